@@ -1,0 +1,50 @@
+/**
+ * One-shot timers on the fiber's clock. On the live clock they are the runtime's own, because an Effect timeout costs
+ * more than a whole call; on any other clock (`TestClock`) they sleep on that clock.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+
+/** Cancels a timer; safe to call after it fired. @internal */
+export type Cancel = () => void
+
+/** @internal */
+export interface Timers {
+  /** Calls `fire` once after `ms` milliseconds. */
+  readonly after: (ms: number, fire: () => void) => Cancel
+}
+
+const liveClock: Clock.Clock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+/** The longest delay that the runtime's timers take; longer ones would fire at once. */
+const maxDelay = 2_147_483_647
+
+const native: Timers = {
+  after: (ms, fire) => {
+    const handle = setTimeout(fire, Math.min(ms, maxDelay))
+    return () => clearTimeout(handle)
+  }
+}
+
+const onClock = (clock: Clock.Clock): Timers => ({
+  after: (ms, fire) => {
+    const fiber = Effect.runFork(Effect.andThen(clock.sleep(`${ms} millis`), Effect.sync(fire)))
+    return () => fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+})
+
+/**
+ * The timers of the running fiber's clock.
+ *
+ * @internal
+ */
+export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Timers => {
+  const clock = Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
+  return clock === liveClock ? native : onClock(clock)
+}

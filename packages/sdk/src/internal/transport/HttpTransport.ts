@@ -1,0 +1,132 @@
+/**
+ * What carries bytes to Noukai and back. `NoukaiHttp` is the only caller; which implementation it gets is chosen by
+ * the `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
+ *
+ * @internal
+ */
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+
+/**
+ * Whether a request reached the server: `"no"` it provably never left this process, `"yes"` the server began to
+ * answer, `"unknown"` it may have arrived.
+ *
+ * @internal
+ */
+export type Sent = "no" | "unknown" | "yes"
+
+/** @internal */
+export type TransportClock = "connect" | "attempt" | "firstByte" | "idle"
+
+/**
+ * Written by the transport while a call is in flight, so that whoever interrupts it can say what had happened.
+ *
+ * @internal
+ */
+export interface Progress {
+  sent: Sent
+}
+
+/** @internal */
+export interface TransportRequest {
+  readonly method: "GET" | "POST"
+  /** scheme, host and port: `https://api.noukai.xyz` */
+  readonly origin: string
+  /** path and query, already encoded: `/api/v1/seq/…` */
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: string | undefined
+  /** ms until the request is on a socket; `undefined`: no clock. Only where the transport can see it. */
+  readonly connectTimeout: number | undefined
+  readonly progress: Progress
+}
+
+/** @internal */
+export interface SendRequest extends TransportRequest {
+  /** ms for the whole attempt, body included; `undefined`: no clock. */
+  readonly attemptTimeout: number | undefined
+  /** bytes; a longer body fails with `BodyTooLarge`. */
+  readonly maxBytes: number
+}
+
+/** @internal */
+export interface OpenRequest extends TransportRequest {
+  /** ms from the moment the request is on a socket to the first byte of the body; `undefined`: no clock. */
+  readonly firstByteTimeout: number | undefined
+  /** ms between two arrivals of bytes, while somebody waits for them; `undefined`: no clock. */
+  readonly idleTimeout: number | undefined
+}
+
+/** @internal */
+export interface TransportResponse {
+  readonly status: number
+  /** value of a header by its lower-case name; the first one of a repeated header */
+  readonly header: (name: string) => string | undefined
+}
+
+/** @internal */
+export interface TextResponse extends TransportResponse {
+  readonly text: string
+}
+
+/** @internal */
+export interface StreamResponse extends TransportResponse {
+  /**
+   * The next bytes of the body. Fails with `None` at its clean end. Reading pauses the socket when bytes are not
+   * taken (64 KiB), so memory stays bounded.
+   */
+  readonly pull: Effect.Effect<Uint8Array, Option.Option<TransportError>>
+}
+
+/** @internal */
+export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
+  /** Short and safe to show: `connect ECONNREFUSED 127.0.0.1:1`. */
+  readonly reason: string
+  readonly sent: Sent
+  /** The original error, free of request headers. */
+  readonly cause: unknown
+}> {}
+
+/** @internal */
+export class ClockExpired extends Data.TaggedClass("ClockExpired")<{
+  readonly clock: TransportClock
+  /** ms */
+  readonly after: number
+  readonly sent: Sent
+}> {}
+
+/** @internal */
+export class BodyTooLarge extends Data.TaggedClass("BodyTooLarge")<{
+  readonly maxBytes: number
+  readonly status: number
+}> {}
+
+/** @internal */
+export type TransportError = ConnectionFailure | ClockExpired | BodyTooLarge
+
+/**
+ * Never follows a redirect; a response of any status is a success here. Interruption closes the socket.
+ *
+ * @internal
+ */
+export interface HttpTransport {
+  /** Sends a request and reads the whole body. */
+  readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
+  /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
+  readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
+}
+
+/** @internal */
+export interface TransportOptions {
+  /** Node only: an undici `Dispatcher` (a proxy, a mock) to use instead of an own `Agent`; not closed by us. */
+  readonly dispatcher: unknown
+}
+
+/**
+ * What a `#transport` module exports as `make`.
+ *
+ * @internal
+ */
+export type MakeTransport = (options: TransportOptions) => Effect.Effect<HttpTransport, never, Scope.Scope>
