@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
@@ -34,7 +35,7 @@ const native: Timers = {
 
 const onClock = (clock: Clock.Clock): Timers => ({
   after: (ms, fire) => {
-    const fiber = Effect.runFork(Effect.andThen(clock.sleep(`${ms} millis`), Effect.sync(fire)))
+    const fiber = Effect.runFork(Effect.andThen(clock.sleep(Duration.millis(ms)), Effect.sync(fire)))
     return () => fiber.unsafeInterruptAsFork(FiberId.none)
   }
 })

@@ -1,0 +1,134 @@
+/**
+ * References to flows, with optional schemas that make everything after them typed (contract 1.4, 3).
+ *
+ * @since 0.1.0
+ */
+import { type Pipeable, pipeArguments } from "effect/Pipeable"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Flow")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * The three slugs of a flow. Each becomes one percent-encoded path segment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowAddress {
+  readonly org: string
+  readonly project: string
+  readonly slug: string
+}
+
+/**
+ * Named inputs of a flow without a schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Parameters = { readonly [name: string]: unknown }
+
+/**
+ * Which version of a flow runs: `"production"` the published one (the draft while nothing is published), `"draft"` or
+ * 0 the live draft, N >= 1 the published version N. Step streams take no draft.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FlowVersion = "production" | "draft" | number
+
+/**
+ * A flow whose parameters are `P` and whose result is `A`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Flow<in P = Parameters, out A = unknown> extends Pipeable {
+  readonly [TypeId]: { readonly _P: (_: P) => void; readonly _A: () => A }
+  readonly ref: string | FlowAddress
+  readonly parameters: Schema.Schema.AnyNoContext | undefined
+  readonly result: Schema.Schema.AnyNoContext | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace Flow {
+  /**
+   * Whatever names a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
+   * `Flow`.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export type Ref<P = { readonly [name: string]: unknown }, A = unknown> = Flow<P, A> | FlowAddress | string
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export type Parameters<F> = F extends Flow<infer P, any> ? P : never
+
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export type Result<F> = F extends Flow<any, infer A> ? A : never
+}
+
+const variance = { _P: (_: never) => {}, _A: () => undefined as never }
+
+const Proto = {
+  [TypeId]: variance,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+}
+
+/**
+ * Makes a flow reference. Pure: the address is checked by each operation, which fails with `InvalidRequestError`
+ * before anything is sent.
+ *
+ * With `parameters`, the parameters of every call are typed and encoded through that schema; with `result`, the result
+ * is decoded, and one that does not fit is an `UnexpectedResponseError` that carries the raw value.
+ *
+ * @example
+ * ```ts
+ * import { Flow } from "@effect-noukai/sdk"
+ * import { Schema } from "effect"
+ *
+ * const Grade = Flow.make("acme/spelling/grade-3", {
+ *   parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
+ *   result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <P = Parameters, A = unknown, PI = unknown, AI = unknown>(
+  ref: string | FlowAddress,
+  schemas?: {
+    readonly parameters?: Schema.Schema<P, PI> | undefined
+    readonly result?: Schema.Schema<A, AI> | undefined
+  }
+): Flow<P, A> =>
+  Object.assign(Object.create(Proto), { ref, parameters: schemas?.parameters, result: schemas?.result })
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isFlow = (u: unknown): u is Flow<any, unknown> => Predicate.hasProperty(u, TypeId)

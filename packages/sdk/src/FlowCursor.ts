@@ -1,0 +1,75 @@
+/**
+ * Where a streamed run stands, as a value that survives `JSON.stringify` and another process (contract 7.5).
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+const Outputs = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/**
+ * A tool pause that has not been answered: what the next request must echo (contract 7.6).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const PendingTools = Schema.Struct({
+  stepId: Schema.optional(Schema.String),
+  /** The server's round counter, echoed unchanged. */
+  iterationsUsed: Schema.Number,
+  /** The conversation inside the paused step; opaque, echoed verbatim. */
+  toolCallMessages: Schema.Array(Schema.Unknown)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PendingTools extends Schema.Schema.Type<typeof PendingTools> {}
+
+/**
+ * What the first request of a run carried, kept while step 0 may have to be run again.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FirstCall = Schema.Struct({
+  message: Schema.optional(Schema.String),
+  parameters: Schema.optional(Outputs),
+  attachments: Schema.optional(Schema.Array(Schema.Unknown))
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface FirstCall extends Schema.Schema.Type<typeof FirstCall> {}
+
+/**
+ * Indices are flow-absolute. `outputs` holds the output of every completed step; change one and go on from the cursor
+ * to see what the rest of the flow makes of it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FlowCursor = Schema.Struct({
+  version: Schema.Literal(1),
+  /** `org/project/slug` */
+  flow: Schema.String,
+  flowVersion: Schema.Union(Schema.Literal("production"), Schema.Number),
+  executionId: Schema.optional(Schema.String),
+  /** The step that the next request runs, 0-based. */
+  stepIndex: Schema.Number,
+  outputs: Outputs,
+  sessionId: Schema.optional(Schema.String),
+  pending: Schema.optional(PendingTools),
+  /** How often the tool handler has run so far. */
+  rounds: Schema.Number,
+  first: Schema.optional(FirstCall)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowCursor extends Schema.Schema.Type<typeof FlowCursor> {}

@@ -1,0 +1,689 @@
+/**
+ * Everything that can go wrong, as tagged errors. Each operation lists only what it can fail with.
+ *
+ * @since 0.1.0
+ */
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import type { FlowCursor } from "./FlowCursor.js"
+import { render } from "./internal/errorMessage.js"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/NoukaiError")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * The codes that the server is known to answer with (contract 11.3). Errors carry any other code unchanged.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerErrorCode =
+  | "FLOW_NOT_FOUND"
+  | "INVALID_TREE"
+  | "NO_STEPS"
+  | "INSUFFICIENT_CREDITS"
+  | "CREDITS_EXHAUSTED"
+  | "BILLING_UNAVAILABLE"
+  | "INTERNAL_ERROR"
+  | "BYOK_KEY_REJECTED"
+  | "TOOLS_NOT_ENABLED"
+  | "TOOLS_INVALID"
+  | "TOOL_NAME_INVALID"
+  | "TOOLS_IN_NON_SEQUENTIAL_STEP"
+  | "PAUSED_STEP_INVALID"
+  | "EXECUTION_ID_INVALID"
+  | "TOOL_RESULTS_MISMATCH"
+  | "TOOL_ITERATION_LIMIT"
+  | "MESSAGES_TOO_LARGE"
+  | "MESSAGES_ROLE_INVALID"
+  | "TOOLS_REQUIRE_SYNC_EXECUTE"
+  | "INVALID_STEP_INDEX"
+  | "INVALID_FIRST_CALL"
+  | "STALE_TREE"
+  | "MISSING_MESSAGE"
+  | "RUN_NOT_FOUND"
+  | "INVALID_VERSION"
+  | "PARAMETER_NAME_RESERVED"
+  | "MODEL_MIME_INCOMPATIBLE"
+  | "JOB_NOT_FOUND"
+
+/**
+ * The code of an error: a known server code, `TOOL_CALL_LIMIT_CLIENT` (ours), or whatever else the server said.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | (string & {})
+
+const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
+
+/**
+ * Whether the request reached the server: `"no"` it provably never left, `"yes"` the server began to answer,
+ * `"unknown"` it may have arrived and a run may exist.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Sent = "no" | "unknown" | "yes"
+
+const Sent: Schema.Schema<Sent> = Schema.Literal("no", "unknown", "yes")
+
+/**
+ * The clock that ran out: `connect` until the request is on a socket, `attempt` one attempt with its body, `total` the
+ * whole call with retries and tool rounds, `firstByte` and `idle` of a stream, `wait` of a job.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TimeoutClock = "connect" | "attempt" | "total" | "firstByte" | "idle" | "wait"
+
+const TimeoutClock: Schema.Schema<TimeoutClock> = Schema.Literal(
+  "connect",
+  "attempt",
+  "total",
+  "firstByte",
+  "idle",
+  "wait"
+)
+
+const fields = {
+  /** The operation that failed: `FlowService.execute`. */
+  method: Schema.String,
+  /** The flow it was about: `acme/spelling/grade-3`. */
+  flow: Schema.optional(Schema.String),
+  /** What the server, the transport or the check said, for people. */
+  detail: Schema.optional(Schema.String),
+  statusCode: Schema.optional(Schema.Number),
+  code: Schema.optional(ErrorCode),
+  executionId: Schema.optional(Schema.String),
+  requestId: Schema.optional(Schema.String),
+  /** The body of the response, scrubbed of the key and cut at 64 KiB. */
+  responseBody: Schema.optional(Schema.String),
+  /** True only if sending the same request again cannot start a second run. */
+  isRetryable: Schema.Boolean,
+  cause: Schema.optional(Schema.Defect)
+}
+
+/**
+ * 401, or a key that is missing or does not begin with `nk_` (then without `statusCode`, before any traffic).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AuthenticationError extends Schema.TaggedError<AuthenticationError>(
+  "@effect-noukai/sdk/AuthenticationError"
+)("AuthenticationError", { ...fields, wwwAuthenticate: Schema.optional(Schema.String) }) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the key was not accepted", "check NOUKAI_API_KEY")
+  }
+}
+
+/**
+ * 403: the key is good, but not for this flow, run or session.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedError>(
+  "@effect-noukai/sdk/PermissionDeniedError"
+)("PermissionDeniedError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "permission denied", "each key is bound to one project; check that it is this one")
+  }
+}
+
+/**
+ * 404, for flows, versions, jobs and runs alike; `code` tells which.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FlowNotFoundError extends Schema.TaggedError<FlowNotFoundError>(
+  "@effect-noukai/sdk/FlowNotFoundError"
+)("FlowNotFoundError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "not found", "check the address org/project/slug, the version and the id")
+  }
+}
+
+/**
+ * 402: no credits before the run, or they ran out during it (`CREDITS_EXHAUSTED`).
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCreditsError>(
+  "@effect-noukai/sdk/InsufficientCreditsError"
+)("InsufficientCreditsError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the workspace has no credits left", "add credits and run again")
+  }
+}
+
+/**
+ * 429. `retryAfter` is in seconds, from a number or an HTTP date; absent when the server sent none or garbage.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-noukai/sdk/RateLimitError")(
+  "RateLimitError",
+  { ...fields, retryAfter: Schema.optional(Schema.Number) }
+) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(
+      this,
+      "rate limited",
+      this.retryAfter === undefined ? "wait before the next call" : `retry after ${this.retryAfter} s`
+    )
+  }
+}
+
+/**
+ * Every other status that is not 2xx (branch on `code`), a run that ended with `status: "failed"`, and a failed step
+ * where steps are what was asked for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
+  "@effect-noukai/sdk/FlowExecutionError"
+)("FlowExecutionError", {
+  ...fields,
+  /** What the failed run returned as its `result`. */
+  result: Schema.optional(Schema.Unknown),
+  stepId: Schema.optional(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, this.stepId === undefined ? "the run failed" : `step ${JSON.stringify(this.stepId)} failed`)
+  }
+}
+
+/**
+ * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed.
+ * `instanceof APIConnectionError` also holds for `APITimeoutError`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
+  "@effect-noukai/sdk/APIConnectionError"
+)("APIConnectionError", { ...fields, sent: Sent }) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the connection failed", sentHint(this.sent))
+  }
+  /** @since 0.1.0 */
+  static override [Symbol.hasInstance](u: unknown): u is APIConnectionError | APITimeoutError {
+    return hasTag(u, "APIConnectionError") || hasTag(u, "APITimeoutError")
+  }
+}
+
+/**
+ * A clock ran out; `clock` says which. With `sent: "unknown"` or `"yes"` a run may exist and may be billed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effect-noukai/sdk/APITimeoutError")(
+  "APITimeoutError",
+  {
+    ...fields,
+    clock: TimeoutClock,
+    sent: Sent,
+    /** Of a job that was waited for: the last status seen. */
+    lastStatus: Schema.optional(Schema.String)
+  }
+) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, `the ${this.clock} clock ran out`, sentHint(this.sent))
+  }
+}
+
+/**
+ * The tool handler had been called `maxToolRounds` times and the flow asked again; raised before the handler is called
+ * once more (`TOOL_CALL_LIMIT_CLIENT`). Also ends a run whose model called one tool wrongly three rounds in a row.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
+  "@effect-noukai/sdk/ToolCallLimitError"
+)("ToolCallLimitError", {
+  ...fields,
+  /** How many times the handler had run. */
+  rounds: Schema.optional(Schema.Number),
+  toolName: Schema.optional(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the limit of tool rounds was reached", "raise maxToolRounds or change the flow")
+  }
+}
+
+/**
+ * A check on this side failed; nothing was sent. `field` names the input, `reason` says what it must be.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>(
+  "@effect-noukai/sdk/InvalidRequestError"
+)("InvalidRequestError", { ...fields, field: Schema.String, reason: Schema.String }) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, `invalid ${this.field}: ${this.reason}`)
+  }
+}
+
+/**
+ * The response does not fit the contract (empty, HTML, wrong shape, over a limit), or does not fit the schema of the
+ * `Flow`; `value` is then the raw value. The run may have happened: `executionId` is there when it was readable.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedResponseError>(
+  "@effect-noukai/sdk/UnexpectedResponseError"
+)("UnexpectedResponseError", {
+  ...fields,
+  /** What was not as expected. */
+  reason: Schema.String,
+  /** The raw value that a schema of the `Flow` refused. */
+  value: Schema.optional(Schema.Unknown)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, `unexpected response: ${this.reason}`)
+  }
+}
+
+/**
+ * The replay has no recording for a call. `report` says which call, what was nearest and what differs.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effect-noukai/sdk/ReplayMissError")(
+  "ReplayMissError",
+  { ...fields, report: Schema.optional(Schema.Unknown) }
+) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "no recording for this call")
+  }
+}
+
+/**
+ * The replay ended with recordings that nothing asked for. `report` lists them.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>(
+  "@effect-noukai/sdk/ReplayLeftoverError"
+)("ReplayLeftoverError", { ...fields, report: Schema.optional(Schema.Unknown) }) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "recordings were never consumed")
+  }
+}
+
+/**
+ * 403 on the session: recorded by another project.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayForbiddenError extends Schema.TaggedError<ReplayForbiddenError>(
+  "@effect-noukai/sdk/ReplayForbiddenError"
+)("ReplayForbiddenError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the session belongs to another project", "use a key of the project that recorded it")
+  }
+}
+
+/**
+ * 404 on the session.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplaySessionNotFoundError extends Schema.TaggedError<ReplaySessionNotFoundError>(
+  "@effect-noukai/sdk/ReplaySessionNotFoundError"
+)("ReplaySessionNotFoundError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the session does not exist")
+  }
+}
+
+/**
+ * 410 on the session.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplaySessionExpiredError extends Schema.TaggedError<ReplaySessionExpiredError>(
+  "@effect-noukai/sdk/ReplaySessionExpiredError"
+)("ReplaySessionExpiredError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the session has expired", "record it again")
+  }
+}
+
+/**
+ * The session id is not a UUID (before any traffic), 400 on the session, or a cassette that cannot be read.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayInvalidSessionError extends Schema.TaggedError<ReplayInvalidSessionError>(
+  "@effect-noukai/sdk/ReplayInvalidSessionError"
+)("ReplayInvalidSessionError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "this is not a session that can be replayed")
+  }
+}
+
+/**
+ * An execution of the session was captured without payloads, so it cannot be replayed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayNoSnapshotsError extends Schema.TaggedError<ReplayNoSnapshotsError>(
+  "@effect-noukai/sdk/ReplayNoSnapshotsError"
+)("ReplayNoSnapshotsError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "the session holds no payloads", "capture with mode full or redacted")
+  }
+}
+
+/**
+ * A replay was asked for and `NOUKAI_REPLAY_ENABLED` is off.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>(
+  "@effect-noukai/sdk/ReplayDisabledError"
+)("ReplayDisabledError", fields) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
+   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   *
+   * @since 0.1.0
+   */
+  declare readonly cursor?: FlowCursor
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, "replay is switched off here", "set NOUKAI_REPLAY_ENABLED=1")
+  }
+}
+
+/**
+ * What a replay can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ReplayError =
+  | ReplayMissError
+  | ReplayLeftoverError
+  | ReplayForbiddenError
+  | ReplaySessionNotFoundError
+  | ReplaySessionExpiredError
+  | ReplayInvalidSessionError
+  | ReplayNoSnapshotsError
+  | ReplayDisabledError
+
+/**
+ * What the server's statuses and a broken connection come to; common to every operation that talks to Noukai.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ApiError =
+  | AuthenticationError
+  | PermissionDeniedError
+  | FlowNotFoundError
+  | InsufficientCreditsError
+  | RateLimitError
+  | FlowExecutionError
+  | APIConnectionError
+  | APITimeoutError
+
+/**
+ * Every error of this package.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type NoukaiError = ApiError | ToolCallLimitError | InvalidRequestError | UnexpectedResponseError | ReplayError
+
+/**
+ * Whether a value is an error of this package, also one made by another copy of it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isNoukaiError = (u: unknown): u is NoukaiError => Predicate.hasProperty(u, TypeId)
+
+/**
+ * `error instanceof NoukaiError` holds for every error of this package.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const NoukaiError: { [Symbol.hasInstance](u: unknown): u is NoukaiError } = {
+  [Symbol.hasInstance]: isNoukaiError
+}
+
+/**
+ * Whether a value is one of the eight replay errors.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isReplayError = (u: unknown): u is ReplayError => isNoukaiError(u) && u._tag.startsWith("Replay")
+
+/**
+ * `error instanceof ReplayError` holds for the eight replay errors.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const ReplayError: { [Symbol.hasInstance](u: unknown): u is ReplayError } = {
+  [Symbol.hasInstance]: isReplayError
+}
+
+const hasTag = (u: unknown, tag: NoukaiError["_tag"]): boolean => isNoukaiError(u) && u._tag === tag
+
+const sentHint = (sent: Sent): string => {
+  switch (sent) {
+    case "no":
+      return "nothing was sent"
+    case "unknown":
+      return "the request may have arrived: a run may exist and may be billed"
+    case "yes":
+      return "the server had begun to answer: a run may exist and may be billed"
+  }
+}
