@@ -249,6 +249,8 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   "@effect-noukai/sdk/FlowExecutionError"
 )("FlowExecutionError", {
   ...fields,
+  /** On 503, seconds the server asked to wait. */
+  retryAfter: Schema.optional(Schema.Number),
   /** What the failed run returned as its `result`. */
   result: Schema.optional(Schema.Unknown),
   stepId: Schema.optional(Schema.String)

@@ -1,0 +1,122 @@
+/**
+ * The request and response of `POST …/execute` (contract 5).
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type { RequestContext } from "./CallOptions.js"
+import type { FlowAddress, FlowVersion } from "./Flow.js"
+
+/**
+ * The JSON body (contract 5.1). Absent and `undefined` keys are not sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteBody {
+  readonly message?: string | undefined
+  readonly messages?: ReadonlyArray<unknown> | undefined
+  readonly parameters?: unknown
+  readonly blockOverrides?: { readonly [stepId: string]: unknown } | undefined
+  readonly attachments?: ReadonlyArray<unknown> | undefined
+  readonly tools?: ReadonlyArray<unknown> | undefined
+  readonly toolChoice?: unknown
+  readonly executionId?: string | undefined
+  readonly pausedAtStep?: string | undefined
+  readonly iterationsUsed?: number | undefined
+  readonly toolCallMessages?: ReadonlyArray<unknown> | undefined
+  readonly accumulatedOutputs?: { readonly [stepId: string]: unknown } | undefined
+  readonly trace: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: ExecuteBody
+}
+
+const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+
+/**
+ * A run that ended.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ExecuteEnded = Schema.Struct({
+  status: Schema.Literal("completed", "failed"),
+  result: Schema.optional(Schema.Unknown),
+  flowId: Schema.String,
+  blockCount: Schema.Number,
+  executionId: nullable(Schema.String)
+})
+
+/**
+ * One tool call as it stands on the wire; `arguments` is JSON text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireToolCall = Schema.Struct({
+  id: Schema.String,
+  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
+
+/**
+ * A run that waits for tool results. `toolCallMessages` is opaque and goes back verbatim.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ExecutePaused = Schema.Struct({
+  status: Schema.Literal("tool_calls_required"),
+  executionId: Schema.String,
+  pausedAtStep: Schema.String,
+  iterationsUsed: Schema.Number,
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: nullable(Schema.Array(WireToolCall)),
+  accumulatedOutputs: nullable(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  flowId: nullable(Schema.String),
+  blockCount: nullable(Schema.Number)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteEnded extends Schema.Schema.Type<typeof ExecuteEnded> {
+  readonly requestId?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecutePaused extends Schema.Schema.Type<typeof ExecutePaused> {
+  readonly requestId?: string | undefined
+}
+
+/**
+ * What `/execute` answers with a 200 (contract 5.3).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ExecuteResponse = Schema.Union(ExecuteEnded, ExecutePaused)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ExecuteResponse = ExecuteEnded | ExecutePaused

@@ -1,0 +1,322 @@
+/**
+ * What a client is configured with: key, environment, defaults, clocks, retries (contract 1, 12).
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Schedule from "effect/Schedule"
+import { fromOptions, type Resolved } from "./internal/baseUrl.js"
+import { milliseconds } from "./internal/duration.js"
+import { extra } from "./internal/headers.js"
+import { backoff } from "./internal/retry.js"
+import type { LogHook } from "./LogHook.js"
+import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace NoukaiConfig {
+  /**
+   * The checked configuration. Clocks of `Duration.infinity` are off.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    readonly apiKey: Redacted.Redacted<string>
+    /** Scheme, host and port. */
+    readonly origin: string
+    /** What comes before `/seq`: `/api/v1`. */
+    readonly prefix: string
+    readonly org: string | undefined
+    readonly project: string | undefined
+    readonly sessionId: string | undefined
+    readonly connectTimeout: Duration.Duration
+    readonly attemptTimeout: Duration.Duration
+    readonly timeout: Duration.Duration
+    readonly firstByteTimeout: Duration.Duration
+    readonly idleTimeout: Duration.Duration
+    readonly retry: Schedule.Schedule<unknown, NoukaiError>
+    readonly retryPost: boolean
+    readonly replayEnabled: boolean
+    readonly runPaths: "seq" | "flow-runs"
+    readonly headers: Readonly<Record<string, string>>
+    readonly maxResponseBytes: number
+    readonly maxFrameBytes: number
+    readonly log: LogHook | undefined
+    readonly logPayloads: boolean
+    readonly dispatcher: unknown
+  }
+}
+
+/**
+ * Everything is optional. What the environment may set (`NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`) is
+ * read where an option is absent; an option always wins.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** The key, `nk_…`. Default: `NOUKAI_API_KEY`. An empty one is refused, not replaced by the variable. */
+  readonly apiKey?: Redacted.Redacted<string> | undefined
+  /** `"dev"` (or `"development"`) is `http://localhost:8080`. Default: `NOUKAI_ENV`, else `"production"`. */
+  readonly env?: "production" | "dev" | "development" | undefined
+  /** The port of the `dev` environment. Default: 8080. */
+  readonly port?: number | undefined
+  /**
+   * Instead of `env`: `https://api.noukai.xyz/api/v1`, `https://api.noukai.dev/api/v1` or a loopback address. Anything
+   * else is refused, since the key is sent there.
+   */
+  readonly baseUrl?: string | undefined
+  /** Default organisation, for flows named by a bare slug. With `project` or not at all. */
+  readonly org?: string | undefined
+  /** Default project, for flows named by a bare slug. With `org` or not at all. */
+  readonly project?: string | undefined
+  /** Session id of calls that have none of their own and are in no `TraceScope`. Default: none. */
+  readonly sessionId?: string | undefined
+  /** Until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  /** One attempt, its body included. Default: 300 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** The whole call: attempts, waits and tool rounds. Default: none. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** Streams: from sending to the first byte of the body. Default: 300 seconds. */
+  readonly firstByteTimeout?: Duration.DurationInput | undefined
+  /** Streams: between two arrivals of bytes. Default: 300 seconds. */
+  readonly idleTimeout?: Duration.DurationInput | undefined
+  /** Retries of the default policy; 0 means none. Default: 1. */
+  readonly maxRetries?: number | undefined
+  /** Replaces the default policy (full jitter up to 1, 4, 16, 20 s …). `maxRetries` does not apply to it. */
+  readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
+  /** Also retry a POST that may have arrived, which may run and bill a flow twice. Default: false. */
+  readonly retryPost?: boolean | undefined
+  /** Lets `TraceScope.replay` replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
+  readonly replayEnabled?: boolean | undefined
+  /** Which family of run endpoints to read: `/seq/…/runs` or `/flow-runs` (contract C26). Default: `"seq"`. */
+  readonly runPaths?: "seq" | "flow-runs" | undefined
+  /** Sent on every request; reserved ones are dropped (contract 2.5). Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** A longer response is an `UnexpectedResponseError`. Default: 64 MiB. */
+  readonly maxResponseBytes?: number | undefined
+  /** A longer event of a stream is an `UnexpectedResponseError`. Default: 16 MiB. */
+  readonly maxFrameBytes?: number | undefined
+  /** Sees every attempt. Default: none. */
+  readonly log?: LogHook | undefined
+  /** Lets `log` see bodies. Default: false. */
+  readonly logPayloads?: boolean | undefined
+  /** Node: an undici `Dispatcher`, for proxies. It is not closed with the layer. Default: an own `Agent`. */
+  readonly dispatcher?: unknown
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")<
+  NoukaiConfig,
+  NoukaiConfig.Service
+>() {}
+
+const method = "NoukaiConfig"
+
+/**
+ * The defaults of `Options`; durations as the options take them, sizes in bytes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults = {
+  connectTimeout: "10 seconds",
+  attemptTimeout: "300 seconds",
+  timeout: Duration.infinity,
+  firstByteTimeout: "300 seconds",
+  idleTimeout: "300 seconds",
+  maxRetries: 1,
+  retryPost: false,
+  replayEnabled: false,
+  runPaths: "seq",
+  maxResponseBytes: 64 * 1024 * 1024,
+  maxFrameBytes: 16 * 1024 * 1024,
+  logPayloads: false
+} as const satisfies Options
+
+const invalid = (field: string, reason: string): InvalidRequestError =>
+  new InvalidRequestError({ method, field, reason, isRetryable: false }, { disableValidation: true })
+
+const noKey = (detail: string): AuthenticationError =>
+  new AuthenticationError({ method, detail, isRetryable: false }, { disableValidation: true })
+
+const checkKey = (
+  apiKey: Redacted.Redacted<string> | undefined
+): Either.Either<Redacted.Redacted<string>, AuthenticationError> => {
+  if (apiKey === undefined) return Either.left(noKey("no key was given and NOUKAI_API_KEY is not set"))
+  const value: unknown = Redacted.isRedacted(apiKey) ? Redacted.value(apiKey) : undefined
+  if (typeof value !== "string") return Either.left(noKey("the key must be a Redacted string"))
+  if (value === "") return Either.left(noKey("the key is empty"))
+  if (!value.startsWith("nk_")) return Either.left(noKey("the key does not begin with nk_"))
+  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)
+    ? Either.right(apiKey)
+    : Either.left(noKey("the key holds characters that no key has"))
+}
+
+const checkCount = (
+  field: string,
+  value: number,
+  minimum: number
+): Either.Either<number, InvalidRequestError> =>
+  Number.isSafeInteger(value) && value >= minimum
+    ? Either.right(value)
+    : Either.left(invalid(field, `must be an integer of at least ${minimum}`))
+
+const durationFields = ["connectTimeout", "attemptTimeout", "timeout", "firstByteTimeout", "idleTimeout"] as const
+
+const checkDefaults = (
+  org: string | undefined,
+  project: string | undefined
+): Either.Either<void, InvalidRequestError> => {
+  if ((org === undefined) !== (project === undefined)) {
+    return Either.left(invalid(org === undefined ? "org" : "project", "org and project go together: give both or none"))
+  }
+  return org === "" || project === ""
+    ? Either.left(invalid(org === "" ? "org" : "project", "must not be empty"))
+    : Either.right(undefined)
+}
+
+const resolveOptions = (
+  options: Options
+): Either.Either<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
+  Either.gen(function*() {
+    const apiKey = yield* checkKey(options.apiKey)
+    const base: Resolved = yield* fromOptions(method, options)
+    yield* checkDefaults(options.org, options.project)
+    const maxRetries = yield* checkCount("maxRetries", options.maxRetries ?? defaults.maxRetries, 0)
+    const maxResponseBytes = yield* checkCount(
+      "maxResponseBytes",
+      options.maxResponseBytes ?? defaults.maxResponseBytes,
+      1
+    )
+    const maxFrameBytes = yield* checkCount("maxFrameBytes", options.maxFrameBytes ?? defaults.maxFrameBytes, 1)
+    const clocks: Partial<Record<typeof durationFields[number], Duration.Duration>> = {}
+    for (const field of durationFields) {
+      const ms = yield* milliseconds(method, field, options[field] ?? defaults[field])
+      clocks[field] = ms === undefined ? Duration.infinity : Duration.millis(ms)
+    }
+    return {
+      apiKey,
+      origin: base.origin,
+      prefix: base.prefix,
+      org: options.org,
+      project: options.project,
+      sessionId: options.sessionId,
+      connectTimeout: clocks.connectTimeout ?? Duration.infinity,
+      attemptTimeout: clocks.attemptTimeout ?? Duration.infinity,
+      timeout: clocks.timeout ?? Duration.infinity,
+      firstByteTimeout: clocks.firstByteTimeout ?? Duration.infinity,
+      idleTimeout: clocks.idleTimeout ?? Duration.infinity,
+      retry: options.retry ?? backoff(maxRetries),
+      retryPost: options.retryPost ?? defaults.retryPost,
+      replayEnabled: options.replayEnabled ?? defaults.replayEnabled,
+      runPaths: options.runPaths ?? defaults.runPaths,
+      headers: yield* extra(method, options.headers ?? {}),
+      maxResponseBytes,
+      maxFrameBytes,
+      log: options.log,
+      logPayloads: options.logPayloads ?? defaults.logPayloads,
+      dispatcher: options.dispatcher
+    }
+  })
+
+/**
+ * Checks options. Reads no environment.
+ *
+ * Fails with `AuthenticationError` when the key is missing or does not begin with `nk_`, and with
+ * `InvalidRequestError` for anything else that is wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
+  Effect.suspend(() => resolveOptions(options))
+
+const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> => {
+  switch (value) {
+    case "":
+    case "production":
+      return Either.right("production")
+    case "dev":
+    case "development":
+      return Either.right("dev")
+    default:
+      return Either.left(
+        invalid("NOUKAI_ENV", "must be unset, empty, \"production\", \"dev\" or \"development\"")
+      )
+  }
+}
+
+const switchedOn: ReadonlySet<string> = new Set(["1", "true", "yes", "on"])
+
+const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
+  new InvalidRequestError(
+    { method, field: "configuration", reason: "could not be read", detail: String(error), isRetryable: false },
+    { disableValidation: true }
+  )
+
+/** Adds what the environment says where the options are silent. */
+const withEnvironment = (options: Options): Effect.Effect<Options, InvalidRequestError> =>
+  Effect.gen(function*() {
+    const apiKey = options.apiKey ?? Option.getOrUndefined(yield* Config.option(Config.redacted("NOUKAI_API_KEY")))
+    const replayEnabled = options.replayEnabled ??
+      switchedOn.has((yield* Config.withDefault(Config.string("NOUKAI_REPLAY_ENABLED"), "")).trim().toLowerCase())
+    if (options.env !== undefined || options.baseUrl !== undefined) return { ...options, apiKey, replayEnabled }
+    const env = yield* environmentOf((yield* Config.withDefault(Config.string("NOUKAI_ENV"), "")).trim())
+    return { ...options, apiKey, replayEnabled, env }
+  }).pipe(Effect.catchAll((error) =>
+    error instanceof InvalidRequestError ? Effect.fail(error) : Effect.fail(fromConfigError(error))
+  ))
+
+/**
+ * The configuration from options, and from the environment where they are silent.
+ *
+ * @example
+ * ```ts
+ * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+ *
+ * const config = NoukaiConfig.layer({ org: "acme", project: "spelling", attemptTimeout: "2 minutes" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
+  Layer.effect(NoukaiConfig, Effect.flatMap(withEnvironment(options), make))
+
+/**
+ * The configuration from an application's own `Config`, and from the environment where that is silent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
+  Layer.effect(
+    NoukaiConfig,
+    Config.unwrap(config).pipe(
+      Effect.mapError(fromConfigError),
+      Effect.flatMap(withEnvironment),
+      Effect.flatMap(make)
+    )
+  )

@@ -1,0 +1,273 @@
+/**
+ * One call to Noukai: headers, clocks, retries, log events, and the mapping of whatever comes back. Every endpoint goes
+ * through here (contract 2, 11, 12).
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import type { RequestContext } from "../../CallOptions.js"
+import type { FlowAddress } from "../../Flow.js"
+import type { AttemptInfo, LogEvent } from "../../LogHook.js"
+import type { NoukaiConfig } from "../../NoukaiConfig.js"
+import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { InvalidRequestError } from "../../NoukaiError.js"
+import * as Address from "../address.js"
+import { milliseconds } from "../duration.js"
+import * as Headers from "../headers.js"
+import { makeLog } from "../logging.js"
+import { backoffDriver, shouldRetry } from "../retry.js"
+import { type CallFacts, fromStatus, fromTransport, unexpected } from "../statusError.js"
+import type { HttpTransport, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
+
+/**
+ * What an endpoint asks for.
+ *
+ * @internal
+ */
+export interface Endpoint<A> {
+  readonly context: RequestContext
+  readonly httpMethod: "GET" | "POST"
+  /** Below the base URL, encoded. */
+  readonly path: string
+  readonly flow: FlowAddress | undefined
+  readonly sessionId: string | undefined
+  /** The JSON value to send. */
+  readonly body: unknown
+  readonly executionId: string | undefined
+  /** Reads a 2xx body; a string says what is wrong with it. */
+  readonly decode: (json: unknown, response: TextResponse) => Either.Either<A, string>
+}
+
+/** @internal */
+export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
+
+/** @internal */
+export interface Caller {
+  readonly config: NoukaiConfig.Service
+  readonly transport: HttpTransport
+  readonly log: ((event: LogEvent) => void) | undefined
+  /** A transport request for an endpoint, or why it cannot be made. */
+  readonly prepare: (
+    endpoint: Omit<Endpoint<never>, "decode">,
+    accept: string
+  ) => Either.Either<TransportRequest, InvalidRequestError>
+  readonly facts: (endpoint: Omit<Endpoint<never>, "decode">) => CallFacts
+  readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, CallError>
+}
+
+const invalid = (method: string, field: string, reason: string, cause?: unknown): InvalidRequestError =>
+  new InvalidRequestError({ method, field, reason, isRetryable: false, cause }, { disableValidation: true })
+
+const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> =>
+  Either.try({
+    try: () => JSON.stringify(body),
+    catch: (cause) => invalid(method, "body", "must be JSON: no cycles, no BigInt", cause)
+  })
+
+const parseJson = (text: string): Either.Either<unknown, string> => {
+  try {
+    return Either.right(JSON.parse(text))
+  } catch {
+    return Either.left(
+      text.trim() === ""
+        ? "the body is empty"
+        : /^\s*</.test(text)
+        ? "the body is HTML, not JSON"
+        : "the body is not JSON"
+    )
+  }
+}
+
+const finite = (duration: Duration.Duration): number | undefined =>
+  Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
+
+/** @internal */
+export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Effect.Effect<Caller> =>
+  Effect.gen(function*() {
+    const baseHeaders = { ...config.headers, ...Headers.ofClient(config.apiKey) }
+    const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
+    const key = Redacted.value(config.apiKey)
+    const scrub = (text: string) => text.includes(key) ? text.replaceAll(key, "<redacted>") : text
+    const log = config.log === undefined ? undefined : yield* makeLog(config.log)
+    const connectTimeout = finite(config.connectTimeout)
+    const attemptTimeout = finite(config.attemptTimeout)
+
+    const prepare: Caller["prepare"] = (endpoint, accept) => {
+      const { context: { method, options, progress }, httpMethod, sessionId } = endpoint
+      let headers: Record<string, string> = httpMethod === "POST" && accept === "application/json"
+        ? postHeaders
+        : httpMethod === "POST"
+        ? { ...postHeaders, accept }
+        : { ...baseHeaders, accept }
+      if (options.headers !== undefined) {
+        const extra = Headers.extra(method, options.headers)
+        if (Either.isLeft(extra)) return Either.left(extra.left)
+        headers = { ...headers, ...extra.right, accept }
+      }
+      if (sessionId !== undefined) {
+        if (!Headers.isHeaderValue(sessionId)) {
+          return Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
+        }
+        headers = { ...headers, "x-session-id": sessionId }
+      }
+      let connect = connectTimeout
+      if (options.connectTimeout !== undefined) {
+        const ms = milliseconds(method, "connectTimeout", options.connectTimeout)
+        if (Either.isLeft(ms)) return Either.left(ms.left)
+        connect = ms.right
+      }
+      let body: string | undefined
+      if (endpoint.body !== undefined) {
+        const json = serialise(method, endpoint.body)
+        if (Either.isLeft(json)) return Either.left(json.left)
+        body = json.right
+      }
+      return Either.right({
+        method: httpMethod,
+        origin: config.origin,
+        path: config.prefix + endpoint.path,
+        headers,
+        body,
+        connectTimeout: connect,
+        progress
+      })
+    }
+
+    const facts: Caller["facts"] = (endpoint) => ({
+      method: endpoint.context.method,
+      flow: endpoint.flow === undefined ? undefined : Address.format(endpoint.flow),
+      isPost: endpoint.httpMethod === "POST",
+      executionId: endpoint.executionId,
+      scrub
+    })
+
+    const attemptInfo = (endpoint: Endpoint<unknown>, attempt: number): AttemptInfo => ({
+      method: endpoint.httpMethod,
+      path: endpoint.path,
+      attempt
+    })
+
+    const logResponse = (endpoint: Endpoint<unknown>, attempt: number, response: TextResponse): void => {
+      const requestId = response.header("x-request-id")
+      log!({
+        ...attemptInfo(endpoint, attempt),
+        phase: "response",
+        statusCode: response.status,
+        ...(requestId === undefined ? undefined : { requestId }),
+        ...(config.logPayloads ? { responseBody: scrub(response.text) } : undefined)
+      })
+    }
+
+    const read = <A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, CallError> => {
+      const { status, text } = response
+      if (status < 200 || status > 299) {
+        return Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now) => Effect.fail(fromStatus(facts(endpoint), response, text, now))
+        )
+      }
+      const json = parseJson(text)
+      const decoded = Either.isLeft(json) ? json : endpoint.decode(json.right, response)
+      return Either.isRight(decoded)
+        ? Effect.succeed(decoded.right)
+        : Effect.fail(unexpected(
+          facts(endpoint),
+          response,
+          text,
+          decoded.left,
+          Either.isRight(json) ? executionIdIn(json.right) : undefined
+        ))
+    }
+
+    const attempt = <A>(
+      endpoint: Endpoint<A>,
+      request: TransportRequest,
+      timeout: number | undefined,
+      n: number
+    ): Effect.Effect<A, CallError> => {
+      const sent = transport.send({ ...request, attemptTimeout: timeout, maxBytes: config.maxResponseBytes })
+      if (log === undefined) {
+        return Effect.matchEffect(sent, {
+          onFailure: (error) => Effect.fail(fromTransport(facts(endpoint), error)),
+          onSuccess: (response) => read(endpoint, response)
+        })
+      }
+      return Effect.suspend(() => {
+        log({
+          ...attemptInfo(endpoint, n),
+          phase: "request",
+          ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
+        })
+        return Effect.matchEffect(sent, {
+          onFailure: (failure) => {
+            const error = fromTransport(facts(endpoint), failure)
+            log({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message })
+            return Effect.fail(error)
+          },
+          onSuccess: (response) => {
+            logResponse(endpoint, n, response)
+            return read(endpoint, response)
+          }
+        })
+      })
+    }
+
+    const retried = <A>(
+      endpoint: Endpoint<A>,
+      request: TransportRequest,
+      timeout: number | undefined,
+      first: CallError
+    ): Effect.Effect<A, CallError> =>
+      Effect.gen(function*() {
+        const { options } = endpoint.context
+        const isPost = endpoint.httpMethod === "POST"
+        const retryPost = options.retryPost ?? config.retryPost
+        const next = backoffDriver(options.retry ?? config.retry)
+        let error = first
+        for (let n = 1; shouldRetry(error, isPost, retryPost); n++) {
+          const delay = yield* next(error)
+          if (delay === undefined) break
+          log?.({
+            ...attemptInfo(endpoint, n),
+            phase: "retry",
+            delay,
+            ...(error.statusCode === undefined ? undefined : { statusCode: error.statusCode }),
+            ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
+          })
+          yield* Effect.sleep(Duration.millis(delay))
+          const outcome = yield* Effect.either(attempt(endpoint, request, timeout, n))
+          if (Either.isRight(outcome)) return outcome.right
+          error = outcome.left
+        }
+        return yield* Effect.fail(error)
+      })
+
+    const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
+      Effect.suspend(() => {
+        const { context: { method, options }, httpMethod } = endpoint
+        const request = prepare(endpoint, "application/json")
+        if (Either.isLeft(request)) return Effect.fail(request.left)
+        let timeout = attemptTimeout
+        if (options.attemptTimeout !== undefined) {
+          const ms = milliseconds(method, "attemptTimeout", options.attemptTimeout)
+          if (Either.isLeft(ms)) return Effect.fail(ms.left)
+          timeout = ms.right
+        }
+        return Effect.catchAll(attempt(endpoint, request.right, timeout, 0), (error: CallError) =>
+          shouldRetry(error, httpMethod === "POST", options.retryPost ?? config.retryPost)
+            ? retried(endpoint, request.right, timeout, error)
+            : Effect.fail(error))
+      })
+
+    return { config, transport, log, prepare, facts, send }
+  })
+
+const executionIdIn = (json: unknown): string | undefined => {
+  const id: unknown = typeof json === "object" && json !== null && "executionId" in json ? json.executionId : undefined
+  return typeof id === "string" ? id : undefined
+}
+

@@ -1,0 +1,49 @@
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
+import * as ExecuteCall from "../../ExecuteCall.js"
+import * as Address from "../address.js"
+import type { TextResponse } from "../transport/HttpTransport.js"
+import type { Caller, CallError } from "./call.js"
+
+const isResponse = Schema.is(ExecuteCall.ExecuteResponse)
+
+const explain = Schema.decodeUnknownEither(ExecuteCall.ExecuteResponse, { errors: "first" })
+
+const statuses: ReadonlySet<unknown> = new Set(["completed", "failed", "tool_calls_required"])
+
+const statusOf = (json: unknown): unknown =>
+  typeof json === "object" && json !== null && "status" in json ? json.status : undefined
+
+const wrong = (json: unknown): string => {
+  const status = statusOf(json)
+  if (typeof status === "string" && !statuses.has(status)) return `unknown status ${JSON.stringify(status)}`
+  const result = explain(json)
+  return Either.isLeft(result)
+    ? ParseResult.TreeFormatter.formatErrorSync(result.left)
+    : "the body does not fit"
+}
+
+const decode = (json: unknown, response: TextResponse): Either.Either<ExecuteResponse, string> =>
+  isResponse(json)
+    ? Either.right({ ...json, requestId: response.header("x-request-id") })
+    : Either.left(wrong(json))
+
+/**
+ * E1, `POST …/execute` (contract 5).
+ *
+ * @internal
+ */
+export const execute = (caller: Caller) => (request: ExecuteRequest): Effect.Effect<ExecuteResponse, CallError> =>
+  caller.send({
+    context: request,
+    httpMethod: "POST",
+    path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/execute`,
+    flow: request.flow,
+    sessionId: request.sessionId,
+    body: request.body,
+    executionId: request.body.executionId,
+    decode
+  })
