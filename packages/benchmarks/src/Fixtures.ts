@@ -1,0 +1,40 @@
+/**
+ * The bytes that the suites and the raw server share.
+ */
+
+/** About 330 bytes, as `execute` answers them. */
+export const completedRun: string = JSON.stringify({
+  status: "completed",
+  result: {
+    score: 7,
+    feedback: "Two words are misspelled in the second sentence; the punctuation of the first one is right.",
+    words: ["their", "receive"]
+  },
+  flowId: "fl_31c9",
+  blockCount: 2,
+  executionId: "6f0d3c1e-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
+  sessionId: "a3a6a3c4-6f0e-4f63-9d0f-0b0d9d4f8e11"
+})
+
+const frame = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+
+const text = "It shipped on Monday and will arrive on Thursday between nine and noon. ".repeat(3)
+
+/** `count` events of about 320 bytes each, from `run_started` to `flow_completed`. */
+export const eventStream = (count: number): string => {
+  const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"
+  let out = frame("run_started", { eventType: "run_started", executionId, flowId: "fl_31c9", stepCount: count >> 1 })
+  for (let i = 0; i < count - 2; i++) {
+    const step = { stepId: `step-${i >> 1}`, name: `Step ${i >> 1}` }
+    out += i % 2 === 0
+      ? frame("step_started", { eventType: "step_started", ...step, stepIndex: 0, note: text })
+      : frame("step_completed", {
+        eventType: "step_completed",
+        ...step,
+        output: { text },
+        durationMs: 412,
+        costUsd: "0.00031"
+      })
+  }
+  return out + frame("flow_completed", { eventType: "flow_completed", executionId, result: { text } })
+}

@@ -1,0 +1,55 @@
+/**
+ * `npm run bench -- [suite …] [--rounds n] [--quick]`
+ */
+import { parseArgs } from "node:util"
+import type { GroupResult, Options } from "./Measurement.js"
+import { measure } from "./Measurement.js"
+import { save, table } from "./Report.js"
+import type { Suite } from "./Suite.js"
+import { sse } from "./suites/sse.js"
+import { transport } from "./suites/transport.js"
+
+const suites: ReadonlyArray<Suite> = [transport, sse]
+
+const run = async (suite: Suite, options: Options): Promise<void> => {
+  const { close, groups } = await suite.prepare()
+  const results: Array<GroupResult> = []
+  try {
+    console.log(`\n# ${suite.name}`)
+    for (const group of groups) {
+      const result = await measure(group, options)
+      results.push(result)
+      console.log(`\n${table(result)}`)
+    }
+  } finally {
+    await close()
+  }
+  await save({ suite: suite.name, groups: results }, options)
+}
+
+const main = async (): Promise<void> => {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { rounds: { type: "string" }, quick: { type: "boolean" } }
+  })
+  const unknown = positionals.filter((name) => !suites.some((suite) => suite.name === name))
+  if (unknown.length > 0) {
+    throw new Error(`no suite ${unknown.join(", ")}; there are ${suites.map((suite) => suite.name).join(", ")}`)
+  }
+  const quick = values.quick === true
+  const options: Options = {
+    rounds: values.rounds === undefined ? (quick ? 3 : 15) : Number(values.rounds),
+    roundMillis: quick ? 100 : 300,
+    warmUpMillis: quick ? 200 : 1000
+  }
+  for (const suite of suites) {
+    if (positionals.length === 0 || positionals.includes(suite.name)) {
+      await run(suite, options)
+    }
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error)
+  process.exitCode = 1
+})
