@@ -1,0 +1,122 @@
+/**
+ * What `src/` may import. Arrows point up this table only:
+ *
+ *     sdk       effect, @effect/platform; undici and Node's modules in its Node files only
+ *     promise   effect, @effect/platform, sdk; node:async_hooks
+ *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
+ *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
+ *
+ * Tests, `scratchpad/` and benchmarks import anything.
+ */
+import { readFileSync } from "node:fs"
+
+const effect = ["effect", "@effect/platform"]
+const manifest = (folder) =>
+  JSON.parse(readFileSync(new URL(`packages/${folder}/package.json`, import.meta.url), "utf8"))
+
+const optionalPeers = (folder) =>
+  Object.entries(manifest(folder).peerDependenciesMeta ?? {})
+    .filter(([, meta]) => meta.optional === true)
+    .flatMap(([name]) => [name, `@types/${name.replace(/^@(.+)\//, "$1__")}`])
+
+/** Per package: npm packages, workspaces and Node's modules ("*" for any). */
+const table = {
+  sdk: { npm: effect, packages: [], node: [] },
+  promise: { npm: effect, packages: ["sdk"], node: ["async_hooks"] },
+  adapters: { npm: [...effect, ...optionalPeers("adapters")], packages: ["sdk", "promise"], node: ["async_hooks"] },
+  emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" }
+}
+
+/** The files that run on Node alone, reached through a condition of `imports`. */
+const undiciFiles = ["^packages/sdk/src/internal/transport/undici[.]ts$"]
+const nodeFiles = [
+  ...undiciFiles,
+  "^packages/sdk/src/internal/node[^/]*[.]ts$",
+  "^packages/sdk/src/internal/[^/]+/node[^/]*[.]ts$"
+]
+
+const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+const modules = (names) => names.map((name) => `^node_modules/${escape(name)}/`)
+const builtin = (names) => names.map((name) => `^(node:)?${escape(name)}$`)
+
+const arrows = Object.entries(table).flatMap(([folder, { node, npm, packages }]) => {
+  const from = `^packages/${folder}/src/`
+  const own = [folder, ...packages].map((name) => `^packages/${name}/src/`)
+  return [
+    {
+      name: `${folder}-imports`,
+      comment: `packages/${folder} may import ${[...npm, ...packages].join(", ")}`,
+      severity: "error",
+      from: { path: from },
+      to: {
+        dependencyTypesNot: ["core"],
+        pathNot: [...own, ...modules(npm), ...folder === "sdk" ? modules(["undici"]) : []]
+      }
+    },
+    ...node === "*" ? [] : [{
+      name: `${folder}-node`,
+      comment: `packages/${folder} runs off Node too: Node's modules only in its Node files`,
+      severity: "error",
+      from: { path: from, pathNot: nodeFiles },
+      to: { dependencyTypes: ["core"], pathNot: builtin(node) }
+    }]
+  ]
+})
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    ...arrows,
+    {
+      name: "undici",
+      comment: "undici belongs to the Node transport",
+      severity: "error",
+      from: { path: "^packages/sdk/src/", pathNot: undiciFiles },
+      to: { path: modules(["undici"]) }
+    },
+    {
+      name: "no-cycle",
+      comment: "type-only cycles count: they are modules with two reasons to change",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { circular: true }
+    },
+    {
+      name: "no-foreign-internal",
+      comment: "internal/ of another package is private",
+      severity: "error",
+      from: { path: "^packages/([^/]+)/src/" },
+      to: { path: "^packages/[^/]+/src/internal/", pathNot: "^packages/$1/" }
+    },
+    {
+      name: "no-relative-arrow",
+      comment: "another package is imported by its name",
+      severity: "error",
+      from: { path: "^packages/([^/]+)/src/" },
+      to: { path: "^packages/", pathNot: "^packages/$1/", dependencyTypes: ["local"] }
+    },
+    {
+      name: "no-undeclared",
+      comment: "what src imports is a dependency or a peer in the package's own package.json",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"] }
+    },
+    {
+      name: "no-unresolved",
+      comment: "the import leads nowhere",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { couldNotResolve: true }
+    }
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      extensions: [".ts", ".js", ".json"],
+      mainFields: ["module", "main"]
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * What `src/` may import, and cycles: dependency-cruiser with the rules of `.dependency-cruiser.mjs`. It looks once
+ * with Node's conditions and once without, because `#transport` leads to another file off Node.
+ */
+import { cruise } from "dependency-cruiser"
+import { chdir } from "node:process"
+import config from "../.dependency-cruiser.mjs"
+import { root, sources } from "./workspace.mjs"
+
+chdir(root)
+const packages = sources()
+
+const look = async (conditions) => {
+  const { enhancedResolveOptions, ...options } = config.options
+  const { output: { modules, summary } } = await cruise(
+    packages,
+    { ...options, validate: true, ruleSet: { forbidden: config.forbidden } },
+    {
+      ...enhancedResolveOptions,
+      conditionNames: ["@effect-noukai/source", ...conditions, "import", "types", "default"]
+    }
+  )
+  const seen = new Set(modules.map((module) => module.source))
+  return {
+    imports: summary.totalDependenciesCruised,
+    violations: summary.violations.map(({ cycle, from, rule, to }) => {
+      const path = cycle === undefined ? to : cycle.map((step) => step.name).join(" → ")
+      return `${rule.name}: ${from} → ${path}`
+    }).concat(packages.filter((path) => !seen.has(path)).map((path) => `not looked at: ${path}`))
+  }
+}
+
+const looks = packages.length === 0 ? [] : [await look(["node"]), await look([])]
+const violations = [...new Set(looks.flatMap((look) => look.violations))].sort()
+for (const violation of violations) console.log(violation)
+if (violations.length > 0) {
+  for (const { comment, name } of config.forbidden) {
+    if (violations.some((violation) => violation.startsWith(`${name}:`))) console.log(`  ${name}: ${comment}`)
+  }
+}
+if (looks.some((look) => look.imports === 0)) console.log("no imports found: TypeScript was not read")
+process.exitCode = violations.length > 0 || looks.some((look) => look.imports === 0) ? 1 : 0

@@ -1,0 +1,52 @@
+/** What no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted. */
+import { differences } from "./readme.mjs"
+import { files, read } from "./workspace.mjs"
+
+const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
+const test = /\.test\.[cm]?tsx?$/
+
+const rules = [
+  {
+    // a path, not the tail of a URL or of a longer path
+    pattern: /(?<![\w.~/-])(?:file:\/\/)?\/(?:work|root|home|Users)\/[\w.]/,
+    message: "a path of one machine"
+  },
+  {
+    // in two halves, or this file would report itself
+    pattern: new RegExp(`\\b(?:${["TO" + "DO", "FIX" + "ME"].join("|")})\\b`),
+    message: "unfinished work"
+  },
+  {
+    only: test,
+    pattern: /\b(?:describe|suite|it|test|bench)(?:\.\w+)*\.(?:only|skip|skipIf|runIf|todo|fails)\b/,
+    message: "a test that does not run, or runs alone"
+  },
+  {
+    only: test,
+    pattern: /\b(?:only|skip|todo|fails): true\b|\b(?:ctx|context|task|t)\.skip\(/,
+    message: "a test that does not run, or runs alone"
+  },
+  {
+    only: /(^|\/)package-lock\.json$/,
+    pattern: /"resolved": "(?:https?|git\+\w+|file):/,
+    message: "a registry's host (.npmrc leaves them out; run npm install again)"
+  },
+  {
+    only: /(^|\/)\.npmrc$/,
+    pattern: /registry *=/,
+    message: "a registry of one machine"
+  }
+]
+
+const found = files().filter((path) => text.test(path)).flatMap((path) => {
+  const applying = rules.filter(({ only }) => only === undefined || only.test(path))
+  return read(path).split("\n").flatMap((line, index) =>
+    applying
+      .filter(({ pattern }) => pattern.test(line))
+      .map(({ message }) => `${path}:${index + 1}: ${message}: ${line.trim().slice(0, 100)}`)
+  )
+})
+
+const problems = [...found, ...differences()]
+for (const problem of problems) console.log(problem)
+process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,0 +1,58 @@
+/** Where things are: shared by the scripts of this folder. */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join, relative, sep } from "node:path"
+import { fileURLToPath } from "node:url"
+
+export const root = fileURLToPath(new URL("..", import.meta.url))
+
+const generated = new Set(["node_modules", "dist", "build", "docs", "coverage", ".git"])
+
+/** The files below `folder`, without what is installed or generated; paths from the root, with "/". */
+export const files = (folder = ".") => {
+  const absolute = join(root, folder)
+  if (!existsSync(absolute)) return []
+  return readdirSync(absolute, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(absolute, entry.name)
+    if (entry.isDirectory()) return generated.has(entry.name) ? [] : files(relative(root, path))
+    return entry.isFile() ? [relative(root, path).split(sep).join("/")] : []
+  })
+}
+
+export const read = (path) => readFileSync(join(root, path), "utf8")
+
+/** The workspaces that are published, those that others depend on first. */
+export const publishable = () => {
+  const all = readdirSync(join(root, "packages")).flatMap((folder) => {
+    const file = `packages/${folder}/package.json`
+    if (!existsSync(join(root, file))) return []
+    const manifest = JSON.parse(read(file))
+    return manifest.private === true ? [] : [{ folder: `packages/${folder}`, manifest, name: manifest.name }]
+  })
+  const ordered = []
+  const visit = (item) => {
+    if (ordered.includes(item)) return
+    for (const dependency of workspaceDependencies(item, all)) visit(dependency)
+    ordered.push(item)
+  }
+  all.forEach(visit)
+  return ordered
+}
+
+/** The workspaces among `all` that `item` declares, as dependency or as peer. */
+export const workspaceDependencies = (item, all) => {
+  const declared = { ...item.manifest.dependencies, ...item.manifest.peerDependencies }
+  return all.filter((other) => other.name in declared)
+}
+
+/** The public modules of a package: the entry point and one subpath per file of `src`. */
+export const entryPoints = (item) =>
+  files(`${item.folder}/src`)
+    .map((path) => path.slice(`${item.folder}/src/`.length))
+    .filter((path) => path.endsWith(".ts") && !path.startsWith("internal/"))
+    .map((path) => path.slice(0, -".ts".length))
+    .sort()
+    .map((path) => path === "index" ? item.name : `${item.name}/${path}`)
+
+/** The TypeScript files of every `src` that the rules for `src` govern. */
+export const sources = () =>
+  files("packages").filter((path) => /^packages\/(?!benchmarks\/)[^/]+\/src\/.+\.ts$/.test(path))
