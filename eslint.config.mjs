@@ -49,7 +49,7 @@ const shapes = [
   {
     // effect/Function and the like hold functions, not a concept
     selector:
-      "ImportDeclaration[importKind='value'][source.value=/^(effect|@effect\\u002f[^\\u002f]+)\\u002f(?!(Function|GlobalValue|Pipeable|Types)$)/] > ImportSpecifier[importKind='value']",
+      "ImportDeclaration[importKind='value'][source.value=/^(effect|@effect\\u002f[^\\u002f]+)\\u002f(?!(Function|GlobalValue|Pipeable|Types|Utils)$)/] > ImportSpecifier[importKind='value']",
     message: "Import the module as a namespace: import * as X from \"effect/X\"."
   },
   {
