@@ -1,13 +1,16 @@
 import { defaultServerConditions } from "vite"
 import type { ViteUserConfig } from "vitest/config"
 
-/** `TEST_DIST=1` runs the same tests against what `npm run build` made. */
-const conditions = process.env.TEST_DIST === undefined
-  ? ["@effect-noukai/source", ...defaultServerConditions]
-  : [...defaultServerConditions]
+/** `TEST_DIST=1` runs the same tests against what `npm run build` made, relative imports of `src` included. */
+const dist = process.env.TEST_DIST !== undefined
+
+const conditions = dist ? [...defaultServerConditions] : ["@effect-noukai/source", ...defaultServerConditions]
 
 const shared: ViteUserConfig = {
-  resolve: { conditions },
+  resolve: {
+    conditions,
+    alias: dist ? [{ find: /^((?:\.\.\/)+)src\//, replacement: "$1dist/" }] : []
+  },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["test/**/*.test.ts"],
