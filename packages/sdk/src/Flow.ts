@@ -37,7 +37,7 @@ export interface FlowAddress {
  * @since 0.1.0
  * @category models
  */
-export type Parameters = { readonly [name: string]: unknown }
+export type AnyParameters = { readonly [name: string]: unknown }
 
 /**
  * Which version of a flow runs: `"production"` the published one (the draft while nothing is published), `"draft"` or
@@ -54,7 +54,7 @@ export type FlowVersion = "production" | "draft" | number
  * @since 0.1.0
  * @category models
  */
-export interface Flow<in P = Parameters, out A = unknown> extends Pipeable {
+export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
   readonly [TypeId]: { readonly _P: (_: P) => void; readonly _A: () => A }
   readonly ref: string | FlowAddress
   readonly parameters: Schema.Schema.AnyNoContext | undefined
@@ -73,7 +73,7 @@ export declare namespace Flow {
    * @since 0.1.0
    * @category models
    */
-  export type Ref<P = { readonly [name: string]: unknown }, A = unknown> = Flow<P, A> | FlowAddress | string
+  export type Ref<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
 
   /**
    * @since 0.1.0
@@ -118,7 +118,7 @@ const Proto = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = <P = Parameters, A = unknown, PI = unknown, AI = unknown>(
+export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
   schemas?: {
     readonly parameters?: Schema.Schema<P, PI> | undefined

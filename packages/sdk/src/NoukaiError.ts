@@ -634,6 +634,22 @@ export type ApiError =
   | APITimeoutError
 
 /**
+ * What a request through `NoukaiHttp` can fail with, whoever answers it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type HttpError = ApiError | InvalidRequestError | UnexpectedResponseError | ReplayError
+
+/**
+ * What `FlowService.execute` can fail with, beside what a tool handler adds.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ExecuteError = HttpError
+
+/**
  * Every error of this package.
  *
  * @since 0.1.0

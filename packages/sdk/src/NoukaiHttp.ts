@@ -8,33 +8,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Transport from "#transport"
-import type { ExecuteRequest, ExecuteResponse } from "./ExecuteCall.js"
+import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
-import type { ApiError, InvalidRequestError, ReplayError, UnexpectedResponseError } from "./NoukaiError.js"
-
-/**
- * What every method of the seam can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type HttpError = ApiError | InvalidRequestError | UnexpectedResponseError | ReplayError
-
-/**
- * What a client adds where a call says nothing.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Defaults {
-  readonly org?: string | undefined
-  readonly project?: string | undefined
-  readonly sessionId?: string | undefined
-}
+import { TraceScope } from "./TraceScope.js"
 
 /**
  * @since 0.1.0
@@ -42,16 +22,10 @@ export interface Defaults {
  */
 export declare namespace NoukaiHttp {
   /**
-   * One method per endpoint (contract 4).
-   *
    * @since 0.1.0
    * @category models
    */
-  export interface Service {
-    readonly defaults: Defaults
-    /** E1: runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
-    readonly execute: (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, HttpError>
-  }
+  export interface Service extends HttpService {}
 }
 
 /**
@@ -60,14 +34,35 @@ export declare namespace NoukaiHttp {
  */
 export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<NoukaiHttp, NoukaiHttp.Service>() {}
 
+/**
+ * Makes the seam of an implementation. The one place that looks at the scope of the calling fiber: inside a replay it is
+ * the replay that answers, and implementations know nothing of scopes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => {
+  const pick = Effect.map(TraceScope, (scope) => scope?.http ?? implementation)
+  return {
+    defaults: implementation.defaults,
+    execute: (request) => Effect.flatMap(pick, (http) => http.execute(request))
+  }
+}
+
 const fromTransport = (
   config: NoukaiConfig.Service,
   transport: HttpTransport
 ): Effect.Effect<NoukaiHttp.Service> =>
-  Effect.map(Call.make(config, transport), (caller) => ({
-    defaults: { org: config.org, project: config.project, sessionId: config.sessionId },
-    execute: Execute.execute(caller)
-  }))
+  Effect.map(Call.make(config, transport), (caller) =>
+    make({
+      defaults: {
+        org: config.org,
+        project: config.project,
+        sessionId: config.sessionId,
+        timeout: config.timeout
+      },
+      execute: Execute.execute(caller)
+    }))
 
 /**
  * The live seam, over the platform's best transport: undici on Node, `fetch` elsewhere.

@@ -192,6 +192,23 @@ export const fromTransport = (
 }
 
 /**
+ * An error after several attempts: an earlier one may have arrived although the last one did not.
+ *
+ * @internal
+ */
+export const withSent = <E extends E.NoukaiError>(error: E, sent: E.Sent): E | E.APIConnectionError | E.APITimeoutError => {
+  if (sent === "no") return error
+  const unchecked = { disableValidation: true }
+  if (error._tag === "APIConnectionError" && error.sent === "no") {
+    return new E.APIConnectionError({ ...error, sent, isRetryable: false }, unchecked)
+  }
+  if (error._tag === "APITimeoutError" && error.sent === "no") {
+    return new E.APITimeoutError({ ...error, sent, isRetryable: false }, unchecked)
+  }
+  return error
+}
+
+/**
  * A 2xx whose body is not what the contract says.
  *
  * @internal

@@ -15,12 +15,13 @@ import type { AttemptInfo, LogEvent } from "../../LogHook.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { InvalidRequestError } from "../../NoukaiError.js"
+import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
 import { milliseconds } from "../duration.js"
 import * as Headers from "../headers.js"
 import { makeLog } from "../logging.js"
 import { backoffDriver, shouldRetry } from "../retry.js"
-import { type CallFacts, fromStatus, fromTransport, unexpected } from "../statusError.js"
+import { type CallFacts, fromStatus, fromTransport, unexpected, withSent } from "../statusError.js"
 import type { HttpTransport, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
 
 /**
@@ -53,7 +54,8 @@ export interface Caller {
   /** A transport request for an endpoint, or why it cannot be made. */
   readonly prepare: (
     endpoint: Omit<Endpoint<never>, "decode">,
-    accept: string
+    accept: string,
+    traceparent: string | undefined
   ) => Either.Either<TransportRequest, InvalidRequestError>
   readonly facts: (endpoint: Omit<Endpoint<never>, "decode">) => CallFacts
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, CallError>
@@ -96,7 +98,7 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
     const connectTimeout = finite(config.connectTimeout)
     const attemptTimeout = finite(config.attemptTimeout)
 
-    const prepare: Caller["prepare"] = (endpoint, accept) => {
+    const prepare: Caller["prepare"] = (endpoint, accept, traceparent) => {
       const { context: { method, options, progress }, httpMethod, sessionId } = endpoint
       let headers: Record<string, string> = httpMethod === "POST" && accept === "application/json"
         ? postHeaders
@@ -114,6 +116,7 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
         }
         headers = { ...headers, "x-session-id": sessionId }
       }
+      if (traceparent !== undefined) headers = { traceparent, ...headers }
       let connect = connectTimeout
       if (options.connectTimeout !== undefined) {
         const ms = milliseconds(method, "connectTimeout", options.connectTimeout)
@@ -243,13 +246,13 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
           if (Either.isRight(outcome)) return outcome.right
           error = outcome.left
         }
-        return yield* Effect.fail(error)
+        return yield* Effect.fail(isPost ? withSent(error, endpoint.context.progress.sent) : error)
       })
 
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
-      Effect.suspend(() => {
+      Effect.withFiberRuntime((fiber) => {
         const { context: { method, options }, httpMethod } = endpoint
-        const request = prepare(endpoint, "application/json")
+        const request = prepare(endpoint, "application/json", Telemetry.traceparent(fiber))
         if (Either.isLeft(request)) return Effect.fail(request.left)
         let timeout = attemptTimeout
         if (options.attemptTimeout !== undefined) {

@@ -1,0 +1,88 @@
+/**
+ * What an execution comes to: a result, or a pause that waits for tool results.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { ExecuteError } from "./NoukaiError.js"
+import type { ToolCall, ToolResult } from "./Tools.js"
+
+/**
+ * A run that completed. A run that failed is a `FlowExecutionError` instead.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteResult<out A = unknown> {
+  readonly status: "completed"
+  readonly result: A
+  readonly executionId: string | undefined
+  readonly flowId: string
+  readonly blockCount: number
+  /** The session that the run was tagged with, if any. */
+  readonly sessionId: string | undefined
+  readonly requestId: string | undefined
+}
+
+const Json = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/**
+ * Everything needed to resume a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
+ * `executionId` and `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const PausedState = Schema.Struct({
+  version: Schema.Literal(1),
+  /** `org/project/slug` */
+  flow: Schema.String,
+  flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.Number),
+  executionId: Schema.String,
+  pausedAtStep: Schema.String,
+  /** The server's round counter, echoed unchanged. */
+  iterationsUsed: Schema.Number,
+  /** The conversation inside the paused step, echoed verbatim. */
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
+  accumulatedOutputs: Json,
+  sessionId: Schema.optional(Schema.String),
+  /** How often a handler had run before this pause. */
+  rounds: Schema.Number,
+  parameters: Schema.optional(Schema.Unknown),
+  blockOverrides: Schema.optional(Json),
+  attachments: Schema.optional(Schema.Array(Schema.Unknown)),
+  tools: Schema.optional(Schema.Array(Schema.Unknown)),
+  toolChoice: Schema.optional(Schema.Unknown),
+  trace: Schema.Boolean
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PausedState extends Schema.Schema.Type<typeof PausedState> {}
+
+/**
+ * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is posted until `resume` is run, and
+ * `state` can be stored and resumed elsewhere with `FlowService.resume`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PausedResult<out A = unknown> {
+  readonly status: "tool_calls_required"
+  readonly executionId: string
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  readonly state: PausedState
+  readonly sessionId: string | undefined
+  readonly requestId: string | undefined
+  /**
+   * Goes on with exactly one result per call; missing, unknown or duplicate ones are an `InvalidRequestError` before
+   * anything is sent.
+   */
+  readonly resume: (
+    results: ReadonlyArray<ToolResult>
+  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, ExecuteError>
+}

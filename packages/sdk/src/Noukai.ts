@@ -1,0 +1,81 @@
+/**
+ * Everything at once: the layers that provide all services.
+ *
+ * @since 0.1.0
+ */
+import type * as Config from "effect/Config"
+import * as Layer from "effect/Layer"
+import * as FlowService from "./FlowService.js"
+import * as NoukaiConfig from "./NoukaiConfig.js"
+import type { AuthenticationError, InvalidRequestError } from "./NoukaiError.js"
+import * as NoukaiHttp from "./NoukaiHttp.js"
+
+/**
+ * The services that callers use.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Services = NoukaiHttp.NoukaiHttp | FlowService.FlowService
+
+/**
+ * The services over a given seam.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerOverHttp: Layer.Layer<FlowService.FlowService, never, NoukaiHttp.NoukaiHttp> = FlowService.layer
+
+/**
+ * The live services for a given configuration.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> = Layer.provideMerge(
+  layerOverHttp,
+  NoukaiHttp.layer
+)
+
+/**
+ * The live services from options, and from the environment where they are silent.
+ *
+ * Fails while the layer is built, before any traffic: `AuthenticationError` for a key that is missing or does not begin
+ * with `nk_`, `InvalidRequestError` for any other option that is wrong.
+ *
+ * @example
+ * ```ts
+ * import { Noukai } from "@effect-noukai/sdk"
+ *
+ * const layer = Noukai.layer({ org: "acme", project: "spelling", timeout: "2 minutes" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: NoukaiConfig.Options = {}
+): Layer.Layer<Services | NoukaiConfig.NoukaiConfig, AuthenticationError | InvalidRequestError> =>
+  Layer.provideMerge(layerServices, NoukaiConfig.layer(options))
+
+/**
+ * The live services from an application's own `Config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<NoukaiConfig.Options>
+): Layer.Layer<Services | NoukaiConfig.NoukaiConfig, AuthenticationError | InvalidRequestError> =>
+  Layer.provideMerge(layerServices, NoukaiConfig.layerConfig(config))
+
+/**
+ * The live services from the environment: `NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const NoukaiLive: Layer.Layer<
+  Services | NoukaiConfig.NoukaiConfig,
+  AuthenticationError | InvalidRequestError
+> = layer()

@@ -1,0 +1,110 @@
+/**
+ * The spans of this package (contract 13.5): opened here and nowhere else, and only when somebody traces.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as Tracer from "effect/Tracer"
+import type { FlowAddress, FlowVersion } from "./Flow.js"
+import { isNoukaiError } from "./NoukaiError.js"
+
+/**
+ * Names of spans.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const spanNames = {
+  execute: "noukai.flow.execute"
+} as const
+
+/**
+ * Keys of span attributes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const attributeKeys = {
+  org: "noukai.org",
+  project: "noukai.project",
+  slug: "noukai.flow.slug",
+  version: "noukai.flow.version",
+  executionId: "noukai.execution_id",
+  status: "noukai.flow.status"
+} as const
+
+const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/**
+ * Whether spans of this fiber go anywhere: Effect's built-in tracer keeps them to itself.
+ *
+ * @internal
+ */
+export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+  Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Tracer.Tracer) !== liveTracer &&
+  fiber.getFiberRef(FiberRef.currentTracerEnabled)
+
+/**
+ * The W3C `traceparent` of the fiber's span, if it traces.
+ *
+ * @internal
+ */
+export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
+  if (!isTracing(fiber)) return undefined
+  const span = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
+  return span._tag === "Some"
+    ? `00-${span.value.traceId}-${span.value.spanId}-${span.value.sampled ? "01" : "00"}`
+    : undefined
+}
+
+/**
+ * What is known of a run once it ended.
+ *
+ * @internal
+ */
+export interface Outcome {
+  readonly executionId?: string | undefined
+  readonly status?: string | undefined
+}
+
+const outcomeAttributes = (outcome: Outcome): Record<string, unknown> => ({
+  ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
+  ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status })
+})
+
+/**
+ * Opens a span around a call, if somebody traces.
+ *
+ * @internal
+ */
+export const flowSpan = <A extends Outcome, E, R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  name: string,
+  address: FlowAddress,
+  version: FlowVersion,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  isTracing(fiber)
+    ? self.pipe(
+      Effect.tap((outcome) => Effect.annotateCurrentSpan(outcomeAttributes(outcome))),
+      Effect.tapError((error) =>
+        isNoukaiError(error)
+          ? Effect.annotateCurrentSpan(outcomeAttributes({ executionId: error.executionId }))
+          : Effect.void
+      ),
+      Effect.withSpan(name, {
+        kind: "client",
+        captureStackTrace: false,
+        attributes: {
+          [attributeKeys.org]: address.org,
+          [attributeKeys.project]: address.project,
+          [attributeKeys.slug]: address.slug,
+          [attributeKeys.version]: String(version)
+        }
+      })
+    ) as Effect.Effect<A, E, R>
+    : self

@@ -1,0 +1,43 @@
+/**
+ * What a caller types every day. Everything else is at the module's own subpath, such as
+ * `@effect-noukai/sdk/FlowService`.
+ *
+ * @since 0.1.0
+ */
+export type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
+export * as Flow from "./Flow.js"
+export { FlowCursor } from "./FlowCursor.js"
+export { FlowService } from "./FlowService.js"
+export type { Attachment, ExecuteInput, Message } from "./FlowService.js"
+export * as Noukai from "./Noukai.js"
+export { NoukaiLive } from "./Noukai.js"
+export { NoukaiConfig } from "./NoukaiConfig.js"
+export {
+  APIConnectionError,
+  APITimeoutError,
+  AuthenticationError,
+  FlowExecutionError,
+  FlowNotFoundError,
+  InsufficientCreditsError,
+  InvalidRequestError,
+  isNoukaiError,
+  isReplayError,
+  NoukaiError,
+  PermissionDeniedError,
+  RateLimitError,
+  ReplayDisabledError,
+  ReplayError,
+  ReplayForbiddenError,
+  ReplayInvalidSessionError,
+  ReplayLeftoverError,
+  ReplayMissError,
+  ReplayNoSnapshotsError,
+  ReplaySessionExpiredError,
+  ReplaySessionNotFoundError,
+  ToolCallLimitError,
+  UnexpectedResponseError
+} from "./NoukaiError.js"
+export type { ExecuteError, ServerErrorCode } from "./NoukaiError.js"
+export { NoukaiHttp } from "./NoukaiHttp.js"
+export * as Tools from "./Tools.js"
+export { TraceScope } from "./TraceScope.js"

@@ -1,0 +1,153 @@
+/**
+ * The checks on what a caller gives to a run (contract 5.1, 5.4, 5.5, 6.1), made before anything is sent. Each check
+ * says what is wrong, or nothing.
+ *
+ * @internal
+ */
+
+/** @internal */
+export interface Problem {
+  readonly field: string
+  readonly reason: string
+}
+
+const problem = (field: string, reason: string): Problem => ({ field, reason })
+
+const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
+
+/** @internal */
+export const checkMessages = (message: unknown, messages: unknown): Problem | undefined => {
+  if (message !== undefined && typeof message !== "string") return problem("message", "must be a string")
+  if (messages === undefined) return undefined
+  if (!Array.isArray(messages)) return problem("messages", "must be an array of messages")
+  if (message !== undefined && messages.length > 0) {
+    return problem("messages", "give either message or messages, not both")
+  }
+  for (const [index, entry] of messages.entries()) {
+    if (!isRecord(entry)) return problem(`messages[${index}]`, "must be an object with a role")
+    if (!roles.has(entry.role)) {
+      return problem(`messages[${index}].role`, "must be \"user\", \"assistant\" or \"tool\"")
+    }
+  }
+  return undefined
+}
+
+/** @internal */
+export const checkParameters = (parameters: unknown): Problem | undefined => {
+  if (parameters === undefined) return undefined
+  if (!isRecord(parameters)) return problem("parameters", "must be an object of named inputs")
+  return "attachments" in parameters
+    ? problem("parameters.attachments", "is a reserved name; use the attachments option")
+    : undefined
+}
+
+/** @internal */
+export const checkOverrides = (field: string, overrides: unknown, ofObjects: boolean): Problem | undefined => {
+  if (overrides === undefined) return undefined
+  if (!isRecord(overrides)) return problem(field, "must be an object keyed by step id")
+  if (!ofObjects) return undefined
+  const bad = Object.keys(overrides).find((stepId) => !isRecord(overrides[stepId]))
+  return bad === undefined ? undefined : problem(`${field}[${JSON.stringify(bad)}]`, "must be an object of fields")
+}
+
+const mimeTypes: ReadonlySet<unknown> = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"])
+
+const maxAttachments = 10
+const maxUrlLength = 2048
+const maxFilenameLength = 255
+
+const checkAttachment = (at: string, attachment: unknown): Problem | undefined => {
+  if (!isRecord(attachment)) return problem(at, "must be an object with url and mime_type")
+  const { filename, kind, mime_type: mimeType, url } = attachment
+  if (kind !== undefined && kind !== "url") return problem(`${at}.kind`, "must be \"url\"")
+  if (typeof url !== "string" || !URL.canParse(url) || new URL(url).protocol !== "https:") {
+    return problem(`${at}.url`, "must be an https URL")
+  }
+  if (url.length > maxUrlLength) return problem(`${at}.url`, `must be at most ${maxUrlLength} characters`)
+  if (!mimeTypes.has(mimeType)) {
+    return problem(`${at}.mime_type`, "must be image/jpeg, image/png, image/webp or image/gif")
+  }
+  if (filename === undefined) return undefined
+  if (typeof filename !== "string" || filename.length > maxFilenameLength || /[\\/]|\.\./.test(filename)) {
+    return problem(
+      `${at}.filename`,
+      `must be a name of at most ${maxFilenameLength} characters without "/", "\\" or ".."`
+    )
+  }
+  return undefined
+}
+
+/** @internal */
+export const checkAttachments = (attachments: unknown): Problem | undefined => {
+  if (attachments === undefined) return undefined
+  if (!Array.isArray(attachments)) return problem("attachments", "must be an array")
+  if (attachments.length > maxAttachments) return problem("attachments", `must be at most ${maxAttachments}`)
+  for (const [index, attachment] of attachments.entries()) {
+    const found = checkAttachment(`attachments[${index}]`, attachment)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/**
+ * Attachments as the wire wants them: `kind` is always there.
+ *
+ * @internal
+ */
+export const wireAttachments = (
+  attachments: ReadonlyArray<object> | undefined
+): ReadonlyArray<object> | undefined => attachments?.map((attachment) => ({ kind: "url", ...attachment }))
+
+const maxTools = 64
+const toolName = /^[A-Za-z0-9_-]{1,64}$/
+
+/** @internal */
+export const checkTools = (declarations: unknown): Problem | undefined => {
+  if (declarations === undefined) return undefined
+  if (!Array.isArray(declarations)) return problem("tools", "must be an array of tools, or made by the Tools module")
+  if (declarations.length > maxTools) return problem("tools", `must be at most ${maxTools}`)
+  const seen = new Set<string>()
+  for (const [index, tool] of declarations.entries()) {
+    const at = `tools[${index}]`
+    if (!isRecord(tool) || tool.type !== "function" || !isRecord(tool.function)) {
+      return problem(at, "must be { type: \"function\", function: { name, description?, parameters? } }")
+    }
+    const { name, parameters } = tool.function
+    if (typeof name !== "string" || !toolName.test(name)) {
+      return problem(`${at}.function.name`, "must be 1 to 64 letters, digits, \"_\" or \"-\"")
+    }
+    if (seen.has(name)) return problem(`${at}.function.name`, `${JSON.stringify(name)} is declared twice`)
+    seen.add(name)
+    if (parameters !== undefined && !isRecord(parameters)) {
+      return problem(`${at}.function.parameters`, "must be a JSON Schema object")
+    }
+  }
+  return undefined
+}
+
+/** @internal */
+export const checkToolChoice = (choice: unknown, declarations: ReadonlyArray<unknown> | undefined): Problem | undefined => {
+  if (choice === undefined || choice === "none" || choice === "auto" || choice === "required") {
+    return choice === "required" && (declarations === undefined || declarations.length === 0)
+      ? problem("toolChoice", "\"required\" needs tools")
+      : undefined
+  }
+  if (!isRecord(choice) || choice.type !== "function" || !isRecord(choice.function)) {
+    return problem(
+      "toolChoice",
+      "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
+    )
+  }
+  const { name } = choice.function
+  const declared = declarations?.some((tool) => isRecord(tool) && isRecord(tool.function) && tool.function.name === name)
+  return declared === true ? undefined : problem("toolChoice.function.name", "must name one of the tools")
+}
+
+/** @internal */
+export const checkCount = (field: string, value: unknown, minimum: number): Problem | undefined =>
+  value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum)
+    ? undefined
+    : problem(field, `must be an integer of at least ${minimum}`)

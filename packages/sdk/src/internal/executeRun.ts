@@ -1,0 +1,293 @@
+/**
+ * One run on `/execute`, from its first request through its tool rounds to its end (contract 6.3).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { CallOptions, Progress } from "../CallOptions.js"
+import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../ExecuteCall.js"
+import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
+import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
+import type { ExecuteError } from "../NoukaiError.js"
+import { FlowExecutionError, ToolCallLimitError, UnexpectedResponseError } from "../NoukaiError.js"
+import type { Handled, ToolCall, ToolOutcome, ToolResult } from "../Tools.js"
+import { decodeResult } from "./flowCodec.js"
+import type { HttpService } from "./httpService.js"
+import { invalid } from "./invalid.js"
+import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
+
+/**
+ * What a run sends again on every resume (contract 6.3, step 5).
+ *
+ * @internal
+ */
+export type Sticky = Pick<
+  ExecuteBody,
+  "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
+>
+
+/**
+ * What answers a pause: nobody, the caller later, or a handler now.
+ *
+ * @internal
+ */
+export type Answering =
+  | { readonly _tag: "none" }
+  | { readonly _tag: "manual" }
+  | {
+    readonly _tag: "handled"
+    readonly tools: Handled<unknown, unknown>
+    readonly maxRounds: number
+    readonly concurrency: number
+    readonly onFailure: "fail" | "report"
+    /** Results by call, so that no handler runs twice for one. */
+    readonly answered: Map<string, ToolOutcome>
+    /** How many rounds in a row the model called a tool wrongly, by tool. */
+    readonly faults: Map<string, number>
+  }
+
+/** @internal */
+export interface Run {
+  readonly http: HttpService
+  readonly method: string
+  readonly flow: Flow.Ref<any, unknown>
+  readonly address: FlowAddress
+  readonly addressText: string
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly options: CallOptions
+  readonly progress: Progress
+  readonly sticky: Sticky
+  readonly answering: Answering
+  /** Known from the first response on. */
+  executionId: string | undefined
+}
+
+/** @internal */
+export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
+
+const unchecked = { disableValidation: true }
+
+/**
+ * Sends a body of this run and follows the run to its end or its next pause for the caller.
+ *
+ * @internal
+ */
+export const post = (run: Run, body: ExecuteBody, rounds: number): Effect.Effect<Outcome, unknown, unknown> =>
+  Effect.flatMap(
+    run.http.execute({
+      method: run.method,
+      flow: run.address,
+      version: run.version,
+      sessionId: run.sessionId,
+      options: run.options,
+      progress: run.progress,
+      body
+    }),
+    (response) => follow(run, response, rounds)
+  )
+
+const follow = (run: Run, response: ExecuteResponse, rounds: number): Effect.Effect<Outcome, unknown, unknown> => {
+  run.executionId = response.executionId ?? run.executionId
+  switch (response.status) {
+    case "completed":
+      return completed(run, response)
+    case "failed":
+      return Effect.fail(runFailed(run, response))
+    case "tool_calls_required":
+      return paused(run, response, rounds)
+  }
+}
+
+const completed = (
+  run: Run,
+  response: ExecuteEnded
+): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> =>
+  Effect.map(
+    decodeResult(run.flow, {
+      method: run.method,
+      address: run.addressText,
+      executionId: run.executionId,
+      requestId: response.requestId
+    }, response.result),
+    (result) => ({
+      status: "completed",
+      result,
+      executionId: run.executionId,
+      flowId: response.flowId,
+      blockCount: response.blockCount,
+      sessionId: run.sessionId,
+      requestId: response.requestId
+    })
+  )
+
+const field = (u: unknown, name: "code" | "message"): string | undefined => {
+  const value: unknown = typeof u === "object" && u !== null && name in u
+    ? (u as { readonly [key: string]: unknown })[name]
+    : undefined
+  return typeof value === "string" ? value : undefined
+}
+
+const runFailed = (run: Run, response: ExecuteEnded): FlowExecutionError =>
+  new FlowExecutionError({
+    method: run.method,
+    flow: run.addressText,
+    executionId: run.executionId,
+    requestId: response.requestId,
+    code: field(response.result, "code"),
+    detail: typeof response.result === "string" ? response.result : field(response.result, "message"),
+    result: response.result,
+    isRetryable: false
+  }, unchecked)
+
+const unexpectedPause = (run: Run, response: ExecutePaused, reason: string): UnexpectedResponseError =>
+  new UnexpectedResponseError({
+    method: run.method,
+    flow: run.addressText,
+    executionId: response.executionId,
+    requestId: response.requestId,
+    reason,
+    isRetryable: false
+  }, unchecked)
+
+const stateOf = (
+  run: Run,
+  response: ExecutePaused,
+  toolCalls: ReadonlyArray<ToolCall>,
+  rounds: number
+): PausedState => ({
+  version: 1,
+  flow: run.addressText,
+  flowVersion: run.version,
+  executionId: response.executionId,
+  pausedAtStep: response.pausedAtStep,
+  iterationsUsed: response.iterationsUsed,
+  toolCallMessages: response.toolCallMessages,
+  toolCalls,
+  accumulatedOutputs: response.accumulatedOutputs ?? {},
+  ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
+  rounds,
+  ...run.sticky
+})
+
+const paused = (run: Run, response: ExecutePaused, rounds: number): Effect.Effect<Outcome, unknown, unknown> => {
+  const { answering } = run
+  if (answering._tag === "none") {
+    return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls, and no tools were sent"))
+  }
+  const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
+  if (toolCalls.length === 0) {
+    return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls and names none"))
+  }
+  const state = stateOf(run, response, toolCalls, rounds)
+  return answering._tag === "manual"
+    ? Effect.succeed(pausedResult(run, state, response.requestId))
+    : Effect.flatMap(answer(run, answering, state), (results) => resume(run, state, results, rounds + 1))
+}
+
+const pausedResult = (run: Run, state: PausedState, requestId: string | undefined): PausedResult<unknown> => ({
+  status: "tool_calls_required",
+  executionId: state.executionId,
+  toolCalls: state.toolCalls,
+  state,
+  sessionId: run.sessionId,
+  requestId,
+  resume: (results) =>
+    Effect.suspend(() =>
+      resume({ ...run, progress: { sent: "no" } }, state, results, state.rounds)
+    ) as Effect.Effect<Outcome, ExecuteError>
+})
+
+/**
+ * Answers a pause: checks the results and posts them.
+ *
+ * @internal
+ */
+export const resume = (
+  run: Run,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>,
+  rounds: number
+): Effect.Effect<Outcome, unknown, unknown> => {
+  const problem = checkResults(state.toolCalls, results)
+  if (problem !== undefined) {
+    return Effect.fail(
+      invalid(run.method, problem.field, problem.reason, { flow: run.addressText, executionId: state.executionId })
+    )
+  }
+  const toolCallMessages = resumeMessages(state.toolCallMessages, results)
+  const body: ExecuteBody = {
+    ...run.sticky,
+    executionId: state.executionId,
+    pausedAtStep: state.pausedAtStep,
+    iterationsUsed: state.iterationsUsed,
+    toolCallMessages,
+    accumulatedOutputs: state.accumulatedOutputs
+  }
+  return Effect.zipRight(warnOfSize(run, toolCallMessages), post(run, body, rounds))
+}
+
+const warnEntries = 200
+const warnBytes = 900_000
+
+const warnOfSize = (run: Run, messages: ReadonlyArray<unknown>): Effect.Effect<void> =>
+  messages.length > warnEntries || JSON.stringify(messages).length > warnBytes
+    ? Effect.logWarning(
+      `${run.method} ${run.addressText}: toolCallMessages has ${messages.length} entries and nears the server's limit of 1,000,000 bytes`
+    )
+    : Effect.void
+
+const maxFaultyRounds = 3
+
+const answer = (
+  run: Run,
+  answering: Extract<Answering, { readonly _tag: "handled" }>,
+  state: PausedState
+): Effect.Effect<ReadonlyArray<ToolResult>, unknown, unknown> => {
+  const limit = (detail: string, toolName?: string) =>
+    Effect.fail(
+      new ToolCallLimitError({
+        method: run.method,
+        flow: run.addressText,
+        executionId: state.executionId,
+        code: "TOOL_CALL_LIMIT_CLIENT",
+        detail,
+        rounds: state.rounds,
+        toolName,
+        isRetryable: false
+      }, unchecked)
+    )
+  if (state.rounds >= answering.maxRounds) return limit(`the handler has run ${state.rounds} times`)
+  const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
+  if (wrongly !== undefined) {
+    return limit(`the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`, wrongly[0])
+  }
+  const keyOf = (call: ToolCall) => JSON.stringify([call.id, call.name, call.arguments])
+  const fresh = state.toolCalls.filter((call) => !answering.answered.has(keyOf(call)))
+  const settings = { method: run.method, concurrency: answering.concurrency, onFailure: answering.onFailure }
+  return Effect.flatMap(answering.tools.run(fresh, settings), (outcomes) => {
+    const problem = checkResults(fresh, outcomes)
+    if (problem !== undefined) {
+      return Effect.fail(
+        invalid(run.method, problem.field, problem.reason, { flow: run.addressText, executionId: state.executionId })
+      )
+    }
+    const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
+    for (const call of fresh) answering.answered.set(keyOf(call), byId.get(call.id)!)
+    countFaults(answering.faults, fresh, byId)
+    return Effect.succeed(state.toolCalls.map((call) => {
+      const { content } = answering.answered.get(keyOf(call))!
+      return { toolCallId: call.id, content }
+    }))
+  })
+}
+
+const countFaults = (
+  faults: Map<string, number>,
+  calls: ReadonlyArray<ToolCall>,
+  outcomes: ReadonlyMap<string, ToolOutcome>
+): void => {
+  const faulty = new Set(calls.filter((call) => outcomes.get(call.id)?.fault !== undefined).map((call) => call.name))
+  for (const call of calls) if (!faulty.has(call.name)) faults.delete(call.name)
+  for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)
+}

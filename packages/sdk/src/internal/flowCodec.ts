@@ -1,0 +1,90 @@
+/**
+ * The schemas of a `Flow` at work: parameters out, results in.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import { type Flow, isFlow } from "../Flow.js"
+import type { InvalidRequestError } from "../NoukaiError.js"
+import { UnexpectedResponseError } from "../NoukaiError.js"
+import { invalid } from "./invalid.js"
+
+interface Codec {
+  readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+  readonly decode: ((result: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+}
+
+const none: Codec = { encode: undefined, decode: undefined }
+
+const codecs = new WeakMap<object, Codec>()
+
+const codecOf = (flow: Flow.Ref<never, unknown>): Codec => {
+  if (!isFlow(flow) || (flow.parameters === undefined && flow.result === undefined)) return none
+  const known = codecs.get(flow)
+  if (known !== undefined) return known
+  const codec: Codec = {
+    encode: flow.parameters === undefined ? undefined : ParseResult.encodeUnknown(flow.parameters, { errors: "all" }),
+    decode: flow.result === undefined ? undefined : ParseResult.decodeUnknown(flow.result, { errors: "all" })
+  }
+  codecs.set(flow, codec)
+  return codec
+}
+
+/**
+ * Parameters as the wire wants them. Fails before anything is sent.
+ *
+ * @internal
+ */
+export const encodeParameters = (
+  method: string,
+  address: string,
+  flow: Flow.Ref<never, unknown>,
+  parameters: unknown
+): Effect.Effect<unknown, InvalidRequestError> => {
+  const { encode } = codecOf(flow)
+  if (encode === undefined) return Effect.succeed(parameters)
+  return Effect.mapBoth(encode(parameters ?? {}), {
+    onFailure: (issue) =>
+      invalid(method, "parameters", ParseResult.TreeFormatter.formatIssueSync(issue), { flow: address }),
+    onSuccess: (encoded) => parameters === undefined && isEmpty(encoded) ? undefined : encoded
+  })
+}
+
+const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
+
+/**
+ * What is known of the run whose result is decoded.
+ *
+ * @internal
+ */
+export interface ResultFacts {
+  readonly method: string
+  readonly address: string
+  readonly executionId: string | undefined
+  readonly requestId: string | undefined
+}
+
+/**
+ * A result in the type of its flow. One that does not fit fails with the raw value.
+ *
+ * @internal
+ */
+export const decodeResult = (
+  flow: Flow.Ref<never, unknown>,
+  facts: ResultFacts,
+  result: unknown
+): Effect.Effect<unknown, UnexpectedResponseError> => {
+  const { decode } = codecOf(flow)
+  if (decode === undefined) return Effect.succeed(result)
+  return Effect.mapError(decode(result), (issue) =>
+    new UnexpectedResponseError({
+      method: facts.method,
+      flow: facts.address,
+      executionId: facts.executionId,
+      requestId: facts.requestId,
+      reason: `the result does not fit the schema of the flow: ${ParseResult.TreeFormatter.formatIssueSync(issue)}`,
+      value: result,
+      isRetryable: false
+    }, { disableValidation: true }))
+}

@@ -1,0 +1,87 @@
+/**
+ * The answer to one pause: checks on the results, and their form on the wire (contract 6.2, C3).
+ *
+ * @internal
+ */
+import type { ToolCall, ToolResult } from "../Tools.js"
+import type { Problem } from "./executeInput.js"
+
+const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
+  messages.findLast((message): message is { readonly [key: string]: unknown } =>
+    isRecord(message) && message.role === "assistant"
+  )
+
+/**
+ * The calls of a pause in our own form. Where the server sent none, those of the last assistant message (contract 5.3).
+ *
+ * @internal
+ */
+export const callsOf = (
+  wireCalls: ReadonlyArray<unknown> | null | undefined,
+  messages: ReadonlyArray<unknown>
+): ReadonlyArray<ToolCall> => {
+  const source = wireCalls ?? (() => {
+    const assistant = lastAssistant(messages)
+    const calls = assistant?.tool_calls ?? assistant?.toolCalls
+    return Array.isArray(calls) ? calls : []
+  })()
+  return source.flatMap((call: unknown) => {
+    if (!isRecord(call) || typeof call.id !== "string" || !isRecord(call.function)) return []
+    const { arguments: args, name } = call.function
+    return typeof name === "string"
+      ? [{ id: call.id, name, arguments: typeof args === "string" ? args : JSON.stringify(args ?? {}) }]
+      : []
+  })
+}
+
+/**
+ * What is wrong with the results of a round: every call answered once, nothing else answered.
+ *
+ * @internal
+ */
+export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): Problem | undefined => {
+  if (!Array.isArray(results)) return { field: "results", reason: "must be an array with one result per tool call" }
+  const open = new Set(calls.map((call) => call.id))
+  const answered = new Set<string>()
+  for (const [index, result] of results.entries()) {
+    const id: unknown = isRecord(result) ? result.toolCallId : undefined
+    if (typeof id !== "string") return { field: `results[${index}].toolCallId`, reason: "must be the id of a tool call" }
+    if (answered.has(id)) return { field: `results[${index}]`, reason: `${JSON.stringify(id)} is answered twice` }
+    if (!open.has(id)) {
+      return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
+    }
+    if (isRecord(result) && result.content === undefined) {
+      return { field: `results[${index}].content`, reason: "must be a string or JSON" }
+    }
+    answered.add(id)
+  }
+  const missing = calls.filter((call) => !answered.has(call.id))
+  return missing.length === 0
+    ? undefined
+    : { field: "results", reason: `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}` }
+}
+
+/**
+ * The messages of a resume: the pause's, verbatim, then one entry per result in the casing that the pause uses.
+ *
+ * @internal
+ */
+export const resumeMessages = (
+  messages: ReadonlyArray<unknown>,
+  results: ReadonlyArray<ToolResult>
+): ReadonlyArray<unknown> => {
+  const assistant = lastAssistant(messages)
+  const camel = assistant !== undefined && "toolCalls" in assistant && !("tool_calls" in assistant)
+  const idKey = camel ? "toolCallId" : "tool_call_id"
+  return [
+    ...messages,
+    ...results.map((result) => ({
+      role: "tool",
+      [idKey]: result.toolCallId,
+      content: typeof result.content === "string" ? result.content : JSON.stringify(result.content)
+    }))
+  ]
+}
