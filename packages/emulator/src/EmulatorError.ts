@@ -1,0 +1,42 @@
+/**
+ * Why an emulator did not start.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/emulator/EmulatorError")
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * The emulator could not start. `PortInUse`: another process listens there; `Listen`: the address cannot be used;
+ * `InvalidFlow`: a flow, key or fault is wrong, and `path` names the place; `File`: the flows file cannot be read;
+ * `Config`: the client configuration could not be made.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EmulatorError extends Schema.TaggedError<EmulatorError>("@effect-noukai/emulator/EmulatorError")(
+  "EmulatorError",
+  {
+    reason: Schema.Literal("PortInUse", "Listen", "InvalidFlow", "File", "Config"),
+    message: Schema.String,
+    /** where in the flows the mistake is, such as `flows[0].steps[1].kind` */
+    path: Schema.optional(Schema.String),
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  /**
+   * @since 0.1.0
+   */
+  readonly [TypeId]: TypeId = TypeId
+}

@@ -1,0 +1,160 @@
+/**
+ * What an emulator has seen and done.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Who ended a connection: the client, the server, or a fault that the test asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ClosedBy = "client" | "server" | "fault"
+
+/**
+ * One TCP connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionEntry {
+  readonly id: number
+  /** ms since the epoch, on the emulator's clock */
+  readonly openedAt: number
+  readonly closedAt: number | undefined
+  readonly closedBy: ClosedBy | undefined
+}
+
+/**
+ * One request as it arrived, and what it was answered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestEntry {
+  /** the value of `X-Request-ID` in its response */
+  readonly id: string
+  readonly connection: number
+  readonly method: string
+  /** path and query, as on the wire */
+  readonly target: string
+  /** `execute`, `step`, `jobs`, …; `undefined` when the path is none of the API's */
+  readonly endpoint: string | undefined
+  /** `org/project/flow` */
+  readonly flow: string | undefined
+  /** by lower-case name; the key is masked */
+  readonly headers: { readonly [name: string]: string }
+  /** the body as received, cut at the ledger's limit */
+  readonly body: string
+  readonly bodyBytes: number
+  /** the faults that were applied, as in a script */
+  readonly fault: string | undefined
+  /** `undefined` until the response begins; stays so when none was sent */
+  readonly status: number | undefined
+  /** body bytes handed to the socket */
+  readonly responseBytes: number
+  /** events written, when the response is a stream */
+  readonly responseEvents: number
+  readonly receivedAt: number
+  readonly endedAt: number | undefined
+  /** `"open"` while it is being answered; `"complete"` when the whole response was written; else who cut it */
+  readonly outcome: "open" | "complete" | ClosedBy
+}
+
+/**
+ * One run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunEntry {
+  readonly executionId: string
+  readonly flow: string
+  readonly flowId: string
+  /** `"execute"`, `"step"` or `"job"` */
+  readonly trigger: string
+  readonly status: string
+  readonly sessionId: string | undefined
+  readonly startedAt: number
+  readonly endedAt: number | undefined
+  /** decimal string */
+  readonly billedUsd: string
+}
+
+/**
+ * One execution of one step: a step that was run twice has two.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepEntry {
+  readonly executionId: string
+  readonly stepId: string
+  /** place in the flow, from 0 */
+  readonly stepIndex: number
+  readonly attempt: number
+  readonly loopIndex: number | undefined
+  readonly startedAt: number
+  readonly endedAt: number | undefined
+  /** `"interrupted"`: the caller went away while it ran */
+  readonly outcome: "running" | "completed" | "failed" | "paused" | "interrupted"
+  /** decimal string; `"0"` unless it completed */
+  readonly billedUsd: string
+}
+
+/**
+ * Something that happened, in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LedgerEvent =
+  | { readonly type: "ConnectionOpened"; readonly connection: number }
+  | { readonly type: "ConnectionClosed"; readonly connection: number; readonly by: ClosedBy }
+  | { readonly type: "RequestReceived"; readonly request: string; readonly endpoint: string | undefined }
+  /** a fault or a delay is about to wait; its timer is already set on the emulator's clock */
+  | { readonly type: "Waiting"; readonly request: string; readonly ms: number }
+  | {
+    readonly type: "RequestEnded"
+    readonly request: string
+    readonly endpoint: string | undefined
+    readonly status: number | undefined
+    readonly outcome: RequestEntry["outcome"]
+  }
+  | { readonly type: "RunStarted"; readonly executionId: string; readonly flow: string; readonly trigger: string }
+  | { readonly type: "RunEnded"; readonly executionId: string; readonly status: string }
+  /** the step's duration, if it has one, is already set on the emulator's clock */
+  | {
+    readonly type: "StepStarted"
+    readonly executionId: string
+    readonly stepId: string
+    readonly stepIndex: number
+    readonly attempt: number
+  }
+  | {
+    readonly type: "StepEnded"
+    readonly executionId: string
+    readonly stepId: string
+    readonly stepIndex: number
+    readonly outcome: StepEntry["outcome"]
+  }
+
+/**
+ * A snapshot. Counts are of everything since the start or the last reset; lists keep the newest entries.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EmulatorLedger {
+  readonly runsStarted: number
+  readonly stepsRun: number
+  /** decimal string */
+  readonly billedUsd: string
+  readonly requestsReceived: number
+  readonly openConnections: number
+  readonly runs: ReadonlyArray<RunEntry>
+  readonly steps: ReadonlyArray<StepEntry>
+  readonly requests: ReadonlyArray<RequestEntry>
+  readonly connections: ReadonlyArray<ConnectionEntry>
+}

@@ -1,0 +1,257 @@
+/**
+ * Faults: what goes wrong with a response, written as text.
+ *
+ * One request takes one list of faults, separated by commas, from the header `X-Noukai-Emulator-Fault` or from a
+ * script: `crlf,split:1,cut:e3`.
+ *
+ * | fault | what happens |
+ * | --- | --- |
+ * | `ok` | nothing |
+ * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body (contract 11.1) |
+ * | `reset` | the connection is reset before anything runs; `reset:late` after it ran, before the response; `reset:b<n>`, `reset:e<n>` within the body |
+ * | `cut:b<n>`, `cut:e<n>` | the connection is closed after n bytes of the body, or after n events |
+ * | `end:b<n>`, `end:e<n>` | the body ends there, as if that were all |
+ * | `delay:<ms>` | nothing is sent for so long |
+ * | `stall:<ms>` | silence after the headers and, on a stream, the first event; `stall:<ms>:b<n>`, `stall:<ms>:e<n>` after that much |
+ * | `split:<n>` | the body is written n bytes at a time |
+ * | `drip:<n>:<ms>` | n bytes at a time, with a pause between |
+ * | `crlf`, `cr` | events end their lines so |
+ * | `bom` | the body begins with a byte order mark |
+ * | `unterminated` | the last event has no blank line |
+ * | `comment` | a comment before each event |
+ * | `unknown` | an event of an unknown name before each event |
+ * | `malformed` | an event that is no JSON before the first; `malformed:e<n>` spoils the n-th event |
+ * | `drop:e<n>`, `repeat:e<n>` | the n-th event is left out, or sent twice |
+ * | `html`, `empty` | a 200 whose body is a page, or nothing, after the run |
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+
+/**
+ * A place in a body: after so many bytes, or after so many events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Position {
+  readonly unit: "bytes" | "events"
+  readonly count: number
+}
+
+/**
+ * The shape of an error body (contract 11.1).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ErrorShape = "coded" | "text" | "list" | "empty" | "html"
+
+/**
+ * One fault.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Fault =
+  | {
+    readonly type: "status"
+    readonly status: number
+    readonly code: string | undefined
+    readonly shape: ErrorShape
+    /** seconds, or any text */
+    readonly retryAfter: string | undefined
+  }
+  | { readonly type: "reset"; readonly when: "early" | "late" | Position }
+  | { readonly type: "cut"; readonly at: Position }
+  | { readonly type: "end"; readonly at: Position }
+  | { readonly type: "delay"; readonly ms: number }
+  | { readonly type: "stall"; readonly ms: number; readonly at: Position | undefined }
+  | { readonly type: "split"; readonly bytes: number }
+  | { readonly type: "drip"; readonly bytes: number; readonly ms: number }
+  | { readonly type: "newline"; readonly newline: "\r\n" | "\r" }
+  | { readonly type: "bom" | "unterminated" | "comment" | "unknown" | "html" | "empty" }
+  | { readonly type: "malformed"; readonly event: number | undefined }
+  | { readonly type: "drop" | "repeat"; readonly event: number }
+
+const position = (text: string): Position | undefined => {
+  const match = /^([be])(\d{1,10})$/.exec(text)
+  return match === null ? undefined : { unit: match[1] === "b" ? "bytes" : "events", count: Number(match[2]) }
+}
+
+const count = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined
+
+const ordinal = (text: string | undefined): number | undefined => {
+  const match = /^e([1-9]\d{0,8})$/.exec(text ?? "")
+  return match === null ? undefined : Number(match[1])
+}
+
+const shapes: ReadonlySet<string> = new Set<ErrorShape>(["text", "list", "empty", "html"])
+
+const parseStatus = (status: number, rest: ReadonlyArray<string>): Fault | undefined => {
+  let code: string | undefined
+  let shape: ErrorShape = "coded"
+  let retryAfter: string | undefined
+  for (const part of rest) {
+    if (/^[A-Z][A-Z0-9_]*$/.test(part)) code = part
+    else if (shapes.has(part)) shape = part as ErrorShape
+    else if (part.startsWith("retry=")) retryAfter = part.slice("retry=".length)
+    else return undefined
+  }
+  return { type: "status", status, code, shape, retryAfter }
+}
+
+const parseOne = (text: string): Fault | undefined => {
+  const [name, ...rest] = text.split(":")
+  const [first, second] = rest
+  const alone = rest.length === 0
+  if (/^[1-5]\d\d$/.test(name!) && Number(name) >= 200) return parseStatus(Number(name), rest)
+  switch (name) {
+    case "reset": {
+      if (alone) return { type: "reset", when: "early" }
+      if (first === "late" && rest.length === 1) return { type: "reset", when: "late" }
+      const at = position(text.slice("reset:".length))
+      return at && { type: "reset", when: at }
+    }
+    case "cut":
+    case "end": {
+      const at = position(rest.join(":"))
+      return at && { type: name, at }
+    }
+    case "delay": {
+      const ms = count(first)
+      return ms === undefined || rest.length > 1 ? undefined : { type: "delay", ms }
+    }
+    case "stall": {
+      const ms = count(first)
+      const at = second === undefined ? undefined : position(second)
+      if (ms === undefined || rest.length > 2 || (second !== undefined && at === undefined)) return undefined
+      return { type: "stall", ms, at }
+    }
+    case "split": {
+      const bytes = count(first)
+      return bytes === undefined || bytes === 0 || rest.length > 1 ? undefined : { type: "split", bytes }
+    }
+    case "drip": {
+      const bytes = count(first)
+      const ms = count(second)
+      if (bytes === undefined || bytes === 0 || ms === undefined || rest.length > 2) return undefined
+      return { type: "drip", bytes, ms }
+    }
+    case "crlf":
+      return alone ? { type: "newline", newline: "\r\n" } : undefined
+    case "cr":
+      return alone ? { type: "newline", newline: "\r" } : undefined
+    case "bom":
+    case "unterminated":
+    case "comment":
+    case "unknown":
+    case "html":
+    case "empty":
+      return alone ? { type: name } : undefined
+    case "malformed": {
+      if (alone) return { type: "malformed", event: undefined }
+      const event = ordinal(first)
+      return event === undefined || rest.length > 1 ? undefined : { type: "malformed", event }
+    }
+    case "drop":
+    case "repeat": {
+      const event = ordinal(first)
+      return event === undefined || rest.length > 1 ? undefined : { type: name, event }
+    }
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Reads a list of faults; `ok` and empty text are none. Fails with a sentence that quotes what is no fault.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const parse = (text: string): Either.Either<ReadonlyArray<Fault>, string> => {
+  const faults: Array<Fault> = []
+  for (const part of text.split(",").map((piece) => piece.trim())) {
+    if (part === "" || part === "ok") continue
+    const fault = parseOne(part)
+    if (fault === undefined) return Either.left(`"${part}" is no fault`)
+    faults.push(fault)
+  }
+  return Either.right(faults)
+}
+
+/**
+ * The text of a list of faults.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FaultText: Schema.Schema<string> = Schema.String.pipe(
+  Schema.filter((text) => Either.getOrElse(Either.flip(Either.map(parse(text), () => undefined)), () => undefined), {
+    jsonSchema: { type: "string" },
+    description: "faults, separated by commas: ok, 503, cut:e3, stall:10000, reset, split:1, crlf, …"
+  })
+).annotations({ identifier: "Fault" })
+
+/**
+ * Which requests a rule is about. What is absent matches everything.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FaultMatch = Schema.Struct({
+  /** `execute`, `step`, `jobs`, `job`, `run`, `trace`, `stepTrace`, `traceStream`, `session`, `runs` or `verifyKey` */
+  endpoint: Schema.optional(Schema.String),
+  /** `org/project/flow` */
+  flow: Schema.optional(Schema.String),
+  /** only the nth of them, from 1 */
+  nth: Schema.optional(Schema.Int.pipe(Schema.positive()))
+}).annotations({ identifier: "FaultMatch" })
+
+/**
+ * Faults by script: each matching request takes the next entry; after the last, requests are untouched, or the
+ * script begins again when `repeat` is set.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FaultScript = Schema.Struct({
+  match: Schema.optional(FaultMatch),
+  script: Schema.NonEmptyArray(FaultText),
+  repeat: Schema.optional(Schema.Boolean)
+}).annotations({ identifier: "FaultScript" })
+
+/**
+ * Faults by seed: a matching request takes one of `faults` with the probability `rate`. The same seed and requests
+ * give the same faults.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FaultDice = Schema.Struct({
+  match: Schema.optional(FaultMatch),
+  /** from 0 to 1 */
+  rate: Schema.Number.pipe(Schema.between(0, 1)),
+  faults: Schema.NonEmptyArray(FaultText),
+  /** Default: the emulator's. */
+  seed: Schema.optional(Schema.Int)
+}).annotations({ identifier: "FaultDice" })
+
+/**
+ * Schema of {@link FaultRule}.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FaultRule = Schema.Union(FaultScript, FaultDice).annotations({ identifier: "FaultRule" })
+
+/**
+ * When which requests go wrong, and how. The first rule that has a fault for a request wins.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FaultRule = typeof FaultRule.Type

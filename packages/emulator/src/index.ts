@@ -1,0 +1,10 @@
+/**
+ * @since 0.1.0
+ */
+export { Emulator } from "./Emulator.js"
+export { EmulatorError } from "./EmulatorError.js"
+export type { EmulatorLedger, LedgerEvent } from "./EmulatorLedger.js"
+export type { FaultRule } from "./Fault.js"
+export type { Flow, FlowFile, Step } from "./FlowFile.js"
+export { samples } from "./samples.js"
+export { type RunningEmulator, startEmulator } from "./startEmulator.js"

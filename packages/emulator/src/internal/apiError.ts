@@ -1,0 +1,35 @@
+/**
+ * How an endpoint refuses: the status and body that go to the caller (contract 11).
+ *
+ * @internal
+ */
+import * as Data from "effect/Data"
+
+/** One entry of a 422 body (contract 11.1). @internal */
+export interface ValidationIssue {
+  readonly loc: ReadonlyArray<string | number>
+  readonly msg: string
+  readonly type: string
+}
+
+/** @internal */
+export class ApiError extends Data.TaggedError("ApiError")<{
+  readonly status: number
+  readonly detail:
+    | { readonly code: string; readonly message: string; readonly [extra: string]: unknown }
+    | string
+    | ReadonlyArray<ValidationIssue>
+  readonly headers?: { readonly [name: string]: string }
+}> {}
+
+/** @internal */
+export const coded = (
+  status: number,
+  code: string,
+  message: string,
+  extra?: { readonly [name: string]: unknown }
+): ApiError => new ApiError({ status, detail: { code, message, ...extra } })
+
+/** @internal */
+export const invalidBody = (issues: ReadonlyArray<ValidationIssue>): ApiError =>
+  new ApiError({ status: 422, detail: issues })

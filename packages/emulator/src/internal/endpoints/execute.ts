@@ -1,0 +1,161 @@
+/**
+ * E1: `POST …/execute`, fresh and resumed (contract 5, 6).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { ApiError } from "../apiError.js"
+import { coded } from "../apiError.js"
+import type { Outcome, Resume } from "../engine/runFlow.js"
+import { checkAnswered } from "../engine/toolConversation.js"
+import { json } from "../server/reply.js"
+import type { Reply } from "../server/reply.js"
+import type { State } from "../state.js"
+import type { Caller } from "../store/accounts.js"
+import type { Pause, Run } from "../store/runs.js"
+import { sessionIdOf } from "./endpoint.js"
+import type { Endpoint, RouteOf } from "./endpoint.js"
+import { messageOf, startRun } from "./newRun.js"
+import { decoder, ExecuteBody } from "./requestBody.js"
+import * as Checks from "./requestChecks.js"
+
+const decode = decoder(ExecuteBody)
+
+const reply = (run: Run, outcome: Outcome): Either.Either<Reply, ApiError> => {
+  const row = { flowId: run.tree.flowId, blockCount: run.tree.steps.length, executionId: run.id }
+  switch (outcome.type) {
+    case "Completed":
+      return Either.right(json({ status: "completed", result: outcome.result, ...row }))
+    case "ToolPause":
+      return Either.right(json({
+        status: "tool_calls_required",
+        executionId: run.id,
+        pausedAtStep: outcome.pause.stepId,
+        iterationsUsed: outcome.pause.iterationsUsed,
+        toolCallMessages: outcome.pause.messages,
+        toolCalls: outcome.pause.calls,
+        accumulatedOutputs: outcome.pause.outputs,
+        flowId: row.flowId,
+        blockCount: row.blockCount
+      }))
+    case "Failed": {
+      const { code, message, status } = outcome.failure
+      return status === undefined
+        ? Either.right(json({ status: "failed", result: { code, message }, ...row }))
+        : Either.left(coded(status, code, message, { executionId: run.id }))
+    }
+    case "StepPaused":
+      // only a single-step segment pauses so
+      return Either.left(coded(500, "INTERNAL_ERROR", "The run stopped in the middle."))
+  }
+}
+
+const ignoreEvents = () => Effect.void
+
+const fresh = (
+  state: State,
+  flow: RouteOf<"execute">["flow"],
+  body: ExecuteBody,
+  headers: { readonly [name: string]: string }
+): Either.Either<Run, ApiError> =>
+  Either.gen(function*() {
+    const sessionId = yield* sessionIdOf(headers)
+    const tree = yield* state.flows.resolve(flow)
+    yield* Checks.all(
+      () => Checks.executable(tree),
+      () => Checks.parameterNames(body.parameters),
+      () => Checks.oneOfMessages(body.message, body.messages),
+      () => Checks.messageSize("messages", body.messages),
+      () => Checks.messageRoles(body.messages),
+      () => Checks.attachments(tree, body.attachments),
+      () => Checks.tools(tree, body.tools, body.toolChoice),
+      () => Checks.hasMessage(tree, { message: body.message, messages: body.messages, parameters: body.parameters }),
+      () => state.accounts.mayStart(tree.org)
+    )
+    return startRun(state, {
+      tree,
+      trigger: "execute",
+      sessionId,
+      input: {
+        message: messageOf(body.message, body.messages),
+        messages: body.messages ?? [],
+        parameters: body.parameters ?? {},
+        blockOverrides: body.blockOverrides ?? {},
+        tools: body.tools,
+        toolChoice: body.toolChoice,
+        trace: body.trace ?? false
+      }
+    })
+  })
+
+interface Resumed {
+  readonly run: Run
+  readonly pause: Pause
+  readonly resume: Resume
+}
+
+/** The run goes on with its own flow, input and outputs; the request brings the results (contract 5.2, 6.2). */
+const resumed = (
+  state: State,
+  caller: Caller,
+  flow: RouteOf<"execute">["flow"],
+  body: ExecuteBody
+): Either.Either<Resumed, ApiError> =>
+  Either.gen(function*() {
+    const messages = body.toolCallMessages ?? []
+    yield* Checks.messageSize("toolCallMessages", messages)
+    const run = state.runs.get(body.executionId ?? "")
+    const pause = run?.pause
+    const tree = run?.tree
+    if (
+      run === undefined || pause === undefined || run.trigger !== "execute" || tree === undefined ||
+      tree.org !== flow.org || tree.project !== flow.project || tree.slug !== flow.slug
+    ) {
+      return yield* Either.left(
+        coded(400, "EXECUTION_ID_INVALID", `The run ${body.executionId} does not wait for tool results.`)
+      )
+    }
+    yield* state.accounts.authorize(caller, tree.org, tree.project)
+    if (body.pausedAtStep !== pause.stepId) {
+      return yield* Either.left(
+        coded(400, "PAUSED_STEP_INVALID", `The run is paused at ${pause.stepId}, not at ${body.pausedAtStep}.`)
+      )
+    }
+    yield* Checks.tools(tree, body.tools, body.toolChoice)
+    yield* checkAnswered(messages, pause.calls.map((call) => call.id))
+    const resume = { messages, iterationsUsed: pause.iterationsUsed }
+    return { run, pause, resume }
+  })
+
+/** @internal */
+export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, route }) =>
+  Effect.gen(function*() {
+    const request = yield* decode(body)
+    const isResume = request.executionId !== undefined && request.pausedAtStep !== undefined &&
+      request.toolCallMessages !== undefined
+    if (!isResume) {
+      const run = yield* fresh(state, route.flow, request, headers)
+      const outcome = yield* state.engine.runSegment({
+        run,
+        from: 0,
+        single: false,
+        outputs: {},
+        resume: undefined,
+        first: true,
+        emit: ignoreEvents
+      })
+      return yield* reply(run, outcome)
+    }
+    const { pause, resume, run } = yield* resumed(state, caller, route.flow, request)
+    const outcome = yield* state.engine.runSegment({
+      run,
+      from: pause.stepIndex,
+      single: false,
+      outputs: pause.outputs,
+      resume,
+      first: false,
+      emit: ignoreEvents
+    })
+    return yield* reply(run, outcome)
+  })

@@ -1,0 +1,127 @@
+/**
+ * Request bodies: their fields and JSON types (contract 5.1, 7.1, 8.1). Wrong types are validation failures, listed as
+ * in contract 11.1.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import type { Json } from "../../FlowFile.js"
+import { invalidBody } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
+
+const isDict = (value: unknown): value is { readonly [key: string]: Json } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isDictOfDicts = (value: unknown): value is { readonly [key: string]: { readonly [key: string]: Json } } =>
+  isDict(value) && Object.values(value).every(isDict)
+
+const isList = (value: unknown): value is ReadonlyArray<Json> => Array.isArray(value)
+
+const isListOfDicts = (value: unknown): value is ReadonlyArray<{ readonly [key: string]: Json }> =>
+  isList(value) && value.every(isDict)
+
+const isToolChoice = (value: unknown): value is Json => {
+  if (value === "auto" || value === "none" || value === "required") return true
+  return isDict(value) && value.type === "function" && isDict(value.function) && typeof value.function.name === "string"
+}
+
+const rules = {
+  text: ["str type expected", "type_error.str"],
+  flag: ["value could not be parsed to a boolean", "type_error.bool"],
+  integer: ["value is not a valid integer", "type_error.integer"],
+  notNegative: ["ensure this value is greater than or equal to 0", "value_error.number.not_ge"],
+  dict: ["value is not a valid dict", "type_error.dict"],
+  dicts: ["every value must be a dict", "type_error.dict"],
+  list: ["value is not a valid list", "type_error.list"],
+  listOfDicts: ["value is not a valid list of dicts", "type_error.list"],
+  toolChoice: ["value is not auto, none, required or a function", "value_error.tool_choice"]
+} as const
+
+const types: { readonly [message: string]: string } = Object.fromEntries(Object.values(rules))
+
+const field = <A>(is: (value: unknown) => value is A, [message]: readonly [string, string]) =>
+  Schema.optionalWith(Schema.declare(is, { message: () => ({ message, override: true }) }), { exact: true })
+
+const isNumber = (value: unknown): value is number => typeof value === "number"
+
+const counter = Schema.optionalWith(
+  Schema.declare(isNumber, { message: () => ({ message: rules.integer[0], override: true }) }).pipe(
+    Schema.filter((value) =>
+      !Number.isSafeInteger(value) ? rules.integer[0] : value < 0 ? rules.notNegative[0] : undefined
+    )
+  ),
+  { exact: true }
+)
+
+const isText = (value: unknown): value is string => typeof value === "string"
+const isFlag = (value: unknown): value is boolean => typeof value === "boolean"
+
+const shared = {
+  message: field(isText, rules.text),
+  parameters: field(isDict, rules.dict),
+  blockOverrides: field(isDictOfDicts, rules.dicts),
+  attachments: field(isList, rules.list),
+  tools: field(isList, rules.list),
+  toolChoice: field(isToolChoice, rules.toolChoice),
+  trace: field(isFlag, rules.flag),
+  executionId: field(isText, rules.text),
+  iterationsUsed: counter,
+  toolCallMessages: field(isListOfDicts, rules.listOfDicts),
+  accumulatedOutputs: field(isDict, rules.dict)
+}
+
+/** @internal */
+export const ExecuteBody = Schema.Struct({
+  ...shared,
+  messages: field(isListOfDicts, rules.listOfDicts),
+  pausedAtStep: field(isText, rules.text)
+})
+
+/** @internal */
+export type ExecuteBody = typeof ExecuteBody.Type
+
+/** @internal */
+export const StepBody = Schema.Struct({
+  ...shared,
+  stepIndex: counter,
+  inputOverrides: field(isDict, rules.dict),
+  runRemaining: field(isFlag, rules.flag)
+})
+
+/** @internal */
+export type StepBody = typeof StepBody.Type
+
+/** @internal */
+export const JobBody = Schema.Struct({
+  ...shared,
+  callbackUrl: field(isText, rules.text),
+  callbackEvents: field(isList, rules.list)
+})
+
+/** @internal */
+export type JobBody = typeof JobBody.Type
+
+/** Null and absent are the same at the top of a body (contract 0.4); both spellings of the overrides are known. */
+const normalise = (body: { readonly [key: string]: unknown }): { readonly [key: string]: unknown } => {
+  const entries = Object.entries(body).filter(([, value]) => value !== null)
+  const { block_overrides: snake, ...rest } = Object.fromEntries(entries)
+  return snake === undefined || rest.blockOverrides !== undefined ? rest : { ...rest, blockOverrides: snake }
+}
+
+/** @internal */
+export const decoder = <A, I>(
+  schema: Schema.Schema<A, I>
+): (body: { readonly [key: string]: unknown }) => Either.Either<A, ApiError> => {
+  const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
+  return (body) =>
+    Either.mapLeft(decode(normalise(body)), (error) =>
+      invalidBody(
+        ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) => ({
+          loc: ["body", ...path.map(String)],
+          msg: message,
+          type: types[message] ?? "value_error"
+        }))
+      ))
+}

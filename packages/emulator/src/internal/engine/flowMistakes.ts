@@ -1,0 +1,85 @@
+/**
+ * Mistakes in flows that their types allow.
+ *
+ * @internal
+ */
+import type { Flow, FlowVersion, Json, Step } from "../../FlowFile.js"
+import { placeholders } from "./template.js"
+
+interface Mistake {
+  readonly path: string
+  readonly message: string
+}
+
+const roots = new Set(["message", "messages", "parameters", "input", "steps", "tools", "results", "loop"])
+
+const templatesOf = (step: Step): ReadonlyArray<readonly [name: string, template: Json]> => {
+  switch (step.kind) {
+    case "template":
+      return [
+        ["output", step.output],
+        ...(step.prompt === undefined ? [] : [["prompt", step.prompt] as const]),
+        ...(step.partials === undefined ? [] : [["partials", step.partials] as const])
+      ]
+    case "tool":
+      return [
+        ["rounds", step.rounds.map((round) => round.map((call) => call.arguments ?? null))],
+        ["output", step.output]
+      ]
+    case "loop":
+      return step.over === undefined ? [] : [["over", step.over]]
+    case "fail":
+    case "function":
+      return []
+  }
+}
+
+const checkPlaceholder = (path: string, before: ReadonlySet<string>): string | undefined => {
+  const [root, id, output] = path.split(".")
+  if (!roots.has(root!)) return `{{${path}}} refers to nothing: it begins with none of ${[...roots].join(", ")}`
+  if (root !== "steps") return undefined
+  if (id === undefined || output !== "output") return `{{${path}}} must read {{steps.<id>.output}}`
+  return before.has(id) ? undefined : `{{${path}}} refers to a step that does not run before this one`
+}
+
+const checkSteps = (steps: ReadonlyArray<Step>, path: string, seen: Set<string>, inLoop: boolean): Array<Mistake> =>
+  steps.flatMap((step, index) => {
+    const place = `${path}[${index}]`
+    const mistakes: Array<Mistake> = []
+    if (seen.has(step.id)) mistakes.push({ path: `${place}.id`, message: `"${step.id}" is the id of two steps` })
+    for (const [name, template] of templatesOf(step)) {
+      for (const found of placeholders(template)) {
+        const message = checkPlaceholder(found, seen)
+        if (message !== undefined) mistakes.push({ path: `${place}.${name}`, message })
+      }
+    }
+    if (step.kind === "loop") {
+      if ((step.times === undefined) === (step.over === undefined)) {
+        mistakes.push({ path: place, message: "a loop has either \"times\" or \"over\"" })
+      }
+      if (inLoop) mistakes.push({ path: place, message: "a loop cannot be inside a loop" })
+      mistakes.push(...checkSteps(step.steps, `${place}.steps`, seen, true))
+    }
+    seen.add(step.id)
+    return mistakes
+  })
+
+/** @internal */
+export const findMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> => {
+  const refs = new Set<string>()
+  return flows.flatMap((flow, index) => {
+    const place = `flows[${index}]`
+    const mistakes: Array<Mistake> = []
+    if (refs.has(flow.ref)) mistakes.push({ path: `${place}.ref`, message: `"${flow.ref}" is the ref of two flows` })
+    refs.add(flow.ref)
+    mistakes.push(...checkSteps(flow.steps, `${place}.steps`, new Set(), false))
+    const versions: ReadonlyArray<[string, FlowVersion]> = Object.entries(flow.versions ?? {})
+    for (const [number, version] of versions) {
+      mistakes.push(...checkSteps(version.steps, `${place}.versions.${number}.steps`, new Set(), false))
+    }
+    if (flow.production !== undefined && flow.versions?.[String(flow.production)] === undefined) {
+      mistakes.push({ path: `${place}.production`, message: `there is no version ${flow.production}` })
+    }
+    return mistakes
+  })
+}

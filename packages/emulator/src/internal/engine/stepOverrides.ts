@@ -1,0 +1,38 @@
+/**
+ * `blockOverrides`: fields of a step that one request replaces. Fields that the emulator has no use for are ignored,
+ * as are values of another type than the field has.
+ *
+ * @internal
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { FlowDuration, Json, Money, Tokens } from "../../FlowFile.js"
+import type { Step } from "../../FlowFile.js"
+
+const fields = {
+  name: Schema.String,
+  model: Schema.String,
+  costUsd: Money,
+  tokens: Tokens,
+  duration: FlowDuration,
+  output: Json
+} as const
+
+const decoders = Object.entries(fields).map(([name, schema]) =>
+  [name, Schema.decodeUnknownOption(schema as Schema.Schema<unknown>)] as const
+)
+
+/** @internal */
+export const overrideStep = <S extends Step>(
+  step: S,
+  override: { readonly [field: string]: unknown } | undefined
+): S => {
+  if (override === undefined || step.kind === "loop") return step
+  const replaced: Record<string, unknown> = {}
+  for (const [name, decode] of decoders) {
+    if (name === "output" && step.kind !== "template" && step.kind !== "tool") continue
+    const value = Object.hasOwn(override, name) ? decode(override[name]) : Option.none()
+    if (Option.isSome(value)) replaced[name] = value.value
+  }
+  return { ...step, ...replaced }
+}

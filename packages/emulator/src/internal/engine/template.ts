@@ -1,0 +1,97 @@
+/**
+ * Templates: JSON whose strings hold placeholders.
+ *
+ * @internal
+ */
+import type { Json } from "../../FlowFile.js"
+
+/** What placeholders can refer to. @internal */
+export interface TemplateScope {
+  readonly message: string | null
+  readonly messages: ReadonlyArray<Json>
+  readonly parameters: { readonly [name: string]: Json }
+  readonly input: Json
+  readonly outputs: { readonly [stepId: string]: Json }
+  readonly tools?: { readonly [name: string]: Json } | undefined
+  /** results as they were written, for text that quotes them */
+  readonly texts?: { readonly [name: string]: string } | undefined
+  readonly results?: ReadonlyArray<Json> | undefined
+  readonly loop?: { readonly index: number; readonly item: Json } | undefined
+}
+
+const placeholder = /\{\{\s*([^{}]+?)\s*\}\}/g
+
+/** The placeholders of every string of a template, as dotted paths. @internal */
+export const placeholders = (template: Json): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const visit = (value: Json): void => {
+    if (typeof value === "string") {
+      for (const match of value.matchAll(placeholder)) found.push(match[1]!)
+    } else if (Array.isArray(value)) value.forEach(visit)
+    else if (typeof value === "object" && value !== null) Object.values(value).forEach(visit)
+  }
+  visit(template)
+  return found
+}
+
+const member = (value: Json | undefined, key: string): Json | undefined => {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined
+  return (value as Record<string, Json>)[key]
+}
+
+const descend = (value: Json | undefined, path: ReadonlyArray<string>): Json => path.reduce(member, value) ?? null
+
+/** A parameter named `message` is what `message` is shorthand for (contract 5.1). */
+const resolve = (path: string, scope: TemplateScope): Json => {
+  const [root, ...rest] = path.split(".")
+  switch (root) {
+    case "message":
+      return scope.message ?? descend(scope.parameters, ["message"])
+    case "messages":
+      return descend(scope.messages, rest)
+    case "parameters":
+      return descend(scope.parameters, rest)
+    case "input":
+      return descend(scope.input, rest)
+    case "steps":
+      return rest[1] === "output" ? descend(member(scope.outputs, rest[0]!), rest.slice(2)) : null
+    case "tools":
+      return descend(scope.tools, rest)
+    case "results":
+      return descend(scope.results, rest)
+    case "loop":
+      return descend(scope.loop, rest)
+    default:
+      return null
+  }
+}
+
+const toText = (value: Json): string => value === null ? "" : typeof value === "string" ? value : JSON.stringify(value)
+
+const quote = (path: string, scope: TemplateScope): string => {
+  const [root, name, ...rest] = path.split(".")
+  const text = root === "tools" && rest.length === 0 ? member(scope.texts, name!) : undefined
+  return typeof text === "string" ? text : toText(resolve(path, scope))
+}
+
+/** @internal */
+export const renderText = (template: string, scope: TemplateScope): string =>
+  template.replace(placeholder, (_, path: string) => quote(path, scope))
+
+const renderString = (text: string, scope: TemplateScope): Json => {
+  const whole = /^\{\{\s*([^{}]+?)\s*\}\}$/.exec(text)
+  return whole === null ? renderText(text, scope) : resolve(whole[1]!, scope)
+}
+
+/** @internal */
+export const render = (template: Json, scope: TemplateScope): Json => {
+  if (typeof template === "string") return renderString(template, scope)
+  if (Array.isArray(template)) return template.map((item) => render(item, scope))
+  if (typeof template !== "object" || template === null) return template
+  const record = template as { readonly [key: string]: Json }
+  if (Object.hasOwn(record, "$match")) {
+    const chosen = member(record.cases, toText(render(record.$match!, scope)))
+    return render(chosen ?? record.default ?? null, scope)
+  }
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, render(value, scope)]))
+}

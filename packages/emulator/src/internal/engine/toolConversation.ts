@@ -1,0 +1,130 @@
+/**
+ * The messages of a paused step, read in either casing (contract 6.2, 16.1) and written in one.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { Json } from "../../FlowFile.js"
+import { coded } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
+
+/** @internal */
+export type Casing = "snake" | "camel"
+
+/** One requested call, as `toolCalls` has it (contract 5.3). @internal */
+export interface WireToolCall {
+  readonly id: string
+  readonly type: "function"
+  readonly function: { readonly name: string; readonly arguments: string }
+}
+
+/** @internal */
+export type Message = { readonly [key: string]: Json }
+
+interface Round {
+  readonly calls: ReadonlyArray<WireToolCall>
+  readonly results: Array<{ readonly id: string; readonly content: Json }>
+}
+
+const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const callsOf = (message: Message): ReadonlyArray<WireToolCall> => {
+  const calls = message.tool_calls ?? message.toolCalls
+  if (message.role !== "assistant" || !Array.isArray(calls)) return []
+  return calls.flatMap((call: unknown) => {
+    if (!isRecord(call) || typeof call.id !== "string" || !isRecord(call.function)) return []
+    const { arguments: args, name } = call.function
+    if (typeof name !== "string") return []
+    return [{
+      id: call.id,
+      type: "function" as const,
+      function: { name, arguments: typeof args === "string" ? args : "{}" }
+    }]
+  })
+}
+
+/** The rounds that the messages went through, oldest first. @internal */
+export const roundsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Round> => {
+  const rounds: Array<Round> = []
+  for (const message of messages) {
+    const calls = callsOf(message)
+    if (calls.length > 0) rounds.push({ calls, results: [] })
+    const id = message.tool_call_id ?? message.toolCallId
+    if (message.role === "tool" && typeof id === "string") {
+      rounds.at(-1)?.results.push({ id, content: message.content ?? null })
+    }
+  }
+  return rounds
+}
+
+const list = (ids: Iterable<string>): string => [...ids].join(", ")
+
+/**
+ * Every id of the newest round must be answered once, and nothing else.
+ *
+ * @internal
+ */
+export const checkAnswered = (
+  messages: ReadonlyArray<Message>,
+  /** the ids of the pause that the server remembers, when it does */
+  asked?: ReadonlyArray<string>
+): Either.Either<void, ApiError> => {
+  const mismatch = (message: string) => Either.left(coded(400, "TOOL_RESULTS_MISMATCH", message))
+  const newest = roundsOf(messages).at(-1)
+  if (newest === undefined) return mismatch("toolCallMessages has no assistant message with tool calls.")
+  const requested = new Set(newest.calls.map((call) => call.id))
+  if (asked !== undefined && (asked.length !== requested.size || asked.some((id) => !requested.has(id)))) {
+    return mismatch(`The run waits for the calls ${list(asked)}, not for ${list(requested)}.`)
+  }
+  const answered = new Set<string>()
+  for (const { id } of newest.results) {
+    if (!requested.has(id)) return mismatch(`No call has the id ${id}.`)
+    if (answered.has(id)) return mismatch(`The call ${id} is answered twice.`)
+    answered.add(id)
+  }
+  const missing = [...requested].filter((id) => !answered.has(id))
+  return missing.length === 0 ? Either.void : mismatch(`Not answered: ${list(missing)}.`)
+}
+
+const parsed = (content: Json): Json => {
+  if (typeof content !== "string") return content
+  return Either.getOrElse(Either.try((): Json => JSON.parse(content) as Json), () => content)
+}
+
+/** What a template may quote of the results. @internal */
+export interface ToolResults {
+  readonly tools: { readonly [name: string]: Json }
+  readonly texts: { readonly [name: string]: string }
+  readonly results: ReadonlyArray<Json>
+}
+
+/** @internal */
+export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
+  const tools: Record<string, Json> = {}
+  const texts: Record<string, string> = {}
+  const results: Array<Json> = []
+  for (const round of roundsOf(messages)) {
+    for (const result of round.results) {
+      const name = round.calls.find((call) => call.id === result.id)?.function.name
+      const value = parsed(result.content)
+      results.push(value)
+      if (name === undefined) continue
+      tools[name] = value
+      texts[name] = typeof result.content === "string" ? result.content : JSON.stringify(result.content)
+    }
+  }
+  return { tools, texts, results }
+}
+
+/** The assistant message that asks for calls. @internal */
+export const askingMessage = (
+  calls: ReadonlyArray<WireToolCall>,
+  casing: Casing,
+  extra: { readonly [key: string]: Json } | undefined
+): Message => ({
+  role: "assistant",
+  content: null,
+  [casing === "snake" ? "tool_calls" : "toolCalls"]: calls as unknown as Json,
+  ...extra
+})

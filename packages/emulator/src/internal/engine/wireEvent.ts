@@ -1,0 +1,18 @@
+/**
+ * Events as `/step` and the live trace send them (contract 7.3).
+ *
+ * @internal
+ */
+
+/** @internal */
+export interface WireEvent {
+  readonly event: string
+  readonly data: { readonly [key: string]: unknown }
+}
+
+/** @internal */
+export const wireEvent = (event: string, data: { readonly [key: string]: unknown }): WireEvent => ({ event, data })
+
+/** Nothing follows such an event in a live trace. @internal */
+export const isTerminal = (event: WireEvent): boolean =>
+  event.event === "flow_completed" || event.event === "step_error"

@@ -1,0 +1,84 @@
+/**
+ * Chooses the faults of each request: its header first, then the rules.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import { PCGRandom } from "effect/Utils"
+import { parse } from "../../Fault.js"
+import type { FaultRule } from "../../Fault.js"
+import * as Plan from "./plan.js"
+
+/** @internal */
+export const headerName = "x-noukai-emulator-fault"
+
+/** @internal */
+export interface FaultRules {
+  /** fails with a sentence when the header holds no faults */
+  readonly take: (
+    header: string | undefined,
+    endpoint: string,
+    flow: string | undefined
+  ) => Either.Either<Plan.Plan, string>
+  readonly add: (rules: ReadonlyArray<FaultRule>) => void
+  readonly clear: () => void
+  readonly reset: () => void
+}
+
+interface Armed {
+  readonly rule: FaultRule
+  readonly random: PCGRandom
+  matched: number
+}
+
+/** @internal */
+export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRules => {
+  let armed: Array<Armed> = []
+
+  const arm = (rule: FaultRule): Armed => ({
+    rule,
+    random: new PCGRandom("seed" in rule && rule.seed !== undefined ? rule.seed : seed),
+    matched: 0
+  })
+
+  const next = (entry: Armed): string | undefined => {
+    const { rule } = entry
+    const index = entry.matched++
+    if (rule.match?.nth !== undefined && rule.match.nth !== index + 1) return undefined
+    if ("script" in rule) {
+      // a rule about the nth request has one entry to give
+      const place = rule.match?.nth === undefined ? index : 0
+      return rule.script[rule.repeat === true ? place % rule.script.length : place]
+    }
+    const hit = entry.random.number() < rule.rate
+    const chosen = entry.random.integer(rule.faults.length)
+    return hit ? rule.faults[chosen] : undefined
+  }
+
+  const reset = () => {
+    armed = initial.map(arm)
+  }
+  reset()
+
+  return {
+    take: (header, endpoint, flow) => {
+      if (header !== undefined) return Either.map(parse(header), (faults) => Plan.make(header, faults))
+      for (const entry of armed) {
+        const { match } = entry.rule
+        if (match?.endpoint !== undefined && match.endpoint !== endpoint) continue
+        if (match?.flow !== undefined && match.flow !== flow) continue
+        const text = next(entry)
+        if (text === undefined) continue
+        return Either.map(parse(text), (faults) => Plan.make(text, faults))
+      }
+      return Either.right(Plan.none)
+    },
+    add: (rules) => {
+      armed.push(...rules.map(arm))
+    },
+    clear: () => {
+      armed = []
+    },
+    reset
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * What a list of faults means for one response.
+ *
+ * @internal
+ */
+import type { ErrorShape, Fault, Position } from "../../Fault.js"
+
+/** How a body stops before its end. @internal */
+export interface Break {
+  readonly at: Position
+  readonly how: "cut" | "reset" | "end"
+}
+
+/** @internal */
+export interface Plan {
+  readonly text: string | undefined
+  readonly status:
+    | {
+      readonly status: number
+      readonly code: string | undefined
+      readonly shape: ErrorShape
+      readonly retryAfter: string | undefined
+    }
+    | undefined
+  readonly reset: "early" | "late" | undefined
+  readonly breaks: ReadonlyArray<Break>
+  readonly delayMs: number
+  readonly stalls: ReadonlyArray<{ readonly ms: number; readonly at: Position | undefined }>
+  readonly pieces: { readonly bytes: number; readonly ms: number } | undefined
+  readonly newline: "\n" | "\r\n" | "\r"
+  readonly bom: boolean
+  readonly unterminated: boolean
+  readonly comment: boolean
+  readonly unknown: boolean
+  readonly malformedFirst: boolean
+  readonly malformed: ReadonlySet<number>
+  readonly dropped: ReadonlySet<number>
+  readonly repeated: ReadonlySet<number>
+  readonly body: "html" | "empty" | undefined
+}
+
+const of = <T extends Fault["type"]>(
+  faults: ReadonlyArray<Fault>,
+  type: T
+): ReadonlyArray<Extract<Fault, { type: T }>> =>
+  faults.filter((fault): fault is Extract<Fault, { type: T }> => fault.type === type)
+
+const has = (faults: ReadonlyArray<Fault>, type: Fault["type"]): boolean => faults.some((fault) => fault.type === type)
+
+/** @internal */
+export const make = (text: string | undefined, faults: ReadonlyArray<Fault>): Plan => {
+  const resets = of(faults, "reset").map((fault) => fault.when)
+  const split = of(faults, "split")[0]
+  const drip = of(faults, "drip")[0]
+  const malformed = of(faults, "malformed")
+  return {
+    text: faults.length === 0 ? undefined : text,
+    status: of(faults, "status")[0],
+    reset: resets.find((when) => when === "early" || when === "late"),
+    breaks: [
+      ...of(faults, "cut").map(({ at }): Break => ({ at, how: "cut" })),
+      ...of(faults, "end").map(({ at }): Break => ({ at, how: "end" })),
+      ...resets.flatMap((when): Array<Break> => typeof when === "string" ? [] : [{ at: when, how: "reset" }])
+    ],
+    delayMs: of(faults, "delay").reduce((total, { ms }) => total + ms, 0),
+    stalls: of(faults, "stall"),
+    pieces: drip ?? (split && { bytes: split.bytes, ms: 0 }),
+    newline: of(faults, "newline")[0]?.newline ?? "\n",
+    bom: has(faults, "bom"),
+    unterminated: has(faults, "unterminated"),
+    comment: has(faults, "comment"),
+    unknown: has(faults, "unknown"),
+    malformedFirst: malformed.some(({ event }) => event === undefined),
+    malformed: new Set(malformed.flatMap(({ event }) => event ?? [])),
+    dropped: new Set(faults.flatMap((fault) => fault.type === "drop" ? fault.event : [])),
+    repeated: new Set(faults.flatMap((fault) => fault.type === "repeat" ? fault.event : [])),
+    body: has(faults, "html") ? "html" : has(faults, "empty") ? "empty" : undefined
+  }
+}
+
+/** @internal */
+export const none: Plan = make(undefined, [])

@@ -1,0 +1,137 @@
+/**
+ * Puts a server together.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs/promises"
+import type { Emulator, Options } from "../Emulator.js"
+import { EmulatorError } from "../EmulatorError.js"
+import { FaultRule } from "../Fault.js"
+import * as FlowFile from "../FlowFile.js"
+import { samples } from "../samples.js"
+import * as Execute from "./endpoints/execute.js"
+import { millis } from "./engine/duration.js"
+import * as Engine from "./engine/runFlow.js"
+import * as FaultRules from "./faults/faultRules.js"
+import * as HandleRequest from "./server/handleRequest.js"
+import { listen } from "./server/httpServer.js"
+import type { State } from "./state.js"
+import * as Accounts from "./store/accounts.js"
+import * as Flows from "./store/flows.js"
+import * as Ids from "./store/ids.js"
+import * as Ledger from "./store/ledger.js"
+import * as LedgerEvents from "./store/ledgerEvents.js"
+import * as Runs from "./store/runs.js"
+
+/** Let in when no key is listed. */
+const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
+
+const isRules = Schema.decodeUnknownEither(Schema.Array(FaultRule), { errors: "all", onExcessProperty: "error" })
+
+const checkRules = (rules: ReadonlyArray<FaultRule>): Either.Either<ReadonlyArray<FaultRule>, EmulatorError> =>
+  Either.mapLeft(isRules(rules), (error) =>
+    new EmulatorError({
+      reason: "InvalidFlow",
+      path: "faults",
+      message: `faults: ${ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message }) => message).join("; ")}`
+    }))
+
+const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError> =>
+  Effect.tryPromise({
+    try: (signal) => Fs.readFile(path, { encoding: "utf8", signal }),
+    catch: (cause) =>
+      new EmulatorError({
+        reason: "File",
+        message: `Cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        cause
+      })
+  }).pipe(Effect.flatMap((text) => FlowFile.decodeText(text, path)))
+
+const noFile: FlowFile.FlowFile = { flows: [] }
+
+/** @internal */
+export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, EmulatorError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = options.file === undefined ? noFile : yield* readFile(options.file)
+    const given = [...file.flows, ...(options.flows ?? [])]
+    const flows = yield* FlowFile.validate(given.length === 0 && options.flows === undefined ? samples : given)
+    const rules = yield* checkRules([...(file.faults ?? []), ...(options.faults ?? [])])
+    const keys = [...(file.keys ?? []), ...(options.keys ?? [])]
+    const organisations = { ...file.organisations, ...options.organisations }
+    const { limits = {} } = options
+    const host = options.host ?? "127.0.0.1"
+    const seed = options.seed ?? 1
+
+    const clock = yield* Effect.clock
+    const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
+    const accounts = Accounts.make(keys, organisations)
+    const state: State = {
+      ids: Ids.make(seed),
+      ledger,
+      flows: Flows.make(flows),
+      accounts,
+      runs: Runs.make(limits.runs ?? 10_000),
+      faults: FaultRules.make(rules, seed),
+      engine: Engine.make(ledger, accounts, {
+        toolIterationLimit: options.toolIterationLimit ?? 25,
+        casing: options.toolMessageCasing ?? "snake",
+        legacyFields: options.legacyFields ?? false
+      })
+    }
+
+    const handle = HandleRequest.make(
+      state,
+      { execute: Execute.make(state) },
+      () => undefined,
+      {
+        maxBodyBytes: limits.bodyBytes ?? 16 * 1024 * 1024,
+        keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024
+      }
+    )
+    const { port } = yield* listen(
+      {
+        host,
+        port: options.port ?? 0,
+        maxHeaderBytes: limits.headerBytes ?? 16 * 1024,
+        maxConnections: limits.connections ?? 4_096,
+        requestTimeout: millis(limits.requestTimeout ?? "30 seconds"),
+        keepAliveTimeout: millis(limits.keepAliveTimeout ?? "5 seconds")
+      },
+      ledger,
+      state.ids,
+      handle
+    )
+    const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+    const { awaitEvent, events } = LedgerEvents.make(ledger)
+
+    return {
+      url,
+      baseUrl: `${url}/api/v1`,
+      port,
+      apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
+      ledger: Effect.sync(ledger.snapshot),
+      events,
+      awaitEvent,
+      awaitClose: LedgerEvents.awaitClose(ledger),
+      addFaults: (...added) => Effect.map(checkRules(added), state.faults.add),
+      clearFaults: Effect.sync(state.faults.clear),
+      putFlows: (...added) =>
+        Effect.map(FlowFile.validate(added), (checked) => checked.forEach((flow) => state.flows.put(flow))),
+      putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
+      revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
+      reset: Effect.sync(() => {
+        state.ids.reset()
+        state.flows.reset()
+        state.accounts.reset()
+        state.runs.reset()
+        state.faults.reset()
+        ledger.reset()
+      })
+    }
+  })

@@ -1,0 +1,189 @@
+/**
+ * From a request on a socket to the response on it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { RequestEntry } from "../../EmulatorLedger.js"
+import type { ApiError } from "../apiError.js"
+import { coded } from "../apiError.js"
+import type { ApiRequest, Endpoint } from "../endpoints/endpoint.js"
+import * as FaultRules from "../faults/faultRules.js"
+import * as Plan from "../faults/plan.js"
+import type { State } from "../state.js"
+import type { Open } from "../store/ledger.js"
+import type { Exchange } from "./httpServer.js"
+import type { ConnectionGone } from "./readBody.js"
+import { parseObject, readBody, tooLarge } from "./readBody.js"
+import { json } from "./reply.js"
+import type { Reply } from "./reply.js"
+import { faultBody, make as makeWriter, untold } from "./responseWriter.js"
+import type { ResponseWriter } from "./responseWriter.js"
+import * as Router from "./router.js"
+import type { Route } from "./router.js"
+
+/** @internal */
+export type Endpoints = { readonly [N in Route["endpoint"]]?: Endpoint<any> }
+
+/** A path that is not the API's. @internal */
+export type OtherPaths = (request: {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: { readonly [name: string]: string }
+  readonly text: string
+}) => Effect.Effect<Reply, ApiError> | undefined
+
+/** @internal */
+export interface HandlerOptions {
+  readonly maxBodyBytes: number
+  /** how much of each request body the ledger keeps */
+  readonly keptBodyBytes: number
+}
+
+const headersOf = (raw: { readonly [name: string]: string | ReadonlyArray<string> | undefined }) => {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(raw)) {
+    if (value !== undefined) headers[name] = typeof value === "string" ? value : value.join(", ")
+  }
+  return headers
+}
+
+/** The ledger is shown to people, so it has no key. */
+const masked = (headers: { readonly [name: string]: string }): { readonly [name: string]: string } =>
+  headers.authorization === undefined
+    ? headers
+    : { ...headers, authorization: headers.authorization.replace(/^(\S+\s+(?:nk_(?:live_|test_)?)?).*$/, "$1***") }
+
+const refusal = (error: ApiError): Reply => json({ detail: error.detail }, error.status, error.headers)
+
+const addressOf = (
+  route: Route
+): { readonly org: string; readonly project: string; readonly slug: string } | undefined =>
+  "flow" in route ? route.flow : undefined
+
+/** @internal */
+export const make = (
+  state: State,
+  endpoints: Endpoints,
+  otherPaths: OtherPaths,
+  options: HandlerOptions
+): (exchange: Exchange) => Effect.Effect<void> => {
+  const { ledger } = state
+
+  const answer = (
+    route: Route,
+    query: URLSearchParams,
+    headers: { readonly [name: string]: string },
+    text: string
+  ): Effect.Effect<Reply, ApiError> =>
+    Effect.gen(function*() {
+      const caller = yield* state.accounts.authenticate(headers.authorization)
+      const address = addressOf(route)
+      if (address !== undefined) yield* state.accounts.authorize(caller, address.org, address.project)
+      yield* state.accounts.admit(caller, address?.org ?? caller.org, ledger.now())
+      const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
+      const body = isPost ? yield* parseObject(text) : {}
+      const endpoint = endpoints[route.endpoint] as Endpoint | undefined
+      if (endpoint === undefined) return yield* coded(404, "NOT_FOUND", "There is no such endpoint.")
+      const request: ApiRequest = { route, caller, query, headers, body }
+      return yield* endpoint(request)
+    })
+
+  const safely = (effect: Effect.Effect<Reply, ApiError>): Effect.Effect<Reply> =>
+    effect.pipe(
+      Effect.catchTag("ApiError", (error) => Effect.succeed(refusal(error))),
+      Effect.catchAllDefect((defect) =>
+        Effect.logError("The emulator failed to answer", defect).pipe(
+          Effect.as(refusal(coded(500, "INTERNAL_ERROR", "The emulator failed.")))
+        )
+      )
+    )
+
+  const respond = (
+    writer: ResponseWriter,
+    plan: Plan.Plan,
+    reply: Effect.Effect<Reply, ApiError>
+  ): Effect.Effect<void, ConnectionGone> =>
+    Effect.gen(function*() {
+      yield* writer.wait(plan.delayMs)
+      if (plan.reset === "early") return yield* writer.reset
+      if (plan.status !== undefined) {
+        const { headers, text } = faultBody(plan.status)
+        return yield* writer.sendText(plan.status.status, headers, text)
+      }
+      const made = yield* safely(reply)
+      if (plan.reset === "late") return yield* writer.reset
+      yield* writer.send(made)
+    })
+
+  return (exchange) => {
+    const { request } = exchange
+    const target = request.url ?? "/"
+    const mark = target.indexOf("?")
+    const path = mark < 0 ? target : target.slice(0, mark)
+    const query = new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1))
+    const method = request.method ?? "GET"
+    const headers = headersOf(request.headers)
+    const route = Router.match(method, path)
+    const address = Either.isRight(route) ? addressOf(route.right) : undefined
+    const flow = address && `${address.org}/${address.project}/${address.slug}`
+
+    const received = (body: string, bodyBytes: number, fault: string | undefined): Open<RequestEntry> =>
+      ledger.requestReceived({
+        id: exchange.id,
+        connection: exchange.connection.entry.id,
+        method,
+        target,
+        endpoint: Either.isRight(route) ? route.right.endpoint : undefined,
+        flow,
+        headers: masked(headers),
+        body,
+        bodyBytes,
+        fault,
+        status: undefined,
+        responseBytes: 0,
+        responseEvents: 0,
+        endedAt: undefined,
+        outcome: "open"
+      })
+
+    return Effect.gen(function*() {
+      const { bytes, length } = yield* readBody(request, options.maxBodyBytes)
+      const text = bytes?.toString("utf8") ?? ""
+      const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
+      if (other !== undefined) {
+        // the control endpoint looks at the ledger, so it is not in it
+        const writer = makeWriter(exchange, Plan.none, untold())
+        return yield* Effect.flatMap(safely(other), writer.send)
+      }
+      const fault = Either.isRight(route)
+        ? state.faults.take(headers[FaultRules.headerName], route.right.endpoint, flow)
+        : Either.right(Plan.none)
+      const plan = Either.getOrElse(fault, () => Plan.none)
+      const entry = received(text.slice(0, options.keptBodyBytes), length, plan.text)
+      const writer = makeWriter(exchange, plan, {
+        entry,
+        onStopped: () => ledger.requestEnded(entry, "fault"),
+        onWaiting: (ms) => ledger.waiting(exchange.id, ms)
+      })
+      const reply = Effect.suspend((): Effect.Effect<Reply, ApiError> => {
+        if (Either.isLeft(fault)) return coded(400, "INVALID_FAULT", `${fault.left}.`)
+        if (bytes === undefined) return tooLarge(options.maxBodyBytes)
+        return Either.isLeft(route) ? route.left : answer(route.right, query, headers, text)
+      })
+      yield* respond(writer, plan, reply).pipe(
+        Effect.matchEffect({
+          onFailure: () =>
+            Effect.sync(() => ledger.requestEnded(entry, exchange.connection.faulted ? "fault" : "client")),
+          onSuccess: () => Effect.sync(() => ledger.requestEnded(entry, "complete"))
+        }),
+        Effect.onInterrupt(() => Effect.sync(() => ledger.requestEnded(entry, "server")))
+      )
+    }).pipe(
+      // nobody is left to answer
+      Effect.catchTag("ConnectionGone", () => Effect.void)
+    )
+  }
+}

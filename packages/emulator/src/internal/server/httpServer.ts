@@ -1,0 +1,166 @@
+/**
+ * The HTTP server: connections, bounds and the fibers that answer. Node's own server, because faults need its sockets.
+ *
+ * @internal
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+import { EmulatorError } from "../../EmulatorError.js"
+import type { ConnectionEntry } from "../../EmulatorLedger.js"
+import type { Ids } from "../store/ids.js"
+import type { Ledger, Open } from "../store/ledger.js"
+
+/** @internal */
+export interface ServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly maxHeaderBytes: number
+  readonly maxConnections: number
+  /** ms until the whole of a request must have arrived */
+  readonly requestTimeout: number
+  /** ms that a connection may be idle between requests */
+  readonly keepAliveTimeout: number
+}
+
+/** One request and the means to answer it. @internal */
+export interface Exchange {
+  readonly id: string
+  readonly connection: Connection
+  readonly request: Http.IncomingMessage
+  readonly response: Http.ServerResponse
+  /** completes when the connection is gone, or the response was written whole */
+  readonly closed: Effect.Effect<void>
+}
+
+/** @internal */
+export interface Connection {
+  readonly socket: Net.Socket
+  readonly entry: Open<ConnectionEntry>
+  /** a fault closes it, so nobody else is to blame */
+  faulted: boolean
+  endedByClient: boolean
+}
+
+/** @internal */
+export interface Listening {
+  readonly port: number
+}
+
+const reasons: { readonly [code: string]: readonly [status: number, code: string, message: string] } = {
+  HPE_HEADER_OVERFLOW: [431, "HEADERS_TOO_LARGE", "The headers are too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "REQUEST_TIMEOUT", "The request took too long to arrive."]
+}
+
+const malformed = [400, "BAD_REQUEST", "That is not an HTTP request."] as const
+
+/** For what never became a request: the parser has given up, so the answer is written by hand. */
+const refuse = (socket: Net.Socket, requestId: string, errorCode: string | undefined): void => {
+  const [status, code, message] = reasons[errorCode ?? ""] ?? malformed
+  const body = JSON.stringify({ detail: { code, message } })
+  socket.end(
+    `HTTP/1.1 ${status} ${Http.STATUS_CODES[status]}\r\n` +
+      `X-Request-ID: ${requestId}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+  )
+}
+
+const listenError = (error: NodeJS.ErrnoException, options: ServerOptions): EmulatorError =>
+  error.code === "EADDRINUSE"
+    ? new EmulatorError({
+      reason: "PortInUse",
+      message: `Port ${options.port} of ${options.host} is taken by another process.`,
+      cause: error
+    })
+    : new EmulatorError({
+      reason: "Listen",
+      message: `Cannot listen on ${options.host}:${options.port}: ${error.message}`,
+      cause: error
+    })
+
+/**
+ * Listens for the life of the scope. When it closes, no connection and no answering fiber is left.
+ *
+ * @internal
+ */
+export const listen = (
+  options: ServerOptions,
+  ledger: Ledger,
+  ids: Ids,
+  handle: (exchange: Exchange) => Effect.Effect<void>
+): Effect.Effect<Listening, EmulatorError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const run = yield* FiberSet.makeRuntime<never, void, never>()
+    const connections = new WeakMap<Net.Socket, Connection>()
+
+    const server = Http.createServer({
+      maxHeaderSize: options.maxHeaderBytes,
+      requestTimeout: options.requestTimeout,
+      headersTimeout: options.requestTimeout,
+      keepAliveTimeout: options.keepAliveTimeout,
+      connectionsCheckingInterval: Math.min(1_000, options.requestTimeout),
+      noDelay: true
+    })
+    server.maxConnections = options.maxConnections
+    server.timeout = 0
+
+    server.on("connection", (socket) => {
+      const connection: Connection = {
+        socket,
+        entry: ledger.connectionOpened(),
+        faulted: false,
+        endedByClient: false
+      }
+      connections.set(socket, connection)
+      socket.on("end", () => {
+        connection.endedByClient = true
+      })
+      // a peer that resets is a peer that closes
+      socket.on("error", () => {
+        connection.endedByClient = true
+      })
+      socket.on("close", () => {
+        ledger.connectionClosed(
+          connection.entry,
+          connection.faulted ? "fault" : connection.endedByClient ? "client" : "server"
+        )
+      })
+    })
+
+    const onRequest = (request: Http.IncomingMessage, response: Http.ServerResponse): void => {
+      const connection = connections.get(request.socket)
+      if (connection === undefined) return
+      response.sendDate = false
+      const closed = Deferred.unsafeMake<void>(FiberId.none)
+      response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
+      run(handle({ id: ids.request(), connection, request, response, closed: Deferred.await(closed) }))
+    }
+    server.on("request", onRequest)
+    server.on("checkExpectation", onRequest)
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Net.Socket) => {
+      if (error.code === "ECONNRESET" || !socket.writable) socket.destroy()
+      else refuse(socket, ids.request(), error.code)
+    })
+
+    yield* Effect.acquireRelease(
+      Effect.async<void, EmulatorError>((resume) => {
+        const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(listenError(error, options)))
+        server.once("error", onError)
+        server.listen({ host: options.host, port: options.port, backlog: 1_024 }, () => {
+          server.off("error", onError)
+          resume(Effect.void)
+        })
+      }),
+      () =>
+        Effect.async<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    const address = server.address()
+    return { port: typeof address === "object" && address !== null ? address.port : options.port }
+  })

@@ -1,0 +1,29 @@
+/**
+ * What an endpoint answers, before it is bytes.
+ *
+ * @internal
+ */
+import type * as Effect from "effect/Effect"
+import type { WireEvent } from "../engine/wireEvent.js"
+import type { ConnectionGone } from "./readBody.js"
+
+/** @internal */
+export type Emit = (event: WireEvent) => Effect.Effect<void, ConnectionGone>
+
+/** @internal */
+export type Reply =
+  | {
+    readonly type: "json"
+    readonly status: number
+    readonly body: unknown
+    readonly headers: { readonly [name: string]: string }
+  }
+  | { readonly type: "events"; readonly run: (emit: Emit) => Effect.Effect<void, ConnectionGone> }
+
+/** @internal */
+export const json = (body: unknown, status = 200, headers: { readonly [name: string]: string } = {}): Reply => ({
+  type: "json",
+  status,
+  body,
+  headers
+})

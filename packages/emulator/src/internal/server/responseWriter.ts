@@ -1,0 +1,327 @@
+/**
+ * Turns replies into bytes on a socket, with the faults that the request asked for.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { RequestEntry } from "../../EmulatorLedger.js"
+import type { Position } from "../../Fault.js"
+import { takeTime } from "../engine/runFlow.js"
+import type { WireEvent } from "../engine/wireEvent.js"
+import type { Break, Plan } from "../faults/plan.js"
+import type { Open } from "../store/ledger.js"
+import type { Exchange } from "./httpServer.js"
+import { ConnectionGone } from "./readBody.js"
+import type { Reply } from "./reply.js"
+
+interface Mark {
+  readonly at: Position
+  readonly stallMs: number
+  readonly how: Break["how"] | undefined
+}
+
+/** ms that a reader may leave a full socket unread before it is given up */
+const readerPatience = 60_000
+
+const page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
+
+/** @internal */
+export interface ResponseWriter {
+  readonly send: (reply: Reply) => Effect.Effect<void, ConnectionGone>
+  /** a body of any kind */
+  readonly sendText: (
+    status: number,
+    headers: { readonly [name: string]: string },
+    text: string
+  ) => Effect.Effect<void, ConnectionGone>
+  readonly reset: Effect.Effect<void, ConnectionGone>
+  /** nothing is sent for so long */
+  readonly wait: (ms: number) => Effect.Effect<void, ConnectionGone>
+}
+
+/** What the writer tells of its progress. @internal */
+export interface Progress {
+  readonly entry: Open<Pick<RequestEntry, "status" | "responseBytes" | "responseEvents">>
+  /** a fault ends the response before its end */
+  readonly onStopped: () => void
+  /** the response is silent for so long; its timer is set */
+  readonly onWaiting: (ms: number) => void
+}
+
+/** For responses that nobody follows. @internal */
+export const untold = (): Progress => ({
+  entry: { status: undefined, responseBytes: 0, responseEvents: 0 },
+  onStopped: () => undefined,
+  onWaiting: () => undefined
+})
+
+/** @internal */
+export const make = (
+  exchange: Exchange,
+  plan: Plan,
+  { entry, onStopped, onWaiting }: Progress
+): ResponseWriter => {
+  const { connection, response } = exchange
+  const { socket } = connection
+
+  const gone: Effect.Effect<never, ConnectionGone> = Effect.fail(new ConnectionGone())
+
+  const isGone = () => response.destroyed || socket.destroyed
+
+  /** Whatever `effect` waits for, a connection that goes away ends it. */
+  const whileOpen = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ConnectionGone> =>
+    Effect.raceFirst(effect, Effect.zipRight(exchange.closed, gone))
+
+  const wait = (ms: number): Effect.Effect<void, ConnectionGone> =>
+    ms <= 0 ? Effect.void : whileOpen(takeTime(ms, () => onWaiting(ms)))
+
+  /** Until the bytes have left this process, so that what follows cannot overtake them. */
+  const flushed = (bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
+    Effect.async((resume) => {
+      const onClose = () => resume(gone)
+      response.once("close", onClose)
+      response.write(bytes, () => {
+        response.off("close", onClose)
+        resume(isGone() ? gone : Effect.void)
+      })
+      return Effect.sync(() => response.off("close", onClose))
+    })
+
+  const drained: Effect.Effect<void, ConnectionGone> = Effect.async((resume) => {
+    const giveUp = () => socket.destroy()
+    const stop = () => {
+      socket.setTimeout(0, giveUp)
+      response.off("drain", onDrain)
+      response.off("close", onClose)
+    }
+    const onDrain = () => {
+      stop()
+      resume(Effect.void)
+    }
+    const onClose = () => {
+      stop()
+      resume(gone)
+    }
+    socket.setTimeout(readerPatience, giveUp)
+    response.once("drain", onDrain)
+    response.once("close", onClose)
+    return Effect.sync(stop)
+  })
+
+  const marks: Array<Mark> = [
+    ...plan.stalls.flatMap(({ at, ms }) => at === undefined ? [] : [{ at, stallMs: ms, how: undefined }]),
+    ...plan.breaks.map(({ at, how }) => ({ at, stallMs: 0, how }))
+  ]
+  const loose = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
+
+  const stop = (how: Break["how"]): Effect.Effect<never, ConnectionGone> =>
+    Effect.suspend(() => {
+      if (how === "end") {
+        response.end()
+        onStopped()
+        return gone
+      }
+      connection.faulted = true
+      onStopped()
+      if (how === "reset") socket.resetAndDestroy()
+      else socket.destroy()
+      return gone
+    })
+
+  const counts = { bytes: 0, events: 0 }
+
+  /** The marks that lie exactly here, stalls before breaks. */
+  const passMarks = (unit: Position["unit"]): Effect.Effect<void, ConnectionGone> => {
+    const here = marks.filter(({ at }) => at.unit === unit && at.count === counts[unit])
+    if (here.length === 0) return Effect.void
+    for (const mark of here) marks.splice(marks.indexOf(mark), 1)
+    const how = here.find((mark) => mark.how !== undefined)?.how
+    return Effect.gen(function*() {
+      // what was written so far must be with the peer before silence or an end
+      yield* flushed(Buffer.alloc(0))
+      for (const mark of here) yield* wait(mark.stallMs)
+      if (how !== undefined) return yield* stop(how)
+    })
+  }
+
+  const toNextMark = (): number =>
+    marks.reduce(
+      (nearest, { at }) => at.unit === "bytes" ? Math.min(nearest, at.count - counts.bytes) : nearest,
+      Number.POSITIVE_INFINITY
+    )
+
+  const passBytes = (bytes: Buffer): void => {
+    counts.bytes += bytes.length
+    entry.responseBytes = counts.bytes
+  }
+
+  /** Bytes whose pieces or marks matter. */
+  const writeCarefully = Effect.fnUntraced(function*(bytes: Buffer) {
+    let rest = bytes
+    while (rest.length > 0) {
+      const size = Math.min(rest.length, toNextMark(), plan.pieces?.bytes ?? Number.POSITIVE_INFINITY)
+      const piece = rest.subarray(0, size)
+      rest = rest.subarray(size)
+      passBytes(piece)
+      yield* flushed(piece)
+      if (plan.pieces !== undefined) yield* wait(plan.pieces.ms)
+      yield* passMarks("bytes")
+    }
+  })
+
+  const careful = plan.pieces !== undefined || marks.length > 0
+
+  const write = (bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
+    Effect.suspend(() => {
+      if (isGone()) return gone
+      if (careful) return writeCarefully(bytes)
+      passBytes(bytes)
+      return response.write(bytes) ? Effect.void : drained
+    })
+
+  const writeHead = (status: number, headers: { readonly [name: string]: string }): void => {
+    entry.status = status
+    response.writeHead(status, { "X-Request-ID": exchange.id, ...headers })
+    response.flushHeaders()
+  }
+
+  const finish: Effect.Effect<void, ConnectionGone> = Effect.async((resume) => {
+    const onClose = () => resume(isGone() && !response.writableFinished ? gone : Effect.void)
+    response.once("close", onClose)
+    response.end()
+    return Effect.sync(() => response.off("close", onClose))
+  })
+
+  const writeBody = Effect.fnUntraced(function*(
+    status: number,
+    headers: { readonly [name: string]: string },
+    text: string
+  ) {
+    const bytes = Buffer.from(text)
+    // a body that ends early, as if whole, must not have announced its length
+    const chunked = plan.breaks.some(({ how }) => how === "end") || plan.pieces !== undefined
+    writeHead(status, { ...headers, ...(chunked ? {} : { "Content-Length": String(bytes.length) }) })
+    yield* passMarks("bytes")
+    yield* passMarks("events")
+    yield* wait(loose)
+    if (bytes.length > 0) yield* write(bytes)
+    yield* finish
+  })
+
+  const frame = (name: string, data: string): Buffer => {
+    const text = `event: ${name}\ndata: ${data}\n\n`
+    return Buffer.from(plan.newline === "\n" ? text : text.replaceAll("\n", plan.newline))
+  }
+
+  const noise = (text: string): Buffer => Buffer.from(text.replaceAll("\n", plan.newline))
+
+  let held: Buffer | undefined
+
+  /** The last frame is held back when it is to lose its blank line. */
+  const writeFrame = (bytes: Buffer): Effect.Effect<void, ConnectionGone> => {
+    if (!plan.unterminated) return write(bytes)
+    const before = held
+    held = bytes
+    return before === undefined ? Effect.void : write(before)
+  }
+
+  let produced = 0
+
+  const emit = (event: WireEvent): Effect.Effect<void, ConnectionGone> => {
+    const number = ++produced
+    const data = JSON.stringify({ eventType: event.event, ...event.data })
+    const bytes = frame(event.event, plan.malformed.has(number) ? data.slice(0, -1) : data)
+    if (!noisy) {
+      counts.events = number
+      entry.responseEvents++
+      return marks.length > 0 ? Effect.zipRight(writeFrame(bytes), passMarks("events")) : writeFrame(bytes)
+    }
+    return Effect.gen(function*() {
+      if (number === 1 && plan.malformedFirst) yield* writeFrame(noise("event: step_progress\ndata: {\"broken\": \n\n"))
+      if (plan.comment) yield* writeFrame(noise(": keep-alive\n\n"))
+      if (plan.unknown) yield* writeFrame(noise("event: step_dreamt\ndata: {\"eventType\":\"step_dreamt\"}\n\n"))
+      if (!plan.dropped.has(number)) {
+        entry.responseEvents++
+        yield* writeFrame(bytes)
+        if (plan.repeated.has(number)) yield* writeFrame(bytes)
+      }
+      counts.events = number
+      yield* passMarks("events")
+      if (number === 1) yield* wait(loose)
+    })
+  }
+
+  const noisy = plan.malformedFirst || plan.comment || plan.unknown || plan.dropped.size > 0 ||
+    plan.repeated.size > 0 || loose > 0
+
+  const writeEvents = Effect.fnUntraced(
+    function*(
+      run: (emit: (event: WireEvent) => Effect.Effect<void, ConnectionGone>) => Effect.Effect<void, ConnectionGone>
+    ) {
+      writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" })
+      yield* passMarks("bytes")
+      yield* passMarks("events")
+      if (plan.bom) yield* write(Buffer.from("\uFEFF"))
+      yield* whileOpen(run(emit))
+      if (held !== undefined) yield* write(held.subarray(0, -plan.newline.length))
+      yield* finish
+    }
+  )
+
+  return {
+    wait,
+    sendText: writeBody,
+    reset: stop("reset"),
+    send: (reply) => {
+      if (plan.body === "html") return writeBody(200, { "Content-Type": "text/html" }, page)
+      if (plan.body === "empty") return writeBody(200, {}, "")
+      return reply.type === "events"
+        ? writeEvents(reply.run)
+        : writeBody(reply.status, { "Content-Type": "application/json", ...reply.headers }, JSON.stringify(reply.body))
+    }
+  }
+}
+
+/** @internal */
+export const faultBody = (
+  status: NonNullable<Plan["status"]>
+): { readonly headers: { readonly [name: string]: string }; readonly text: string } => {
+  const headers: Record<string, string> = {
+    ...(status.retryAfter === undefined ? {} : { "Retry-After": status.retryAfter }),
+    ...(status.status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
+    ...(status.status >= 300 && status.status < 400 ? { Location: "/api/v1/elsewhere" } : {})
+  }
+  const message = "A fault that was asked for."
+  switch (status.shape) {
+    case "empty":
+      return { headers, text: "" }
+    case "html":
+      return { headers: { ...headers, "Content-Type": "text/html" }, text: page }
+    case "text":
+      return { headers: { ...headers, "Content-Type": "application/json" }, text: JSON.stringify({ detail: message }) }
+    case "list":
+      return {
+        headers: { ...headers, "Content-Type": "application/json" },
+        text: JSON.stringify({ detail: [{ loc: ["body"], msg: message, type: "value_error.fault" }] })
+      }
+    case "coded":
+      return {
+        headers: { ...headers, "Content-Type": "application/json" },
+        text: JSON.stringify({ detail: { code: status.code ?? defaultCode(status.status), message } })
+      }
+  }
+}
+
+const codes: { readonly [status: number]: string } = {
+  400: "BAD_REQUEST",
+  401: "UNAUTHENTICATED",
+  402: "INSUFFICIENT_CREDITS",
+  403: "FORBIDDEN",
+  404: "NOT_FOUND",
+  410: "GONE",
+  429: "RATE_LIMIT",
+  502: "BYOK_KEY_REJECTED",
+  503: "BILLING_UNAVAILABLE"
+}
+
+const defaultCode = (status: number): string => codes[status] ?? (status >= 500 ? "INTERNAL_ERROR" : "BAD_REQUEST")

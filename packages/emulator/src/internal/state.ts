@@ -1,0 +1,23 @@
+/**
+ * What all endpoints of one server share.
+ *
+ * @internal
+ */
+import type { Engine } from "./engine/runFlow.js"
+import type { FaultRules } from "./faults/faultRules.js"
+import type { Accounts } from "./store/accounts.js"
+import type { Flows } from "./store/flows.js"
+import type { Ids } from "./store/ids.js"
+import type { Ledger } from "./store/ledger.js"
+import type { Runs } from "./store/runs.js"
+
+/** @internal */
+export interface State {
+  readonly ids: Ids
+  readonly ledger: Ledger
+  readonly flows: Flows
+  readonly accounts: Accounts
+  readonly runs: Runs
+  readonly faults: FaultRules
+  readonly engine: Engine
+}

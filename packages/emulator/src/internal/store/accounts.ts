@@ -1,0 +1,142 @@
+/**
+ * Who may call (contract 1.3, 16.1) and what they may still spend.
+ *
+ * @internal
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Either from "effect/Either"
+import type { ApiKey, CaptureMode, Organisation, RateLimit } from "../../FlowFile.js"
+import { ApiError, coded } from "../apiError.js"
+import { millis } from "../engine/duration.js"
+import * as Money from "./money.js"
+
+/** The project that a caller's key is bound to; `undefined`: any. @internal */
+export interface Caller {
+  readonly key: string
+  readonly org: string | undefined
+  readonly project: string | undefined
+}
+
+/** @internal */
+export interface Accounts {
+  readonly authenticate: (authorization: string | undefined) => Either.Either<Caller, ApiError>
+  readonly authorize: (caller: Caller, org: string, project: string) => Either.Either<void, ApiError>
+  /** counts one request against the limits of the key and of the organisation */
+  readonly admit: (caller: Caller, org: string | undefined, now: number) => Either.Either<void, ApiError>
+  /** before a run: billing works and something is left */
+  readonly mayStart: (org: string) => Either.Either<void, ApiError>
+  /** before a step: its cost can be paid */
+  readonly canPay: (org: string, cost: BigDecimal.BigDecimal) => boolean
+  readonly pay: (org: string, cost: BigDecimal.BigDecimal) => void
+  readonly capture: (org: string) => CaptureMode
+  readonly put: (org: string, organisation: Organisation) => void
+  readonly revoke: (key: string) => void
+  readonly reset: () => void
+}
+
+/** A key that no table lists may be anything after the prefix; spaces would not be one token. */
+const bearer = /^Bearer (nk_\S+)$/i
+
+const unauthenticated = (message: string): ApiError =>
+  new ApiError({
+    status: 401,
+    detail: { code: "UNAUTHENTICATED", message },
+    headers: { "WWW-Authenticate": "Bearer" }
+  })
+
+interface Window {
+  endsAt: number
+  used: number
+}
+
+/** @internal */
+export const make = (
+  keys: ReadonlyArray<ApiKey>,
+  initial: { readonly [org: string]: Organisation }
+): Accounts => {
+  const table = new Map(keys.map((entry) => [entry.key, entry]))
+  let organisations = new Map(Object.entries(initial))
+  let credits = new Map<string, BigDecimal.BigDecimal>()
+  const revoked = new Set<string>()
+  const windows = new Map<string, Window>()
+
+  const load = () => {
+    organisations = new Map(Object.entries(initial))
+    credits = new Map()
+    for (const [org, { credits: amount }] of organisations) {
+      if (amount !== undefined) credits.set(org, Money.parse(amount))
+    }
+    revoked.clear()
+    for (const entry of keys) if (entry.revoked === true) revoked.add(entry.key)
+    windows.clear()
+  }
+  load()
+
+  const count = (name: string, limit: RateLimit | undefined, now: number): Either.Either<void, ApiError> => {
+    if (limit === undefined) return Either.void
+    const per = millis(limit.per)
+    let window = windows.get(name)
+    if (window === undefined || window.endsAt <= now) {
+      window = { endsAt: now + per, used: 0 }
+      windows.set(name, window)
+    }
+    if (window.used >= limit.requests) {
+      return Either.left(
+        new ApiError({
+          status: 429,
+          detail: { code: "RATE_LIMIT", message: `At most ${limit.requests} requests in ${per} ms.` },
+          headers: { "Retry-After": String(Math.max(1, Math.ceil((window.endsAt - now) / 1000))) }
+        })
+      )
+    }
+    window.used++
+    return Either.void
+  }
+
+  return {
+    authenticate: (authorization) => {
+      const key = bearer.exec(authorization ?? "")?.[1]
+      if (key === undefined) return Either.left(unauthenticated("An API key that begins with nk_ is required."))
+      if (revoked.has(key)) return Either.left(unauthenticated("The API key has been revoked."))
+      const entry = table.get(key)
+      if (entry === undefined && table.size > 0) return Either.left(unauthenticated("The API key is not known."))
+      return Either.right({ key, org: entry?.org, project: entry?.project })
+    },
+    authorize: (caller, org, project) =>
+      caller.org === undefined || (caller.org === org && caller.project === project)
+        ? Either.void
+        : Either.left(coded(403, "FORBIDDEN", `The API key is bound to another project than ${org}/${project}.`)),
+    admit: (caller, org, now) =>
+      Either.flatMap(
+        count(`key ${caller.key}`, table.get(caller.key)?.rateLimit, now),
+        () => org === undefined ? Either.void : count(`org ${org}`, organisations.get(org)?.rateLimit, now)
+      ),
+    mayStart: (org) => {
+      if (organisations.get(org)?.billing === false) {
+        return Either.left(coded(503, "BILLING_UNAVAILABLE", "Billing cannot be reached."))
+      }
+      const left = credits.get(org)
+      return left === undefined || BigDecimal.greaterThan(left, Money.zero)
+        ? Either.void
+        : Either.left(coded(402, "INSUFFICIENT_CREDITS", `The organisation ${org} has no credits left.`))
+    },
+    canPay: (org, cost) => {
+      const left = credits.get(org)
+      return left === undefined || BigDecimal.greaterThanOrEqualTo(left, cost)
+    },
+    pay: (org, cost) => {
+      const left = credits.get(org)
+      if (left !== undefined) credits.set(org, BigDecimal.subtract(left, cost))
+    },
+    capture: (org) => organisations.get(org)?.capture ?? "metadata_only",
+    put: (org, organisation) => {
+      organisations.set(org, organisation)
+      if (organisation.credits === undefined) credits.delete(org)
+      else credits.set(org, Money.parse(organisation.credits))
+    },
+    revoke: (key) => {
+      revoked.add(key)
+    },
+    reset: load
+  }
+}

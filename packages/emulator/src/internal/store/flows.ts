@@ -1,0 +1,130 @@
+/**
+ * The flows of a server and how a path picks one of their versions (contract 3.1).
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as Hash from "effect/Hash"
+import type { CaptureMode, Flow, Step } from "../../FlowFile.js"
+import { coded } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
+import { placeholders } from "../engine/template.js"
+
+/** What a request names: three slugs and the version segment, if any. @internal */
+export interface FlowAddress {
+  readonly org: string
+  readonly project: string
+  readonly slug: string
+  /** `undefined`: the plain path; 0: the draft */
+  readonly version: number | undefined
+}
+
+/** One version of a flow, ready to run. @internal */
+export interface Tree {
+  readonly ref: string
+  readonly org: string
+  readonly project: string
+  readonly slug: string
+  readonly flowId: string
+  /** 0 for the draft */
+  readonly version: number
+  readonly steps: ReadonlyArray<Step>
+  readonly broken: string | undefined
+  readonly needsMessage: boolean
+  readonly toolsEnabled: boolean
+  readonly vision: boolean
+  readonly capture: CaptureMode | undefined
+}
+
+/** @internal */
+export interface Flows {
+  readonly resolve: (address: FlowAddress) => Either.Either<Tree, ApiError>
+  readonly projectOfFlowId: (flowId: string) => { readonly org: string; readonly project: string } | undefined
+  /** adds a flow or replaces the one of the same ref */
+  readonly put: (flow: Flow) => void
+  readonly all: () => ReadonlyArray<Flow>
+  readonly reset: () => void
+}
+
+/** @internal */
+export const flowIdOf = (flow: Flow): string =>
+  flow.id ?? `fl_${(Hash.string(flow.ref) >>> 0).toString(16).padStart(8, "0")}`
+
+const everyStep = (steps: ReadonlyArray<Step>): ReadonlyArray<Step> =>
+  steps.flatMap((step) => step.kind === "loop" ? [step, ...everyStep(step.steps)] : [step])
+
+const usesMessage = (step: Step): boolean =>
+  (step.kind === "template" || step.kind === "tool") &&
+  placeholders([step.output, step.kind === "template" ? step.prompt ?? null : null]).includes("message")
+
+const toTree = (flow: Flow, version: number): Tree => {
+  const [org, project, slug] = flow.ref.split("/") as [string, string, string]
+  const published = version === 0 ? undefined : flow.versions?.[String(version)]
+  const steps = published?.steps ?? flow.steps
+  const every = everyStep(steps)
+  return {
+    ref: flow.ref,
+    org,
+    project,
+    slug,
+    flowId: flowIdOf(flow),
+    version,
+    steps,
+    broken: published === undefined ? flow.broken : published.broken,
+    needsMessage: flow.needsMessage ?? every.some(usesMessage),
+    toolsEnabled: flow.toolsEnabled ?? every.some((step) => step.kind === "tool"),
+    vision: flow.vision ?? true,
+    capture: flow.capture
+  }
+}
+
+const productionOf = (flow: Flow): number =>
+  flow.production ?? Math.max(0, ...Object.keys(flow.versions ?? {}).map(Number))
+
+/** @internal */
+export const make = (initial: ReadonlyArray<Flow>): Flows => {
+  const flows = new Map(initial.map((flow) => [flow.ref, flow]))
+  // trees are compared by identity to tell whether a flow was edited, so each is built once
+  const trees = new Map<Flow, Map<number, Tree>>()
+
+  const treeOf = (flow: Flow, version: number): Tree => {
+    const built = trees.get(flow) ?? new Map<number, Tree>()
+    trees.set(flow, built)
+    const tree = built.get(version) ?? toTree(flow, version)
+    built.set(version, tree)
+    return tree
+  }
+
+  return {
+    resolve: (address) => {
+      const ref = `${address.org}/${address.project}/${address.slug}`
+      const flow = flows.get(ref)
+      if (flow === undefined) return Either.left(coded(404, "FLOW_NOT_FOUND", `There is no flow ${ref}.`))
+      const version = address.version ?? productionOf(flow)
+      if (version !== 0 && flow.versions?.[String(version)] === undefined) {
+        return Either.left(coded(404, "FLOW_NOT_FOUND", `${ref} has no version ${version}.`))
+      }
+      return Either.right(treeOf(flow, version))
+    },
+    projectOfFlowId: (flowId) => {
+      for (const flow of flows.values()) {
+        if (flowIdOf(flow) === flowId) {
+          const [org, project] = flow.ref.split("/") as [string, string, string]
+          return { org, project }
+        }
+      }
+      return undefined
+    },
+    put: (flow) => {
+      const replaced = flows.get(flow.ref)
+      if (replaced !== undefined) trees.delete(replaced)
+      flows.set(flow.ref, flow)
+    },
+    all: () => [...flows.values()],
+    reset: () => {
+      flows.clear()
+      trees.clear()
+      for (const flow of initial) flows.set(flow.ref, flow)
+    }
+  }
+}

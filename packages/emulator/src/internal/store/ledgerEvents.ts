@@ -1,0 +1,54 @@
+/**
+ * The ledger's events as effects and streams.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Emulator } from "../../Emulator.js"
+import type { LedgerEvent } from "../../EmulatorLedger.js"
+import type { Ledger } from "./ledger.js"
+
+/** A reader that is slower than that many events loses the oldest. */
+const buffered = 10_000
+
+/** @internal */
+export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEvent"> => ({
+  events: Stream.asyncPush<LedgerEvent>(
+    (emit) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          for (const event of ledger.past()) emit.single(event)
+          return ledger.listen((event) => {
+            emit.single(event)
+          })
+        }),
+        (stop) => Effect.sync(stop)
+      ),
+    { bufferSize: buffered * 2, strategy: "sliding" }
+  ),
+  awaitEvent: (predicate: (event: LedgerEvent) => boolean): Effect.Effect<any> =>
+    Effect.async<LedgerEvent>((resume) => {
+      const past = ledger.past().find(predicate)
+      if (past !== undefined) return resume(Effect.succeed(past))
+      const stop = ledger.listen((event) => {
+        if (!predicate(event)) return
+        stop()
+        resume(Effect.succeed(event))
+      })
+      return Effect.sync(stop)
+    })
+})
+
+/** @internal */
+export const awaitClose = (ledger: Ledger): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const isQuiet = () => ledger.snapshot().openConnections === 0
+    if (isQuiet()) return resume(Effect.void)
+    const stop = ledger.listen((event) => {
+      if (event.type !== "ConnectionClosed" || !isQuiet()) return
+      stop()
+      resume(Effect.void)
+    })
+    return Effect.sync(stop)
+  })

@@ -1,0 +1,87 @@
+/**
+ * The emulator for people without Effect.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import { make } from "./Emulator.js"
+import type { Options } from "./Emulator.js"
+import type { EmulatorLedger } from "./EmulatorLedger.js"
+import type { FaultRule } from "./Fault.js"
+import type { Flow, Organisation } from "./FlowFile.js"
+
+/**
+ * A running emulator.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunningEmulator extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string
+  /** `url` and the prefix of the API: what clients are pointed at */
+  readonly baseUrl: string
+  readonly port: number
+  /** A key that is let in. */
+  readonly apiKey: string
+  /** What ran, what was billed, what was asked; now. */
+  readonly ledger: () => EmulatorLedger
+  /** Adds faults behind those that are set. Throws an `EmulatorError` when one is no fault. */
+  readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => void
+  /** No more faults, except by header. */
+  readonly clearFaults: () => void
+  /** Adds flows, or replaces those of the same `ref`. Throws an `EmulatorError` when one is wrong. */
+  readonly putFlows: (...flows: ReadonlyArray<Flow>) => void
+  /** Replaces what is set for an organisation. */
+  readonly putOrganisation: (org: string, organisation: Organisation) => void
+  /** Everything as at the start, between two tests. */
+  readonly reset: () => void
+  /** Stops listening and closes every connection. Again: does nothing. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Starts an emulator. Rejects with an `EmulatorError` when the port is taken, or a flow or the file is wrong.
+ *
+ * ```ts
+ * const emulator = await startEmulator()
+ * process.env.NOUKAI_API_KEY = emulator.apiKey
+ * // … point a client at emulator.baseUrl
+ * await emulator.close()
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const startEmulator = async (options: Options = {}): Promise<RunningEmulator> => {
+  const scope = await Effect.runPromise(Scope.make())
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  const exit = await Effect.runPromise(Effect.either(Scope.extend(make(options), scope)))
+  if (exit._tag === "Left") {
+    await close()
+    throw exit.left
+  }
+  const emulator = exit.right
+  const now = <A, E>(effect: Effect.Effect<A, E>): A => {
+    const result = Effect.runSync(Effect.either(effect))
+    if (result._tag === "Left") throw result.left
+    return result.right
+  }
+  return {
+    url: emulator.url,
+    baseUrl: emulator.baseUrl,
+    port: emulator.port,
+    apiKey: Redacted.value(emulator.apiKey),
+    ledger: () => now(emulator.ledger),
+    addFaults: (...rules) => now(emulator.addFaults(...rules)),
+    clearFaults: () => now(emulator.clearFaults),
+    putFlows: (...flows) => now(emulator.putFlows(...flows)),
+    putOrganisation: (org, organisation) => now(emulator.putOrganisation(org, organisation)),
+    reset: () => now(emulator.reset),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
