@@ -1,0 +1,291 @@
+/**
+ * What users get: builds from scratch, packs every package, installs each tarball into an empty project of its own, and
+ * there imports every module as ESM and through `require`, type-checks them as a consumer does, and runs the package's
+ * program of `scripts/consumers/`.
+ */
+import { execFile } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import ts from "typescript"
+import { entryPoints, files, publishable, root, workspaceDependencies } from "./workspace.mjs"
+
+const run = promisify(execFile)
+
+/** Without what npm sets for the scripts it runs: the consumer's npm has its own project. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) =>
+    !/^npm_(package|lifecycle|command|execpath|node_execpath)|^npm_config_(local_prefix|prefix|workspace)|^INIT_CWD$/
+      .test(name)
+  )
+)
+
+const exec = async (command, args, cwd) => {
+  try {
+    const { stdout } = await run(command, args, { cwd, env: environment, maxBuffer: 2 ** 26, shell: false })
+    return stdout
+  } catch (error) {
+    throw new Error(`${command} ${args.join(" ")}\n${error.stdout ?? ""}${error.stderr ?? error.message}`, {
+      cause: error
+    })
+  }
+}
+
+const node = (args, cwd) => exec(process.execPath, args, cwd)
+
+const check = (condition, message) => {
+  if (!condition) throw new Error(message)
+}
+
+const build = async (packages) => {
+  for (const { folder } of packages) {
+    rmSync(join(root, folder, "dist"), { recursive: true, force: true })
+    rmSync(join(root, folder, "build/dist.tsbuildinfo"), { force: true })
+  }
+  await node(["node_modules/typescript/bin/tsc", "-b", "tsconfig.build.json"], root)
+}
+
+/** Packs, and looks at what is in the tarball. */
+const pack = async (item, destination) => {
+  const stdout = await exec("npm", ["pack", "--json", "--pack-destination", destination], join(root, item.folder))
+  const [{ filename, files: packed }] = JSON.parse(stdout)
+  const paths = packed.map(({ path }) => path)
+  for (
+    const required of [
+      "LICENSE",
+      "dist/index.js",
+      "dist/index.d.ts",
+      "src/index.ts",
+      ...Object.values(item.manifest.bin ?? {})
+    ]
+  ) {
+    check(paths.includes(required.replace(/^\.\//, "")), `${item.name}: no ${required} in the tarball`)
+  }
+  for (const path of paths) {
+    check(!/^(test|typetest|build)\/|\.tsbuildinfo$/.test(path), `${item.name}: ${path} is in the tarball`)
+  }
+  return join(destination, filename)
+}
+
+const lint = async (item, tarball) => {
+  const { messages } = await publint({
+    strict: true,
+    pack: { tarball: new Uint8Array(readFileSync(tarball)).buffer }
+  })
+  const texts = messages.map((message) => formatMessage(message, item.manifest, { color: false }))
+  check(texts.length === 0, `publint:\n${texts.join("\n")}`)
+  await node([
+    "node_modules/@arethetypeswrong/cli/dist/index.js",
+    tarball,
+    "--profile",
+    "esm-only",
+    "--no-definitely-typed",
+    "--no-emoji",
+    "--entrypoints",
+    ...entryPoints(item).map((name) => name.replace(item.name, "."))
+  ], root)
+}
+
+/** An empty project with the package, and with the tarballs of those of ours that it needs. */
+const install = async (item, tarballs, folder) => {
+  const closure = new Set()
+  const visit = (other) => {
+    closure.add(other)
+    for (const dependency of workspaceDependencies(other, [...tarballs.keys()])) visit(dependency)
+  }
+  visit(item)
+  mkdirSync(folder)
+  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  const manifest = {
+    name: "consumer",
+    private: true,
+    type: "module",
+    dependencies: Object.fromEntries([...closure].map((other) => [other.name, `file:${tarballs.get(other)}`])),
+    devDependencies: { "@types/node": devDependencies["@types/node"] }
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
+  await exec("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"], folder)
+  const copies = await exec("npm", ["ls", "effect", "--all", "--parseable"], folder)
+  check(new Set(copies.trim().split("\n")).size === 1, `more than one copy of effect:\n${copies}`)
+}
+
+/** Every public module as ESM and through `require`, as one instance; no internal module. */
+const importAll = async (item, folder) => {
+  const internals = files(`${item.folder}/src/internal`)
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => path.replace(`${item.folder}/src`, item.name).replace(/\.ts$/, ""))
+  const imports = `
+const refused = async (name, load) => {
+  try {
+    await load(name)
+  } catch (error) {
+    if (error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED") return
+    throw error
+  }
+  throw new Error(name + " can be imported")
+}
+const main = async () => {
+  for (const name of ${JSON.stringify(entryPoints(item))}) {
+    const required = require(name)
+    const imported = await import(name)
+    if (Object.keys(imported).length === 0 && !${JSON.stringify(typesOnly(item))}.includes(name)) {
+      throw new Error(name + " exports nothing")
+    }
+    for (const key of Object.keys(imported)) {
+      if (imported[key] !== required[key]) throw new Error(name + "#" + key + " exists twice")
+    }
+  }
+  for (const name of ${JSON.stringify(internals)}) {
+    await refused(name, (name) => import(name))
+    await refused(name, (name) => require(name))
+  }
+}
+main().catch((error) => {
+  console.error(error)
+  process.exitCode = 1
+})
+`
+  writeFileSync(
+    join(folder, "esm.mjs"),
+    `import { createRequire } from "node:module"\nconst require = createRequire(import.meta.url)\n${imports}`
+  )
+  writeFileSync(join(folder, "cjs.cjs"), imports)
+  await node(["esm.mjs"], folder)
+  await node(["cjs.cjs"], folder)
+}
+
+/** The modules that hold types alone. */
+const typesOnly = (item) =>
+  entryPoints(item).filter((name) => {
+    const path = name === item.name ? "index" : name.slice(item.name.length + 1)
+    return /^\s*export \{\};?\s*$/m.test(readFileSync(join(root, item.folder, `dist/${path}.js`), "utf8"))
+  })
+
+/** What the `imports` of the package lead to: one file on Node, another everywhere else. */
+const subpathImports = async (item, folder) => {
+  const installed = realpathSync(join(folder, "node_modules", item.name))
+  for (const [name, targets] of Object.entries(item.manifest.imports ?? {})) {
+    check(targets.node !== targets.default, `${name} leads to one file on Node and off it`)
+    for (const condition of ["node", "browser", "workerd"]) {
+      const expected = join(installed, condition === "node" ? targets.node : targets.default)
+      const program = `
+        const { createRequire } = require("node:module")
+        console.log(createRequire(${JSON.stringify(join(installed, "dist/index.js"))}).resolve(${
+        JSON.stringify(name)
+      }))`
+      const found = (await node([`--conditions=${condition}`, "-e", program], folder)).trim()
+      check(found === expected, `${name} leads to ${found} under ${condition}, not to ${expected}`)
+    }
+  }
+}
+
+/**
+ * Type-checks the package's program and an import of every module, our own declarations included: they are what
+ * `stripInternal` may have left with a name that is not there.
+ */
+const typeCheck = (item, folder) => {
+  const modules = entryPoints(item)
+  writeFileSync(
+    join(folder, "modules.ts"),
+    `${modules.map((name, index) => `import * as M${index} from "${name}"`).join("\n")}
+export const modules = [${modules.map((_, index) => `M${index}`).join(", ")}]
+`
+  )
+  writeFileSync(
+    join(folder, "modules.cts"),
+    `${modules.map((name, index) => `import M${index} = require("${name}")`).join("\n")}
+export const modules = [${modules.map((_, index) => `M${index}`).join(", ")}]
+`
+  )
+  const resolutions = [
+    { name: "nodenext", module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
+    { name: "bundler", module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }
+  ]
+  for (const { name, ...resolution } of resolutions) {
+    const programs = ["modules.ts", "modules.cts", "program.ts"]
+      .filter((file) => existsSync(join(folder, file)) && !(name === "bundler" && file.endsWith(".cts")))
+    const options = {
+      ...resolution,
+      target: ts.ScriptTarget.ES2022,
+      lib: ["lib.es2022.d.ts"],
+      types: ["node"],
+      typeRoots: [join(folder, "node_modules/@types")],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      skipLibCheck: false
+    }
+    const host = ts.createCompilerHost(options)
+    host.getCurrentDirectory = () => folder
+    const program = ts.createProgram(programs.map((file) => join(folder, file)), options, host)
+    const ours = program.getSourceFiles().filter(({ fileName }) =>
+      !fileName.includes("/node_modules/") || fileName.includes("/node_modules/@effect-noukai/")
+    )
+    check(ours.length > programs.length, `${name}: no declarations found`)
+    const diagnostics = [
+      ...program.getOptionsDiagnostics(),
+      ...program.getGlobalDiagnostics(),
+      ...ours.flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)])
+    ]
+    check(
+      diagnostics.length === 0,
+      `types under ${name}:\n${
+        ts.formatDiagnostics(diagnostics, {
+          getCanonicalFileName: (fileName) => fileName,
+          getCurrentDirectory: () => folder,
+          getNewLine: () => "\n"
+        })
+      }`
+    )
+  }
+}
+
+/** The package's own program, if it has one. */
+const runProgram = async (item, folder) => {
+  const program = join(root, "scripts/consumers", `${item.folder.split("/").at(-1)}.mjs`)
+  if (!existsSync(program)) return
+  cpSync(program, join(folder, "program.mjs"))
+  await node(["program.mjs"], folder)
+}
+
+const timed = async (what, effect) => {
+  const started = performance.now()
+  const result = await effect()
+  console.log(`ok    ${what.padEnd(48)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
+  return result
+}
+
+const temporary = realpathSync(mkdtempSync(join(tmpdir(), "noukai-packages-")))
+const remove = () => rmSync(temporary, { recursive: true, force: true })
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    remove()
+    process.exit(1)
+  })
+}
+
+try {
+  const packages = publishable()
+  await timed("build from scratch", () => build(packages))
+  const tarballs = new Map()
+  for (const item of packages) tarballs.set(item, await pack(item, temporary))
+  for (const item of packages) {
+    const folder = join(temporary, item.folder.split("/").at(-1))
+    await timed(`${item.name}: publint, attw`, () => lint(item, tarballs.get(item)))
+    await timed(`${item.name}: npm install, one effect`, () => install(item, tarballs, folder))
+    await timed(`${item.name}: import, require, internals`, async () => {
+      await importAll(item, folder)
+      await subpathImports(item, folder)
+    })
+    await timed(`${item.name}: types, nodenext and bundler`, async () => typeCheck(item, folder))
+    await timed(`${item.name}: program`, () => runProgram(item, folder))
+  }
+} catch (error) {
+  console.error(`FAIL  ${error.message}`)
+  process.exitCode = 1
+} finally {
+  remove()
+}
