@@ -12,13 +12,14 @@ import type { CallOptions, Progress } from "./CallOptions.js"
 import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 import type { AnyParameters, Flow, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/address.js"
+import { milliseconds } from "./internal/duration.js"
 import * as Input from "./internal/executeInput.js"
-import type { Answering, Outcome, Run } from "./internal/executeRun.js"
+import type { Outcome, Run } from "./internal/executeRun.js"
 import { post } from "./internal/executeRun.js"
 import { encodeParameters } from "./internal/flowCodec.js"
 import { invalid } from "./internal/invalid.js"
+import { answeringOf } from "./internal/toolAnswering.js"
 import { totalTimeout } from "./internal/totalTimeout.js"
-import { milliseconds } from "./internal/duration.js"
 import type { ExecuteError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import * as Telemetry from "./Telemetry.js"
@@ -129,21 +130,6 @@ export declare namespace FlowService {
 export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<FlowService, FlowService.Service>() {}
 
 const method = "FlowService.execute"
-
-const answeringOf = (input: RunOptions & { readonly tools?: Tools.Tools | undefined }): Answering => {
-  const { tools } = input
-  if (tools === undefined) return { _tag: "none" }
-  if (!Tools.isHandled(tools)) return { _tag: "manual" }
-  return {
-    _tag: "handled",
-    tools,
-    maxRounds: input.maxToolRounds ?? 10,
-    concurrency: input.toolConcurrency ?? 4,
-    onFailure: input.onToolFailure ?? "fail",
-    answered: new Map(),
-    faults: new Map()
-  }
-}
 
 const checkInput = (
   input: ExecuteInput<AnyParameters, Tools.Tools | undefined>,

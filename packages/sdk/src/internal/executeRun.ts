@@ -9,11 +9,12 @@ import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "
 import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
 import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
 import type { ExecuteError } from "../NoukaiError.js"
-import { FlowExecutionError, ToolCallLimitError, UnexpectedResponseError } from "../NoukaiError.js"
-import type { Handled, ToolCall, ToolOutcome, ToolResult } from "../Tools.js"
+import { FlowExecutionError, UnexpectedResponseError } from "../NoukaiError.js"
+import type { ToolCall, ToolResult } from "../Tools.js"
 import { decodeResult } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
+import { answer, type Answering, warnOfSize } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 
 /**
@@ -25,26 +26,6 @@ export type Sticky = Pick<
   ExecuteBody,
   "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
 >
-
-/**
- * What answers a pause: nobody, the caller later, or a handler now.
- *
- * @internal
- */
-export type Answering =
-  | { readonly _tag: "none" }
-  | { readonly _tag: "manual" }
-  | {
-    readonly _tag: "handled"
-    readonly tools: Handled<unknown, unknown>
-    readonly maxRounds: number
-    readonly concurrency: number
-    readonly onFailure: "fail" | "report"
-    /** Results by call, so that no handler runs twice for one. */
-    readonly answered: Map<string, ToolOutcome>
-    /** How many rounds in a row the model called a tool wrongly, by tool. */
-    readonly faults: Map<string, number>
-  }
 
 /** @internal */
 export interface Run {
@@ -182,7 +163,16 @@ const paused = (run: Run, response: ExecutePaused, rounds: number): Effect.Effec
   const state = stateOf(run, response, toolCalls, rounds)
   return answering._tag === "manual"
     ? Effect.succeed(pausedResult(run, state, response.requestId))
-    : Effect.flatMap(answer(run, answering, state), (results) => resume(run, state, results, rounds + 1))
+    : Effect.flatMap(
+      answer(answering, {
+        method: run.method,
+        addressText: run.addressText,
+        executionId: state.executionId,
+        toolCalls,
+        rounds
+      }),
+      (results) => resume(run, state, results, rounds + 1)
+    )
 }
 
 const pausedResult = (run: Run, state: PausedState, requestId: string | undefined): PausedResult<unknown> => ({
@@ -193,9 +183,10 @@ const pausedResult = (run: Run, state: PausedState, requestId: string | undefine
   sessionId: run.sessionId,
   requestId,
   resume: (results) =>
-    Effect.suspend(() =>
-      resume({ ...run, progress: { sent: "no" } }, state, results, state.rounds)
-    ) as Effect.Effect<Outcome, ExecuteError>
+    Effect.suspend(() => resume({ ...run, progress: { sent: "no" } }, state, results, state.rounds)) as Effect.Effect<
+      Outcome,
+      ExecuteError
+    >
 })
 
 /**
@@ -224,70 +215,5 @@ export const resume = (
     toolCallMessages,
     accumulatedOutputs: state.accumulatedOutputs
   }
-  return Effect.zipRight(warnOfSize(run, toolCallMessages), post(run, body, rounds))
-}
-
-const warnEntries = 200
-const warnBytes = 900_000
-
-const warnOfSize = (run: Run, messages: ReadonlyArray<unknown>): Effect.Effect<void> =>
-  messages.length > warnEntries || JSON.stringify(messages).length > warnBytes
-    ? Effect.logWarning(
-      `${run.method} ${run.addressText}: toolCallMessages has ${messages.length} entries and nears the server's limit of 1,000,000 bytes`
-    )
-    : Effect.void
-
-const maxFaultyRounds = 3
-
-const answer = (
-  run: Run,
-  answering: Extract<Answering, { readonly _tag: "handled" }>,
-  state: PausedState
-): Effect.Effect<ReadonlyArray<ToolResult>, unknown, unknown> => {
-  const limit = (detail: string, toolName?: string) =>
-    Effect.fail(
-      new ToolCallLimitError({
-        method: run.method,
-        flow: run.addressText,
-        executionId: state.executionId,
-        code: "TOOL_CALL_LIMIT_CLIENT",
-        detail,
-        rounds: state.rounds,
-        toolName,
-        isRetryable: false
-      }, unchecked)
-    )
-  if (state.rounds >= answering.maxRounds) return limit(`the handler has run ${state.rounds} times`)
-  const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
-  if (wrongly !== undefined) {
-    return limit(`the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`, wrongly[0])
-  }
-  const keyOf = (call: ToolCall) => JSON.stringify([call.id, call.name, call.arguments])
-  const fresh = state.toolCalls.filter((call) => !answering.answered.has(keyOf(call)))
-  const settings = { method: run.method, concurrency: answering.concurrency, onFailure: answering.onFailure }
-  return Effect.flatMap(answering.tools.run(fresh, settings), (outcomes) => {
-    const problem = checkResults(fresh, outcomes)
-    if (problem !== undefined) {
-      return Effect.fail(
-        invalid(run.method, problem.field, problem.reason, { flow: run.addressText, executionId: state.executionId })
-      )
-    }
-    const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
-    for (const call of fresh) answering.answered.set(keyOf(call), byId.get(call.id)!)
-    countFaults(answering.faults, fresh, byId)
-    return Effect.succeed(state.toolCalls.map((call) => {
-      const { content } = answering.answered.get(keyOf(call))!
-      return { toolCallId: call.id, content }
-    }))
-  })
-}
-
-const countFaults = (
-  faults: Map<string, number>,
-  calls: ReadonlyArray<ToolCall>,
-  outcomes: ReadonlyMap<string, ToolOutcome>
-): void => {
-  const faulty = new Set(calls.filter((call) => outcomes.get(call.id)?.fault !== undefined).map((call) => call.name))
-  for (const call of calls) if (!faulty.has(call.name)) faults.delete(call.name)
-  for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)
+  return Effect.zipRight(warnOfSize(run.method, run.addressText, toolCallMessages), post(run, body, rounds))
 }
