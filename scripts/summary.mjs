@@ -11,7 +11,9 @@ const failed = report.numFailedTests + broken.length
 const brokenFiles = new Set(report.testResults.filter(({ status }) => status === "failed").map(({ name }) => name))
 
 console.log(`
- Test Files  ${brokenFiles.size} failed | ${report.testResults.length - brokenFiles.size} passed (${report.testResults.length})
+ Test Files  ${brokenFiles.size} failed | ${
+  report.testResults.length - brokenFiles.size
+} passed (${report.testResults.length})
       Tests  ${report.numFailedTests} failed | ${report.numPassedTests} passed | ${report.numPendingTests} skipped (${report.numTotalTests})
 
 ${report.numPassedTests} passed, ${failed} failed`)
