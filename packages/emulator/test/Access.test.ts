@@ -3,6 +3,7 @@ import { layer, make } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, TestClock } from "effect"
 import { call, clientOf } from "./client.js"
+import type { Parsed } from "./client.js"
 
 const hello = "/seq/noukai/samples/hello-world/execute"
 
@@ -21,7 +22,7 @@ const withKeys = layer({
 const statusOf = (key: string | null) =>
   call(async (client) => {
     const response = await client.request("POST", hello, { body: { message: "hi" }, key })
-    return { status: response.status, headers: response.headers, json: await response.json() as any }
+    return { status: response.status, headers: response.headers, json: await response.json() as Parsed }
   })
 
 describe("access", () => {

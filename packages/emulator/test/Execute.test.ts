@@ -4,6 +4,7 @@ import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { call } from "./client.js"
+import type { Parsed } from "./client.js"
 
 const hello = "/seq/noukai/samples/hello-world/execute"
 
@@ -219,7 +220,7 @@ describe("POST …/execute", () => {
       Effect.gen(function*() {
         const { json, status } = yield* call((client) => client.post(hello, { message: "hi", [field]: value }))
         assert.strictEqual(status, 422)
-        assert.deepStrictEqual(json.detail.map(({ loc, type }: any) => ({ loc, type })), [{
+        assert.deepStrictEqual(json.detail.map(({ loc, type }: Parsed) => ({ loc, type })), [{
           loc: ["body", field],
           type
         }])
@@ -364,7 +365,7 @@ describe("POST …/execute", () => {
       Effect.gen(function*() {
         const { detail, status } = yield* call(async (client) => {
           const response = await client.request("POST", hello, { text })
-          return { status: response.status, detail: ((await response.json()) as any).detail }
+          return { status: response.status, detail: ((await response.json()) as Parsed).detail }
         })
         assert.strictEqual(status, 422)
         assert.deepStrictEqual(detail[0].loc, ["body"])

@@ -6,6 +6,7 @@ import { Effect, Either } from "effect"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Parsed } from "./client.js"
 
 const template = { kind: "template", id: "a", output: "x" }
 
@@ -149,7 +150,7 @@ describe("FlowFile", () => {
           method: "POST",
           headers: { authorization: "Bearer nk_any" },
           body: "{}"
-        }).then((answer) => answer.json() as Promise<any>)
+        }).then((answer) => answer.json() as Promise<Parsed>)
       )
       assert.strictEqual(response.result, "x")
 

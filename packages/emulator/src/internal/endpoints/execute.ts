@@ -141,6 +141,7 @@ export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, cal
         from: 0,
         single: false,
         outputs: {},
+        inputOverrides: {},
         resume: undefined,
         first: true,
         emit: ignoreEvents
@@ -153,6 +154,7 @@ export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, cal
       from: pause.stepIndex,
       single: false,
       outputs: pause.outputs,
+      inputOverrides: {},
       resume,
       first: false,
       emit: ignoreEvents

@@ -40,8 +40,10 @@ export interface Segment<E> {
   readonly from: number
   /** stops after one step */
   readonly single: boolean
-  /** outputs of the steps before, overrides applied */
+  /** outputs of the steps before */
   readonly outputs: Outputs
+  /** what later steps see in place of outputs (contract 7.1) */
+  readonly inputOverrides: Outputs
   readonly resume: Resume | undefined
   /** whether `run_started` comes first */
   readonly first: boolean
@@ -396,12 +398,13 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
       const step = overrideStep(steps[index]!, run.input.blockOverrides[steps[index]!.id])
       const name = step.name ?? step.id
       const resume = index === segment.from ? segment.resume : undefined
+      const seen = { ...outputs, ...segment.inputOverrides }
       const scope: TemplateScope = {
         message: run.input.message,
         messages: run.input.messages,
         parameters: run.input.parameters,
-        input: index === 0 ? null : outputs[steps[index - 1]!.id] ?? null,
-        outputs
+        input: index === 0 ? null : seen[steps[index - 1]!.id] ?? null,
+        outputs: seen
       }
       yield* send(wireEvent("step_started", { stepId: step.id, name, stepIndex: index - segment.from }))
       if (run.input.trace) {

@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { ApiError } from "../apiError.js"
 import { coded } from "../apiError.js"
-import type { ApiRequest, Endpoint } from "../endpoints/endpoint.js"
+import type { ApiRequest, Endpoint, RouteOf } from "../endpoints/endpoint.js"
 import * as FaultRules from "../faults/faultRules.js"
 import * as Plan from "../faults/plan.js"
 import type { State } from "../state.js"
@@ -24,7 +24,7 @@ import * as Router from "./router.js"
 import type { Route } from "./router.js"
 
 /** @internal */
-export type Endpoints = { readonly [N in Route["endpoint"]]?: Endpoint<any> }
+export type Endpoints = { readonly [N in Route["endpoint"]]?: Endpoint<RouteOf<N>> }
 
 /** A path that is not the API's. @internal */
 export type OtherPaths = (request: {

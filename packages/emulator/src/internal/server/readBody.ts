@@ -11,7 +11,7 @@ import { coded, invalidBody } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 
 /** The connection ended before the exchange did. @internal */
-export class ConnectionGone extends Data.TaggedError("ConnectionGone")<{}> {}
+export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
 
 /** @internal */
 export interface ReceivedBody {

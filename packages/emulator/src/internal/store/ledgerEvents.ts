@@ -12,9 +12,8 @@ import type { Ledger } from "./ledger.js"
 /** A reader that is slower than that many events loses the oldest. */
 const buffered = 10_000
 
-/** @internal */
-export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEvent"> => ({
-  events: Stream.asyncPush<LedgerEvent>(
+const eventsOf = (ledger: Ledger): Stream.Stream<LedgerEvent> =>
+  Stream.asyncPush<LedgerEvent>(
     (emit) =>
       Effect.acquireRelease(
         Effect.sync(() => {
@@ -26,9 +25,14 @@ export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEv
         (stop) => Effect.sync(stop)
       ),
     { bufferSize: buffered * 2, strategy: "sliding" }
-  ),
-  awaitEvent: (predicate: (event: LedgerEvent) => boolean): Effect.Effect<any> =>
-    Effect.async<LedgerEvent>((resume) => {
+  )
+
+/** @internal */
+export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEvent"> => {
+  function awaitEvent<E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
+  function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
+  function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent> {
+    return Effect.async((resume) => {
       const past = ledger.past().find(predicate)
       if (past !== undefined) return resume(Effect.succeed(past))
       const stop = ledger.listen((event) => {
@@ -38,7 +42,9 @@ export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEv
       })
       return Effect.sync(stop)
     })
-})
+  }
+  return { events: eventsOf(ledger), awaitEvent }
+}
 
 /** @internal */
 export const awaitClose = (ledger: Ledger): Effect.Effect<void> =>

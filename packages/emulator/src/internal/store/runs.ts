@@ -63,7 +63,8 @@ export interface Run {
   readonly id: string
   readonly tree: Tree
   readonly trigger: Trigger
-  readonly input: RunInput
+  /** of the first call; overrides, tools and trace of the newest one */
+  input: RunInput
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
   readonly createdAt: number
