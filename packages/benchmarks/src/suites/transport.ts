@@ -1,4 +1,9 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { Agent, request } from "undici"
+import type { HttpTransport } from "../../../sdk/src/internal/transport/HttpTransport.js"
+import * as UndiciTransport from "../../../sdk/src/internal/transport/undici.js"
 import { startRawServer } from "../RawServer.js"
 import type { Suite } from "../Suite.js"
 
@@ -25,12 +30,45 @@ const assertCompleted = (text: string): void => {
   }
 }
 
+/** The same with Effects: `workers` fibers, one call after the other in each. */
+const inFibers = (workers: number, batch: number, call: Effect.Effect<void, unknown>) => (): Promise<number> => {
+  const run = Effect.suspend(() => {
+    let left = batch
+    const worker = Effect.whileLoop({ while: () => left-- > 0, body: () => call, step: () => {} })
+    return Effect.all(Array.from({ length: workers }, () => worker), { concurrency: workers, discard: true })
+  })
+  return Effect.runPromise(Effect.as(run, batch))
+}
+
+const execute = (transport: HttpTransport, origin: string): Effect.Effect<void, unknown> =>
+  Effect.map(
+    Effect.suspend(() =>
+      transport.send({
+        method: "POST",
+        origin,
+        path,
+        headers,
+        body,
+        connectTimeout: 10_000,
+        attemptTimeout: 300_000,
+        maxBytes: 64 * 1024 * 1024,
+        progress: { sent: "no" }
+      })
+    ),
+    ({ text }) => assertCompleted(text)
+  )
+
 /** A call over the transport against a bare `undici.request`, both with `JSON.parse`. */
 export const transport: Suite = {
   name: "transport",
   prepare: async () => {
     const server = await startRawServer()
     const agent = new Agent()
+    const scope = await Effect.runPromise(Scope.make())
+    const own = execute(
+      await Effect.runPromise(Scope.extend(UndiciTransport.make({ dispatcher: undefined }), scope)),
+      server.origin
+    )
     const bare = async (): Promise<void> => {
       const response = await request(`${server.origin}${path}`, { method: "POST", headers, body, dispatcher: agent })
       assertCompleted(await response.body.text())
@@ -39,9 +77,13 @@ export const transport: Suite = {
       groups: [1, 32].map((n) => ({
         name: `execute, ${n} in flight`,
         baseline: "undici.request",
-        rows: [{ name: "undici.request", run: inFlight(n, 64, bare) }]
+        rows: [
+          { name: "undici.request", run: inFlight(n, 64, bare) },
+          { name: "transport over undici", run: inFibers(n, 64, own) }
+        ]
       })),
       close: async () => {
+        await Effect.runPromise(Scope.close(scope, Exit.void))
         await agent.destroy()
         await server.close()
       }
