@@ -79,13 +79,13 @@ export declare namespace Flow {
    * @since 0.1.0
    * @category models
    */
-  export type Parameters<F> = F extends Flow<infer P, any> ? P : never
+  export type Parameters<F> = F extends Flow<infer P, infer _> ? P : never
 
   /**
    * @since 0.1.0
    * @category models
    */
-  export type Result<F> = F extends Flow<any, infer A> ? A : never
+  export type Result<F> = F extends Flow<infer _, infer A> ? A : never
 }
 
 const variance = { _P: (_: never) => {}, _A: () => undefined as never }
@@ -124,11 +124,10 @@ export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>
     readonly parameters?: Schema.Schema<P, PI> | undefined
     readonly result?: Schema.Schema<A, AI> | undefined
   }
-): Flow<P, A> =>
-  Object.assign(Object.create(Proto), { ref, parameters: schemas?.parameters, result: schemas?.result })
+): Flow<P, A> => Object.assign(Object.create(Proto), { ref, parameters: schemas?.parameters, result: schemas?.result })
 
 /**
  * @since 0.1.0
  * @category guards
  */
-export const isFlow = (u: unknown): u is Flow<any, unknown> => Predicate.hasProperty(u, TypeId)
+export const isFlow = (u: unknown): u is Flow<never, unknown> => Predicate.hasProperty(u, TypeId)

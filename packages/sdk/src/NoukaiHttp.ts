@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
+import * as Transport from "#transport"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Transport from "#transport"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
@@ -88,6 +88,8 @@ export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = Layer.scoped(
  */
 export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | HttpClient.HttpClient> = Layer.effect(
   NoukaiHttp,
-  Effect.flatMap(NoukaiConfig, (config) =>
-    Effect.flatMap(HttpClient.HttpClient, (client) => fromTransport(config, fromHttpClient(client))))
+  Effect.flatMap(
+    NoukaiConfig,
+    (config) => Effect.flatMap(HttpClient.HttpClient, (client) => fromTransport(config, fromHttpClient(client)))
+  )
 )

@@ -19,7 +19,9 @@ import { isNoukaiError } from "./NoukaiError.js"
  * @category constants
  */
 export const spanNames = {
-  execute: "noukai.flow.execute"
+  execute: "noukai.flow.execute",
+  round: "noukai.agent.round",
+  tool: "execute_tool"
 } as const
 
 /**
@@ -34,7 +36,10 @@ export const attributeKeys = {
   slug: "noukai.flow.slug",
   version: "noukai.flow.version",
   executionId: "noukai.execution_id",
-  status: "noukai.flow.status"
+  status: "noukai.flow.status",
+  roundIndex: "round_index",
+  toolName: "gen_ai.tool.name",
+  toolCallId: "gen_ai.tool.call.id"
 } as const
 
 const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
@@ -108,3 +113,43 @@ export const flowSpan = <A extends Outcome, E, R>(
       })
     ) as Effect.Effect<A, E, R>
     : self
+
+/**
+ * A child span around one tool round, if somebody traces.
+ *
+ * @internal
+ */
+export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    isTracing(fiber)
+      ? Effect.withSpan(self, spanNames.round, {
+        captureStackTrace: false,
+        attributes: { [attributeKeys.roundIndex]: index }
+      }) as Effect.Effect<A, E, R>
+      : self
+  )
+
+/**
+ * One child span per tool call around what answers them, if somebody traces.
+ *
+ * @internal
+ */
+export const toolSpans = <A, E, R>(
+  calls: ReadonlyArray<{ readonly id: string; readonly name: string }>,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    if (!isTracing(fiber)) return self
+    const [only, ...others] = calls
+    if (only !== undefined && others.length === 0) {
+      return Effect.withSpan(self, `${spanNames.tool} ${only.name}`, toolSpanOptions(only)) as Effect.Effect<A, E, R>
+    }
+    const spans = Effect.forEach(calls, (call) =>
+      Effect.makeSpanScoped(`${spanNames.tool} ${call.name}`, toolSpanOptions(call)), { discard: true })
+    return Effect.scoped(Effect.zipRight(spans, self)) as Effect.Effect<A, E, R>
+  })
+
+const toolSpanOptions = (call: { readonly id: string; readonly name: string }): Tracer.SpanOptions => ({
+  captureStackTrace: false,
+  attributes: { [attributeKeys.toolName]: call.name, [attributeKeys.toolCallId]: call.id }
+})

@@ -6,7 +6,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type { ToolCallLimitError } from "./NoukaiError.js"
+import type * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
+import { failed } from "./internal/toolOutcome.js"
+import * as TypedTool from "./internal/typedTool.js"
+import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
+import { toolSpans } from "./Telemetry.js"
+import type { Json, RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome, ToolResult } from "./Tool.js"
+
+export type { Json, Tool, ToolCall, ToolChoice, ToolDeclaration, ToolOutcome, ToolResult } from "./Tool.js"
 
 /**
  * @since 0.1.0
@@ -21,65 +29,6 @@ export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Tools")
 export type TypeId = typeof TypeId
 
 /**
- * Anything that JSON can say.
- *
- * @since 0.1.0
- * @category models
- */
-export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
-
-/**
- * A tool as the wire has it: OpenAI's function format. At most 64 of them; names are 1 to 64 of `A-Z a-z 0-9 _ -`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ToolDeclaration {
-  readonly type: "function"
-  readonly function: {
-    readonly name: string
-    readonly description?: string | undefined
-    /** A JSON Schema. */
-    readonly parameters?: { readonly [key: string]: unknown } | undefined
-  }
-}
-
-/**
- * Which tools the model may or must call.
- *
- * @since 0.1.0
- * @category models
- */
-export type ToolChoice =
-  | "auto"
-  | "none"
-  | "required"
-  | { readonly type: "function"; readonly function: { readonly name: string } }
-
-/**
- * A call that the model asks for. `arguments` is JSON text.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ToolCall {
-  readonly id: string
-  readonly name: string
-  readonly arguments: string
-}
-
-/**
- * The answer to one call. Content that is not a string is sent as JSON text.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ToolResult {
-  readonly toolCallId: string
-  readonly content: string | Json
-}
-
-/**
  * Answers all calls of one round.
  *
  * @since 0.1.0
@@ -88,30 +37,7 @@ export interface ToolResult {
 export type Handler<E, R> = (calls: ReadonlyArray<ToolCall>) => Effect.Effect<ReadonlyArray<ToolResult>, E, R>
 
 /**
- * How the calls of one round are answered; from `toolConcurrency` and `onToolFailure` of the run.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RoundSettings {
-  readonly method: string
-  readonly concurrency: number
-  readonly onFailure: "fail" | "report"
-}
-
-/**
- * The answer to one call as the loop sees it. `fault` marks calls that never reached a handler because the model named
- * an unknown tool or gave arguments that do not fit.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ToolOutcome extends ToolResult {
-  readonly fault?: "unknown tool" | "bad arguments" | undefined
-}
-
-/**
- * Declarations together with what answers them.
+ * Declarations together with what answers them; made by `Tools.handle` and `Tools.make`.
  *
  * @since 0.1.0
  * @category models
@@ -119,6 +45,8 @@ export interface ToolOutcome extends ToolResult {
 export interface Handled<out E, out R> {
   readonly [TypeId]: TypeId
   readonly declarations: ReadonlyArray<ToolDeclaration>
+  /** A declaration that cannot be sent; runs with these tools fail with an `InvalidRequestError` that says so. */
+  readonly problem: { readonly field: string; readonly reason: string } | undefined
   readonly run: (
     calls: ReadonlyArray<ToolCall>,
     settings: RoundSettings
@@ -126,15 +54,41 @@ export interface Handled<out E, out R> {
 }
 
 /**
- * What `tools` takes.
+ * The part of an `@effect/ai` `Toolkit.WithHandler` that is used. It is taken by shape; that package is not needed.
  *
  * @since 0.1.0
  * @category models
  */
-export type Tools = ReadonlyArray<ToolDeclaration> | Handled<any, any>
+export interface ToolkitLike<out E, out R> {
+  readonly tools: {
+    readonly [name: string]: {
+      readonly name: string
+      readonly description?: string | undefined
+      readonly parametersSchema: { readonly ast: AST.AST }
+    }
+  }
+  readonly handle: (name: never, params: never) => Effect.Effect<
+    { readonly isFailure: boolean; readonly encodedResult: unknown },
+    E,
+    R
+  >
+}
 
 /**
- * What a run with these tools may pause with: nothing if a handler answers.
+ * What `tools` takes: declarations by hand (the run may pause), `Tools.handle`, `Tools.make`, or an `@effect/ai`
+ * toolkit, with its handlers or as the effect that provides them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Tools =
+  | ReadonlyArray<ToolDeclaration>
+  | Handled<unknown, unknown>
+  | ToolkitLike<unknown, unknown>
+  | Effect.Effect<ToolkitLike<unknown, unknown>, unknown, unknown>
+
+/**
+ * What a run with these tools may pause with: nothing unless they are declared by hand.
  *
  * @since 0.1.0
  * @category models
@@ -147,7 +101,20 @@ export type Paused<X, T> = T extends ReadonlyArray<ToolDeclaration> ? X : never
  * @since 0.1.0
  * @category models
  */
-export type HandlerError<T> = T extends Handled<infer E, any> ? E | ToolCallLimitError : never
+export type HandlerError<T> = [T] extends [undefined] ? never
+  : T extends ReadonlyArray<unknown> | undefined ? never
+  : ToolsError<T> | ToolCallLimitError
+
+/**
+ * The errors of the handlers themselves.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolsError<T> = T extends Handled<infer E, infer _> ? E
+  : T extends Effect.Effect<infer K, infer X, infer _> ? X | ToolsError<K>
+  : T extends ToolkitLike<infer E, infer _> ? E
+  : never
 
 /**
  * What the handler of these tools needs.
@@ -155,16 +122,25 @@ export type HandlerError<T> = T extends Handled<infer E, any> ? E | ToolCallLimi
  * @since 0.1.0
  * @category models
  */
-export type HandlerContext<T> = T extends Handled<any, infer R> ? R : never
-
-/** What the model is told about a failure of ours: the message alone, no stack. */
-const failed = (call: ToolCall, error: unknown): ToolOutcome => ({
-  toolCallId: call.id,
-  content: { error: error instanceof Error ? error.message : typeof error === "string" ? error : "the tool failed" }
-})
+export type HandlerContext<T> = T extends Handled<infer _, infer R> ? R
+  : T extends Effect.Effect<infer K, infer _, infer X> ? X | HandlerContext<K>
+  : T extends ToolkitLike<infer _, infer R> ? R
+  : never
 
 /**
- * Declarations with one handler for all of them. It is called once per round, with every call of that round.
+ * Declarations with one handler for all of them. It is called once per round, with every call of that round, and must
+ * answer each exactly once.
+ *
+ * @example
+ * ```ts
+ * import { Tools } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const tools = Tools.handle(
+ *   [{ type: "function", function: { name: "now", description: "The time" } }],
+ *   (calls) => Effect.succeed(calls.map((call) => ({ toolCallId: call.id, content: "12:00" })))
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -175,14 +151,80 @@ export const handle = <E, R>(
 ): Handled<E, R> => ({
   [TypeId]: TypeId,
   declarations,
+  problem: undefined,
   run: (calls, settings) =>
-    settings.onFailure === "fail"
-      ? handler(calls)
-      : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => failed(call, error))))
+    toolSpans(
+      calls,
+      settings.onFailure === "fail"
+        ? handler(calls)
+        : Effect.catchAll(handler(calls), (error) => Effect.succeed(calls.map((call) => failed(call, error))))
+    )
 })
+
+/**
+ * A tool from schemas. The JSON Schema on the wire is derived from `parameters`; arguments are decoded before the
+ * handler sees them, and what it returns is encoded through `success` where that is given. Bad arguments go back to the
+ * model as a tool error that says what was wrong.
+ *
+ * @example
+ * ```ts
+ * import { Tools } from "@effect-noukai/sdk"
+ * import { Effect, Schema } from "effect"
+ *
+ * const weather = Tools.tool({
+ *   name: "get_weather",
+ *   description: "The weather of a city",
+ *   parameters: Schema.Struct({ city: Schema.String }),
+ *   handler: ({ city }) => Effect.succeed(`18 °C in ${city}`)
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(options: {
+  /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  readonly name: string
+  readonly description?: string | undefined
+  readonly parameters: Schema.Schema<P, PI>
+  readonly success?: Schema.Schema<S, SI> | undefined
+  readonly handler: (parameters: P, call: ToolCall) => Effect.Effect<NoInfer<S>, E, R>
+}): Tool<E, R> => ({
+  name: options.name,
+  description: options.description,
+  parameters: options.parameters,
+  success: options.success,
+  handler: options.handler
+})
+
+/**
+ * Gathers tools. Each runs by itself, `toolConcurrency` at a time; three rounds in a row in which the model calls one
+ * of them wrongly end the run with a `ToolCallLimitError`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): Handled<
+  T[number] extends Tool<infer E, infer _> ? E | InvalidRequestError : never,
+  T[number] extends Tool<infer _, infer R> ? R : never
+> => {
+  const runners = tools.map(TypedTool.make)
+  const handled: Handled<unknown, unknown> = {
+    [TypeId]: TypeId,
+    declarations: runners.map((runner) => runner.declaration),
+    problem: runners.find((runner) => runner.problem !== undefined)?.problem,
+    run: (calls, settings) =>
+      Effect.forEach(calls, (call) =>
+        toolSpans(
+          [call],
+          TypedTool.run(runners, settings, call)
+        ), { concurrency: settings.concurrency })
+  }
+  return handled as ReturnType<typeof make<T>>
+}
 
 /**
  * @since 0.1.0
  * @category guards
  */
-export const isHandled = (u: unknown): u is Handled<any, any> => Predicate.hasProperty(u, TypeId)
+export const isHandled = (u: unknown): u is Handled<unknown, unknown> => Predicate.hasProperty(u, TypeId)

@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
+export type { Attachment, ExecuteInput, Message, ResumeInput } from "./ExecuteInput.js"
 export type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
 export * as Flow from "./Flow.js"
 export { FlowCursor } from "./FlowCursor.js"
 export { FlowService } from "./FlowService.js"
-export type { Attachment, ExecuteInput, Message } from "./FlowService.js"
 export * as Noukai from "./Noukai.js"
 export { NoukaiLive } from "./Noukai.js"
 export { NoukaiConfig } from "./NoukaiConfig.js"
@@ -39,5 +39,6 @@ export {
 } from "./NoukaiError.js"
 export type { ExecuteError, ServerErrorCode } from "./NoukaiError.js"
 export { NoukaiHttp } from "./NoukaiHttp.js"
+export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tool.js"
 export * as Tools from "./Tools.js"
 export { TraceScope } from "./TraceScope.js"

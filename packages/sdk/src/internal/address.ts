@@ -70,7 +70,11 @@ const fromString = (
   if (parts.length === 1) {
     return defaults.org === undefined || defaults.project === undefined
       ? Either.left(
-        invalid(method, "flow", "a bare slug needs a default org and project on the client, or use \"org/project/slug\"")
+        invalid(
+          method,
+          "flow",
+          "a bare slug needs a default org and project on the client, or use \"org/project/slug\""
+        )
       )
       : check(method, { org: defaults.org, project: defaults.project, slug: ref })
   }
@@ -100,7 +104,7 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
  */
 export const resolve = (
   method: string,
-  flow: Flow.Ref<any, unknown>,
+  flow: Flow.Ref<never, unknown>,
   defaults: AddressDefaults
 ): Either.Either<FlowAddress, InvalidRequestError> => {
   const ref: unknown = isFlow(flow) ? flow.ref : flow

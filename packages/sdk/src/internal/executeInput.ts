@@ -129,7 +129,10 @@ export const checkTools = (declarations: unknown): Problem | undefined => {
 }
 
 /** @internal */
-export const checkToolChoice = (choice: unknown, declarations: ReadonlyArray<unknown> | undefined): Problem | undefined => {
+export const checkToolChoice = (
+  choice: unknown,
+  declarations: ReadonlyArray<unknown> | undefined
+): Problem | undefined => {
   if (choice === undefined || choice === "none" || choice === "auto" || choice === "required") {
     return choice === "required" && (declarations === undefined || declarations.length === 0)
       ? problem("toolChoice", "\"required\" needs tools")
@@ -142,7 +145,9 @@ export const checkToolChoice = (choice: unknown, declarations: ReadonlyArray<unk
     )
   }
   const { name } = choice.function
-  const declared = declarations?.some((tool) => isRecord(tool) && isRecord(tool.function) && tool.function.name === name)
+  const declared = declarations?.some((tool) =>
+    isRecord(tool) && isRecord(tool.function) && tool.function.name === name
+  )
   return declared === true ? undefined : problem("toolChoice.function.name", "must name one of the tools")
 }
 

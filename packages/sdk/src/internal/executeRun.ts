@@ -31,7 +31,7 @@ export type Sticky = Pick<
 export interface Run {
   readonly http: HttpService
   readonly method: string
-  readonly flow: Flow.Ref<any, unknown>
+  readonly flow: Flow.Ref<never, unknown>
   readonly address: FlowAddress
   readonly addressText: string
   readonly version: FlowVersion

@@ -37,7 +37,6 @@ const framing: ReadonlySet<string> = new Set([
 
 const nameShape = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-// eslint-disable-next-line no-control-regex
 const valueShape = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
 /**

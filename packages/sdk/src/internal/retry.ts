@@ -78,10 +78,13 @@ export const backoffDriver = (
 ): (error: NoukaiError) => Effect.Effect<number | undefined> => {
   let state: unknown = schedule.initial
   return (error) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.map(schedule.step(now, error, state), ([next, _, decision]) => {
-        state = next
-        if (ScheduleDecision.isDone(decision)) return undefined
-        return Math.max(ScheduleIntervals.start(decision.intervals) - now, serverDelay(error), 0)
-      }))
+    Effect.flatMap(
+      Clock.currentTimeMillis,
+      (now) =>
+        Effect.map(schedule.step(now, error, state), ([next, _, decision]) => {
+          state = next
+          if (ScheduleDecision.isDone(decision)) return undefined
+          return Math.max(ScheduleIntervals.start(decision.intervals) - now, serverDelay(error), 0)
+        })
+    )
 }

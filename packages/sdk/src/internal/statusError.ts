@@ -196,7 +196,10 @@ export const fromTransport = (
  *
  * @internal
  */
-export const withSent = <E extends E.NoukaiError>(error: E, sent: E.Sent): E | E.APIConnectionError | E.APITimeoutError => {
+export const withSent = <E extends E.NoukaiError>(
+  error: E,
+  sent: E.Sent
+): E | E.APIConnectionError | E.APITimeoutError => {
   if (sent === "no") return error
   const unchecked = { disableValidation: true }
   if (error._tag === "APIConnectionError" && error.sent === "no") {

@@ -5,8 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import { ToolCallLimitError } from "../NoukaiError.js"
-import { type Handled, isHandled, type ToolCall, type ToolOutcome, type ToolResult, type Tools } from "../Tools.js"
+import * as Telemetry from "../Telemetry.js"
+import type { ToolCall, ToolOutcome, ToolResult } from "../Tool.js"
+import { type Handled, isHandled } from "../Tools.js"
 import { invalid } from "./invalid.js"
+import type { Resolved } from "./toolkit.js"
 import { checkResults } from "./toolRound.js"
 
 /**
@@ -31,7 +34,7 @@ export type Answering =
 
 /** @internal */
 export interface AnsweringOptions {
-  readonly tools?: Tools | undefined
+  readonly tools?: Resolved | undefined
   readonly maxToolRounds?: number | undefined
   readonly toolConcurrency?: number | undefined
   readonly onToolFailure?: "fail" | "report" | undefined
@@ -115,17 +118,15 @@ export const answer = (
       }, { disableValidation: true })
     )
   if (pause.rounds >= answering.maxRounds) return limit(`the handler has run ${pause.rounds} times`)
-  const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
-  if (wrongly !== undefined) {
-    return limit(
-      `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
-      wrongly[0]
-    )
-  }
   const keyOf = (call: ToolCall) => JSON.stringify([call.id, call.name, call.arguments])
-  const fresh = pause.toolCalls.filter((call) => !answering.answered.has(keyOf(call)))
+  const fresh = pause.toolCalls.filter((call, index, all) =>
+    !answering.answered.has(keyOf(call)) && all.findIndex((other) => keyOf(other) === keyOf(call)) === index
+  )
   const settings = { method: pause.method, concurrency: answering.concurrency, onFailure: answering.onFailure }
-  return Effect.flatMap(answering.tools.run(fresh, settings), (outcomes) => {
+  const outcomes = fresh.length === 0
+    ? Effect.succeed<ReadonlyArray<ToolOutcome>>([])
+    : Telemetry.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
+  return Effect.flatMap(outcomes, (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, unknown> => {
     const problem = checkResults(fresh, outcomes)
     if (problem !== undefined) {
       return Effect.fail(
@@ -138,6 +139,13 @@ export const answer = (
     const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
     for (const call of fresh) answering.answered.set(keyOf(call), byId.get(call.id)!)
     countFaults(answering.faults, fresh, byId)
+    const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
+    if (wrongly !== undefined) {
+      return limit(
+        `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
+        wrongly[0]
+      )
+    }
     return Effect.succeed(pause.toolCalls.map((call) => {
       const { content } = answering.answered.get(keyOf(call))!
       return { toolCallId: call.id, content }

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { ToolCall, ToolResult } from "../Tools.js"
+import type { ToolCall, ToolResult } from "../Tool.js"
 import type { Problem } from "./executeInput.js"
 
 const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
@@ -48,7 +48,9 @@ export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): 
   const answered = new Set<string>()
   for (const [index, result] of results.entries()) {
     const id: unknown = isRecord(result) ? result.toolCallId : undefined
-    if (typeof id !== "string") return { field: `results[${index}].toolCallId`, reason: "must be the id of a tool call" }
+    if (typeof id !== "string") {
+      return { field: `results[${index}].toolCallId`, reason: "must be the id of a tool call" }
+    }
     if (answered.has(id)) return { field: `results[${index}]`, reason: `${JSON.stringify(id)} is answered twice` }
     if (!open.has(id)) {
       return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }

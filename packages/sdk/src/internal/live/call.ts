@@ -273,4 +273,3 @@ const executionIdIn = (json: unknown): string | undefined => {
   const id: unknown = typeof json === "object" && json !== null && "executionId" in json ? json.executionId : undefined
   return typeof id === "string" ? id : undefined
 }
-

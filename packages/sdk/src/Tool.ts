@@ -1,0 +1,103 @@
+/**
+ * The vocabulary of tools: declarations, calls, results (contract 6).
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+
+/**
+ * Anything that JSON can say.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
+
+/**
+ * A tool as the wire has it: OpenAI's function format. At most 64 of them; names are 1 to 64 of `A-Z a-z 0-9 _ -`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolDeclaration {
+  readonly type: "function"
+  readonly function: {
+    readonly name: string
+    readonly description?: string | undefined
+    /** A JSON Schema. */
+    readonly parameters?: { readonly [key: string]: unknown } | undefined
+  }
+}
+
+/**
+ * Which tools the model may or must call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolChoice =
+  | "auto"
+  | "none"
+  | "required"
+  | { readonly type: "function"; readonly function: { readonly name: string } }
+
+/**
+ * A call that the model asks for. `arguments` is JSON text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  readonly arguments: string
+}
+
+/**
+ * The answer to one call. Content that is not a string is sent as JSON text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolResult {
+  readonly toolCallId: string
+  readonly content: string | Json
+}
+
+/**
+ * How the calls of one round are answered; from `toolConcurrency` and `onToolFailure` of the run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RoundSettings {
+  readonly method: string
+  readonly concurrency: number
+  readonly onFailure: "fail" | "report"
+}
+
+/**
+ * The answer to one call as the loop sees it. `fault` marks calls that never reached a handler because the model named
+ * an unknown tool or gave arguments that do not fit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolOutcome extends ToolResult {
+  readonly fault?: "unknown tool" | "bad arguments" | undefined
+}
+
+/**
+ * One typed tool; made by `Tools.tool`, gathered by `Tools.make`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tool<out E, out R> {
+  readonly name: string
+  readonly description: string | undefined
+  readonly parameters: Schema.Schema.AnyNoContext
+  readonly success: Schema.Schema.AnyNoContext | undefined
+  readonly handler: (parameters: never, call: ToolCall) => Effect.Effect<unknown, E, R>
+}

@@ -1,0 +1,192 @@
+/**
+ * `FlowService.execute` and `resume`: from what a caller gives to a run on the seam.
+ *
+ * @internal
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import type { Progress } from "../CallOptions.js"
+import type { ExecuteInput, ResumeInput } from "../ExecuteInput.js"
+import { PausedState } from "../ExecuteResult.js"
+import type { AnyParameters, Flow } from "../Flow.js"
+import * as Telemetry from "../Telemetry.js"
+import type { ToolDeclaration, ToolResult } from "../Tool.js"
+import { isHandled, type Tools } from "../Tools.js"
+import { TraceScope } from "../TraceScope.js"
+import * as Address from "./address.js"
+import { milliseconds } from "./duration.js"
+import * as Input from "./executeInput.js"
+import * as ExecuteRun from "./executeRun.js"
+import { encodeParameters } from "./flowCodec.js"
+import type { HttpService } from "./httpService.js"
+import { invalid } from "./invalid.js"
+import { answeringOf } from "./toolAnswering.js"
+import * as Toolkit from "./toolkit.js"
+import { totalTimeout } from "./totalTimeout.js"
+
+type AnyInput = ExecuteInput<AnyParameters, Tools | undefined>
+
+type AnyOutcome = Effect.Effect<ExecuteRun.Outcome, unknown, unknown>
+
+const declarationsOf = (tools: Toolkit.Resolved | undefined): ReadonlyArray<ToolDeclaration> | undefined =>
+  isHandled(tools) ? tools.declarations : tools
+
+const checkTools = (tools: Toolkit.Resolved | undefined): Input.Problem | undefined =>
+  (isHandled(tools) ? tools.problem : undefined) ?? Input.checkTools(declarationsOf(tools))
+
+const checkCounts = (input: Pick<AnyInput, "maxToolRounds" | "toolConcurrency">): Input.Problem | undefined =>
+  Input.checkCount("maxToolRounds", input.maxToolRounds, 0) ??
+    Input.checkCount("toolConcurrency", input.toolConcurrency, 1)
+
+const checkInput = (input: AnyInput, tools: Toolkit.Resolved | undefined): Input.Problem | undefined =>
+  Input.checkMessages(input.message, input.messages) ??
+    Input.checkParameters(input.parameters) ??
+    Input.checkOverrides("blockOverrides", input.blockOverrides, true) ??
+    Input.checkAttachments(input.attachments) ??
+    checkTools(tools) ??
+    Input.checkToolChoice(input.toolChoice, declarationsOf(tools)) ??
+    checkCounts(input)
+
+const warnBytes = 900_000
+
+/** @internal */
+export const execute = (http: HttpService): (flow: Flow.Ref<never, unknown>, input: AnyInput) => AnyOutcome => {
+  const method = "FlowService.execute"
+  let warned = false
+
+  const warnOfSize = (messages: ReadonlyArray<unknown>): Effect.Effect<void> => {
+    if (warned || JSON.stringify(messages).length <= warnBytes) return Effect.void
+    warned = true
+    return Effect.logWarning(`${method}: messages passes 0.9 MB; the server takes at most 1,000,000 bytes`)
+  }
+
+  const run = (flow: Flow.Ref<never, unknown>, input: AnyInput): AnyOutcome =>
+    Effect.withFiberRuntime((fiber) => {
+      const resolved = Address.resolve(method, flow, http.defaults)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const address = resolved.right
+      const addressText = Address.format(address)
+      const version = Address.checkVersion(method, input.version)
+      if (Either.isLeft(version)) return Effect.fail(version.left)
+      const { tools } = input
+      if (Toolkit.isUnresolved(tools)) {
+        return Effect.flatMap(Toolkit.resolve(method, tools), (handled) => run(flow, { ...input, tools: handled }))
+      }
+      const problem = checkInput(input, tools)
+      if (problem !== undefined) {
+        return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
+      }
+      const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
+      if (Either.isLeft(total)) return Effect.fail(total.left)
+
+      const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
+      const progress: Progress = { sent: "no" }
+      const start = (parameters: unknown): AnyOutcome => {
+        const sticky: ExecuteRun.Sticky = {
+          parameters,
+          blockOverrides: input.blockOverrides,
+          attachments: Input.wireAttachments(input.attachments),
+          tools: declarationsOf(tools),
+          toolChoice: input.toolChoice,
+          trace: input.trace ?? false
+        }
+        const run: ExecuteRun.Run = {
+          http,
+          method,
+          flow,
+          address,
+          addressText,
+          version: version.right,
+          sessionId: input.sessionId ?? Context.get(fiber.currentContext, TraceScope)?.sessionId ??
+            http.defaults.sessionId,
+          options: input,
+          progress,
+          sticky,
+          answering: answeringOf({ ...input, tools }),
+          executionId: undefined
+        }
+        return totalTimeout(
+          ExecuteRun.post(run, { message: input.message, messages, ...sticky }, 0),
+          total.right,
+          { method, flow: addressText, executionId: () => run.executionId },
+          progress
+        )
+      }
+      const encoded = Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
+      const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOfSize(messages), encoded)
+      return Telemetry.flowSpan(fiber, Telemetry.spanNames.execute, address, version.right, warnedFirst)
+    })
+
+  return run
+}
+
+const isPausedState = Schema.is(PausedState)
+
+/** @internal */
+export const resume = (http: HttpService) =>
+(
+  flow: Flow.Ref<never, unknown>,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>,
+  input: ResumeInput<Tools | undefined> = {}
+): AnyOutcome =>
+  Effect.withFiberRuntime((fiber) => {
+    const method = "FlowService.resume"
+    const resolved = Address.resolve(method, flow, http.defaults)
+    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+    const address = resolved.right
+    const addressText = Address.format(address)
+    const { tools } = input
+    if (Toolkit.isUnresolved(tools)) {
+      return Effect.flatMap(
+        Toolkit.resolve(method, tools),
+        (handled) => resume(http)(flow, state, results, { ...input, tools: handled })
+      )
+    }
+    const problem = !isPausedState(state)
+      ? { field: "state", reason: "is not the state of a paused run" }
+      : state.flow !== addressText
+      ? { field: "state", reason: `is of another flow, ${state.flow}` }
+      : checkTools(tools) ?? checkCounts(input)
+    if (problem !== undefined) {
+      return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
+    }
+    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
+    if (Either.isLeft(total)) return Effect.fail(total.left)
+    const progress: Progress = { sent: "no" }
+    const run: ExecuteRun.Run = {
+      http,
+      method,
+      flow,
+      address,
+      addressText,
+      version: state.flowVersion,
+      sessionId: state.sessionId,
+      options: input,
+      progress,
+      sticky: {
+        parameters: state.parameters,
+        blockOverrides: state.blockOverrides,
+        attachments: state.attachments,
+        tools: declarationsOf(tools) ?? state.tools,
+        toolChoice: state.toolChoice,
+        trace: state.trace
+      },
+      answering: tools === undefined ? { _tag: "manual" } : answeringOf({ ...input, tools }),
+      executionId: state.executionId
+    }
+    return Telemetry.flowSpan(
+      fiber,
+      Telemetry.spanNames.execute,
+      address,
+      state.flowVersion,
+      totalTimeout(
+        ExecuteRun.resume(run, state, results, state.rounds),
+        total.right,
+        { method, flow: addressText, executionId: () => run.executionId },
+        progress
+      )
+    )
+  })

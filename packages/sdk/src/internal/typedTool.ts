@@ -1,0 +1,91 @@
+/**
+ * Tools made from schemas, at work: the declaration that is sent, and the way of one call through them.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import type { InvalidRequestError } from "../NoukaiError.js"
+import type { Json, RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "../Tool.js"
+import { invalid } from "./invalid.js"
+import { ofParameters } from "./jsonSchema.js"
+import { failed, faulty, parseArguments } from "./toolOutcome.js"
+
+/** @internal */
+export interface Runner {
+  readonly name: string
+  readonly declaration: ToolDeclaration
+  readonly problem: { readonly field: string; readonly reason: string } | undefined
+  readonly decode: (u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>
+  readonly encode: ((u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+  readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, unknown, unknown>
+}
+
+/** @internal */
+export const make = (tool: Tool<unknown, unknown>): Runner => {
+  const schema = ofParameters(tool.parameters.ast)
+  return {
+    name: tool.name,
+    declaration: {
+      type: "function",
+      function: {
+        name: tool.name,
+        ...(tool.description === undefined ? undefined : { description: tool.description }),
+        ...(typeof schema === "string" ? undefined : { parameters: schema })
+      }
+    },
+    problem: typeof schema === "string"
+      ? { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${schema}` }
+      : undefined,
+    decode: ParseResult.decodeUnknown(tool.parameters, { errors: "all" }),
+    encode: tool.success === undefined ? undefined : ParseResult.encodeUnknown(tool.success, { errors: "all" }),
+    // what `decode` gives is what the handler takes: both come from one schema
+    handler: (parameters, call) => tool.handler(parameters as never, call)
+  }
+}
+
+const encoded = (
+  runner: Runner,
+  settings: RoundSettings,
+  value: unknown
+): Effect.Effect<unknown, InvalidRequestError> =>
+  runner.encode === undefined
+    ? Effect.succeed(value)
+    : Effect.mapError(runner.encode(value), (issue) =>
+      invalid(
+        settings.method,
+        `tools.${runner.name}.success`,
+        `the handler's value does not fit: ${ParseResult.TreeFormatter.formatIssueSync(issue)}`
+      ))
+
+/**
+ * The way of one call: tool found, arguments decoded, handler run, value encoded.
+ *
+ * @internal
+ */
+export const run = (
+  runners: ReadonlyArray<Runner>,
+  settings: RoundSettings,
+  call: ToolCall
+): Effect.Effect<ToolOutcome, unknown, unknown> => {
+  const runner = runners.find((candidate) => candidate.name === call.name)
+  if (runner === undefined) {
+    const known = runners.map((candidate) => candidate.name).join(", ")
+    return Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
+  }
+  const args = parseArguments(call)
+  if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
+  return Effect.matchEffect(runner.decode(args.value), {
+    onFailure: (issue) =>
+      Effect.succeed(faulty(call, "bad arguments", ParseResult.TreeFormatter.formatIssueSync(issue))),
+    onSuccess: (parameters) => {
+      const outcome = Effect.map(
+        Effect.flatMap(runner.handler(parameters, call), (value) => encoded(runner, settings, value)),
+        (content): ToolOutcome => ({ toolCallId: call.id, content: (content ?? null) as Json })
+      )
+      return settings.onFailure === "fail"
+        ? outcome
+        : Effect.catchAll(outcome, (error) => Effect.succeed(failed(call, error)))
+    }
+  })
+}
