@@ -8,7 +8,7 @@
  * | --- | --- |
  * | `ok` | nothing |
  * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body (contract 11.1) |
- * | `reset` | the connection is reset before anything runs; `reset:late` after it ran, before the response; `reset:b<n>`, `reset:e<n>` within the body |
+ * | `reset` | the connection is reset before anything runs; `reset:late` after it ran, before the response; `reset:b<n>`, `reset:e<n>` within the body (a client that had not read all of it yet may see an end instead) |
  * | `cut:b<n>`, `cut:e<n>` | the connection is closed after n bytes of the body, or after n events |
  * | `end:b<n>`, `end:e<n>` | the body ends there, as if that were all |
  * | `delay:<ms>` | nothing is sent for so long |
@@ -22,7 +22,7 @@
  * | `unknown` | an event of an unknown name before each event |
  * | `malformed` | an event that is no JSON before the first; `malformed:e<n>` spoils the n-th event |
  * | `drop:e<n>`, `repeat:e<n>` | the n-th event is left out, or sent twice |
- * | `html`, `empty` | a 200 whose body is a page, or nothing, after the run |
+ * | `html`, `empty` | a 200 whose body is a page, or nothing; what `/execute` was asked for has run |
  *
  * @since 0.1.0
  */

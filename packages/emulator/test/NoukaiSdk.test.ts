@@ -1,0 +1,123 @@
+import { samples, startEmulator } from "@effect-noukai/emulator"
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import * as Sdk from "@noukai/sdk"
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import type { Parsed } from "./client.js"
+
+/** The client only knows `localhost:8080`, so its requests are sent on to the emulator's port. */
+const liveFetch = globalThis.fetch
+
+let emulator: RunningEmulator
+
+beforeAll(async () => {
+  emulator = await startEmulator({ flows: samples })
+  globalThis.fetch = (input, init) => {
+    const url = new URL(typeof input === "string" ? input : input instanceof URL ? input.href : input.url)
+    assert.strictEqual(url.host, "localhost:8080")
+    return liveFetch(`${emulator.url}${url.pathname}${url.search}`, init)
+  }
+})
+
+afterEach(() => emulator.reset())
+
+afterAll(async () => {
+  globalThis.fetch = liveFetch
+  await emulator.close()
+})
+
+const client = () => new Sdk.Noukai({ apiKey: emulator.apiKey, env: "dev", maxRetries: 0 })
+
+const tools = [{ type: "function", function: { name: "get_weather", parameters: { type: "object" } } }]
+
+const toolHandler = (calls: ReadonlyArray<Parsed>) =>
+  calls.map((call) => ({ role: "tool", tool_call_id: call.id as string, content: "sunny" }))
+
+const answer = "The weather, as get_weather says: sunny"
+
+describe("@noukai/sdk 0.3.0", () => {
+  it("executes hello-world", async () => {
+    const result = await client().flow("noukai/samples/hello-world").execute({ message: "hi" }) as Parsed
+    assert.strictEqual(result.status, "completed")
+    assert.strictEqual(result.result.text, "Hello! You said: hi")
+    assert.strictEqual(result.blockCount, 1)
+  })
+
+  it("runs tools-enabled with a handler", async () => {
+    const result = await client().flow("noukai/samples/tools-enabled").execute({
+      message: "Lisbon?",
+      tools,
+      toolHandler
+    }) as Parsed
+    assert.strictEqual(result.result.text, answer)
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+
+  it("runs tools-enabled by hand", async () => {
+    const paused = await client().flow("noukai/samples/tools-enabled").execute({ message: "Lisbon?", tools }) as Parsed
+    assert.strictEqual(paused.status, "tool_calls_required")
+    const result = await paused.resume({ toolResults: toolHandler(paused.toolCalls) })
+    assert.strictEqual(result.result.text, answer)
+  })
+
+  it("streams two-step", async () => {
+    const events: Array<Parsed> = []
+    for await (const event of client().flow("noukai/samples/two-step").events({ message: "hi" })) events.push(event)
+    assert.deepStrictEqual(
+      events.map(({ stepIndex, type }) => stepIndex === undefined ? type : `${type} ${stepIndex}`),
+      [
+        "run_started",
+        "step_started 0",
+        "step_completed 0",
+        "step_paused 0",
+        "step_started 1",
+        "step_output",
+        "step_output",
+        "step_completed 1",
+        "flow_completed"
+      ]
+    )
+    const steps: Array<string> = []
+    for await (const step of client().flow("noukai/samples/two-step").steps({ message: "hi" })) steps.push(step.stepId)
+    assert.deepStrictEqual(steps, ["classify", "answer"])
+    assert.strictEqual(emulator.ledger().runsStarted, 2)
+  })
+
+  it("streams tools-enabled with a handler and by hand", async () => {
+    const flow = client().flow("noukai/samples/tools-enabled")
+    const handled: Array<Parsed> = []
+    for await (const event of flow.events({ message: "Lisbon?", tools, toolHandler })) handled.push(event)
+    assert.strictEqual(handled.at(-1).result.text, answer)
+    const manual: Array<Parsed> = []
+    for await (const event of flow.events({ message: "Lisbon?", tools }) as AsyncIterable<Parsed>) {
+      manual.push(event)
+      if (event.type === "tool_calls_required") await event.resume({ toolResults: toolHandler(event.toolCalls) })
+    }
+    assert.strictEqual(manual.at(-1).result.text, answer)
+    assert.deepStrictEqual(emulator.ledger().steps.map((step) => step.outcome), [
+      "paused",
+      "completed",
+      "paused",
+      "completed"
+    ])
+  })
+
+  it("maps the error statuses", async () => {
+    const execute = (fault: string) => {
+      emulator.addFaults({ script: [fault] })
+      return client().flow("noukai/samples/hello-world").execute({ message: "hi" }).then(
+        () => undefined,
+        (error: unknown) => error
+      )
+    }
+    assert.instanceOf(await execute("401"), Sdk.AuthenticationError)
+    assert.instanceOf(await execute("402"), Sdk.InsufficientCreditsError)
+    assert.instanceOf(await execute("403"), Sdk.PermissionDeniedError)
+    assert.instanceOf(await execute("404"), Sdk.FlowNotFoundError)
+    const limited = await execute("429:retry=7")
+    assert.instanceOf(limited, Sdk.RateLimitError)
+    assert.strictEqual((limited as Sdk.RateLimitError).retryAfter, 7)
+    assert.instanceOf(await execute("500"), Sdk.FlowExecutionError)
+    assert.instanceOf(await execute("reset"), Sdk.APIConnectionError)
+    assert.strictEqual(emulator.ledger().runsStarted, 0)
+  })
+})
