@@ -11,7 +11,7 @@ import { promisify } from "node:util"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
-import { entryPoints, files, publishable, root, workspaceDependencies } from "./workspace.mjs"
+import { publishable, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
 
@@ -48,7 +48,7 @@ const build = async (packages) => {
   await node(["node_modules/typescript/bin/tsc", "-b", "tsconfig.build.json"], root)
 }
 
-/** Packs, and looks at what is in the tarball. */
+/** Packs, looks at what is in the tarball, and lists its public and its internal modules. */
 const pack = async (item, destination) => {
   const stdout = await exec("npm", ["pack", "--json", "--pack-destination", destination], join(root, item.folder))
   const [{ filename, files: packed }] = JSON.parse(stdout)
@@ -67,16 +67,26 @@ const pack = async (item, destination) => {
   for (const path of paths) {
     check(!/^(test|typetest|build)\/|\.tsbuildinfo$/.test(path), `${item.name}: ${path} is in the tarball`)
   }
-  return join(destination, filename)
+  const built = paths.filter((path) => /^dist\/.+\.js$/.test(path)).map((path) =>
+    path.slice("dist/".length, -".js".length)
+  )
+  return {
+    ...item,
+    tarball: join(destination, filename),
+    modules: built.filter((path) => !path.startsWith("internal/"))
+      .map((path) => path === "index" ? item.name : `${item.name}/${path}`),
+    internals: built.filter((path) => path.startsWith("internal/")).map((path) => `${item.name}/${path}`)
+  }
 }
 
-const lint = async (item, tarball) => {
+const lint = async ({ manifest, modules, name, tarball }) => {
   const { messages } = await publint({
     strict: true,
     pack: { tarball: new Uint8Array(readFileSync(tarball)).buffer }
   })
-  const texts = messages.map((message) => formatMessage(message, item.manifest, { color: false }))
+  const texts = messages.map((message) => formatMessage(message, manifest, { color: false }))
   check(texts.length === 0, `publint:\n${texts.join("\n")}`)
+  // every module by name, because it does not expand "./*"
   await node([
     "node_modules/@arethetypeswrong/cli/dist/index.js",
     tarball,
@@ -84,17 +94,24 @@ const lint = async (item, tarball) => {
     "esm-only",
     "--no-definitely-typed",
     "--no-emoji",
+    "--format",
+    "ascii",
     "--entrypoints",
-    ...entryPoints(item).map((name) => name.replace(item.name, "."))
-  ], root)
+    ...modules.map((module) => module.replace(name, "."))
+  ], root).catch((error) => {
+    const failed = error.message.split("*".repeat(35)).filter((block) =>
+      /^(node16 \(from ESM\)|bundler): (?!OK)/m.test(block)
+    )
+    throw new Error(`attw:\n${failed.join("\n").trim()}`, { cause: error })
+  })
 }
 
 /** An empty project with the package, and with the tarballs of those of ours that it needs. */
-const install = async (item, tarballs, folder) => {
+const install = async (item, packages, folder) => {
   const closure = new Set()
   const visit = (other) => {
     closure.add(other)
-    for (const dependency of workspaceDependencies(other, [...tarballs.keys()])) visit(dependency)
+    for (const dependency of workspaceDependencies(other, packages)) visit(dependency)
   }
   visit(item)
   mkdirSync(folder)
@@ -103,7 +120,7 @@ const install = async (item, tarballs, folder) => {
     name: "consumer",
     private: true,
     type: "module",
-    dependencies: Object.fromEntries([...closure].map((other) => [other.name, `file:${tarballs.get(other)}`])),
+    dependencies: Object.fromEntries([...closure].map((other) => [other.name, `file:${other.tarball}`])),
     devDependencies: { "@types/node": devDependencies["@types/node"] }
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
@@ -114,9 +131,6 @@ const install = async (item, tarballs, folder) => {
 
 /** Every public module as ESM and through `require`, as one instance; no internal module. */
 const importAll = async (item, folder) => {
-  const internals = files(`${item.folder}/src/internal`)
-    .filter((path) => path.endsWith(".ts"))
-    .map((path) => path.replace(`${item.folder}/src`, item.name).replace(/\.ts$/, ""))
   const imports = `
 const refused = async (name, load) => {
   try {
@@ -128,7 +142,7 @@ const refused = async (name, load) => {
   throw new Error(name + " can be imported")
 }
 const main = async () => {
-  for (const name of ${JSON.stringify(entryPoints(item))}) {
+  for (const name of ${JSON.stringify(item.modules)}) {
     const required = require(name)
     const imported = await import(name)
     if (Object.keys(imported).length === 0 && !${JSON.stringify(typesOnly(item))}.includes(name)) {
@@ -138,7 +152,7 @@ const main = async () => {
       if (imported[key] !== required[key]) throw new Error(name + "#" + key + " exists twice")
     }
   }
-  for (const name of ${JSON.stringify(internals)}) {
+  for (const name of ${JSON.stringify(item.internals)}) {
     await refused(name, (name) => import(name))
     await refused(name, (name) => require(name))
   }
@@ -159,7 +173,7 @@ main().catch((error) => {
 
 /** The modules that hold types alone. */
 const typesOnly = (item) =>
-  entryPoints(item).filter((name) => {
+  item.modules.filter((name) => {
     const path = name === item.name ? "index" : name.slice(item.name.length + 1)
     return /^\s*export \{\};?\s*$/m.test(readFileSync(join(root, item.folder, `dist/${path}.js`), "utf8"))
   })
@@ -187,7 +201,8 @@ const subpathImports = async (item, folder) => {
  * `stripInternal` may have left with a name that is not there.
  */
 const typeCheck = (item, folder) => {
-  const modules = entryPoints(item)
+  const { modules } = item
+  if (existsSync(consumer(item))) cpSync(consumer(item), join(folder, "program.ts"))
   writeFileSync(
     join(folder, "modules.ts"),
     `${modules.map((name, index) => `import * as M${index} from "${name}"`).join("\n")}
@@ -243,11 +258,14 @@ export const modules = [${modules.map((_, index) => `M${index}`).join(", ")}]
   }
 }
 
-/** The package's own program, if it has one. */
+/** The package's own program, if it has one: type-checked with the rest, then run. */
+const consumer = (item) => join(root, "scripts/consumers", `${item.folder.split("/").at(-1)}.ts`)
+
 const runProgram = async (item, folder) => {
-  const program = join(root, "scripts/consumers", `${item.folder.split("/").at(-1)}.mjs`)
-  if (!existsSync(program)) return
-  cpSync(program, join(folder, "program.mjs"))
+  const { outputText } = ts.transpileModule(readFileSync(consumer(item), "utf8"), {
+    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 }
+  })
+  writeFileSync(join(folder, "program.mjs"), outputText)
   await node(["program.mjs"], folder)
 }
 
@@ -268,20 +286,20 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 }
 
 try {
-  const packages = publishable()
-  await timed("build from scratch", () => build(packages))
-  const tarballs = new Map()
-  for (const item of packages) tarballs.set(item, await pack(item, temporary))
+  const workspaces = publishable()
+  await timed("build from scratch", () => build(workspaces))
+  const packages = []
+  for (const workspace of workspaces) packages.push(await pack(workspace, temporary))
   for (const item of packages) {
     const folder = join(temporary, item.folder.split("/").at(-1))
-    await timed(`${item.name}: publint, attw`, () => lint(item, tarballs.get(item)))
-    await timed(`${item.name}: npm install, one effect`, () => install(item, tarballs, folder))
+    await timed(`${item.name}: publint, attw`, () => lint(item))
+    await timed(`${item.name}: npm install, one effect`, () => install(item, packages, folder))
     await timed(`${item.name}: import, require, internals`, async () => {
       await importAll(item, folder)
       await subpathImports(item, folder)
     })
     await timed(`${item.name}: types, nodenext and bundler`, async () => typeCheck(item, folder))
-    await timed(`${item.name}: program`, () => runProgram(item, folder))
+    if (existsSync(consumer(item))) await timed(`${item.name}: program`, () => runProgram(item, folder))
   }
 } catch (error) {
   console.error(`FAIL  ${error.message}`)

@@ -44,15 +44,6 @@ export const workspaceDependencies = (item, all) => {
   return all.filter((other) => other.name in declared)
 }
 
-/** The public modules of a package: the entry point and one subpath per file of `src`. */
-export const entryPoints = (item) =>
-  files(`${item.folder}/src`)
-    .map((path) => path.slice(`${item.folder}/src/`.length))
-    .filter((path) => path.endsWith(".ts") && !path.startsWith("internal/"))
-    .map((path) => path.slice(0, -".ts".length))
-    .sort()
-    .map((path) => path === "index" ? item.name : `${item.name}/${path}`)
-
 /** The TypeScript files of every `src` that the rules for `src` govern. */
 export const sources = () =>
   files("packages").filter((path) => /^packages\/(?!benchmarks\/)[^/]+\/src\/.+\.ts$/.test(path))
