@@ -45,7 +45,7 @@ export declare namespace Emulator {
       <E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
       (predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
     }
-    /** Waits until no connection is open. */
+    /** Waits until every connection that has carried a request is closed. */
     readonly awaitClose: Effect.Effect<void>
     /** Adds faults behind those that are set. */
     readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => Effect.Effect<void, EmulatorError>

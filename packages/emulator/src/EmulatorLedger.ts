@@ -20,6 +20,8 @@ export type ClosedBy = "client" | "server" | "fault"
  */
 export interface ConnectionEntry {
   readonly id: number
+  /** how many requests it has carried; some clients open spare ones */
+  readonly requests: number
   /** ms since the epoch, on the emulator's clock */
   readonly openedAt: number
   readonly closedAt: number | undefined

@@ -134,6 +134,7 @@ export const listen = (
     const onRequest = (request: Http.IncomingMessage, response: Http.ServerResponse): void => {
       const connection = connections.get(request.socket)
       if (connection === undefined) return
+      connection.entry.requests++
       response.sendDate = false
       const closed = Deferred.unsafeMake<void>(FiberId.none)
       response.on("close", () => Deferred.unsafeDone(closed, Effect.void))

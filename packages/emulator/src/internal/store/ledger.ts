@@ -82,7 +82,7 @@ export const make = (now: () => number): Ledger => {
   return {
     now,
     connectionOpened: () => {
-      const entry = { id: ++connections, openedAt: now(), closedAt: undefined, closedBy: undefined }
+      const entry = { id: ++connections, requests: 0, openedAt: now(), closedAt: undefined, closedBy: undefined }
       open.set(entry.id, entry)
       tell({ type: "ConnectionOpened", connection: entry.id })
       return entry

@@ -49,7 +49,8 @@ export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEv
 /** @internal */
 export const awaitClose = (ledger: Ledger): Effect.Effect<void> =>
   Effect.async((resume) => {
-    const isQuiet = () => ledger.snapshot().openConnections === 0
+    const isQuiet = () =>
+      ledger.snapshot().connections.every(({ closedAt, requests }) => closedAt !== undefined || requests === 0)
     if (isQuiet()) return resume(Effect.void)
     const stop = ledger.listen((event) => {
       if (event.type !== "ConnectionClosed" || !isQuiet()) return
