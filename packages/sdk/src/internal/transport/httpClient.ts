@@ -95,7 +95,9 @@ const execute = (
         request.progress.sent = "yes"
       })
     ),
-    Effect.mapError(failure(request))
+    Effect.mapError(failure(request)),
+    // Node's client throws on a header that it cannot send.
+    Effect.catchAllDefect((defect) => Effect.fail(connectionFailure(defect, request.progress.sent, request.headers)))
   )
 
 const body = (
@@ -117,6 +119,10 @@ const readText = (
   Effect.suspend(() => {
     const { header, status } = transportResponse(response)
     const { maxBytes } = request
+    const tooLarge = Effect.fail(new BodyTooLarge({ maxBytes, status }))
+    if (header("content-encoding") === undefined && Number(header("content-length")) > maxBytes) {
+      return tooLarge
+    }
     const text = new TextDecoder()
     let size = 0
     let decoded = ""
@@ -124,7 +130,7 @@ const readText = (
       Stream.runForEach((bytes) => {
         size += bytes.length
         if (size > maxBytes) {
-          return Effect.fail(new BodyTooLarge({ maxBytes, status }))
+          return tooLarge
         }
         decoded += text.decode(bytes, { stream: true })
         return Effect.void

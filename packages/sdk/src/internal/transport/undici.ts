@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
-import { Agent, buildConnector, Client, Pool } from "undici"
+import { buildConnector, Client } from "undici"
 import type { Cancel, Timers } from "../timers.js"
 import * as timers from "../timers.js"
 import { connectionFailure } from "./connectionFailure.js"
@@ -43,71 +43,7 @@ const stopped = new Error("stopped")
 
 const noTimer: Cancel = () => {}
 
-/**
- * The open sockets of a transport, connecting ones included: undici lets go of a connection attempt, and of a pool after
- * a failed one, without closing what is under way.
- */
-class Sockets {
-  private readonly open = new Set<Socket>()
-  private closed = false
-  private readonly connect = buildConnector({ timeout: 0 })
-
-  readonly connector = (
-    options: buildConnector.Options,
-    callback: buildConnector.Callback
-  ): Socket | undefined => {
-    if (this.closed) {
-      callback(new Error("the client is closed"), null)
-      return undefined
-    }
-    const socket: unknown = this.connect(options, callback)
-    if (!isSocket(socket)) {
-      return undefined
-    }
-    this.open.add(socket)
-    socket.once("close", () => this.open.delete(socket))
-    return socket
-  }
-
-  /** Destroys every socket and waits until they are closed. */
-  readonly close: Effect.Effect<void> = Effect.async((resume) => {
-    this.closed = true
-    let left = this.open.size
-    if (left === 0) {
-      return resume(Effect.void)
-    }
-    for (const socket of this.open) {
-      socket.once("close", () => {
-        left--
-        if (left === 0) {
-          resume(Effect.void)
-        }
-      })
-      socket.destroy(stopped)
-    }
-  })
-}
-
-/** A connection of undici's that shows its socket to the request that waits for it. */
-class Connection extends Client {
-  socket: Socket | undefined = undefined
-
-  constructor(origin: string | URL, sockets: Sockets) {
-    super(origin, {
-      connect: (options, callback) => {
-        this.socket = sockets.connector(options, callback)
-      }
-    })
-  }
-
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    if (options instanceof Outgoing) {
-      options.connection = this
-    }
-    return super.dispatch(options, handler)
-  }
-}
-
+/** A request as undici takes it, and where it went. */
 class Outgoing implements Dispatcher.DispatchOptions {
   readonly origin: string
   readonly path: string
@@ -116,7 +52,7 @@ class Outgoing implements Dispatcher.DispatchOptions {
   readonly body: string | null
   readonly headersTimeout = 0
   readonly bodyTimeout = 0
-  /** Where an own agent put the request. */
+  /** Our own; undefined over a given dispatcher. */
   connection: Connection | undefined = undefined
 
   constructor(request: TransportRequest) {
@@ -126,6 +62,124 @@ class Outgoing implements Dispatcher.DispatchOptions {
     this.headers = request.headers
     this.body = request.body ?? null
   }
+}
+
+/**
+ * One connection at a time, which is made anew when it has been closed. Undici does not show the socket that it connects
+ * and lets an attempt go on when nobody waits for it any more; this does neither.
+ */
+class Connection extends Client {
+  private socket: Socket | undefined = undefined
+
+  constructor(
+    readonly origin: string,
+    private readonly connections: Connections
+  ) {
+    super(origin, { connect: (options, callback) => this.connectSocket(options, callback) })
+  }
+
+  private connectSocket(options: buildConnector.Options, callback: buildConnector.Callback): void {
+    // It returns the socket, though its type does not say so.
+    const socket: unknown = this.connections.connect(options, callback)
+    if (isSocket(socket)) {
+      this.socket = socket
+      this.connections.opened(socket)
+      socket.once("close", () => this.connections.closed(socket, this))
+    }
+  }
+
+  /** A body that ends with its connection has no other mark of its end, and undici takes a reset for one. */
+  get reset(): Error | null {
+    return this.socket?.errored ?? null
+  }
+
+  release(): void {
+    this.connections.release(this)
+  }
+
+  /** Closes the socket, also one that is still connecting, and takes no more requests. */
+  end(): void {
+    this.connections.ended(this)
+    this.socket?.destroy(stopped)
+    void this.destroy(stopped)
+  }
+}
+
+/**
+ * The connections of a transport, by origin. Undici's own pool gives a call that follows another one a second socket,
+ * because it hears only later that the first is free, and its agent loses sight of a pool after a failed attempt.
+ */
+class Connections implements Dispatch {
+  readonly connect = buildConnector({ timeout: 0 })
+  private readonly all = new Set<Connection>()
+  private readonly sockets = new Set<Socket>()
+  /** The latest one last: it is taken first, so that what a burst left over times out. */
+  private readonly idle = new Map<string, Array<Connection>>()
+  private isClosed = false
+
+  dispatch(request: Outgoing, handler: Dispatcher.DispatchHandler): boolean {
+    if (this.isClosed) {
+      throw new Error("the client is closed")
+    }
+    const connection = this.idle.get(request.origin)?.pop() ?? new Connection(request.origin, this)
+    this.all.add(connection)
+    request.connection = connection
+    return connection.dispatch(request, handler)
+  }
+
+  release(connection: Connection): void {
+    if (connection.destroyed) {
+      return
+    }
+    const idle = this.idle.get(connection.origin)
+    if (idle === undefined) {
+      this.idle.set(connection.origin, [connection])
+    } else {
+      idle.push(connection)
+    }
+  }
+
+  opened(socket: Socket): void {
+    this.sockets.add(socket)
+  }
+
+  closed(socket: Socket, connection: Connection): void {
+    this.sockets.delete(socket)
+    const idle = this.idle.get(connection.origin)
+    const at = idle === undefined ? -1 : idle.lastIndexOf(connection)
+    if (at !== -1) {
+      idle!.splice(at, 1)
+      connection.end()
+    }
+  }
+
+  ended(connection: Connection): void {
+    this.all.delete(connection)
+  }
+
+  /** Fails what is under way and waits until every socket is closed. */
+  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+    this.isClosed = true
+    this.idle.clear()
+    this.all.forEach((connection) => connection.end())
+    let left = this.sockets.size
+    if (left === 0) {
+      resume(Effect.void)
+    }
+    this.sockets.forEach((socket) =>
+      socket.once("close", () => {
+        left--
+        if (left === 0) {
+          resume(Effect.void)
+        }
+      })
+    )
+  })
+}
+
+/** What an exchange needs of a dispatcher, given or own. */
+interface Dispatch {
+  readonly dispatch: (request: Outgoing, handler: Dispatcher.DispatchHandler) => boolean
 }
 
 const first = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
@@ -155,7 +209,7 @@ abstract class Exchange implements Dispatcher.DispatchHandler {
   /** Tells whoever waits. */
   protected abstract onFailure(error: TransportError): void
 
-  protected dispatch(dispatcher: Pick<Dispatcher, "dispatch">): void {
+  protected dispatch(dispatcher: Dispatch): void {
     try {
       dispatcher.dispatch(this.outgoing, this)
     } catch (error) {
@@ -170,10 +224,10 @@ abstract class Exchange implements Dispatcher.DispatchHandler {
     }
     this.over = true
     this.cancelTimer()
-    if (this.controller === undefined) {
-      this.outgoing.connection?.socket?.destroy(stopped)
+    if (this.outgoing.connection === undefined) {
+      this.controller?.abort(stopped)
     } else {
-      this.controller.abort(stopped)
+      this.outgoing.connection.end()
     }
   }
 
@@ -190,8 +244,7 @@ abstract class Exchange implements Dispatcher.DispatchHandler {
 
   private failWith(error: unknown): void {
     if (!this.over) {
-      this.over = true
-      this.cancelTimer()
+      this.stop()
       this.onFailure(connectionFailure(error, this.request.progress.sent, this.request.headers))
     }
   }
@@ -225,14 +278,14 @@ abstract class Exchange implements Dispatcher.DispatchHandler {
     if (this.over) {
       return
     }
-    // A body that ends with its connection has no other mark of its end, and undici takes a reset for one.
-    const error = this.outgoing.connection?.socket?.errored
-    if (error) {
-      this.failWith(error)
+    const { connection } = this.outgoing
+    if (connection?.reset) {
+      this.failWith(connection.reset)
       return
     }
     this.over = true
     this.cancelTimer()
+    connection?.release()
     this.onEnd()
   }
 
@@ -257,7 +310,7 @@ class SendExchange extends Exchange {
     super(request, clocks)
   }
 
-  run(dispatcher: Pick<Dispatcher, "dispatch">): Effect.Effect<TextResponse, TransportError> {
+  run(dispatcher: Dispatch): Effect.Effect<TextResponse, TransportError> {
     return Effect.async((resume) => {
       this.resume = resume
       this.arm()
@@ -336,7 +389,7 @@ class OpenExchange extends Exchange {
     super(request, clocks)
   }
 
-  run(dispatcher: Pick<Dispatcher, "dispatch">): Effect.Effect<StreamResponse, TransportError> {
+  run(dispatcher: Dispatch): Effect.Effect<StreamResponse, TransportError> {
     return Effect.async((resume) => {
       this.resumeHead = resume
       const { connectTimeout } = this.request
@@ -430,7 +483,7 @@ class OpenExchange extends Exchange {
   }
 }
 
-const fromDispatcher = (dispatcher: Pick<Dispatcher, "dispatch">): HttpTransport => ({
+const fromDispatcher = (dispatcher: Dispatch): HttpTransport => ({
   send: (request) =>
     Effect.withFiberRuntime((fiber) => new SendExchange(request, timers.ofFiber(fiber)).run(dispatcher)),
   open: (request) =>
@@ -440,27 +493,18 @@ const fromDispatcher = (dispatcher: Pick<Dispatcher, "dispatch">): HttpTransport
     })
 })
 
-const ownAgent: Effect.Effect<Agent, never, Scope.Scope> = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const sockets = new Sockets()
-      const agent = new Agent({
-        factory: (origin) => new Pool(origin, { factory: (url) => new Connection(url, sockets) })
-      })
-      return { agent, sockets }
-    }),
-    ({ agent, sockets }) => Effect.zipRight(Effect.promise(() => agent.destroy(stopped)), sockets.close)
-  ),
-  ({ agent }) => agent
+const ownConnections: Effect.Effect<Connections, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => new Connections()),
+  (connections) => connections.close
 )
 
 /**
- * Over an own `Agent`, destroyed with its sockets when the scope ends, or over the given `dispatcher`. A dispatcher that
+ * Over own connections, closed when the scope ends, or over the given `dispatcher`. A dispatcher that
  * cannot dispatch fails each call with a `ConnectionFailure`.
  *
  * @internal
  */
 export const make: MakeTransport = ({ dispatcher }) =>
   dispatcher === undefined
-    ? Effect.map(ownAgent, fromDispatcher)
+    ? Effect.map(ownConnections, fromDispatcher)
     : Effect.succeed(fromDispatcher(dispatcher as Dispatcher))

@@ -1,0 +1,862 @@
+/**
+ * What every transport promises, over real sockets.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { inspect } from "node:util"
+import type {
+  HttpTransport,
+  OpenRequest,
+  Progress,
+  SendRequest,
+  StreamResponse,
+  TransportError
+} from "../../../src/internal/transport/HttpTransport.js"
+import * as RawServer from "./RawServer.js"
+
+export interface Subject {
+  readonly name: string
+  readonly make: Effect.Effect<HttpTransport, never, Scope.Scope>
+  /** A socket is free as soon as its response has been read, not a turn of the event loop later. */
+  readonly reusesAtOnce: boolean
+  /** It knows when a request is on a socket. */
+  readonly seesSocket: boolean
+  /** A `pull` that was interrupted can be repeated. */
+  readonly repeatsPull: boolean
+  /** It notices that a chunked body on a connection that was to close is cut. */
+  readonly noticesCutOfClosing: boolean
+  /** It notices that a body of no known length is reset. */
+  readonly noticesReset: boolean
+}
+
+export const key = "nk_test_12345678_abcdefghijklmnopqrstuvwxyz012345"
+
+const headers = { authorization: `Bearer ${key}`, "content-type": "application/json", "x-extra": "extra-secret-0" }
+
+export const sendRequest = (origin: string, options?: Partial<SendRequest>): SendRequest => ({
+  method: "POST",
+  origin,
+  path: "/api/v1/seq/acme/support/greet/execute?a=%20b",
+  headers,
+  body: "{\"message\":\"é\"}",
+  connectTimeout: undefined,
+  attemptTimeout: undefined,
+  maxBytes: 1024 * 1024,
+  progress: { sent: "no" },
+  ...options
+})
+
+export const openRequest = (origin: string, options?: Partial<OpenRequest>): OpenRequest => ({
+  method: "POST",
+  origin,
+  path: "/api/v1/seq/acme/support/greet/step",
+  headers,
+  body: "{}",
+  connectTimeout: undefined,
+  firstByteTimeout: undefined,
+  idleTimeout: undefined,
+  progress: { sent: "no" },
+  ...options
+})
+
+/** Starts a request and waits until the server has it. */
+export const under = <A, E>(server: RawServer.RawServer, call: Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.fork(call)
+    const connection = yield* server.accept
+    const request = yield* connection.request
+    return { fiber, connection, request }
+  })
+
+/** Lets the event loop go around. */
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
+
+/** Everything up to the clean end. */
+const pullAll = (response: StreamResponse): Effect.Effect<string, TransportError> => {
+  const parts: Array<Uint8Array> = []
+  return response.pull.pipe(
+    Effect.map((bytes) => parts.push(bytes)),
+    Effect.forever,
+    Effect.catchAll(Option.match({
+      onNone: () => Effect.sync(() => text(Buffer.concat(parts))),
+      onSome: (error: TransportError) => Effect.fail(error)
+    }))
+  )
+}
+
+/** At least `length` characters. */
+const pullText = (response: StreamResponse, length: number) =>
+  Effect.gen(function*() {
+    let pulled = ""
+    while (pulled.length < length) {
+      pulled += text(yield* response.pull)
+    }
+    return pulled
+  })
+
+const pullFailure = (response: StreamResponse): Effect.Effect<TransportError, unknown> =>
+  Effect.flatMap(Effect.flip(Effect.forever(response.pull)), (end) => end)
+
+export const assertNoSecret = (value: unknown): void => {
+  const shown = inspect(value, { depth: 20, showHidden: true, getters: true }) + JSON.stringify(value) + String(value)
+  assert.notInclude(shown, key)
+  assert.notInclude(shown, "extra-secret-0")
+}
+
+/** The origin of a server that answers by itself, so that round trips to it tell that time went by. */
+const answering: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function*() {
+  const server = createServer((_, response) => response.end())
+  yield* Effect.acquireRelease(
+    Effect.async<void>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+    }),
+    () =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  )
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+
+export const transportSuite = (subject: Subject): void => {
+  const sentEarly = subject.seesSocket ? "no" : "unknown"
+  const untilReusable = subject.reusesAtOnce ? Effect.void : Effect.replicateEffect(turn, 3)
+  const setUp = Effect.all({ server: RawServer.make(), transport: subject.make })
+
+  describe(`send over ${subject.name}`, () => {
+    it.scopedLive("writes method, path, headers and body as they were given", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber, request } = yield* under(server, transport.send(sendRequest(server.origin)))
+        assert.isTrue(request.startsWith("POST /api/v1/seq/acme/support/greet/execute?a=%20b HTTP/1.1\r\n"), request)
+        assert.include(request.toLowerCase(), `\r\nauthorization: bearer ${key}\r\n`)
+        assert.include(request.toLowerCase(), "\r\ncontent-type: application/json\r\n")
+        assert.include(request.toLowerCase(), "\r\ncontent-length: 16\r\n")
+        assert.strictEqual(request.split("\r\n\r\n")[1], Buffer.from("{\"message\":\"é\"}").toString("latin1"))
+        yield* connection.write(RawServer.response("{}"))
+        yield* Fiber.join(fiber)
+      }))
+
+    it.scopedLive("sends a GET without a body", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber, request } = yield* under(
+          server,
+          transport.send(sendRequest(server.origin, { method: "GET", body: undefined }))
+        )
+        assert.isTrue(request.startsWith("GET /api/"), request)
+        assert.notInclude(request.toLowerCase(), "content-length")
+        assert.notInclude(request.toLowerCase(), "transfer-encoding")
+        yield* connection.write(RawServer.response("{}"))
+        yield* Fiber.join(fiber)
+      }))
+
+    it.scopedLive("gives status, headers by their lower-case names and the text", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const progress: Progress = { sent: "no" }
+        const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin, { progress })))
+        assert.strictEqual(progress.sent, "unknown")
+        yield* connection.write(
+          RawServer.response("{\"a\":1}", "HTTP/1.1 200 OK\r\nX-Request-ID: req_1\r\nRetry-After: 7")
+        )
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(response.status, 200)
+        assert.strictEqual(response.header("x-request-id"), "req_1")
+        assert.strictEqual(response.header("retry-after"), "7")
+        assert.isUndefined(response.header("x-other"))
+        assert.strictEqual(response.text, "{\"a\":1}")
+        assert.strictEqual(progress.sent, "yes")
+      }))
+
+    for (const status of [201, 204, 400, 404, 429, 500, 503]) {
+      it.scopedLive(`a ${status} is a response`, () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* connection.write(
+            status === 204 ? "HTTP/1.1 204 No Content\r\n\r\n" : RawServer.response("why", `HTTP/1.1 ${status} X`)
+          )
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(response.status, status)
+          assert.strictEqual(response.text, status === 204 ? "" : "why")
+        }))
+    }
+
+    it.scopedLive("gives an empty text for an empty body", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+        yield* connection.write(RawServer.response(""))
+        assert.strictEqual((yield* Fiber.join(fiber)).text, "")
+      }))
+
+    it.scopedLive("decodes UTF-8 that is cut anywhere and strips its byte order mark", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+        const body = Buffer.from("\ufeff\"€😀\ufeff\"")
+        yield* connection.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`)
+        for (const byte of body) {
+          yield* connection.write(Uint8Array.of(byte))
+        }
+        assert.strictEqual((yield* Fiber.join(fiber)).text, "\"€😀\ufeff\"")
+      }))
+
+    it.scopedLive("takes the response after an informational one", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+        yield* connection.write("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+        yield* connection.write(RawServer.response("late"))
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(response.status, 200)
+        assert.strictEqual(response.text, "late")
+      }))
+
+    for (const status of [301, 302, 303, 307, 308]) {
+      it.scopedLive(`2.6: a ${status} is returned, not followed`, () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const other = yield* RawServer.make()
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* connection.write(
+            RawServer.response("moved", `HTTP/1.1 ${status} Moved\r\nLocation: ${other.origin}/x`)
+          )
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(response.status, status)
+          assert.strictEqual(other.connections(), 0)
+        }))
+    }
+
+    it.scopedLive("keeps a socket for the next call", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+        yield* connection.write(RawServer.response("1"))
+        assert.strictEqual((yield* Fiber.join(fiber)).text, "1")
+        yield* untilReusable
+        const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+        yield* connection.request
+        yield* connection.write(RawServer.response("2"))
+        assert.strictEqual((yield* Fiber.join(second)).text, "2")
+        assert.strictEqual(server.connections(), 1)
+      }))
+
+    it.scopedLive("makes calls at the same time", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const calls = Array.from(
+          { length: 20 },
+          (_, i) => transport.send(sendRequest(server.origin, { body: `<${i}>` }))
+        )
+        const fiber = yield* Effect.fork(Effect.all(calls, { concurrency: "unbounded" }))
+        const connections = yield* Effect.replicateEffect(server.accept, 20)
+        for (const connection of connections.reverse()) {
+          const request = yield* connection.request
+          yield* connection.write(RawServer.response(request.split("\r\n\r\n")[1]!))
+        }
+        const texts = (yield* Fiber.join(fiber)).map((response) => response.text)
+        assert.deepStrictEqual(texts, calls.map((_, i) => `<${i}>`))
+      }))
+
+    describe("the limit of the body", () => {
+      it.scopedLive("a body of exactly that size passes", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(
+            server,
+            transport.send(sendRequest(server.origin, { maxBytes: 1000 }))
+          )
+          yield* connection.write(RawServer.response("x".repeat(1000)))
+          assert.strictEqual((yield* Fiber.join(fiber)).text.length, 1000)
+        }))
+
+      it.scopedLive("a longer one fails at once, while the server still writes, and closes the socket", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(
+            server,
+            transport.send(sendRequest(server.origin, { maxBytes: 100_000 }))
+          )
+          yield* connection.write("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n")
+          const more = (): void => {
+            if (!connection.socket.destroyed) {
+              connection.socket.write(RawServer.chunk("x".repeat(10_000)), more)
+            }
+          }
+          more()
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "BodyTooLarge", maxBytes: 100_000, status: 500 })
+          yield* connection.closed
+        }))
+
+      it.scopedLive("an announced length over it fails without the body", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(
+            server,
+            transport.send(sendRequest(server.origin, { maxBytes: 1000 }))
+          )
+          yield* connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
+          assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { _tag: "BodyTooLarge", status: 200 })
+          yield* connection.closed
+        }))
+    })
+
+    describe("clocks", () => {
+      it.scoped("12.2: the attempt clock ends a call without a response and closes the socket", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = sendRequest(server.origin, { attemptTimeout: 300_000 })
+          const { connection, fiber } = yield* under(server, transport.send(request))
+          yield* TestClock.adjust(299_999)
+          assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
+          yield* TestClock.adjust(1)
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "attempt", after: 300_000, sent: "unknown" })
+          yield* connection.closed
+        }))
+
+      it.scoped("12.2: the attempt clock covers the body", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const progress: Progress = { sent: "no" }
+          const request = sendRequest(server.origin, { attemptTimeout: 1000, connectTimeout: 100, progress })
+          const { connection, fiber } = yield* under(server, transport.send(request))
+          yield* connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+          yield* Effect.repeat(Effect.yieldNow(), { until: () => progress.sent === "yes" })
+          yield* TestClock.adjust(1000)
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "attempt", after: 1000, sent: "yes" })
+          yield* connection.closed
+        }))
+
+      it.scopedLive("12.2: the attempt clock runs on the live clock too", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = sendRequest(server.origin, { attemptTimeout: 30, connectTimeout: 10_000 })
+          const { connection, fiber } = yield* under(server, transport.send(request))
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "attempt", after: 30 })
+          yield* connection.closed
+        }))
+
+      it.scoped("no clock ends a call that has none", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* TestClock.adjust("10 days")
+          yield* connection.write(RawServer.response("patience"))
+          assert.strictEqual((yield* Fiber.join(fiber)).text, "patience")
+        }))
+
+      it.scoped("a slow drip is not idle: only the attempt clock ends it", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = sendRequest(server.origin, { connectTimeout: 50, attemptTimeout: 1000 })
+          const { connection, fiber } = yield* under(server, transport.send(request))
+          for (const char of RawServer.response("0123456789")) {
+            yield* connection.write(char)
+            yield* TestClock.adjust(10)
+          }
+          assert.strictEqual((yield* Fiber.join(fiber)).text, "0123456789")
+        }))
+    })
+
+    it.scopedLive("interruption closes the socket, before and within the response", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const progress: Progress = { sent: "no" }
+        const before = yield* under(server, transport.send(sendRequest(server.origin, { progress })))
+        yield* Fiber.interrupt(before.fiber)
+        yield* before.connection.closed
+        assert.strictEqual(progress.sent, "unknown")
+        const within = yield* under(server, transport.send(sendRequest(server.origin, { progress })))
+        yield* within.connection.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        yield* Effect.repeat(Effect.yieldNow(), { until: () => progress.sent === "yes" })
+        yield* Fiber.interrupt(within.fiber)
+        yield* within.connection.closed
+      }))
+
+    describe("failures", () => {
+      const fails = (
+        what: string,
+        sent: "no" | "unknown" | "yes",
+        answer: (connection: RawServer.Connection) => Effect.Effect<unknown>
+      ) =>
+        it.scopedLive(`${what}: ConnectionFailure with sent "${sent}"`, () =>
+          Effect.gen(function*() {
+            const server = yield* RawServer.make({ allowHalfOpen: true })
+            const transport = yield* subject.make
+            const progress: Progress = { sent: "no" }
+            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin, { progress })))
+            yield* answer(connection)
+            const error = yield* Effect.flip(Fiber.join(fiber))
+            if (error._tag !== "ConnectionFailure") {
+              return assert.fail(error._tag)
+            }
+            assert.strictEqual(error.sent, sent)
+            assert.isAbove(error.reason.length, 0)
+            assert.instanceOf(error.cause, Error)
+            assertNoSecret(error)
+            assert.strictEqual(server.connections(), 1)
+          }))
+
+      const reset = (connection: RawServer.Connection) => Effect.sync(() => connection.socket.resetAndDestroy())
+      const end = (connection: RawServer.Connection) => Effect.sync(() => connection.socket.end())
+      const after = (
+        bytes: string,
+        then: (connection: RawServer.Connection) => Effect.Effect<unknown>
+      ) =>
+      (connection: RawServer.Connection) => Effect.zipRight(connection.write(bytes), then(connection))
+
+      fails("a reset before the response", "unknown", reset)
+      fails("an end before the response", "unknown", end)
+      fails("a cut within the headers", "unknown", after("HTTP/1.1 200 OK\r\nContent-Le", end))
+      fails("bytes that are not HTTP", "unknown", after("hello there, who are you?\r\n\r\n", end))
+      fails("a body shorter than its length", "yes", after("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", end))
+      fails(
+        "a body shorter than its length on a connection that was to close",
+        "yes",
+        after("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{}", end)
+      )
+      fails("a chunked body without its last chunk", "yes", after(`${RawServer.chunkedHead}2\r\n{}\r\n`, end))
+      fails("a chunk that is cut", "yes", after(`${RawServer.chunkedHead}9\r\n{}`, end))
+      if (subject.noticesCutOfClosing) {
+        fails(
+          "a chunked body without its last chunk on a connection that was to close",
+          "yes",
+          after("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", end)
+        )
+      }
+
+      const resetWithin = (what: string, head: string) =>
+        it.scopedLive(`a reset within ${what}: ConnectionFailure with sent "yes"`, () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const progress: Progress = { sent: "no" }
+            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin, { progress })))
+            yield* connection.write(head)
+            yield* Effect.repeat(Effect.yieldNow(), { until: () => progress.sent === "yes" })
+            connection.socket.resetAndDestroy()
+            const error = yield* Effect.flip(Fiber.join(fiber))
+            assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+            assertNoSecret(error)
+          }))
+
+      resetWithin("a body of known length", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}")
+      resetWithin("a chunked body", `${RawServer.chunkedHead}2\r\n{}\r\n`)
+      if (subject.noticesReset) {
+        resetWithin("a body that ends with its connection", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
+      }
+
+      it.scopedLive("reads a body that ends with its connection", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* connection.write("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
+          connection.socket.end()
+          assert.strictEqual((yield* Fiber.join(fiber)).text, "{}")
+        }))
+
+      it.scopedLive(`a refused connection: sent "${sentEarly}", and the reason says where`, () =>
+        Effect.gen(function*() {
+          const { port } = yield* Effect.scoped(RawServer.make())
+          const transport = yield* subject.make
+          const error = yield* Effect.flip(transport.send(sendRequest(`http://127.0.0.1:${port}`)))
+          assert.deepInclude(error, {
+            _tag: "ConnectionFailure",
+            sent: sentEarly,
+            reason: `connect ECONNREFUSED 127.0.0.1:${port}`
+          })
+          assertNoSecret(error)
+        }))
+
+      it.scopedLive(`a name that is none: sent "${sentEarly}"`, () =>
+        Effect.gen(function*() {
+          const transport = yield* subject.make
+          const error = yield* Effect.flip(transport.send(sendRequest(`http://${"a".repeat(64)}.localhost`)))
+          assert.deepInclude(error, { _tag: "ConnectionFailure", sent: sentEarly })
+          assertNoSecret(error)
+        }))
+
+      it.scopedLive(`a server that does not speak TLS: sent "${sentEarly}"`, () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const fiber = yield* Effect.fork(transport.send(sendRequest(`https://127.0.0.1:${server.port}`)))
+          const connection = yield* server.accept
+          yield* connection.write("HTTP/1.1 400 Bad Request\r\n\r\n")
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "ConnectionFailure", sent: sentEarly })
+          assertNoSecret(error)
+        }))
+
+      for (const bad of ["with\nnewline", "with \u20ac"]) {
+        it.scopedLive(`a header that cannot be sent (${JSON.stringify(bad)}) fails without its value`, () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const error = yield* Effect.flip(
+              transport.send(sendRequest(server.origin, { headers: { authorization: `Bearer ${key} ${bad}` } }))
+            )
+            assert.strictEqual(error._tag, "ConnectionFailure")
+            assertNoSecret(error)
+            assert.strictEqual(server.connections(), 0)
+          }))
+      }
+    })
+  })
+
+  describe(`open over ${subject.name}`, () => {
+    it.scopedLive("hands over the body as it arrives and fails with None at its end, from then on", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const progress: Progress = { sent: "no" }
+        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin, { progress })))
+        yield* connection.write(RawServer.chunkedHead)
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(progress.sent, "yes")
+        assert.strictEqual(response.status, 200)
+        assert.strictEqual(response.header("content-type"), "text/event-stream")
+        for (const part of ["data: 1\n\n", "data: 2\n\n"]) {
+          yield* connection.write(RawServer.chunk(part))
+          assert.strictEqual(yield* pullText(response, 1), part)
+        }
+        yield* connection.write(RawServer.lastChunk)
+        assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.none())
+        assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.none())
+      }))
+
+    it.scopedLive("gives the head before there is a body, whatever its status", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+        yield* connection.write("HTTP/1.1 404 Not Found\r\nX-Request-ID: req_2\r\nContent-Length: 2\r\n\r\n")
+        const response = yield* Fiber.join(fiber)
+        assert.strictEqual(response.status, 404)
+        assert.strictEqual(response.header("x-request-id"), "req_2")
+        yield* connection.write("{}")
+        assert.strictEqual(yield* pullAll(response), "{}")
+      }))
+
+    it.scoped("an empty body is a clean end, which no clock makes a failure", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const request = openRequest(server.origin, { firstByteTimeout: 100, idleTimeout: 100 })
+        const { connection, fiber } = yield* under(server, transport.open(request))
+        yield* connection.write(RawServer.response(""))
+        const response = yield* Fiber.join(fiber)
+        assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.none())
+        yield* TestClock.adjust(1000)
+        assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.none())
+      }))
+
+    it.scopedLive("2.6: a redirect is returned, not followed", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const other = yield* RawServer.make()
+        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+        yield* connection.write(RawServer.response("", `HTTP/1.1 307 Moved\r\nLocation: ${other.origin}/x`))
+        assert.strictEqual((yield* Fiber.join(fiber)).status, 307)
+        assert.strictEqual(other.connections(), 0)
+      }))
+
+    describe("clocks", () => {
+      it.scoped("12.2: the first-byte clock ends a request without a response", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
+          const { connection, fiber } = yield* under(server, transport.open(request))
+          yield* TestClock.adjust(999)
+          assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
+          yield* TestClock.adjust(1)
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "firstByte", after: 1000, sent: "unknown" })
+          yield* connection.closed
+        }))
+
+      it.scoped("12.2: headers are not enough for the first-byte clock", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = openRequest(server.origin, { firstByteTimeout: 1000, idleTimeout: 10 })
+          const { connection, fiber } = yield* under(server, transport.open(request))
+          yield* TestClock.adjust(400)
+          yield* connection.write(RawServer.chunkedHead)
+          const response = yield* Fiber.join(fiber)
+          yield* TestClock.adjust(599)
+          const waiting = yield* Effect.fork(pullFailure(response))
+          yield* TestClock.adjust(1)
+          const error = yield* Fiber.join(waiting)
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "firstByte", after: 1000, sent: "yes" })
+          yield* connection.closed
+          assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.some(error))
+        }))
+
+      it.scoped("12.2: the first byte stops the first-byte clock, taken or not", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = openRequest(server.origin, { firstByteTimeout: 1000 })
+          const { connection, fiber } = yield* under(server, transport.open(request))
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* Fiber.join(fiber)
+          const other = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* other.connection.write(RawServer.response(""))
+          yield* Fiber.join(other.fiber)
+          yield* TestClock.adjust(5000)
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          yield* connection.write(RawServer.chunk("b") + RawServer.lastChunk)
+          assert.strictEqual(yield* pullAll(response), "b")
+        }))
+
+      it.scoped("12.2: the idle clock runs only while somebody waits for bytes", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = openRequest(server.origin, { firstByteTimeout: 50, idleTimeout: 1000 })
+          const { connection, fiber } = yield* under(server, transport.open(request))
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          yield* TestClock.adjust(10_000)
+          yield* connection.write(RawServer.chunk("b"))
+          assert.strictEqual(yield* pullText(response, 1), "b")
+          const waiting = yield* Effect.fork(pullFailure(response))
+          yield* TestClock.adjust(999)
+          assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+          yield* TestClock.adjust(1)
+          const error = yield* Fiber.join(waiting)
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "idle", after: 1000, sent: "yes" })
+          yield* connection.closed
+          assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.some(error))
+        }))
+
+      it.scoped("12.2: bytes start the idle clock anew", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const request = openRequest(server.origin, { idleTimeout: 1000 })
+          const { connection, fiber } = yield* under(server, transport.open(request))
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          for (const part of ["b", "c", "d"]) {
+            const waiting = yield* Effect.fork(response.pull)
+            yield* TestClock.adjust(900)
+            yield* connection.write(RawServer.chunk(part))
+            assert.strictEqual(text(yield* Fiber.join(waiting)), part)
+          }
+        }))
+
+      it.scopedLive("12.2: both run on the live clock too", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const first = yield* under(server, transport.open(openRequest(server.origin, { firstByteTimeout: 30 })))
+          assert.deepInclude(yield* Effect.flip(Fiber.join(first.fiber)), { _tag: "ClockExpired", clock: "firstByte" })
+          yield* first.connection.closed
+          const request = openRequest(server.origin, { firstByteTimeout: 10_000, idleTimeout: 30 })
+          const { connection, fiber } = yield* under(server, transport.open(request))
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const error = yield* pullFailure(yield* Fiber.join(fiber))
+          assert.deepInclude(error, { _tag: "ClockExpired", clock: "idle", after: 30, sent: "yes" })
+          yield* connection.closed
+        }))
+    })
+
+    describe("cuts", () => {
+      const cut = (what: string, head: string, how: (connection: RawServer.Connection) => void) =>
+        it.scopedLive(`${what} is a ConnectionFailure after the bytes that came, from then on`, () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            yield* connection.write(head)
+            const response = yield* Fiber.join(fiber)
+            assert.strictEqual(yield* pullText(response, 5), "abcde")
+            how(connection)
+            const error = yield* pullFailure(response)
+            assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+            assertNoSecret(error)
+            assert.deepStrictEqual(yield* Effect.flip(response.pull), Option.some(error))
+          }))
+
+      const chunked = RawServer.chunkedHead + RawServer.chunk("abcde")
+      cut("a reset of a chunked body", chunked, (connection) => connection.socket.resetAndDestroy())
+      cut("the end of a chunked body before its last chunk", chunked, (connection) => connection.socket.end())
+      const known = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabcde"
+      cut("a reset of a body of known length", known, (connection) => connection.socket.resetAndDestroy())
+      cut("the end of a body of known length before its end", known, (connection) => connection.socket.end())
+      if (subject.noticesReset) {
+        cut(
+          "a reset of a body that ends with its connection",
+          "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabcde",
+          (connection) => connection.socket.resetAndDestroy()
+        )
+      }
+    })
+
+    describe("lifetime", () => {
+      it.scopedLive("interruption before the head closes the socket", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          yield* Fiber.interrupt(fiber)
+          yield* connection.closed
+        }))
+
+      it.scopedLive("the end of its scope closes the socket of a response that was never read", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const scope = yield* Scope.make()
+          const { connection, fiber } = yield* under(
+            server,
+            Scope.extend(transport.open(openRequest(server.origin)), scope)
+          )
+          yield* connection.write(RawServer.chunkedHead)
+          yield* Fiber.join(fiber)
+          yield* Scope.close(scope, Exit.void)
+          yield* connection.closed
+        }))
+
+      it.scopedLive("the end of its scope closes the socket of a response that was read in part", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const scope = yield* Scope.make()
+          const { connection, fiber } = yield* under(
+            server,
+            Scope.extend(transport.open(openRequest(server.origin)), scope)
+          )
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          yield* Scope.close(scope, Exit.void)
+          yield* connection.closed
+          const end = yield* Effect.flip(response.pull)
+          assert.isTrue(Option.isSome(end) && end.value._tag === "ConnectionFailure")
+        }))
+
+      it.scopedLive("a response that was read to its end leaves its socket to the next request", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const scope = yield* Scope.make()
+          const { connection, fiber } = yield* under(
+            server,
+            Scope.extend(transport.open(openRequest(server.origin)), scope)
+          )
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a") + RawServer.lastChunk)
+          assert.strictEqual(yield* pullAll(yield* Fiber.join(fiber)), "a")
+          yield* Scope.close(scope, Exit.void)
+          yield* untilReusable
+          const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+          yield* connection.request
+          yield* connection.write(RawServer.response("b"))
+          assert.strictEqual((yield* Fiber.join(second)).text, "b")
+          assert.strictEqual(server.connections(), 1)
+        }))
+
+      it.scopedLive("the end of the transport's scope fails what is under way and closes every socket", () =>
+        Effect.gen(function*() {
+          const server = yield* RawServer.make()
+          const scope = yield* Scope.make()
+          const transport = yield* Scope.extend(subject.make, scope)
+          const idle = yield* under(server, transport.send(sendRequest(server.origin)))
+          const sending = yield* under(server, transport.send(sendRequest(server.origin)))
+          const opened = yield* under(server, transport.open(openRequest(server.origin)))
+          yield* idle.connection.write(RawServer.response("{}"))
+          yield* Fiber.join(idle.fiber)
+          yield* opened.connection.write(RawServer.chunkedHead)
+          const response = yield* Fiber.join(opened.fiber)
+          const pulling = yield* Effect.fork(pullFailure(response))
+          yield* Scope.close(scope, Exit.void)
+          assert.strictEqual((yield* Effect.flip(Fiber.join(sending.fiber)))._tag, "ConnectionFailure")
+          assert.strictEqual((yield* Fiber.join(pulling))._tag, "ConnectionFailure")
+          yield* sending.connection.closed
+          yield* opened.connection.closed
+          if (subject.seesSocket) {
+            yield* idle.connection.closed
+          }
+        }))
+
+      if (subject.repeatsPull) {
+        it.scopedLive("an interrupted pull loses no bytes", () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            yield* connection.write(RawServer.chunkedHead)
+            const response = yield* Fiber.join(fiber)
+            for (const part of ["a", "b"]) {
+              const waiting = yield* Effect.fork(response.pull)
+              yield* Effect.yieldNow()
+              yield* Fiber.interrupt(waiting)
+              yield* connection.write(RawServer.chunk(part))
+              assert.strictEqual(yield* pullText(response, 1), part)
+            }
+          }))
+
+        it.scopedLive("the end of its scope fails whoever waits in pull", () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const scope = yield* Scope.make()
+            const { connection, fiber } = yield* under(
+              server,
+              Scope.extend(transport.open(openRequest(server.origin)), scope)
+            )
+            yield* connection.write(RawServer.chunkedHead)
+            const response = yield* Fiber.join(fiber)
+            const started = yield* Deferred.make<void>()
+            const waiting = yield* Effect.fork(
+              Effect.zipRight(Deferred.succeed(started, void 0), pullFailure(response))
+            )
+            yield* Deferred.await(started)
+            yield* Scope.close(scope, Exit.void)
+            assert.strictEqual((yield* Fiber.join(waiting))._tag, "ConnectionFailure")
+            yield* connection.closed
+          }))
+      }
+    })
+
+    it.scopedLive("a reader that does not read stops the server's writing, and then misses nothing", () =>
+      Effect.gen(function*() {
+        const { server, transport } = yield* setUp
+        const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+        const part = Buffer.alloc(64 * 1024, "x")
+        const parts = 1024
+        connection.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${parts * part.length}\r\n\r\n`)
+        let written = 0
+        const more = (): void => {
+          while (written < parts) {
+            written++
+            if (!connection.socket.write(part)) {
+              connection.socket.once("drain", more)
+              return
+            }
+          }
+        }
+        more()
+        const response = yield* Fiber.join(fiber)
+        const other = yield* answering
+        for (let i = 0; i < 200; i++) {
+          yield* transport.send(sendRequest(other))
+        }
+        assert.isBelow(written, parts / 2)
+        let size = 0
+        yield* response.pull.pipe(
+          Effect.map((bytes) => {
+            size += bytes.length
+          }),
+          Effect.forever,
+          Effect.catchAll((end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value))
+        )
+        assert.strictEqual(size, parts * part.length)
+      }))
+  })
+}
