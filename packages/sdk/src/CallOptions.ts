@@ -27,6 +27,14 @@ export interface CallOptions {
 }
 
 /**
+ * Per-call settings of what only reads.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ReadOptions extends Omit<CallOptions, "retryPost"> {}
+
+/**
  * How far a call has come; written while it is in flight, so that a clock above it can tell what had happened.
  *
  * @since 0.1.0

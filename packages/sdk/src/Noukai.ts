@@ -6,9 +6,11 @@
 import type * as Config from "effect/Config"
 import * as Layer from "effect/Layer"
 import * as FlowService from "./FlowService.js"
+import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
 import type { AuthenticationError, InvalidRequestError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
+import * as RunService from "./RunService.js"
 
 /**
  * The services that callers use.
@@ -16,7 +18,11 @@ import * as NoukaiHttp from "./NoukaiHttp.js"
  * @since 0.1.0
  * @category models
  */
-export type Services = NoukaiHttp.NoukaiHttp | FlowService.FlowService
+export type Services =
+  | NoukaiHttp.NoukaiHttp
+  | FlowService.FlowService
+  | JobService.JobService
+  | RunService.RunService
 
 /**
  * The services over a given seam.
@@ -24,7 +30,11 @@ export type Services = NoukaiHttp.NoukaiHttp | FlowService.FlowService
  * @since 0.1.0
  * @category layers
  */
-export const layerOverHttp: Layer.Layer<FlowService.FlowService, never, NoukaiHttp.NoukaiHttp> = FlowService.layer
+export const layerOverHttp: Layer.Layer<
+  FlowService.FlowService | JobService.JobService | RunService.RunService,
+  never,
+  NoukaiHttp.NoukaiHttp
+> = Layer.mergeAll(FlowService.layer, JobService.layer, RunService.layer)
 
 /**
  * The live services for a given configuration.

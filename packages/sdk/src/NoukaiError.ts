@@ -326,7 +326,11 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
   declare readonly cursor?: FlowCursor
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, `the ${this.clock} clock ran out`, sentHint(this.sent))
+    return render(
+      this,
+      `the ${this.clock} clock ran out`,
+      this.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(this.sent)
+    )
   }
 }
 
@@ -648,6 +652,79 @@ export type HttpError = ApiError | InvalidRequestError | UnexpectedResponseError
  * @category errors
  */
 export type ExecuteError = HttpError
+
+/**
+ * What `JobService.submit` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SubmitError = HttpError
+
+/**
+ * What a poll of a job can fail with. That a job failed is a status, not an error.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type PollError = HttpError
+
+/**
+ * What waiting for a job can fail with: a poll's errors, and `APITimeoutError` with `clock: "wait"`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type WaitError = PollError
+
+/**
+ * What asking a job for its result can fail with: those of waiting, and `FlowExecutionError` of a job that failed or was
+ * cancelled.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ResultError = WaitError | FlowExecutionError
+
+/**
+ * What the stream of a job's statuses can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type UpdatesError = PollError
+
+/**
+ * What `RunService.trace` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type TraceError = HttpError
+
+/**
+ * What `RunService.stepTrace` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type StepTraceError = HttpError
+
+/**
+ * What `RunService.summary` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SummaryError = HttpError
+
+/**
+ * What `RunService.list` can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ListError = HttpError
 
 /**
  * Every error of this package.

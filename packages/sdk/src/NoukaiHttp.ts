@@ -11,6 +11,8 @@ import * as Layer from "effect/Layer"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
+import * as Jobs from "./internal/live/jobs.js"
+import * as Runs from "./internal/live/runs.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
@@ -45,7 +47,13 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
   const pick = Effect.map(TraceScope, (scope) => scope?.http ?? implementation)
   return {
     defaults: implementation.defaults,
-    execute: (request) => Effect.flatMap(pick, (http) => http.execute(request))
+    execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),
+    submitJob: (request) => Effect.flatMap(pick, (http) => http.submitJob(request)),
+    pollJob: (request) => Effect.flatMap(pick, (http) => http.pollJob(request)),
+    trace: (request) => Effect.flatMap(pick, (http) => http.trace(request)),
+    stepTrace: (request) => Effect.flatMap(pick, (http) => http.stepTrace(request)),
+    runSummary: (request) => Effect.flatMap(pick, (http) => http.runSummary(request)),
+    runList: (request) => Effect.flatMap(pick, (http) => http.runList(request))
   }
 }
 
@@ -61,7 +69,13 @@ const fromTransport = (
         sessionId: config.sessionId,
         timeout: config.timeout
       },
-      execute: Execute.execute(caller)
+      execute: Execute.execute(caller),
+      submitJob: Jobs.submitJob(caller),
+      pollJob: Jobs.pollJob(caller),
+      trace: Runs.trace(caller),
+      stepTrace: Runs.stepTrace(caller),
+      runSummary: Runs.runSummary(caller),
+      runList: Runs.runList(caller)
     }))
 
 /**

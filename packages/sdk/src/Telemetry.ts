@@ -20,6 +20,13 @@ import { isNoukaiError } from "./NoukaiError.js"
  */
 export const spanNames = {
   execute: "noukai.flow.execute",
+  executeAsync: "noukai.flow.execute_async",
+  jobPoll: "noukai.job.poll",
+  jobWait: "noukai.job.wait",
+  runTrace: "noukai.run.trace",
+  runStepTrace: "noukai.run.step_trace",
+  runSummary: "noukai.run.summary",
+  runList: "noukai.run.list",
   round: "noukai.agent.round",
   tool: "execute_tool"
 } as const
@@ -37,6 +44,7 @@ export const attributeKeys = {
   version: "noukai.flow.version",
   executionId: "noukai.execution_id",
   status: "noukai.flow.status",
+  stepId: "noukai.step.id",
   roundIndex: "round_index",
   toolName: "gen_ai.tool.name",
   toolCallId: "gen_ai.tool.call.id"
@@ -94,25 +102,72 @@ export const flowSpan = <A extends Outcome, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   isTracing(fiber)
-    ? self.pipe(
-      Effect.tap((outcome) => Effect.annotateCurrentSpan(outcomeAttributes(outcome))),
-      Effect.tapError((error) =>
-        isNoukaiError(error)
-          ? Effect.annotateCurrentSpan(outcomeAttributes({ executionId: error.executionId }))
-          : Effect.void
-      ),
-      Effect.withSpan(name, {
-        kind: "client",
-        captureStackTrace: false,
-        attributes: {
-          [attributeKeys.org]: address.org,
-          [attributeKeys.project]: address.project,
-          [attributeKeys.slug]: address.slug,
-          [attributeKeys.version]: String(version)
-        }
-      })
-    ) as Effect.Effect<A, E, R>
+    ? clientSpan(
+      name,
+      { ...addressAttributes(address), [attributeKeys.version]: String(version) },
+      (outcome) => outcome,
+      self
+    )
     : self
+
+const addressAttributes = (address: FlowAddress): Record<string, unknown> => ({
+  [attributeKeys.org]: address.org,
+  [attributeKeys.project]: address.project,
+  [attributeKeys.slug]: address.slug
+})
+
+const clientSpan = <A, E, R>(
+  name: string,
+  attributes: Record<string, unknown>,
+  outcomeOf: (value: A) => Outcome,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  self.pipe(
+    Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
+    Effect.tapError((error) =>
+      isNoukaiError(error)
+        ? Effect.annotateCurrentSpan(outcomeAttributes({ executionId: error.executionId }))
+        : Effect.void
+    ),
+    Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
+  ) as Effect.Effect<A, E, R>
+
+/**
+ * What a read is about.
+ *
+ * @internal
+ */
+export interface ReadFacts {
+  readonly address?: FlowAddress
+  readonly executionId?: string
+  readonly stepId?: string
+}
+
+/**
+ * Opens a span around what reads a job or a run, if somebody traces.
+ *
+ * @internal
+ */
+export const readSpan = <A, E, R>(
+  name: string,
+  facts: ReadFacts,
+  outcomeOf: (value: A) => Outcome,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    isTracing(fiber)
+      ? clientSpan(
+        name,
+        {
+          ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
+          ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
+          ...outcomeAttributes({ executionId: facts.executionId })
+        },
+        outcomeOf,
+        self
+      )
+      : self
+  )
 
 /**
  * A child span around one tool round, if somebody traces.

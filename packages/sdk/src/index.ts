@@ -9,6 +9,9 @@ export type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.j
 export * as Flow from "./Flow.js"
 export { FlowCursor } from "./FlowCursor.js"
 export { FlowService } from "./FlowService.js"
+export type { Job, JobEnded, JobStatus, WaitOptions } from "./Job.js"
+export { JobService } from "./JobService.js"
+export type { SubmitInput } from "./JobService.js"
 export * as Noukai from "./Noukai.js"
 export { NoukaiLive } from "./Noukai.js"
 export { NoukaiConfig } from "./NoukaiConfig.js"
@@ -37,8 +40,22 @@ export {
   ToolCallLimitError,
   UnexpectedResponseError
 } from "./NoukaiError.js"
-export type { ExecuteError, ServerErrorCode } from "./NoukaiError.js"
+export type {
+  ExecuteError,
+  ListError,
+  PollError,
+  ResultError,
+  ServerErrorCode,
+  StepTraceError,
+  SubmitError,
+  SummaryError,
+  TraceError,
+  UpdatesError,
+  WaitError
+} from "./NoukaiError.js"
 export { NoukaiHttp } from "./NoukaiHttp.js"
+export { RunService } from "./RunService.js"
 export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tool.js"
 export * as Tools from "./Tools.js"
+export * as Trace from "./Trace.js"
 export { TraceScope } from "./TraceScope.js"

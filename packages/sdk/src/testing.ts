@@ -7,9 +7,30 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
-import type { ExecuteRequest, ExecuteResponse } from "./ExecuteCall.js"
-import type { HttpError } from "./NoukaiError.js"
+import type { ExecuteResponse } from "./ExecuteCall.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Endpoint = Exclude<keyof NoukaiHttp.NoukaiHttp.Service, "defaults">
+
+/**
+ * What an endpoint of the seam takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Request<K extends Endpoint> = Parameters<NoukaiHttp.NoukaiHttp.Service[K]>[0]
+
+/**
+ * What an endpoint of the seam answers with: the effect or stream itself, so that a script can also fail or stall.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answer<K extends Endpoint> = ReturnType<NoukaiHttp.NoukaiHttp.Service[K]>
 
 /**
  * A call that the scripted seam received.
@@ -17,7 +38,15 @@ import * as NoukaiHttp from "./NoukaiHttp.js"
  * @since 0.1.0
  * @category models
  */
-export type Recorded = { readonly endpoint: "execute"; readonly request: ExecuteRequest }
+export type Recorded = { readonly [K in Endpoint]: { readonly endpoint: K; readonly request: Request<K> } }[Endpoint]
+
+/**
+ * Answers by endpoint, served in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answers = { readonly [K in Endpoint]?: ReadonlyArray<Answer<K>> | undefined }
 
 /**
  * @since 0.1.0
@@ -31,8 +60,12 @@ export declare namespace ScriptedHttp {
   export interface Service {
     /** The calls so far, in order. */
     readonly calls: Effect.Effect<ReadonlyArray<Recorded>>
+    /** The requests to one endpoint so far, in order. */
+    readonly requests: <K extends Endpoint>(endpoint: K) => Effect.Effect<ReadonlyArray<Request<K>>>
+    /** Adds answers behind those that are still to be served. */
+    readonly queue: (answers: Answers) => Effect.Effect<void>
     /** Adds answers to `execute`, served in order. */
-    readonly queueExecute: (...answers: ReadonlyArray<Effect.Effect<ExecuteResponse, HttpError>>) => Effect.Effect<void>
+    readonly queueExecute: (...answers: ReadonlyArray<Answer<"execute">>) => Effect.Effect<void>
   }
 }
 
@@ -53,8 +86,7 @@ export class ScriptedHttp extends Context.Tag("@effect-noukai/sdk/testing/Script
  * @since 0.1.0
  * @category models
  */
-export interface Script {
-  readonly execute?: ReadonlyArray<Effect.Effect<ExecuteResponse, HttpError>> | undefined
+export type Script = Answers & {
   readonly defaults?: NoukaiHttp.NoukaiHttp.Service["defaults"] | undefined
 }
 
@@ -74,21 +106,50 @@ export interface Script {
 export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
   Layer.effectContext(Effect.gen(function*() {
     const calls = yield* Ref.make<ReadonlyArray<Recorded>>([])
-    const answers = yield* Ref.make(script.execute ?? [])
+    const queues = yield* Ref.make<Answers>(script)
+
+    const take = <K extends Endpoint>(endpoint: K, request: Request<K>): Effect.Effect<Answer<K>> =>
+      Ref.update(calls, (all) => [...all, { endpoint, request } as Recorded]).pipe(
+        Effect.zipRight(Ref.modify(queues, (all) => {
+          const [next, ...rest] = all[endpoint] ?? []
+          return [next as Answer<K> | undefined, { ...all, [endpoint]: rest }]
+        })),
+        Effect.flatMap((answer) =>
+          answer === undefined
+            ? Effect.dieMessage(`the script has no answer for ${endpoint}`)
+            : Effect.succeed(answer)
+        )
+      )
+
+    const add = (more: Answers): Effect.Effect<void> =>
+      Ref.update(queues, (all) => {
+        const added: Record<string, unknown> = { ...all }
+        for (const [endpoint, answers] of Object.entries(more)) {
+          added[endpoint] = [...all[endpoint as Endpoint] ?? [], ...answers ?? []]
+        }
+        return added as Answers
+      })
+
     const http = NoukaiHttp.make({
       defaults: script.defaults ?? {},
-      execute: (request) =>
-        Ref.update(calls, (all) => [...all, { endpoint: "execute" as const, request }]).pipe(
-          Effect.zipRight(Ref.modify(answers, ([next, ...rest]) => [next, rest] as const)),
-          Effect.flatMap((answer) =>
-            answer ?? Effect.dieMessage(`the script has no answer for execute of ${request.flow.slug}`)
-          )
-        )
+      execute: (request) => Effect.flatten(take("execute", request)),
+      submitJob: (request) => Effect.flatten(take("submitJob", request)),
+      pollJob: (request) => Effect.flatten(take("pollJob", request)),
+      trace: (request) => Effect.flatten(take("trace", request)),
+      stepTrace: (request) => Effect.flatten(take("stepTrace", request)),
+      runSummary: (request) => Effect.flatten(take("runSummary", request)),
+      runList: (request) => Effect.flatten(take("runList", request))
     })
     return Context.make(NoukaiHttp.NoukaiHttp, http).pipe(
       Context.add(ScriptedHttp, {
         calls: Ref.get(calls),
-        queueExecute: (...more) => Ref.update(answers, (all) => [...all, ...more])
+        requests: <K extends Endpoint>(endpoint: K) =>
+          Effect.map(
+            Ref.get(calls),
+            (all) => all.filter((call) => call.endpoint === endpoint).map((call) => call.request as Request<K>)
+          ),
+        queue: add,
+        queueExecute: (...more) => add({ execute: more })
       })
     )
   }))

@@ -92,12 +92,12 @@ it.effect.prop(
       const flows = yield* FlowService
       const script = yield* Scripted.ScriptedHttp
       const outcome = yield* Effect.either(flows.execute(`o/p/${ref}`, {}))
-      const calls = yield* script.calls
+      const calls = yield* script.requests("execute")
       if (outcome._tag === "Left") {
         assert.strictEqual(outcome.left._tag, "InvalidRequestError")
         assert.lengthOf(calls, 0)
       } else {
-        assert.deepStrictEqual(calls[0]!.request.flow, { org: "o", project: "p", slug: ref })
+        assert.deepStrictEqual(calls[0]!.flow, { org: "o", project: "p", slug: ref })
       }
     }).pipe(Effect.provide(
       Layer.provideMerge(flowLayer, Scripted.layerScripted({ execute: [Scripted.completed(null)] }))

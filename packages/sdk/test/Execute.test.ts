@@ -318,8 +318,8 @@ describe("typed flows", () => {
       const script = yield* Scripted.ScriptedHttp
       const done = yield* flows.execute(Grade, { parameters: { since: new Date(0), level: 3 } })
       assert.strictEqual(done.result.score, 7)
-      const [call] = yield* script.calls
-      assert.deepStrictEqual(call!.request.body.parameters, { since: "1970-01-01T00:00:00.000Z", level: "3" })
+      const [call] = yield* script.requests("execute")
+      assert.deepStrictEqual(call!.body.parameters, { since: "1970-01-01T00:00:00.000Z", level: "3" })
     }).pipe(Effect.provide(scripted({ score: "7" }))))
 
   it.effect("parameters that do not fit fail before anything is sent", () =>

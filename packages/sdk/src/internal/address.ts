@@ -120,7 +120,12 @@ export const resolve = (
  */
 export const format = (address: FlowAddress): string => `${address.org}/${address.project}/${address.slug}`
 
-const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
+/**
+ * One path segment, of a value that `segment` has checked.
+ *
+ * @internal
+ */
+export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
 
 /**
  * `/seq/{org}/{project}/{slug}`, of a checked address.

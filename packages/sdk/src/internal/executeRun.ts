@@ -14,6 +14,7 @@ import type { ToolCall, ToolResult } from "../Tools.js"
 import { decodeResult } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
+import { problemOf } from "./runProblem.js"
 import { answer, type Answering, warnOfSize } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 
@@ -102,21 +103,13 @@ const completed = (
     })
   )
 
-const field = (u: unknown, name: "code" | "message"): string | undefined => {
-  const value: unknown = typeof u === "object" && u !== null && name in u
-    ? (u as { readonly [key: string]: unknown })[name]
-    : undefined
-  return typeof value === "string" ? value : undefined
-}
-
 const runFailed = (run: Run, response: ExecuteEnded): FlowExecutionError =>
   new FlowExecutionError({
     method: run.method,
     flow: run.addressText,
     executionId: run.executionId,
     requestId: response.requestId,
-    code: field(response.result, "code"),
-    detail: typeof response.result === "string" ? response.result : field(response.result, "message"),
+    ...problemOf(response.result),
     result: response.result,
     isRetryable: false
   }, unchecked)

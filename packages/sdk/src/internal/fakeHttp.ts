@@ -3,6 +3,18 @@ import type { ExecuteBody } from "../ExecuteCall.js"
 import type { ExecuteError } from "../NoukaiError.js"
 import type { HttpService } from "./httpService.js"
 
+/** Nothing but a `FlowService` stands on the fake. */
+const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows only")
+
+const unreachable = {
+  submitJob: notFaked,
+  pollJob: notFaked,
+  trace: notFaked,
+  stepTrace: notFaked,
+  runSummary: notFaked,
+  runList: notFaked
+}
+
 /**
  * A seam whose runs complete at once with what `f` gives.
  *
@@ -19,5 +31,6 @@ export const fakeHttp = (
       flowId: "fl_test",
       blockCount: 1,
       executionId: "ex_test"
-    }))
+    })),
+  ...unreachable
 })

@@ -1,7 +1,10 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { ExecuteRequest, ExecuteResponse } from "../ExecuteCall.js"
+import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "../JobCall.js"
 import type { HttpError } from "../NoukaiError.js"
+import type { RunListRequest, RunListResponse, RunRequest, StepTraceRequest, StepTraceResponse } from "../RunCall.js"
+import type { FlowRun, Trace } from "../Trace.js"
 
 /** What a client adds where a call says nothing. */
 export interface Defaults {
@@ -17,4 +20,16 @@ export interface HttpService {
   readonly defaults: Defaults
   /** E1: runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
   readonly execute: (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, HttpError>
+  /** E3: puts a run into the queue. */
+  readonly submitJob: (request: SubmitJobRequest) => Effect.Effect<SubmitJobResponse, HttpError>
+  /** E4: where a job stands. A job that failed is a value here. */
+  readonly pollJob: (request: PollJobRequest) => Effect.Effect<PollJobResponse, HttpError>
+  /** E5: a run and its steps. */
+  readonly trace: (request: RunRequest) => Effect.Effect<Trace, HttpError>
+  /** E6: one step; every attempt if `attempt` is `"all"`. */
+  readonly stepTrace: (request: StepTraceRequest) => Effect.Effect<StepTraceResponse, HttpError>
+  /** E8: a run as a whole. */
+  readonly runSummary: (request: RunRequest) => Effect.Effect<FlowRun, HttpError>
+  /** E10: the runs of a flow. */
+  readonly runList: (request: RunListRequest) => Effect.Effect<RunListResponse, HttpError>
 }

@@ -3,14 +3,12 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import * as ScheduleDecision from "effect/ScheduleDecision"
-import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { NoukaiError } from "../NoukaiError.js"
+import { scheduleDriver } from "./scheduleDriver.js"
 
 /** The longest wait, ours or the server's, in milliseconds. */
 const cap = 20_000
@@ -50,8 +48,12 @@ export const isTransient = (error: NoukaiError): boolean => {
 export const isTransientStatus = (status: number | undefined): boolean =>
   status !== undefined && transientStatus.has(status)
 
-/** Seconds the server asked for, in milliseconds. */
-const serverDelay = (error: NoukaiError): number =>
+/**
+ * Seconds the server asked for, in milliseconds.
+ *
+ * @internal
+ */
+export const serverDelay = (error: NoukaiError): number =>
   error._tag === "RateLimitError" || error._tag === "FlowExecutionError" ? (error.retryAfter ?? 0) * 1000 : 0
 
 /**
@@ -76,15 +78,7 @@ export const shouldRetry = (error: NoukaiError, isPost: boolean, retryPost: bool
 export const backoffDriver = (
   schedule: Schedule.Schedule<unknown, NoukaiError>
 ): (error: NoukaiError) => Effect.Effect<number | undefined> => {
-  let state: unknown = schedule.initial
+  const next = scheduleDriver(schedule)
   return (error) =>
-    Effect.flatMap(
-      Clock.currentTimeMillis,
-      (now) =>
-        Effect.map(schedule.step(now, error, state), ([next, _, decision]) => {
-          state = next
-          if (ScheduleDecision.isDone(decision)) return undefined
-          return Math.max(ScheduleIntervals.start(decision.intervals) - now, serverDelay(error), 0)
-        })
-    )
+    Effect.map(next(error), (delay) => delay === undefined ? undefined : Math.max(delay, serverDelay(error)))
 }

@@ -11,7 +11,7 @@ import { APITimeoutError } from "../NoukaiError.js"
 export const totalTimeout = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   ms: number | undefined,
-  facts: { readonly method: string; readonly flow: string; readonly executionId: () => string | undefined },
+  facts: { readonly method: string; readonly flow: string | undefined; readonly executionId: () => string | undefined },
   progress: Progress
 ): Effect.Effect<A, E | APITimeoutError, R> =>
   ms === undefined

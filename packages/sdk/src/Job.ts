@@ -1,0 +1,190 @@
+/**
+ * A run in the queue, and what can be asked of it (contract 8).
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import type * as Stream from "effect/Stream"
+import type { ReadOptions } from "./CallOptions.js"
+import * as Poll from "./internal/jobPoll.js"
+import * as Updates from "./internal/jobUpdates.js"
+import type { PollError, ResultError, UpdatesError, WaitError } from "./NoukaiError.js"
+
+/**
+ * In the queue, or so new that the server does not show it yet (contract 8.3).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobPending {
+  readonly status: "pending"
+  readonly executionId: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobRunning {
+  readonly status: "running"
+  readonly executionId: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobCompleted<out A = unknown> {
+  readonly status: "completed"
+  readonly executionId: string
+  readonly result: A
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobFailed {
+  readonly status: "failed"
+  readonly executionId: string
+  /** What the server said about it: text, or an object. */
+  readonly error: unknown
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobCancelled {
+  readonly status: "cancelled"
+  readonly executionId: string
+  /** What the server said about it, if anything. */
+  readonly error: unknown
+}
+
+/**
+ * A status that this version does not know; taken as one that is not the last.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobUnknown {
+  readonly status: "unknown"
+  readonly executionId: string
+  /** The status as the server calls it. */
+  readonly reported: string
+}
+
+/**
+ * Where a job stands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type JobStatus<A = unknown> =
+  | JobPending
+  | JobRunning
+  | JobCompleted<A>
+  | JobFailed
+  | JobCancelled
+  | JobUnknown
+
+/**
+ * Where a job stands for good.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type JobEnded<A = unknown> = JobCompleted<A> | JobFailed | JobCancelled
+
+/**
+ * How to wait for a job.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface WaitOptions<in A = unknown> extends ReadOptions {
+  /**
+   * Until this has passed since waiting began; a poll in flight is then interrupted. 0: one poll, and no waiting.
+   * `Duration.infinity`: for as long as it takes. Default: 300 seconds.
+   */
+  readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * When to poll again, given the status just seen. The first poll is made at once. A schedule that ends ends the
+   * waiting, as the timeout does. Default: 2 seconds after each poll.
+   */
+  readonly schedule?: Schedule.Schedule<unknown, JobStatus<A>> | undefined
+  /** One attempt at a poll. Default: 30 seconds, or the client's if that is shorter. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * A submitted run. Nothing here can start a second one: everything only reads.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Job<out A = unknown> {
+  /** Keep this to attach to the job in another process. */
+  readonly executionId: string
+  /** Absent on a handle that was attached. */
+  readonly flowId: string | undefined
+  /** Absent on a handle that was attached. */
+  readonly blockCount: number | undefined
+  /** The session that the run was tagged with, if any; not known on a handle that was attached. */
+  readonly sessionId: string | undefined
+
+  /**
+   * Asks once. In the first 5 seconds after the submission a 404 means `pending`, since the row is written by a worker;
+   * later it is a `FlowNotFoundError`.
+   */
+  readonly poll: Effect.Effect<JobStatus<A>, PollError>
+
+  /**
+   * Polls until the job has ended. That it failed or was cancelled is a status here.
+   *
+   * Fails with `APITimeoutError` (`clock: "wait"`, `executionId`, `lastStatus`) when the time is over. A poll that
+   * failed in passing (a 502, a reset, a rate limit) does not end the waiting; any other error does.
+   */
+  readonly wait: (options?: WaitOptions<A>) => Effect.Effect<JobEnded<A>, WaitError>
+
+  /**
+   * Waits as `wait` does, and gives the result. A job that failed or was cancelled is a `FlowExecutionError`.
+   */
+  readonly result: (options?: WaitOptions<A>) => Effect.Effect<A, ResultError>
+
+  /**
+   * The statuses as they change, polled every 2 seconds, up to and with the last one. Failures in passing are
+   * passed over until no poll has been answered for 300 seconds.
+   */
+  readonly updates: Stream.Stream<JobStatus<A>, UpdatesError>
+}
+
+/**
+ * Whether a status is the last one.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isEnded: <A>(status: JobStatus<A>) => status is JobEnded<A> = Poll.hasEnded
+
+/**
+ * `job.updates` on a schedule of the caller's. A schedule that ends ends the stream.
+ *
+ * @example
+ * ```ts
+ * import * as Job from "@effect-noukai/sdk/Job"
+ * import { Schedule, Stream } from "effect"
+ *
+ * const watch = (job: Job.Job) => Job.updates(job, Schedule.spaced("500 millis")).pipe(Stream.map((s) => s.status))
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const updates = <A>(
+  job: Job<A>,
+  schedule: Schedule.Schedule<unknown, JobStatus<A>>
+): Stream.Stream<JobStatus<A>, UpdatesError> => Updates.updates(job.poll, job.executionId, schedule)

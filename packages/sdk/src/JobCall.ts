@@ -1,0 +1,83 @@
+/**
+ * The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8).
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type { RequestContext } from "./CallOptions.js"
+import type { ExecuteBody } from "./ExecuteCall.js"
+import type { FlowAddress, FlowVersion } from "./Flow.js"
+
+/**
+ * The JSON body of a submission (contract 8.1). Absent and `undefined` keys are not sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SubmitJobRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: SubmitJobBody
+}
+
+const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+/**
+ * What a submission answers with a 2xx. Only `executionId` is needed: without it the job could not be found again.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SubmitJobResponse = Schema.Struct({
+  executionId: Schema.NonEmptyString,
+  /** Free text, such as `started`; means nothing. */
+  status: nullable(Schema.String),
+  flowId: nullable(Schema.String),
+  blockCount: nullable(Schema.Number)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PollJobRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly executionId: string
+}
+
+/**
+ * What a poll answers with a 2xx (contract 8.2).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const PollJobResponse = Schema.Struct({
+  executionId: nullable(Schema.String),
+  /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  /** Of a completed job; `null` is a result. */
+  result: Schema.optional(Schema.Unknown),
+  /** Of a failed job: text, or an object. */
+  error: nullable(Schema.Unknown)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse> {
+  readonly requestId?: string | undefined
+}

@@ -1,0 +1,231 @@
+/**
+ * Runs flows through the queue: submit now, ask later, in another process if need be (contract 8).
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import type { CallOptions, Progress } from "./CallOptions.js"
+import type { AnyParameters, Flow, FlowVersion } from "./Flow.js"
+import * as Address from "./internal/address.js"
+import { milliseconds } from "./internal/duration.js"
+import * as Input from "./internal/executeInput.js"
+import { encodeParameters } from "./internal/flowCodec.js"
+import type { HttpService } from "./internal/httpService.js"
+import { invalid } from "./internal/invalid.js"
+import * as JobHandle from "./internal/jobHandle.js"
+import { totalTimeout } from "./internal/totalTimeout.js"
+import type { Job } from "./Job.js"
+import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
+import { NoukaiHttp } from "./NoukaiHttp.js"
+import * as Telemetry from "./Telemetry.js"
+import { TraceScope } from "./TraceScope.js"
+
+/**
+ * What a job may be given, but for its parameters. The queue takes no tools, attachments or `messages`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface SubmitOptions extends CallOptions {
+  /** The user's message. */
+  readonly message?: string | undefined
+  /** Fields to override, by step id. */
+  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
+  /** Asks the server to keep input and output snapshots of this run. Default: false. */
+  readonly trace?: boolean | undefined
+  /** Default: `"production"`. */
+  readonly version?: FlowVersion | undefined
+  /** Tags the run for replay. Default: the scope's, then the client's. */
+  readonly sessionId?: string | undefined
+  /** The submission with its attempts, not the run. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * What `submit` takes. `parameters` is required exactly when the flow's schema requires some.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type SubmitInput<P = AnyParameters> =
+  & SubmitOptions
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+  & ({} extends P ? { readonly parameters?: P | undefined } : { readonly parameters: P })
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface AttachOptions {
+  /** For how long from now a 404 means `pending`: for an id that was submitted a moment ago. Default: 0. */
+  readonly grace?: Duration.DurationInput | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace JobService {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Puts a run into the queue (contract 8.1) and gives its handle. The session id is the call's, the scope's, or the
+     * client's.
+     *
+     * A failure with `sent: "unknown"` may have queued a run: it is never repeated unless `retryPost` says so. An answer
+     * without an execution id is an `UnexpectedResponseError`: there is a run, but nobody can find it.
+     */
+    readonly submit: <A = unknown, P = AnyParameters>(
+      flow: Flow.Ref<P, A>,
+      input: SubmitInput<NoInfer<P>>
+    ) => Effect.Effect<Job<A>, SubmitError>
+
+    /**
+     * The handle of a job that was submitted elsewhere, from its execution id. Nothing is sent; an id that no path can
+     * carry is an `InvalidRequestError`.
+     *
+     * @example
+     * ```ts
+     * import { JobService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const collect = (executionId: string) =>
+     *   Effect.gen(function*() {
+     *     const jobs = yield* JobService
+     *     const job = yield* jobs.attach("acme/spelling/grade-3", executionId)
+     *     return yield* job.result({ timeout: "10 minutes" })
+     *   })
+     * ```
+     */
+    readonly attach: <A = unknown, P = AnyParameters>(
+      flow: Flow.Ref<P, A>,
+      executionId: string,
+      options?: AttachOptions
+    ) => Effect.Effect<Job<A>, InvalidRequestError>
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class JobService extends Context.Tag("@effect-noukai/sdk/JobService")<JobService, JobService.Service>() {}
+
+/** How long after a submission a 404 means `pending`, in milliseconds (contract 8.3). */
+const submitGrace = 5000
+
+const refused = ["tools", "toolChoice", "attachments", "messages"] as const
+
+const checkRefused = (input: object): Input.Problem | undefined => {
+  const field = refused.find((name) =>
+    name in input && (input as { readonly [key: string]: unknown })[name] !== undefined
+  )
+  return field === undefined ? undefined : { field, reason: "is not taken by the queue: use FlowService" }
+}
+
+const checkInput = (input: SubmitInput): Input.Problem | undefined =>
+  checkRefused(input) ??
+    Input.checkMessages(input.message, undefined) ??
+    Input.checkParameters(input.parameters) ??
+    Input.checkOverrides("blockOverrides", input.blockOverrides, true)
+
+const submit =
+  (http: HttpService) => (flow: Flow.Ref<never, unknown>, input: SubmitInput): Effect.Effect<Job, SubmitError> =>
+    Effect.withFiberRuntime((fiber) => {
+      const method = "JobService.submit"
+      const resolved = Address.resolve(method, flow, http.defaults)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const address = resolved.right
+      const addressText = Address.format(address)
+      const version = Address.checkVersion(method, input.version)
+      if (Either.isLeft(version)) return Effect.fail(version.left)
+      const problem = checkInput(input)
+      if (problem !== undefined) {
+        return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
+      }
+      const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
+      if (Either.isLeft(total)) return Effect.fail(total.left)
+
+      const sessionId = input.sessionId ?? Context.get(fiber.currentContext, TraceScope)?.sessionId ??
+        http.defaults.sessionId
+      const progress: Progress = { sent: "no" }
+      const post = (parameters: unknown) =>
+        totalTimeout(
+          http.submitJob({
+            method,
+            flow: address,
+            version: version.right,
+            sessionId,
+            options: input,
+            progress,
+            body: {
+              message: input.message,
+              parameters,
+              blockOverrides: input.blockOverrides,
+              trace: input.trace ?? false
+            }
+          }),
+          total.right,
+          { method, flow: addressText, executionId: () => undefined },
+          progress
+        )
+      const submitted = Effect.flatMap(
+        Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), post),
+        ({ blockCount, executionId, flowId }) =>
+          Effect.map(Clock.currentTimeMillis, (now) =>
+            JobHandle.make(
+              { http, flow, address, addressText, executionId, graceEnds: now + submitGrace },
+              { flowId, blockCount, sessionId }
+            ))
+      )
+      return Telemetry.flowSpan(fiber, Telemetry.spanNames.executeAsync, address, version.right, submitted)
+    })
+
+const attach = (http: HttpService) =>
+(
+  flow: Flow.Ref<never, unknown>,
+  executionId: string,
+  options: AttachOptions = {}
+): Effect.Effect<Job, InvalidRequestError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const method = "JobService.attach"
+    return Either.gen(function*() {
+      const address = yield* Address.resolve(method, flow, http.defaults)
+      yield* Address.segment(method, "executionId", executionId)
+      const grace = yield* milliseconds(method, "grace", options.grace ?? 0)
+      return JobHandle.make(
+        {
+          http,
+          flow,
+          address,
+          addressText: Address.format(address),
+          executionId,
+          graceEnds: now + (grace ?? Infinity)
+        },
+        { flowId: undefined, blockCount: undefined, sessionId: undefined }
+      )
+    })
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => ({
+  submit: submit(http) as JobService.Service["submit"],
+  attach: attach(http) as JobService.Service["attach"]
+}))
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<JobService, never, NoukaiHttp> = Layer.effect(JobService, make)

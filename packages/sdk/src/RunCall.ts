@@ -1,0 +1,63 @@
+/**
+ * The requests and responses of the run endpoints (contract 9). The schemas of what they answer are in `Trace`.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type { RequestContext } from "./CallOptions.js"
+import type { FlowAddress } from "./Flow.js"
+import { FlowRun, type StepAttempts, type StepTrace } from "./Trace.js"
+
+/**
+ * Names one run of one flow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly executionId: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepTraceRequest extends RunRequest {
+  readonly stepId: string
+  /** Absent: the latest. */
+  readonly attempt: "all" | number | undefined
+  readonly loopIndex: number | undefined
+}
+
+/**
+ * One attempt, or all of them if `attempt` was `"all"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StepTraceResponse = StepTrace | StepAttempts
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunListRequest extends RequestContext {
+  readonly flowId: string
+  readonly limit: number | undefined
+  readonly status: "running" | "completed" | "failed" | "cancelled" | undefined
+}
+
+/**
+ * The runs of a flow, newest first (contract 9.6).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RunListResponse = Schema.Struct({ runs: Schema.Array(FlowRun) })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse> {}

@@ -1,0 +1,144 @@
+/**
+ * Reads what runs left behind: traces, steps, summaries, lists (contract 9).
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { ReadOptions } from "./CallOptions.js"
+import type { Flow } from "./Flow.js"
+import * as RunRead from "./internal/runRead.js"
+import type { ListError, StepTraceError, SummaryError, TraceError } from "./NoukaiError.js"
+import { NoukaiHttp } from "./NoukaiHttp.js"
+import type { FlowRun, StepAttempts, StepTrace, Trace } from "./Trace.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface RunOptions extends ReadOptions {
+  /** The whole call with its attempts. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * Which attempt to read: the latest, every one, or one by its number, from 1.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type Attempt = "latest" | "all" | number
+
+/**
+ * Which attempt, and which iteration of a loop.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type StepTraceOptions<At extends Attempt = Attempt> =
+  & RunOptions
+  & {
+    /** The iteration, from 0, of a step in a loop. */
+    readonly loopIndex?: number | undefined
+  }
+  & (
+    | {
+      /** Default: `"latest"`. */
+      readonly attempt: At
+    }
+    | { readonly attempt?: undefined }
+  )
+
+/**
+ * What `stepTrace` gives: all attempts for `"all"`, one otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
+
+/**
+ * Which runs to list.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ListOptions extends RunOptions {
+  /** The server's id of the flow, as results, jobs and traces carry it. */
+  readonly flowId: string
+  /** 1 to 100. Default: the server's, 20. */
+  readonly limit?: number | undefined
+  /** Default: any. */
+  readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace RunService {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * A run and all its steps (contract 9.1). An unknown run is a `FlowNotFoundError`; a key that may not read traces is
+     * an `AuthenticationError` or `PermissionDeniedError`.
+     */
+    readonly trace: (
+      flow: Flow.Ref<never>,
+      executionId: string,
+      options?: RunOptions
+    ) => Effect.Effect<Trace, TraceError>
+
+    /**
+     * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one.
+     */
+    readonly stepTrace: <At extends Attempt = "latest">(
+      flow: Flow.Ref<never>,
+      executionId: string,
+      stepId: string,
+      options?: StepTraceOptions<At>
+    ) => Effect.Effect<StepTraceOf<At>, StepTraceError>
+
+    /**
+     * A run as a whole, without its steps (contract 9.4).
+     */
+    readonly summary: (
+      flow: Flow.Ref<never>,
+      executionId: string,
+      options?: RunOptions
+    ) => Effect.Effect<FlowRun, SummaryError>
+
+    /**
+     * The runs of a flow, newest first (contract 9.6).
+     */
+    readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<FlowRun>, ListError>
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class RunService extends Context.Tag("@effect-noukai/sdk/RunService")<RunService, RunService.Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<RunService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => ({
+  trace: RunRead.trace(http),
+  stepTrace: RunRead.stepTrace(http) as RunService.Service["stepTrace"],
+  summary: RunRead.summary(http),
+  list: RunRead.list(http)
+}))
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<RunService, never, NoukaiHttp> = Layer.effect(RunService, make)

@@ -1,0 +1,197 @@
+/**
+ * What a run left behind: its summary, its steps with every attempt, and what they add up to (contract 9).
+ *
+ * @since 0.1.0
+ */
+import * as BigDecimal from "effect/BigDecimal"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+const count = Schema.optionalWith(Schema.Number, { nullable: true, default: () => 0 })
+
+/**
+ * A run as a whole (contract 9.1). Keys that the server leaves out or sends as `null` are absent. Timestamps are ISO-8601
+ * text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FlowRun = Schema.Struct({
+  id: Schema.String,
+  flowId: Schema.String,
+  /** `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  triggerType: nullable(Schema.String),
+  startedAt: nullable(Schema.String),
+  completedAt: nullable(Schema.String),
+  /** From start to end, in milliseconds. */
+  durationMs: nullable(Schema.Number),
+  stepCount: nullable(Schema.Number)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowRun extends Schema.Schema.Type<typeof FlowRun> {}
+
+/**
+ * The tokens of a step. A number that is missing is 0.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Tokens = Schema.Struct({ prompt: count, completion: count, total: count })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tokens extends Schema.Schema.Type<typeof Tokens> {}
+
+/** Bounded, so that adding costs up stays cheap whatever the server says. */
+const decimal = /^[+-]?(\d{1,64}(\.\d{0,64})?|\.\d{1,64})([eE][+-]?\d{1,2})?$/
+
+/**
+ * A sum of money as decimal text: `"0.00031"`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Cost: Schema.Schema<string> = Schema.String.pipe(
+  Schema.filter((text) => decimal.test(text), { message: () => "must be a decimal number as text" })
+)
+
+/**
+ * One attempt at one step, in one iteration if the step is in a loop (contract 9.1). Keys that the server leaves out or
+ * sends as `null` are absent; contexts are absent unless payloads were captured (contract 9.7).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const StepTrace = Schema.Struct({
+  stepId: Schema.String,
+  /** From 1. */
+  attempt: Schema.Number,
+  /** From 0. */
+  loopIndex: nullable(Schema.Number),
+  /** `running`, `completed`, `failed`, `skipped`, or something newer. */
+  status: Schema.String,
+  startedAt: nullable(Schema.String),
+  completedAt: nullable(Schema.String),
+  /** Milliseconds. */
+  durationMs: nullable(Schema.Number),
+  modelUsed: nullable(Schema.String),
+  tokens: nullable(Tokens),
+  /** US dollars, as decimal text. */
+  costUsd: nullable(Cost),
+  inputContext: nullable(Schema.Unknown),
+  outputContext: nullable(Schema.Unknown),
+  errorContext: nullable(Schema.Unknown),
+  /** Bytes. */
+  inputSizeBytes: nullable(Schema.Number),
+  /** Bytes. */
+  outputSizeBytes: nullable(Schema.Number),
+  /** Whether a stored payload was cut. */
+  truncated: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepTrace extends Schema.Schema.Type<typeof StepTrace> {}
+
+/**
+ * Every attempt at one step (contract 9.2).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const StepAttempts = Schema.Struct({
+  stepId: Schema.String,
+  attempts: Schema.Array(StepTrace)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepAttempts extends Schema.Schema.Type<typeof StepAttempts> {}
+
+/**
+ * A run and its steps, every attempt and iteration one entry (contract 9.1).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Trace = Schema.Struct({
+  flowRun: FlowRun,
+  steps: Schema.Array(StepTrace)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Trace extends Schema.Schema.Type<typeof Trace> {}
+
+/**
+ * What steps add up to.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Totals {
+  /**
+   * Milliseconds of all attempts together. Steps that ran side by side all count, so it may be more than
+   * `flowRun.durationMs`, the time from start to end.
+   */
+  readonly durationMs: number
+  readonly tokens: Tokens
+  /** US dollars, exact. `BigDecimal.format` makes text of it. */
+  readonly cost: BigDecimal.BigDecimal
+}
+
+const zero = BigDecimal.make(0n, 0)
+
+const costOf = (step: StepTrace): BigDecimal.BigDecimal =>
+  step.costUsd === undefined ? zero : Option.getOrElse(BigDecimal.fromString(step.costUsd), () => zero)
+
+/**
+ * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
+ * since all of them are billed. What a step does not say counts as 0. Costs are added as decimals, never as floats.
+ *
+ * @example
+ * ```ts
+ * import { RunService, Trace } from "@effect-noukai/sdk"
+ * import { BigDecimal, Effect } from "effect"
+ *
+ * const cost = (executionId: string) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
+ *     return BigDecimal.format(Trace.totals(trace).cost)
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const totals = (trace: Pick<Trace, "steps"> | StepAttempts): Totals => {
+  let durationMs = 0
+  let prompt = 0
+  let completion = 0
+  let total = 0
+  let cost = zero
+  for (const step of "steps" in trace ? trace.steps : trace.attempts) {
+    durationMs += step.durationMs ?? 0
+    prompt += step.tokens?.prompt ?? 0
+    completion += step.tokens?.completion ?? 0
+    total += step.tokens?.total ?? 0
+    cost = BigDecimal.sum(cost, costOf(step))
+  }
+  return { durationMs, tokens: { prompt, completion, total }, cost }
+}

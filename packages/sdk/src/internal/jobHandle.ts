@@ -1,0 +1,38 @@
+/**
+ * The handle of a job.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { Job, JobStatus } from "../Job.js"
+import * as Telemetry from "../Telemetry.js"
+import { label, poll, type Target } from "./jobPoll.js"
+import { updates } from "./jobUpdates.js"
+import { defaultSchedule, resultOf, wait } from "./jobWait.js"
+
+/**
+ * What a submission tells beside the execution id.
+ *
+ * @internal
+ */
+export type Facts = Pick<Job, "flowId" | "blockCount" | "sessionId">
+
+/** @internal */
+export const make = (target: Target, facts: Facts): Job => {
+  const { address, executionId } = target
+  const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Telemetry.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
+  const ended: typeof wait = (target, method, options) =>
+    spanned(Telemetry.spanNames.jobWait, wait(target, method, options))
+  return {
+    executionId,
+    flowId: facts.flowId,
+    blockCount: facts.blockCount,
+    sessionId: facts.sessionId,
+    poll: spanned(Telemetry.spanNames.jobPoll, poll(target, "Job.poll", {})),
+    wait: (options) => ended(target, "Job.wait", options),
+    result: (options) =>
+      Effect.flatMap(ended(target, "Job.result", options), (status) => resultOf(target, "Job.result", status)),
+    updates: updates(poll(target, "Job.updates", {}), executionId, defaultSchedule)
+  }
+}

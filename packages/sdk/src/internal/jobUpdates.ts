@@ -1,0 +1,76 @@
+/**
+ * A job's statuses as a stream.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { JobStatus } from "../Job.js"
+import type { PollError, UpdatesError } from "../NoukaiError.js"
+import { hasEnded, isPassing, label, pending } from "./jobPoll.js"
+import { serverDelay } from "./retry.js"
+import { scheduleDriver } from "./scheduleDriver.js"
+
+/** How long polls may go unanswered, in milliseconds. */
+const patience = 300_000
+
+interface Watch<A> {
+  status: JobStatus<A> | undefined
+  failure: PollError | undefined
+  /** When the stream began or a poll was last answered. */
+  answeredAt: number
+  first: boolean
+}
+
+/**
+ * The statuses as they change, up to and with the last one.
+ *
+ * @internal
+ */
+export const updates = <A>(
+  poll: Effect.Effect<JobStatus<A>, PollError>,
+  executionId: string,
+  schedule: Schedule.Schedule<unknown, JobStatus<A>>
+): Stream.Stream<JobStatus<A>, UpdatesError> =>
+  Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => {
+    const next = scheduleDriver(schedule)
+    const watch: Watch<A> = { status: undefined, failure: undefined, answeredAt: now, first: true }
+
+    const pause: Effect.Effect<void, Option.Option<UpdatesError>> = Effect.suspend(() => {
+      if (watch.first) {
+        watch.first = false
+        return Effect.void
+      }
+      return Effect.flatMap(next(watch.status ?? pending(executionId)), (delay) =>
+        delay === undefined
+          ? Effect.fail(Option.none())
+          : Effect.sleep(Math.max(delay, watch.failure === undefined ? 0 : serverDelay(watch.failure))))
+    })
+
+    const pull: Effect.Effect<JobStatus<A>, Option.Option<UpdatesError>> = Effect.gen(function*() {
+      while (watch.status === undefined || !hasEnded(watch.status)) {
+        yield* pause
+        const outcome = yield* Effect.either(poll)
+        const at = yield* Clock.currentTimeMillis
+        if (Either.isLeft(outcome)) {
+          watch.failure = outcome.left
+          if (!isPassing(outcome.left) || at - watch.answeredAt >= patience) {
+            return yield* Effect.fail(Option.some(outcome.left))
+          }
+          continue
+        }
+        const before = watch.status
+        watch.status = outcome.right
+        watch.failure = undefined
+        watch.answeredAt = at
+        if (before === undefined || label(before) !== label(outcome.right)) return outcome.right
+      }
+      return yield* Effect.fail(Option.none())
+    })
+
+    return Stream.repeatEffectOption(pull)
+  }))

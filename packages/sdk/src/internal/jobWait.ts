@@ -1,0 +1,117 @@
+/**
+ * Waiting for a job to end (contract 8.4).
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
+import type { JobCancelled, JobEnded, JobFailed, JobStatus, WaitOptions } from "../Job.js"
+import { APITimeoutError, FlowExecutionError, type WaitError } from "../NoukaiError.js"
+import { milliseconds } from "./duration.js"
+import { hasEnded, isPassing, label, pending, poll, type Target } from "./jobPoll.js"
+import { serverDelay } from "./retry.js"
+import { problemOf } from "./runProblem.js"
+import { scheduleDriver } from "./scheduleDriver.js"
+
+/** @internal */
+export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
+
+const defaultTimeout = Duration.seconds(300)
+
+/**
+ * What the polls have brought so far.
+ *
+ * @internal
+ */
+interface Seen {
+  status: JobStatus | undefined
+  /** Why the latest poll brought nothing. */
+  failure: WaitError | undefined
+}
+
+const gaveUp = (target: Target, method: string, seen: Seen, detail: string): APITimeoutError => {
+  const lastStatus = seen.status === undefined ? undefined : label(seen.status)
+  return new APITimeoutError({
+    method,
+    flow: target.addressText,
+    executionId: target.executionId,
+    detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
+    clock: "wait",
+    sent: "yes",
+    lastStatus,
+    isRetryable: true,
+    cause: seen.failure
+  }, { disableValidation: true })
+}
+
+const pollUntilEnded = Effect.fnUntraced(function*(
+  target: Target,
+  method: string,
+  options: WaitOptions,
+  seen: Seen,
+  once: boolean
+): Effect.fn.Return<JobEnded, WaitError> {
+  const next = scheduleDriver(options.schedule ?? defaultSchedule)
+  while (true) {
+    const outcome = yield* Effect.either(poll(target, method, options))
+    if (Either.isRight(outcome)) {
+      if (hasEnded(outcome.right)) return outcome.right
+      seen.status = outcome.right
+      seen.failure = undefined
+    } else {
+      if (!isPassing(outcome.left)) return yield* Effect.fail(outcome.left)
+      seen.failure = outcome.left
+    }
+    if (once) return yield* gaveUp(target, method, seen, "after one poll")
+    const delay = yield* next(seen.status ?? pending(target.executionId))
+    if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
+    yield* Effect.sleep(Math.max(delay, seen.failure === undefined ? 0 : serverDelay(seen.failure)))
+  }
+})
+
+/** @internal */
+export const wait = (
+  target: Target,
+  method: string,
+  options: WaitOptions = {}
+): Effect.Effect<JobEnded, WaitError> =>
+  Effect.suspend(() => {
+    const timeout = milliseconds(method, "timeout", options.timeout ?? defaultTimeout)
+    if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
+    const ms = timeout.right
+    const seen: Seen = { status: undefined, failure: undefined }
+    const polling = pollUntilEnded(target, method, options, seen, ms === 0)
+    return ms === undefined || ms === 0
+      ? polling
+      : Effect.timeoutFail(polling, {
+        duration: Duration.millis(ms),
+        onTimeout: () => gaveUp(target, method, seen, `after ${ms} ms`)
+      })
+  })
+
+const notCompleted = (target: Target, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
+  const problem = problemOf(status.error)
+  return new FlowExecutionError({
+    method,
+    flow: target.addressText,
+    executionId: target.executionId,
+    code: problem.code,
+    detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
+    result: status.error,
+    isRetryable: false
+  }, { disableValidation: true })
+}
+
+/**
+ * The result of a job that has ended, or why there is none.
+ *
+ * @internal
+ */
+export const resultOf = (
+  target: Target,
+  method: string,
+  status: JobEnded
+): Effect.Effect<unknown, FlowExecutionError> =>
+  status.status === "completed" ? Effect.succeed(status.result) : Effect.fail(notCompleted(target, method, status))

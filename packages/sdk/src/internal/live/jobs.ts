@@ -1,0 +1,67 @@
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as JobCall from "../../JobCall.js"
+import { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
+import * as Address from "../address.js"
+import type { Caller, CallError } from "./call.js"
+import { decodeBody } from "./decode.js"
+
+const decodeSubmitted = decodeBody(SubmitJobResponse)
+
+const readSubmitted = (json: unknown): Either.Either<SubmitJobResponse, string> =>
+  Either.filterOrLeft(
+    decodeSubmitted(json),
+    ({ executionId }) => Either.isRight(Address.segment("", "executionId", executionId)),
+    () => "executionId is not an id that a path can carry"
+  )
+
+/**
+ * E3, `POST …/jobs` (contract 8.1).
+ *
+ * @internal
+ */
+export const submitJob =
+  (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, CallError> =>
+    caller.send({
+      context: request,
+      httpMethod: "POST",
+      path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/jobs`,
+      flow: request.flow,
+      sessionId: request.sessionId,
+      body: request.body,
+      executionId: undefined,
+      decode: readSubmitted
+    })
+
+const decodePolled = decodeBody(PollJobResponse)
+
+/** A poll reads one row: it gets less time than a run. */
+const pollTimeout = Duration.seconds(30)
+
+/**
+ * E4, `GET …/jobs/{executionId}` (contract 8.2). An attempt takes at most 30 s unless the call says otherwise.
+ *
+ * @internal
+ */
+export const pollJob = (caller: Caller) => {
+  const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
+  return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, CallError> =>
+    caller.send({
+      context: {
+        ...request,
+        options: { ...request.options, attemptTimeout: request.options.attemptTimeout ?? attemptTimeout }
+      },
+      httpMethod: "GET",
+      path: `${Address.basePath(request.flow)}/jobs/${Address.encode(request.executionId)}`,
+      flow: request.flow,
+      sessionId: undefined,
+      body: undefined,
+      executionId: request.executionId,
+      decode: (json, response) =>
+        Either.map(decodePolled(json), (polled): PollJobResponse => ({
+          ...polled,
+          requestId: response.header("x-request-id")
+        }))
+    })
+}

@@ -1,0 +1,97 @@
+import type * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
+import type { RequestContext } from "../../CallOptions.js"
+import type { FlowAddress } from "../../Flow.js"
+import type { RunListRequest, RunRequest, StepTraceRequest, StepTraceResponse } from "../../RunCall.js"
+import { RunListResponse } from "../../RunCall.js"
+import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
+import * as Address from "../address.js"
+import type { Caller, CallError } from "./call.js"
+import { decodeBody } from "./decode.js"
+
+/**
+ * The path of a run, in the family of paths that the client is configured for (contract C26).
+ *
+ * @internal
+ */
+export const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {
+  const id = Address.encode(executionId)
+  return caller.config.runPaths === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
+}
+
+const get = <A>(
+  caller: Caller,
+  context: RequestContext,
+  path: string,
+  run: { readonly flow: FlowAddress; readonly executionId: string } | undefined,
+  decode: (json: unknown) => Either.Either<A, string>
+): Effect.Effect<A, CallError> =>
+  caller.send({
+    context,
+    httpMethod: "GET",
+    path,
+    flow: run?.flow,
+    sessionId: undefined,
+    body: undefined,
+    executionId: run?.executionId,
+    decode
+  })
+
+const decodeTrace = decodeBody(Trace)
+
+/**
+ * E5, `GET …/runs/{executionId}/trace` (contract 9.1).
+ *
+ * @internal
+ */
+export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, CallError> =>
+  get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, decodeTrace)
+
+const decodeStep = decodeBody(StepTrace)
+
+const decodeAttempts = decodeBody(StepAttempts)
+
+/**
+ * E6, `GET …/runs/{executionId}/steps/{stepId}/trace` (contract 9.2).
+ *
+ * @internal
+ */
+export const stepTrace =
+  (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, CallError> => {
+    const { attempt, executionId, flow, loopIndex, stepId } = request
+    const query = [
+      ...(attempt === undefined ? [] : [`attempt=${attempt}`]),
+      ...(loopIndex === undefined ? [] : [`loop_index=${loopIndex}`])
+    ].join("&")
+    const path = `${runPath(caller, flow, executionId)}/steps/${Address.encode(stepId)}/trace`
+    const decode: (json: unknown) => Either.Either<StepTraceResponse, string> = attempt === "all"
+      ? decodeAttempts
+      : decodeStep
+    return get(caller, request, query === "" ? path : `${path}?${query}`, request, decode)
+  }
+
+const decodeRun = decodeBody(FlowRun)
+
+/**
+ * E8, `GET …/runs/{executionId}` (contract 9.4).
+ *
+ * @internal
+ */
+export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, CallError> =>
+  get(caller, request, runPath(caller, request.flow, request.executionId), request, decodeRun)
+
+const decodeList = decodeBody(RunListResponse)
+
+/**
+ * E10, `GET /flow-runs?flow_id=…` (contract 9.6).
+ *
+ * @internal
+ */
+export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, CallError> => {
+  const query = [
+    `flow_id=${encodeURIComponent(request.flowId)}`,
+    ...(request.limit === undefined ? [] : [`limit=${request.limit}`]),
+    ...(request.status === undefined ? [] : [`status=${request.status}`])
+  ].join("&")
+  return get(caller, request, `/flow-runs?${query}`, undefined, decodeList)
+}

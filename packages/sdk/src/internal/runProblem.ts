@@ -1,0 +1,18 @@
+const textOf = (u: unknown, name: "code" | "message"): string | undefined => {
+  const value: unknown = typeof u === "object" && u !== null && name in u
+    ? (u as { readonly [key: string]: unknown })[name]
+    : undefined
+  return typeof value === "string" ? value : undefined
+}
+
+/**
+ * What a run that failed says about it: text, or an object with a code and a message.
+ *
+ * @internal
+ */
+export const problemOf = (
+  error: unknown
+): { readonly code: string | undefined; readonly detail: string | undefined } => ({
+  code: textOf(error, "code"),
+  detail: typeof error === "string" ? error : textOf(error, "message")
+})
