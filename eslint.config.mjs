@@ -116,10 +116,11 @@ export default tseslint.config(
     files: ["**/*.{js,mjs,cjs}"],
     languageOptions: {
       globals: Object.fromEntries(
-        ["Buffer", "URL", "clearTimeout", "console", "fetch", "performance", "process", "setTimeout"].map((name) => [
-          name,
-          "readonly"
-        ])
+        ["AbortController", "Buffer", "URL", "clearTimeout", "console", "fetch", "performance", "process", "setTimeout"]
+          .map((name) => [
+            name,
+            "readonly"
+          ])
       )
     }
   },

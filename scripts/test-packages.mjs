@@ -14,6 +14,7 @@ import ts from "typescript"
 import { publishable, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
+const stopping = new AbortController()
 
 /** Without what npm sets for the scripts it runs: the consumer's npm has its own project. */
 const environment = Object.fromEntries(
@@ -25,7 +26,7 @@ const environment = Object.fromEntries(
 
 const exec = async (command, args, cwd) => {
   try {
-    const { stdout } = await run(command, args, { cwd, env: environment, maxBuffer: 2 ** 26, shell: false })
+    const { stdout } = await run(command, args, { cwd, env: environment, maxBuffer: 2 ** 26, signal: stopping.signal })
     return stdout
   } catch (error) {
     throw new Error(`${command} ${args.join(" ")}\n${error.stdout ?? ""}${error.stderr ?? error.message}`, {
@@ -278,12 +279,7 @@ const timed = async (what, effect) => {
 
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), "noukai-packages-")))
 const remove = () => rmSync(temporary, { recursive: true, force: true })
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.once(signal, () => {
-    remove()
-    process.exit(1)
-  })
-}
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())
 
 try {
   const workspaces = publishable()
