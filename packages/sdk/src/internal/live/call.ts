@@ -161,9 +161,19 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
         phase: "response",
         statusCode: response.status,
         ...(requestId === undefined ? undefined : { requestId }),
-        ...(config.logPayloads ? { responseBody: scrub(response.text) } : undefined)
+        ...(config.logPayloads ? { responseBody: response.text } : undefined)
       })
     }
+
+    /** What the server says, without the key, should it ever repeat it. */
+    const scrubbed = ({ header, status, text }: TextResponse): TextResponse => ({
+      status,
+      text: scrub(text),
+      header: (name) => {
+        const value = header(name)
+        return value === undefined ? undefined : scrub(value)
+      }
+    })
 
     const read = <A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, CallError> => {
       const { status, text } = response
@@ -196,7 +206,7 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
       if (log === undefined) {
         return Effect.matchEffect(sent, {
           onFailure: (error) => Effect.fail(fromTransport(facts(endpoint), error)),
-          onSuccess: (response) => read(endpoint, response)
+          onSuccess: (response) => read(endpoint, scrubbed(response))
         })
       }
       return Effect.suspend(() => {
@@ -211,7 +221,8 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
             log({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message })
             return Effect.fail(error)
           },
-          onSuccess: (response) => {
+          onSuccess: (raw) => {
+            const response = scrubbed(raw)
             logResponse(endpoint, n, response)
             return read(endpoint, response)
           }

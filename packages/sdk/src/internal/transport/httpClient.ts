@@ -5,7 +5,6 @@
  * @internal
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as Headers from "@effect/platform/Headers"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
@@ -35,9 +34,6 @@ import type {
 } from "./HttpTransport.js"
 import { BodyTooLarge, ClockExpired, ConnectionFailure } from "./HttpTransport.js"
 import { redirectStatus } from "./redirect.js"
-
-/** Request headers whose values the platform's span may show. */
-const shown = new Set(["accept", "content-type", "user-agent"])
 
 const clientRequest = (
   { body, headers, method, origin, path }: TransportRequest
@@ -84,11 +80,8 @@ const execute = (
     return client.execute(clientRequest(request))
   }).pipe(
     Effect.catchAll(unfiltered),
-    Effect.locally(HttpClient.currentTracerPropagation, false),
-    Effect.locallyWith(Headers.currentRedactedNames, (names) => [
-      ...names,
-      ...Object.keys(request.headers).filter((name) => !shown.has(name.toLowerCase()))
-    ]),
+    // The platform's span would hold the response, and with it the request and the key; ours say what matters.
+    Effect.locally(HttpClient.currentTracerDisabledWhen, () => true),
     withoutRedirects,
     Effect.tap(() =>
       Effect.sync(() => {

@@ -1,0 +1,159 @@
+/** Retries (contract 12.1): a POST is sent twice by consent only; what a caller sees counts requests on the wire. */
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"
+import * as Retry from "../src/internal/retry.js"
+import * as E from "../src/NoukaiError.js"
+import { clientFor } from "./support/client.js"
+import * as Wire from "./support/WireServer.js"
+
+const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1 })
+
+describe("a POST is never sent twice by itself", () => {
+  const rows: ReadonlyArray<readonly [string, Wire.Answer, string]> = [
+    ["503", Wire.json(503, {}, { "Retry-After": "0" }), "FlowExecutionError"],
+    ["500", Wire.json(500, {}), "FlowExecutionError"],
+    ["408", Wire.json(408, {}), "FlowExecutionError"],
+    ["429", Wire.json(429, {}, { "Retry-After": "0" }), "RateLimitError"],
+    ["reset", Wire.reset, "APIConnectionError"],
+    ["truncated body", Wire.truncated("{\"status\":\"comp"), "APIConnectionError"],
+    ["HTML", Wire.text(200, "<html>"), "UnexpectedResponseError"]
+  ]
+  for (const [name, answer, tag] of rows) {
+    it.scopedLive(name, () =>
+      Effect.gen(function*() {
+        const server = yield* Wire.serve(answer, done)
+        const flows = yield* clientFor(server, { retry: Schedule.recurs(3) })
+        const error = yield* Effect.flip(flows.execute("a/b/c", { message: "hi" }))
+        assert.strictEqual(error._tag, tag)
+        assert.strictEqual(server.requests.length, 1)
+      }))
+  }
+
+  it.scoped("attempt clock", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(Wire.silence, done)
+      const flows = yield* clientFor(server, { retry: Schedule.recurs(3) })
+      const fiber = yield* Effect.fork(Effect.flip(flows.execute("a/b/c", { attemptTimeout: "1 seconds" })))
+      yield* server.arrived(1)
+      yield* TestClock.adjust("1 minutes")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "APITimeoutError")
+      assert.strictEqual(server.requests.length, 1)
+    }))
+
+  it.scopedLive("says whether the request was sent", () =>
+    Effect.gen(function*() {
+      const reset = yield* Wire.serve(Wire.reset)
+      const cut = yield* Wire.serve(Wire.truncated("{"))
+      const sent = (server: { readonly baseUrl: string }) =>
+        Effect.gen(function*() {
+          const flows = yield* clientFor(server, { maxRetries: 0 })
+          const error = yield* Effect.flip(flows.execute("a/b/c", {}))
+          return error._tag === "APIConnectionError" ? error.sent : error._tag
+        })
+      assert.strictEqual(yield* sent(reset), "unknown")
+      assert.strictEqual(yield* sent(cut), "yes")
+      assert.strictEqual(yield* sent({ baseUrl: "http://127.0.0.1:1" }), "no")
+    }))
+})
+
+describe("a POST that never left, or by consent", () => {
+  it.scopedLive("refused: tried again once by default, and the schedule is the caller's", () =>
+    Effect.gen(function*() {
+      const attempts: Array<number> = []
+      const flows = yield* clientFor({ baseUrl: "http://127.0.0.1:1" }, {
+        retry: Schedule.recurs(2),
+        log: (event) => event.phase === "request" && attempts.push(event.attempt)
+      })
+      const error = yield* Effect.flip(flows.execute("a/b/c", {}))
+      assert.strictEqual(error._tag === "APIConnectionError" && error.sent, "no")
+      assert.isTrue(error.isRetryable)
+      assert.deepStrictEqual(attempts, [0, 1, 2])
+    }))
+
+  it.scopedLive("retryPost sends it again, with the same bytes", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(Wire.json(503, {}), Wire.reset, done)
+      const flows = yield* clientFor(server, { retry: Schedule.recurs(2) })
+      yield* flows.execute("a/b/c", { message: "hi", retryPost: true })
+      assert.strictEqual(server.requests.length, 3)
+      assert.strictEqual(new Set(server.requests.map((request) => request.body)).size, 1)
+    }))
+
+  it.scopedLive("an attempt that may have arrived is not forgotten when the next one never left", () =>
+    Effect.gen(function*() {
+      const server = yield* Effect.scoped(Effect.gen(function*() {
+        const server = yield* Wire.serve(Wire.reset)
+        const flows = yield* clientFor(server, { retry: Schedule.spaced("1 seconds"), retryPost: true })
+        const fiber = yield* Effect.fork(Effect.flip(flows.execute("a/b/c", { retry: Schedule.recurs(1) })))
+        yield* server.arrived(1)
+        return { server, fiber }
+      }))
+      const error = yield* Fiber.join(server.fiber)
+      assert.notStrictEqual(error._tag === "APIConnectionError" ? error.sent : "no", "no")
+    }))
+})
+
+describe("Retry-After", () => {
+  it.scoped("up to 20 s is waited, even if the schedule is shorter", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(Wire.json(429, {}, { "Retry-After": "20" }), done)
+      const flows = yield* clientFor(server, { retry: Schedule.recurs(1) })
+      const fiber = yield* Effect.fork(flows.execute("a/b/c", { retryPost: true }))
+      yield* server.arrived(1)
+      while ((yield* TestClock.sleeps()).pipe(Chunk.isEmpty)) yield* Effect.yieldNow()
+      yield* TestClock.adjust("19999 millis")
+      assert.strictEqual(server.requests.length, 1)
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(server.requests.length, 2)
+    }))
+
+  it.scopedLive("longer fails at once", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(Wire.json(429, {}, { "Retry-After": "21" }), done)
+      const flows = yield* clientFor(server, { retry: Schedule.recurs(5) })
+      const error = yield* Effect.flip(flows.execute("a/b/c", { retryPost: true }))
+      assert.strictEqual(error._tag === "RateLimitError" && error.retryAfter, 21)
+      assert.strictEqual(server.requests.length, 1)
+    }))
+})
+
+describe("the default schedule", () => {
+  const error = new E.APIConnectionError({ method: "m", sent: "no", isRetryable: true })
+
+  const waits = (maxRetries: number) =>
+    Effect.gen(function*() {
+      const next = Retry.backoffDriver(Retry.backoff(maxRetries))
+      const out: Array<number> = []
+      for (let k = 0; k <= maxRetries; k++) {
+        const delay = yield* next(error)
+        if (delay === undefined) break
+        out.push(delay)
+        yield* TestClock.adjust(Duration.millis(delay))
+      }
+      return out
+    })
+
+  it.effect.prop(
+    "retry k waits anything up to min(20 s, 1 s × 4^k), and there are exactly maxRetries",
+    { maxRetries: FastCheck.integer({ min: 0, max: 8 }) },
+    ({ maxRetries }) =>
+      Effect.map(waits(maxRetries), (delays) => {
+        assert.lengthOf(delays, maxRetries)
+        delays.forEach((delay, k) => {
+          assert.isAtLeast(delay, 0)
+          assert.isAtMost(delay, Math.min(20_000, 1000 * 4 ** k))
+        })
+      })
+  )
+
+  it("what is transient", () => {
+    const status = (statusCode: number) => new E.FlowExecutionError({ method: "m", statusCode, isRetryable: false })
+    for (const code of [408, 500, 502, 503, 504]) assert.isTrue(Retry.shouldRetry(status(code), false, false))
+    for (const code of [300, 400, 409, 410, 413, 422, 501]) {
+      assert.isFalse(Retry.shouldRetry(status(code), false, false))
+    }
+    assert.isTrue(Retry.shouldRetry(error, true, false))
+    assert.isFalse(Retry.shouldRetry(new E.APIConnectionError({ ...error, sent: "unknown" }), true, false))
+  })
+})

@@ -1,0 +1,219 @@
+/** Statuses and error bodies on the wire (contract 11): a row per status and body shape. */
+import type { NoukaiError } from "@effect-noukai/sdk"
+import { isNoukaiError } from "@effect-noukai/sdk"
+import * as Errors from "@effect-noukai/sdk/NoukaiError"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck, Schema } from "effect"
+import { clientFor, plantedKey } from "./support/client.js"
+import * as Wire from "./support/WireServer.js"
+
+const failure = (answer: Wire.Answer) =>
+  Effect.gen(function*() {
+    const server = yield* Wire.serve(answer)
+    const flows = yield* clientFor(server, { maxRetries: 0 })
+    const error = yield* Effect.flip(flows.execute("acme/support/greet", { message: "hi" }))
+    assert.strictEqual(server.requests.length, 1)
+    return error
+  })
+
+const problem = { detail: { code: "SOME_CODE", message: "what happened" } }
+
+describe("11.2: status to class", () => {
+  const rows: ReadonlyArray<readonly [number, NoukaiError["_tag"], retryable: boolean]> = [
+    [301, "FlowExecutionError", false],
+    [307, "FlowExecutionError", false],
+    [400, "FlowExecutionError", false],
+    [401, "AuthenticationError", false],
+    [402, "InsufficientCreditsError", false],
+    [403, "PermissionDeniedError", false],
+    [404, "FlowNotFoundError", false],
+    [405, "FlowExecutionError", false],
+    [408, "FlowExecutionError", false],
+    [409, "FlowExecutionError", false],
+    [410, "FlowExecutionError", false],
+    [413, "FlowExecutionError", false],
+    [422, "FlowExecutionError", false],
+    [429, "RateLimitError", true],
+    [500, "FlowExecutionError", false],
+    [502, "FlowExecutionError", false],
+    [503, "FlowExecutionError", false],
+    [504, "FlowExecutionError", false]
+  ]
+  for (const [status, tag, retryable] of rows) {
+    it.scopedLive(`${status} is ${tag}`, () =>
+      Effect.gen(function*() {
+        const error = yield* failure(Wire.json(status, problem, { "X-Request-ID": "req-51ab" }))
+        assert.strictEqual(error._tag, tag)
+        assert.strictEqual(error.statusCode, status)
+        assert.strictEqual(error.code, "SOME_CODE")
+        assert.strictEqual(error.requestId, "req-51ab")
+        assert.strictEqual(error.flow, "acme/support/greet")
+        assert.strictEqual(error.detail, "what happened")
+        assert.strictEqual(error.responseBody, JSON.stringify(problem))
+        assert.strictEqual(error.isRetryable, retryable)
+        assert.instanceOf(error, Errors.NoukaiError as never)
+        assert.include(error.message, "acme/support/greet")
+        assert.include(error.message, "what happened")
+        assert.include(error.message, "SOME_CODE")
+        assert.include(error.message, "req-51ab")
+      }))
+  }
+})
+
+describe("11.1: body shapes", () => {
+  const rows: ReadonlyArray<readonly [string, Wire.Answer, code: string | undefined, detail: string | undefined]> = [
+    ["detail object", Wire.json(400, problem), "SOME_CODE", "what happened"],
+    [
+      "detail object with extra keys",
+      Wire.json(400, { detail: { ...problem.detail, hint: 1 } }),
+      "SOME_CODE",
+      "what happened"
+    ],
+    ["detail object without a code", Wire.json(400, { detail: { message: "m" } }), undefined, "m"],
+    ["odd types inside", Wire.json(400, { detail: { code: 7, message: ["m"] } }), undefined, undefined],
+    ["detail text", Wire.json(400, { detail: "Not allowed" }), undefined, "Not allowed"],
+    [
+      "validation list",
+      Wire.json(422, {
+        detail: [
+          { loc: ["body", "stepIndex"], msg: "value is not a valid integer", type: "type_error.integer" },
+          { loc: ["body"], msg: "field required" }
+        ]
+      }),
+      undefined,
+      "stepIndex: value is not a valid integer; field required"
+    ],
+    ["an odd list", Wire.json(422, { detail: [1, null, {}] }), undefined, undefined],
+    ["empty", Wire.text(502, ""), undefined, undefined],
+    [
+      "a proxy's page",
+      Wire.text(
+        502,
+        "<html><head><style>b{}</style><title>502</title></head><body><h1>Bad  gateway</h1></body></html>"
+      ),
+      undefined,
+      "502 Bad gateway"
+    ],
+    ["text", Wire.text(500, "upstream connect error"), undefined, "upstream connect error"],
+    ["a JSON array", Wire.text(500, "[1]"), undefined, "[1]"],
+    ["null", Wire.text(500, "null"), undefined, "null"]
+  ]
+  for (const [name, answer, code, detail] of rows) {
+    it.scopedLive(name, () =>
+      Effect.gen(function*() {
+        const error = yield* failure(answer)
+        assert.strictEqual(error.code, code)
+        assert.strictEqual(error.detail, detail)
+        assert.notMatch(error.message, /\[object Object\]|undefined|None/)
+        assert.isUndefined(error.requestId)
+      }))
+  }
+
+  it.scopedLive("detail.executionId is kept", () =>
+    Effect.gen(function*() {
+      const error = yield* failure(
+        Wire.json(402, { detail: { code: "CREDITS_EXHAUSTED", message: "m", executionId: "ex-1" } })
+      )
+      assert.strictEqual(error.executionId, "ex-1")
+    }))
+
+  it.scopedLive("a body is kept up to 64 KiB", () =>
+    Effect.gen(function*() {
+      const error = yield* failure(Wire.text(500, "é".repeat(100_000)))
+      assert.strictEqual(Buffer.byteLength(error.responseBody!), 65_536)
+    }))
+
+  it.scopedLive("401 keeps WWW-Authenticate", () =>
+    Effect.gen(function*() {
+      const error = yield* failure(Wire.json(401, problem, { "WWW-Authenticate": "Bearer realm=x" }))
+      assert.strictEqual(error._tag === "AuthenticationError" && error.wwwAuthenticate, "Bearer realm=x")
+    }))
+
+  it.scopedLive("a key that the server repeats is scrubbed", () =>
+    Effect.gen(function*() {
+      const error = yield* failure(
+        Wire.json(401, { detail: { code: plantedKey, message: `bad key ${plantedKey}` } }, {
+          "X-Request-ID": plantedKey
+        })
+      )
+      assert.notInclude(JSON.stringify(error) + String(error) + error.responseBody + error.requestId, plantedKey)
+    }))
+})
+
+describe("11.2: Retry-After of a 429", () => {
+  const rows: ReadonlyArray<readonly [string, (seconds: number | undefined) => void]> = [
+    ["12", (seconds) => assert.strictEqual(seconds, 12)],
+    ["0.5", (seconds) => assert.strictEqual(seconds, 0.5)],
+    ["0", (seconds) => assert.strictEqual(seconds, 0)],
+    [new Date(Date.now() + 90_000).toUTCString(), (seconds) => assert.isTrue(seconds! > 80 && seconds! <= 90)],
+    ["Wed, 21 Oct 2015 07:28:00 GMT", (seconds) => assert.strictEqual(seconds, 0)],
+    ["soon", (seconds) => assert.isUndefined(seconds)],
+    ["-5", (seconds) => assert.isUndefined(seconds)],
+    ["1e9x", (seconds) => assert.isUndefined(seconds)]
+  ]
+  for (const [value, check] of rows) {
+    it.scopedLive(value, () =>
+      Effect.map(
+        failure(Wire.json(429, problem, { "Retry-After": value })),
+        (error) => check(error._tag === "RateLimitError" ? error.retryAfter : -1)
+      ))
+  }
+
+  it.scopedLive("none", () =>
+    Effect.map(
+      failure(Wire.json(429, problem)),
+      (error) => assert.isUndefined(error._tag === "RateLimitError" ? error.retryAfter : -1)
+    ))
+})
+
+describe("the classes", () => {
+  it("a timeout is a connection error to instanceof", () => {
+    const timeout = new Errors.APITimeoutError({ method: "m", clock: "idle", sent: "yes", isRetryable: false })
+    assert.instanceOf(timeout, Errors.APIConnectionError)
+    assert.isTrue(isNoukaiError(timeout))
+    assert.isFalse(isNoukaiError(new Error("x")))
+    assert.isFalse(
+      new Errors.FlowNotFoundError({ method: "m", isRetryable: false }) instanceof Errors.APIConnectionError
+    )
+  })
+
+  it("the eight replay errors are ReplayError", () => {
+    const error = new Errors.ReplayMissError({ method: "m", isRetryable: false })
+    assert.isTrue(error instanceof Errors.ReplayError)
+    assert.isTrue(error instanceof Errors.NoukaiError)
+    assert.isFalse(new Errors.FlowNotFoundError({ method: "m", isRetryable: false }) instanceof Errors.ReplayError)
+  })
+
+  const round = [
+    Errors.RateLimitError,
+    Errors.FlowExecutionError,
+    Errors.InvalidRequestError,
+    Errors.APITimeoutError,
+    Errors.UnexpectedResponseError
+  ]
+  for (const Class of round) {
+    it.prop(`${Class.name} survives encoding`, { error: Class as never as Schema.Schema<NoukaiError> }, ({ error }) => {
+      const codec = Class as never as Schema.Schema<NoukaiError, unknown>
+      const again = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(error))))
+      assert.strictEqual(again._tag, error._tag)
+      assert.strictEqual(again.message, error.message)
+    })
+  }
+})
+
+it.live.prop(
+  "any body of any error status comes to a typed error with a readable message",
+  {
+    status: FastCheck.integer({ min: 300, max: 599 }),
+    body: FastCheck.oneof(FastCheck.json(), FastCheck.string({ unit: "binary" }), FastCheck.constant("{\"detail\":"))
+  },
+  ({ body, status }) =>
+    Effect.scoped(Effect.gen(function*() {
+      if (status === 304) return
+      const error = yield* failure(Wire.text(status, body))
+      assert.isTrue(isNoukaiError(error))
+      assert.strictEqual(error.statusCode, status)
+      assert.notInclude(error.message, "[object Object]")
+    })),
+  { fastCheck: { numRuns: 60 } }
+)

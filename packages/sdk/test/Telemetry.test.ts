@@ -1,0 +1,98 @@
+/** Spans of executions (contract 13.5). */
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, Option, Tracer } from "effect"
+import { clientFor } from "./support/client.js"
+import * as Wire from "./support/WireServer.js"
+
+interface Opened {
+  readonly span: Tracer.Span
+  readonly attributes: Map<string, unknown>
+  exit: Exit.Exit<unknown, unknown> | undefined
+}
+
+const collecting = () => {
+  const opened: Array<Opened> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, _startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const record: Opened = {
+        attributes,
+        exit: undefined,
+        span: {
+          _tag: "Span",
+          name,
+          spanId: `00000000000000${String(opened.length + 10)}`,
+          traceId: Option.match(parent, { onNone: () => "0123456789abcdef0123456789abcdef", onSome: (p) => p.traceId }),
+          parent,
+          context,
+          links,
+          sampled: true,
+          kind,
+          attributes,
+          status: { _tag: "Started", startTime: 0n },
+          end: (_time, exit) => {
+            record.exit = exit
+          },
+          attribute: (key, value) => void attributes.set(key, value),
+          event: () => {},
+          addLinks: () => {}
+        }
+      }
+      opened.push(record)
+      return record.span
+    },
+    context: (f) => f()
+  })
+  return { opened, tracer }
+}
+
+const ok = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
+
+it.scopedLive("one client span per execution, with its address, outcome and execution id", () =>
+  Effect.gen(function*() {
+    const { opened, tracer } = collecting()
+    const server = yield* Wire.serve(ok)
+    const flows = yield* clientFor(server)
+    yield* Effect.withTracer(flows.execute("acme/support/greet", { message: "hi", version: 3 }), tracer)
+    assert.lengthOf(opened, 1)
+    const [{ attributes, exit, span }] = opened as [Opened]
+    assert.strictEqual(span.name, "noukai.flow.execute")
+    assert.strictEqual(span.kind, "client")
+    assert.deepStrictEqual(Object.fromEntries(attributes), {
+      "noukai.org": "acme",
+      "noukai.project": "support",
+      "noukai.flow.slug": "greet",
+      "noukai.flow.version": "3",
+      "noukai.execution_id": "ex-1",
+      "noukai.flow.status": "completed"
+    })
+    assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
+    assert.strictEqual(
+      server.requests[0]!.headers.traceparent,
+      `00-0123456789abcdef0123456789abcdef-${span.spanId}-01`
+    )
+  }))
+
+it.scopedLive("a failed execution ends its span with the failure and its execution id", () =>
+  Effect.gen(function*() {
+    const { opened, tracer } = collecting()
+    const server = yield* Wire.serve(
+      Wire.json(402, { detail: { code: "CREDITS_EXHAUSTED", message: "m", executionId: "ex-2" } })
+    )
+    const flows = yield* clientFor(server)
+    yield* Effect.withTracer(Effect.either(flows.execute("a/b/c", {})), tracer)
+    const [{ attributes, exit }] = opened as [Opened]
+    assert.isTrue(exit !== undefined && Exit.isFailure(exit))
+    assert.strictEqual(attributes.get("noukai.execution_id"), "ex-2")
+  }))
+
+it.scopedLive("no span and no traceparent when nobody traces", () =>
+  Effect.gen(function*() {
+    const server = yield* Wire.serve(ok, ok)
+    const flows = yield* clientFor(server)
+    yield* flows.execute("a/b/c", {})
+    const { opened, tracer } = collecting()
+    yield* flows.execute("a/b/c", {}).pipe(Effect.withTracerEnabled(false), Effect.withTracer(tracer))
+    assert.lengthOf(opened, 0)
+    for (const request of server.requests) assert.notProperty(request.headers, "traceparent")
+  }))
