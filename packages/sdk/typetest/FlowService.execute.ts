@@ -1,0 +1,161 @@
+/** Types of `execute` and `resume`: exact errors, requirements, results and inputs. */
+import type {
+  APIConnectionError,
+  APITimeoutError,
+  AuthenticationError,
+  ExecuteResult,
+  FlowExecutionError,
+  FlowNotFoundError,
+  InsufficientCreditsError,
+  InvalidRequestError,
+  PausedResult,
+  PausedState,
+  PermissionDeniedError,
+  RateLimitError,
+  ReplayDisabledError,
+  ReplayForbiddenError,
+  ReplayInvalidSessionError,
+  ReplayLeftoverError,
+  ReplayMissError,
+  ReplayNoSnapshotsError,
+  ReplaySessionExpiredError,
+  ReplaySessionNotFoundError,
+  ToolCallLimitError,
+  ToolDeclaration,
+  UnexpectedResponseError
+} from "@effect-noukai/sdk"
+import { Flow, type FlowService, Noukai, NoukaiLive, Tools } from "@effect-noukai/sdk"
+import type { NoukaiConfig, NoukaiHttp } from "@effect-noukai/sdk"
+import type { ExecuteInput } from "@effect-noukai/sdk"
+import { Context, Data, Effect, type Layer, Schema } from "effect"
+import { expectTypeOf } from "vitest"
+
+declare const flows: FlowService.Service
+
+type Expected =
+  | AuthenticationError
+  | PermissionDeniedError
+  | FlowNotFoundError
+  | InsufficientCreditsError
+  | RateLimitError
+  | FlowExecutionError
+  | APIConnectionError
+  | APITimeoutError
+  | InvalidRequestError
+  | UnexpectedResponseError
+  | ReplayMissError
+  | ReplayLeftoverError
+  | ReplayForbiddenError
+  | ReplaySessionNotFoundError
+  | ReplaySessionExpiredError
+  | ReplayInvalidSessionError
+  | ReplayNoSnapshotsError
+  | ReplayDisabledError
+
+// without tools: no pause, no requirement, exactly the errors of the contract
+expectTypeOf(flows.execute("a/b/c", { message: "hi" })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected, never>
+>()
+
+// typed parameters and result
+const Grade = Flow.make("acme/spelling/grade-3", {
+  parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard"), since: Schema.optional(Schema.Date) }),
+  result: Schema.Struct({ score: Schema.NumberFromString })
+})
+expectTypeOf(flows.execute(Grade, { parameters: { difficulty: "easy" } })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<{ readonly score: number }>, Expected, never>
+>()
+// @ts-expect-error required keys make parameters required
+flows.execute(Grade, { message: "hi" })
+// @ts-expect-error a wrong value
+flows.execute(Grade, { parameters: { difficulty: "medium" } })
+// @ts-expect-error an unknown parameter
+flows.execute(Grade, { parameters: { difficulty: "easy", tone: "dry" } })
+// @ts-expect-error a misspelt option
+flows.execute(Grade, { parameters: { difficulty: "easy" }, mesage: "hi" })
+
+const AllOptional = Flow.make("a/b/c", { parameters: Schema.Struct({ tone: Schema.optional(Schema.String) }) })
+flows.execute(AllOptional, {})
+flows.execute(AllOptional, { parameters: { tone: "dry" } })
+
+// a flow without schemas takes any named inputs
+flows.execute(Flow.make("a/b/c"), { parameters: { anything: 1 } })
+flows.execute({ org: "a", project: "b", slug: "c" }, {})
+expectTypeOf<Flow.Flow.Parameters<typeof Grade>>().toEqualTypeOf<
+  { readonly difficulty: "easy" | "hard"; readonly since?: Date | undefined }
+>()
+expectTypeOf<Flow.Flow.Result<typeof Grade>>().toEqualTypeOf<{ readonly score: number }>()
+
+// tools declared by hand: the run may pause
+declare const declarations: ReadonlyArray<ToolDeclaration>
+expectTypeOf(flows.execute(Grade, { parameters: { difficulty: "easy" }, tools: declarations })).toEqualTypeOf<
+  Effect.Effect<
+    ExecuteResult<{ readonly score: number }> | PausedResult<{ readonly score: number }>,
+    Expected,
+    never
+  >
+>()
+expectTypeOf(flows.execute("a/b/c", { tools: [{ type: "function", function: { name: "x" } }] })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown> | PausedResult<unknown>, Expected, never>
+>()
+
+// a handler: no pause; its errors and requirements are the run's
+class Offline extends Data.TaggedError("Offline") {}
+class Database extends Context.Tag("Database")<Database, { readonly get: Effect.Effect<string, Offline> }>() {}
+const handled = Tools.handle(declarations, (calls) =>
+  Effect.gen(function*() {
+    const database = yield* Database
+    const content = yield* database.get
+    return calls.map((call) => ({ toolCallId: call.id, content }))
+  }))
+expectTypeOf(flows.execute("a/b/c", { tools: handled })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected | Offline | ToolCallLimitError, Database>
+>()
+
+// typed tools
+const made = Tools.make(
+  Tools.tool({
+    name: "get",
+    parameters: Schema.Struct({ n: Schema.NumberFromString }),
+    success: Schema.Date,
+    handler: ({ n }) => {
+      expectTypeOf(n).toEqualTypeOf<number>()
+      return Effect.flatMap(Database, () => Effect.fail(new Offline()))
+    }
+  }),
+  Tools.tool({ name: "put", parameters: Schema.Struct({}), handler: () => Effect.void })
+)
+expectTypeOf(flows.execute("a/b/c", { tools: made })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected | Offline | ToolCallLimitError, Database>
+>()
+Tools.tool({
+  name: "bad",
+  parameters: Schema.Struct({}),
+  success: Schema.Date,
+  // @ts-expect-error the value must fit the success schema
+  handler: () => Effect.succeed("today")
+})
+
+// resume
+declare const state: PausedState
+expectTypeOf(flows.resume(Grade, state, [{ toolCallId: "tc_1", content: "x" }])).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<{ readonly score: number }> | PausedResult<{ readonly score: number }>, Expected, never>
+>()
+expectTypeOf(flows.resume(Grade, state, [], { tools: handled })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<{ readonly score: number }>, Expected | Offline | ToolCallLimitError, Database>
+>()
+declare const paused: PausedResult<number>
+expectTypeOf(paused.resume([])).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<number> | PausedResult<number>, Expected, never>
+>()
+
+// a generic wrapper compiles
+export const wrap = <P, A>(flow: Flow.Flow<P, A>, input: ExecuteInput<P>): Effect.Effect<ExecuteResult<A>, Expected> =>
+  flows.execute(flow, input)
+
+// layers
+expectTypeOf(NoukaiLive).toEqualTypeOf<
+  Layer.Layer<Noukai.Services | NoukaiConfig, AuthenticationError | InvalidRequestError, never>
+>()
+expectTypeOf(Noukai.layerServices).toEqualTypeOf<Layer.Layer<Noukai.Services, never, NoukaiConfig>>()
+expectTypeOf<NoukaiHttp>().toExtend<Noukai.Services>()
