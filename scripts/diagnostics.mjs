@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process"
 import { relative } from "node:path"
 import { root, sources } from "./workspace.mjs"
 
+const expected = sources().length
 const { stderr, stdout } = spawnSync(
   process.execPath,
   [
@@ -27,6 +28,7 @@ const report = () => {
   try {
     return JSON.parse(stdout)
   } catch {
+    console.log(`${stdout}${stderr}`)
     return { diagnostics: [], summary: { filesChecked: 0, totalFiles: 0 } }
   }
 }
@@ -37,6 +39,6 @@ for (const { column, file, line, message, name } of failures) {
   console.log(`${relative(root, file)}:${line}:${column} ${name}: ${message.split("\n")[0]}`)
 }
 // the language service passes in silence over a file that it cannot place in a project
-const complete = summary.filesChecked === summary.totalFiles && summary.totalFiles >= sources().length
-if (!complete) console.log(`checked ${summary.filesChecked} of ${sources().length} files\n${stdout}${stderr}`)
+const complete = summary.filesChecked === summary.totalFiles && summary.totalFiles >= expected
+if (!complete) console.log(`checked ${summary.filesChecked} of ${expected} files`)
 process.exitCode = failures.length === 0 && complete ? 0 : 1
