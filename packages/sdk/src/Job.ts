@@ -107,7 +107,8 @@ export type JobEnded<A = unknown> = JobCompleted<A> | JobFailed | JobCancelled
  */
 export interface WaitOptions<in A = unknown> extends ReadOptions {
   /**
-   * Until this has passed since waiting began; a poll in flight is then interrupted. 0: one poll, and no waiting.
+   * Until this has passed since waiting began; a poll in flight is then interrupted, and none begins at the deadline
+   * or later. 0: one poll, and no waiting.
    * `Duration.infinity`: for as long as it takes. Default: 300 seconds.
    */
   readonly timeout?: Duration.DurationInput | undefined

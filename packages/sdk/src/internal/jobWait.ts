@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -51,8 +52,9 @@ const pollUntilEnded = Effect.fnUntraced(function*(
   method: string,
   options: WaitOptions,
   seen: Seen,
-  once: boolean
+  timeout: number
 ): Effect.fn.Return<JobEnded, WaitError> {
+  const deadline = (yield* Clock.currentTimeMillis) + timeout
   const next = scheduleDriver(options.schedule ?? defaultSchedule)
   while (true) {
     const outcome = yield* Effect.either(poll(target, method, options))
@@ -64,10 +66,12 @@ const pollUntilEnded = Effect.fnUntraced(function*(
       if (!isPassing(outcome.left)) return yield* Effect.fail(outcome.left)
       seen.failure = outcome.left
     }
-    if (once) return yield* gaveUp(target, method, seen, "after one poll")
+    if (timeout === 0) return yield* gaveUp(target, method, seen, "after one poll")
     const delay = yield* next(seen.status ?? pending(target.executionId))
     if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
-    yield* Effect.sleep(Math.max(delay, seen.failure === undefined ? 0 : serverDelay(seen.failure)))
+    const pause = Math.max(delay, seen.failure === undefined ? 0 : serverDelay(seen.failure))
+    // A poll that would begin at the deadline could not be answered in time.
+    yield* (yield* Clock.currentTimeMillis) + pause < deadline ? Effect.sleep(pause) : Effect.never
   }
 })
 
@@ -82,7 +86,7 @@ export const wait = (
     if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
     const ms = timeout.right
     const seen: Seen = { status: undefined, failure: undefined }
-    const polling = pollUntilEnded(target, method, options, seen, ms === 0)
+    const polling = pollUntilEnded(target, method, options, seen, ms ?? Infinity)
     return ms === undefined || ms === 0
       ? polling
       : Effect.timeoutFail(polling, {
