@@ -53,6 +53,12 @@ export declare namespace Emulator {
     readonly clearFaults: Effect.Effect<void>
     /** Adds flows, or replaces those of the same `ref`: runs of a replaced one are stale. */
     readonly putFlows: (...flows: ReadonlyArray<Flow>) => Effect.Effect<void, EmulatorError>
+    /** Removes a flow: it is not found any more, and recorded sessions lose its slug. */
+    readonly removeFlow: (ref: string) => Effect.Effect<void>
+    /** Cancels a job that has not ended; `false` when there is none. */
+    readonly cancelJob: (executionId: string) => Effect.Effect<boolean>
+    /** From now on the session is 410. */
+    readonly expireSession: (sessionId: string) => Effect.Effect<void>
     /** Replaces what is set for an organisation. */
     readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void>
     /** From now on the key is refused. */
@@ -101,6 +107,23 @@ export interface Limits {
 }
 
 /**
+ * How jobs are queued (contract 8).
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Jobs {
+  /** How long polls do not find a job after its submission. Default 0. */
+  readonly rowDelay?: Duration.DurationInput | undefined
+  /** How long a job waits before a worker takes it. Default 0. */
+  readonly queueDelay?: Duration.DurationInput | undefined
+  /** How many jobs run at once. Default 8. */
+  readonly workers?: number | undefined
+  /** How many jobs may wait; more are 503. Default 1000. */
+  readonly capacity?: number | undefined
+}
+
+/**
  * @since 0.1.0
  * @category options
  */
@@ -127,6 +150,9 @@ export interface Options {
   readonly toolMessageCasing?: "snake" | "camel" | undefined
   /** Also sends what older servers sent: `runId`, `stepId` on `step_paused` (contract 16.1). Default false. */
   readonly legacyFields?: boolean | undefined
+  readonly jobs?: Jobs | undefined
+  /** Serves `/_emulator`. Default: only when `host` is a loopback address. */
+  readonly control?: boolean | undefined
   readonly limits?: Limits | undefined
   /** The client configuration that the layer provides, beside key and base URL. Default: the client's defaults. */
   readonly config?: Omit<Config.Options, "apiKey" | "env" | "port" | "baseUrl"> | undefined

@@ -22,6 +22,8 @@
  * | `unknown` | an event of an unknown name before each event |
  * | `malformed` | an event that is no JSON before the first; `malformed:e<n>` spoils the n-th event |
  * | `drop:e<n>`, `repeat:e<n>` | the n-th event is left out, or sent twice |
+ * | `row:<ms>` | on `/jobs`: polls do not find the job for so long |
+ * | `cancel`, `cancel:<ms>` | on `/jobs`: the job is cancelled when it begins, or after running for so long |
  * | `html`, `empty` | a 200 whose body is a page, or nothing; what `/execute` was asked for has run |
  *
  * @since 0.1.0
@@ -67,6 +69,8 @@ export type Fault =
   | { readonly type: "cut"; readonly at: Position }
   | { readonly type: "end"; readonly at: Position }
   | { readonly type: "delay"; readonly ms: number }
+  | { readonly type: "row"; readonly ms: number }
+  | { readonly type: "cancel"; readonly ms: number }
   | { readonly type: "stall"; readonly ms: number; readonly at: Position | undefined }
   | { readonly type: "split"; readonly bytes: number }
   | { readonly type: "drip"; readonly bytes: number; readonly ms: number }
@@ -120,9 +124,11 @@ const parseOne = (text: string): Fault | undefined => {
       const at = position(rest.join(":"))
       return at && { type: name, at }
     }
+    case "cancel":
+    case "row":
     case "delay": {
-      const ms = count(first)
-      return ms === undefined || rest.length > 1 ? undefined : { type: "delay", ms }
+      const ms = alone && name === "cancel" ? 0 : count(first)
+      return ms === undefined || rest.length > 1 ? undefined : { type: name, ms }
     }
     case "stall": {
       const ms = count(first)

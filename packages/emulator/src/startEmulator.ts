@@ -35,10 +35,18 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly clearFaults: () => void
   /** Adds flows, or replaces those of the same `ref`. Throws an `EmulatorError` when one is wrong. */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => void
+  /** Removes a flow: it is not found any more, and recorded sessions lose its slug. */
+  readonly removeFlow: (ref: string) => void
+  /** Cancels a job that has not ended; `false` when there is none. */
+  readonly cancelJob: (executionId: string) => Promise<boolean>
+  /** From now on the session is 410. */
+  readonly expireSession: (sessionId: string) => void
+  /** From now on the key is refused. */
+  readonly revokeKey: (key: string) => void
   /** Replaces what is set for an organisation. */
   readonly putOrganisation: (org: string, organisation: Organisation) => void
   /** Everything as at the start, between two tests. */
-  readonly reset: () => void
+  readonly reset: () => Promise<void>
   /** Stops listening and closes every connection. Again: does nothing. */
   readonly close: () => Promise<void>
 }
@@ -80,7 +88,11 @@ export const startEmulator = async (options: Options = {}): Promise<RunningEmula
     clearFaults: () => now(emulator.clearFaults),
     putFlows: (...flows) => now(emulator.putFlows(...flows)),
     putOrganisation: (org, organisation) => now(emulator.putOrganisation(org, organisation)),
-    reset: () => now(emulator.reset),
+    removeFlow: (ref) => now(emulator.removeFlow(ref)),
+    cancelJob: (executionId) => Effect.runPromise(emulator.cancelJob(executionId)),
+    expireSession: (sessionId) => now(emulator.expireSession(sessionId)),
+    revokeKey: (key) => now(emulator.revokeKey(Redacted.make(key))),
+    reset: () => Effect.runPromise(emulator.reset),
     close,
     [Symbol.asyncDispose]: close
   }

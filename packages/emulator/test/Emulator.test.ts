@@ -133,7 +133,7 @@ describe("Emulator", () => {
     assert.throws(() => emulator.addFaults({ script: ["explode"] }), /no fault/)
     assert.strictEqual((await send()).status, 503)
     assert.strictEqual((await send()).status, 200)
-    emulator.reset()
+    await emulator.reset()
     assert.strictEqual(emulator.ledger().runsStarted, 0)
     await emulator.close()
     await emulator.close()

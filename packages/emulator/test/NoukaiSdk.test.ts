@@ -10,7 +10,7 @@ const liveFetch = globalThis.fetch
 let emulator: RunningEmulator
 
 beforeAll(async () => {
-  emulator = await startEmulator({ flows: samples })
+  emulator = await startEmulator({ flows: samples, organisations: { noukai: { capture: "full" } } })
   globalThis.fetch = (input, init) => {
     const url = new URL(typeof input === "string" ? input : input instanceof URL ? input.href : input.url)
     assert.strictEqual(url.host, "localhost:8080")
@@ -99,6 +99,65 @@ describe("@noukai/sdk 0.3.0", () => {
       "paused",
       "completed"
     ])
+  })
+
+  it("submits a job, waits for it, and reads its traces", async () => {
+    const flow = client().flow("noukai/samples/two-step")
+    const job = await flow.executeAsync({ message: "hi" })
+    const status = await job.wait({ timeout: 5_000, pollInterval: 10 }) as Parsed
+    assert.strictEqual(status.status, "completed")
+    assert.strictEqual(status.result.text, "About your order: hi")
+    assert.strictEqual(((await job.poll()) as Parsed).status, "completed")
+
+    const run = flow.run(job.executionId)
+    const trace = await run.trace() as Parsed
+    assert.strictEqual(trace.flowRun.id, job.executionId)
+    assert.deepStrictEqual(trace.steps.map((step: Parsed) => step.costUsd), ["0.00031", "0.00090"])
+    const latest = await run.stepTrace("answer") as Parsed
+    assert.strictEqual(latest.attempt, 1)
+    const all = await run.stepTrace("answer", { attempt: "all" }) as Parsed
+    assert.strictEqual(all.attempts.length, 1)
+    const live: Array<string> = []
+    for await (const event of run.liveTrace()) live.push(event.type)
+    assert.strictEqual(live.at(0), "run_started")
+    assert.strictEqual(live.at(-1), "flow_completed")
+  })
+
+  it("captures a session and replays it without a run", async () => {
+    const noukai = client()
+    const program = async () => {
+      const result = await noukai.flow("noukai/samples/hello-world").execute({ message: "hi" }) as Parsed
+      const steps: Array<Parsed> = []
+      for await (const step of noukai.flow("noukai/samples/two-step").steps({ message: "hi" })) steps.push(step.output)
+      return { sessionId: Sdk.currentSessionId(), result: result.result, steps: steps.filter(Boolean) }
+    }
+    const captured = await Sdk.traceScope(program)
+    assert.deepStrictEqual(emulator.ledger().runs.map((run) => [run.trigger, run.sessionId]), [
+      ["execute", captured.sessionId!],
+      ["step", captured.sessionId!]
+    ])
+    process.env.NOUKAI_REPLAY_ENABLED = "true"
+    try {
+      const replayed = await Sdk.traceScope(program, {
+        replaySessionId: captured.sessionId!,
+        transport: noukai._transport
+      })
+      assert.deepStrictEqual(replayed, captured)
+      assert.strictEqual(emulator.ledger().runsStarted, 2)
+      const missing = await Sdk.traceScope(program, {
+        replaySessionId: "00000000-0000-4000-8000-000000000000",
+        transport: noukai._transport
+      }).catch((error: unknown) => error)
+      assert.instanceOf(missing, Sdk.ReplaySessionNotFoundError)
+      emulator.expireSession(captured.sessionId!)
+      const expired = await Sdk.traceScope(program, {
+        replaySessionId: captured.sessionId!,
+        transport: noukai._transport
+      }).catch((error: unknown) => error)
+      assert.instanceOf(expired, Sdk.ReplaySessionExpiredError)
+    } finally {
+      delete process.env.NOUKAI_REPLAY_ENABLED
+    }
   })
 
   it("maps the error statuses", async () => {

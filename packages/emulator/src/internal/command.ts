@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import { parseArgs } from "node:util"
 import type { Options } from "../Emulator.js"
 import { serve } from "./serve.js"
+import { isLoopback } from "./server/loopback.js"
 
 const usage = `noukai-emulator [--port 8080] [--flows FILE] [--host 127.0.0.1] [--seed 1] [--legacy-fields]
 
@@ -60,8 +61,6 @@ export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Argum
       }
     }
   })
-
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || host.startsWith("127.")
 
 const print = (text: string) => Effect.sync(() => process.stdout.write(`${text}\n`))
 

@@ -15,13 +15,21 @@ import { EmulatorError } from "../EmulatorError.js"
 import { FaultRule } from "../Fault.js"
 import * as FlowFile from "../FlowFile.js"
 import { samples } from "../samples.js"
+import * as Control from "./endpoints/control.js"
 import * as Execute from "./endpoints/execute.js"
+import * as Jobs from "./endpoints/jobs.js"
+import * as Keys from "./endpoints/keys.js"
+import * as RunEndpoints from "./endpoints/runs.js"
+import * as SessionEndpoint from "./endpoints/sessions.js"
 import * as Step from "./endpoints/step.js"
 import { millis } from "./engine/duration.js"
+import * as JobQueue from "./engine/jobQueue.js"
 import * as Engine from "./engine/runFlow.js"
 import * as FaultRules from "./faults/faultRules.js"
+import type { OtherPaths } from "./server/handleRequest.js"
 import * as HandleRequest from "./server/handleRequest.js"
 import { listen } from "./server/httpServer.js"
+import { isLoopback } from "./server/loopback.js"
 import type { State } from "./state.js"
 import * as Accounts from "./store/accounts.js"
 import * as Flows from "./store/flows.js"
@@ -29,6 +37,7 @@ import * as Ids from "./store/ids.js"
 import * as Ledger from "./store/ledger.js"
 import * as LedgerEvents from "./store/ledgerEvents.js"
 import * as Runs from "./store/runs.js"
+import * as Sessions from "./store/sessions.js"
 
 /** Let in when no key is listed. */
 const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
@@ -72,29 +81,51 @@ export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, Em
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
     const accounts = Accounts.make(keys, organisations)
+    const runs = Runs.make(limits.runs ?? 10_000)
+    const engine = Engine.make(ledger, accounts, {
+      toolIterationLimit: options.toolIterationLimit ?? 25,
+      casing: options.toolMessageCasing ?? "snake",
+      legacyFields: options.legacyFields ?? false
+    })
     const state: State = {
       ids: Ids.make(seed),
       ledger,
       flows: Flows.make(flows),
       accounts,
-      runs: Runs.make(limits.runs ?? 10_000),
+      runs,
       faults: FaultRules.make(rules, seed),
-      engine: Engine.make(ledger, accounts, {
-        toolIterationLimit: options.toolIterationLimit ?? 25,
-        casing: options.toolMessageCasing ?? "snake",
-        legacyFields: options.legacyFields ?? false
-      })
+      engine,
+      sessions: Sessions.make(runs),
+      jobs: yield* JobQueue.make(engine, ledger, {
+        queueDelay: millis(options.jobs?.queueDelay),
+        workers: options.jobs?.workers ?? 8,
+        capacity: options.jobs?.capacity ?? 1_000
+      }),
+      jobRowDelay: millis(options.jobs?.rowDelay)
     }
 
     const handle = HandleRequest.make(
       state,
-      { execute: Execute.make(state), step: Step.make(state) },
-      () => undefined,
+      {
+        execute: Execute.make(state),
+        step: Step.make(state),
+        jobs: Jobs.makeSubmit(state),
+        job: Jobs.makePoll(state),
+        run: RunEndpoints.makeRun(state),
+        trace: RunEndpoints.makeTrace(state),
+        stepTrace: RunEndpoints.makeStepTrace(state),
+        traceStream: RunEndpoints.makeTraceStream(state),
+        runs: RunEndpoints.makeList(state),
+        session: SessionEndpoint.make(state),
+        verifyKey: Keys.makeVerify()
+      },
+      (request) => control?.(request),
       {
         maxBodyBytes: limits.bodyBytes ?? 16 * 1024 * 1024,
         keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024
       }
     )
+    let control: OtherPaths | undefined
     const { port } = yield* listen(
       {
         host,
@@ -111,7 +142,7 @@ export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, Em
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
     const { awaitEvent, events } = LedgerEvents.make(ledger)
 
-    return {
+    const emulator: Emulator.Service = {
       url,
       baseUrl: `${url}/api/v1`,
       port,
@@ -125,14 +156,28 @@ export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, Em
       putFlows: (...added) =>
         Effect.map(FlowFile.validate(added), (checked) => checked.forEach((flow) => state.flows.put(flow))),
       putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
+      removeFlow: (ref) => Effect.sync(() => state.flows.remove(ref)),
+      cancelJob: (executionId) =>
+        Effect.suspend(() => {
+          const run = state.runs.get(executionId)
+          return run?.trigger === "job" ? state.jobs.cancel(run) : Effect.succeed(false)
+        }),
+      expireSession: (sessionId) => Effect.sync(() => state.sessions.expire(sessionId)),
       revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
-      reset: Effect.sync(() => {
-        state.ids.reset()
-        state.flows.reset()
-        state.accounts.reset()
-        state.runs.reset()
-        state.faults.reset()
-        ledger.reset()
-      })
+      // at once, except for the jobs that run: they are stopped, and what they still do is not seen
+      reset: Effect.zipRight(
+        Effect.sync(() => {
+          state.sessions.reset()
+          state.ids.reset()
+          state.flows.reset()
+          state.accounts.reset()
+          state.runs.reset()
+          state.faults.reset()
+          ledger.reset()
+        }),
+        state.jobs.reset
+      )
     }
+    if (options.control ?? isLoopback(host)) control = Control.make(emulator, host)
+    return emulator
   })

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { JobQueue } from "./engine/jobQueue.js"
 import type { Engine } from "./engine/runFlow.js"
 import type { FaultRules } from "./faults/faultRules.js"
 import type { Accounts } from "./store/accounts.js"
@@ -10,6 +11,7 @@ import type { Flows } from "./store/flows.js"
 import type { Ids } from "./store/ids.js"
 import type { Ledger } from "./store/ledger.js"
 import type { Runs } from "./store/runs.js"
+import type { Sessions } from "./store/sessions.js"
 
 /** @internal */
 export interface State {
@@ -20,4 +22,8 @@ export interface State {
   readonly runs: Runs
   readonly faults: FaultRules
   readonly engine: Engine
+  readonly sessions: Sessions
+  readonly jobs: JobQueue
+  /** ms before the row of a job is there */
+  readonly jobRowDelay: number
 }

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ApiError } from "../apiError.js"
 import { coded } from "../apiError.js"
+import type { Plan } from "../faults/plan.js"
 import type { Reply } from "../server/reply.js"
 import type { Route } from "../server/router.js"
 import type { Caller } from "../store/accounts.js"
@@ -19,6 +20,8 @@ export interface ApiRequest<R extends Route = Route> {
   readonly headers: { readonly [name: string]: string }
   /** of a POST: a JSON object */
   readonly body: { readonly [key: string]: unknown }
+  /** faults that the endpoint itself must know of */
+  readonly plan: Plan
 }
 
 /** @internal */

@@ -270,7 +270,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
     const durationMs = millis(step.duration)
     for (let failures = 0;; failures++) {
       const record = begin(run, step, stepIndex, scope.loop?.index, scope.input)
-      const entry = ledger.stepStarted({
+      const entry = ledger.stepStarted(run.entry, {
         executionId: run.id,
         stepId: step.id,
         stepIndex,

@@ -36,6 +36,9 @@ export interface Plan {
   readonly malformed: ReadonlySet<number>
   readonly dropped: ReadonlySet<number>
   readonly repeated: ReadonlySet<number>
+  /** of a job */
+  readonly rowDelayMs: number | undefined
+  readonly cancelAfterMs: number | undefined
   readonly body: "html" | "empty" | undefined
 }
 
@@ -74,6 +77,8 @@ export const make = (text: string | undefined, faults: ReadonlyArray<Fault>): Pl
     malformed: new Set(malformed.flatMap(({ event }) => event ?? [])),
     dropped: new Set(faults.flatMap((fault) => fault.type === "drop" ? fault.event : [])),
     repeated: new Set(faults.flatMap((fault) => fault.type === "repeat" ? fault.event : [])),
+    rowDelayMs: of(faults, "row")[0]?.ms,
+    cancelAfterMs: of(faults, "cancel")[0]?.ms,
     body: has(faults, "html") ? "html" : has(faults, "empty") ? "empty" : undefined
   }
 }

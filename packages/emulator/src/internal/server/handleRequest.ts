@@ -76,7 +76,8 @@ export const make = (
     route: Route,
     query: URLSearchParams,
     headers: { readonly [name: string]: string },
-    text: string
+    text: string,
+    plan: Plan.Plan
   ): Effect.Effect<Reply, ApiError> =>
     Effect.gen(function*() {
       const caller = yield* state.accounts.authenticate(headers.authorization)
@@ -87,7 +88,7 @@ export const make = (
       const body = isPost ? yield* parseObject(text) : {}
       const endpoint = endpoints[route.endpoint] as Endpoint | undefined
       if (endpoint === undefined) return yield* coded(404, "NOT_FOUND", "There is no such endpoint.")
-      const request: ApiRequest = { route, caller, query, headers, body }
+      const request: ApiRequest = { route, caller, query, headers, body, plan }
       return yield* endpoint(request)
     })
 
@@ -171,7 +172,7 @@ export const make = (
       const reply = Effect.suspend((): Effect.Effect<Reply, ApiError> => {
         if (Either.isLeft(fault)) return coded(400, "INVALID_FAULT", `${fault.left}.`)
         if (bytes === undefined) return tooLarge(options.maxBodyBytes)
-        return Either.isLeft(route) ? route.left : answer(route.right, query, headers, text)
+        return Either.isLeft(route) ? route.left : answer(route.right, query, headers, text, plan)
       })
       yield* respond(writer, plan, reply).pipe(
         Effect.matchEffect({

@@ -42,6 +42,7 @@ export interface Flows {
   readonly projectOfFlowId: (flowId: string) => { readonly org: string; readonly project: string } | undefined
   /** adds a flow or replaces the one of the same ref */
   readonly put: (flow: Flow) => void
+  readonly remove: (ref: string) => void
   readonly all: () => ReadonlyArray<Flow>
   readonly reset: () => void
 }
@@ -119,6 +120,9 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
       const replaced = flows.get(flow.ref)
       if (replaced !== undefined) trees.delete(replaced)
       flows.set(flow.ref, flow)
+    },
+    remove: (ref) => {
+      flows.delete(ref)
     },
     all: () => [...flows.values()],
     reset: () => {

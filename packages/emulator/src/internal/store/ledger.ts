@@ -33,6 +33,7 @@ export interface Ledger {
   readonly runStarted: (entry: Omit<RunEntry, "startedAt" | "endedAt" | "billedUsd">) => Open<RunEntry>
   readonly runEnded: (entry: Open<RunEntry>, status: string) => void
   readonly stepStarted: (
+    run: Open<RunEntry>,
     entry: Omit<StepEntry, "startedAt" | "endedAt" | "outcome" | "billedUsd">
   ) => Open<StepEntry>
   /** announced apart, because the step's timer is set in between */
@@ -73,6 +74,8 @@ export const make = (now: () => number): Ledger => {
   let connections = 0
   let counts = { runs: 0, steps: 0, requests: 0 }
   let billed = Money.zero
+  // what began before a reset may end after it, unseen
+  let current = new WeakSet<object>()
 
   const tell = (event: LedgerEvent): void => {
     keep(events, event)
@@ -97,12 +100,13 @@ export const make = (now: () => number): Ledger => {
     requestReceived: (fields) => {
       const entry = { ...fields, receivedAt: now() }
       counts.requests++
+      current.add(entry)
       keep(requests, entry)
       tell({ type: "RequestReceived", request: entry.id, endpoint: entry.endpoint })
       return entry
     },
     requestEnded: (entry, outcome) => {
-      if (entry.outcome !== "open") return
+      if (entry.outcome !== "open" || !current.has(entry)) return
       entry.outcome = outcome
       entry.endedAt = now()
       tell({ type: "RequestEnded", request: entry.id, endpoint: entry.endpoint, status: entry.status, outcome })
@@ -111,6 +115,7 @@ export const make = (now: () => number): Ledger => {
     runStarted: (fields) => {
       const entry = { ...fields, startedAt: now(), endedAt: undefined, billedUsd: "0" }
       counts.runs++
+      current.add(entry)
       keep(runs, entry)
       tell({ type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
       return entry
@@ -118,9 +123,10 @@ export const make = (now: () => number): Ledger => {
     runEnded: (entry, status) => {
       entry.status = status
       entry.endedAt = now()
+      if (!current.has(entry)) return
       tell({ type: "RunEnded", executionId: entry.executionId, status })
     },
-    stepStarted: (fields) => {
+    stepStarted: (run, fields) => {
       const entry: Open<StepEntry> = {
         ...fields,
         startedAt: now(),
@@ -128,17 +134,23 @@ export const make = (now: () => number): Ledger => {
         outcome: "running",
         billedUsd: "0"
       }
+      if (!current.has(run)) return entry
+      current.add(entry)
       counts.steps++
       keep(steps, entry)
       return entry
     },
-    announceStep: ({ attempt, executionId, stepId, stepIndex }) =>
-      tell({ type: "StepStarted", executionId, stepId, stepIndex, attempt }),
+    announceStep: (entry) => {
+      if (!current.has(entry)) return
+      const { attempt, executionId, stepId, stepIndex } = entry
+      tell({ type: "StepStarted", executionId, stepId, stepIndex, attempt })
+    },
     stepEnded: (run, entry, outcome, cost) => {
       entry.outcome = outcome
       entry.endedAt = now()
       entry.billedUsd = Money.print(cost)
       run.billedUsd = Money.print(BigDecimal.sum(Money.parse(run.billedUsd), cost))
+      if (!current.has(entry)) return
       billed = BigDecimal.sum(billed, cost)
       const { executionId, stepId, stepIndex } = entry
       tell({ type: "StepEnded", executionId, stepId, stepIndex, outcome })
@@ -163,6 +175,7 @@ export const make = (now: () => number): Ledger => {
       for (const list of [runs, steps, requests, closed, events]) list.length = 0
       counts = { runs: 0, steps: 0, requests: 0 }
       billed = Money.zero
+      current = new WeakSet()
     }
   }
 }

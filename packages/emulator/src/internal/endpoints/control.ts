@@ -1,0 +1,118 @@
+/**
+ * `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key; it answers only on the address that
+ * the emulator listens on, and no page of a browser.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { Emulator } from "../../Emulator.js"
+import type { EmulatorError } from "../../EmulatorError.js"
+import { FaultRule } from "../../Fault.js"
+import * as FlowFile from "../../FlowFile.js"
+import type { ApiError } from "../apiError.js"
+import { coded } from "../apiError.js"
+import type { OtherPaths } from "../server/handleRequest.js"
+import { isLoopback } from "../server/loopback.js"
+import { parseObject } from "../server/readBody.js"
+import { json } from "../server/reply.js"
+import type { Reply } from "../server/reply.js"
+import { segmentsOf } from "../server/router.js"
+
+const bad = (message: string): ApiError => coded(400, "BAD_REQUEST", message)
+
+const refused = (error: EmulatorError): ApiError => bad(error.message)
+
+const decoded = <A, I>(schema: Schema.Schema<A, I>, text: string): Either.Either<A, ApiError> =>
+  Either.flatMap(parseObject(text), (value) =>
+    Either.mapLeft(
+      Schema.decodeUnknownEither(schema, { errors: "all", onExcessProperty: "error" })(value),
+      (error) => bad(ParseResult.TreeFormatter.formatErrorSync(error))
+    ))
+
+const Rules = Schema.Struct({ rules: Schema.Array(FaultRule) })
+const Flows = Schema.Struct({ flows: Schema.Array(FlowFile.FileFlow) })
+const Organisations = Schema.Struct({
+  organisations: Schema.Record({ key: Schema.String, value: FlowFile.Organisation })
+})
+const Key = Schema.Struct({ key: Schema.NonEmptyString })
+
+const done = json({ ok: true })
+
+/** A page of a browser could name any host, or post without asking; neither is let in. */
+const isTrusted = (
+  headers: { readonly [name: string]: string },
+  host: string
+): boolean => {
+  if (headers.origin !== undefined || (headers["sec-fetch-site"] ?? "none") !== "none") return false
+  const named = (headers.host ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
+  return named === host || isLoopback(named)
+}
+
+type Handler = (rest: ReadonlyArray<string>, text: string) => Effect.Effect<Reply, ApiError>
+
+/** @internal */
+export const make = (emulator: Emulator.Service, host: string): OtherPaths => {
+  const handlers: { readonly [route: string]: Handler } = {
+    "GET ": () => Effect.succeed(json({ name: "noukai-emulator", baseUrl: emulator.baseUrl })),
+    "GET ledger": () => Effect.map(emulator.ledger, (ledger) => json(ledger)),
+    "GET schema": () => Effect.sync(() => json(FlowFile.jsonSchema())),
+    "POST reset": () => Effect.as(emulator.reset, done),
+    "POST faults": (_, text) =>
+      Effect.flatMap(decoded(Rules, text), ({ rules }) => Effect.mapError(emulator.addFaults(...rules), refused)).pipe(
+        Effect.as(done)
+      ),
+    "DELETE faults": () => Effect.as(emulator.clearFaults, done),
+    "POST flows": (_, text) =>
+      Effect.flatMap(decoded(Flows, text), ({ flows }) => Effect.mapError(emulator.putFlows(...flows), refused)).pipe(
+        Effect.as(done)
+      ),
+    "DELETE flows": (rest) => Effect.as(emulator.removeFlow(rest.join("/")), done),
+    "POST organisations": (_, text) =>
+      Effect.flatMap(
+        decoded(Organisations, text),
+        ({ organisations }) =>
+          Effect.forEach(Object.entries(organisations), ([org, value]) => emulator.putOrganisation(org, value))
+      ).pipe(
+        Effect.as(done)
+      ),
+    "POST keys/revoke": (_, text) =>
+      Effect.flatMap(decoded(Key, text), ({ key }) => emulator.revokeKey(Redacted.make(key))).pipe(Effect.as(done)),
+    "POST sessions/expire": ([id]) => Effect.as(emulator.expireSession(id ?? ""), done),
+    "POST jobs/cancel": ([id]) =>
+      Effect.flatMap(
+        emulator.cancelJob(id ?? ""),
+        (cancelled) =>
+          cancelled ? Effect.succeed(done) : coded(404, "JOB_NOT_FOUND", `There is no job ${id} under way.`)
+      )
+  }
+
+  const routeOf = (
+    method: string,
+    rest: ReadonlyArray<string>
+  ): readonly [Handler | undefined, ReadonlyArray<string>] => {
+    const [first = "", second, third] = rest
+    // sessions/{id}/expire, jobs/{id}/cancel: the id is in the middle
+    if (third !== undefined && rest.length === 3 && first !== "flows") {
+      return [handlers[`${method} ${first}/${third}`], [second!]]
+    }
+    if (first === "keys") return [handlers[`${method} ${rest.join("/")}`], []]
+    return [handlers[`${method} ${first}`], rest.slice(1)]
+  }
+
+  return ({ headers, method, path, text }) => {
+    const segments = segmentsOf(path)
+    if (segments?.[0] !== "_emulator") return undefined
+    if (!isTrusted(headers, host)) {
+      return coded(403, "FORBIDDEN", "The control endpoint answers programs on this machine only.")
+    }
+    const rest = segments.slice(1).filter((segment) => segment !== "")
+    const [handler, parameters] = routeOf(method, rest)
+    return handler === undefined
+      ? coded(404, "NOT_FOUND", "There is no such control endpoint.")
+      : handler(parameters, text)
+  }
+}

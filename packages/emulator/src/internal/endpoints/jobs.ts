@@ -1,0 +1,101 @@
+/**
+ * E3 and E4: `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { coded, invalidBody } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
+import { json } from "../server/reply.js"
+import type { State } from "../state.js"
+import { sessionIdOf } from "./endpoint.js"
+import type { Endpoint, RouteOf } from "./endpoint.js"
+import { messageOf, startRun } from "./newRun.js"
+import { decoder, JobBody } from "./requestBody.js"
+import * as Checks from "./requestChecks.js"
+
+const decode = decoder(JobBody)
+
+const events: ReadonlySet<unknown> = new Set(["flow.completed", "flow.failed"])
+
+/** Callbacks are checked, but nobody is called back. */
+const callback = (body: JobBody): Either.Either<void, ApiError> => {
+  const { callbackEvents = [], callbackUrl } = body
+  if (callbackUrl !== undefined && (!URL.canParse(callbackUrl) || new URL(callbackUrl).protocol !== "https:")) {
+    return Either.left(
+      invalidBody([{ loc: ["body", "callbackUrl"], msg: "must be an https URL", type: "value_error.url" }])
+    )
+  }
+  return callbackEvents.every((event) => events.has(event))
+    ? Either.void
+    : Either.left(
+      invalidBody([{
+        loc: ["body", "callbackEvents"],
+        msg: `permitted: ${[...events].join(", ")}`,
+        type: "value_error.const"
+      }])
+    )
+}
+
+/** @internal */
+export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, plan, route }) =>
+  Effect.gen(function*() {
+    const request = yield* decode(body)
+    const sessionId = yield* sessionIdOf(headers)
+    const tree = yield* state.flows.resolve(route.flow)
+    yield* Checks.all(
+      () => Checks.executable(tree),
+      () =>
+        (request.tools ?? []).length > 0
+          ? Either.left(coded(400, "TOOLS_REQUIRE_SYNC_EXECUTE", "A job cannot have tools."))
+          : Either.void,
+      () => Checks.parameterNames(request.parameters),
+      () => callback(request),
+      () => Checks.hasMessage(tree, { message: request.message, messages: undefined, parameters: request.parameters }),
+      () => state.accounts.mayStart(tree.org)
+    )
+    const run = startRun(state, {
+      tree,
+      trigger: "job",
+      sessionId,
+      rowDelay: plan.rowDelayMs ?? state.jobRowDelay,
+      input: {
+        message: messageOf(request.message, undefined),
+        messages: [],
+        parameters: request.parameters ?? {},
+        blockOverrides: request.blockOverrides ?? {},
+        tools: undefined,
+        // nobody could answer
+        toolChoice: "none",
+        trace: request.trace ?? false
+      }
+    })
+    if (!(yield* state.jobs.submit(run, plan.cancelAfterMs))) {
+      yield* state.jobs.cancel(run)
+      return yield* coded(503, "QUEUE_FULL", "The queue is full.")
+    }
+    return json(
+      { executionId: run.id, status: "started", flowId: tree.flowId, blockCount: tree.steps.length },
+      202
+    )
+  })
+
+/** @internal */
+export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) =>
+  Effect.suspend(() => {
+    const run = state.runs.get(route.executionId)
+    const { org, project, slug } = route.flow
+    if (
+      run === undefined || run.trigger !== "job" || run.visibleAt > state.ledger.now() ||
+      run.tree.ref !== `${org}/${project}/${slug}`
+    ) {
+      return coded(404, "JOB_NOT_FOUND", `There is no job ${route.executionId}.`)
+    }
+    return Effect.succeed(json({
+      executionId: run.id,
+      status: run.status,
+      ...(run.status === "completed" ? { result: run.result } : {}),
+      ...(run.status === "failed" ? { error: run.error?.message ?? "The run failed." } : {})
+    }))
+  })

@@ -1,0 +1,17 @@
+/**
+ * `GET /keys/verify` (contract 14): whose key it is.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import { json } from "../server/reply.js"
+import type { Endpoint, RouteOf } from "./endpoint.js"
+
+/** The id is the part of a key that is no secret (contract 1.3). */
+const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null
+
+/** @internal */
+export const makeVerify = (): Endpoint<RouteOf<"verifyKey">> => ({ caller }) =>
+  Effect.succeed(
+    json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null })
+  )

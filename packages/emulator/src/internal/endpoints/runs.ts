@@ -1,0 +1,162 @@
+/**
+ * E5 to E8 and E10: runs and their traces (contract 9).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { Json } from "../../FlowFile.js"
+import { ApiError, coded } from "../apiError.js"
+import { isTerminal } from "../engine/wireEvent.js"
+import { json } from "../server/reply.js"
+import type { State } from "../state.js"
+import type { Caller } from "../store/accounts.js"
+import type { FlowAddress } from "../store/flows.js"
+import type { Run, StepRecord } from "../store/runs.js"
+import * as Snapshots from "../store/snapshots.js"
+import type { Endpoint, RouteOf } from "./endpoint.js"
+
+const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
+
+const flowRun = (run: Run) => ({
+  id: run.id,
+  flowId: run.tree.flowId,
+  status: run.status,
+  triggerType: run.trigger,
+  startedAt: iso(run.createdAt),
+  completedAt: iso(run.completedAt),
+  durationMs: run.completedAt === undefined ? null : run.completedAt - run.createdAt,
+  stepCount: run.tree.steps.length
+})
+
+const errorOf = (record: StepRecord): Json | undefined => record.error && { ...record.error }
+
+const stepTrace = (run: Run, record: StepRecord) => {
+  const input = Snapshots.take(run.capture, record.input)
+  const output = Snapshots.take(run.capture, record.output)
+  const error = Snapshots.take(run.capture, errorOf(record))
+  return {
+    stepId: record.stepId,
+    attempt: record.attempt,
+    loopIndex: record.loopIndex ?? null,
+    status: record.status,
+    startedAt: iso(record.startedAt),
+    completedAt: iso(record.completedAt),
+    durationMs: record.durationMs ?? null,
+    modelUsed: record.model ?? null,
+    tokens: record.tokens ?? null,
+    costUsd: record.costUsd ?? null,
+    inputContext: input.value,
+    outputContext: Snapshots.asObject(output.value, "output"),
+    errorContext: error.value,
+    inputSizeBytes: input.sizeBytes,
+    outputSizeBytes: record.output === undefined ? null : output.sizeBytes,
+    truncated: input.truncated || output.truncated
+  }
+}
+
+const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps
+
+const notFound = (what: string): ApiError => coded(404, "RUN_NOT_FOUND", `There is no ${what}.`)
+
+const findRun = (
+  state: State,
+  caller: Caller,
+  flow: FlowAddress | undefined,
+  executionId: string
+): Either.Either<Run, ApiError> => {
+  const run = state.runs.get(executionId)
+  const missing = run === undefined || run.visibleAt > state.ledger.now() ||
+    (flow !== undefined && run.tree.ref !== `${flow.org}/${flow.project}/${flow.slug}`)
+  if (missing) return Either.left(notFound(`run ${executionId}`))
+  return Either.map(state.accounts.authorize(caller, run.tree.org, run.tree.project), () => run)
+}
+
+const invalidQuery = (name: string, msg: string, type: string): ApiError =>
+  new ApiError({ status: 422, detail: [{ loc: ["query", name], msg, type }] })
+
+const integer = (
+  query: URLSearchParams,
+  name: string,
+  least: number,
+  most: number
+): Either.Either<number | undefined, ApiError> => {
+  const text = query.get(name)
+  if (text === null) return Either.right(undefined)
+  if (!/^\d{1,9}$/.test(text)) {
+    return Either.left(invalidQuery(name, "value is not a valid integer", "type_error.integer"))
+  }
+  const value = Number(text)
+  return value >= least && value <= most
+    ? Either.right(value)
+    : Either.left(invalidQuery(name, `ensure this value is from ${least} to ${most}`, "value_error.number"))
+}
+
+/** @internal */
+export const makeRun = (state: State): Endpoint<RouteOf<"run">> => ({ caller, route }) =>
+  Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(flowRun(run)))
+
+/** @internal */
+export const makeTrace = (state: State): Endpoint<RouteOf<"trace">> => ({ caller, route }) =>
+  Either.map(
+    findRun(state, caller, route.flow, route.executionId),
+    (run) => json({ flowRun: flowRun(run), steps: stepsOf(run).map((record) => stepTrace(run, record)) })
+  )
+
+/** @internal */
+export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => ({ caller, query, route }) =>
+  Either.gen(function*() {
+    const run = yield* findRun(state, caller, route.flow, route.executionId)
+    const all = query.get("attempt") === "all"
+    const attempt = all ? undefined : yield* integer(query, "attempt", 1, 1_000_000)
+    const loopIndex = yield* integer(query, "loop_index", 0, 1_000_000)
+    const found = stepsOf(run).filter((record) =>
+      record.stepId === route.stepId && (loopIndex === undefined || record.loopIndex === loopIndex) &&
+      (attempt === undefined || record.attempt === attempt)
+    )
+    const latest = found.at(-1)
+    if (latest === undefined) return yield* Either.left(notFound(`step ${route.stepId} of run ${route.executionId}`))
+    return all
+      ? json({ stepId: route.stepId, attempts: found.map((record) => stepTrace(run, record)) })
+      : json(stepTrace(run, latest))
+  })
+
+/** What was stored, then what happens, until the run ends. @internal */
+export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> => ({ caller, route }) =>
+  Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
+    type: "events",
+    run: (emit) =>
+      Effect.gen(function*() {
+        for (let index = 0;; index++) {
+          yield* run.events.awaitAt(index)
+          const event = run.events.get(index)
+          if (event === undefined) continue
+          yield* emit(event)
+          if (isTerminal(event)) return
+        }
+      })
+  }))
+
+const statuses: ReadonlySet<string> = new Set(["running", "completed", "failed", "cancelled"])
+
+/** @internal */
+export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, query }) =>
+  Either.gen(function*() {
+    const flowId = query.get("flow_id")
+    if (flowId === null || flowId === "") {
+      return yield* Either.left(invalidQuery("flow_id", "field required", "value_error.missing"))
+    }
+    const limit = (yield* integer(query, "limit", 1, 100)) ?? 20
+    const status = query.get("status")
+    if (status !== null && !statuses.has(status)) {
+      return yield* Either.left(invalidQuery("status", `permitted: ${[...statuses].join(", ")}`, "value_error.const"))
+    }
+    const owner = state.flows.projectOfFlowId(flowId)
+    if (owner === undefined) return yield* Either.left(coded(404, "FLOW_NOT_FOUND", `There is no flow ${flowId}.`))
+    yield* state.accounts.authorize(caller, owner.org, owner.project)
+    const now = state.ledger.now()
+    const runs = state.runs.list().filter((run) =>
+      run.tree.flowId === flowId && run.visibleAt <= now && (status === null || run.status === status)
+    )
+    return json({ runs: runs.slice(0, limit).map(flowRun) })
+  })

@@ -1,0 +1,105 @@
+/**
+ * The queue behind `/jobs` and its workers (contract 8).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberMap from "effect/FiberMap"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { Ledger } from "../store/ledger.js"
+import type { Run } from "../store/runs.js"
+import type { Engine } from "./runFlow.js"
+import { wireEvent } from "./wireEvent.js"
+
+/** @internal */
+export interface JobOptions {
+  /** ms between submission and the moment a worker takes the job */
+  readonly queueDelay: number
+  readonly workers: number
+  readonly capacity: number
+}
+
+/** @internal */
+export interface JobQueue {
+  /** `false`: the queue is full, and the job is not in it */
+  readonly submit: (run: Run, cancelAfter: number | undefined) => Effect.Effect<boolean>
+  /** `false`: the job has ended already */
+  readonly cancel: (run: Run) => Effect.Effect<boolean>
+  readonly reset: Effect.Effect<void>
+}
+
+interface Job {
+  readonly run: Run
+  readonly cancelAfter: number | undefined
+}
+
+const hasEnded = (run: Run): boolean => run.status !== "pending" && run.status !== "running"
+
+/** @internal */
+export const make = (
+  engine: Engine,
+  ledger: Ledger,
+  options: JobOptions
+): Effect.Effect<JobQueue, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const queue = yield* Queue.dropping<Job>(options.capacity)
+    const running = yield* FiberMap.make<string>()
+
+    const markCancelled = (run: Run): void => {
+      if (hasEnded(run)) return
+      run.status = "cancelled"
+      run.completedAt = ledger.now()
+      // whoever follows the run live must be told that it is over, and not that it went well
+      const stepId = run.steps.at(-1)?.stepId ?? run.tree.steps[0]?.id ?? ""
+      run.events.append(
+        wireEvent("step_error", { stepId, error: { code: "CANCELLED", message: "The run was cancelled." } })
+      )
+      ledger.runEnded(run.entry, "cancelled")
+    }
+
+    const cancel = (run: Run): Effect.Effect<boolean> =>
+      Effect.suspend(() => {
+        if (hasEnded(run)) return Effect.succeed(false)
+        markCancelled(run)
+        return Effect.as(FiberMap.remove(running, run.id), true)
+      })
+
+    const execute = ({ cancelAfter, run }: Job): Effect.Effect<void> => {
+      const whole = Effect.asVoid(engine.runSegment({
+        run,
+        from: 0,
+        single: false,
+        outputs: {},
+        inputOverrides: {},
+        resume: undefined,
+        first: true,
+        emit: () => Effect.void
+      }))
+      return cancelAfter === undefined
+        ? whole
+        : Effect.raceFirst(whole, Effect.zipRight(Effect.sleep(cancelAfter), Effect.sync(() => markCancelled(run))))
+    }
+
+    const work = Effect.gen(function*() {
+      const job = yield* Queue.take(queue)
+      yield* Effect.sleep(options.queueDelay)
+      if (hasEnded(job.run)) return
+      const fiber = yield* FiberMap.run(running, job.run.id, execute(job))
+      yield* Fiber.await(fiber)
+    })
+
+    yield* Effect.forkScoped(
+      Effect.all(Array.from({ length: options.workers }, () => Effect.forever(work)), {
+        concurrency: options.workers,
+        discard: true
+      })
+    )
+
+    return {
+      submit: (run, cancelAfter) => Queue.offer(queue, { run, cancelAfter }),
+      cancel,
+      reset: Effect.zipRight(Queue.takeAll(queue), FiberMap.clear(running))
+    }
+  })

@@ -1,0 +1,9 @@
+/**
+ * Which hosts are this machine's own.
+ *
+ * @internal
+ */
+
+/** @internal */
+export const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)

@@ -1,0 +1,45 @@
+/**
+ * What a run keeps of its payloads, by its capture mode (contract 9.7).
+ *
+ * @internal
+ */
+import type { CaptureMode, Json } from "../../FlowFile.js"
+
+const maxPayloadBytes = 64 * 1024
+
+/** @internal */
+export interface Snapshot {
+  readonly value: Json
+  readonly sizeBytes: number
+  readonly truncated: boolean
+}
+
+/** E-mail addresses and long numbers. */
+const secrets = /[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+|\d(?:[ -]?\d){8,}/g
+
+const redacted = (value: Json): Json => {
+  if (typeof value === "string") return value.replace(secrets, "[redacted]")
+  if (Array.isArray(value)) return value.map(redacted)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]))
+}
+
+/** @internal */
+export const hasPayloads = (mode: CaptureMode): boolean => mode === "full" || mode === "redacted"
+
+/** A payload as it is stored; `null` where the mode stores none. @internal */
+export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
+  if (payload === undefined) return { value: null, sizeBytes: 0, truncated: false }
+  const text = JSON.stringify(payload)
+  const sizeBytes = Buffer.byteLength(text)
+  if (!hasPayloads(mode)) return { value: null, sizeBytes, truncated: false }
+  if (sizeBytes > maxPayloadBytes) {
+    const start = Buffer.from(text).subarray(0, maxPayloadBytes).toString("utf8")
+    return { value: { truncated: mode === "redacted" ? redacted(start) : start }, sizeBytes, truncated: true }
+  }
+  return { value: mode === "redacted" ? redacted(payload) : payload, sizeBytes, truncated: false }
+}
+
+/** Contexts are objects; what is none is put into one. @internal */
+export const asObject = (value: Json, key: string): Json =>
+  value === null || (typeof value === "object" && !Array.isArray(value)) ? value : { [key]: value }
