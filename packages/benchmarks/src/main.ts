@@ -6,10 +6,11 @@ import type { GroupResult, Options } from "./Measurement.js"
 import { measure } from "./Measurement.js"
 import { save, table } from "./Report.js"
 import type { Suite } from "./Suite.js"
+import { execute } from "./suites/execute.js"
 import { sse } from "./suites/sse.js"
 import { transport } from "./suites/transport.js"
 
-const suites: ReadonlyArray<Suite> = [transport, sse]
+const suites: ReadonlyArray<Suite> = [transport, sse, execute]
 
 const run = async (suite: Suite, options: Options): Promise<void> => {
   const { close, groups } = await suite.prepare()

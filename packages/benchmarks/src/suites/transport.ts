@@ -4,6 +4,7 @@ import * as Scope from "effect/Scope"
 import { Agent, request } from "undici"
 import type { HttpTransport } from "../../../sdk/src/internal/transport/HttpTransport.js"
 import * as UndiciTransport from "../../../sdk/src/internal/transport/undici.js"
+import { inFibers, inFlight } from "../InFlight.js"
 import { startRawServer } from "../RawServer.js"
 import type { Suite } from "../Suite.js"
 
@@ -11,33 +12,11 @@ const path = "/api/v1/seq/bench/bench/flow/execute"
 const headers = { authorization: "Bearer nk_test_0", "content-type": "application/json" }
 const body = JSON.stringify({ message: "The cat sat on the mat.", parameters: {}, trace: false })
 
-/** Runs `call` `batch` times, `inFlight` at once. */
-export const inFlight = (inFlight: number, batch: number, call: () => Promise<void>) => async (): Promise<number> => {
-  let left = batch
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) {
-      await call()
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, worker))
-  return batch
-}
-
 const assertCompleted = (text: string): void => {
   const value: unknown = JSON.parse(text)
   if (typeof value !== "object" || value === null || !("status" in value) || value.status !== "completed") {
     throw new Error("not a completed run")
   }
-}
-
-/** The same with Effects: `workers` fibers, one call after the other in each. */
-const inFibers = (workers: number, batch: number, call: Effect.Effect<void, unknown>) => (): Promise<number> => {
-  const run = Effect.suspend(() => {
-    let left = batch
-    const worker = Effect.whileLoop({ while: () => left-- > 0, body: () => call, step: () => {} })
-    return Effect.all(Array.from({ length: workers }, () => worker), { concurrency: workers, discard: true })
-  })
-  return Effect.runPromise(Effect.as(run, batch))
 }
 
 const execute = (transport: HttpTransport, origin: string): Effect.Effect<void, unknown> =>
@@ -78,8 +57,8 @@ export const transport: Suite = {
         name: `execute, ${n} in flight`,
         baseline: "undici.request",
         rows: [
-          { name: "undici.request", run: inFlight(n, 64, bare) },
-          { name: "transport over undici", run: inFibers(n, 64, own) }
+          { name: "undici.request", run: inFlight(n, n * 32, bare) },
+          { name: "transport over undici", run: inFibers(n, n * 32, own) }
         ]
       })),
       close: async () => {

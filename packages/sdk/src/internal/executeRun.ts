@@ -8,7 +8,7 @@ import type { CallOptions, Progress } from "../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
 import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
-import type { ExecuteError } from "../NoukaiError.js"
+import type { ExecuteError, ToolCallLimitError } from "../NoukaiError.js"
 import { FlowExecutionError, UnexpectedResponseError } from "../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../Tools.js"
 import { decodeResult } from "./flowCodec.js"
@@ -29,7 +29,7 @@ export type Sticky = Pick<
 >
 
 /** @internal */
-export interface Run {
+export interface Run<E, R> {
   readonly http: HttpService
   readonly method: string
   readonly flow: Flow.Ref<never, unknown>
@@ -40,13 +40,18 @@ export interface Run {
   readonly options: CallOptions
   readonly progress: Progress
   readonly sticky: Sticky
-  readonly answering: Answering
+  readonly answering: Answering<E, R>
   /** Known from the first response on. */
   executionId: string | undefined
 }
 
+type AnyRun = Run<unknown, unknown>
+
 /** @internal */
 export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
+
+/** @internal */
+export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | ToolCallLimitError | E, R>
 
 const unchecked = { disableValidation: true }
 
@@ -55,7 +60,7 @@ const unchecked = { disableValidation: true }
  *
  * @internal
  */
-export const post = (run: Run, body: ExecuteBody, rounds: number): Effect.Effect<Outcome, unknown, unknown> =>
+export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): Following<E, R> =>
   Effect.flatMap(
     run.http.execute({
       method: run.method,
@@ -69,7 +74,7 @@ export const post = (run: Run, body: ExecuteBody, rounds: number): Effect.Effect
     (response) => follow(run, response, rounds)
   )
 
-const follow = (run: Run, response: ExecuteResponse, rounds: number): Effect.Effect<Outcome, unknown, unknown> => {
+const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): Following<E, R> => {
   run.executionId = response.executionId ?? run.executionId
   switch (response.status) {
     case "completed":
@@ -82,7 +87,7 @@ const follow = (run: Run, response: ExecuteResponse, rounds: number): Effect.Eff
 }
 
 const completed = (
-  run: Run,
+  run: AnyRun,
   response: ExecuteEnded
 ): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> =>
   Effect.map(
@@ -103,7 +108,7 @@ const completed = (
     })
   )
 
-const runFailed = (run: Run, response: ExecuteEnded): FlowExecutionError =>
+const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
   new FlowExecutionError({
     method: run.method,
     flow: run.addressText,
@@ -114,7 +119,7 @@ const runFailed = (run: Run, response: ExecuteEnded): FlowExecutionError =>
     isRetryable: false
   }, unchecked)
 
-const unexpectedPause = (run: Run, response: ExecutePaused, reason: string): UnexpectedResponseError =>
+const unexpectedPause = (run: AnyRun, response: ExecutePaused, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: run.method,
     flow: run.addressText,
@@ -125,7 +130,7 @@ const unexpectedPause = (run: Run, response: ExecutePaused, reason: string): Une
   }, unchecked)
 
 const stateOf = (
-  run: Run,
+  run: AnyRun,
   response: ExecutePaused,
   toolCalls: ReadonlyArray<ToolCall>,
   rounds: number
@@ -144,7 +149,7 @@ const stateOf = (
   ...run.sticky
 })
 
-const paused = (run: Run, response: ExecutePaused, rounds: number): Effect.Effect<Outcome, unknown, unknown> => {
+const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): Following<E, R> => {
   const { answering } = run
   if (answering._tag === "none") {
     return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls, and no tools were sent"))
@@ -168,7 +173,7 @@ const paused = (run: Run, response: ExecutePaused, rounds: number): Effect.Effec
     )
 }
 
-const pausedResult = (run: Run, state: PausedState, requestId: string | undefined): PausedResult<unknown> => ({
+const pausedResult = (run: AnyRun, state: PausedState, requestId: string | undefined): PausedResult<unknown> => ({
   status: "tool_calls_required",
   executionId: state.executionId,
   toolCalls: state.toolCalls,
@@ -187,12 +192,12 @@ const pausedResult = (run: Run, state: PausedState, requestId: string | undefine
  *
  * @internal
  */
-export const resume = (
-  run: Run,
+export const resume = <E, R>(
+  run: Run<E, R>,
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Effect.Effect<Outcome, unknown, unknown> => {
+): Following<E, R> => {
   const problem = checkResults(state.toolCalls, results)
   if (problem !== undefined) {
     return Effect.fail(

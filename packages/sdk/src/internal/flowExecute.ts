@@ -13,11 +13,11 @@ import { PausedState } from "../ExecuteResult.js"
 import type { AnyParameters, Flow } from "../Flow.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ToolDeclaration, ToolResult } from "../Tool.js"
-import { isHandled, type Tools } from "../Tools.js"
+import { isHandled } from "../Tools.js"
 import { TraceScope } from "../TraceScope.js"
 import * as Address from "./address.js"
 import { milliseconds } from "./duration.js"
-import * as Input from "./executeInput.js"
+import * as Checks from "./executeInput.js"
 import * as ExecuteRun from "./executeRun.js"
 import { encodeParameters } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
@@ -26,33 +26,39 @@ import { answeringOf } from "./toolAnswering.js"
 import * as Toolkit from "./toolkit.js"
 import { totalTimeout } from "./totalTimeout.js"
 
-type AnyInput = ExecuteInput<AnyParameters, Tools | undefined>
+type Input<E, R> = ExecuteInput<AnyParameters, Toolkit.Given<E, R> | undefined>
 
-type AnyOutcome = Effect.Effect<ExecuteRun.Outcome, unknown, unknown>
+type AnyInput = Input<unknown, unknown>
 
-const declarationsOf = (tools: Toolkit.Resolved | undefined): ReadonlyArray<ToolDeclaration> | undefined =>
-  isHandled(tools) ? tools.declarations : tools
+const declarationsOf = (
+  tools: Toolkit.Resolved<unknown, unknown> | undefined
+): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
 
-const checkTools = (tools: Toolkit.Resolved | undefined): Input.Problem | undefined =>
-  (isHandled(tools) ? tools.problem : undefined) ?? Input.checkTools(declarationsOf(tools))
+const checkTools = (tools: Toolkit.Resolved<unknown, unknown> | undefined): Checks.Problem | undefined =>
+  (isHandled(tools) ? tools.problem : undefined) ?? Checks.checkTools(declarationsOf(tools))
 
-const checkCounts = (input: Pick<AnyInput, "maxToolRounds" | "toolConcurrency">): Input.Problem | undefined =>
-  Input.checkCount("maxToolRounds", input.maxToolRounds, 0) ??
-    Input.checkCount("toolConcurrency", input.toolConcurrency, 1)
+const checkCounts = (input: Pick<AnyInput, "maxToolRounds" | "toolConcurrency">): Checks.Problem | undefined =>
+  Checks.checkCount("maxToolRounds", input.maxToolRounds, 0) ??
+    Checks.checkCount("toolConcurrency", input.toolConcurrency, 1)
 
-const checkInput = (input: AnyInput, tools: Toolkit.Resolved | undefined): Input.Problem | undefined =>
-  Input.checkMessages(input.message, input.messages) ??
-    Input.checkParameters(input.parameters) ??
-    Input.checkOverrides("blockOverrides", input.blockOverrides, true) ??
-    Input.checkAttachments(input.attachments) ??
+const checkInput = (
+  input: AnyInput,
+  tools: Toolkit.Resolved<unknown, unknown> | undefined
+): Checks.Problem | undefined =>
+  Checks.checkMessages(input.message, input.messages) ??
+    Checks.checkParameters(input.parameters) ??
+    Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
+    Checks.checkAttachments(input.attachments) ??
     checkTools(tools) ??
-    Input.checkToolChoice(input.toolChoice, declarationsOf(tools)) ??
+    Checks.checkToolChoice(input.toolChoice, declarationsOf(tools)) ??
     checkCounts(input)
 
 const warnBytes = 900_000
 
 /** @internal */
-export const execute = (http: HttpService): (flow: Flow.Ref<never, unknown>, input: AnyInput) => AnyOutcome => {
+export const execute = (
+  http: HttpService
+): <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>) => ExecuteRun.Following<E, R> => {
   const method = "FlowService.execute"
   let warned = false
 
@@ -62,7 +68,7 @@ export const execute = (http: HttpService): (flow: Flow.Ref<never, unknown>, inp
     return Effect.logWarning(`${method}: messages passes 0.9 MB; the server takes at most 1,000,000 bytes`)
   }
 
-  const run = (flow: Flow.Ref<never, unknown>, input: AnyInput): AnyOutcome =>
+  const run = <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>): ExecuteRun.Following<E, R> =>
     Effect.withFiberRuntime((fiber) => {
       const resolved = Address.resolve(method, flow, http.defaults)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
@@ -83,16 +89,16 @@ export const execute = (http: HttpService): (flow: Flow.Ref<never, unknown>, inp
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
       const progress: Progress = { sent: "no" }
-      const start = (parameters: unknown): AnyOutcome => {
+      const start = (parameters: unknown): ExecuteRun.Following<E, R> => {
         const sticky: ExecuteRun.Sticky = {
           parameters,
           blockOverrides: input.blockOverrides,
-          attachments: Input.wireAttachments(input.attachments),
+          attachments: Checks.wireAttachments(input.attachments),
           tools: declarationsOf(tools),
           toolChoice: input.toolChoice,
           trace: input.trace ?? false
         }
-        const run: ExecuteRun.Run = {
+        const run: ExecuteRun.Run<E, R> = {
           http,
           method,
           flow,
@@ -126,12 +132,12 @@ const isPausedState = Schema.is(PausedState)
 
 /** @internal */
 export const resume = (http: HttpService) =>
-(
+<E, R>(
   flow: Flow.Ref<never, unknown>,
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
-  input: ResumeInput<Tools | undefined> = {}
-): AnyOutcome =>
+  input: ResumeInput<Toolkit.Given<E, R> | undefined> = {}
+): ExecuteRun.Following<E, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = "FlowService.resume"
     const resolved = Address.resolve(method, flow, http.defaults)
@@ -156,7 +162,7 @@ export const resume = (http: HttpService) =>
     const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
     if (Either.isLeft(total)) return Effect.fail(total.left)
     const progress: Progress = { sent: "no" }
-    const run: ExecuteRun.Run = {
+    const run: ExecuteRun.Run<E, R> = {
       http,
       method,
       flow,

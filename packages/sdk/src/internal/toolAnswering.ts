@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type { InvalidRequestError } from "../NoukaiError.js"
 import { ToolCallLimitError } from "../NoukaiError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "../Tool.js"
@@ -17,24 +18,27 @@ import { checkResults } from "./toolRound.js"
  *
  * @internal
  */
-export type Answering =
+export type Answering<E = unknown, R = unknown> =
   | { readonly _tag: "none" }
   | { readonly _tag: "manual" }
-  | {
-    readonly _tag: "handled"
-    readonly tools: Handled<unknown, unknown>
-    readonly maxRounds: number
-    readonly concurrency: number
-    readonly onFailure: "fail" | "report"
-    /** Results by call, so that no handler runs twice for one. */
-    readonly answered: Map<string, ToolOutcome>
-    /** How many rounds in a row the model called a tool wrongly, by tool. */
-    readonly faults: Map<string, number>
-  }
+  | HandledAnswering<E, R>
 
 /** @internal */
-export interface AnsweringOptions {
-  readonly tools?: Resolved | undefined
+export interface HandledAnswering<E = unknown, R = unknown> {
+  readonly _tag: "handled"
+  readonly tools: Handled<E, R>
+  readonly maxRounds: number
+  readonly concurrency: number
+  readonly onFailure: "fail" | "report"
+  /** Results by call, so that no handler runs twice for one. */
+  readonly answered: Map<string, ToolOutcome>
+  /** How many rounds in a row the model called a tool wrongly, by tool. */
+  readonly faults: Map<string, number>
+}
+
+/** @internal */
+export interface AnsweringOptions<E = unknown, R = unknown> {
+  readonly tools?: Resolved<E, R> | undefined
   readonly maxToolRounds?: number | undefined
   readonly toolConcurrency?: number | undefined
   readonly onToolFailure?: "fail" | "report" | undefined
@@ -45,7 +49,7 @@ export interface AnsweringOptions {
  *
  * @internal
  */
-export const answeringOf = (input: AnsweringOptions): Answering => {
+export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E, R> => {
   const { tools } = input
   if (tools === undefined) return { _tag: "none" }
   if (!isHandled(tools)) return { _tag: "manual" }
@@ -100,10 +104,10 @@ export interface Pause {
  *
  * @internal
  */
-export const answer = (
-  answering: Extract<Answering, { readonly _tag: "handled" }>,
+export const answer = <E, R>(
+  answering: HandledAnswering<E, R>,
   pause: Pause
-): Effect.Effect<ReadonlyArray<ToolResult>, unknown, unknown> => {
+): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError | ToolCallLimitError, R> => {
   const limit = (detail: string, toolName?: string) =>
     Effect.fail(
       new ToolCallLimitError({
@@ -126,31 +130,34 @@ export const answer = (
   const outcomes = fresh.length === 0
     ? Effect.succeed<ReadonlyArray<ToolOutcome>>([])
     : Telemetry.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
-  return Effect.flatMap(outcomes, (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, unknown> => {
-    const problem = checkResults(fresh, outcomes)
-    if (problem !== undefined) {
-      return Effect.fail(
-        invalid(pause.method, problem.field, problem.reason, {
-          flow: pause.addressText,
-          executionId: pause.executionId
-        })
-      )
+  return Effect.flatMap(
+    outcomes,
+    (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, InvalidRequestError | ToolCallLimitError> => {
+      const problem = checkResults(fresh, outcomes)
+      if (problem !== undefined) {
+        return Effect.fail(
+          invalid(pause.method, problem.field, problem.reason, {
+            flow: pause.addressText,
+            executionId: pause.executionId
+          })
+        )
+      }
+      const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
+      for (const call of fresh) answering.answered.set(keyOf(call), byId.get(call.id)!)
+      countFaults(answering.faults, fresh, byId)
+      const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
+      if (wrongly !== undefined) {
+        return limit(
+          `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
+          wrongly[0]
+        )
+      }
+      return Effect.succeed(pause.toolCalls.map((call) => {
+        const { content } = answering.answered.get(keyOf(call))!
+        return { toolCallId: call.id, content }
+      }))
     }
-    const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
-    for (const call of fresh) answering.answered.set(keyOf(call), byId.get(call.id)!)
-    countFaults(answering.faults, fresh, byId)
-    const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
-    if (wrongly !== undefined) {
-      return limit(
-        `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
-        wrongly[0]
-      )
-    }
-    return Effect.succeed(pause.toolCalls.map((call) => {
-      const { content } = answering.answered.get(keyOf(call))!
-      return { toolCallId: call.id, content }
-    }))
-  })
+  )
 }
 
 const countFaults = (

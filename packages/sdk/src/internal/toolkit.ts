@@ -5,21 +5,22 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import type { InvalidRequestError } from "../NoukaiError.js"
 import { toolSpans } from "../Telemetry.js"
 import type { RoundSettings, ToolCall, ToolDeclaration, ToolOutcome } from "../Tool.js"
-import { type Handled, isHandled, type ToolkitLike, type Tools, TypeId } from "../Tools.js"
+import { type Handled, isHandled, type ToolkitLike, TypeId } from "../Tools.js"
 import { invalid } from "./invalid.js"
 import { ofParameters } from "./jsonSchema.js"
 import { failed, faulty, parseArguments } from "./toolOutcome.js"
 
 /** @internal */
-export const isToolkit = (u: unknown): u is ToolkitLike<unknown, unknown> =>
+export const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
   Predicate.hasProperty(u, "tools") && Predicate.hasProperty(u, "handle") && typeof u.handle === "function"
 
-type AnyHandle = (name: string, params: unknown) => Effect.Effect<
+type Handle<E, R> = (name: string, params: unknown) => Effect.Effect<
   { readonly isFailure: boolean; readonly encodedResult: unknown },
-  unknown,
-  unknown
+  E,
+  R
 >
 
 const declare = (
@@ -49,11 +50,11 @@ const declare = (
 const isFault = (error: unknown): error is { readonly description?: unknown } =>
   Predicate.isTagged(error, "MalformedOutput")
 
-const call = (
-  handle: AnyHandle,
+const call = <E, R>(
+  handle: Handle<E, R>,
   settings: RoundSettings,
   toolCall: ToolCall
-): Effect.Effect<ToolOutcome, unknown, unknown> => {
+): Effect.Effect<ToolOutcome, E, R> => {
   const args = parseArguments(toolCall)
   if (typeof args === "string") return Effect.succeed(faulty(toolCall, "bad arguments", args))
   return handle(toolCall.name, args.value).pipe(
@@ -72,9 +73,9 @@ const call = (
 }
 
 /** @internal */
-export const toHandled = (toolkit: ToolkitLike<unknown, unknown>): Handled<unknown, unknown> => {
+export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E, R> => {
   const declared = Object.values(toolkit.tools).map(declare)
-  const handle: AnyHandle = (name, params) => toolkit.handle(name as never, params as never)
+  const handle: Handle<E, R> = (name, params) => toolkit.handle(name as never, params as never)
   const names = new Set(Object.values(toolkit.tools).map((tool) => tool.name))
   return {
     [TypeId]: TypeId,
@@ -102,7 +103,7 @@ export const toHandled = (toolkit: ToolkitLike<unknown, unknown>): Handled<unkno
  *
  * @internal
  */
-export const isUnresolved = (tools: Tools | undefined): tools is Exclude<Tools, Resolved> =>
+export const isUnresolved = <E, R>(tools: Given<E, R> | undefined): tools is Toolkit<E, R> =>
   tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
 
 /**
@@ -110,26 +111,36 @@ export const isUnresolved = (tools: Tools | undefined): tools is Exclude<Tools, 
  *
  * @internal
  */
-export type Resolved = ReadonlyArray<ToolDeclaration> | Handled<unknown, unknown>
+export type Resolved<E, R> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
+
+/**
+ * A toolkit with its handlers, or the effect that provides one.
+ *
+ * @internal
+ */
+export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
+
+/**
+ * What `tools` was given; `E` and `R` are those of its handlers.
+ *
+ * @internal
+ */
+export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
 
 /**
  * A toolkit, or the effect that provides one, as declarations with handlers.
  *
  * @internal
  */
-export const resolve = (
+export const resolve = <E, R>(
   method: string,
-  tools: Exclude<Tools, Resolved>
-): Effect.Effect<Handled<unknown, unknown>, unknown, unknown> => {
-  const wrong = invalid(
-    method,
-    "tools",
-    "must be an array of tools, made by the Tools module, or an @effect/ai toolkit"
-  )
+  tools: Toolkit<E, R>
+): Effect.Effect<Handled<E, R>, E | InvalidRequestError, R> => {
+  const wrong = () =>
+    Effect.fail(
+      invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
+    )
   if (isToolkit(tools)) return Effect.succeed(toHandled(tools))
-  if (!Effect.isEffect(tools)) return Effect.fail(wrong)
-  return Effect.flatMap(
-    tools as Effect.Effect<unknown, unknown, unknown>,
-    (resolved) => isToolkit(resolved) ? Effect.succeed(toHandled(resolved)) : Effect.fail(wrong)
-  )
+  if (!Effect.isEffect(tools)) return wrong()
+  return Effect.flatMap(tools, (toolkit) => isToolkit(toolkit) ? Effect.succeed(toHandled(toolkit)) : wrong())
 }

@@ -12,17 +12,17 @@ import { ofParameters } from "./jsonSchema.js"
 import { failed, faulty, parseArguments } from "./toolOutcome.js"
 
 /** @internal */
-export interface Runner {
+export interface Runner<E, R> {
   readonly name: string
   readonly declaration: ToolDeclaration
   readonly problem: { readonly field: string; readonly reason: string } | undefined
   readonly decode: (u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>
   readonly encode: ((u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
-  readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, unknown, unknown>
+  readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
 
 /** @internal */
-export const make = (tool: Tool<unknown, unknown>): Runner => {
+export const make = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
   const schema = ofParameters(tool.parameters.ast)
   return {
     name: tool.name,
@@ -45,7 +45,7 @@ export const make = (tool: Tool<unknown, unknown>): Runner => {
 }
 
 const encoded = (
-  runner: Runner,
+  runner: Runner<unknown, unknown>,
   settings: RoundSettings,
   value: unknown
 ): Effect.Effect<unknown, InvalidRequestError> =>
@@ -63,11 +63,11 @@ const encoded = (
  *
  * @internal
  */
-export const run = (
-  runners: ReadonlyArray<Runner>,
+export const run = <E, R>(
+  runners: ReadonlyArray<Runner<E, R>>,
   settings: RoundSettings,
   call: ToolCall
-): Effect.Effect<ToolOutcome, unknown, unknown> => {
+): Effect.Effect<ToolOutcome, E | InvalidRequestError, R> => {
   const runner = runners.find((candidate) => candidate.name === call.name)
   if (runner === undefined) {
     const known = runners.map((candidate) => candidate.name).join(", ")
