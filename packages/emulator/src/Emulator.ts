@@ -151,7 +151,10 @@ export interface Options {
   /** Also sends what older servers sent: `runId`, `stepId` on `step_paused` (contract 16.1). Default false. */
   readonly legacyFields?: boolean | undefined
   readonly jobs?: Jobs | undefined
-  /** Serves `/_emulator`. Default: only when `host` is a loopback address. */
+  /**
+   * Serves `/_emulator`, which needs no key. Default: when `host` is a loopback address, and then only to requests
+   * that name a loopback host.
+   */
   readonly control?: boolean | undefined
   readonly limits?: Limits | undefined
   /** The client configuration that the layer provides, beside key and base URL. Default: the client's defaults. */

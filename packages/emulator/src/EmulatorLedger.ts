@@ -47,7 +47,7 @@ export interface RequestEntry {
   readonly flow: string | undefined
   /** by lower-case name; the key is masked */
   readonly headers: { readonly [name: string]: string }
-  /** the body as received, cut at the ledger's limit */
+  /** the body as received, cut at the ledger's limit; empty again when newer ones need the room (64 MiB) */
   readonly body: string
   readonly bodyBytes: number
   /** the faults that were applied, as in a script */

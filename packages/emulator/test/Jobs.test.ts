@@ -121,6 +121,15 @@ describe("jobs", () => {
       assert.strictEqual(parseEvents(live.text).at(-1)!.event, "step_error")
     }).pipe(Effect.provide(run)))
 
+  it.scoped("C12: the fault cancel ends a job before it has run a step", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const { json } = yield* submit(hello, { message: "hi" }, { "x-noukai-emulator-fault": "cancel" })
+      yield* emulator.awaitEvent(ended("cancelled"))
+      assert.strictEqual((yield* poll(hello, json.executionId)).json.status, "cancelled")
+      assert.strictEqual((yield* emulator.ledger).stepsRun, 0)
+    }).pipe(Effect.provide(run)))
+
   it.scoped("C12: cancelJob ends a job that has not ended, once", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

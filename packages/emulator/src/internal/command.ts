@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { parseArgs } from "node:util"
 import type { Options } from "../Emulator.js"
+import { jsonSchema } from "../FlowFile.js"
 import { serve } from "./serve.js"
 import { isLoopback } from "./server/loopback.js"
 
@@ -19,11 +20,13 @@ const usage = `noukai-emulator [--port 8080] [--flows FILE] [--host 127.0.0.1] [
   --host           the address to listen on (default 127.0.0.1: nobody else can call)
   --seed           what ids and dice are drawn from (default 1)
   --legacy-fields  also send what older servers sent
+  --schema         print the JSON Schema of a flows file
   --help           this text
 `
 
 interface Arguments {
   readonly help: boolean
+  readonly schema: boolean
   readonly options: Options
 }
 
@@ -45,6 +48,7 @@ export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Argum
             host: { type: "string" },
             seed: { type: "string", default: "1" },
             "legacy-fields": { type: "boolean", default: false },
+            schema: { type: "boolean", default: false },
             help: { type: "boolean", default: false }
           }
         }),
@@ -52,6 +56,7 @@ export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Argum
     })
     return {
       help: values.help,
+      schema: values.schema,
       options: {
         port: yield* wholeNumber("port", values.port, 65_535),
         seed: yield* wholeNumber("seed", values.seed, Number.MAX_SAFE_INTEGER),
@@ -90,6 +95,7 @@ export const main = (args: ReadonlyArray<string>): void => {
   const parsed = parseArguments(args)
   if (Either.isLeft(parsed)) NodeRuntime.runMain(complain(`${parsed.left}\n\n${usage}`))
   else if (parsed.right.help) NodeRuntime.runMain(print(usage))
+  else if (parsed.right.schema) NodeRuntime.runMain(print(JSON.stringify(jsonSchema(), undefined, 2)))
   else {
     NodeRuntime.runMain(run(parsed.right.options), {
       // after a signal the process ends well: it did what it was asked

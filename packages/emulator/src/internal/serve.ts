@@ -178,6 +178,6 @@ export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, Em
         state.jobs.reset
       )
     }
-    if (options.control ?? isLoopback(host)) control = Control.make(emulator, host)
+    if (options.control ?? isLoopback(host)) control = Control.make(emulator, options.control === true)
     return emulator
   })

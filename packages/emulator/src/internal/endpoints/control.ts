@@ -1,6 +1,5 @@
 /**
- * `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key; it answers only on the address that
- * the emulator listens on, and no page of a browser.
+ * `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key, and answers no page of a browser.
  *
  * @internal
  */
@@ -42,20 +41,17 @@ const Key = Schema.Struct({ key: Schema.NonEmptyString })
 
 const done = json({ ok: true })
 
-/** A page of a browser could name any host, or post without asking; neither is let in. */
-const isTrusted = (
-  headers: { readonly [name: string]: string },
-  host: string
-): boolean => {
+/** A page of a browser could post without asking, or name this machine as its own host; neither is let in. */
+const isTrusted = (headers: { readonly [name: string]: string }, anyHost: boolean): boolean => {
   if (headers.origin !== undefined || (headers["sec-fetch-site"] ?? "none") !== "none") return false
   const named = (headers.host ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
-  return named === host || isLoopback(named)
+  return anyHost || isLoopback(named)
 }
 
 type Handler = (rest: ReadonlyArray<string>, text: string) => Effect.Effect<Reply, ApiError>
 
 /** @internal */
-export const make = (emulator: Emulator.Service, host: string): OtherPaths => {
+export const make = (emulator: Emulator.Service, anyHost: boolean): OtherPaths => {
   const handlers: { readonly [route: string]: Handler } = {
     "GET ": () => Effect.succeed(json({ name: "noukai-emulator", baseUrl: emulator.baseUrl })),
     "GET ledger": () => Effect.map(emulator.ledger, (ledger) => json(ledger)),
@@ -106,7 +102,7 @@ export const make = (emulator: Emulator.Service, host: string): OtherPaths => {
   return ({ headers, method, path, text }) => {
     const segments = segmentsOf(path)
     if (segments?.[0] !== "_emulator") return undefined
-    if (!isTrusted(headers, host)) {
+    if (!isTrusted(headers, anyHost)) {
       return coded(403, "FORBIDDEN", "The control endpoint answers programs on this machine only.")
     }
     const rest = segments.slice(1).filter((segment) => segment !== "")

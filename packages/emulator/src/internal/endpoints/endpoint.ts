@@ -20,6 +20,8 @@ export interface ApiRequest<R extends Route = Route> {
   readonly headers: { readonly [name: string]: string }
   /** of a POST: a JSON object */
   readonly body: { readonly [key: string]: unknown }
+  /** bytes of the body */
+  readonly size: number
   /** faults that the endpoint itself must know of */
   readonly plan: Plan
 }

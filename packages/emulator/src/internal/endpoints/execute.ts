@@ -57,7 +57,8 @@ const fresh = (
   state: State,
   flow: RouteOf<"execute">["flow"],
   body: ExecuteBody,
-  headers: { readonly [name: string]: string }
+  headers: { readonly [name: string]: string },
+  size: number
 ): Either.Either<Run, ApiError> =>
   Either.gen(function*() {
     const sessionId = yield* sessionIdOf(headers)
@@ -77,6 +78,7 @@ const fresh = (
       tree,
       trigger: "execute",
       sessionId,
+      size,
       input: {
         message: messageOf(body.message, body.messages),
         messages: body.messages ?? [],
@@ -129,13 +131,13 @@ const resumed = (
   })
 
 /** @internal */
-export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, route }) =>
+export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const isResume = request.executionId !== undefined && request.pausedAtStep !== undefined &&
       request.toolCallMessages !== undefined
     if (!isResume) {
-      const run = yield* fresh(state, route.flow, request, headers)
+      const run = yield* fresh(state, route.flow, request, headers, size)
       const outcome = yield* state.engine.runSegment({
         run,
         from: 0,

@@ -39,7 +39,7 @@ const callback = (body: JobBody): Either.Either<void, ApiError> => {
 }
 
 /** @internal */
-export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, plan, route }) =>
+export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, plan, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const sessionId = yield* sessionIdOf(headers)
@@ -59,6 +59,7 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
       tree,
       trigger: "job",
       sessionId,
+      size,
       rowDelay: plan.rowDelayMs ?? state.jobRowDelay,
       input: {
         message: messageOf(request.message, undefined),

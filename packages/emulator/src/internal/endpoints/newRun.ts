@@ -29,12 +29,14 @@ export interface NewRun {
   readonly trigger: Trigger
   readonly input: RunInput
   readonly sessionId: string | undefined
+  /** bytes of the request */
+  readonly size: number
   /** ms before readers see the row */
   readonly rowDelay?: number
 }
 
 /** @internal */
-export const startRun = (state: State, { input, rowDelay = 0, sessionId, tree, trigger }: NewRun): Run => {
+export const startRun = (state: State, { input, rowDelay = 0, sessionId, size, tree, trigger }: NewRun): Run => {
   const now = state.ledger.now()
   const id = state.ids.uuid()
   const status = trigger === "job" ? "pending" : "running"
@@ -46,6 +48,7 @@ export const startRun = (state: State, { input, rowDelay = 0, sessionId, tree, t
     sessionId,
     capture: captureOf(tree.capture ?? state.accounts.capture(tree.org), input.trace),
     createdAt: now,
+    size,
     visibleAt: now + rowDelay,
     entry: state.ledger.runStarted({
       executionId: id,

@@ -36,7 +36,8 @@ const firstCall = (
   state: State,
   tree: Tree,
   body: StepBody,
-  headers: { readonly [name: string]: string }
+  headers: { readonly [name: string]: string },
+  size: number
 ): Either.Either<Ready, ApiError> =>
   Either.gen(function*() {
     const sessionId = yield* sessionIdOf(headers)
@@ -53,6 +54,7 @@ const firstCall = (
       tree,
       trigger: "step",
       sessionId,
+      size,
       input: {
         message: messageOf(body.message, undefined),
         messages: [],
@@ -120,7 +122,8 @@ const prepare = (
   state: State,
   flow: RouteOf<"step">["flow"],
   body: StepBody,
-  headers: { readonly [name: string]: string }
+  headers: { readonly [name: string]: string },
+  size: number
 ): Either.Either<Ready, ApiError> =>
   Either.gen(function*() {
     if (flow.version === 0) return yield* refuse(400, "INVALID_VERSION", "The draft cannot be stepped through by /v0.")
@@ -136,15 +139,15 @@ const prepare = (
       return yield* refuse(400, "INVALID_STEP_INDEX", `${tree.ref} has ${tree.steps.length} steps, none at ${index}.`)
     }
     return yield* body.executionId === undefined
-      ? firstCall(state, tree, body, headers)
+      ? firstCall(state, tree, body, headers, size)
       : laterCall(state, tree, body.executionId, body)
   })
 
 /** @internal */
-export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, route }) =>
+export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
-    const { first, resume, run } = yield* prepare(state, route.flow, request, headers)
+    const { first, resume, run } = yield* prepare(state, route.flow, request, headers, size)
     return {
       type: "events",
       run: (emit) =>

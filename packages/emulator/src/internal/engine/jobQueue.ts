@@ -67,6 +67,7 @@ export const make = (
       })
 
     const execute = ({ cancelAfter, run }: Job): Effect.Effect<void> => {
+      if (cancelAfter === 0) return Effect.sync(() => markCancelled(run))
       const whole = Effect.asVoid(engine.runSegment({
         run,
         from: 0,

@@ -295,7 +295,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
         return yield* compute(run, step, record, scope, resume)
       }).pipe(Effect.onInterrupt(() =>
         Effect.sync(() => {
-          end(record, ledger.now() - from, { code: "INTERRUPTED", message: "The caller went away." })
+          end(record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
           close("interrupted")
         })
       ))

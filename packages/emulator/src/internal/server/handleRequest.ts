@@ -88,7 +88,7 @@ export const make = (
       const body = isPost ? yield* parseObject(text) : {}
       const endpoint = endpoints[route.endpoint] as Endpoint | undefined
       if (endpoint === undefined) return yield* coded(404, "NOT_FOUND", "There is no such endpoint.")
-      const request: ApiRequest = { route, caller, query, headers, body, plan }
+      const request: ApiRequest = { route, caller, query, headers, body, size: text.length, plan }
       return yield* endpoint(request)
     })
 

@@ -53,6 +53,9 @@ export interface Ledger {
 
 const capacity = 10_000
 
+/** bytes of request bodies; the oldest are dropped, their entries stay */
+const bodyBudget = 64 * 1024 * 1024
+
 const keep = <A>(list: Array<A>, entry: A): void => {
   list.push(entry)
   // dropping the oldest half at once keeps this constant on average
@@ -72,6 +75,8 @@ export const make = (now: () => number): Ledger => {
   const events: Array<LedgerEvent> = []
   const listeners = new Set<Listener>()
   let connections = 0
+  const bodies: Array<Open<RequestEntry>> = []
+  let bodyBytes = 0
   let counts = { runs: 0, steps: 0, requests: 0 }
   let billed = Money.zero
   // what began before a reset may end after it, unseen
@@ -102,6 +107,13 @@ export const make = (now: () => number): Ledger => {
       counts.requests++
       current.add(entry)
       keep(requests, entry)
+      bodies.push(entry)
+      bodyBytes += entry.body.length
+      while (bodyBytes > bodyBudget) {
+        const oldest = bodies.shift()!
+        bodyBytes -= oldest.body.length
+        oldest.body = ""
+      }
       tell({ type: "RequestReceived", request: entry.id, endpoint: entry.endpoint })
       return entry
     },
@@ -172,7 +184,8 @@ export const make = (now: () => number): Ledger => {
       return () => listeners.delete(listener)
     },
     reset: () => {
-      for (const list of [runs, steps, requests, closed, events]) list.length = 0
+      for (const list of [runs, steps, requests, closed, events, bodies]) list.length = 0
+      bodyBytes = 0
       counts = { runs: 0, steps: 0, requests: 0 }
       billed = Money.zero
       current = new WeakSet()

@@ -68,6 +68,8 @@ export interface Run {
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
   readonly createdAt: number
+  /** bytes of the request that started it */
+  readonly size: number
   /** the row is not there for readers before that instant */
   readonly visibleAt: number
   readonly entry: Open<RunEntry>
@@ -121,21 +123,28 @@ export interface Runs {
   readonly reset: () => void
 }
 
+/** bytes of the requests whose runs are kept */
+const sizeBudget = 256 * 1024 * 1024
+
 /** @internal */
 export const make = (capacity: number): Runs => {
   const runs = new Map<string, Run>()
+  let size = 0
   return {
     add: (run) => {
       runs.set(run.id, run)
-      if (runs.size > capacity) {
-        for (const oldest of runs.keys()) {
-          runs.delete(oldest)
-          break
-        }
+      size += run.size
+      for (const oldest of runs.values()) {
+        if ((runs.size <= capacity && size <= sizeBudget) || oldest === run) break
+        runs.delete(oldest.id)
+        size -= oldest.size
       }
     },
     get: (id) => runs.get(id),
     list: () => [...runs.values()].reverse(),
-    reset: () => runs.clear()
+    reset: () => {
+      runs.clear()
+      size = 0
+    }
   }
 }

@@ -1,0 +1,117 @@
+import { samples, startEmulator } from "@effect-noukai/emulator"
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { request } from "node:http"
+import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import type { Parsed } from "./client.js"
+
+const hello = "/api/v1/seq/noukai/samples/hello-world"
+
+let emulator: RunningEmulator
+
+beforeEach(async () => {
+  emulator = await startEmulator()
+})
+
+afterEach(() => emulator.close())
+
+const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+  const response = await fetch(emulator.url + path, {
+    method,
+    headers: { authorization: `Bearer ${emulator.apiKey}`, ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
+  return { status: response.status, json: await response.json() as Parsed }
+}
+
+const execute = () => send("POST", `${hello}/execute`, { message: "hi" })
+
+/** `fetch` does not let a caller set these. */
+const withHost = (headers: Record<string, string>) =>
+  new Promise<number>((resolve, reject) => {
+    request(`${emulator.url}/_emulator/ledger`, { headers }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    }).on("error", reject).end()
+  })
+
+describe("/_emulator", () => {
+  it("says what it is, without a key", async () => {
+    const response = await fetch(`${emulator.url}/_emulator`)
+    assert.deepStrictEqual(await response.json(), { name: "noukai-emulator", baseUrl: emulator.baseUrl })
+    assert.match(response.headers.get("x-request-id") ?? "", /^req-/)
+  })
+
+  it("gives the ledger, which does not count its readers", async () => {
+    await execute()
+    await send("GET", "/_emulator/ledger")
+    const { json } = await send("GET", "/_emulator/ledger")
+    assert.strictEqual(json.requestsReceived, 1)
+    assert.strictEqual(json.runsStarted, 1)
+    assert.deepStrictEqual(json, JSON.parse(JSON.stringify(emulator.ledger())))
+  })
+
+  it("resets", async () => {
+    await execute()
+    assert.strictEqual((await send("POST", "/_emulator/reset")).status, 200)
+    assert.strictEqual((await send("GET", "/_emulator/ledger")).json.runsStarted, 0)
+  })
+
+  it("adds and clears faults", async () => {
+    await send("POST", "/_emulator/faults", { rules: [{ match: { endpoint: "execute" }, script: ["503", "503"] }] })
+    assert.strictEqual((await execute()).status, 503)
+    await send("DELETE", "/_emulator/faults")
+    assert.strictEqual((await execute()).status, 200)
+    const wrong = await send("POST", "/_emulator/faults", { rules: [{ script: ["explode"] }] })
+    assert.strictEqual(wrong.status, 400)
+    assert.include(wrong.json.detail.message, "\"explode\" is no fault")
+  })
+
+  it("adds, replaces and removes flows", async () => {
+    const flow = { ref: "noukai/samples/hello-world", steps: [{ kind: "template", id: "a", output: "new" }] }
+    await send("POST", "/_emulator/flows", { flows: [flow] })
+    assert.strictEqual((await execute()).json.result, "new")
+    const wrong = await send("POST", "/_emulator/flows", { flows: [{ ...flow, steps: [{ kind: "x" }] }] })
+    assert.strictEqual(wrong.status, 400)
+    const mistake = await send("POST", "/_emulator/flows", { flows: [{ ...flow, production: 3 }] })
+    assert.include(mistake.json.detail.message, "there is no version 3")
+    await send("DELETE", "/_emulator/flows/noukai/samples/hello-world")
+    assert.strictEqual((await execute()).status, 404)
+  })
+
+  it("sets credits, revokes keys, expires sessions, cancels jobs", async () => {
+    await send("POST", "/_emulator/organisations", { organisations: { noukai: { credits: "0" } } })
+    assert.strictEqual((await execute()).status, 402)
+    await send("POST", "/_emulator/organisations", { organisations: { noukai: {} } })
+    const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+    await send("POST", `${hello}/execute`, { message: "a" }, { "x-session-id": id })
+    await send("POST", `/_emulator/sessions/${id}/expire`)
+    assert.strictEqual((await send("GET", `/api/v1/seq/sessions/${id}`)).status, 410)
+    emulator.putFlows({
+      ref: "acme/test/slow",
+      steps: [{ kind: "template", id: "a", output: 1, duration: "1 hour" }]
+    })
+    const job = await send("POST", "/api/v1/seq/acme/test/slow/jobs", {})
+    assert.strictEqual((await send("POST", `/_emulator/jobs/${job.json.executionId}/cancel`)).status, 200)
+    assert.strictEqual((await send("POST", `/_emulator/jobs/${job.json.executionId}/cancel`)).status, 404)
+    await send("POST", "/_emulator/keys/revoke", { key: emulator.apiKey })
+    assert.strictEqual((await execute()).status, 401)
+  })
+
+  it("refuses pages of browsers and foreign host names", async () => {
+    assert.strictEqual(await withHost({}), 200)
+    assert.strictEqual(await withHost({ host: "localhost:1" }), 200)
+    assert.strictEqual(await withHost({ host: "evil.example" }), 403)
+    assert.strictEqual(await withHost({ origin: "http://localhost:3000" }), 403)
+    assert.strictEqual(await withHost({ "sec-fetch-site": "cross-site" }), 403)
+  })
+
+  it("answers 404 to what it does not know, and is off when asked", async () => {
+    assert.strictEqual((await send("GET", "/_emulator/nothing")).status, 404)
+    assert.strictEqual((await send("PUT", "/_emulator/reset")).status, 404)
+    const closed = await startEmulator({ flows: samples, control: false })
+    const response = await fetch(`${closed.url}/_emulator`)
+    assert.strictEqual(response.status, 404)
+    await response.text()
+    await closed.close()
+  })
+})
