@@ -282,7 +282,7 @@ const withEnvironment = (options: Options): Effect.Effect<Options, InvalidReques
     const env = yield* environmentOf((yield* Config.withDefault(Config.string("NOUKAI_ENV"), "")).trim())
     return { ...options, apiKey, replayEnabled, env }
   }).pipe(Effect.catchAll((error) =>
-    error instanceof InvalidRequestError ? Effect.fail(error) : Effect.fail(fromConfigError(error))
+    error._tag === "InvalidRequestError" ? Effect.fail(error) : Effect.fail(fromConfigError(error))
   ))
 
 /**

@@ -205,23 +205,38 @@ export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(options: {
  * @category constructors
  */
 export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: T): Handled<
-  T[number] extends Tool<infer E, infer _> ? E | InvalidRequestError : never,
-  T[number] extends Tool<infer _, infer R> ? R : never
+  MadeError<T> | InvalidRequestError,
+  MadeContext<T>
 > => {
-  const runners = tools.map(TypedTool.make)
-  const handled: Handled<unknown, unknown> = {
+  const runners = (tools as ReadonlyArray<Tool<MadeError<T>, MadeContext<T>>>).map(TypedTool.make)
+  return {
     [TypeId]: TypeId,
     declarations: runners.map((runner) => runner.declaration),
     problem: runners.find((runner) => runner.problem !== undefined)?.problem,
     run: (calls, settings) =>
-      Effect.forEach(calls, (call) =>
-        toolSpans(
-          [call],
-          TypedTool.run(runners, settings, call)
-        ), { concurrency: settings.concurrency })
+      Effect.forEach(
+        calls,
+        (call) => toolSpans([call], TypedTool.run(runners, settings, call)),
+        { concurrency: settings.concurrency }
+      )
   }
-  return handled as ReturnType<typeof make<T>>
 }
+
+/**
+ * The errors of tools gathered by `Tools.make`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
+
+/**
+ * What tools gathered by `Tools.make` need.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MadeContext<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
 
 /**
  * @since 0.1.0

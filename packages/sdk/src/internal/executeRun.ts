@@ -8,7 +8,7 @@ import type { CallOptions, Progress } from "../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
 import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
-import type { ExecuteError, ToolCallLimitError } from "../NoukaiError.js"
+import type { ExecuteError } from "../NoukaiError.js"
 import { FlowExecutionError, UnexpectedResponseError } from "../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../Tools.js"
 import { decodeResult } from "./flowCodec.js"
@@ -51,7 +51,7 @@ type AnyRun = Run<unknown, unknown>
 export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
 
 /** @internal */
-export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | ToolCallLimitError | E, R>
+export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | E, R>
 
 const unchecked = { disableValidation: true }
 
@@ -181,10 +181,14 @@ const pausedResult = (run: AnyRun, state: PausedState, requestId: string | undef
   sessionId: run.sessionId,
   requestId,
   resume: (results) =>
-    Effect.suspend(() => resume({ ...run, progress: { sent: "no" } }, state, results, state.rounds)) as Effect.Effect<
-      Outcome,
-      ExecuteError
-    >
+    Effect.suspend(() =>
+      resume<never, never>(
+        { ...run, answering: { _tag: "manual" }, progress: { sent: "no" } },
+        state,
+        results,
+        state.rounds
+      )
+    )
 })
 
 /**

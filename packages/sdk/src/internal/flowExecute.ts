@@ -11,6 +11,7 @@ import type { Progress } from "../CallOptions.js"
 import type { ExecuteInput, ResumeInput } from "../ExecuteInput.js"
 import { PausedState } from "../ExecuteResult.js"
 import type { AnyParameters, Flow } from "../Flow.js"
+import type { ToolCallLimitError } from "../NoukaiError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ToolDeclaration, ToolResult } from "../Tool.js"
 import { isHandled } from "../Tools.js"
@@ -58,7 +59,7 @@ const warnBytes = 900_000
 /** @internal */
 export const execute = (
   http: HttpService
-): <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>) => ExecuteRun.Following<E, R> => {
+): <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>) => ExecuteRun.Following<E | ToolCallLimitError, R> => {
   const method = "FlowService.execute"
   let warned = false
 
@@ -68,7 +69,10 @@ export const execute = (
     return Effect.logWarning(`${method}: messages passes 0.9 MB; the server takes at most 1,000,000 bytes`)
   }
 
-  const run = <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>): ExecuteRun.Following<E, R> =>
+  const run = <E, R>(
+    flow: Flow.Ref<never, unknown>,
+    input: Input<E, R>
+  ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
     Effect.withFiberRuntime((fiber) => {
       const resolved = Address.resolve(method, flow, http.defaults)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
@@ -89,7 +93,7 @@ export const execute = (
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
       const progress: Progress = { sent: "no" }
-      const start = (parameters: unknown): ExecuteRun.Following<E, R> => {
+      const start = (parameters: unknown): ExecuteRun.Following<E | ToolCallLimitError, R> => {
         const sticky: ExecuteRun.Sticky = {
           parameters,
           blockOverrides: input.blockOverrides,
@@ -98,7 +102,7 @@ export const execute = (
           toolChoice: input.toolChoice,
           trace: input.trace ?? false
         }
-        const run: ExecuteRun.Run<E, R> = {
+        const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
           http,
           method,
           flow,
@@ -137,7 +141,7 @@ export const resume = (http: HttpService) =>
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   input: ResumeInput<Toolkit.Given<E, R> | undefined> = {}
-): ExecuteRun.Following<E, R> =>
+): ExecuteRun.Following<E | ToolCallLimitError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = "FlowService.resume"
     const resolved = Address.resolve(method, flow, http.defaults)
@@ -162,7 +166,7 @@ export const resume = (http: HttpService) =>
     const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
     if (Either.isLeft(total)) return Effect.fail(total.left)
     const progress: Progress = { sent: "no" }
-    const run: ExecuteRun.Run<E, R> = {
+    const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
       http,
       method,
       flow,

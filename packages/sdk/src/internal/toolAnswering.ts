@@ -34,6 +34,8 @@ export interface HandledAnswering<E = unknown, R = unknown> {
   readonly answered: Map<string, ToolOutcome>
   /** How many rounds in a row the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
+  /** The error of a run whose rounds are used up. */
+  readonly limit: (pause: Pause, detail: string, toolName?: string) => E
 }
 
 /** @internal */
@@ -49,7 +51,7 @@ export interface AnsweringOptions<E = unknown, R = unknown> {
  *
  * @internal
  */
-export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E, R> => {
+export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E | ToolCallLimitError, R> => {
   const { tools } = input
   if (tools === undefined) return { _tag: "none" }
   if (!isHandled(tools)) return { _tag: "manual" }
@@ -60,7 +62,18 @@ export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E, R
     concurrency: input.toolConcurrency ?? 4,
     onFailure: input.onToolFailure ?? "fail",
     answered: new Map(),
-    faults: new Map()
+    faults: new Map(),
+    limit: (pause, detail, toolName) =>
+      new ToolCallLimitError({
+        method: pause.method,
+        flow: pause.addressText,
+        executionId: pause.executionId,
+        code: "TOOL_CALL_LIMIT_CLIENT",
+        detail,
+        rounds: pause.rounds,
+        toolName,
+        isRetryable: false
+      }, { disableValidation: true })
   }
 }
 
@@ -107,20 +120,8 @@ export interface Pause {
 export const answer = <E, R>(
   answering: HandledAnswering<E, R>,
   pause: Pause
-): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError | ToolCallLimitError, R> => {
-  const limit = (detail: string, toolName?: string) =>
-    Effect.fail(
-      new ToolCallLimitError({
-        method: pause.method,
-        flow: pause.addressText,
-        executionId: pause.executionId,
-        code: "TOOL_CALL_LIMIT_CLIENT",
-        detail,
-        rounds: pause.rounds,
-        toolName,
-        isRetryable: false
-      }, { disableValidation: true })
-    )
+): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError, R> => {
+  const limit = (detail: string, toolName?: string) => Effect.fail(answering.limit(pause, detail, toolName))
   if (pause.rounds >= answering.maxRounds) return limit(`the handler has run ${pause.rounds} times`)
   const keyOf = (call: ToolCall) => JSON.stringify([call.id, call.name, call.arguments])
   const fresh = pause.toolCalls.filter((call, index, all) =>
@@ -132,7 +133,7 @@ export const answer = <E, R>(
     : Telemetry.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
   return Effect.flatMap(
     outcomes,
-    (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, InvalidRequestError | ToolCallLimitError> => {
+    (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError> => {
       const problem = checkResults(fresh, outcomes)
       if (problem !== undefined) {
         return Effect.fail(

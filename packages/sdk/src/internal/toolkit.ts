@@ -111,7 +111,7 @@ export const isUnresolved = <E, R>(tools: Given<E, R> | undefined): tools is Too
  *
  * @internal
  */
-export type Resolved<E, R> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
+export type Resolved<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
 
 /**
  * A toolkit with its handlers, or the effect that provides one.

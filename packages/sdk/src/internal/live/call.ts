@@ -257,7 +257,7 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
           if (Either.isRight(outcome)) return outcome.right
           error = outcome.left
         }
-        return yield* Effect.fail(isPost ? withSent(error, endpoint.context.progress.sent) : error)
+        return yield* isPost ? withSent(error, endpoint.context.progress.sent) : error
       })
 
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
