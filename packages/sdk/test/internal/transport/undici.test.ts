@@ -6,7 +6,12 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { Agent, MockAgent } from "undici"
-import type { HttpTransport, Progress } from "../../../src/internal/transport/HttpTransport.js"
+import type {
+  HttpTransport,
+  Progress,
+  TransportError,
+  TransportResponse
+} from "../../../src/internal/transport/HttpTransport.js"
 import * as Undici from "../../../src/internal/transport/undici.js"
 import * as RawServer from "./RawServer.js"
 import { assertNoSecret, openRequest, sendRequest, transportSuite, under } from "./transportSuite.js"
@@ -288,12 +293,11 @@ describe("a given dispatcher", () => {
     it.scopedLive(`that is none (${JSON.stringify(dispatcher)}) fails each call, nothing sent`, () =>
       Effect.gen(function*() {
         const transport = yield* Undici.make({ dispatcher })
-        for (
-          const call of [
-            transport.send(sendRequest("http://127.0.0.1:1")),
-            transport.open(openRequest("http://127.0.0.1:1"))
-          ]
-        ) {
+        const calls: ReadonlyArray<Effect.Effect<TransportResponse, TransportError, Scope.Scope>> = [
+          transport.send(sendRequest("http://127.0.0.1:1")),
+          transport.open(openRequest("http://127.0.0.1:1"))
+        ]
+        for (const call of calls) {
           const error = yield* Effect.flip(call)
           assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "no" })
           assertNoSecret(error)
