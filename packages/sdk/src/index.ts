@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 export type { Attachment, ExecuteInput, Message, ResumeInput } from "./ExecuteInput.js"
-export type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
+export { type ExecuteResult, type PausedResult, PausedState } from "./ExecuteResult.js"
 export * as Flow from "./Flow.js"
 export { FlowCursor } from "./FlowCursor.js"
 export { FlowService } from "./FlowService.js"
