@@ -37,19 +37,12 @@ export type Attempt = "latest" | "all" | number
  * @since 0.1.0
  * @category options
  */
-export type StepTraceOptions<At extends Attempt = Attempt> =
-  & RunOptions
-  & {
-    /** The iteration, from 0, of a step in a loop. */
-    readonly loopIndex?: number | undefined
-  }
-  & (
-    | {
-      /** Default: `"latest"`. */
-      readonly attempt: At
-    }
-    | { readonly attempt?: undefined }
-  )
+export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
+  /** Default: `"latest"`. */
+  readonly attempt?: At | undefined
+  /** The iteration, from 0, of a step in a loop. */
+  readonly loopIndex?: number | undefined
+}
 
 /**
  * What `stepTrace` gives: all attempts for `"all"`, one otherwise.

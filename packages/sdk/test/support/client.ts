@@ -1,6 +1,6 @@
 /** The live services against a test server. */
 import { FlowService, NoukaiConfig, NoukaiHttp } from "@effect-noukai/sdk"
-import { layerServices } from "@effect-noukai/sdk/Noukai"
+import { layerServices, type Services } from "@effect-noukai/sdk/Noukai"
 import { make, type Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -31,3 +31,10 @@ export const httpFor = (
     Layer.build(Layer.provide(layerServices, config({ baseUrl: server.baseUrl, ...options }))),
     (context) => Context.get(context, NoukaiHttp)
   )
+
+/** Every service of a client. */
+export const servicesFor = (
+  server: { readonly baseUrl: string },
+  options: Options = {}
+): Effect.Effect<Context.Context<Services>, never, Scope> =>
+  Layer.build(Layer.provide(layerServices, config({ baseUrl: server.baseUrl, ...options })))

@@ -1,0 +1,102 @@
+/** Types of jobs: exact errors, typed results, inputs without what the queue does not take. */
+import type {
+  ExecuteError,
+  FlowExecutionError,
+  InvalidRequestError,
+  Job,
+  JobEnded,
+  JobStatus,
+  PollError,
+  ResultError,
+  SubmitError,
+  SubmitInput,
+  ToolCallLimitError,
+  UpdatesError,
+  WaitError,
+  WaitOptions
+} from "@effect-noukai/sdk"
+import { Flow, type JobService } from "@effect-noukai/sdk"
+import * as Jobs from "@effect-noukai/sdk/Job"
+import { type Effect, Schedule, Schema, type Stream } from "effect"
+import { expectTypeOf } from "vitest"
+
+declare const jobs: JobService.Service
+
+// what each operation can fail with: the server's answers, the transport, checks, replays; no tool loop
+expectTypeOf<SubmitError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<PollError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<WaitError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<UpdatesError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<ResultError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<Extract<ResultError, FlowExecutionError>>().toEqualTypeOf<FlowExecutionError>()
+expectTypeOf<Extract<ResultError, ToolCallLimitError>>().toEqualTypeOf<never>()
+
+// submit: no requirement, a handle whose result has the type of the flow
+expectTypeOf(jobs.submit("a/b/c", {})).toEqualTypeOf<Effect.Effect<Job<unknown>, SubmitError, never>>()
+
+const Grade = Flow.make("a/b/c", {
+  parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
+  result: Schema.Struct({ score: Schema.Number })
+})
+interface Score {
+  readonly score: number
+}
+
+expectTypeOf(jobs.submit(Grade, { parameters: { difficulty: "easy" } })).toEqualTypeOf<
+  Effect.Effect<Job<Score>, SubmitError, never>
+>()
+// @ts-expect-error parameters are required
+void jobs.submit(Grade, {})
+// @ts-expect-error parameters are typed
+void jobs.submit(Grade, { parameters: { difficulty: "medium" } })
+// parameters without required keys may be left out
+void jobs.submit(Flow.make("a/b/c", { parameters: Schema.Struct({ tone: Schema.optional(Schema.String) }) }), {})
+
+// @ts-expect-error the queue takes no tools
+void jobs.submit("a/b/c", { tools: [] })
+// @ts-expect-error the queue takes no tool choice
+void jobs.submit("a/b/c", { toolChoice: "auto" })
+// @ts-expect-error the queue takes no attachments
+void jobs.submit("a/b/c", { attachments: [] })
+// @ts-expect-error the queue takes no conversation
+void jobs.submit("a/b/c", { messages: [] })
+expectTypeOf<"tools" | "toolChoice" | "attachments" | "messages" | "maxToolRounds">()
+  .exclude<keyof SubmitInput>()
+  .toEqualTypeOf<"tools" | "toolChoice" | "attachments" | "messages" | "maxToolRounds">()
+
+// attach: only the client-side checks can fail
+expectTypeOf(jobs.attach(Grade, "id")).toEqualTypeOf<Effect.Effect<Job<Score>, InvalidRequestError, never>>()
+expectTypeOf(jobs.attach("a/b/c", "id", { grace: "5 seconds" })).toEqualTypeOf<
+  Effect.Effect<Job<unknown>, InvalidRequestError, never>
+>()
+
+// the handle
+declare const job: Job<Score>
+expectTypeOf(job.poll).toEqualTypeOf<Effect.Effect<JobStatus<Score>, PollError, never>>()
+expectTypeOf(job.wait()).toEqualTypeOf<Effect.Effect<JobEnded<Score>, WaitError, never>>()
+expectTypeOf(job.result({ timeout: "1 minute" })).toEqualTypeOf<Effect.Effect<Score, ResultError, never>>()
+expectTypeOf(job.updates).toEqualTypeOf<Stream.Stream<JobStatus<Score>, UpdatesError, never>>()
+expectTypeOf(Jobs.updates(job, Schedule.spaced("1 seconds"))).toEqualTypeOf<
+  Stream.Stream<JobStatus<Score>, UpdatesError, never>
+>()
+expectTypeOf<Job<Score>>().toExtend<Job<unknown>>()
+expectTypeOf<Job<unknown>>().not.toExtend<Job<Score>>()
+
+// a schedule over statuses
+expectTypeOf<NonNullable<WaitOptions<Score>["schedule"]>>().toEqualTypeOf<
+  Schedule.Schedule<unknown, JobStatus<Score>>
+>()
+void job.wait({ schedule: Schedule.spaced("1 seconds") })
+void job.wait({ schedule: Schedule.recurWhile((status: JobStatus<Score>) => status.status === "pending") })
+// @ts-expect-error a schedule of something else
+void job.wait({ schedule: Schedule.recurWhile((n: number) => n > 1) })
+
+// statuses narrow, and their names are exhaustive
+declare const status: JobStatus<Score>
+expectTypeOf(status.status).toEqualTypeOf<
+  "pending" | "running" | "completed" | "failed" | "cancelled" | "unknown"
+>()
+if (status.status === "completed") expectTypeOf(status.result).toEqualTypeOf<Score>()
+if (status.status === "failed") expectTypeOf(status.error).toEqualTypeOf<unknown>()
+if (status.status === "unknown") expectTypeOf(status.reported).toEqualTypeOf<string>()
+if (Jobs.isEnded(status)) expectTypeOf(status).toEqualTypeOf<JobEnded<Score>>()

@@ -1,0 +1,68 @@
+/** Types of reading runs: the result of `stepTrace` follows `attempt`. */
+import type {
+  ExecuteError,
+  ListError,
+  RunService,
+  StepTraceError,
+  SummaryError,
+  Trace,
+  TraceError
+} from "@effect-noukai/sdk"
+import { Flow } from "@effect-noukai/sdk"
+import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
+import { type BigDecimal, type Effect, Schema } from "effect"
+import { expectTypeOf } from "vitest"
+
+declare const runs: RunService.Service
+
+expectTypeOf<TraceError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<StepTraceError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<SummaryError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<ListError>().toEqualTypeOf<ExecuteError>()
+
+expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace, TraceError, never>>()
+expectTypeOf(runs.summary("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.FlowRun, SummaryError, never>>()
+expectTypeOf(runs.list({ flowId: "fl_1", limit: 5, status: "failed" })).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<Trace.FlowRun>, ListError, never>
+>()
+// @ts-expect-error a flow id is needed
+void runs.list({})
+// @ts-expect-error statuses are known
+void runs.list({ flowId: "fl_1", status: "paused" })
+
+// a flow with any schemas names a run
+const Grade = Flow.make("a/b/c", { parameters: Schema.Struct({ level: Schema.Number }), result: Schema.Number })
+void runs.trace(Grade, "id")
+
+type One = Effect.Effect<Trace.StepTrace, StepTraceError, never>
+type All = Effect.Effect<Trace.StepAttempts, StepTraceError, never>
+
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s")).toEqualTypeOf<One>()
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", {})).toEqualTypeOf<One>()
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { loopIndex: 1 })).toEqualTypeOf<One>()
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt: "latest" })).toEqualTypeOf<One>()
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt: 2, loopIndex: 0 })).toEqualTypeOf<One>()
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt: "all" })).toEqualTypeOf<All>()
+expectTypeOf(runs.stepTrace(Grade, "id", "s", { attempt: "all", loopIndex: 1, timeout: "5 seconds" })).toEqualTypeOf<
+  All
+>()
+
+// known only at run time: either
+declare const attempt: Attempt
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt })).toEqualTypeOf<
+  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, StepTraceError, never>
+>()
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt: undefined })).toEqualTypeOf<
+  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, StepTraceError, never>
+>()
+declare const options: StepTraceOptions
+expectTypeOf(runs.stepTrace("a/b/c", "id", "s", options)).toEqualTypeOf<
+  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, StepTraceError, never>
+>()
+// @ts-expect-error an attempt is a number, "latest" or "all"
+void runs.stepTrace("a/b/c", "id", "s", { attempt: "first" })
+// @ts-expect-error a typo is seen
+void runs.stepTrace("a/b/c", "id", "s", { attempt: "all", loopindex: 1 })
+
+expectTypeOf<Trace.StepTrace["costUsd"]>().toEqualTypeOf<string | undefined>()
+expectTypeOf<Trace.Totals["cost"]>().toEqualTypeOf<BigDecimal.BigDecimal>()
