@@ -35,6 +35,19 @@ export interface CallOptions {
 export interface ReadOptions extends Omit<CallOptions, "retryPost"> {}
 
 /**
+ * Per-call settings of an event stream, whose clocks are its own: `attemptTimeout` and `retryPost` mean nothing here.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface StreamOptions extends CallOptions {
+  /** From sending to the first byte of the body. Default: the client's, 300 seconds. */
+  readonly firstByteTimeout?: Duration.DurationInput | undefined
+  /** Between two arrivals of bytes, while one is waited for. Default: the client's, 300 seconds. */
+  readonly idleTimeout?: Duration.DurationInput | undefined
+}
+
+/**
  * How far a call has come; written while it is in flight, so that a clock above it can tell what had happened.
  *
  * @since 0.1.0

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 const Outputs = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 /**
- * A tool pause that has not been answered: what the next request must echo (contract 7.6).
+ * A tool pause whose step has not completed: what the next request must echo (contract 7.6).
  *
  * @since 0.1.0
  * @category schemas
@@ -18,7 +18,11 @@ export const PendingTools = Schema.Struct({
   /** The server's round counter, echoed unchanged. */
   iterationsUsed: Schema.Number,
   /** The conversation inside the paused step; opaque, echoed verbatim. */
-  toolCallMessages: Schema.Array(Schema.Unknown)
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  /** What is still to be answered; absent once `toolCallMessages` holds the results. */
+  toolCalls: Schema.optional(
+    Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
+  )
 })
 
 /**
@@ -59,7 +63,9 @@ export const FlowCursor = Schema.Struct({
   flowVersion: Schema.Union(Schema.Literal("production"), Schema.Number),
   executionId: Schema.optional(Schema.String),
   /** The step that the next request runs, 0-based. */
-  stepIndex: Schema.Number,
+  stepIndex: Schema.NonNegativeInt,
+  /** How many steps the flow has, where the server said so. */
+  stepCount: Schema.optional(Schema.Number),
   outputs: Outputs,
   sessionId: Schema.optional(Schema.String),
   pending: Schema.optional(PendingTools),

@@ -6,13 +6,17 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import type { EventsInput, StepsInput } from "./EventsInput.js"
 import type { ExecuteBody } from "./ExecuteCall.js"
 import type { ExecuteInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, Flow } from "./Flow.js"
+import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { fakeHttp } from "./internal/fakeHttp.js"
+import * as FlowEvents from "./internal/flowEvents.js"
 import * as FlowExecute from "./internal/flowExecute.js"
-import type { ExecuteError } from "./NoukaiError.js"
+import type { EventsError, ExecuteError, StepsError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { ToolResult } from "./Tool.js"
 import type * as Tools from "./Tools.js"
@@ -58,6 +62,31 @@ export declare namespace FlowService {
       ExecuteError | Tools.HandlerError<T>,
       Tools.HandlerContext<T>
     >
+
+    /**
+     * Runs a flow step by step and gives every event as it arrives (contract 7).
+     *
+     * The stream ends after `flow_completed` or `step_error`, and, with tools declared by hand, after
+     * `tool_calls_required`, whose `resume` gives what follows. Any other end is a failure, which carries the `cursor`
+     * to go on from; with `heal` the stream goes on by itself. Leaving the stream closes its socket.
+     */
+    readonly events: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
+      flow: Flow.Ref<P, A>,
+      input: EventsInput<NoInfer<P>, T>
+    ) => Stream.Stream<
+      RunEvent<A> | Tools.Paused<ToolCallsRequired<A>, T>,
+      EventsError | Tools.HandlerError<T>,
+      Tools.HandlerContext<T>
+    >
+
+    /**
+     * As `events`, but gives completed steps alone. A failed step is a `FlowExecutionError`, a pause for tool calls that
+     * no handler answers an `UnexpectedResponseError`.
+     */
+    readonly steps: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
+      flow: Flow.Ref<P, A>,
+      input: StepsInput<NoInfer<P>, T>
+    ) => Stream.Stream<StepCompleted, StepsError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
   }
 }
 
@@ -73,7 +102,9 @@ export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<F
  */
 export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => ({
   execute: FlowExecute.execute(http) as FlowService.Service["execute"],
-  resume: FlowExecute.resume(http) as FlowService.Service["resume"]
+  resume: FlowExecute.resume(http) as FlowService.Service["resume"],
+  events: FlowEvents.stream(http, "events") as FlowService.Service["events"],
+  steps: FlowEvents.stream(http, "steps") as FlowService.Service["steps"]
 }))
 
 /**

@@ -654,6 +654,22 @@ export type HttpError = ApiError | InvalidRequestError | UnexpectedResponseError
 export type ExecuteError = HttpError
 
 /**
+ * What `FlowService.events` can fail with, beside what a tool handler adds. A failed step is an event there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type EventsError = HttpError
+
+/**
+ * What `FlowService.steps` can fail with, beside what a tool handler adds. A failed step is a `FlowExecutionError`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type StepsError = HttpError
+
+/**
  * What `JobService.submit` can fail with.
  *
  * @since 0.1.0

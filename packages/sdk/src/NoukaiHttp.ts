@@ -8,13 +8,15 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
+import * as Step from "./internal/live/step.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
-import type { HttpTransport } from "./internal/transport/HttpTransport.js"
+import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 import { TraceScope } from "./TraceScope.js"
 
@@ -48,6 +50,7 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
   return {
     defaults: implementation.defaults,
     execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),
+    step: (request) => Stream.unwrap(Effect.map(pick, (http) => http.step(request))),
     submitJob: (request) => Effect.flatMap(pick, (http) => http.submitJob(request)),
     pollJob: (request) => Effect.flatMap(pick, (http) => http.pollJob(request)),
     trace: (request) => Effect.flatMap(pick, (http) => http.trace(request)),
@@ -70,6 +73,7 @@ const fromTransport = (
         timeout: config.timeout
       },
       execute: Execute.execute(caller),
+      step: Step.step(caller),
       submitJob: Jobs.submitJob(caller),
       pollJob: Jobs.pollJob(caller),
       trace: Runs.trace(caller),
@@ -79,19 +83,27 @@ const fromTransport = (
     }))
 
 /**
+ * The live seam over a given transport.
+ *
+ * @internal
+ */
+export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
+  Layer.scoped(
+    NoukaiHttp,
+    Effect.flatMap(NoukaiConfig, (config) =>
+      Effect.flatMap(
+        makeTransport({ dispatcher: config.dispatcher }),
+        (transport) => fromTransport(config, transport)
+      ))
+  )
+
+/**
  * The live seam, over the platform's best transport: undici on Node, `fetch` elsewhere.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = Layer.scoped(
-  NoukaiHttp,
-  Effect.flatMap(NoukaiConfig, (config) =>
-    Effect.flatMap(
-      Transport.make({ dispatcher: config.dispatcher }),
-      (transport) => fromTransport(config, transport)
-    ))
-)
+export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerTransport(Transport.make)
 
 /**
  * The live seam over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke

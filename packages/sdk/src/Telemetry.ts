@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
 import { isNoukaiError } from "./NoukaiError.js"
@@ -20,6 +23,9 @@ import { isNoukaiError } from "./NoukaiError.js"
  */
 export const spanNames = {
   execute: "noukai.flow.execute",
+  events: "noukai.flow.events",
+  steps: "noukai.flow.steps",
+  step: "noukai.flow.step",
   executeAsync: "noukai.flow.execute_async",
   jobPoll: "noukai.job.poll",
   jobWait: "noukai.job.wait",
@@ -45,6 +51,11 @@ export const attributeKeys = {
   executionId: "noukai.execution_id",
   status: "noukai.flow.status",
   stepId: "noukai.step.id",
+  stepStatus: "noukai.step.status",
+  stepDuration: "noukai.step.duration_ms",
+  stepCost: "noukai.step.cost_usd",
+  inputTokens: "gen_ai.usage.input_tokens",
+  outputTokens: "gen_ai.usage.output_tokens",
   roundIndex: "round_index",
   toolName: "gen_ai.tool.name",
   toolCallId: "gen_ai.tool.call.id"
@@ -168,6 +179,108 @@ export const readSpan = <A, E, R>(
       )
       : self
   )
+
+/**
+ * What a step tells of itself when it completes.
+ *
+ * @internal
+ */
+export interface StepFacts {
+  readonly durationMs: number | undefined
+  readonly costUsd: string | undefined
+  readonly tokens: { readonly prompt: number; readonly completion: number } | undefined
+}
+
+/**
+ * The spans of one event stream: its own, and below it one per step that opens and closes as events arrive.
+ *
+ * @internal
+ */
+export interface StreamSpans {
+  /** The parent of requests. */
+  readonly stream: Tracer.Span
+  /** The parent of tool rounds: the open step, else the stream. */
+  readonly innermost: () => Tracer.Span
+  readonly stepStarted: (stepId: string) => void
+  readonly stepCompleted: (facts: StepFacts) => void
+  readonly stepFailed: (error: unknown) => void
+  /** Also ends a step that is still open. */
+  readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: Outcome) => void
+}
+
+/**
+ * Opens the span of an event stream, if somebody traces.
+ *
+ * @internal
+ */
+export const streamSpans = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  name: string,
+  address: FlowAddress,
+  version: FlowVersion
+): StreamSpans | undefined => {
+  if (!isTracing(fiber)) return undefined
+  const services = fiber.getFiberRef(DefaultServices.currentServices)
+  const tracer = Context.unsafeGet(services, Tracer.Tracer)
+  const clock = Context.unsafeGet(services, Clock.Clock)
+  const annotations = fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)
+
+  const open = (
+    spanName: string,
+    parent: Option.Option<Tracer.AnySpan>,
+    kind: Tracer.SpanKind,
+    attributes: Record<string, unknown>
+  ): Tracer.Span => {
+    const span = tracer.span(spanName, parent, Context.empty(), [], clock.unsafeCurrentTimeNanos(), kind)
+    for (const [key, value] of annotations) span.attribute(key, value)
+    annotate(span, attributes)
+    return span
+  }
+  const annotate = (span: Tracer.Span, attributes: Record<string, unknown>): void => {
+    for (const [key, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(key, value)
+  }
+  const close = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
+    span.end(clock.unsafeCurrentTimeNanos(), exit)
+
+  const stream = open(name, Context.getOption(fiber.currentContext, Tracer.ParentSpan), "client", {
+    ...addressAttributes(address),
+    [attributeKeys.version]: String(version)
+  })
+  let step: { readonly id: string; readonly span: Tracer.Span } | undefined
+
+  const closeStep = (status: string | undefined, exit: Exit.Exit<unknown, unknown>): void => {
+    if (step === undefined) return
+    annotate(step.span, { [attributeKeys.stepStatus]: status })
+    close(step.span, exit)
+    step = undefined
+  }
+
+  return {
+    stream,
+    innermost: () => step?.span ?? stream,
+    stepStarted: (id) => {
+      if (step?.id === id) return
+      closeStep(undefined, Exit.void)
+      step = { id, span: open(spanNames.step, Option.some(stream), "internal", { [attributeKeys.stepId]: id }) }
+    },
+    stepCompleted: (facts) => {
+      if (step === undefined) return
+      annotate(step.span, {
+        [attributeKeys.stepDuration]: facts.durationMs,
+        [attributeKeys.stepCost]: facts.costUsd,
+        [attributeKeys.inputTokens]: facts.tokens?.prompt,
+        [attributeKeys.outputTokens]: facts.tokens?.completion
+      })
+      closeStep("completed", Exit.void)
+    },
+    stepFailed: (error) => closeStep("failed", Exit.fail(error)),
+    end: (exit, outcome) => {
+      closeStep(undefined, exit)
+      annotate(stream, outcomeAttributes(outcome))
+      close(stream, exit)
+    }
+  }
+}
 
 /**
  * A child span around one tool round, if somebody traces.

@@ -4,10 +4,12 @@
  *
  * @since 0.1.0
  */
+export type { EventsInput, StepsInput } from "./EventsInput.js"
 export type { Attachment, ExecuteInput, Message, ResumeInput } from "./ExecuteInput.js"
 export { type ExecuteResult, type PausedResult, PausedState } from "./ExecuteResult.js"
 export * as Flow from "./Flow.js"
 export { FlowCursor } from "./FlowCursor.js"
+export * as FlowEvent from "./FlowEvent.js"
 export { FlowService } from "./FlowService.js"
 export type { Job, JobEnded, JobStatus, WaitOptions } from "./Job.js"
 export { JobService } from "./JobService.js"
@@ -41,11 +43,13 @@ export {
   UnexpectedResponseError
 } from "./NoukaiError.js"
 export type {
+  EventsError,
   ExecuteError,
   ListError,
   PollError,
   ResultError,
   ServerErrorCode,
+  StepsError,
   StepTraceError,
   SubmitError,
   SummaryError,

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
 import type { ExecuteResponse } from "./ExecuteCall.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
@@ -133,6 +134,7 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
     const http = NoukaiHttp.make({
       defaults: script.defaults ?? {},
       execute: (request) => Effect.flatten(take("execute", request)),
+      step: (request) => Stream.unwrap(take("step", request)),
       submitJob: (request) => Effect.flatten(take("submitJob", request)),
       pollJob: (request) => Effect.flatten(take("pollJob", request)),
       trace: (request) => Effect.flatten(take("trace", request)),

@@ -1,5 +1,7 @@
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { ExecuteBody } from "../ExecuteCall.js"
+import type { WireEvent } from "../FlowEvent.js"
 import type { ExecuteError } from "../NoukaiError.js"
 import type { HttpService } from "./httpService.js"
 
@@ -16,7 +18,7 @@ const unreachable = {
 }
 
 /**
- * A seam whose runs complete at once with what `f` gives.
+ * A seam whose runs complete at once, in one step, with what `f` gives.
  *
  * @internal
  */
@@ -32,5 +34,16 @@ export const fakeHttp = (
       blockCount: 1,
       executionId: "ex_test"
     })),
+  step: (request) => {
+    const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body
+    const body = { message, parameters, blockOverrides, attachments, tools, toolChoice, trace }
+    const events = (result: unknown): ReadonlyArray<WireEvent> => [
+      { type: "run_started", executionId: "ex_test", flowId: "fl_test", stepCount: 1 },
+      { type: "step_started", stepId: "test" },
+      { type: "step_completed", stepId: "test", output: result },
+      { type: "flow_completed", executionId: "ex_test", result }
+    ]
+    return Stream.unwrap(Effect.map(f(request.flow.slug, body), (result) => Stream.fromIterable(events(result))))
+  },
   ...unreachable
 })

@@ -54,6 +54,13 @@ export const encodeParameters = (
 const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
 
 /**
+ * Whether results of this flow have to be decoded.
+ *
+ * @internal
+ */
+export const hasResultSchema = (flow: Flow.Ref<never, unknown>): boolean => codecOf(flow).decode !== undefined
+
+/**
  * What is known of the run whose result is decoded.
  *
  * @internal

@@ -13,8 +13,7 @@ import { PausedState } from "../ExecuteResult.js"
 import type { AnyParameters, Flow } from "../Flow.js"
 import type { ToolCallLimitError } from "../NoukaiError.js"
 import * as Telemetry from "../Telemetry.js"
-import type { ToolDeclaration, ToolResult } from "../Tool.js"
-import { isHandled } from "../Tools.js"
+import type { ToolResult } from "../Tool.js"
 import { TraceScope } from "../TraceScope.js"
 import * as Address from "./address.js"
 import { milliseconds } from "./duration.js"
@@ -25,22 +24,12 @@ import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import { answeringOf } from "./toolAnswering.js"
 import * as Toolkit from "./toolkit.js"
+import { checkCounts, checkTools, declarationsOf } from "./toolsInput.js"
 import { totalTimeout } from "./totalTimeout.js"
 
 type Input<E, R> = ExecuteInput<AnyParameters, Toolkit.Given<E, R> | undefined>
 
 type AnyInput = Input<unknown, unknown>
-
-const declarationsOf = (
-  tools: Toolkit.Resolved<unknown, unknown> | undefined
-): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
-
-const checkTools = (tools: Toolkit.Resolved<unknown, unknown> | undefined): Checks.Problem | undefined =>
-  (isHandled(tools) ? tools.problem : undefined) ?? Checks.checkTools(declarationsOf(tools))
-
-const checkCounts = (input: Pick<AnyInput, "maxToolRounds" | "toolConcurrency">): Checks.Problem | undefined =>
-  Checks.checkCount("maxToolRounds", input.maxToolRounds, 0) ??
-    Checks.checkCount("toolConcurrency", input.toolConcurrency, 1)
 
 const checkInput = (
   input: AnyInput,

@@ -1,9 +1,12 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import type { ExecuteRequest, ExecuteResponse } from "../ExecuteCall.js"
+import type { WireEvent } from "../FlowEvent.js"
 import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "../JobCall.js"
 import type { HttpError } from "../NoukaiError.js"
 import type { RunListRequest, RunListResponse, RunRequest, StepTraceRequest, StepTraceResponse } from "../RunCall.js"
+import type { StepRequest } from "../StepCall.js"
 import type { FlowRun, Trace } from "../Trace.js"
 
 /** What a client adds where a call says nothing. */
@@ -20,6 +23,8 @@ export interface HttpService {
   readonly defaults: Defaults
   /** E1: runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
   readonly execute: (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, HttpError>
+  /** E2: runs one step, or the rest, as it happens. A failed step is an event here. */
+  readonly step: (request: StepRequest) => Stream.Stream<WireEvent, HttpError>
   /** E3: puts a run into the queue. */
   readonly submitJob: (request: SubmitJobRequest) => Effect.Effect<SubmitJobResponse, HttpError>
   /** E4: where a job stands. A job that failed is a value here. */

@@ -1,0 +1,69 @@
+/**
+ * What an event stream of a run is given (contract 7.1).
+ *
+ * @since 0.1.0
+ */
+import type * as Schedule from "effect/Schedule"
+import type { StreamOptions } from "./CallOptions.js"
+import type { RunOptions } from "./ExecuteInput.js"
+import type { AnyParameters, FlowVersion } from "./Flow.js"
+import type { FlowCursor } from "./FlowCursor.js"
+import type { NoukaiError } from "./NoukaiError.js"
+
+/**
+ * What a streamed run may be given, but for its parameters and tools.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface StreamRunOptions
+  extends
+    Omit<RunOptions, "messages" | "version" | "attemptTimeout" | "retryPost">,
+    Pick<StreamOptions, "firstByteTimeout" | "idleTimeout">
+{
+  /** Default: the cursor's, else `"production"`. */
+  readonly version?: Exclude<FlowVersion, "draft"> | undefined
+  /** Outputs, by step id, that later steps see in place of the real ones. */
+  readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
+  /**
+   * Goes on from where a run stood: the cursor of an event or an error, of this process or another. Its outputs may
+   * have been edited. A step that had not completed runs again; so does the last one, if the end of the run was lost.
+   */
+  readonly from?: FlowCursor | undefined
+  /**
+   * Goes on by itself after a cut, while the schedule lasts; it begins anew whenever an event arrives. A run is never
+   * started twice, but the step that was cut off runs again, and may be paid for twice. Default: off.
+   */
+  readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
+}
+
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+type ParametersOf<P> = {} extends P ? { readonly parameters?: P | undefined }
+  : { readonly parameters: P } | { readonly parameters?: P | undefined; readonly from: FlowCursor }
+
+/**
+ * What `events` takes. `parameters` is required exactly when the flow's schema requires some and `from` does not bring
+ * them.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type EventsInput<P = AnyParameters, T = undefined> =
+  & StreamRunOptions
+  & {
+    /** Runs all that is left in one response, without a pause after each step. Default: false. */
+    readonly runRemaining?: boolean | undefined
+  }
+  & ParametersOf<P>
+  & { readonly tools?: T }
+
+/**
+ * What `steps` takes: one step runs per request.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type StepsInput<P = AnyParameters, T = undefined> =
+  & StreamRunOptions
+  & ParametersOf<P>
+  & { readonly tools?: T }

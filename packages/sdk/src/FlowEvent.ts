@@ -1,0 +1,385 @@
+/**
+ * What happens while a flow runs (contract 7.3): the events of `FlowService.events` and, as they come from the server,
+ * those of the seam.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import { WireToolCall } from "./ExecuteCall.js"
+import type { FlowCursor } from "./FlowCursor.js"
+import type { EventsError } from "./NoukaiError.js"
+import type { ToolCall, ToolResult } from "./Tool.js"
+
+/** Absent and null are the same in an event (contract 7.3). */
+const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+
+const Index = Schema.NonNegativeInt
+
+const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/**
+ * The run has begun. `executionId` may be empty.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireRunStarted = Schema.Struct({
+  type: Schema.Literal("run_started"),
+  executionId: Schema.String,
+  flowId: nullable(Schema.String),
+  stepCount: nullable(Index),
+  runId: nullable(Schema.String)
+})
+
+/**
+ * A step has begun. `stepIndex` counts from the first step of one response.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireStepStarted = Schema.Struct({
+  type: Schema.Literal("step_started"),
+  stepId: Schema.String,
+  name: nullable(Schema.String),
+  stepIndex: nullable(Schema.Number)
+})
+
+/**
+ * What a step was given.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireStepInput = Schema.Struct({
+  type: Schema.Literal("step_input"),
+  stepId: Schema.String,
+  inputData: Schema.optional(Schema.Unknown)
+})
+
+/**
+ * What a step has produced so far, in part or in whole.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireStepOutput = Schema.Struct({
+  type: Schema.Literal("step_output"),
+  stepId: Schema.String,
+  outputData: Schema.optional(Schema.Unknown)
+})
+
+/**
+ * A step has ended well.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireStepCompleted = Schema.Struct({
+  type: Schema.Literal("step_completed"),
+  stepId: Schema.String,
+  name: nullable(Schema.String),
+  output: Schema.optional(Schema.Unknown),
+  durationMs: nullable(Schema.Number),
+  tokens: nullable(Schema.Struct({
+    prompt: nullable(Schema.Number),
+    completion: nullable(Schema.Number),
+    total: nullable(Schema.Number)
+  })),
+  costUsd: nullable(Schema.String)
+})
+
+/**
+ * A step has failed, and the run with it. `error` is an object or text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireStepError = Schema.Struct({
+  type: Schema.Literal("step_error"),
+  stepId: Schema.String,
+  name: nullable(Schema.String),
+  error: Schema.optional(Schema.Unknown)
+})
+
+/**
+ * The run waits for the next request.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireStepPaused = Schema.Struct({
+  type: Schema.Literal("step_paused"),
+  executionId: nullable(Schema.String),
+  nextStepIndex: nullable(Index),
+  stepId: nullable(Schema.String)
+})
+
+/**
+ * The run waits for tool results (`step_paused_for_tool_calls` on the wire). `toolCallMessages` is opaque.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireToolCallsRequired = Schema.Struct({
+  type: Schema.Literal("tool_calls_required"),
+  executionId: Schema.String,
+  iterationsUsed: Schema.Number,
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: nullable(Schema.Array(WireToolCall)),
+  accumulatedOutputs: nullable(Fields),
+  stepId: nullable(Schema.String),
+  stepIndex: nullable(Index),
+  runId: nullable(Schema.String)
+})
+
+/**
+ * The run has ended.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireFlowCompleted = Schema.Struct({
+  type: Schema.Literal("flow_completed"),
+  executionId: nullable(Schema.String),
+  runId: nullable(Schema.String),
+  result: Schema.optional(Schema.Unknown),
+  summary: nullable(Fields)
+})
+
+/**
+ * An event that this version does not know.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Unknown = Schema.Struct({
+  type: Schema.Literal("unknown"),
+  /** Its name on the wire. */
+  name: Schema.String,
+  data: Fields
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Unknown extends Schema.Schema.Type<typeof Unknown> {}
+
+/**
+ * An event as the server sent it, under our names: what `NoukaiHttp.step` and `NoukaiHttp.traceStream` give. Indices are
+ * the server's, and there is no cursor.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const WireEvent = Schema.Union(
+  WireRunStarted,
+  WireStepStarted,
+  WireStepInput,
+  WireStepOutput,
+  WireStepCompleted,
+  WireStepError,
+  WireStepPaused,
+  WireToolCallsRequired,
+  WireFlowCompleted,
+  Unknown
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type WireEvent = Schema.Schema.Type<typeof WireEvent>
+
+/**
+ * Tokens that a step used; 0 where the server said nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tokens {
+  readonly prompt: number
+  readonly completion: number
+  readonly total: number
+}
+
+/**
+ * The run has begun; once per run. From here on a cut stream can go on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunStarted {
+  readonly type: "run_started"
+  readonly executionId: string
+  readonly flowId: string | undefined
+  readonly stepCount: number | undefined
+  readonly runId: string | undefined
+  /** Where the run stands. Built when asked for. */
+  readonly cursor: FlowCursor
+}
+
+/**
+ * A step has begun. Of a step that paused for tool calls there may be a second one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepStarted {
+  readonly type: "step_started"
+  readonly stepId: string
+  readonly name: string | undefined
+  /** 0-based, in the whole flow. */
+  readonly stepIndex: number
+}
+
+/**
+ * What a step was given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepInput {
+  readonly type: "step_input"
+  readonly stepId: string
+  readonly inputData: unknown
+}
+
+/**
+ * What a step has produced so far, in part or in whole; may come many times.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepOutput {
+  readonly type: "step_output"
+  readonly stepId: string
+  readonly outputData: unknown
+}
+
+/**
+ * A step has ended well.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepCompleted {
+  readonly type: "step_completed"
+  readonly stepId: string
+  readonly name: string | undefined
+  readonly output: unknown
+  /** milliseconds */
+  readonly durationMs: number | undefined
+  readonly tokens: Tokens | undefined
+  /** A decimal number. */
+  readonly costUsd: string | undefined
+  /** 0-based, in the whole flow. */
+  readonly stepIndex: number
+  /** Where the run stands, this step included. Built when asked for. */
+  readonly cursor: FlowCursor
+}
+
+/**
+ * A step has failed, and the run with it: the last event. `error` is what the server said; `code` and `message` are
+ * taken from it where it has them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepError {
+  readonly type: "step_error"
+  readonly stepId: string
+  readonly name: string | undefined
+  readonly error: unknown
+  readonly code: string | undefined
+  readonly message: string | undefined
+}
+
+/**
+ * Between two steps: the run waits for the next request, which follows by itself when the next event is asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepPaused {
+  readonly type: "step_paused"
+  readonly executionId: string | undefined
+  /** The step that has just completed; 0-based, in the whole flow. */
+  readonly stepIndex: number
+  readonly nextStepIndex: number
+  /** Where the run stands. Built when asked for. */
+  readonly cursor: FlowCursor
+}
+
+/**
+ * The run waits for tool results, and the stream ends here: what follows is the stream that `resume` gives. Only with
+ * tools declared by hand.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolCallsRequired<out A = unknown> {
+  readonly type: "tool_calls_required"
+  readonly executionId: string
+  readonly stepId: string | undefined
+  /** 0-based, in the whole flow. */
+  readonly stepIndex: number
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  /** Where the run stands; with it the pause can be answered later, in another process. Built when asked for. */
+  readonly cursor: FlowCursor
+  /**
+   * What follows, given exactly one result per call; missing, unknown or duplicate ones are an `InvalidRequestError`
+   * before anything is sent. Nothing is sent until the stream is run.
+   */
+  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A>, EventsError>
+}
+
+/**
+ * The run has ended: the last event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowCompleted<out A = unknown> {
+  readonly type: "flow_completed"
+  readonly executionId: string | undefined
+  readonly runId: string | undefined
+  readonly result: A
+  /** Totals, in the server's own words. */
+  readonly summary: { readonly [key: string]: unknown } | undefined
+}
+
+/**
+ * Every event but the pause for tool calls.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunEvent<A = unknown> =
+  | RunStarted
+  | StepStarted
+  | StepInput
+  | StepOutput
+  | StepCompleted
+  | StepError
+  | StepPaused
+  | FlowCompleted<A>
+  | Unknown
+
+/**
+ * An event of a run, told apart by `type`. `A` is the result of the flow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FlowEvent<A = unknown> = RunEvent<A> | ToolCallsRequired<A>
+
+/**
+ * Whether a run has ended with this event: no event follows, and a stream that ends without one was cut.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTerminal = (event: { readonly type: string }): boolean =>
+  event.type === "flow_completed" || event.type === "step_error"

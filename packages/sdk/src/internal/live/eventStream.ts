@@ -1,0 +1,244 @@
+/**
+ * An event stream of Noukai, as `/step` and the live trace have it: opened inside the stream, decoded in its pull, once
+ * per arrival of bytes (contract 7.2).
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { RequestContext, StreamOptions } from "../../CallOptions.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { AttemptInfo } from "../../LogHook.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import * as Telemetry from "../../Telemetry.js"
+import { milliseconds } from "../duration.js"
+import { decodeEvent, Undecodable } from "../eventDecoding.js"
+import { backoffDriver, shouldRetry } from "../retry.js"
+import { SseDecoder } from "../sse.js"
+import { fromStatus, fromTransport, unexpected } from "../statusError.js"
+import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
+import type { Caller, CallError, Endpoint } from "./call.js"
+
+/**
+ * What an endpoint asks for.
+ *
+ * @internal
+ */
+export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
+  readonly context: RequestContext & { readonly options: StreamOptions }
+}
+
+type Pull = Effect.Effect<Chunk.Chunk<WireEvent>, Option.Option<CallError>>
+
+/** More of an error's body is not read. */
+const maxErrorBytes = 1024 * 1024
+
+const prepare = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  traceparent: string | undefined
+): Either.Either<OpenRequest, InvalidRequestError> =>
+  Either.gen(function*() {
+    const { method, options } = endpoint.context
+    const request = yield* caller.prepare(endpoint, "text/event-stream", traceparent)
+    return {
+      ...request,
+      firstByteTimeout: yield* milliseconds(
+        method,
+        "firstByteTimeout",
+        options.firstByteTimeout ?? caller.config.firstByteTimeout
+      ),
+      idleTimeout: yield* milliseconds(method, "idleTimeout", options.idleTimeout ?? caller.config.idleTimeout)
+    }
+  })
+
+/** The body of an error, as far as it comes and is of use. */
+const readText = (response: StreamResponse): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const text = new TextDecoder()
+    let bytes = 0
+    let body = ""
+    const more: Effect.Effect<string> = Effect.matchEffect(response.pull, {
+      onFailure: () => Effect.succeed(body + text.decode()),
+      onSuccess: (chunk) => {
+        bytes += chunk.length
+        body += text.decode(chunk, { stream: true })
+        return bytes > maxErrorBytes ? Effect.succeed(body) : more
+      }
+    })
+    return more
+  })
+
+/** Tells the log hook of one response: that it came, and that it broke. */
+interface Watch {
+  readonly onResponse: (response: StreamResponse) => void
+  readonly onError: (error: CallError) => void
+}
+
+const watch = (caller: Caller, endpoint: StreamEndpoint, request: OpenRequest, attempt: number): Watch | undefined => {
+  const { config, log } = caller
+  if (log === undefined) return undefined
+  const info: AttemptInfo = { method: endpoint.httpMethod, path: endpoint.path, attempt, streaming: true }
+  const { scrub } = caller.facts(endpoint)
+  log({
+    ...info,
+    phase: "request",
+    ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
+  })
+  return {
+    onResponse: (response) => {
+      const requestId = response.header("x-request-id")
+      log({
+        ...info,
+        phase: "response",
+        statusCode: response.status,
+        ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
+      })
+    },
+    onError: (error) => log({ ...info, phase: "error", error: error._tag, message: error.message })
+  }
+}
+
+const open = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  request: OpenRequest,
+  attempt: number
+): Effect.Effect<Pull, CallError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const watching = watch(caller, endpoint, request, attempt)
+    return Effect.matchEffect(caller.transport.open(request), {
+      onFailure: (failure) => {
+        const error = fromTransport(caller.facts(endpoint), failure)
+        watching?.onError(error)
+        return Effect.fail(error)
+      },
+      onSuccess: (response) => {
+        watching?.onResponse(response)
+        if (response.status >= 200 && response.status <= 299) {
+          return Effect.succeed(decoding(caller, endpoint, response, watching))
+        }
+        return Effect.flatMap(
+          Effect.zip(readText(response), Clock.currentTimeMillis),
+          ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, text, now))
+        )
+      }
+    })
+  })
+
+/** The next events: all those that one arrival of bytes completed. */
+const decoding = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  response: StreamResponse,
+  watching: Watch | undefined
+): Pull => {
+  const facts = caller.facts(endpoint)
+  let events: Array<WireEvent> = []
+  let warnings: Array<string> = []
+  let end: Option.Option<CallError> | undefined
+  let ending = false
+
+  const fail = (reason: string): void => {
+    end ??= Option.some(unexpected(facts, response, "", reason))
+  }
+  const warn = (text: string) => {
+    warnings.push(text)
+  }
+  const decoder = new SseDecoder((name, data) => {
+    if (end !== undefined) return
+    const event = decodeEvent(name, facts.scrub(data), warn)
+    if (event === undefined) return
+    if (!(event instanceof Undecodable)) events.push(event)
+    // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
+    else if (!ending) fail(event.reason)
+  }, caller.config.maxFrameBytes)
+
+  const tooLarge = (failure: { readonly limit: number } | undefined): void => {
+    if (failure !== undefined) fail(`an event is longer than ${failure.limit} bytes`)
+  }
+  const report = Effect.suspend(() => {
+    const [first, ...others] = warnings
+    warnings = []
+    const more = others.length === 0 ? "" : ` (and ${others.length} more)`
+    return Effect.logWarning(`${facts.method} ${facts.flow ?? ""}: ${first}${more}`)
+  })
+  const settle: Pull = Effect.suspend(() => {
+    if (events.length > 0) {
+      const chunk = Chunk.unsafeFromArray(events)
+      events = []
+      return Effect.succeed(chunk)
+    }
+    return end === undefined ? next : Effect.fail(end)
+  })
+  const onBytes = (bytes: Uint8Array): Pull => {
+    tooLarge(decoder.push(bytes))
+    return warnings.length === 0 ? settle : Effect.zipRight(report, settle)
+  }
+  const onEnd = (failure: Option.Option<TransportError>): Pull => {
+    if (Option.isSome(failure)) {
+      const error = fromTransport(facts, failure.value)
+      watching?.onError(error)
+      end = Option.some(error)
+    } else {
+      ending = true
+      tooLarge(decoder.end())
+      end ??= Option.none()
+    }
+    return settle
+  }
+  const next: Pull = Effect.suspend(() =>
+    end === undefined ? Effect.matchEffect(response.pull, { onFailure: onEnd, onSuccess: onBytes }) : Effect.fail(end)
+  )
+  return next
+}
+
+/** Opens again only what provably never left: a stream that has begun is never repeated here. */
+const opened = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  request: OpenRequest
+): Effect.Effect<Pull, CallError, Scope.Scope> =>
+  Effect.catchAll(open(caller, endpoint, request, 0), (first: CallError) =>
+    shouldRetry(first, true, false)
+      ? Effect.gen(function*() {
+        const next = backoffDriver(endpoint.context.options.retry ?? caller.config.retry)
+        let error = first
+        for (let n = 1; shouldRetry(error, true, false); n++) {
+          const delay = yield* next(error)
+          if (delay === undefined) break
+          caller.log?.({
+            method: endpoint.httpMethod,
+            path: endpoint.path,
+            attempt: n,
+            streaming: true,
+            phase: "retry",
+            delay
+          })
+          yield* Effect.sleep(Duration.millis(delay))
+          const outcome = yield* Effect.either(open(caller, endpoint, request, n))
+          if (Either.isRight(outcome)) return outcome.right
+          error = outcome.left
+        }
+        return yield* Effect.fail(error)
+      })
+      : Effect.fail(first))
+
+/**
+ * The events of an endpoint. The socket closes with the stream.
+ *
+ * @internal
+ */
+export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, CallError> =>
+  Stream.unwrapScoped(Effect.withFiberRuntime((fiber) => {
+    const request = prepare(caller, endpoint, Telemetry.traceparent(fiber))
+    return Either.isLeft(request)
+      ? Effect.fail(request.left)
+      : Effect.map(opened(caller, endpoint, request.right), Stream.repeatEffectChunkOption)
+  }))

@@ -1,0 +1,22 @@
+import type * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { StepRequest } from "../../StepCall.js"
+import * as Address from "../address.js"
+import type { Caller, CallError } from "./call.js"
+import { events } from "./eventStream.js"
+
+/**
+ * E2, `POST …/step` (contract 7).
+ *
+ * @internal
+ */
+export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<WireEvent, CallError> =>
+  events(caller, {
+    context: request,
+    httpMethod: "POST",
+    path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/step`,
+    flow: request.flow,
+    sessionId: request.sessionId,
+    body: request.body,
+    executionId: request.body.executionId
+  })
