@@ -1,9 +1,9 @@
 import { EmulatorError, startEmulator } from "@effect-noukai/emulator"
 import { make } from "@effect-noukai/emulator/Emulator"
-import { decode, decodeText } from "@effect-noukai/emulator/FlowFile"
+import { decode, decodeText, jsonSchema } from "@effect-noukai/emulator/FlowFile"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Parsed } from "./client.js"
@@ -129,6 +129,11 @@ describe("FlowFile", () => {
       assert.include(error.message, path)
     })
   }
+
+  it("flows.schema.json is the schema of the flow language; make it anew with noukai-emulator --schema", async () => {
+    const committed = await readFile(new URL("../flows.schema.json", import.meta.url), "utf8")
+    assert.strictEqual(committed, `${JSON.stringify(jsonSchema(), undefined, 2)}\n`)
+  })
 
   it("text that is no JSON is refused by name", () => {
     const decoded = decodeText("{ flows: ", "flows.json")

@@ -119,7 +119,7 @@ export const decoder = <A, I>(
     Either.mapLeft(decode(normalise(body)), (error) =>
       invalidBody(
         ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) => ({
-          loc: ["body", ...path.map(String)],
+          loc: ["body", ...path.map((key) => typeof key === "symbol" ? key.toString() : key)],
           msg: message,
           type: types[message] ?? "value_error"
         }))

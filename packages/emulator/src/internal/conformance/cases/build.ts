@@ -1,0 +1,115 @@
+/**
+ * Shorthands for writing cases; what they give is plain data.
+ *
+ * @internal
+ */
+import type {
+  ConformanceCase,
+  ConformanceExchange,
+  ConformanceRequest,
+  Expectation,
+  Need
+} from "../../../Conformance.js"
+import type { Json } from "../../../FlowFile.js"
+
+/** @internal */
+export const sample = (flow: string, action: string): string => `/seq/noukai/samples/${flow}/${action}`
+
+/** @internal */
+export const fixed = (flow: string, action: string): string => `/seq/acme/conformance/${flow}/${action}`
+
+/** @internal */
+export const post = (path: string, body: Json, more: Partial<ConformanceRequest> = {}): ConformanceRequest => ({
+  method: "POST",
+  path,
+  body,
+  ...more
+})
+
+/** @internal */
+export const get = (path: string, more: Partial<ConformanceRequest> = {}): ConformanceRequest => ({
+  method: "GET",
+  path,
+  ...more
+})
+
+/** @internal */
+export const exchange = (
+  request: ConformanceRequest,
+  expect: Expectation,
+  more: Partial<ConformanceExchange> = {}
+): ConformanceExchange => ({ request, expect: { headers: { "x-request-id": any("string") }, ...expect }, ...more })
+
+/** @internal */
+export const any = (kind: string): Json => ({ $any: kind })
+
+/** @internal */
+export const ok = (body: Json): Expectation => ({ status: 200, body })
+
+/** @internal */
+export const refusal = (status: number, code: string): Expectation => ({
+  status,
+  body: { detail: { code, message: any("string") } }
+})
+
+/** A validation failure at one place. @internal */
+export const invalid = (...loc: ReadonlyArray<string | number>): Expectation => ({
+  status: 422,
+  body: { detail: [{ loc: [...loc], msg: any("string"), type: any("string") }] }
+})
+
+/** @internal */
+export const made = (
+  name: string,
+  rows: ReadonlyArray<string>,
+  needs: ReadonlyArray<Need>,
+  ...exchanges: ReadonlyArray<ConformanceExchange>
+): ConformanceCase => ({ name, rows, needs, exchanges })
+
+/** One refused request. @internal */
+export const refused = (
+  name: string,
+  row: string,
+  needs: ReadonlyArray<Need>,
+  request: ConformanceRequest,
+  status: number,
+  code: string
+): ConformanceCase =>
+  made(`${name}: ${status} ${code}`, [row, `11.3 ${code}`], needs, exchange(request, refusal(status, code)))
+
+/** A tool in the function format. @internal */
+export const tool = (name: string): Json => ({
+  type: "function",
+  function: { name, description: "d", parameters: { type: "object", properties: {} } }
+})
+
+/** @internal */
+export const event = (name: string, data: Json = {}): Json => ({ event: name, data })
+
+/** Saves a pause of `/execute`. @internal */
+export const savePause = {
+  executionId: "body.executionId",
+  pausedAtStep: "body.pausedAtStep",
+  iterationsUsed: "body.iterationsUsed",
+  pauseMessages: "body.toolCallMessages",
+  call: "body.toolCalls.0.id",
+  call2: "body.toolCalls.1.id",
+  outputs: "body.accumulatedOutputs"
+}
+
+/** The body that resumes a saved pause. @internal */
+export const resume = (results: ReadonlyArray<Json>, more: { readonly [key: string]: Json } = {}): Json => ({
+  executionId: "{{executionId}}",
+  pausedAtStep: "{{pausedAtStep}}",
+  iterationsUsed: "{{iterationsUsed}}",
+  accumulatedOutputs: "{{outputs}}",
+  toolCallMessages: { $concat: ["{{pauseMessages}}", [...results]] },
+  ...more
+})
+
+/** @internal */
+export const result = (call: string, content: string, key = "tool_call_id"): Json => ({
+  role: "tool",
+  [key]: call,
+  content
+})

@@ -1,0 +1,224 @@
+/**
+ * `/execute` without tools (contract 5).
+ *
+ * @internal
+ */
+import type { ConformanceCase, ConformanceRequest } from "../../../Conformance.js"
+import type { Json } from "../../../FlowFile.js"
+import { any, exchange, fixed, invalid, made, ok, post, refused, sample } from "./build.js"
+
+const hello = (body: { readonly [key: string]: Json }): ConformanceRequest =>
+  post(sample("hello-world", "execute"), body)
+
+const echo = (body: { readonly [key: string]: Json }): ConformanceRequest => post(fixed("echo", "execute"), body)
+
+const completed = (result: Json): Json => ({ status: "completed", result })
+
+const wrongType = (field: string, value: Json): ConformanceCase =>
+  made(
+    `5.1: ${field} of a wrong JSON type is a 422`,
+    [`5.1 ${field}`, "11.1 list"],
+    [],
+    exchange(hello({ message: "hi", [field]: value }), invalid("body", field))
+  )
+
+const attachment = { kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png", filename: "dog.png" }
+
+const attached = (
+  name: string,
+  row: string,
+  attachments: Json,
+  ...loc: ReadonlyArray<string | number>
+): ConformanceCase =>
+  made(
+    `5.5: ${name}`,
+    [`5.5 ${row}`],
+    [],
+    exchange(
+      hello({ message: "hi", attachments }),
+      loc.length === 0 ? ok({ status: "completed" }) : invalid("body", "attachments", ...loc)
+    )
+  )
+
+/** @internal */
+export const cases: ReadonlyArray<ConformanceCase> = [
+  made(
+    "5.3: a completed run",
+    ["5.3 status", "5.3 result", "5.3 flowId", "5.3 blockCount", "5.3 executionId", "5.1 message"],
+    [],
+    exchange(hello({ message: "hi", trace: false }), {
+      status: 200,
+      headers: { "x-request-id": any("string"), "content-type": { $matches: "^application/json" } },
+      body: {
+        status: "completed",
+        result: any("object"),
+        flowId: any("string"),
+        blockCount: 1,
+        executionId: any("string")
+      }
+    })
+  ),
+  made(
+    "5.3: blockCount counts the steps",
+    ["5.3 blockCount"],
+    [],
+    exchange(post(sample("two-step", "execute"), { message: "hi" }), ok({ status: "completed", blockCount: 2 }))
+  ),
+  made(
+    "5.3: a failed run can be a 200",
+    ["5.3 failed"],
+    ["fixture"],
+    exchange(
+      post(fixed("failed", "execute"), { message: "hi" }),
+      ok({ status: "failed", flowId: any("string"), blockCount: 1, executionId: any("string") })
+    )
+  ),
+  made(
+    "5.2: the body of the Python client",
+    ["5.2 python", "5.1 iterationsUsed", "5.1 accumulatedOutputs", "5.1 parameters", "5.1 trace"],
+    [],
+    exchange(
+      hello({ message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }),
+      ok({ status: "completed" })
+    )
+  ),
+  made(
+    "5.2: the body of the TypeScript client",
+    ["5.2 typescript"],
+    [],
+    exchange(hello({ message: "hi", trace: false }), ok({ status: "completed" }))
+  ),
+  made(
+    "0.4: null is absent at the top, and unknown keys are ignored",
+    ["5.1 message", "0.4 null"],
+    [],
+    exchange(
+      hello({ message: "hi", messages: null, parameters: null, tools: null, toolChoice: null, unheard: { of: 1 } }),
+      ok({ status: "completed" })
+    )
+  ),
+  made(
+    "5.1: message is shorthand for parameters.message; nulls inside parameters are data",
+    ["5.1 parameters", "5.1 message shorthand"],
+    ["fixture"],
+    exchange(
+      echo({ parameters: { message: "hi", n: null, deep: { a: [1, null] } } }),
+      ok(completed({ message: "hi", parameters: { message: "hi", n: null, deep: { a: [1, null] } } }))
+    )
+  ),
+  made(
+    "5.4: the last of messages is the user turn; extra keys pass",
+    ["5.1 messages"],
+    ["fixture"],
+    exchange(
+      echo({
+        messages: [
+          { role: "user", content: "a" },
+          { role: "assistant", content: null, toolCalls: [] },
+          { role: "tool", toolCallId: "t", name: "n", content: "b" },
+          { role: "user", content: "c", extra: 1 }
+        ]
+      }),
+      ok(completed({ message: "c", messages: { $length: 4 } }))
+    )
+  ),
+  made(
+    "5.1: messages excludes message",
+    ["5.1 messages"],
+    [],
+    exchange(hello({ message: "a", messages: [{ role: "user", content: "b" }] }), invalid("body", "messages"))
+  ),
+  made(
+    "5.4: an entry without a role",
+    ["5.1 messages"],
+    [],
+    exchange(hello({ messages: [{ content: "b" }] }), invalid("body", "messages", 0, "role"))
+  ),
+  ...["blockOverrides", "block_overrides"].map((field) =>
+    made(
+      `5.1: ${field} replaces fields of a step`,
+      [`5.1 ${field}`],
+      ["fixture"],
+      exchange(
+        echo({ message: "hi", [field]: { echo: { output: "{{message}}!", temperature: 0 } } }),
+        ok(completed("hi!"))
+      )
+    )
+  ),
+  refused("5.1: nothing that the flow needs", "5.1 message", [], hello({}), 400, "MISSING_MESSAGE"),
+  refused(
+    "5.1: a parameter named attachments",
+    "5.1 parameters",
+    [],
+    hello({ message: "a", parameters: { attachments: 1 } }),
+    400,
+    "PARAMETER_NAME_RESERVED"
+  ),
+  refused(
+    "5.1: messages over 1 MB",
+    "5.1 messages",
+    [],
+    hello({ messages: [{ role: "user", content: { $repeat: ["x", 1_000_000] } }] }),
+    413,
+    "MESSAGES_TOO_LARGE"
+  ),
+  refused(
+    "5.4: the role system",
+    "5.1 messages",
+    [],
+    hello({ messages: [{ role: "system", content: "x" }] }),
+    400,
+    "MESSAGES_ROLE_INVALID"
+  ),
+  made(
+    "5.1: a request without all three of executionId, pausedAtStep and toolCallMessages is fresh",
+    ["5.1 executionId", "5.1 pausedAtStep", "5.1 toolCallMessages"],
+    [],
+    exchange(hello({ message: "hi", executionId: "none", pausedAtStep: "none" }), ok({ status: "completed" })),
+    exchange(hello({ message: "hi", executionId: "none", toolCallMessages: [] }), ok({ status: "completed" }))
+  ),
+  made(
+    "5.1: attachments may be an empty list",
+    ["5.1 attachments"],
+    [],
+    exchange(hello({ message: "hi", attachments: [] }), ok({ status: "completed" }))
+  ),
+  wrongType("message", 1),
+  wrongType("messages", "x"),
+  wrongType("parameters", []),
+  wrongType("blockOverrides", { a: 1 }),
+  wrongType("attachments", {}),
+  wrongType("tools", {}),
+  wrongType("toolChoice", "sometimes"),
+  wrongType("trace", "yes"),
+  wrongType("executionId", 1),
+  wrongType("pausedAtStep", 1),
+  wrongType("iterationsUsed", 1.5),
+  wrongType("toolCallMessages", "x"),
+  wrongType("accumulatedOutputs", []),
+  attached("an attachment as documented is taken", "kind", [attachment]),
+  attached("kind may be absent, mimeType is known", "kind", [{ url: attachment.url, mimeType: "image/webp" }]),
+  attached("another kind: 422", "kind", [{ ...attachment, kind: "file" }], 0, "kind"),
+  attached("a url that is not https: 422", "url", [{ ...attachment, url: "http://img.example.com/a" }], 0, "url"),
+  attached("no url: 422", "url", [{ kind: "url", mime_type: "image/png" }], 0, "url"),
+  attached("another mime type: 422", "mime_type", [{ ...attachment, mime_type: "image/tiff" }], 0, "mime_type"),
+  attached("no mime type: 422", "mime_type", [{ kind: "url", url: attachment.url }], 0, "mime_type"),
+  attached("a path as filename: 422", "filename", [{ ...attachment, filename: "../a" }], 0, "filename"),
+  made(
+    "5.5: eleven: 422",
+    ["5.5 at most 10"],
+    [],
+    exchange(
+      hello({ message: "hi", attachments: Array.from({ length: 11 }, () => attachment) }),
+      invalid("body", "attachments")
+    )
+  ),
+  refused(
+    "5.5: images to a model that sees none",
+    "5.5 vision",
+    ["fixture"],
+    post(fixed("blind", "execute"), { attachments: [attachment] }),
+    400,
+    "MODEL_MIME_INCOMPATIBLE"
+  )
+]

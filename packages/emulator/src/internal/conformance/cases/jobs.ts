@@ -1,0 +1,118 @@
+/**
+ * Jobs (contract 8).
+ *
+ * @internal
+ */
+import type { ConformanceCase } from "../../../Conformance.js"
+import type { Json } from "../../../FlowFile.js"
+import { any, exchange, fixed, get, invalid, made, ok, post, refusal, refused, sample, tool } from "./build.js"
+
+const hello = sample("hello-world", "jobs")
+
+const accepted = {
+  status: 202,
+  body: { executionId: any("string"), status: any("string"), flowId: any("string"), blockCount: 1 }
+}
+
+const save = { save: { executionId: "body.executionId" } }
+
+const patiently = { retry: { times: 100, everyMs: 20 } }
+
+const wrongType = (field: string, value: Json): ConformanceCase =>
+  made(
+    `8.1: ${field} of a wrong JSON type is a 422`,
+    [`8.1 ${field}`],
+    [],
+    exchange(post(hello, { message: "hi", [field]: value }), invalid("body", field))
+  )
+
+/** @internal */
+export const cases: ReadonlyArray<ConformanceCase> = [
+  made(
+    "8.1: the body of the Python client is accepted, and the job completes",
+    ["8.1 request", "8.1 response", "8.1 message", "8.2 executionId", "8.2 status", "8.2 result"],
+    [],
+    exchange(
+      post(hello, { message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }),
+      accepted,
+      save
+    ),
+    exchange(
+      get(`${hello}/{{executionId}}`),
+      ok({ executionId: "{{executionId}}", status: "completed", result: any("object") }),
+      patiently
+    )
+  ),
+  made(
+    "8.2: a failed job has an error",
+    ["8.2 error"],
+    ["fixture"],
+    exchange(post(fixed("byok", "jobs"), {}), { status: 202 }, save),
+    exchange(get(`${fixed("byok", "jobs")}/{{executionId}}`), ok({ status: "failed", error: any("string") }), patiently)
+  ),
+  made(
+    "8.2: a job that takes long is running",
+    ["8.2 running"],
+    ["fixture"],
+    exchange(post(fixed("slow", "jobs"), {}), { status: 202 }, save),
+    exchange(
+      get(`${fixed("slow", "jobs")}/{{executionId}}`),
+      ok({ status: "running", result: { $absent: true } }),
+      patiently
+    )
+  ),
+  made(
+    "8.2: a cancelled job",
+    ["8.2 cancelled"],
+    ["faults"],
+    exchange(post(hello, { message: "hi" }, { headers: { "x-noukai-emulator-fault": "cancel" } }), accepted, save),
+    exchange(get(`${hello}/{{executionId}}`), ok({ status: "cancelled" }), patiently)
+  ),
+  made(
+    "8.3: a job whose row is not there yet: 404 JOB_NOT_FOUND",
+    ["8.3 row delay", "11.3 JOB_NOT_FOUND"],
+    ["faults"],
+    exchange(post(hello, { message: "hi" }, { headers: { "x-noukai-emulator-fault": "row:3600000" } }), accepted, save),
+    exchange(get(`${hello}/{{executionId}}`), refusal(404, "JOB_NOT_FOUND"))
+  ),
+  made(
+    "8.1: callbacks are taken",
+    ["8.1 callbackUrl", "8.1 callbackEvents"],
+    [],
+    exchange(
+      post(hello, {
+        message: "hi",
+        callbackUrl: "https://hooks.example.com/x",
+        callbackEvents: ["flow.completed", "flow.failed"]
+      }),
+      { status: 202 }
+    ),
+    exchange(post(hello, { message: "hi", callbackUrl: "http://10.0.0.1" }), invalid("body", "callbackUrl")),
+    exchange(post(hello, { message: "hi", callbackEvents: ["other"] }), invalid("body", "callbackEvents"))
+  ),
+  made(
+    "3.1: a job can run the draft; its poll has no version",
+    ["3.1 jobs"],
+    ["fixture"],
+    exchange(post(fixed("versions/v0", "jobs"), {}), { status: 202 }, save),
+    exchange(
+      get(`${fixed("versions", "jobs")}/{{executionId}}`),
+      ok({ status: "completed", result: "draft" }),
+      patiently
+    ),
+    exchange(get(`${fixed("versions/v0", "jobs")}/{{executionId}}`), { status: 404 })
+  ),
+  wrongType("message", 1),
+  wrongType("parameters", "x"),
+  wrongType("trace", 1),
+  refused(
+    "8.1: tools",
+    "8.1 tools",
+    [],
+    post(hello, { message: "a", tools: [tool("x")] }),
+    400,
+    "TOOLS_REQUIRE_SYNC_EXECUTE"
+  ),
+  refused("8.1: no message", "8.1 message", [], post(hello, {}), 400, "MISSING_MESSAGE"),
+  refused("8.2: an unknown job", "8.2 not found", [], get(`${hello}/none`), 404, "JOB_NOT_FOUND")
+]

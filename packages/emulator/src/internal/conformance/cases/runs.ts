@@ -1,0 +1,179 @@
+/**
+ * Runs and traces (contract 9).
+ *
+ * @internal
+ */
+import type { ConformanceCase, ConformanceExchange } from "../../../Conformance.js"
+import type { Json } from "../../../FlowFile.js"
+import { any, event, exchange, fixed, get, made, ok, post, refusal, sample } from "./build.js"
+
+const started = (path: string, body: Json = { message: "hi" }): ConformanceExchange =>
+  exchange(post(path, body), { status: 200 }, { save: { id: "body.executionId", flowId: "body.flowId" } })
+
+const twoStep = started(sample("two-step", "execute"))
+
+const runPath = `${sample("two-step", "runs")}/{{id}}`
+
+const time = { $matches: "^\\d{4}-\\d\\d-\\d\\dT" }
+
+const flowRun: Json = {
+  id: "{{id}}",
+  flowId: "{{flowId}}",
+  status: "completed",
+  triggerType: any("string"),
+  startedAt: time,
+  completedAt: time,
+  durationMs: any("integer"),
+  stepCount: 2
+}
+
+const stepTrace: Json = {
+  stepId: any("string"),
+  attempt: 1,
+  loopIndex: null,
+  status: "completed",
+  startedAt: time,
+  completedAt: time,
+  durationMs: any("integer"),
+  modelUsed: any("string"),
+  tokens: { prompt: any("integer"), completion: any("integer"), total: any("integer") },
+  costUsd: { $matches: "^\\d+\\.\\d+$" },
+  errorContext: null,
+  inputSizeBytes: any("integer"),
+  outputSizeBytes: any("integer"),
+  truncated: false
+}
+
+const flaky = started(fixed("flaky", "execute"), {})
+const flakyTrace = `${fixed("flaky", "runs")}/{{id}}/steps/a/trace`
+const loop = started(fixed("loop", "execute"), {})
+const loopTrace = `${fixed("loop", "runs")}/{{id}}/steps/in/trace`
+
+const capture = (name: string, flow: string, body: Json, steps: Json): ConformanceCase =>
+  made(
+    `9.7: ${name}`,
+    [`9.7 ${name}`],
+    ["fixture"],
+    started(flow, body),
+    exchange(get(`${flow.replace("/execute", "/runs")}/{{id}}/trace`), ok({ steps }))
+  )
+
+/** @internal */
+export const cases: ReadonlyArray<ConformanceCase> = [
+  made(
+    "9.1: the trace of a run",
+    ["9.1 flowRun", "9.1 steps", "9.1 step fields", "9.1 truncated"],
+    [],
+    twoStep,
+    exchange(get(`${runPath}/trace`), ok({ flowRun, steps: [stepTrace, stepTrace], summary: { $absent: true } }))
+  ),
+  made(
+    "9.1: a payload over 64 KiB is cut",
+    ["9.1 truncated"],
+    ["fixture"],
+    started(fixed("full", "execute"), { message: { $repeat: ["x", 70_000] } }),
+    exchange(
+      get(`${fixed("full", "runs")}/{{id}}/trace`),
+      ok({ steps: [{ truncated: true, outputSizeBytes: 70_002 }] })
+    )
+  ),
+  made(
+    "9.2: latest, one and all attempts",
+    ["9.2 none", "9.2 attempt=N", "9.2 attempt=all"],
+    ["fixture"],
+    flaky,
+    exchange(get(flakyTrace), ok({ stepId: "a", attempt: 2, status: "completed", outputContext: { ok: true } })),
+    exchange(
+      get(`${flakyTrace}?attempt=1`),
+      ok({ attempt: 1, status: "failed", errorContext: { code: "BUSY", message: "later" } })
+    ),
+    exchange(
+      get(`${flakyTrace}?attempt=all`),
+      ok({ stepId: "a", attempts: [{ attempt: 1, status: "failed" }, { attempt: 2, status: "completed" }] })
+    ),
+    exchange(get(`${flakyTrace}?attempt=9`), refusal(404, "RUN_NOT_FOUND")),
+    exchange(get(`${flakyTrace}?attempt=x`), { status: 422 })
+  ),
+  made(
+    "9.2: loop_index",
+    ["9.2 loop_index", "9.1 loopIndex"],
+    ["fixture"],
+    loop,
+    exchange(get(`${loopTrace}?loop_index=0`), ok({ loopIndex: 0, outputContext: { at: "x" } })),
+    exchange(get(`${loopTrace}?loop_index=1&attempt=1`), ok({ loopIndex: 1, outputContext: { at: "y" } })),
+    exchange(get(`${loopTrace}?loop_index=7`), refusal(404, "RUN_NOT_FOUND"))
+  ),
+  made(
+    "9.3: the live trace of a run that has ended",
+    ["9.3 replay"],
+    [],
+    twoStep,
+    exchange(get(`${runPath}/trace/stream`), {
+      status: 200,
+      headers: { "content-type": { $matches: "^text/event-stream" }, "x-request-id": any("string") },
+      events: [
+        event("run_started", { executionId: "{{id}}" }),
+        event("step_started"),
+        event("step_completed", { stepId: "classify" }),
+        event("step_started"),
+        event("step_output"),
+        event("step_output"),
+        event("step_completed", { stepId: "answer" }),
+        event("flow_completed")
+      ]
+    })
+  ),
+  made("9.4: the summary of a run", ["9.4 summary"], [], twoStep, exchange(get(runPath), ok(flowRun))),
+  made(
+    "9.5: an unknown run or step",
+    ["9.5 404", "11.3 RUN_NOT_FOUND"],
+    [],
+    twoStep,
+    ...["", "/trace", "/trace/stream", "/steps/classify/trace"].map((suffix) =>
+      exchange(get(`${sample("two-step", "runs")}/none${suffix}`), refusal(404, "RUN_NOT_FOUND"))
+    ),
+    exchange(get(`${runPath}/steps/none/trace`), refusal(404, "RUN_NOT_FOUND"))
+  ),
+  made(
+    "9.6: flow-runs lists the runs of a flow",
+    ["9.6 flow_id", "9.6 limit", "9.6 status", "9.6 cursor"],
+    [],
+    twoStep,
+    exchange(get("/flow-runs?flow_id={{flowId}}&limit=1&cursor=x"), ok({ runs: [flowRun] })),
+    exchange(get("/flow-runs?flow_id={{flowId}}&status=cancelled"), ok({ runs: [] })),
+    exchange(get("/flow-runs?flow_id={{flowId}}&limit=0"), { status: 422 }),
+    exchange(get("/flow-runs?flow_id={{flowId}}&limit=101"), { status: 422 }),
+    exchange(get("/flow-runs?flow_id={{flowId}}&status=other"), { status: 422 }),
+    exchange(get("/flow-runs"), { status: 422, body: { detail: [{ loc: ["query", "flow_id"] }] } })
+  ),
+  made(
+    "9.6: flow-runs serves the traces of a run",
+    ["9.6 trace", "9.6 step trace", "9.6 stream"],
+    [],
+    twoStep,
+    exchange(get("/flow-runs/{{id}}/trace"), ok({ flowRun })),
+    exchange(get("/flow-runs/{{id}}/steps/answer/trace"), ok({ stepId: "answer" })),
+    exchange(get("/flow-runs/{{id}}/trace/stream"), { status: 200, events: { $length: 8 } })
+  ),
+  made(
+    "9.6: the run of another project: 403",
+    ["9.6 403"],
+    ["fixture"],
+    twoStep,
+    exchange(get("/flow-runs/{{id}}/trace", { as: "acme/spelling" }), refusal(403, "FORBIDDEN"))
+  ),
+  capture("metadata_only", sample("hello-world", "execute"), { message: "hi" }, [{
+    inputContext: null,
+    outputContext: null,
+    outputSizeBytes: any("integer")
+  }]),
+  capture("trace true", sample("hello-world", "execute"), { message: "hi", trace: true }, [{
+    inputContext: { message: "hi" },
+    outputContext: any("object")
+  }]),
+  capture("full", fixed("full", "execute"), { message: "a@b.example" }, [{ inputContext: { message: "a@b.example" } }]),
+  capture("redacted", fixed("redacted", "execute"), { message: "a@b.example" }, [{
+    inputContext: { message: "[redacted]" }
+  }]),
+  capture("off", fixed("off", "execute"), { trace: true }, [])
+]

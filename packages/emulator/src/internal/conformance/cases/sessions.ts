@@ -1,0 +1,192 @@
+/**
+ * Sessions (contract 10.4, 10.9).
+ *
+ * @internal
+ */
+import type { ConformanceCase } from "../../../Conformance.js"
+import type { Json } from "../../../FlowFile.js"
+import {
+  any,
+  event,
+  exchange,
+  fixed,
+  get,
+  made,
+  ok,
+  post,
+  refusal,
+  result,
+  resume,
+  sample,
+  savePause
+} from "./build.js"
+
+/** Ids differ from case to case, so that cases can run in any order. */
+const idOf = (number: number): string => `5d1c9f44-7a0b-4f5e-9a55-${String(number).padStart(12, "0")}`
+
+const tagged = (number: number) => ({ headers: { "x-session-id": idOf(number) } })
+
+const session = (number: number, as?: string) => get(`/seq/sessions/${idOf(number)}`, as === undefined ? {} : { as })
+
+const execution = (more: { readonly [key: string]: Json }): Json => ({
+  executionId: any("string"),
+  flowId: any("string"),
+  startedAt: any("string"),
+  ...more
+})
+
+/** @internal */
+export const cases: ReadonlyArray<ConformanceCase> = [
+  made(
+    "10.4: a session with one execution of each kind, in order",
+    [
+      "10.4 sessionId",
+      "10.4 executions",
+      "10.4 slug",
+      "10.4 triggerType",
+      "10.4 status",
+      "10.9 execute",
+      "10.9 step",
+      "10.9 job"
+    ],
+    [],
+    exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(1)), { status: 200 }),
+    exchange(post(sample("two-step", "step"), { stepIndex: 0, message: "hi" }, tagged(1)), { status: 200 }, {
+      save: { executionId: "events.0.data.executionId" }
+    }),
+    exchange(
+      post(
+        sample("two-step", "step"),
+        { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: { label: "x" } } },
+        tagged(1)
+      ),
+      { status: 200 }
+    ),
+    exchange(post(sample("hello-world", "jobs"), { message: "hi" }, tagged(1)), { status: 202 }),
+    exchange(
+      session(1),
+      ok({
+        sessionId: idOf(1),
+        executions: [
+          execution({ slug: "hello-world", triggerType: "execute", status: "completed", errorAtStep: null }),
+          execution({ slug: "two-step", triggerType: "step", status: "completed", executionId: "{{executionId}}" }),
+          execution({ slug: "hello-world", triggerType: "job", status: any("string") })
+        ]
+      })
+    )
+  ),
+  made(
+    "10.4: snapshots of a captured execution",
+    ["10.4 snapshotsAvailable", "10.4 traceCaptureMode", "10.4 steps", "10.4 step fields", "10.4 __rendered_prompt__"],
+    [],
+    exchange(post(sample("hello-world", "execute"), { message: "hi", trace: true }, tagged(2)), { status: 200 }),
+    exchange(
+      session(2),
+      ok({
+        executions: [execution({
+          traceCaptureMode: "full",
+          snapshotsAvailable: true,
+          completedAt: any("string"),
+          steps: [{
+            stepId: "greet",
+            attempt: 1,
+            loopIndex: null,
+            status: "completed",
+            startedAt: any("string"),
+            completedAt: any("string"),
+            durationMs: any("integer"),
+            inputSnapshot: { message: "hi" },
+            outputSnapshot: { text: any("string"), __rendered_prompt__: any("string") },
+            errorSnapshot: null,
+            truncated: false
+          }]
+        })]
+      })
+    )
+  ),
+  made(
+    "10.4: without payloads snapshotsAvailable is false",
+    ["10.4 snapshotsAvailable"],
+    [],
+    exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(3)), { status: 200 }),
+    exchange(session(3), ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: "metadata_only" }] }))
+  ),
+  made(
+    "10.4: without steps the capture mode is null",
+    ["10.4 traceCaptureMode"],
+    ["fixture"],
+    exchange(post(fixed("off", "execute"), {}, tagged(4)), { status: 200 }),
+    exchange(
+      session(4, "acme/conformance"),
+      ok({
+        executions: [{ snapshotsAvailable: false, traceCaptureMode: null, steps: [] }]
+      })
+    )
+  ),
+  made(
+    "10.4: a failed execution names its step and error",
+    ["10.4 errorAtStep", "10.4 errorSnapshot"],
+    ["fixture"],
+    exchange(post(fixed("byok", "execute"), { trace: true }, tagged(5)), { status: 502 }),
+    exchange(
+      session(5, "acme/conformance"),
+      ok({
+        executions: [{
+          status: "failed",
+          errorAtStep: "fail",
+          steps: [{ status: "failed", errorSnapshot: { code: "BYOK_KEY_REJECTED", message: any("string") } }]
+        }]
+      })
+    )
+  ),
+  made(
+    "10.9: a tool resume goes on with the recorded execution, without the header",
+    ["10.9 resume"],
+    [],
+    exchange(
+      post(sample("tools-enabled", "execute"), { message: "hi" }, tagged(6)),
+      ok({ status: "tool_calls_required" }),
+      { save: savePause }
+    ),
+    exchange(post(sample("tools-enabled", "execute"), resume([result("{{call}}", "x")])), ok({ status: "completed" })),
+    exchange(session(6), ok({ executions: [{ executionId: "{{executionId}}", status: "completed" }] }))
+  ),
+  made(
+    "10.9: a header that is no UUID is a 400, an empty one is none",
+    ["10.9 header", "11.3 BAD_REQUEST"],
+    [],
+    exchange(
+      post(sample("hello-world", "execute"), { message: "hi" }, { headers: { "x-session-id": "mine" } }),
+      refusal(400, "BAD_REQUEST")
+    ),
+    exchange(
+      post(sample("hello-world", "step"), { message: "hi" }, { headers: { "x-session-id": "" } }),
+      {
+        status: 200,
+        events: [event("run_started"), event("step_started"), event("step_completed"), event("flow_completed")]
+      }
+    )
+  ),
+  made(
+    "10.4: 400 for what is no id, 404 for one that is not known",
+    ["10.4 400", "10.4 404"],
+    [],
+    exchange(get("/seq/sessions/mine"), refusal(400, "BAD_REQUEST")),
+    exchange(session(999), { status: 404 })
+  ),
+  made(
+    "10.4: 403 for the session of another project",
+    ["10.4 403"],
+    ["fixture"],
+    exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(7)), { status: 200 }),
+    exchange(session(7, "acme/spelling"), refusal(403, "FORBIDDEN"))
+  ),
+  made(
+    "10.4: 410 for one that has expired",
+    ["10.4 410", "11.3 GONE"],
+    ["control"],
+    exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(8)), { status: 200 }),
+    exchange(post(`/_emulator/sessions/${idOf(8)}/expire`, {}, { control: true }), { status: 200 }),
+    exchange(session(8), refusal(410, "GONE"))
+  )
+]

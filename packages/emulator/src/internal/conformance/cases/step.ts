@@ -1,0 +1,372 @@
+/**
+ * `/step` (contract 7).
+ *
+ * @internal
+ */
+import type { ConformanceCase } from "../../../Conformance.js"
+import type { Json } from "../../../FlowFile.js"
+import { any, event, exchange, fixed, invalid, made, post, refusal, refused, result, sample, tool } from "./build.js"
+
+const twoStep = sample("two-step", "step")
+const weather = sample("tools-enabled", "step")
+const rounds = fixed("rounds", "step")
+
+const stream = (...events: ReadonlyArray<Json>) => ({
+  status: 200,
+  headers: { "x-request-id": any("string"), "content-type": { $matches: "^text/event-stream" } },
+  events: [...events]
+})
+
+const runStarted = event("run_started", {
+  eventType: "run_started",
+  executionId: any("string"),
+  flowId: any("string"),
+  stepCount: 2
+})
+
+const started = (stepId: string, stepIndex: number): Json =>
+  event("step_started", { eventType: "step_started", stepId, name: any("string"), stepIndex })
+
+const completed = (stepId: string): Json =>
+  event("step_completed", {
+    eventType: "step_completed",
+    stepId,
+    name: any("string"),
+    output: any("object"),
+    durationMs: any("integer"),
+    tokens: { prompt: any("integer"), completion: any("integer"), total: any("integer") },
+    costUsd: { $matches: "^\\d+\\.\\d+$" }
+  })
+
+const first = exchange(
+  post(twoStep, { stepIndex: 0, message: "hi" }),
+  stream(
+    runStarted,
+    started("classify", 0),
+    completed("classify"),
+    event("step_paused", { executionId: any("string"), nextStepIndex: 1 })
+  ),
+  { save: { executionId: "events.0.data.executionId", output: "events.2.data.output" } }
+)
+
+const later = { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: "{{output}}" } }
+
+const rest = [
+  started("answer", 0),
+  event("step_output", { stepId: "answer", outputData: any("object") }),
+  event("step_output", { stepId: "answer", outputData: any("object") }),
+  completed("answer"),
+  event("flow_completed", { executionId: any("string"), result: any("object"), summary: any("object") })
+]
+
+const field = (name: string, value: Json): ConformanceCase =>
+  made(
+    `7.1: ${name} of a wrong JSON type is a 422`,
+    [`7.1 ${name}`],
+    [],
+    exchange(post(twoStep, { stepIndex: 0, message: "hi", [name]: value }), invalid("body", name))
+  )
+
+const pauseEvent = event("step_paused_for_tool_calls", {
+  executionId: any("string"),
+  stepId: "assistant",
+  stepIndex: 0,
+  iterationsUsed: 1,
+  toolCallMessages: [{ role: "assistant" }],
+  toolCalls: [{ id: any("string"), type: "function", function: { name: "get_weather", arguments: any("string") } }],
+  accumulatedOutputs: any("object")
+})
+
+const toolStart = exchange(
+  post(weather, { stepIndex: 0, message: "hi", tools: [tool("get_weather")], toolChoice: "auto" }),
+  stream(event("run_started"), started("assistant", 0), pauseEvent),
+  {
+    save: {
+      executionId: "events.2.data.executionId",
+      messages: "events.2.data.toolCallMessages",
+      call: "events.2.data.toolCalls.0.id"
+    }
+  }
+)
+
+const toolResume = (results: ReadonlyArray<Json>, more: { readonly [key: string]: Json } = {}): Json => ({
+  executionId: "{{executionId}}",
+  stepIndex: 0,
+  accumulatedOutputs: {},
+  tools: [tool("get_weather")],
+  toolCallMessages: { $concat: ["{{messages}}", [...results]] },
+  iterationsUsed: 1,
+  ...more
+})
+
+/** @internal */
+export const cases: ReadonlyArray<ConformanceCase> = [
+  made(
+    "7.7: a two-step exchange",
+    [
+      "7.1 executionId",
+      "7.1 stepIndex",
+      "7.1 accumulatedOutputs",
+      "7.1 message",
+      "7.4 first call",
+      "7.4 pause",
+      "7.4 last step"
+    ],
+    [],
+    first,
+    exchange(post(twoStep, later), stream(...rest))
+  ),
+  made(
+    "7.1: the first body of the Python client",
+    ["7.1 parameters", "7.1 iterationsUsed", "7.1 trace", "7.1 runRemaining", "7.1 inputOverrides"],
+    [],
+    exchange(
+      post(twoStep, {
+        stepIndex: 0,
+        accumulatedOutputs: {},
+        message: "hi",
+        parameters: {},
+        inputOverrides: {},
+        runRemaining: false,
+        iterationsUsed: 0,
+        trace: false
+      }),
+      stream(runStarted, started("classify", 0), completed("classify"), event("step_paused"))
+    )
+  ),
+  made(
+    "7.4: runRemaining streams the rest without a pause",
+    ["7.1 runRemaining", "7.4 runRemaining"],
+    [],
+    exchange(
+      post(twoStep, { stepIndex: 0, message: "hi", runRemaining: true }),
+      stream(runStarted, started("classify", 0), completed("classify"), started("answer", 1), ...rest.slice(1))
+    )
+  ),
+  made(
+    "7.3: trace adds step_input",
+    ["7.1 trace", "7.4 step_input"],
+    [],
+    exchange(
+      post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
+      stream(
+        runStarted,
+        started("classify", 0),
+        event("step_input", { stepId: "classify", inputData: { message: "hi" } }),
+        completed("classify"),
+        event("step_paused")
+      )
+    )
+  ),
+  made(
+    "7.1: inputOverrides replace what later steps see",
+    ["7.1 inputOverrides"],
+    [],
+    first,
+    exchange(
+      post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
+      stream(
+        ...rest.slice(0, 4),
+        event("flow_completed", { result: { text: { $matches: "complaint" } } })
+      )
+    )
+  ),
+  made(
+    "7.1: blockOverrides replace fields of a step",
+    ["7.1 blockOverrides"],
+    ["fixture"],
+    exchange(
+      post(fixed("echo", "step"), {
+        stepIndex: 0,
+        message: "hi",
+        blockOverrides: { echo: { output: "{{message}}!" } }
+      }),
+      stream(
+        event("run_started"),
+        started("echo", 0),
+        event("step_completed", { output: "hi!" }),
+        event("flow_completed", { result: "hi!" })
+      )
+    )
+  ),
+  made(
+    "7.1: attachments go with the first call",
+    ["7.1 attachments"],
+    [],
+    exchange(
+      post(sample("hello-world", "step"), {
+        stepIndex: 0,
+        message: "hi",
+        attachments: [{ kind: "url", url: "https://img.example.com/a.png", mime_type: "image/png" }]
+      }),
+      stream(event("run_started"), started("greet", 0), completed("greet"), event("flow_completed"))
+    ),
+    exchange(
+      post(sample("hello-world", "step"), { stepIndex: 0, message: "hi", attachments: [{ kind: "url" }] }),
+      { status: 422 }
+    )
+  ),
+  made(
+    "7.4: step_error is terminal",
+    ["7.4 step_error"],
+    ["fixture"],
+    exchange(
+      post(fixed("byok", "step"), { stepIndex: 0, runRemaining: true }),
+      stream(
+        event("run_started"),
+        started("fail", 0),
+        event("step_error", { stepId: "fail", error: { code: "BYOK_KEY_REJECTED", message: any("string") } })
+      )
+    )
+  ),
+  made(
+    "7.6: a tool pause and its resume",
+    ["7.1 tools", "7.1 toolChoice", "7.1 toolCallMessages", "7.1 iterationsUsed", "7.4 tool pause"],
+    [],
+    toolStart,
+    exchange(
+      post(weather, toolResume([result("{{call}}", "21 degrees")])),
+      stream(
+        started("assistant", 0),
+        completed("assistant"),
+        event("flow_completed", { result: { text: { $matches: "21 degrees" } } })
+      )
+    )
+  ),
+  made(
+    "7.6: a pause in a later step has the absolute index and the outputs so far",
+    ["7.4 tool pause"],
+    ["fixture"],
+    exchange(
+      post(rounds, { stepIndex: 0, runRemaining: true, tools: [tool("find"), tool("count")] }),
+      stream(
+        runStarted,
+        started("before", 0),
+        event("step_completed", { stepId: "before", output: "before" }),
+        started("ask", 1),
+        event("step_paused_for_tool_calls", {
+          stepId: "ask",
+          stepIndex: 1,
+          accumulatedOutputs: { before: "before" }
+        })
+      )
+    )
+  ),
+  made(
+    "7.6: results that do not match: 400 TOOL_RESULTS_MISMATCH",
+    ["7.1 toolCallMessages", "11.3 TOOL_RESULTS_MISMATCH"],
+    [],
+    toolStart,
+    exchange(post(weather, toolResume([])), refusal(400, "TOOL_RESULTS_MISMATCH"))
+  ),
+  made(
+    "11.3: more rounds than the server allows: 409 TOOL_ITERATION_LIMIT",
+    ["11.3 TOOL_ITERATION_LIMIT", "7.1 iterationsUsed"],
+    ["fixture"],
+    exchange(
+      post(fixed("forever", "step"), { stepIndex: 0, tools: [tool("find")] }),
+      stream(event("run_started"), started("ask", 0), event("step_paused_for_tool_calls")),
+      {
+        save: {
+          executionId: "events.2.data.executionId",
+          messages: "events.2.data.toolCallMessages",
+          call: "events.2.data.toolCalls.0.id"
+        }
+      }
+    ),
+    exchange(
+      post(
+        fixed("forever", "step"),
+        toolResume([result("{{call}}", "x")], { iterationsUsed: 25, tools: [tool("find")] })
+      ),
+      refusal(409, "TOOL_ITERATION_LIMIT")
+    )
+  ),
+  field("stepIndex", "0"),
+  field("executionId", 1),
+  field("accumulatedOutputs", []),
+  field("message", 1),
+  field("parameters", []),
+  field("attachments", "x"),
+  field("inputOverrides", []),
+  field("blockOverrides", []),
+  field("runRemaining", "yes"),
+  field("tools", "x"),
+  field("toolChoice", 1),
+  field("toolCallMessages", {}),
+  field("iterationsUsed", -1),
+  field("trace", 1),
+  refused("7.1: no message", "7.1 message", [], post(twoStep, { stepIndex: 0 }), 400, "MISSING_MESSAGE"),
+  refused(
+    "7.1: a step that is not there",
+    "7.1 stepIndex",
+    [],
+    post(twoStep, { stepIndex: 2, message: "a" }),
+    400,
+    "INVALID_STEP_INDEX"
+  ),
+  refused(
+    "7.1: a later step without a run",
+    "7.1 stepIndex",
+    [],
+    post(twoStep, { stepIndex: 1, message: "a" }),
+    400,
+    "INVALID_FIRST_CALL"
+  ),
+  refused(
+    "7.1: an unknown run",
+    "7.1 executionId",
+    [],
+    post(twoStep, { executionId: "none", stepIndex: 0 }),
+    404,
+    "RUN_NOT_FOUND"
+  ),
+  refused(
+    "3.1: the draft by /v0",
+    "3.1 /v0/step",
+    ["fixture"],
+    post(fixed("versions/v0", "step"), { stepIndex: 0 }),
+    400,
+    "INVALID_VERSION"
+  ),
+  made(
+    "7.1: a later step without the outputs before it: 400 INVALID_FIRST_CALL",
+    ["7.1 accumulatedOutputs", "11.3 INVALID_FIRST_CALL"],
+    [],
+    first,
+    exchange(post(twoStep, { executionId: "{{executionId}}", stepIndex: 1 }), refusal(400, "INVALID_FIRST_CALL"))
+  ),
+  made(
+    "11.3: results for a run that did not pause: 400 EXECUTION_ID_INVALID",
+    ["11.3 EXECUTION_ID_INVALID"],
+    [],
+    first,
+    exchange(
+      post(twoStep, { executionId: "{{executionId}}", stepIndex: 0, toolCallMessages: [{ role: "assistant" }] }),
+      refusal(400, "EXECUTION_ID_INVALID")
+    )
+  ),
+  made(
+    "11.3: a flow that was edited since the run began: 409 STALE_TREE",
+    ["11.3 STALE_TREE"],
+    ["fixture", "control"],
+    exchange(
+      post(fixed("edited", "step"), { stepIndex: 0 }),
+      { status: 200 },
+      { save: { executionId: "events.0.data.executionId" } }
+    ),
+    exchange(
+      post("/_emulator/flows", {
+        flows: [{
+          ref: "acme/conformance/edited",
+          steps: [{ kind: "template", id: "a", output: "a" }, { kind: "template", id: "b", output: "edited" }]
+        }]
+      }, { control: true }),
+      { status: 200 }
+    ),
+    exchange(
+      post(fixed("edited", "step"), { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { a: "a" } }),
+      refusal(409, "STALE_TREE")
+    )
+  )
+]

@@ -1,0 +1,133 @@
+/**
+ * Sends the requests of a case and compares the answers.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { ConformanceCase, ConformanceExchange, ConformanceRequest, Target } from "../../Conformance.js"
+import type { Json } from "../../FlowFile.js"
+import { mismatches } from "./matchJson.js"
+
+type Saved = { readonly [name: string]: Json }
+
+interface Answer {
+  readonly status: number
+  readonly headers: { readonly [name: string]: string }
+  readonly text: string
+  readonly body: Json
+  readonly events: Json
+}
+
+const fill = (value: Json, saved: Saved): Json => {
+  if (typeof value === "string") {
+    const whole = /^\{\{(\w+)\}\}$/.exec(value)
+    if (whole !== null) return Object.hasOwn(saved, whole[1]!) ? saved[whole[1]!]! : value
+    // a name that nothing saved is the server's to fill
+    return value.replace(
+      /\{\{(\w+)\}\}/g,
+      (text, name: string) => Object.hasOwn(saved, name) ? String(saved[name]) : text
+    )
+  }
+  if (Array.isArray(value)) return value.map((item) => fill(item, saved))
+  if (typeof value !== "object" || value === null) return value
+  const dict = value as { readonly [key: string]: Json }
+  if (Array.isArray(dict.$repeat)) return String(dict.$repeat[0]).repeat(Number(dict.$repeat[1]))
+  if (Array.isArray(dict.$concat)) return dict.$concat.flatMap((part: Json) => fill(part, saved))
+  return Object.fromEntries(Object.entries(dict).map(([key, inner]) => [key, fill(inner, saved)]))
+}
+
+const at = (value: Json, path: string): Json =>
+  path.split(".").reduce<Json>(
+    (inner, key) =>
+      typeof inner === "object" && inner !== null && Object.hasOwn(inner, key)
+        ? (inner as { readonly [key: string]: Json })[key]!
+        : null,
+    value
+  )
+
+const parsed = (text: string): Json => {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return null
+  }
+}
+
+const eventsOf = (text: string): Json =>
+  text.split("\n\n").filter((frame) => frame.trim() !== "").map((frame) => ({
+    event: /^event: ?(.*)$/m.exec(frame)?.[1] ?? null,
+    data: parsed(/^data: ?(.*)$/m.exec(frame)?.[1] ?? "")
+  }))
+
+const keyFor = (request: ConformanceRequest, target: Target): string | undefined => {
+  const path = /^\/seq\/([^/]+\/[^/]+)\/[^/]+\//.exec(request.path)?.[1]
+  const whose = request.as ?? path ?? "noukai/samples"
+  return whose === "none" ? undefined : target.keys[whose] ?? target.keys["noukai/samples"]
+}
+
+const send = (request: ConformanceRequest, target: Target, saved: Saved): Effect.Effect<Answer, unknown> =>
+  Effect.tryPromise(async (signal) => {
+    const path = String(fill(request.path, saved))
+    const key = keyFor(request, target)
+    const body = request.text ?? (request.body === undefined ? undefined : JSON.stringify(fill(request.body, saved)))
+    const response = await fetch(
+      request.control === true ? new URL(path, target.baseUrl).href : target.baseUrl + path,
+      {
+        method: request.method,
+        redirect: "manual",
+        signal,
+        headers: {
+          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...request.headers
+        },
+        ...(body === undefined ? {} : { body })
+      }
+    )
+    const text = await response.text()
+    const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      text,
+      body: isStream ? null : parsed(text),
+      events: isStream ? eventsOf(text) : null
+    }
+  })
+
+const problemsOf = ({ expect }: ConformanceExchange, answer: Answer, saved: Saved): ReadonlyArray<string> => [
+  ...(expect.status === answer.status
+    ? []
+    : [`status: expected ${expect.status}, got ${answer.status}: ${answer.text.slice(0, 200)}`]),
+  ...mismatches(expect.headers ?? {}, answer.headers, "headers"),
+  ...(expect.body === undefined ? [] : mismatches(fill(expect.body, saved), answer.body, "body")),
+  ...(expect.events === undefined ? [] : mismatches(fill(expect.events, saved), answer.events, "events")),
+  ...(expect.text === undefined ? [] : mismatches(expect.text, answer.text, "text"))
+]
+
+/** @internal */
+export const runCase = <E>(
+  made: ConformanceCase,
+  target: Target,
+  fail: (exchange: number, problems: ReadonlyArray<string>) => E
+): Effect.Effect<void, E> =>
+  Effect.gen(function*() {
+    let saved: Saved = {}
+    for (const [index, exchange] of made.exchanges.entries()) {
+      const { everyMs, times } = exchange.retry ?? { everyMs: 0, times: 1 }
+      for (let attempt = 1;; attempt++) {
+        const answer = yield* send(exchange.request, target, saved).pipe(
+          Effect.mapError((error) => fail(index, [`no answer: ${String(error)}`]))
+        )
+        const problems = problemsOf(exchange, answer, saved)
+        if (problems.length === 0) {
+          const root: Json = { body: answer.body, events: answer.events, headers: answer.headers }
+          const found = Object.entries(exchange.save ?? {}).map(([name, path]) => [name, at(root, path)] as const)
+          saved = { ...saved, ...Object.fromEntries(found) }
+          break
+        }
+        if (attempt >= times) return yield* Effect.fail(fail(index, problems))
+        yield* Effect.sleep(everyMs)
+      }
+    }
+  })

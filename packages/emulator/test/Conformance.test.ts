@@ -1,0 +1,186 @@
+import { startEmulator } from "@effect-noukai/emulator"
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { cases, ConformanceError, fixture, fixtureKeys, run } from "@effect-noukai/emulator/Conformance"
+import type { ConformanceCase } from "@effect-noukai/emulator/Conformance"
+import { Effect, Either } from "effect"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+
+let emulator: RunningEmulator
+
+beforeAll(async () => {
+  emulator = await startEmulator(fixture)
+})
+
+afterAll(() => emulator.close())
+
+const target = () => ({ baseUrl: emulator.baseUrl, keys: fixtureKeys })
+
+/** The rows that the contract has, and that at least one case must be about. */
+const rows: { readonly [section: string]: ReadonlyArray<string> } = {
+  "5.1": [
+    "message",
+    "messages",
+    "parameters",
+    "blockOverrides",
+    "block_overrides",
+    "attachments",
+    "tools",
+    "toolChoice",
+    "trace",
+    "executionId",
+    "pausedAtStep",
+    "iterationsUsed",
+    "toolCallMessages",
+    "accumulatedOutputs",
+    "message shorthand"
+  ],
+  "5.3": [
+    "status",
+    "result",
+    "flowId",
+    "blockCount",
+    "executionId",
+    "failed",
+    "paused status",
+    "paused executionId",
+    "paused pausedAtStep",
+    "paused iterationsUsed",
+    "paused toolCallMessages",
+    "paused toolCalls",
+    "paused accumulatedOutputs",
+    "paused flowId, blockCount"
+  ],
+  "5.5": ["kind", "url", "mime_type", "filename", "at most 10", "vision"],
+  "6.1": ["format", "at most 64", "name", "enabled", "sequential"],
+  "6.2": ["tool_call_id", "toolCallId", "every id", "executionId", "pausedAtStep"],
+  "7.1": [
+    "executionId",
+    "stepIndex",
+    "accumulatedOutputs",
+    "message",
+    "parameters",
+    "attachments",
+    "inputOverrides",
+    "blockOverrides",
+    "runRemaining",
+    "tools",
+    "toolChoice",
+    "toolCallMessages",
+    "iterationsUsed",
+    "trace"
+  ],
+  "7.4": ["first call", "step_input", "pause", "last step", "runRemaining", "step_error", "tool pause"],
+  "8.1": ["request", "response", "message", "parameters", "trace", "tools", "callbackUrl", "callbackEvents"],
+  "8.2": ["executionId", "status", "running", "result", "error", "cancelled", "not found"],
+  "9.1": ["flowRun", "steps", "step fields", "loopIndex", "truncated"],
+  "9.2": ["none", "attempt=N", "attempt=all", "loop_index"],
+  "9.3": ["replay"],
+  "9.4": ["summary"],
+  "9.5": ["404"],
+  "9.6": ["flow_id", "limit", "status", "cursor", "trace", "step trace", "stream", "403"],
+  "9.7": ["metadata_only", "full", "redacted", "off", "trace true"],
+  "10.4": [
+    "sessionId",
+    "executions",
+    "slug",
+    "triggerType",
+    "status",
+    "traceCaptureMode",
+    "snapshotsAvailable",
+    "errorAtStep",
+    "steps",
+    "step fields",
+    "errorSnapshot",
+    "__rendered_prompt__",
+    "400",
+    "403",
+    "404",
+    "410"
+  ],
+  "10.9": ["execute", "step", "job", "resume", "header"],
+  "11.1": ["coded", "text", "list", "empty", "page"],
+  "11.2": ["401", "402", "403", "404", "429", "3xx", "400", "405", "408", "409", "410", "413", "422", "500", "503"],
+  "11.3": [
+    "FLOW_NOT_FOUND",
+    "INVALID_TREE",
+    "NO_STEPS",
+    "INSUFFICIENT_CREDITS",
+    "CREDITS_EXHAUSTED",
+    "BILLING_UNAVAILABLE",
+    "INTERNAL_ERROR",
+    "BYOK_KEY_REJECTED",
+    "TOOLS_NOT_ENABLED",
+    "TOOLS_INVALID",
+    "TOOL_NAME_INVALID",
+    "TOOLS_IN_NON_SEQUENTIAL_STEP",
+    "PAUSED_STEP_INVALID",
+    "EXECUTION_ID_INVALID",
+    "TOOL_RESULTS_MISMATCH",
+    "TOOL_ITERATION_LIMIT",
+    "MESSAGES_TOO_LARGE",
+    "MESSAGES_ROLE_INVALID",
+    "TOOLS_REQUIRE_SYNC_EXECUTE",
+    "INVALID_STEP_INDEX",
+    "INVALID_FIRST_CALL",
+    "STALE_TREE",
+    "MISSING_MESSAGE",
+    "RUN_NOT_FOUND",
+    "INVALID_VERSION",
+    "PARAMETER_NAME_RESERVED",
+    "MODEL_MIME_INCOMPATIBLE",
+    "JOB_NOT_FOUND",
+    "UNAUTHENTICATED",
+    "FORBIDDEN",
+    "RATE_LIMIT",
+    "BAD_REQUEST",
+    "NOT_FOUND",
+    "GONE"
+  ]
+}
+
+describe("conformance", () => {
+  for (const made of cases) {
+    it(made.name, () => Effect.runPromise(run(made, target())))
+  }
+
+  it("a case is plain data", () => {
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(cases)), cases)
+    assert.strictEqual(new Set(cases.map(({ name }) => name)).size, cases.length)
+  })
+
+  for (const [section, names] of Object.entries(rows)) {
+    it(`${section}: every row has a case`, () => {
+      const covered = new Set(cases.flatMap((made) => made.rows))
+      assert.deepStrictEqual(names.filter((name) => !covered.has(`${section} ${name}`)), [])
+    })
+  }
+
+  const wrong: ReadonlyArray<[name: string, expect: ConformanceCase["exchanges"][0]["expect"], problem: RegExp]> = [
+    ["another status", { status: 201 }, /^status: expected 201, got 200/],
+    ["a missing header", { status: 200, headers: { "x-none": "1" } }, /^headers\.x-none: expected "1", got nothing/],
+    ["another value", { status: 200, body: { status: "failed" } }, /^body\.status: expected "failed", got "completed"/],
+    [
+      "another kind",
+      { status: 200, body: { blockCount: { $any: "string" } } },
+      /^body\.blockCount: expected any string/
+    ],
+    ["another shape", { status: 200, body: { result: ["a"] } }, /^body\.result: expected a list/],
+    ["no event", { status: 200, events: { $length: 1 } }, /^events: expected 1 items/],
+    ["a present value", { status: 200, body: { flowId: { $absent: true } } }, /^body\.flowId: expected nothing/]
+  ]
+  for (const [name, expect, problem] of wrong) {
+    it(`${name} is reported at its place`, async () => {
+      const request = {
+        method: "POST",
+        path: "/seq/noukai/samples/hello-world/execute",
+        body: { message: "hi" }
+      } as const
+      const made = { name: "x", rows: [], needs: [], exchanges: [{ request, expect }] }
+      const outcome = await Effect.runPromise(Effect.either(run(made, target())))
+      assert.isTrue(Either.isLeft(outcome))
+      const error = (outcome as Either.Left<ConformanceError, void>).left
+      assert.instanceOf(error, ConformanceError)
+      assert.match(error.problems.join("\n"), problem)
+    })
+  }
+})
