@@ -144,17 +144,17 @@ const start = <E, R>(
       heal: input.heal,
       timeout: total.right
     }
-    const encoded = from !== undefined && input.parameters === undefined
-      ? Effect.succeed(undefined)
-      : encodeParameters(method, addressText, flow, input.parameters)
-    return Effect.map(encoded, (parameters) => {
+    const begin = (parameters: unknown): Started<E, R> => {
       const cursor: FlowCursor = {
         ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
         ...(sessionId === undefined ? undefined : { sessionId }),
         first: firstCall(input, parameters)
       }
       return FlowStream.run(settings, { cursor, begun: false, mayBeOver: from !== undefined })
-    })
+    }
+    return from !== undefined && input.parameters === undefined
+      ? Effect.succeed(begin(undefined))
+      : Effect.map(encodeParameters(method, addressText, flow, input.parameters), begin)
   })
 
 /** @internal */

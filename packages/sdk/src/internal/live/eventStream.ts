@@ -226,7 +226,7 @@ const opened = (
           if (Either.isRight(outcome)) return outcome.right
           error = outcome.left
         }
-        return yield* Effect.fail(error)
+        return yield* error
       })
       : Effect.fail(first))
 
