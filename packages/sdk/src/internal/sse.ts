@@ -5,6 +5,7 @@
  * @internal
  */
 import * as Data from "effect/Data"
+import { concat } from "./bytes.js"
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
@@ -51,13 +52,6 @@ const unfinished = (bytes: Uint8Array): number => {
   return 0
 }
 
-const join = (first: Uint8Array, second: Uint8Array): Uint8Array => {
-  const joined = new Uint8Array(first.length + second.length)
-  joined.set(first)
-  joined.set(second, first.length)
-  return joined
-}
-
 const isData = (text: string, at: number): boolean =>
   text.charCodeAt(at) === 100 && text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 &&
   text.charCodeAt(at + 3) === 97
@@ -94,7 +88,7 @@ export class SseDecoder {
     if (this.failure !== undefined || bytes.length === 0) {
       return this.failure
     }
-    const all = this.carried === undefined ? bytes : join(this.carried, bytes)
+    const all = this.carried === undefined ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
     const rest = unfinished(all)
     if (rest === 0) {
       this.carried = undefined

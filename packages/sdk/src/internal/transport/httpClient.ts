@@ -20,6 +20,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { concat } from "../bytes.js"
 import { connectionFailure } from "./connectionFailure.js"
 import type {
   HttpTransport,
@@ -132,19 +133,8 @@ const readText = (
     )
   })
 
-const joined = (chunk: Chunk.Chunk<Uint8Array>): Uint8Array => {
-  const parts = Chunk.toReadonlyArray(chunk)
-  if (parts.length === 1) {
-    return parts[0]!
-  }
-  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
-}
+const joined = (chunk: Chunk.Chunk<Uint8Array>): Uint8Array =>
+  concat(Chunk.toReadonlyArray(chunk), Chunk.reduce(chunk, 0, (size, bytes) => size + bytes.length))
 
 /** A clock around a step of an exchange; without a time it is none. */
 const within =

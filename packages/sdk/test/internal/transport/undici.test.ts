@@ -119,7 +119,11 @@ describe("a connection attempt that hangs", () => {
     Effect.gen(function*() {
       const { connection, fiber, scope } = yield* hanging((transport, origin) => transport.send(sendRequest(origin)))
       yield* Scope.close(scope, Exit.void)
-      assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { _tag: "ConnectionFailure", sent: "no" })
+      assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), {
+        _tag: "ConnectionFailure",
+        reason: "the client is closed",
+        sent: "no"
+      })
       yield* connection.closed
     }))
 })

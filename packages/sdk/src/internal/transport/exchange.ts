@@ -1,0 +1,319 @@
+/**
+ * One request and its response, over whatever carries them: the clocks, the limits, what was sent, and who waits.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Scope } from "effect/Scope"
+import { concat } from "../bytes.js"
+import type { Cancel, Timers } from "../timers.js"
+import * as timers from "../timers.js"
+import { connectionFailure } from "./connectionFailure.js"
+import type {
+  HttpTransport,
+  OpenRequest,
+  SendRequest,
+  StreamResponse,
+  TextResponse,
+  TransportClock,
+  TransportError,
+  TransportRequest
+} from "./HttpTransport.js"
+import { BodyTooLarge, ClockExpired, ConnectionFailure } from "./HttpTransport.js"
+
+type GetHeader = (name: string) => string | undefined
+
+/** What a wire tells of its exchange, in this order. @internal */
+export interface Receiver {
+  /** The request is about to be written, as far as the wire knows. */
+  readonly onSocket: () => void
+  /** A response begins; those of status 1xx are not the last. */
+  readonly onHead: (status: number, header: GetHeader) => void
+  readonly onBody: (bytes: Uint8Array) => void
+  readonly onEnd: () => void
+  /** Instead of what has not been told yet. */
+  readonly onError: (error: unknown) => void
+}
+
+/** Carries one request and its response. @internal */
+export interface Wire {
+  readonly start: (receiver: Receiver) => void
+  /** Closes the socket. What is told afterwards is not listened to. */
+  readonly abort: () => void
+  /** Stops reading the socket; a few bytes may still come. */
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+const noTimer: Cancel = () => {}
+
+abstract class Exchange implements Receiver {
+  protected cancelTimer: Cancel = noTimer
+  protected onItsWay = false
+  /** The response has ended, or nobody wants it. */
+  private over = false
+
+  constructor(
+    protected readonly request: TransportRequest,
+    protected readonly wire: Wire,
+    protected readonly timers: Timers
+  ) {}
+
+  protected abstract started(): void
+  protected abstract head(status: number, header: GetHeader): void
+  protected abstract body(bytes: Uint8Array): void
+  protected abstract ended(): void
+  protected abstract failed(error: TransportError): void
+
+  onSocket(): void {
+    this.onItsWay = true
+    if (this.request.progress.sent === "no") {
+      this.request.progress.sent = "unknown"
+    }
+    this.started()
+  }
+
+  onHead(status: number, header: GetHeader): void {
+    this.request.progress.sent = "yes"
+    if (!this.over && status >= 200) {
+      this.head(status, header)
+    }
+  }
+
+  onBody(bytes: Uint8Array): void {
+    if (!this.over && bytes.length > 0) {
+      this.body(bytes)
+    }
+  }
+
+  onEnd(): void {
+    if (!this.over) {
+      this.finish()
+      this.ended()
+    }
+  }
+
+  onError(error: unknown): void {
+    this.fail(connectionFailure(error, this.request.progress.sent, this.request.headers))
+  }
+
+  private finish(): void {
+    this.over = true
+    this.cancelTimer()
+  }
+
+  protected stop(): void {
+    if (!this.over) {
+      this.finish()
+      this.wire.abort()
+    }
+  }
+
+  protected fail(error: TransportError): void {
+    if (!this.over) {
+      this.stop()
+      this.failed(error)
+    }
+  }
+
+  protected expire(clock: TransportClock, after: number): void {
+    this.fail(new ClockExpired({ clock, after, sent: this.request.progress.sent }))
+  }
+}
+
+/** Not told to stream, it takes a byte order mark off. */
+const utf8 = new TextDecoder()
+
+class SendExchange extends Exchange {
+  private status = 0
+  private header: GetHeader = () => undefined
+  private readonly parts: Array<Uint8Array> = []
+  private size = 0
+  private resume: (result: Effect.Effect<TextResponse, TransportError>) => void = () => {}
+
+  constructor(protected override readonly request: SendRequest, wire: Wire, clock: Timers) {
+    super(request, wire, clock)
+  }
+
+  readonly run: Effect.Effect<TextResponse, TransportError> = Effect.async((resume) => {
+    this.resume = resume
+    this.arm()
+    this.wire.start(this)
+    return Effect.sync(() => this.stop())
+  })
+
+  /** One timer for both clocks: it is set to the nearer one, and set again only if the call lives that long. */
+  private arm(): void {
+    const { attemptTimeout, connectTimeout } = this.request
+    if (connectTimeout !== undefined && (attemptTimeout === undefined || connectTimeout < attemptTimeout)) {
+      this.cancelTimer = this.timers.after(connectTimeout, () => {
+        if (!this.onItsWay) {
+          this.expire("connect", connectTimeout)
+        } else if (attemptTimeout !== undefined) {
+          this.armAttempt(attemptTimeout, attemptTimeout - connectTimeout)
+        }
+      })
+    } else if (attemptTimeout !== undefined) {
+      this.armAttempt(attemptTimeout, attemptTimeout)
+    }
+  }
+
+  private armAttempt(attemptTimeout: number, left: number): void {
+    this.cancelTimer = this.timers.after(left, () => this.expire("attempt", attemptTimeout))
+  }
+
+  protected started(): void {}
+
+  protected head(status: number, header: GetHeader): void {
+    this.status = status
+    this.header = header
+    // The length that is announced is that of the compressed body.
+    if (header("content-encoding") === undefined && Number(header("content-length")) > this.request.maxBytes) {
+      this.failTooLarge()
+    }
+  }
+
+  protected body(bytes: Uint8Array): void {
+    this.size += bytes.length
+    if (this.size > this.request.maxBytes) {
+      this.failTooLarge()
+    } else {
+      this.parts.push(bytes)
+    }
+  }
+
+  private failTooLarge(): void {
+    this.fail(new BodyTooLarge({ maxBytes: this.request.maxBytes, status: this.status }))
+  }
+
+  protected ended(): void {
+    const text = utf8.decode(concat(this.parts, this.size))
+    this.resume(Effect.succeed({ status: this.status, header: this.header, text }))
+  }
+
+  protected failed(error: TransportError): void {
+    this.resume(Effect.fail(error))
+  }
+}
+
+/** The wire is paused when more bytes than these wait to be taken. */
+const maxQueued = 64 * 1024
+
+type Pulled = Effect.Effect<Uint8Array, Option.Option<TransportError>>
+
+class OpenExchange extends Exchange {
+  private resumeHead: ((result: Effect.Effect<StreamResponse, TransportError>) => void) | undefined = undefined
+  private resumePull: ((result: Pulled) => void) | undefined = undefined
+  private queue: Array<Uint8Array> = []
+  private queued = 0
+  private hasBody = false
+  /** What `pull` gives when the queue is empty and nothing more will come. */
+  private end: Pulled | undefined = undefined
+
+  constructor(protected override readonly request: OpenRequest, wire: Wire, clock: Timers) {
+    super(request, wire, clock)
+  }
+
+  readonly run: Effect.Effect<StreamResponse, TransportError> = Effect.async((resume) => {
+    this.resumeHead = resume
+    const { connectTimeout } = this.request
+    if (connectTimeout !== undefined) {
+      this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
+    }
+    this.wire.start(this)
+    return Effect.sync(() => this.stop())
+  })
+
+  readonly close: Effect.Effect<void> = Effect.sync(() => {
+    this.fail(
+      new ConnectionFailure({ reason: "the response is closed", sent: this.request.progress.sent, cause: undefined })
+    )
+  })
+
+  private readonly take: Pulled = Effect.sync(() => {
+    const { queue, queued } = this
+    this.queue = []
+    this.queued = 0
+    if (queued > maxQueued) {
+      this.wire.resume()
+    }
+    return concat(queue, queued)
+  })
+
+  private readonly wait: Pulled = Effect.async((resume) => {
+    this.resumePull = resume
+    const { idleTimeout } = this.request
+    if (this.hasBody && idleTimeout !== undefined) {
+      this.cancelTimer = this.timers.after(idleTimeout, () => this.expire("idle", idleTimeout))
+    }
+    return Effect.sync(() => {
+      this.resumePull = undefined
+      if (this.hasBody) {
+        this.cancelTimer()
+      }
+    })
+  })
+
+  private readonly pull: Pulled = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
+
+  protected started(): void {
+    this.cancelTimer()
+    const { firstByteTimeout } = this.request
+    if (firstByteTimeout !== undefined) {
+      this.cancelTimer = this.timers.after(firstByteTimeout, () => this.expire("firstByte", firstByteTimeout))
+    }
+  }
+
+  protected head(status: number, header: GetHeader): void {
+    this.wakeHead(Effect.succeed({ status, header, pull: this.pull }))
+  }
+
+  protected body(bytes: Uint8Array): void {
+    this.hasBody = true
+    this.queue.push(bytes)
+    this.queued += bytes.length
+    if (this.queued > maxQueued) {
+      this.wire.pause()
+    }
+    this.cancelTimer()
+    // Taken when the fiber runs, so that it gets all that this read of the socket brought.
+    this.wakePull(this.take)
+  }
+
+  protected ended(): void {
+    this.end = Effect.fail(Option.none())
+    this.wakePull(this.end)
+  }
+
+  protected failed(error: TransportError): void {
+    this.end = Effect.fail(Option.some(error))
+    this.wakeHead(Effect.fail(error))
+    this.wakePull(this.end)
+  }
+
+  private wakeHead(result: Effect.Effect<StreamResponse, TransportError>): void {
+    this.resumeHead?.(result)
+    this.resumeHead = undefined
+  }
+
+  private wakePull(result: Pulled): void {
+    this.resumePull?.(result)
+    this.resumePull = undefined
+  }
+}
+
+/**
+ * A transport over wires, one for each request.
+ *
+ * @internal
+ */
+export const transportOver = (wire: (request: TransportRequest) => Wire): HttpTransport => ({
+  send: (request) =>
+    Effect.withFiberRuntime((fiber) => new SendExchange(request, wire(request), timers.ofFiber(fiber)).run),
+  open: (request): Effect.Effect<StreamResponse, TransportError, Scope> =>
+    Effect.withFiberRuntime((fiber) => {
+      const exchange = new OpenExchange(request, wire(request), timers.ofFiber(fiber))
+      return Effect.zipRight(Effect.addFinalizer(() => exchange.close), exchange.run)
+    })
+})

@@ -1,0 +1,143 @@
+/**
+ * Connections over undici whose every socket is known and ends with them.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { buildConnector, Client } from "undici"
+
+/** What of a socket matters here. */
+interface Socket {
+  readonly errored: Error | null
+  readonly destroy: (error: Error) => unknown
+  readonly once: (event: "close", listener: () => void) => unknown
+}
+
+const isSocket = (value: unknown): value is Socket =>
+  typeof value === "object" && value !== null && "destroy" in value && "once" in value
+
+/**
+ * One connection at a time, which is made anew when it has been closed. Undici does not show the socket that it connects
+ * and lets an attempt go on when nobody waits for it any more; this does neither.
+ *
+ * @internal
+ */
+export class Connection extends Client {
+  private socket: Socket | undefined = undefined
+
+  constructor(readonly origin: string, private readonly connections: Connections) {
+    super(origin, { connect: (options, callback) => this.connectSocket(options, callback) })
+  }
+
+  private connectSocket(options: buildConnector.Options, callback: buildConnector.Callback): void {
+    // It returns the socket, though its type does not say so.
+    const socket: unknown = this.connections.connect(options, callback)
+    if (isSocket(socket)) {
+      this.socket = socket
+      this.connections.opened(socket)
+      socket.once("close", () => this.connections.closed(socket, this))
+    }
+  }
+
+  /** What went wrong with the socket, if anything did. */
+  get errored(): Error | null {
+    return this.socket?.errored ?? null
+  }
+
+  /** The response has been read, so the next request may come. */
+  release(): void {
+    this.connections.release(this)
+  }
+
+  /** Closes the socket, also one that is still connecting, and takes no more requests. */
+  end(reason: Error): void {
+    this.connections.ended(this)
+    this.socket?.destroy(reason)
+    void this.destroy(reason)
+  }
+}
+
+const closed = new Error("the client is closed")
+
+/**
+ * The connections of a transport, by origin. Undici's own pool gives a call that follows another one a second socket,
+ * because it hears only later that the first is free, and its agent loses sight of a pool after a failed attempt.
+ *
+ * @internal
+ */
+export class Connections {
+  readonly connect = buildConnector({ timeout: 0 })
+  private readonly all = new Set<Connection>()
+  private readonly sockets = new Set<Socket>()
+  /** The latest one last: it is taken first, so that what a burst left over times out. */
+  private readonly idle = new Map<string, Array<Connection>>()
+  private isClosed = false
+
+  /** A connection that nobody uses. Throws when these are closed. */
+  acquire(origin: string): Connection {
+    if (this.isClosed) {
+      throw closed
+    }
+    const connection = this.idle.get(origin)?.pop() ?? new Connection(origin, this)
+    this.all.add(connection)
+    return connection
+  }
+
+  release(connection: Connection): void {
+    if (connection.destroyed) {
+      return
+    }
+    const idle = this.idle.get(connection.origin)
+    if (idle === undefined) {
+      this.idle.set(connection.origin, [connection])
+    } else {
+      idle.push(connection)
+    }
+  }
+
+  opened(socket: Socket): void {
+    this.sockets.add(socket)
+  }
+
+  closed(socket: Socket, connection: Connection): void {
+    this.sockets.delete(socket)
+    const idle = this.idle.get(connection.origin)
+    const at = idle === undefined ? -1 : idle.lastIndexOf(connection)
+    if (at !== -1) {
+      idle!.splice(at, 1)
+      connection.end(closed)
+    }
+  }
+
+  ended(connection: Connection): void {
+    this.all.delete(connection)
+  }
+
+  /** Fails what is under way and waits until every socket is closed. */
+  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+    this.isClosed = true
+    this.idle.clear()
+    this.all.forEach((connection) => connection.end(closed))
+    let left = this.sockets.size
+    if (left === 0) {
+      resume(Effect.void)
+    }
+    this.sockets.forEach((socket) =>
+      socket.once("close", () => {
+        left--
+        if (left === 0) {
+          resume(Effect.void)
+        }
+      })
+    )
+  })
+}
+
+/**
+ * @internal
+ */
+export const make: Effect.Effect<Connections, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => new Connections()),
+  (connections) => connections.close
+)
