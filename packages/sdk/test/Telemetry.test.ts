@@ -1,50 +1,9 @@
 /** Spans of executions (contract 13.5). */
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Option, Tracer } from "effect"
+import { Effect, Exit } from "effect"
 import { clientFor } from "./support/client.js"
+import { collecting, type Opened } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
-
-interface Opened {
-  readonly span: Tracer.Span
-  readonly attributes: Map<string, unknown>
-  exit: Exit.Exit<unknown, unknown> | undefined
-}
-
-const collecting = () => {
-  const opened: Array<Opened> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, _startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      const record: Opened = {
-        attributes,
-        exit: undefined,
-        span: {
-          _tag: "Span",
-          name,
-          spanId: `00000000000000${String(opened.length + 10)}`,
-          traceId: Option.match(parent, { onNone: () => "0123456789abcdef0123456789abcdef", onSome: (p) => p.traceId }),
-          parent,
-          context,
-          links,
-          sampled: true,
-          kind,
-          attributes,
-          status: { _tag: "Started", startTime: 0n },
-          end: (_time, exit) => {
-            record.exit = exit
-          },
-          attribute: (key, value) => void attributes.set(key, value),
-          event: () => {},
-          addLinks: () => {}
-        }
-      }
-      opened.push(record)
-      return record.span
-    },
-    context: (f) => f()
-  })
-  return { opened, tracer }
-}
 
 const ok = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
 

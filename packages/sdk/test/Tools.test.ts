@@ -1,0 +1,681 @@
+/** Tool calling on `/execute` (contract 6), on wire bytes. */
+import { Emulator, startEmulator } from "@effect-noukai/emulator"
+import type { ExecuteInput, PausedResult, ToolDeclaration } from "@effect-noukai/sdk"
+import { FlowService, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
+import { Tool, Toolkit } from "@effect/ai"
+import { assert, describe, it } from "@effect/vitest"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schema, TestClock } from "effect"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { clientFor } from "./support/client.js"
+import { collecting } from "./support/tracer.js"
+import * as Wire from "./support/WireServer.js"
+
+const declarations: ReadonlyArray<ToolDeclaration> = [{
+  type: "function",
+  function: { name: "lookup_order", parameters: { type: "object", properties: { id: { type: "string" } } } }
+}]
+
+const assistant = (...calls: ReadonlyArray<readonly [id: string, name: string, args: string]>) => ({
+  role: "assistant",
+  content: null,
+  tool_calls: calls.map(([id, name, args]) => ({ id, type: "function", function: { name, arguments: args } })),
+  refusal: null,
+  vendor: { keep: [1, null] }
+})
+
+const pause = (
+  iterationsUsed: number,
+  calls: ReadonlyArray<readonly [id: string, name: string, args: string]>,
+  more: object = {}
+) =>
+  Wire.json(200, {
+    status: "tool_calls_required",
+    executionId: "ex-1",
+    pausedAtStep: "triage",
+    iterationsUsed,
+    toolCallMessages: [{ role: "system", content: "x" }, assistant(...calls)],
+    toolCalls: assistant(...calls).tool_calls,
+    accumulatedOutputs: { classify: { label: "order", note: null } },
+    flowId: "fl_1",
+    blockCount: 2,
+    ...more
+  })
+
+const done = Wire.json(200, { status: "completed", result: "done", flowId: "fl_1", blockCount: 2, executionId: "ex-1" })
+
+const call = ["tc_1", "lookup_order", "{\"id\":\"A17\"}"] as const
+
+const answering = (content: Tools.ToolResult["content"] = "shipped") =>
+  Tools.handle(declarations, (calls) => Effect.succeed(calls.map(({ id }) => ({ toolCallId: id, content }))))
+
+const bodies = (server: Wire.WireServer) => server.requests.map((request) => JSON.parse(request.body))
+
+describe("6.3: the loop", () => {
+  it.scopedLive("the resume carries the pause verbatim, the results, and everything of the first call", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), done)
+      const flows = yield* clientFor(server)
+      const outcome = yield* flows.execute("acme/support/triage", {
+        message: "Where is A17?",
+        parameters: { tone: "dry" },
+        blockOverrides: { triage: { model: "small" } },
+        attachments: [{ url: "https://i.example.com/a.png", mime_type: "image/png" }],
+        tools: answering(),
+        toolChoice: "auto",
+        trace: true,
+        version: 3,
+        sessionId: "s-1",
+        headers: { "X-Team": "blue" }
+      })
+      assert.strictEqual(outcome.result, "done")
+      assert.strictEqual(outcome.sessionId, "s-1")
+      const [first, second] = server.requests
+      assert.strictEqual(
+        first!.body,
+        `{"message":"Where is A17?","parameters":{"tone":"dry"},"blockOverrides":{"triage":{"model":"small"}},"attachments":[{"kind":"url","url":"https://i.example.com/a.png","mime_type":"image/png"}],"tools":[{"type":"function","function":{"name":"lookup_order","parameters":{"type":"object","properties":{"id":{"type":"string"}}}}}],"toolChoice":"auto","trace":true}`
+      )
+      assert.strictEqual(
+        second!.body,
+        `{"parameters":{"tone":"dry"},"blockOverrides":{"triage":{"model":"small"}},"attachments":[{"kind":"url","url":"https://i.example.com/a.png","mime_type":"image/png"}],"tools":[{"type":"function","function":{"name":"lookup_order","parameters":{"type":"object","properties":{"id":{"type":"string"}}}}}],"toolChoice":"auto","trace":true,"executionId":"ex-1","pausedAtStep":"triage","iterationsUsed":1,"toolCallMessages":[{"role":"system","content":"x"},{"role":"assistant","content":null,"tool_calls":[{"id":"tc_1","type":"function","function":{"name":"lookup_order","arguments":"{\\"id\\":\\"A17\\"}"}}],"refusal":null,"vendor":{"keep":[1,null]}},{"role":"tool","tool_call_id":"tc_1","content":"shipped"}],"accumulatedOutputs":{"classify":{"label":"order","note":null}}}`
+      )
+      for (const request of server.requests) {
+        assert.strictEqual(request.path, "/api/v1/seq/acme/support/triage/v3/execute")
+        assert.strictEqual(request.headers["x-session-id"], "s-1")
+        assert.strictEqual(request.headers["x-team"], "blue")
+      }
+    }))
+
+  it.scopedLive("the handler sees every call of the round, once, and its results go in its order of calls", () =>
+    Effect.gen(function*() {
+      const seen: Array<ReadonlyArray<string>> = []
+      const server = yield* Wire.serve(
+        pause(1, [call, ["tc_2", "lookup_order", "{}"]]),
+        pause(2, [["tc_3", "lookup_order", ""]]),
+        done
+      )
+      const flows = yield* clientFor(server)
+      yield* flows.execute("a/b/c", {
+        tools: Tools.handle(declarations, (calls) =>
+          Effect.sync(() => {
+            seen.push(calls.map(({ id }) => id))
+            return calls.map(({ id }) => ({ toolCallId: id, content: { id } })).reverse()
+          }))
+      })
+      assert.deepStrictEqual(seen, [["tc_1", "tc_2"], ["tc_3"]])
+      const [, second, third] = bodies(server)
+      assert.deepStrictEqual(second.toolCallMessages.slice(2), [
+        { role: "tool", tool_call_id: "tc_1", content: "{\"id\":\"tc_1\"}" },
+        { role: "tool", tool_call_id: "tc_2", content: "{\"id\":\"tc_2\"}" }
+      ])
+      assert.strictEqual(third.iterationsUsed, 2)
+    }))
+
+  it.scopedLive("C3: results mirror the casing of the pause", () =>
+    Effect.gen(function*() {
+      const camel = {
+        toolCallMessages: [{ role: "assistant", content: null, toolCalls: [{ id: "tc_1" }] }]
+      }
+      const server = yield* Wire.serve(pause(1, [call], camel), done)
+      const flows = yield* clientFor(server)
+      yield* flows.execute("a/b/c", { tools: answering() })
+      assert.deepStrictEqual(bodies(server)[1].toolCallMessages, [
+        { role: "assistant", content: null, toolCalls: [{ id: "tc_1" }] },
+        { role: "tool", toolCallId: "tc_1", content: "shipped" }
+      ])
+    }))
+
+  it.scopedLive("5.3: null outputs are echoed as {}, absent calls come from the last assistant message", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(
+        pause(1, [call], { accumulatedOutputs: null, toolCalls: undefined, flowId: undefined, blockCount: null }),
+        done
+      )
+      const flows = yield* clientFor(server)
+      yield* flows.execute("a/b/c", { tools: answering() })
+      assert.deepStrictEqual(bodies(server)[1].accumulatedOutputs, {})
+      assert.deepStrictEqual(bodies(server)[1].toolCallMessages.at(-1), {
+        role: "tool",
+        tool_call_id: "tc_1",
+        content: "shipped"
+      })
+    }))
+
+  for (
+    const [content, sent] of [["text", "text"], [{ a: 1 }, "{\"a\":1}"], [null, "null"], [7, "7"], ["", ""]] as const
+  ) {
+    it.scopedLive(`6.2: content ${JSON.stringify(content)} is sent as a string`, () =>
+      Effect.gen(function*() {
+        const server = yield* Wire.serve(pause(1, [call]), done)
+        const flows = yield* clientFor(server)
+        yield* flows.execute("a/b/c", { tools: answering(content) })
+        assert.strictEqual(bodies(server)[1].toolCallMessages.at(-1).content, sent)
+      }))
+  }
+})
+
+describe("6.3: maxToolRounds", () => {
+  const rounds = (maxToolRounds: number | undefined, pauses: number) =>
+    Effect.gen(function*() {
+      let runs = 0
+      const server = yield* Wire.serve(
+        ...Array.from({ length: pauses }, (_, i) => pause(i + 1, [[`tc_${i}`, "lookup_order", "{}"]])),
+        done
+      )
+      const flows = yield* clientFor(server)
+      const exit = yield* Effect.either(flows.execute("a/b/c", {
+        maxToolRounds,
+        tools: Tools.handle(declarations, (calls) =>
+          Effect.sync(() => {
+            runs += 1
+            return calls.map(({ id }) => ({ toolCallId: id, content: "x" }))
+          }))
+      }))
+      return { exit, runs, requests: server.requests.length }
+    })
+
+  it.scopedLive("10 by default: the 11th pause fails, before the handler is called again", () =>
+    Effect.gen(function*() {
+      const { exit, requests, runs } = yield* rounds(undefined, 11)
+      assert.strictEqual(runs, 10)
+      assert.strictEqual(requests, 11)
+      const error = exit._tag === "Left" ? exit.left : undefined
+      assert.strictEqual(error?._tag, "ToolCallLimitError")
+      assert.strictEqual(error?.code, "TOOL_CALL_LIMIT_CLIENT")
+      assert.strictEqual(error?.executionId, "ex-1")
+      assert.include(error?.message, "maxToolRounds")
+    }))
+
+  it.scopedLive("10 pauses are fine", () =>
+    Effect.map(rounds(undefined, 10), ({ exit, runs }) => {
+      assert.strictEqual(exit._tag, "Right")
+      assert.strictEqual(runs, 10)
+    }))
+
+  it.scopedLive("C29: 0 means never", () =>
+    Effect.map(rounds(0, 1), ({ exit, requests, runs }) => {
+      assert.strictEqual(exit._tag === "Left" && exit.left._tag, "ToolCallLimitError")
+      assert.strictEqual(runs, 0)
+      assert.strictEqual(requests, 1)
+    }))
+})
+
+describe("results are checked before anything is sent", () => {
+  const rows: ReadonlyArray<readonly [string, ReadonlyArray<Tools.ToolResult>, RegExp]> = [
+    ["missing", [], /no result for "tc_1"/],
+    ["extra", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_9", content: "x" }], /"tc_9" was not asked for/],
+    ["duplicate", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_1", content: "y" }], /answered twice/],
+    ["without content", [{ toolCallId: "tc_1" } as never], /content/],
+    ["no array", {} as never, /array/]
+  ]
+  for (const [name, results, reason] of rows) {
+    it.scopedLive(`${name}, from a handler and by hand`, () =>
+      Effect.gen(function*() {
+        const server = yield* Wire.serve(pause(1, [call]), pause(1, [call]))
+        const flows = yield* clientFor(server)
+        const automatic = yield* Effect.flip(
+          flows.execute("a/b/c", { tools: Tools.handle(declarations, () => Effect.succeed(results)) })
+        )
+        const paused = yield* flows.execute("a/b/c", { tools: declarations })
+        assert.strictEqual(paused.status, "tool_calls_required")
+        const manual = yield* Effect.flip((paused as PausedResult).resume(results))
+        for (const error of [automatic, manual]) {
+          assert.strictEqual(error._tag, "InvalidRequestError")
+          assert.match(error.message, reason)
+          assert.strictEqual(error.executionId, "ex-1")
+        }
+        assert.lengthOf(server.requests, 2)
+      }))
+  }
+})
+
+class Offline extends Data.TaggedError("Offline")<{ readonly host: string }> {
+  override get message() {
+    return `${this.host} is offline`
+  }
+}
+
+describe("a failing handler", () => {
+  const failing = Tools.handle(declarations, () => Effect.fail(new Offline({ host: "db" })))
+
+  it.scopedLive("fails the run with its own error by default; nothing more is sent", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]))
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", { tools: failing }))
+      assert.strictEqual(error._tag, "Offline")
+      assert.lengthOf(server.requests, 1)
+    }))
+
+  it.scopedLive("is reported to the model if asked", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call, ["tc_2", "lookup_order", "{}"]]), done)
+      const flows = yield* clientFor(server)
+      yield* flows.execute("a/b/c", { tools: failing, onToolFailure: "report" })
+      assert.deepStrictEqual(
+        bodies(server)[1].toolCallMessages.slice(2).map((message: { content: string }) => message.content),
+        ["{\"error\":\"db is offline\"}", "{\"error\":\"db is offline\"}"]
+      )
+    }))
+
+  it.scopedLive("interrupted in mid-handler: the handler is interrupted, nothing more is sent, no socket stays", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]))
+      const started = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<Exit.Exit<unknown, unknown>>()
+      const fiber = yield* Effect.fork(Effect.scoped(Effect.gen(function*() {
+        const flows = yield* clientFor(server)
+        yield* flows.execute("a/b/c", {
+          tools: Tools.handle(declarations, () =>
+            Effect.never.pipe(
+              Effect.onExit((exit) => Deferred.succeed(ended, exit)),
+              Effect.tap(Effect.void),
+              (self) => Effect.zipRight(Deferred.succeed(started, undefined), self)
+            ))
+        })
+      })))
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.isInterrupted(yield* Deferred.await(ended)))
+      yield* server.allClosed
+      assert.lengthOf(server.requests, 1)
+    }))
+
+  it.scoped("the total clock covers the handler, and says that a run exists", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]))
+      const started = yield* Deferred.make<void>()
+      const flows = yield* clientFor(server)
+      const fiber = yield* Effect.fork(Effect.flip(flows.execute("a/b/c", {
+        timeout: "1 minutes",
+        tools: Tools.handle(declarations, () => Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
+      })))
+      yield* Deferred.await(started)
+      yield* TestClock.adjust("1 minutes")
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
+      assert.strictEqual(error._tag === "APITimeoutError" && error.executionId, "ex-1")
+      assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "yes")
+      assert.isFalse(error._tag === "APITimeoutError" && error.isRetryable)
+    }))
+})
+
+describe("by hand", () => {
+  it.scopedLive("the pause is a value: resumable twice, nothing is posted until resume is run", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), pause(2, [["tc_2", "lookup_order", "{}"]]), done, done)
+      const flows = yield* clientFor(server)
+      const paused = yield* flows.execute("a/b/c", { tools: declarations, sessionId: "s-2" })
+      assert.strictEqual(paused.status, "tool_calls_required")
+      if (paused.status !== "tool_calls_required") return
+      assert.deepStrictEqual(paused.toolCalls, [{ id: "tc_1", name: "lookup_order", arguments: "{\"id\":\"A17\"}" }])
+      assert.strictEqual(paused.sessionId, "s-2")
+      const resumed = paused.resume([{ toolCallId: "tc_1", content: "x" }])
+      assert.lengthOf(server.requests, 1)
+      const again = yield* resumed
+      assert.strictEqual(again.status, "tool_calls_required")
+      if (again.status !== "tool_calls_required") return
+      const last = yield* again.resume([{ toolCallId: "tc_2", content: "y" }])
+      assert.strictEqual(last.status === "completed" && last.sessionId, "s-2")
+      yield* resumed
+      assert.lengthOf(server.requests, 4)
+      assert.strictEqual(server.requests[3]!.body, server.requests[1]!.body)
+      for (const request of server.requests) assert.strictEqual(request.headers["x-session-id"], "s-2")
+    }))
+
+  it.scopedLive("the state survives JSON, and resume goes on from it with a handler", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), pause(2, [["tc_2", "lookup_order", "{}"]]), done)
+      const flows = yield* clientFor(server)
+      const paused = yield* flows.execute("a/b/c", {
+        message: "hi",
+        parameters: { tone: "dry", none: null },
+        tools: declarations,
+        toolChoice: "required",
+        version: "draft",
+        sessionId: "s-3"
+      })
+      const stored = JSON.stringify((paused as PausedResult).state)
+      const state = yield* Schema.decode(Schema.parseJson(PausedState))(stored)
+      const outcome = yield* flows.resume("a/b/c", state, [{ toolCallId: "tc_1", content: "x" }], {
+        tools: answering()
+      })
+      assert.strictEqual(outcome.result, "done")
+      const [first, second, third] = bodies(server)
+      for (const body of [second, third]) {
+        assert.deepStrictEqual(body.parameters, first.parameters)
+        assert.deepStrictEqual(body.tools, first.tools)
+        assert.strictEqual(body.toolChoice, "required")
+        assert.notProperty(body, "message")
+      }
+      for (const request of server.requests) {
+        assert.strictEqual(request.path, "/api/v1/seq/a/b/c/v0/execute")
+        assert.strictEqual(request.headers["x-session-id"], "s-3")
+      }
+    }))
+
+  it.scopedLive("a state of another flow, or no state, is refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]))
+      const flows = yield* clientFor(server)
+      const paused = (yield* flows.execute("a/b/c", { tools: declarations })) as PausedResult
+      for (const [flow, state] of [["a/b/other", paused.state], ["a/b/c", {}], ["a/b/c", null]] as const) {
+        const error = yield* Effect.flip(flows.resume(flow, state as PausedState, []))
+        assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "state")
+      }
+      assert.lengthOf(server.requests, 1)
+    }))
+})
+
+describe("Tools.make", () => {
+  const weather = Tools.tool({
+    name: "get_weather",
+    description: "The weather of a city",
+    parameters: Schema.Struct({
+      city: Schema.String.annotations({ description: "Its name" }),
+      days: Schema.optional(Schema.NumberFromString)
+    }),
+    success: Schema.Struct({ at: Schema.Date }),
+    handler: ({ city, days }) => Effect.succeed({ at: new Date(city.length + (days ?? 0)) })
+  })
+
+  const rounds = (
+    pauses: ReadonlyArray<ReadonlyArray<readonly [id: string, name: string, args: string]>>,
+    tools: Tools.Handled<unknown, never>,
+    input: ExecuteInput = {}
+  ) =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(...pauses.map((calls, i) => pause(i + 1, calls)), done)
+      const flows = yield* clientFor(server)
+      const exit = yield* Effect.either(flows.execute("a/b/c", { ...input, tools } as ExecuteInput<object, typeof tools>))
+      return {
+        exit,
+        bodies: bodies(server),
+        contents: bodies(server).at(-1).toolCallMessages?.slice(2).map(
+          (message: { content: string }) => message.content
+        ) as ReadonlyArray<string>
+      }
+    })
+
+  it.scopedLive("the JSON Schema on the wire is derived; arguments are decoded, results encoded", () =>
+    Effect.gen(function*() {
+      const { bodies, contents } = yield* rounds(
+        [[["tc_1", "get_weather", "{\"city\":\"Oslo\",\"days\":\"3\"}"]]],
+        Tools.make(weather)
+      )
+      assert.deepStrictEqual(bodies[0].tools, [{
+        type: "function",
+        function: {
+          name: "get_weather",
+          description: "The weather of a city",
+          parameters: {
+            type: "object",
+            required: ["city"],
+            properties: {
+              city: { type: "string", description: "Its name" },
+              days: { type: "string", description: "a string to be decoded into a number" }
+            },
+            additionalProperties: false
+          }
+        }
+      }])
+      assert.deepStrictEqual(contents, ["{\"at\":\"1970-01-01T00:00:00.007Z\"}"])
+    }))
+
+  it.scopedLive("bad arguments and unknown tools go back to the model, which may correct itself", () =>
+    Effect.gen(function*() {
+      const { contents, exit } = yield* rounds(
+        [[
+          ["tc_1", "get_weather", "{\"city\":"],
+          ["tc_2", "get_weather", "{\"city\":7}"],
+          ["tc_3", "get_news", "{}"]
+        ]],
+        Tools.make(weather)
+      )
+      assert.strictEqual(exit._tag, "Right")
+      assert.match(contents[0]!, /bad arguments: the arguments are not JSON/)
+      assert.match(contents[1]!, /bad arguments:.*city/)
+      assert.match(contents[2]!, /unknown tool: .*get_news.*the tools are get_weather/)
+    }))
+
+  it.scopedLive("three such rounds in a row for one tool end the run; a good one in between starts anew", () =>
+    Effect.gen(function*() {
+      const bad = (id: string) => [[id, "get_weather", "{}"] as const]
+      const good = (id: string) => [[id, "get_weather", "{\"city\":\"Oslo\"}"] as const]
+      const ended = yield* rounds([bad("1"), bad("2"), bad("3")], Tools.make(weather))
+      const error = ended.exit._tag === "Left" ? ended.exit.left as { readonly _tag: string } : undefined
+      assert.strictEqual(error?._tag, "ToolCallLimitError")
+      assert.include(String(error), "get_weather")
+      assert.lengthOf(ended.bodies, 3)
+      const fine = yield* rounds([bad("1"), bad("2"), good("3"), bad("4"), bad("5")], Tools.make(weather))
+      assert.strictEqual(fine.exit._tag, "Right")
+    }))
+
+  it.scopedLive("a handler never runs twice for one tool call", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const counting = Tools.make(Tools.tool({
+        name: "count",
+        parameters: Schema.Struct({}),
+        handler: () => Effect.sync(() => `run ${++runs}`)
+      }))
+      const { contents } = yield* rounds(
+        [[["tc_1", "count", "{}"]], [["tc_1", "count", "{}"], ["tc_2", "count", ""]]],
+        counting
+      )
+      assert.strictEqual(runs, 2)
+      assert.deepStrictEqual(contents, ["run 1", "run 2"])
+    }))
+
+  it.scopedLive("toolConcurrency bounds the calls of a round; 4 by default", () =>
+    Effect.gen(function*() {
+      for (const [toolConcurrency, most] of [[undefined, 4], [1, 1], [10, 6]] as const) {
+        let open = 0
+        let peak = 0
+        const slow = Tools.make(Tools.tool({
+          name: "slow",
+          parameters: Schema.Struct({}),
+          handler: () =>
+            Effect.acquireUseRelease(
+              Effect.sync(() => {
+                open += 1
+                peak = Math.max(peak, open)
+              }),
+              () => Effect.yieldNow(),
+              () =>
+                Effect.sync(() => {
+                  open -= 1
+                })
+            )
+        }))
+        const calls = Array.from({ length: 6 }, (_, i) => [`tc_${i}`, "slow", "{}"] as const)
+        yield* rounds([calls], slow, { toolConcurrency })
+        assert.strictEqual(peak, most)
+      }
+    }))
+
+  it.scopedLive("onToolFailure: report tells the model which call failed, the others are answered", () =>
+    Effect.gen(function*() {
+      const mixed = Tools.make(
+        Tools.tool({
+          name: "bad",
+          parameters: Schema.Struct({}),
+          handler: () => Effect.fail(new Offline({ host: "db" }))
+        }),
+        Tools.tool({ name: "good", parameters: Schema.Struct({}), handler: () => Effect.void })
+      )
+      const calls = [["tc_1", "bad", "{}"], ["tc_2", "good", "{}"]] as const
+      const { contents } = yield* rounds([calls], mixed, { onToolFailure: "report" })
+      assert.deepStrictEqual(contents, ["{\"error\":\"db is offline\"}", "null"])
+      const failed = yield* rounds([calls], mixed)
+      assert.strictEqual(failed.exit._tag === "Left" && (failed.exit.left as Offline)._tag, "Offline")
+    }))
+
+  it.scopedLive("parameters that no JSON Schema can say are refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve()
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", {
+        tools: Tools.make(Tools.tool({
+          name: "odd",
+          parameters: Schema.Struct({ at: Schema.DateFromSelf }),
+          handler: () => Effect.void
+        }))
+      }))
+      assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "tools.odd.parameters")
+      assert.lengthOf(server.requests, 0)
+    }))
+})
+
+describe("an @effect/ai toolkit, by shape", () => {
+  const GetWeather = Tool.make("get_weather", {
+    description: "The weather of a city",
+    parameters: { city: Schema.String },
+    success: Schema.String,
+    failure: Schema.String
+  })
+  const Forget = Tool.make("forget", { parameters: {}, success: Schema.Void })
+  const Kit = Toolkit.make(GetWeather, Forget)
+  const handlers = Kit.toLayer({
+    get_weather: ({ city }) => city === "Atlantis" ? Effect.fail("it sank") : Effect.succeed(`sun in ${city}`),
+    forget: () => Effect.void
+  })
+
+  const run = (calls: ReadonlyArray<readonly [string, string, string]>, input: ExecuteInput = {}) =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, calls), done, pause(1, calls), done)
+      const flows = yield* clientFor(server)
+      const exit = yield* Effect.either(
+        flows.execute("a/b/c", { ...input, tools: Kit } as ExecuteInput<object, typeof Kit>)
+      )
+      return { exit, bodies: bodies(server) }
+    }).pipe(Effect.provide(handlers))
+
+  it.scopedLive("declares its tools and answers through its handlers", () =>
+    Effect.gen(function*() {
+      const { bodies, exit } = yield* run([["tc_1", "get_weather", "{\"city\":\"Oslo\"}"], ["tc_2", "forget", ""]])
+      assert.strictEqual(exit._tag, "Right")
+      assert.deepStrictEqual(bodies[0].tools.map((tool: ToolDeclaration) => tool.function.name), [
+        "get_weather",
+        "forget"
+      ])
+      assert.deepStrictEqual(bodies[0].tools[0].function.parameters.required, ["city"])
+      assert.deepStrictEqual(
+        bodies[1].toolCallMessages.slice(2).map((message: { content: string }) => message.content),
+        ["sun in Oslo", "null"]
+      )
+    }))
+
+  it.scopedLive("with its handlers already provided", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [["tc_1", "get_weather", "{\"city\":\"Oslo\"}"]]), done)
+      const flows = yield* clientFor(server)
+      const toolkit = yield* Effect.provide(Kit, handlers)
+      yield* flows.execute("a/b/c", { tools: toolkit })
+      assert.strictEqual(bodies(server)[1].toolCallMessages.at(-1).content, "sun in Oslo")
+    }))
+
+  it.scopedLive("bad arguments and unknown tools go back to the model; failures fail or are reported", () =>
+    Effect.gen(function*() {
+      const wrong = yield* run([["tc_1", "get_weather", "{}"], ["tc_2", "nope", "{}"]])
+      assert.match(wrong.bodies[1].toolCallMessages.at(-2).content, /bad arguments/)
+      assert.match(wrong.bodies[1].toolCallMessages.at(-1).content, /unknown tool/)
+      const sunk = [["tc_1", "get_weather", "{\"city\":\"Atlantis\"}"]] as const
+      const failed = yield* run(sunk)
+      assert.strictEqual(failed.exit._tag === "Left" && failed.exit.left, "it sank")
+      const reported = yield* run(sunk, { onToolFailure: "report" })
+      assert.strictEqual(reported.bodies[1].toolCallMessages.at(-1).content, "{\"error\":\"it sank\"}")
+    }))
+
+  it.scopedLive("provider-defined tools are refused", () =>
+    Effect.gen(function*() {
+      const Search = Tool.providerDefined({
+        id: "x.search",
+        toolkitName: "Search",
+        providerName: "search",
+        args: {},
+        success: Schema.Void
+      })({})
+      const server = yield* Wire.serve()
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", { tools: Toolkit.make(Search) as never }))
+      assert.strictEqual((error as { readonly _tag: string })._tag, "InvalidRequestError")
+      assert.lengthOf(server.requests, 0)
+    }))
+})
+
+it.scopedLive("a warning as the conversation nears the server's limit, at 200 entries", () =>
+  Effect.gen(function*() {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === LogLevel.Warning) warnings.push(String(message))
+    })
+    const long = { toolCallMessages: [...Array.from({ length: 200 }, () => ({ role: "user" })), assistant(call)] }
+    const server = yield* Wire.serve(pause(1, [call], long), done)
+    const flows = yield* clientFor(server)
+    yield* Effect.provide(
+      flows.execute("a/b/c", { tools: answering() }),
+      Logger.replace(Logger.defaultLogger, logger)
+    )
+    assert.lengthOf(warnings, 1)
+    assert.match(warnings[0]!, /202 entries/)
+  }))
+
+it.scopedLive("13.5: a round span below the execution, and a tool span below the round", () =>
+  Effect.gen(function*() {
+    const { opened, tracer } = collecting()
+    const server = yield* Wire.serve(pause(1, [call, ["tc_2", "lookup_order", "{}"]]), done)
+    const flows = yield* clientFor(server)
+    yield* Effect.withTracer(flows.execute("a/b/c", { tools: answering() }), tracer)
+    const parentOf = (i: number) => {
+      const { parent } = opened[i]!.span
+      return parent._tag === "Some" && parent.value._tag === "Span" ? parent.value.name : undefined
+    }
+    assert.deepStrictEqual(opened.map(({ span }) => span.name), [
+      "noukai.flow.execute",
+      "noukai.agent.round",
+      "execute_tool lookup_order",
+      "execute_tool lookup_order"
+    ])
+    assert.strictEqual(parentOf(1), "noukai.flow.execute")
+    assert.strictEqual(parentOf(2), "noukai.agent.round")
+    assert.strictEqual(parentOf(3), "noukai.agent.round")
+    assert.strictEqual(opened[3]!.attributes.get("gen_ai.tool.call.id"), "tc_2")
+    for (const { exit } of opened) assert.isTrue(exit !== undefined && Exit.isSuccess(exit))
+  }))
+
+describe("on the emulator", () => {
+  it.scopedLive("tools-enabled runs with a typed tool; one run on the ledger", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const emulator = yield* Emulator
+      const done = yield* flows.execute("noukai/samples/tools-enabled", {
+        message: "weather?",
+        tools: Tools.make(Tools.tool({
+          name: "get_weather",
+          parameters: Schema.Struct({ city: Schema.String }),
+          handler: ({ city }) => Effect.succeed(`18 °C in ${city}`)
+        }))
+      })
+      assert.deepStrictEqual(done.result, { text: "The weather, as get_weather says: 18 °C in Lisbon" })
+      assert.lengthOf((yield* emulator.ledger).runs, 1)
+    }).pipe(Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer()))))
+
+  it("a pause is stored by one process and answered by another", async () => {
+    await using emulator = await startEmulator()
+    const script = fileURLToPath(new URL("./support/approvalProcess.ts", import.meta.url))
+    const run = async (...args: ReadonlyArray<string>) => {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ["--import", "tsx", "--conditions=@effect-noukai/source", script, emulator.baseUrl, emulator.apiKey, ...args],
+        { cwd: fileURLToPath(new URL("../../..", import.meta.url)) }
+      )
+      return stdout.trim()
+    }
+    const stored = await run()
+    assert.strictEqual(JSON.parse(stored).pausedAtStep, "assistant")
+    assert.deepStrictEqual(JSON.parse(await run(stored)), { text: "The weather, as get_weather says: rain" })
+    assert.lengthOf(emulator.ledger().runs, 1)
+  })
+})
