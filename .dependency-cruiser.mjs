@@ -28,7 +28,7 @@ const table = {
 }
 
 /** The files that run on Node alone, reached through a condition of `imports`. */
-const undiciFiles = ["^packages/sdk/src/internal/transport/undici[.]ts$"]
+const undiciFiles = ["^packages/sdk/src/internal/transport/undici(Connections)?[.]ts$"]
 const nodeFiles = [
   ...undiciFiles,
   "^packages/sdk/src/internal/node[^/]*[.]ts$",
