@@ -62,7 +62,7 @@ export interface OpenRequest extends TransportRequest {
 /** @internal */
 export interface TransportResponse {
   readonly status: number
-  /** value of a header by its lower-case name; the first one of a repeated header */
+  /** value of a header by its lower-case name; of a repeated one the first, or all joined by `, ` where `fetch` is below */
   readonly header: (name: string) => string | undefined
 }
 
@@ -120,7 +120,7 @@ export interface HttpTransport {
 
 /** @internal */
 export interface TransportOptions {
-  /** Node only: an undici `Dispatcher` (a proxy, a mock) to use instead of an own `Agent`; not closed by us. */
+  /** Node only: an undici `Dispatcher` (a proxy, a mock) to use instead of own connections; not closed by us. */
   readonly dispatcher: unknown
 }
 
