@@ -194,7 +194,7 @@ describe("the classes", () => {
   for (const Class of round) {
     it.prop(`${Class.name} survives encoding`, { error: Class as never as Schema.Schema<NoukaiError> }, ({ error }) => {
       const codec = Class as never as Schema.Schema<NoukaiError, unknown>
-      const again = Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(error))))
+      const again = Schema.decodeUnknownSync(codec)(structuredClone(Schema.encodeSync(codec)(error)))
       assert.strictEqual(again._tag, error._tag)
       assert.strictEqual(again.message, error.message)
     })

@@ -2,6 +2,7 @@
 import { Emulator, startEmulator } from "@effect-noukai/emulator"
 import type { ExecuteInput, PausedResult, ToolDeclaration } from "@effect-noukai/sdk"
 import { FlowService, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
+import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import { Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schema, TestClock } from "effect"
@@ -388,7 +389,9 @@ describe("Tools.make", () => {
     Effect.gen(function*() {
       const server = yield* Wire.serve(...pauses.map((calls, i) => pause(i + 1, calls)), done)
       const flows = yield* clientFor(server)
-      const exit = yield* Effect.either(flows.execute("a/b/c", { ...input, tools } as ExecuteInput<object, typeof tools>))
+      const exit = yield* Effect.either(
+        flows.execute("a/b/c", { ...input, tools } as ExecuteInput<AnyParameters, typeof tools>)
+      )
       return {
         exit,
         bodies: bodies(server),
@@ -547,7 +550,7 @@ describe("an @effect/ai toolkit, by shape", () => {
       const server = yield* Wire.serve(pause(1, calls), done, pause(1, calls), done)
       const flows = yield* clientFor(server)
       const exit = yield* Effect.either(
-        flows.execute("a/b/c", { ...input, tools: Kit } as ExecuteInput<object, typeof Kit>)
+        flows.execute("a/b/c", { ...input, tools: Kit } as ExecuteInput<AnyParameters, typeof Kit>)
       )
       return { exit, bodies: bodies(server) }
     }).pipe(Effect.provide(handlers))

@@ -62,7 +62,7 @@ export const execute: Suite = {
     const restore = toPort(server.port)
     const reference = new Reference({ apiKey: key, env: "dev" }).flow("bench/bench/flow")
     const official = async (): Promise<void> => {
-      await reference.execute(message, { parameters })
+      await reference.execute({ message, parameters })
     }
 
     const rows = (n: number) => [
