@@ -669,15 +669,15 @@ const resume = <E, R>(
 
 /** Each pull under what is left of the total clock. */
 const timed = <E, R>(walk: Walk<E, R>, total: number): Effect.Effect<Pull<E, R>> =>
-  Effect.map(
-    Clock.currentTimeMillis,
-    (begin): Pull<E, R> =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.timeoutFail(walk.pull, {
-          duration: Duration.millis(Math.max(0, begin + total - now)),
-          onTimeout: () => Option.some(walk.timedOut(total))
-        }))
-  )
+  Effect.map(Clock.currentTimeMillis, (begin): Pull<E, R> => {
+    const onTimeout = () => Option.some(walk.timedOut(total))
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const left = begin + total - now
+      return left > 0
+        ? Effect.timeoutFail(walk.pull, { duration: Duration.millis(left), onTimeout })
+        : Effect.failSync(onTimeout)
+    })
+  })
 
 /**
  * The events of a run, from an origin to its end or its next pause for the caller.
