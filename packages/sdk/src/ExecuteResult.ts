@@ -76,6 +76,8 @@ export interface PausedResult<out A = unknown> {
   readonly executionId: string
   readonly toolCalls: ReadonlyArray<ToolCall>
   readonly state: PausedState
+  readonly flowId: string | undefined
+  readonly blockCount: number | undefined
   readonly sessionId: string | undefined
   readonly requestId: string | undefined
   /**

@@ -253,6 +253,10 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   retryAfter: Schema.optional(Schema.Number),
   /** What the failed run returned as its `result`. */
   result: Schema.optional(Schema.Unknown),
+  /** Of a run that ended with `status: "failed"`, as a result has them: this and the next two. */
+  flowId: Schema.optional(Schema.String),
+  blockCount: Schema.optional(Schema.Number),
+  sessionId: Schema.optional(Schema.String),
   stepId: Schema.optional(Schema.String)
 }) {
   /** @since 0.1.0 */

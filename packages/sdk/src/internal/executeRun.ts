@@ -116,6 +116,9 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
     requestId: response.requestId,
     ...problemOf(response.result),
     result: response.result,
+    flowId: response.flowId,
+    blockCount: response.blockCount,
+    sessionId: run.sessionId,
     isRetryable: false
   }, unchecked)
 
@@ -160,7 +163,7 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
   }
   const state = stateOf(run, response, toolCalls, rounds)
   return answering._tag === "manual"
-    ? Effect.succeed(pausedResult(run, state, response.requestId))
+    ? Effect.succeed(pausedResult(run, state, response))
     : Effect.flatMap(
       answer(answering, {
         method: run.method,
@@ -173,13 +176,15 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
     )
 }
 
-const pausedResult = (run: AnyRun, state: PausedState, requestId: string | undefined): PausedResult<unknown> => ({
+const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused): PausedResult<unknown> => ({
   status: "tool_calls_required",
   executionId: state.executionId,
   toolCalls: state.toolCalls,
   state,
+  flowId: response.flowId ?? undefined,
+  blockCount: response.blockCount ?? undefined,
   sessionId: run.sessionId,
-  requestId,
+  requestId: response.requestId,
   resume: (results) =>
     Effect.suspend(() =>
       resume<never, never>(
