@@ -94,7 +94,7 @@ export interface EventLog {
 }
 
 /** How many partial outputs of one run a live trace can replay. */
-const keptPartials = 1_000
+const keptPartials = 100
 
 /** @internal */
 export const makeEventLog = (): EventLog => {
