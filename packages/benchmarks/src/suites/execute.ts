@@ -66,10 +66,10 @@ export const execute: Suite = {
     }
 
     const rows = (n: number) => [
-      { name: "undici.request + JSON.parse", run: inFlight(n, 64, bare) },
-      { name: "@noukai/sdk 0.3.0", run: inFlight(n, 64, official) },
-      { name: "FlowService.execute", run: inFibers(n, 64, own(flows)) },
-      { name: "FlowService.execute over fetch", run: inFibers(n, 64, own(overFetch)) }
+      { name: "undici.request + JSON.parse", run: inFlight(n, 32 * n, bare) },
+      { name: "@noukai/sdk 0.3.0", run: inFlight(n, 32 * n, official) },
+      { name: "FlowService.execute", run: inFibers(n, 32 * n, own(flows)) },
+      { name: "FlowService.execute over fetch", run: inFibers(n, 32 * n, own(overFetch)) }
     ]
     const groups = [1, 32].flatMap((n): ReadonlyArray<Group> => [
       { name: `execute, ${n} in flight`, baseline: "undici.request + JSON.parse", rows: rows(n) },
