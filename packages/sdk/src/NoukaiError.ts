@@ -731,6 +731,14 @@ export type TraceError = HttpError
 export type StepTraceError = HttpError
 
 /**
+ * What `RunService.liveTrace` can fail with. A failed step is an event there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type LiveTraceError = HttpError
+
+/**
  * What `RunService.summary` can fail with.
  *
  * @since 0.1.0

@@ -55,6 +55,7 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
     pollJob: (request) => Effect.flatMap(pick, (http) => http.pollJob(request)),
     trace: (request) => Effect.flatMap(pick, (http) => http.trace(request)),
     stepTrace: (request) => Effect.flatMap(pick, (http) => http.stepTrace(request)),
+    traceStream: (request) => Stream.unwrap(Effect.map(pick, (http) => http.traceStream(request))),
     runSummary: (request) => Effect.flatMap(pick, (http) => http.runSummary(request)),
     runList: (request) => Effect.flatMap(pick, (http) => http.runList(request))
   }
@@ -78,6 +79,7 @@ const fromTransport = (
       pollJob: Jobs.pollJob(caller),
       trace: Runs.trace(caller),
       stepTrace: Runs.stepTrace(caller),
+      traceStream: Runs.traceStream(caller),
       runSummary: Runs.runSummary(caller),
       runList: Runs.runList(caller)
     }))

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import type { RequestContext } from "./CallOptions.js"
+import type { RequestContext, StreamOptions } from "./CallOptions.js"
 import type { FlowAddress } from "./Flow.js"
 import { FlowRun, type StepAttempts, type StepTrace } from "./Trace.js"
 
@@ -17,6 +17,16 @@ import { FlowRun, type StepAttempts, type StepTrace } from "./Trace.js"
 export interface RunRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly executionId: string
+}
+
+/**
+ * Asks for the events of a run, past and to come.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TraceStreamRequest extends RunRequest {
+  readonly options: StreamOptions
 }
 
 /**

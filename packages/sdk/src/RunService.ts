@@ -7,10 +7,13 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { ReadOptions } from "./CallOptions.js"
+import type * as Stream from "effect/Stream"
+import type { ReadOptions, StreamOptions } from "./CallOptions.js"
 import type { Flow } from "./Flow.js"
+import type { FlowEvent } from "./FlowEvent.js"
+import { liveTrace } from "./internal/liveTrace.js"
 import * as RunRead from "./internal/runRead.js"
-import type { ListError, StepTraceError, SummaryError, TraceError } from "./NoukaiError.js"
+import type { ListError, LiveTraceError, StepTraceError, SummaryError, TraceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { FlowRun, StepAttempts, StepTrace, Trace } from "./Trace.js"
 
@@ -68,6 +71,14 @@ export interface ListOptions extends RunOptions {
 }
 
 /**
+ * How to watch a run. There is no clock over the whole.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -82,7 +93,7 @@ export declare namespace RunService {
      * an `AuthenticationError` or `PermissionDeniedError`.
      */
     readonly trace: (
-      flow: Flow.Ref<never>,
+      flow: Flow.Ref<never, unknown>,
       executionId: string,
       options?: RunOptions
     ) => Effect.Effect<Trace, TraceError>
@@ -91,17 +102,41 @@ export declare namespace RunService {
      * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one.
      */
     readonly stepTrace: <At extends Attempt = "latest">(
-      flow: Flow.Ref<never>,
+      flow: Flow.Ref<never, unknown>,
       executionId: string,
       stepId: string,
       options?: StepTraceOptions<At>
     ) => Effect.Effect<StepTraceOf<At>, StepTraceError>
 
     /**
+     * What has happened in a run so far, then what happens, up to its end (contract 9.3): `flow_completed` or
+     * `step_error` is the last event. Watching changes nothing, and any run can be watched: executed, stepped through,
+     * or queued.
+     *
+     * A stream that is cut before the end fails with `APIConnectionError`; running it again begins from the first event,
+     * and costs nothing. Events have a `cursor`, whose version is `"production"` since a trace does not tell; `resume` of
+     * a pause for tool calls fails, because that is up to whoever runs the flow.
+     *
+     * @example
+     * ```ts
+     * import { RunService } from "@effect-noukai/sdk"
+     * import { Effect, Stream } from "effect"
+     *
+     * const watch = (executionId: string) =>
+     *   Stream.unwrap(Effect.map(RunService, (runs) => runs.liveTrace("acme/spelling/grade-3", executionId)))
+     * ```
+     */
+    readonly liveTrace: <A = unknown>(
+      flow: Flow.Ref<never, A>,
+      executionId: string,
+      options?: LiveTraceOptions
+    ) => Stream.Stream<FlowEvent<A>, LiveTraceError>
+
+    /**
      * A run as a whole, without its steps (contract 9.4).
      */
     readonly summary: (
-      flow: Flow.Ref<never>,
+      flow: Flow.Ref<never, unknown>,
       executionId: string,
       options?: RunOptions
     ) => Effect.Effect<FlowRun, SummaryError>
@@ -126,6 +161,7 @@ export class RunService extends Context.Tag("@effect-noukai/sdk/RunService")<Run
 export const make: Effect.Effect<RunService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => ({
   trace: RunRead.trace(http),
   stepTrace: RunRead.stepTrace(http) as RunService.Service["stepTrace"],
+  liveTrace: liveTrace(http) as RunService.Service["liveTrace"],
   summary: RunRead.summary(http),
   list: RunRead.list(http)
 }))

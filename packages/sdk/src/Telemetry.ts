@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
 import { isNoukaiError } from "./NoukaiError.js"
@@ -30,6 +31,7 @@ export const spanNames = {
   jobPoll: "noukai.job.poll",
   jobWait: "noukai.job.wait",
   runTrace: "noukai.run.trace",
+  runLiveTrace: "noukai.run.live_trace",
   runStepTrace: "noukai.run.step_trace",
   runSummary: "noukai.run.summary",
   runList: "noukai.run.list",
@@ -169,16 +171,40 @@ export const readSpan = <A, E, R>(
     isTracing(fiber)
       ? clientSpan(
         name,
-        {
-          ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
-          ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
-          ...outcomeAttributes({ executionId: facts.executionId })
-        },
+        readAttributes(facts),
         outcomeOf,
         self
       )
       : self
   )
+
+const readAttributes = (facts: ReadFacts): Record<string, unknown> => ({
+  ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
+  ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
+  ...outcomeAttributes({ executionId: facts.executionId })
+})
+
+/**
+ * Opens a span around a stream that only reads, if somebody traces.
+ *
+ * @internal
+ */
+export const readStreamSpan = <A, E, R>(
+  name: string,
+  facts: ReadFacts,
+  self: Stream.Stream<A, E, R>
+): Stream.Stream<A, E, R> =>
+  Stream.unwrap(Effect.withFiberRuntime((fiber) =>
+    Effect.succeed(
+      isTracing(fiber)
+        ? Stream.withSpan(self, name, {
+          kind: "client",
+          captureStackTrace: false,
+          attributes: readAttributes(facts)
+        }) as Stream.Stream<A, E, R>
+        : self
+    )
+  ))
 
 /**
  * What a step tells of itself when it completes.

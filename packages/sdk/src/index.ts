@@ -46,6 +46,7 @@ export type {
   EventsError,
   ExecuteError,
   ListError,
+  LiveTraceError,
   PollError,
   ResultError,
   ServerErrorCode,

@@ -139,6 +139,7 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
       pollJob: (request) => Effect.flatten(take("pollJob", request)),
       trace: (request) => Effect.flatten(take("trace", request)),
       stepTrace: (request) => Effect.flatten(take("stepTrace", request)),
+      traceStream: (request) => Stream.unwrap(take("traceStream", request)),
       runSummary: (request) => Effect.flatten(take("runSummary", request)),
       runList: (request) => Effect.flatten(take("runList", request))
     })

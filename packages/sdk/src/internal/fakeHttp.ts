@@ -13,6 +13,7 @@ const unreachable = {
   pollJob: notFaked,
   trace: notFaked,
   stepTrace: notFaked,
+  traceStream: () => Stream.fromEffect(notFaked()),
   runSummary: notFaked,
   runList: notFaked
 }

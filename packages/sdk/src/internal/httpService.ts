@@ -5,7 +5,14 @@ import type { ExecuteRequest, ExecuteResponse } from "../ExecuteCall.js"
 import type { WireEvent } from "../FlowEvent.js"
 import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "../JobCall.js"
 import type { HttpError } from "../NoukaiError.js"
-import type { RunListRequest, RunListResponse, RunRequest, StepTraceRequest, StepTraceResponse } from "../RunCall.js"
+import type {
+  RunListRequest,
+  RunListResponse,
+  RunRequest,
+  StepTraceRequest,
+  StepTraceResponse,
+  TraceStreamRequest
+} from "../RunCall.js"
 import type { StepRequest } from "../StepCall.js"
 import type { FlowRun, Trace } from "../Trace.js"
 
@@ -33,6 +40,8 @@ export interface HttpService {
   readonly trace: (request: RunRequest) => Effect.Effect<Trace, HttpError>
   /** E6: one step; every attempt if `attempt` is `"all"`. */
   readonly stepTrace: (request: StepTraceRequest) => Effect.Effect<StepTraceResponse, HttpError>
+  /** E7: the events of a run, past ones first, as they come. */
+  readonly traceStream: (request: TraceStreamRequest) => Stream.Stream<WireEvent, HttpError>
   /** E8: a run as a whole. */
   readonly runSummary: (request: RunRequest) => Effect.Effect<FlowRun, HttpError>
   /** E10: the runs of a flow. */

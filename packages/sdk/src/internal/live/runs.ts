@@ -1,20 +1,25 @@
 import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
+import type * as Stream from "effect/Stream"
 import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress } from "../../Flow.js"
-import type { RunListRequest, RunRequest, StepTraceRequest, StepTraceResponse } from "../../RunCall.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type {
+  RunListRequest,
+  RunRequest,
+  StepTraceRequest,
+  StepTraceResponse,
+  TraceStreamRequest
+} from "../../RunCall.js"
 import { RunListResponse } from "../../RunCall.js"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import * as Address from "../address.js"
 import type { Caller, CallError } from "./call.js"
 import { decodeBody } from "./decode.js"
+import { events } from "./eventStream.js"
 
-/**
- * The path of a run, in the family of paths that the client is configured for (contract C26).
- *
- * @internal
- */
-export const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {
+/** The path of a run, in the family of paths that the client is configured for (contract C26). */
+const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {
   const id = Address.encode(executionId)
   return caller.config.runPaths === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
 }
@@ -46,6 +51,22 @@ const decodeTrace = decodeBody(Trace)
  */
 export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, CallError> =>
   get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, decodeTrace)
+
+/**
+ * E7, `GET …/runs/{executionId}/trace/stream` (contract 9.3).
+ *
+ * @internal
+ */
+export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, CallError> =>
+  events(caller, {
+    context: request,
+    httpMethod: "GET",
+    path: `${runPath(caller, request.flow, request.executionId)}/trace/stream`,
+    flow: request.flow,
+    sessionId: undefined,
+    body: undefined,
+    executionId: request.executionId
+  })
 
 const decodeStep = decodeBody(StepTrace)
 
