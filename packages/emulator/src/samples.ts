@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { FileFlow } from "./FlowFile.js"
+import type { FileFlow } from "./Flow.js"
 
 /**
  * `noukai/samples/hello-world`: one step that greets the message.

@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import type { Organisation } from "./Account.js"
 import { make } from "./Emulator.js"
 import type { Options } from "./Emulator.js"
 import type { EmulatorLedger } from "./EmulatorLedger.js"
 import type { FaultRule } from "./Fault.js"
-import type { Flow, Organisation } from "./FlowFile.js"
+import type { Flow } from "./Flow.js"
 
 /**
  * A running emulator.

@@ -1,7 +1,7 @@
 import { Emulator } from "@effect-noukai/emulator"
-import type { Redacted } from "effect"
 import { Redacted as RedactedModule } from "effect"
 import { Effect } from "effect"
+import type { Redacted } from "effect"
 
 /** What `JSON.parse` gives: the tests look into it without a schema. */
 export type Parsed = ReturnType<typeof JSON.parse>

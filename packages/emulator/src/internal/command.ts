@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { parseArgs } from "node:util"
-import type { Options } from "../Emulator.js"
+import type { EmulatorOptions } from "../EmulatorOptions.js"
 import { jsonSchema } from "../FlowFile.js"
 import { serve } from "./serve.js"
 import { isLoopback } from "./server/loopback.js"
@@ -27,7 +27,7 @@ const usage = `noukai-emulator [--port 8080] [--flows FILE] [--host 127.0.0.1] [
 interface Arguments {
   readonly help: boolean
   readonly schema: boolean
-  readonly options: Options
+  readonly options: EmulatorOptions
 }
 
 const wholeNumber = (name: string, text: string, most: number): Either.Either<number, string> =>
@@ -75,7 +75,7 @@ const complain = (text: string) =>
     process.exitCode = 1
   })
 
-const run = (options: Options): Effect.Effect<void> =>
+const run = (options: EmulatorOptions): Effect.Effect<void> =>
   Effect.gen(function*() {
     const emulator = yield* serve(options)
     yield* print(`Noukai emulator listens at ${emulator.url}`)
@@ -84,7 +84,7 @@ const run = (options: Options): Effect.Effect<void> =>
     if (options.host !== undefined && !isLoopback(options.host)) {
       yield* print(`  Others can reach it: ${options.host} is no loopback address.`)
     }
-    yield* Effect.never
+    return yield* Effect.never
   }).pipe(
     Effect.scoped,
     Effect.catchAll((error) => complain(error.message))

@@ -10,8 +10,9 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs/promises"
-import type { Emulator, Options } from "../Emulator.js"
 import { EmulatorError } from "../EmulatorError.js"
+import type { EmulatorOptions } from "../EmulatorOptions.js"
+import type { EmulatorService } from "../EmulatorService.js"
 import { FaultRule } from "../Fault.js"
 import * as FlowFile from "../FlowFile.js"
 import { samples } from "../samples.js"
@@ -26,8 +27,8 @@ import { millis } from "./engine/duration.js"
 import * as JobQueue from "./engine/jobQueue.js"
 import * as Engine from "./engine/runFlow.js"
 import * as FaultRules from "./faults/faultRules.js"
-import type { OtherPaths } from "./server/handleRequest.js"
 import * as HandleRequest from "./server/handleRequest.js"
+import type { OtherPaths } from "./server/handleRequest.js"
 import { listen } from "./server/httpServer.js"
 import { isLoopback } from "./server/loopback.js"
 import type { State } from "./state.js"
@@ -66,7 +67,7 @@ const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError>
 const noFile: FlowFile.FlowFile = { flows: [] }
 
 /** @internal */
-export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, EmulatorError, Scope.Scope> =>
+export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
   Effect.gen(function*() {
     const file = options.file === undefined ? noFile : yield* readFile(options.file)
     const given = [...file.flows, ...(options.flows ?? [])]
@@ -142,7 +143,7 @@ export const serve = (options: Options = {}): Effect.Effect<Emulator.Service, Em
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
     const { awaitEvent, events } = LedgerEvents.make(ledger)
 
-    const emulator: Emulator.Service = {
+    const emulator: EmulatorService = {
       url,
       baseUrl: `${url}/api/v1`,
       port,

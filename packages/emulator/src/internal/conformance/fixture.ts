@@ -3,7 +3,8 @@
  *
  * @internal
  */
-import type { ApiKey, FileFlow, FileStep, Organisation } from "../../FlowFile.js"
+import type { ApiKey, Organisation } from "../../Account.js"
+import type { FileFlow, FileStep } from "../../Flow.js"
 import { samples } from "../../samples.js"
 
 const fixed = (id: string, output: string): FileStep => ({ kind: "template", id, output })

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Json } from "../../FlowFile.js"
+import type { Json } from "../../Flow.js"
 
 type Dict = { readonly [key: string]: Json }
 

@@ -3,9 +3,10 @@
  *
  * @internal
  */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { ConformanceCase, ConformanceExchange, ConformanceRequest, Target } from "../../Conformance.js"
-import type { Json } from "../../FlowFile.js"
+import type { ConformanceCase, ConformanceExchange, ConformanceRequest, Target } from "../../ConformanceCase.js"
+import type { Json } from "../../Flow.js"
 import { mismatches } from "./matchJson.js"
 
 type Saved = { readonly [name: string]: Json }
@@ -17,6 +18,8 @@ interface Answer {
   readonly body: Json
   readonly events: Json
 }
+
+class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly cause: unknown }> {}
 
 const fill = (value: Json, saved: Saved): Json => {
   if (typeof value === "string") {
@@ -65,35 +68,45 @@ const keyFor = (request: ConformanceRequest, target: Target): string | undefined
   return whose === "none" ? undefined : target.keys[whose] ?? target.keys["noukai/samples"]
 }
 
-const send = (request: ConformanceRequest, target: Target, saved: Saved): Effect.Effect<Answer, unknown> =>
-  Effect.tryPromise(async (signal) => {
-    const path = String(fill(request.path, saved))
-    const key = keyFor(request, target)
-    const body = request.text ?? (request.body === undefined ? undefined : JSON.stringify(fill(request.body, saved)))
-    const response = await fetch(
-      request.control === true ? new URL(path, target.baseUrl).href : target.baseUrl + path,
-      {
-        method: request.method,
-        redirect: "manual",
-        signal,
-        headers: {
-          ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-          ...request.headers
-        },
-        ...(body === undefined ? {} : { body })
-      }
-    )
-    const text = await response.text()
-    const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true
-    return {
-      status: response.status,
-      headers: Object.fromEntries(response.headers),
-      text,
-      body: isStream ? null : parsed(text),
-      events: isStream ? eventsOf(text) : null
-    }
+const send = (request: ConformanceRequest, target: Target, saved: Saved): Effect.Effect<Answer, NoAnswer> =>
+  Effect.tryPromise({
+    try: (signal) => exchanged(request, target, saved, signal),
+    catch: (cause) => new NoAnswer({ cause })
   })
+
+const exchanged = async (
+  request: ConformanceRequest,
+  target: Target,
+  saved: Saved,
+  signal: AbortSignal
+): Promise<Answer> => {
+  const path = String(fill(request.path, saved))
+  const key = keyFor(request, target)
+  const body = request.text ?? (request.body === undefined ? undefined : JSON.stringify(fill(request.body, saved)))
+  const response = await fetch(
+    request.control === true ? new URL(path, target.baseUrl).href : target.baseUrl + path,
+    {
+      method: request.method,
+      redirect: "manual",
+      signal,
+      headers: {
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...request.headers
+      },
+      ...(body === undefined ? {} : { body })
+    }
+  )
+  const text = await response.text()
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    text,
+    body: isStream ? null : parsed(text),
+    events: isStream ? eventsOf(text) : null
+  }
+}
 
 const problemsOf = ({ expect }: ConformanceExchange, answer: Answer, saved: Saved): ReadonlyArray<string> => [
   ...(expect.status === answer.status
@@ -117,7 +130,7 @@ export const runCase = <E>(
       const { everyMs, times } = exchange.retry ?? { everyMs: 0, times: 1 }
       for (let attempt = 1;; attempt++) {
         const answer = yield* send(exchange.request, target, saved).pipe(
-          Effect.mapError((error) => fail(index, [`no answer: ${String(error)}`]))
+          Effect.mapError((error) => fail(index, [`no answer: ${String(error.cause)}`]))
         )
         const problems = problemsOf(exchange, answer, saved)
         if (problems.length === 0) {

@@ -8,12 +8,14 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { Emulator } from "../../Emulator.js"
+import { Organisation } from "../../Account.js"
 import type { EmulatorError } from "../../EmulatorError.js"
+import type { EmulatorService } from "../../EmulatorService.js"
 import { FaultRule } from "../../Fault.js"
+import { FileFlow } from "../../Flow.js"
 import * as FlowFile from "../../FlowFile.js"
-import type { ApiError } from "../apiError.js"
 import { coded } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
 import type { OtherPaths } from "../server/handleRequest.js"
 import { isLoopback } from "../server/loopback.js"
 import { parseObject } from "../server/readBody.js"
@@ -33,9 +35,9 @@ const decoded = <A, I>(schema: Schema.Schema<A, I>, text: string): Either.Either
     ))
 
 const Rules = Schema.Struct({ rules: Schema.Array(FaultRule) })
-const Flows = Schema.Struct({ flows: Schema.Array(FlowFile.FileFlow) })
+const Flows = Schema.Struct({ flows: Schema.Array(FileFlow) })
 const Organisations = Schema.Struct({
-  organisations: Schema.Record({ key: Schema.String, value: FlowFile.Organisation })
+  organisations: Schema.Record({ key: Schema.String, value: Organisation })
 })
 const Key = Schema.Struct({ key: Schema.NonEmptyString })
 
@@ -51,7 +53,7 @@ const isTrusted = (headers: { readonly [name: string]: string }, anyHost: boolea
 type Handler = (rest: ReadonlyArray<string>, text: string) => Effect.Effect<Reply, ApiError>
 
 /** @internal */
-export const make = (emulator: Emulator.Service, anyHost: boolean): OtherPaths => {
+export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths => {
   const handlers: { readonly [route: string]: Handler } = {
     "GET ": () => Effect.succeed(json({ name: "noukai-emulator", baseUrl: emulator.baseUrl })),
     "GET ledger": () => Effect.map(emulator.ledger, (ledger) => json(ledger)),

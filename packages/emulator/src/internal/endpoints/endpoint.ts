@@ -5,8 +5,8 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { ApiError } from "../apiError.js"
 import { coded } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
 import type { Plan } from "../faults/plan.js"
 import type { Reply } from "../server/reply.js"
 import type { Route } from "../server/router.js"

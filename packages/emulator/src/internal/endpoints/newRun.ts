@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { CaptureMode, Json } from "../../FlowFile.js"
+import type { CaptureMode, Json } from "../../Flow.js"
 import type { State } from "../state.js"
 import type { Tree } from "../store/flows.js"
 import { makeEventLog } from "../store/runs.js"

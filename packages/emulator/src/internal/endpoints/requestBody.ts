@@ -7,7 +7,7 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import type { Json } from "../../FlowFile.js"
+import type { Json } from "../../Flow.js"
 import { invalidBody } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 

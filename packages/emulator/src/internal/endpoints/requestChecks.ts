@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Json, Step } from "../../FlowFile.js"
+import type { Json, Step } from "../../Flow.js"
 import { coded, invalidBody } from "../apiError.js"
 import type { ApiError, ValidationIssue } from "../apiError.js"
 import type { Tree } from "../store/flows.js"

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Json } from "../../FlowFile.js"
+import type { Json } from "../../Flow.js"
 import { ApiError, coded } from "../apiError.js"
 import { isTerminal } from "../engine/wireEvent.js"
 import { json } from "../server/reply.js"
@@ -125,16 +125,15 @@ export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => (
 export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
     type: "events",
-    run: (emit) =>
-      Effect.gen(function*() {
-        for (let index = 0;; index++) {
-          yield* run.events.awaitAt(index)
-          const event = run.events.get(index)
-          if (event === undefined) continue
-          yield* emit(event)
-          if (isTerminal(event)) return
-        }
-      })
+    run: Effect.fnUntraced(function*(emit) {
+      for (let index = 0;; index++) {
+        yield* run.events.awaitAt(index)
+        const event = run.events.get(index)
+        if (event === undefined) continue
+        yield* emit(event)
+        if (isTerminal(event)) return
+      }
+    })
   }))
 
 const statuses: ReadonlySet<string> = new Set(["running", "completed", "failed", "cancelled"])

@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { ApiError } from "../apiError.js"
 import { coded } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
 import type { Resume } from "../engine/runFlow.js"
 import { checkAnswered } from "../engine/toolConversation.js"
 import type { State } from "../state.js"

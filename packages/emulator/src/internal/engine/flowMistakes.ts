@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Flow, FlowVersion, Json, Step } from "../../FlowFile.js"
+import type { Flow, FlowVersion, Json, Step } from "../../Flow.js"
 import { placeholders } from "./template.js"
 
 interface Mistake {

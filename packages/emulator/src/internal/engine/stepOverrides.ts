@@ -6,8 +6,8 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { FlowDuration, Json, Money, Tokens } from "../../FlowFile.js"
-import type { Step } from "../../FlowFile.js"
+import { FlowDuration, Json, Money, Tokens } from "../../Flow.js"
+import type { Step } from "../../Flow.js"
 
 const fields = {
   name: Schema.String,

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Json } from "../../FlowFile.js"
+import type { Json } from "../../Flow.js"
 
 /** What placeholders can refer to. @internal */
 export interface TemplateScope {

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Json } from "../../FlowFile.js"
+import type { Json } from "../../Flow.js"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 

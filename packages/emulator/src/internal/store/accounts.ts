@@ -5,7 +5,8 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Either from "effect/Either"
-import type { ApiKey, CaptureMode, Organisation, RateLimit } from "../../FlowFile.js"
+import type { ApiKey, Organisation, RateLimit } from "../../Account.js"
+import type { CaptureMode } from "../../Flow.js"
 import { ApiError, coded } from "../apiError.js"
 import { millis } from "../engine/duration.js"
 import * as Money from "./money.js"

@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
-import type { CaptureMode, Flow, Step } from "../../FlowFile.js"
+import type { CaptureMode, Flow, Step } from "../../Flow.js"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { placeholders } from "../engine/template.js"

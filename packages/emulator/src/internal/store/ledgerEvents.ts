@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Emulator } from "../../Emulator.js"
 import type { LedgerEvent } from "../../EmulatorLedger.js"
+import type { EmulatorService } from "../../EmulatorService.js"
 import type { Ledger } from "./ledger.js"
 
 /** A reader that is slower than that many events loses the oldest. */
@@ -28,7 +28,7 @@ const eventsOf = (ledger: Ledger): Stream.Stream<LedgerEvent> =>
   )
 
 /** @internal */
-export const make = (ledger: Ledger): Pick<Emulator.Service, "events" | "awaitEvent"> => {
+export const make = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEvent"> => {
   function awaitEvent<E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent> {

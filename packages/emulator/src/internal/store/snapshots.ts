@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { CaptureMode, Json } from "../../FlowFile.js"
+import type { CaptureMode, Json } from "../../Flow.js"
 
 const maxPayloadBytes = 64 * 1024
 

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { ConformanceCase } from "../../../Conformance.js"
+import type { ConformanceCase } from "../../../ConformanceCase.js"
 import { any, exchange, fixed, get, made, ok, post, refusal, sample } from "./build.js"
 
 const version = (segment: string, expected: string): ConformanceCase =>

@@ -9,8 +9,8 @@ import type {
   ConformanceRequest,
   Expectation,
   Need
-} from "../../../Conformance.js"
-import type { Json } from "../../../FlowFile.js"
+} from "../../../ConformanceCase.js"
+import type { Json } from "../../../Flow.js"
 
 /** @internal */
 export const sample = (flow: string, action: string): string => `/seq/noukai/samples/${flow}/${action}`

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { ConformanceCase, Expectation } from "../../../Conformance.js"
+import type { ConformanceCase, Expectation } from "../../../ConformanceCase.js"
 import { any, event, exchange, fixed, made, post, refusal, refused, sample } from "./build.js"
 
 const hello = sample("hello-world", "execute")

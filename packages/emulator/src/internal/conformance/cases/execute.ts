@@ -3,8 +3,8 @@
  *
  * @internal
  */
-import type { ConformanceCase, ConformanceRequest } from "../../../Conformance.js"
-import type { Json } from "../../../FlowFile.js"
+import type { ConformanceCase, ConformanceRequest } from "../../../ConformanceCase.js"
+import type { Json } from "../../../Flow.js"
 import { any, exchange, fixed, invalid, made, ok, post, refused, sample } from "./build.js"
 
 const hello = (body: { readonly [key: string]: Json }): ConformanceRequest =>

@@ -3,8 +3,8 @@
  *
  * @internal
  */
-import type { ConformanceCase, ConformanceExchange } from "../../../Conformance.js"
-import type { Json } from "../../../FlowFile.js"
+import type { ConformanceCase, ConformanceExchange } from "../../../ConformanceCase.js"
+import type { Json } from "../../../Flow.js"
 import { any, event, exchange, fixed, get, made, ok, post, refusal, sample } from "./build.js"
 
 const started = (path: string, body: Json = { message: "hi" }): ConformanceExchange =>

@@ -3,8 +3,8 @@
  *
  * @internal
  */
-import type { ConformanceCase } from "../../../Conformance.js"
-import type { Json } from "../../../FlowFile.js"
+import type { ConformanceCase } from "../../../ConformanceCase.js"
+import type { Json } from "../../../Flow.js"
 import {
   any,
   exchange,

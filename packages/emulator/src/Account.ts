@@ -1,0 +1,81 @@
+/**
+ * Who may call an emulator, and what is set for whole organisations.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { CaptureMode, FlowDuration, Money } from "./Flow.js"
+
+/**
+ * A name in an address: lower-case letters, digits and hyphens.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Slug = (what: string): Schema.Schema<string> =>
+  Schema.String.pipe(
+    Schema.pattern(/^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$/, {
+      message: () => `expected ${what} of lower-case letters, digits and hyphens, at most 50`
+    })
+  )
+
+/**
+ * A limit on requests: at most `requests` in each window of `per`. Over it: 429 `RATE_LIMIT` with `Retry-After`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RateLimit = Schema.Struct({
+  requests: Schema.Int.pipe(Schema.positive()),
+  per: FlowDuration
+}).annotations({ identifier: "RateLimit" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RateLimit = typeof RateLimit.Type
+
+/**
+ * An API key, bound to one project (contract 1.3). When any key is listed, only listed keys are let in.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ApiKey = Schema.Struct({
+  key: Schema.String.pipe(
+    Schema.filter((key) => key.startsWith("nk_"), { message: () => "expected a key that begins with \"nk_\"" })
+  ),
+  org: Slug("an organisation"),
+  project: Slug("a project"),
+  revoked: Schema.optional(Schema.Boolean),
+  rateLimit: Schema.optional(RateLimit)
+}).annotations({ identifier: "ApiKey" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ApiKey = typeof ApiKey.Type
+
+/**
+ * What is set for a whole organisation.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Organisation = Schema.Struct({
+  /** What it may still spend. Default: no limit. */
+  credits: Schema.optional(Money),
+  /** Default `"metadata_only"`. */
+  capture: Schema.optional(CaptureMode),
+  /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. */
+  billing: Schema.optional(Schema.Boolean),
+  rateLimit: Schema.optional(RateLimit)
+}).annotations({ identifier: "Organisation" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Organisation = typeof Organisation.Type

@@ -1,0 +1,88 @@
+/**
+ * How an emulator is set up.
+ *
+ * @since 0.1.0
+ */
+import type { Options as ConfigOptions } from "@effect-noukai/sdk/NoukaiConfig"
+import type * as Duration from "effect/Duration"
+import type { ApiKey, Organisation } from "./Account.js"
+import type { FaultRule } from "./Fault.js"
+import type { Flow } from "./Flow.js"
+
+/**
+ * What bounds the server.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Limits {
+  /** A larger body is 413. Default 16 MiB. */
+  readonly bodyBytes?: number | undefined
+  /** Larger headers are 431. Default 16 KiB. */
+  readonly headerBytes?: number | undefined
+  /** More connections are refused. Default 4096. */
+  readonly connections?: number | undefined
+  /** Until a whole request must have arrived; real time. Default 30 seconds. */
+  readonly requestTimeout?: Duration.DurationInput | undefined
+  /** How long a connection may be idle between requests; real time. Default 5 seconds. */
+  readonly keepAliveTimeout?: Duration.DurationInput | undefined
+  /** How much of a request body the ledger keeps. Default 1 MiB. */
+  readonly ledgerBodyBytes?: number | undefined
+  /** How many runs are kept; the oldest go. Default 10,000. */
+  readonly runs?: number | undefined
+}
+
+/**
+ * How jobs are queued (contract 8).
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Jobs {
+  /** How long polls do not find a job after its submission. Default 0. */
+  readonly rowDelay?: Duration.DurationInput | undefined
+  /** How long a job waits before a worker takes it. Default 0. */
+  readonly queueDelay?: Duration.DurationInput | undefined
+  /** How many jobs run at once. Default 8. */
+  readonly workers?: number | undefined
+  /** How many jobs may wait; more are 503. Default 1000. */
+  readonly capacity?: number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface EmulatorOptions {
+  /** Default: those of `file`, else the samples. */
+  readonly flows?: ReadonlyArray<Flow> | undefined
+  /** Path of a flows file: its flows, keys and organisations come first. Default: none. */
+  readonly file?: string | undefined
+  /** 0 is any free one. Default 0. */
+  readonly port?: number | undefined
+  /** Default `127.0.0.1`, so that nobody else can call. */
+  readonly host?: string | undefined
+  /** When there is any, no other key is let in. Default: those of `file`, else every key that begins with `nk_`. */
+  readonly keys?: ReadonlyArray<ApiKey> | undefined
+  /** Credits, capture modes and limits by organisation. Default: none. */
+  readonly organisations?: { readonly [org: string]: Organisation } | undefined
+  /** Faults from the start. Default: none. */
+  readonly faults?: ReadonlyArray<FaultRule> | undefined
+  /** What ids and dice are drawn from: the same seed and requests give the same responses. Default 1. */
+  readonly seed?: number | undefined
+  /** Rounds of tool calls after which a run fails with `TOOL_ITERATION_LIMIT`. Default 25. */
+  readonly toolIterationLimit?: number | undefined
+  /** Spelling inside `toolCallMessages`: `tool_calls` or `toolCalls` (contract C3). Default `"snake"`. */
+  readonly toolMessageCasing?: "snake" | "camel" | undefined
+  /** Also sends what older servers sent: `runId`, `stepId` on `step_paused` (contract 16.1). Default false. */
+  readonly legacyFields?: boolean | undefined
+  readonly jobs?: Jobs | undefined
+  /**
+   * Serves `/_emulator`, which needs no key. Default: when `host` is a loopback address, and then only to requests
+   * that name a loopback host.
+   */
+  readonly control?: boolean | undefined
+  readonly limits?: Limits | undefined
+  /** The client configuration that the layer provides, beside key and base URL. Default: the client's defaults. */
+  readonly config?: Omit<ConfigOptions, "apiKey" | "env" | "port" | "baseUrl"> | undefined
+}

@@ -1,0 +1,413 @@
+/**
+ * The flow language: what a flow of the emulator is made of.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/**
+ * Any JSON value.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
+
+/**
+ * Schema of any JSON value.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Json: Schema.Schema<Json> = Schema.suspend(() =>
+  Schema.Union(
+    Schema.Null,
+    Schema.Boolean,
+    Schema.JsonNumber,
+    Schema.String,
+    Schema.Array(Json),
+    Schema.Record({ key: Schema.String, value: Json })
+  )
+).annotations({ identifier: "Json", description: "any JSON value" })
+
+/**
+ * A span of time: a number of milliseconds, or text such as `"250 millis"`, `"2 seconds"`, `"5 minutes"`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FlowDuration: Schema.Schema<number | string> = Schema.Union(
+  Schema.NonNegative.annotations({ description: "milliseconds" }),
+  Schema.String.pipe(
+    Schema.filter((text) => Option.isSome(Duration.decodeUnknown(text)), {
+      message: () => "expected a duration such as 250, \"2 seconds\" or \"5 minutes\"",
+      jsonSchema: { pattern: "^\\d+(\\.\\d+)?\\s(nanos?|micros?|millis?|seconds?|minutes?|hours?|days?|weeks?)$" }
+    })
+  )
+).annotations({ identifier: "Duration", description: "milliseconds, or text such as \"2 seconds\"" })
+
+/**
+ * An amount of money as the wire has it: a decimal string, never a number.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Money: Schema.Schema<string> = Schema.String.pipe(
+  Schema.pattern(/^\d+(\.\d+)?$/, {
+    identifier: "Money",
+    message: () => "expected a decimal string such as \"0.00031\"",
+    description: "US dollars, as a decimal string"
+  })
+)
+
+const FlowRef = Schema.String.pipe(
+  Schema.pattern(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9-]*[a-z0-9])?){2}$/, {
+    message: () => "expected \"org/project/flow\", each of lower-case letters, digits and hyphens",
+    description: "org/project/flow"
+  })
+)
+
+const StepId = Schema.String.pipe(
+  Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/, {
+    message: () => "expected a step id of letters, digits, \"_\" and \"-\", at most 64"
+  })
+)
+
+const Count = Schema.Int.pipe(Schema.nonNegative())
+
+/**
+ * What a step uses of its model, as the traces report it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Tokens = Schema.Struct({ prompt: Count, completion: Count })
+
+/**
+ * How often a step fails before it succeeds; each failed attempt takes the step's duration and shows in the trace.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FailsFirst = Schema.Struct({
+  times: Schema.Int.pipe(Schema.between(1, 100)),
+  code: Schema.optional(Schema.NonEmptyString),
+  message: Schema.optional(Schema.String)
+})
+
+const common = {
+  /** Names the step in outputs, events and traces; unique in its flow. */
+  id: StepId,
+  /** Shown to people. Default: the id. */
+  name: Schema.optional(Schema.String),
+  /** How long the step takes on the emulator's clock. Default: nothing. */
+  duration: Schema.optional(FlowDuration),
+  /** Default: none reported. */
+  tokens: Schema.optional(Tokens),
+  /** What the step costs. Default: nothing, and none reported. */
+  costUsd: Schema.optional(Money),
+  /** Reported in traces. */
+  model: Schema.optional(Schema.String),
+  /** Default: it succeeds at once. */
+  failsFirst: Schema.optional(FailsFirst)
+}
+
+/**
+ * A step whose output is a template. In its strings `{{message}}`, `{{parameters.x}}`, `{{steps.id.output}}` and
+ * `{{input}}` (the output of the step before) stand for values; a string that is one placeholder becomes the value
+ * itself, of any type. `{ "$match": "{{parameters.x}}", "cases": { … }, "default": … }` chooses by a value.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TemplateStep = Schema.Struct({
+  kind: Schema.Literal("template"),
+  ...common,
+  output: Json,
+  /** Rendered and kept beside the output in recorded sessions, as `__rendered_prompt__`. */
+  prompt: Schema.optional(Schema.String),
+  /** `step_output` events before the step completes: each item is one, rendered. */
+  partials: Schema.optional(Schema.Array(Json)),
+  /** Sends every partial that many times. Default 1. */
+  repeatPartials: Schema.optional(Schema.Int.pipe(Schema.between(1, 10_000_000)))
+}).annotations({ identifier: "TemplateStep" })
+
+/**
+ * A step that fails. With `status` the execution answers with that HTTP status; without, it answers 200 with
+ * `status: "failed"`. On a stream both are a `step_error` event.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FailStep = Schema.Struct({
+  kind: Schema.Literal("fail"),
+  ...common,
+  code: Schema.NonEmptyString,
+  message: Schema.optional(Schema.String),
+  status: Schema.optional(Schema.Int.pipe(Schema.between(400, 599)))
+}).annotations({ identifier: "FailStep" })
+
+/**
+ * One call that a `tool` step asks for. `arguments` is a template; its rendering goes out as a JSON-encoded string.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ToolRequest = Schema.Struct({
+  name: Schema.NonEmptyString,
+  arguments: Schema.optional(Json),
+  /** Sent as it is in place of encoded `arguments`: a model that writes broken JSON. */
+  rawArguments: Schema.optional(Schema.String),
+  /** Default: one that is unique in the run. */
+  id: Schema.optional(Schema.NonEmptyString)
+}).annotations({ identifier: "ToolRequest" })
+
+/**
+ * A step that asks the caller for tool calls, one round after another, and then answers from their results:
+ * `{{tools.name}}` is the newest result of a tool (parsed when it is JSON), `{{results}}` all of them in order.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ToolStep = Schema.Struct({
+  kind: Schema.Literal("tool"),
+  ...common,
+  /** The calls of each round. */
+  rounds: Schema.NonEmptyArray(Schema.NonEmptyArray(ToolRequest)),
+  /** Asks for the last round again and again, until a limit stops it. Default false. */
+  forever: Schema.optional(Schema.Boolean),
+  /** `"declared"`: asks only when the request declares every tool of the round. Default `"always"`. */
+  asks: Schema.optional(Schema.Literal("always", "declared")),
+  /** Keys added to each assistant message of the pause, as models of some vendors do. */
+  assistantExtra: Schema.optional(Schema.Record({ key: Schema.String, value: Json })),
+  output: Json
+}).annotations({ identifier: "ToolStep" })
+
+/**
+ * A block that runs its steps several times: once per item of `over` (a template that gives a list), or `times`
+ * times. `{{loop.index}}` and `{{loop.item}}` stand for the place. Its output is the list of its last step's outputs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LoopStep {
+  readonly kind: "loop"
+  readonly id: string
+  readonly name?: string | undefined
+  readonly times?: number | undefined
+  readonly over?: Json | undefined
+  readonly steps: ReadonlyArray<FileStep>
+}
+
+/**
+ * Schema of {@link LoopStep}.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const LoopStep: Schema.Schema<LoopStep> = Schema.Struct({
+  kind: Schema.Literal("loop"),
+  id: StepId,
+  name: common.name,
+  times: Schema.optional(Schema.Int.pipe(Schema.between(0, 10_000))),
+  over: Schema.optional(Json),
+  steps: Schema.Array(Schema.suspend((): Schema.Schema<FileStep> => FileStep))
+}).annotations({ identifier: "LoopStep" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type TemplateStep = typeof TemplateStep.Type
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type FailStep = typeof FailStep.Type
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolRequest = typeof ToolRequest.Type
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolStep = typeof ToolStep.Type
+
+/**
+ * A step that a file can hold.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FileStep = TemplateStep | FailStep | ToolStep | LoopStep
+
+/**
+ * Schema of {@link FileStep}.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FileStep: Schema.Schema<FileStep> = Schema.Union(TemplateStep, FailStep, ToolStep, LoopStep).annotations({
+  identifier: "Step"
+})
+
+/**
+ * What a `function` step is given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FunctionInput {
+  /** The user message; the content of the last entry when the caller sent `messages`. */
+  readonly message: string | null
+  readonly messages: ReadonlyArray<Json>
+  readonly parameters: { readonly [name: string]: Json }
+  /** Output of the step before; `null` in the first one. */
+  readonly input: Json
+  /** Outputs so far, by step id. */
+  readonly outputs: { readonly [stepId: string]: Json }
+  readonly executionId: string
+  /** Counted from 1. */
+  readonly attempt: number
+}
+
+/**
+ * How a `function` step fails: as a {@link FailStep} does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepFailure {
+  readonly code: string
+  readonly message: string
+  readonly status?: number | undefined
+}
+
+/**
+ * A step computed by code: an Effect, a promise or a plain value. Only for flows written in code. What it throws,
+ * or rejects with, fails the step with `INTERNAL_ERROR`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FunctionStep {
+  readonly kind: "function"
+  readonly id: string
+  readonly name?: string | undefined
+  readonly duration?: Duration.DurationInput | undefined
+  readonly tokens?: typeof Tokens.Type | undefined
+  readonly costUsd?: string | undefined
+  readonly model?: string | undefined
+  readonly failsFirst?: typeof FailsFirst.Type | undefined
+  readonly run: (input: FunctionInput) => Effect.Effect<Json, StepFailure> | PromiseLike<Json> | Json
+}
+
+/**
+ * A loop block in code: its steps may be functions too.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CodeLoopStep extends Omit<LoopStep, "steps"> {
+  readonly steps: ReadonlyArray<Step>
+}
+
+/**
+ * A step of a flow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Step = TemplateStep | FailStep | ToolStep | FunctionStep | CodeLoopStep
+
+/**
+ * How much of each step's payloads the run keeps (contract 9.7).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CaptureMode = Schema.Literal("metadata_only", "full", "redacted", "off")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type CaptureMode = typeof CaptureMode.Type
+
+const FileVersion = Schema.Struct({
+  steps: Schema.Array(FileStep),
+  /** Makes the tree not executable: every execution answers `INVALID_TREE` with this text. */
+  broken: Schema.optional(Schema.String)
+}).annotations({ identifier: "FlowVersion" })
+
+const flowFields = {
+  ref: FlowRef,
+  /** Default: derived from `ref`. */
+  id: Schema.optional(Schema.NonEmptyString),
+  /** As in a version. */
+  broken: Schema.optional(Schema.String),
+  /** The published version that the plain path runs. Default: the highest of `versions`. */
+  production: Schema.optional(Schema.Int.pipe(Schema.positive())),
+  /** Whether a call needs a message. Default: whether a template uses `{{message}}`. */
+  needsMessage: Schema.optional(Schema.Boolean),
+  /** Whether callers may send tools. Default: whether it has a `tool` step. */
+  toolsEnabled: Schema.optional(Schema.Boolean),
+  /** Whether the model sees images. Default true. */
+  vision: Schema.optional(Schema.Boolean),
+  /** Default: that of the organisation. */
+  capture: Schema.optional(CaptureMode)
+}
+
+/**
+ * A flow as a file holds it: its live draft (`steps`) and its published `versions` (contract 3.1). Without versions
+ * the draft is what runs.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FileFlow = Schema.Struct({
+  ...flowFields,
+  steps: Schema.Array(FileStep),
+  versions: Schema.optional(
+    Schema.Record({
+      key: Schema.String.pipe(Schema.pattern(/^[1-9]\d{0,5}$/, { message: () => "expected a version number from 1" })),
+      value: FileVersion
+    })
+  )
+}).annotations({ identifier: "Flow" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type FileFlow = typeof FileFlow.Type
+
+/**
+ * One published version of a flow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowVersion {
+  readonly steps: ReadonlyArray<Step>
+  readonly broken?: string | undefined
+}
+
+/**
+ * A flow written in code: a {@link FileFlow} that may have `function` steps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Flow extends Omit<FileFlow, "steps" | "versions"> {
+  readonly steps: ReadonlyArray<Step>
+  readonly versions?: { readonly [version: string]: FlowVersion } | undefined
+}
