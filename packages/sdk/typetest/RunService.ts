@@ -1,7 +1,9 @@
 /** Types of reading runs: the result of `stepTrace` follows `attempt`. */
 import type {
   ExecuteError,
+  FlowEvent,
   ListError,
+  LiveTraceError,
   RunService,
   StepTraceError,
   SummaryError,
@@ -10,7 +12,7 @@ import type {
 } from "@effect-noukai/sdk"
 import { Flow } from "@effect-noukai/sdk"
 import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
-import { type BigDecimal, type Effect, Schema } from "effect"
+import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 declare const runs: RunService.Service
@@ -18,6 +20,7 @@ declare const runs: RunService.Service
 expectTypeOf<TraceError>().toEqualTypeOf<ExecuteError>()
 expectTypeOf<StepTraceError>().toEqualTypeOf<ExecuteError>()
 expectTypeOf<SummaryError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<LiveTraceError>().toEqualTypeOf<ExecuteError>()
 expectTypeOf<ListError>().toEqualTypeOf<ExecuteError>()
 
 expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace, TraceError, never>>()
@@ -66,3 +69,13 @@ void runs.stepTrace("a/b/c", "id", "s", { attempt: "all", loopindex: 1 })
 
 expectTypeOf<Trace.StepTrace["costUsd"]>().toEqualTypeOf<string | undefined>()
 expectTypeOf<Trace.Totals["cost"]>().toEqualTypeOf<BigDecimal.BigDecimal>()
+
+// the events of the run itself, with the result in the type of the flow
+expectTypeOf(runs.liveTrace("a/b/c", "id")).toEqualTypeOf<
+  Stream.Stream<FlowEvent.FlowEvent<unknown>, LiveTraceError, never>
+>()
+expectTypeOf(runs.liveTrace(Grade, "id", { idleTimeout: "1 minute" })).toEqualTypeOf<
+  Stream.Stream<FlowEvent.FlowEvent<number>, LiveTraceError, never>
+>()
+// @ts-expect-error a stream has clocks of its own
+void runs.liveTrace("a/b/c", "id", { attemptTimeout: "1 minute" })
