@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import type { CallOptions, Progress } from "./CallOptions.js"
 import type { AnyParameters, Flow, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/address.js"
+import { sessionIdOf } from "./internal/callSession.js"
 import { milliseconds } from "./internal/duration.js"
 import * as Input from "./internal/executeInput.js"
 import { encodeParameters } from "./internal/flowCodec.js"
@@ -23,7 +24,6 @@ import type { Job } from "./Job.js"
 import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import * as Telemetry from "./Telemetry.js"
-import { TraceScope } from "./TraceScope.js"
 
 /**
  * What a job may be given, but for its parameters. The queue takes no tools, attachments or `messages`.
@@ -154,8 +154,7 @@ const submit =
       const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
       if (Either.isLeft(total)) return Effect.fail(total.left)
 
-      const sessionId = input.sessionId ?? Context.get(fiber.currentContext, TraceScope)?.sessionId ??
-        http.defaults.sessionId
+      const sessionId = sessionIdOf(fiber, http, input.sessionId)
       const progress: Progress = { sent: "no" }
       const post = (parameters: unknown) =>
         totalTimeout(

@@ -7,6 +7,8 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
 import { render } from "./internal/errorMessage.js"
+import { reportText } from "./internal/reportText.js"
+import { ReplayReport } from "./ReplayReport.js"
 
 /**
  * @since 0.1.0
@@ -424,7 +426,7 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
  */
 export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effect-noukai/sdk/ReplayMissError")(
   "ReplayMissError",
-  { ...fields, report: Schema.optional(Schema.Unknown) }
+  { ...fields, report: Schema.optional(ReplayReport) }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -437,7 +439,7 @@ export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effec
   declare readonly cursor?: FlowCursor
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "no recording for this call")
+    return render(this, "no recording for this call") + reportText(this.report)
   }
 }
 
@@ -449,7 +451,12 @@ export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effec
  */
 export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>(
   "@effect-noukai/sdk/ReplayLeftoverError"
-)("ReplayLeftoverError", { ...fields, report: Schema.optional(Schema.Unknown) }) {
+)("ReplayLeftoverError", {
+  ...fields,
+  /** The executions that were never consumed, sorted. */
+  executionIds: Schema.optional(Schema.Array(Schema.String)),
+  report: Schema.optional(ReplayReport)
+}) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
@@ -461,7 +468,7 @@ export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>
   declare readonly cursor?: FlowCursor
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "recordings were never consumed")
+    return render(this, "recordings were never consumed") + reportText(this.report)
   }
 }
 
@@ -606,6 +613,62 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "replay is switched off here", "set NOUKAI_REPLAY_ENABLED=1")
+  }
+}
+
+/**
+ * A cassette file could not be read or was not written.
+ *
+ * - `NotFound`: there is no such file.
+ * - `Invalid`: it is no cassette, or one that was spoiled.
+ * - `NewerFormat`: it was written by a newer version of this package.
+ * - `TooLarge`: it is over the limit of 64 MiB.
+ * - `Credentials`: it would hold what looks like a credential; `at` says where. Nothing was written.
+ * - `Files`: the file system failed, or there is none here.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CassetteError extends Schema.TaggedError<CassetteError>("@effect-noukai/sdk/CassetteError")(
+  "CassetteError",
+  {
+    ...fields,
+    reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Credentials", "Files"),
+    /** The file. */
+    path: Schema.optional(Schema.String),
+    /** The places inside it that are wrong: `$.entries[3].input.message`. */
+    at: Schema.optional(Schema.Array(Schema.String))
+  }
+) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /** @since 0.1.0 */
+  override get message(): string {
+    const what = this.path === undefined ? "the cassette" : `the cassette ${this.path}`
+    return render(this, `${what} ${cassetteProblem[this.reason]}`, cassetteHint(this.reason)) +
+      (this.at ?? []).slice(0, 10).map((place) => `\n  ${place}`).join("")
+  }
+}
+
+const cassetteProblem: { readonly [K in CassetteError["reason"]]: string } = {
+  NotFound: "does not exist",
+  Invalid: "cannot be read",
+  NewerFormat: "was written by a newer version",
+  TooLarge: "is too large",
+  Credentials: "was not written: it would hold what looks like a credential",
+  Files: "could not be read or written"
+}
+
+const cassetteHint = (reason: CassetteError["reason"]): string | undefined => {
+  switch (reason) {
+    case "NotFound":
+      return "record it first, where Noukai can be reached"
+    case "NewerFormat":
+      return "update @effect-noukai/sdk"
+    case "Credentials":
+      return "remove these places with redact"
+    default:
+      return undefined
   }
 }
 
@@ -755,12 +818,50 @@ export type SummaryError = HttpError
 export type ListError = HttpError
 
 /**
+ * What fetching a recorded session can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SessionError =
+  | Exclude<ApiError, PermissionDeniedError | FlowNotFoundError>
+  | InvalidRequestError
+  | UnexpectedResponseError
+  | ReplayMissError
+  | ReplayForbiddenError
+  | ReplaySessionNotFoundError
+  | ReplaySessionExpiredError
+  | ReplayInvalidSessionError
+
+/**
+ * What opening the replay of a session can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ReplayOpenError = SessionError | ReplayNoSnapshotsError
+
+/**
+ * What `TraceScope.replay` adds to what its body can fail with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type ReplayScopeError = ReplayOpenError | ReplayDisabledError | ReplayLeftoverError
+
+/**
  * Every error of this package.
  *
  * @since 0.1.0
  * @category errors
  */
-export type NoukaiError = ApiError | ToolCallLimitError | InvalidRequestError | UnexpectedResponseError | ReplayError
+export type NoukaiError =
+  | ApiError
+  | ToolCallLimitError
+  | InvalidRequestError
+  | UnexpectedResponseError
+  | ReplayError
+  | CassetteError
 
 /**
  * Whether a value is an error of this package, also one made by another copy of it.

@@ -9,16 +9,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { CurrentScope } from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
+import * as Session from "./internal/live/session.js"
 import * as Step from "./internal/live/step.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
-import { TraceScope } from "./TraceScope.js"
 
 /**
  * @since 0.1.0
@@ -46,7 +47,7 @@ export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<Nou
  * @category constructors
  */
 export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => {
-  const pick = Effect.map(TraceScope, (scope) => scope?.http ?? implementation)
+  const pick = Effect.map(CurrentScope, (scope) => scope?.http ?? implementation)
   return {
     defaults: implementation.defaults,
     execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),
@@ -57,7 +58,8 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
     stepTrace: (request) => Effect.flatMap(pick, (http) => http.stepTrace(request)),
     traceStream: (request) => Stream.unwrap(Effect.map(pick, (http) => http.traceStream(request))),
     runSummary: (request) => Effect.flatMap(pick, (http) => http.runSummary(request)),
-    runList: (request) => Effect.flatMap(pick, (http) => http.runList(request))
+    runList: (request) => Effect.flatMap(pick, (http) => http.runList(request)),
+    session: (request) => Effect.flatMap(pick, (http) => http.session(request))
   }
 }
 
@@ -71,7 +73,10 @@ const fromTransport = (
         org: config.org,
         project: config.project,
         sessionId: config.sessionId,
-        timeout: config.timeout
+        timeout: config.timeout,
+        replayEnabled: config.replayEnabled,
+        log: caller.log,
+        scrub: caller.scrub
       },
       execute: Execute.execute(caller),
       step: Step.step(caller),
@@ -81,7 +86,8 @@ const fromTransport = (
       stepTrace: Runs.stepTrace(caller),
       traceStream: Runs.traceStream(caller),
       runSummary: Runs.runSummary(caller),
-      runList: Runs.runList(caller)
+      runList: Runs.runList(caller),
+      session: Session.session(caller)
     }))
 
 /**

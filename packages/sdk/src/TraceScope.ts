@@ -3,8 +3,24 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as EffectScope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { runInScope, storedScope } from "./internal/ambientScope.js"
+import { CurrentScope, type Scope as ScopeOfCall } from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
+import type { OpenReplay } from "./internal/replay/sessionHttp.js"
+import { open as openSession } from "./internal/replay/sessionHttp.js"
+import { isSameSession, newSessionId } from "./internal/sessionId.js"
+import type { LogEvent } from "./LogHook.js"
+import type { ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
+import { ReplayDisabledError } from "./NoukaiError.js"
+import { NoukaiHttp } from "./NoukaiHttp.js"
 
 /**
  * @since 0.1.0
@@ -15,20 +31,304 @@ export declare namespace TraceScope {
    * @since 0.1.0
    * @category models
    */
-  export interface Scope {
-    readonly mode: "capture" | "replay" | "session"
-    readonly sessionId: string
-    /** In a replay: what answers instead of Noukai. */
-    readonly http: HttpService | undefined
-  }
+  export interface Scope extends ScopeOfCall {}
 }
+
+const method = "TraceScope.replay"
+
+type Log = ((event: LogEvent) => void) | undefined
+
+/** A scope is told to the log hook of the client that it is entered with, if there is one. */
+const currentLog: Effect.Effect<Log> = Effect.map(
+  Effect.serviceOption(NoukaiHttp),
+  Option.match({ onNone: () => undefined, onSome: (http) => http.defaults.log })
+)
+
+type Named = Pick<TraceScope.Scope, "mode" | "sessionId">
+
+const tell = (log: Log, phase: "scope_open" | "scope_close", { mode, sessionId }: Named): Effect.Effect<void> =>
+  Effect.sync(() => log?.({ phase, mode, sessionId }))
+
+const logged = <A, E, R>(named: Named, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(currentLog, (log) =>
+    log === undefined ? body : Effect.acquireUseRelease(
+      tell(log, "scope_open", named),
+      () => body,
+      () => tell(log, "scope_close", named)
+    ))
+
+const loggedScoped = (named: Named): Effect.Effect<void, never, EffectScope.Scope> =>
+  Effect.flatMap(currentLog, (log) =>
+    log === undefined ? Effect.void : Effect.acquireRelease(
+      tell(log, "scope_open", named),
+      () => tell(log, "scope_close", named)
+    ))
+
+const inside = <A, E, R>(scope: TraceScope.Scope, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  logged(scope, Effect.provideService(body, CurrentScope, scope))
+
+const insideStream = <A, E, R>(scope: TraceScope.Scope, body: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  Stream.unwrapScoped(Effect.as(loggedScoped(scope), Stream.provideService(body, CurrentScope, scope)))
+
+/** Over a replay, a capture has the id of what is replayed. */
+const newCapture: Effect.Effect<TraceScope.Scope> = Effect.gen(function*() {
+  const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
+  const sessionId = http?.defaults.replayedSessionId ?? (yield* newSessionId)
+  return { mode: "capture", sessionId, http: undefined }
+})
+
+/** The scope of a named session; in a replay, still one that only replays. */
+const sessionScope = (sessionId: string): Effect.Effect<TraceScope.Scope> =>
+  Effect.map(CurrentScope, (enclosing) => ({ mode: "session", sessionId, http: enclosing?.http }))
+
+/** Whether calls are already answered from this session. */
+const isReplayed = (id: string, http: HttpService, enclosing: TraceScope.Scope | undefined): boolean =>
+  enclosing?.http === undefined
+    ? http.defaults.replayedSessionId !== undefined && isSameSession(http.defaults.replayedSessionId, id)
+    : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
+
+interface Opened extends OpenReplay {
+  readonly scope: TraceScope.Scope
+}
+
+type Entry =
+  | { readonly _tag: "joined"; readonly scope: TraceScope.Scope | undefined }
+  | { readonly _tag: "new"; readonly open: Effect.Effect<Opened, ReplayOpenError> }
+
+const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp> =>
+  Effect.gen(function*() {
+    const http = yield* NoukaiHttp
+    const enclosing = yield* CurrentScope
+    if (isReplayed(id, http, enclosing)) return { _tag: "joined", scope: enclosing }
+    if (http.defaults.replayEnabled !== true) {
+      return yield* new ReplayDisabledError({ method, isRetryable: false }, { disableValidation: true })
+    }
+    // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
+    const fetch: HttpService["session"] = (request) =>
+      Effect.provideService(http.session(request), CurrentScope, enclosing)
+    const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
+      Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
+      Effect.map((replay): Opened => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
+    )
+    return { _tag: "new", open }
+  })
+
+const replayed = <A, E, R>(
+  sessionId: string,
+  entry: Entry,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ReplayScopeError, R> =>
+  entry._tag === "joined" ? body : logged(
+    { mode: "replay", sessionId },
+    Effect.flatMap(entry.open, ({ scope, verify }) =>
+      Effect.zipLeft(Effect.provideService(body, CurrentScope, scope), verify(method)))
+  )
+
+const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 
 /**
  * The scope of the calling fiber; by default there is none.
  *
+ * It travels with the fiber: into what it forks, and into services that were built before. A stream has the scope in
+ * which it is *pulled*; one that leaves its scope needs the stream forms.
+ *
  * @since 0.1.0
  * @category references
  */
-export class TraceScope extends Context.Reference<TraceScope>()("@effect-noukai/sdk/TraceScope", {
-  defaultValue: (): TraceScope.Scope | undefined => undefined
-}) {}
+export class TraceScope extends CurrentScope {
+  /**
+   * Tags the runs of an effect with a new session id, so that they can be replayed together. Inside another scope it
+   * joins that one: nothing in a replay goes live, and there is one id per request of yours.
+   *
+   * To be replayed, runs must be captured with the mode `full` or `redacted`, which is set in Noukai.
+   *
+   * @since 0.1.0
+   */
+  static capture<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(
+      CurrentScope,
+      (enclosing) => enclosing === undefined ? Effect.flatMap(newCapture, (scope) => inside(scope, self)) : self
+    )
+  }
+
+  /**
+   * Answers the runs of an effect from a recorded session (contract 10): nothing inside goes live, whatever it nests.
+   * In a replay of the same session it joins that one.
+   *
+   * Before the body runs, it fails with `ReplayDisabledError` unless `replayEnabled` (`NOUKAI_REPLAY_ENABLED`) is on,
+   * with `ReplayNoSnapshotsError` if an execution was captured without payloads, and as fetching the session does
+   * (contract 10.4). If the body succeeds and recordings are left that nothing asked for, it fails with
+   * `ReplayLeftoverError`.
+   *
+   * @example
+   * ```ts
+   * import { FlowService, TraceScope } from "@effect-noukai/sdk"
+   * import { Effect } from "effect"
+   *
+   * const handler = Effect.gen(function*() {
+   *   const flows = yield* FlowService
+   *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+   * })
+   *
+   * const again = handler.pipe(TraceScope.replay("5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"))
+   * ```
+   *
+   * @since 0.1.0
+   */
+  static replay(
+    sessionId: string
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ReplayScopeError, R | NoukaiHttp> {
+    return <A, E, R>(self: Effect.Effect<A, E, R>) =>
+      Effect.flatMap(enter(sessionId), (entry) => replayed(sessionId, entry, self))
+  }
+
+  /**
+   * What a request from outside may ask for (contract 10.3): replays if an id was given and replay is on, and captures
+   * otherwise. An id that comes while replay is off is passed over with a warning, because it may be a stranger's; an
+   * empty one counts as none.
+   *
+   * @since 0.1.0
+   */
+  static replayOrCapture(
+    sessionId: string | undefined
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ReplayScopeError, R | NoukaiHttp> {
+    return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | ReplayScopeError, R | NoukaiHttp> =>
+      sessionId === undefined || sessionId === "" ? TraceScope.capture(self) : Effect.matchEffect(enter(sessionId), {
+        onFailure: () => Effect.zipRight(Effect.logWarning(passedOver), TraceScope.capture(self)),
+        onSuccess: (entry) => replayed(sessionId, entry, self)
+      })
+  }
+
+  /**
+   * Tags the runs of an effect with a session id of yours, a UUID. In a replay they are answered from that session.
+   *
+   * @since 0.1.0
+   */
+  static withSession(sessionId: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
+    return (self) => Effect.flatMap(sessionScope(sessionId), (scope) => inside(scope, self))
+  }
+
+  /**
+   * The id of the scope; `undefined` outside any.
+   *
+   * @since 0.1.0
+   */
+  static readonly currentSessionId: Effect.Effect<string | undefined> = Effect.map(
+    CurrentScope,
+    (scope) => scope?.sessionId
+  )
+
+  /**
+   * `capture` of a stream: wherever it is pulled, its runs belong to one session. Each run of the stream is a session
+   * of its own.
+   *
+   * @since 0.1.0
+   */
+  static captureStream<A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> {
+    return Stream.unwrap(
+      Effect.flatMap(CurrentScope, (enclosing) =>
+        enclosing === undefined
+          ? Effect.map(newCapture, (scope) => insideStream(scope, self))
+          : Effect.succeed(Stream.provideService(self, CurrentScope, enclosing)))
+    )
+  }
+
+  /**
+   * `replay` of a stream. What is left over is looked for when the stream has ended by itself: a stream that is cut
+   * short, by `Stream.take` say, skips that.
+   *
+   * @since 0.1.0
+   */
+  static replayStream(
+    sessionId: string
+  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E | ReplayScopeError, R | NoukaiHttp> {
+    return <A, E, R>(self: Stream.Stream<A, E, R>) =>
+      Stream.unwrapScoped(
+        Effect.flatMap(enter(sessionId), (entry) =>
+          entry._tag === "joined"
+            ? Effect.succeed(Stream.provideService(self, CurrentScope, entry.scope))
+            : Effect.zipRight(
+              loggedScoped({ mode: "replay", sessionId }),
+              Effect.map(entry.open, ({ scope, verify }): Stream.Stream<A, E | ReplayScopeError, R> =>
+                Stream.concat(
+                  Stream.provideService(self, CurrentScope, scope),
+                  Stream.drain(Stream.fromEffect(verify(method)))
+                ))
+            ))
+      )
+  }
+
+  /**
+   * `withSession` of a stream.
+   *
+   * @since 0.1.0
+   */
+  static withSessionStream(sessionId: string): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R> {
+    return (self) => Stream.unwrap(Effect.map(sessionScope(sessionId), (scope) => insideStream(scope, self)))
+  }
+
+  /**
+   * Runs asynchronous code that is no Effect with the fiber's scope, where it asks for it with `ambient`: the Promise
+   * client does. Interrupting aborts the signal.
+   *
+   * Fails with what the promise is rejected with, as `Effect.tryPromise` does.
+   *
+   * @since 0.1.0
+   */
+  static promise<A, E>(options: {
+    readonly try: (signal: AbortSignal) => PromiseLike<A>
+    readonly catch: (error: unknown) => E
+  }): Effect.Effect<A, E>
+  static promise<A>(f: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, Cause.UnknownException>
+  static promise<A, E>(
+    arg: ((signal: AbortSignal) => PromiseLike<A>) | {
+      readonly try: (signal: AbortSignal) => PromiseLike<A>
+      readonly catch: (error: unknown) => E
+    }
+  ): Effect.Effect<A, E | Cause.UnknownException> {
+    const run = typeof arg === "function" ? arg : arg.try
+    return Effect.flatMap(CurrentScope, (scope) =>
+      Effect.tryPromise({
+        try: (signal) => runInScope(scope, () => run(signal)),
+        catch: (error) => typeof arg === "function" ? new Cause.UnknownException(error) : arg.catch(error)
+      }))
+  }
+
+  /**
+   * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
+   * around it. Read it at once and not after an `await`; put it back with
+   * `Effect.provideService(TraceScope, scope)`.
+   *
+   * @since 0.1.0
+   */
+  static ambient(): TraceScope.Scope | undefined {
+    const fiber = Fiber.getCurrentFiber()
+    const own = Option.isSome(fiber) ? Context.get(fiber.value.currentContext, CurrentScope) : undefined
+    return own ?? storedScope()
+  }
+
+  /**
+   * `capture` for a whole program, as a layer: one session from start to end.
+   *
+   * @since 0.1.0
+   */
+  static readonly layerCapture: Layer.Layer<TraceScope> = Layer.scoped(
+    CurrentScope,
+    Effect.gen(function*() {
+      const enclosing = yield* CurrentScope
+      if (enclosing !== undefined) return enclosing
+      const scope = yield* newCapture
+      yield* loggedScoped(scope)
+      return scope
+    })
+  )
+
+  /**
+   * `withSession` for a whole program, as a layer.
+   *
+   * @since 0.1.0
+   */
+  static layerSession(sessionId: string): Layer.Layer<TraceScope> {
+    return Layer.scoped(CurrentScope, Effect.tap(sessionScope(sessionId), loggedScoped))
+  }
+}

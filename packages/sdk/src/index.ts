@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * as Cassette from "./Cassette.js"
 export type { EventsInput, StepsInput } from "./EventsInput.js"
 export type { Attachment, ExecuteInput, Message, ResumeInput } from "./ExecuteInput.js"
 export { type ExecuteResult, type PausedResult, PausedState } from "./ExecuteResult.js"
@@ -21,6 +22,7 @@ export {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
+  CassetteError,
   FlowExecutionError,
   FlowNotFoundError,
   InsufficientCreditsError,
@@ -48,8 +50,11 @@ export type {
   ListError,
   LiveTraceError,
   PollError,
+  ReplayOpenError,
+  ReplayScopeError,
   ResultError,
   ServerErrorCode,
+  SessionError,
   StepsError,
   StepTraceError,
   SubmitError,
@@ -59,6 +64,9 @@ export type {
   WaitError
 } from "./NoukaiError.js"
 export { NoukaiHttp } from "./NoukaiHttp.js"
+export * as NoukaiReplay from "./NoukaiReplay.js"
+export { ReplayCassette } from "./ReplayCassette.js"
+export type { ReplayReport } from "./ReplayReport.js"
 export { RunService } from "./RunService.js"
 export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tool.js"
 export * as Tools from "./Tools.js"

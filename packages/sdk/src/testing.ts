@@ -141,7 +141,8 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
       stepTrace: (request) => Effect.flatten(take("stepTrace", request)),
       traceStream: (request) => Stream.unwrap(take("traceStream", request)),
       runSummary: (request) => Effect.flatten(take("runSummary", request)),
-      runList: (request) => Effect.flatten(take("runList", request))
+      runList: (request) => Effect.flatten(take("runList", request)),
+      session: (request) => Effect.flatten(take("session", request))
     })
     return Context.make(NoukaiHttp.NoukaiHttp, http).pipe(
       Context.add(ScriptedHttp, {

@@ -15,7 +15,8 @@ const unreachable = {
   stepTrace: notFaked,
   traceStream: () => Stream.fromEffect(notFaked()),
   runSummary: notFaked,
-  runList: notFaked
+  runList: notFaked,
+  session: notFaked
 }
 
 /**

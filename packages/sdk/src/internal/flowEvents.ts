@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
@@ -13,8 +12,8 @@ import type { AnyParameters, Flow } from "../Flow.js"
 import { type FirstCall, FlowCursor } from "../FlowCursor.js"
 import type { FlowEvent } from "../FlowEvent.js"
 import type { EventsError, InvalidRequestError, ToolCallLimitError } from "../NoukaiError.js"
-import { TraceScope } from "../TraceScope.js"
 import * as Address from "./address.js"
+import { sessionIdOf } from "./callSession.js"
 import { milliseconds } from "./duration.js"
 import * as Checks from "./executeInput.js"
 import { encodeParameters } from "./flowCodec.js"
@@ -120,8 +119,7 @@ const start = <E, R>(
 
     const { from } = input
     const flowVersion = from?.flowVersion ?? version.right
-    const sessionId = input.sessionId ?? from?.sessionId ??
-      Context.get(fiber.currentContext, TraceScope)?.sessionId ?? http.defaults.sessionId
+    const sessionId = sessionIdOf(fiber, http, input.sessionId ?? from?.sessionId)
     const settings: FlowStream.Settings<E | ToolCallLimitError, R> = {
       http,
       method,

@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
@@ -14,8 +13,8 @@ import type { AnyParameters, Flow } from "../Flow.js"
 import type { ToolCallLimitError } from "../NoukaiError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ToolResult } from "../Tool.js"
-import { TraceScope } from "../TraceScope.js"
 import * as Address from "./address.js"
+import { sessionIdOf } from "./callSession.js"
 import { milliseconds } from "./duration.js"
 import * as Checks from "./executeInput.js"
 import * as ExecuteRun from "./executeRun.js"
@@ -98,8 +97,7 @@ export const execute = (
           address,
           addressText,
           version: version.right,
-          sessionId: input.sessionId ?? Context.get(fiber.currentContext, TraceScope)?.sessionId ??
-            http.defaults.sessionId,
+          sessionId: sessionIdOf(fiber, http, input.sessionId),
           options: input,
           progress,
           sticky,

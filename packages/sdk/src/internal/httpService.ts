@@ -4,7 +4,8 @@ import type * as Stream from "effect/Stream"
 import type { ExecuteRequest, ExecuteResponse } from "../ExecuteCall.js"
 import type { WireEvent } from "../FlowEvent.js"
 import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "../JobCall.js"
-import type { HttpError } from "../NoukaiError.js"
+import type { LogEvent } from "../LogHook.js"
+import type { HttpError, SessionError } from "../NoukaiError.js"
 import type {
   RunListRequest,
   RunListResponse,
@@ -13,6 +14,7 @@ import type {
   StepTraceResponse,
   TraceStreamRequest
 } from "../RunCall.js"
+import type { SessionRequest, SessionResponse } from "../SessionCall.js"
 import type { StepRequest } from "../StepCall.js"
 import type { FlowRun, Trace } from "../Trace.js"
 
@@ -23,6 +25,14 @@ export interface Defaults {
   readonly sessionId?: string | undefined
   /** The total clock of a call; absent or infinite: none. */
   readonly timeout?: Duration.Duration | undefined
+  /** Whether `TraceScope.replay` may replay. Default: false. */
+  readonly replayEnabled?: boolean | undefined
+  /** Of what replays a session: its id. */
+  readonly replayedSessionId?: string | undefined
+  /** Sees scopes being entered and left; never throws. */
+  readonly log?: ((event: LogEvent) => void) | undefined
+  /** Takes the key out of text. */
+  readonly scrub?: ((text: string) => string) | undefined
 }
 
 /** The seam: one method per endpoint (contract 4), taking and returning decoded values. */
@@ -46,4 +56,6 @@ export interface HttpService {
   readonly runSummary: (request: RunRequest) => Effect.Effect<FlowRun, HttpError>
   /** E10: the runs of a flow. */
   readonly runList: (request: RunListRequest) => Effect.Effect<RunListResponse, HttpError>
+  /** E9: what was recorded under a session id. Ids that are no UUID fail before anything is sent. */
+  readonly session: (request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>
 }

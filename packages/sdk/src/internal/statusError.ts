@@ -233,3 +233,30 @@ export const unexpected = (
     responseBody: keepBody(facts, body),
     isRetryable: false
   }, { disableValidation: true })
+
+/**
+ * What a failed fetch of a session means (contract 10.4).
+ *
+ * @internal
+ */
+export const ofSession = (
+  error: E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
+): Exclude<E.SessionError, E.ReplayMissError> => {
+  const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
+  const props = { method, detail, statusCode, code, executionId, requestId, responseBody, isRetryable: false }
+  const unchecked = { disableValidation: true }
+  switch (error._tag) {
+    case "PermissionDeniedError":
+      return new E.ReplayForbiddenError(props, unchecked)
+    case "FlowNotFoundError":
+      return new E.ReplaySessionNotFoundError(props, unchecked)
+    case "FlowExecutionError":
+      return statusCode === 400
+        ? new E.ReplayInvalidSessionError(props, unchecked)
+        : statusCode === 410
+        ? new E.ReplaySessionExpiredError(props, unchecked)
+        : error
+    default:
+      return error
+  }
+}

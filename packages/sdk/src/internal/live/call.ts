@@ -51,6 +51,8 @@ export interface Caller {
   readonly config: NoukaiConfig.Service
   readonly transport: HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
+  /** Takes the key out of text. */
+  readonly scrub: (text: string) => string
   /** A transport request for an endpoint, or why it cannot be made. */
   readonly prepare: (
     endpoint: Omit<Endpoint<never>, "decode">,
@@ -277,7 +279,7 @@ export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Ef
             : Effect.fail(error))
       })
 
-    return { config, transport, log, prepare, facts, send }
+    return { config, transport, log, scrub, prepare, facts, send }
   })
 
 const executionIdIn = (json: unknown): string | undefined => {

@@ -1,0 +1,132 @@
+/**
+ * The services of `NoukaiLive`, answered from a recording: swap the layer, and a program that ran for money runs again
+ * for nothing. Nothing here is sent but the fetch of the session, and replay needs no `NOUKAI_REPLAY_ENABLED`.
+ *
+ * Of a session (contract 10.7), `execute`, `steps` and `events` are replayed. The n-th call of a flow takes its n-th
+ * recording: the bodies of requests are not compared, and tool handlers are not called, because a session only knows
+ * what a conversation came to. Jobs and traces fail with `ReplayMissError`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Cassette from "./Cassette.js"
+import { CurrentScope } from "./internal/currentScope.js"
+import type { HttpService } from "./internal/httpService.js"
+import * as SessionHttp from "./internal/replay/sessionHttp.js"
+import { layerOverHttp, type Services } from "./Noukai.js"
+import type { NoukaiConfig } from "./NoukaiConfig.js"
+import type { CassetteError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
+import * as NoukaiHttp from "./NoukaiHttp.js"
+import { ReplayCassette } from "./ReplayCassette.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** Organisation of flows named by a bare slug. Default: the one that was recorded. */
+  readonly org?: string | undefined
+  /** Project of flows named by a bare slug. Default: the one that was recorded. */
+  readonly project?: string | undefined
+}
+
+const provide = (
+  replay: SessionHttp.OpenReplay
+): Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette> =>
+  Context.make(NoukaiHttp.NoukaiHttp, NoukaiHttp.make(replay.http)).pipe(
+    Context.add(ReplayCassette, ReplayCassette.of({ verify: replay.verify("ReplayCassette.verify") }))
+  )
+
+/**
+ * Replays a recorded session. It is fetched once, when the layer is built.
+ *
+ * Fails as fetching a session does (contract 10.4), and with `ReplayNoSnapshotsError` if an execution was captured
+ * without payloads: capture needs the mode `full` or `redacted`.
+ *
+ * @example
+ * ```ts
+ * import { FlowService, NoukaiReplay } from "@effect-noukai/sdk"
+ * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+ * import { Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const flows = yield* FlowService
+ *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+ * })
+ *
+ * const replayed = (sessionId: string) =>
+ *   Effect.provide(program, Layer.provide(NoukaiReplay.fromSession(sessionId), NoukaiConfig.layer()))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const fromSession = (
+  sessionId: string
+): Layer.Layer<Services | ReplayCassette, ReplayOpenError, NoukaiConfig> =>
+  Layer.provideMerge(
+    layerOverHttp,
+    Layer.scopedContext(Effect.gen(function*() {
+      const method = "NoukaiReplay.fromSession"
+      const live = Context.get(yield* Layer.build(NoukaiHttp.layer), NoukaiHttp.NoukaiHttp)
+      const fetch: HttpService["session"] = (request) =>
+        Effect.provideService(live.session(request), CurrentScope, undefined)
+      const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
+      const replay = yield* SessionHttp.open(session, { method, fetch, defaults: live.defaults })
+      return provide(replay)
+    }))
+  )
+
+const open = (
+  method: string,
+  cassette: Cassette.Cassette,
+  options: Options
+): Effect.Effect<Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette>, ReplayNoSnapshotsError> =>
+  Effect.map(
+    SessionHttp.open(cassette.session, {
+      method,
+      fetch: undefined,
+      defaults: {
+        org: options.org ?? cassette.client.org,
+        project: options.project ?? cassette.client.project
+      }
+    }),
+    provide
+  )
+
+/**
+ * Replays a cassette value. It asks for no configuration and opens no socket; a session that a call names and that is
+ * not the recorded one is a `ReplayMissError`.
+ *
+ * Fails with `ReplayNoSnapshotsError` if an execution of a session was captured without payloads.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const fromCassette = (
+  cassette: Cassette.Cassette,
+  options: Options = {}
+): Layer.Layer<Services | ReplayCassette, ReplayNoSnapshotsError> =>
+  Layer.provideMerge(layerOverHttp, Layer.effectContext(open("NoukaiReplay.fromCassette", cassette, options)))
+
+/**
+ * Replays a cassette file, as `fromCassette` does its value.
+ *
+ * Fails with `CassetteError` if the file is missing, no cassette, of a newer format or too large, and as
+ * `fromCassette` does.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const fromFile = (
+  path: string,
+  options: Options = {}
+): Layer.Layer<Services | ReplayCassette, CassetteError | ReplayNoSnapshotsError> =>
+  Layer.provideMerge(
+    layerOverHttp,
+    Layer.effectContext(
+      Effect.flatMap(Cassette.load(path), (cassette) => open("NoukaiReplay.fromFile", cassette, options))
+    )
+  )

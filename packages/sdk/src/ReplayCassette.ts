@@ -1,0 +1,44 @@
+/**
+ * The state of one replay: what has been consumed of its cassette.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { ReplayLeftoverError } from "./NoukaiError.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace ReplayCassette {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /**
+     * Fails with `ReplayLeftoverError` if there are recordings that nothing has asked for; its `report` lists them.
+     * Recordings that no call can have do not count.
+     */
+    readonly verify: Effect.Effect<void, ReplayLeftoverError>
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class ReplayCassette extends Context.Tag("@effect-noukai/sdk/ReplayCassette")<
+  ReplayCassette,
+  ReplayCassette.Service
+>() {
+  /**
+   * Fails with `ReplayLeftoverError` if there are recordings that nothing has asked for: the last line of a test.
+   *
+   * @since 0.1.0
+   */
+  static readonly verify: Effect.Effect<void, ReplayLeftoverError, ReplayCassette> = Effect.suspend(() =>
+    Effect.flatMap(ReplayCassette, (cassette) => cassette.verify)
+  )
+}

@@ -1,0 +1,154 @@
+/**
+ * How a replay departs from its recording, as data: what `ReplayMissError` and `ReplayLeftoverError` carry and print.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * How the recording of a call is found.
+ *
+ * - `position`: the n-th call of a flow takes its n-th recording; inputs are not compared (contract 10.6).
+ * - `input`: the n-th call with an equal input takes the n-th recording with that input.
+ * - `strict`: as `input`, and all calls in the recorded order.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Match = Schema.Literal("position", "input", "strict")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Match = Schema.Schema.Type<typeof Match>
+
+/**
+ * A call that the program made.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Call = Schema.Struct({
+  /** Its place among the calls of the replay, from 1. */
+  number: Schema.Number,
+  /** What the program called: `FlowService.execute`. */
+  operation: Schema.String,
+  /** What that asks of Noukai: `execute`, `step`, `submitJob`, … */
+  endpoint: Schema.String,
+  /** `org/project/slug` */
+  flow: Schema.optional(Schema.String),
+  version: Schema.optional(Schema.String),
+  /** The run that it goes on with. */
+  executionId: Schema.optional(Schema.String),
+  /** Another session than the replayed one, which the call named. */
+  sessionId: Schema.optional(Schema.String),
+  /** Its place among the calls that recordings are counted for together, from 1. */
+  nth: Schema.Number
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Call extends Schema.Schema.Type<typeof Call> {}
+
+/**
+ * A recorded call.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Recording = Schema.Struct({
+  /** Its place in the recording, from 1. */
+  number: Schema.Number,
+  endpoint: Schema.String,
+  /** `org/project/slug`; of a session, where no more is known, the slug. */
+  flow: Schema.optional(Schema.String),
+  version: Schema.optional(Schema.String),
+  executionId: Schema.optional(Schema.String)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Recording extends Schema.Schema.Type<typeof Recording> {}
+
+/**
+ * One place in which a call differs from a recording. A value that is not there is absent; what looks like a credential
+ * is masked.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Change = Schema.Struct({
+  /** Where: `$.parameters.difficulty`. */
+  path: Schema.String,
+  /** What was recorded. */
+  expected: Schema.optional(Schema.Unknown),
+  /** What the program said. */
+  actual: Schema.optional(Schema.Unknown)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Change extends Schema.Schema.Type<typeof Change> {}
+
+/**
+ * One way in which the calls depart from the recording.
+ *
+ * - `missing`: recorded, and never asked for.
+ * - `extra`: asked for, and nothing like it was recorded.
+ * - `changed`: asked for, and what was recorded is a little different.
+ * - `moved`: asked for, and recorded at another place.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Difference = Schema.Union(
+  Schema.Struct({ kind: Schema.Literal("missing"), recording: Recording }),
+  Schema.Struct({ kind: Schema.Literal("extra"), call: Call }),
+  Schema.Struct({
+    kind: Schema.Literal("changed"),
+    call: Call,
+    recording: Recording,
+    changes: Schema.Array(Change)
+  }),
+  Schema.Struct({ kind: Schema.Literal("moved"), call: Call, recording: Recording })
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Difference = Schema.Schema.Type<typeof Difference>
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ReplayReport = Schema.Struct({
+  match: Match,
+  /** What was replayed: `session 5d1c…`, `cassette grade.json`. */
+  source: Schema.String,
+  /** In a few words. */
+  reason: Schema.String,
+  recordings: Schema.Struct({
+    /** Those that would have fitted the call but for their number. */
+    matching: Schema.Number,
+    total: Schema.Number,
+    /** Those that no call can ever have: jobs of a session, and runs of flows that were deleted. */
+    unmatchable: Schema.Number
+  }),
+  /** Of a miss: the one that concerns the call. */
+  differences: Schema.Array(Difference)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReplayReport extends Schema.Schema.Type<typeof ReplayReport> {}

@@ -1,0 +1,101 @@
+/**
+ * The request and response of `GET /seq/sessions/{sessionId}`: what was recorded under a session id (contract 10.4).
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type { RequestContext } from "./CallOptions.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionRequest extends RequestContext {
+  /** A UUID. */
+  readonly sessionId: string
+}
+
+const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+/**
+ * One attempt at one step. Keys that the server leaves out or sends as `null` are absent, but for snapshots, where
+ * `null` is a value.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionStep = Schema.Struct({
+  stepId: Schema.String,
+  /** From 1. */
+  attempt: Schema.optionalWith(Schema.Number, { nullable: true, default: () => 1 }),
+  /** From 0, of a step in a loop. */
+  loopIndex: nullable(Schema.Number),
+  /** `running`, `completed`, `failed`, `skipped`, or something newer. */
+  status: Schema.optionalWith(Schema.String, { nullable: true, default: () => "completed" }),
+  startedAt: nullable(Schema.String),
+  completedAt: nullable(Schema.String),
+  /** Milliseconds. */
+  durationMs: nullable(Schema.Number),
+  inputSnapshot: Schema.optional(Schema.Unknown),
+  /** May hold `__rendered_prompt__`, which is not part of the output. */
+  outputSnapshot: Schema.optional(Schema.Unknown),
+  errorSnapshot: Schema.optional(Schema.Unknown),
+  /** Whether a snapshot was cut when it was stored. */
+  truncated: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionStep extends Schema.Schema.Type<typeof SessionStep> {}
+
+/**
+ * One run that was tagged with the session.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionExecution = Schema.Struct({
+  executionId: Schema.String,
+  flowId: nullable(Schema.String),
+  /** The bare slug of the flow; absent when the flow was deleted. */
+  slug: nullable(Schema.String),
+  /** `execute`, `step`, `job`, or something newer. */
+  triggerType: nullable(Schema.String),
+  /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
+  status: Schema.String,
+  startedAt: nullable(Schema.String),
+  completedAt: nullable(Schema.String),
+  /** `full`, `redacted`, `metadata_only`, `off`; absent when no step was recorded. */
+  traceCaptureMode: nullable(Schema.String),
+  /** Whether payloads were kept. Taken as false when the server does not say (contract C34). */
+  snapshotsAvailable: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false }),
+  errorAtStep: nullable(Schema.String),
+  /** In the order in which they began. */
+  steps: Schema.optionalWith(Schema.Array(SessionStep), { nullable: true, default: () => [] })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionExecution extends Schema.Schema.Type<typeof SessionExecution> {}
+
+/**
+ * A recorded session.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionResponse = Schema.Struct({
+  sessionId: Schema.String,
+  /** In the order in which they were recorded. */
+  executions: Schema.optionalWith(Schema.Array(SessionExecution), { nullable: true, default: () => [] })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse> {}

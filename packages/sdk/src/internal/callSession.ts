@@ -1,0 +1,22 @@
+import * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import { CurrentScope } from "./currentScope.js"
+import type { HttpService } from "./httpService.js"
+
+/**
+ * The session that a run is tagged with: the call's own, else the scope's, else the client's. Where a session is being
+ * replayed, what a capturing scope would call its session is the one that was recorded.
+ *
+ * @internal
+ */
+export const sessionIdOf = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  http: HttpService,
+  explicit: string | undefined
+): string | undefined => {
+  if (explicit !== undefined) return explicit
+  const scope = Context.get(fiber.currentContext, CurrentScope)
+  return scope === undefined || (scope.mode === "capture" && http.defaults.replayedSessionId !== undefined)
+    ? http.defaults.sessionId
+    : scope.sessionId
+}

@@ -1,0 +1,16 @@
+const isRecord = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
+
+/**
+ * A JSON value with the keys of its objects in order, so that equal values make equal text. Keys without a value are
+ * left out.
+ *
+ * @internal
+ */
+export const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(canonical)
+  return isRecord(value)
+    ? Object.fromEntries(
+      Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, canonical(value[key])]])
+    )
+    : value
+}

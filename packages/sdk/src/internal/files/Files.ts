@@ -1,0 +1,23 @@
+import type * as Effect from "effect/Effect"
+
+/**
+ * Why a file could not be read or written.
+ *
+ * @internal
+ */
+export class FileFailure {
+  readonly _tag = "FileFailure"
+  constructor(
+    readonly reason: "NotFound" | "TooLarge" | "Files",
+    readonly detail: string,
+    readonly cause?: unknown
+  ) {}
+}
+
+/** @internal */
+export interface Files {
+  /** The text of a file of at most so many bytes. */
+  readonly read: (path: string, maxBytes: number) => Effect.Effect<string, FileFailure>
+  /** Replaces a file as a whole: a reader, and a crash at any moment, finds the old text or the new one. */
+  readonly write: (path: string, text: string) => Effect.Effect<void, FileFailure>
+}

@@ -1,0 +1,12 @@
+import * as Effect from "effect/Effect"
+import type { Files } from "./Files.js"
+import { FileFailure } from "./Files.js"
+
+const nowhere = Effect.suspend(() => Effect.fail(new FileFailure("Files", "there are no files on this platform")))
+
+/**
+ * Where there is no file system that this package knows.
+ *
+ * @internal
+ */
+export const files: Files = { read: () => nowhere, write: () => nowhere }

@@ -1,0 +1,36 @@
+import * as Effect from "effect/Effect"
+import type { ReplayMissError, SessionError } from "../../NoukaiError.js"
+import type { SessionRequest } from "../../SessionCall.js"
+import { SessionResponse } from "../../SessionCall.js"
+import { isSessionId } from "../sessionId.js"
+import { notSessionId } from "../sessionProblem.js"
+import { ofSession } from "../statusError.js"
+import type { Caller } from "./call.js"
+import { decodeBody } from "./decode.js"
+
+const decodeSession = decodeBody(SessionResponse)
+
+/**
+ * E9, `GET /seq/sessions/{sessionId}` (contract 10.4). The id may come from a stranger's request, so that nothing but a
+ * UUID ever becomes part of a path.
+ *
+ * @internal
+ */
+export const session =
+  (caller: Caller) =>
+  (request: SessionRequest): Effect.Effect<SessionResponse, Exclude<SessionError, ReplayMissError>> =>
+    isSessionId(request.sessionId)
+      ? Effect.mapError(
+        caller.send({
+          context: request,
+          httpMethod: "GET",
+          path: `/seq/sessions/${request.sessionId}`,
+          flow: undefined,
+          sessionId: undefined,
+          body: undefined,
+          executionId: undefined,
+          decode: decodeSession
+        }),
+        ofSession
+      )
+      : Effect.fail(notSessionId(request.method, request.sessionId))

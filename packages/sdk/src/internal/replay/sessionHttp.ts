@@ -1,0 +1,340 @@
+/**
+ * The seam over a recorded session: runs of flows are answered from it, and nothing else is answered at all.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { RequestContext } from "../../CallOptions.js"
+import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
+import type { FlowAddress, FlowVersion } from "../../Flow.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { HttpError, ReplayLeftoverError, ReplayMissError, SessionError } from "../../NoukaiError.js"
+import { FlowExecutionError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
+import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
+import type { StepRequest } from "../../StepCall.js"
+import { format } from "../address.js"
+import type { Defaults, HttpService } from "../httpService.js"
+import { problemOf } from "../runProblem.js"
+import { isSameSession } from "../sessionId.js"
+import type { CallFacts, Trigger } from "./sessionMatching.js"
+import { SessionMatching } from "./sessionMatching.js"
+import { eventsOf, type RecordedRun, runOf } from "./sessionRun.js"
+
+/**
+ * A replay that was opened.
+ *
+ * @internal
+ */
+export interface OpenReplay {
+  readonly http: HttpService
+  readonly verify: (method: string) => Effect.Effect<void, ReplayLeftoverError>
+}
+
+/** @internal */
+export interface Options {
+  /** The operation that errors name. */
+  readonly method: string
+  /** Fetches another session that a call names; absent where none can be fetched. */
+  readonly fetch: ((request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>) | undefined
+  /** What the client adds where a call says nothing. */
+  readonly defaults: Defaults
+}
+
+const unchecked = { disableValidation: true }
+
+/**
+ * Every execution must have its payloads (contract 10.3).
+ *
+ * @internal
+ */
+export const checkSnapshots = (
+  method: string,
+  session: SessionResponse
+): Effect.Effect<void, ReplayNoSnapshotsError> => {
+  const without = session.executions.filter(({ snapshotsAvailable }) => !snapshotsAvailable)
+  const [first] = without
+  if (first === undefined) return Effect.void
+  const mode = first.traceCaptureMode === undefined ? "" : `, captured with mode ${first.traceCaptureMode}`
+  return Effect.fail(
+    new ReplayNoSnapshotsError({
+      method,
+      detail: `${without.length} of ${session.executions.length} executions, such as ${first.executionId} of ${
+        first.slug === undefined ? "a deleted flow" : JSON.stringify(first.slug)
+      }${mode}`,
+      executionId: first.executionId,
+      isRetryable: false
+    }, unchecked)
+  )
+}
+
+/** A session being replayed. */
+class Replay {
+  readonly matching: SessionMatching
+  private readonly inFlight = new Map<string, number>()
+  private readonly warned = new Set<string>()
+
+  constructor(readonly session: SessionResponse) {
+    this.matching = new SessionMatching(session)
+  }
+
+  /** Runs `use` marked as in flight; says so when two calls could have taken each other's recording. */
+  readonly enter = (trigger: Trigger, { slug }: FlowAddress): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const key = `${trigger} ${slug}`
+      const running = this.inFlight.get(key) ?? 0
+      this.inFlight.set(key, running + 1)
+      if (running === 0 || this.warned.has(key)) return Effect.void
+      this.warned.add(key)
+      return Effect.logWarning(
+        `replay: several calls of ${JSON.stringify(slug)} run at once; each takes the next recording as it begins, ` +
+          "which need not be the one it had when they were recorded"
+      )
+    })
+
+  readonly leave = (trigger: Trigger, { slug }: FlowAddress): Effect.Effect<void> =>
+    Effect.sync(() => {
+      const key = `${trigger} ${slug}`
+      const running = (this.inFlight.get(key) ?? 1) - 1
+      if (running === 0) this.inFlight.delete(key)
+      else this.inFlight.set(key, running)
+    })
+}
+
+const openReplay = (method: string, session: SessionResponse): Effect.Effect<Replay, ReplayNoSnapshotsError> =>
+  Effect.zipRight(
+    checkSnapshots(method, session),
+    Effect.suspend(() => {
+      const replay = new Replay(session)
+      const { unmatchable } = replay.matching
+      return unmatchable === 0 ? Effect.succeed(replay) : Effect.as(
+        Effect.logWarning(
+          `replay: ${unmatchable} of ${session.executions.length} recordings of session ${session.sessionId} are jobs ` +
+            "or of flows that were deleted, and are passed over"
+        ),
+        replay
+      )
+    })
+  )
+
+interface RunRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+}
+
+const factsOf = (
+  request: RunRequest,
+  endpoint: string,
+  executionId: string | undefined,
+  isForeign: boolean
+): CallFacts => ({
+  method: request.method,
+  endpoint,
+  flow: request.flow,
+  version: String(request.version),
+  executionId,
+  sessionId: isForeign ? request.sessionId : undefined
+})
+
+const failureOf = (request: RunRequest, run: RecordedRun, stepId: string | undefined, error: unknown) => {
+  const { code, detail } = problemOf(error)
+  return new FlowExecutionError({
+    method: request.method,
+    flow: format(request.flow),
+    executionId: run.execution.executionId,
+    code,
+    detail: detail ?? "the recording does not say why",
+    ...(stepId === undefined ? undefined : { stepId }),
+    result: error,
+    isRetryable: false
+  }, unchecked)
+}
+
+const warnOfTruncation = (request: RunRequest, run: RecordedRun): Effect.Effect<void> =>
+  run.truncated.length === 0 ? Effect.void : Effect.logWarning(
+    `${request.method} ${format(request.flow)}: snapshots of ${
+      run.truncated.map((id) => JSON.stringify(id)).join(", ")
+    } ` +
+      `in execution ${run.execution.executionId} were cut when they were stored; what is replayed may not be what the run gave`
+  )
+
+/**
+ * Opens the replay of a session. Warns of recordings that no call can have.
+ *
+ * @internal
+ */
+export const open = (
+  session: SessionResponse,
+  options: Options
+): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> =>
+  Effect.gen(function*() {
+    const own = yield* openReplay(options.method, session)
+    const one = yield* Effect.makeSemaphore(1)
+    const others = new Map<string, Replay>()
+
+    const isOwn = (sessionId: string | undefined): boolean =>
+      sessionId === undefined || isSameSession(sessionId, session.sessionId)
+
+    /** The session that a call names; fetched once, and counted on its own (contract 10.6). */
+    const other = (request: RunRequest, sessionId: string, facts: CallFacts): Effect.Effect<Replay, HttpError> => {
+      const { fetch } = options
+      if (sessionId === "") {
+        return Effect.fail(own.matching.refuse(facts, "the call says that it belongs to no session"))
+      }
+      if (fetch === undefined) {
+        return Effect.fail(own.matching.refuse(facts, `the call belongs to another session, ${sessionId}`))
+      }
+      const id = sessionId.toLowerCase()
+      return one.withPermits(1)(Effect.suspend(() => {
+        const known = others.get(id)
+        if (known !== undefined) return Effect.succeed(known)
+        return fetch({ method: request.method, options: {}, progress: { sent: "no" }, sessionId }).pipe(
+          Effect.flatMap((fetched) => openReplay(request.method, fetched)),
+          Effect.tap((replay) => Effect.sync(() => others.set(id, replay)))
+        )
+      }))
+    }
+
+    const replayOf = (request: RunRequest, facts: CallFacts): Effect.Effect<Replay, HttpError> =>
+      request.sessionId === undefined || isOwn(request.sessionId)
+        ? Effect.succeed(own)
+        : other(request, request.sessionId, facts)
+
+    const recordingOf = (
+      replay: Replay,
+      trigger: Trigger,
+      request: RunRequest,
+      facts: CallFacts
+    ): Effect.Effect<RecordedRun, ReplayMissError> => {
+      const found = facts.executionId === undefined
+        ? replay.matching.take(trigger, request.flow, facts)
+        : replay.matching.goOn(trigger, request.flow, facts)
+      return Effect.flatMap(found, (execution) => {
+        const run = runOf(execution)
+        return Effect.as(warnOfTruncation(request, run), run)
+      })
+    }
+
+    const response = (
+      replay: Replay,
+      request: ExecuteRequest,
+      facts: CallFacts
+    ): Effect.Effect<ExecuteResponse, HttpError> =>
+      Effect.flatMap(
+        recordingOf(replay, "execute", request, facts),
+        (run): Effect.Effect<ExecuteResponse, HttpError> => {
+          const { completed, ending, execution } = run
+          switch (ending._tag) {
+            case "completed":
+              return Effect.succeed({
+                status: "completed",
+                result: ending.result,
+                flowId: execution.flowId ?? "",
+                blockCount: completed.length === 0 ? 1 : completed.length,
+                executionId: execution.executionId
+              })
+            case "failed":
+              return Effect.fail(failureOf(request, run, ending.stepId, ending.error))
+            case "unfinished":
+              return Effect.fail(replay.matching.unfinished(facts, execution))
+          }
+        }
+      )
+
+    const execute = (request: ExecuteRequest): Effect.Effect<ExecuteResponse, HttpError> => {
+      const facts = factsOf(request, "execute", request.body.executionId, !isOwn(request.sessionId))
+      return Effect.flatMap(replayOf(request, facts), (replay) =>
+        Effect.acquireUseRelease(
+          replay.enter("execute", request.flow),
+          // A call takes its turn, as it would if it had to wait for an answer: others that run at once can be seen.
+          () => Effect.zipLeft(response(replay, request, facts), Effect.yieldNow()),
+          () => replay.leave("execute", request.flow)
+        ))
+    }
+
+    const events = (
+      replay: Replay,
+      request: StepRequest,
+      facts: CallFacts
+    ): Effect.Effect<Stream.Stream<WireEvent, HttpError>, HttpError> =>
+      Effect.map(recordingOf(replay, "step", request, facts), (run) => {
+        const recorded = Stream.fromIterable(eventsOf(run, request.body.stepIndex, facts.executionId === undefined))
+        const { ending, execution } = run
+        switch (ending._tag) {
+          case "completed":
+            return recorded
+          case "failed":
+            return Stream.concat(recorded, Stream.fail(failureOf(request, run, ending.stepId, ending.error)))
+          case "unfinished":
+            return Stream.concat(
+              recorded,
+              Stream.suspend(() => Stream.fail(replay.matching.unfinished(facts, execution)))
+            )
+        }
+      })
+
+    const step = (request: StepRequest): Stream.Stream<WireEvent, HttpError> => {
+      const facts = factsOf(request, "step", request.body.executionId, !isOwn(request.sessionId))
+      return Stream.unwrapScoped(
+        Effect.flatMap(replayOf(request, facts), (replay) =>
+          Effect.zipRight(
+            Effect.acquireRelease(
+              replay.enter("step", request.flow),
+              () => replay.leave("step", request.flow)
+            ),
+            events(replay, request, facts)
+          ))
+      )
+    }
+
+    const refuse =
+      (endpoint: string) =>
+      (request: RequestContext & { readonly flow?: FlowAddress; readonly executionId?: string }) =>
+        Effect.suspend(() =>
+          Effect.fail(own.matching.refuse({
+            method: request.method,
+            endpoint,
+            flow: request.flow,
+            version: undefined,
+            executionId: request.executionId,
+            sessionId: undefined
+          }, "a session holds runs of flows, and neither jobs nor traces"))
+        )
+
+    const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, SessionError> =>
+      isOwn(request.sessionId)
+        ? Effect.succeed(session)
+        : options.fetch === undefined
+        ? Effect.fail(own.matching.refuse({
+          method: request.method,
+          endpoint: "session",
+          flow: undefined,
+          version: undefined,
+          executionId: undefined,
+          sessionId: request.sessionId
+        }, `another session, ${request.sessionId}, cannot be fetched here`))
+        : options.fetch(request)
+
+    const http: HttpService = {
+      defaults: { ...options.defaults, sessionId: session.sessionId, replayedSessionId: session.sessionId },
+      execute,
+      step,
+      submitJob: refuse("submitJob"),
+      pollJob: refuse("pollJob"),
+      trace: refuse("trace"),
+      stepTrace: refuse("stepTrace"),
+      traceStream: (request) => Stream.fromEffect(refuse("traceStream")(request)),
+      runSummary: refuse("runSummary"),
+      runList: refuse("runList"),
+      session: fetched
+    }
+    return {
+      http,
+      verify: (method) =>
+        Effect.suspend(() => {
+          const error = own.matching.leftover(method)
+          return error === undefined ? Effect.void : Effect.fail(error)
+        })
+    }
+  })

@@ -1,0 +1,211 @@
+/**
+ * Which recording of a session a call takes (contract 10.6): the n-th call of a slug by one trigger takes its n-th
+ * recording.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { FlowAddress } from "../../Flow.js"
+import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import type { Call, Difference, Recording, ReplayReport } from "../../ReplayReport.js"
+import type { SessionExecution, SessionResponse } from "../../SessionCall.js"
+import { format } from "../address.js"
+import { nameDistance } from "./similarity.js"
+
+/** @internal */
+export type Trigger = "execute" | "step"
+
+/** @internal */
+export interface CallFacts {
+  readonly method: string
+  readonly endpoint: string
+  readonly flow: FlowAddress | undefined
+  readonly version: string | undefined
+  /** Of a call that goes on with a run. */
+  readonly executionId: string | undefined
+  /** Of a call that names another session. */
+  readonly sessionId: string | undefined
+}
+
+interface Entry {
+  readonly number: number
+  readonly slug: string
+  readonly trigger: Trigger
+  readonly execution: SessionExecution
+}
+
+const unchecked = { disableValidation: true }
+
+const triggerOf = (execution: SessionExecution): Trigger | undefined =>
+  execution.triggerType === "execute" || execution.triggerType === "step" ? execution.triggerType : undefined
+
+const keyOf = (trigger: Trigger, slug: string): string => `${trigger} ${slug}`
+
+/** More misses are not kept for the report. */
+const keptMisses = 100
+
+const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`
+
+/** @internal */
+export class SessionMatching {
+  private readonly entries: ReadonlyArray<Entry>
+  private readonly byKey = new Map<string, Array<Entry>>()
+  private readonly byExecution = new Map<string, Entry>()
+  private readonly taken = new Map<string, number>()
+  private readonly consumed = new Set<Entry>()
+  private readonly misses: Array<Difference> = []
+  private calls = 0
+  /** Recordings that no call can have. */
+  readonly unmatchable: number
+
+  constructor(private readonly session: SessionResponse) {
+    this.entries = session.executions.flatMap((execution, index) => {
+      const trigger = triggerOf(execution)
+      const { slug } = execution
+      return trigger === undefined || slug === undefined || slug === ""
+        ? []
+        : [{ number: index + 1, slug, trigger, execution }]
+    })
+    this.unmatchable = session.executions.length - this.entries.length
+    for (const entry of this.entries) {
+      const key = keyOf(entry.trigger, entry.slug)
+      const same = this.byKey.get(key)
+      if (same === undefined) this.byKey.set(key, [entry])
+      else same.push(entry)
+      this.byExecution.set(entry.execution.executionId, entry)
+    }
+  }
+
+  /** The recording of a new run. */
+  take(trigger: Trigger, flow: FlowAddress, facts: CallFacts): Either.Either<SessionExecution, ReplayMissError> {
+    const key = keyOf(trigger, flow.slug)
+    const recorded = this.byKey.get(key) ?? []
+    const index = this.taken.get(key) ?? 0
+    this.taken.set(key, index + 1)
+    const call = this.callOf(facts, index + 1)
+    const entry = recorded[index]
+    if (entry !== undefined) {
+      this.consumed.add(entry)
+      return Either.right(entry.execution)
+    }
+    const name = `${trigger === "execute" ? "execute" : "events or steps"} of ${JSON.stringify(flow.slug)}`
+    const reason = `this is call ${index + 1} of ${name}, and ${plural(recorded.length, "recording")} there`
+    return Either.left(this.miss(facts, reason, recorded.length, this.nearest(call, trigger, flow.slug)))
+  }
+
+  /** The recording of a run that the call goes on with. */
+  goOn(trigger: Trigger, flow: FlowAddress, facts: CallFacts): Either.Either<SessionExecution, ReplayMissError> {
+    const entry = facts.executionId === undefined ? undefined : this.byExecution.get(facts.executionId)
+    const call = this.callOf(facts, 1)
+    if (entry !== undefined && entry.trigger === trigger && entry.slug === flow.slug) {
+      this.consumed.add(entry)
+      return Either.right(entry.execution)
+    }
+    const reason = "the run that this call goes on with was not recorded"
+    return Either.left(this.miss(facts, reason, 0, { kind: "extra", call }))
+  }
+
+  /** A call that this replay can never answer. */
+  refuse(facts: CallFacts, reason: string): ReplayMissError {
+    return this.miss(facts, reason, 0, { kind: "extra", call: this.callOf(facts, 1) })
+  }
+
+  /** A call whose recording says no more. */
+  unfinished(facts: CallFacts, execution: SessionExecution): ReplayMissError {
+    const reason = `the recorded run had not ended when the session was read: its status is ${
+      JSON.stringify(execution.status)
+    }`
+    return this.miss(facts, reason, 1, { kind: "extra", call: this.callOf(facts, 1, false) })
+  }
+
+  private callOf(facts: CallFacts, nth: number, counts = true): Call {
+    if (counts) this.calls++
+    const { endpoint, executionId, flow, method, sessionId, version } = facts
+    return {
+      number: this.calls,
+      operation: method,
+      endpoint,
+      ...(flow === undefined ? undefined : { flow: format(flow) }),
+      ...(version === undefined ? undefined : { version }),
+      ...(executionId === undefined ? undefined : { executionId }),
+      ...(sessionId === undefined ? undefined : { sessionId }),
+      nth
+    }
+  }
+
+  private nearest(call: Call, trigger: Trigger, slug: string): Difference {
+    const free = this.entries.filter((entry) => !this.consumed.has(entry))
+    const otherTrigger = free.find((entry) => entry.slug === slug)
+    if (otherTrigger !== undefined) {
+      return {
+        kind: "changed",
+        call,
+        recording: recordingOf(otherTrigger),
+        changes: [{ path: "$.endpoint", expected: otherTrigger.trigger, actual: trigger }]
+      }
+    }
+    const [best] = free.flatMap((entry) => {
+      const distance = entry.trigger === trigger ? nameDistance(entry.slug, slug) : undefined
+      return distance === undefined ? [] : [{ entry, distance }]
+    }).sort((a, b) => a.distance - b.distance)
+    return best === undefined ? { kind: "extra", call } : {
+      kind: "changed",
+      call,
+      recording: recordingOf(best.entry),
+      changes: [{ path: "$.flow.slug", expected: best.entry.slug, actual: slug }]
+    }
+  }
+
+  private report(reason: string, matching: number, differences: ReadonlyArray<Difference>): ReplayReport {
+    return {
+      match: "position",
+      source: `session ${this.session.sessionId}`,
+      reason,
+      recordings: { matching, total: this.session.executions.length, unmatchable: this.unmatchable },
+      differences
+    }
+  }
+
+  private miss(facts: CallFacts, reason: string, matching: number, difference: Difference): ReplayMissError {
+    if (this.misses.length < keptMisses) this.misses.push(difference)
+    const { executionId, flow, method } = facts
+    return new ReplayMissError({
+      method,
+      ...(flow === undefined ? undefined : { flow: format(flow) }),
+      ...(executionId === undefined ? undefined : { executionId }),
+      detail: reason,
+      isRetryable: false,
+      report: this.report(reason, matching, [difference])
+    }, unchecked)
+  }
+
+  /** What was recorded and never asked for; unmatchable recordings do not count (contract 10.6). */
+  leftover(method: string): ReplayLeftoverError | undefined {
+    const left = this.entries.filter((entry) => !this.consumed.has(entry))
+    if (left.length === 0) return undefined
+    const changed = new Set(
+      this.misses.flatMap((miss) => miss.kind === "changed" ? [miss.recording.number] : [])
+    )
+    const reason = `${left.length} of ${this.session.executions.length} recordings`
+    return new ReplayLeftoverError({
+      method,
+      detail: reason,
+      isRetryable: false,
+      executionIds: left.map(({ execution }) => execution.executionId).sort(),
+      report: this.report(reason, 0, [
+        ...this.misses,
+        ...left.filter(({ number }) => !changed.has(number)).map((entry): Difference => ({
+          kind: "missing",
+          recording: recordingOf(entry)
+        }))
+      ])
+    }, unchecked)
+  }
+}
+
+const recordingOf = ({ execution, number, slug, trigger }: Entry): Recording => ({
+  number,
+  endpoint: trigger,
+  flow: slug,
+  executionId: execution.executionId
+})

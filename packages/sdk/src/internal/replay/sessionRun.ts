@@ -1,0 +1,154 @@
+/**
+ * From a recorded execution to what came of it (contract 10.7).
+ *
+ * @internal
+ */
+import type { WireEvent } from "../../FlowEvent.js"
+import type { SessionExecution, SessionStep } from "../../SessionCall.js"
+
+/** @internal */
+export interface CompletedStep {
+  readonly stepId: string
+  readonly output: unknown
+}
+
+/**
+ * How the run ended; `unfinished` if it had not when the session was fetched.
+ *
+ * @internal
+ */
+export type Ending =
+  | { readonly _tag: "completed"; readonly result: unknown }
+  | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown }
+  | { readonly _tag: "unfinished" }
+
+/** @internal */
+export interface RecordedRun {
+  readonly execution: SessionExecution
+  /** In order, each step once: what its last attempt gave. */
+  readonly completed: ReadonlyArray<CompletedStep>
+  readonly ending: Ending
+  /** Steps whose snapshots were cut when they were stored. */
+  readonly truncated: ReadonlyArray<string>
+}
+
+const promptKey = "__rendered_prompt__"
+
+const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+/** An output without the prompt that the server stores beside it. */
+const withoutPrompt = (output: unknown): unknown =>
+  isRecord(output) && Object.hasOwn(output, promptKey)
+    ? Object.fromEntries(Object.entries(output).filter(([key]) => key !== promptKey))
+    : output ?? null
+
+const hasError = (step: SessionStep): boolean => step.errorSnapshot !== undefined && step.errorSnapshot !== null
+
+const hasFailed = (step: SessionStep): boolean => step.status === "failed" || hasError(step)
+
+/** Whether a step of a loop is accounted for by the block around it, which is recorded too. */
+const isInside = (inner: SessionStep, outer: SessionStep | undefined): boolean =>
+  outer?.startedAt !== undefined && outer.completedAt !== undefined && inner.startedAt !== undefined &&
+  inner.completedAt !== undefined && Date.parse(outer.startedAt) <= Date.parse(inner.startedAt) &&
+  Date.parse(outer.completedAt) >= Date.parse(inner.completedAt)
+
+/** The last attempt at each step, in the order in which the steps began. */
+const lastAttempts = (steps: ReadonlyArray<SessionStep>): ReadonlyArray<SessionStep> => {
+  const last = new Map<string, SessionStep>()
+  let block: SessionStep | undefined
+  for (const step of steps) {
+    if (step.loopIndex === undefined) block = step
+    else if (isInside(step, block)) continue
+    const key = `${step.loopIndex ?? ""} ${step.stepId}`
+    const before = last.get(key)
+    if (before === undefined || step.attempt >= before.attempt) last.set(key, step)
+  }
+  return [...last.values()]
+}
+
+/** A step that the run names as the one it failed at, and that went well when it was tried again. */
+const hasRecovered = (execution: SessionExecution, step: SessionStep): boolean =>
+  execution.status === "completed" && !hasFailed(step) && step.status === "completed" &&
+  execution.steps.some((other) => other.stepId === step.stepId && other.attempt < step.attempt && hasFailed(other))
+
+const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>): Ending => {
+  const { errorAtStep, status } = execution
+  if (errorAtStep !== undefined) {
+    const step = steps.findLast(({ stepId }) => stepId === errorAtStep)
+    if (step === undefined || !hasRecovered(execution, step)) {
+      return { _tag: "failed", stepId: errorAtStep, error: step?.errorSnapshot }
+    }
+  }
+  const last = steps.at(-1)
+  if (status === "failed" || status === "cancelled") {
+    const failed = steps.findLast(hasFailed)
+    return {
+      _tag: "failed",
+      stepId: failed?.stepId,
+      error: failed?.errorSnapshot ?? (status === "cancelled" ? "the recorded run was cancelled" : undefined)
+    }
+  }
+  if (status !== "completed") return { _tag: "unfinished" }
+  return last !== undefined && hasFailed(last)
+    ? { _tag: "failed", stepId: last.stepId, error: last.errorSnapshot }
+    : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot) }
+}
+
+/** @internal */
+export const runOf = (execution: SessionExecution): RecordedRun => {
+  const steps = lastAttempts(execution.steps).filter(({ status }) => status !== "skipped")
+  const ending = endingOf(execution, steps)
+  const end = ending._tag === "failed" && ending.stepId !== undefined
+    ? steps.findLastIndex(({ stepId }) => stepId === ending.stepId)
+    : -1
+  return {
+    execution,
+    completed: (end < 0 ? steps : steps.slice(0, end))
+      .filter((step) => step.status !== "running" && !hasFailed(step))
+      .map((step) => ({ stepId: step.stepId, output: withoutPrompt(step.outputSnapshot) })),
+    ending,
+    truncated: steps.filter(({ truncated }) => truncated).map(({ stepId }) => stepId)
+  }
+}
+
+/**
+ * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
+ * if that is known.
+ *
+ * @internal
+ */
+export const eventsOf = (run: RecordedRun, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
+  const { completed, ending, execution: { executionId, flowId } } = run
+  const stepCount = completed.length + (ending._tag === "failed" && ending.stepId !== undefined ? 1 : 0)
+  const events: Array<WireEvent> = isFirst
+    ? [{
+      type: "run_started",
+      executionId,
+      runId: executionId,
+      ...(flowId === undefined ? undefined : { flowId }),
+      ...(ending._tag === "unfinished" ? undefined : { stepCount })
+    }]
+    : []
+  for (const [index, { output, stepId }] of completed.slice(from).entries()) {
+    events.push({ type: "step_started", stepId, stepIndex: index }, { type: "step_completed", stepId, output })
+  }
+  if (ending._tag === "completed") {
+    events.push({ type: "flow_completed", executionId, runId: executionId, result: ending.result })
+  }
+  if (ending._tag === "failed" && ending.stepId !== undefined) {
+    const { error, stepId } = ending
+    events.push(
+      { type: "step_started", stepId, stepIndex: Math.max(0, completed.length - from) },
+      { type: "step_error", stepId, ...(error === undefined || error === null ? undefined : { error }) },
+      {
+        type: "flow_completed",
+        executionId,
+        runId: executionId,
+        result: null,
+        summary: { failedAtStep: stepId }
+      }
+    )
+  }
+  return events
+}

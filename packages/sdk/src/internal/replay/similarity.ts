@@ -1,0 +1,25 @@
+/** How many letters must change to make one text of the other. */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+const longest = 255
+
+/**
+ * Whether one name was probably meant to be the other; the smaller, the likelier. `undefined`: probably not.
+ *
+ * @internal
+ */
+export const nameDistance = (a: string, b: string): number | undefined => {
+  if (a.length > longest || b.length > longest) return undefined
+  const found = distance(a, b)
+  return found <= Math.max(2, Math.floor(Math.min(a.length, b.length) / 3)) ? found : undefined
+}
