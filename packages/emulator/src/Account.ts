@@ -28,7 +28,7 @@ export const Slug = (what: string): Schema.Schema<string> =>
 export const RateLimit = Schema.Struct({
   requests: Schema.Int.pipe(Schema.positive()),
   per: FlowDuration
-}).annotations({ identifier: "RateLimit" })
+}).annotations({ identifier: "RateLimit", description: "at most so many requests in each window" })
 
 /**
  * @since 0.1.0
@@ -50,7 +50,7 @@ export const ApiKey = Schema.Struct({
   project: Slug("a project"),
   revoked: Schema.optional(Schema.Boolean),
   rateLimit: Schema.optional(RateLimit)
-}).annotations({ identifier: "ApiKey" })
+}).annotations({ identifier: "ApiKey", description: "a key, bound to one project" })
 
 /**
  * @since 0.1.0
@@ -72,7 +72,7 @@ export const Organisation = Schema.Struct({
   /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. */
   billing: Schema.optional(Schema.Boolean),
   rateLimit: Schema.optional(RateLimit)
-}).annotations({ identifier: "Organisation" })
+}).annotations({ identifier: "Organisation", description: "credits, capture mode, billing and limits" })
 
 /**
  * @since 0.1.0

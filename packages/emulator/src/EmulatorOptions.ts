@@ -26,6 +26,8 @@ export interface Limits {
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** How long a connection may be idle between requests; real time. Default 5 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
+  /** How long a reader may leave a full connection unread before it is closed; real time. Default 60 seconds. */
+  readonly readerTimeout?: Duration.DurationInput | undefined
   /** How much of a request body the ledger keeps. Default 1 MiB. */
   readonly ledgerBodyBytes?: number | undefined
   /** How many runs are kept; the oldest go. Default 10,000. */

@@ -133,7 +133,10 @@ export const TemplateStep = Schema.Struct({
   partials: Schema.optional(Schema.Array(Json)),
   /** Sends every partial that many times. Default 1. */
   repeatPartials: Schema.optional(Schema.Int.pipe(Schema.between(1, 10_000_000)))
-}).annotations({ identifier: "TemplateStep" })
+}).annotations({
+  identifier: "TemplateStep",
+  description: "gives its output, a template: {{message}}, {{parameters.x}}, {{steps.id.output}}, {{input}}"
+})
 
 /**
  * A step that fails. With `status` the execution answers with that HTTP status; without, it answers 200 with
@@ -148,7 +151,10 @@ export const FailStep = Schema.Struct({
   code: Schema.NonEmptyString,
   message: Schema.optional(Schema.String),
   status: Schema.optional(Schema.Int.pipe(Schema.between(400, 599)))
-}).annotations({ identifier: "FailStep" })
+}).annotations({
+  identifier: "FailStep",
+  description: "fails: with a status as that HTTP status, without as a 200 whose status is failed"
+})
 
 /**
  * One call that a `tool` step asks for. `arguments` is a template; its rendering goes out as a JSON-encoded string.
@@ -184,7 +190,10 @@ export const ToolStep = Schema.Struct({
   /** Keys added to each assistant message of the pause, as models of some vendors do. */
   assistantExtra: Schema.optional(Schema.Record({ key: Schema.String, value: Json })),
   output: Json
-}).annotations({ identifier: "ToolStep" })
+}).annotations({
+  identifier: "ToolStep",
+  description: "asks for tool calls, round by round, then gives its output: {{tools.name}}, {{results}}"
+})
 
 /**
  * A block that runs its steps several times: once per item of `over` (a template that gives a list), or `times`
@@ -215,7 +224,10 @@ export const LoopStep: Schema.Schema<LoopStep> = Schema.Struct({
   times: Schema.optional(Schema.Int.pipe(Schema.between(0, 10_000))),
   over: Schema.optional(Json),
   steps: Schema.Array(Schema.suspend((): Schema.Schema<FileStep> => FileStep))
-}).annotations({ identifier: "LoopStep" })
+}).annotations({
+  identifier: "LoopStep",
+  description: "runs its steps once per item of over, or times times: {{loop.index}}, {{loop.item}}"
+})
 
 /**
  * @since 0.1.0
@@ -346,7 +358,7 @@ const FileVersion = Schema.Struct({
   steps: Schema.Array(FileStep),
   /** Makes the tree not executable: every execution answers `INVALID_TREE` with this text. */
   broken: Schema.optional(Schema.String)
-}).annotations({ identifier: "FlowVersion" })
+}).annotations({ identifier: "FlowVersion", description: "a published version" })
 
 const flowFields = {
   ref: FlowRef,
@@ -382,7 +394,7 @@ export const FileFlow = Schema.Struct({
       value: FileVersion
     })
   )
-}).annotations({ identifier: "Flow" })
+}).annotations({ identifier: "Flow", description: "an address, the live draft (steps), and published versions" })
 
 /**
  * @since 0.1.0

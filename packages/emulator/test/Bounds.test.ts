@@ -160,6 +160,28 @@ describe("bounds", () => {
       }]
     }))))
 
+  it.scoped("a reader that does not read for too long is closed, and its step stream ends", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const socket = yield* open
+      const body = "{\"stepIndex\":0}"
+      socket.pause()
+      socket.write(
+        `POST /api/v1/seq/acme/test/flood/step HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n${body}`
+      )
+      yield* emulator.awaitEvent((event) => event.type === "RequestEnded")
+      const closed = yield* emulator.awaitEvent((event) => event.type === "ConnectionClosed")
+      assert.deepStrictEqual(closed, { type: "ConnectionClosed", connection: 1, by: "server" })
+      socket.destroy()
+    }).pipe(Effect.provide(layer({
+      limits: { readerTimeout: 50 },
+      flows: [{
+        ref: "acme/test/flood",
+        steps: [{ kind: "template", id: "a", output: 1, partials: ["x".repeat(1_000)], repeatPartials: 1_000_000 }]
+      }]
+    }))))
+
   it.scoped("the oldest runs go when there are too many", () =>
     Effect.gen(function*() {
       const ids: Array<string> = []

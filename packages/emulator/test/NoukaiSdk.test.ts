@@ -1,4 +1,4 @@
-import { samples, startEmulator } from "@effect-noukai/emulator"
+import { EmulatorError, samples, startEmulator } from "@effect-noukai/emulator"
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import * as Sdk from "@noukai/sdk"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
@@ -157,6 +157,76 @@ describe("@noukai/sdk 0.3.0", () => {
       assert.instanceOf(expired, Sdk.ReplaySessionExpiredError)
     } finally {
       delete process.env.NOUKAI_REPLAY_ENABLED
+    }
+  })
+
+  it("knows a flow by default org and project, by an object, by version and overrides", async () => {
+    const noukai = new Sdk.Noukai({ apiKey: emulator.apiKey, env: "dev", org: "noukai", project: "samples" })
+    const named = await noukai.flow("hello-world").execute({ message: "a" }) as Parsed
+    assert.strictEqual(named.status, "completed")
+    const object = await noukai.flow({ org: "acme", project: "spelling", slug: "grade-3" }).execute({
+      message: "The cat sat.",
+      parameters: { difficulty: "easy" },
+      trace: true
+    }) as Parsed
+    assert.strictEqual(object.result.score, 10)
+    const overridden = await noukai.flow("hello-world").execute({
+      message: "a",
+      blockOverrides: { greet: { output: "overridden" } },
+      attachments: [{ kind: "url", url: "https://img.example.com/a.png", mime_type: "image/png" }]
+    }) as Parsed
+    assert.strictEqual(overridden.result, "overridden")
+    emulator.putFlows({
+      ref: "noukai/samples/versioned",
+      steps: [{ kind: "template", id: "a", output: "draft" }],
+      versions: { 1: { steps: [{ kind: "template", id: "a", output: "one" }] } }
+    })
+    const versioned = noukai.flow("versioned")
+    assert.strictEqual(((await versioned.execute({ version: 1 })) as Parsed).result, "one")
+    assert.strictEqual(((await versioned.execute({ version: 0 })) as Parsed).result, "draft")
+    await noukai.close()
+  })
+
+  it("stops at its own limit of rounds, logs, and is aborted", async () => {
+    const phases: Array<string> = []
+    const noukai = new Sdk.Noukai({
+      apiKey: emulator.apiKey,
+      env: "dev",
+      maxRetries: 0,
+      onLog: (event) => phases.push(event.phase)
+    })
+    emulator.putFlows({
+      ref: "noukai/samples/forever",
+      steps: [{ kind: "tool", id: "ask", rounds: [[{ name: "get_weather" }]], forever: true, output: 1 }]
+    })
+    const limit = await noukai.flow("noukai/samples/forever").execute({ tools, toolHandler, maxToolRounds: 2 })
+      .catch((error: unknown) => error)
+    assert.instanceOf(limit, Sdk.ToolCallLimitError)
+    assert.deepStrictEqual(phases, ["request", "response", "request", "response", "request", "response"])
+    emulator.addFaults({ script: ["delay:3600000"] })
+    const abort = new AbortController()
+    const aborted = noukai.flow("noukai/samples/hello-world").execute({ message: "a", signal: abort.signal })
+      .catch((error: unknown) => error)
+    abort.abort()
+    assert.instanceOf(await aborted, Error)
+  })
+
+  it("finds an emulator at port 8080 by itself, or is told that the port is taken", async () => {
+    const started = await startEmulator({ port: 8080 }).catch((error: unknown) => error)
+    if (started instanceof EmulatorError) {
+      assert.strictEqual(started.message, "Port 8080 of 127.0.0.1 is taken by another process.")
+      return
+    }
+    const onDefaultPort = started as RunningEmulator
+    const redirected = globalThis.fetch
+    globalThis.fetch = liveFetch
+    try {
+      const result = await client().flow("noukai/samples/hello-world").execute({ message: "8080" }) as Parsed
+      assert.strictEqual(result.result.text, "Hello! You said: 8080")
+      assert.strictEqual(onDefaultPort.ledger().runsStarted, 1)
+    } finally {
+      globalThis.fetch = redirected
+      await onDefaultPort.close()
     }
   })
 

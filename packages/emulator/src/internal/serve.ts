@@ -123,6 +123,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       (request) => control?.(request),
       {
         maxBodyBytes: limits.bodyBytes ?? 16 * 1024 * 1024,
+        readerTimeout: millis(limits.readerTimeout ?? "60 seconds"),
         keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024
       }
     )

@@ -101,8 +101,9 @@ export interface ToolResults {
 
 /** @internal */
 export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
-  const tools: Record<string, Json> = {}
-  const texts: Record<string, string> = {}
+  // by name, the newest last: `fromEntries` takes any name, also one that an assignment would not
+  const tools: Array<readonly [name: string, value: Json]> = []
+  const texts: Array<readonly [name: string, text: string]> = []
   const results: Array<Json> = []
   for (const round of roundsOf(messages)) {
     for (const result of round.results) {
@@ -110,11 +111,11 @@ export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
       const value = parsed(result.content)
       results.push(value)
       if (name === undefined) continue
-      tools[name] = value
-      texts[name] = typeof result.content === "string" ? result.content : JSON.stringify(result.content)
+      tools.push([name, value])
+      texts.push([name, typeof result.content === "string" ? result.content : JSON.stringify(result.content)])
     }
   }
-  return { tools, texts, results }
+  return { tools: Object.fromEntries(tools), texts: Object.fromEntries(texts), results }
 }
 
 /** The assistant message that asks for calls. @internal */

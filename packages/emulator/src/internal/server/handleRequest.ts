@@ -38,6 +38,8 @@ export type OtherPaths = (request: {
 /** @internal */
 export interface HandlerOptions {
   readonly maxBodyBytes: number
+  /** ms that a reader may leave a full socket unread */
+  readonly readerTimeout: number
   /** how much of each request body the ledger keeps */
   readonly keptBodyBytes: number
 }
@@ -156,7 +158,7 @@ export const make = (
       const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
       if (other !== undefined) {
         // the control endpoint looks at the ledger, so it is not in it
-        const writer = makeWriter(exchange, Plan.none, untold())
+        const writer = makeWriter(exchange, Plan.none, options.readerTimeout, untold())
         return yield* Effect.flatMap(safely(other), writer.send)
       }
       const fault = Either.isRight(route)
@@ -164,7 +166,7 @@ export const make = (
         : Either.right(Plan.none)
       const plan = Either.getOrElse(fault, () => Plan.none)
       const entry = received(text.slice(0, options.keptBodyBytes), length, plan.text)
-      const writer = makeWriter(exchange, plan, {
+      const writer = makeWriter(exchange, plan, options.readerTimeout, {
         entry,
         onStopped: () => ledger.requestEnded(entry, "fault"),
         onWaiting: (ms) => ledger.waiting(exchange.id, ms)

@@ -20,9 +20,6 @@ interface Mark {
   readonly how: Break["how"] | undefined
 }
 
-/** ms that a reader may leave a full socket unread before it is given up */
-const readerPatience = 60_000
-
 const page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
 /** @internal */
@@ -59,6 +56,8 @@ export const untold = (): Progress => ({
 export const make = (
   exchange: Exchange,
   plan: Plan,
+  /** ms that a reader may leave a full socket unread before it is given up */
+  readerTimeout: number,
   { entry, onStopped, onWaiting }: Progress
 ): ResponseWriter => {
   const { connection, response } = exchange
@@ -102,7 +101,7 @@ export const make = (
       stop()
       resume(gone)
     }
-    socket.setTimeout(readerPatience, giveUp)
+    socket.setTimeout(readerTimeout, giveUp)
     response.once("drain", onDrain)
     response.once("close", onClose)
     return Effect.sync(stop)
@@ -226,11 +225,20 @@ export const make = (
   }
 
   let produced = 0
+  /** the frame of the event before: a partial that is repeated is encoded once */
+  let encoded: { readonly event: WireEvent; readonly bytes: Buffer } | undefined
+
+  const encode = (event: WireEvent, spoil: boolean): Buffer => {
+    if (encoded?.event === event && !spoil) return encoded.bytes
+    const data = JSON.stringify({ eventType: event.event, ...event.data })
+    const bytes = frame(event.event, spoil ? data.slice(0, -1) : data)
+    encoded = spoil ? undefined : { event, bytes }
+    return bytes
+  }
 
   const emit = (event: WireEvent): Effect.Effect<void, ConnectionGone> => {
     const number = ++produced
-    const data = JSON.stringify({ eventType: event.event, ...event.data })
-    const bytes = frame(event.event, plan.malformed.has(number) ? data.slice(0, -1) : data)
+    const bytes = encode(event, plan.malformed.has(number))
     if (!noisy) {
       counts.events = number
       entry.responseEvents++

@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Either, FastCheck } from "effect"
+import { askingMessage, checkAnswered, resultsOf, roundsOf } from "../../src/internal/engine/toolConversation.js"
+import type { Message } from "../../src/internal/engine/toolConversation.js"
+
+const call = (id: string, name: string) => ({ id, type: "function" as const, function: { name, arguments: "{}" } })
+
+const answer = (id: string, content: string, key: string): Message => ({ role: "tool", [key]: id, content })
+
+describe("tool conversations", () => {
+  it.prop(
+    "6.2: whatever the casing, a round is answered when each call is, once",
+    [
+      FastCheck.uniqueArray(FastCheck.string({ minLength: 1 }), { minLength: 1, maxLength: 5 }),
+      FastCheck.constantFrom("snake" as const, "camel" as const),
+      FastCheck.constantFrom("tool_call_id", "toolCallId")
+    ],
+    ([ids, casing, key]) => {
+      const asking = askingMessage(ids.map((id) => call(id, "find")), casing, { extra: null })
+      const answers = ids.map((id) => answer(id, "x", key))
+      const right = [asking, ...answers]
+      assert.isTrue(Either.isRight(checkAnswered(right, ids)))
+      assert.isTrue(Either.isRight(checkAnswered([asking, ...[...answers].reverse()], ids)))
+      assert.isTrue(Either.isLeft(checkAnswered(right.slice(0, -1), ids)))
+      assert.isTrue(Either.isLeft(checkAnswered([...right, answers[0]!], ids)))
+      assert.isTrue(Either.isLeft(checkAnswered([...right, answer(`${ids.join("")}?`, "x", key)], ids)))
+      assert.isTrue(Either.isLeft(checkAnswered(right, [...ids, `${ids.join("")}?`])))
+      assert.strictEqual(roundsOf([...right, ...right]).length, 2)
+    }
+  )
+
+  it("the newest result of a tool counts; text that is no JSON stays text", () => {
+    const messages = [
+      askingMessage([call("1", "find"), call("2", "__proto__")], "snake", undefined),
+      answer("1", "{ \"n\": 1 }", "tool_call_id"),
+      answer("2", "plain", "tool_call_id"),
+      askingMessage([call("3", "find")], "snake", undefined),
+      answer("3", "{\"n\":2}", "tool_call_id")
+    ]
+    const { results, texts, tools } = resultsOf(messages)
+    assert.deepStrictEqual(tools.find, { n: 2 })
+    assert.strictEqual(texts.find, "{\"n\":2}")
+    assert.deepStrictEqual(results, [{ n: 1 }, "plain", { n: 2 }])
+    assert.strictEqual(Object.getPrototypeOf(tools), Object.prototype)
+  })
+
+  it("6.2: a conversation without a request is none", () => {
+    assert.isTrue(Either.isLeft(checkAnswered([])))
+    assert.isTrue(Either.isLeft(checkAnswered([{ role: "assistant", content: "hi" }])))
+    assert.isTrue(Either.isLeft(checkAnswered([{ role: "assistant", tool_calls: [1, { id: 2 }, { id: "x" }] }])))
+  })
+})
