@@ -30,7 +30,16 @@ export declare namespace Emulator {
  * @since 0.1.0
  * @category tags
  */
-export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Emulator, Emulator.Service>() {}
+export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Emulator, Emulator.Service>() {
+  /**
+   * An emulator and a client configuration that points at it: {@link layer}.
+   *
+   * @since 0.1.0
+   */
+  static layer(options: EmulatorOptions = {}): Layer.Layer<Emulator | NoukaiConfig, EmulatorError> {
+    return layer(options)
+  }
+}
 
 /**
  * @since 0.1.0

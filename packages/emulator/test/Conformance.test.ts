@@ -4,6 +4,7 @@ import { cases, ConformanceError, fixture, fixtureKeys, run } from "@effect-nouk
 import type { ConformanceCase } from "@effect-noukai/emulator/ConformanceCase"
 import { Effect, Either } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { check } from "./examples/conformance.js"
 
 let emulator: RunningEmulator
 
@@ -142,6 +143,14 @@ describe("conformance", () => {
   for (const made of cases) {
     it(made.name, () => Effect.runPromise(run(made, target())))
   }
+
+  it("what needs only the samples passes with them alone, in both spellings and with legacy fields", async () => {
+    const plain = await startEmulator({ legacyFields: true, toolMessageCasing: "camel" })
+    const lines = await Effect.runPromise(check(plain.baseUrl, plain.apiKey))
+    await plain.close()
+    assert.isAbove(lines.length, 100)
+    assert.deepStrictEqual(lines.filter((line) => !line.startsWith("ok ")), [])
+  })
 
   it("a case is plain data", () => {
     assert.deepStrictEqual(JSON.parse(JSON.stringify(cases)), cases)
