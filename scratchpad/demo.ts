@@ -1,9 +1,11 @@
 /** The programs of this folder, one after the other, over real HTTP against an emulator on a free port. */
-import { Console, Effect } from "effect"
+import { Console, Effect, Stream } from "effect"
 import { failure } from "./failure.js"
 import { grade } from "./grade.js"
+import { collect, follow, submit } from "./jobs.js"
 import { NoukaiLocal } from "./local.js"
 import { withTools } from "./tools.js"
+import { attempts, cost, watch } from "./traces.js"
 
 const demo = Effect.gen(function*() {
   yield* Console.log("\nA typed flow: acme/spelling/grade-3")
@@ -15,6 +17,17 @@ const demo = Effect.gen(function*() {
 
   yield* Console.log("\nA flow that calls a typed tool: noukai/samples/tools-enabled")
   yield* Console.log(`  ${JSON.stringify(yield* withTools)}`)
+
+  yield* Console.log("\nA job, submitted and collected by its id")
+  const executionId = yield* submit
+  const collected = yield* collect(executionId)
+  const statuses = yield* Stream.runCollect(follow(executionId))
+  yield* Console.log(`  score     ${collected.score}\n  status    ${Array.from(statuses).join(", ")}`)
+
+  yield* Console.log("\nIts trace")
+  yield* Console.log(`  cost      ${yield* cost(executionId)}`)
+  yield* Console.log(`  attempts  ${(yield* attempts(executionId, "grade")).join(", ")}`)
+  yield* Console.log(`  events    ${Array.from(yield* Stream.runCollect(watch(executionId))).join(", ")}`)
 })
 
 demo.pipe(

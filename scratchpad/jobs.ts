@@ -1,0 +1,30 @@
+import { Flow, JobService } from "@effect-noukai/sdk"
+import { Effect, Schedule, Schema, Stream } from "effect"
+
+const Grade = Flow.make("acme/spelling/grade-3", {
+  parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
+  result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
+})
+
+// the run goes into the queue, and this program may end: keep the id
+export const submit = Effect.gen(function*() {
+  const jobs = yield* JobService
+  const job = yield* jobs.submit(Grade, { message: "The cat sat.", parameters: { difficulty: "easy" } })
+  return job.executionId
+})
+
+// later, perhaps in another process: `{ score: number, feedback: string }`, or a typed error
+export const collect = (executionId: string) =>
+  Effect.gen(function*() {
+    const jobs = yield* JobService
+    const job = yield* jobs.attach(Grade, executionId, { grace: "5 seconds" })
+    return yield* job.result({ timeout: "10 minutes", schedule: Schedule.spaced("1 second") })
+  })
+
+// each status once, up to the last one
+export const follow = (executionId: string) =>
+  Stream.unwrap(Effect.gen(function*() {
+    const jobs = yield* JobService
+    const job = yield* jobs.attach(Grade, executionId, { grace: "5 seconds" })
+    return Stream.map(job.updates, ({ status }) => status)
+  }))
