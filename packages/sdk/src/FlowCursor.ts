@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 const Outputs = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 /**
- * A tool pause whose step has not completed: what the next request must echo (contract 7.6).
+ * A tool pause whose step has not completed, or may have to run again: what the next request must echo (contract 7.6).
  *
  * @since 0.1.0
  * @category schemas

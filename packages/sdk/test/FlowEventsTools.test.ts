@@ -307,6 +307,47 @@ describe("tools with a handler", () => {
   })
 })
 
+describe("tools of a last step whose end was lost", () => {
+  const lastWithTools = [respond(runStarted(1), toolPause("a", "tc_1")), cut(stepStarted("a"), stepCompleted("a"))]
+  const end = respond(stepStarted("a"), stepCompleted("a"), flowCompleted("done"))
+
+  it.effect("from: it runs again with the answer that the cursor kept, and the handler is not asked again", () => {
+    const { asked, tools } = counted()
+    return scripted([...lastWithTools, end], (flows) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(collect(flows.events(flow, { tools })))
+        assert.instanceOf(error, APIConnectionError)
+        const from: FlowCursor = JSON.parse(JSON.stringify(error.cursor))
+        assert.deepStrictEqual(typesOf(yield* collect(flows.events(flow, { from, tools }))), ["flow_completed"])
+        assert.deepStrictEqual(asked, [["tc_1"]])
+        const [, resumed, again] = yield* bodies
+        assert.deepStrictEqual(again, resumed)
+      }))
+  })
+
+  it.effect("from: if it asks once more, it is answered once more, by a handler or by hand", () => {
+    const { asked, tools } = counted()
+    const asksAgain = respond(stepStarted("a"), toolPause("a", "tc_2"))
+    return scripted([...lastWithTools, asksAgain, end, asksAgain, end], (flows) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(collect(flows.events(flow, { tools })))
+        assert.instanceOf(error, APIConnectionError)
+        const from: FlowCursor = JSON.parse(JSON.stringify(error.cursor))
+        assert.deepStrictEqual(typesOf(yield* collect(flows.events(flow, { from, tools }))), ["flow_completed"])
+        assert.deepStrictEqual(asked, [["tc_1"], ["tc_2"]])
+        const [pause, ...others] = yield* collect(flows.events(flow, { from, tools: declarations }))
+        assert.deepStrictEqual(others, [])
+        assert.deepInclude(pause, { type: "tool_calls_required", stepIndex: 0 })
+        if (pause?.type !== "tool_calls_required") return
+        const rest = yield* collect(pause.resume(shipped(pause.toolCalls)))
+        assert.deepStrictEqual(typesOf(rest), ["flow_completed"])
+        const sent = yield* bodies
+        assert.deepStrictEqual(sent.map(({ stepIndex }) => stepIndex), [0, 0, 0, 0, 0, 0])
+        assert.deepStrictEqual(sent[5], sent[3])
+      }))
+  })
+})
+
 describe("tools by hand", () => {
   const tools = declarations
 

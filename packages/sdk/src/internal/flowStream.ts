@@ -130,8 +130,6 @@ class Walk<E, R> {
   /** A pause that a cut swallowed; it is delivered once the server goes on from there. */
   private owed: Delivered.StepPaused | undefined
   private completedHere = false
-  /** The last answer to a tool pause, of a step that has completed. */
-  private answered: FlowCursor["pending"]
   /** How many events of each kind and step: delivered since the last completed step, and seen in this response. */
   private readonly delivered = new Map<string, number>()
   private readonly seen = new Map<string, number>()
@@ -150,7 +148,10 @@ class Walk<E, R> {
     this.cursor = new StreamCursor(origin.cursor)
     this.begun = origin.begun
     this.mayBeOver = origin.mayBeOver
-    if (origin.cursor.pending?.toolCalls !== undefined) this.pauseForTools()
+    if (this.cursor.pending?.toolCalls !== undefined) {
+      this.again = this.cursor.isOver
+      this.pauseForTools()
+    }
   }
 
   readonly pull: Pull<E, R> = Effect.suspend((): Pull<E, R> => {
@@ -242,7 +243,7 @@ class Walk<E, R> {
   private get body(): StepBody {
     const { again, cursor, settings } = this
     const index = again ? cursor.stepIndex - 1 : cursor.stepIndex
-    const pending = again ? this.answered : cursor.pending
+    const pending = again ? cursor.answered : cursor.pending
     const fresh = index === 0 && pending === undefined
     return {
       executionId: cursor.executionId,
@@ -259,7 +260,7 @@ class Walk<E, R> {
 
   private readonly open: Effect.Effect<void> = Effect.suspend(() => {
     const { cursor, settings } = this
-    if (cursor.stepCount !== undefined && cursor.stepIndex >= cursor.stepCount && this.mayBeOver) this.runLastAgain()
+    if (cursor.isOver && this.mayBeOver) this.runLastAgain()
     const { body } = this
     if (cursor.executionId === undefined && (body.stepIndex > 0 || body.toolCallMessages !== undefined)) {
       this.failUnexpected("the server never named the run, which therefore cannot go on")
@@ -457,7 +458,6 @@ class Walk<E, R> {
     }
     const index = cursor.stepIndex
     const output = event.output ?? null
-    this.answered = cursor.pending
     cursor.complete(event.stepId, output)
     this.completedHere = true
     const completed = new Delivered.StepCompleted(event, index, output, cursor.mark())
@@ -592,7 +592,7 @@ class Walk<E, R> {
           new Delivered.ToolCallsRequired(
             cursor.executionId ?? "",
             stepId,
-            cursor.stepIndex,
+            this.again ? cursor.stepIndex - 1 : cursor.stepIndex,
             toolCalls,
             cursor.mark(),
             (from, results) => resume(settings, from, results)
@@ -626,10 +626,8 @@ class Walk<E, R> {
         onFailure: (error) => this.failAnswering(error),
         onSuccess: (results) => {
           cursor.rounds++
-          cursor.pending = withResults(pending, results)
-          if (this.again) this.answered = cursor.pending
+          cursor.answer(withResults(pending, results))
           this.forget()
-          this.mayBeOver = false
           this.next = { _tag: "open" }
         }
       })
@@ -664,7 +662,7 @@ const resume = <E, R>(
   const answered = { ...cursor, pending: withResults(pending, results) }
   // only what is answered by hand is resumed, and then there is no handler
   const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
-  return run(manual, { cursor: answered, begun: true, mayBeOver: false })
+  return run(manual, { cursor: answered, begun: true, mayBeOver: true })
 }
 
 /** Each pull under what is left of the total clock. */

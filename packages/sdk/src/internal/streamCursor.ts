@@ -23,6 +23,8 @@ export class StreamCursor {
   stepIndex: number
   stepCount: number | undefined
   pending: PendingTools | undefined
+  /** The answer with which the step went on that completed last. */
+  answered: PendingTools | undefined
   rounds: number
   readonly first: FirstCall | undefined
   /** The step that completed last in this process. */
@@ -36,7 +38,8 @@ export class StreamCursor {
     this.executionId = start.executionId
     this.stepIndex = start.stepIndex
     this.stepCount = start.stepCount
-    this.pending = start.pending
+    if (this.isOver && start.pending?.toolCalls === undefined) this.answered = start.pending
+    else this.pending = start.pending
     this.rounds = start.rounds
     this.first = start.first
     this.log = Object.entries(start.outputs)
@@ -47,7 +50,14 @@ export class StreamCursor {
     this.add(stepId, output)
     this.lastStepId = stepId
     this.stepIndex++
+    this.answered = this.pending
     this.pending = undefined
+  }
+
+  /** Takes the answer to a pause; of a step that runs again, once it has completed, it is kept apart. */
+  answer(pending: PendingTools): void {
+    this.pending = this.isOver ? undefined : pending
+    this.answered = this.isOver ? pending : this.answered
   }
 
   add(stepId: string, output: unknown): void {
@@ -62,13 +72,19 @@ export class StreamCursor {
     return Object.fromEntries(but === undefined ? this.latest : [...this.latest].filter(([stepId]) => stepId !== but))
   }
 
+  /** Whether every step has completed, as far as is known. */
+  get isOver(): boolean {
+    return this.stepCount !== undefined && this.stepIndex >= this.stepCount
+  }
+
   /** Whether what the first request carried may be needed again. */
   private get mayRunFirst(): boolean {
     return this.stepIndex === 0 || (this.stepIndex === 1 && (this.stepCount ?? 1) <= 1)
   }
 
   mark(): Mark {
-    const { executionId, log, pending, rounds, start, stepCount, stepIndex } = this
+    const { executionId, log, rounds, start, stepCount, stepIndex } = this
+    const pending = this.pending ?? (this.isOver ? this.answered : undefined)
     const { length } = log
     const first = this.mayRunFirst ? this.first : undefined
     return () => ({
