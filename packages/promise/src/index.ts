@@ -1,6 +1,68 @@
 /**
- * The Promise client for Noukai flows, call-compatible with @noukai/sdk.
+ * The Promise client for Noukai flows, call-compatible with `@noukai/sdk`.
  *
  * @since 0.1.0
  */
-export {}
+export type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
+export { Flow } from "./Flow.js"
+export type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions, VersionSpec } from "./Flow.js"
+export { Job } from "./Job.js"
+export type { JobAccepted, JobStatus, PollOptions, WaitOptions } from "./Job.js"
+export type { LogEvent } from "./LogEvent.js"
+export { Noukai } from "./Noukai.js"
+export type { FlowIdentifier, NoukaiEnv, NoukaiOptions } from "./Noukai.js"
+export {
+  APIConnectionError,
+  APITimeoutError,
+  AuthenticationError,
+  CassetteError,
+  FlowExecutionError,
+  FlowNotFoundError,
+  InsufficientCreditsError,
+  InvalidRequestError,
+  NoukaiError,
+  PermissionDeniedError,
+  RateLimitError,
+  ReplayDisabledError,
+  ReplayError,
+  ReplayForbiddenError,
+  ReplayInvalidSessionError,
+  ReplayLeftoverError,
+  ReplayMissError,
+  ReplayNoSnapshotsError,
+  ReplaySessionExpiredError,
+  ReplaySessionNotFoundError,
+  ToolCallLimitError,
+  UnexpectedResponseError
+} from "./NoukaiError.js"
+export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
+export type { NoukaiTransport } from "./NoukaiTransport.js"
+export { Run } from "./Run.js"
+export type {
+  AttemptSpec,
+  RunSummary,
+  StepAttempts,
+  StepTrace,
+  StepTraceOptions,
+  TokenBreakdown,
+  Trace,
+  TraceOptions,
+  TraceTotals
+} from "./Run.js"
+export { ServerErrorCode } from "./ServerErrorCode.js"
+export type { ServerErrorCodeValue } from "./ServerErrorCode.js"
+export type {
+  FlowCompleted,
+  RunStarted,
+  StepCompleted,
+  StepFailed,
+  StepInput,
+  StepOutput,
+  StepPaused,
+  StepStarted,
+  StreamEvent,
+  ToolCallsRequired
+} from "./StreamEvent.js"
+export type { ToolCall, ToolHandler, ToolHandlerContext } from "./Tool.js"
+export { VERSION } from "./Version.js"
+export type { ExecuteRequest, StepRequest } from "./Wire.js"

@@ -1,0 +1,161 @@
+/**
+ * A flow that is bound to a client.
+ *
+ * @since 0.1.0
+ */
+import type { FlowAddress } from "@effect-noukai/sdk/Flow"
+import { FlowService } from "@effect-noukai/sdk/FlowService"
+import { JobService } from "@effect-noukai/sdk/JobService"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
+import type { Client } from "./internal/client.js"
+import { EventIterator } from "./internal/eventIterator.js"
+import { EventNames } from "./internal/eventNames.js"
+import { executed } from "./internal/executed.js"
+import { eventsInput, executeInput, submitInput } from "./internal/input.js"
+import { Job } from "./Job.js"
+import { Run } from "./Run.js"
+import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
+import type { ToolHandler } from "./Tool.js"
+
+/**
+ * `"production"`, the default: what is published, or the draft while nothing is. `"draft"`: the live draft, which cannot
+ * be streamed. N: the published version N.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type VersionSpec = "draft" | "production" | number
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface ExecuteOptions {
+  message?: string | undefined
+  /** A conversation whose last entry is the current turn, in place of `message`. */
+  messages?: ReadonlyArray<Record<string, unknown>> | undefined
+  parameters?: Record<string, unknown> | undefined
+  /** Fields to override, by step id. */
+  blockOverrides?: Record<string, Record<string, unknown>> | undefined
+  /** At most 10 images: `{ url, mime_type, filename? }`; `mimeType` is accepted too. */
+  attachments?: ReadonlyArray<Record<string, unknown>> | undefined
+  /** In OpenAI's function format; at most 64. */
+  tools?: ReadonlyArray<Record<string, unknown>> | undefined
+  /** `"auto"`, `"none"`, `"required"`, or one of the tools. */
+  toolChoice?: unknown
+  /** Answers tool calls; without one a run that asks for them pauses. */
+  toolHandler?: ToolHandler | undefined
+  /** How often the handler may run; 0: never. Default: 10. */
+  maxToolRounds?: number | undefined
+  /** Asks the server to keep input and output snapshots of this run. Default: false. */
+  trace?: boolean | undefined
+  version?: VersionSpec | undefined
+  /** Milliseconds for each request; on a stream, for each silence. Default: the client's. */
+  timeout?: number | undefined
+  /** Ends the call; it rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+  /** Tags the run for replay. Default: the scope's, then the client's. */
+  sessionId?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface ExecuteAsyncOptions extends
+  Pick<
+    ExecuteOptions,
+    "message" | "parameters" | "blockOverrides" | "trace" | "version" | "timeout" | "signal" | "sessionId"
+  >
+{}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface StepsOptions extends Omit<ExecuteOptions, "messages"> {
+  /** Replacement outputs, by step id, for what the next steps are given. */
+  inputOverrides?: Record<string, unknown> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface EventsOptions extends StepsOptions {
+  /** All steps in one response. Default: false. */
+  runRemaining?: boolean | undefined
+}
+
+/**
+ * Made by `noukai.flow(…)`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Flow {
+  readonly org: string
+  readonly project: string
+  readonly slug: string
+  private readonly client: Client
+  private readonly address: FlowAddress
+
+  /** @internal */
+  constructor(client: Client, address: FlowAddress) {
+    this.client = client
+    this.address = address
+    this.org = address.org
+    this.project = address.project
+    this.slug = address.slug
+  }
+
+  /**
+   * Runs the flow and waits for its end (contract 5). A run that failed is a result too; a request that failed rejects.
+   */
+  execute(options: ExecuteOptions = {}): Promise<ExecuteResult | PausedResult> {
+    const { client } = this
+    const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, executeInput(options)))
+    return client.run(executed(effect, client, options.signal), options.signal)
+  }
+
+  /**
+   * Puts a run into the queue (contract 8) and resolves with its handle.
+   */
+  executeAsync(options: ExecuteAsyncOptions = {}): Promise<Job> {
+    const { client } = this
+    const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, submitInput(options)))
+    return client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), options.signal)
+  }
+
+  /**
+   * Runs the flow step by step and gives every step that has completed. A step that failed, and a pause for tool calls
+   * without a `toolHandler`, reject.
+   */
+  steps(options: StepsOptions = {}): AsyncIterable<StepCompleted> {
+    const stream = Stream.unwrap(Effect.map(FlowService, (flows) => flows.steps(this.address, eventsInput(options))))
+    return new EventIterator(this.client, options.signal, stream, new EventNames().step)
+  }
+
+  /**
+   * Runs the flow step by step and gives every event as it arrives (contract 7). Nothing is sent before the first event
+   * is asked for; leaving the loop closes the connection.
+   */
+  events(options: EventsOptions = {}): AsyncIterable<StreamEvent> {
+    const stream = Stream.unwrap(
+      Effect.map(
+        FlowService,
+        (flows) => flows.events(this.address, { ...eventsInput(options), runRemaining: options.runRemaining })
+      )
+    )
+    return new EventIterator(this.client, options.signal, stream, new EventNames().event)
+  }
+
+  /**
+   * What a run left behind.
+   */
+  run(executionId: string): Run {
+    return new Run(this.client, this.address, executionId)
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * A run in the queue (contract 8).
+ *
+ * @since 0.1.0
+ */
+import type * as SdkJob from "@effect-noukai/sdk/Job"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { Client } from "./internal/client.js"
+import { jobStatus, withinTimeout } from "./internal/jobStatus.js"
+import type { Services } from "./internal/lifetime.js"
+
+/**
+ * What the server answers to a submission.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobAccepted {
+  executionId: string
+  status: string
+  flowId: string
+  blockCount: number
+  sessionId?: string
+}
+
+/**
+ * Where a job stands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobStatus {
+  executionId: string
+  /** `"completed"`, `"failed"` and `"cancelled"` are the last ones. */
+  status: "pending" | "running" | "completed" | "failed" | "cancelled"
+  result?: unknown
+  /** What the server said about a failure, as text. */
+  error?: string
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface PollOptions {
+  /** Milliseconds for the poll with its retries. Default: 30,000 for each attempt. */
+  timeout?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface WaitOptions {
+  /** Milliseconds; when they are over, `wait` rejects with an `APITimeoutError`. Default: 300,000. */
+  timeout?: number | undefined
+  /** Milliseconds between two polls. Default: 2,000. */
+  pollInterval?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Made by `flow.executeAsync(…)` and `noukai.job(…)`. Nothing here can start a second run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Job {
+  /** Keep this to come back to the job in another process. */
+  readonly executionId: string
+  /** Empty on a job that was attached to by `noukai.job(…)`. */
+  readonly flowId: string
+  /** The session that the run was tagged with, if any. */
+  readonly sessionId: string | undefined
+  private readonly client: Client
+  private readonly job: Effect.Effect<SdkJob.Job, unknown, Services>
+
+  /** @internal */
+  constructor(
+    client: Client,
+    job: Effect.Effect<SdkJob.Job, unknown, Services>,
+    facts: Pick<SdkJob.Job, "executionId" | "flowId" | "sessionId">
+  ) {
+    this.client = client
+    this.job = job
+    this.executionId = facts.executionId
+    this.flowId = facts.flowId ?? ""
+    this.sessionId = facts.sessionId
+  }
+
+  /**
+   * Asks once. In the first 5 seconds after the submission a job that is not found is `pending`.
+   */
+  poll(options: PollOptions = {}): Promise<JobStatus> {
+    const polled = Effect.flatMap(this.job, (job) => withinTimeout(job, options.timeout))
+    return this.client.run(Effect.map(polled, jobStatus), options.signal)
+  }
+
+  /**
+   * Polls until the job has ended. That it failed or was cancelled is a status, not a rejection.
+   */
+  wait(options: WaitOptions = {}): Promise<JobStatus> {
+    const ended = Effect.flatMap(this.job, (job) =>
+      job.wait({
+        timeout: options.timeout,
+        schedule: options.pollInterval === undefined ? undefined : Schedule.spaced(options.pollInterval)
+      }))
+    return this.client.run(Effect.map(ended, jobStatus), options.signal)
+  }
+}

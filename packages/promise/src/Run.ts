@@ -1,0 +1,170 @@
+/**
+ * What a run left behind (contract 9).
+ *
+ * @since 0.1.0
+ */
+import type { FlowAddress } from "@effect-noukai/sdk/Flow"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import * as Effect from "effect/Effect"
+import type { Client } from "./internal/client.js"
+import { stepTraceOf, traceOf } from "./internal/traces.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface TokenBreakdown {
+  prompt: number
+  completion: number
+  total: number
+}
+
+/**
+ * One attempt at one step. Contexts are there only if payloads were captured.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepTrace {
+  stepId: string
+  /** From 1. */
+  attempt: number
+  loopIndex?: number | null
+  status: "running" | "completed" | "failed" | "skipped"
+  startedAt?: string
+  completedAt?: string
+  durationMs?: number
+  modelUsed?: string
+  tokens?: TokenBreakdown
+  /** A decimal number. */
+  costUsd?: string
+  inputContext?: Record<string, unknown>
+  outputContext?: Record<string, unknown>
+  errorContext?: Record<string, unknown>
+  inputSizeBytes?: number
+  outputSizeBytes?: number
+  truncated?: boolean
+}
+
+/**
+ * A run as a whole.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunSummary {
+  id: string
+  flowId: string
+  status: string
+  triggerType?: string
+  startedAt?: string
+  completedAt?: string
+  durationMs?: number
+  stepCount?: number
+}
+
+/**
+ * What the steps of a trace add up to, every attempt and iteration included.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TraceTotals {
+  durationMs: number
+  tokens: TokenBreakdown
+  /** A decimal number, exact. */
+  costUsd: string
+}
+
+/**
+ * A run and its steps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Trace {
+  flowRun: RunSummary
+  steps: StepTrace[]
+  /** Added up here; the server sends none. */
+  readonly summary: TraceTotals
+}
+
+/**
+ * Every attempt at one step.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepAttempts {
+  stepId: string
+  attempts: StepTrace[]
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type AttemptSpec = "latest" | "all" | number
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface TraceOptions {
+  /** Milliseconds for each attempt. Default: the client's. */
+  timeout?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface StepTraceOptions extends TraceOptions {
+  /** Default: `"latest"`. */
+  attempt?: AttemptSpec | undefined
+  /** The iteration, from 0, of a step in a loop. */
+  loopIndex?: number | undefined
+}
+
+/**
+ * Made by `flow.run(executionId)`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Run {
+  readonly executionId: string
+  private readonly client: Client
+  private readonly address: FlowAddress
+
+  /** @internal */
+  constructor(client: Client, address: FlowAddress, executionId: string) {
+    this.client = client
+    this.address = address
+    this.executionId = executionId
+  }
+
+  /**
+   * The run and all its steps.
+   */
+  trace(options: TraceOptions = {}): Promise<Trace> {
+    const read = Effect.flatMap(
+      RunService,
+      (runs) => runs.trace(this.address, this.executionId, { attemptTimeout: options.timeout })
+    )
+    return this.client.run(Effect.map(read, traceOf), options.signal)
+  }
+
+  /**
+   * One step: its latest attempt, a given one, or with `attempt: "all"` every one.
+   */
+  stepTrace(stepId: string, options: StepTraceOptions = {}): Promise<StepTrace | StepAttempts> {
+    const { attempt = "latest", loopIndex, signal, timeout } = options
+    const read = Effect.flatMap(
+      RunService,
+      (runs) => runs.stepTrace(this.address, this.executionId, stepId, { attempt, loopIndex, attemptTimeout: timeout })
+    )
+    return this.client.run(Effect.map(read, stepTraceOf), signal)
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * What `flow.events()` gives, told apart by `type` (contract 7.3).
+ *
+ * @since 0.1.0
+ */
+import type { ToolCall } from "./Tool.js"
+
+/**
+ * The first event of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunStarted {
+  type: "run_started" | "flow_started"
+  /** The execution id, where the server names no other. */
+  runId: string
+  executionId?: string
+  flowId?: string
+  stepCount?: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepStarted {
+  type: "step_started"
+  stepId: string
+  name?: string
+  /** From 0, in the whole flow. */
+  stepIndex: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepInput {
+  type: "step_input"
+  stepId: string
+  inputData?: Record<string, unknown>
+}
+
+/**
+ * What a step has produced so far; may come many times.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepOutput {
+  type: "step_output"
+  stepId: string
+  outputData?: unknown
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepCompleted {
+  type: "step_completed"
+  stepId: string
+  name?: string
+  output?: unknown
+  durationMs?: number
+  tokens?: { prompt: number; completion: number; total: number }
+  /** A decimal number. */
+  costUsd?: string
+  /** From 0, in the whole flow. */
+  stepIndex: number
+}
+
+/**
+ * A step has failed, and the run with it: the last event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepFailed {
+  type: "step_error"
+  stepId: string
+  name?: string
+  /** Text from the server becomes `{ message }`. */
+  error?: Record<string, unknown>
+}
+
+/**
+ * Between two steps; the loop goes on by itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepPaused {
+  type: "step_paused"
+  /** The step that has just completed. */
+  stepId: string
+  /** The step that has just completed: from 0, in the whole flow. */
+  stepIndex: number
+}
+
+/**
+ * The run waits for tool results: call `resume` before asking for the next event, and the same loop goes on. Only
+ * without a `toolHandler`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolCallsRequired {
+  type: "tool_calls_required"
+  /** The execution id. */
+  runId: string
+  executionId: string
+  stepId: string
+  stepIndex: number
+  iterationsUsed: number
+  /** The conversation inside the paused step. Opaque. */
+  toolCallMessages: Record<string, unknown>[]
+  toolCalls: ToolCall[]
+  accumulatedOutputs: Record<string, unknown>
+  /**
+   * Goes on with exactly one result per call: the next event is the first of what follows. Rejects with an
+   * `InvalidRequestError` when the pause was answered already, or the loop has ended.
+   */
+  resume(args: { toolResults: Record<string, unknown>[] }): Promise<void>
+}
+
+/**
+ * The run has ended: the last event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowCompleted {
+  type: "flow_completed"
+  /** The execution id, where the server names no other. */
+  runId?: string
+  executionId?: string
+  result?: unknown
+  summary?: Record<string, unknown>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type StreamEvent =
+  | RunStarted
+  | StepStarted
+  | StepInput
+  | StepOutput
+  | StepCompleted
+  | StepFailed
+  | StepPaused
+  | ToolCallsRequired
+  | FlowCompleted

@@ -1,0 +1,53 @@
+/**
+ * The bodies of requests as they go over the wire, for code that builds or inspects them (contract 5.1, 7.1).
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * `POST …/execute`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteRequest {
+  message?: string | null
+  messages?: Record<string, unknown>[]
+  parameters?: Record<string, unknown>
+  blockOverrides?: Record<string, Record<string, unknown>>
+  attachments?: Record<string, unknown>[]
+  tools?: Record<string, unknown>[]
+  toolChoice?: unknown
+  /** With `pausedAtStep` and `toolCallMessages`: resumes that run. */
+  executionId?: string
+  pausedAtStep?: string
+  iterationsUsed?: number
+  toolCallMessages?: Record<string, unknown>[]
+  accumulatedOutputs?: Record<string, unknown>
+  trace?: boolean
+  /** Is part of the path, not of the body. */
+  version?: "production" | number
+}
+
+/**
+ * `POST …/step`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepRequest {
+  executionId?: string
+  stepIndex?: number
+  accumulatedOutputs?: Record<string, unknown>
+  message?: string | null
+  parameters?: Record<string, unknown>
+  attachments?: Record<string, unknown>[]
+  inputOverrides?: Record<string, unknown>
+  blockOverrides?: Record<string, Record<string, unknown>>
+  runRemaining?: boolean
+  tools?: Record<string, unknown>[]
+  toolChoice?: unknown
+  toolCallMessages?: Record<string, unknown>[]
+  iterationsUsed?: number
+  trace?: boolean
+}

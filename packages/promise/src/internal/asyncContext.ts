@@ -1,0 +1,29 @@
+/**
+ * Node's asynchronous context, where the runtime has one. It is asked for, never imported, so that this package loads
+ * everywhere.
+ *
+ * @internal
+ */
+import type * as AsyncHooks from "node:async_hooks"
+
+declare const globalThis: {
+  readonly process?: { readonly getBuiltinModule?: (id: string) => unknown }
+}
+
+let hooks: { readonly module: typeof AsyncHooks | undefined } | undefined
+
+const asyncHooks = (): typeof AsyncHooks | undefined => {
+  hooks ??= { module: globalThis.process?.getBuiltinModule?.("node:async_hooks") as typeof AsyncHooks | undefined }
+  return hooks.module
+}
+
+type Run = <A>(f: () => A) => A
+
+const here: Run = (f) => f()
+
+/**
+ * Runs functions in the asynchronous context of now.
+ *
+ * @internal
+ */
+export const snapshot = (): Run => asyncHooks()?.AsyncLocalStorage.snapshot() ?? here

@@ -1,0 +1,115 @@
+/**
+ * From the events of the sdk to those of this package. One per loop: some events repeat what earlier ones said.
+ *
+ * @internal
+ */
+import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
+import type * as SE from "../StreamEvent.js"
+import { wireCalls } from "./toolHandling.js"
+
+/** The fields that say something. */
+const said = <A extends object>(fields: { readonly [K in keyof A]?: A[K] | undefined }): Partial<A> => {
+  const out: Partial<A> = {}
+  for (const key in fields) if (fields[key] !== undefined) out[key] = fields[key]
+  return out
+}
+
+const fieldsOf = (error: unknown): Record<string, unknown> =>
+  typeof error === "object" && error !== null
+    ? error as Record<string, unknown>
+    : { message: String(error) }
+
+type Pause = (event: FlowEvent.ToolCallsRequired) => SE.ToolCallsRequired["resume"]
+
+/** @internal */
+export class EventNames {
+  private executionId: string | undefined
+  private started: string | undefined
+  private completed: string | undefined
+
+  /** A completed step, of a loop that has nothing else. */
+  readonly step = (event: FlowEvent.StepCompleted): SE.StepCompleted => this.stepCompleted(event)
+
+  /** An event; `undefined` for one that this package has no name for. */
+  readonly event = (event: FlowEvent.FlowEvent, pause: Pause): SE.StreamEvent | undefined => {
+    switch (event.type) {
+      case "run_started":
+        return this.runStarted(event)
+      case "step_started": {
+        const { name, stepId, stepIndex, type } = event
+        this.started = stepId
+        return name === undefined ? { type, stepId, stepIndex } : { type, stepId, name, stepIndex }
+      }
+      case "step_input": {
+        const { inputData, stepId, type } = event
+        return inputData === undefined || inputData === null
+          ? { type, stepId }
+          : { type, stepId, inputData: inputData as Record<string, unknown> }
+      }
+      case "step_output":
+        return { type: event.type, stepId: event.stepId, outputData: event.outputData }
+      case "step_completed":
+        return this.stepCompleted(event)
+      case "step_error": {
+        const { error, name, stepId, type } = event
+        return {
+          type,
+          stepId,
+          ...said({ name }),
+          ...(error === undefined || error === null ? undefined : { error: fieldsOf(error) })
+        }
+      }
+      case "step_paused":
+        return { type: event.type, stepId: this.completed ?? "", stepIndex: event.stepIndex }
+      case "tool_calls_required":
+        return this.toolCallsRequired(event, pause)
+      case "flow_completed": {
+        const executionId = event.executionId ?? this.executionId
+        return {
+          type: event.type,
+          ...said({ runId: event.runId ?? executionId, executionId, summary: event.summary }),
+          result: event.result
+        }
+      }
+      case "unknown":
+        return undefined
+    }
+  }
+
+  private runStarted(event: FlowEvent.RunStarted): SE.RunStarted {
+    this.executionId = event.executionId
+    const { executionId, flowId, runId, stepCount, type } = event
+    return { type, runId: runId ?? executionId, executionId, ...said({ flowId, stepCount }) }
+  }
+
+  private stepCompleted(event: FlowEvent.StepCompleted): SE.StepCompleted {
+    this.completed = event.stepId
+    const out: SE.StepCompleted = {
+      type: event.type,
+      stepId: event.stepId,
+      output: event.output,
+      stepIndex: event.stepIndex
+    }
+    if (event.name !== undefined) out.name = event.name
+    if (event.durationMs !== undefined) out.durationMs = event.durationMs
+    if (event.tokens !== undefined) out.tokens = event.tokens
+    if (event.costUsd !== undefined) out.costUsd = event.costUsd
+    return out
+  }
+
+  private toolCallsRequired(event: FlowEvent.ToolCallsRequired, pause: Pause): SE.ToolCallsRequired {
+    const { outputs, pending } = event.cursor
+    const fields: Omit<SE.ToolCallsRequired, "resume"> = {
+      type: event.type,
+      runId: event.executionId,
+      executionId: event.executionId,
+      stepId: event.stepId ?? this.started ?? "",
+      stepIndex: event.stepIndex,
+      iterationsUsed: pending?.iterationsUsed ?? 0,
+      toolCallMessages: (pending?.toolCallMessages ?? []) as Array<Record<string, unknown>>,
+      toolCalls: wireCalls(event.toolCalls),
+      accumulatedOutputs: outputs
+    }
+    return Object.defineProperty(fields, "resume", { value: pause(event), enumerable: false }) as SE.ToolCallsRequired
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * From the options of this package to the inputs of the sdk, which checks them.
+ *
+ * @internal
+ */
+import type { EventsInput } from "@effect-noukai/sdk/EventsInput"
+import type { Attachment, ExecuteInput, Message } from "@effect-noukai/sdk/ExecuteInput"
+import type { AnyParameters } from "@effect-noukai/sdk/Flow"
+import type { SubmitInput } from "@effect-noukai/sdk/JobService"
+import type { ToolChoice } from "@effect-noukai/sdk/Tool"
+import type * as Tools from "@effect-noukai/sdk/Tools"
+import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../Flow.js"
+import type { HandlerFailure } from "./toolHandling.js"
+import { toolsOf } from "./toolHandling.js"
+
+type GivenTools = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<HandlerFailure, never> | undefined
+
+/** `null` is as good as absent (contract 0.4). */
+const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined
+
+const attachmentOf = ({ mimeType, ...attachment }: Record<string, unknown>): Record<string, unknown> =>
+  mimeType === undefined || "mime_type" in attachment ? attachment : { ...attachment, mime_type: mimeType }
+
+const attachmentsOf = (attachments: ExecuteOptions["attachments"]): ReadonlyArray<Attachment> | undefined =>
+  given(attachments)?.map(attachmentOf) as ReadonlyArray<Attachment> | undefined
+
+/** @internal */
+export const submitInput = (options: ExecuteAsyncOptions): SubmitInput => ({
+  message: given(options.message),
+  parameters: given(options.parameters),
+  blockOverrides: given(options.blockOverrides),
+  trace: given(options.trace),
+  version: given(options.version),
+  sessionId: given(options.sessionId),
+  attemptTimeout: given(options.timeout)
+})
+
+/** @internal */
+export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameters, GivenTools> => ({
+  ...submitInput(options),
+  messages: given(options.messages) as ReadonlyArray<Message> | undefined,
+  attachments: attachmentsOf(options.attachments),
+  tools: toolsOf(given(options.tools), given(options.toolHandler)),
+  toolChoice: given(options.toolChoice) as ToolChoice | undefined,
+  maxToolRounds: given(options.maxToolRounds)
+})
+
+/** @internal */
+export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, GivenTools> => {
+  const { attemptTimeout, ...input } = executeInput(options)
+  return {
+    ...input,
+    version: input.version as EventsInput["version"],
+    inputOverrides: given(options.inputOverrides),
+    runRemaining: given(options.runRemaining),
+    firstByteTimeout: attemptTimeout,
+    idleTimeout: attemptTimeout
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * A runtime and what is under way on it.
+ *
+ * @internal
+ */
+import type { FlowService } from "@effect-noukai/sdk/FlowService"
+import type { JobService } from "@effect-noukai/sdk/JobService"
+import type { RunService } from "@effect-noukai/sdk/RunService"
+import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import type * as ManagedRuntime from "effect/ManagedRuntime"
+import { APIConnectionError } from "../NoukaiError.js"
+import { promiseError } from "./promiseError.js"
+
+/** @internal */
+export type Services = FlowService | JobService | RunService
+
+/**
+ * Why a call cannot begin, or has ended.
+ *
+ * @internal
+ */
+export interface Rejection {
+  readonly reason: unknown
+}
+
+/**
+ * What ends with the client.
+ *
+ * @internal
+ */
+export interface UnderWay {
+  /** Resolves when it has ended. */
+  readonly stop: () => Promise<unknown>
+}
+
+const closed = (): APIConnectionError =>
+  new APIConnectionError("the client was closed: a run that was under way may exist and may be billed", {
+    sent: "unknown"
+  })
+
+const notOpen = (): APIConnectionError =>
+  new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
+
+/** @internal */
+export class Lifetime<R = Services> {
+  private readonly underWay = new Set<UnderWay>()
+  private closing: Promise<void> | undefined
+
+  constructor(
+    private readonly runtime: ManagedRuntime.ManagedRuntime<R, unknown>,
+    /** Of the runtime; one that is the caller's stays. */
+    private readonly release: () => Promise<void>
+  ) {}
+
+  begin(underWay: UnderWay): void {
+    this.underWay.add(underWay)
+  }
+
+  end(underWay: UnderWay): void {
+    this.underWay.delete(underWay)
+  }
+
+  /** Why nothing can be begun now, if so. */
+  refusal(signals: ReadonlyArray<AbortSignal>): Rejection | undefined {
+    if (this.closing !== undefined) return { reason: notOpen() }
+    const aborted = signals.find((signal) => signal.aborted)
+    return aborted === undefined ? undefined : { reason: aborted.reason }
+  }
+
+  /** Why something was ended from outside. */
+  interruption(signals: ReadonlyArray<AbortSignal>): unknown {
+    const aborted = signals.find((signal) => signal.aborted)
+    return aborted === undefined ? closed() : aborted.reason
+  }
+
+  fork<A, E>(effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, unknown> {
+    return this.runtime.runFork(effect)
+  }
+
+  /** Runs an effect to its end, unless a signal or the end of the client comes first. */
+  run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
+    const refusal = this.refusal(signals)
+    if (refusal !== undefined) return Promise.reject(refusal.reason)
+    return new Promise<A>((resolve, reject) => {
+      const fiber = this.fork(effect)
+      const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
+      let ended = () => {}
+      const call: UnderWay = {
+        stop: () =>
+          new Promise<void>((resolve) => {
+            ended = resolve
+            interrupt()
+          })
+      }
+      this.begin(call)
+      for (const signal of signals) signal.addEventListener("abort", interrupt)
+      fiber.addObserver((exit) => {
+        for (const signal of signals) signal.removeEventListener("abort", interrupt)
+        this.end(call)
+        if (Exit.isSuccess(exit)) resolve(exit.value)
+        else if (Cause.isInterruptedOnly(exit.cause)) reject(this.interruption(signals))
+        else reject(promiseError(Cause.squash(exit.cause)))
+        ended()
+      })
+    })
+  }
+
+  /** Ends what is under way, then releases the runtime. Again: the same promise. */
+  close(): Promise<void> {
+    this.closing ??= Promise.all(Array.from(this.underWay, (call) => call.stop())).then(() => this.release())
+    return this.closing
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * From options to a client with a runtime of its own.
+ *
+ * @internal
+ */
+import * as Sdk from "@effect-noukai/sdk/Noukai"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import { Client } from "./client.js"
+import type { ConfigOptions } from "./clientConfig.js"
+import { clientConfig } from "./clientConfig.js"
+import { consoleLogger } from "./consoleLogger.js"
+import { Lifetime } from "./lifetime.js"
+
+declare const globalThis: { readonly window?: unknown }
+
+const inBrowser = Effect.logWarning(
+  "this API key gives anyone who reads it full access to your flows and credits: run the client on a server, and a relay flow in the browser"
+)
+
+/** @internal */
+export const openClient = (
+  options: ConfigOptions & { readonly signal?: AbortSignal | undefined }
+): Client => {
+  const config = clientConfig(options)
+  const runtime = ManagedRuntime.make(
+    Sdk.layerServices.pipe(
+      Layer.provide(Layer.succeed(NoukaiConfig.NoukaiConfig, config)),
+      Layer.merge(consoleLogger)
+    )
+  )
+  if (globalThis.window !== undefined) runtime.runSync(inBrowser)
+  return new Client(
+    new Lifetime(runtime, () => runtime.dispose()),
+    { org: config.org, project: config.project, sessionId: config.sessionId, signal: options.signal },
+    undefined
+  )
+}

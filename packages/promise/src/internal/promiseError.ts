@@ -1,0 +1,116 @@
+/**
+ * From the tagged errors of the sdk to the classes of this package. The only place that does so.
+ *
+ * @internal
+ */
+import * as Sdk from "@effect-noukai/sdk/NoukaiError"
+import * as E from "../NoukaiError.js"
+import { HandlerFailure } from "./toolHandling.js"
+
+type Tag = Sdk.NoukaiError["_tag"]
+
+type Of<T extends Tag> = Extract<Sdk.NoukaiError, { readonly _tag: T }>
+
+type Init = E.NoukaiErrorInit
+
+type Table = { readonly [T in Tag]: (error: Of<T>, message: string, init: Init) => E.NoukaiError }
+
+const table: Table = {
+  AuthenticationError: ({ wwwAuthenticate }, message, init) =>
+    new E.AuthenticationError(message, { ...init, wwwAuthenticate }),
+  PermissionDeniedError: (_, message, init) => new E.PermissionDeniedError(message, init),
+  FlowNotFoundError: (_, message, init) => new E.FlowNotFoundError(message, init),
+  InsufficientCreditsError: (_, message, init) => new E.InsufficientCreditsError(message, init),
+  RateLimitError: ({ retryAfter }, message, init) => new E.RateLimitError(message, { ...init, retryAfter }),
+  FlowExecutionError: ({ stepId }, message, init) => new E.FlowExecutionError(message, { ...init, stepId }),
+  APIConnectionError: ({ sent }, message, init) => new E.APIConnectionError(message, { ...init, sent }),
+  APITimeoutError: ({ clock, sent }, message, init) => new E.APITimeoutError(message, { ...init, clock, sent }),
+  ToolCallLimitError: (_, message, init) => new E.ToolCallLimitError(message, init),
+  InvalidRequestError: ({ field, reason }, message, init) =>
+    new E.InvalidRequestError(message, { ...init, field: nameOf(field), reason }),
+  UnexpectedResponseError: ({ reason }, message, init) => new E.UnexpectedResponseError(message, { ...init, reason }),
+  ReplayMissError: (_, message, init) => new E.ReplayMissError(message, init),
+  ReplayLeftoverError: (_, message, init) => new E.ReplayLeftoverError(message, init),
+  ReplayForbiddenError: (_, message, init) => new E.ReplayForbiddenError(message, init),
+  ReplaySessionNotFoundError: (_, message, init) => new E.ReplaySessionNotFoundError(message, init),
+  ReplaySessionExpiredError: (_, message, init) => new E.ReplaySessionExpiredError(message, init),
+  ReplayInvalidSessionError: (_, message, init) => new E.ReplayInvalidSessionError(message, init),
+  ReplayNoSnapshotsError: (_, message, init) => new E.ReplayNoSnapshotsError(message, init),
+  ReplayDisabledError: (_, message, init) => new E.ReplayDisabledError(message, init),
+  CassetteError: (_, message, init) => new E.CassetteError(message, init)
+}
+
+/** What the operations of the sdk are called here. */
+const operations: { readonly [method: string]: string } = {
+  NoukaiConfig: "new Noukai",
+  "FlowAddress.resolve": "noukai.flow",
+  "FlowService.execute": "flow.execute",
+  "FlowService.events": "flow.events",
+  "FlowService.steps": "flow.steps",
+  "JobService.submit": "flow.executeAsync",
+  "JobService.attach": "noukai.job",
+  "Job.poll": "job.poll",
+  "Job.wait": "job.wait",
+  "RunService.trace": "run.trace",
+  "RunService.stepTrace": "run.stepTrace",
+  "RunService.liveTrace": "run.liveTrace"
+}
+
+/** What the fields of the sdk are called here. */
+const fields: { readonly [field: string]: string } = {
+  attemptTimeout: "timeout",
+  firstByteTimeout: "timeout",
+  idleTimeout: "timeout",
+  log: "onLog"
+}
+
+const nameOf = (field: string): string => fields[field] ?? field
+
+const rendered = (error: Sdk.NoukaiError): string => {
+  const { message, method } = error
+  const operation = operations[method]
+  const named = operation === undefined || !message.startsWith(method)
+    ? message
+    : operation + message.slice(method.length)
+  return error._tag === "InvalidRequestError"
+    ? named.replace(`invalid ${error.field}:`, `invalid ${nameOf(error.field)}:`)
+    : named
+}
+
+/** What the server said is the message, as it is for users of `@noukai/sdk`; `cause` tells the rest. */
+const messageOf = (error: Sdk.NoukaiError): string =>
+  error.detail !== undefined && (error.statusCode !== undefined || error._tag === "FlowExecutionError")
+    ? error.detail
+    : rendered(error)
+
+const bodyOf = (body: string | undefined): unknown => {
+  if (body === undefined) return undefined
+  try {
+    return JSON.parse(body)
+  } catch {
+    return body
+  }
+}
+
+const translate = <T extends Tag>(error: Of<T>): E.NoukaiError => {
+  const { code, executionId, isRetryable, requestId, responseBody, statusCode } = error as Sdk.NoukaiError
+  const make: Table[T] = table[error._tag as T]
+  return make(error, messageOf(error), {
+    statusCode,
+    code,
+    executionId,
+    requestId,
+    responseBody: bodyOf(responseBody),
+    isRetryable,
+    cause: error
+  })
+}
+
+/**
+ * What a promise rejects with for a failure of the sdk. What a handler threw, and what is no failure of ours, stays as
+ * it is.
+ *
+ * @internal
+ */
+export const promiseError = (error: unknown): unknown =>
+  error instanceof HandlerFailure ? error.thrown : Sdk.isNoukaiError(error) ? translate(error) : error

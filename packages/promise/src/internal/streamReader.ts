@@ -1,0 +1,64 @@
+/**
+ * Reads a stream a chunk at a time.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Lifetime, Services } from "./lifetime.js"
+
+/**
+ * Puts an effect into the trace scope of a loop.
+ *
+ * @internal
+ */
+export type InScope = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E, Services>
+
+type Pull<E> = Effect.Effect<Chunk.Chunk<E>, Option.Option<unknown>, Services>
+
+/** @internal */
+export class StreamReader<E> {
+  private readonly scope = Effect.runSync(Scope.make())
+  private pull: Pull<E>
+  private fiber: Fiber.RuntimeFiber<Chunk.Chunk<E>, unknown> | undefined
+  private closing: Promise<void> | undefined
+
+  constructor(
+    private readonly lifetime: Lifetime,
+    private readonly inScope: InScope,
+    stream: Stream.Stream<E, unknown, Services>
+  ) {
+    this.pull = Effect.flatMap(Scope.extend(Stream.toPull(stream), this.scope), (pull) => {
+      this.pull = pull
+      return pull
+    })
+  }
+
+  /** The next events; fails with `None` at the end. One call at a time. */
+  read(): Promise<Exit.Exit<ReadonlyArray<E>, unknown>> {
+    return new Promise((resolve) => {
+      const fiber = this.lifetime.fork(this.inScope(this.pull))
+      this.fiber = fiber
+      fiber.addObserver((exit) => {
+        this.fiber = undefined
+        resolve(Exit.map(exit, Chunk.toReadonlyArray))
+      })
+    })
+  }
+
+  /** Stops what is being read, and closes the connection. */
+  close(): Promise<void> {
+    this.closing ??= new Promise((resolve) => {
+      const { fiber, scope } = this
+      const closed = Scope.close(scope, Exit.void)
+      this.lifetime.fork(fiber === undefined ? closed : Effect.zipRight(Fiber.interrupt(fiber), closed))
+        .addObserver(() => resolve())
+    })
+    return this.closing
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * From what names a flow to its address (contract 1.4).
+ *
+ * @since 0.1.0
+ */
+import type * as Either from "effect/Either"
+import type { Flow, FlowAddress } from "./Flow.js"
+import * as Address from "./internal/address.js"
+import type { InvalidRequestError } from "./NoukaiError.js"
+
+export type { FlowAddress } from "./Flow.js"
+
+/**
+ * The default org and project, for flows named by a bare slug.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Defaults {
+  readonly org?: string | undefined
+  readonly project?: string | undefined
+}
+
+/**
+ * The address that a reference stands for: what every operation does first. An `InvalidRequestError` says what is wrong
+ * with it.
+ *
+ * @example
+ * ```ts
+ * import * as FlowAddress from "@effect-noukai/sdk/FlowAddress"
+ *
+ * const address = FlowAddress.resolve("grade-3", { org: "acme", project: "spelling" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolve = (
+  flow: Flow.Ref<never>,
+  defaults: Defaults = {}
+): Either.Either<FlowAddress, InvalidRequestError> => Address.resolve("FlowAddress.resolve", flow, defaults)
+
+/**
+ * `org/project/slug`, as people write it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const format: (address: FlowAddress) => string = Address.format
