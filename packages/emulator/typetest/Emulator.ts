@@ -11,6 +11,8 @@ import { expectTypeOf } from "vitest"
 
 expectTypeOf(layer()).toEqualTypeOf<Layer.Layer<Emulator | NoukaiConfig, EmulatorError>>()
 
+expectTypeOf(Emulator.layer).returns.toEqualTypeOf<Layer.Layer<Emulator | NoukaiConfig, EmulatorError>>()
+
 expectTypeOf(make({})).toEqualTypeOf<Effect.Effect<Emulator.Service, EmulatorError, Scope.Scope>>()
 
 expectTypeOf(startEmulator()).toEqualTypeOf<Promise<RunningEmulator>>()

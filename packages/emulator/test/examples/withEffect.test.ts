@@ -1,12 +1,11 @@
 import { Emulator } from "@effect-noukai/emulator"
-import * as EmulatorLayer from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, TestClock } from "effect"
 
 const TestLayer = Layer.provideMerge(
   Noukai.layerServices,
-  EmulatorLayer.layer({
+  Emulator.layer({
     flows: [{
       ref: "acme/support/triage",
       steps: [
