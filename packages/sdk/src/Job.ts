@@ -8,96 +8,21 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions } from "./CallOptions.js"
-import * as Poll from "./internal/jobPoll.js"
 import * as Updates from "./internal/jobUpdates.js"
+import type { JobEnded, JobStatus } from "./JobStatus.js"
 import type { PollError, ResultError, UpdatesError, WaitError } from "./NoukaiError.js"
 
-/**
- * In the queue, or so new that the server does not show it yet (contract 8.3).
- *
- * @since 0.1.0
- * @category models
- */
-export interface JobPending {
-  readonly status: "pending"
-  readonly executionId: string
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface JobRunning {
-  readonly status: "running"
-  readonly executionId: string
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface JobCompleted<out A = unknown> {
-  readonly status: "completed"
-  readonly executionId: string
-  readonly result: A
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface JobFailed {
-  readonly status: "failed"
-  readonly executionId: string
-  /** What the server said about it: text, or an object. */
-  readonly error: unknown
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface JobCancelled {
-  readonly status: "cancelled"
-  readonly executionId: string
-  /** What the server said about it, if anything. */
-  readonly error: unknown
-}
-
-/**
- * A status that this version does not know; taken as one that is not the last.
- *
- * @since 0.1.0
- * @category models
- */
-export interface JobUnknown {
-  readonly status: "unknown"
-  readonly executionId: string
-  /** The status as the server calls it. */
-  readonly reported: string
-}
-
-/**
- * Where a job stands.
- *
- * @since 0.1.0
- * @category models
- */
-export type JobStatus<A = unknown> =
-  | JobPending
-  | JobRunning
-  | JobCompleted<A>
-  | JobFailed
-  | JobCancelled
-  | JobUnknown
-
-/**
- * Where a job stands for good.
- *
- * @since 0.1.0
- * @category models
- */
-export type JobEnded<A = unknown> = JobCompleted<A> | JobFailed | JobCancelled
+export { isEnded } from "./JobStatus.js"
+export type {
+  JobCancelled,
+  JobCompleted,
+  JobEnded,
+  JobFailed,
+  JobPending,
+  JobRunning,
+  JobStatus,
+  JobUnknown
+} from "./JobStatus.js"
 
 /**
  * How to wait for a job.
@@ -162,14 +87,6 @@ export interface Job<out A = unknown> {
    */
   readonly updates: Stream.Stream<JobStatus<A>, UpdatesError>
 }
-
-/**
- * Whether a status is the last one.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isEnded: <A>(status: JobStatus<A>) => status is JobEnded<A> = Poll.hasEnded
 
 /**
  * `job.updates` on a schedule of the caller's. A schedule that ends ends the stream.

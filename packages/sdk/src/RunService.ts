@@ -4,79 +4,17 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
-import type { ReadOptions, StreamOptions } from "./CallOptions.js"
 import type { Flow } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
 import { liveTrace } from "./internal/liveTrace.js"
 import * as RunRead from "./internal/runRead.js"
 import type { ListError, LiveTraceError, StepTraceError, SummaryError, TraceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import type { FlowRun, StepAttempts, StepTrace, Trace } from "./Trace.js"
-
-/**
- * @since 0.1.0
- * @category options
- */
-export interface RunOptions extends ReadOptions {
-  /** The whole call with its attempts. Default: the client's, none. */
-  readonly timeout?: Duration.DurationInput | undefined
-}
-
-/**
- * Which attempt to read: the latest, every one, or one by its number, from 1.
- *
- * @since 0.1.0
- * @category options
- */
-export type Attempt = "latest" | "all" | number
-
-/**
- * Which attempt, and which iteration of a loop.
- *
- * @since 0.1.0
- * @category options
- */
-export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
-  /** Default: `"latest"`. */
-  readonly attempt?: At | undefined
-  /** The iteration, from 0, of a step in a loop. */
-  readonly loopIndex?: number | undefined
-}
-
-/**
- * What `stepTrace` gives: all attempts for `"all"`, one otherwise.
- *
- * @since 0.1.0
- * @category models
- */
-export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
-
-/**
- * Which runs to list.
- *
- * @since 0.1.0
- * @category options
- */
-export interface ListOptions extends RunOptions {
-  /** The server's id of the flow, as results, jobs and traces carry it. */
-  readonly flowId: string
-  /** 1 to 100. Default: the server's, 20. */
-  readonly limit?: number | undefined
-  /** Default: any. */
-  readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
-}
-
-/**
- * How to watch a run. There is no clock over the whole.
- *
- * @since 0.1.0
- * @category options
- */
-export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {}
+import type { Attempt, ListOptions, LiveTraceOptions, RunOptions, StepTraceOf, StepTraceOptions } from "./RunOptions.js"
+import type { FlowRun, Trace } from "./Trace.js"
 
 /**
  * @since 0.1.0

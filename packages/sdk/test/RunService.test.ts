@@ -2,6 +2,7 @@
 import { JobService, NoukaiHttp, RunService, Trace, type TraceError, TraceScope } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
+import type { StepTraceOptions } from "@effect-noukai/sdk/RunOptions"
 import * as Runs from "@effect-noukai/sdk/RunService"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -107,7 +108,7 @@ describe("E5: a trace", () => {
 })
 
 describe("E6: a step", () => {
-  const ask = (options: Runs.StepTraceOptions, answer: unknown, expected: string) =>
+  const ask = (options: StepTraceOptions, answer: unknown, expected: string) =>
     withServer([Wire.json(200, answer)], (runs, server) =>
       Effect.gen(function*() {
         const response = yield* runs.stepTrace("a/b/c", "ex-1", "classify", options)

@@ -11,7 +11,7 @@ import type {
   TraceError
 } from "@effect-noukai/sdk"
 import { Flow } from "@effect-noukai/sdk"
-import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
+import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunOptions"
 import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 

@@ -4,7 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Job, JobStatus } from "../Job.js"
+import type { Job } from "../Job.js"
+import type { JobStatus } from "../JobStatus.js"
 import * as Telemetry from "../Telemetry.js"
 import { label, poll, type Target } from "./jobPoll.js"
 import { updates } from "./jobUpdates.js"

@@ -8,8 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Progress, ReadOptions } from "../CallOptions.js"
 import type { Flow, FlowAddress } from "../Flow.js"
-import type { JobCompleted, JobEnded, JobPending, JobStatus } from "../Job.js"
 import type { PollJobResponse } from "../JobCall.js"
+import type { JobCompleted, JobPending, JobStatus } from "../JobStatus.js"
 import type { NoukaiError, PollError, UnexpectedResponseError } from "../NoukaiError.js"
 import { decodeResult } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
@@ -40,10 +40,6 @@ export const pending = (executionId: string): JobPending => ({ status: "pending"
  * @internal
  */
 export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
-
-/** @internal */
-export const hasEnded = <A>(status: JobStatus<A>): status is JobEnded<A> =>
-  status.status === "completed" || status.status === "failed" || status.status === "cancelled"
 
 /**
  * Whether a failed poll says nothing about the job, so that the next one may well be answered.

@@ -9,9 +9,9 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { JobStatus } from "../Job.js"
+import { isEnded, type JobStatus } from "../JobStatus.js"
 import type { PollError, UpdatesError } from "../NoukaiError.js"
-import { hasEnded, isPassing, label, pending } from "./jobPoll.js"
+import { isPassing, label, pending } from "./jobPoll.js"
 import { serverDelay } from "./retry.js"
 import { scheduleDriver } from "./scheduleDriver.js"
 
@@ -52,7 +52,7 @@ export const updates = <A>(
     })
 
     const pull: Effect.Effect<JobStatus<A>, Option.Option<UpdatesError>> = Effect.gen(function*() {
-      while (watch.status === undefined || !hasEnded(watch.status)) {
+      while (watch.status === undefined || !isEnded(watch.status)) {
         yield* pause
         const outcome = yield* Effect.either(poll)
         const at = yield* Clock.currentTimeMillis

@@ -8,10 +8,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
-import type { JobCancelled, JobEnded, JobFailed, JobStatus, WaitOptions } from "../Job.js"
+import type { WaitOptions } from "../Job.js"
+import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus } from "../JobStatus.js"
 import { APITimeoutError, FlowExecutionError, type WaitError } from "../NoukaiError.js"
 import { milliseconds } from "./duration.js"
-import { hasEnded, isPassing, label, pending, poll, type Target } from "./jobPoll.js"
+import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
 import { serverDelay } from "./retry.js"
 import { problemOf } from "./runProblem.js"
 import { scheduleDriver } from "./scheduleDriver.js"
@@ -59,11 +60,11 @@ const pollUntilEnded = Effect.fnUntraced(function*(
   while (true) {
     const outcome = yield* Effect.either(poll(target, method, options))
     if (Either.isRight(outcome)) {
-      if (hasEnded(outcome.right)) return outcome.right
+      if (isEnded(outcome.right)) return outcome.right
       seen.status = outcome.right
       seen.failure = undefined
     } else {
-      if (!isPassing(outcome.left)) return yield* Effect.fail(outcome.left)
+      if (!isPassing(outcome.left)) return yield* outcome.left
       seen.failure = outcome.left
     }
     if (timeout === 0) return yield* gaveUp(target, method, seen, "after one poll")

@@ -13,7 +13,7 @@ import type { Progress } from "../CallOptions.js"
 import type { Flow, FlowAddress } from "../Flow.js"
 import type { FlowEvent, WireEvent } from "../FlowEvent.js"
 import { APIConnectionError, FlowExecutionError, type LiveTraceError } from "../NoukaiError.js"
-import type { LiveTraceOptions } from "../RunService.js"
+import type { LiveTraceOptions } from "../RunOptions.js"
 import * as Telemetry from "../Telemetry.js"
 import * as Address from "./address.js"
 import * as Delivered from "./deliveredEvent.js"
@@ -47,7 +47,7 @@ class Watch {
   private readonly places = new Map<string, number>()
   private out: Array<FlowEvent> = []
   /** How the stream ends once what is in `out` has been delivered. */
-  private end: Effect.Effect<FlowEvent | undefined, LiveTraceError> | undefined = undefined
+  private end: Effect.Effect<FlowEvent | void, LiveTraceError> | undefined = undefined
   private over = false
 
   constructor(
@@ -89,7 +89,7 @@ class Watch {
     return next
   }
 
-  private ending(end: Effect.Effect<FlowEvent | undefined, LiveTraceError>): Pull<FlowEvent> {
+  private ending(end: Effect.Effect<FlowEvent | void, LiveTraceError>): Pull<FlowEvent> {
     if (this.over) return Effect.fail(Option.none())
     this.over = true
     return Effect.matchEffect(end, {
@@ -207,7 +207,7 @@ class Watch {
       code,
       message: detail
     })
-    this.end = Effect.succeed(undefined)
+    this.end = Effect.void
   }
 
   private completed(event: Wire<"flow_completed">): Effect.Effect<FlowEvent, LiveTraceError> {

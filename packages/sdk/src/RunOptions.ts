@@ -1,0 +1,69 @@
+/**
+ * What the reads of `RunService` may be given (contract 9).
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type { ReadOptions, StreamOptions } from "./CallOptions.js"
+import type { StepAttempts, StepTrace } from "./Trace.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface RunOptions extends ReadOptions {
+  /** The whole call with its attempts. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * Which attempt to read: the latest, every one, or one by its number, from 1.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type Attempt = "latest" | "all" | number
+
+/**
+ * Which attempt, and which iteration of a loop.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
+  /** Default: `"latest"`. */
+  readonly attempt?: At | undefined
+  /** The iteration, from 0, of a step in a loop. */
+  readonly loopIndex?: number | undefined
+}
+
+/**
+ * What `stepTrace` gives: all attempts for `"all"`, one otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
+
+/**
+ * Which runs to list.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ListOptions extends RunOptions {
+  /** The server's id of the flow, as results, jobs and traces carry it. */
+  readonly flowId: string
+  /** 1 to 100. Default: the server's, 20. */
+  readonly limit?: number | undefined
+  /** Default: any. */
+  readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
+}
+
+/**
+ * How to watch a run. There is no clock over the whole.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {}
