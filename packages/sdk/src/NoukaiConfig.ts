@@ -266,6 +266,17 @@ const environmentOf = (value: string): Either.Either<"production" | "dev", Inval
 
 const switchedOn: ReadonlySet<string> = new Set(["1", "true", "yes", "on"])
 
+/**
+ * What the environment says about replays: `NOUKAI_REPLAY_ENABLED` is on when it is 1, true, yes or on, in any case.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export const replayEnabled: Config.Config<boolean> = Config.map(
+  Config.withDefault(Config.string("NOUKAI_REPLAY_ENABLED"), ""),
+  (value) => switchedOn.has(value.trim().toLowerCase())
+)
+
 const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
   new InvalidRequestError(
     { method, field: "configuration", reason: "could not be read", detail: String(error), isRetryable: false },
@@ -276,11 +287,10 @@ const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
 const withEnvironment = (options: Options): Effect.Effect<Options, InvalidRequestError> =>
   Effect.gen(function*() {
     const apiKey = options.apiKey ?? Option.getOrUndefined(yield* Config.option(Config.redacted("NOUKAI_API_KEY")))
-    const replayEnabled = options.replayEnabled ??
-      switchedOn.has((yield* Config.withDefault(Config.string("NOUKAI_REPLAY_ENABLED"), "")).trim().toLowerCase())
-    if (options.env !== undefined || options.baseUrl !== undefined) return { ...options, apiKey, replayEnabled }
+    const found = { ...options, apiKey, replayEnabled: options.replayEnabled ?? (yield* replayEnabled) }
+    if (options.env !== undefined || options.baseUrl !== undefined) return found
     const env = yield* environmentOf((yield* Config.withDefault(Config.string("NOUKAI_ENV"), "")).trim())
-    return { ...options, apiKey, replayEnabled, env }
+    return { ...found, env }
   }).pipe(Effect.catchAll((error) =>
     error._tag === "InvalidRequestError" ? Effect.fail(error) : Effect.fail(fromConfigError(error))
   ))
