@@ -114,18 +114,20 @@ export class Flow {
   /**
    * Runs the flow and waits for its end (contract 5). A run that failed is a result too; a request that failed rejects.
    */
-  execute(options: ExecuteOptions = {}): Promise<ExecuteResult | PausedResult> {
+  async execute(options: ExecuteOptions = {}): Promise<ExecuteResult | PausedResult> {
     const { client } = this
-    const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, executeInput(options)))
+    const input = executeInput(options)
+    const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
     return client.run(executed(effect, client, options.signal), options.signal)
   }
 
   /**
    * Puts a run into the queue (contract 8) and resolves with its handle.
    */
-  executeAsync(options: ExecuteAsyncOptions = {}): Promise<Job> {
+  async executeAsync(options: ExecuteAsyncOptions = {}): Promise<Job> {
     const { client } = this
-    const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, submitInput(options)))
+    const input = submitInput(options)
+    const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, input))
     return client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), options.signal)
   }
 

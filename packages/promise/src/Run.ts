@@ -6,8 +6,13 @@
 import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { Client } from "./internal/client.js"
+import { EventIterator } from "./internal/eventIterator.js"
+import { EventNames } from "./internal/eventNames.js"
+import { resultsOf } from "./internal/toolHandling.js"
 import { stepTraceOf, traceOf } from "./internal/traces.js"
+import type { StreamEvent } from "./StreamEvent.js"
 
 /**
  * @since 0.1.0
@@ -166,5 +171,29 @@ export class Run {
       (runs) => runs.stepTrace(this.address, this.executionId, stepId, { attempt, loopIndex, attemptTimeout: timeout })
     )
     return this.client.run(Effect.map(read, stepTraceOf), signal)
+  }
+  /**
+   * What has happened in the run so far, then what happens, up to its end. It only watches: `resume` of a pause for tool
+   * calls rejects. `timeout` is for each silence.
+   */
+  liveTrace(options: TraceOptions = {}): AsyncIterable<StreamEvent> {
+    const { client } = this
+    const stream = Stream.unwrap(Effect.map(RunService, (runs) =>
+      runs.liveTrace(this.address, this.executionId, {
+        firstByteTimeout: options.timeout,
+        idleTimeout: options.timeout
+      })))
+    const names = new EventNames()
+    return new EventIterator(
+      client,
+      options.signal,
+      stream,
+      (event) =>
+        names.event(
+          event,
+          (pause) => ({ toolResults }) =>
+            client.run(Stream.runDrain(pause.resume(resultsOf(toolResults))), options.signal)
+        )
+    )
   }
 }

@@ -64,5 +64,7 @@ export type {
   ToolCallsRequired
 } from "./StreamEvent.js"
 export type { ToolCall, ToolHandler, ToolHandlerContext } from "./Tool.js"
+export { currentScope, currentSessionId, replayScope, trace, traceScope } from "./TraceScope.js"
+export type { ScopeState, TraceScopeOptions } from "./TraceScope.js"
 export { VERSION } from "./Version.js"
 export type { ExecuteRequest, StepRequest } from "./Wire.js"

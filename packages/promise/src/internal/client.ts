@@ -16,6 +16,8 @@ export interface Defaults {
   readonly sessionId: string | undefined
   /** Ends every call of the client. */
   readonly signal: AbortSignal | undefined
+  /** Whether replays are possible now; by default, as the runtime is configured. */
+  readonly replayEnabled?: Effect.Effect<boolean, unknown> | undefined
 }
 
 /** @internal */
@@ -25,13 +27,13 @@ export class Client implements NoukaiTransport {
   constructor(
     readonly lifetime: Lifetime,
     readonly defaults: Defaults,
-    /** The scope of every call; without one, the scope that a call is made in. */
-    private readonly scope: TraceScope.Scope | undefined
+    /** What every call is in, be it a scope or none; without it, the scope that a call is made in. */
+    private readonly pinned?: { readonly scope: TraceScope.Scope | undefined }
   ) {}
 
-  /** The same client with every call in one scope. */
-  inScope(scope: TraceScope.Scope): Client {
-    return new Client(this.lifetime, this.defaults, scope)
+  /** The same client with every call in one scope, or in none. */
+  pin(scope: TraceScope.Scope | undefined): Client {
+    return new Client(this.lifetime, this.defaults, { scope })
   }
 
   signals(signal: AbortSignal | undefined): ReadonlyArray<AbortSignal> {
@@ -45,7 +47,7 @@ export class Client implements NoukaiTransport {
 
   /** Puts effects into the scope of now. */
   inScopeOfNow(): InScope {
-    const { scope } = this
+    const scope = this.pinned === undefined ? TraceScope.ambient() : this.pinned.scope
     return scope === undefined
       ? (effect) => effect
       : (effect) => Effect.provideService(effect, TraceScope, scope)

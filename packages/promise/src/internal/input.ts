@@ -10,10 +10,10 @@ import type { SubmitInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tool"
 import type * as Tools from "@effect-noukai/sdk/Tools"
 import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../Flow.js"
-import type { HandlerFailure } from "./toolHandling.js"
+import type { Thrown } from "./thrown.js"
 import { toolsOf } from "./toolHandling.js"
 
-type GivenTools = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<HandlerFailure, never> | undefined
+type GivenTools = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
 
 /** `null` is as good as absent (contract 0.4). */
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined

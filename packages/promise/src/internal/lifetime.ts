@@ -5,6 +5,7 @@
  */
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { JobService } from "@effect-noukai/sdk/JobService"
+import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { RunService } from "@effect-noukai/sdk/RunService"
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -16,7 +17,7 @@ import { APIConnectionError } from "../NoukaiError.js"
 import { promiseError } from "./promiseError.js"
 
 /** @internal */
-export type Services = FlowService | JobService | RunService
+export type Services = FlowService | JobService | RunService | NoukaiHttp
 
 /**
  * Why a call cannot begin, or has ended.
@@ -44,6 +45,18 @@ const closed = (): APIConnectionError =>
 
 const notOpen = (): APIConnectionError =>
   new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
+
+/**
+ * The promise of a fiber that nobody interrupts.
+ *
+ * @internal
+ */
+export const settled = <A>(fiber: Fiber.RuntimeFiber<A, unknown>): Promise<A> =>
+  new Promise((resolve, reject) =>
+    fiber.addObserver((exit) =>
+      Exit.isSuccess(exit) ? resolve(exit.value) : reject(promiseError(Cause.squash(exit.cause)))
+    )
+  )
 
 /** @internal */
 export class Lifetime<R = Services> {
@@ -107,6 +120,12 @@ export class Lifetime<R = Services> {
         ended()
       })
     })
+  }
+
+  /** Runs an effect to its end: it outlives the client, unless the client was closed before. */
+  runOn<A, E>(effect: Effect.Effect<A, E, R>): Promise<A> {
+    const refusal = this.refusal([])
+    return refusal === undefined ? settled(this.fork(effect)) : Promise.reject(refusal.reason)
   }
 
   /** Ends what is under way, then releases the runtime. Again: the same promise. */

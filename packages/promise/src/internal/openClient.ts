@@ -34,7 +34,12 @@ export const openClient = (
   if (globalThis.window !== undefined) runtime.runSync(inBrowser)
   return new Client(
     new Lifetime(runtime, () => runtime.dispose()),
-    { org: config.org, project: config.project, sessionId: config.sessionId, signal: options.signal },
-    undefined
+    {
+      org: config.org,
+      project: config.project,
+      sessionId: config.sessionId,
+      signal: options.signal,
+      replayEnabled: NoukaiConfig.replayEnabled
+    }
   )
 }

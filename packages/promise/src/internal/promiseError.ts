@@ -5,7 +5,7 @@
  */
 import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as E from "../NoukaiError.js"
-import { HandlerFailure } from "./toolHandling.js"
+import { Thrown } from "./thrown.js"
 
 type Tag = Sdk.NoukaiError["_tag"]
 
@@ -53,7 +53,8 @@ const operations: { readonly [method: string]: string } = {
   "Job.wait": "job.wait",
   "RunService.trace": "run.trace",
   "RunService.stepTrace": "run.stepTrace",
-  "RunService.liveTrace": "run.liveTrace"
+  "RunService.liveTrace": "run.liveTrace",
+  "TraceScope.replay": "traceScope"
 }
 
 /** What the fields of the sdk are called here. */
@@ -107,10 +108,10 @@ const translate = <T extends Tag>(error: Of<T>): E.NoukaiError => {
 }
 
 /**
- * What a promise rejects with for a failure of the sdk. What a handler threw, and what is no failure of ours, stays as
+ * What a promise rejects with for a failure of the sdk. What the caller's code threw, and what is no failure of ours, stays as
  * it is.
  *
  * @internal
  */
 export const promiseError = (error: unknown): unknown =>
-  error instanceof HandlerFailure ? error.thrown : Sdk.isNoukaiError(error) ? translate(error) : error
+  error instanceof Thrown ? error.reason : Sdk.isNoukaiError(error) ? translate(error) : error

@@ -5,17 +5,10 @@
  */
 import type { ToolCall as SdkCall, ToolDeclaration, ToolResult } from "@effect-noukai/sdk/Tools"
 import * as Tools from "@effect-noukai/sdk/Tools"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { ToolCall, ToolHandler } from "../Tool.js"
 import { snapshot } from "./asyncContext.js"
-
-/**
- * What a tool handler threw. The call rejects with `thrown` itself.
- *
- * @internal
- */
-export class HandlerFailure extends Data.TaggedError("HandlerFailure")<{ readonly thrown: unknown }> {}
+import { Thrown } from "./thrown.js"
 
 /** @internal */
 export const wireCalls = (calls: ReadonlyArray<SdkCall>): Array<ToolCall> =>
@@ -45,7 +38,7 @@ export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> =>
 export const toolsOf = (
   declarations: ReadonlyArray<Given> | undefined,
   handler: ToolHandler | undefined
-): ReadonlyArray<ToolDeclaration> | Tools.Handled<HandlerFailure, never> | undefined => {
+): ReadonlyArray<ToolDeclaration> | Tools.Handled<Thrown, never> | undefined => {
   // what is declared is checked by the sdk
   const declared = declarations as ReadonlyArray<ToolDeclaration> | undefined
   if (handler === undefined) return declared
@@ -54,7 +47,7 @@ export const toolsOf = (
     Effect.map(
       Effect.tryPromise({
         try: (signal) => inContext(async () => handler(wireCalls(calls), { signal })),
-        catch: (thrown) => new HandlerFailure({ thrown })
+        catch: (reason) => new Thrown({ reason })
       }),
       resultsOf
     ))

@@ -1,0 +1,98 @@
+/**
+ * Scopes: the runs of a piece of asynchronous code as one session, captured or replayed (contract 10).
+ *
+ * A scope travels with the code through `AsyncLocalStorage`, where the runtime has it.
+ *
+ * @since 0.1.0
+ */
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import { enterScope } from "./internal/enterScope.js"
+import type { Noukai } from "./Noukai.js"
+import type { NoukaiTransport } from "./NoukaiTransport.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface TraceScopeOptions {
+  /**
+   * Answers the runs from this recorded session, if `NOUKAI_REPLAY_ENABLED` is on. While it is off the runs are live,
+   * billed and captured, and a warning says so. Needs a client. An empty one counts as none.
+   */
+  replaySessionId?: string | undefined
+  /** `false`: the runs belong to no session, unless they are being replayed. Default: true. */
+  capture?: boolean | undefined
+  /** The client that fetches the session, and whose `onLog` is told of the scope: `noukai._transport`. */
+  transport?: NoukaiTransport | undefined
+  /** The same, as the client itself. */
+  client?: Noukai | undefined
+}
+
+/**
+ * The scope of the calling code.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ScopeState {
+  mode: "capture" | "replay"
+  sessionId: string
+}
+
+/**
+ * Runs `fn` in a scope: its runs are tagged with a new session id, or answered from a recorded session. Inside another
+ * scope, `fn` joins that one.
+ *
+ * Rejects with what `fn` throws. A replay rejects before `fn` begins if the session cannot be fetched or replayed, and
+ * with a `ReplayLeftoverError` after it if recordings are left that nothing asked for.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const traceScope = <T>(fn: () => Promise<T> | T, options: TraceScopeOptions = {}): Promise<T> =>
+  enterScope(fn, {
+    replaySessionId: options.replaySessionId,
+    capture: options.capture ?? true,
+    client: options.client?._transport ?? options.transport
+  })
+
+/**
+ * `traceScope` under its newer name.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const replayScope: typeof traceScope = traceScope
+
+/**
+ * A function whose every call is a scope.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const trace = <Args extends ReadonlyArray<unknown>, T>(
+  fn: (...args: Args) => Promise<T> | T,
+  options: TraceScopeOptions = {}
+): (...args: Args) => Promise<T> =>
+(...args) => traceScope(() => fn(...args), options)
+
+/**
+ * The scope of the calling code; `null` outside any.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const currentScope = (): ScopeState | null => {
+  const scope = TraceScope.ambient()
+  return scope === undefined
+    ? null
+    : { mode: scope.http === undefined ? "capture" : "replay", sessionId: scope.sessionId }
+}
+
+/**
+ * The session id of the calling code; `null` outside any scope.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const currentSessionId = (): string | null => TraceScope.ambient()?.sessionId ?? null

@@ -1,0 +1,79 @@
+/**
+ * Entering a scope: the sdk's scopes around asynchronous code that is no Effect.
+ *
+ * @internal
+ */
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import * as Effect from "effect/Effect"
+import { Client } from "./client.js"
+import { settled } from "./lifetime.js"
+import { Thrown } from "./thrown.js"
+
+interface Entering {
+  readonly replaySessionId: string | undefined
+  readonly capture: boolean
+  readonly client: unknown
+}
+
+const bodyOf = <A>(fn: () => PromiseLike<A> | A): Effect.Effect<A, Thrown> =>
+  TraceScope.promise({ try: async () => fn(), catch: (reason) => new Thrown({ reason }) })
+
+/** No session, but what is being replayed stays so. */
+const outside = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(
+    TraceScope,
+    (scope) => scope?.http === undefined ? Effect.provideService(body, TraceScope, undefined) : body
+  )
+
+/** Whether replays are possible is asked at each scope, as the environment may have changed. */
+const withGate = <A, E, R>(
+  gate: Effect.Effect<boolean, unknown>,
+  self: Effect.Effect<A, E, R | NoukaiHttp>
+): Effect.Effect<A, unknown, R | NoukaiHttp> =>
+  Effect.flatMap(
+    gate,
+    (replayEnabled) =>
+      Effect.updateService(self, NoukaiHttp, (http) => ({ ...http, defaults: { ...http.defaults, replayEnabled } }))
+  )
+
+const needsClient = Effect.suspend(() =>
+  Effect.fail(
+    new InvalidRequestError({
+      method: "TraceScope.replay",
+      field: "client",
+      reason: "a replay needs the client that fetches the session: give client, or transport",
+      isRetryable: false
+    }, { disableValidation: true })
+  )
+)
+
+/** A scope that no client is told of. */
+const withoutClient = <A>(
+  body: Effect.Effect<A, Thrown>,
+  { capture, replaySessionId }: Entering
+): Effect.Effect<A, unknown> => {
+  const live = capture ? TraceScope.capture(body) : outside(body)
+  return replaySessionId === undefined || replaySessionId === ""
+    ? live
+    : Effect.flatMap(NoukaiConfig.replayEnabled, (on): Effect.Effect<A, unknown> => on ? needsClient : live)
+}
+
+/** @internal */
+export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Entering): Promise<A> => {
+  const body = bodyOf(fn)
+  const { capture, client, replaySessionId } = entering
+  if (!(client instanceof Client)) {
+    const scope = TraceScope.ambient()
+    return settled(Effect.runFork(Effect.provideService(withoutClient(body, entering), TraceScope, scope)))
+  }
+  const { replayEnabled } = client.defaults
+  const scoped = replaySessionId === undefined || replaySessionId === ""
+    ? capture ? TraceScope.capture(body) : outside(body)
+    : TraceScope.replayOrCapture(replaySessionId)(body)
+  return client.lifetime.runOn(
+    client.inScopeOfNow()(replayEnabled === undefined ? scoped : withGate(replayEnabled, scoped))
+  )
+}
