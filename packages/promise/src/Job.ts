@@ -9,35 +9,7 @@ import * as Schedule from "effect/Schedule"
 import type { Client } from "./internal/client.js"
 import { jobStatus, withinTimeout } from "./internal/jobStatus.js"
 import type { Services } from "./internal/lifetime.js"
-
-/**
- * What the server answers to a submission.
- *
- * @since 0.1.0
- * @category models
- */
-export interface JobAccepted {
-  executionId: string
-  status: string
-  flowId: string
-  blockCount: number
-  sessionId?: string
-}
-
-/**
- * Where a job stands.
- *
- * @since 0.1.0
- * @category models
- */
-export interface JobStatus {
-  executionId: string
-  /** `"completed"`, `"failed"` and `"cancelled"` are the last ones. */
-  status: "pending" | "running" | "completed" | "failed" | "cancelled"
-  result?: unknown
-  /** What the server said about a failure, as text. */
-  error?: string
-}
+import type { JobStatus } from "./JobStatus.js"
 
 /**
  * @since 0.1.0

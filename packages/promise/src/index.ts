@@ -5,9 +5,10 @@
  */
 export type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 export { Flow } from "./Flow.js"
-export type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions, VersionSpec } from "./Flow.js"
+export type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions, VersionSpec } from "./FlowOptions.js"
 export { Job } from "./Job.js"
-export type { JobAccepted, JobStatus, PollOptions, WaitOptions } from "./Job.js"
+export type { PollOptions, WaitOptions } from "./Job.js"
+export type { JobAccepted, JobStatus } from "./JobStatus.js"
 export type { LogEvent } from "./LogEvent.js"
 export { Noukai } from "./Noukai.js"
 export type { FlowIdentifier, NoukaiEnv, NoukaiOptions } from "./Noukai.js"
@@ -38,17 +39,7 @@ export {
 export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
 export type { NoukaiTransport } from "./NoukaiTransport.js"
 export { Run } from "./Run.js"
-export type {
-  AttemptSpec,
-  RunSummary,
-  StepAttempts,
-  StepTrace,
-  StepTraceOptions,
-  TokenBreakdown,
-  Trace,
-  TraceOptions,
-  TraceTotals
-} from "./Run.js"
+export type { AttemptSpec, StepTraceOptions, TraceOptions } from "./Run.js"
 export { ServerErrorCode } from "./ServerErrorCode.js"
 export type { ServerErrorCodeValue } from "./ServerErrorCode.js"
 export type {
@@ -64,6 +55,7 @@ export type {
   ToolCallsRequired
 } from "./StreamEvent.js"
 export type { ToolCall, ToolHandler, ToolHandlerContext } from "./Tool.js"
+export type { RunSummary, StepAttempts, StepTrace, TokenBreakdown, Trace, TraceTotals } from "./Trace.js"
 export { currentScope, currentSessionId, replayScope, trace, traceScope } from "./TraceScope.js"
 export type { ScopeState, TraceScopeOptions } from "./TraceScope.js"
 export { VERSION } from "./Version.js"

@@ -9,7 +9,7 @@ import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tool"
 import type * as Tools from "@effect-noukai/sdk/Tools"
-import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../Flow.js"
+import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../FlowOptions.js"
 import type { Thrown } from "./thrown.js"
 import { toolsOf } from "./toolHandling.js"
 

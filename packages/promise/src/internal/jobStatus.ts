@@ -6,7 +6,7 @@
 import type * as SdkJob from "@effect-noukai/sdk/Job"
 import { APITimeoutError, type PollError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
-import type { JobStatus } from "../Job.js"
+import type { JobStatus } from "../JobStatus.js"
 
 const textOf = (error: unknown): { readonly error?: string } =>
   error === undefined || error === null ? {} : { error: typeof error === "string" ? error : JSON.stringify(error) }

@@ -1,0 +1,97 @@
+/**
+ * The Promise client in programs that also have Effect. Types of Effect occur in this module alone.
+ *
+ * @since 0.1.0
+ */
+import type { FlowService } from "@effect-noukai/sdk/FlowService"
+import type { JobService } from "@effect-noukai/sdk/JobService"
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import type { RunService } from "@effect-noukai/sdk/RunService"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as ManagedRuntime from "effect/ManagedRuntime"
+import { Client } from "./internal/client.js"
+import { Lifetime } from "./internal/lifetime.js"
+import { promiseError } from "./internal/promiseError.js"
+import { Noukai } from "./Noukai.js"
+
+/**
+ * What a runtime must have for a client: what `NoukaiLive`, `Noukai.layer` and `NoukaiReplay` provide.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Services = FlowService | JobService | RunService | NoukaiHttp
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** Ends every call of the client that is under way, and every later one. Default: none. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * A client over a runtime of yours: your layers, your tracer, your fakes. Closing the client ends its calls and leaves
+ * the runtime alone. Replays are possible if the runtime's configuration says so.
+ *
+ * Rejects with what the layers of the runtime fail with.
+ *
+ * @example
+ * ```ts
+ * import { fromRuntime } from "@effect-noukai/promise/NoukaiPromise"
+ * import { NoukaiLive } from "@effect-noukai/sdk"
+ * import { ManagedRuntime } from "effect"
+ *
+ * const runtime = ManagedRuntime.make(NoukaiLive)
+ * const client = fromRuntime(runtime)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromRuntime = async <E>(
+  runtime: ManagedRuntime.ManagedRuntime<Services, E>,
+  options: Options = {}
+): Promise<Noukai> => {
+  const exit = await runtime.runPromiseExit(NoukaiHttp)
+  if (Exit.isFailure(exit)) throw promiseError(Cause.squash(exit.cause))
+  const { org, project, sessionId } = exit.value.defaults
+  return new Noukai(
+    new Client(new Lifetime(runtime, async () => {}), { org, project, sessionId, signal: options.signal })
+  )
+}
+
+/**
+ * The client for code that an Effect calls: whenever it is used, its calls are in the scope that the fiber is in now, be
+ * it a capture, a replay, or none.
+ *
+ * A client that is not bound sees the fiber's scope only in its first synchronous calls; `TraceScope.promise` of the sdk
+ * is the other way, for code that makes its own client.
+ *
+ * @example
+ * ```ts
+ * import type { Noukai } from "@effect-noukai/promise"
+ * import { NoukaiPromise } from "@effect-noukai/promise/effect"
+ * import { Effect } from "effect"
+ *
+ * declare const noukai: Noukai
+ * declare const legacyHandler: (client: Noukai) => Promise<string>
+ *
+ * const handled = Effect.flatMap(
+ *   NoukaiPromise.inScope(noukai),
+ *   (client) => Effect.tryPromise(() => legacyHandler(client))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
+  Effect.map(TraceScope, (scope) => {
+    const client = noukai._transport
+    return client instanceof Client ? new Noukai(client.pin(scope)) : noukai
+  })
