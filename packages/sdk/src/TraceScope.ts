@@ -124,6 +124,17 @@ const replayed = <A, E, R>(
       Effect.zipLeft(Effect.provideService(body, CurrentScope, scope), verify(method)))
   )
 
+interface PromiseOptions<A, E> {
+  readonly try: (signal: AbortSignal) => PromiseLike<A>
+  readonly catch: (error: unknown) => E
+}
+
+const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(
+    CurrentScope,
+    (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
+  )
+
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 
 /**
@@ -275,24 +286,18 @@ export class TraceScope extends CurrentScope {
    *
    * @since 0.1.0
    */
-  static promise<A, E>(options: {
-    readonly try: (signal: AbortSignal) => PromiseLike<A>
-    readonly catch: (error: unknown) => E
-  }): Effect.Effect<A, E>
-  static promise<A>(f: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, Cause.UnknownException>
-  static promise<A, E>(
-    arg: ((signal: AbortSignal) => PromiseLike<A>) | {
+  static readonly promise: {
+    <A, E>(options: {
       readonly try: (signal: AbortSignal) => PromiseLike<A>
       readonly catch: (error: unknown) => E
-    }
-  ): Effect.Effect<A, E | Cause.UnknownException> {
-    const run = typeof arg === "function" ? arg : arg.try
-    return Effect.flatMap(CurrentScope, (scope) =>
-      Effect.tryPromise({
-        try: (signal) => runInScope(scope, () => run(signal)),
-        catch: (error) => typeof arg === "function" ? new Cause.UnknownException(error) : arg.catch(error)
-      }))
-  }
+    }): Effect.Effect<A, E>
+    <A>(f: (signal: AbortSignal) => PromiseLike<A>): Effect.Effect<A, Cause.UnknownException>
+  } = <A, E>(
+    arg: PromiseOptions<A, E> | PromiseOptions<A, E>["try"]
+  ): Effect.Effect<A, E | Cause.UnknownException> =>
+    typeof arg === "function"
+      ? promiseInScope({ try: arg, catch: (error) => new Cause.UnknownException(error) })
+      : promiseInScope(arg)
 
   /**
    * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
