@@ -191,12 +191,15 @@ const checkDefaults = (
     : Either.right(undefined)
 }
 
-const resolveOptions = (
-  options: Options
-): Either.Either<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
+/**
+ * What does not say where requests go, nor with which key.
+ *
+ * @internal
+ */
+export const resolveSettings = (
+  options: Omit<Options, "apiKey" | "env" | "port" | "baseUrl">
+): Either.Either<Omit<NoukaiConfig.Service, "apiKey" | "origin" | "prefix">, InvalidRequestError> =>
   Either.gen(function*() {
-    const apiKey = yield* checkKey(options.apiKey)
-    const base: Resolved = yield* fromOptions(method, options)
     yield* checkDefaults(options.org, options.project)
     const maxRetries = yield* checkCount("maxRetries", options.maxRetries ?? defaults.maxRetries, 0)
     const maxResponseBytes = yield* checkCount(
@@ -211,9 +214,6 @@ const resolveOptions = (
       clocks[field] = ms === undefined ? Duration.infinity : Duration.millis(ms)
     }
     return {
-      apiKey,
-      origin: base.origin,
-      prefix: base.prefix,
       org: options.org,
       project: options.project,
       sessionId: options.sessionId,
@@ -233,6 +233,15 @@ const resolveOptions = (
       logPayloads: options.logPayloads ?? defaults.logPayloads,
       dispatcher: options.dispatcher
     }
+  })
+
+const resolveOptions = (
+  options: Options
+): Either.Either<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
+  Either.gen(function*() {
+    const apiKey = yield* checkKey(options.apiKey)
+    const { origin, prefix }: Resolved = yield* fromOptions(method, options)
+    return { apiKey, origin, prefix, ...(yield* resolveSettings(options)) }
   })
 
 /**

@@ -39,6 +39,9 @@ const nameShape = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 const valueShape = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
+/** What a relay's own server may be sent, a login of its own among it. */
+const reservedOfRelay: ReadonlySet<string> = new Set(["content-type"])
+
 /**
  * Extra headers with lower-case names, without the reserved ones. The caller's record is left as it is.
  *
@@ -47,11 +50,27 @@ const valueShape = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 export const extra = (
   method: string,
   headers: Readonly<Record<string, string>>
+): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reserved)
+
+/**
+ * The headers of a relay, where all but the content type is the caller's affair.
+ *
+ * @internal
+ */
+export const ofRelay = (
+  method: string,
+  headers: Readonly<Record<string, string>>
+): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reservedOfRelay)
+
+const checked = (
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  dropped: ReadonlySet<string>
 ): Either.Either<Record<string, string>, InvalidRequestError> => {
   const out: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase()
-    if (reserved.has(lower)) continue
+    if (dropped.has(lower)) continue
     const problem = !nameShape.test(name)
       ? "is not a header name"
       : framing.has(lower)

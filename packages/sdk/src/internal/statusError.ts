@@ -70,12 +70,17 @@ const excerpt = (body: string): string | undefined => {
   return plain === "" ? undefined : plain.length > 200 ? `${plain.slice(0, 200)}…` : plain
 }
 
+const codeShape = /^[A-Z][A-Z0-9_]+$/
+
 /** The four shapes of an error body (contract 11.1). */
 const readProblem = (body: string): Problem => {
   const parsed = record(parse(body))
   if (parsed === undefined) return { code: undefined, detail: excerpt(body), executionId: undefined }
   const detail = parsed.detail
-  if (typeof detail === "string") return { code: undefined, detail: text(detail), executionId: undefined }
+  // a relay's text is its code
+  if (typeof detail === "string") {
+    return { code: codeShape.test(detail) ? detail : undefined, detail: text(detail), executionId: undefined }
+  }
   if (Array.isArray(detail)) {
     const issues = detail.map(validationIssue).filter((issue) => issue !== undefined)
     return { code: undefined, detail: issues.length === 0 ? undefined : issues.join("; "), executionId: undefined }

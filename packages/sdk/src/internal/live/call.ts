@@ -46,9 +46,18 @@ export interface Endpoint<A> {
 /** @internal */
 export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
 
+/**
+ * The configuration of a client; a relay has no key.
+ *
+ * @internal
+ */
+export interface CallConfig extends Omit<NoukaiConfig.Service, "apiKey"> {
+  readonly apiKey: Redacted.Redacted<string> | undefined
+}
+
 /** @internal */
 export interface Caller {
-  readonly config: NoukaiConfig.Service
+  readonly config: CallConfig
   readonly transport: HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
   /** Takes the key out of text. */
@@ -90,12 +99,13 @@ const finite = (duration: Duration.Duration): number | undefined =>
   Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
 
 /** @internal */
-export const make = (config: NoukaiConfig.Service, transport: HttpTransport): Effect.Effect<Caller> =>
+export const make = (config: CallConfig, transport: HttpTransport): Effect.Effect<Caller> =>
   Effect.gen(function*() {
-    const baseHeaders = { ...config.headers, ...Headers.ofClient(config.apiKey) }
+    const { apiKey } = config
+    const baseHeaders = apiKey === undefined ? config.headers : { ...config.headers, ...Headers.ofClient(apiKey) }
     const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
-    const key = Redacted.value(config.apiKey)
-    const scrub = (text: string) => text.includes(key) ? text.replaceAll(key, "<redacted>") : text
+    const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
+    const scrub = (text: string) => key !== undefined && text.includes(key) ? text.replaceAll(key, "<redacted>") : text
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
     const connectTimeout = finite(config.connectTimeout)
     const attemptTimeout = finite(config.attemptTimeout)

@@ -31,19 +31,37 @@ const decode = (json: unknown, response: TextResponse): Either.Either<ExecuteRes
     ? Either.right({ ...json, requestId: response.header("x-request-id") })
     : Either.left(wrong(json))
 
+const send =
+  (caller: Caller, path: (request: ExecuteRequest) => string) =>
+  (request: ExecuteRequest): Effect.Effect<ExecuteResponse, CallError> =>
+    caller.send({
+      context: request,
+      httpMethod: "POST",
+      path: path(request),
+      flow: request.flow,
+      sessionId: request.sessionId,
+      body: request.body,
+      executionId: request.body.executionId,
+      decode
+    })
+
 /**
  * E1, `POST …/execute` (contract 5).
  *
  * @internal
  */
-export const execute = (caller: Caller) => (request: ExecuteRequest): Effect.Effect<ExecuteResponse, CallError> =>
-  caller.send({
-    context: request,
-    httpMethod: "POST",
-    path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/execute`,
-    flow: request.flow,
-    sessionId: request.sessionId,
-    body: request.body,
-    executionId: request.body.executionId,
-    decode
-  })
+export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, CallError> =>
+  send(
+    caller,
+    ({ flow, version }) => `${Address.basePath(flow)}${Address.versionPath(version)}/execute`
+  )
+
+/**
+ * R1, an `/execute` whose flow is the server's choice (contract 13.1).
+ *
+ * @internal
+ */
+export const executeAt = (
+  caller: Caller,
+  path: string
+): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, CallError> => send(caller, () => path)

@@ -1,0 +1,149 @@
+/**
+ * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow (contract 13). For
+ * browsers, and for whatever else must not hold a key.
+ *
+ * @since 0.1.0
+ */
+import * as Transport from "#transport"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ExecuteRequest } from "./ExecuteCall.js"
+import type { Flow, FlowAddress } from "./Flow.js"
+import * as FlowService from "./FlowService.js"
+import * as Address from "./internal/address.js"
+import * as Headers from "./internal/headers.js"
+import type { HttpService } from "./internal/httpService.js"
+import { invalid } from "./internal/invalid.js"
+import * as Call from "./internal/live/call.js"
+import * as Execute from "./internal/live/execute.js"
+import { relayUrl } from "./internal/relayUrl.js"
+import type { LogHook } from "./LogHook.js"
+import { resolveSettings } from "./NoukaiConfig.js"
+import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
+import * as NoukaiHttp from "./NoukaiHttp.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** Where the relay listens. In a page it may be relative: `/agent/execute`. */
+  readonly url: string
+  /**
+   * The flow that the relay runs, as `org/project/slug` or a `Flow`. Another one is an `InvalidRequestError`, since the
+   * relay would run its own in its place. Default: the first flow that is run.
+   */
+  readonly flow?: Flow.Ref<never, unknown> | undefined
+  /** Sent with every request: a login of yours. `Content-Type` is ours. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  /** One attempt, its body included. Default: 300 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** The whole call: attempts, waits and tool rounds. Default: none. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /** Retries of what provably never left; 0 means none. Default: 1. */
+  readonly maxRetries?: number | undefined
+  /** Replaces the default policy. `maxRetries` does not apply to it. */
+  readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
+  /** A longer response is an `UnexpectedResponseError`. Default: 64 MiB. */
+  readonly maxResponseBytes?: number | undefined
+  /** Sees every attempt. Default: none. */
+  readonly log?: LogHook | undefined
+  /** Lets `log` see bodies. Default: false. */
+  readonly logPayloads?: boolean | undefined
+  /** Node: an undici `Dispatcher`, for proxies. It is not closed with the layer. Default: an own `Agent`. */
+  readonly dispatcher?: unknown
+}
+
+/**
+ * A name for whatever flow the relay runs, where its real one is not known or does not matter.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const pinned: FlowAddress = { org: "relay", project: "pinned", slug: "flow" }
+
+const method = "RelayHttp"
+
+const only = (request: { readonly method: string }): InvalidRequestError =>
+  invalid(request.method, "relay", "runs flows to their end and nothing else: use execute")
+
+const refused = (request: { readonly method: string }) => Effect.fail(only(request))
+
+/** Why a run cannot go through the relay, or nothing. */
+const problemOf = (
+  { flow, method, sessionId, version }: ExecuteRequest,
+  expected: FlowAddress
+): InvalidRequestError | undefined => {
+  const address = Address.format(flow)
+  const of = Address.format(expected)
+  const wrong = (field: string, reason: string) => invalid(method, field, reason, { flow: address })
+  if (address !== of) return wrong("flow", `is not the one of the relay, which runs ${of}`)
+  if (version !== "production") return wrong("version", "is the relay's to choose")
+  return sessionId === undefined ? undefined : wrong("sessionId", "does not go through a relay")
+}
+
+const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { origin, path } = yield* relayUrl(method, options.url)
+    let expected = options.flow === undefined ? undefined : yield* Address.resolve(method, options.flow, {})
+    const headers = yield* Headers.ofRelay(method, options.headers ?? {})
+    const { flow: _, headers: __, url: ___, ...rest } = options
+    const config = { ...(yield* resolveSettings(rest)), headers, apiKey: undefined, origin, prefix: "" }
+    const transport = yield* Transport.make({ dispatcher: config.dispatcher })
+    const caller = yield* Call.make(config, transport)
+    const execute = Execute.executeAt(caller, path)
+    return NoukaiHttp.make({
+      defaults: { timeout: config.timeout, log: caller.log },
+      execute: (request) =>
+        Effect.suspend(() => {
+          expected ??= request.flow
+          const problem = problemOf(request, expected)
+          return problem === undefined ? execute(request) : Effect.fail(problem)
+        }),
+      step: (request) => Stream.fail(only(request)),
+      submitJob: refused,
+      pollJob: refused,
+      trace: refused,
+      stepTrace: refused,
+      traceStream: (request) => Stream.fail(only(request)),
+      runSummary: refused,
+      runList: refused,
+      session: refused
+    })
+  })
+
+/**
+ * `FlowService` over a relay: `execute` and `resume`, with the same tools and the same errors. Nothing but the content
+ * type and your own headers is sent: no key, no session id. Events and steps, another flow or version, and a session id
+ * are an `InvalidRequestError` before anything is sent.
+ *
+ * A code that the relay answers with (`BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, …; contract 13.2) is the
+ * `code` of the error.
+ *
+ * @example
+ * ```ts
+ * import { FlowService } from "@effect-noukai/sdk"
+ * import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const flows = yield* FlowService
+ *   return yield* flows.execute("acme/support/agent", { message: "Where is order A17?" })
+ * })
+ *
+ * const inTheBrowser = program.pipe(
+ *   Effect.provide(RelayHttp.layer({ url: "/agent/execute", flow: "acme/support/agent" }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<FlowService.FlowService, InvalidRequestError> =>
+  Layer.provide(FlowService.layer, Layer.scoped(NoukaiHttp.NoukaiHttp, makeHttp(options)))
