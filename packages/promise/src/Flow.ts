@@ -48,7 +48,7 @@ export class Flow {
     const { client } = this
     const input = executeInput(options)
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
-    return client.run(executed(effect, client, options.signal), options.signal)
+    return client.run(executed(effect, (resumed) => client.run(resumed, options.signal)), options.signal)
   }
 
   /**

@@ -38,6 +38,8 @@ export {
 } from "./NoukaiError.js"
 export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
 export type { NoukaiTransport } from "./NoukaiTransport.js"
+export { createRelayFlow } from "./RelayFlow.js"
+export type { RelayExecuteOptions, RelayFlow, RelayFlowOptions } from "./RelayFlow.js"
 export { Run } from "./Run.js"
 export type { AttemptSpec, StepTraceOptions, TraceOptions } from "./Run.js"
 export { ServerErrorCode } from "./ServerErrorCode.js"

@@ -7,11 +7,18 @@ import type { ExecuteResult as SdkResult, PausedResult as SdkPaused } from "@eff
 import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, PausedResult } from "../ExecuteResult.js"
-import type { Client } from "./client.js"
-import type { Services } from "./lifetime.js"
 import { resultsOf, wireCalls } from "./toolHandling.js"
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
+
+/**
+ * Runs what a pause goes on with.
+ *
+ * @internal
+ */
+export type Start = (
+  execution: Effect.Effect<ExecuteResult | PausedResult, unknown>
+) => Promise<ExecuteResult | PausedResult>
 
 /** What is not data is hidden from `JSON.stringify` and from comparisons. */
 const hidden = <A extends object, B extends object>(fields: A, rest: B): A & B =>
@@ -44,7 +51,7 @@ const ended = (
   return hidden(fields, { requiresToolCalls: false as const })
 }
 
-const paused = (client: Client, signal: AbortSignal | undefined, run: SdkPaused): PausedResult => {
+const paused = (run: SdkPaused, start: Start): PausedResult => {
   const { state } = run
   const fields: Fields<PausedResult> = {
     status: "tool_calls_required",
@@ -61,20 +68,19 @@ const paused = (client: Client, signal: AbortSignal | undefined, run: SdkPaused)
   return hidden(fields, {
     requiresToolCalls: true as const,
     resume: ({ toolResults }: { readonly toolResults: unknown }) =>
-      client.run(executed(Effect.suspend(() => run.resume(resultsOf(toolResults))), client, signal), signal)
+      start(executed(Effect.suspend(() => run.resume(resultsOf(toolResults))), start))
   })
 }
 
 /**
- * The result of an execution. A run that failed is a result here.
+ * The result of an execution. A run that failed is a result here. `start` is for what a pause resumes.
  *
  * @internal
  */
-export const executed = <E>(
-  execution: Effect.Effect<SdkResult | SdkPaused, E, Services>,
-  client: Client,
-  signal: AbortSignal | undefined
-): Effect.Effect<ExecuteResult | PausedResult, E, Services> =>
+export const executed = <E, R>(
+  execution: Effect.Effect<SdkResult | SdkPaused, E, R>,
+  start: Start
+): Effect.Effect<ExecuteResult | PausedResult, E, R> =>
   Effect.matchEffect(execution, {
     onFailure: (error) =>
       error instanceof FlowExecutionError && error.flowId !== undefined && error.blockCount !== undefined
@@ -82,6 +88,6 @@ export const executed = <E>(
         : Effect.fail(error),
     onSuccess: (run) =>
       Effect.succeed(
-        run.status === "completed" ? ended(run, "completed", run.flowId, run.blockCount) : paused(client, signal, run)
+        run.status === "completed" ? ended(run, "completed", run.flowId, run.blockCount) : paused(run, start)
       )
   })

@@ -43,6 +43,7 @@ const table: Table = {
 /** What the operations of the sdk are called here. */
 const operations: { readonly [method: string]: string } = {
   NoukaiConfig: "new Noukai",
+  RelayHttp: "createRelayFlow",
   "FlowAddress.resolve": "noukai.flow",
   "FlowService.execute": "flow.execute",
   "FlowService.events": "flow.events",

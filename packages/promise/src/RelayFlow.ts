@@ -1,0 +1,117 @@
+/**
+ * One flow without a key, through a relay: for browsers (contract 13).
+ *
+ * @since 0.1.0
+ */
+import { FlowService } from "@effect-noukai/sdk/FlowService"
+import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
+import type { ExecuteOptions } from "./FlowOptions.js"
+import { logHook } from "./internal/clientConfig.js"
+import { consoleLogger } from "./internal/consoleLogger.js"
+import { executed } from "./internal/executed.js"
+import { executeInput } from "./internal/input.js"
+import { Lifetime } from "./internal/lifetime.js"
+import { promiseError } from "./internal/promiseError.js"
+import type { LogEvent } from "./LogEvent.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface RelayFlowOptions {
+  /** Where your relay listens. In a page it may be relative: `/agent/execute`. */
+  url: string
+  /** Sent with every request: a login of yours. `Content-Type` is ours. Default: none. */
+  headers?: Record<string, string> | undefined
+  /** Milliseconds for each request. Default: 300,000. */
+  timeout?: number | undefined
+  /** Ends every call that is under way, and every later one. */
+  signal?: AbortSignal | undefined
+  /** Sees every request. What it throws is ignored. */
+  onLog?: ((event: LogEvent) => void) | undefined
+  /** Lets `onLog` see bodies. Default: false. */
+  logPayloads?: boolean | undefined
+  /** Node: an undici `Dispatcher`, for proxies. Default: own connections. */
+  dispatcher?: unknown
+}
+
+/**
+ * The flow, its version and its session are the relay's to choose.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId"> {}
+
+/**
+ * The flow that a relay runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RelayFlow {
+  /**
+   * Runs the flow and waits for its end, as `flow.execute` does: with the same tools, results and errors. The relay's own
+   * codes (`BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, …) are the `code` of the error.
+   */
+  execute(options?: RelayExecuteOptions): Promise<ExecuteResult | PausedResult>
+  /** Ends what is under way. Later calls reject. Again: does nothing more. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+type Relayed = Lifetime<FlowService>
+
+const openRelay = (options: RelayFlowOptions): Relayed => {
+  const { dispatcher, headers, logPayloads, timeout, url } = options
+  const log = logHook(options.onLog)
+  const relay = RelayHttp.layer({
+    url,
+    flow: RelayHttp.pinned,
+    headers,
+    attemptTimeout: timeout,
+    log,
+    logPayloads,
+    dispatcher
+  })
+  const runtime = ManagedRuntime.make(Layer.merge(relay, consoleLogger))
+  const built = runtime.runSyncExit(Effect.void)
+  if (Exit.isFailure(built)) throw promiseError(Cause.squash(built.cause))
+  return new Lifetime(runtime, () => runtime.dispose())
+}
+
+/** In a replay nothing goes live; a session id, which a relay does not carry, is left out. */
+const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const scope = TraceScope.ambient()
+  return scope?.http === undefined ? effect : Effect.provideService(effect, TraceScope, scope)
+}
+
+/**
+ * The flow behind a relay of yours. No key is sent and none is needed, so it may run in a browser.
+ *
+ * Throws an `InvalidRequestError` when an option is wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
+  const lifetime = openRelay(options)
+  const close = () => lifetime.close()
+  return {
+    async execute(call = {}) {
+      const signals = [call.signal, options.signal].filter((signal) => signal !== undefined)
+      const { sessionId: _, version: __, ...input } = executeInput(call)
+      const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
+      return lifetime.run(inReplayOfNow(executed(execution, (resumed) => lifetime.run(resumed, signals))), signals)
+    },
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
