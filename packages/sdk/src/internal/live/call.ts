@@ -22,7 +22,7 @@ import * as Headers from "../headers.js"
 import { makeLog } from "../logging.js"
 import { backoffDriver, shouldRetry } from "../retry.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected, withSent } from "../statusError.js"
-import type { HttpTransport, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
+import type { HttpTransport, SendRequest, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
 
 /**
  * What an endpoint asks for.
@@ -210,11 +210,10 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
 
     const attempt = <A>(
       endpoint: Endpoint<A>,
-      request: TransportRequest,
-      timeout: number | undefined,
+      request: SendRequest,
       n: number
     ): Effect.Effect<A, CallError> => {
-      const sent = transport.send({ ...request, attemptTimeout: timeout, maxBytes: config.maxResponseBytes })
+      const sent = transport.send(request)
       if (log === undefined) {
         return Effect.matchEffect(sent, {
           onFailure: (error) => Effect.fail(fromTransport(facts(endpoint), error)),
@@ -244,8 +243,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
 
     const retried = <A>(
       endpoint: Endpoint<A>,
-      request: TransportRequest,
-      timeout: number | undefined,
+      request: SendRequest,
       first: CallError
     ): Effect.Effect<A, CallError> =>
       Effect.gen(function*() {
@@ -265,7 +263,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
             ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
           })
           yield* Effect.sleep(Duration.millis(delay))
-          const outcome = yield* Effect.either(attempt(endpoint, request, timeout, n))
+          const outcome = yield* Effect.either(attempt(endpoint, request, n))
           if (Either.isRight(outcome)) return outcome.right
           error = outcome.left
         }
@@ -275,17 +273,22 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
       Effect.withFiberRuntime((fiber) => {
         const { context: { method, options }, httpMethod } = endpoint
-        const request = prepare(endpoint, "application/json", Telemetry.traceparent(fiber))
-        if (Either.isLeft(request)) return Effect.fail(request.left)
+        const prepared = prepare(endpoint, "application/json", Telemetry.traceparent(fiber))
+        if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         let timeout = attemptTimeout
         if (options.attemptTimeout !== undefined) {
           const ms = milliseconds(method, "attemptTimeout", options.attemptTimeout)
           if (Either.isLeft(ms)) return Effect.fail(ms.left)
           timeout = ms.right
         }
-        return Effect.catchAll(attempt(endpoint, request.right, timeout, 0), (error: CallError) =>
+        // grown in place: a copy per call is measurable
+        const request: SendRequest = Object.assign(prepared.right, {
+          attemptTimeout: timeout,
+          maxBytes: config.maxResponseBytes
+        })
+        return Effect.catchAll(attempt(endpoint, request, 0), (error: CallError) =>
           shouldRetry(error, httpMethod === "POST", options.retryPost ?? config.retryPost)
-            ? retried(endpoint, request.right, timeout, error)
+            ? retried(endpoint, request, error)
             : Effect.fail(error))
       })
 

@@ -5,10 +5,11 @@ import * as Schema from "effect/Schema"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import * as ExecuteCall from "../../ExecuteCall.js"
 import * as Address from "../address.js"
+import { compiledCheck } from "../compiledCheck.js"
 import type { TextResponse } from "../transport/HttpTransport.js"
 import type { Caller, CallError } from "./call.js"
 
-const isResponse = Schema.is(ExecuteCall.ExecuteResponse)
+const isResponse = compiledCheck(ExecuteCall.ExecuteResponse)
 
 const explain = Schema.decodeUnknownEither(ExecuteCall.ExecuteResponse, { errors: "first" })
 
