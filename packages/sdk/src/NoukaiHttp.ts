@@ -10,9 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { CurrentScope } from "./internal/currentScope.js"
+import { forwardThrough } from "./internal/forwarded.js"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
+import * as Forward from "./internal/live/forward.js"
 import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
@@ -51,6 +53,7 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
   return {
     defaults: implementation.defaults,
     execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),
+    forward: (request) => Effect.flatMap(pick, (http) => forwardThrough(http, request)),
     step: (request) => Stream.unwrap(Effect.map(pick, (http) => http.step(request))),
     submitJob: (request) => Effect.flatMap(pick, (http) => http.submitJob(request)),
     pollJob: (request) => Effect.flatMap(pick, (http) => http.pollJob(request)),
@@ -79,6 +82,7 @@ const fromTransport = (
         scrub: caller.scrub
       },
       execute: Execute.execute(caller),
+      forward: Forward.forward(caller),
       step: Step.step(caller),
       submitJob: Jobs.submitJob(caller),
       pollJob: Jobs.pollJob(caller),

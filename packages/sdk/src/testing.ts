@@ -15,7 +15,7 @@ import * as NoukaiHttp from "./NoukaiHttp.js"
  * @since 0.1.0
  * @category models
  */
-export type Endpoint = Exclude<keyof NoukaiHttp.NoukaiHttp.Service, "defaults">
+export type Endpoint = Exclude<keyof NoukaiHttp.NoukaiHttp.Service, "defaults" | "forward">
 
 /**
  * What an endpoint of the seam takes.

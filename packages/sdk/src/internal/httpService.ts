@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { ExecuteRequest, ExecuteResponse } from "../ExecuteCall.js"
 import type { WireEvent } from "../FlowEvent.js"
+import type { ForwardRequest, ForwardResponse } from "../ForwardCall.js"
 import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "../JobCall.js"
 import type { LogEvent } from "../LogHook.js"
 import type { HttpError, SessionError } from "../NoukaiError.js"
@@ -40,6 +41,11 @@ export interface HttpService {
   readonly defaults: Defaults
   /** E1: runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
   readonly execute: (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, HttpError>
+  /**
+   * E1 for a relay: a body and an answer that nobody looks into, sent once. Where it is absent, `execute` is what is
+   * asked.
+   */
+  readonly forward?: ((request: ForwardRequest) => Effect.Effect<ForwardResponse, HttpError>) | undefined
   /** E2: runs one step, or the rest, as it happens. A failed step is an event here. */
   readonly step: (request: StepRequest) => Stream.Stream<WireEvent, HttpError>
   /** E3: puts a run into the queue. */

@@ -1,0 +1,32 @@
+/**
+ * The request and response of `POST …/execute` for somebody else: a body that is not looked into, an answer that is left
+ * as it is (contract 13.2).
+ *
+ * @since 0.1.0
+ */
+import type { RequestContext } from "./CallOptions.js"
+import type { FlowAddress, FlowVersion } from "./Flow.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForwardRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  /** The JSON body, whole. */
+  readonly body: { readonly [key: string]: unknown }
+}
+
+/**
+ * A response of any status.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForwardResponse {
+  readonly status: number
+  /** The body, with the key taken out should it ever be in there. */
+  readonly text: string
+}

@@ -1,0 +1,112 @@
+/**
+ * What a relay server runs its flow with: the body of a stranger goes to `/execute` under the server's key, once, and
+ * what comes back is left as it is (contract 13.2). The rules before and after that are the relay's.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Flow, FlowVersion } from "./Flow.js"
+import type { ForwardResponse } from "./ForwardCall.js"
+import * as Address from "./internal/address.js"
+import { CurrentScope } from "./internal/currentScope.js"
+import { milliseconds } from "./internal/duration.js"
+import { forwardThrough } from "./internal/forwarded.js"
+import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
+import { NoukaiHttp } from "./NoukaiHttp.js"
+import * as Telemetry from "./Telemetry.js"
+
+export type { ForwardResponse } from "./ForwardCall.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** Default: `"production"`. */
+  readonly version?: FlowVersion | undefined
+  /** For the answer, its body included. Default: the client's, 300 seconds. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  /** Becomes the body of `/execute`, whole. */
+  readonly body: { readonly [key: string]: unknown }
+  /** The W3C trace context of whoever asks. Where spans are traced, the running one goes in its place. */
+  readonly traceparent?: string | undefined
+  readonly tracestate?: string | undefined
+}
+
+/**
+ * Runs one version of one flow. What Noukai answers, whatever its status, is a success; it fails when nobody answered,
+ * and as a replay does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, HttpError>
+
+const method = "RelayForward"
+
+const isPresent = (u: unknown): boolean => u !== undefined && u !== null
+
+/** A run that goes on stays in the session that it began in. */
+const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body"]): boolean =>
+  isPresent(executionId) && isPresent(pausedAtStep) && isPresent(toolCallMessages)
+
+/**
+ * Checks what is to be run, once; nothing in a request can change it.
+ *
+ * A request belongs to the session of the scope that it is made in; in a replay it is answered from there.
+ *
+ * Fails with `InvalidRequestError` when the flow, the version or the clock is wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  flow: Flow.Ref<never>,
+  options: Options = {}
+): Effect.Effect<RelayForward, InvalidRequestError, NoukaiHttp> =>
+  Effect.gen(function*() {
+    const http = yield* NoukaiHttp
+    const address = yield* Address.resolve(method, flow, http.defaults)
+    const version = yield* Address.checkVersion(method, options.version)
+    const { attemptTimeout } = options
+    if (attemptTimeout !== undefined) yield* milliseconds(method, "attemptTimeout", attemptTimeout)
+    return ({ body, traceparent, tracestate }) =>
+      Effect.withFiberRuntime((fiber) => {
+        const scope = Context.get(fiber.currentContext, CurrentScope)
+        const answer = forwardThrough(http, {
+          method,
+          options: {
+            headers: {
+              ...(traceparent === undefined || Telemetry.isTracing(fiber) ? undefined : { traceparent }),
+              ...(tracestate === undefined ? undefined : { tracestate })
+            },
+            attemptTimeout
+          },
+          progress: { sent: "no" },
+          flow: address,
+          version,
+          sessionId: isResume(body) ? undefined : scope?.sessionId ?? http.defaults.sessionId,
+          body
+        })
+        const { execute } = Telemetry.spanNames
+        return Effect.map(
+          Telemetry.flowSpan(
+            fiber,
+            execute,
+            address,
+            version,
+            Effect.map(answer, (response) => ({ executionId: undefined, response }))
+          ),
+          ({ response }) => response
+        )
+      })
+  })

@@ -1,0 +1,60 @@
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
+import type { AttemptInfo } from "../../LogHook.js"
+import * as Telemetry from "../../Telemetry.js"
+import * as Address from "../address.js"
+import { milliseconds } from "../duration.js"
+import { fromTransport } from "../statusError.js"
+import type { Caller, CallError } from "./call.js"
+
+/**
+ * `POST …/execute` for somebody else (contract 13.2). Sent once: it is never known whether a run that may cost something
+ * has begun. The log hook is told that it was sent, and never of what was in it.
+ *
+ * @internal
+ */
+export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, CallError> =>
+  Effect.withFiberRuntime((fiber) => {
+    const { config, log, scrub } = caller
+    const { method, options } = request
+    const endpoint = {
+      context: request,
+      httpMethod: "POST",
+      path: `${Address.basePath(request.flow)}${Address.versionPath(request.version)}/execute`,
+      flow: request.flow,
+      sessionId: request.sessionId,
+      body: request.body,
+      executionId: undefined
+    } as const
+    const prepared = caller.prepare(endpoint, "application/json", Telemetry.traceparent(fiber))
+    if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
+    const attemptTimeout = milliseconds(method, "attemptTimeout", options.attemptTimeout ?? config.attemptTimeout)
+    if (Either.isLeft(attemptTimeout)) return Effect.fail(attemptTimeout.left)
+    const info: AttemptInfo = { method: "POST", path: endpoint.path, attempt: 0 }
+    log?.({ ...info, phase: "request" })
+    return Effect.matchEffect(
+      caller.transport.send({
+        ...prepared.right,
+        attemptTimeout: attemptTimeout.right,
+        maxBytes: config.maxResponseBytes
+      }),
+      {
+        onFailure: (failure) => {
+          const error = fromTransport(caller.facts(endpoint), failure)
+          log?.({ ...info, phase: "error", error: error._tag, message: error.message })
+          return Effect.fail(error)
+        },
+        onSuccess: ({ header, status, text }) => {
+          const requestId = header("x-request-id")
+          log?.({
+            ...info,
+            phase: "response",
+            statusCode: status,
+            ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
+          })
+          return Effect.succeed({ status, text: scrub(text) })
+        }
+      }
+    )
+  })

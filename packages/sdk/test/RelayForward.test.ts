@@ -1,0 +1,173 @@
+/** What a relay forwards, on the wire (contract 13.2). */
+import { NoukaiHttp, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
+import type * as LogHook from "@effect-noukai/sdk/LogHook"
+import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
+import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import { layerScripted } from "@effect-noukai/sdk/testing"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { httpFor, plantedKey } from "./support/client.js"
+import { body, cassette, execution, failedStep, sessionId } from "./support/sessions.js"
+import * as Wire from "./support/WireServer.js"
+
+const flow = "acme/support/answer"
+
+const pinned = (answers: ReadonlyArray<Wire.Answer>, options: RelayForward.Options = {}, config: Options = {}) =>
+  Effect.gen(function*() {
+    const server = yield* Wire.serve(...answers)
+    const http = yield* httpFor(server, config)
+    const forward = yield* Effect.provideService(RelayForward.make(flow, options), NoukaiHttp, http)
+    return { server, http, forward }
+  })
+
+const completed = { status: "completed", result: { text: "hi" }, flowId: "fl", blockCount: 1 }
+
+describe("RelayForward", () => {
+  it.scopedLive("13.2: one POST to the pinned flow and version, under the server's key, with the body as it is", () =>
+    Effect.gen(function*() {
+      const { forward, server } = yield* pinned([Wire.json(200, completed)], { version: 3 })
+      const sent = { message: "hi", flow: "evil/evil/evil", version: "draft", nothing: null, trace: true }
+      const response = yield* forward({ body: sent })
+      assert.deepStrictEqual(response, { status: 200, text: JSON.stringify(completed) })
+      assert.lengthOf(server.requests, 1)
+      const [request] = server.requests
+      assert.strictEqual(request!.path, "/api/v1/seq/acme/support/answer/v3/execute")
+      assert.strictEqual(request!.headers.authorization, `Bearer ${plantedKey}`)
+      assert.strictEqual(request!.body, JSON.stringify(sent))
+      assert.notProperty(request!.headers, "x-session-id")
+      assert.notProperty(request!.headers, "traceparent")
+    }))
+
+  it.scopedLive("13.2: every status is an answer, its text verbatim, and is asked for once", () =>
+    Effect.gen(function*() {
+      const answers: ReadonlyArray<readonly [number, string]> = [
+        [200, "{\"big\": 12345678901234567890, \"status\":\"surprise\"}"],
+        [302, "<a>elsewhere</a>"],
+        [401, "{\"detail\":\"no\"}"],
+        [429, "{}"],
+        [500, "<html>"],
+        [503, ""]
+      ]
+      const { forward, server } = yield* pinned(
+        answers.map(([status, text]) => Wire.text(status, text, { location: "http://example.org/" })),
+        {},
+        { retryPost: true, maxRetries: 3 }
+      )
+      for (const [status, text] of answers) {
+        assert.deepStrictEqual(yield* forward({ body: {} }), { status, text })
+      }
+      assert.lengthOf(server.requests, answers.length)
+    }))
+
+  it.scopedLive("13.2: a broken connection and a clock are failures, and nothing is sent again", () =>
+    Effect.gen(function*() {
+      const { forward, server } = yield* pinned(
+        [Wire.reset, Wire.silence],
+        { attemptTimeout: "100 millis" },
+        { retryPost: true, maxRetries: 3 }
+      )
+      const broken = yield* Effect.flip(forward({ body: {} }))
+      assert.strictEqual(broken._tag, "APIConnectionError")
+      const late = yield* Effect.flip(forward({ body: {} }))
+      assert.strictEqual(late._tag === "APITimeoutError" && late.clock, "attempt")
+      assert.lengthOf(server.requests, 2)
+    }))
+
+  it.scopedLive("interruption closes the socket", () =>
+    Effect.gen(function*() {
+      const { forward, server } = yield* pinned([Wire.silence])
+      const fiber = yield* Effect.fork(forward({ body: {} }))
+      yield* server.arrived(1)
+      yield* Fiber.interrupt(fiber)
+      yield* server.allClosed
+    }))
+
+  it.scopedLive("13.2: trace context goes along; one that no header can carry fails before anything is sent", () =>
+    Effect.gen(function*() {
+      const { forward, server } = yield* pinned([Wire.json(200, completed)])
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      yield* forward({ body: {}, traceparent, tracestate: "a=1" })
+      assert.strictEqual(server.requests[0]!.headers.traceparent, traceparent)
+      assert.strictEqual(server.requests[0]!.headers.tracestate, "a=1")
+      const error = yield* Effect.flip(forward({ body: {}, tracestate: "a=1\r\nx-evil: 1" }))
+      assert.strictEqual(error._tag, "InvalidRequestError")
+      assert.lengthOf(server.requests, 1)
+    }))
+
+  it.scopedLive("10.2: a fresh run belongs to the session of the scope, one that goes on to the one it has", () =>
+    Effect.gen(function*() {
+      const { forward, server } = yield* pinned([Wire.json(200, completed), Wire.json(200, completed)])
+      const scoped = TraceScope.withSession(sessionId)
+      yield* scoped(forward({ body: { message: "hi" } }))
+      yield* scoped(forward({ body: { executionId: "ex", pausedAtStep: "a", toolCallMessages: [] } }))
+      assert.strictEqual(server.requests[0]!.headers["x-session-id"], sessionId)
+      assert.notProperty(server.requests[1]!.headers, "x-session-id")
+    }))
+
+  it.scopedLive("12.3: the log hook sees neither bodies nor the key, even where payloads are logged", () =>
+    Effect.gen(function*() {
+      const events: Array<LogHook.LogEvent> = []
+      const { forward } = yield* pinned([Wire.json(200, { echoed: plantedKey }), Wire.reset], {}, {
+        log: (event) => events.push(event),
+        logPayloads: true
+      })
+      const response = yield* forward({ body: { message: "secret of the user" } })
+      assert.notInclude(response.text, plantedKey)
+      yield* Effect.flip(forward({ body: { message: "secret of the user" } }))
+      assert.deepStrictEqual(events.map(({ phase }) => phase), ["request", "response", "request", "error"])
+      const told = JSON.stringify(events)
+      for (const secret of ["secret of the user", "echoed", plantedKey]) assert.notInclude(told, secret)
+    }))
+
+  it.scopedLive("10.3: in a replay nothing goes live: recorded results, recorded failures, misses", () =>
+    Effect.gen(function*() {
+      const { forward, http, server } = yield* pinned(
+        [Wire.json(
+          200,
+          body(
+            execution("answer", "execute", "recorded"),
+            execution("answer", "execute", null, {
+              status: "failed",
+              errorAtStep: "a",
+              steps: [failedStep("a", { code: "BOOM", message: "no" })]
+            })
+          )
+        )],
+        {},
+        { replayEnabled: true }
+      )
+      const replayed = TraceScope.replay(sessionId)(Effect.gen(function*() {
+        return [
+          yield* forward({ body: { message: "x" } }),
+          yield* forward({ body: { message: "x" } }),
+          yield* Effect.flip(forward({ body: {} }))
+        ] as const
+      }))
+      const [first, second, miss] = yield* Effect.provideService(replayed, NoukaiHttp, http)
+      assert.strictEqual(first.status, 200)
+      assert.strictEqual(JSON.parse(first.text).status, "completed")
+      assert.deepStrictEqual(
+        { status: second.status, run: JSON.parse(second.text).status, result: JSON.parse(second.text).result },
+        { status: 200, run: "failed", result: { code: "BOOM", message: "no" } }
+      )
+      assert.strictEqual(miss._tag, "ReplayMissError")
+      assert.deepStrictEqual(server.requests.map(({ method }) => method), ["GET"])
+    }))
+
+  it.effect("a seam that only decodes is asked to execute", () =>
+    Effect.gen(function*() {
+      const forward = yield* RelayForward.make(flow)
+      const response = yield* forward({ body: { message: "hi" } })
+      assert.strictEqual(response.status, 200)
+      assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
+    }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded"))))))
+
+  it.effect("1.4, 3.2: a wrong flow, version or clock is refused when it is pinned", () =>
+    Effect.gen(function*() {
+      const wrong = (ref: string, options: RelayForward.Options = {}) => Effect.flip(RelayForward.make(ref, options))
+      assert.strictEqual((yield* wrong("a/b")).field, "flow")
+      assert.strictEqual((yield* wrong("../x/y")).field, "flow.org")
+      assert.strictEqual((yield* wrong(flow, { version: -1 })).field, "version")
+      assert.strictEqual((yield* wrong(flow, { attemptTimeout: -1 })).field, "attemptTimeout")
+    }).pipe(Effect.provide(layerScripted())))
+})
