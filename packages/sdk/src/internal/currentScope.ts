@@ -11,8 +11,6 @@ export interface Scope {
 
 /**
  * The scope of the calling fiber; by default there is none.
- *
- * @internal
  */
 export class CurrentScope extends Context.Reference<CurrentScope>()("@effect-noukai/sdk/TraceScope", {
   defaultValue: (): Scope | undefined => undefined
