@@ -18,7 +18,7 @@ import type { OpenReplay } from "./internal/replay/sessionHttp.js"
 import { open as openSession } from "./internal/replay/sessionHttp.js"
 import { isSameSession, newSessionId } from "./internal/sessionId.js"
 import type { LogEvent } from "./LogHook.js"
-import type { ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
+import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import { ReplayDisabledError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
@@ -32,6 +32,18 @@ export declare namespace TraceScope {
    * @category models
    */
   export interface Scope extends ScopeOfCall {}
+
+  /**
+   * A scope that was entered by hand.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Opened {
+    readonly scope: Scope
+    /** Fails if recordings are left that nothing asked for; of what is no replay, never. */
+    readonly verify: Effect.Effect<void, ReplayLeftoverError>
+  }
 }
 
 const method = "TraceScope.replay"
@@ -87,13 +99,13 @@ const isReplayed = (id: string, http: HttpService, enclosing: TraceScope.Scope |
     ? http.defaults.replayedSessionId !== undefined && isSameSession(http.defaults.replayedSessionId, id)
     : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
 
-interface Opened extends OpenReplay {
+interface OpenedReplay extends OpenReplay {
   readonly scope: TraceScope.Scope
 }
 
 type Entry =
   | { readonly _tag: "joined"; readonly scope: TraceScope.Scope | undefined }
-  | { readonly _tag: "new"; readonly open: Effect.Effect<Opened, ReplayOpenError> }
+  | { readonly _tag: "new"; readonly open: Effect.Effect<OpenedReplay, ReplayOpenError> }
 
 const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp> =>
   Effect.gen(function*() {
@@ -108,7 +120,7 @@ const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp
       Effect.provideService(http.session(request), CurrentScope, enclosing)
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
       Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
-      Effect.map((replay): Opened => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
+      Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
     )
     return { _tag: "new", open }
   })
@@ -134,6 +146,23 @@ const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E
     CurrentScope,
     (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
   )
+
+const openCapture: Effect.Effect<TraceScope.Opened, never, EffectScope.Scope> = Effect.gen(function*() {
+  const enclosing = yield* CurrentScope
+  if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
+  const scope = yield* newCapture
+  yield* loggedScoped(scope)
+  return { scope, verify: Effect.void }
+})
+
+const openReplay = (
+  sessionId: string
+): Effect.Effect<TraceScope.Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
+  Effect.flatMap(enter(sessionId), (entry) =>
+    entry._tag === "joined" ? openCapture : Effect.zipRight(
+      loggedScoped({ mode: "replay", sessionId }),
+      Effect.map(entry.open, ({ scope, verify }) => ({ scope, verify: verify(method) }))
+    ))
 
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 
@@ -310,6 +339,30 @@ export class TraceScope extends CurrentScope {
     const fiber = Fiber.getCurrentFiber()
     const own = Option.isSome(fiber) ? Context.get(fiber.value.currentContext, CurrentScope) : undefined
     return own ?? storedScope()
+  }
+
+  /**
+   * Runs code that is no Effect in a scope: what it calls, now and later, finds it with `ambient`.
+   *
+   * @since 0.1.0
+   */
+  static runIn<A>(scope: TraceScope.Scope | undefined, f: () => A): A {
+    return runInScope(scope, f)
+  }
+
+  /**
+   * A scope whose body is no effect, such as a request whose response outlives its handler: a replay of the session, else
+   * a capture; it joins the scopes that `replay` and `capture` join. Put it around what belongs to it with
+   * `Effect.provideService(TraceScope, scope)` or `TraceScope.runIn`, and ask `verify` at the end, if all went well.
+   *
+   * Fails as `replay` does before its body runs. An empty id counts as none.
+   *
+   * @since 0.1.0
+   */
+  static open(
+    sessionId?: string
+  ): Effect.Effect<TraceScope.Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> {
+    return sessionId === undefined || sessionId === "" ? openCapture : openReplay(sessionId)
   }
 
   /**

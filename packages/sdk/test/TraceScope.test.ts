@@ -376,6 +376,51 @@ describe("10.3: what a request from outside may ask for", () => {
   })
 })
 
+describe("10.3: a scope that is entered by hand", () => {
+  it.effect("a capture: joins the scope it is in, and has nothing to verify", () => {
+    const { events, layer } = live({ answers: 1 })
+    return Effect.gen(function*() {
+      const id = yield* Effect.scoped(Effect.gen(function*() {
+        const { scope, verify } = yield* TraceScope.open()
+        yield* Effect.provideService(run(), TraceScope, scope)
+        yield* verify
+        const inner = yield* Effect.provideService(TraceScope.open(""), TraceScope, scope)
+        assert.strictEqual(inner.scope, scope)
+        return scope.sessionId
+      }))
+      assert.match(id, version4)
+      assert.deepStrictEqual(yield* sent, [id])
+      assert.deepStrictEqual(phases(events), ["scope_open capture", "scope_close capture"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("a replay: leftovers are there until they are asked for", () => {
+    const { events, layer } = live({ sessions: [recorded("a")] })
+    return Effect.gen(function*() {
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { scope, verify } = yield* TraceScope.open(sessionId)
+        assert.strictEqual(scope.sessionId, sessionId)
+        assert.strictEqual((yield* Effect.flip(verify))._tag, "ReplayLeftoverError")
+        assert.strictEqual(yield* Effect.provideService(result, TraceScope, scope), "a")
+        yield* verify
+        const inner = yield* Effect.provideService(TraceScope.open(sessionId), TraceScope, scope)
+        assert.strictEqual(inner.scope, scope)
+      }))
+      assert.deepStrictEqual(yield* sent, [])
+      assert.deepStrictEqual(phases(events), ["scope_open replay", "scope_close replay"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("the gate is off: ReplayDisabledError, and nothing is asked", () => {
+    const { layer } = live({ defaults: { replayEnabled: false } })
+    return Effect.gen(function*() {
+      const error = yield* Effect.flip(Effect.scoped(TraceScope.open(sessionId)))
+      assert.strictEqual(error._tag, "ReplayDisabledError")
+      assert.deepStrictEqual(yield* (yield* Scripted.ScriptedHttp).calls, [])
+    }).pipe(Effect.provide(layer))
+  })
+})
+
 describe("12.3: scope_open and scope_close are paired", () => {
   const notFound = Effect.fail(new ReplaySessionNotFoundError({ method: "test", isRetryable: false }))
   const bodies: ReadonlyArray<readonly [name: string, body: Effect.Effect<unknown, unknown>]> = [
@@ -548,6 +593,17 @@ describe("asynchronous code that is no Effect", () => {
       assert.isUndefined(seen)
       yield* runtime.disposeEffect
     }))
+
+  it.effect("runs in a scope that it is given, now and later, and outside it is none", () =>
+    Effect.gen(function*() {
+      const { scope } = yield* Effect.scoped(TraceScope.open())
+      const later = TraceScope.runIn(scope, () => {
+        assert.strictEqual(here(), scope.sessionId)
+        return Promise.resolve().then(here)
+      })
+      assert.isUndefined(here())
+      assert.strictEqual(yield* Effect.promise(() => later), scope.sessionId)
+    }).pipe(Effect.provide(live().layer)))
 
   it.effect("a rejection is a failure, and interruption aborts", () =>
     Effect.gen(function*() {
