@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
 import { Client } from "./internal/client.js"
+import { withGate } from "./internal/enterScope.js"
 import { Lifetime } from "./internal/lifetime.js"
 import { promiseError } from "./internal/promiseError.js"
 import { Noukai } from "./Noukai.js"
@@ -95,3 +96,22 @@ export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
     const client = noukai._transport
     return client instanceof Client ? new Noukai(client.pin(scope)) : noukai
   })
+
+/**
+ * Runs an effect with the services of a client, as a call of the client: in the scope of the calling code, and ended by
+ * `signal` and by the end of the client. For libraries around the client.
+ *
+ * Rejects with the error of this package that stands for what the effect fails with.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const run = async <A, E>(
+  noukai: Noukai,
+  effect: Effect.Effect<A, E, Services>,
+  options: Options = {}
+): Promise<A> => {
+  const client = noukai._transport
+  if (!(client instanceof Client)) throw new TypeError("run needs a Noukai client of this package")
+  return client.run(withGate(client.defaults.replayEnabled, effect), options.signal)
+}

@@ -28,12 +28,16 @@ const outside = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
     (scope) => scope?.http === undefined ? Effect.provideService(body, TraceScope, undefined) : body
   )
 
-/** Whether replays are possible is asked at each scope, as the environment may have changed. */
-const withGate = <A, E, R>(
-  gate: Effect.Effect<boolean, unknown>,
+/**
+ * Whether replays are possible is asked at each scope, as the environment may have changed.
+ *
+ * @internal
+ */
+export const withGate = <A, E, R>(
+  gate: Effect.Effect<boolean, unknown> | undefined,
   self: Effect.Effect<A, E, R | NoukaiHttp>
 ): Effect.Effect<A, unknown, R | NoukaiHttp> =>
-  Effect.flatMap(
+  gate === undefined ? self : Effect.flatMap(
     gate,
     (replayEnabled) =>
       Effect.updateService(self, NoukaiHttp, (http) => ({ ...http, defaults: { ...http.defaults, replayEnabled } }))
@@ -69,11 +73,10 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
     const scope = TraceScope.ambient()
     return settled(Effect.runFork(Effect.provideService(withoutClient(body, entering), TraceScope, scope)))
   }
-  const { replayEnabled } = client.defaults
   const scoped = replaySessionId === undefined || replaySessionId === ""
     ? capture ? TraceScope.capture(body) : outside(body)
     : TraceScope.replayOrCapture(replaySessionId)(body)
   return client.lifetime.runOn(
-    client.inScopeOfNow()(replayEnabled === undefined ? scoped : withGate(replayEnabled, scoped))
+    client.inScopeOfNow()(withGate(client.defaults.replayEnabled, scoped))
   )
 }
