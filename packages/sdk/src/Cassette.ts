@@ -3,22 +3,31 @@
  *
  * @since 0.1.0
  */
-import { files } from "#files"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Function from "effect/Function"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { canonical } from "./internal/canonical.js"
-import type { FileFailure } from "./internal/files/Files.js"
+import * as CassetteFile from "./internal/cassetteFile.js"
+import { redactionOf } from "./internal/recording/redaction.js"
 import { checkSnapshots } from "./internal/replay/sessionHttp.js"
-import { CassetteError, type ReplayOpenError } from "./NoukaiError.js"
+import type { CassetteError, InvalidRequestError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import { SessionResponse } from "./SessionCall.js"
+import { RecordedCassette } from "./RecordedCassette.js"
+import type { Redact } from "./Redact.js"
+import { SessionCassette } from "./SessionCassette.js"
 
-const formatName = "noukai-cassette"
-
-const formatVersion = 1
+export {
+  /**
+   * @since 0.1.0
+   * @category schemas
+   */
+  RecordedCassette,
+  /**
+   * @since 0.1.0
+   * @category schemas
+   */
+  SessionCassette
+}
 
 /**
  * A cassette file of more bytes is neither read nor written: 64 MiB.
@@ -26,54 +35,19 @@ const formatVersion = 1
  * @since 0.1.0
  * @category constants
  */
-export const maxBytes: number = 64 * 1024 * 1024
-
-const common = {
-  format: Schema.Literal("noukai-cassette/1"),
-  /** Where bare slugs belonged when this was recorded. */
-  client: Schema.Struct({ org: Schema.optional(Schema.String), project: Schema.optional(Schema.String) })
-}
-
-/**
- * A recorded session (contract 10.4), as the server gave it.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const SessionCassette = Schema.Struct({
-  ...common,
-  kind: Schema.Literal("session"),
-  session: SessionResponse
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface SessionCassette extends Schema.Schema.Type<typeof SessionCassette> {}
+export const maxBytes: number = CassetteFile.maxBytes
 
 /**
  * @since 0.1.0
  * @category schemas
  */
-export const Cassette = Schema.Union(SessionCassette)
+export const Cassette = Schema.Union(SessionCassette, RecordedCassette)
 
 /**
  * @since 0.1.0
  * @category models
  */
 export type Cassette = Schema.Schema.Type<typeof Cassette>
-
-const unchecked = { disableValidation: true }
-
-const problem = (
-  method: string,
-  reason: CassetteError["reason"],
-  facts: { readonly path?: string | undefined; readonly detail?: string; readonly cause?: unknown }
-): CassetteError => new CassetteError({ method, reason, ...facts, isRetryable: false }, unchecked)
-
-const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
-  problem(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
 
 /**
  * A cassette of what was recorded under a session id, to be replayed now or saved as a file.
@@ -100,31 +74,37 @@ export const fromSession: (
   }
 })
 
-const decodeCassette = ParseResult.decodeUnknownEither(Cassette, { errors: "first" })
-
-const encodeCassette = Schema.encodeSync(Cassette)
-
-const versionOf = (value: unknown): number | undefined => {
-  const format: unknown = typeof value === "object" && value !== null && "format" in value ? value.format : undefined
-  const match = typeof format === "string" ? /^noukai-cassette\/(\d{1,9})$/.exec(format) : null
-  return match === null ? undefined : Number(match[1])
-}
-
-const decodeAt = (method: string, path: string | undefined, value: unknown): Either.Either<Cassette, CassetteError> => {
-  const version = versionOf(value)
-  if (version === undefined) {
-    return Either.left(problem(method, "Invalid", { path, detail: `its format is not ${formatName}/${formatVersion}` }))
-  }
-  if (version > formatVersion) {
-    return Either.left(
-      problem(method, "NewerFormat", { path, detail: `its format is ${formatName}/${version}` })
-    )
-  }
-  return Either.mapLeft(
-    decodeCassette(value),
-    (issue) => problem(method, "Invalid", { path, detail: ParseResult.TreeFormatter.formatIssueSync(issue) })
-  )
-}
+/**
+ * Removes from the snapshots of a session what must not be committed. Paths are matched against each snapshot:
+ * `**.email`, `message`. What was recorded on this side is redacted as it is recorded.
+ *
+ * Fails with `InvalidRequestError` if a path cannot be read.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const redact: {
+  (what: Redact): (cassette: SessionCassette) => Either.Either<SessionCassette, InvalidRequestError>
+  (cassette: SessionCassette, what: Redact): Either.Either<SessionCassette, InvalidRequestError>
+} = Function.dual(
+  2,
+  (cassette: SessionCassette, what: Redact): Either.Either<SessionCassette, InvalidRequestError> =>
+    Either.map(redactionOf("Cassette.redact", what), (clean) => ({
+      ...cassette,
+      session: {
+        ...cassette.session,
+        executions: cassette.session.executions.map((execution) => ({
+          ...execution,
+          steps: execution.steps.map((step) => ({
+            ...step,
+            ...("inputSnapshot" in step ? { inputSnapshot: clean(step.inputSnapshot) } : undefined),
+            ...("outputSnapshot" in step ? { outputSnapshot: clean(step.outputSnapshot) } : undefined),
+            ...("errorSnapshot" in step ? { errorSnapshot: clean(step.errorSnapshot) } : undefined)
+          }))
+        }))
+      }
+    }))
+)
 
 /**
  * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is none, or one of
@@ -134,7 +114,7 @@ const decodeAt = (method: string, path: string | undefined, value: unknown): Eit
  * @category constructors
  */
 export const decode = (value: unknown): Either.Either<Cassette, CassetteError> =>
-  decodeAt("Cassette.decode", undefined, value)
+  CassetteFile.decode("Cassette.decode", undefined, value)
 
 /**
  * The text of a cassette as it is saved: pretty JSON, equal for equal cassettes.
@@ -142,25 +122,13 @@ export const decode = (value: unknown): Either.Either<Cassette, CassetteError> =
  * @since 0.1.0
  * @category combinators
  */
-export const encode = (cassette: Cassette): string => {
-  const { session, ...envelope } = encodeCassette(cassette)
-  const executions = (session.executions ?? []).map(({ steps, ...execution }) => ({
-    ...execution,
-    steps: (steps ?? []).map((step) => ({
-      ...step,
-      ...("inputSnapshot" in step ? { inputSnapshot: canonical(step.inputSnapshot) } : undefined),
-      ...("outputSnapshot" in step ? { outputSnapshot: canonical(step.outputSnapshot) } : undefined),
-      ...("errorSnapshot" in step ? { errorSnapshot: canonical(step.errorSnapshot) } : undefined)
-    }))
-  }))
-  const { client, format, kind } = envelope
-  return `${JSON.stringify({ format, kind, client, session: { ...session, executions } }, null, 2)}\n`
-}
+export const encode = (cassette: Cassette): string => CassetteFile.encode(cassette)
 
 /**
  * Writes a cassette to a file, as a whole or not at all. The folder is made if need be.
  *
- * Fails with `CassetteError`: `TooLarge`, or `Files` if it could not be written.
+ * Fails with `CassetteError`: `Credentials` if it holds what looks like a credential (`at` says where), `TooLarge`, or
+ * `Files` if it could not be written.
  *
  * @example
  * ```ts
@@ -177,17 +145,11 @@ export const encode = (cassette: Cassette): string => {
 export const save: {
   (path: string): (cassette: Cassette) => Effect.Effect<void, CassetteError>
   (cassette: Cassette, path: string): Effect.Effect<void, CassetteError>
-} = Function.dual(2, (cassette: Cassette, path: string): Effect.Effect<void, CassetteError> =>
-  Effect.suspend(() => {
-    const method = "Cassette.save"
-    const text = encode(cassette)
-    const bytes = new TextEncoder().encode(text).length
-    return bytes > maxBytes
-      ? Effect.fail(
-        problem(method, "TooLarge", { path, detail: `it has ${bytes} bytes, and the limit is ${maxBytes}` })
-      )
-      : Effect.mapError(files.write(path, text), ofFile(method, path))
-  }))
+} = Function.dual(
+  2,
+  (cassette: Cassette, path: string): Effect.Effect<void, CassetteError> =>
+    CassetteFile.write("Cassette.save", path, cassette)
+)
 
 /**
  * Reads a cassette from a file.
@@ -197,17 +159,4 @@ export const save: {
  * @since 0.1.0
  * @category constructors
  */
-export const load = (path: string): Effect.Effect<Cassette, CassetteError> => {
-  const method = "Cassette.load"
-  return Effect.flatMap(
-    Effect.mapError(files.read(path, maxBytes), ofFile(method, path)),
-    (text) =>
-      Either.flatMap(
-        Either.try({
-          try: (): unknown => JSON.parse(text),
-          catch: () => problem(method, "Invalid", { path, detail: "it is not JSON" })
-        }),
-        (value) => decodeAt(method, path, value)
-      )
-  )
-}
+export const load = (path: string): Effect.Effect<Cassette, CassetteError> => CassetteFile.read("Cassette.load", path)

@@ -6,20 +6,28 @@
  * recording: the bodies of requests are not compared, and tool handlers are not called, because a session only knows
  * what a conversation came to. Jobs and traces fail with `ReplayMissError`.
  *
+ * Of what was recorded on this side (`NoukaiRecord`), everything is replayed: tool conversations round by round with
+ * their handlers, jobs on the clock, errors and cuts as what they were.
+ *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Cassette from "./Cassette.js"
+import type * as Cassette from "./Cassette.js"
+import * as CassetteFile from "./internal/cassetteFile.js"
 import { CurrentScope } from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
+import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
+import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import * as SessionHttp from "./internal/replay/sessionHttp.js"
 import { layerOverHttp, type Services } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
-import type { CassetteError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
+import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
+import type { Redact } from "./Redact.js"
 import { ReplayCassette } from "./ReplayCassette.js"
+import type { Match } from "./ReplayReport.js"
 
 /**
  * @since 0.1.0
@@ -30,10 +38,14 @@ export interface Options {
   readonly org?: string | undefined
   /** Project of flows named by a bare slug. Default: the one that was recorded. */
   readonly project?: string | undefined
+  /** How the recording of a call is found. A session is always replayed by position. Default: `"input"`. */
+  readonly match?: Match | undefined
+  /** What was removed from the recording, and must be removed from calls too. Default: the keys of Noukai. */
+  readonly redact?: Redact | undefined
 }
 
 const provide = (
-  replay: SessionHttp.OpenReplay
+  replay: OpenReplay
 ): Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette> =>
   Context.make(NoukaiHttp.NoukaiHttp, NoukaiHttp.make(replay.http)).pipe(
     Context.add(ReplayCassette, ReplayCassette.of({ verify: replay.verify("ReplayCassette.verify") }))
@@ -81,17 +93,22 @@ export const fromSession = (
 
 const open = (
   method: string,
+  source: string,
   cassette: Cassette.Cassette,
   options: Options
-): Effect.Effect<Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette>, ReplayNoSnapshotsError> =>
+): Effect.Effect<
+  Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette>,
+  InvalidRequestError | ReplayNoSnapshotsError
+> =>
   Effect.map(
-    SessionHttp.open(cassette.session, {
+    CassetteReplay.open(cassette, {
       method,
-      fetch: undefined,
-      defaults: {
-        org: options.org ?? cassette.client.org,
-        project: options.project ?? cassette.client.project
-      }
+      source,
+      match: options.match ?? "input",
+      redact: options.redact,
+      scrub: undefined,
+      defaults: { org: options.org ?? cassette.client.org, project: options.project ?? cassette.client.project },
+      otherwise: undefined
     }),
     provide
   )
@@ -100,7 +117,8 @@ const open = (
  * Replays a cassette value. It asks for no configuration and opens no socket; a session that a call names and that is
  * not the recorded one is a `ReplayMissError`.
  *
- * Fails with `ReplayNoSnapshotsError` if an execution of a session was captured without payloads.
+ * Fails with `ReplayNoSnapshotsError` if an execution of a session was captured without payloads, and with
+ * `InvalidRequestError` if an option is wrong.
  *
  * @since 0.1.0
  * @category layers
@@ -108,8 +126,11 @@ const open = (
 export const fromCassette = (
   cassette: Cassette.Cassette,
   options: Options = {}
-): Layer.Layer<Services | ReplayCassette, ReplayNoSnapshotsError> =>
-  Layer.provideMerge(layerOverHttp, Layer.effectContext(open("NoukaiReplay.fromCassette", cassette, options)))
+): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> =>
+  Layer.provideMerge(
+    layerOverHttp,
+    Layer.effectContext(open("NoukaiReplay.fromCassette", `the ${cassette.kind}`, cassette, options))
+  )
 
 /**
  * Replays a cassette file, as `fromCassette` does its value.
@@ -123,10 +144,12 @@ export const fromCassette = (
 export const fromFile = (
   path: string,
   options: Options = {}
-): Layer.Layer<Services | ReplayCassette, CassetteError | ReplayNoSnapshotsError> =>
-  Layer.provideMerge(
+): Layer.Layer<Services | ReplayCassette, CassetteError | InvalidRequestError | ReplayNoSnapshotsError> => {
+  const method = "NoukaiReplay.fromFile"
+  return Layer.provideMerge(
     layerOverHttp,
     Layer.effectContext(
-      Effect.flatMap(Cassette.load(path), (cassette) => open("NoukaiReplay.fromFile", cassette, options))
+      Effect.flatMap(CassetteFile.read(method, path), (cassette) => open(method, `cassette ${path}`, cassette, options))
     )
   )
+}

@@ -64,7 +64,9 @@ export type {
   WaitError
 } from "./NoukaiError.js"
 export { NoukaiHttp } from "./NoukaiHttp.js"
+export * as NoukaiRecord from "./NoukaiRecord.js"
 export * as NoukaiReplay from "./NoukaiReplay.js"
+export type { Redact } from "./Redact.js"
 export { ReplayCassette } from "./ReplayCassette.js"
 export type { ReplayReport } from "./ReplayReport.js"
 export { RunService } from "./RunService.js"

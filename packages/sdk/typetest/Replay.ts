@@ -95,10 +95,12 @@ expectTypeOf(TraceScope.promise({ try: (_signal: AbortSignal) => Promise.resolve
 type Replayed = Noukai.Services | ReplayCassette
 expectTypeOf(NoukaiReplay.fromSession("id")).toEqualTypeOf<Layer.Layer<Replayed, Opening, NoukaiConfig>>()
 expectTypeOf(NoukaiReplay.fromFile("path")).toEqualTypeOf<
-  Layer.Layer<Replayed, CassetteError | ReplayNoSnapshotsError>
+  Layer.Layer<Replayed, CassetteError | InvalidRequestError | ReplayNoSnapshotsError>
 >()
 declare const cassette: Cassette.Cassette
-expectTypeOf(NoukaiReplay.fromCassette(cassette)).toEqualTypeOf<Layer.Layer<Replayed, ReplayNoSnapshotsError>>()
+expectTypeOf(NoukaiReplay.fromCassette(cassette)).toEqualTypeOf<
+  Layer.Layer<Replayed, InvalidRequestError | ReplayNoSnapshotsError>
+>()
 expectTypeOf(ReplayCassette.verify).toEqualTypeOf<Effect.Effect<void, ReplayLeftoverError, ReplayCassette>>()
 
 // cassettes
@@ -108,8 +110,13 @@ expectTypeOf(Cassette.fromSession("id")).toEqualTypeOf<
 expectTypeOf(Cassette.save("path")).toEqualTypeOf<(self: Cassette.Cassette) => Effect.Effect<void, CassetteError>>()
 expectTypeOf(Cassette.save(cassette, "path")).toEqualTypeOf<Effect.Effect<void, CassetteError>>()
 expectTypeOf(Cassette.load("path")).toEqualTypeOf<Effect.Effect<Cassette.Cassette, CassetteError>>()
+declare const sessionCassette: Cassette.SessionCassette
+expectTypeOf(Cassette.redact(sessionCassette, { paths: ["**.email"] })).toEqualTypeOf<
+  Either.Either<Cassette.SessionCassette, InvalidRequestError>
+>()
 expectTypeOf(Cassette.decode({})).toEqualTypeOf<Either.Either<Cassette.Cassette, CassetteError>>()
 expectTypeOf<Cassette.SessionCassette>().toMatchTypeOf<Cassette.Cassette>()
+expectTypeOf<Cassette.RecordedCassette>().toMatchTypeOf<Cassette.Cassette>()
 
 // reports are data
 expectTypeOf<ReplayMissError["report"]>().toEqualTypeOf<ReplayReport | undefined>()

@@ -14,3 +14,6 @@ export const canonical = (value: unknown): unknown => {
     )
     : value
 }
+
+/** @internal */
+export const canonicalText = (value: unknown): string => JSON.stringify(canonical(value)) ?? "null"

@@ -9,7 +9,7 @@ import type { RequestContext } from "../../CallOptions.js"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { HttpError, ReplayLeftoverError, ReplayMissError, SessionError } from "../../NoukaiError.js"
+import type { HttpError, ReplayMissError, SessionError } from "../../NoukaiError.js"
 import { FlowExecutionError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
 import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
 import type { StepRequest } from "../../StepCall.js"
@@ -17,19 +17,13 @@ import { format } from "../address.js"
 import type { Defaults, HttpService } from "../httpService.js"
 import { problemOf } from "../runProblem.js"
 import { isSameSession } from "../sessionId.js"
+import { InFlight } from "./inFlight.js"
+import type { OpenReplay } from "./OpenReplay.js"
 import type { CallFacts, Trigger } from "./sessionMatching.js"
 import { SessionMatching } from "./sessionMatching.js"
 import { eventsOf, type RecordedRun, runOf } from "./sessionRun.js"
 
-/**
- * A replay that was opened.
- *
- * @internal
- */
-export interface OpenReplay {
-  readonly http: HttpService
-  readonly verify: (method: string) => Effect.Effect<void, ReplayLeftoverError>
-}
+export type { OpenReplay }
 
 /** @internal */
 export interface Options {
@@ -71,34 +65,17 @@ export const checkSnapshots = (
 /** A session being replayed. */
 class Replay {
   readonly matching: SessionMatching
-  private readonly inFlight = new Map<string, number>()
-  private readonly warned = new Set<string>()
+  private readonly inFlight = new InFlight()
 
   constructor(readonly session: SessionResponse) {
     this.matching = new SessionMatching(session)
   }
 
-  /** Runs `use` marked as in flight; says so when two calls could have taken each other's recording. */
   readonly enter = (trigger: Trigger, { slug }: FlowAddress): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const key = `${trigger} ${slug}`
-      const running = this.inFlight.get(key) ?? 0
-      this.inFlight.set(key, running + 1)
-      if (running === 0 || this.warned.has(key)) return Effect.void
-      this.warned.add(key)
-      return Effect.logWarning(
-        `replay: several calls of ${JSON.stringify(slug)} run at once; each takes the next recording as it begins, ` +
-          "which need not be the one it had when they were recorded"
-      )
-    })
+    this.inFlight.enter(`${trigger} ${slug}`, slug)
 
   readonly leave = (trigger: Trigger, { slug }: FlowAddress): Effect.Effect<void> =>
-    Effect.sync(() => {
-      const key = `${trigger} ${slug}`
-      const running = (this.inFlight.get(key) ?? 1) - 1
-      if (running === 0) this.inFlight.delete(key)
-      else this.inFlight.set(key, running)
-    })
+    this.inFlight.leave(`${trigger} ${slug}`)
 }
 
 const openReplay = (method: string, session: SessionResponse): Effect.Effect<Replay, ReplayNoSnapshotsError> =>

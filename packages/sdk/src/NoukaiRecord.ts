@@ -1,0 +1,299 @@
+/**
+ * Recording on this side: everything that crosses the seam goes into a cassette that people review and tests replay.
+ * Results, typed errors, every event, cuts, tool rounds, jobs and traces are kept; keys and headers never are.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as CassetteFile from "./internal/cassetteFile.js"
+import type { HttpService } from "./internal/httpService.js"
+import { invalid } from "./internal/invalid.js"
+import { isSameRecording, layout, restore } from "./internal/recording/layout.js"
+import * as LazyHttp from "./internal/recording/lazyHttp.js"
+import { Recorder } from "./internal/recording/recorder.js"
+import * as RecordingHttp from "./internal/recording/recordingHttp.js"
+import { redactionOf } from "./internal/recording/redaction.js"
+import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
+import { layerOverHttp, NoukaiLive, type Services } from "./Noukai.js"
+import type { AuthenticationError, CassetteError, InvalidRequestError, ReplayNoSnapshotsError } from "./NoukaiError.js"
+import { isNoukaiError } from "./NoukaiError.js"
+import * as NoukaiHttp from "./NoukaiHttp.js"
+import type { RecordedCassette } from "./RecordedCassette.js"
+import type { Redact } from "./Redact.js"
+import { ReplayCassette } from "./ReplayCassette.js"
+import type { Match } from "./ReplayReport.js"
+
+/**
+ * When calls are recorded, and when they are replayed.
+ *
+ * - `once`: records if the file is absent, else replays it.
+ * - `new`: replays what the file holds, and records what it does not.
+ * - `all`: records everything anew.
+ * - `none`: replays, and records nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Mode = "once" | "new" | "all" | "none"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /** Default: `"once"`; where the variable `CI` is set, `"none"`. */
+  readonly mode?: Mode | undefined
+  /** How the recording of a call is found in a replay. Default: `"input"`. */
+  readonly match?: Match | undefined
+  /** What must not get into the file, beside the keys of Noukai. Default: nothing else. */
+  readonly redact?: Redact | undefined
+  // `live`, what answers where calls are recorded, is an option of `toFile`, whose type depends on it.
+}
+
+/**
+ * The recording that a program is part of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace Recording {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** Whether the program's calls are made, and not replayed; in the mode `new` they may be. */
+    readonly isRecording: boolean
+    /**
+     * Writes what was recorded so far. It is written by itself when the layer is closed; here a failure is typed, and
+     * there a defect.
+     *
+     * Fails with `CassetteError`: `Credentials`, `TooLarge` or `Files`.
+     */
+    readonly save: Effect.Effect<void, CassetteError>
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class Recording extends Context.Tag("@effect-noukai/sdk/NoukaiRecord/Recording")<
+  Recording,
+  Recording.Service
+>() {}
+
+/**
+ * Writes what was recorded so far, so that a failure to do so is typed. Does nothing in a replay.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const save: Effect.Effect<void, CassetteError, Recording> = Effect.flatMap(Recording, ({ save }) => save)
+
+const method = "NoukaiRecord.toFile"
+
+type Provided = NoukaiHttp.NoukaiHttp | ReplayCassette | Recording
+
+const provided = (
+  http: HttpService,
+  cassette: ReplayCassette.Service,
+  recording: Recording.Service
+): Context.Context<Provided> =>
+  Context.make(NoukaiHttp.NoukaiHttp, NoukaiHttp.make(http)).pipe(
+    Context.add(ReplayCassette, cassette),
+    Context.add(Recording, recording)
+  )
+
+const switchedOff: ReadonlySet<string> = new Set(["", "0", "false"])
+
+const defaultMode: Effect.Effect<Mode, InvalidRequestError> = Config.string("CI").pipe(
+  Config.withDefault(""),
+  Effect.mapError((cause) => invalid(method, "CI", "could not be read", { cause })),
+  Effect.map((value) => switchedOff.has(value.trim().toLowerCase()) ? "once" : "none")
+)
+
+const existing = (path: string, mode: Mode) =>
+  mode === "none" ? CassetteFile.read(method, path) : Effect.catchIf(
+    CassetteFile.read(method, path),
+    (error) => error.reason === "NotFound",
+    () => Effect.succeed(undefined)
+  )
+
+const clientOf = ({ org, project }: HttpService["defaults"]): RecordedCassette["client"] => ({
+  ...(org === undefined ? undefined : { org }),
+  ...(project === undefined ? undefined : { project })
+})
+
+/** Writes the cassette unless nothing but ids, times and costs has changed. */
+const saving = (
+  path: string,
+  recorder: Recorder,
+  old: RecordedCassette | undefined,
+  client: () => RecordedCassette["client"]
+): Effect.Effect<void, CassetteError> =>
+  Effect.suspend(() => {
+    if (recorder.overflowed) {
+      return Effect.fail(
+        CassetteFile.tooLarge(method, path, `what was recorded is over the limit of ${CassetteFile.maxBytes} bytes`)
+      )
+    }
+    if (!recorder.changed) return Effect.void
+    const cassette = layout(recorder.recorded, client())
+    const written = old !== undefined && isSameRecording(old, cassette)
+      ? Effect.void
+      : CassetteFile.write(method, path, cassette)
+    return Effect.map(written, () => {
+      recorder.changed = false
+    })
+  })
+
+/** Whatever way the program ends, what it has paid for is kept. */
+const savedAtTheEnd = (save: Effect.Effect<void, CassetteError>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer(() =>
+    // A finalizer has no error channel, and a cassette that was not written must not pass for one that was.
+    Effect.catchAll(save, (error) => Effect.die(error))
+  )
+
+const buildOnce = <E, R>(
+  live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>
+): Effect.Effect<Effect.Effect<HttpService, E>, never, Scope.Scope | R> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const environment = yield* Effect.context<R>()
+    const one = yield* Effect.makeSemaphore(1)
+    let built: HttpService | undefined
+    return one.withPermits(1)(Effect.suspend(() =>
+      built !== undefined ? Effect.succeed(built) : Effect.map(
+        Effect.provide(Layer.buildWithScope(live, scope), environment),
+        (context) => built = Context.get(context, NoukaiHttp.NoukaiHttp)
+      )
+    ))
+  })
+
+/** What a call can fail with if it finds that the live services cannot be built. */
+const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError => {
+  if (isNoukaiError(error) && (error._tag === "AuthenticationError" || error._tag === "InvalidRequestError")) {
+    return error
+  }
+  return invalid(method, "live", "could not be built", { cause: error })
+}
+
+const record = <E, R>(
+  path: string,
+  live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>,
+  options: Options
+): Layer.Layer<
+  Services | ReplayCassette | Recording,
+  E | CassetteError | InvalidRequestError | ReplayNoSnapshotsError,
+  R
+> =>
+  Layer.provideMerge(
+    layerOverHttp,
+    Layer.scopedContext(Effect.gen(function*() {
+      const mode = options.mode ?? (yield* defaultMode)
+      const old = yield* existing(path, mode)
+      let scrub = (text: string): string => text
+      const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
+      const replaying = {
+        method,
+        source: `cassette ${path}`,
+        match: options.match ?? "input",
+        redact: options.redact,
+        scrub: undefined
+      }
+      if (old !== undefined && (mode === "none" || mode === "once")) {
+        const replay = yield* CassetteReplay.open(old, { ...replaying, defaults: old.client, otherwise: undefined })
+        return provided(
+          replay.http,
+          { verify: replay.verify("ReplayCassette.verify") },
+          { isRecording: false, save: Effect.void }
+        )
+      }
+      if (old?.kind === "session") {
+        return yield* Effect.fail(CassetteFile.cassetteError(method, "Invalid", {
+          path,
+          detail: "it holds a session, to which nothing can be added"
+        }))
+      }
+      const built = Effect.map(yield* buildOnce(live), (http) => {
+        scrub = http.defaults.scrub ?? scrub
+        return http
+      })
+      if (old === undefined || mode === "all") {
+        const http = yield* built
+        const recorder = new Recorder(redact, CassetteFile.maxBytes, [])
+        const save = saving(path, recorder, old, () => clientOf(http.defaults))
+        yield* savedAtTheEnd(save)
+        return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
+      }
+      const recorder = new Recorder(redact, CassetteFile.maxBytes, restore(old))
+      const save = saving(path, recorder, old, () => old.client)
+      yield* savedAtTheEnd(save)
+      const lazy = LazyHttp.make(old.client, Effect.mapError(built, cannotBuild))
+      const replay = yield* CassetteReplay.open(old, {
+        ...replaying,
+        defaults: old.client,
+        otherwise: RecordingHttp.make(recorder, lazy)
+      })
+      return provided(replay.http, { verify: replay.verify("ReplayCassette.verify") }, { isRecording: true, save })
+    }))
+  )
+
+/**
+ * The services of `NoukaiLive`, recorded into a file, or replayed from it.
+ *
+ * The file is `noukai-cassette/1`: pretty JSON in an order of its own, with ids, times and costs apart, so that
+ * recording the same thing again leaves it as it is. It is written as a whole when the layer is closed, however the
+ * program ends; a crash leaves the old one. `live` (`NoukaiLive`) is built only if it is needed.
+ *
+ * Fails, beside with what `live` fails with, with `CassetteError` (`NotFound` in the mode `none`, else what reading a
+ * file can come to), and with `InvalidRequestError` if an option is wrong. What would hold a credential is not written:
+ * the layer then ends in a `CassetteError` as a defect, or, if asked for with `save`, as a failure.
+ *
+ * @example
+ * ```ts
+ * import { FlowService, NoukaiRecord } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const flows = yield* FlowService
+ *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+ * })
+ *
+ * // records the first time, replays from then on
+ * const test = Effect.provide(program, NoukaiRecord.toFile("test/cassettes/grade.json"))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export function toFile(
+  path: string,
+  options?: Options & { readonly live?: undefined }
+): Layer.Layer<
+  Services | ReplayCassette | Recording,
+  AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError
+>
+export function toFile<E, R>(
+  path: string,
+  options: Options & { readonly live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R> }
+): Layer.Layer<
+  Services | ReplayCassette | Recording,
+  E | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
+  R
+>
+export function toFile<E, R>(
+  path: string,
+  options: Options & { readonly live?: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R> | undefined } = {}
+): Layer.Layer<
+  Services | ReplayCassette | Recording,
+  E | AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
+  R
+> {
+  return options.live === undefined ? record(path, NoukaiLive, options) : record(path, options.live, options)
+}

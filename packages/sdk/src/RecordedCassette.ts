@@ -1,0 +1,156 @@
+/**
+ * What was recorded on this side: every call that crossed the seam, with what came of it.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * The endpoints of the seam.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Endpoint = Schema.Literal(
+  "execute",
+  "step",
+  "submitJob",
+  "pollJob",
+  "trace",
+  "stepTrace",
+  "traceStream",
+  "runSummary",
+  "runList",
+  "session"
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Endpoint = Schema.Schema.Type<typeof Endpoint>
+
+/**
+ * A typed error, as its fields.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RecordedError = Schema.Struct(
+  { _tag: Schema.String },
+  Schema.Record({ key: Schema.String, value: Schema.Unknown })
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RecordedError extends Schema.Schema.Type<typeof RecordedError> {}
+
+const Value = Schema.Struct({ value: Schema.Unknown })
+
+const Failure = Schema.Struct({ error: RecordedError })
+
+/**
+ * What came of a call.
+ *
+ * - `value`, `error`: an answer.
+ * - `events`: a stream, and how it ended: `done` by itself, `left` by the program before that, or cut by an error.
+ * - `statuses`: a job, as it was seen to change.
+ * - `unanswered`: the program gave the call up.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Answer = Schema.Union(
+  Failure,
+  Schema.Struct({
+    events: Schema.Array(Schema.Unknown),
+    end: Schema.Union(Schema.Literal("done", "left"), Failure)
+  }),
+  Schema.Struct({ statuses: Schema.NonEmptyArray(Schema.Union(Failure, Value)) }),
+  Schema.Struct({ unanswered: Schema.Literal(true) }),
+  Value
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Answer = Schema.Schema.Type<typeof Answer>
+
+/**
+ * One recorded call. Values that differ from one recording to the next are in `RecordedCassette.meta`: ids stand as
+ * `<id:…>`, times and costs are left out.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Entry = Schema.Struct({
+  /** `org/project/slug` */
+  flow: Schema.optional(Schema.String),
+  endpoint: Endpoint,
+  version: Schema.optional(Schema.String),
+  /** Of flow, endpoint, version and input. */
+  fingerprint: Schema.String,
+  /** Among the calls of this fingerprint, from 1. */
+  occurrence: Schema.Int.pipe(Schema.positive()),
+  input: Schema.Unknown,
+  answer: Answer
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Entry extends Schema.Schema.Type<typeof Entry> {}
+
+/**
+ * What differs from one recording of the same thing to the next.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Meta = Schema.Struct({
+  /** What each `<id:…>` stands for. */
+  ids: Schema.Record({ key: Schema.String, value: Schema.String }),
+  /** By `fingerprint.occurrence`. */
+  entries: Schema.Record({
+    key: Schema.String,
+    value: Schema.Struct({
+      /** Place among all calls, in the order in which they began, from 1. */
+      order: Schema.Number,
+      /** Of `statuses`: when each was seen, in milliseconds since the submission. */
+      at: Schema.optional(Schema.Array(Schema.Number)),
+      /** What was left out of the answer, by JSON path. */
+      values: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+    })
+  })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Meta extends Schema.Schema.Type<typeof Meta> {}
+
+/**
+ * Entries are in the order of flow, fingerprint and occurrence.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RecordedCassette = Schema.Struct({
+  format: Schema.Literal("noukai-cassette/1"),
+  kind: Schema.Literal("recording"),
+  /** Where bare slugs belonged when this was recorded. */
+  client: Schema.Struct({ org: Schema.optional(Schema.String), project: Schema.optional(Schema.String) }),
+  entries: Schema.Array(Entry),
+  meta: Meta
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RecordedCassette extends Schema.Schema.Type<typeof RecordedCassette> {}

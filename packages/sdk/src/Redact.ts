@@ -1,0 +1,26 @@
+/**
+ * What must not get into a cassette.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Removes values from what is recorded, before anything is compared or written; a replay removes the same from its
+ * calls. A removed text reads `[redacted]`.
+ *
+ * A path is matched against the body of a request and against what came of it: `parameters.customer.email` in a
+ * request, `result.email` in an answer, `output.email` in an event. `*` is any one key or index, `**` any number of
+ * them: `**.email` removes every `email`, wherever the flow carries it. A pattern is matched inside every text, names
+ * of keys included.
+ *
+ * The keys of Noukai are always removed.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Redact {
+  /** Default: none. */
+  readonly paths?: ReadonlyArray<string> | undefined
+  /** Each as if it had the flag `g`. Default: none. */
+  readonly patterns?: ReadonlyArray<RegExp> | undefined
+}

@@ -1,0 +1,27 @@
+/**
+ * A recorded session as a cassette.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { SessionResponse } from "./SessionCall.js"
+
+/**
+ * What was recorded under a session id (contract 10.4), as the server gave it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionCassette = Schema.Struct({
+  format: Schema.Literal("noukai-cassette/1"),
+  kind: Schema.Literal("session"),
+  /** Where bare slugs belonged when this was read. */
+  client: Schema.Struct({ org: Schema.optional(Schema.String), project: Schema.optional(Schema.String) }),
+  session: SessionResponse
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionCassette extends Schema.Schema.Type<typeof SessionCassette> {}

@@ -1,0 +1,39 @@
+import type { Change } from "../../ReplayReport.js"
+import { formatPath, type Path } from "../jsonPath.js"
+import { isObject } from "./json.js"
+
+/**
+ * Where two JSON values differ, up to so many places.
+ *
+ * @internal
+ */
+export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Change> => {
+  const changes: Array<Change> = []
+  const add = (path: Path, more: Omit<Change, "path">): void => {
+    if (changes.length < limit) changes.push({ path: formatPath(path), ...more })
+  }
+  const compare = (before: unknown, after: unknown, path: Path): void => {
+    if (changes.length >= limit || Object.is(before, after)) return
+    if (Array.isArray(before) && Array.isArray(after)) {
+      for (let index = 0; index < Math.max(before.length, after.length); index++) {
+        const place = [...path, index]
+        if (index >= before.length) add(place, { actual: after[index] })
+        else if (index >= after.length) add(place, { expected: before[index] })
+        else compare(before[index], after[index], place)
+      }
+      return
+    }
+    if (isObject(before) && isObject(after)) {
+      for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
+        const place = [...path, key]
+        if (!Object.hasOwn(before, key)) add(place, { actual: after[key] })
+        else if (!Object.hasOwn(after, key)) add(place, { expected: before[key] })
+        else compare(before[key], after[key], place)
+      }
+      return
+    }
+    add(path, { expected: before, actual: after })
+  }
+  compare(expected, actual, [])
+  return changes
+}

@@ -1,0 +1,71 @@
+/**
+ * A call that crossed the seam, as JSON.
+ *
+ * @internal
+ */
+import type { RequestContext } from "../../CallOptions.js"
+import type { FlowAddress, FlowVersion } from "../../Flow.js"
+import type { Answer, Endpoint } from "../../RecordedCassette.js"
+import { format } from "../address.js"
+
+/** What a call asks. @internal */
+export interface Question {
+  readonly endpoint: Endpoint
+  readonly flow: string | undefined
+  readonly version: string | undefined
+  readonly input: unknown
+}
+
+/** @internal */
+export interface Interaction extends Question {
+  readonly answer: Answer
+  /** Of `statuses`: when each was seen, in milliseconds. */
+  readonly at: ReadonlyArray<number> | undefined
+}
+
+interface AnyRequest extends RequestContext {
+  readonly flow?: FlowAddress
+  readonly version?: FlowVersion
+  readonly body?: unknown
+}
+
+/** What a request carries beside the question. */
+const aside: ReadonlySet<string> = new Set(["method", "options", "progress", "flow", "version", "sessionId"])
+
+const inputOf = (endpoint: Endpoint, request: AnyRequest): unknown =>
+  request.body ?? Object.fromEntries(
+    Object.entries(request).filter(([key, value]) =>
+      value !== undefined && (!aside.has(key) || (endpoint === "session" && key === "sessionId"))
+    )
+  )
+
+/**
+ * The question of a request, or `undefined` if it is not JSON. The session that a run is tagged with is not part of it:
+ * it is another one each time.
+ *
+ * @internal
+ */
+export const questionOf = (endpoint: Endpoint, request: AnyRequest): Question | undefined => {
+  try {
+    return {
+      endpoint,
+      flow: request.flow === undefined ? undefined : format(request.flow),
+      version: request.version === undefined ? undefined : String(request.version),
+      input: JSON.parse(JSON.stringify(inputOf(endpoint, request)))
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The run that a call goes on with, or asks about.
+ *
+ * @internal
+ */
+export const executionIdOf = ({ input }: Question): string | undefined => {
+  const id: unknown = typeof input === "object" && input !== null && "executionId" in input
+    ? input.executionId
+    : undefined
+  return typeof id === "string" ? id : undefined
+}

@@ -1,0 +1,68 @@
+/**
+ * Walking through JSON values.
+ *
+ * @internal
+ */
+import type { Path } from "../jsonPath.js"
+
+/** @internal */
+export interface JsonObject {
+  readonly [key: string]: unknown
+}
+
+/** @internal */
+export const isObject = (u: unknown): u is JsonObject => typeof u === "object" && u !== null && !Array.isArray(u)
+
+/**
+ * A value with its strings, and the names of its keys, replaced.
+ *
+ * @internal
+ */
+export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
+  if (typeof value === "string") return f(value)
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, f))
+  return isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)]))
+    : value
+}
+
+/**
+ * Every string of a value, those of keys included, with the place where it is.
+ *
+ * @internal
+ */
+export const eachString = (
+  value: unknown,
+  f: (text: string, path: Path, isKey: boolean) => void,
+  path: Path = []
+): void => {
+  if (typeof value === "string") f(value, path, false)
+  else if (Array.isArray(value)) value.forEach((item, index) => eachString(item, f, [...path, index]))
+  else if (isObject(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      f(key, path, true)
+      eachString(item, f, [...path, key])
+    }
+  }
+}
+
+/**
+ * A copy of a value with something else at a place. Where there is nothing that could hold it, nothing is put.
+ *
+ * @internal
+ */
+export const put = (value: unknown, path: Path, item: unknown): unknown => {
+  const [first, ...rest] = path
+  if (first === undefined) return item
+  if (typeof first === "number") {
+    return Array.isArray(value) && first < value.length
+      ? value.map((old: unknown, index) => index === first ? put(old, rest, item) : old)
+      : value
+  }
+  return isObject(value)
+    ? Object.fromEntries([...Object.entries(value).filter(([key]) => key !== first), [
+      first,
+      put(value[first], rest, item)
+    ]])
+    : value
+}

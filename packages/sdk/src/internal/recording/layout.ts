@@ -1,0 +1,123 @@
+/**
+ * From the calls of a recording to the value that is written, and back.
+ *
+ * @internal
+ */
+import type { Answer, Entry, Meta, RecordedCassette } from "../../RecordedCassette.js"
+import { canonical, canonicalText } from "../canonical.js"
+import type { Interaction } from "./interaction.js"
+import { isObject } from "./json.js"
+import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
+import { withMeasured, withoutMeasured } from "./volatile.js"
+
+/** @internal */
+export type Client = RecordedCassette["client"]
+
+const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
+
+/** The words of an error name ids too. */
+const symboliseError = (error: unknown, symbols: Symbols): unknown =>
+  isObject(error)
+    ? Object.fromEntries(
+      Object.entries(error).map(([key, value]) =>
+        typeof value === "string" && texts.has(key)
+          ? [key, symboliseText(value, symbols)]
+          : [key, symbolise(value, symbols)]
+      )
+    )
+    : error
+
+const symboliseAnswer = (answer: unknown, symbols: Symbols): unknown => {
+  if (!isObject(answer)) return answer
+  return Object.fromEntries(
+    Object.entries(answer).map(([key, value]) => {
+      switch (key) {
+        case "error":
+          return [key, symboliseError(value, symbols)]
+        case "end":
+          return [key, isObject(value) ? symboliseAnswer(value, symbols) : value]
+        case "statuses":
+          return [key, Array.isArray(value) ? value.map((status) => symboliseAnswer(status, symbols)) : value]
+        default:
+          return [key, symbolise(value, symbols)]
+      }
+    })
+  )
+}
+
+const entryKey = ({ fingerprint, occurrence }: Pick<Entry, "fingerprint" | "occurrence">): string =>
+  `${fingerprint}.${occurrence}`
+
+const order = (a: Entry, b: Entry): number => {
+  const [left, right] = [a, b].map(({ fingerprint, flow }) => `${flow ?? ""} ${fingerprint}`) as [string, string]
+  return left < right ? -1 : left > right ? 1 : a.occurrence - b.occurrence
+}
+
+/**
+ * The calls of a recording, in the order in which they began, as a cassette.
+ *
+ * @internal
+ */
+export const layout = (interactions: ReadonlyArray<Interaction>, client: Client): RecordedCassette => {
+  const { keyed, symbols } = index(interactions)
+  const meta: { [key: string]: Meta["entries"][string] } = {}
+  const entries = keyed.map(({ fingerprint, interaction, occurrence }, place): Entry => {
+    const { at, endpoint, flow, input, version } = interaction
+    const { answer, values } = withoutMeasured(interaction.answer)
+    meta[entryKey({ fingerprint, occurrence })] = {
+      order: place + 1,
+      ...(at === undefined ? undefined : { at }),
+      ...(Object.keys(values).length === 0 ? undefined : { values: canonical(values) as typeof values })
+    }
+    return {
+      ...(flow === undefined ? undefined : { flow }),
+      endpoint,
+      ...(version === undefined ? undefined : { version }),
+      fingerprint,
+      occurrence,
+      input: canonical(symbolise(input, symbols)),
+      answer: canonical(symboliseAnswer(answer, symbols)) as Answer
+    }
+  })
+  const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)
+  return {
+    format: "noukai-cassette/1",
+    kind: "recording",
+    client,
+    entries: entries.sort(order),
+    meta: {
+      ids: Object.fromEntries(ids),
+      entries: Object.fromEntries(Object.entries(meta).sort(([a], [b]) => a < b ? -1 : 1))
+    }
+  }
+}
+
+/**
+ * The calls of a cassette, in the order in which they began. Entries without a place in `meta`, as one writes them by
+ * hand, come last.
+ *
+ * @internal
+ */
+export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> => {
+  const { entries, meta } = cassette
+  const place = (entry: Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
+  return [...entries].sort((a, b) => place(a) - place(b)).map((entry): Interaction => {
+    const more = meta.entries[entryKey(entry)]
+    return {
+      endpoint: entry.endpoint,
+      flow: entry.flow,
+      version: entry.version,
+      input: desymbolise(entry.input, meta.ids),
+      answer: withMeasured(desymbolise(entry.answer, meta.ids), more?.values) as Answer,
+      at: more?.at
+    }
+  })
+}
+
+/**
+ * Whether two cassettes differ in nothing but what differs between any two recordings.
+ *
+ * @internal
+ */
+export const isSameRecording = (a: RecordedCassette, b: RecordedCassette): boolean =>
+  canonicalText([a.client, a.entries]) === canonicalText([b.client, b.entries])

@@ -1,0 +1,227 @@
+/**
+ * The seam over a recording: every call is answered with what came of it then.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
+import type { RequestContext } from "../../CallOptions.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { HttpError, InvalidRequestError, SessionError } from "../../NoukaiError.js"
+import { UnexpectedResponseError } from "../../NoukaiError.js"
+import type { Answer, Endpoint, RecordedError } from "../../RecordedCassette.js"
+import type { Match } from "../../ReplayReport.js"
+import type { Defaults, HttpService } from "../httpService.js"
+import { invalid } from "../invalid.js"
+import { InFlight } from "../replay/inFlight.js"
+import type { OpenReplay } from "../replay/OpenReplay.js"
+import * as Codec from "./answerCodec.js"
+import { decodeError } from "./errorCodec.js"
+import { executionIdOf, type Interaction, questionOf } from "./interaction.js"
+import { isObject } from "./json.js"
+import { type Asked, RecordedMatching } from "./recordedMatching.js"
+import type { Redaction } from "./redaction.js"
+
+/** @internal */
+export interface Options {
+  /** What is replayed, for people: `cassette grade.json`. */
+  readonly source: string
+  readonly match: Match
+  readonly redact: Redaction
+  readonly defaults: Defaults
+  /** What answers a call that was not recorded; absent: nothing does. */
+  readonly otherwise: HttpService | undefined
+}
+
+/** The recording is not what the endpoint answers with; it was checked when the cassette was read. */
+const spoiled = (asked: Asked, reason: string): UnexpectedResponseError =>
+  new UnexpectedResponseError({
+    method: asked.operation,
+    ...(asked.question.flow === undefined ? undefined : { flow: asked.question.flow }),
+    reason: `the recording does not fit: ${reason}`,
+    isRetryable: false
+  }, { disableValidation: true })
+
+const failing = (asked: Asked, error: RecordedError): Effect.Effect<never, HttpError> =>
+  Effect.flatMap(
+    Either.mapLeft(decodeError(error, asked.operation), (reason) => spoiled(asked, reason)),
+    Effect.fail
+  )
+
+/** What a session fetch can fail with; other errors cannot have been recorded of one. */
+const ofSession = (asked: Asked) => (error: HttpError): SessionError => {
+  switch (error._tag) {
+    case "PermissionDeniedError":
+    case "FlowNotFoundError":
+    case "ReplayLeftoverError":
+    case "ReplayNoSnapshotsError":
+    case "ReplayDisabledError":
+      return spoiled(asked, `a session fetch does not fail with ${error._tag}`)
+    default:
+      return error
+  }
+}
+
+/**
+ * @internal
+ */
+export const open = (interactions: ReadonlyArray<Interaction>, options: Options): OpenReplay => {
+  const { match, otherwise, redact, source } = options
+  const matching = new RecordedMatching(interactions, match, source)
+  const inFlight = new InFlight()
+  const submitted = new Map<string, number>()
+
+  const asking = (endpoint: Endpoint, request: RequestContext): Either.Either<Asked, InvalidRequestError> => {
+    const question = questionOf(endpoint, request)
+    return question === undefined
+      ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
+      : Either.right({
+        operation: request.method,
+        question: { ...question, input: redact(question.input) }
+      })
+  }
+
+  /** The recording of a call; `undefined` if it goes elsewhere. */
+  const find = (asked: Asked): Either.Either<Interaction | undefined, HttpError> => {
+    const found = matching.find(asked)
+    if (found !== undefined) return Either.right(found)
+    if (otherwise === undefined) return Either.left(matching.miss(asked))
+    const { endpoint } = asked.question
+    const goesOn = (endpoint === "execute" || endpoint === "step") &&
+      matching.isRecordedRun(executionIdOf(asked.question))
+    return goesOn ? Either.left(matching.refuse(matching.miss(asked))) : Either.right(undefined)
+  }
+
+  /** Calls take their turn, so that others that run at once can be seen. */
+  const turn = <A, E>(asked: Asked, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+    const key = matching.sharedKey(asked.question)
+    return key === undefined ? use : Effect.acquireUseRelease(
+      inFlight.enter(key, asked.question.flow ?? ""),
+      () => Effect.zipLeft(use, Effect.yieldNow()),
+      () => inFlight.leave(key)
+    )
+  }
+
+  const remember = (asked: Asked, value: unknown): Effect.Effect<void> =>
+    asked.question.endpoint === "submitJob" && isObject(value) && typeof value.executionId === "string"
+      ? Effect.map(Clock.currentTimeMillis, (now) => void submitted.set(value.executionId as string, now))
+      : Effect.void
+
+  /** The status of a job at this moment of its life. */
+  const statusNow = (asked: Asked, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      if (!("statuses" in answer)) return answer
+      const id = executionIdOf(asked.question) ?? ""
+      const began = submitted.get(id) ?? now - (at[0] ?? 0)
+      submitted.set(id, began)
+      const later = answer.statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > now - began)
+      return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
+    })
+
+  const answerWith = <K extends Codec.EffectEndpoint>(
+    endpoint: K,
+    asked: Asked,
+    answer: Answer
+  ): Effect.Effect<Codec.Response<K>, HttpError> => {
+    if ("value" in answer) {
+      return Effect.zipLeft(
+        Either.mapLeft(Codec.decodeValue(endpoint, answer.value), (reason) => spoiled(asked, reason)),
+        remember(asked, answer.value)
+      )
+    }
+    if ("error" in answer) return failing(asked, answer.error)
+    return "unanswered" in answer
+      ? Effect.zipRight(
+        Effect.logWarning(
+          `${asked.operation} ${asked.question.flow ?? ""}: the program that was recorded gave this call up; ` +
+            "it is never answered"
+        ),
+        Effect.never
+      )
+      : Effect.fail(spoiled(asked, "it is of another endpoint"))
+  }
+
+  const one = <K extends Codec.EffectEndpoint>(
+    endpoint: K,
+    elsewhere: (http: HttpService) => Effect.Effect<Codec.Response<K>, HttpError>,
+    request: Codec.Request<K>
+  ): Effect.Effect<Codec.Response<K>, HttpError> =>
+    Effect.suspend(() => {
+      const asked = asking(endpoint, request)
+      if (Either.isLeft(asked)) return Effect.fail(asked.left)
+      return turn(
+        asked.right,
+        Effect.suspend(() => {
+          const found = find(asked.right)
+          if (Either.isLeft(found)) return Effect.fail(found.left)
+          return found.right === undefined
+            ? elsewhere(otherwise!)
+            : Effect.flatMap(statusNow(asked.right, found.right), (answer) => answerWith(endpoint, asked.right, answer))
+        })
+      )
+    })
+
+  const eventsOf = (asked: Asked, answer: Answer): Stream.Stream<WireEvent, HttpError> => {
+    if ("error" in answer) return Stream.fromEffect(failing(asked, answer.error))
+    if (!("events" in answer)) return Stream.fail(spoiled(asked, "it is of another endpoint"))
+    const events = Codec.decodeEvents(answer.events)
+    if (Either.isLeft(events)) return Stream.fail(spoiled(asked, events.left))
+    const recorded = Stream.fromIterable(events.right)
+    const { end } = answer
+    if (end === "done") return recorded
+    return Stream.concat(
+      recorded,
+      end === "left"
+        ? Stream.suspend(() => Stream.fail(matching.unfinished(asked)))
+        : Stream.fromEffect(failing(asked, end.error))
+    )
+  }
+
+  const many = <K extends Codec.StreamEndpoint>(
+    endpoint: K,
+    elsewhere: (http: HttpService) => Stream.Stream<WireEvent, HttpError>,
+    request: Codec.Request<K>
+  ): Stream.Stream<WireEvent, HttpError> =>
+    Stream.unwrapScoped(Effect.suspend(() => {
+      const asked = asking(endpoint, request)
+      if (Either.isLeft(asked)) return Effect.fail(asked.left)
+      const key = matching.sharedKey(asked.right.question)
+      const entered = key === undefined ? Effect.void : Effect.acquireRelease(
+        inFlight.enter(key, asked.right.question.flow ?? ""),
+        () => inFlight.leave(key)
+      )
+      return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) =>
+        found === undefined ? elsewhere(otherwise!) : eventsOf(asked.right, found.answer))
+    }))
+
+  const http: HttpService = {
+    defaults: options.defaults,
+    execute: (request) => one("execute", (live) => live.execute(request), request),
+    step: (request) => many("step", (live) => live.step(request), request),
+    submitJob: (request) => one("submitJob", (live) => live.submitJob(request), request),
+    pollJob: (request) => one("pollJob", (live) => live.pollJob(request), request),
+    trace: (request) => one("trace", (live) => live.trace(request), request),
+    stepTrace: (request) => one("stepTrace", (live) => live.stepTrace(request), request),
+    traceStream: (request) => many("traceStream", (live) => live.traceStream(request), request),
+    runSummary: (request) => one("runSummary", (live) => live.runSummary(request), request),
+    runList: (request) => one("runList", (live) => live.runList(request), request),
+    session: (request) =>
+      Effect.mapError(
+        one("session", (live) => live.session(request), request),
+        ofSession({
+          operation: request.method,
+          question: { endpoint: "session", flow: undefined, version: undefined, input: undefined }
+        })
+      )
+  }
+  return {
+    http,
+    verify: (method) =>
+      Effect.suspend(() => {
+        const error = matching.leftover(method)
+        return error === undefined ? Effect.void : Effect.fail(error)
+      })
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * Which recorded call an asked one is.
+ *
+ * @internal
+ */
+import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import type { Answer } from "../../RecordedCassette.js"
+import type { Call, Change, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
+import { nameDistance } from "../replay/similarity.js"
+import { maskCredentials } from "./credentials.js"
+import { differences } from "./diff.js"
+import { executionIdOf, type Interaction, type Question } from "./interaction.js"
+import { isObject } from "./json.js"
+import { index, keyOf, type Symbols } from "./symbols.js"
+
+interface Entry {
+  readonly number: number
+  readonly interaction: Interaction
+  /** Of flow, version and input. */
+  readonly key: string
+}
+
+/** A call that was asked. @internal */
+export interface Asked {
+  /** What the program called: `FlowService.execute`. */
+  readonly operation: string
+  readonly question: Question
+}
+
+const unchecked = { disableValidation: true }
+
+/** More misses are not kept for the report, and more places not named. */
+const keptMisses = 100
+const namedChanges = 50
+
+/** The recorded calls that are looked at for the one that was probably meant. */
+const comparedEntries = 200
+
+const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
+
+const isJob = ({ endpoint }: Question): boolean => endpoint === "pollJob"
+
+/** What counts together under `position`: the new runs of a slug (contract 10.6), and the calls about one run. */
+const placeOf = (question: Question, key: string): string => {
+  const { endpoint, flow } = question
+  if (endpoint !== "execute" && endpoint !== "step" && endpoint !== "submitJob") return key
+  const run = executionIdOf(question)
+  return run === undefined ? `${endpoint} ${slugOf(flow)}` : `${endpoint} of ${run}`
+}
+
+const executionIn = ({ answer, input }: { readonly answer: Answer; readonly input: unknown }): string | undefined => {
+  const values = "value" in answer ? [answer.value] : "events" in answer ? answer.events : []
+  const id = [...values, input].map((value) => isObject(value) ? value.executionId : undefined)
+    .find((found) => typeof found === "string" && found !== "")
+  return typeof id === "string" ? id : undefined
+}
+
+/** @internal */
+export class RecordedMatching {
+  private readonly entries: ReadonlyArray<Entry>
+  private readonly queues = new Map<string, Array<Entry>>()
+  private readonly keys = new Map<string, Array<Entry>>()
+  private readonly symbols: Symbols
+  private readonly consumed = new Set<Entry>()
+  private readonly misses: Array<Difference> = []
+  private readonly runs = new Set<string>()
+  private readonly taken = new Map<string, number>()
+  private calls = 0
+  private next = 0
+
+  constructor(
+    interactions: ReadonlyArray<Interaction>,
+    private readonly match: Match,
+    private readonly source: string
+  ) {
+    const { keyed, symbols } = index(interactions)
+    this.symbols = symbols
+    this.entries = keyed.map(({ interaction, key }, place) => ({ number: place + 1, interaction, key }))
+    for (const entry of this.entries) {
+      add(this.keys, entry.key, entry)
+      add(this.queues, match === "position" ? placeOf(entry.interaction, entry.key) : entry.key, entry)
+      const run = executionIn(entry.interaction)
+      if (run !== undefined) this.runs.add(run)
+    }
+  }
+
+  /** Whether a run is one of those that were recorded: nobody but the recording knows how it goes on. */
+  isRecordedRun(executionId: string | undefined): boolean {
+    return executionId !== undefined && this.runs.has(executionId)
+  }
+
+  /** Under which key calls that run at once could take each other's recording; only `position` has such. */
+  sharedKey(question: Question): string | undefined {
+    return this.match === "position" && executionIdOf(question) === undefined
+      ? placeOf(question, "")
+      : undefined
+  }
+
+  /** The recording of a call, which counts as made. */
+  find(asked: Asked): Interaction | undefined {
+    this.calls++
+    const key = keyOf(asked.question, this.symbols)
+    const entry = isJob(asked.question)
+      ? this.keys.get(key)?.[0]
+      : this.match === "strict"
+      ? this.findNext(key)
+      : this.findQueued(this.match === "position" ? placeOf(asked.question, key) : key)
+    if (entry === undefined) return undefined
+    this.consumed.add(entry)
+    return entry.interaction
+  }
+
+  private findQueued(place: string): Entry | undefined {
+    const nth = this.taken.get(place) ?? 0
+    this.taken.set(place, nth + 1)
+    return this.queues.get(place)?.[nth]
+  }
+
+  private findNext(key: string): Entry | undefined {
+    while (this.next < this.entries.length && isJob(this.entries[this.next]!.interaction)) this.next++
+    const entry = this.entries[this.next]
+    if (entry?.key !== key) return undefined
+    this.next++
+    return entry
+  }
+
+  /** A call whose recording says no more. */
+  unfinished(asked: Asked): ReplayMissError {
+    const reason = "the program that was recorded had left the stream here, so that nobody knows what follows"
+    return this.missed(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1) })
+  }
+
+  /** A call that would go on with a replayed run where Noukai answers, which knows nothing of it. */
+  refuse(error: ReplayMissError): ReplayMissError {
+    const detail =
+      `${error.detail}; the run it goes on with was replayed, so record all of it again with the mode "all"`
+    return new ReplayMissError({ ...error, detail }, unchecked)
+  }
+
+  private callOf({ operation, question }: Asked, nth: number): Call {
+    const { endpoint, flow, version } = question
+    const executionId = executionIdOf(question)
+    return {
+      number: this.calls,
+      operation,
+      endpoint,
+      ...(flow === undefined ? undefined : { flow }),
+      ...(version === undefined ? undefined : { version }),
+      ...(executionId === undefined ? undefined : { executionId }),
+      nth
+    }
+  }
+
+  /** Why the call that was just looked for was not found. */
+  miss(asked: Asked): ReplayMissError {
+    const key = keyOf(asked.question, this.symbols)
+    const same = this.keys.get(key) ?? []
+    const place = this.match === "position" ? placeOf(asked.question, key) : key
+    const call = this.callOf(asked, this.taken.get(place) ?? 1)
+    const expected = this.match === "strict" ? this.entries[this.next] : undefined
+    const moved = same.find((entry) => !this.consumed.has(entry))
+    if (moved !== undefined) {
+      const reason = expected === undefined
+        ? "it comes after the last one that was recorded"
+        : `it comes too early: recording ${expected.number} is next`
+      return this.missed(asked, reason, same.length, { kind: "moved", call, recording: recordingOf(moved) })
+    }
+    const nearest = this.nearest(asked.question, expected)
+    const reason = same.length > 0
+      ? `its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`
+      : nearest === undefined
+      ? "nothing like it was recorded"
+      : "it was recorded a little differently"
+    return this.missed(
+      asked,
+      reason,
+      same.length,
+      nearest === undefined || same.length > 0
+        ? { kind: "extra", call }
+        : { kind: "changed", call, recording: recordingOf(nearest.entry), changes: nearest.changes }
+    )
+  }
+
+  private nearest(
+    question: Question,
+    expected: Entry | undefined
+  ): { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined {
+    if (expected?.interaction.endpoint === question.endpoint && expected.interaction.flow === question.flow) {
+      return { entry: expected, changes: this.changesOf(expected.interaction, question) }
+    }
+    const candidates = this.entries.filter(({ interaction }) => interaction.endpoint === question.endpoint)
+    const free = candidates.filter((entry) => !this.consumed.has(entry))
+    const sameFlow = (entry: Entry): boolean => entry.interaction.flow === question.flow
+    const pools = [free.filter(sameFlow), candidates.filter(sameFlow)]
+    const pool = pools.find((some) => some.length > 0) ??
+      free.filter(({ interaction }) => nameDistance(slugOf(interaction.flow), slugOf(question.flow)) !== undefined)
+    let best: { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined
+    for (const entry of pool.slice(0, comparedEntries)) {
+      const changes = this.changesOf(entry.interaction, question)
+      if (best === undefined || changes.length < best.changes.length) best = { entry, changes }
+    }
+    return best
+  }
+
+  private changesOf(recorded: Interaction, question: Question): ReadonlyArray<Change> {
+    const facts = (["flow", "version"] as const).flatMap((name): ReadonlyArray<Change> =>
+      recorded[name] === question[name] ? [] : [{
+        path: `$.${name}`,
+        ...(recorded[name] === undefined ? undefined : { expected: recorded[name] }),
+        ...(question[name] === undefined ? undefined : { actual: question[name] })
+      }]
+    )
+    const places = differences(recorded.input, question.input, namedChanges)
+    return [...facts, ...places.map((change) => maskCredentials(change) as Change)]
+  }
+
+  private report(reason: string, matching: number, found: ReadonlyArray<Difference>): ReplayReport {
+    return {
+      match: this.match,
+      source: this.source,
+      reason,
+      recordings: { matching, total: this.entries.length, unmatchable: 0 },
+      differences: found
+    }
+  }
+
+  private missed(
+    { operation, question }: Asked,
+    reason: string,
+    matching: number,
+    difference: Difference
+  ): ReplayMissError {
+    if (this.misses.length < keptMisses) this.misses.push(difference)
+    const executionId = executionIdOf(question)
+    return new ReplayMissError({
+      method: operation,
+      ...(question.flow === undefined ? undefined : { flow: question.flow }),
+      ...(executionId === undefined ? undefined : { executionId }),
+      detail: reason,
+      isRetryable: false,
+      report: this.report(reason, matching, [difference])
+    }, unchecked)
+  }
+
+  leftover(method: string): ReplayLeftoverError | undefined {
+    const left = this.entries.filter((entry) => !this.consumed.has(entry))
+    if (left.length === 0) return undefined
+    const explained = new Set(this.misses.flatMap((miss) => "recording" in miss ? [miss.recording.number] : []))
+    const reason = `${left.length} of ${this.entries.length} recordings`
+    const ids = left.map(({ interaction }) => executionIn(interaction)).filter((id) => id !== undefined)
+    return new ReplayLeftoverError({
+      method,
+      detail: reason,
+      isRetryable: false,
+      executionIds: [...new Set(ids)].sort(),
+      report: this.report(reason, 0, [
+        ...this.misses,
+        ...left.filter(({ number }) => !explained.has(number)).map((entry): Difference => ({
+          kind: "missing",
+          recording: recordingOf(entry)
+        }))
+      ])
+    }, unchecked)
+  }
+}
+
+const add = (map: Map<string, Array<Entry>>, key: string, entry: Entry): void => {
+  const some = map.get(key)
+  if (some === undefined) map.set(key, [entry])
+  else some.push(entry)
+}
+
+const recordingOf = ({ interaction, number }: Entry): Recording => {
+  const { endpoint, flow, version } = interaction
+  const executionId = executionIn(interaction)
+  return {
+    number,
+    endpoint,
+    ...(flow === undefined ? undefined : { flow }),
+    ...(version === undefined ? undefined : { version }),
+    ...(executionId === undefined ? undefined : { executionId })
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The seam over another one, with everything that crosses it recorded.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { RequestContext } from "../../CallOptions.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { HttpError } from "../../NoukaiError.js"
+import type { Answer, Endpoint } from "../../RecordedCassette.js"
+import type { HttpService } from "../httpService.js"
+import { encodeError } from "./errorCodec.js"
+import { type Question, questionOf } from "./interaction.js"
+import type { Recorder } from "./recorder.js"
+
+/** After one of these the run waits for its caller, or is over: what is left of the response means nothing. */
+const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
+  "step_paused",
+  "tool_calls_required",
+  "step_error",
+  "flow_completed"
+])
+
+/**
+ * Records a call that answers once. One that dies is not recorded.
+ *
+ * @internal
+ */
+export const recordEffect = <A, E extends HttpError>(
+  recorder: Recorder,
+  question: Question,
+  live: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const isPoll = question.endpoint === "pollJob"
+    const ticket = isPoll ? undefined : recorder.begin(question)
+    const done = (result: Either.Either<A, E>): Effect.Effect<void> =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        ticket === undefined ? recorder.polled(question, result, now) : recorder.answered(ticket, result, now))
+    return Effect.onExit(live, (exit) => {
+      if (Exit.isSuccess(exit)) {
+        return done(Either.right(exit.value))
+      }
+      const failure = Cause.failureOption(exit.cause)
+      if (Option.isSome(failure)) {
+        return done(Either.left(failure.value))
+      }
+      return Effect.sync(() => {
+        if (Exit.isInterrupted(exit) && ticket !== undefined) {
+          recorder.end(ticket, { unanswered: true })
+        }
+      })
+    })
+  })
+
+/**
+ * Records a stream, as far as it was pulled.
+ *
+ * @internal
+ */
+export const recordStream = (
+  recorder: Recorder,
+  question: Question,
+  live: Stream.Stream<WireEvent, HttpError>
+): Stream.Stream<WireEvent, HttpError> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const ticket = recorder.begin(question)
+    const events: Array<WireEvent> = []
+    let end: Extract<Answer, { readonly events: unknown }>["end"] = "left"
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        const last = events.at(-1)
+        recorder.end(ticket, {
+          events,
+          end: end === "left" && last !== undefined && endsResponse.has(last.type) ? "done" : end
+        })
+      })
+    )
+    const pull = yield* Stream.toPull(live)
+    return Stream.repeatEffectChunkOption(Effect.tapBoth(pull, {
+      onSuccess: (chunk) =>
+        Effect.sync(() => {
+          recorder.weigh(Chunk.toReadonlyArray(chunk))
+          if (recorder.overflowed) events.length = 0
+          else events.push(...Chunk.toReadonlyArray(chunk))
+        }),
+      onFailure: (failure) =>
+        Effect.sync(() => {
+          end = Option.match(failure, { onNone: () => "done", onSome: (error) => ({ error: encodeError(error) }) })
+        })
+    }))
+  }))
+
+/**
+ * @internal
+ */
+export const make = (recorder: Recorder, live: HttpService): HttpService => {
+  const one = <R extends RequestContext, A, E extends HttpError>(
+    endpoint: Endpoint,
+    call: (request: R) => Effect.Effect<A, E>
+  ) =>
+  (request: R): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const question = questionOf(endpoint, request)
+      return question === undefined ? call(request) : recordEffect(recorder, question, call(request))
+    })
+  const many =
+    <R extends RequestContext>(endpoint: Endpoint, call: (request: R) => Stream.Stream<WireEvent, HttpError>) =>
+    (request: R): Stream.Stream<WireEvent, HttpError> =>
+      Stream.suspend(() => {
+        const question = questionOf(endpoint, request)
+        return question === undefined ? call(request) : recordStream(recorder, question, call(request))
+      })
+  return {
+    defaults: live.defaults,
+    execute: one("execute", live.execute),
+    step: many("step", live.step),
+    submitJob: one("submitJob", live.submitJob),
+    pollJob: one("pollJob", live.pollJob),
+    trace: one("trace", live.trace),
+    stepTrace: one("stepTrace", live.stepTrace),
+    traceStream: many("traceStream", live.traceStream),
+    runSummary: one("runSummary", live.runSummary),
+    runList: one("runList", live.runList),
+    session: one("session", live.session)
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * From what a caller wants removed to a function that removes it.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import type { Redact } from "../../Redact.js"
+import { invalid } from "../invalid.js"
+import type { Segment } from "../jsonPath.js"
+import { noukaiKey, redacted } from "./credentials.js"
+import { isObject, mapStrings } from "./json.js"
+
+/**
+ * Removes from a JSON value what must not be recorded. Removing twice is removing once.
+ *
+ * @internal
+ */
+export type Redaction = (value: unknown) => unknown
+
+type Pattern = ReadonlyArray<Segment>
+
+const part = /(?:^|\.)(\*\*|\*|[^.*[\]"]+)|\[(\d{1,9}|\*)\]|\[("(?:[^"\\]|\\.)*")\]/y
+
+const parse = (text: string): Pattern | undefined => {
+  const body = text.replace(/^\$\.?/, "")
+  const pattern: Array<Segment> = []
+  let at = 0
+  while (at < body.length) {
+    part.lastIndex = at
+    const match = part.exec(body)
+    if (match === null) return undefined
+    const [whole, name, index, quoted] = match
+    pattern.push(name ?? (index === undefined ? JSON.parse(quoted!) as string : index === "*" ? "*" : Number(index)))
+    at += whole.length
+  }
+  return pattern.length === 0 ? undefined : pattern
+}
+
+const fits = (pattern: Segment | undefined, segment: Segment): boolean =>
+  pattern === "*" || pattern === segment || (typeof segment === "number" && pattern === String(segment))
+
+/** What is left of the patterns below one step; an empty one means that the value there is removed. */
+const descend = (patterns: ReadonlyArray<Pattern>, segment: Segment): ReadonlyArray<Pattern> =>
+  patterns.flatMap((pattern): ReadonlyArray<Pattern> => {
+    const [first, ...rest] = pattern
+    if (first !== "**") return fits(first, segment) ? [rest] : []
+    return [pattern, ...descend([rest], segment)]
+  })
+
+const removeAt = (value: unknown, patterns: ReadonlyArray<Pattern>): unknown => {
+  if (patterns.length === 0) return value
+  const below = (item: unknown, segment: Segment): unknown => {
+    const left = descend(patterns, segment)
+    return left.some((pattern) => pattern.length === 0) ? redacted : removeAt(item, left)
+  }
+  if (Array.isArray(value)) return value.map((item, index) => below(item, index))
+  return isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, below(item, key)]))
+    : value
+}
+
+const global = (pattern: RegExp): RegExp => new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, "")}g`)
+
+/** @internal */
+export const redactionOf = (
+  method: string,
+  redact: Redact | undefined,
+  scrub: (text: string) => string = (text) => text
+): Either.Either<Redaction, InvalidRequestError> =>
+  Either.gen(function*() {
+    const paths: Array<Pattern> = []
+    for (const text of redact?.paths ?? []) {
+      const pattern = parse(text)
+      if (pattern === undefined) {
+        return yield* Either.left(invalid(method, "redact.paths", `${JSON.stringify(text)} is no path`))
+      }
+      paths.push(pattern)
+    }
+    const patterns = [noukaiKey, ...(redact?.patterns ?? []).map(global)]
+    const clean = (text: string): string =>
+      patterns.reduce((left, pattern) => left.replace(pattern, redacted), scrub(text))
+    return (value) => mapStrings(removeAt(value, paths), clean)
+  })

@@ -1,0 +1,102 @@
+/**
+ * Names for ids. In a file, `<id:…>` stands for an id that another recording of the same calls would not have.
+ *
+ * @internal
+ */
+import { canonicalText } from "../canonical.js"
+import { hashText } from "./hash.js"
+import type { Interaction, Question } from "./interaction.js"
+import { eachString, mapStrings } from "./json.js"
+import { idsIn } from "./volatile.js"
+
+/** By id: its name. @internal */
+export type Symbols = ReadonlyMap<string, string>
+
+/** What a user wrote and looks like a name of ours gets a mark that is taken off again. */
+const escape = (text: string): string => text.replace(/<id(!*):/g, "<id!$1:")
+
+const reference = (name: string): string => `<id:${name}>`
+
+/**
+ * A value with names in place of ids, wherever a text is an id as a whole.
+ *
+ * @internal
+ */
+export const symbolise = (value: unknown, symbols: Symbols): unknown =>
+  mapStrings(value, (text) => {
+    const name = symbols.get(text)
+    return name === undefined ? escape(text) : reference(name)
+  })
+
+/**
+ * The same for what people read, such as the message of an error, where ids stand between other words.
+ *
+ * @internal
+ */
+export const symboliseText = (text: string, symbols: Symbols): string =>
+  escape(text).replace(/[\w-]{8,}/g, (word) => {
+    const name = symbols.get(word)
+    return name === undefined ? word : reference(name)
+  })
+
+/**
+ * The inverse of both. A name that is not known stays.
+ *
+ * @internal
+ */
+export const desymbolise = (value: unknown, ids: { readonly [name: string]: string }): unknown =>
+  mapStrings(value, (text) =>
+    text.includes("<id")
+      ? text
+        .replace(/<id:([\w.]+)>/g, (whole, name: string) => Object.hasOwn(ids, name) ? ids[name]! : whole)
+        .replace(/<id!(!*):/g, "<id$1:")
+      : text)
+
+/**
+ * What two equal calls have in common, as text.
+ *
+ * @internal
+ */
+export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Symbols): string =>
+  canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
+
+/** @internal */
+export interface Keyed {
+  readonly interaction: Interaction
+  readonly key: string
+  readonly fingerprint: string
+  /** Among the interactions with this key, from 1. */
+  readonly occurrence: number
+}
+
+const longestId = 200
+
+/**
+ * Names the ids of a recording, and gives each call its key. An id is named after the call that introduced it, so that
+ * names are the same in the next recording; one that the program knew before stands for itself.
+ *
+ * @internal
+ */
+export const index = (
+  interactions: ReadonlyArray<Interaction>
+): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<Keyed> } => {
+  const symbols = new Map<string, string>()
+  const known = new Set<string>()
+  const counts = new Map<string, number>()
+  const keyed = interactions.map((interaction): Keyed => {
+    eachString(interaction.input, (text) => {
+      if (text.length <= longestId && !symbols.has(text)) known.add(text)
+    })
+    const key = keyOf(interaction, symbols)
+    const fingerprint = hashText(key)
+    const occurrence = (counts.get(key) ?? 0) + 1
+    counts.set(key, occurrence)
+    let count = 0
+    for (const id of idsIn(interaction.answer)) {
+      if (id.length > longestId || symbols.has(id) || known.has(id)) continue
+      symbols.set(id, `${fingerprint.slice(0, 12)}.${occurrence}.${++count}`)
+    }
+    return { interaction, key, fingerprint, occurrence }
+  })
+  return { symbols, keyed }
+}

@@ -1,0 +1,95 @@
+/**
+ * What differs from one recording of the same thing to the next: ids, times, costs.
+ *
+ * @internal
+ */
+import type { Answer } from "../../RecordedCassette.js"
+import { formatPath, parsePath, type Path } from "../jsonPath.js"
+import { isObject, put } from "./json.js"
+
+/** What the flow and its caller wrote; nothing in there is ours to judge. */
+const payloads: ReadonlySet<string> = new Set([
+  "result",
+  "output",
+  "outputData",
+  "inputData",
+  "data",
+  "accumulatedOutputs",
+  "toolCallMessages",
+  "inputContext",
+  "outputContext",
+  "errorContext",
+  "inputSnapshot",
+  "outputSnapshot",
+  "errorSnapshot",
+  "function"
+])
+
+const measured: ReadonlySet<string> = new Set([
+  "requestId",
+  "durationMs",
+  "costUsd",
+  "startedAt",
+  "completedAt",
+  "retryAfter"
+])
+
+const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
+  if (Array.isArray(value)) return value.flatMap(toolCallIds)
+  if (!isObject(value)) return []
+  return [value.toolCalls, value.tool_calls].flatMap((calls) =>
+    Array.isArray(calls) ? calls.map((call) => isObject(call) ? call.id : undefined) : []
+  )
+}
+
+/**
+ * The ids that an answer introduces, in order.
+ *
+ * @internal
+ */
+export const idsIn = (answer: Answer): ReadonlyArray<string> => {
+  const found: Array<unknown> = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(visit)
+    if (!isObject(value)) return
+    found.push(value.executionId, value.runId, ...toolCallIds(value), ...toolCallIds(value.toolCallMessages))
+    if (isObject(value.flowRun)) found.push(value.flowRun.id)
+    if (Array.isArray(value.runs)) found.push(...value.runs.map((run) => isObject(run) ? run.id : undefined))
+    for (const [key, item] of Object.entries(value)) if (!payloads.has(key)) visit(item)
+  }
+  visit(answer)
+  return [...new Set(found.filter((id): id is string => typeof id === "string" && id !== ""))]
+}
+
+/**
+ * An answer without what was measured, and that by its place.
+ *
+ * @internal
+ */
+export const withoutMeasured = (
+  answer: Answer
+): { readonly answer: unknown; readonly values: { readonly [path: string]: unknown } } => {
+  const values: { [path: string]: unknown } = {}
+  const strip = (value: unknown, path: Path): unknown => {
+    if (Array.isArray(value)) return value.map((item, index) => strip(item, [...path, index]))
+    if (!isObject(value)) return value
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, item]) => {
+        const place = [...path, key]
+        if (measured.has(key) && !isObject(item)) {
+          values[formatPath(place)] = item
+          return []
+        }
+        return [[key, payloads.has(key) ? item : strip(item, place)]]
+      })
+    )
+  }
+  return { answer: strip(answer, []), values }
+}
+
+/** @internal */
+export const withMeasured = (answer: unknown, values: { readonly [path: string]: unknown } | undefined): unknown =>
+  Object.entries(values ?? {}).reduce((whole, [text, value]) => {
+    const path = parsePath(text)
+    return path === undefined ? whole : put(whole, path, value)
+  }, answer)

@@ -1,0 +1,44 @@
+/**
+ * Opens the replay of a cassette, whatever it holds.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { InvalidRequestError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
+import type { RecordedCassette } from "../../RecordedCassette.js"
+import type { Redact } from "../../Redact.js"
+import type { Match } from "../../ReplayReport.js"
+import type { SessionCassette } from "../../SessionCassette.js"
+import type { Defaults, HttpService } from "../httpService.js"
+import { restore } from "../recording/layout.js"
+import * as RecordedHttp from "../recording/recordedHttp.js"
+import { redactionOf } from "../recording/redaction.js"
+import type { OpenReplay } from "./OpenReplay.js"
+import * as SessionHttp from "./sessionHttp.js"
+
+/** @internal */
+export interface Options {
+  readonly method: string
+  /** What is replayed, for people. */
+  readonly source: string
+  readonly match: Match
+  readonly redact: Redact | undefined
+  readonly scrub: ((text: string) => string) | undefined
+  readonly defaults: Defaults
+  /** What answers a call that was not recorded; absent: nothing does. */
+  readonly otherwise: HttpService | undefined
+}
+
+/** @internal */
+export const open = (
+  cassette: SessionCassette | RecordedCassette,
+  options: Options
+): Effect.Effect<OpenReplay, InvalidRequestError | ReplayNoSnapshotsError> => {
+  const { defaults, match, method, otherwise, redact, scrub, source } = options
+  return cassette.kind === "session"
+    ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults })
+    : Effect.map(
+      redactionOf(method, redact, scrub),
+      (redaction) => RecordedHttp.open(restore(cassette), { source, match, redact: redaction, defaults, otherwise })
+    )
+}

@@ -1,0 +1,38 @@
+/** Types of recording: what `live` fails with and needs is what the layer fails with and needs. */
+import type {
+  AuthenticationError,
+  CassetteError,
+  InvalidRequestError,
+  NoukaiConfig,
+  ReplayCassette,
+  ReplayNoSnapshotsError
+} from "@effect-noukai/sdk"
+import { Noukai, type NoukaiHttp, NoukaiRecord } from "@effect-noukai/sdk"
+import { type Effect, Layer } from "effect"
+import { expectTypeOf } from "vitest"
+
+type Provided = Noukai.Services | ReplayCassette | NoukaiRecord.Recording
+
+// NoukaiLive, unless said otherwise
+expectTypeOf(NoukaiRecord.toFile("path")).toEqualTypeOf<
+  Layer.Layer<Provided, AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError>
+>()
+expectTypeOf(NoukaiRecord.toFile("path", { mode: "new", match: "strict", redact: { patterns: [/x/] } })).toEqualTypeOf<
+  Layer.Layer<Provided, AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError>
+>()
+
+// any seam, with its own errors and requirements
+expectTypeOf(NoukaiRecord.toFile("path", { live: Noukai.layerServices })).toEqualTypeOf<
+  Layer.Layer<Provided, InvalidRequestError | CassetteError | ReplayNoSnapshotsError, NoukaiConfig>
+>()
+declare const failing: Layer.Layer<NoukaiHttp, "broken", "needs">
+expectTypeOf(NoukaiRecord.toFile("path", { live: failing })).toEqualTypeOf<
+  Layer.Layer<Provided, "broken" | InvalidRequestError | CassetteError | ReplayNoSnapshotsError, "needs">
+>()
+// @ts-expect-error what is no seam cannot be recorded
+NoukaiRecord.toFile("path", { live: Layer.empty })
+// @ts-expect-error there is no such mode
+NoukaiRecord.toFile("path", { mode: "twice" })
+
+expectTypeOf(NoukaiRecord.save).toEqualTypeOf<Effect.Effect<void, CassetteError, NoukaiRecord.Recording>>()
+expectTypeOf<NoukaiRecord.Mode>().toEqualTypeOf<"once" | "new" | "all" | "none">()
