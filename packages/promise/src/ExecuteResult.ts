@@ -42,6 +42,8 @@ export interface PausedResult {
   blockCount: number
   /** The session that the run was tagged with. */
   sessionId?: string
+  /** There is none yet; declared so that it may be asked for. */
+  readonly result?: undefined
   readonly requiresToolCalls: true
   /**
    * Goes on with exactly one result per call. Missing, unknown or duplicate ones reject with an `InvalidRequestError`

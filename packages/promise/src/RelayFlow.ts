@@ -81,7 +81,7 @@ const openRelay = (options: RelayFlowOptions): Relayed => {
     logPayloads,
     dispatcher
   })
-  const runtime = ManagedRuntime.make(Layer.merge(relay, consoleLogger))
+  const runtime = ManagedRuntime.make(Layer.provideMerge(relay, consoleLogger))
   const built = runtime.runSyncExit(Effect.void)
   if (Exit.isFailure(built)) throw promiseError(Cause.squash(built.cause))
   return new Lifetime(runtime, () => runtime.dispose())

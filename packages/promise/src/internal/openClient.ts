@@ -28,7 +28,7 @@ export const openClient = (
   const runtime = ManagedRuntime.make(
     Sdk.layerServices.pipe(
       Layer.provide(Layer.succeed(NoukaiConfig.NoukaiConfig, config)),
-      Layer.merge(consoleLogger)
+      Layer.provideMerge(consoleLogger)
     )
   )
   if (globalThis.window !== undefined) runtime.runSync(inBrowser)

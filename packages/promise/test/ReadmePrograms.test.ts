@@ -1,0 +1,142 @@
+/** The programs of the README of `@noukai/sdk`, with another import: they compile, and run against the emulator. */
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { samples, startEmulator } from "@effect-noukai/emulator"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
+import * as client from "./support/readmeClient.js"
+import { moduleOf, programs, skipped } from "./support/readmePrograms.js"
+
+const folder = fileURLToPath(new URL("../build/readme", import.meta.url))
+
+const fileOf = (index: number) => `${folder}/program-${index}.ts`
+
+/** What the README takes for granted. */
+export interface Given {
+  readonly noukai: client.Noukai
+  readonly flow: client.Flow
+  readonly result: client.ExecuteResult | client.PausedResult
+  readonly controller: AbortController
+  readonly abortController: AbortController
+  readonly logger: { readonly info: (event: client.LogEvent) => void }
+  readonly getWeather: (args: string) => unknown
+  readonly runTools: (calls: ReadonlyArray<client.ToolCall>) => Promise<Array<Record<string, unknown>>>
+  readonly givenTools: Array<Record<string, unknown>>
+  readonly givenExecution: string
+  readonly givenSession: string
+  readonly otherSession: string
+  readonly setTimeout: (f: () => void, ms: number) => unknown
+}
+
+const grade = "acme/spelling/grade-3"
+
+let emulator: RunningEmulator
+
+beforeAll(async () => {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const [index, program] of programs.entries()) writeFileSync(fileOf(index), moduleOf(program))
+  emulator = await startEmulator({ flows: samples, organisations: { acme: { capture: "full" } } })
+  client.listenOn(emulator.port)
+})
+
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await emulator.close()
+})
+
+/** A session with one run of the flow. */
+const session = async (noukai: client.Noukai): Promise<string> => {
+  const run = () => noukai.flow(grade).execute({ message: "recorded" })
+  const { sessionId } = await client.traceScope(run, { client: noukai })
+  return sessionId!
+}
+
+/** The flow that the section is about. */
+const flowOf = (name: string): string => /resume/i.test(name) ? "noukai/samples/tools-enabled" : grade
+
+const givenFor = async (name: string): Promise<Given> => {
+  const noukai = new client.Noukai({ org: "acme", project: "spelling" })
+  const flow = noukai.flow(flowOf(name))
+  const run = await noukai.flow(grade).execute({ message: "earlier" })
+  return {
+    noukai,
+    flow,
+    result: run,
+    controller: new AbortController(),
+    abortController: new AbortController(),
+    logger: { info: () => {} },
+    getWeather: () => "sunny",
+    runTools: async (calls) => calls.map(({ id }) => ({ role: "tool", tool_call_id: id, content: "sunny" })),
+    givenTools: [{ type: "function", function: { name: "get_weather" } }],
+    givenExecution: run.executionId!,
+    givenSession: await session(noukai),
+    otherSession: await session(noukai),
+    setTimeout: (f, ms) => setTimeout(f, ms).unref()
+  }
+}
+
+/** What is shown on its own but stands inside a scope. */
+const insideReplay = (name: string) => name.startsWith("Explicit sessionId")
+
+describe("the README of @noukai/sdk", () => {
+  it("has these programs", () => {
+    assert.isAtLeast(programs.length, 20)
+    assert.strictEqual(skipped, 2)
+  })
+
+  it("they compile", () => {
+    const program = ts.createProgram(programs.map((_, index) => fileOf(index)), {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts", "lib.esnext.disposable.d.ts"],
+      types: ["node"],
+      customConditions: ["@effect-noukai/source", "node"],
+      strict: true,
+      skipLibCheck: true,
+      noEmit: true
+    })
+    const diagnostics = programs.flatMap((_, index) => {
+      const file = program.getSourceFile(fileOf(index))!
+      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
+        ({ messageText, start }) =>
+          `${programs[index]!.name}: ${ts.flattenDiagnosticMessageText(messageText, " ")} at ${
+            file.text.slice(start, start! + 60)
+          }`
+      )
+    })
+    assert.deepStrictEqual(diagnostics, [])
+  })
+
+  for (const [index, { name }] of programs.entries()) {
+    it(`runs: ${name}`, async () => {
+      await emulator.reset()
+      vi.stubEnv("NOUKAI_API_KEY", emulator.apiKey)
+      vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+      vi.spyOn(console, "log").mockImplementation(() => {})
+      const given = await givenFor(name)
+      const { program } = await import(/* @vite-ignore */ fileOf(index)) as {
+        readonly program: (given: Given) => Promise<void>
+      }
+      const before = emulator.ledger()
+      if (insideReplay(name)) {
+        const outer = given.noukai.flow(grade)
+        await client.traceScope(
+          async () => {
+            await program(given)
+            await outer.execute({ message: "any" })
+          },
+          { replaySessionId: given.givenSession, client: given.noukai }
+        ).catch((error: unknown) => assert.instanceOf(error, client.ReplayError))
+      } else {
+        await program(given)
+      }
+      const after = emulator.ledger()
+      assert.isEmpty(after.requests.filter(({ status }) => status !== undefined && status >= 400))
+      if (/replay|Explicit/i.test(name)) assert.strictEqual(after.runsStarted, before.runsStarted)
+      vi.restoreAllMocks()
+    })
+  }
+})

@@ -1,0 +1,157 @@
+/**
+ * What `@noukai/sdk` 0.3.0 publishes exists here too: every export, every member, every option, with types that its
+ * programs compile against.
+ */
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+import { assert, describe, it } from "vitest"
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const options: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+  lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
+  types: ["node"],
+  typeRoots: [here("../../../node_modules/@types")],
+  customConditions: ["@effect-noukai/source", "node"],
+  strict: true,
+  skipLibCheck: true,
+  noEmit: true
+}
+
+/** What only the reference's own code needs. */
+const exempt: ReadonlySet<string> = new Set([
+  // the transport is ours: a value to hand to traceScope
+  "Noukai._transport",
+  // nobody makes them but the client
+  "Flow.constructor",
+  "Job.constructor",
+  "Run.constructor",
+  // another version, of another package
+  "VERSION",
+  // what its own modules share
+  "Flow._transport",
+  "Flow._pathVersion"
+])
+
+const program = ts.createProgram([here("support/publishedSurface.ts")], options)
+const checker = program.getTypeChecker()
+const source = program.getSourceFile(here("support/publishedSurface.ts"))!
+
+const exportsOf = (specifier: string): Map<string, ts.Symbol> => {
+  const declaration = source.statements.find((statement): statement is ts.ImportDeclaration =>
+    ts.isImportDeclaration(statement) && (statement.moduleSpecifier as ts.StringLiteral).text === specifier
+  )!
+  const module = checker.getSymbolAtLocation(declaration.moduleSpecifier)!
+  return new Map(
+    checker.getExportsOfModule(module).map((symbol) => [
+      symbol.name,
+      (symbol.flags & ts.SymbolFlags.Alias) === 0 ? symbol : checker.getAliasedSymbol(symbol)
+    ])
+  )
+}
+
+const published = exportsOf("@noukai/sdk")
+const ours = exportsOf("@effect-noukai/promise")
+
+const isPublic = (symbol: ts.Symbol): boolean =>
+  symbol.declarations?.every((declaration) =>
+    (ts.getCombinedModifierFlags(declaration) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) === 0
+  ) ?? true
+
+const typeOf = (symbol: ts.Symbol): ts.Type =>
+  (symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) === 0
+    ? checker.getTypeOfSymbol(symbol)
+    : checker.getDeclaredTypeOfSymbol(symbol)
+
+const membersOf = (symbol: ts.Symbol): ReadonlyArray<ts.Symbol> => {
+  const type = typeOf(symbol)
+  const members = type.isUnion() ? type.types.flatMap((each) => each.getProperties()) : type.getProperties()
+  return members.filter(isPublic)
+}
+
+/** `a.b.c`, of the options that a function takes, and of those in them. */
+const optionsOf = (name: string, type: ts.Type, depth = 0): ReadonlyArray<readonly [string, ts.Type]> =>
+  depth > 2 ? [] : type.getCallSignatures().flatMap((signature) =>
+    signature.getParameters().flatMap((parameter) => {
+      const taken = checker.getNonNullableType(checker.getTypeOfSymbol(parameter))
+      return fieldsOf(`${name}(${parameter.name})`, taken)
+    })
+  )
+
+const isPlain = (type: ts.Type): boolean =>
+  (type.flags & ts.TypeFlags.Object) !== 0 && type.getCallSignatures().length === 0 &&
+  checker.getIndexInfosOfType(type).length === 0 && !checker.isArrayType(type) &&
+  !(type.symbol?.declarations ?? []).some((declaration) =>
+    program.isSourceFileDefaultLibrary(declaration.getSourceFile())
+  )
+
+const fieldsOf = (name: string, type: ts.Type): ReadonlyArray<readonly [string, ts.Type]> =>
+  (type.isUnion() ? type.types : [type]).filter(isPlain).flatMap((each) =>
+    each.getProperties().filter(isPublic).map((field) =>
+      [`${name}.${field.name}`, checker.getTypeOfSymbol(field)] as const
+    )
+  )
+
+/** The options of every function and method, by their path. */
+const allOptions = (surface: Map<string, ts.Symbol>): Map<string, ts.Type> =>
+  new Map(
+    [...surface].flatMap(([name, symbol]) => {
+      const members = (symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface)) === 0 ? [] : membersOf(symbol)
+      return [
+        ...optionsOf(name, checker.getTypeOfSymbol(symbol)),
+        ...constructorsOf(symbol).flatMap((signature) =>
+          signature.getParameters().flatMap((parameter) =>
+            fieldsOf(`new ${name}(${parameter.name})`, checker.getNonNullableType(checker.getTypeOfSymbol(parameter)))
+          )
+        ),
+        ...members.flatMap((member) => optionsOf(`${name}.${member.name}`, checker.getTypeOfSymbol(member)))
+      ]
+    })
+  )
+
+const constructorsOf = (symbol: ts.Symbol): ReadonlyArray<ts.Signature> =>
+  (symbol.flags & ts.SymbolFlags.Class) === 0 || exempt.has(`${symbol.name}.constructor`)
+    ? []
+    : checker.getTypeOfSymbol(symbol).getConstructSignatures()
+
+/** What options are called does not matter, only where they stand. */
+const place = (path: string): string => path.replace(/\((\w+)\)/g, "()")
+
+describe("the surface of @noukai/sdk 0.3.0", () => {
+  it("is found at all", () => {
+    assert.isAtLeast(published.size, 50)
+    assert.isAtLeast(allOptions(published).size, 80)
+  })
+
+  for (const [name, symbol] of published) {
+    it(`exports ${name}`, () => {
+      const counterpart = ours.get(name)
+      assert.isDefined(counterpart, `there is no export ${name}`)
+      assert.strictEqual(
+        (symbol.flags & ts.SymbolFlags.Value) !== 0,
+        (counterpart!.flags & ts.SymbolFlags.Value) !== 0,
+        `${name} is a value in one of them alone`
+      )
+      const members = new Set(membersOf(counterpart!).map((member) => member.name))
+      const missing = membersOf(symbol).map((member) => member.name)
+        .filter((member) => !exempt.has(`${name}.${member}`) && !members.has(member))
+      assert.deepStrictEqual(missing, [], `missing in ${name}`)
+    })
+  }
+
+  it("takes every option", () => {
+    const taken = new Set([...allOptions(ours).keys()].map(place))
+    const missing = [...allOptions(published).keys()].map(place)
+      .filter((path) => !taken.has(path) && !exempt.has(path))
+    assert.deepStrictEqual(missing, [])
+  })
+
+  it("its programs compile: options are taken as they are, results are given as they are", () => {
+    const diagnostics = program.getSemanticDiagnostics(source)
+      .map((diagnostic) => ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"))
+    assert.deepStrictEqual(diagnostics, [])
+  })
+})

@@ -1,0 +1,164 @@
+/** The two clients, each on the same emulator. */
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { samples, startEmulator } from "@effect-noukai/emulator"
+import * as ours from "@effect-noukai/promise"
+import * as published from "@noukai/sdk"
+
+/** What `JSON.parse` gives: the suite looks into values that two clients type differently. */
+export type Parsed = ReturnType<typeof JSON.parse>
+
+export type Options = ours.NoukaiOptions
+
+export interface World {
+  readonly name: "reference" | "ours"
+  /** The client under its own name; the reference is used through our types, which its programs compile against. */
+  readonly sdk: typeof ours
+  readonly client: (options?: Options) => ours.Noukai
+  readonly emulator: RunningEmulator
+}
+
+export const hello = "noukai/samples/hello-world"
+export const twoStep = "noukai/samples/two-step"
+export const weather = "noukai/samples/tools-enabled"
+
+const template = (id: string, output: Parsed, rest: object = {}) => ({ kind: "template", id, output, ...rest }) as const
+
+export const flows = [
+  ...samples,
+  { ref: "noukai/tests/failing", steps: [{ kind: "fail", id: "broken", code: "MODEL_DOWN", message: "no model" }] },
+  {
+    ref: "noukai/tests/fails-second",
+    steps: [
+      template("first", { n: 1 }),
+      { kind: "fail", id: "broken", code: "MODEL_DOWN", message: "no model", status: 500 }
+    ]
+  },
+  { ref: "noukai/tests/slow", steps: [template("sleep", { slept: true }, { duration: "1 hour" })] },
+  {
+    ref: "noukai/tests/slow-second",
+    steps: [template("first", { n: 1 }), template("sleep", { slept: true }, { duration: "1 hour" })]
+  },
+  {
+    ref: "noukai/tests/forever",
+    steps: [{
+      kind: "tool",
+      id: "asks",
+      rounds: [[{ name: "get_weather", arguments: { city: "Lisbon" } }]],
+      forever: true,
+      output: {}
+    }]
+  },
+  {
+    ref: "noukai/tests/two-tools",
+    steps: [
+      template("first", { n: 1 }),
+      {
+        kind: "tool",
+        id: "asks",
+        rounds: [[{ name: "one", arguments: {} }, { name: "two", arguments: { n: 2 } }]],
+        output: { one: "{{tools.one}}", two: "{{tools.two}}" }
+      }
+    ]
+  },
+  {
+    ref: "noukai/tests/versions",
+    steps: [template("say", { version: "draft" })],
+    versions: {
+      1: { steps: [template("say", { version: 1 })] },
+      2: { steps: [template("say", { version: 2 })] }
+    }
+  },
+  {
+    ref: "noukai/tests/loop",
+    steps: [{ kind: "loop", id: "each", times: 2, steps: [template("say", { n: "{{loop.index}}" })] }]
+  },
+  {
+    ref: "noukai/tests/inputs",
+    steps: [
+      template("first", { difficulty: "{{parameters.difficulty}}" }),
+      template("second", { seen: "{{steps.first.output}}" })
+    ]
+  }
+] as Parameters<RunningEmulator["putFlows"]>
+
+export const tools = [{ type: "function", function: { name: "get_weather", parameters: { type: "object" } } }]
+
+export const twoTools = ["one", "two"].map((name) => ({ type: "function", function: { name } }))
+
+export const answers = (calls: ReadonlyArray<Parsed>): Array<Record<string, unknown>> =>
+  calls.map((call) => ({ role: "tool", tool_call_id: call.id, content: "sunny" }))
+
+export const startWorldEmulator = (): Promise<RunningEmulator> =>
+  startEmulator({ flows, organisations: { noukai: { capture: "full" } } })
+
+export const ourWorld = (emulator: RunningEmulator): World => ({
+  name: "ours",
+  sdk: ours,
+  client: (options = {}) => new ours.Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port, ...options }),
+  emulator
+})
+
+/** The reference knows port 8080 alone: its `fetch` is sent on to the emulator. */
+export const referenceWorld = (emulator: RunningEmulator): World => {
+  const sdk = published as unknown as typeof ours
+  return {
+    name: "reference",
+    sdk,
+    client: (options = {}) => new sdk.Noukai({ apiKey: emulator.apiKey, env: "dev", ...options }),
+    emulator
+  }
+}
+
+/** Until it is called off, `fetch` to the port that the reference knows goes to the emulator. */
+export const redirectFetch = (emulator: RunningEmulator): () => void => {
+  const live = globalThis.fetch
+  globalThis.fetch = (input, init) => {
+    const url = new URL(typeof input === "string" ? input : input instanceof URL ? input.href : input.url)
+    return live(url.host === "localhost:8080" ? `${emulator.url}${url.pathname}${url.search}` : url, init)
+  }
+  return () => {
+    globalThis.fetch = live
+  }
+}
+
+/** What came of a promise, as far as a program can tell. */
+export const outcome = async (
+  world: World,
+  attempt: () => unknown
+): Promise<{ readonly value: unknown } | { readonly rejected: unknown }> => {
+  try {
+    return { value: await attempt() }
+  } catch (error) {
+    return { rejected: told(world, error) }
+  }
+}
+
+/** What an error tells. */
+export const told = ({ sdk }: World, error: unknown): unknown => {
+  if (!(error instanceof Error)) return error
+  const { code, executionId, requestId, responseBody, retryAfter, statusCode } = error as Parsed
+  return {
+    name: error.name,
+    noukai: error instanceof sdk.NoukaiError,
+    ...(statusCode === undefined ? {} : { statusCode }),
+    ...(code === undefined ? {} : { code }),
+    ...(executionId === undefined || statusCode !== undefined ? {} : { executionId }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(responseBody === undefined ? {} : { responseBody }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(statusCode === undefined ? {} : { message: error.message })
+  }
+}
+
+/** The calls that the emulator saw, in short. */
+export const seen = ({ emulator }: World): ReadonlyArray<string> =>
+  emulator.ledger().requests.map(({ method, target }) => `${method} ${target.replace("/api/v1", "")}`)
+
+export const collect = async <A>(events: AsyncIterable<A>, most = 50): Promise<Array<A>> => {
+  const out: Array<A> = []
+  for await (const event of events) {
+    out.push(event)
+    if (out.length === most) break
+  }
+  return out
+}
