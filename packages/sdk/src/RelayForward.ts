@@ -7,7 +7,10 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import type { Flow, FlowVersion } from "./Flow.js"
+import type { Defaults } from "./FlowAddress.js"
 import type { ForwardResponse } from "./ForwardCall.js"
 import * as Address from "./internal/address.js"
 import { CurrentScope } from "./internal/currentScope.js"
@@ -49,7 +52,7 @@ export interface Request {
  * @since 0.1.0
  * @category models
  */
-export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, HttpError>
+export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, HttpError, NoukaiHttp>
 
 const method = "RelayForward"
 
@@ -60,53 +63,53 @@ const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body
   isPresent(executionId) && isPresent(pausedAtStep) && isPresent(toolCallMessages)
 
 /**
- * Checks what is to be run, once; nothing in a request can change it.
+ * Checks what is to be run, once and before any request; nothing in a request can change it. An `InvalidRequestError`
+ * says what is wrong with the flow, the version or the clock.
  *
  * A request belongs to the session of the scope that it is made in; in a replay it is answered from there.
- *
- * Fails with `InvalidRequestError` when the flow, the version or the clock is wrong.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   flow: Flow.Ref<never>,
-  options: Options = {}
-): Effect.Effect<RelayForward, InvalidRequestError, NoukaiHttp> =>
-  Effect.gen(function*() {
-    const http = yield* NoukaiHttp
-    const address = yield* Address.resolve(method, flow, http.defaults)
+  options: Options = {},
+  defaults: Defaults = {}
+): Either.Either<RelayForward, InvalidRequestError> =>
+  Either.gen(function*() {
+    const address = yield* Address.resolve(method, flow, defaults)
     const version = yield* Address.checkVersion(method, options.version)
     const { attemptTimeout } = options
     if (attemptTimeout !== undefined) yield* milliseconds(method, "attemptTimeout", attemptTimeout)
-    return ({ body, traceparent, tracestate }) =>
-      Effect.withFiberRuntime((fiber) => {
-        const scope = Context.get(fiber.currentContext, CurrentScope)
-        const answer = forwardThrough(http, {
-          method,
-          options: {
-            headers: {
-              ...(traceparent === undefined || Telemetry.isTracing(fiber) ? undefined : { traceparent }),
-              ...(tracestate === undefined ? undefined : { tracestate })
-            },
-            attemptTimeout
+
+    const answered = (
+      http: NoukaiHttp.Service,
+      fiber: Fiber.RuntimeFiber<unknown, unknown>,
+      { body, traceparent, tracestate }: Request
+    ) =>
+      forwardThrough(http, {
+        method,
+        options: {
+          headers: {
+            ...(traceparent === undefined || Telemetry.isTracing(fiber) ? undefined : { traceparent }),
+            ...(tracestate === undefined ? undefined : { tracestate })
           },
-          progress: { sent: "no" },
-          flow: address,
-          version,
-          sessionId: isResume(body) ? undefined : scope?.sessionId ?? http.defaults.sessionId,
-          body
-        })
-        const { execute } = Telemetry.spanNames
-        return Effect.map(
-          Telemetry.flowSpan(
-            fiber,
-            execute,
-            address,
-            version,
-            Effect.map(answer, (response) => ({ executionId: undefined, response }))
-          ),
-          ({ response }) => response
-        )
+          attemptTimeout
+        },
+        progress: { sent: "no" },
+        flow: address,
+        version,
+        sessionId: isResume(body)
+          ? undefined
+          : Context.get(fiber.currentContext, CurrentScope)?.sessionId ?? http.defaults.sessionId,
+        body
       })
+
+    return (request) =>
+      Effect.flatMap(NoukaiHttp, (http) =>
+        Effect.withFiberRuntime((fiber) => {
+          const run = Effect.map(answered(http, fiber, request), (response) => ({ executionId: undefined, response }))
+          const { execute } = Telemetry.spanNames
+          return Effect.map(Telemetry.flowSpan(fiber, execute, address, version, run), ({ response }) => response)
+        }))
   })

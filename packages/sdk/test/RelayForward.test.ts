@@ -3,9 +3,8 @@ import { NoukaiHttp, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import type * as LogHook from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
-import { layerScripted } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Either, Fiber } from "effect"
 import { httpFor, plantedKey } from "./support/client.js"
 import { body, cassette, execution, failedStep, sessionId } from "./support/sessions.js"
 import * as Wire from "./support/WireServer.js"
@@ -16,7 +15,8 @@ const pinned = (answers: ReadonlyArray<Wire.Answer>, options: RelayForward.Optio
   Effect.gen(function*() {
     const server = yield* Wire.serve(...answers)
     const http = yield* httpFor(server, config)
-    const forward = yield* Effect.provideService(RelayForward.make(flow, options), NoukaiHttp, http)
+    const pinned = yield* RelayForward.make(flow, options)
+    const forward = (request: RelayForward.Request) => Effect.provideService(pinned(request), NoukaiHttp, http)
     return { server, http, forward }
   })
 
@@ -169,5 +169,6 @@ describe("RelayForward", () => {
       assert.strictEqual((yield* wrong("../x/y")).field, "flow.org")
       assert.strictEqual((yield* wrong(flow, { version: -1 })).field, "version")
       assert.strictEqual((yield* wrong(flow, { attemptTimeout: -1 })).field, "attemptTimeout")
-    }).pipe(Effect.provide(layerScripted())))
+      assert.isTrue(Either.isRight(RelayForward.make("bare", {}, { org: "acme", project: "support" })))
+    }))
 })
