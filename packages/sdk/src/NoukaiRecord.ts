@@ -234,11 +234,11 @@ const record = <E, R>(
       const recorder = new Recorder(redact, CassetteFile.maxBytes, restore(old))
       const save = saving(path, recorder, old, () => old.client)
       yield* savedAtTheEnd(save)
-      const lazy = LazyHttp.make(old.client, Effect.mapError(built, cannotBuild))
+      const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
       const replay = yield* CassetteReplay.open(old, {
         ...replaying,
         defaults: old.client,
-        otherwise: RecordingHttp.make(recorder, lazy)
+        otherwise: LazyHttp.make(old.client, recording)
       })
       return provided(replay.http, { verify: replay.verify("ReplayCassette.verify") }, { isRecording: true, save })
     }))
