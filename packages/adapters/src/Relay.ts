@@ -1,0 +1,262 @@
+/**
+ * The rules of a relay server (contract 13.2): a browser that has no key runs one flow of yours, through you. What a
+ * server adds to them is how a request is read and an answer written; `platform`, `express` and `web` do that.
+ *
+ * @since 0.1.0
+ */
+import type { Flow, FlowVersion } from "@effect-noukai/sdk/Flow"
+import type * as FlowAddress from "@effect-noukai/sdk/FlowAddress"
+import { type InvalidRequestError, isNoukaiError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
+import { readBody, type ReadProblem } from "./internal/relay/readBody.js"
+import { traceContext } from "./internal/relay/traceContext.js"
+import * as ReplayAnswer from "./ReplayAnswer.js"
+
+/**
+ * The parsed body of a request: the fields of `/execute`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Body {
+  readonly [field: string]: unknown
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Limits {
+  /** The flow that is run, whatever a request says. A bare slug needs a default org and project on the client. */
+  readonly flow: Flow.Ref<never>
+  /** Default: `"production"`. */
+  readonly version?: FlowVersion | undefined
+  /** A longer body is 413. Default: 262,144. */
+  readonly maxBodyBytes?: number | undefined
+  /** More entries in `messages` or `toolCallMessages` are 413. Default: 40. */
+  readonly maxMessages?: number | undefined
+  /** Deeper JSON is 400. Default: 64. */
+  readonly maxDepth?: number | undefined
+  /** For the whole body to arrive; after that it is 408. Default: 10 seconds. */
+  readonly bodyTimeout?: Duration.DurationInput | undefined
+  /** For `authorize`; after that it is 403. Default: 10 seconds. */
+  readonly authorizeTimeout?: Duration.DurationInput | undefined
+  /** For Noukai's answer; after that it is 502. Default: the client's, 300 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options<in Request, out E, out R> extends Limits {
+  /**
+   * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
+   * Noukai: `blockOverrides` too.
+   *
+   * Whatever it fails with, and `false`, is 403 `FORBIDDEN`. An error with a `status` or `statusCode` from 400 to 599 is
+   * that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   */
+  readonly authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>
+}
+
+/**
+ * A request, as far as the rules look into it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Call<Request> {
+  /** Handed to `authorize`. */
+  readonly request: Request
+  readonly method: string
+  /** By lower-case name. */
+  readonly header: (name: string) => string | undefined
+  /** The next bytes of the body; `None` at its end. It is pulled no further than the limits. */
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer {
+  readonly status: number
+  /** JSON; a response of this status has no body if it is absent. */
+  readonly body: string | undefined
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether the request has been read to its end. */
+  readonly isRead: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Relay<in Request, out R> = (call: Call<Request>) => Effect.Effect<Answer, never, R>
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defaults = {
+  maxBodyBytes: 262_144,
+  maxMessages: 40,
+  maxDepth: 64,
+  bodyTimeout: "10 seconds",
+  authorizeTimeout: "10 seconds"
+} as const
+
+const headersOf = (body: string | undefined): Readonly<Record<string, string>> => ({
+  "cache-control": "no-store",
+  ...(body === undefined ? undefined : { "content-type": "application/json" })
+})
+
+const answer = (status: number, body: string | undefined, isRead: boolean = true): Answer => ({
+  status,
+  body,
+  headers: headersOf(body),
+  isRead
+})
+
+const refusal = (status: number, code: string, isRead?: boolean): Answer =>
+  answer(status, JSON.stringify({ detail: code }), isRead)
+
+const statusOf: { readonly [Problem in ReadProblem | BodyProblem]: number } = {
+  BODY_TOO_LARGE: 413,
+  BODY_TOO_SLOW: 408,
+  INVALID_JSON: 400,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  TOO_MANY_MESSAGES: 413
+}
+
+const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
+
+/** What an error of `authorize` says for the caller, if it was made to. */
+const refusalOf = (error: unknown): Answer | undefined => {
+  if (!isJsonObject(error) || isNoukaiError(error)) return undefined
+  const status = [error.status, error.statusCode].find(isErrorStatus)
+  return status === undefined
+    ? undefined
+    : refusal(status, typeof error.detail === "string" ? error.detail : "FORBIDDEN")
+}
+
+const nameOf = (error: unknown): string => {
+  if (!isJsonObject(error)) return typeof error
+  return typeof error._tag === "string" ? error._tag : error instanceof Error ? error.name : "an object"
+}
+
+const forbidden = refusal(403, "FORBIDDEN")
+
+/** `undefined` if the caller may go on. The message of an error may hold anything, so that only its name is logged. */
+const authorized = <Request, E, R>(
+  options: Options<Request, E, R>,
+  request: Request,
+  body: Body
+): Effect.Effect<Answer | undefined, never, R> =>
+  Effect.suspend(() => options.authorize(request, body)).pipe(
+    Effect.map((allowed) => allowed === false ? forbidden : undefined),
+    Effect.timeoutOption(options.authorizeTimeout ?? defaults.authorizeTimeout),
+    Effect.flatMap(Option.match({
+      onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
+      onSome: Effect.succeed
+    })),
+    Effect.catchAllCause((cause): Effect.Effect<Answer> => {
+      if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
+      const [error] = [...Chunk.toReadonlyArray(Cause.failures(cause)), ...Chunk.toReadonlyArray(Cause.defects(cause))]
+      const refused = refusalOf(error)
+      return refused === undefined
+        ? Effect.as(Effect.logDebug(`relay: authorize refused with ${nameOf(error)}`), forbidden)
+        : Effect.succeed(refused)
+    })
+  )
+
+const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** The answer of Noukai as it is, if it is one. */
+const relayed = ({ status, text }: RelayForward.ForwardResponse): Answer => {
+  if (status < 200 || status > 599) return refusal(502, "UPSTREAM_NON_JSON")
+  if (withoutBody.has(status)) return answer(status, undefined)
+  const json = parseJson(text)
+  return Either.isRight(json) && isJsonObject(json.right)
+    ? answer(status, text)
+    : refusal(status, "UPSTREAM_NON_JSON")
+}
+
+const forwarded = (
+  forward: RelayForward.RelayForward,
+  request: RelayForward.Request
+): Effect.Effect<Answer, never, NoukaiHttp> =>
+  Effect.matchEffect(forward(request), {
+    onFailure: (error) => {
+      if (!isReplayError(error)) {
+        return Effect.as(Effect.logWarning(`relay: ${error.message}`), refusal(502, "UPSTREAM_UNAVAILABLE"))
+      }
+      const { body, status } = ReplayAnswer.fromOpening(error)
+      return Effect.succeed(answer(status, JSON.stringify(body)))
+    },
+    onSuccess: (response) => Effect.succeed(relayed(response))
+  })
+
+const notPost: Answer = { ...refusal(405, "METHOD_NOT_ALLOWED", false), headers: { ...headersOf(""), allow: "POST" } }
+
+/**
+ * The rules, in the order of the contract: the body is bounded while it is read, parsed, counted, authorised, forwarded
+ * once, and the answer given back as it came. Nothing of a request but its body and its trace context goes on; neither
+ * the key nor a body is logged.
+ *
+ * An `InvalidRequestError` says what is wrong with the flow, the version or `timeout`. The defaults are for a flow named
+ * by a bare slug.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <Request, E, R>(
+  options: Options<Request, E, R>,
+  defaultsOfClient: FlowAddress.Defaults = {}
+): Either.Either<Relay<Request, R | NoukaiHttp>, InvalidRequestError> => {
+  const forward = RelayForward.make(
+    options.flow,
+    { version: options.version, attemptTimeout: options.timeout },
+    defaultsOfClient
+  )
+  const read = {
+    maxBytes: options.maxBodyBytes ?? defaults.maxBodyBytes,
+    timeout: options.bodyTimeout ?? defaults.bodyTimeout
+  }
+  const parse = {
+    maxDepth: options.maxDepth ?? defaults.maxDepth,
+    maxMessages: options.maxMessages ?? defaults.maxMessages
+  }
+  return Either.map(forward, (forward) => {
+    const parsed = (
+      { header, request }: Call<Request>,
+      text: string
+    ): Effect.Effect<Answer, never, R | NoukaiHttp> => {
+      const body = parseBody(text, header("content-type"), parse)
+      if (Either.isLeft(body)) return Effect.succeed(refusal(statusOf[body.left], body.left))
+      return Effect.flatMap(
+        authorized(options, request, body.right),
+        (refused): Effect.Effect<Answer, never, NoukaiHttp> =>
+          refused === undefined
+            ? forwarded(forward, { body: body.right, ...traceContext(header) })
+            : Effect.succeed(refused)
+      )
+    }
+    return (call) =>
+      call.method === "POST"
+        ? Effect.matchEffect(readBody(call.pull, call.header("content-length"), read), {
+          onFailure: (problem) => Effect.succeed(refusal(statusOf[problem], problem, false)),
+          onSuccess: (text) => parsed(call, text)
+        })
+        : Effect.succeed(notPost)
+  })
+}

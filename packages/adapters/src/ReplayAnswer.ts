@@ -1,0 +1,85 @@
+/**
+ * What a caller of your server is answered when a replay fails (contract 10.8, C40). The middleware does it by itself;
+ * error handlers of your own may want it.
+ *
+ * @since 0.1.0
+ */
+import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
+import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReplayAnswer {
+  readonly status: number
+  /** Goes out as JSON. */
+  readonly body: { readonly error: string; readonly message: string }
+}
+
+const answer = (status: number, error: string, message: string): ReplayAnswer => ({ status, body: { error, message } })
+
+const table: { readonly [Tag in ReplayError["_tag"]]: readonly [status: number, error: string] } = {
+  ReplayForbiddenError: [403, "replay_forbidden"],
+  ReplaySessionNotFoundError: [404, "replay_session_not_found"],
+  ReplaySessionExpiredError: [410, "replay_session_expired"],
+  ReplayInvalidSessionError: [400, "replay_invalid_session"],
+  ReplayNoSnapshotsError: [409, "replay_no_snapshots"],
+  ReplayMissError: [500, "replay_error"],
+  ReplayLeftoverError: [500, "replay_error"],
+  ReplayDisabledError: [500, "replay_error"]
+}
+
+const ofReplayError = (error: ReplayError): ReplayAnswer => {
+  const [status, code] = table[error._tag]
+  return answer(status, code, error.message)
+}
+
+const maxCauses = 8
+
+/**
+ * The replay error that an error is or was caused by: one of the sdk, or one of the Promise client, or of yours around
+ * either.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const replayErrorIn = (error: unknown): ReplayError | undefined => {
+  let cause = error
+  for (let depth = 0; depth <= maxCauses; depth++) {
+    if (isReplayError(cause)) return cause
+    if (typeof cause !== "object" || cause === null || !("cause" in cause)) return undefined
+    cause = cause.cause
+  }
+  return undefined
+}
+
+/**
+ * The answer for an error that is or was caused by a replay error; `undefined` for any other.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const fromError = (error: unknown): ReplayAnswer | undefined => {
+  const found = replayErrorIn(error)
+  return found === undefined ? undefined : ofReplayError(found)
+}
+
+/**
+ * The answer when a replay could not be opened. Of what is no replay error it tells the caller nothing: the server is not
+ * let in (500), or Noukai does not answer (502).
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const fromOpening = (error: ReplayScopeError): ReplayAnswer => {
+  if (isReplayError(error)) return ofReplayError(error)
+  switch (error._tag) {
+    case "AuthenticationError":
+    case "InsufficientCreditsError":
+    case "InvalidRequestError":
+      return answer(500, "replay_error", "the recorded session cannot be read by this server")
+    default:
+      return answer(502, "replay_unavailable", "the recorded session could not be fetched")
+  }
+}

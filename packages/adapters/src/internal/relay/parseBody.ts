@@ -1,0 +1,81 @@
+/**
+ * From the text of a request to its JSON object (contract 13.2, steps 2 and 3).
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+
+/** @internal */
+export interface JsonObject {
+  readonly [key: string]: unknown
+}
+
+/**
+ * What is wrong with a body, as the caller is told. What is declared as something else than JSON is refused because a
+ * page of another site may send that without asking first.
+ *
+ * @internal
+ */
+export type BodyProblem = "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "TOO_MANY_MESSAGES"
+
+const quote = 0x22
+const backslash = 0x5c
+
+/** Whether arrays and objects are nested deeper than `max`. Of text that is no JSON it says something or other. */
+const isDeeperThan = (text: string, max: number): boolean => {
+  let depth = 0
+  let inString = false
+  for (let index = 0; index < text.length; index++) {
+    const char = text.charCodeAt(index)
+    if (inString) {
+      if (char === backslash) index++
+      else if (char === quote) inString = false
+      continue
+    }
+    switch (char) {
+      case quote:
+        inString = true
+        break
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++depth > max) return true
+        break
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth--
+    }
+  }
+  return false
+}
+
+/** @internal */
+export const isJsonObject = (u: unknown): u is JsonObject => typeof u === "object" && u !== null && !Array.isArray(u)
+
+/** @internal */
+export const parseJson = (text: string): Either.Either<unknown, "INVALID_JSON"> =>
+  Either.try({ try: () => JSON.parse(text) as unknown, catch: () => "INVALID_JSON" as const })
+
+const jsonType = /^application\/(json|[a-z0-9!#$&^_.+-]+\+json)\s*(;|$)/i
+
+const isLonger = (list: unknown, max: number): boolean => Array.isArray(list) && list.length > max
+
+/**
+ * The object that a body stands for; an empty body is an empty object.
+ *
+ * @internal
+ */
+export const parseBody = (
+  text: string,
+  contentType: string | undefined,
+  limits: { readonly maxDepth: number; readonly maxMessages: number }
+): Either.Either<JsonObject, BodyProblem> => {
+  if (text === "") return Either.right({})
+  if (contentType === undefined || !jsonType.test(contentType.trim())) return Either.left("UNSUPPORTED_MEDIA_TYPE")
+  if (isDeeperThan(text, limits.maxDepth)) return Either.left("INVALID_JSON")
+  return Either.flatMap(parseJson(text), (body): Either.Either<JsonObject, BodyProblem> => {
+    if (!isJsonObject(body)) return Either.left("INVALID_JSON")
+    return isLonger(body.messages, limits.maxMessages) || isLonger(body.toolCallMessages, limits.maxMessages)
+      ? Either.left("TOO_MANY_MESSAGES")
+      : Either.right(body)
+  })
+}

@@ -1,0 +1,97 @@
+/**
+ * The body of a request, bounded while it is read (contract 13.2, step 1).
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Option from "effect/Option"
+
+/**
+ * The next bytes of a body; `None` at its end.
+ *
+ * @internal
+ */
+export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
+
+/**
+ * Why a body was not read to its end, as the caller is told. One that breaks off or is not UTF-8 is no JSON.
+ *
+ * @internal
+ */
+export type ReadProblem = "BODY_TOO_LARGE" | "BODY_TOO_SLOW" | "INVALID_JSON"
+
+/** @internal */
+export interface Limits {
+  readonly maxBytes: number
+  /** For the whole body. */
+  readonly timeout: Duration.DurationInput
+}
+
+/** What the request says of its length, if that is a number. */
+const declaredLength = (value: string | undefined): number =>
+  value !== undefined && /^\d+$/.test(value) ? Number(value) : 0
+
+const decode = (parts: ReadonlyArray<Uint8Array>): Either.Either<string, "INVALID_JSON"> =>
+  Either.try({
+    try: () => {
+      const text = new TextDecoder("utf-8", { fatal: true })
+      return parts.map((part) => text.decode(part, { stream: true })).join("") + text.decode()
+    },
+    catch: () => "INVALID_JSON" as const
+  })
+
+/**
+ * The whole body as text. Whatever it fails with, the rest of the body has not been read.
+ *
+ * @internal
+ */
+export const readBody = (
+  pull: Pull,
+  contentLength: string | undefined,
+  limits: Limits
+): Effect.Effect<string, ReadProblem> =>
+  Effect.suspend(() => {
+    if (declaredLength(contentLength) > limits.maxBytes) return Effect.fail("BODY_TOO_LARGE")
+    const parts: Array<Uint8Array> = []
+    let size = 0
+    const more: Effect.Effect<void, ReadProblem> = Effect.matchEffect(pull, {
+      onFailure: (end) => end._tag === "None" ? Effect.void : Effect.fail("INVALID_JSON"),
+      onSuccess: (chunk) => {
+        for (const bytes of chunk) {
+          size += bytes.length
+          if (size > limits.maxBytes) return Effect.fail("BODY_TOO_LARGE")
+          parts.push(bytes)
+        }
+        return more
+      }
+    })
+    return Effect.timeoutFail(more, { duration: limits.timeout, onTimeout: (): ReadProblem => "BODY_TOO_SLOW" }).pipe(
+      Effect.flatMap(() => decode(parts))
+    )
+  })
+
+const lingerTime = Duration.seconds(1)
+
+const lingerBytes = 1024 * 1024
+
+/**
+ * Reads on for a while and throws away what comes, so that a client that is still sending gets to see the answer before
+ * the connection goes.
+ *
+ * @internal
+ */
+export const linger = (pull: Pull): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let left = lingerBytes
+    const more: Effect.Effect<void> = Effect.matchEffect(pull, {
+      onFailure: () => Effect.void,
+      onSuccess: (chunk) => {
+        left -= Chunk.reduce(chunk, 0, (sum, bytes) => sum + bytes.length)
+        return left < 0 ? Effect.void : more
+      }
+    })
+    return Effect.asVoid(Effect.timeoutOption(Effect.interruptible(more), lingerTime))
+  })

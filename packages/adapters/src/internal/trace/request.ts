@@ -1,0 +1,40 @@
+/**
+ * What a request says of its scope.
+ *
+ * @internal
+ */
+import type { TraceOptions } from "../../TraceOptions.js"
+
+/**
+ * The session that a request asks to be replayed: the first value of a repeated header, however the repetition arrives
+ * (B-TS-26). A blank one is none (C32).
+ *
+ * @internal
+ */
+export const requestedSession = (header: string | ReadonlyArray<string> | null | undefined): string | undefined => {
+  const value = typeof header === "string" ? header : header?.[0]
+  const first = value?.split(",", 1)[0]?.trim()
+  return first === "" ? undefined : first
+}
+
+/**
+ * The path of a target: `/a/b?c` and `http://host/a/b` have `/a/b`.
+ *
+ * @internal
+ */
+export const pathOf = (target: string): string => {
+  const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "")
+  return path === "" ? "/" : path
+}
+
+const isBelow = (path: string, prefix: string): boolean =>
+  path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`)
+
+/** @internal */
+export const isExcluded = (exclude: TraceOptions["exclude"], target: string): boolean => {
+  if (exclude === undefined) return false
+  const path = pathOf(target)
+  return typeof exclude === "function"
+    ? exclude(path)
+    : exclude.some((one) => typeof one === "string" ? isBelow(path, one) : path.search(one) !== -1)
+}

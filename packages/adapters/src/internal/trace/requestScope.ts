@@ -1,0 +1,105 @@
+/**
+ * The scope of one request.
+ *
+ * @internal
+ */
+import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
+import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ReplayAnswer } from "../../ReplayAnswer.js"
+import * as Answer from "../../ReplayAnswer.js"
+import type { TraceOptions } from "../../TraceOptions.js"
+
+/** @internal */
+export interface RequestScope {
+  readonly scope: TraceScope.Scope
+  readonly isReplay: boolean
+  /** What the response would have to be instead, as far as calls have been made; asked before it begins. */
+  readonly answerInstead: (status: number) => Effect.Effect<ReplayAnswer | undefined>
+  /** What went wrong with the replay; asked when a response of that status has ended. */
+  readonly problem: (status: number) => Effect.Effect<ReplayError | undefined>
+}
+
+type Http = NoukaiHttp.Service
+
+/** The seam of a replay, with an eye on what it could not answer: the handler may make anything of it. */
+const watched = (http: Http, see: (error: ReplayError) => void): Http => {
+  const look = (error: unknown) => Effect.sync(() => isReplayError(error) ? see(error) : undefined)
+  const effect =
+    <A extends ReadonlyArray<unknown>, B, E>(method: (...args: A) => Effect.Effect<B, E>) => (...args: A) =>
+      Effect.tapError(method(...args), look)
+  const stream =
+    <A extends ReadonlyArray<unknown>, B, E>(method: (...args: A) => Stream.Stream<B, E>) => (...args: A) =>
+      Stream.tapError(method(...args), look)
+  return {
+    defaults: http.defaults,
+    execute: effect(http.execute),
+    step: stream(http.step),
+    submitJob: effect(http.submitJob),
+    pollJob: effect(http.pollJob),
+    trace: effect(http.trace),
+    stepTrace: effect(http.stepTrace),
+    traceStream: stream(http.traceStream),
+    runSummary: effect(http.runSummary),
+    runList: effect(http.runList),
+    session: effect(http.session)
+  }
+}
+
+const nothing = Effect.succeed(undefined)
+
+const of = ({ scope, verify }: TraceScope.Opened): RequestScope => {
+  const { http } = scope
+  if (http === undefined) {
+    return { scope, isReplay: false, answerInstead: () => nothing, problem: () => nothing }
+  }
+  let failure: ReplayError | undefined
+  const leftover = Effect.match(verify, { onFailure: (error) => error, onSuccess: () => undefined })
+  // A body that failed is not asked what it left over (contract 10.3).
+  const problem = (status: number): Effect.Effect<ReplayError | undefined> =>
+    Effect.suspend(() => status >= 500 ? Effect.succeed(failure) : leftover)
+  return {
+    scope: { ...scope, http: watched(http, (error) => failure = error) },
+    isReplay: true,
+    answerInstead: (status) =>
+      Effect.map(problem(status), (error) => error === undefined ? undefined : Answer.fromError(error)),
+    problem
+  }
+}
+
+const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
+
+/**
+ * Opens the scope that a request asks for (contract 10.3).
+ *
+ * @internal
+ */
+export const open = (
+  sessionId: string | undefined,
+  options: TraceOptions
+): Effect.Effect<RequestScope, ReplayScopeError, NoukaiHttp | Scope.Scope> =>
+  TraceScope.open(sessionId).pipe(
+    Effect.catchTag("ReplayDisabledError", (error) =>
+      options.whenDisabled === "fail"
+        ? Effect.fail(error)
+        : Effect.zipRight(Effect.logWarning(passedOver), TraceScope.open())),
+    Effect.map(of)
+  )
+
+/**
+ * Says what went wrong with a replay whose response had begun: it stays as it is.
+ *
+ * @internal
+ */
+export const report = (
+  error: ReplayError,
+  hook: ((error: ReplayError) => Effect.Effect<void>) | undefined
+): Effect.Effect<void> =>
+  Effect.zipRight(
+    Effect.logWarning(`replay: the response was sent all the same: ${error.message}`),
+    hook === undefined ? Effect.void : hook(error)
+  )

@@ -1,0 +1,184 @@
+/**
+ * For servers of `@effect/platform`: `HttpRouter`, `HttpApi`, or any `HttpApp`.
+ *
+ * @since 0.1.0
+ */
+import type { InvalidRequestError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { linger } from "./internal/relay/readBody.js"
+import { isExcluded, requestedSession } from "./internal/trace/request.js"
+import * as RequestScope from "./internal/trace/requestScope.js"
+import * as Relay from "./Relay.js"
+import * as ReplayAnswer from "./ReplayAnswer.js"
+import * as TraceOptions from "./TraceOptions.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options extends TraceOptions.TraceOptions {
+  /** Told what went wrong with a replay whose response had begun, beside a warning in the log. Default: nobody. */
+  readonly onReplayError?: ((error: ReplayError) => Effect.Effect<void>) | undefined
+}
+
+const answered = ({ body, status }: ReplayAnswer.ReplayAnswer): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.unsafeJson(body, { status })
+
+const withSession = (
+  response: HttpServerResponse.HttpServerResponse,
+  sessionId: string,
+  isExposed: boolean
+): HttpServerResponse.HttpServerResponse => {
+  const named = HttpServerResponse.setHeader(response, TraceOptions.sessionHeader, sessionId)
+  if (!isExposed) return named
+  const already = response.headers[exposeHeader]
+  return HttpServerResponse.setHeader(
+    named,
+    exposeHeader,
+    already === undefined ? TraceOptions.sessionHeader : `${already}, ${TraceOptions.sessionHeader}`
+  )
+}
+
+const exposeHeader = "access-control-expose-headers"
+
+/** A body that comes piece by piece belongs to the scope while it comes, and to the replay until it has ended. */
+const streamed = (
+  response: HttpServerResponse.HttpServerResponse,
+  body: HttpBody.Stream,
+  request: RequestScope.RequestScope,
+  options: Options
+): HttpServerResponse.HttpServerResponse => {
+  const report = (status: number) =>
+    Effect.flatMap(
+      request.problem(status),
+      (error) => error === undefined ? Effect.void : RequestScope.report(error, options.onReplayError)
+    )
+  const stream = Stream.provideService(body.stream, TraceScope, request.scope).pipe(
+    Stream.tapError(() => report(500)),
+    Stream.concat(Stream.execute(Effect.suspend(() => report(response.status))))
+  )
+  return HttpServerResponse.setBody(response, HttpBody.stream(stream, body.contentType, body.contentLength))
+}
+
+const settled = (
+  response: HttpServerResponse.HttpServerResponse,
+  request: RequestScope.RequestScope,
+  options: Options
+): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  const { body } = response
+  if (body._tag === "Stream") return Effect.succeed(streamed(response, body, request, options))
+  return Effect.map(
+    request.answerInstead(response.status),
+    (answer) => answer === undefined ? response : answered(answer)
+  )
+}
+
+/**
+ * Middleware that gives each request a scope (contract 10.8). A request with `X-Noukai-Replay` is answered from that
+ * session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other one is captured under a new session. The response says
+ * which in `X-Noukai-Session`. What goes wrong with a replay is a JSON response of contract 10.8 unless the response has
+ * begun; then it is logged.
+ *
+ * It can be given to `HttpServer.serve` and `HttpApiBuilder.serve`, or be used on a router.
+ *
+ * @example
+ * ```ts
+ * import * as Platform from "@effect-noukai/adapters/platform"
+ * import { HttpRouter, HttpServer } from "@effect/platform"
+ *
+ * const server = HttpRouter.empty.pipe(HttpServer.serve(Platform.trace({ exclude: ["/health"] })))
+ * ```
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const trace =
+  (options: Options = {}): <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
+  <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> => {
+      if (isExcluded(options.exclude, request.originalUrl)) return app
+      const id = requestedSession(request.headers[TraceOptions.replayHeader])
+      return Effect.matchEffect(Effect.interruptible(RequestScope.open(id, options)), {
+        onFailure: (error) => Effect.succeed(answered(ReplayAnswer.fromOpening(error))),
+        onSuccess: (scope) => {
+          const { sessionId } = scope.scope
+          return Effect.zipRight(
+            HttpApp.appendPreResponseHandler((_, response) =>
+              Effect.map(
+                settled(response, scope, options),
+                (response) => withSession(response, sessionId, options.exposeSession === true)
+              )
+            ),
+            Effect.provideService(app, TraceScope, scope.scope)
+          )
+        }
+      })
+    })
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface RelayOptions<out E, out R> extends Relay.Options<HttpServerRequest.HttpServerRequest, E, R> {}
+
+/**
+ * The relay as an app for a route (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the key
+ * of this server, if `authorize` lets it, and is answered what Noukai answers.
+ *
+ * Fails with `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ *
+ * @example
+ * ```ts
+ * import * as Platform from "@effect-noukai/adapters/platform"
+ * import { HttpRouter } from "@effect/platform"
+ * import { Effect } from "effect"
+ *
+ * class NotLoggedIn {
+ *   readonly status = 401
+ *   readonly detail = "LOG_IN"
+ * }
+ *
+ * const router = Effect.map(
+ *   Platform.relay({
+ *     flow: "acme/support/agent",
+ *     authorize: (request) =>
+ *       request.headers.authorization === undefined ? Effect.fail(new NotLoggedIn()) : Effect.void
+ *   }),
+ *   (relay) => HttpRouter.empty.pipe(HttpRouter.post("/agent/execute", relay))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const relay = <E, R>(
+  options: RelayOptions<E, R>
+): Effect.Effect<HttpApp.Default<never, R | Scope.Scope>, InvalidRequestError, NoukaiHttp> =>
+  Effect.gen(function*() {
+    const http = yield* NoukaiHttp
+    const run = yield* Relay.make(options, http.defaults)
+    return Effect.gen(function*() {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      // As long as the request's scope: when this closes, the connection of a body that was not read to its end does too.
+      const pull = yield* Stream.toPull(request.stream)
+      const { body, headers, isRead, status } = yield* Effect.interruptible(
+        Effect.provideService(
+          run({ request, method: request.method, header: (name) => request.headers[name], pull }),
+          NoukaiHttp,
+          http
+        )
+      )
+      if (!isRead) yield* Effect.addFinalizer(() => linger(pull))
+      return body === undefined
+        ? HttpServerResponse.empty({ status, headers })
+        : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })
+    })
+  })
