@@ -9,7 +9,7 @@ import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import { Client } from "./client.js"
-import { settled } from "./lifetime.js"
+import { Running, settled } from "./lifetime.js"
 import { Thrown } from "./thrown.js"
 
 interface Entering {
@@ -71,7 +71,8 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
   const { capture, client, replaySessionId } = entering
   if (!(client instanceof Client)) {
     const scope = TraceScope.ambient()
-    return settled(Effect.runFork(Effect.provideService(withoutClient(body, entering), TraceScope, scope)))
+    const effect = Effect.provideService(withoutClient(body, entering), TraceScope, scope)
+    return settled(new Running({ runFork: Effect.runFork }, effect))
   }
   const scoped = replaySessionId === undefined || replaySessionId === ""
     ? capture ? TraceScope.capture(body) : outside(body)

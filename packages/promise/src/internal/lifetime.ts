@@ -46,16 +46,51 @@ const closed = (): APIConnectionError =>
 const notOpen = (): APIConnectionError =>
   new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
 
+/** What forks. */
+type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork">
+
 /**
- * The promise of a fiber that nobody interrupts.
+ * An effect that can be stopped from its first moment on: a fiber runs before its `runFork` has returned.
  *
  * @internal
  */
-export const settled = <A>(fiber: Fiber.RuntimeFiber<A, unknown>): Promise<A> =>
+export class Running<A, R = never> implements UnderWay {
+  private fiber: Fiber.RuntimeFiber<A, unknown> | undefined
+  private stopped = false
+  private readonly ended: Promise<void>
+  private end: () => void = () => {}
+
+  constructor(private readonly runner: Runner<R>, private readonly effect: Effect.Effect<A, unknown, R>) {
+    this.ended = new Promise((resolve) => {
+      this.end = resolve
+    })
+  }
+
+  start(observe: (exit: Exit.Exit<A, unknown>) => void): void {
+    const fiber = this.runner.runFork(this.effect)
+    this.fiber = fiber
+    fiber.addObserver((exit) => {
+      observe(exit)
+      this.end()
+    })
+    if (this.stopped) fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  readonly stop = (): Promise<void> => {
+    this.stopped = true
+    this.fiber?.unsafeInterruptAsFork(FiberId.none)
+    return this.ended
+  }
+}
+
+/**
+ * The promise of what nobody stops.
+ *
+ * @internal
+ */
+export const settled = <A, R>(running: Running<A, R>): Promise<A> =>
   new Promise((resolve, reject) =>
-    fiber.addObserver((exit) =>
-      Exit.isSuccess(exit) ? resolve(exit.value) : reject(promiseError(Cause.squash(exit.cause)))
-    )
+    running.start((exit) => Exit.isSuccess(exit) ? resolve(exit.value) : reject(promiseError(Cause.squash(exit.cause))))
   )
 
 /** @internal */
@@ -90,8 +125,9 @@ export class Lifetime<R = Services> {
     return aborted === undefined ? closed() : aborted.reason
   }
 
-  fork<A, E>(effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, unknown> {
-    return this.runtime.runFork(effect)
+  /** A fiber on the runtime. It runs at once, so it may be interrupted before this returns. */
+  fork<A, E>(effect: Effect.Effect<A, E, R>): Running<A, R> {
+    return new Running(this.runtime, effect)
   }
 
   /** Runs an effect to its end, unless a signal or the end of the client comes first. */
@@ -99,30 +135,21 @@ export class Lifetime<R = Services> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) return Promise.reject(refusal.reason)
     return new Promise<A>((resolve, reject) => {
-      const fiber = this.fork(effect)
-      const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
-      let ended = () => {}
-      const call: UnderWay = {
-        stop: () =>
-          new Promise<void>((resolve) => {
-            ended = resolve
-            interrupt()
-          })
-      }
-      this.begin(call)
-      for (const signal of signals) signal.addEventListener("abort", interrupt)
-      fiber.addObserver((exit) => {
-        for (const signal of signals) signal.removeEventListener("abort", interrupt)
-        this.end(call)
+      const running = this.fork(effect)
+      const { stop } = running
+      this.begin(running)
+      for (const signal of signals) signal.addEventListener("abort", stop)
+      running.start((exit) => {
+        for (const signal of signals) signal.removeEventListener("abort", stop)
+        this.end(running)
         if (Exit.isSuccess(exit)) resolve(exit.value)
         else if (Cause.isInterruptedOnly(exit.cause)) reject(this.interruption(signals))
         else reject(promiseError(Cause.squash(exit.cause)))
-        ended()
       })
     })
   }
 
-  /** Runs an effect to its end: it outlives the client, unless the client was closed before. */
+  /** Runs an effect to its end, beyond that of the client; only one that was closed before refuses it. */
   runOn<A, E>(effect: Effect.Effect<A, E, R>): Promise<A> {
     const refusal = this.refusal([])
     return refusal === undefined ? settled(this.fork(effect)) : Promise.reject(refusal.reason)

@@ -6,11 +6,11 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Lifetime, Services } from "./lifetime.js"
+import { Running, settled } from "./lifetime.js"
 
 /**
  * Puts an effect into the trace scope of a loop.
@@ -25,7 +25,7 @@ type Pull<E> = Effect.Effect<Chunk.Chunk<E>, Option.Option<unknown>, Services>
 export class StreamReader<E> {
   private readonly scope = Effect.runSync(Scope.make())
   private pull: Pull<E>
-  private fiber: Fiber.RuntimeFiber<Chunk.Chunk<E>, unknown> | undefined
+  private running: Running<Chunk.Chunk<E>, Services> | undefined
   private closing: Promise<void> | undefined
 
   constructor(
@@ -42,10 +42,10 @@ export class StreamReader<E> {
   /** The next events; fails with `None` at the end. One call at a time. */
   read(): Promise<Exit.Exit<ReadonlyArray<E>, unknown>> {
     return new Promise((resolve) => {
-      const fiber = this.lifetime.fork(this.inScope(this.pull))
-      this.fiber = fiber
-      fiber.addObserver((exit) => {
-        this.fiber = undefined
+      const running = this.lifetime.fork(this.inScope(this.pull))
+      this.running = running
+      running.start((exit) => {
+        this.running = undefined
         resolve(Exit.map(exit, Chunk.toReadonlyArray))
       })
     })
@@ -53,12 +53,12 @@ export class StreamReader<E> {
 
   /** Stops what is being read, and closes the connection. */
   close(): Promise<void> {
-    this.closing ??= new Promise((resolve) => {
-      const { fiber, scope } = this
-      const closed = Scope.close(scope, Exit.void)
-      this.lifetime.fork(fiber === undefined ? closed : Effect.zipRight(Fiber.interrupt(fiber), closed))
-        .addObserver(() => resolve())
-    })
+    this.closing ??= this.stop()
     return this.closing
+  }
+
+  private async stop(): Promise<void> {
+    await this.running?.stop()
+    await settled(new Running({ runFork: Effect.runFork }, Scope.close(this.scope, Exit.void)))
   }
 }

@@ -44,11 +44,16 @@ export const toolsOf = (
   if (handler === undefined) return declared
   const inContext = snapshot()
   return Tools.handle(declared ?? [], (calls) =>
-    Effect.map(
-      Effect.tryPromise({
-        try: (signal) => inContext(async () => handler(wireCalls(calls), { signal })),
+    Effect.suspend(() => {
+      const controller = new AbortController()
+      const { signal } = controller
+      return Effect.tryPromise({
+        try: () => inContext(async () => handler(wireCalls(calls), { signal })),
         catch: (reason) => new Thrown({ reason })
-      }),
-      resultsOf
-    ))
+      }).pipe(
+        // tryPromise's own signal misses an interruption that comes while the handler is being called
+        Effect.onInterrupt(() => Effect.sync(() => controller.abort())),
+        Effect.map(resultsOf)
+      )
+    }))
 }
