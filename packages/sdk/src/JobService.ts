@@ -19,6 +19,7 @@ import { encodeParameters } from "./internal/flowCodec.js"
 import type { HttpService } from "./internal/httpService.js"
 import { invalid } from "./internal/invalid.js"
 import * as JobHandle from "./internal/jobHandle.js"
+import * as Metrics from "./internal/metrics.js"
 import { totalTimeout } from "./internal/totalTimeout.js"
 import type { Job } from "./Job.js"
 import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
@@ -185,7 +186,12 @@ const submit =
               { flowId, blockCount, sessionId }
             ))
       )
-      return Telemetry.flowSpan(fiber, Telemetry.spanNames.executeAsync, address, version.right, submitted)
+      return Metrics.counted(
+        fiber,
+        "submit",
+        () => "submitted",
+        Telemetry.flowSpan(fiber, Telemetry.spanNames.executeAsync, address, version.right, submitted)
+      )
     })
 
 const attach = (http: HttpService) =>

@@ -1,5 +1,6 @@
 /**
- * The spans of this package (contract 13.5): opened here and nowhere else, and only when somebody traces.
+ * The spans of this package (contract 13.5), opened here and nowhere else, and only when somebody traces; and the names
+ * of its metrics.
  *
  * @since 0.1.0
  */
@@ -61,6 +62,32 @@ export const attributeKeys = {
   roundIndex: "round_index",
   toolName: "gen_ai.tool.name",
   toolCallId: "gen_ai.tool.call.id"
+} as const
+
+/**
+ * Names of metrics, with their labels. They also carry what `Effect.tagMetrics` adds.
+ *
+ * - `executions`, a counter by `operation` (`execute`, `events`, `steps`, `submit`) and `outcome`: `completed`,
+ *   `failed` (a stream that gave a failed step as an event), `paused`, `submitted`, `stopped` (a stream that was left
+ *   early), `interrupted`, `handler_failed`, `defect`, or the `_tag` of the error. What a replay answers counts too.
+ * - `executionDuration`, a histogram of milliseconds by `operation`.
+ * - `retries`, a counter by `reason`: `transient` or `throttled`.
+ * - `retryTokens`, a gauge: what is left of the retry budget of the client whose budget changed last, of 500.
+ * - `openStreams`, a gauge: event streams that are open.
+ * - `tokens`, a counter by `type` (`input`, `output`), and `cost`, a counter of USD: what the completed steps of event
+ *   streams took. Other calls are not told.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const metricNames = {
+  executions: "noukai_executions",
+  executionDuration: "noukai_execution_duration_ms",
+  retries: "noukai_retries",
+  retryTokens: "noukai_retry_tokens",
+  openStreams: "noukai_open_streams",
+  tokens: "noukai_tokens",
+  cost: "noukai_cost_usd"
 } as const
 
 const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)

@@ -14,9 +14,10 @@ import * as Stream from "effect/Stream"
 import { runInScope, storedScope } from "./internal/ambientScope.js"
 import { CurrentScope, type Scope as ScopeOfCall } from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
-import type { OpenReplay } from "./internal/replay/sessionHttp.js"
+import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import { open as openSession } from "./internal/replay/sessionHttp.js"
 import { isSameSession, newSessionId } from "./internal/sessionId.js"
+import { makeTell, type Tell } from "./internal/tell.js"
 import type { LogEvent } from "./LogHook.js"
 import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import { ReplayDisabledError } from "./NoukaiError.js"
@@ -48,32 +49,36 @@ export declare namespace TraceScope {
 
 const method = "TraceScope.replay"
 
-type Log = ((event: LogEvent) => void) | undefined
-
 /** A scope is told to the log hook of the client that it is entered with, if there is one. */
-const currentLog: Effect.Effect<Log> = Effect.map(
+const currentTell: Effect.Effect<Tell | undefined> = Effect.flatMap(
   Effect.serviceOption(NoukaiHttp),
-  Option.match({ onNone: () => undefined, onSome: (http) => http.defaults.log })
+  (http) =>
+    Effect.withFiberRuntime((fiber) =>
+      Effect.succeed(makeTell(http._tag === "Some" ? http.value.defaults.log : undefined)(fiber))
+    )
 )
 
 type Named = Pick<TraceScope.Scope, "mode" | "sessionId">
 
-const tell = (log: Log, phase: "scope_open" | "scope_close", { mode, sessionId }: Named): Effect.Effect<void> =>
-  Effect.sync(() => log?.({ phase, mode, sessionId }))
+const event = (phase: "scope_open" | "scope_close", { mode, sessionId }: Named): LogEvent => ({
+  phase,
+  mode,
+  sessionId
+})
 
 const logged = <A, E, R>(named: Named, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(currentLog, (log) =>
-    log === undefined ? body : Effect.acquireUseRelease(
-      tell(log, "scope_open", named),
+  Effect.flatMap(currentTell, (tell) =>
+    tell === undefined ? body : Effect.acquireUseRelease(
+      tell(event("scope_open", named)),
       () => body,
-      () => tell(log, "scope_close", named)
+      () => tell(event("scope_close", named))
     ))
 
 const loggedScoped = (named: Named): Effect.Effect<void, never, EffectScope.Scope> =>
-  Effect.flatMap(currentLog, (log) =>
-    log === undefined ? Effect.void : Effect.acquireRelease(
-      tell(log, "scope_open", named),
-      () => tell(log, "scope_close", named)
+  Effect.flatMap(currentTell, (tell) =>
+    tell === undefined ? Effect.void : Effect.acquireRelease(
+      tell(event("scope_open", named)),
+      () => tell(event("scope_close", named))
     ))
 
 const inside = <A, E, R>(scope: TraceScope.Scope, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

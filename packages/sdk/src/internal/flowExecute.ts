@@ -21,6 +21,7 @@ import * as ExecuteRun from "./executeRun.js"
 import { encodeParameters } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
+import * as Metrics from "./metrics.js"
 import { answeringOf } from "./toolAnswering.js"
 import * as Toolkit from "./toolkit.js"
 import { checkCounts, checkTools, declarationsOf } from "./toolsInput.js"
@@ -43,6 +44,8 @@ const checkInput = (
     checkCounts(input)
 
 const warnBytes = 900_000
+
+const outcomeOf = ({ status }: ExecuteRun.Outcome): string => status === "completed" ? "completed" : "paused"
 
 /** @internal */
 export const execute = (
@@ -113,7 +116,12 @@ export const execute = (
       }
       const encoded = Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
       const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOfSize(messages), encoded)
-      return Telemetry.flowSpan(fiber, Telemetry.spanNames.execute, address, version.right, warnedFirst)
+      return Metrics.counted(
+        fiber,
+        "execute",
+        outcomeOf,
+        Telemetry.flowSpan(fiber, Telemetry.spanNames.execute, address, version.right, warnedFirst)
+      )
     })
 
   return run
@@ -174,16 +182,21 @@ export const resume = (http: HttpService) =>
       answering: tools === undefined ? { _tag: "manual" } : answeringOf({ ...input, tools }),
       executionId: state.executionId
     }
-    return Telemetry.flowSpan(
+    return Metrics.counted(
       fiber,
-      Telemetry.spanNames.execute,
-      address,
-      state.flowVersion,
-      totalTimeout(
-        ExecuteRun.resume(run, state, results, state.rounds),
-        total.right,
-        { method, flow: addressText, executionId: () => run.executionId },
-        progress
+      "execute",
+      outcomeOf,
+      Telemetry.flowSpan(
+        fiber,
+        Telemetry.spanNames.execute,
+        address,
+        state.flowVersion,
+        totalTimeout(
+          ExecuteRun.resume(run, state, results, state.rounds),
+          total.right,
+          { method, flow: addressText, executionId: () => run.executionId },
+          progress
+        )
       )
     )
   })

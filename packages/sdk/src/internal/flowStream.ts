@@ -34,6 +34,7 @@ import * as Delivered from "./deliveredEvent.js"
 import { decodeResult, hasResultSchema } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
+import * as Metrics from "./metrics.js"
 import { backoffDriver, shouldRetry } from "./retry.js"
 import { type Mark, StreamCursor } from "./streamCursor.js"
 import { answer, type Answering, warnOfSize } from "./toolAnswering.js"
@@ -201,13 +202,15 @@ class Walk<E, R> {
     return withCursor(error, this.cursor.mark())
   }
 
-  end(exit: Exit.Exit<unknown, unknown>): void {
+  /** Ends what is observed of the run, and says how it ended. */
+  end(exit: Exit.Exit<unknown, unknown>): string {
     const { next, spans } = this
     const failure = next._tag === "fail" ? Exit.fail(next.error) : exit
-    spans?.end(failure, {
-      executionId: this.cursor.executionId,
-      status: next._tag === "done" && Exit.isSuccess(failure) ? this.status : undefined
-    })
+    const status = next._tag === "done" && Exit.isSuccess(failure) ? this.status : undefined
+    spans?.end(failure, { executionId: this.cursor.executionId, status })
+    return Exit.isFailure(failure)
+      ? Metrics.failureOutcome(failure.cause)
+      : status ?? (this.handedOver ? "paused" : "stopped")
   }
 
   private fail(error: EventsError): void {
@@ -424,6 +427,7 @@ class Walk<E, R> {
   }
 
   private forget(): void {
+    if (this.settings.heal === undefined) return
     this.delivered.clear()
     this.seen.clear()
   }
@@ -694,7 +698,8 @@ export const run = <E, R>(settings: Settings<E, R>, origin: Origin): Stream.Stre
           scope,
           Telemetry.streamSpans(fiber, name, settings.address, settings.version)
         )
-        yield* Effect.addFinalizer((exit) => Effect.sync(() => walk.end(exit)))
+        const ended = Metrics.executionStarted(fiber, settings.only)
+        yield* Effect.addFinalizer((exit) => Effect.sync(() => ended(walk.end(exit))))
         const pull = settings.timeout === undefined ? walk.pull : yield* timed(walk, settings.timeout)
         return Stream.repeatEffectChunkOption(pull)
       })

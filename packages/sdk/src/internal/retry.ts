@@ -13,16 +13,28 @@ import { scheduleDriver } from "./scheduleDriver.js"
 /** The longest wait, ours or the server's, in milliseconds. */
 const cap = 20_000
 
+const backoffs = new WeakSet<object>()
+
+/**
+ * Whether a schedule is the default policy, whatever its number of retries: the one that a budget limits.
+ *
+ * @internal
+ */
+export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => backoffs.has(schedule)
+
 /**
  * Full jitter: before retry k (from 0) anything up to min(20 s, 1 s × 4^k).
  *
  * @internal
  */
-export const backoff = (maxRetries: number): Schedule.Schedule<number> =>
-  Schedule.modifyDelayEffect(
+export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
+  const schedule = Schedule.modifyDelayEffect(
     Schedule.recurs(maxRetries),
     (retry) => Effect.map(Random.next, (share) => Duration.millis(share * Math.min(cap, 1000 * 4 ** retry)))
   )
+  backoffs.add(schedule)
+  return schedule
+}
 
 /** Statuses that may pass by themselves. */
 const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])

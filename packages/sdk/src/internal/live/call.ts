@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress } from "../../Flow.js"
@@ -20,8 +21,11 @@ import * as Address from "../address.js"
 import { milliseconds } from "../duration.js"
 import * as Headers from "../headers.js"
 import { makeLog } from "../logging.js"
-import { backoffDriver, shouldRetry } from "../retry.js"
+import * as Metrics from "../metrics.js"
+import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
+import * as RetryBudget from "../retryBudget.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected, withSent } from "../statusError.js"
+import { makeTell, type Tell } from "../tell.js"
 import type { HttpTransport, SendRequest, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
 
 /**
@@ -60,6 +64,9 @@ export interface Caller {
   readonly config: CallConfig
   readonly transport: HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
+  /** Whom a fiber tells of what crosses the wire. */
+  readonly telling: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Tell | undefined
+  readonly budget: RetryBudget.RetryBudget
   /** Takes the key out of text. */
   readonly scrub: (text: string) => string
   /** A transport request for an endpoint, or why it cannot be made. */
@@ -107,6 +114,8 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
     const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
     const scrub = (text: string) => key !== undefined && text.includes(key) ? text.replaceAll(key, "<redacted>") : text
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
+    const telling = makeTell(log)
+    const budget = RetryBudget.make(Metrics.retryTokens)
     const connectTimeout = finite(config.connectTimeout)
     const attemptTimeout = finite(config.attemptTimeout)
 
@@ -166,15 +175,15 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       attempt
     })
 
-    const logResponse = (endpoint: Endpoint<unknown>, attempt: number, response: TextResponse): void => {
+    const responseEvent = (endpoint: Endpoint<unknown>, attempt: number, response: TextResponse): LogEvent => {
       const requestId = response.header("x-request-id")
-      log!({
+      return {
         ...attemptInfo(endpoint, attempt),
         phase: "response",
         statusCode: response.status,
         ...(requestId === undefined ? undefined : { requestId }),
         ...(config.logPayloads ? { responseBody: response.text } : undefined)
-      })
+      }
     }
 
     /** What the server says, without the key, should it ever repeat it. */
@@ -187,7 +196,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       }
     })
 
-    const read = <A>(endpoint: Endpoint<A>, response: TextResponse): Effect.Effect<A, CallError> => {
+    const read = <A>(endpoint: Endpoint<A>, n: number, response: TextResponse): Effect.Effect<A, CallError> => {
       const { status, text } = response
       if (status < 200 || status > 299) {
         return Effect.flatMap(
@@ -197,74 +206,90 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       }
       const json = parseJson(text)
       const decoded = Either.isLeft(json) ? json : endpoint.decode(json.right, response)
-      return Either.isRight(decoded)
-        ? Effect.succeed(decoded.right)
-        : Effect.fail(unexpected(
+      if (Either.isLeft(decoded)) {
+        return Effect.fail(unexpected(
           facts(endpoint),
           response,
           text,
           decoded.left,
           Either.isRight(json) ? executionIdIn(json.right) : undefined
         ))
+      }
+      if (n === 0) budget.succeeded()
+      return Effect.succeed(decoded.right)
     }
 
     const attempt = <A>(
       endpoint: Endpoint<A>,
       request: SendRequest,
-      n: number
+      n: number,
+      tell: Tell | undefined
     ): Effect.Effect<A, CallError> => {
       const sent = transport.send(request)
-      if (log === undefined) {
+      if (tell === undefined) {
         return Effect.matchEffect(sent, {
           onFailure: (error) => Effect.fail(fromTransport(facts(endpoint), error)),
-          onSuccess: (response) => read(endpoint, scrubbed(response))
+          onSuccess: (response) => read(endpoint, n, scrubbed(response))
         })
       }
-      return Effect.suspend(() => {
-        log({
+      const told = Effect.matchEffect(sent, {
+        onFailure: (failure) => {
+          const error = fromTransport(facts(endpoint), failure)
+          return Effect.zipRight(
+            tell({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message }),
+            Effect.fail(error)
+          )
+        },
+        onSuccess: (raw) => {
+          const response = scrubbed(raw)
+          return Effect.zipRight(tell(responseEvent(endpoint, n, response)), read(endpoint, n, response))
+        }
+      })
+      return Effect.zipRight(
+        tell({
           ...attemptInfo(endpoint, n),
           phase: "request",
           ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
-        })
-        return Effect.matchEffect(sent, {
-          onFailure: (failure) => {
-            const error = fromTransport(facts(endpoint), failure)
-            log({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message })
-            return Effect.fail(error)
-          },
-          onSuccess: (raw) => {
-            const response = scrubbed(raw)
-            logResponse(endpoint, n, response)
-            return read(endpoint, response)
-          }
-        })
-      })
+        }),
+        told
+      )
     }
 
     const retried = <A>(
       endpoint: Endpoint<A>,
       request: SendRequest,
-      first: CallError
+      first: CallError,
+      tell: Tell | undefined
     ): Effect.Effect<A, CallError> =>
       Effect.gen(function*() {
         const { options } = endpoint.context
         const isPost = endpoint.httpMethod === "POST"
         const retryPost = options.retryPost ?? config.retryPost
-        const next = backoffDriver(options.retry ?? config.retry)
+        const schedule = options.retry ?? config.retry
+        const isLimited = isBackoff(schedule)
+        const next = backoffDriver(schedule)
         let error = first
         for (let n = 1; shouldRetry(error, isPost, retryPost); n++) {
           const delay = yield* next(error)
           if (delay === undefined) break
-          log?.({
-            ...attemptInfo(endpoint, n),
-            phase: "retry",
-            delay,
-            ...(error.statusCode === undefined ? undefined : { statusCode: error.statusCode }),
-            ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
-          })
+          const taken = isLimited ? budget.take(error) : 0
+          if (taken === undefined) break
+          if (tell !== undefined) {
+            yield* tell({
+              ...attemptInfo(endpoint, n),
+              phase: "retry",
+              delay,
+              ...(error.statusCode === undefined ? undefined : { statusCode: error.statusCode }),
+              ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
+            })
+          }
+          yield* Metrics.retried(error)
           yield* Effect.sleep(Duration.millis(delay))
-          const outcome = yield* Effect.either(attempt(endpoint, request, n))
-          if (Either.isRight(outcome)) return outcome.right
+          const outcome = yield* Effect.either(attempt(endpoint, request, n, tell))
+          if (Either.isRight(outcome)) {
+            budget.succeeded(isLimited ? taken : undefined)
+            return outcome.right
+          }
           error = outcome.left
         }
         return yield* isPost ? withSent(error, endpoint.context.progress.sent) : error
@@ -286,13 +311,14 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           attemptTimeout: timeout,
           maxBytes: config.maxResponseBytes
         })
-        return Effect.catchAll(attempt(endpoint, request, 0), (error: CallError) =>
+        const tell = telling(fiber)
+        return Effect.catchAll(attempt(endpoint, request, 0, tell), (error: CallError) =>
           shouldRetry(error, httpMethod === "POST", options.retryPost ?? config.retryPost)
-            ? retried(endpoint, request, error)
+            ? retried(endpoint, request, error, tell)
             : Effect.fail(error))
       })
 
-    return { config, transport, log, scrub, prepare, facts, send }
+    return { config, transport, log, telling, budget, scrub, prepare, facts, send }
   })
 
 const executionIdIn = (json: unknown): string | undefined => {

@@ -9,6 +9,8 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
+import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -19,9 +21,12 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Telemetry from "../../Telemetry.js"
 import { milliseconds } from "../duration.js"
 import { decodeEvent, Undecodable } from "../eventDecoding.js"
-import { backoffDriver, shouldRetry } from "../retry.js"
+import * as Metrics from "../metrics.js"
+import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
+import { scrubbing } from "../scrubbing.js"
 import { SseDecoder } from "../sse.js"
 import { fromStatus, fromTransport, unexpected } from "../statusError.js"
+import type { Tell } from "../tell.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import type { Caller, CallError, Endpoint } from "./call.js"
 
@@ -32,6 +37,8 @@ import type { Caller, CallError, Endpoint } from "./call.js"
  */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly context: RequestContext & { readonly options: StreamOptions }
+  /** What its steps took is ours: the metrics count it. */
+  readonly isBilled: boolean
 }
 
 type Pull = Effect.Effect<Chunk.Chunk<WireEvent>, Option.Option<CallError>>
@@ -75,33 +82,39 @@ const readText = (response: StreamResponse): Effect.Effect<string> =>
     return more
   })
 
-/** Tells the log hook of one response: that it came, and that it broke. */
+/** Tells of one attempt: that it begins, that a response came, and that it broke. */
 interface Watch {
-  readonly onResponse: (response: StreamResponse) => void
-  readonly onError: (error: CallError) => void
+  readonly onRequest: Effect.Effect<void>
+  readonly onResponse: (response: StreamResponse) => Effect.Effect<void>
+  readonly onError: (error: CallError) => Effect.Effect<void>
 }
 
-const watch = (caller: Caller, endpoint: StreamEndpoint, request: OpenRequest, attempt: number): Watch | undefined => {
-  const { config, log } = caller
-  if (log === undefined) return undefined
+const watch = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  request: OpenRequest,
+  attempt: number,
+  tell: Tell
+): Watch => {
+  const { config } = caller
   const info: AttemptInfo = { method: endpoint.httpMethod, path: endpoint.path, attempt, streaming: true }
   const { scrub } = caller.facts(endpoint)
-  log({
-    ...info,
-    phase: "request",
-    ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
-  })
   return {
+    onRequest: tell({
+      ...info,
+      phase: "request",
+      ...(config.logPayloads && request.body !== undefined ? { requestBody: scrub(request.body) } : undefined)
+    }),
     onResponse: (response) => {
       const requestId = response.header("x-request-id")
-      log({
+      return tell({
         ...info,
         phase: "response",
         statusCode: response.status,
         ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
       })
     },
-    onError: (error) => log({ ...info, phase: "error", error: error._tag, message: error.message })
+    onError: (error) => tell({ ...info, phase: "error", error: error._tag, message: error.message })
   }
 }
 
@@ -109,35 +122,44 @@ const open = (
   caller: Caller,
   endpoint: StreamEndpoint,
   request: OpenRequest,
-  attempt: number
+  attempt: number,
+  tell: Tell | undefined
 ): Effect.Effect<Pull, CallError, Scope.Scope> =>
   Effect.suspend(() => {
-    const watching = watch(caller, endpoint, request, attempt)
-    return Effect.matchEffect(caller.transport.open(request), {
+    const watching = tell === undefined ? undefined : watch(caller, endpoint, request, attempt, tell)
+    const opening = Effect.matchEffect(caller.transport.open(request), {
       onFailure: (failure) => {
         const error = fromTransport(caller.facts(endpoint), failure)
-        watching?.onError(error)
-        return Effect.fail(error)
+        return Effect.zipRight(watching?.onError(error) ?? Effect.void, Effect.fail(error))
       },
-      onSuccess: (response) => {
-        watching?.onResponse(response)
-        if (response.status >= 200 && response.status <= 299) {
-          return Effect.succeed(decoding(caller, endpoint, response, watching))
-        }
-        return Effect.flatMap(
-          Effect.zip(readText(response), Clock.currentTimeMillis),
-          ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, text, now))
-        )
-      }
+      onSuccess: (response) =>
+        Effect.zipRight(watching?.onResponse(response) ?? Effect.void, accepted(caller, endpoint, response, watching))
     })
+    return watching === undefined ? opening : Effect.zipRight(watching.onRequest, opening)
   })
+
+const accepted = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  response: StreamResponse,
+  watching: Watch | undefined
+): Effect.Effect<Pull, CallError> =>
+  response.status >= 200 && response.status <= 299
+    ? Effect.withFiberRuntime((fiber) =>
+      Effect.succeed(decoding(caller, endpoint, response, watching, fiber.getFiberRef(FiberRef.currentMetricLabels)))
+    )
+    : Effect.flatMap(
+      Effect.zip(readText(response), Clock.currentTimeMillis),
+      ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, text, now))
+    )
 
 /** The next events: all those that one arrival of bytes completed. */
 const decoding = (
   caller: Caller,
   endpoint: StreamEndpoint,
   response: StreamResponse,
-  watching: Watch | undefined
+  watching: Watch | undefined,
+  labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): Pull => {
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []
@@ -151,14 +173,21 @@ const decoding = (
   const warn = (text: string) => {
     warnings.push(text)
   }
-  const decoder = new SseDecoder((name, data) => {
-    if (end !== undefined) return
-    const event = decodeEvent(name, facts.scrub(data), warn)
-    if (event === undefined) return
-    if (!(event instanceof Undecodable)) events.push(event)
-    // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
-    else if (!ending) fail(event.reason)
-  }, caller.config.maxFrameBytes)
+  const { scrub, see } = scrubbing(facts.scrub)
+  const decoder = new SseDecoder(
+    (name, data) => {
+      if (end !== undefined) return
+      const event = decodeEvent(name, scrub(data), warn)
+      if (event === undefined) return
+      if (!(event instanceof Undecodable)) {
+        events.push(event)
+        if (endpoint.isBilled && event.type === "step_completed") Metrics.usage(event, labels)
+      } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
+      else if (!ending) fail(event.reason)
+    },
+    caller.config.maxFrameBytes,
+    see
+  )
 
   const tooLarge = (failure: { readonly limit: number } | undefined): void => {
     if (failure !== undefined) fail(`an event is longer than ${failure.limit} bytes`)
@@ -184,13 +213,12 @@ const decoding = (
   const onEnd = (failure: Option.Option<TransportError>): Pull => {
     if (Option.isSome(failure)) {
       const error = fromTransport(facts, failure.value)
-      watching?.onError(error)
       end = Option.some(error)
-    } else {
-      ending = true
-      tooLarge(decoder.end())
-      end ??= Option.none()
+      return Effect.zipRight(watching?.onError(error) ?? Effect.void, settle)
     }
+    ending = true
+    tooLarge(decoder.end())
+    end ??= Option.none()
     return settle
   }
   const next: Pull = Effect.suspend(() =>
@@ -203,32 +231,46 @@ const decoding = (
 const opened = (
   caller: Caller,
   endpoint: StreamEndpoint,
-  request: OpenRequest
-): Effect.Effect<Pull, CallError, Scope.Scope> =>
-  Effect.catchAll(open(caller, endpoint, request, 0), (first: CallError) =>
+  request: OpenRequest,
+  tell: Tell | undefined
+): Effect.Effect<Pull, CallError, Scope.Scope> => {
+  const { budget } = caller
+  const once = Effect.tap(open(caller, endpoint, request, 0, tell), () => Effect.sync(() => budget.succeeded()))
+  return Effect.catchAll(once, (first: CallError) =>
     shouldRetry(first, true, false)
       ? Effect.gen(function*() {
-        const next = backoffDriver(endpoint.context.options.retry ?? caller.config.retry)
+        const schedule = endpoint.context.options.retry ?? caller.config.retry
+        const isLimited = isBackoff(schedule)
+        const next = backoffDriver(schedule)
         let error = first
         for (let n = 1; shouldRetry(error, true, false); n++) {
           const delay = yield* next(error)
           if (delay === undefined) break
-          caller.log?.({
-            method: endpoint.httpMethod,
-            path: endpoint.path,
-            attempt: n,
-            streaming: true,
-            phase: "retry",
-            delay
-          })
+          const taken = isLimited ? budget.take(error) : 0
+          if (taken === undefined) break
+          if (tell !== undefined) {
+            yield* tell({
+              method: endpoint.httpMethod,
+              path: endpoint.path,
+              attempt: n,
+              streaming: true,
+              phase: "retry",
+              delay
+            })
+          }
+          yield* Metrics.retried(error)
           yield* Effect.sleep(Duration.millis(delay))
-          const outcome = yield* Effect.either(open(caller, endpoint, request, n))
-          if (Either.isRight(outcome)) return outcome.right
+          const outcome = yield* Effect.either(open(caller, endpoint, request, n, tell))
+          if (Either.isRight(outcome)) {
+            budget.succeeded(isLimited ? taken : undefined)
+            return outcome.right
+          }
           error = outcome.left
         }
         return yield* error
       })
       : Effect.fail(first))
+}
 
 /**
  * The events of an endpoint. The socket closes with the stream.
@@ -240,5 +282,8 @@ export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<
     const request = prepare(caller, endpoint, Telemetry.traceparent(fiber))
     return Either.isLeft(request)
       ? Effect.fail(request.left)
-      : Effect.map(opened(caller, endpoint, request.right), Stream.repeatEffectChunkOption)
+      : Effect.zipRight(
+        Metrics.streamOpen,
+        Effect.map(opened(caller, endpoint, request.right, caller.telling(fiber)), Stream.repeatEffectChunkOption)
+      )
   }))

@@ -65,7 +65,8 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
     flow: request.flow,
     sessionId: undefined,
     body: undefined,
-    executionId: request.executionId
+    executionId: request.executionId,
+    isBilled: false
   })
 
 const decodeStep = decodeBody(StepTrace)

@@ -18,5 +18,6 @@ export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<Wi
     flow: request.flow,
     sessionId: request.sessionId,
     body: request.body,
-    executionId: request.body.executionId
+    executionId: request.body.executionId,
+    isBilled: true
   })
