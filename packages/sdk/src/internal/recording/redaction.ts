@@ -77,8 +77,9 @@ export const redactionOf = (
       }
       paths.push(pattern)
     }
-    const patterns = [noukaiKey, ...(redact?.patterns ?? []).map(global)]
+    const patterns = (redact?.patterns ?? []).map(global)
+    // Keys go first, and whole: another pattern might take a part of one away, and leave the rest.
     const clean = (text: string): string =>
-      patterns.reduce((left, pattern) => left.replace(pattern, redacted), scrub(text))
+      patterns.reduce((left, pattern) => left.replace(pattern, redacted), scrub(text.replace(noukaiKey, redacted)))
     return (value) => mapStrings(removeAt(value, paths), clean)
   })

@@ -1,0 +1,320 @@
+/** What must not be in a cassette is in none, nor in a report or a log. */
+import {
+  Cassette,
+  CassetteError,
+  FlowExecutionError,
+  FlowService,
+  NoukaiHttp,
+  NoukaiRecord,
+  NoukaiReplay
+} from "@effect-noukai/sdk"
+import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import type { Redact } from "@effect-noukai/sdk/Redact"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Either, Layer, Logger, Redacted, Stream } from "effect"
+import { join } from "node:path"
+import { credentialsIn, maskCredentials } from "../src/internal/recording/credentials.js"
+import { redactionOf } from "../src/internal/recording/redaction.js"
+import { plantedKey, servicesFor } from "./support/client.js"
+import { folder, list, read } from "./support/folder.js"
+import { cassette, execution } from "./support/sessions.js"
+import * as Wire from "./support/WireServer.js"
+
+const secrets = {
+  bearer: "Bearer s3cr3t-t0ken-0123456789",
+  aws: "AKIAIOSFODNN7EXAMPLE",
+  awsSecret: "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12",
+  jwt: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLW9mLWl0",
+  github: "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+  pem: "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+  url: "postgres://user:hunter2@db.example.com/app"
+}
+
+const flow = "acme/test/a"
+
+type Place = "input" | "output" | "error" | "event"
+
+/** A seam that gives the secret back, where it is told to. */
+const live = (place: Place, secret: unknown) => {
+  const unused = () => Effect.dieMessage("not used")
+  return Layer.succeed(
+    NoukaiHttp,
+    makeHttp({
+      defaults: {},
+      execute: () =>
+        place === "error"
+          ? Effect.fail(
+            new FlowExecutionError({
+              method: "test",
+              detail: `it said ${secret}`,
+              result: { secret },
+              isRetryable: false
+            })
+          )
+          : Effect.succeed({
+            status: "completed" as const,
+            result: place === "output" ? { nested: [{ secret }] } : "fine",
+            flowId: "f",
+            blockCount: 1
+          }),
+      step: () =>
+        Stream.make(
+          { type: "run_started" as const, executionId: "ex-1" },
+          { type: "step_completed" as const, stepId: "s", output: { secret } },
+          { type: "flow_completed" as const, result: "fine" }
+        ),
+      submitJob: unused,
+      pollJob: unused,
+      trace: unused,
+      stepTrace: unused,
+      traceStream: () => Stream.fromEffect(unused()),
+      runSummary: unused,
+      runList: unused,
+      session: unused
+    })
+  )
+}
+
+const program = (place: Place, secret: string) =>
+  Effect.flatMap(FlowService, (flows) =>
+    place === "event"
+      ? Stream.runDrain(flows.events(flow, { message: "hi" }))
+      : Effect.ignore(
+        flows.execute(
+          flow,
+          place === "input" ? { message: "hi", parameters: { deep: [{ note: `my ${secret}` }] } } : {}
+        )
+      ))
+
+const paths: { readonly [P in Place]: string } = {
+  input: "$.entries[0].input.parameters.deep[0].note",
+  output: "$.entries[0].answer.value.result.nested[0].secret",
+  error: "$.entries[0].answer.error.detail",
+  event: "$.entries[0].answer.events[1].output.secret"
+}
+
+/** Runs an effect and gives everything that it said: its result, its failure and what it logged. */
+const everythingSaid = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const logger = Logger.replace(Logger.defaultLogger, Logger.make((line) => lines.push(JSON.stringify(line.message))))
+    return Effect.map(Effect.exit(Effect.provide(effect, logger)), (exit) => {
+      const failure = exit._tag === "Failure" ? exit.cause : undefined
+      const squashed = failure === undefined ? undefined : Cause.squash(failure)
+      return {
+        error: squashed,
+        said: [
+          ...lines,
+          failure === undefined ? "" : Cause.pretty(failure),
+          String(squashed),
+          JSON.stringify(squashed)
+        ].join("\n")
+      }
+    })
+  })
+
+describe("what looks like a credential is not written, and named by its place", () => {
+  for (const place of ["input", "output", "error", "event"] as const) {
+    for (const [name, secret] of Object.entries(secrets)) {
+      it.scoped(`${name} in ${place}`, () =>
+        Effect.gen(function*() {
+          const dir = yield* folder
+          const layer = NoukaiRecord.toFile(join(dir, "c.json"), { mode: "all", live: live(place, secret) })
+          const { error, said } = yield* everythingSaid(Effect.provide(program(place, secret), layer))
+          assert.instanceOf(error, CassetteError)
+          assert.strictEqual((error as CassetteError).reason, "Credentials")
+          assert.include((error as CassetteError).at ?? [], paths[place])
+          assert.notInclude(said, secret)
+          assert.deepStrictEqual(yield* list(dir), [])
+        }))
+
+      it.scoped(`${name} in ${place}, redacted by pattern: written without it, and replayed`, () =>
+        Effect.gen(function*() {
+          const path = join(yield* folder, "c.json")
+          const redact: Redact = { patterns: [new RegExp(secret.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))] }
+          yield* Effect.provide(
+            program(place, secret),
+            NoukaiRecord.toFile(path, { mode: "all", redact, live: live(place, secret) })
+          )
+          assert.notInclude(yield* read(path), secret)
+          yield* Effect.provide(program(place, secret), NoukaiReplay.fromFile(path, { redact }))
+        }))
+    }
+  }
+
+  it.scoped("under names that secrets have", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const call = Effect.flatMap(FlowService, (flows) =>
+        flows.execute(flow, {
+          parameters: { login: { password: "hunter2" }, apiKey: "abc", "x-api-key": "def", token: 7 }
+        }))
+      const layer = NoukaiRecord.toFile(join(dir, "c.json"), { mode: "all", live: live("input", "") })
+      const { error, said } = yield* everythingSaid(Effect.provide(call, layer))
+      assert.deepStrictEqual((error as CassetteError).at, [
+        "$.entries[0].input.parameters.apiKey",
+        "$.entries[0].input.parameters.login.password",
+        "$.entries[0].input.parameters[\"x-api-key\"]"
+      ])
+      assert.notInclude(said, "hunter2")
+    }))
+
+  it.scoped("in a session that is saved, and redacted from it", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "c.json")
+      const recorded = cassette(execution("a", "execute", { note: secrets.jwt, mail: "a@example.com" }))
+      const error = yield* Effect.flip(Cassette.save(recorded, path))
+      assert.deepStrictEqual([error.reason, error.at], [
+        "Credentials",
+        ["$.session.executions[0].steps[0].outputSnapshot.note"]
+      ])
+      const clean = yield* Cassette.redact(recorded, { paths: ["**.mail"], patterns: [/eyJ[\w.-]+/] })
+      yield* Cassette.save(clean, path)
+      const text = yield* read(path)
+      assert.notInclude(text, secrets.jwt)
+      assert.notInclude(text, "a@example.com")
+    }))
+})
+
+describe("the key", () => {
+  it.scopedLive("and its headers are in no file, wherever it was said", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "c.json")
+      const echo = Wire.json(200, { status: "completed", result: { echo: plantedKey }, flowId: "f", blockCount: 1 })
+      const server = yield* Wire.serve(echo, Wire.text(500, `${plantedKey} is wrong`))
+      const services = Layer.succeedContext(yield* servicesFor(server))
+      const say = Effect.flatMap(FlowService, (flows) => {
+        const call = flows.execute(flow, { message: `my key is ${plantedKey}`, headers: { "x-team": "blue" } })
+        return Effect.zip(call, Effect.flip(call))
+      })
+      yield* Effect.provide(say, NoukaiRecord.toFile(path, { mode: "all", live: services }))
+      const text = yield* read(path)
+      assert.notInclude(text, plantedKey)
+      assert.notInclude(text, "0123456789abcdef")
+      assert.notMatch(text, /authorization|x-team|x-session-id/i)
+      const [done] = yield* Effect.provide(say, NoukaiReplay.fromFile(path))
+      assert.notInclude(JSON.stringify(done), plantedKey)
+    }))
+
+  it.scopedLive("that has another form than keys have is removed as well", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "c.json")
+      const odd = "nk_odd!"
+      const server = yield* Wire.serve(Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1 }))
+      const services = Layer.succeedContext(yield* servicesFor(server, { apiKey: Redacted.make(odd) }))
+      const say = Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: `my key is ${odd}` }))
+      yield* Effect.provide(say, NoukaiRecord.toFile(path, { mode: "all", live: services }))
+      assert.notInclude(yield* read(path), odd)
+    }))
+})
+
+describe("reports", () => {
+  it.scoped("say nothing that was redacted, and mask what looks like a credential", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "c.json")
+      const redact: Redact = { paths: ["parameters.mail"] }
+      const say = (parameters: { readonly [key: string]: unknown }) =>
+        Effect.flatMap(FlowService, (flows) => flows.execute(flow, { parameters }))
+      yield* Effect.provide(
+        say({ mail: "a@example.com", note: "plain" }),
+        NoukaiRecord.toFile(path, { mode: "all", redact, live: live("input", "") })
+      )
+      assert.notInclude(yield* read(path), "a@example.com")
+      const { error, said } = yield* everythingSaid(
+        Effect.provide(say({ mail: "b@example.com", note: secrets.jwt }), NoukaiReplay.fromFile(path, { redact }))
+      )
+      assert.deepInclude(error, { _tag: "ReplayMissError" })
+      assert.include(
+        said,
+        "$.parameters.note: recorded \\\"plain\\\", called with \\\"[redacted]\\\"".replaceAll("\\", "")
+      )
+      assert.notInclude(said, secrets.jwt)
+      assert.notInclude(said, "example.com")
+    }))
+})
+
+describe("redaction", () => {
+  const clean = (redact: Redact, value: unknown) => Either.getOrThrow(redactionOf("test", redact))(value)
+
+  it("paths: keys, indices, one of any, any number of any", () => {
+    const value = { a: { mail: "m", list: [{ mail: "n" }, { mail: "o" }] }, mail: "p" }
+    const r = "[redacted]"
+    assert.deepStrictEqual(clean({ paths: ["a.mail"] }, value), { ...value, a: { ...value.a, mail: r } })
+    assert.deepStrictEqual(clean({ paths: ["$.a.list[1].mail"] }, value), {
+      ...value,
+      a: { ...value.a, list: [{ mail: "n" }, { mail: r }] }
+    })
+    assert.deepStrictEqual(clean({ paths: ["*.mail"] }, value), { ...value, a: { ...value.a, mail: r } })
+    assert.deepStrictEqual(clean({ paths: ["a.list[*].mail"] }, value), {
+      ...value,
+      a: { ...value.a, list: [{ mail: r }, { mail: r }] }
+    })
+    assert.deepStrictEqual(clean({ paths: ["**.mail"] }, value), {
+      a: { mail: r, list: [{ mail: r }, { mail: r }] },
+      mail: r
+    })
+    assert.deepStrictEqual(clean({ paths: ["[\"a\"].list"] }, value), { ...value, a: { ...value.a, list: r } })
+    assert.deepStrictEqual(clean({ paths: ["nowhere.at.all"] }, value), value)
+  })
+
+  it("patterns: every match, in texts and in names of keys; removing twice is removing once", () => {
+    const redact: Redact = { patterns: [/\d{3}/, /x+/gi] }
+    const once = clean(redact, { "key 123": ["a 123 b 456", "xX"], n: 123 })
+    assert.deepStrictEqual(once, { "key [redacted]": ["a [redacted] b [redacted]", "[redacted]"], n: 123 })
+    assert.deepStrictEqual(clean(redact, once), once)
+  })
+
+  it("a path that cannot be read is refused", () => {
+    for (const path of ["", "a..b", "a[", "a[x]", "a.***"]) {
+      assert.isTrue(Either.isLeft(redactionOf("test", { paths: [path] })), path)
+    }
+  })
+
+  it.scoped("which fails the layer", () =>
+    Effect.gen(function*() {
+      const layer = NoukaiRecord.toFile(join(yield* folder, "c.json"), {
+        mode: "all",
+        redact: { paths: ["a["] },
+        live: live("input", "")
+      })
+      const error = yield* Effect.flip(Effect.provide(Effect.void, layer))
+      assert.deepInclude(error, { _tag: "InvalidRequestError", field: "redact.paths" })
+    }))
+})
+
+describe("the scan", () => {
+  it("passes over what people write", () => {
+    const harmless = [
+      "the bearer of good news",
+      "Bearer certificates",
+      "basic instructions for everybody",
+      "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11",
+      "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+      "https://example.com/a:b@c",
+      "skate-park",
+      "eyJ",
+      "ask_live_questions",
+      "a".repeat(40)
+    ]
+    assert.deepStrictEqual(credentialsIn(harmless), [])
+    assert.deepStrictEqual(credentialsIn({ password: "", secret: "[redacted]", token: "x", passwordHint: "cat" }), [])
+    assert.deepStrictEqual(credentialsIn({ properties: { password: { type: "string" } } }), [])
+  })
+
+  it("finds secrets in JSON inside text, and in names of keys, which it does not quote", () => {
+    assert.deepStrictEqual(credentialsIn({ arguments: JSON.stringify({ password: "hunter2" }) }), ["$.arguments"])
+    assert.deepStrictEqual(credentialsIn({ body: JSON.stringify(JSON.stringify({ api_key: "hunter2" })) }), ["$.body"])
+    assert.deepStrictEqual(credentialsIn({ [secrets.aws]: { inner: secrets.jwt } }), [
+      "$[\"[redacted]\"]",
+      "$[\"[redacted]\"].inner"
+    ])
+  })
+
+  it("masks what it finds", () => {
+    assert.deepStrictEqual(maskCredentials({ a: [secrets.jwt, "fine"], password: "hunter2", [secrets.aws]: 1 }), {
+      a: ["[redacted]", "fine"],
+      password: "[redacted]",
+      "[redacted]": 1
+    })
+  })
+})
