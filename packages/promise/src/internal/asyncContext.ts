@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Scheduler from "effect/Scheduler"
 import type * as AsyncHooks from "node:async_hooks"
 
 declare const globalThis: {
@@ -27,3 +28,17 @@ const here: Run = (f) => f()
  * @internal
  */
 export const snapshot = (): Run => asyncHooks()?.AsyncLocalStorage.snapshot() ?? here
+
+/**
+ * Runs a fiber, wherever it is woken, in the asynchronous context of now.
+ *
+ * @internal
+ */
+export const schedulerOfNow = (): Scheduler.Scheduler => {
+  const inContext = snapshot()
+  const { defaultScheduler } = Scheduler
+  return {
+    shouldYield: (fiber) => defaultScheduler.shouldYield(fiber),
+    scheduleTask: (task, priority, fiber) => defaultScheduler.scheduleTask(() => inContext(task), priority, fiber)
+  }
+}

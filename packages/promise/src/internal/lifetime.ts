@@ -46,8 +46,12 @@ const closed = (): APIConnectionError =>
 const notOpen = (): APIConnectionError =>
   new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
 
-/** What forks. */
-type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork">
+/**
+ * What forks.
+ *
+ * @internal
+ */
+export type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork">
 
 /**
  * An effect that can be stopped from its first moment on: a fiber runs before its `runFork` has returned.
@@ -99,7 +103,7 @@ export class Lifetime<R = Services> {
   private closing: Promise<void> | undefined
 
   constructor(
-    private readonly runtime: ManagedRuntime.ManagedRuntime<R, unknown>,
+    private readonly runner: Runner<R>,
     /** Of the runtime; one that is the caller's stays. */
     private readonly release: () => Promise<void>
   ) {}
@@ -127,7 +131,7 @@ export class Lifetime<R = Services> {
 
   /** A fiber on the runtime. It runs at once, so it may be interrupted before this returns. */
   fork<A, E>(effect: Effect.Effect<A, E, R>): Running<A, R> {
-    return new Running(this.runtime, effect)
+    return new Running(this.runner, effect)
   }
 
   /** Runs an effect to its end, unless a signal or the end of the client comes first. */

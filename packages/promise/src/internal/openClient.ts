@@ -8,10 +8,12 @@ import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { schedulerOfNow } from "./asyncContext.js"
 import { Client } from "./client.js"
 import type { ConfigOptions } from "./clientConfig.js"
 import { clientConfig } from "./clientConfig.js"
 import { consoleLogger } from "./consoleLogger.js"
+import type { Runner, Services } from "./lifetime.js"
 import { Lifetime } from "./lifetime.js"
 
 declare const globalThis: { readonly window?: unknown }
@@ -32,8 +34,12 @@ export const openClient = (
     )
   )
   if (globalThis.window !== undefined) runtime.runSync(inBrowser)
+  // a hook of the caller's is to see the context of the call that it is told of
+  const runner: Runner<Services> = options.onLog === undefined
+    ? runtime
+    : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }
   return new Client(
-    new Lifetime(runtime, () => runtime.dispose()),
+    new Lifetime(runner, () => runtime.dispose()),
     {
       org: config.org,
       project: config.project,

@@ -1,0 +1,344 @@
+/** The client beside what the reference also does: contexts, pauses, jobs by id, streams that stall, warnings. */
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { InvalidRequestError, Noukai, VERSION } from "@effect-noukai/promise"
+import type { NoukaiOptions, ToolCall } from "@effect-noukai/promise"
+import { AsyncLocalStorage } from "node:async_hooks"
+import { readFile } from "node:fs/promises"
+import { inspect } from "node:util"
+import { Agent, MockAgent } from "undici"
+import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
+import { answers, collect, hello, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
+
+let emulator: RunningEmulator
+const clients: Array<Noukai> = []
+
+beforeAll(async () => {
+  emulator = await startWorldEmulator()
+})
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()))
+  await emulator.reset()
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+})
+
+afterAll(() => emulator.close())
+
+const client = (options: NoukaiOptions = {}): Noukai => {
+  const made = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port, ...options })
+  clients.push(made)
+  return made
+}
+
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
+
+describe("the asynchronous context of the caller", () => {
+  const context = new AsyncLocalStorage<string>()
+
+  it("is that of its tool handler, from the first call of a client on", async () => {
+    const seen: Array<string | undefined> = []
+    const call = (name: string, noukai = client()) =>
+      context.run(name, () =>
+        noukai.flow(weather).execute({
+          message: "hi",
+          tools,
+          toolHandler: async (calls) => {
+            seen.push(context.getStore())
+            await null
+            seen.push(context.getStore())
+            return answers(calls)
+          }
+        }))
+    const noukai = client()
+    await call("first", noukai)
+    await call("second", noukai)
+    assert.deepStrictEqual(seen, ["first", "first", "second", "second"])
+  })
+
+  it("is that of each of many handlers at once", async () => {
+    const noukai = client()
+    const call = (name: string) =>
+      context.run(name, () =>
+        noukai.flow(weather).execute({
+          message: name,
+          tools,
+          toolHandler: (calls) => {
+            assert.strictEqual(context.getStore(), name)
+            return answers(calls)
+          }
+        }))
+    await Promise.all(Array.from({ length: 20 }, (_, index) => call(`caller ${index}`)))
+  })
+
+  it("is that of the handler of a loop", async () => {
+    const noukai = client()
+    const seen = await context.run("loop", async () => {
+      let inHandler: string | undefined
+      for await (
+        const event of noukai.flow(weather).events({
+          message: "hi",
+          tools,
+          toolHandler: (calls) => {
+            inHandler = context.getStore()
+            return answers(calls)
+          }
+        })
+      ) {
+        assert.notStrictEqual(event.type, "tool_calls_required")
+        assert.strictEqual(context.getStore(), "loop")
+      }
+      return inHandler
+    })
+    assert.strictEqual(seen, "loop")
+  })
+})
+
+describe("a pause by hand", () => {
+  it("of execute may be answered in any of the accepted forms", async () => {
+    for (const key of ["tool_call_id", "toolCallId"]) {
+      for (const [contentKey, content] of [["content", "sunny"], ["output", "sunny"], ["content", { sky: "blue" }]]) {
+        const paused = await client().flow(weather).execute({ message: "hi", tools })
+        assert.isTrue(paused.requiresToolCalls)
+        if (!paused.requiresToolCalls) continue
+        const toolResults = paused.toolCalls.map(({ id }) => ({ [key]: id, [contentKey as string]: content }))
+        const result = await paused.resume({ toolResults })
+        assert.strictEqual(result.status, "completed")
+      }
+    }
+  })
+
+  const pauseOf = async (noukai: Noukai) => {
+    const loop = noukai.flow(weather).events({ message: "hi", tools })[Symbol.asyncIterator]()
+    for (let next = await loop.next(); !next.done; next = await loop.next()) {
+      if (next.value.type === "tool_calls_required") return { loop, pause: next.value }
+    }
+    return assert.fail("the run did not pause")
+  }
+
+  it("of a loop goes on although nobody waited for resume", async () => {
+    const { loop, pause } = await pauseOf(client())
+    void pause.resume({ toolResults: answers(pause.toolCalls) })
+    assert.strictEqual((await loop.next()).value?.type, "step_started")
+  })
+
+  it("of a loop is answered once", async () => {
+    const { loop, pause } = await pauseOf(client())
+    await pause.resume({ toolResults: answers(pause.toolCalls) })
+    assert.instanceOf(await rejection(pause.resume({ toolResults: answers(pause.toolCalls) })), InvalidRequestError)
+    assert.strictEqual((await loop.next()).value?.type, "step_started")
+    assert.instanceOf(await rejection(pause.resume({ toolResults: answers(pause.toolCalls) })), InvalidRequestError)
+    await loop.return!()
+  })
+
+  it("of a loop that was left cannot be answered", async () => {
+    const { loop, pause } = await pauseOf(client())
+    await loop.return!()
+    assert.instanceOf(await rejection(pause.resume({ toolResults: answers(pause.toolCalls) })), InvalidRequestError)
+    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+  })
+
+  it("of a loop with wrong answers ends it, and nothing was sent", async () => {
+    const { loop, pause } = await pauseOf(client())
+    await pause.resume({ toolResults: [] })
+    const error = await rejection(loop.next())
+    assert.instanceOf(error, InvalidRequestError)
+    assert.strictEqual((error as InvalidRequestError).executionId, pause.executionId)
+    assert.deepStrictEqual(await loop.next(), { done: true, value: undefined })
+    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+  })
+
+  it("of a live trace is only watched", async () => {
+    const paused = await client().flow(weather).execute({ message: "hi", tools })
+    const loop = client().flow(weather).run(paused.executionId!).liveTrace()
+    for await (const event of loop) {
+      if (event.type !== "tool_calls_required") continue
+      assert.instanceOf(await rejection(event.resume({ toolResults: answers(event.toolCalls) })), InvalidRequestError)
+      break
+    }
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+
+  it("keeps the order and the number of calls when a handler answers", async () => {
+    const rounds: Array<ReadonlyArray<ToolCall>> = []
+    await rejection(
+      client().flow("noukai/tests/forever").execute({
+        message: "hi",
+        tools,
+        maxToolRounds: 3,
+        toolHandler: (calls) => {
+          rounds.push(calls)
+          return answers(calls)
+        }
+      })
+    )
+    assert.strictEqual(rounds.length, 3)
+    assert.strictEqual(new Set(rounds.flat().map(({ id }) => id)).size, 3)
+  })
+})
+
+describe("noukai.job", () => {
+  it("attaches to a job of another client by its id", async () => {
+    const { executionId } = await client().flow(twoStep).executeAsync({ message: "hi" })
+    const job = client({ org: "noukai", project: "samples" }).job("two-step", executionId)
+    assert.strictEqual(job.executionId, executionId)
+    assert.strictEqual((await job.wait({ pollInterval: 5 })).status, "completed")
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+
+  it("sends nothing by itself, and a job that is not there is not found", async () => {
+    const job = client().job(twoStep, "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01")
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+    assert.strictEqual((await rejection(job.poll()) as Error).name, "FlowNotFoundError")
+  })
+
+  it("an id that no path can carry is refused", async () => {
+    assert.instanceOf(await rejection(client().job(twoStep, "").poll()), InvalidRequestError)
+    assert.throws(() => client().job("a/b", "x"), InvalidRequestError)
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+  })
+
+  it("poll has a timeout of its own", async () => {
+    const job = await client().flow("noukai/tests/slow").executeAsync({ message: "hi" })
+    emulator.addFaults({ script: ["delay:3600000"] })
+    const error = await rejection(job.poll({ timeout: 20 }))
+    assert.strictEqual((error as Error).name, "APITimeoutError")
+  })
+})
+
+describe("a stream", () => {
+  it("12.2: that stalls ends with an APITimeoutError", async () => {
+    emulator.addFaults({ script: ["stall:3600000:e2"] })
+    const types: Array<string> = []
+    const error = await rejection((async () => {
+      for await (const event of client().flow(twoStep).events({ message: "hi", timeout: 50 })) types.push(event.type)
+    })()) as { name: string; clock: string; executionId: string }
+    assert.deepStrictEqual([error.name, error.clock], ["APITimeoutError", "idle"])
+    assert.strictEqual(error.executionId, emulator.ledger().runs[0]!.executionId)
+    assert.deepStrictEqual(types, ["run_started", "step_started"])
+  })
+
+  it("12.2: that never begins ends with an APITimeoutError, also by the client's timeout", async () => {
+    emulator.addFaults({ script: ["delay:3600000"] })
+    const loop = client({ timeout: 50 }).flow(twoStep).events({ message: "hi" })
+    const error = await rejection(collect(loop)) as { name: string; clock: string }
+    assert.deepStrictEqual([error.name, error.clock], ["APITimeoutError", "firstByte"])
+  })
+
+  it("names of the future are left out", async () => {
+    emulator.addFaults({ script: ["unknown", "unknown"] })
+    const types = (await collect(client().flow(twoStep).events({ message: "hi" }))).map((event) => event.type)
+    assert.strictEqual(types.length, 9)
+  })
+
+  it("a step that fails with a text has an error with that message", async () => {
+    const server = await rawStream(
+      `event: run_started\ndata: {"executionId":"ex-1"}\n\n` +
+        `event: step_error\ndata: {"stepId":"a","error":"no model"}\n\n`
+    )
+    const [, failed] = await collect(client({ dispatcher: server }).flow(twoStep).events({ message: "hi" }))
+    assert.deepStrictEqual(failed, { type: "step_error", stepId: "a", error: { message: "no model" } })
+  })
+})
+
+/** A dispatcher that answers every request with these bytes. */
+const rawStream = async (body: string): Promise<MockAgent> => {
+  const agent = new MockAgent()
+  agent.disableNetConnect()
+  agent.get(`http://localhost:${emulator.port}`)
+    .intercept({ path: () => true, method: () => true })
+    .reply(200, body, { headers: { "content-type": "text/event-stream" } })
+    .persist()
+  return agent
+}
+
+describe("options of the client", () => {
+  it("dispatcher is what requests go through, and is not closed with the client", async () => {
+    const agent = new Agent()
+    const dispatched = vi.spyOn(agent, "dispatch")
+    const noukai = client({ dispatcher: agent })
+    await noukai.flow(hello).execute({ message: "hi" })
+    assert.strictEqual(dispatched.mock.calls.length, 1)
+    await noukai.close()
+    assert.isFalse(agent.closed)
+    await agent.close()
+  })
+
+  it("port belongs to dev alone", () => {
+    assert.throws(() => new Noukai({ apiKey: "nk_1", port: 1 }), InvalidRequestError, /port/)
+    assert.throws(() => new Noukai({ apiKey: "nk_1", env: "dev", port: 70_000 }), InvalidRequestError, /port/)
+  })
+
+  it("1.1: there is no other host to choose", async () => {
+    vi.stubEnv("NOUKAI_BASE_URL", "http://127.0.0.1:9/api/v1")
+    await client().flow(hello).execute({ message: "hi" })
+    vi.unstubAllEnvs()
+    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+  })
+
+  it("what is no number is refused by name", () => {
+    for (const [field, options] of Object.entries({ timeout: { timeout: -1 }, maxRetries: { maxRetries: 1.5 } })) {
+      try {
+        new Noukai({ apiKey: "nk_1", ...options })
+        assert.fail(`${field} was accepted`)
+      } catch (error) {
+        assert.strictEqual((error as InvalidRequestError).field, field)
+      }
+    }
+  })
+
+  it("onLog that throws is reported once, as a warning of one line", async () => {
+    const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})
+    const noukai = client({
+      onLog: () => {
+        throw new Error("a bad hook")
+      }
+    })
+    await noukai.flow(hello).execute({ message: "hi" })
+    assert.strictEqual(warnings.mock.calls.length, 1)
+    assert.match(String(warnings.mock.calls[0]![0]), /^noukai: .*hook.*a bad hook/)
+  })
+
+  it("logPayloads shows bodies as values", async () => {
+    const bodies: Array<unknown> = []
+    const noukai = client({ logPayloads: true, onLog: (event) => bodies.push(event.requestBody ?? event.responseBody) })
+    await noukai.flow(hello).execute({ message: "hi" })
+    assert.deepStrictEqual(bodies[0], { message: "hi", trace: false })
+    assert.strictEqual((bodies[1] as { status: string }).status, "completed")
+  })
+
+  it("in a browser it warns about the key", () => {
+    const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})
+    vi.stubGlobal("window", {})
+    client()
+    assert.strictEqual(warnings.mock.calls.length, 1)
+    assert.notInclude(String(warnings.mock.calls[0]), emulator.apiKey)
+  })
+
+  it("the key is nowhere to be seen", async () => {
+    const noukai = client({ onLog: () => {} })
+    emulator.addFaults({ script: ["401"] })
+    const error = await rejection(noukai.flow(hello).execute({ message: "hi" }))
+    for (const value of [noukai, noukai.flow(hello), error, noukai._transport]) {
+      assert.notInclude(inspect(value, { depth: 20, showHidden: true }), emulator.apiKey)
+    }
+  })
+})
+
+describe("nulls", () => {
+  it("0.4: are as good as absent", async () => {
+    const options = { message: null, parameters: null, tools: null, toolHandler: null, trace: null, sessionId: null }
+    const flow = client().flow("noukai/tests/loop")
+    assert.strictEqual((await flow.execute(options as object)).status, "completed")
+    assert.strictEqual(emulator.ledger().requests[0]!.body, `{"trace":false}`)
+    assert.isAbove((await collect(flow.events(options as object))).length, 2)
+  })
+})
+
+describe("the version", () => {
+  it("is that of the package", async () => {
+    const manifest = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"))
+    assert.strictEqual(VERSION, manifest.version)
+  })
+})
