@@ -142,6 +142,12 @@ const saving = (
         CassetteFile.tooLarge(method, path, `what was recorded is over the limit of ${CassetteFile.maxBytes} bytes`)
       )
     }
+    if (recorder.broken) {
+      return Effect.fail(CassetteFile.cassetteError(method, "Invalid", {
+        path,
+        detail: "something was recorded that cannot be written as JSON"
+      }))
+    }
     if (!recorder.changed) return Effect.void
     const cassette = layout(recorder.recorded, client())
     const written = old !== undefined && isSameRecording(old, cassette)

@@ -292,6 +292,24 @@ describe("writing", () => {
       assert.deepStrictEqual(yield* list(dir), [])
     }))
 
+  it.scoped("what cannot be written as JSON fails the writing, and not the call", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      let deep: unknown = 1
+      for (let n = 0; n < 100_000; n++) deep = [deep]
+      const outcome = yield* Effect.provide(
+        Effect.gen(function*() {
+          assert.lengthOf(yield* say("a"), 1)
+          return (yield* Effect.flip(NoukaiRecord.save)).reason
+        }),
+        NoukaiRecord.toFile(path, {
+          mode: "all",
+          live: Scripted.layerScripted({ execute: [Scripted.completed(deep)] })
+        })
+      ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
+      assert.deepInclude(outcome, { _tag: "CassetteError", reason: "Invalid" })
+    }))
+
   it.scoped("over the limit: TooLarge, and nothing is written", () =>
     Effect.gen(function*() {
       const path = yield* file

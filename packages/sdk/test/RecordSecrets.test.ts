@@ -310,6 +310,32 @@ describe("the scan", () => {
     ])
   })
 
+  it("reads a long text in one go, whatever it is made of", () => {
+    for (
+      const part of [
+        "a.",
+        "eyJ-",
+        "-eyJ",
+        "eyJabcdef.",
+        "x",
+        "bearer ",
+        "\"password\":",
+        "://",
+        "sk-",
+        "nk_a_",
+        "a:b@",
+        " ",
+        "A1b/"
+      ]
+    ) {
+      credentialsIn([part.repeat(500_000)])
+    }
+  })
+
+  it("finds the secret half of a key also behind a checksum", () => {
+    assert.deepStrictEqual(credentialsIn([`da39a3ee5e6b4b0d3255bfef95601890afd80709 ${secrets.awsSecret}`]), ["$[0]"])
+  })
+
   it("masks what it finds", () => {
     assert.deepStrictEqual(maskCredentials({ a: [secrets.jwt, "fine"], password: "hunter2", [secrets.aws]: 1 }), {
       a: ["[redacted]", "fine"],

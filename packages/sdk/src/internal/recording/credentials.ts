@@ -16,7 +16,7 @@ const shapes: ReadonlyArray<RegExp> = [
   /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-]{16,}/,
   /\b(?:bearer|basic)\s+(?=[\w.~+/-]*[\d.~+/=_-])[\w.~+/-]{8,}=*/i,
   /\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{12,}\b/,
-  /\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*/,
+  /(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\./,
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
   /\bgh[pousr]_[A-Za-z0-9]{20,}/,
   /\bgithub_pat_\w{20,}/,
@@ -26,11 +26,11 @@ const shapes: ReadonlyArray<RegExp> = [
   /\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}/,
   /\bsk-(?:[a-z]+-)*[A-Za-z0-9_-]{20,}/,
   /\bnpm_[A-Za-z0-9]{30,}/,
-  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/@]+@/i
+  /\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{1,200}:[^\s/@]{1,200}@/i
 ]
 
 /** 40 letters and digits of every kind, as the secret half of an AWS key. */
-const secretHalf = /(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/
+const secretHalf = /(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/g
 
 const isMixed = (text: string): boolean => /[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)
 
@@ -43,8 +43,7 @@ const secretInText =
 
 const looksLike = (text: string): boolean => {
   if (shapes.some((shape) => shape.test(text)) || secretInText.test(text)) return true
-  const half = secretHalf.exec(text)
-  return half !== null && isMixed(half[0])
+  return text.match(secretHalf)?.some(isMixed) === true
 }
 
 const isSecretField = (key: string, value: unknown): boolean =>

@@ -64,6 +64,7 @@ export class Recorder {
   private readonly timelines = new Map<string, Timeline>()
   private readonly submitted = new Map<string, number>()
   private size = 0
+  private hasBroken = false
   /** Whether there is something that was not there at the start. */
   changed = false
 
@@ -80,18 +81,38 @@ export class Recorder {
     return this.size > this.maxSize
   }
 
+  /** Whether something came that cannot be written as JSON, such as what nests too deeply. */
+  get broken(): boolean {
+    return this.hasBroken
+  }
+
+  /** A call that was paid for must not fail because it cannot be kept. */
+  private safely(keep: () => void): void {
+    try {
+      keep()
+    } catch {
+      this.hasBroken = true
+    }
+  }
+
   begin(question: Question): Ticket {
     const place = this.interactions.length
     if (!this.overflowed) this.interactions.push(undefined)
-    return { question: { ...question, input: this.redact(question.input) }, place }
+    return { question, place }
   }
 
   /** Counts what will be kept against the limit; beyond it, nothing is. */
   weigh(value: unknown): void {
-    this.size += canonicalText(value).length
-    if (!this.overflowed) return
-    this.interactions.length = 0
-    this.timelines.clear()
+    this.safely(() => {
+      this.size += canonicalText(value).length
+      if (!this.overflowed) return
+      this.interactions.length = 0
+      this.timelines.clear()
+    })
+  }
+
+  private redacted(question: Question): Question {
+    return { ...question, input: this.redact(question.input) }
   }
 
   private set(place: number, interaction: Interaction): void {
@@ -103,7 +124,10 @@ export class Recorder {
   end(ticket: Ticket, answer: Answer): void {
     this.weigh("events" in answer ? ticket.question.input : [ticket.question.input, answer])
     if (this.overflowed) return
-    this.set(ticket.place, { ...ticket.question, answer: redactAnswer(answer, this.redact), at: undefined })
+    this.safely(() => {
+      const question = this.redacted(ticket.question)
+      this.set(ticket.place, { ...question, answer: redactAnswer(answer, this.redact), at: undefined })
+    })
   }
 
   answered(ticket: Ticket, result: Either.Either<unknown, HttpError>, now: number): void {
@@ -116,19 +140,14 @@ export class Recorder {
 
   /** A poll: part of the one recording of its job. */
   polled(question: Question, result: Either.Either<unknown, HttpError>, now: number): void {
+    this.weigh(valueOf(result))
+    if (!this.overflowed) this.safely(() => this.addStatus(question, redactStatus(valueOf(result), this.redact), now))
+  }
+
+  private addStatus(question: Question, status: Status, now: number): void {
     const id = executionIdOf(question) ?? ""
-    const key = `${question.flow ?? ""} ${id}`
-    const status = redactStatus(valueOf(result), this.redact)
-    this.weigh(status)
-    if (this.overflowed) return
     const same = sameness(status)
-    let timeline = this.timelines.get(key)
-    if (timeline === undefined) {
-      const ticket = this.begin(question)
-      if (!this.submitted.has(id)) this.submitted.set(id, now)
-      timeline = { ...ticket, statuses: [], at: [], last: "" }
-      this.timelines.set(key, timeline)
-    }
+    const timeline = this.timelineOf(question, id, now)
     if (timeline.last === same) return
     timeline.last = same
     timeline.statuses.push(status)
@@ -139,6 +158,17 @@ export class Recorder {
       answer: { statuses: [first!, ...rest] },
       at: [...timeline.at]
     })
+  }
+
+  private timelineOf(question: Question, id: string, now: number): Timeline {
+    const key = `${question.flow ?? ""} ${id}`
+    const known = this.timelines.get(key)
+    if (known !== undefined) return known
+    if (!this.submitted.has(id)) this.submitted.set(id, now)
+    const { place } = this.begin(question)
+    const timeline: Timeline = { place, question: this.redacted(question), statuses: [], at: [], last: "" }
+    this.timelines.set(key, timeline)
+    return timeline
   }
 
   /** What is kept so far, in the order in which it began. */

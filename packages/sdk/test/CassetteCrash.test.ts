@@ -1,0 +1,59 @@
+/** A process that is killed while it writes a cassette leaves the old one, or the new one, and never a part. */
+import { Cassette } from "@effect-noukai/sdk"
+import { assert, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { existsSync, watch } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { folder, list } from "./support/folder.js"
+import { cassette, execution } from "./support/sessions.js"
+
+const script = fileURLToPath(new URL("./support/saveProcess.ts", import.meta.url))
+
+const conditions = process.env.TEST_DIST === undefined ? ["--conditions=@effect-noukai/source"] : []
+
+/** Runs the program until the n-th file that it is about to put in place is there, and kills it then. */
+const killedInMidWrite = (dir: string, path: string, n: number) =>
+  Effect.async<string>((resume) => {
+    const child = spawn(process.execPath, [...conditions, "--import", "tsx", script, path], {
+      stdio: ["ignore", "ignore", "pipe"]
+    })
+    let errors = ""
+    let seen = 0
+    const written = new Set<string>()
+    const watcher = watch(dir, (_, name) => {
+      if (name === null || !name.endsWith(".tmp") || written.has(name) || !existsSync(join(dir, name))) return
+      written.add(name)
+      if (++seen === n) child.kill("SIGKILL")
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text)
+    child.on("close", () => {
+      watcher.close()
+      resume(Effect.succeed(errors))
+    })
+    return Effect.sync(() => {
+      watcher.close()
+      child.kill("SIGKILL")
+    })
+  })
+
+it.scopedLive("killed in mid-write", () =>
+  Effect.gen(function*() {
+    const dir = yield* folder
+    const path = join(dir, "c.json")
+    yield* Cassette.save(cassette(execution("a", "execute", "old")), path)
+    const whole = new Set(["old", "x".repeat(8 * 1024 * 1024), "y".repeat(8 * 1024 * 1024)])
+    let leftBehind = 0
+    for (let round = 1; round <= 4; round++) {
+      assert.strictEqual(yield* killedInMidWrite(dir, path, round), "")
+      const loaded = yield* Cassette.load(path)
+      const output = loaded.kind === "session" ? loaded.session.executions[0]?.steps[0]?.outputSnapshot : undefined
+      assert.isString(output)
+      const text = String(output)
+      assert.isTrue(whole.has(text), text.slice(0, 20))
+      leftBehind += (yield* list(dir)).filter((name) => name.endsWith(".tmp")).length
+    }
+    // The writes were under way when they were stopped.
+    assert.isAbove(leftBehind, 0)
+  }), 60_000)
