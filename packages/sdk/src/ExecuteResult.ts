@@ -38,7 +38,7 @@ export const PausedState = Schema.Struct({
   version: Schema.Literal(1),
   /** `org/project/slug` */
   flow: Schema.String,
-  flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.Number),
+  flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt),
   executionId: Schema.String,
   pausedAtStep: Schema.String,
   /** The server's round counter, echoed unchanged. */
@@ -49,7 +49,7 @@ export const PausedState = Schema.Struct({
   accumulatedOutputs: Json,
   sessionId: Schema.optional(Schema.String),
   /** How often a handler had run before this pause. */
-  rounds: Schema.Number,
+  rounds: Schema.NonNegativeInt,
   parameters: Schema.optional(Schema.Unknown),
   blockOverrides: Schema.optional(Json),
   attachments: Schema.optional(Schema.Array(Schema.Unknown)),

@@ -58,7 +58,7 @@ export declare namespace FlowService {
       results: ReadonlyArray<ToolResult>,
       input?: ResumeInput<T>
     ) => Effect.Effect<
-      ExecuteResult<A> | ([T] extends [undefined] ? PausedResult<A> : Tools.Paused<PausedResult<A>, T>),
+      ExecuteResult<A> | Tools.Paused<PausedResult<A>, T> | (undefined extends T ? PausedResult<A> : never),
       ExecuteError | Tools.HandlerError<T>,
       Tools.HandlerContext<T>
     >

@@ -141,6 +141,8 @@ describe("checks before anything is sent", () => {
     ["5.1: parameters named attachments", { parameters: { attachments: [] } }, "parameters.attachments"],
     ["parameters that are no object", { parameters: [1] }, "parameters"],
     ["parameters that are not JSON", { parameters: { n: 1n } }, "body"],
+    ["messages that are not JSON", { messages: [{ role: "user", n: 1n }] }, "body"],
+    ["2.2: a session id among the headers", { headers: { "X-Session-Id": "s" } }, "headers[\"X-Session-Id\"]"],
     ["overrides that are no object", { blockOverrides: [] }, "blockOverrides"],
     ["an override that is no object", { blockOverrides: { a: 1 } }, "blockOverrides[\"a\"]"],
     ["5.5: 11 attachments", { attachments: Array.from({ length: 11 }, () => image) }, "attachments"],
@@ -360,7 +362,7 @@ describe("message size (5.4)", () => {
       yield* call
       yield* call
       assert.lengthOf(warnings, 1)
-      assert.match(String(warnings[0]), /0\.9 MB/)
+      assert.match(String(warnings[0]), /1,000,000 bytes/)
       const script = yield* Scripted.ScriptedHttp
       assert.lengthOf(yield* script.calls, 2)
     }).pipe(

@@ -68,6 +68,19 @@ it.scopedLive("no header and no key in any event", () =>
   }))
 
 describe("a throwing hook", () => {
+  it.scopedLive("that is async never breaks a call either", () =>
+    Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      const server = yield* Wire.serve(ok)
+      const logger = Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => logged.push(message)))
+      yield* Effect.gen(function*() {
+        const flows = yield* clientFor(server, { log: () => Promise.reject(new Error("hook")) as never })
+        yield* flows.execute("a/b/c", {})
+        yield* Effect.yieldNow()
+      }).pipe(Effect.provide(logger))
+      assert.lengthOf(logged, 1)
+    }))
+
   it.scopedLive("never breaks a call, and is reported once", () =>
     Effect.gen(function*() {
       const logged: Array<unknown> = []

@@ -93,6 +93,15 @@ describe("a POST that never left, or by consent", () => {
     }))
 })
 
+it.scopedLive("after an attempt that may have run, no error is retryable, whatever it is", () =>
+  Effect.gen(function*() {
+    const server = yield* Wire.serve(Wire.reset, Wire.json(429, {}))
+    const flows = yield* clientFor(server, { retry: Schedule.recurs(1) })
+    const error = yield* Effect.flip(flows.execute("a/b/c", { retryPost: true }))
+    assert.strictEqual(error._tag, "RateLimitError")
+    assert.isFalse(error.isRetryable)
+  }))
+
 describe("Retry-After", () => {
   it.scoped("up to 20 s is waited, even if the schedule is shorter", () =>
     Effect.gen(function*() {

@@ -109,6 +109,13 @@ describe("11.1: body shapes", () => {
       }))
   }
 
+  it.scopedLive("executionId beside a text or a list is kept", () =>
+    Effect.gen(function*() {
+      for (const detail of ["text", [{ msg: "m" }]]) {
+        assert.strictEqual((yield* failure(Wire.json(422, { detail, executionId: "ex-7" }))).executionId, "ex-7")
+      }
+    }))
+
   it.scopedLive("detail.executionId is kept", () =>
     Effect.gen(function*() {
       const error = yield* failure(
@@ -147,6 +154,7 @@ describe("11.2: Retry-After of a 429", () => {
     ["0", (seconds) => assert.strictEqual(seconds, 0)],
     [new Date(Date.now() + 90_000).toUTCString(), (seconds) => assert.isTrue(seconds! > 80 && seconds! <= 90)],
     ["Wed, 21 Oct 2015 07:28:00 GMT", (seconds) => assert.strictEqual(seconds, 0)],
+    ["Soon, maybe 5", (seconds) => assert.isUndefined(seconds)],
     ["soon", (seconds) => assert.isUndefined(seconds)],
     ["-5", (seconds) => assert.isUndefined(seconds)],
     ["1e9x", (seconds) => assert.isUndefined(seconds)]

@@ -5,13 +5,16 @@ import { FlowService, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import { Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schema, TestClock } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schedule, Schema, TestClock } from "effect"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { Agent, buildConnector } from "undici"
 import { clientFor } from "./support/client.js"
 import { collecting } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
+
+const connector = buildConnector({})
 
 const declarations: ReadonlyArray<ToolDeclaration> = [{
   type: "function",
@@ -208,6 +211,7 @@ describe("results are checked before anything is sent", () => {
     ["extra", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_9", content: "x" }], /"tc_9" was not asked for/],
     ["duplicate", [{ toolCallId: "tc_1", content: "x" }, { toolCallId: "tc_1", content: "y" }], /answered twice/],
     ["without content", [{ toolCallId: "tc_1" } as never], /content/],
+    ["content that is not JSON", [{ toolCallId: "tc_1", content: 1n as never }], /content/],
     ["no array", {} as never, /array/]
   ]
   for (const [name, results, reason] of rows) {
@@ -302,7 +306,142 @@ describe("a failing handler", () => {
     }))
 })
 
+describe("what fails after a run exists", () => {
+  it.scopedLive("a 429 on an automatic resume is not retryable: running the call again would start a second run", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), Wire.json(429, {}), pause(1, [call]), done)
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(
+        Effect.retry(flows.execute("a/b/c", { tools: answering() }), {
+          while: (error) => error.isRetryable,
+          times: 1
+        })
+      )
+      assert.strictEqual(error._tag, "RateLimitError")
+      assert.strictEqual(error.executionId, "ex-1")
+      assert.isFalse(error.isRetryable)
+      assert.lengthOf(server.requests, 2)
+    }))
+
+  it.scopedLive("a 429 on the first post of a resume by hand is retryable: it starts nothing", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), Wire.json(429, {}), done)
+      const flows = yield* clientFor(server)
+      const paused = (yield* flows.execute("a/b/c", { tools: declarations })) as PausedResult
+      const outcome = yield* Effect.retry(paused.resume([{ toolCallId: "tc_1", content: "x" }]), {
+        while: (error) => error.isRetryable,
+        times: 1
+      })
+      assert.strictEqual(outcome.status, "completed")
+    }))
+
+  it.scopedLive("a resume that never left is sent again, and its error says so", () =>
+    Effect.gen(function*() {
+      const events: Array<string> = []
+      const server = yield* Wire.serve((response, request) => {
+        pause(1, [call])(response, request)
+      })
+      let refuse = false
+      const flows = yield* clientFor(server, {
+        retry: Schedule.recurs(1),
+        log: (event) => events.push(event.phase),
+        dispatcher: new Agent({
+          keepAliveTimeout: 1,
+          pipelining: 0,
+          connect: (options, callback) => refuse ? callback(new Error("refused"), null) : connector(options, callback)
+        })
+      })
+      const error = yield* Effect.flip(flows.execute("a/b/c", {
+        tools: Tools.handle(declarations, (calls) =>
+          Effect.sync(() => {
+            refuse = true
+            return calls.map(({ id }) => ({ toolCallId: id, content: "x" }))
+          }))
+      }))
+      assert.strictEqual(error._tag === "APIConnectionError" && error.sent, "no")
+      assert.isFalse(error.isRetryable)
+      assert.deepStrictEqual(events.slice(2), ["request", "error", "retry", "request", "error"])
+    }))
+})
+
+describe("ids of tool calls", () => {
+  it.scopedLive("the same call twice in one pause runs once and is answered once", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const server = yield* Wire.serve(pause(1, [call, ["tc_1", "lookup_order", "{ \"id\": \"A17\" }"]]), done)
+      const flows = yield* clientFor(server)
+      yield* flows.execute("a/b/c", {
+        tools: Tools.handle(declarations, (calls) =>
+          Effect.sync(() => {
+            runs += calls.length
+            return calls.map(({ id }) => ({ toolCallId: id, content: "x" }))
+          }))
+      })
+      assert.strictEqual(runs, 1)
+      assert.lengthOf(bodies(server)[1].toolCallMessages, 3)
+    }))
+
+  it.scopedLive("one id for two different calls fails before the handler runs", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const server = yield* Wire.serve(pause(1, [call, ["tc_1", "lookup_order", "{}"]]))
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", {
+        tools: Tools.handle(declarations, () =>
+          Effect.sync(() => {
+            runs += 1
+            return []
+          }))
+      }))
+      assert.strictEqual(error._tag, "UnexpectedResponseError")
+      assert.strictEqual(error.executionId, "ex-1")
+      assert.strictEqual(runs, 0)
+    }))
+
+  it.scopedLive("a call that cannot be read fails the run before the handler answers the others", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call], {
+        toolCalls: null,
+        toolCallMessages: [{ role: "assistant", tool_calls: [...assistant(call).tool_calls, { id: 7 }] }]
+      }))
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", { tools: answering() }))
+      assert.strictEqual(error._tag, "UnexpectedResponseError")
+    }))
+
+  it.scopedLive("an empty list of calls is read from the last assistant message", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call], { toolCalls: [] }), done)
+      const flows = yield* clientFor(server)
+      yield* flows.execute("a/b/c", { tools: answering() })
+      assert.strictEqual(bodies(server)[1].toolCallMessages.at(-1).tool_call_id, "tc_1")
+    }))
+})
+
+it.scopedLive("the total clock covers the effect that provides the tools", () =>
+  Effect.gen(function*() {
+    const flows = yield* clientFor({ baseUrl: "http://127.0.0.1:1" })
+    const error = yield* Effect.flip(flows.execute("a/b/c", {
+      timeout: 1,
+      tools: Effect.never as Effect.Effect<Tools.ToolkitLike<never, never>>
+    }))
+    assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
+    assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "no")
+  }))
+
 describe("by hand", () => {
+  it.scopedLive("a state of an impossible version is refused before anything is sent", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]))
+      const flows = yield* clientFor(server)
+      const { state } = (yield* flows.execute("a/b/c", { tools: declarations })) as PausedResult
+      for (const flowVersion of [-1, 1.5, NaN]) {
+        const error = yield* Effect.flip(flows.resume("a/b/c", { ...state, flowVersion }, []))
+        assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "state")
+      }
+      assert.lengthOf(server.requests, 1)
+    }))
+
   it.scopedLive("the pause is a value: resumable twice, nothing is posted until resume is run", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(pause(1, [call]), pause(2, [["tc_2", "lookup_order", "{}"]]), done, done)
@@ -424,6 +563,23 @@ describe("Tools.make", () => {
         }
       }])
       assert.deepStrictEqual(contents, ["{\"at\":\"1970-01-01T00:00:00.007Z\"}"])
+    }))
+
+  it.scopedLive("a tool without parameters has an object schema, and anything but an object is refused", () =>
+    Effect.gen(function*() {
+      const none = Tools.make(Tools.tool({ name: "none", parameters: Schema.Struct({}), handler: () => Effect.void }))
+      const { bodies } = yield* rounds([], none)
+      assert.deepStrictEqual(bodies[0].tools[0].function.parameters, {
+        type: "object",
+        properties: {},
+        required: [],
+        additionalProperties: false
+      })
+      const text = Tools.make(Tools.tool({ name: "text", parameters: Schema.String, handler: () => Effect.void }))
+      const server = yield* Wire.serve()
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", { tools: text }))
+      assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "tools.text.parameters")
     }))
 
   it.scopedLive("bad arguments and unknown tools go back to the model, which may correct itself", () =>

@@ -144,6 +144,14 @@ expectTypeOf(flows.resume(Grade, state, [{ toolCallId: "tc_1", content: "x" }]))
 expectTypeOf(flows.resume(Grade, state, [], { tools: handled })).toEqualTypeOf<
   Effect.Effect<ExecuteResult<{ readonly score: number }>, Expected | Offline | ToolCallLimitError, Database>
 >()
+declare const maybe: typeof handled | undefined
+expectTypeOf(flows.resume(Grade, state, [], { tools: maybe })).toEqualTypeOf<
+  Effect.Effect<
+    ExecuteResult<{ readonly score: number }> | PausedResult<{ readonly score: number }>,
+    Expected | Offline | ToolCallLimitError,
+    Database
+  >
+>()
 declare const paused: PausedResult<number>
 expectTypeOf(paused.resume([])).toEqualTypeOf<
   Effect.Effect<ExecuteResult<number> | PausedResult<number>, Expected, never>

@@ -4,18 +4,19 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { CallOptions, Progress } from "../CallOptions.js"
+import type { CallOptions } from "../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
 import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
 import type { ExecuteError } from "../NoukaiError.js"
 import { FlowExecutionError, UnexpectedResponseError } from "../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../Tools.js"
+import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import { decodeResult } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import { problemOf } from "./runProblem.js"
-import { answer, type Answering, warnOfSize } from "./toolAnswering.js"
+import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 
 /**
@@ -38,11 +39,13 @@ export interface Run<E, R> {
   readonly version: FlowVersion
   readonly sessionId: string | undefined
   readonly options: CallOptions
-  readonly progress: Progress
+  readonly progress: CallProgress
   readonly sticky: Sticky
   readonly answering: Answering<E, R>
   /** Known from the first response on. */
   executionId: string | undefined
+  /** A handler has answered: to run the whole call again would start a second run. */
+  answeredItself: boolean
 }
 
 type AnyRun = Run<unknown, unknown>
@@ -61,18 +64,20 @@ const unchecked = { disableValidation: true }
  * @internal
  */
 export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): Following<E, R> =>
-  Effect.flatMap(
-    run.http.execute({
-      method: run.method,
-      flow: run.address,
-      version: run.version,
-      sessionId: run.sessionId,
-      options: run.options,
-      progress: run.progress,
-      body
-    }),
-    (response) => follow(run, response, rounds)
-  )
+  Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
+
+const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, ExecuteError> => {
+  const response = run.http.execute({
+    method: run.method,
+    flow: run.address,
+    version: run.version,
+    sessionId: run.sessionId,
+    options: run.options,
+    progress: run.progress.begin(),
+    body
+  })
+  return run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
+}
 
 const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): Following<E, R> => {
   run.executionId = response.executionId ?? run.executionId
@@ -172,7 +177,10 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
         toolCalls,
         rounds
       }),
-      (results) => resume(run, state, results, rounds + 1)
+      (results) => {
+        run.answeredItself = true
+        return resume(run, state, results, rounds + 1)
+      }
     )
 }
 
@@ -188,7 +196,7 @@ const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused):
   resume: (results) =>
     Effect.suspend(() =>
       resume<never, never>(
-        { ...run, answering: { _tag: "manual" }, progress: { sent: "no" } },
+        { ...run, answering: { _tag: "manual" }, progress: new CallProgress() },
         state,
         results,
         state.rounds
@@ -222,5 +230,8 @@ export const resume = <E, R>(
     toolCallMessages,
     accumulatedOutputs: state.accumulatedOutputs
   }
-  return Effect.zipRight(warnOfSize(run.method, run.addressText, toolCallMessages), post(run, body, rounds))
+  return Effect.zipRight(
+    warnOfConversation(run.method, run.addressText, toolCallMessages),
+    Effect.suspend(() => post(run, body, rounds))
+  )
 }

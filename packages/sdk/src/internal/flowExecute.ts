@@ -6,14 +6,14 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { Progress } from "../CallOptions.js"
 import type { ExecuteInput, ResumeInput } from "../ExecuteInput.js"
 import { PausedState } from "../ExecuteResult.js"
 import type { AnyParameters, Flow } from "../Flow.js"
-import type { ToolCallLimitError } from "../NoukaiError.js"
+import type { InvalidRequestError, ToolCallLimitError } from "../NoukaiError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ToolResult } from "../Tool.js"
 import * as Address from "./address.js"
+import { CallProgress } from "./callProgress.js"
 import { sessionIdOf } from "./callSession.js"
 import { milliseconds } from "./duration.js"
 import * as Checks from "./executeInput.js"
@@ -22,6 +22,7 @@ import { encodeParameters } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import * as Metrics from "./metrics.js"
+import { isNearLimit, warnOfSize } from "./sizeWarning.js"
 import { answeringOf } from "./toolAnswering.js"
 import * as Toolkit from "./toolkit.js"
 import { checkCounts, checkTools, declarationsOf } from "./toolsInput.js"
@@ -43,8 +44,6 @@ const checkInput = (
     Checks.checkToolChoice(input.toolChoice, declarationsOf(tools)) ??
     checkCounts(input)
 
-const warnBytes = 900_000
-
 const outcomeOf = ({ status }: ExecuteRun.Outcome): string => status === "completed" ? "completed" : "paused"
 
 /** @internal */
@@ -54,15 +53,16 @@ export const execute = (
   const method = "FlowService.execute"
   let warned = false
 
-  const warnOfSize = (messages: ReadonlyArray<unknown>): Effect.Effect<void> => {
-    if (warned || JSON.stringify(messages).length <= warnBytes) return Effect.void
+  const warnOnce = (messages: ReadonlyArray<unknown>): Effect.Effect<void> => {
+    if (warned || !isNearLimit(messages)) return Effect.void
     warned = true
-    return Effect.logWarning(`${method}: messages passes 0.9 MB; the server takes at most 1,000,000 bytes`)
+    return warnOfSize(method, "messages")
   }
 
   const run = <E, R>(
     flow: Flow.Ref<never, unknown>,
-    input: Input<E, R>
+    input: Input<E, R>,
+    progress = new CallProgress()
   ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
     Effect.withFiberRuntime((fiber) => {
       const resolved = Address.resolve(method, flow, http.defaults)
@@ -72,18 +72,28 @@ export const execute = (
       const version = Address.checkVersion(method, input.version)
       if (Either.isLeft(version)) return Effect.fail(version.left)
       const { tools } = input
+      const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
+      if (Either.isLeft(total)) return Effect.fail(total.left)
       if (Toolkit.isUnresolved(tools)) {
-        return Effect.flatMap(Toolkit.resolve(method, tools), (handled) => run(flow, { ...input, tools: handled }))
+        // one clock over what provides the tools and the run
+        const progress = new CallProgress()
+        return totalTimeout(
+          Effect.flatMap(
+            Toolkit.resolve(method, tools),
+            (handled) =>
+              run<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, progress)
+          ),
+          total.right,
+          { method, flow: addressText, executionId: () => undefined },
+          progress
+        )
       }
       const problem = checkInput(input, tools)
       if (problem !== undefined) {
         return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
       }
-      const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-      if (Either.isLeft(total)) return Effect.fail(total.left)
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-      const progress: Progress = { sent: "no" }
       const start = (parameters: unknown): ExecuteRun.Following<E | ToolCallLimitError, R> => {
         const sticky: ExecuteRun.Sticky = {
           parameters,
@@ -105,7 +115,8 @@ export const execute = (
           progress,
           sticky,
           answering: answeringOf({ ...input, tools }),
-          executionId: undefined
+          executionId: undefined,
+          answeredItself: false
         }
         return totalTimeout(
           ExecuteRun.post(run, { message: input.message, messages, ...sticky }, 0),
@@ -115,7 +126,7 @@ export const execute = (
         )
       }
       const encoded = Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
-      const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOfSize(messages), encoded)
+      const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOnce(messages), encoded)
       return Metrics.counted(
         fiber,
         "execute",
@@ -135,7 +146,8 @@ export const resume = (http: HttpService) =>
   flow: Flow.Ref<never, unknown>,
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
-  input: ResumeInput<Toolkit.Given<E, R> | undefined> = {}
+  input: ResumeInput<Toolkit.Given<E, R> | undefined> = {},
+  progress = new CallProgress()
 ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = "FlowService.resume"
@@ -144,10 +156,24 @@ export const resume = (http: HttpService) =>
     const address = resolved.right
     const addressText = Address.format(address)
     const { tools } = input
+    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
+    if (Either.isLeft(total)) return Effect.fail(total.left)
     if (Toolkit.isUnresolved(tools)) {
-      return Effect.flatMap(
-        Toolkit.resolve(method, tools),
-        (handled) => resume(http)(flow, state, results, { ...input, tools: handled })
+      return totalTimeout(
+        Effect.flatMap(
+          Toolkit.resolve(method, tools),
+          (handled) =>
+            resume(http)<E | InvalidRequestError, R>(
+              flow,
+              state,
+              results,
+              { ...input, tools: handled, timeout: Infinity },
+              progress
+            )
+        ),
+        total.right,
+        { method, flow: addressText, executionId: () => state.executionId },
+        progress
       )
     }
     const problem = !isPausedState(state)
@@ -158,9 +184,6 @@ export const resume = (http: HttpService) =>
     if (problem !== undefined) {
       return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
     }
-    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
-    const progress: Progress = { sent: "no" }
     const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
       http,
       method,
@@ -180,7 +203,8 @@ export const resume = (http: HttpService) =>
         trace: state.trace
       },
       answering: tools === undefined ? { _tag: "manual" } : answeringOf({ ...input, tools }),
-      executionId: state.executionId
+      executionId: state.executionId,
+      answeredItself: false
     }
     return Metrics.counted(
       fiber,

@@ -37,7 +37,7 @@ import { invalid } from "./invalid.js"
 import * as Metrics from "./metrics.js"
 import { backoffDriver, shouldRetry } from "./retry.js"
 import { type Mark, StreamCursor } from "./streamCursor.js"
-import { answer, type Answering, warnOfSize } from "./toolAnswering.js"
+import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
@@ -294,7 +294,7 @@ class Walk<E, R> {
     )
     return body.toolCallMessages === undefined
       ? opened
-      : Effect.zipRight(warnOfSize(settings.method, settings.addressText, body.toolCallMessages), opened)
+      : Effect.zipRight(warnOfConversation(settings.method, settings.addressText, body.toolCallMessages), opened)
   })
 
   private traced<A, E2, R2>(self: Effect.Effect<A, E2, R2>): Effect.Effect<A, E2, R2> {
@@ -682,7 +682,7 @@ const timed = <E, R>(walk: Walk<E, R>, total: number): Effect.Effect<Pull<E, R>>
   })
 
 /**
- * The events of a run, from an origin to its end or its next pause for the caller.
+ * What gives the events of a run, from an origin to its end or its next pause for the caller.
  *
  * @internal
  */

@@ -73,6 +73,8 @@ const checked = (
     if (dropped.has(lower)) continue
     const problem = !nameShape.test(name)
       ? "is not a header name"
+      : lower === "x-session-id"
+      ? "is what the sessionId option is for"
       : framing.has(lower)
       ? "is set by the transport"
       : typeof value !== "string" || !valueShape.test(value)

@@ -77,21 +77,24 @@ const readProblem = (body: string): Problem => {
   const parsed = record(parse(body))
   if (parsed === undefined) return { code: undefined, detail: excerpt(body), executionId: undefined }
   const detail = parsed.detail
+  const executionId = text(parsed.executionId)
   // a relay's text is its code
   if (typeof detail === "string") {
-    return { code: codeShape.test(detail) ? detail : undefined, detail: text(detail), executionId: undefined }
+    return { code: codeShape.test(detail) ? detail : undefined, detail: text(detail), executionId }
   }
   if (Array.isArray(detail)) {
     const issues = detail.map(validationIssue).filter((issue) => issue !== undefined)
-    return { code: undefined, detail: issues.length === 0 ? undefined : issues.join("; "), executionId: undefined }
+    return { code: undefined, detail: issues.length === 0 ? undefined : issues.join("; "), executionId }
   }
   const inner = record(detail) ?? parsed
   return {
     code: text(inner.code),
     detail: text(inner.message) ?? (record(detail) === undefined ? excerpt(body) : undefined),
-    executionId: text(inner.executionId) ?? text(parsed.executionId)
+    executionId: text(inner.executionId) ?? executionId
   }
 }
+
+const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/
 
 /**
  * Seconds, from a number or an HTTP date; `undefined` for garbage.
@@ -102,7 +105,7 @@ export const retryAfterSeconds = (value: string | undefined, now: number): numbe
   if (value === undefined) return undefined
   const trimmed = value.trim()
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
-  if (!/^[A-Za-z]{3,9},? /.test(trimmed)) return undefined
+  if (!httpDate.test(trimmed)) return undefined
   const at = Date.parse(trimmed)
   return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)
 }
@@ -194,26 +197,6 @@ export const fromTransport = (
         isRetryable: false
       }, unchecked)
   }
-}
-
-/**
- * An error after several attempts: an earlier one may have arrived although the last one did not.
- *
- * @internal
- */
-export const withSent = <E extends E.NoukaiError>(
-  error: E,
-  sent: E.Sent
-): E | E.APIConnectionError | E.APITimeoutError => {
-  if (sent === "no") return error
-  const unchecked = { disableValidation: true }
-  if (error._tag === "APIConnectionError" && error.sent === "no") {
-    return new E.APIConnectionError({ ...error, sent, isRetryable: false }, unchecked)
-  }
-  if (error._tag === "APITimeoutError" && error.sent === "no") {
-    return new E.APITimeoutError({ ...error, sent, isRetryable: false }, unchecked)
-  }
-  return error
 }
 
 /**

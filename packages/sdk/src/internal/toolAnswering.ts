@@ -5,12 +5,15 @@
  */
 import * as Effect from "effect/Effect"
 import type { InvalidRequestError } from "../NoukaiError.js"
-import { ToolCallLimitError } from "../NoukaiError.js"
+import { ToolCallLimitError, UnexpectedResponseError } from "../NoukaiError.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "../Tool.js"
 import { type Handled, isHandled } from "../Tools.js"
+import { canonicalText } from "./canonical.js"
 import { invalid } from "./invalid.js"
+import { isNearLimit, warnOfSize } from "./sizeWarning.js"
 import type { Resolved } from "./toolkit.js"
+import { parseArguments } from "./toolOutcome.js"
 import { checkResults } from "./toolRound.js"
 
 /**
@@ -23,6 +26,11 @@ export type Answering<E = unknown, R = unknown> =
   | { readonly _tag: "manual" }
   | HandledAnswering<E, R>
 
+interface Answered {
+  readonly call: ToolCall
+  readonly outcome: ToolOutcome
+}
+
 /** @internal */
 export interface HandledAnswering<E = unknown, R = unknown> {
   readonly _tag: "handled"
@@ -30,8 +38,8 @@ export interface HandledAnswering<E = unknown, R = unknown> {
   readonly maxRounds: number
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
-  /** Results by call, so that no handler runs twice for one. */
-  readonly answered: Map<string, ToolOutcome>
+  /** Results by the id of their call, so that no handler runs twice for one. */
+  readonly answered: Map<string, Answered>
   /** How many rounds in a row the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
   /** The error of a run whose rounds are used up. */
@@ -78,22 +86,19 @@ export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E | 
 }
 
 const warnEntries = 200
-const warnBytes = 900_000
 
 /**
  * Says so when the conversation of a paused step comes near the server's limit.
  *
  * @internal
  */
-export const warnOfSize = (
+export const warnOfConversation = (
   method: string,
   addressText: string,
   messages: ReadonlyArray<unknown>
 ): Effect.Effect<void> =>
-  messages.length > warnEntries || JSON.stringify(messages).length > warnBytes
-    ? Effect.logWarning(
-      `${method} ${addressText}: toolCallMessages has ${messages.length} entries and nears the server's limit of 1,000,000 bytes`
-    )
+  messages.length > warnEntries || isNearLimit(messages)
+    ? warnOfSize(`${method} ${addressText}`, `the tool conversation of ${messages.length} entries`)
     : Effect.void
 
 const maxFaultyRounds = 3
@@ -120,53 +125,78 @@ export interface Pause {
 export const answer = <E, R>(
   answering: HandledAnswering<E, R>,
   pause: Pause
-): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError, R> => {
+): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> => {
   const limit = (detail: string, toolName?: string) => Effect.fail(answering.limit(pause, detail, toolName))
   if (pause.rounds >= answering.maxRounds) return limit(`the handler has run ${pause.rounds} times`)
-  const keyOf = (call: ToolCall) => JSON.stringify([call.id, call.name, call.arguments])
-  const fresh = pause.toolCalls.filter((call, index, all) =>
-    !answering.answered.has(keyOf(call)) && all.findIndex((other) => keyOf(other) === keyOf(call)) === index
-  )
+  const calls = distinct(pause.toolCalls)
+  const changed = calls === undefined ? pause.toolCalls[0] : calls.find((call) => {
+    const known = answering.answered.get(call.id)
+    return known !== undefined && !isSameCall(known.call, call)
+  })
+  if (calls === undefined || changed !== undefined) {
+    return Effect.fail(
+      new UnexpectedResponseError({
+        method: pause.method,
+        flow: pause.addressText,
+        executionId: pause.executionId,
+        reason: `the id of a tool call, ${JSON.stringify(changed?.id)}, names two different calls`,
+        isRetryable: false
+      }, { disableValidation: true })
+    )
+  }
+  const fresh = calls.filter((call) => !answering.answered.has(call.id))
   const settings = { method: pause.method, concurrency: answering.concurrency, onFailure: answering.onFailure }
   const outcomes = fresh.length === 0
     ? Effect.succeed<ReadonlyArray<ToolOutcome>>([])
     : Telemetry.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
-  return Effect.flatMap(
-    outcomes,
-    (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError> => {
-      const problem = checkResults(fresh, outcomes)
-      if (problem !== undefined) {
-        return Effect.fail(
-          invalid(pause.method, problem.field, problem.reason, {
-            flow: pause.addressText,
-            executionId: pause.executionId
-          })
-        )
-      }
-      const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
-      for (const call of fresh) answering.answered.set(keyOf(call), byId.get(call.id)!)
-      countFaults(answering.faults, fresh, byId)
-      const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
-      if (wrongly !== undefined) {
-        return limit(
-          `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
-          wrongly[0]
-        )
-      }
-      return Effect.succeed(pause.toolCalls.map((call) => {
-        const { content } = answering.answered.get(keyOf(call))!
-        return { toolCallId: call.id, content }
-      }))
+  return Effect.flatMap(outcomes, (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError> => {
+    const problem = checkResults(fresh, outcomes)
+    if (problem !== undefined) {
+      return Effect.fail(
+        invalid(pause.method, problem.field, problem.reason, {
+          flow: pause.addressText,
+          executionId: pause.executionId
+        })
+      )
     }
-  )
+    const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
+    for (const call of fresh) answering.answered.set(call.id, { call, outcome: byId.get(call.id)! })
+    const answers = calls.map((call) => answering.answered.get(call.id)!)
+    countFaults(answering.faults, answers)
+    const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
+    if (wrongly !== undefined) {
+      return limit(
+        `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
+        wrongly[0]
+      )
+    }
+    return Effect.succeed(
+      answers.map(({ call, outcome }) => ({ toolCallId: call.id, content: outcome.content }))
+    )
+  })
 }
 
-const countFaults = (
-  faults: Map<string, number>,
-  calls: ReadonlyArray<ToolCall>,
-  outcomes: ReadonlyMap<string, ToolOutcome>
-): void => {
-  const faulty = new Set(calls.filter((call) => outcomes.get(call.id)?.fault !== undefined).map((call) => call.name))
-  for (const call of calls) if (!faulty.has(call.name)) faults.delete(call.name)
+const argumentsOf = (call: ToolCall): string => {
+  const parsed = parseArguments(call)
+  return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
+}
+
+const isSameCall = (a: ToolCall, b: ToolCall): boolean => a.name === b.name && argumentsOf(a) === argumentsOf(b)
+
+/** The calls by id, each once; `undefined` where one id names two different calls. */
+const distinct = (calls: ReadonlyArray<ToolCall>): ReadonlyArray<ToolCall> | undefined => {
+  const byId = new Map<string, ToolCall>()
+  for (const call of calls) {
+    const known = byId.get(call.id)
+    if (known !== undefined && !isSameCall(known, call)) return undefined
+    byId.set(call.id, known ?? call)
+  }
+  return [...byId.values()]
+}
+
+/** A tool that was not called in a round keeps its count: only a good call of it starts anew. */
+const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<Answered>): void => {
+  const faulty = new Set(answers.filter(({ outcome }) => outcome.fault !== undefined).map(({ call }) => call.name))
+  for (const { call } of answers) if (!faulty.has(call.name)) faults.delete(call.name)
   for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)
 }

@@ -16,6 +16,7 @@ const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: strin
 
 /**
  * The calls of a pause in our own form. Where the server sent none, those of the last assistant message (contract 5.3).
+ * None at all where one of them cannot be read: an answer to the others would be incomplete.
  *
  * @internal
  */
@@ -23,18 +24,27 @@ export const callsOf = (
   wireCalls: ReadonlyArray<unknown> | null | undefined,
   messages: ReadonlyArray<unknown>
 ): ReadonlyArray<ToolCall> => {
-  const source = wireCalls ?? (() => {
+  const source = wireCalls?.length ? wireCalls : (() => {
     const assistant = lastAssistant(messages)
     const calls = assistant?.tool_calls ?? assistant?.toolCalls
     return Array.isArray(calls) ? calls : []
   })()
-  return source.flatMap((call: unknown) => {
+  const calls = source.flatMap((call: unknown) => {
     if (!isRecord(call) || typeof call.id !== "string" || !isRecord(call.function)) return []
     const { arguments: args, name } = call.function
     return typeof name === "string"
       ? [{ id: call.id, name, arguments: typeof args === "string" ? args : JSON.stringify(args ?? {}) }]
       : []
   })
+  return calls.length === source.length ? calls : []
+}
+
+const isJson = (value: unknown): boolean => {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /**
@@ -55,7 +65,7 @@ export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): 
     if (!open.has(id)) {
       return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
     }
-    if (isRecord(result) && result.content === undefined) {
+    if (isRecord(result) && !isJson(result.content)) {
       return { field: `results[${index}].content`, reason: "must be a string or JSON" }
     }
     answered.add(id)

@@ -50,11 +50,22 @@ const declare = (
 const isFault = (error: unknown): error is { readonly description?: unknown } =>
   Predicate.isTagged(error, "MalformedOutput")
 
+/** The handler's own value does not fit the tool's success schema. */
+const isMisfit = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedInput")
+
+const misfit = (
+  settings: RoundSettings,
+  toolCall: ToolCall,
+  error: { readonly description?: unknown }
+): InvalidRequestError =>
+  invalid(settings.method, `tools.${toolCall.name}.success`, String(error.description ?? "the value does not fit"))
+
 const call = <E, R>(
   handle: Handle<E, R>,
   settings: RoundSettings,
   toolCall: ToolCall
-): Effect.Effect<ToolOutcome, E, R> => {
+): Effect.Effect<ToolOutcome, E | InvalidRequestError, R> => {
   const args = parseArguments(toolCall)
   if (typeof args === "string") return Effect.succeed(faulty(toolCall, "bad arguments", args))
   return handle(toolCall.name, args.value).pipe(
@@ -67,13 +78,13 @@ const call = <E, R>(
         ? Effect.succeed(faulty(toolCall, "bad arguments", String(error.description ?? "they do not fit")))
         : settings.onFailure === "report"
         ? Effect.succeed(failed(toolCall, error))
-        : Effect.fail(error)
+        : Effect.fail(isMisfit(error) ? misfit(settings, toolCall, error) : error)
     )
   )
 }
 
 /** @internal */
-export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E, R> => {
+export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequestError, R> => {
   const declared = Object.values(toolkit.tools).map(declare)
   const handle: Handle<E, R> = (name, params) => toolkit.handle(name as never, params as never)
   const names = new Set(Object.values(toolkit.tools).map((tool) => tool.name))
@@ -135,7 +146,7 @@ export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
 export const resolve = <E, R>(
   method: string,
   tools: Toolkit<E, R>
-): Effect.Effect<Handled<E, R>, E | InvalidRequestError, R> => {
+): Effect.Effect<Handled<E | InvalidRequestError, R>, E | InvalidRequestError, R> => {
   const wrong = () =>
     Effect.fail(
       invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")

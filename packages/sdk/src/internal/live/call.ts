@@ -18,13 +18,14 @@ import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { InvalidRequestError } from "../../NoukaiError.js"
 import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
+import { afterARunMayExist } from "../callProgress.js"
 import { milliseconds } from "../duration.js"
 import * as Headers from "../headers.js"
 import { makeLog } from "../logging.js"
 import * as Metrics from "../metrics.js"
 import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
 import * as RetryBudget from "../retryBudget.js"
-import { type CallFacts, fromStatus, fromTransport, unexpected, withSent } from "../statusError.js"
+import { type CallFacts, fromStatus, fromTransport, unexpected } from "../statusError.js"
 import { makeTell, type Tell } from "../tell.js"
 import type { HttpTransport, SendRequest, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
 
@@ -269,6 +270,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         const isLimited = isBackoff(schedule)
         const next = backoffDriver(schedule)
         let error = first
+        let mayHaveRun = false
         for (let n = 1; shouldRetry(error, isPost, retryPost); n++) {
           const delay = yield* next(error)
           if (delay === undefined) break
@@ -285,6 +287,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           }
           yield* Metrics.retried(error)
           yield* Effect.sleep(Duration.millis(delay))
+          mayHaveRun ||= !error.isRetryable
           const outcome = yield* Effect.either(attempt(endpoint, request, n, tell))
           if (Either.isRight(outcome)) {
             budget.succeeded(isLimited ? taken : undefined)
@@ -292,7 +295,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           }
           error = outcome.left
         }
-        return yield* isPost ? withSent(error, endpoint.context.progress.sent) : error
+        return yield* isPost && mayHaveRun ? afterARunMayExist(error, endpoint.context.progress.sent) : error
       })
 
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
