@@ -17,6 +17,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
 import { readBody, type ReadProblem } from "./internal/relay/readBody.js"
+import { Thrown } from "./internal/relay/thrown.js"
 import { traceContext } from "./internal/relay/traceContext.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 
@@ -142,6 +143,7 @@ const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Numb
 
 /** What an error of `authorize` says for the caller, if it was made to. */
 const refusalOf = (error: unknown): Answer | undefined => {
+  if (error instanceof Thrown) return refusalOf(error.reason)
   if (!isJsonObject(error) || isNoukaiError(error)) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
   return status === undefined

@@ -8,7 +8,8 @@ import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
 import * as Answer from "../../ReplayAnswer.js"
@@ -89,6 +90,27 @@ export const open = (
         : Effect.zipRight(Effect.logWarning(passedOver), TraceScope.open())),
     Effect.map(of)
   )
+
+/**
+ * A scope that is left by hand.
+ *
+ * @internal
+ */
+export interface Opened extends RequestScope {
+  readonly close: Effect.Effect<void>
+}
+
+/** @internal */
+export const openByHand = (
+  sessionId: string | undefined,
+  options: TraceOptions
+): Effect.Effect<Opened, ReplayScopeError, NoukaiHttp> =>
+  Effect.flatMap(Scope.make(), (scope) =>
+    open(sessionId, options).pipe(
+      Scope.extend(scope),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+      Effect.map((request) => ({ ...request, close: Scope.close(scope, Exit.void) }))
+    ))
 
 /**
  * Says what went wrong with a replay whose response had begun: it stays as it is.

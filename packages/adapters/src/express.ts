@@ -1,0 +1,271 @@
+/**
+ * For Express 4 and 5.
+ *
+ * @since 0.1.0
+ */
+import type { Noukai } from "@effect-noukai/promise"
+import { run } from "@effect-noukai/promise/NoukaiPromise"
+import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
+import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import type * as Scope from "effect/Scope"
+import { snapshot } from "./internal/asyncContext.js"
+import { holdResponse } from "./internal/express/heldResponse.js"
+import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
+import { headerOf } from "./internal/express/messages.js"
+import { requestBody } from "./internal/express/requestBody.js"
+import { cutOff, over, send } from "./internal/express/response.js"
+import { type InContext, promiseAuthorize } from "./internal/relay/promiseAuthorize.js"
+import { linger } from "./internal/relay/readBody.js"
+import { promiseHook } from "./internal/trace/promiseHook.js"
+import { isExcluded, requestedSession } from "./internal/trace/request.js"
+import * as RequestScope from "./internal/trace/requestScope.js"
+import * as Relay from "./Relay.js"
+import * as ReplayAnswer from "./ReplayAnswer.js"
+import * as TraceOptions from "./TraceOptions.js"
+
+/**
+ * What is used of a request: those of Express and of Node fit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExpressRequest extends NodeRequest {}
+
+/**
+ * What is used of a response: those of Express and of Node fit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExpressResponse extends NodeResponse {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type NextFunction = (error?: unknown) => void
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Middleware = (request: ExpressRequest, response: ExpressResponse, next: NextFunction) => void
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options extends TraceOptions.TraceOptions {
+  /** Fetches the sessions that are replayed. The runs of every client belong to the scope. */
+  readonly client: Noukai
+  /** Told what went wrong with a replay whose response had begun, beside a warning in the log. Default: nobody. */
+  readonly onReplayError?: ((error: ReplayError) => void) | undefined
+}
+
+const exposeHeader = "access-control-expose-headers"
+
+const nameSession = (response: NodeResponse, sessionId: string, isExposed: boolean): void => {
+  response.setHeader(TraceOptions.sessionHeader, sessionId)
+  if (!isExposed) return
+  const already = response.getHeader(exposeHeader)
+  response.setHeader(
+    exposeHeader,
+    already === undefined ? TraceOptions.sessionHeader : `${String(already)}, ${TraceOptions.sessionHeader}`
+  )
+}
+
+const json = { "content-type": "application/json" }
+
+const answerInstead = (scope: RequestScope.RequestScope) => (status: number): ReplayAnswer.ReplayAnswer | undefined => {
+  const answer = Effect.runSyncExit(scope.answerInstead(status))
+  return answer._tag === "Success" ? answer.value : undefined
+}
+
+const inScope = (
+  response: NodeResponse,
+  scope: RequestScope.RequestScope,
+  options: Options,
+  pass: (scope: TraceScope.Scope) => void
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    nameSession(response, scope.scope.sessionId, options.exposeSession === true)
+    const held = scope.isReplay ? holdResponse(response, answerInstead(scope)) : undefined
+    pass(scope.scope)
+    return Effect.flatMap(over(response), () =>
+      held === undefined || held.isSettled() || !response.writableFinished ? Effect.void : Effect.flatMap(
+        scope.problem(response.statusCode),
+        (error) =>
+          error === undefined ? Effect.void : RequestScope.report(error, promiseHook(options.onReplayError))
+      ))
+  })
+
+/**
+ * Middleware that gives each request a scope (contract 10.8), open until the response has been sent. A request with
+ * `X-Noukai-Replay` is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other one is captured
+ * under a new session. The response says which in `X-Noukai-Session`. What goes wrong with a replay is a JSON response of
+ * contract 10.8 unless the response has begun; then it is logged.
+ *
+ * @example
+ * ```ts
+ * import { trace } from "@effect-noukai/adapters/express"
+ * import { Noukai } from "@effect-noukai/promise"
+ * import type { Express } from "express5"
+ *
+ * declare const app: Express
+ *
+ * const noukai = new Noukai()
+ * app.use(trace({ client: noukai, exclude: ["/health"] }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const trace = (options: Options): Middleware => (request, response, next) => {
+  if (isExcluded(options.exclude, request.originalUrl ?? request.url ?? "/")) return next()
+  const within = snapshot()
+  let isPassedOn = false
+  const pass = (scope: TraceScope.Scope): void => {
+    isPassedOn = true
+    within(() => TraceScope.runIn(scope, () => next()))
+  }
+  const traced: Effect.Effect<void, never, NoukaiHttp> = Effect.scoped(
+    Effect.matchEffect(
+      RequestScope.open(requestedSession(request.headers[TraceOptions.replayHeader]), options),
+      {
+        onFailure: (error) =>
+          Effect.sync(() => {
+            const { body, status } = ReplayAnswer.fromOpening(error)
+            send(response, status, JSON.stringify(body), json)
+          }),
+        onSuccess: (scope) => inScope(response, scope, options, pass)
+      }
+    )
+  )
+  run(options.client, traced).catch((error: unknown) => {
+    if (!isPassedOn) next(error)
+  })
+}
+
+/**
+ * `trace`, under the name that `@noukai/sdk` has for it.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
+
+/**
+ * Aborted when the caller leaves before the response has been sent. Given to a call as its `signal`, that call ends too.
+ *
+ * @example
+ * ```ts
+ * import { requestSignal } from "@effect-noukai/adapters/express"
+ * import type { Noukai } from "@effect-noukai/promise"
+ * import type { RequestHandler } from "express5"
+ *
+ * declare const noukai: Noukai
+ *
+ * const handler: RequestHandler = async (request, response) => {
+ *   const done = await noukai.flow("acme/support/answer").execute({
+ *     message: String(request.query.q),
+ *     signal: requestSignal(response)
+ *   })
+ *   response.json(done.result)
+ * }
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const requestSignal = (response: ExpressResponse): AbortSignal => cutOff(response)
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface RelayOptions<Request extends ExpressRequest = ExpressRequest> extends Relay.Limits {
+  /** Has the key. */
+  readonly client: Noukai
+  /**
+   * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
+   * Noukai: `blockOverrides` too.
+   *
+   * Whatever it throws, and `false`, is 403 `FORBIDDEN`. An error with a `status` or `statusCode` from 400 to 599 is
+   * that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   */
+  readonly authorize: (request: Request, body: Relay.Body) => unknown
+}
+
+const relayed = <Request extends ExpressRequest>(
+  run: Relay.Relay<InContext<Request>, NoukaiHttp>,
+  inContext: InContext<Request>,
+  response: ExpressResponse
+): Effect.Effect<void, never, NoukaiHttp | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { request } = inContext
+    const pull = yield* requestBody(request)
+    const { body, headers, isRead, status } = yield* run({
+      request: inContext,
+      method: request.method ?? "",
+      header: (name) => headerOf(request, name),
+      pull
+    })
+    send(response, status, body, headers)
+    if (isRead) return
+    yield* over(response)
+    yield* linger(pull)
+    if (!request.readableEnded) request.destroy()
+  })
+
+/**
+ * The relay as a handler (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the client's key,
+ * if `authorize` lets it, and is answered what Noukai answers. A body parser before it does no harm.
+ *
+ * Throws an `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ *
+ * @example
+ * ```ts
+ * import { relay } from "@effect-noukai/adapters/express"
+ * import { Noukai } from "@effect-noukai/promise"
+ * import type { Express, Request } from "express5"
+ *
+ * declare const app: Express
+ * declare const isLoggedIn: (request: Request) => boolean
+ *
+ * const noukai = new Noukai()
+ * app.post("/agent/execute", relay({ client: noukai, flow: "acme/support/agent", authorize: isLoggedIn }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const relay = <Request extends ExpressRequest = ExpressRequest>(
+  options: RelayOptions<Request>
+): (request: Request, response: ExpressResponse) => void => {
+  const { authorize, client, ...limits } = options
+  const rules = Either.getOrThrowWith(
+    Relay.make(
+      { ...limits, authorize: promiseAuthorize(authorize) },
+      { org: client.defaultOrg, project: client.defaultProject }
+    ),
+    identity
+  )
+  return (request, response) => {
+    const answered = Effect.scoped(relayed(rules, { request, within: snapshot() }, response))
+    run(client, answered, { signal: cutOff(response) }).catch(() =>
+      send(response, 502, JSON.stringify({ detail: "UPSTREAM_UNAVAILABLE" }), json)
+    )
+  }
+}
+
+/**
+ * `relay`, under the name that `@noukai/sdk` has for it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const noukaiRelayHandler: typeof relay = relay

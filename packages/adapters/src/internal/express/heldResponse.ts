@@ -1,0 +1,36 @@
+import type { ReplayAnswer } from "../../ReplayAnswer.js"
+import type { NodeResponse } from "./messages.js"
+import { send } from "./response.js"
+
+/** @internal */
+export interface Held {
+  /** Whether the response was looked at before it began. */
+  readonly isSettled: () => boolean
+}
+
+/**
+ * Looks at a response when it is about to be sent in one piece, and sends another one if it must. One that comes piece
+ * by piece has begun by its end, and is left alone.
+ *
+ * @internal
+ */
+export const holdResponse = (
+  response: NodeResponse,
+  instead: (status: number) => ReplayAnswer | undefined
+): Held => {
+  let isSettled = false
+  const end = response.end
+  response.end = (...args) => {
+    response.end = end
+    if (!response.headersSent && !response.writableEnded) {
+      isSettled = true
+      const answer = instead(response.statusCode)
+      if (answer !== undefined) {
+        send(response, answer.status, JSON.stringify(answer.body), { "content-type": "application/json" })
+        return response
+      }
+    }
+    return end.apply(response, args)
+  }
+  return { isSettled: () => isSettled }
+}

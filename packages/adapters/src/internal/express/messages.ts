@@ -1,0 +1,48 @@
+/**
+ * What is used of a request and a response of Node, as Express hands them on.
+ *
+ * @internal
+ */
+
+/** @internal */
+export interface NodeRequest {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  readonly originalUrl?: string | undefined
+  readonly headers: { readonly [name: string]: string | Array<string> | undefined }
+  readonly readableEnded: boolean
+  /** What a body parser before us has made of the body. */
+  readonly body?: unknown
+  on(event: string, listener: (argument: Uint8Array) => void): unknown
+  off(event: string, listener: (argument: Uint8Array) => void): unknown
+  pause(): unknown
+  resume(): unknown
+  destroy(): unknown
+}
+
+/** @internal */
+export interface NodeResponse {
+  statusCode: number
+  statusMessage: string
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  readonly writableFinished: boolean
+  readonly destroyed: boolean
+  getHeader(name: string): number | string | Array<string> | undefined
+  getHeaderNames(): Array<string>
+  setHeader(name: string, value: string): unknown
+  removeHeader(name: string): void
+  end(...args: Array<unknown>): unknown
+  on(event: string, listener: () => void): unknown
+  off(event: string, listener: () => void): unknown
+}
+
+/**
+ * A header by its lower-case name; of a repeated one the first.
+ *
+ * @internal
+ */
+export const headerOf = (request: NodeRequest, name: string): string | undefined => {
+  const value = request.headers[name]
+  return typeof value === "string" ? value : value?.[0]
+}

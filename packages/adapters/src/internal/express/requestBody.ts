@@ -1,0 +1,118 @@
+/**
+ * The body of a request of Node, read no further than it is pulled.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { Pull } from "../relay/readBody.js"
+import type { NodeRequest } from "./messages.js"
+
+const ended: Pull = Effect.fail(Option.none())
+
+const broken: Pull = Effect.fail(Option.some("broken"))
+
+class Reader {
+  private parts: Array<Uint8Array> = []
+  private end: Pull | undefined
+  private wake: ((pull: Pull) => void) | undefined
+
+  constructor(private readonly request: NodeRequest) {}
+
+  readonly pull: Pull = Effect.suspend(() => this.parts.length > 0 ? this.take : this.end ?? this.wait)
+
+  private readonly take: Pull = Effect.sync(() => {
+    const { parts } = this
+    this.parts = []
+    return Chunk.unsafeFromArray(parts)
+  })
+
+  private readonly wait: Pull = Effect.async((resume) => {
+    this.wake = resume
+    this.request.resume()
+    return Effect.sync(() => {
+      this.wake = undefined
+      this.request.pause()
+    })
+  })
+
+  private settle(pull: Pull): void {
+    this.wake?.(pull)
+    this.wake = undefined
+  }
+
+  private readonly onData = (bytes: Uint8Array): void => {
+    this.request.pause()
+    this.parts.push(bytes)
+    this.settle(this.take)
+  }
+
+  private readonly onEnd = (): void => {
+    this.end ??= ended
+    this.settle(this.end)
+  }
+
+  private readonly onBreak = (): void => {
+    this.end ??= broken
+    this.settle(this.end)
+  }
+
+  attach(): void {
+    this.request.pause()
+    this.request.on("data", this.onData)
+    this.request.on("end", this.onEnd)
+    this.request.on("error", this.onBreak)
+    this.request.on("close", this.onBreak)
+  }
+
+  detach(): void {
+    this.request.off("data", this.onData)
+    this.request.off("end", this.onEnd)
+    this.request.off("error", this.onBreak)
+    this.request.off("close", this.onBreak)
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** What a parser before us has read, as the bytes that it stands for. */
+const parsed = (body: unknown): Uint8Array | undefined => {
+  if (body instanceof Uint8Array) return body
+  if (typeof body === "string") return encoder.encode(body)
+  try {
+    const text: string | undefined = JSON.stringify(body)
+    return text === undefined ? undefined : encoder.encode(text)
+  } catch {
+    return undefined
+  }
+}
+
+const once = (bytes: Uint8Array): Pull => {
+  let isTaken = false
+  return Effect.suspend(() => {
+    if (isTaken) return ended
+    isTaken = true
+    return Effect.succeed(Chunk.of(bytes))
+  })
+}
+
+/** @internal */
+export const requestBody = (request: NodeRequest): Effect.Effect<Pull, never, Scope.Scope> => {
+  if (request.readableEnded) {
+    const bytes = parsed(request.body)
+    return Effect.succeed(bytes === undefined ? broken : once(bytes))
+  }
+  return Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const reader = new Reader(request)
+        reader.attach()
+        return reader
+      }),
+      (reader) => Effect.sync(() => reader.detach())
+    ),
+    (reader) => reader.pull
+  )
+}
