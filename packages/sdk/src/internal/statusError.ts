@@ -210,17 +210,19 @@ export const unexpected = (
   body: string,
   reason: string,
   executionId?: string
-): E.UnexpectedResponseError =>
-  new E.UnexpectedResponseError({
+): E.UnexpectedResponseError => {
+  const requestId = response.header("x-request-id")
+  return new E.UnexpectedResponseError({
     method: facts.method,
     flow: facts.flow,
     reason: facts.scrub(reason),
     statusCode: response.status,
     executionId: executionId ?? facts.executionId,
-    requestId: response.header("x-request-id"),
+    requestId: requestId === undefined ? undefined : facts.scrub(requestId),
     responseBody: keepBody(facts, body),
     isRetryable: false
   }, { disableValidation: true })
+}
 
 /**
  * What a failed fetch of a session means (contract 10.4).

@@ -1,0 +1,67 @@
+/** One suite, run with the reference and with this client: they agree, or the table of differences says why. */
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { readFile } from "node:fs/promises"
+import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
+import type { Behaviour } from "./behaviour/Behaviour.js"
+import { construction } from "./behaviour/construction.js"
+import { differences, table } from "./behaviour/differences.js"
+import { execution } from "./behaviour/execution.js"
+import { reading } from "./behaviour/reading.js"
+import { scopes } from "./behaviour/scopes.js"
+import { streaming } from "./behaviour/streaming.js"
+import { ourWorld, redirectFetch, referenceWorld, startWorldEmulator } from "./support/world.js"
+
+let emulator: RunningEmulator
+let restore: () => void
+
+beforeAll(async () => {
+  emulator = await startWorldEmulator()
+  restore = redirectFetch(emulator)
+  vi.spyOn(console, "warn").mockImplementation(() => {})
+})
+
+afterAll(async () => {
+  restore()
+  vi.restoreAllMocks()
+  await emulator.close()
+})
+
+const observe = async ({ run }: Behaviour) => {
+  await emulator.reset()
+  const reference = await run(referenceWorld(emulator))
+  await emulator.reset()
+  const ours = await run(ourWorld(emulator))
+  return { reference, ours }
+}
+
+const suites = { construction, execution, reading, scopes, streaming }
+
+for (const [suite, behaviours] of Object.entries(suites)) {
+  describe(suite, () => {
+    for (const behaviour of behaviours) {
+      const { differs, name } = behaviour
+      it(differs === undefined ? name : `${name} (differs: ${differs.because})`, async () => {
+        const { ours, reference } = await observe(behaviour)
+        if (differs === undefined) {
+          assert.deepStrictEqual(ours, reference)
+        } else {
+          assert.deepStrictEqual({ reference, ours }, { reference: differs.reference, ours: differs.ours })
+          assert.notDeepEqual(ours, reference)
+        }
+      })
+    }
+  })
+}
+
+describe("the table of differences", () => {
+  it("has a row for why behaviours differ, and no other", () => {
+    const reasons = new Set(
+      Object.values(suites).flat().flatMap(({ differs }) => differs === undefined ? [] : [differs.because])
+    )
+    assert.deepStrictEqual(differences.map(({ because }) => because).sort(), [...reasons].sort())
+  })
+
+  it("is what the README says", async () => {
+    assert.include(await readFile(new URL("../README.md", import.meta.url), "utf8"), table())
+  })
+})

@@ -1,0 +1,134 @@
+/** Making clients and naming flows (1, 1.4). */
+import { hello, outcome, seen } from "../support/world.js"
+import type { World } from "../support/world.js"
+import { type Behaviour, differs, same } from "./Behaviour.js"
+
+const variables = ["NOUKAI_API_KEY", "NOUKAI_ENV"] as const
+
+/** Runs with these variables and no others of ours. */
+const withEnvironment = async (
+  values: { readonly [name in (typeof variables)[number]]?: string },
+  run: () => Promise<unknown>
+): Promise<unknown> => {
+  const before = variables.map((name) => [name, process.env[name]] as const)
+  try {
+    for (const name of variables) {
+      if (values[name] === undefined) delete process.env[name]
+      else process.env[name] = values[name]
+    }
+    return await run()
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+}
+
+const made = (world: World, options: World["client"] extends (options?: infer O) => unknown ? O : never) =>
+  outcome(world, () => {
+    new world.sdk.Noukai(options)
+    return "made"
+  })
+
+const named = (world: World, identifier: Parameters<ReturnType<World["client"]>["flow"]>[0], defaults = {}) =>
+  outcome(world, () => {
+    const { org, project, slug } = world.client(defaults).flow(identifier)
+    return { org, project, slug }
+  })
+
+const ownError = { rejected: { name: "Error", noukai: false } }
+const typed = { rejected: { name: "InvalidRequestError", noukai: true } }
+
+/** Whether it threw, and that it was an `Error`. */
+const threw = async (world: World, attempt: () => unknown): Promise<unknown> => {
+  const result = await outcome(world, attempt)
+  return "rejected" in result ? result : "nothing was thrown"
+}
+
+export const construction: ReadonlyArray<Behaviour> = [
+  same(
+    "1.2: the key comes from NOUKAI_API_KEY",
+    (world) => withEnvironment({ NOUKAI_API_KEY: world.emulator.apiKey }, () => made(world, { env: "dev" }))
+  ),
+  same("1.3: no key throws an AuthenticationError", (world) => withEnvironment({}, () => made(world, { env: "dev" }))),
+  same("1.3: a key of another shape throws an AuthenticationError", (world) => made(world, { apiKey: "sk-1" })),
+  same(
+    "C39: an empty key is refused, whatever the environment says",
+    (world) => withEnvironment({ NOUKAI_API_KEY: world.emulator.apiKey }, () => made(world, { apiKey: "" }))
+  ),
+  same(
+    "a key wins over the environment",
+    (world) => withEnvironment({ NOUKAI_API_KEY: "sk-1" }, () => made(world, { apiKey: "nk_1", env: "dev" }))
+  ),
+  same(
+    "1.2: NOUKAI_ENV may be dev, and an option wins over it",
+    (world) =>
+      withEnvironment({ NOUKAI_API_KEY: "nk_1", NOUKAI_ENV: "dev" }, async () => [
+        await made(world, {}),
+        await made(world, { env: "production" })
+      ])
+  ),
+  differs(
+    "NOUKAI_ENV",
+    "1.2: a NOUKAI_ENV of another spelling",
+    { reference: { value: "made" }, ours: typed },
+    (world) => withEnvironment({ NOUKAI_API_KEY: "nk_1", NOUKAI_ENV: "devel" }, () => made(world, {}))
+  ),
+  differs(
+    "mistakes",
+    "1.4: org without project",
+    { reference: ownError, ours: typed },
+    (world) => threw(world, () => world.client({ org: "acme" }))
+  ),
+  same("1.4: the defaults can be read", async (world) => {
+    const { defaultOrg, defaultProject, defaultSessionId } = world.client({ org: "a", project: "b", sessionId: "s" })
+    return { defaultOrg, defaultProject, defaultSessionId }
+  }),
+  same("1.4: a qualified slug, and all three by name", async (world) => [
+    await named(world, "acme/support/greet"),
+    await named(world, { org: "acme", project: "support", slug: "greet" })
+  ]),
+  same("1.4: a bare slug takes the defaults, a qualified one wins over them", async (world) => [
+    await named(world, "greet", { org: "acme", project: "support" }),
+    await named(world, "x/y/z", { org: "acme", project: "support" })
+  ]),
+  ...["greet", "a/b", "a/b/c/d", "a//c", "", { org: "a", project: "", slug: "c" }].map((identifier) =>
+    differs(
+      "mistakes",
+      `1.4: flow(${JSON.stringify(identifier)}) without defaults`,
+      { reference: ownError, ours: typed },
+      (world) => threw(world, () => world.client().flow(identifier))
+    )
+  ),
+  differs(
+    "addresses",
+    "B-TS-10: a slug that climbs out of the path",
+    { reference: ["POST /seq/keys?x=1"], ours: [] },
+    async (world) => {
+      await outcome(world, () => world.client().flow({ org: "a", project: "b", slug: "../../keys?x=1#" }).execute())
+      return seen(world)
+    }
+  ),
+  same("close can be repeated", async (world) => {
+    const noukai = world.client()
+    await noukai.close()
+    await noukai.close()
+    await noukai[Symbol.asyncDispose]()
+    return "closed"
+  }),
+  differs(
+    "close",
+    "a call after close",
+    {
+      reference: ["value", 1],
+      ours: [{ name: "APIConnectionError", noukai: true }, 0]
+    },
+    async (world) => {
+      const noukai = world.client()
+      await noukai.close()
+      const result = await outcome(world, () => noukai.flow(hello).execute({ message: "hi" }))
+      return ["rejected" in result ? result.rejected : "value", world.emulator.ledger().runsStarted]
+    }
+  )
+]

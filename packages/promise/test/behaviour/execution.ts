@@ -1,0 +1,356 @@
+/** `flow.execute` (5, 6, 11, 12). */
+import { answers, hello, outcome, type Parsed, seen, tools, twoStep, twoTools, weather } from "../support/world.js"
+import type { World } from "../support/world.js"
+import { type Behaviour, differs, same } from "./Behaviour.js"
+
+type Execute = Parameters<ReturnType<ReturnType<World["client"]>["flow"]>["execute"]>[0]
+
+const execute = (world: World, flow: string, options: Execute = { message: "hi" }) =>
+  outcome(world, () => world.client().flow(flow).execute(options))
+
+/** With a fault on the next request, and what the emulator was billed for it. */
+const faulty = async (world: World, fault: string, options: Parameters<World["client"]>[0] = { maxRetries: 0 }) => {
+  world.emulator.addFaults({ script: [fault] })
+  const result = await outcome(world, () => world.client(options).flow(hello).execute({ message: "hi" }))
+  const { requestsReceived, runsStarted } = world.emulator.ledger()
+  return { ...result, requestsReceived, runsStarted }
+}
+
+const statuses = ["401", "402", "403", "404", "409:STALE_TREE", "413", "400:TOOLS_INVALID", "500", "502", "503", "504"]
+
+/** What cannot be seen in an error that no response made. */
+const name = async (attempt: Promise<Parsed>): Promise<unknown> => {
+  const { rejected, requestsReceived, runsStarted } = await attempt
+  return { name: rejected?.name, noukai: rejected?.noukai, requestsReceived, runsStarted }
+}
+
+const hang = (world: World, signal: AbortSignal) =>
+  outcome(world, () => world.client().flow("noukai/tests/slow").execute({ message: "hi", signal }))
+
+export const execution: ReadonlyArray<Behaviour> = [
+  same("5.3: a completed run", (world) => execute(world, hello)),
+  same("the result has these keys, and no others in JSON", async (world) => {
+    const result = await world.client().flow(hello).execute({ message: "hi" })
+    return [Object.keys(result).sort(), JSON.stringify(result).length, result.requiresToolCalls]
+  }),
+  same("5.3: a failed run resolves", (world) => execute(world, "noukai/tests/failing")),
+  same("parameters, trace and overrides are taken", (world) =>
+    execute(world, "noukai/tests/inputs", {
+      message: "hi",
+      parameters: { difficulty: "hard", note: null },
+      blockOverrides: { first: { temperature: 0.5 } },
+      trace: true
+    })),
+  same("attachments are taken", (world) =>
+    execute(world, hello, {
+      message: "hi",
+      attachments: [{ kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png" }]
+    })),
+  same("attachments may say mimeType", (world) =>
+    execute(world, hello, {
+      message: "hi",
+      attachments: [{ url: "https://img.example.com/dog.png", mimeType: "image/png" }]
+    })),
+  same("no options at all", (world) => outcome(world, () => world.client().flow("noukai/tests/loop").execute())),
+  ...statuses.map((status) => same(`11.2: ${status}`, (world) => faulty(world, status))),
+  same("429 with seconds", (world) => faulty(world, "429:retry=7")),
+  differs(
+    "messages",
+    "B-TS-2: 422 with a list",
+    { reference: "[object Object]", ours: "A fault that was asked for." },
+    async (world) => (await faulty(world, "422:list") as Parsed).rejected.message
+  ),
+  differs(
+    "messages",
+    "B-TS-2: 500 with a text",
+    { reference: "[object Object]", ours: "A fault that was asked for." },
+    async (world) => (await faulty(world, "500:text") as Parsed).rejected.message
+  ),
+  differs(
+    "retryAfter",
+    "B-TS-2: 429 with something that is no number",
+    { reference: Number.NaN, ours: undefined },
+    async (world) => (await faulty(world, "429:retry=tomorrow") as Parsed).rejected.retryAfter
+  ),
+  differs(
+    "retries",
+    "B-TS-1: a 503 on a post, by default",
+    { reference: [2, "value"], ours: [1, "FlowExecutionError"] },
+    async (world) => {
+      const { rejected, requestsReceived } = await faulty(world, "503", {}) as Parsed
+      return [requestsReceived, rejected?.name ?? "value"]
+    }
+  ),
+  differs(
+    "malformed",
+    "B-TS-16: a 200 with a page",
+    { reference: { name: "TypeError", noukai: false }, ours: { name: "UnexpectedResponseError", noukai: true } },
+    async (world) => {
+      const { name, noukai } = (await faulty(world, "html") as Parsed).rejected
+      return { name, noukai }
+    }
+  ),
+  differs(
+    "malformed",
+    "B-TS-16: an empty 200",
+    { reference: "an empty object", ours: "UnexpectedResponseError" },
+    async (world) => {
+      const { rejected, value } = await faulty(world, "empty") as Parsed
+      return rejected?.name ?? (Object.keys(value).length === 0 ? "an empty object" : value)
+    }
+  ),
+  same("11.2: a connection that is reset", (world) => name(faulty(world, "reset"))),
+  same("12.2: a timeout of the call", async (world) => {
+    const result = await outcome(
+      world,
+      () => world.client().flow("noukai/tests/slow").execute({ message: "hi", timeout: 20 })
+    ) as Parsed
+    return [result.rejected.name, result.rejected.noukai]
+  }),
+  same("12.2: a timeout of the client", async (world) => {
+    const noukai = world.client({ timeout: 20 })
+    const result = await outcome(world, () => noukai.flow("noukai/tests/slow").execute({ message: "hi" })) as Parsed
+    return [result.rejected.name, result.rejected.noukai]
+  }),
+  differs(
+    "abort",
+    "a signal that is aborted before the call",
+    { reference: ["APIConnectionError", 0], ours: ["stop", 0] },
+    async (world) => {
+      const { rejected } = await hang(world, AbortSignal.abort("stop")) as Parsed
+      return [rejected.name ?? rejected, world.emulator.ledger().requestsReceived]
+    }
+  ),
+  differs(
+    "abort",
+    "a signal that is aborted during the call",
+    { reference: "APIConnectionError", ours: "stop" },
+    async (world) => {
+      const controller = new AbortController()
+      const call = hang(world, controller.signal)
+      while (world.emulator.ledger().runsStarted === 0) await new Promise((resolve) => setImmediate(resolve))
+      controller.abort("stop")
+      const { rejected } = await call as Parsed
+      return rejected.name ?? rejected
+    }
+  ),
+
+  same("3.2: the production version by default, and a published one by number", async (world) => [
+    await execute(world, "noukai/tests/versions"),
+    await execute(world, "noukai/tests/versions", { message: "hi", version: 1 }),
+    seen(world)
+  ]),
+  differs(
+    "draft",
+    "C1: version draft",
+    { reference: { version: 2 }, ours: { version: "draft" } },
+    async (world) =>
+      ((await execute(world, "noukai/tests/versions", { message: "hi", version: "draft" })) as Parsed).value.result
+  ),
+  differs(
+    "production",
+    "B-TS-9: version production",
+    { reference: "Error", ours: { version: 2 } },
+    async (world) => {
+      const { rejected, value } = await execute(world, "noukai/tests/versions", {
+        message: "hi",
+        version: "production"
+      }) as Parsed
+      return rejected?.name ?? value.result
+    }
+  ),
+  differs(
+    "versions",
+    "B-TS-9: versions that are none",
+    {
+      reference: ["POST /seq/noukai/tests/versions/v-1/execute", "POST /seq/noukai/tests/versions/v1.5/execute"],
+      ours: []
+    },
+    async (world) => {
+      await execute(world, "noukai/tests/versions", { message: "hi", version: -1 })
+      await execute(world, "noukai/tests/versions", { message: "hi", version: 1.5 })
+      return seen(world)
+    }
+  ),
+
+  same("10.2: a session id of the call, and of the client", async (world) => {
+    const [a, b] = ["5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01", "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c02"]
+    const noukai = world.client({ sessionId: a })
+    return [
+      await noukai.flow(hello).execute({ message: "hi" }),
+      await noukai.flow(hello).execute({ message: "hi", sessionId: b }),
+      world.emulator.ledger().runs.map((run) => run.sessionId)
+    ]
+  }),
+
+  same("6.3: a handler answers", async (world) => {
+    const asked: Array<unknown> = []
+    const result = await execute(world, weather, {
+      message: "Lisbon?",
+      tools,
+      toolHandler: async (calls) => {
+        asked.push(calls)
+        return answers(calls)
+      }
+    })
+    return [asked, result, world.emulator.ledger().runsStarted]
+  }),
+  same("6.3: several calls in one round, answered in another order", async (world) => [
+    await execute(world, "noukai/tests/two-tools", {
+      message: "hi",
+      tools: twoTools,
+      toolHandler: (calls) => answers(calls).reverse()
+    })
+  ]),
+  same("6.3: a pause by hand", async (world) => {
+    const flow = world.client().flow(weather)
+    const paused = await flow.execute({ message: "Lisbon?", tools }) as Parsed
+    return [
+      paused,
+      Object.keys(paused).sort(),
+      paused.requiresToolCalls,
+      await outcome(world, () => paused.resume({ toolResults: answers(paused.toolCalls) }))
+    ]
+  }),
+  same("what a handler throws is what the call rejects with", async (world) => {
+    class Mine extends Error {
+      override name = "Mine"
+    }
+    return [
+      await execute(world, weather, {
+        message: "Lisbon?",
+        tools,
+        toolHandler: () => {
+          throw new Mine("sync")
+        }
+      }),
+      await execute(world, weather, {
+        message: "Lisbon?",
+        tools,
+        toolHandler: () => Promise.reject(new Mine("async"))
+      }),
+      await execute(world, weather, { message: "Lisbon?", tools, toolHandler: () => Promise.reject("a string") })
+    ]
+  }),
+  same("6.3: the limit of rounds", async (world) => {
+    let rounds = 0
+    const result = await execute(world, "noukai/tests/forever", {
+      message: "hi",
+      tools,
+      maxToolRounds: 2,
+      toolHandler: (calls) => {
+        rounds++
+        return answers(calls)
+      }
+    })
+    return [rounds, result]
+  }),
+  differs(
+    "rounds",
+    "B-TS-12: maxToolRounds 0",
+    { reference: 10, ours: 0 },
+    async (world) => {
+      let rounds = 0
+      await execute(world, "noukai/tests/forever", {
+        message: "hi",
+        tools,
+        maxToolRounds: 0,
+        toolHandler: (calls) => {
+          rounds++
+          return answers(calls)
+        }
+      })
+      return rounds
+    }
+  ),
+  differs(
+    "results",
+    "6.2: results that do not answer the calls",
+    { reference: ["FlowExecutionError", 2], ours: ["InvalidRequestError", 1] },
+    async (world) => {
+      const { rejected } = await execute(world, weather, {
+        message: "Lisbon?",
+        tools,
+        toolHandler: () => [{ role: "tool", tool_call_id: "another", content: "sunny" }]
+      }) as Parsed
+      return [rejected.name, world.emulator.ledger().requestsReceived]
+    }
+  ),
+  differs(
+    "output",
+    "B-TS-24: results as the README of the reference writes them",
+    { reference: "FlowExecutionError", ours: "The weather, as get_weather says: sunny" },
+    async (world) => {
+      const { rejected, value } = await execute(world, weather, {
+        message: "Lisbon?",
+        tools,
+        toolHandler: (calls) => calls.map((call) => ({ tool_call_id: call.id, output: "sunny" }))
+      }) as Parsed
+      return rejected?.name ?? value.result.text
+    }
+  ),
+  differs(
+    "resumed session",
+    "B-TS-11: the session id after a tool round",
+    { reference: undefined, ours: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" },
+    async (world) =>
+      ((await execute(world, weather, {
+        message: "Lisbon?",
+        tools,
+        toolHandler: answers,
+        sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+      })) as Parsed).value.sessionId
+  ),
+  differs(
+    "unasked pause",
+    "a pause that nobody asked for",
+    { reference: "tool_calls_required", ours: "UnexpectedResponseError" },
+    async (world) => {
+      const { rejected, value } = await execute(world, weather, { message: "Lisbon?" }) as Parsed
+      return rejected?.name ?? value.status
+    }
+  ),
+  differs(
+    "checks",
+    "what the server would refuse is refused before it is sent",
+    { reference: ["FlowExecutionError", 1], ours: ["InvalidRequestError", 0] },
+    async (world) => {
+      const { rejected } = await execute(world, weather, {
+        message: "Lisbon?",
+        tools: [{ type: "function", function: { name: "no spaces allowed" } }]
+      }) as Parsed
+      return [rejected?.name, world.emulator.ledger().requestsReceived]
+    }
+  ),
+  differs(
+    "conversations",
+    "5.4: messages",
+    { reference: "FlowExecutionError", ours: "Hello! You said: and now?" },
+    async (world) => {
+      const { rejected, value } = await execute(world, hello, {
+        messages: [
+          { role: "user", content: "hi" },
+          { role: "assistant", content: "Hello!" },
+          { role: "user", content: "and now?" }
+        ]
+      }) as Parsed
+      return rejected?.name ?? value.result.text
+    }
+  ),
+  same(
+    "a step that fails with a status",
+    (world) =>
+      outcome(world, () => world.client({ maxRetries: 0 }).flow("noukai/tests/fails-second").execute({ message: "hi" }))
+  ),
+  differs(
+    "execution ids",
+    "11.2: the execution id of an error from the server",
+    { reference: undefined, ours: "the server's" },
+    async (world) => {
+      const error = await world.client({ maxRetries: 0 }).flow("noukai/tests/fails-second").execute({ message: "hi" })
+        .catch((error: unknown) => error) as Parsed
+      return error.executionId === error.responseBody.detail.executionId ? "the server's" : error.executionId
+    }
+  ),
+  same("two steps", (world) => execute(world, twoStep))
+]

@@ -1,0 +1,191 @@
+/** Jobs, runs and logs (8, 9, 12.3). */
+import { collect, hello, outcome, type Parsed, seen, twoStep, type World } from "../support/world.js"
+import { type Behaviour, differs, same } from "./Behaviour.js"
+
+const wait = { timeout: 5_000, pollInterval: 5 }
+
+const job = (world: World, flow = twoStep) => world.client().flow(flow).executeAsync({ message: "hi" })
+
+/** Without what the emulator's clock says, and without what says nothing. */
+const timeless = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(
+    value,
+    (key, field) => field === null ? undefined : /^(started|completed)At$|^durationMs$/.test(key) ? "…" : field
+  ))
+
+/** The phases of one call. */
+const phases = async (
+  world: World,
+  options: Parsed,
+  call: (noukai: ReturnType<World["client"]>) => Promise<unknown>
+): Promise<Array<Parsed>> => {
+  const events: Array<Parsed> = []
+  await call(world.client({ ...options, onLog: (event) => events.push(event) })).catch(() => {})
+  return events
+}
+
+/** A retry, but for when it was. */
+const untimed = ({ delay: _, ...event }: Parsed): Parsed => event
+
+export const reading: ReadonlyArray<Behaviour> = [
+  same("8.1: a job, waited for", async (world) => {
+    const submitted = await job(world)
+    const status = await submitted.wait(wait)
+    return [submitted.executionId, submitted.flowId, status, await submitted.poll(), seen(world)[0]]
+  }),
+  same("8.4: a job that failed is a status", async (world) => {
+    const { status } = await (await job(world, "noukai/tests/failing")).wait(wait)
+    return status
+  }),
+  same("8.3: a job that is not there yet is pending", async (world) => {
+    world.emulator.addFaults({ match: { endpoint: "jobs" }, script: ["row:1000"] })
+    return (await job(world)).poll()
+  }),
+  same("8.4: a wait that is too short", async (world) => {
+    const submitted = await job(world, "noukai/tests/slow")
+    const { rejected } = await outcome(world, () => submitted.wait({ timeout: 20, pollInterval: 5 })) as Parsed
+    return [rejected.name, rejected.noukai]
+  }),
+  differs(
+    "wait",
+    "8.4: what a wait that was too short tells",
+    { reference: undefined, ours: "the execution id" },
+    async (world) => {
+      const submitted = await job(world, "noukai/tests/slow")
+      const { rejected } = await outcome(world, () => submitted.wait({ timeout: 20, pollInterval: 5 })) as Parsed
+      return rejected.executionId === submitted.executionId ? "the execution id" : rejected.executionId
+    }
+  ),
+  differs(
+    "cancelled",
+    "B-TS-13: a job that is cancelled",
+    { reference: "APITimeoutError", ours: "cancelled" },
+    async (world) => {
+      world.emulator.addFaults({ match: { endpoint: "jobs" }, script: ["cancel"] })
+      const submitted = await job(world)
+      const { rejected, value } = await outcome(
+        world,
+        () => submitted.wait({ timeout: 100, pollInterval: 5 })
+      ) as Parsed
+      return rejected?.name ?? value.status
+    }
+  ),
+  differs(
+    "abort",
+    "B-TS-13: a signal that is aborted between two polls",
+    { reference: "APIConnectionError", ours: "stop" },
+    async (world) => {
+      const controller = new AbortController()
+      const submitted = await job(world, "noukai/tests/slow")
+      const waiting = outcome(
+        world,
+        () => submitted.wait({ timeout: 300, pollInterval: 100, signal: controller.signal })
+      )
+      while (seen(world).length < 2) await new Promise((resolve) => setImmediate(resolve))
+      controller.abort("stop")
+      const { rejected } = await waiting as Parsed
+      return rejected.name ?? rejected
+    }
+  ),
+  same("8.1: a version and a session id of a job", async (world) => {
+    const sessionId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+    await world.client().flow("noukai/tests/versions").executeAsync({ message: "hi", version: 1, sessionId })
+    return [seen(world), world.emulator.ledger().runs.map((run) => run.sessionId)]
+  }),
+  same("11.2: a job that cannot be submitted", async (world) => {
+    world.emulator.addFaults({ script: ["402"] })
+    return outcome(world, () => job(world))
+  }),
+
+  same("9.1: a trace", async (world) => {
+    const { executionId } = await world.client().flow(twoStep).execute({ message: "hi" })
+    return timeless(await world.client().flow(twoStep).run(executionId!).trace())
+  }),
+  same("9.2: one step: the latest attempt, one, all, and in a loop", async (world) => {
+    const flow = world.client().flow("noukai/tests/loop")
+    const { executionId } = await flow.execute()
+    const run = flow.run(executionId!)
+    return timeless([
+      run.executionId,
+      await run.stepTrace("say"),
+      await run.stepTrace("say", { attempt: "latest", loopIndex: 0 }),
+      await run.stepTrace("say", { attempt: 1, loopIndex: 1 }),
+      await run.stepTrace("say", { attempt: "all" })
+    ])
+  }),
+  differs(
+    "nulls",
+    "a field without a value",
+    { reference: [true, null], ours: [false, undefined] },
+    async (world) => {
+      const { executionId } = await world.client().flow(hello).execute({ message: "hi" })
+      const { steps } = await world.client().flow(hello).run(executionId!).trace()
+      return ["errorContext" in steps[0]!, steps[0]!.loopIndex]
+    }
+  ),
+  same("9.5: a run that is not there", (world) => outcome(world, () => world.client().flow(hello).run("ex-0").trace())),
+  same("9.3: a live trace", async (world) => {
+    const { executionId } = await world.client().flow(twoStep).execute({ message: "hi" })
+    const events = await collect(world.client().flow(twoStep).run(executionId!).liveTrace())
+    return events.map((event) => [event.type, (event as Parsed).output, (event as Parsed).result])
+  }),
+  differs(
+    "summary",
+    "C27: the summary of a trace",
+    {
+      reference: undefined,
+      ours: { durationMs: 0, tokens: { prompt: 271, completion: 30, total: 301 }, costUsd: "0.00121" }
+    },
+    async (world) => {
+      const { executionId } = await world.client().flow(twoStep).execute({ message: "hi" })
+      return (await world.client().flow(twoStep).run(executionId!).trace()).summary
+    }
+  ),
+
+  same(
+    "12.3: what onLog sees of a call",
+    (world) => phases(world, {}, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
+  ),
+  same("12.3: what onLog sees of a call that failed", async (world) => {
+    world.emulator.addFaults({ script: ["402"] })
+    return phases(world, {}, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
+  }),
+  same("12.3: logPayloads adds the response", async (world) => {
+    const events = await phases(world, { logPayloads: true }, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
+    return events.map((event) => event.responseBody)
+  }),
+  same("12.1, 12.3: a read is repeated, and onLog sees it", async (world) => {
+    world.emulator.addFaults({ script: ["503"] })
+    const events = await phases(world, {}, (noukai) => noukai.flow(hello).run("ex-0").trace())
+    return events.map((event) => event.phase)
+  }),
+  differs(
+    "retry event",
+    "12.3: what a retry tells",
+    { reference: [0, undefined], ours: [1, "number"] },
+    async (world) => {
+      world.emulator.addFaults({ script: ["503"] })
+      const events = await phases(world, {}, (noukai) => noukai.flow(hello).run("ex-0").trace())
+      const retry = events.find((event) => event.phase === "retry")
+      return [untimed(retry).attempt, retry.delay === undefined ? undefined : typeof retry.delay]
+    }
+  ),
+  differs(
+    "error event",
+    "C30: what onLog sees of a connection that is reset",
+    { reference: ["request"], ours: ["request", "error"] },
+    async (world) => {
+      world.emulator.addFaults({ script: ["reset"] })
+      const events = await phases(world, {}, (noukai) => noukai.flow(hello).execute({ message: "hi" }))
+      return events.map((event) => event.phase)
+    }
+  ),
+  same("12.3: what onLog throws is ignored", async (world) => {
+    const noukai = world.client({
+      onLog: () => {
+        throw new Error("a bad hook")
+      }
+    })
+    return outcome(world, () => noukai.flow(hello).execute({ message: "hi" }))
+  })
+]
