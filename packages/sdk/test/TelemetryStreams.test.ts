@@ -74,9 +74,10 @@ it.scopedLive("a step's span opens and closes as its events arrive", () =>
   Effect.gen(function*() {
     const { opened, tracer } = collecting()
     let response: ServerResponse | undefined
-    const answer = Frames.open([Frames.runStarted, Frames.stepStarted("a")], (open) => {
+    const answer: Wire.Answer = (open, request) => {
       response = open
-    })
+      Frames.open([Frames.runStarted, Frames.stepStarted("a")])(open, request)
+    }
     const flows = yield* clientFor(yield* Wire.serve(answer))
     const open: Array<readonly [string, ReadonlyArray<string>]> = []
     yield* Stream.runForEach(flows.events(flow, { message: "hi" }), ({ type }) =>

@@ -14,26 +14,45 @@ type Check = (u: unknown) => boolean
 
 type Fields = { readonly [key: PropertyKey]: unknown }
 
-const hasOwn = Object.prototype.hasOwnProperty
+interface Property {
+  readonly name: PropertyKey
+  readonly check: Check
+  readonly isOptional: boolean
+  /** Absent and undefined are the same. */
+  readonly isLoose: boolean
+}
 
-const property = (signature: AST.PropertySignature): (fields: Fields) => boolean => {
-  const { isOptional, name } = signature
-  const check = compile(signature.type)
-  return (fields) => hasOwn.call(fields, name) ? check(fields[name]) : isOptional
+const propertyOf = ({ isOptional, name, type }: AST.PropertySignature): Property => {
+  const check = compile(type)
+  return { name, check, isOptional, isLoose: isOptional && check(undefined) }
 }
 
 const struct = (ast: AST.TypeLiteral): Check | undefined => {
   const [index, ...others] = ast.indexSignatures
   if (others.length > 0 || (index !== undefined && !AST.isStringKeyword(index.parameter))) return undefined
   if (index === undefined && ast.propertySignatures.length === 0) return undefined
-  const properties = ast.propertySignatures.map(property)
+  const properties = ast.propertySignatures.map(propertyOf)
+  // What is inherited does not count, and a plain object inherits none of these names.
+  const inheritable = properties.some(({ name }) => name in Object.prototype)
   const value = index === undefined || AST.isUnknownKeyword(index.type) ? undefined : compile(index.type)
-  return (u) => {
-    if (!Predicate.isRecord(u)) return false
-    for (const fits of properties) if (!fits(u)) return false
-    return value === undefined || Object.keys(u).every((key) => value(u[key]))
+
+  const fitPlain = (fields: Fields): boolean => {
+    for (const { check, isLoose, isOptional, name } of properties) {
+      const field = fields[name]
+      if (field !== undefined ? !check(field) : !isLoose && !fitsOwn(fields, name, check, isOptional)) return false
+    }
+    return true
   }
+  return (u) =>
+    Predicate.isRecord(u) &&
+    (!inheritable && Object.getPrototypeOf(u) === Object.prototype
+      ? fitPlain(u)
+      : properties.every(({ check, isOptional, name }) => fitsOwn(u, name, check, isOptional))) &&
+    (value === undefined || Object.keys(u).every((key) => value(u[key])))
 }
+
+const fitsOwn = (fields: Fields, name: PropertyKey, check: Check, isOptional: boolean): boolean =>
+  Object.prototype.hasOwnProperty.call(fields, name) ? check(fields[name]) : isOptional
 
 const array = (ast: AST.TupleType): Check | undefined => {
   if (ast.elements.length > 0 || ast.rest.length !== 1) return undefined
@@ -46,11 +65,11 @@ const array = (ast: AST.TupleType): Check | undefined => {
 }
 
 const union = (ast: AST.Union): Check => {
-  const members = ast.types.map(compile)
-  return (u) => {
-    for (const fits of members) if (fits(u)) return true
-    return false
-  }
+  const [first, second, ...rest] = ast.types.map(compile) as [Check, Check, ...Array<Check>]
+  const [third, ...others] = rest
+  if (third === undefined) return (u) => first(u) || second(u)
+  if (others.length === 0) return (u) => first(u) || second(u) || third(u)
+  return (u) => first(u) || second(u) || rest.some((fits) => fits(u))
 }
 
 const refinement = (ast: AST.Refinement): Check => {

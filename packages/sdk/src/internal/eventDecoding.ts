@@ -13,8 +13,9 @@ import { compiledCheck } from "./compiledCheck.js"
  *
  * @internal
  */
-export class Undecodable {
-  constructor(readonly reason: string) {}
+export interface Undecodable {
+  readonly type: "undecodable"
+  readonly reason: string
 }
 
 type Payload = { [key: string]: unknown }
@@ -55,18 +56,24 @@ const kind = (
 
 const runStarted = kind(FlowEvent.WireRunStarted, true, ["flowId", "stepCount", "runId"])
 
-const kinds: ReadonlyMap<string, Kind> = new Map([
-  ["run_started", runStarted],
-  ["flow_started", runStarted],
-  ["step_started", kind(FlowEvent.WireStepStarted, false, ["name", "stepIndex"])],
-  ["step_input", kind(FlowEvent.WireStepInput, false, [])],
+/** The most frequent first: names are compared, which is cheaper than to hash one that is made anew for each event. */
+const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["step_output", kind(FlowEvent.WireStepOutput, false, [])],
+  ["step_started", kind(FlowEvent.WireStepStarted, false, ["name", "stepIndex"])],
   ["step_completed", kind(FlowEvent.WireStepCompleted, true, ["name", "durationMs", "tokens", "costUsd"])],
-  ["step_error", kind(FlowEvent.WireStepError, true, ["name"])],
+  ["step_input", kind(FlowEvent.WireStepInput, false, [])],
   ["step_paused", kind(FlowEvent.WireStepPaused, true, ["stepId"])],
+  ["step_error", kind(FlowEvent.WireStepError, true, ["name"])],
   ["step_paused_for_tool_calls", kind(FlowEvent.WireToolCallsRequired, true, ["stepId", "runId"])],
-  ["flow_completed", kind(FlowEvent.WireFlowCompleted, true, ["executionId", "runId", "summary"])]
-])
+  ["flow_completed", kind(FlowEvent.WireFlowCompleted, true, ["executionId", "runId", "summary"])],
+  ["run_started", runStarted],
+  ["flow_started", runStarted]
+]
+
+const kindOf = (name: string): Kind | undefined => {
+  for (const entry of kinds) if (entry[0] === name) return entry[1]
+  return undefined
+}
 
 const parse = (data: string): Payload | undefined => {
   try {
@@ -105,9 +112,11 @@ export const decodeEvent = (
     warn(payload === undefined ? "an event is not a JSON object" : "an event has no name")
     return undefined
   }
-  const known = kinds.get(name)
+  const known = kindOf(name)
   const refuse = (problem: string): Undecodable | undefined => {
-    if (known?.essential === true) return new Undecodable(`an event ${name} ${problem}`)
+    if (known?.essential === true) {
+      return { type: "undecodable", reason: `an event ${name} ${problem}` }
+    }
     warn(`an event ${name} ${problem}`)
     return undefined
   }

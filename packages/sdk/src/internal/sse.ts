@@ -82,7 +82,12 @@ export class SseDecoder {
   private data: string | undefined = undefined
   private failure: FrameTooLarge | undefined = undefined
 
-  constructor(private readonly onFrame: OnFrame, private readonly limit: number = defaultFrameLimit) {}
+  constructor(
+    private readonly onFrame: OnFrame,
+    private readonly limit: number = defaultFrameLimit,
+    /** Sees the text of each chunk before its frames are delivered. */
+    private readonly onText: (text: string) => void = () => {}
+  ) {}
 
   push(bytes: Uint8Array): FrameTooLarge | undefined {
     if (this.failure !== undefined || bytes.length === 0) {
@@ -120,6 +125,7 @@ export class SseDecoder {
     if (text.length === 0) {
       return
     }
+    this.onText(text)
     if (!this.started) {
       this.started = true
       start = text.charCodeAt(0) === byteOrderMark ? 1 : 0

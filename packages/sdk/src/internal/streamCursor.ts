@@ -5,8 +5,6 @@
  */
 import type { FirstCall, FlowCursor, PendingTools } from "../FlowCursor.js"
 
-type Output = readonly [stepId: string, output: unknown]
-
 /**
  * A moment of a run.
  *
@@ -14,7 +12,37 @@ type Output = readonly [stepId: string, output: unknown]
  */
 export type Mark = () => FlowCursor
 
-const compactAbove = 64
+/** Outputs by step, in order of completion; of a step that completed often, the last one counts. */
+interface Log {
+  readonly stepIds: Array<string>
+  readonly outputs: Array<unknown>
+}
+
+const logOf = (entries: Iterable<readonly [string, unknown]>): Log => {
+  const log: Log = { stepIds: [], outputs: [] }
+  for (const [stepId, output] of entries) {
+    log.stepIds.push(stepId)
+    log.outputs.push(output)
+  }
+  return log
+}
+
+const latest = ({ outputs, stepIds }: Log, length: number): Map<string, unknown> => {
+  const map = new Map<string, unknown>()
+  for (let i = 0; i < length; i++) map.set(stepIds[i]!, outputs[i])
+  return map
+}
+
+const minCompaction = 1024
+
+/**
+ * Whether every step has completed, as far as is known.
+ *
+ * @internal
+ */
+export const isOver = (
+  { stepCount, stepIndex }: { readonly stepCount?: number | undefined; readonly stepIndex: number }
+): boolean => stepCount !== undefined && stepIndex >= stepCount
 
 /** @internal */
 export class StreamCursor {
@@ -30,9 +58,9 @@ export class StreamCursor {
   /** The step that completed last in this process. */
   lastStepId: string | undefined
 
-  private readonly latest: Map<string, unknown>
-  /** Every output in order; what a mark sees is the beginning of it, which never changes. */
-  private log: Array<Output>
+  /** What a mark sees is the beginning of it, which never changes. */
+  private log: Log
+  private compactAt = minCompaction
 
   constructor(private readonly start: FlowCursor) {
     this.executionId = start.executionId
@@ -42,8 +70,7 @@ export class StreamCursor {
     else this.pending = start.pending
     this.rounds = start.rounds
     this.first = start.first
-    this.log = Object.entries(start.outputs)
-    this.latest = new Map(this.log)
+    this.log = logOf(Object.entries(start.outputs))
   }
 
   complete(stepId: string, output: unknown): void {
@@ -61,20 +88,29 @@ export class StreamCursor {
   }
 
   add(stepId: string, output: unknown): void {
-    this.latest.set(stepId, output)
-    this.log.push([stepId, output])
-    // A step in a loop completes often, and only its last output counts.
-    if (this.log.length > compactAbove && this.log.length > 2 * this.latest.size) this.log = [...this.latest]
+    const { outputs, stepIds } = this.log
+    stepIds.push(stepId)
+    outputs.push(output)
+    if (stepIds.length >= this.compactAt) this.compact()
+  }
+
+  /** A step in a loop would make it grow without end. */
+  private compact(): void {
+    const { length } = this.log.stepIds
+    const map = latest(this.log, length)
+    if (map.size * 2 <= length) this.log = logOf(map)
+    this.compactAt = Math.max(minCompaction, map.size * 8)
   }
 
   /** The outputs so far, but for one. */
   outputs(but?: string): { readonly [stepId: string]: unknown } {
-    return Object.fromEntries(but === undefined ? this.latest : [...this.latest].filter(([stepId]) => stepId !== but))
+    const map = latest(this.log, this.log.stepIds.length)
+    if (but !== undefined) map.delete(but)
+    return Object.fromEntries(map)
   }
 
-  /** Whether every step has completed, as far as is known. */
   get isOver(): boolean {
-    return this.stepCount !== undefined && this.stepIndex >= this.stepCount
+    return isOver(this)
   }
 
   /** Whether what the first request carried may be needed again. */
@@ -85,7 +121,7 @@ export class StreamCursor {
   mark(): Mark {
     const { executionId, log, rounds, start, stepCount, stepIndex } = this
     const pending = this.pending ?? (this.isOver ? this.answered : undefined)
-    const { length } = log
+    const { length } = log.stepIds
     const first = this.mayRunFirst ? this.first : undefined
     return () => ({
       version: 1,
@@ -94,7 +130,7 @@ export class StreamCursor {
       ...(executionId === undefined ? undefined : { executionId }),
       stepIndex,
       ...(stepCount === undefined ? undefined : { stepCount }),
-      outputs: Object.fromEntries(log.slice(0, length)),
+      outputs: Object.fromEntries(latest(log, length)),
       ...(start.sessionId === undefined ? undefined : { sessionId: start.sessionId }),
       ...(pending === undefined ? undefined : { pending }),
       rounds,

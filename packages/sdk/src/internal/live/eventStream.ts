@@ -20,7 +20,7 @@ import type { AttemptInfo } from "../../LogHook.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Telemetry from "../../Telemetry.js"
 import { milliseconds } from "../duration.js"
-import { decodeEvent, Undecodable } from "../eventDecoding.js"
+import { decodeEvent } from "../eventDecoding.js"
 import * as Metrics from "../metrics.js"
 import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
 import { scrubbing } from "../scrubbing.js"
@@ -179,7 +179,7 @@ const decoding = (
       if (end !== undefined) return
       const event = decodeEvent(name, scrub(data), warn)
       if (event === undefined) return
-      if (!(event instanceof Undecodable)) {
+      if (event.type !== "undecodable") {
         events.push(event)
         if (endpoint.isBilled && event.type === "step_completed") Metrics.usage(event, labels)
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
