@@ -20,6 +20,12 @@ const frame = (name: string, data: unknown): string => `event: ${name}\ndata: ${
 
 const text = "It shipped on Monday and will arrive on Thursday between nine and noon. ".repeat(3)
 
+/** Three events, of which the one in the middle is `bytes` long. */
+export const largeEvent = (bytes: number): string =>
+  frame("run_started", { executionId: "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11", stepCount: 1 }) +
+  frame("step_completed", { stepId: "large", output: "x".repeat(bytes) }) +
+  frame("flow_completed", { result: null })
+
 /** `count` events of about 320 bytes each, from `run_started` to `flow_completed`. */
 export const eventStream = (count: number): string => {
   const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"

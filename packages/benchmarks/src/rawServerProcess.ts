@@ -5,9 +5,10 @@
  * | --- | --- |
  * | `POST …/execute` | a completed run |
  * | `POST …/{n}/step` | `n` events in writes of 16 KiB: `run_started`, pairs of `step_started` and `step_completed`, `flow_completed` |
+ * | `POST …/large/step` | three events, one of them of 8 MiB, in the same writes |
  */
 import { createServer } from "node:net"
-import { completedRun, eventStream } from "./Fixtures.js"
+import { completedRun, eventStream, largeEvent } from "./Fixtures.js"
 
 const json = (body: string): Buffer =>
   Buffer.from(
@@ -36,13 +37,13 @@ const answer = (path: string): ReadonlyArray<Buffer> => {
   if (path.endsWith("/execute")) {
     return execute
   }
-  const events = /\/(\d+)\/step$/.exec(path)?.[1]
+  const events = /\/(\d+|large)\/step$/.exec(path)?.[1]
   if (events === undefined) {
     return notFound
   }
   let stream = streams.get(events)
   if (stream === undefined) {
-    stream = chunked(Buffer.from(eventStream(Number(events))))
+    stream = chunked(Buffer.from(events === "large" ? largeEvent(8 * 1024 * 1024) : eventStream(Number(events))))
     streams.set(events, stream)
   }
   return stream

@@ -1,0 +1,68 @@
+import { Cassette, FlowService, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
+import { recording } from "@effect-noukai/sdk/testing"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { Suite } from "../Suite.js"
+
+const flow = "bench/bench/flow"
+
+const inputOf = (n: number) => ({
+  message: `Grade sentence ${n} of the essay.`,
+  parameters: { difficulty: n % 2 === 0 ? "easy" : "hard", sentence: n }
+})
+
+const textOf = (calls: number): string =>
+  Cassette.encode(recording(
+    ...Array.from({ length: calls }, (_, n) => ({
+      flow,
+      ...inputOf(n),
+      result: { score: n, feedback: `Sentence ${n} has no mistakes.` }
+    }))
+  ))
+
+/** Reads a cassette and makes every call that it holds, in another order than they are in the file. */
+const loadAndReplay = (text: string, calls: number) =>
+  Effect.runPromise(
+    Effect.flatMap(Cassette.decode(JSON.parse(text)), (cassette) =>
+      Effect.gen(function*() {
+        const flows = yield* FlowService
+        for (let n = 0; n < calls; n++) {
+          const { result } = yield* flows.execute(flow, inputOf(n))
+          if ((result as { readonly score?: unknown }).score !== n) throw new Error(`call ${n} got another result`)
+        }
+        yield* ReplayCassette.verify
+        return calls
+      }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette))))
+  )
+
+/** What one recorded call costs to load and replay, in cassettes of any size. */
+export const cassette: Suite = {
+  name: "cassette",
+  prepare: () => {
+    const sizes = [100, 1_000, 10_000]
+    const texts = new Map(sizes.map((calls) => [calls, textOf(calls)]))
+    for (const [calls, text] of texts) {
+      if (Either.isLeft(Cassette.decode(JSON.parse(text)))) throw new Error(`no cassette of ${calls} calls`)
+    }
+    return Promise.resolve({
+      groups: [{
+        name: "load and replay, per recorded call",
+        baseline: "100 calls",
+        rows: [
+          ...sizes.map((calls) => ({
+            name: `${calls.toLocaleString("en")} calls`,
+            run: () => loadAndReplay(texts.get(calls)!, calls)
+          })),
+          {
+            name: "JSON.parse alone, 10,000 calls",
+            run: () => {
+              JSON.parse(texts.get(10_000)!)
+              return Promise.resolve(10_000)
+            }
+          }
+        ]
+      }],
+      close: () => Promise.resolve()
+    })
+  }
+}

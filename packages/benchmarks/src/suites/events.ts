@@ -1,0 +1,122 @@
+import { FlowService, Noukai } from "@effect-noukai/sdk"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
+import { Noukai as Reference } from "@noukai/sdk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { createParser } from "eventsource-parser"
+import { Agent, request } from "undici"
+import { startRawServer } from "../RawServer.js"
+import { toPort } from "../referenceFetch.js"
+import type { Group, Row, Suite } from "../Suite.js"
+
+const key = "nk_test_benchbnc_0123456789abcdef0123456789abcdef"
+const message = "The cat sat on the mat."
+
+const peer = "undici + eventsource-parser + JSON.parse"
+const official = "@noukai/sdk 0.3.0"
+
+/** `FlowService.events` against a bare parser on the same socket, and against the official client. */
+export const events: Suite = {
+  name: "events",
+  prepare: async () => {
+    const server = await startRawServer()
+    const agent = new Agent()
+    const scope = await Effect.runPromise(Scope.make())
+    const config = Layer.effect(
+      NoukaiConfig.NoukaiConfig,
+      NoukaiConfig.make({ apiKey: Redacted.make(key), baseUrl: `${server.origin}/api/v1` })
+    )
+    const flows = Context.get(
+      await Effect.runPromise(
+        Scope.extend(
+          Layer.build(Noukai.layerOverHttp.pipe(Layer.provide(NoukaiHttp.layer), Layer.provide(config))),
+          scope
+        )
+      ),
+      FlowService
+    )
+    const restore = toPort(server.port)
+    const reference = new Reference({ apiKey: key, env: "dev" })
+    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
+
+    const counted = (expected: number, seen: number): number => {
+      if (seen !== expected) throw new Error(`${seen} events instead of ${expected}`)
+      return seen
+    }
+
+    const bare = async (slug: string): Promise<number> => {
+      const response = await request(`${server.origin}/api/v1/seq/bench/bench/${slug}/step`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ stepIndex: 0, accumulatedOutputs: {}, message, runRemaining: true }),
+        dispatcher: agent
+      })
+      let seen = 0
+      const text = new TextDecoder()
+      const parser = createParser({
+        onEvent: ({ data }) => {
+          const event: unknown = JSON.parse(data)
+          if (event !== undefined) seen++
+        }
+      })
+      for await (const chunk of response.body) parser.feed(text.decode(chunk as Buffer, { stream: true }))
+      return seen
+    }
+
+    const theirs = async (slug: string): Promise<number> => {
+      let seen = 0
+      for await (const event of reference.flow(`bench/bench/${slug}`).events({ message, runRemaining: true })) {
+        if (event.type !== undefined) seen++
+      }
+      return seen
+    }
+
+    const ours = (slug: string) => flows.events(`bench/bench/${slug}`, { message, runRemaining: true })
+
+    const folded = (slug: string): Promise<number> =>
+      Effect.runPromise(Stream.runFold(ours(slug), 0, (seen) => seen + 1))
+
+    const each = (slug: string): Promise<number> =>
+      Effect.runPromise(Effect.suspend(() => {
+        let seen = 0
+        return Effect.map(Stream.runForEach(ours(slug), () => Effect.sync(() => seen++)), () => seen)
+      }))
+
+    const row = (name: string, run: (slug: string) => Promise<number>, slug: string, expected: number): Row => ({
+      name,
+      run: async () => counted(expected, await run(slug))
+    })
+
+    const small = [
+      row(peer, bare, "10000", 10_000),
+      row(official, theirs, "10000", 10_000),
+      row("FlowService.events, runFold", folded, "10000", 10_000),
+      row("FlowService.events, runForEach", each, "10000", 10_000)
+    ]
+    const large = [
+      row(peer, bare, "large", 3),
+      row(official, theirs, "large", 3),
+      row("FlowService.events, runFold", folded, "large", 3)
+    ]
+    const groups: ReadonlyArray<Group> = [
+      { name: "10,000 events of 320 B in writes of 16 KiB", baseline: peer, rows: small },
+      { name: "10,000 events of 320 B in writes of 16 KiB", baseline: official, rows: small },
+      { name: "one event of 8 MiB among three", baseline: official, rows: large }
+    ]
+    return {
+      groups,
+      close: async () => {
+        restore()
+        await Effect.runPromise(Scope.close(scope, Exit.void))
+        await agent.destroy()
+        await server.close()
+      }
+    }
+  }
+}
