@@ -4,6 +4,7 @@ import { failure } from "./failure.js"
 import { grade } from "./grade.js"
 import { collect, follow, submit } from "./jobs.js"
 import { NoukaiLocal } from "./local.js"
+import { watched } from "./streaming.js"
 import { withTools } from "./tools.js"
 import { attempts, cost, watch } from "./traces.js"
 
@@ -17,6 +18,9 @@ const demo = Effect.gen(function*() {
 
   yield* Console.log("\nA flow that calls a typed tool: noukai/samples/tools-enabled")
   yield* Console.log(`  ${JSON.stringify(yield* withTools)}`)
+
+  yield* Console.log("\nSteps, as they arrive: noukai/samples/two-step")
+  yield* watched
 
   yield* Console.log("\nA job, submitted and collected by its id")
   const executionId = yield* submit
