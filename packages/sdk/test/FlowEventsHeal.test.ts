@@ -15,6 +15,7 @@ import type { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Schedule, Stream, TestClock } from "effect"
 import {
+  assistant,
   bodies,
   cut,
   flowCompleted,
@@ -40,6 +41,10 @@ const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
 const plain = (events: ReadonlyArray<object>) => events.map((event) => ({ ...event }))
 
 const heal = Schedule.recurs(3)
+
+const beyond = Stream.fail(
+  new FlowExecutionError({ method: "test", statusCode: 400, code: "INVALID_STEP_INDEX", isRetryable: false })
+)
 
 /** The events of a run that nothing disturbs. */
 const undisturbed = scripted(
@@ -161,9 +166,7 @@ describe("heal: the same events, once each", () => {
   it.effect("without a step count, the server says that there is no further step; then the last one runs again", () =>
     scripted([
       cut(runStarted(), stepCompleted("a", 1)),
-      Stream.fail(
-        new FlowExecutionError({ method: "test", statusCode: 400, code: "INVALID_STEP_INDEX", isRetryable: false })
-      ),
+      beyond,
       respond(stepStarted("a"), stepCompleted("a", 2), flowCompleted(2))
     ], (flows) =>
       Effect.gen(function*() {
@@ -292,6 +295,91 @@ describe("heal: tools", () => {
         assert.deepStrictEqual(asked, ["tc_1"])
         const [, resumed, again] = yield* bodies
         assert.deepStrictEqual(again, resumed)
+      })))
+
+  it.effect("without a step count, a last step that runs again and asks anew goes on with the new answer", () =>
+    scripted([
+      respond(runStarted(), toolPause("a", "tc_1")),
+      cut(stepStarted("a"), stepCompleted("a")),
+      beyond,
+      respond(stepStarted("a"), toolPause("a", "tc_2", { iterationsUsed: 2 })),
+      respond(stepStarted("a"), stepCompleted("a"), flowCompleted("done"))
+    ], (flows) =>
+      Effect.gen(function*() {
+        asked.length = 0
+        const events = yield* collect(flows.events(flow, { tools, heal }))
+        assert.deepStrictEqual(events.map(({ type }) => type), [
+          "run_started",
+          "step_started",
+          "step_completed",
+          "flow_completed"
+        ])
+        assert.deepStrictEqual(asked, ["tc_1", "tc_2"])
+        const sent = yield* bodies
+        assert.deepStrictEqual(sent.map(({ stepIndex }) => stepIndex), [0, 0, 1, 0, 0])
+        assert.deepStrictEqual(sent[3], sent[1])
+        assert.deepStrictEqual(sent[4]?.toolCallMessages, [
+          assistant("tc_2"),
+          { role: "tool", tool_call_id: "tc_2", content: "tc_2" }
+        ])
+        assert.strictEqual(sent[4]?.iterationsUsed, 2)
+      })))
+
+  it.effect("an answer that the server finds beyond the last step fails: no step that completed runs again", () =>
+    scripted([
+      respond(runStarted(), stepCompleted("a"), stepPaused(1)),
+      respond(toolPause("b", "tc_1", { stepIndex: 1 })),
+      beyond
+    ], (flows) =>
+      Effect.gen(function*() {
+        const pause = (yield* collect(flows.events(flow, { tools: tools.declarations }))).at(-1)
+        assert.strictEqual(pause?.type, "tool_calls_required")
+        if (pause?.type !== "tool_calls_required") return
+        const error = yield* Effect.flip(collect(pause.resume([{ toolCallId: "tc_1", content: "x" }])))
+        assert.instanceOf(error, FlowExecutionError)
+        assert.strictEqual(error.code, "INVALID_STEP_INDEX")
+        assert.strictEqual(error.cursor?.stepIndex, 1)
+        assert.deepStrictEqual((yield* bodies).map(({ stepIndex }) => stepIndex), [0, 1, 1])
+      })))
+
+  it.effect("nor does going on from the cursor of that failure, nor healing", () =>
+    scripted([
+      respond(runStarted(), stepCompleted("a"), stepPaused(1)),
+      respond(toolPause("b", "tc_1", { stepIndex: 1 })),
+      cut(stepStarted("b")),
+      beyond,
+      beyond
+    ], (flows) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(collect(flows.events(flow, { tools, heal })))
+        assert.instanceOf(error, FlowExecutionError)
+        const again = yield* Effect.flip(collect(flows.events(flow, { tools, heal, from: error.cursor! })))
+        assert.instanceOf(again, FlowExecutionError)
+        assert.deepStrictEqual((yield* bodies).map(({ stepIndex }) => stepIndex), [0, 1, 1, 1, 1])
+      })))
+
+  it.effect("by hand: a pause of a last step that runs again is resumed with its answer", () =>
+    scripted([
+      respond(runStarted(), stepStarted("a"), stepCompleted("a", 1), stepPaused(1)),
+      respond(stepStarted("b"), toolPause("b", "tc_1", { stepIndex: 1 })),
+      cut(stepStarted("b"), stepCompleted("b", 2)),
+      beyond,
+      respond(stepStarted("b"), toolPause("b", "tc_2", { stepIndex: 1, iterationsUsed: 2 })),
+      respond(stepCompleted("b", 3), flowCompleted("done"))
+    ], (flows) =>
+      Effect.gen(function*() {
+        const first = (yield* collect(flows.events(flow, { tools: tools.declarations, heal }))).at(-1)
+        if (first?.type !== "tool_calls_required") return assert.fail("no pause")
+        const second = (yield* collect(first.resume([{ toolCallId: "tc_1", content: "x" }]))).at(-1)
+        if (second?.type !== "tool_calls_required") return assert.fail("no second pause")
+        const rest = yield* collect(second.resume([{ toolCallId: "tc_2", content: "y" }]))
+        assert.deepStrictEqual(rest.map(({ type }) => type), ["flow_completed"])
+        const sent = yield* bodies
+        assert.deepStrictEqual(sent.map(({ stepIndex }) => stepIndex), [0, 1, 1, 2, 1, 1])
+        assert.deepStrictEqual(sent[5]?.toolCallMessages, [
+          assistant("tc_2"),
+          { role: "tool", tool_call_id: "tc_2", content: "y" }
+        ])
       })))
 
   it.effect("by hand: a resumed stream heals as well", () =>

@@ -36,7 +36,7 @@ import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import * as Metrics from "./metrics.js"
 import { backoffDriver, shouldRetry } from "./retry.js"
-import { type Mark, StreamCursor } from "./streamCursor.js"
+import { isOver, type Mark, StreamCursor } from "./streamCursor.js"
 import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 
@@ -325,8 +325,11 @@ class Walk<E, R> {
 
   private recover(error: HttpError): Effect.Effect<void> {
     const { cursor, settings } = this
-    const beyond = error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" && cursor.stepIndex > 0
+    // what carries the answer of a tool belongs to a step that has not completed
+    const beyond = error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" &&
+      cursor.stepIndex > 0 && cursor.pending === undefined
     if (beyond && this.mayBeOver && !this.again) {
+      cursor.stepCount = cursor.stepIndex
       this.runLastAgain()
       this.next = { _tag: "open" }
       return Effect.void
@@ -666,7 +669,7 @@ const resume = <E, R>(
   const answered = { ...cursor, pending: withResults(pending, results) }
   // only what is answered by hand is resumed, and then there is no handler
   const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
-  return run(manual, { cursor: answered, begun: true, mayBeOver: true })
+  return run(manual, { cursor: answered, begun: true, mayBeOver: isOver(cursor) })
 }
 
 /** Each pull under what is left of the total clock. */
