@@ -8,6 +8,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassetteFile.js"
 import type { HttpService } from "./internal/httpService.js"
@@ -117,12 +118,14 @@ const defaultMode: Effect.Effect<Mode, InvalidRequestError> = Config.string("CI"
   Effect.map((value) => switchedOff.has(value.trim().toLowerCase()) ? "once" : "none")
 )
 
-const existing = (path: string, mode: Mode) =>
-  mode === "none" ? CassetteFile.read(method, path) : Effect.catchIf(
-    CassetteFile.read(method, path),
+const existing = (path: string, mode: Mode) => {
+  const read = Effect.asSome(CassetteFile.read(method, path))
+  return mode === "none" ? read : Effect.catchIf(
+    read,
     (error) => error.reason === "NotFound",
-    () => Effect.succeed(undefined)
+    () => Effect.succeedNone
   )
+}
 
 const clientOf = ({ org, project }: HttpService["defaults"]): RecordedCassette["client"] => ({
   ...(org === undefined ? undefined : { org }),
@@ -168,18 +171,18 @@ const savedAtTheEnd = (save: Effect.Effect<void, CassetteError>): Effect.Effect<
 const buildOnce = <E, R>(
   live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>
 ): Effect.Effect<Effect.Effect<HttpService, E>, never, Scope.Scope | R> =>
-  Effect.gen(function*() {
-    const scope = yield* Effect.scope
-    const environment = yield* Effect.context<R>()
-    const one = yield* Effect.makeSemaphore(1)
-    let built: HttpService | undefined
-    return one.withPermits(1)(Effect.suspend(() =>
-      built !== undefined ? Effect.succeed(built) : Effect.map(
-        Effect.provide(Layer.buildWithScope(live, scope), environment),
-        (context) => built = Context.get(context, NoukaiHttp.NoukaiHttp)
-      )
-    ))
-  })
+  Effect.map(
+    Effect.all([Effect.scope, Effect.context<R>(), Effect.makeSemaphore(1)]),
+    ([scope, environment, one]) => {
+      let built: HttpService | undefined
+      return one.withPermits(1)(Effect.suspend(() =>
+        built !== undefined ? Effect.succeed(built) : Effect.map(
+          Effect.provide(Layer.buildWithScope(live, scope), environment),
+          (context) => built = Context.get(context, NoukaiHttp.NoukaiHttp)
+        )
+      ))
+    }
+  )
 
 /** What a call can fail with if it finds that the live services cannot be built. */
 const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError => {
@@ -202,7 +205,7 @@ const record = <E, R>(
     layerOverHttp,
     Layer.scopedContext(Effect.gen(function*() {
       const mode = options.mode ?? (yield* defaultMode)
-      const old = yield* existing(path, mode)
+      const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
       const replaying = {
@@ -221,10 +224,10 @@ const record = <E, R>(
         )
       }
       if (old?.kind === "session") {
-        return yield* Effect.fail(CassetteFile.cassetteError(method, "Invalid", {
+        return yield* CassetteFile.cassetteError(method, "Invalid", {
           path,
           detail: "it holds a session, to which nothing can be added"
-        }))
+        })
       }
       const built = Effect.map(yield* buildOnce(live), (http) => {
         scrub = http.defaults.scrub ?? scrub
@@ -301,5 +304,6 @@ export function toFile<E, R>(
   E | AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
   R
 > {
+  // @effect-diagnostics-next-line missingLayerContext:off -- which overload was called decides what is needed
   return options.live === undefined ? record(path, NoukaiLive, options) : record(path, options.live, options)
 }

@@ -1,5 +1,6 @@
 /**
- * Support for tests of code that uses flows: a scripted seam that answers from a queue and remembers what it was asked.
+ * Support for tests of code that uses flows: a scripted seam that answers from a queue and remembers what it was asked,
+ * and builders of results, events and cassettes, with arbitraries of them.
  *
  * @since 0.1.0
  */
@@ -8,8 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
-import type { ExecuteResponse } from "./ExecuteCall.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
+
+export { type Arbitraries, arbitraries } from "./internal/testing/arbitraries.js"
+export { type RecordedRun, recording, session, type SessionRun } from "./internal/testing/cassettes.js"
+export { cut, type Events, events, respond } from "./internal/testing/events.js"
+export { type AskedTool, completed, failed, paused, type RunFacts } from "./internal/testing/results.js"
 
 /**
  * @since 0.1.0
@@ -157,21 +162,3 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
       })
     )
   }))
-
-/**
- * The answer of a run that completed.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const completed = (
-  result: unknown,
-  facts?: { readonly executionId?: string; readonly flowId?: string; readonly blockCount?: number }
-): Effect.Effect<ExecuteResponse> =>
-  Effect.succeed({
-    status: "completed",
-    result,
-    flowId: facts?.flowId ?? "fl_test",
-    blockCount: facts?.blockCount ?? 1,
-    executionId: facts?.executionId ?? "ex_test"
-  })

@@ -354,7 +354,7 @@ describe("errors", () => {
       method: "FlowService.execute",
       sent: "unknown",
       isRetryable: false,
-      cause: new Error("/home/somebody")
+      cause: new Error("/srv/somebody")
     }),
     new APITimeoutError({ method: "FlowService.execute", clock: "attempt", sent: "yes", isRetryable: false }),
     new FlowExecutionError({

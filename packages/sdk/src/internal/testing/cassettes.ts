@@ -1,0 +1,156 @@
+import type { HttpError } from "../../NoukaiError.js"
+import type { RecordedCassette } from "../../RecordedCassette.js"
+import type { SessionExecution } from "../../SessionCall.js"
+import type { SessionCassette } from "../../SessionCassette.js"
+import { encodeError } from "../recording/errorCodec.js"
+import type { Interaction } from "../recording/interaction.js"
+import { layout } from "../recording/layout.js"
+import { events } from "./events.js"
+
+/**
+ * A run of a recorded session. What it came to is its `result`, the outputs of its `steps` in order, or its `error`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionRun {
+  /** The bare slug of the flow. */
+  readonly slug: string
+  /** `step` is what `events` and `steps` take. Default: `"execute"`. */
+  readonly trigger?: "execute" | "step" | "job" | undefined
+  readonly result?: unknown
+  readonly steps?: { readonly [stepId: string]: unknown } | undefined
+  /** The run failed, at this step. */
+  readonly error?: { readonly stepId: string; readonly code?: string; readonly message?: string } | undefined
+  /** Default: `ex_` and its place, from 1. */
+  readonly executionId?: string | undefined
+}
+
+/** The session that builders make. @internal */
+export const testSessionId = "00000000-0000-4000-8000-000000000000"
+
+const executionOf = (run: SessionRun, place: number): SessionExecution => {
+  const { error, executionId, result, slug, trigger = "execute" } = run
+  const outputs = run.steps ?? ("result" in run ? { step: result } : {})
+  const step = { attempt: 1, status: "completed", truncated: false }
+  return {
+    executionId: executionId ?? `ex_${place + 1}`,
+    flowId: "fl_test",
+    slug,
+    triggerType: trigger,
+    status: error === undefined ? "completed" : "failed",
+    traceCaptureMode: "full",
+    snapshotsAvailable: true,
+    ...(error === undefined ? undefined : { errorAtStep: error.stepId }),
+    steps: [
+      ...Object.entries(outputs).map(([stepId, outputSnapshot]) => ({ ...step, stepId, outputSnapshot })),
+      ...(error === undefined ? [] : [{
+        ...step,
+        stepId: error.stepId,
+        status: "failed",
+        errorSnapshot: { code: error.code ?? "INTERNAL_ERROR", message: error.message ?? "it failed" }
+      }])
+    ]
+  }
+}
+
+/**
+ * The cassette of a session in which these runs were recorded, in this order.
+ *
+ * @example
+ * ```ts
+ * import { NoukaiReplay } from "@effect-noukai/sdk"
+ * import { session } from "@effect-noukai/sdk/testing"
+ *
+ * const layer = NoukaiReplay.fromCassette(session(
+ *   { slug: "grade-3", result: { score: 8 } },
+ *   { slug: "answer", trigger: "step", steps: { classify: "order", answer: { text: "Monday" } } },
+ *   { slug: "grade-3", error: { stepId: "grade", code: "CREDITS_EXHAUSTED" } }
+ * ))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => ({
+  format: "noukai-cassette/1",
+  kind: "session",
+  client: {},
+  session: { sessionId: testSessionId, executions: runs.map(executionOf) }
+})
+
+/**
+ * A recorded call. With `steps` it is one of `events` or `steps`, else of `execute`; what came of it is its `result`, the
+ * outputs of its `steps` in order, or its `error`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RecordedRun {
+  /** `org/project/slug` */
+  readonly flow: string
+  /** Default: `"production"`. */
+  readonly version?: number | "production" | "draft" | undefined
+  readonly message?: string | undefined
+  readonly parameters?: { readonly [name: string]: unknown } | undefined
+  readonly result?: unknown
+  readonly steps?: { readonly [stepId: string]: unknown } | undefined
+  readonly error?: HttpError | undefined
+  /** Default: `ex_` and its place, from 1. */
+  readonly executionId?: string | undefined
+}
+
+const bodyOf = ({ message, parameters, steps }: RecordedRun): unknown =>
+  steps === undefined ? { message, parameters, trace: false } : {
+    message,
+    stepIndex: 0,
+    accumulatedOutputs: {},
+    parameters: parameters ?? {},
+    inputOverrides: {},
+    runRemaining: false,
+    iterationsUsed: 0,
+    trace: false
+  }
+
+const answerOf = (run: RecordedRun, executionId: string): Interaction["answer"] => {
+  const { error, result, steps } = run
+  if (steps !== undefined) {
+    const all = events.run(steps, { executionId })
+    return error === undefined
+      ? { events: all, end: "done" }
+      : { events: all.slice(0, -1), end: { error: encodeError(error) } }
+  }
+  return error === undefined
+    ? { value: { status: "completed", result: result ?? null, flowId: "fl_test", blockCount: 1, executionId } }
+    : { error: encodeError(error) }
+}
+
+const json = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
+
+const interactionOf = (run: RecordedRun, place: number): Interaction => ({
+  endpoint: run.steps === undefined ? "execute" : "step",
+  flow: run.flow,
+  version: String(run.version ?? "production"),
+  input: json(bodyOf(run)),
+  answer: json(answerOf(run, run.executionId ?? `ex_${place + 1}`)),
+  at: undefined
+})
+
+/**
+ * The cassette that recording these calls would have made. They are found by their input, in any order.
+ *
+ * @example
+ * ```ts
+ * import { NoukaiReplay } from "@effect-noukai/sdk"
+ * import { recording } from "@effect-noukai/sdk/testing"
+ *
+ * const layer = NoukaiReplay.fromCassette(recording(
+ *   { flow: "acme/spelling/grade-3", message: "The cat sat.", result: { score: 8 } },
+ *   { flow: "acme/spelling/grade-3", message: "Teh cat sat.", result: { score: 4 } }
+ * ))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const recording = (...runs: ReadonlyArray<RecordedRun>): RecordedCassette => layout(runs.map(interactionOf), {})

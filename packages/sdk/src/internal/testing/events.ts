@@ -1,0 +1,105 @@
+import * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import { APIConnectionError, type HttpError } from "../../NoukaiError.js"
+import { type AskedTool, pauseOf } from "./results.js"
+
+type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+
+type More<T extends WireEvent["type"]> = Partial<Omit<Wire<T>, "type">>
+
+/**
+ * Events as the server sends them, for scripts and cassettes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Events {
+  /** Default: the run `ex_test`. */
+  readonly runStarted: (more?: More<"run_started">) => Wire<"run_started">
+  readonly stepStarted: (stepId: string, more?: More<"step_started">) => Wire<"step_started">
+  readonly stepInput: (stepId: string, inputData: unknown) => Wire<"step_input">
+  readonly stepOutput: (stepId: string, outputData: unknown) => Wire<"step_output">
+  readonly stepCompleted: (stepId: string, output: unknown, more?: More<"step_completed">) => Wire<"step_completed">
+  /** `error` is text, or an object with `code` and `message`. */
+  readonly stepError: (stepId: string, error: unknown, more?: More<"step_error">) => Wire<"step_error">
+  readonly stepPaused: (nextStepIndex: number, more?: More<"step_paused">) => Wire<"step_paused">
+  /** Default: of the run `ex_test`. */
+  readonly toolCallsRequired: (
+    stepId: string,
+    tools: ReadonlyArray<AskedTool>,
+    more?: More<"tool_calls_required">
+  ) => Wire<"tool_calls_required">
+  readonly flowCompleted: (result: unknown, more?: More<"flow_completed">) => Wire<"flow_completed">
+  /** A whole run, from the output of each step, in order; the last one is the result. */
+  readonly run: (
+    outputs: { readonly [stepId: string]: unknown },
+    facts?: { readonly executionId?: string | undefined; readonly flowId?: string | undefined }
+  ) => ReadonlyArray<WireEvent>
+}
+
+const run: Events["run"] = (outputs, facts = {}) => {
+  const { executionId = "ex_test", flowId = "fl_test" } = facts
+  const steps = Object.entries(outputs)
+  return [
+    events.runStarted({ executionId, flowId, stepCount: steps.length }),
+    ...steps.flatMap(([stepId, output], stepIndex) => [
+      events.stepStarted(stepId, { stepIndex }),
+      events.stepCompleted(stepId, output)
+    ]),
+    events.flowCompleted(steps.at(-1)?.[1] ?? null, { executionId })
+  ]
+}
+
+/**
+ * Builders of events.
+ *
+ * @example
+ * ```ts
+ * import { events, layerScripted, respond } from "@effect-noukai/sdk/testing"
+ *
+ * const http = layerScripted({ step: [respond(...events.run({ classify: "order", answer: { text: "Monday" } }))] })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const events: Events = {
+  runStarted: (more) => ({ type: "run_started", executionId: "ex_test", ...more }),
+  stepStarted: (stepId, more) => ({ type: "step_started", stepId, ...more }),
+  stepInput: (stepId, inputData) => ({ type: "step_input", stepId, inputData }),
+  stepOutput: (stepId, outputData) => ({ type: "step_output", stepId, outputData }),
+  stepCompleted: (stepId, output, more) => ({ type: "step_completed", stepId, output, ...more }),
+  stepError: (stepId, error, more) => ({ type: "step_error", stepId, error, ...more }),
+  stepPaused: (nextStepIndex, more) => ({ type: "step_paused", nextStepIndex, ...more }),
+  toolCallsRequired: (stepId, tools, more) => ({
+    type: "tool_calls_required",
+    executionId: "ex_test",
+    stepId,
+    ...pauseOf(tools),
+    ...more
+  }),
+  flowCompleted: (result, more) => ({ type: "flow_completed", result, ...more }),
+  run
+}
+
+/**
+ * A response that ends cleanly after its events.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const respond = (...events: ReadonlyArray<WireEvent>): Stream.Stream<WireEvent> => Stream.fromIterable(events)
+
+const lost = (): APIConnectionError =>
+  new APIConnectionError({ method: "test", detail: "the connection was cut", sent: "yes", isRetryable: false })
+
+/**
+ * A response that breaks after its events, with a lost connection or an error of yours.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const cut = (
+  events: ReadonlyArray<WireEvent>,
+  error: () => HttpError = lost
+): Stream.Stream<WireEvent, HttpError> => Stream.concat(respond(...events), Stream.failSync(error))

@@ -1,0 +1,87 @@
+import * as Effect from "effect/Effect"
+import type { ExecuteResponse } from "../../ExecuteCall.js"
+
+/**
+ * What a builder may be told beside the result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunFacts {
+  /** Default: `ex_test`. */
+  readonly executionId?: string | undefined
+  /** Default: `fl_test`. */
+  readonly flowId?: string | undefined
+  /** Default: 1. */
+  readonly blockCount?: number | undefined
+}
+
+const common = (facts: RunFacts = {}) => ({
+  flowId: facts.flowId ?? "fl_test",
+  blockCount: facts.blockCount ?? 1,
+  executionId: facts.executionId ?? "ex_test"
+})
+
+/**
+ * The answer of a run that completed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const completed = (result: unknown, facts?: RunFacts): Effect.Effect<ExecuteResponse> =>
+  Effect.succeed({ status: "completed", result, ...common(facts) })
+
+/**
+ * The answer of a run that failed; `error` is text, or an object with `code` and `message`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const failed = (error: unknown, facts?: RunFacts): Effect.Effect<ExecuteResponse> =>
+  Effect.succeed({ status: "failed", result: error, ...common(facts) })
+
+/**
+ * A call of a tool, as a model makes it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AskedTool {
+  /** Default: `tc_` and its place in the round, from 1. */
+  readonly id?: string | undefined
+  readonly name: string
+  /** Becomes JSON text. Default: `{}`. */
+  readonly arguments?: unknown
+}
+
+/** @internal */
+export const pauseOf = (tools: ReadonlyArray<AskedTool>) => {
+  const toolCalls = tools.map((tool, place) => ({
+    id: tool.id ?? `tc_${place + 1}`,
+    type: "function",
+    function: { name: tool.name, arguments: JSON.stringify(tool.arguments ?? {}) }
+  }))
+  return {
+    iterationsUsed: 1,
+    toolCallMessages: [{ role: "assistant", content: null, tool_calls: toolCalls }],
+    toolCalls
+  }
+}
+
+/**
+ * The answer of a run that waits for the results of these tools.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const paused = (
+  tools: ReadonlyArray<AskedTool>,
+  facts?: RunFacts & { readonly pausedAtStep?: string | undefined }
+): Effect.Effect<ExecuteResponse> =>
+  Effect.succeed({
+    status: "tool_calls_required",
+    pausedAtStep: facts?.pausedAtStep ?? "step",
+    accumulatedOutputs: {},
+    ...pauseOf(tools),
+    ...common(facts)
+  })
