@@ -222,6 +222,44 @@ describe("heal: the same events, once each", () => {
       }))
   })
 
+  it.effect("7.5: a loop that completes once per iteration is one step, whose last output counts", () =>
+    scripted([
+      cut(runStarted(3), stepStarted("a"), stepCompleted("a", 1), stepStarted("a"), stepCompleted("a", 2)),
+      respond(stepStarted("b"), stepCompleted("b", 3), stepStarted("c"), stepCompleted("c", 4), flowCompleted(1))
+    ], (flows) =>
+      Effect.gen(function*() {
+        const events = yield* collect(flows.events(flow, { heal, runRemaining: true }))
+        assert.deepStrictEqual(
+          events.flatMap((event) => event.type === "step_completed" ? [[event.stepId, event.stepIndex]] : []),
+          [["a", 0], ["a", 0], ["b", 1], ["c", 2]]
+        )
+        const [, next] = yield* bodies
+        assert.strictEqual(next?.stepIndex, 1)
+        assert.deepStrictEqual(next?.accumulatedOutputs, { a: 2 })
+      })))
+
+  it.effect("7.5: such a loop at the end runs again, unseen in all its iterations", () => {
+    const iterations = [1, 2, 3].flatMap((n) => [stepStarted("b"), stepCompleted("b", n)])
+    return scripted([
+      cut(runStarted(2), stepCompleted("a"), ...iterations),
+      cut(...iterations),
+      respond(...iterations, flowCompleted(1))
+    ], (flows) =>
+      Effect.gen(function*() {
+        const events = yield* collect(flows.events(flow, { heal, runRemaining: true }))
+        assert.deepStrictEqual(events.map(({ type }) => type), [
+          "run_started",
+          "step_completed",
+          ...iterations.map(({ type }) => type),
+          "flow_completed"
+        ])
+        const [, again, last] = yield* bodies
+        assert.strictEqual(again?.stepIndex, 1)
+        assert.deepStrictEqual(again?.accumulatedOutputs, { a: { of: "a" } })
+        assert.deepStrictEqual(last, again)
+      }))
+  })
+
   it.effect("steps: each once", () =>
     scripted([
       cut(started, classifyStarted, classified),

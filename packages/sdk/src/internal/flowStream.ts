@@ -131,6 +131,8 @@ class Walk<E, R> {
   /** A pause that a cut swallowed; it is delivered once the server goes on from there. */
   private owed: Delivered.StepPaused | undefined
   private completedHere = false
+  /** The step that completed last in this response, until another one's event: a loop may complete once per iteration. */
+  private justCompleted: string | undefined
   /** How many events of each kind and step: delivered since the last completed step, and seen in this response. */
   private readonly delivered = new Map<string, number>()
   private readonly seen = new Map<string, number>()
@@ -271,6 +273,7 @@ class Walk<E, R> {
     }
     this.requested = body.stepIndex
     this.completedHere = false
+    this.justCompleted = undefined
     this.progress = { sent: "no" }
     const events = settings.http.step({
       method: settings.method,
@@ -372,6 +375,7 @@ class Walk<E, R> {
       this.emit(this.owed)
       this.owed = undefined
     }
+    this.leaveCompleted(event)
     switch (event.type) {
       case "run_started":
         return this.runStarted(event)
@@ -410,6 +414,14 @@ class Walk<E, R> {
         if (this.isNew(event.name, textIn(event.data, "stepId") ?? "")) this.emit(event)
         return
     }
+  }
+
+  private leaveCompleted(event: WireEvent): void {
+    if (this.justCompleted === undefined) return
+    const stepId = textIn(event.type === "unknown" ? event.data : event, "stepId")
+    if (stepId === undefined || stepId === this.justCompleted) return
+    this.justCompleted = undefined
+    this.again = false
   }
 
   private emit(event: FlowEvent): void {
@@ -458,14 +470,16 @@ class Walk<E, R> {
   private stepCompleted(event: Wire<"step_completed">): void {
     const { cursor } = this
     this.forget()
+    const repeats = this.justCompleted === event.stepId
+    this.justCompleted = event.stepId
     if (this.again) {
-      this.again = false
       this.spans?.stepCompleted({ durationMs: undefined, costUsd: undefined, tokens: undefined })
       return
     }
-    const index = cursor.stepIndex
+    const index = repeats ? cursor.stepIndex - 1 : cursor.stepIndex
     const output = event.output ?? null
-    cursor.complete(event.stepId, output)
+    if (repeats) cursor.add(event.stepId, output)
+    else cursor.complete(event.stepId, output)
     this.completedHere = true
     const completed = new Delivered.StepCompleted(event, index, output, cursor.mark())
     this.spans?.stepCompleted(completed)
