@@ -162,9 +162,12 @@ export interface RelayOptions<out E, out R> extends Relay.Options<HttpServerRequ
 export const relay = <E, R>(
   options: RelayOptions<E, R>
 ): Effect.Effect<HttpApp.Default<never, R | Scope.Scope>, InvalidRequestError, NoukaiHttp> =>
+  // the effect is the value: a server's application
+  // @effect-diagnostics-next-line returnEffectInGen:off
   Effect.gen(function*() {
     const http = yield* NoukaiHttp
     const run = yield* Relay.make(options, http.defaults)
+    // @effect-diagnostics-next-line returnEffectInGen:off
     return Effect.gen(function*() {
       const request = yield* HttpServerRequest.HttpServerRequest
       // As long as the request's scope: when this closes, the connection of a body that was not read to its end does too.

@@ -1,0 +1,33 @@
+/** The client of an app that is written in promises. */
+import { Noukai } from "@effect-noukai/promise"
+import { vi } from "vitest"
+import type { Setup } from "./world.js"
+import { plantedKey } from "./world.js"
+
+export interface OpenClient {
+  readonly client: Noukai
+  readonly close: () => Promise<void>
+}
+
+/** The gate is the environment's, as it is for users. */
+export const openClient = ({ emulator, onScope, onWarning, replayEnabled }: Setup): OpenClient => {
+  vi.stubEnv("NOUKAI_REPLAY_ENABLED", replayEnabled ? "true" : "false")
+  const warn = vi.spyOn(console, "warn").mockImplementation((...line: ReadonlyArray<unknown>) =>
+    onWarning?.(line.map(String).join(" "))
+  )
+  const client = new Noukai({
+    apiKey: plantedKey,
+    env: "dev",
+    port: emulator.port,
+    maxRetries: 0,
+    onLog: (event) => "mode" in event ? onScope?.(event.phase, event.sessionId ?? "") : undefined
+  })
+  return {
+    client,
+    close: async () => {
+      await client.close()
+      warn.mockRestore()
+      vi.unstubAllEnvs()
+    }
+  }
+}
