@@ -1,3 +1,5 @@
+// what a promise rejects with has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * A run in the queue (contract 8).
  *

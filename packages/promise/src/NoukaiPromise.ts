@@ -1,3 +1,5 @@
+// what a promise rejects with has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * The Promise client in programs that also have Effect. Types of Effect occur in this module alone.
  *

@@ -1,3 +1,5 @@
+// what a promise rejects with has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * Entering a scope: the sdk's scopes around asynchronous code that is no Effect.
  *

@@ -4,7 +4,7 @@
  * @internal
  */
 import type { ExecuteResult as SdkResult, PausedResult as SdkPaused } from "@effect-noukai/sdk"
-import { FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
+import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, PausedResult } from "../ExecuteResult.js"
 import { resultsOf, wireCalls } from "./toolHandling.js"
@@ -72,6 +72,9 @@ const paused = (run: SdkPaused, start: Start): PausedResult => {
   })
 }
 
+const isRunFailure = (error: unknown): error is FlowExecutionError =>
+  isNoukaiError(error) && error._tag === "FlowExecutionError"
+
 /**
  * The result of an execution. A run that failed is a result here. `start` is for what a pause resumes.
  *
@@ -83,7 +86,7 @@ export const executed = <E, R>(
 ): Effect.Effect<ExecuteResult | PausedResult, E, R> =>
   Effect.matchEffect(execution, {
     onFailure: (error) =>
-      error instanceof FlowExecutionError && error.flowId !== undefined && error.blockCount !== undefined
+      isRunFailure(error) && error.flowId !== undefined && error.blockCount !== undefined
         ? Effect.succeed(ended(error, "failed", error.flowId, error.blockCount))
         : Effect.fail(error),
     onSuccess: (run) =>

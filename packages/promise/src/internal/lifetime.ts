@@ -1,3 +1,5 @@
+// what a promise rejects with has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * A runtime and what is under way on it.
  *

@@ -51,7 +51,7 @@ const watched = (http: Http, see: (error: ReplayError) => void): Http => {
   }
 }
 
-const nothing = Effect.void
+const nothing: Effect.Effect<undefined> = Effect.sync(() => undefined)
 
 const of = ({ scope, verify }: TraceScope.Opened): RequestScope => {
   const { http } = scope
