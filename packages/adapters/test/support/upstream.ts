@@ -1,0 +1,61 @@
+/** Noukai as a scripted server: what a relay sends, byte for byte, and whatever answer a test wants. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+
+export interface Received {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingMessage["headers"]
+  readonly body: string
+}
+
+export type Answer = (response: ServerResponse) => void
+
+export interface Upstream {
+  readonly port: number
+  readonly received: ReadonlyArray<Received>
+  /** How many connections are open. */
+  readonly open: () => number
+  /** What the next requests are answered; after that, that they have completed. */
+  readonly script: (...answers: ReadonlyArray<Answer>) => void
+  readonly close: () => Promise<void>
+}
+
+export const text = (status: number, body: string, headers: Record<string, string> = {}): Answer => (response) => {
+  response.writeHead(status, { "content-type": "application/json", ...headers })
+  response.end(body)
+}
+
+export const completed = "{\"status\":\"completed\", \"result\":{\"text\":\"hi\"},\"flowId\":\"fl\",\"blockCount\":1}"
+
+export const startUpstream = async (): Promise<Upstream> => {
+  const received: Array<Received> = []
+  const answers: Array<Answer> = []
+  let open = 0
+  const server = createServer(async (request, response) => {
+    const parts: Array<Buffer> = []
+    for await (const part of request) parts.push(part as Buffer)
+    const { headers, method = "", url = "" } = request
+    received.push({ method, path: url, headers, body: Buffer.concat(parts).toString() })
+    const answer = answers.shift() ?? text(200, completed)
+    answer(response)
+  })
+  server.on("connection", (socket) => {
+    open++
+    socket.on("error", () => {})
+    socket.on("close", () => open--)
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    received,
+    open: () => open,
+    script: (...more) => void answers.push(...more),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+  }
+}
