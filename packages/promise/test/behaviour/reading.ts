@@ -1,4 +1,5 @@
 /** Jobs, runs and logs (8, 9, 12.3). */
+import { AsyncLocalStorage } from "node:async_hooks"
 import { collect, hello, outcome, type Parsed, seen, twoStep, type World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 
@@ -180,6 +181,14 @@ export const reading: ReadonlyArray<Behaviour> = [
       return events.map((event) => event.phase)
     }
   ),
+  same("onLog is called in the asynchronous context of the call", async (world) => {
+    const context = new AsyncLocalStorage<string>()
+    const seen: Array<unknown> = []
+    const noukai = world.client({ onLog: ({ phase }) => seen.push([phase, context.getStore()]) })
+    await context.run("execute", () => noukai.flow(hello).execute({ message: "hi" }))
+    await context.run("steps", () => collect(noukai.flow(twoStep).steps({ message: "hi" })))
+    return seen
+  }),
   same("12.3: what onLog throws is ignored", async (world) => {
     const noukai = world.client({
       onLog: () => {
