@@ -43,7 +43,7 @@ interface Fault {
   readonly onConnection?: (socket: Net.Socket) => boolean
 }
 
-const short = "40 millis"
+const short = "250 millis"
 const clocks: Options = { attemptTimeout: short, firstByteTimeout: short, idleTimeout: short }
 
 const statuses = [302, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 422, 429, 500, 502, 503, 504]
