@@ -11,6 +11,7 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { linger } from "./internal/relay/readBody.js"
@@ -129,6 +130,24 @@ export const trace =
  */
 export interface RelayOptions<out E, out R> extends Relay.Options<HttpServerRequest.HttpServerRequest, E, R> {}
 
+const relayed = <R>(
+  rules: Relay.Relay<HttpServerRequest.HttpServerRequest, R | NoukaiHttp>,
+  http: NoukaiHttp.Service
+): HttpApp.Default<never, Exclude<R, NoukaiHttp> | Scope.Scope> =>
+  Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    // As long as the request's scope: when this closes, the connection of a body that was not read to its end does too.
+    const pull = yield* Stream.toPull(request.stream)
+    const call = { request, method: request.method, header: (name: string) => request.headers[name], pull }
+    const { body, headers, isRead, status } = yield* Effect.interruptible(
+      Effect.provideService(rules(call), NoukaiHttp, http)
+    )
+    if (!isRead) yield* Effect.addFinalizer(() => linger(pull))
+    return body === undefined
+      ? HttpServerResponse.empty({ status, headers })
+      : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })
+  })
+
 /**
  * The relay as an app for a route (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the key
  * of this server, if `authorize` lets it, and is answered what Noukai answers.
@@ -161,27 +180,8 @@ export interface RelayOptions<out E, out R> extends Relay.Options<HttpServerRequ
  */
 export const relay = <E, R>(
   options: RelayOptions<E, R>
-): Effect.Effect<HttpApp.Default<never, R | Scope.Scope>, InvalidRequestError, NoukaiHttp> =>
-  // the effect is the value: a server's application
-  // @effect-diagnostics-next-line returnEffectInGen:off
-  Effect.gen(function*() {
-    const http = yield* NoukaiHttp
-    const run = yield* Relay.make(options, http.defaults)
-    // @effect-diagnostics-next-line returnEffectInGen:off
-    return Effect.gen(function*() {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      // As long as the request's scope: when this closes, the connection of a body that was not read to its end does too.
-      const pull = yield* Stream.toPull(request.stream)
-      const { body, headers, isRead, status } = yield* Effect.interruptible(
-        Effect.provideService(
-          run({ request, method: request.method, header: (name) => request.headers[name], pull }),
-          NoukaiHttp,
-          http
-        )
-      )
-      if (!isRead) yield* Effect.addFinalizer(() => linger(pull))
-      return body === undefined
-        ? HttpServerResponse.empty({ status, headers })
-        : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })
-    })
-  })
+): Effect.Effect<HttpApp.Default<never, Exclude<R, NoukaiHttp> | Scope.Scope>, InvalidRequestError, NoukaiHttp> =>
+  Effect.flatMap(
+    NoukaiHttp,
+    (http) => Either.map(Relay.make(options, http.defaults), (rules) => relayed(rules, http))
+  )

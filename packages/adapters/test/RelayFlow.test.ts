@@ -1,0 +1,107 @@
+/** The relay server with the keyless client (contract 13): tools, codes, capture and replay. */
+import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
+import { startEmulator } from "@effect-noukai/emulator"
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { createRelayFlow, Noukai } from "@effect-noukai/promise"
+import express from "express5"
+import { afterAll, afterEach, assert, beforeAll, beforeEach, expect, it, vi } from "vitest"
+import { listen } from "./support/listen.js"
+import type { RunningApp } from "./support/world.js"
+
+let emulator: RunningEmulator
+let client: Noukai
+let app: RunningApp
+
+beforeAll(async () => {
+  emulator = await startEmulator({
+    flows: [{
+      ref: "acme/support/agent",
+      steps: [{
+        kind: "tool",
+        id: "lookup",
+        rounds: [[{ name: "find_order", arguments: { id: "{{message}}" } }], [{ name: "find_order", arguments: {} }]],
+        output: { state: "{{tools.find_order}}" }
+      }]
+    }],
+    organisations: { acme: { capture: "full" } }
+  })
+})
+
+afterAll(() => emulator.close())
+
+beforeEach(async () => {
+  vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+  await emulator.reset()
+  client = new Noukai({ apiKey: "nk_test_anything", env: "dev", port: emulator.port })
+  const server = express()
+  server.use(trace({ client }))
+  server.post(
+    "/agent/execute",
+    noukaiRelayHandler({
+      client,
+      flow: "acme/support/agent",
+      authorize: (request) => {
+        if (request.headers["x-login"] !== "ada") {
+          throw Object.assign(new Error("no"), { status: 401, detail: "LOG_IN" })
+        }
+      }
+    })
+  )
+  app = await listen(server, () => client.close())
+})
+
+afterEach(async () => {
+  await app.close()
+  vi.unstubAllEnvs()
+})
+
+const flow = (login: string, headers: Record<string, string> = {}) =>
+  createRelayFlow({ url: `${app.url}/agent/execute`, headers: { "x-login": login, ...headers } })
+
+const tools = [{ type: "function", function: { name: "find_order", parameters: { type: "object" } } }]
+
+it("13.3: the tool loop runs through the relay, in one run", async () => {
+  const asked: Array<string> = []
+  const relayed = flow("ada")
+  const result = await relayed.execute({
+    message: "A17",
+    tools,
+    toolHandler: (calls) =>
+      calls.map((call) => {
+        asked.push(call.function.arguments)
+        return { tool_call_id: call.id, content: `shipped ${asked.length}` }
+      })
+  })
+  expect(result).toMatchObject({ status: "completed", result: { state: "shipped 2" } })
+  assert.deepStrictEqual(asked, ["{\"id\":\"A17\"}", "{}"])
+  assert.strictEqual(emulator.ledger().runsStarted, 1)
+  await relayed.close()
+})
+
+it("13.2: a code of the relay is the code of the error", async () => {
+  const relayed = flow("bob")
+  const error = await relayed.execute({ message: "A17" }).catch((error) => error)
+  expect(error).toMatchObject({ name: "AuthenticationError", statusCode: 401, code: "LOG_IN" })
+  assert.strictEqual(emulator.ledger().runsStarted, 0)
+  await relayed.close()
+})
+
+it("10: what goes through the relay is captured and replayed with the request", async () => {
+  const ask = (headers: Record<string, string> = {}) =>
+    fetch(`${app.url}/agent/execute`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-login": "ada", ...headers },
+      body: JSON.stringify({ message: "A17" })
+    })
+  emulator.putFlows({
+    ref: "acme/support/agent",
+    steps: [{ kind: "template", id: "say", output: "said: {{message}}" }]
+  })
+  const captured = await ask()
+  const session = captured.headers.get("x-noukai-session") ?? ""
+  expect(await captured.json()).toMatchObject({ status: "completed", result: "said: A17" })
+  assert.deepStrictEqual(emulator.ledger().runs.map((run) => run.sessionId), [session])
+  const replayed = await ask({ "x-noukai-replay": session })
+  expect(await replayed.json()).toMatchObject({ status: "completed", result: "said: A17" })
+  assert.strictEqual(emulator.ledger().runsStarted, 1)
+})
