@@ -1,0 +1,83 @@
+/** The programs of the README. */
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { samples, startEmulator } from "@effect-noukai/emulator"
+import { Noukai } from "@effect-noukai/promise"
+import * as Effect from "effect/Effect"
+import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
+import * as effects from "./examples/effects.js"
+import { run } from "./examples/errors.js"
+import * as jobs from "./examples/jobs.js"
+import { ask } from "./examples/relay.js"
+import * as scopes from "./examples/scopes.js"
+import * as streams from "./examples/streams.js"
+import * as tools from "./examples/tools.js"
+import { startRelay } from "./support/relay.js"
+
+let emulator: RunningEmulator
+let noukai: Noukai
+
+beforeAll(async () => {
+  emulator = await startEmulator({ flows: samples, organisations: { noukai: { capture: "full" } } })
+  noukai = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
+})
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+afterAll(async () => {
+  await noukai.close()
+  await emulator.close()
+})
+
+it("tools, with a handler and by hand", async () => {
+  const handled = await tools.withHandler(noukai)
+  assert.deepStrictEqual(handled.result, { text: "The weather, as get_weather says: 18 °C in Lisbon" })
+  assert.strictEqual((await tools.byHand(noukai)).status, "completed")
+})
+
+it("streams", async () => {
+  const lines: Array<string> = []
+  await streams.watch(noukai, (line) => lines.push(line))
+  assert.strictEqual(lines.at(-1), `done: {"text":"About your order: Where is A17?"}`)
+  assert.deepStrictEqual(Object.keys(await streams.outputs(noukai)), ["classify", "answer"])
+})
+
+it("jobs", async () => {
+  const executionId = await jobs.submit(noukai)
+  assert.deepStrictEqual(await jobs.collect(noukai, executionId), { text: "About your order: long" })
+  assert.strictEqual(await jobs.cost(noukai, executionId), "0.00121")
+})
+
+it("errors", async () => {
+  const { signal } = new AbortController()
+  assert.strictEqual((await run(noukai, signal) as { status: string }).status, "completed")
+  emulator.addFaults({ script: ["429:retry=3", "502:BYOK_KEY_REJECTED", "reset"] })
+  assert.strictEqual(await run(noukai, signal), "try again in 3 s")
+  assert.strictEqual(await run(noukai, signal), "check the key")
+  assert.strictEqual(await run(noukai, signal), "a run may exist, and may be billed")
+  assert.strictEqual(await run(noukai, AbortSignal.abort()), "the caller left")
+})
+
+it("scopes", async () => {
+  const { results, sessionId } = await scopes.captured(noukai)
+  const runs = emulator.ledger().runsStarted
+  vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+  assert.deepStrictEqual(await scopes.replayed(noukai, sessionId), results)
+  assert.strictEqual(emulator.ledger().runsStarted, runs)
+})
+
+it("a relay", async () => {
+  const relay = await startRelay(emulator, "noukai/samples/hello-world")
+  assert.deepStrictEqual(await ask(relay.url, "hi"), { text: "Hello! You said: hi" })
+  await relay.close()
+})
+
+it("the Effect side", async () => {
+  vi.stubEnv("NOUKAI_API_KEY", emulator.apiKey)
+  const client = await effects.overRuntime()
+  await client.close()
+  const sessionId = await Effect.runPromise(effects.handler(noukai))
+  assert.isString(sessionId)
+  assert.strictEqual(emulator.ledger().runs.at(-1)!.sessionId, sessionId)
+})
