@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, FastCheck as fc, Fiber, Option, TestClock } from "effect"
+import type { Pull } from "../../src/internal/relay/readBody.js"
+import { linger, readBody } from "../../src/internal/relay/readBody.js"
+
+/** Gives the parts, and then what `end` is. */
+const pulls = (parts: ReadonlyArray<Uint8Array>, end: Pull = Effect.fail(Option.none())) => {
+  const left = [...parts]
+  const taken = { bytes: 0 }
+  const pull: Pull = Effect.suspend(() => {
+    const part = left.shift()
+    if (part === undefined) return end
+    taken.bytes += part.length
+    return Effect.succeed(Chunk.of(part))
+  })
+  return { pull, taken }
+}
+
+const limits = { maxBytes: 100, timeout: "10 seconds" } as const
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+describe("13.2: reading", () => {
+  it.effect.prop(
+    "however it is cut, a body is its text",
+    [fc.string({ unit: "grapheme" }), fc.nat(5)],
+    ([text, size]) =>
+      Effect.gen(function*() {
+        const all = bytes(text)
+        const parts: Array<Uint8Array> = []
+        for (let at = 0; at < all.length; at += size + 1) parts.push(all.subarray(at, at + size + 1))
+        const read = yield* readBody(pulls(parts).pull, undefined, { ...limits, maxBytes: all.length })
+        assert.strictEqual(read, text)
+      })
+  )
+
+  it.effect("no more than the part that goes over the limit is taken", () =>
+    Effect.gen(function*() {
+      const { pull, taken } = pulls(Array.from({ length: 100 }, () => new Uint8Array(30)))
+      assert.strictEqual(yield* Effect.flip(readBody(pull, undefined, limits)), "BODY_TOO_LARGE")
+      assert.strictEqual(taken.bytes, 120)
+    }))
+
+  it.effect("what is declared too long is not read; what is declared as nonsense is", () =>
+    Effect.gen(function*() {
+      const { pull, taken } = pulls([bytes("{}")])
+      assert.strictEqual(yield* Effect.flip(readBody(pull, "101", limits)), "BODY_TOO_LARGE")
+      assert.strictEqual(taken.bytes, 0)
+      for (const nonsense of ["-1", "1e9", "", "100"]) {
+        assert.strictEqual(yield* readBody(pulls([bytes("{}")]).pull, nonsense, limits), "{}")
+      }
+    }))
+
+  it.effect("a body that breaks off, or is no UTF-8", () =>
+    Effect.gen(function*() {
+      const broken = pulls([bytes("{}")], Effect.fail(Option.some("reset")))
+      assert.strictEqual(yield* Effect.flip(readBody(broken.pull, undefined, limits)), "INVALID_JSON")
+      const cut = pulls([new Uint8Array([0x22, 0xc3])])
+      assert.strictEqual(yield* Effect.flip(readBody(cut.pull, undefined, limits)), "INVALID_JSON")
+    }))
+
+  it.effect("the clock is for the whole body", () =>
+    Effect.gen(function*() {
+      const slow: Pull = Effect.delay(Effect.succeed(Chunk.of(bytes("x"))), "4 seconds")
+      const fiber = yield* Effect.fork(Effect.flip(readBody(slow, undefined, limits)))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "BODY_TOO_SLOW")
+    }))
+})
+
+describe("reading on", () => {
+  it.effect("until the end, a megabyte or a second, whichever comes first", () =>
+    Effect.gen(function*() {
+      const short = pulls([bytes("x")])
+      yield* linger(short.pull)
+      assert.strictEqual(short.taken.bytes, 1)
+
+      const long = pulls(Array.from({ length: 100 }, () => new Uint8Array(256 * 1024)))
+      yield* linger(long.pull)
+      assert.strictEqual(long.taken.bytes, 5 * 256 * 1024)
+
+      const fiber = yield* Effect.fork(Effect.uninterruptible(linger(Effect.never)))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+    }))
+})

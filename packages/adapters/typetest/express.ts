@@ -1,0 +1,39 @@
+/** The handlers are taken by both majors of Express, and see their requests. */
+import { noukaiRelayHandler, noukaiTraceMiddleware, relay, requestSignal, trace } from "@effect-noukai/adapters/express"
+import type { Noukai } from "@effect-noukai/promise"
+import type * as Express4 from "express4"
+import type * as Express5 from "express5"
+import { expectTypeOf } from "vitest"
+
+declare const client: Noukai
+declare const app4: Express4.Express
+declare const app5: Express5.Express
+declare const response4: Express4.Response
+declare const response5: Express5.Response
+
+app4.use(trace({ client, exclude: ["/health"] }))
+app5.use(trace({ client, exclude: (path) => path === "/health" }))
+expectTypeOf(noukaiTraceMiddleware).toEqualTypeOf(trace)
+expectTypeOf(noukaiRelayHandler).toEqualTypeOf(relay)
+
+app4.post("/a", relay({ client, flow: "a/b/c", authorize: (request: Express4.Request) => request.ip !== undefined }))
+app5.post("/a", relay({ client, flow: "a/b/c", authorize: async (request: Express5.Request) => request.ip === "x" }))
+app5.post(
+  "/a",
+  relay({
+    client,
+    flow: "a/b/c",
+    authorize: (request, body) => {
+      expectTypeOf(request.headers).toEqualTypeOf<{ readonly [name: string]: string | Array<string> | undefined }>()
+      expectTypeOf(body).toEqualTypeOf<{ readonly [field: string]: unknown }>()
+    }
+  })
+)
+
+expectTypeOf(requestSignal(response4)).toEqualTypeOf<AbortSignal>()
+expectTypeOf(requestSignal(response5)).toEqualTypeOf<AbortSignal>()
+
+// @ts-expect-error a relay without authorize is open to everybody
+relay({ client, flow: "a/b/c" })
+// @ts-expect-error a client is needed to fetch the session
+trace({})
