@@ -412,6 +412,37 @@ describe("POST …/step", () => {
       assert.strictEqual(answer.json.detail.code, "STALE_TREE")
     }).pipe(Effect.provide(run)))
 
+  for (
+    const [what, edited] of [
+      ["that no longer allows tools", [{ kind: "template", id: "a", output: 1 }, {
+        kind: "template",
+        id: "ask",
+        output: 2
+      }]],
+      ["that is shorter", [{ kind: "template", id: "a", output: 1 }]]
+    ] as const
+  ) {
+    it.scoped(`11.3: tool results for an edited flow ${what} are a 409 STALE_TREE`, () =>
+      Effect.gen(function*() {
+        const path = "/seq/acme/test/late-tools/step"
+        const declared = [{ type: "function", function: { name: "find", parameters: { type: "object" } } }]
+        const { executionId } = dataOf(yield* step(path, { stepIndex: 0, tools: declared }), "run_started")
+        const at = { executionId, stepIndex: 1, accumulatedOutputs: { a: { n: 1 } }, tools: declared }
+        const paused = dataOf(yield* step(path, at), "step_paused_for_tool_calls")
+        yield* (yield* Emulator).putFlows({ ref: "acme/test/late-tools", steps: edited })
+        const answer = yield* step(path, {
+          ...at,
+          toolCallMessages: [
+            ...paused.toolCallMessages,
+            { role: "tool", tool_call_id: paused.toolCalls[0].id, content: "x" }
+          ],
+          iterationsUsed: paused.iterationsUsed
+        })
+        assert.strictEqual(answer.status, 409)
+        assert.strictEqual(answer.json.detail.code, "STALE_TREE")
+      }).pipe(Effect.provide(run)))
+  }
+
   it.scoped("11.3: without credits a run does not start, and one under way is exhausted", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -83,13 +83,14 @@ export interface Job<out A = unknown> {
 
   /**
    * The statuses as they change, polled every 2 seconds, up to and with the last one. Failures in passing are
-   * passed over until no poll has been answered for 300 seconds.
+   * passed over until they have gone on for 300 seconds without an answer.
    */
   readonly updates: Stream.Stream<JobStatus<A>, UpdatesError>
 }
 
 /**
- * `job.updates` on a schedule of the caller's. A schedule that ends ends the stream.
+ * `job.updates` on a schedule of the caller's. When the schedule ends, the stream ends without an
+ * error, whether the job has ended or not.
  *
  * @example
  * ```ts

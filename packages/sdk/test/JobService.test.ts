@@ -633,13 +633,29 @@ describe("updates", () => {
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "PermissionDeniedError")
       })))
 
-  it.effect("fails once no poll has been answered for 300 s", () =>
+  it.effect("fails once polls have failed for 300 s in a row", () =>
     withJob([status("running"), ...Arr.replicate(resetByPeer, 200)], (job, instants) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(job.updates)))
-        yield* TestClock.adjust("300 seconds")
+        yield* TestClock.adjust("302 seconds")
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "APIConnectionError")
-        assert.strictEqual((yield* instants).at(-1), 300_000)
+        assert.strictEqual((yield* instants).at(-1), 302_000)
+      })))
+
+  it.effect("an answer ends a row of failures, however slow the schedule", () =>
+    withJob([
+      status("running"),
+      badGateway,
+      status("running"),
+      badGateway,
+      status("completed", { result: 1 })
+    ], (job, instants) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.fork(Stream.runCollect(updates(job, Schedule.spaced("6 minutes"))))
+        yield* TestClock.adjust("24 minutes")
+        const seen = Chunk.toReadonlyArray(yield* Fiber.join(fiber))
+        assert.deepStrictEqual(seen.map((last) => last.status), ["running", "completed"])
+        assert.lengthOf(yield* instants, 5)
       })))
 
   it.effect("on a schedule of the caller's, which ends the stream when it ends", () =>

@@ -15,14 +15,14 @@ import { isPassing, label, pending } from "./jobPoll.js"
 import { serverDelay } from "./retry.js"
 import { scheduleDriver } from "./scheduleDriver.js"
 
-/** How long polls may go unanswered, in milliseconds. */
+/** How long polls may fail in a row, in milliseconds. */
 const patience = 300_000
 
 interface Watch<A> {
   status: JobStatus<A> | undefined
   failure: PollError | undefined
-  /** When the stream began or a poll was last answered. */
-  answeredAt: number
+  /** When the first poll failed since one was answered. */
+  failingSince: number | undefined
   first: boolean
 }
 
@@ -36,9 +36,9 @@ export const updates = <A>(
   executionId: string,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
 ): Stream.Stream<JobStatus<A>, UpdatesError> =>
-  Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => {
+  Stream.unwrap(Effect.sync(() => {
     const next = scheduleDriver(schedule)
-    const watch: Watch<A> = { status: undefined, failure: undefined, answeredAt: now, first: true }
+    const watch: Watch<A> = { status: undefined, failure: undefined, failingSince: undefined, first: true }
 
     const pause: Effect.Effect<void, Option.Option<UpdatesError>> = Effect.suspend(() => {
       if (watch.first) {
@@ -58,7 +58,8 @@ export const updates = <A>(
         const at = yield* Clock.currentTimeMillis
         if (Either.isLeft(outcome)) {
           watch.failure = outcome.left
-          if (!isPassing(outcome.left) || at - watch.answeredAt >= patience) {
+          watch.failingSince ??= at
+          if (!isPassing(outcome.left) || at - watch.failingSince >= patience) {
             return yield* Effect.fail(Option.some(outcome.left))
           }
           continue
@@ -66,7 +67,7 @@ export const updates = <A>(
         const before = watch.status
         watch.status = outcome.right
         watch.failure = undefined
-        watch.answeredAt = at
+        watch.failingSince = undefined
         if (before === undefined || label(before) !== label(outcome.right)) return outcome.right
       }
       return yield* Effect.fail(Option.none())

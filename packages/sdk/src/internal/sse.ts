@@ -112,12 +112,21 @@ export class SseDecoder {
       this.read(utf8.decode(carried))
     }
     if (this.failure === undefined) {
-      if (this.lineLength > 0) {
-        this.endLine("", 0, 0)
-      }
-      this.endFrame()
+      this.endStream()
     }
     return this.failure
+  }
+
+  private endStream(): void {
+    if (this.lineLength > 0) {
+      const line = this.line.join("")
+      // the rest of the name may be lost, and another name would be another event
+      if (isEvent(line, 0) && this.valueAt(line, 5, line.length) !== -1) {
+        this.data = undefined
+      }
+      this.endLine("", 0, 0)
+    }
+    this.endFrame()
   }
 
   private read(text: string): void {

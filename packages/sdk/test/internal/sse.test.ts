@@ -94,6 +94,16 @@ describe("SseDecoder", () => {
       assert.deepStrictEqual(decode("event: b\ndata: 2\r"), [{ name: "b", data: "2" }])
     })
 
+    it("7.2: a last frame is dropped if the end cuts its event line, whose name nobody knows", () => {
+      for (const line of ["event: step_paused", "event: ", "event:", "event"]) {
+        assert.deepStrictEqual(decode(`data: 1\n\ndata: 2\n${line}`), [{ name: undefined, data: "1" }], line)
+        assert.deepStrictEqual(decode("data: 1\n\ndata: 2\n", ...line), [{ name: undefined, data: "1" }], line)
+      }
+      assert.deepStrictEqual(decode("data: 2\nevent: step_paused\n"), [{ name: "step_paused", data: "2" }])
+      assert.deepStrictEqual(decode("data: 2\revent: step_paused\r"), [{ name: "step_paused", data: "2" }])
+      assert.deepStrictEqual(decode("event: a\ndata: 2\neventual: x"), [{ name: "a", data: "2" }])
+    })
+
     it("7.2: blank lines alone, and an empty stream, are no frames", () => {
       assert.deepStrictEqual(decode("\n\n\r\n\r\r\n"), [])
       assert.deepStrictEqual(decode(""), [])

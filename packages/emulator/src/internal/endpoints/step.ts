@@ -68,7 +68,7 @@ const firstCall = (
     return { run, resume: undefined, first: true }
   })
 
-const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody): Either.Either<Ready, ApiError> =>
+const runOf = (state: State, tree: Tree, executionId: string) =>
   Either.gen(function*() {
     const run = state.runs.get(executionId)
     if (
@@ -80,6 +80,12 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
     if (run.tree !== tree) {
       return yield* refuse(409, "STALE_TREE", `${tree.ref} has changed since the run began.`)
     }
+    return run
+  })
+
+const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody): Either.Either<Ready, ApiError> =>
+  Either.gen(function*() {
+    const run = yield* runOf(state, tree, executionId)
     const index = body.stepIndex ?? 0
     const messages = hasAny(body.toolCallMessages) ? body.toolCallMessages : undefined
     if (index === 0 && hasAny(body.accumulatedOutputs) && messages === undefined) {
@@ -132,6 +138,10 @@ const prepare = (
       () => Checks.executable(tree),
       () => Checks.parameterNames(body.parameters),
       () => Checks.messageSize("toolCallMessages", body.toolCallMessages),
+      () =>
+        body.executionId === undefined
+          ? Either.void
+          : Either.map(runOf(state, tree, body.executionId), () => undefined),
       () => Checks.tools(tree, body.tools, body.toolChoice)
     )
     const index = body.stepIndex ?? 0
