@@ -1,0 +1,78 @@
+/** What users without Effect see of the types: none of Effect's. */
+import { readdirSync, readFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+import { assert, describe, it } from "vitest"
+
+const root = fileURLToPath(new URL("../src", import.meta.url))
+
+/** The modules whose subject is Effect. */
+const effectSide: ReadonlySet<string> = new Set(["effect", "NoukaiPromise"])
+
+const modules = readdirSync(root).filter((file) => file.endsWith(".ts")).map((file) => basename(file, ".ts"))
+
+const sources = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
+
+/** Declarations as the build makes them, by path. Each is made of its file alone. */
+const declarations = new Map(sources.map((path) => {
+  const { diagnostics, outputText } = ts.transpileDeclaration(readFileSync(join(root, path), "utf8"), {
+    fileName: path,
+    reportDiagnostics: true,
+    compilerOptions: { stripInternal: true, isolatedDeclarations: true }
+  })
+  assert.deepStrictEqual(diagnostics!.map(({ messageText }) => messageText), [], `${path} needs more than its own text`)
+  return [path.replace(/\.ts$/, ".d.ts"), outputText]
+}))
+
+const specifiers = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/(?:from|import|import\() ?"([^"]+)"/g)].map(([, specifier]) => specifier!)
+
+/** What a module's declarations lead to: files of ours, and other packages. */
+const reached = (module: string): { readonly files: ReadonlySet<string>; readonly packages: ReadonlySet<string> } => {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const visit = (path: string) => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const specifier of specifiers(declarations.get(path)!)) {
+      if (specifier.startsWith(".")) visit(join(dirname(path), specifier.replace(/\.js$/, ".d.ts")))
+      else packages.add(specifier)
+    }
+  }
+  visit(`${module}.d.ts`)
+  return { files, packages }
+}
+
+describe("the declarations", () => {
+  for (const module of modules.filter((module) => !effectSide.has(module))) {
+    it(`of ${module} lead to nothing but our own public modules`, () => {
+      const { files, packages } = reached(module)
+      assert.deepStrictEqual([...packages], [])
+      assert.deepStrictEqual([...files].filter((path) => path.startsWith("internal/")), [])
+    })
+  }
+
+  it("of the entry point hold what is private by name alone", () => {
+    const noukai = declarations.get("Noukai.d.ts")!
+    assert.include(noukai, "private readonly client;")
+    assert.notInclude(noukai, "Client)")
+    assert.match(noukai, /constructor\(options\?: NoukaiOptions\);/)
+  })
+
+  it("of the Effect side are the only ones that need it", () => {
+    assert.isTrue(reached("effect").packages.has("effect/ManagedRuntime"))
+  })
+})
+
+describe("the sources", () => {
+  it("import no module of Node, but for types", () => {
+    for (
+      const file of readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
+    ) {
+      const values = readFileSync(join(root, file), "utf8").split("\n")
+        .filter((line) => /^import (?!type)/.test(line) && /"(node:|async_hooks)/.test(line))
+      assert.deepStrictEqual(values, [], file)
+    }
+  })
+})

@@ -1,0 +1,103 @@
+/** The types of the client. */
+import type {
+  AttemptSpec,
+  ExecuteResult,
+  Flow,
+  Job,
+  JobStatus,
+  Noukai,
+  NoukaiTransport,
+  PausedResult,
+  RelayFlow,
+  RelayFlowOptions,
+  Run,
+  ServerErrorCodeValue,
+  StepAttempts,
+  StepCompleted,
+  StepTrace,
+  StreamEvent,
+  ToolCall,
+  ToolCallsRequired,
+  Trace
+} from "@effect-noukai/promise"
+import { createRelayFlow, currentSessionId, trace, traceScope } from "@effect-noukai/promise"
+import { NoukaiPromise } from "@effect-noukai/promise/effect"
+import type { NoukaiLive } from "@effect-noukai/sdk"
+import type { FlowService } from "@effect-noukai/sdk/FlowService"
+import type { ServerErrorCode } from "@effect-noukai/sdk/NoukaiError"
+import type { Effect, Layer, ManagedRuntime } from "effect"
+import { expectTypeOf } from "vitest"
+
+declare const noukai: Noukai
+declare const flow: Flow
+
+// execute: a union told apart by requiresToolCalls
+expectTypeOf(flow.execute).returns.toEqualTypeOf<Promise<ExecuteResult | PausedResult>>()
+declare const run: ExecuteResult | PausedResult
+if (run.requiresToolCalls) expectTypeOf(run).toEqualTypeOf<PausedResult>()
+else expectTypeOf(run).toEqualTypeOf<ExecuteResult>()
+if (run.status === "failed") expectTypeOf(run).toEqualTypeOf<ExecuteResult>()
+expectTypeOf(run.result).toEqualTypeOf<unknown>()
+
+// handlers know what they get
+void flow.execute({
+  toolHandler: (calls, { signal }) => {
+    expectTypeOf(calls).toEqualTypeOf<Array<ToolCall>>()
+    expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+    return []
+  }
+})
+// @ts-expect-error a handler gives results
+void flow.execute({ toolHandler: () => "sunny" })
+// @ts-expect-error no such option
+void flow.execute({ mesage: "hi" })
+// @ts-expect-error the queue takes no tools
+void flow.executeAsync({ tools: [] })
+// @ts-expect-error a stream takes no conversation
+void flow.events({ messages: [] })
+// @ts-expect-error steps run one per request
+void flow.steps({ runRemaining: true })
+
+// loops
+expectTypeOf(flow.steps).returns.toEqualTypeOf<AsyncIterable<StepCompleted>>()
+expectTypeOf(flow.events).returns.toEqualTypeOf<AsyncIterable<StreamEvent>>()
+declare const event: StreamEvent
+if (event.type === "tool_calls_required") expectTypeOf(event).toEqualTypeOf<ToolCallsRequired>()
+if (event.type === "step_completed") expectTypeOf(event.stepIndex).toEqualTypeOf<number>()
+
+// jobs and runs
+expectTypeOf(flow.executeAsync).returns.toEqualTypeOf<Promise<Job>>()
+expectTypeOf(noukai.job).returns.toEqualTypeOf<Job>()
+declare const job: Job
+expectTypeOf(job.wait).returns.toEqualTypeOf<Promise<JobStatus>>()
+expectTypeOf<JobStatus["status"]>().toEqualTypeOf<"pending" | "running" | "completed" | "failed" | "cancelled">()
+declare const left: Run
+expectTypeOf(left.trace).returns.toEqualTypeOf<Promise<Trace>>()
+expectTypeOf(left.stepTrace).returns.toEqualTypeOf<Promise<StepTrace | StepAttempts>>()
+expectTypeOf<AttemptSpec>().toEqualTypeOf<number | "latest" | "all">()
+
+// scopes
+expectTypeOf(traceScope(() => 1)).toEqualTypeOf<Promise<number>>()
+expectTypeOf(traceScope(async () => "a", { client: noukai })).toEqualTypeOf<Promise<string>>()
+expectTypeOf(trace((a: number, b: string) => `${a}${b}`)).toEqualTypeOf<(a: number, b: string) => Promise<string>>()
+expectTypeOf(currentSessionId).returns.toEqualTypeOf<string | null>()
+expectTypeOf(noukai._transport).toEqualTypeOf<NoukaiTransport>()
+// @ts-expect-error only a client's transport is one
+void traceScope(() => 1, { transport: {} })
+
+// relays
+expectTypeOf(createRelayFlow).toEqualTypeOf<(options: RelayFlowOptions) => RelayFlow>()
+declare const relay: RelayFlow
+// @ts-expect-error the version is the relay's
+void relay.execute({ version: 3 })
+
+// codes are those of the sdk
+expectTypeOf<ServerErrorCodeValue>().toEqualTypeOf<ServerErrorCode>()
+
+// the Effect side
+expectTypeOf(NoukaiPromise.inScope).toEqualTypeOf<(noukai: Noukai) => Effect.Effect<Noukai>>()
+declare const live: ManagedRuntime.ManagedRuntime<Layer.Layer.Success<typeof NoukaiLive>, never>
+expectTypeOf(NoukaiPromise.fromRuntime(live)).toEqualTypeOf<Promise<Noukai>>()
+declare const flowsAlone: ManagedRuntime.ManagedRuntime<FlowService, never>
+// @ts-expect-error a client has jobs and runs too
+void NoukaiPromise.fromRuntime(flowsAlone)

@@ -1,0 +1,42 @@
+/** What a user without Effect writes first; it needs no server. */
+import {
+  APIConnectionError,
+  AuthenticationError,
+  createRelayFlow,
+  Noukai,
+  NoukaiError,
+  traceScope
+} from "@effect-noukai/promise"
+import type { ExecuteResult, NoukaiOptions, PausedResult } from "@effect-noukai/promise"
+import { NoukaiPromise } from "@effect-noukai/promise/effect"
+import { strictEqual, throws } from "node:assert/strict"
+
+// port 9 of this machine: nobody listens
+const options: NoukaiOptions = { apiKey: "nk_consumer", env: "dev", port: 9 }
+
+const grade = (noukai: Noukai): Promise<ExecuteResult | PausedResult> =>
+  noukai.flow("acme/spelling/grade-3").execute({ message: "The cat sat on the mat." })
+
+const refused = (promise: Promise<unknown>): Promise<APIConnectionError> =>
+  promise.then(
+    () => {
+      throw new Error("somebody listens on port 9")
+    },
+    (error: unknown) => {
+      if (error instanceof APIConnectionError) return error
+      throw error
+    }
+  )
+
+const noukai = new Noukai(options)
+const error = await refused(traceScope(() => grade(noukai), { client: noukai }))
+strictEqual(error.sent, "no")
+strictEqual(error instanceof NoukaiError, true)
+await noukai.close()
+
+const relay = createRelayFlow({ url: "http://127.0.0.1:9/agent/execute" })
+strictEqual((await refused(relay.execute({ message: "hi" }))).name, "APIConnectionError")
+await relay.close()
+
+throws(() => new Noukai({ apiKey: "sk_1" }), AuthenticationError)
+strictEqual(typeof NoukaiPromise.fromRuntime, "function")
