@@ -113,7 +113,7 @@ const inScope = (
  * ```ts
  * import { trace } from "@effect-noukai/adapters/express"
  * import { Noukai } from "@effect-noukai/promise"
- * import type { Express } from "express5"
+ * import type { Express } from "express"
  *
  * declare const app: Express
  *
@@ -165,7 +165,7 @@ export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
  * ```ts
  * import { requestSignal } from "@effect-noukai/adapters/express"
  * import type { Noukai } from "@effect-noukai/promise"
- * import type { RequestHandler } from "express5"
+ * import type { RequestHandler } from "express"
  *
  * declare const noukai: Noukai
  *
@@ -231,7 +231,7 @@ const relayed = <Request extends ExpressRequest>(
  * ```ts
  * import { relay } from "@effect-noukai/adapters/express"
  * import { Noukai } from "@effect-noukai/promise"
- * import type { Express, Request } from "express5"
+ * import type { Express, Request } from "express"
  *
  * declare const app: Express
  * declare const isLoggedIn: (request: Request) => boolean

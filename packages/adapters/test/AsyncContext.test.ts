@@ -2,7 +2,7 @@
 import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
 import * as Web from "@effect-noukai/adapters/web"
 import { Noukai } from "@effect-noukai/promise"
-import express from "express5"
+import express from "express"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, it, vi } from "vitest"
 import { listen } from "./support/listen.js"

@@ -2,7 +2,7 @@
 import { trace } from "@effect-noukai/adapters/express"
 import { startEmulator } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/promise"
-import express from "express5"
+import express from "express"
 import { afterEach, assert, expect, it, vi } from "vitest"
 import { listen } from "./support/listen.js"
 

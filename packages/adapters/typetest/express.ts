@@ -1,8 +1,8 @@
 /** The handlers are taken by both majors of Express, and see their requests. */
 import { noukaiRelayHandler, noukaiTraceMiddleware, relay, requestSignal, trace } from "@effect-noukai/adapters/express"
 import type { Noukai } from "@effect-noukai/promise"
+import type * as Express5 from "express"
 import type * as Express4 from "express4"
-import type * as Express5 from "express5"
 import { expectTypeOf } from "vitest"
 
 declare const client: Noukai

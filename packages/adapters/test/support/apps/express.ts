@@ -1,9 +1,9 @@
 /** The app in Express. */
 import { requestSignal, trace } from "@effect-noukai/adapters/express"
 import { currentSessionId } from "@effect-noukai/promise"
+import type { RequestHandler } from "express"
+import express5 from "express"
 import express4 from "express4"
-import type { RequestHandler } from "express5"
-import express5 from "express5"
 import { listen } from "../listen.js"
 import { openClient } from "../promiseClient.js"
 import type { Framework, Setup } from "../world.js"
