@@ -20,15 +20,12 @@ export type Start = (
   execution: Effect.Effect<ExecuteResult | PausedResult, unknown>
 ) => Promise<ExecuteResult | PausedResult>
 
-/** What is not data is hidden from `JSON.stringify` and from comparisons. */
-const hidden = <A extends object, B extends object>(fields: A, rest: B): A & B =>
-  Object.defineProperties(
-    fields,
-    Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, { value, enumerable: false }]))
-  ) as A & B
+const isRunFailure = (error: unknown): error is FlowExecutionError =>
+  isNoukaiError(error) && error._tag === "FlowExecutionError"
 
-const optional = <K extends string>(key: K, value: string | undefined): { readonly [_ in K]?: string } =>
-  (value === undefined ? {} : { [key]: value }) as { readonly [_ in K]?: string }
+/** What is not data is hidden from `JSON.stringify` and from comparisons. */
+const hide = <A extends object, K extends string, V>(fields: A, key: K, value: V): A & { readonly [_ in K]: V } =>
+  Object.defineProperty(fields, key, { value, enumerable: false }) as A & { readonly [_ in K]: V }
 
 const ended = (
   run: {
@@ -40,15 +37,10 @@ const ended = (
   flowId: string,
   blockCount: number
 ): ExecuteResult => {
-  const fields: Fields<ExecuteResult> = {
-    status,
-    result: run.result,
-    flowId,
-    blockCount,
-    ...optional("executionId", run.executionId),
-    ...optional("sessionId", run.sessionId)
-  }
-  return hidden(fields, { requiresToolCalls: false as const })
+  const fields: Fields<ExecuteResult> = { status, result: run.result, flowId, blockCount }
+  if (run.executionId !== undefined) fields.executionId = run.executionId
+  if (run.sessionId !== undefined) fields.sessionId = run.sessionId
+  return hide(fields, "requiresToolCalls", false as const)
 }
 
 const paused = (run: SdkPaused, start: Start): PausedResult => {
@@ -62,18 +54,13 @@ const paused = (run: SdkPaused, start: Start): PausedResult => {
     toolCalls: wireCalls(run.toolCalls),
     accumulatedOutputs: state.accumulatedOutputs,
     flowId: run.flowId ?? "",
-    blockCount: run.blockCount ?? 0,
-    ...optional("sessionId", run.sessionId)
+    blockCount: run.blockCount ?? 0
   }
-  return hidden(fields, {
-    requiresToolCalls: true as const,
-    resume: ({ toolResults }: { readonly toolResults: unknown }) =>
-      start(executed(Effect.suspend(() => run.resume(resultsOf(toolResults))), start))
-  })
+  if (run.sessionId !== undefined) fields.sessionId = run.sessionId
+  const resume: PausedResult["resume"] = ({ toolResults }) =>
+    start(executed(Effect.suspend(() => run.resume(resultsOf(toolResults))), start))
+  return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
 }
-
-const isRunFailure = (error: unknown): error is FlowExecutionError =>
-  isNoukaiError(error) && error._tag === "FlowExecutionError"
 
 /**
  * The result of an execution. A run that failed is a result here. `start` is for what a pause resumes.

@@ -37,12 +37,19 @@ export const submitInput = (options: ExecuteAsyncOptions): SubmitInput => ({
 
 /** @internal */
 export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameters, GivenTools> => ({
-  ...submitInput(options),
+  // one literal: an object put together from others costs as much as the rest of the call
+  message: given(options.message),
   messages: given(options.messages) as ReadonlyArray<Message> | undefined,
+  parameters: given(options.parameters),
+  blockOverrides: given(options.blockOverrides),
   attachments: attachmentsOf(options.attachments),
   tools: toolsOf(given(options.tools), given(options.toolHandler)),
   toolChoice: given(options.toolChoice) as ToolChoice | undefined,
-  maxToolRounds: given(options.maxToolRounds)
+  maxToolRounds: given(options.maxToolRounds),
+  trace: given(options.trace),
+  version: given(options.version),
+  sessionId: given(options.sessionId),
+  attemptTimeout: given(options.timeout)
 })
 
 /** @internal */
