@@ -47,22 +47,19 @@ export const eachString = (
 }
 
 /**
- * A copy of a value with something else at a place. Where there is nothing that could hold it, nothing is put.
+ * Puts something at a place inside a value that is nobody else's. Where there is nothing that could hold it, nothing is
+ * put.
  *
  * @internal
  */
-export const put = (value: unknown, path: Path, item: unknown): unknown => {
-  const [first, ...rest] = path
-  if (first === undefined) return item
-  if (typeof first === "number") {
-    return Array.isArray(value) && first < value.length
-      ? value.map((old: unknown, index) => index === first ? put(old, rest, item) : old)
-      : value
+export const putInto = (value: unknown, path: Path, item: unknown): void => {
+  let holder = value
+  for (const segment of path.slice(0, -1)) {
+    if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, segment)) return
+    holder = (holder as { readonly [key: string | number]: unknown })[segment]
   }
-  return isObject(value)
-    ? Object.fromEntries([...Object.entries(value).filter(([key]) => key !== first), [
-      first,
-      put(value[first], rest, item)
-    ]])
-    : value
+  const last = path.at(-1)
+  const fits = typeof last === "number" ? Array.isArray(holder) && last < holder.length : isObject(holder)
+  if (last === undefined || !fits) return
+  Object.defineProperty(holder, last, { value: item, enumerable: true, writable: true, configurable: true })
 }

@@ -8,7 +8,7 @@ import { canonical, canonicalText } from "../canonical.js"
 import type { Interaction } from "./interaction.js"
 import { isObject } from "./json.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
-import { withMeasured, withoutMeasured } from "./volatile.js"
+import { restoreMeasured, withoutMeasured } from "./volatile.js"
 
 /** @internal */
 export type Client = RecordedCassette["client"]
@@ -103,12 +103,14 @@ export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> 
   const place = (entry: Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
   return [...entries].sort((a, b) => place(a) - place(b)).map((entry): Interaction => {
     const more = meta.entries[entryKey(entry)]
+    const answer = desymbolise(entry.answer, meta.ids) as Answer
+    restoreMeasured(answer, more?.values)
     return {
       endpoint: entry.endpoint,
       flow: entry.flow,
       version: entry.version,
       input: desymbolise(entry.input, meta.ids),
-      answer: withMeasured(desymbolise(entry.answer, meta.ids), more?.values) as Answer,
+      answer,
       at: more?.at
     }
   })

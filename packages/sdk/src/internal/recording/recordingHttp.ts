@@ -89,7 +89,7 @@ export const recordStream = (
         Effect.sync(() => {
           recorder.weigh(Chunk.toReadonlyArray(chunk))
           if (recorder.overflowed) events.length = 0
-          else events.push(...Chunk.toReadonlyArray(chunk))
+          else for (const event of chunk) events.push(event)
         }),
       onFailure: (failure) =>
         Effect.sync(() => {

@@ -5,7 +5,7 @@
  */
 import type { Answer } from "../../RecordedCassette.js"
 import { formatPath, parsePath, type Path } from "../jsonPath.js"
-import { isObject, put } from "./json.js"
+import { isObject, putInto } from "./json.js"
 
 /** What the flow and its caller wrote; nothing in there is ours to judge. */
 const payloads: ReadonlySet<string> = new Set([
@@ -87,9 +87,14 @@ export const withoutMeasured = (
   return { answer: strip(answer, []), values }
 }
 
-/** @internal */
-export const withMeasured = (answer: unknown, values: { readonly [path: string]: unknown } | undefined): unknown =>
-  Object.entries(values ?? {}).reduce((whole, [text, value]) => {
+/**
+ * Puts back what was measured, into an answer that is nobody else's.
+ *
+ * @internal
+ */
+export const restoreMeasured = (answer: unknown, values: { readonly [path: string]: unknown } | undefined): void => {
+  for (const [text, value] of Object.entries(values ?? {})) {
     const path = parsePath(text)
-    return path === undefined ? whole : put(whole, path, value)
-  }, answer)
+    if (path !== undefined) putInto(answer, path, value)
+  }
+}

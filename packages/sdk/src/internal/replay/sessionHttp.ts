@@ -23,8 +23,6 @@ import type { CallFacts, Trigger } from "./sessionMatching.js"
 import { SessionMatching } from "./sessionMatching.js"
 import { eventsOf, type RecordedRun, runOf } from "./sessionRun.js"
 
-export type { OpenReplay }
-
 /** @internal */
 export interface Options {
   /** The operation that errors name. */
