@@ -1,0 +1,129 @@
+/** The programs of the README run. */
+import { Noukai } from "@effect-noukai/sdk"
+import type { HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { getRequestListener } from "@hono/node-server"
+import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
+import express from "express"
+import { createServer } from "node:http"
+import { afterAll, assert, beforeEach, expect, it, vi } from "vitest"
+import { ask } from "./examples/disconnect.js"
+import * as Express from "./examples/express.js"
+import * as ExpressRelay from "./examples/expressRelay.js"
+import hono from "./examples/hono.js"
+import * as HttpApi from "./examples/httpApi.js"
+import * as Platform from "./examples/platform.js"
+import { POST, relayPOST } from "./examples/route.js"
+import { listen, urlOf } from "./support/listen.js"
+import type { RunningApp } from "./support/world.js"
+
+const { emulator, noukai } = await vi.hoisted(async () => {
+  const { startEmulator } = await import("@effect-noukai/emulator")
+  const { Noukai } = await import("@effect-noukai/promise")
+  const step = (output: string) => ({ kind: "template", id: "say", output: { text: output } }) as const
+  const emulator = await startEmulator({
+    flows: [
+      { ref: "acme/support/answer", steps: [step("You said: {{message}}")] },
+      { ref: "acme/support/agent", steps: [step("Agent: {{message}}")] }
+    ]
+  })
+  return { emulator, noukai: new Noukai({ apiKey: "nk_test_anything", env: "dev", port: emulator.port }) }
+})
+
+vi.mock("./examples/noukai.js", () => ({ noukai }))
+
+beforeEach(() => emulator.reset())
+
+afterAll(async () => {
+  await noukai.close()
+  await emulator.close()
+})
+
+const asks = async (url: string) => {
+  const response = await fetch(`${url}/ask`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ question: "why?" })
+  })
+  assert.deepStrictEqual(await response.json(), { text: "You said: why?" })
+  assert.deepStrictEqual(
+    emulator.ledger().runs.map((run) => run.sessionId),
+    [response.headers.get("x-noukai-session") ?? undefined]
+  )
+}
+
+const relays = async (url: string, login: Record<string, string>) => {
+  const agent = (headers: Record<string, string>) =>
+    fetch(`${url}/agent/execute`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ message: "hi" })
+    })
+  expect(await (await agent(login)).json()).toMatchObject({ result: { text: "Agent: hi" } })
+  const refused = await agent({})
+  assert.deepStrictEqual([refused.status, await refused.json()], [403, { detail: "FORBIDDEN" }])
+}
+
+const login = { authorization: "Bearer my-login" }
+
+const using = async (app: RunningApp, use: (url: string) => Promise<void>) => {
+  try {
+    await use(app.url)
+  } finally {
+    await app.close()
+  }
+}
+
+const nothing = async () => {}
+
+it("Express", async () => {
+  using(await listen(Express.app, nothing), asks)
+  using(await listen(ExpressRelay.app, nothing), (url) => relays(url, login))
+  const app = express()
+  app.get("/ask", ask)
+  using(await listen(app, nothing), async (url) => {
+    assert.strictEqual(await (await fetch(`${url}/ask?q=why`)).text(), "say\n")
+  })
+})
+
+it("route handlers", async () => {
+  using(await listen(getRequestListener(POST), nothing), asks)
+  using(await listen(getRequestListener(relayPOST), nothing), (url) => relays(url, login))
+})
+
+it("Hono", async () => {
+  using(await listen(getRequestListener(hono.fetch), nothing), async (url) => {
+    await asks(url)
+    await relays(url, { "x-login": "ada" })
+  })
+})
+
+const served = async (server: Layer.Layer<never, unknown, HttpServer.HttpServer | Noukai.Services>) => {
+  const node = createServer()
+  const runtime = ManagedRuntime.make(
+    server.pipe(
+      Layer.provide(NodeHttpServer.layer(() => node, { port: 0, host: "127.0.0.1" })),
+      Layer.provide(Noukai.layer({ apiKey: Redacted.make("nk_test_anything"), baseUrl: emulator.baseUrl }))
+    )
+  )
+  await runtime.runPromise(Effect.void)
+  return {
+    url: urlOf(node),
+    close: async () => {
+      const closed = runtime.dispose()
+      node.closeAllConnections()
+      await closed
+    }
+  }
+}
+
+it("HttpRouter", async () => {
+  using(await served(Platform.Server), async (url) => {
+    await asks(url)
+    await relays(url, login)
+  })
+})
+
+it("HttpApi", async () => {
+  using(await served(HttpApi.Server as typeof Platform.Server), asks)
+})

@@ -1,0 +1,11 @@
+import { trace } from "@effect-noukai/adapters/express"
+import express from "express"
+import { noukai } from "./noukai.js"
+
+export const app = express()
+app.use(trace({ client: noukai, exclude: ["/health"] }))
+
+app.post("/ask", express.json(), async (request, response) => {
+  const answer = await noukai.flow("acme/support/answer").execute({ message: request.body.question })
+  response.json(answer.result)
+})

@@ -1,0 +1,18 @@
+import { relay, trace } from "@effect-noukai/adapters/web"
+import { Hono } from "hono"
+import { noukai } from "./noukai.js"
+
+const app = new Hono()
+const agent = relay({
+  client: noukai,
+  flow: "acme/support/agent",
+  authorize: (request) => request.headers.has("x-login")
+})
+app.post("/agent/execute", (context) => agent(context.req.raw))
+app.post("/ask", async (context) => {
+  const { question } = await context.req.json()
+  const answer = await noukai.flow("acme/support/answer").execute({ message: question })
+  return Response.json(answer.result)
+})
+
+export default { fetch: trace(app.fetch, { client: noukai, exclude: ["/health"] }) }

@@ -1,0 +1,25 @@
+import * as Platform from "@effect-noukai/adapters/platform"
+import { FlowService } from "@effect-noukai/sdk"
+import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "@effect/platform"
+import { Effect, Layer, Schema } from "effect"
+
+const Ask = HttpApiEndpoint.post("ask", "/ask")
+  .setPayload(Schema.Struct({ question: Schema.String }))
+  .addSuccess(Schema.Unknown)
+const Api = HttpApi.make("api").add(HttpApiGroup.make("support").add(Ask))
+
+const Support = HttpApiBuilder.group(
+  Api,
+  "support",
+  (handlers) =>
+    Effect.map(FlowService, (flows) =>
+      handlers.handle("ask", ({ payload }) =>
+        Effect.orDie(
+          Effect.map(flows.execute("acme/support/answer", { message: payload.question }), (answer) => answer.result)
+        )))
+)
+
+export const Server = HttpApiBuilder.serve(Platform.trace()).pipe(
+  Layer.provide(HttpApiBuilder.api(Api)),
+  Layer.provide(Support)
+)
