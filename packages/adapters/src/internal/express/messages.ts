@@ -1,10 +1,4 @@
-/**
- * What is used of a request and a response of Node, as Express hands them on.
- *
- * @internal
- */
-
-/** @internal */
+/** What is used of a request of Node, as Express hands it on. */
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -20,7 +14,7 @@ export interface NodeRequest {
   destroy(): unknown
 }
 
-/** @internal */
+/** What is used of a response of Node, as Express hands it on. */
 export interface NodeResponse {
   statusCode: number
   statusMessage: string
