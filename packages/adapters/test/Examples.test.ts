@@ -66,7 +66,7 @@ const relays = async (url: string, login: Record<string, string>) => {
 
 const login = { authorization: "Bearer my-login" }
 
-const using = async (app: RunningApp, use: (url: string) => Promise<void>) => {
+const withApp = async (app: RunningApp, use: (url: string) => Promise<void>) => {
   try {
     await use(app.url)
   } finally {
@@ -77,22 +77,22 @@ const using = async (app: RunningApp, use: (url: string) => Promise<void>) => {
 const nothing = async () => {}
 
 it("Express", async () => {
-  using(await listen(Express.app, nothing), asks)
-  using(await listen(ExpressRelay.app, nothing), (url) => relays(url, login))
+  await withApp(await listen(Express.app, nothing), asks)
+  await withApp(await listen(ExpressRelay.app, nothing), (url) => relays(url, login))
   const app = express()
   app.get("/ask", ask)
-  using(await listen(app, nothing), async (url) => {
+  await withApp(await listen(app, nothing), async (url) => {
     assert.strictEqual(await (await fetch(`${url}/ask?q=why`)).text(), "say\n")
   })
 })
 
 it("route handlers", async () => {
-  using(await listen(getRequestListener(POST), nothing), asks)
-  using(await listen(getRequestListener(relayPOST), nothing), (url) => relays(url, login))
+  await withApp(await listen(getRequestListener(POST), nothing), asks)
+  await withApp(await listen(getRequestListener(relayPOST), nothing), (url) => relays(url, login))
 })
 
 it("Hono", async () => {
-  using(await listen(getRequestListener(hono.fetch), nothing), async (url) => {
+  await withApp(await listen(getRequestListener(hono.fetch), nothing), async (url) => {
     await asks(url)
     await relays(url, { "x-login": "ada" })
   })
@@ -118,12 +118,12 @@ const served = async (server: Layer.Layer<never, unknown, HttpServer.HttpServer 
 }
 
 it("HttpRouter", async () => {
-  using(await served(Platform.Server), async (url) => {
+  await withApp(await served(Platform.Server), async (url) => {
     await asks(url)
     await relays(url, login)
   })
 })
 
 it("HttpApi", async () => {
-  using(await served(HttpApi.Server as typeof Platform.Server), asks)
+  await withApp(await served(HttpApi.Server as typeof Platform.Server), asks)
 })

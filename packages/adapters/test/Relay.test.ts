@@ -1,6 +1,7 @@
 /** The relay server (contract 13.2) and its abuse: one suite, on every framework, over real sockets. */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { rawConnection } from "./support/rawRequest.js"
 import { afterParsers, relays } from "./support/relays.js"
@@ -411,6 +412,32 @@ for (const framework of [...relays, ...afterParsers]) {
           assert.deepStrictEqual([result.status, result.headers.get("allow")], [405, "POST"])
           assert.lengthOf(sent, 0)
         }
+      })
+
+      it("2: a compressed body is 400 INVALID_JSON", async () => {
+        await start()
+        const headers = { "content-encoding": "gzip" }
+        await refused(() => post(new Uint8Array(gzipSync("{\"message\":\"hi\"}")), headers), 400, "INVALID_JSON")
+      })
+
+      it("a connection is kept after an answer", async () => {
+        await start()
+        const before = upstream.received.length
+        const request = [
+          "POST /agent/execute HTTP/1.1",
+          "Host: localhost",
+          "Content-Type: application/json",
+          "Content-Length: 2",
+          "",
+          "{}"
+        ].join("\r\n")
+        const connection = await rawConnection(app!.url, request.split("\r\n").slice(0, 4))
+        connection.socket.write("{}")
+        await expect.poll(connection.soFar).toContain(completed)
+        connection.socket.write(request)
+        await expect.poll(() => connection.soFar().split(completed).length).toBe(3)
+        assert.lengthOf(upstream.received, before + 2)
+        connection.socket.destroy()
       })
 
       it("1: a body is cut off where it becomes too long, though it never ends", async () => {

@@ -4,7 +4,7 @@ import type * as LogHook from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Fiber } from "effect"
+import { Effect, Either, Fiber, Logger, LogLevel } from "effect"
 import { httpFor, plantedKey } from "./support/client.js"
 import { body, cassette, execution, failedStep, sessionId } from "./support/sessions.js"
 import * as Wire from "./support/WireServer.js"
@@ -104,9 +104,13 @@ describe("RelayForward", () => {
       assert.notProperty(server.requests[1]!.headers, "x-session-id")
     }))
 
-  it.scopedLive("12.3: the log hook sees neither bodies nor the key, even where payloads are logged", () =>
-    Effect.gen(function*() {
-      const events: Array<LogHook.LogEvent> = []
+  it.scopedLive("12.3: neither log hook nor logger see bodies or the key, even where payloads are logged", () => {
+    const events: Array<LogHook.LogEvent> = []
+    const lines: Array<string> = []
+    const logger = Logger.make(({ annotations, message }) => {
+      lines.push(JSON.stringify([message, [...annotations]]))
+    })
+    return Effect.gen(function*() {
       const { forward } = yield* pinned([Wire.json(200, { echoed: plantedKey }), Wire.reset], {}, {
         log: (event) => events.push(event),
         logPayloads: true
@@ -115,9 +119,14 @@ describe("RelayForward", () => {
       assert.notInclude(response.text, plantedKey)
       yield* Effect.flip(forward({ body: { message: "secret of the user" } }))
       assert.deepStrictEqual(events.map(({ phase }) => phase), ["request", "response", "request", "error"])
-      const told = JSON.stringify(events)
+      assert.lengthOf(lines, 4)
+      const told = JSON.stringify([events, lines])
       for (const secret of ["secret of the user", "echoed", plantedKey]) assert.notInclude(told, secret)
-    }))
+    }).pipe(
+      Logger.withMinimumLogLevel(LogLevel.Debug),
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+    )
+  })
 
   it.scopedLive("10.3: in a replay nothing goes live: recorded results, recorded failures, misses", () =>
     Effect.gen(function*() {

@@ -6,6 +6,7 @@ import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
 import { milliseconds } from "../duration.js"
 import { fromTransport } from "../statusError.js"
+import type { Tell } from "../tell.js"
 import type { Caller, CallError } from "./call.js"
 
 /**
@@ -16,7 +17,7 @@ import type { Caller, CallError } from "./call.js"
  */
 export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, CallError> =>
   Effect.withFiberRuntime((fiber) => {
-    const { config, log, scrub } = caller
+    const { config, scrub } = caller
     const { method, options } = request
     const endpoint = {
       context: request,
@@ -31,30 +32,35 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
     if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
     const attemptTimeout = milliseconds(method, "attemptTimeout", options.attemptTimeout ?? config.attemptTimeout)
     if (Either.isLeft(attemptTimeout)) return Effect.fail(attemptTimeout.left)
+    const sent = caller.transport.send({
+      ...prepared.right,
+      attemptTimeout: attemptTimeout.right,
+      maxBytes: config.maxResponseBytes
+    })
     const info: AttemptInfo = { method: "POST", path: endpoint.path, attempt: 0 }
-    log?.({ ...info, phase: "request" })
-    return Effect.matchEffect(
-      caller.transport.send({
-        ...prepared.right,
-        attemptTimeout: attemptTimeout.right,
-        maxBytes: config.maxResponseBytes
-      }),
-      {
+    const tell: Tell = caller.telling(fiber) ?? (() => Effect.void)
+    return Effect.zipRight(
+      tell({ ...info, phase: "request" }),
+      Effect.matchEffect(sent, {
         onFailure: (failure) => {
           const error = fromTransport(caller.facts(endpoint), failure)
-          log?.({ ...info, phase: "error", error: error._tag, message: error.message })
-          return Effect.fail(error)
+          return Effect.zipRight(
+            tell({ ...info, phase: "error", error: error._tag, message: error.message }),
+            Effect.fail(error)
+          )
         },
         onSuccess: ({ header, status, text }) => {
           const requestId = header("x-request-id")
-          log?.({
-            ...info,
-            phase: "response",
-            statusCode: status,
-            ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
-          })
-          return Effect.succeed({ status, text: scrub(text) })
+          return Effect.as(
+            tell({
+              ...info,
+              phase: "response",
+              statusCode: status,
+              ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
+            }),
+            { status, text: scrub(text) }
+          )
         }
-      }
+      })
     )
   })
