@@ -1,0 +1,32 @@
+import type {
+  HttpError,
+  InvalidRequestError,
+  NoukaiHttp,
+  ReplayDisabledError,
+  ReplayOpenError
+} from "@effect-noukai/sdk"
+import { TraceScope } from "@effect-noukai/sdk"
+import type { ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
+import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import type { Effect, Either, Scope } from "effect"
+import { expectTypeOf } from "vitest"
+
+expectTypeOf(RelayForward.make("acme/support/agent", { version: "draft" })).toEqualTypeOf<
+  Either.Either<RelayForward.RelayForward, InvalidRequestError>
+>()
+
+declare const forward: RelayForward.RelayForward
+
+// every status is a success
+expectTypeOf(forward({ body: { message: "hi" } })).toEqualTypeOf<
+  Effect.Effect<{ readonly status: number; readonly text: string }, HttpError, NoukaiHttp>
+>()
+
+expectTypeOf(TraceScope.open("id")).toEqualTypeOf<
+  Effect.Effect<TraceScope.Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | Scope.Scope>
+>()
+
+declare const opened: TraceScope.Opened
+
+expectTypeOf(opened.verify).toEqualTypeOf<Effect.Effect<void, ReplayLeftoverError>>()
+expectTypeOf(TraceScope.runIn(opened.scope, () => 1)).toEqualTypeOf<number>()
