@@ -6,7 +6,7 @@ import type {
   ReplayOpenError
 } from "@effect-noukai/sdk"
 import { TraceScope } from "@effect-noukai/sdk"
-import type { ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
+import type { HttpError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import type { Effect, Either, Scope } from "effect"
 import { expectTypeOf } from "vitest"
