@@ -1,10 +1,4 @@
-import type {
-  HttpError,
-  InvalidRequestError,
-  NoukaiHttp,
-  ReplayDisabledError,
-  ReplayOpenError
-} from "@effect-noukai/sdk"
+import type { InvalidRequestError, NoukaiHttp, ReplayDisabledError, ReplayOpenError } from "@effect-noukai/sdk"
 import { TraceScope } from "@effect-noukai/sdk"
 import type { HttpError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
