@@ -58,11 +58,28 @@ const bundle = async (): Promise<string> => {
   return outputFiles[0]!.text
 }
 
-const startApp = async (port: number) => {
+/** Keeps every byte that goes to the browser, headers included. */
+const recordingBytes = (bytes: Array<string>): express.RequestHandler => {
+  const known = new WeakSet<object>()
+  return ({ socket }, _response, next) => {
+    if (!known.has(socket)) {
+      known.add(socket)
+      const write = socket.write.bind(socket) as (chunk: string | Uint8Array, ...rest: Array<unknown>) => boolean
+      socket.write = (chunk: string | Uint8Array, ...rest: Array<unknown>) => {
+        bytes.push(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("latin1"))
+        return write(chunk, ...rest)
+      }
+    }
+    next()
+  }
+}
+
+const startApp = async (port: number, bytes: Array<string>) => {
   const client = new Noukai({ apiKey: plantedKey, env: "dev", port })
   const script = await bundle()
   const html = await readFile(here("page.html"), "utf8")
   const app = express()
+  app.use(recordingBytes(bytes))
   app.use(trace({ client }))
   app.get("/", (_request, response) => {
     response.type("html").send(html)
@@ -96,17 +113,12 @@ it("a page runs a flow with a tool of its own through the relay, and is never se
     }],
     keys: [{ key: plantedKey, org: "acme", project: "support" }]
   })
-  const app = await startApp(emulator.port)
+  const bytes: Array<string> = []
+  const app = await startApp(emulator.port, bytes)
   const page = await browser.newPage()
-  const sent: Array<Promise<string>> = []
   const complaints: Array<string> = []
   const hosts = new Set<string>()
   page.on("request", (request) => hosts.add(new URL(request.url()).origin))
-  page.on("response", (response) => {
-    sent.push(
-      Promise.all([response.allHeaders(), response.text()]).then(([headers, body]) => JSON.stringify(headers) + body)
-    )
-  })
   page.on("pageerror", (error) => complaints.push(error.message))
   page.on("console", (message) => complaints.push(message.text()))
 
@@ -127,10 +139,13 @@ it("a page runs a flow with a tool of its own through the relay, and is never se
   assert.strictEqual(await page.locator("output").textContent(), "PermissionDeniedError: FORBIDDEN")
   assert.strictEqual(emulator.ledger().runsStarted, 1)
 
+  const received = bytes.join("")
   // page, script, two rounds, the refusal
-  const responses = (await Promise.all(sent)).filter((response) => response !== "")
-  assert.isAtLeast(responses.length, 5)
-  for (const response of [...responses, await page.content()]) assert.notInclude(response, plantedKey)
+  for (const part of ["<!doctype html>", "tool_calls_required", "shipped on Monday", "FORBIDDEN"]) {
+    assert.include(received.toLowerCase(), part.toLowerCase())
+  }
+  assert.isAtLeast(received.match(/HTTP\/1\.1 \d{3}/g)?.length ?? 0, 5)
+  for (const text of [received, await page.content()]) assert.notInclude(text, plantedKey)
   assert.deepStrictEqual([...hosts], [app.url])
   await page.close()
   await app.close()
