@@ -50,7 +50,7 @@ export class Flow {
     const { client } = this
     const input = executeInput(options)
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
-    return client.run(executed(effect, (resumed) => client.run(resumed, options.signal)), options.signal)
+    return await client.run(executed(effect, (resumed) => client.run(resumed, options.signal)), options.signal)
   }
 
   /**
@@ -60,7 +60,7 @@ export class Flow {
     const { client } = this
     const input = submitInput(options)
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, input))
-    return client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), options.signal)
+    return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), options.signal)
   }
 
   /**

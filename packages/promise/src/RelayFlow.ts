@@ -111,7 +111,10 @@ export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
       const signals = [call.signal, options.signal].filter((signal) => signal !== undefined)
       const { sessionId: _, version: __, ...input } = executeInput(call)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
-      return lifetime.run(inReplayOfNow(executed(execution, (resumed) => lifetime.run(resumed, signals))), signals)
+      return await lifetime.run(
+        inReplayOfNow(executed(execution, (resumed) => lifetime.run(resumed, signals))),
+        signals
+      )
     },
     close,
     [Symbol.asyncDispose]: close

@@ -326,6 +326,17 @@ describe("options of the client", () => {
   })
 })
 
+describe("the stack of an error", () => {
+  it("names who called, and nothing of the machinery", async () => {
+    const whoCalls = async () => {
+      await client().flow("noukai/tests/nothing").execute({ message: "hi" })
+    }
+    const { stack } = await rejection(whoCalls()) as Error
+    assert.match(stack!, /at async Flow\.execute[^]*at async whoCalls/)
+    assert.notMatch(stack!, /fiberRuntime|FiberRuntime/)
+  })
+})
+
 describe("nulls", () => {
   it("0.4: are as good as absent", async () => {
     const options = { message: null, parameters: null, tools: null, toolHandler: null, trace: null, sessionId: null }

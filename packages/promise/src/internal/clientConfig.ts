@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type { LogEvent } from "../LogEvent.js"
+import { bodyOf } from "./json.js"
 import { promiseError } from "./promiseError.js"
 
 /** @internal */
@@ -27,14 +28,6 @@ export interface ConfigOptions {
   readonly dispatcher?: unknown
 }
 
-const parsed = (body: string): unknown => {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return body
-  }
-}
-
 const logEvent = (event: SdkLog.LogEvent): LogEvent => {
   if ("mode" in event) {
     const { mode, phase, sessionId } = event
@@ -42,8 +35,8 @@ const logEvent = (event: SdkLog.LogEvent): LogEvent => {
   }
   return {
     ...event,
-    ...("requestBody" in event ? { requestBody: parsed(event.requestBody) } : undefined),
-    ...("responseBody" in event ? { responseBody: parsed(event.responseBody) } : undefined)
+    ...("requestBody" in event ? { requestBody: bodyOf(event.requestBody) } : undefined),
+    ...("responseBody" in event ? { responseBody: bodyOf(event.responseBody) } : undefined)
   }
 }
 

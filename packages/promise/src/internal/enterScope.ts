@@ -74,12 +74,12 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
   if (!(client instanceof Client)) {
     const scope = TraceScope.ambient()
     const effect = Effect.provideService(withoutClient(body, entering), TraceScope, scope)
-    return settled(new Running({ runFork: Effect.runFork }, effect))
+    return await settled(new Running({ runFork: Effect.runFork }, effect))
   }
   const scoped = replaySessionId === undefined || replaySessionId === ""
     ? capture ? TraceScope.capture(body) : outside(body)
     : TraceScope.replayOrCapture(replaySessionId)(body)
-  return client.lifetime.runOn(
+  return await client.lifetime.runOn(
     client.inScopeOfNow()(withGate(client.defaults.replayEnabled, scoped))
   )
 }

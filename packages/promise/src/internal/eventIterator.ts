@@ -77,8 +77,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       if (ready !== undefined) return Promise.resolve(ready)
     }
     // who asks before an earlier answer has come is answered after it
-    this.asked++
-    const answer = this.last.then(this.advance, this.advance)
+    const answer = this.asked++ === 0 ? this.advance() : this.last.then(this.advance, this.advance)
     this.last = answer
     return answer
   }

@@ -63,23 +63,23 @@ export type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork
 export class Running<A, R = never> implements UnderWay {
   private fiber: Fiber.RuntimeFiber<A, unknown> | undefined
   private stopped = false
-  private readonly ended: Promise<void>
   private end: () => void = () => {}
+  private readonly ended = new Promise<void>((resolve) => {
+    this.end = resolve
+  })
 
-  constructor(private readonly runner: Runner<R>, private readonly effect: Effect.Effect<A, unknown, R>) {
-    this.ended = new Promise((resolve) => {
-      this.end = resolve
-    })
-  }
+  constructor(private readonly runner: Runner<R>, private readonly effect: Effect.Effect<A, unknown, R>) {}
 
-  start(observe: (exit: Exit.Exit<A, unknown>) => void): void {
-    const fiber = this.runner.runFork(this.effect)
-    this.fiber = fiber
-    fiber.addObserver((exit) => {
-      observe(exit)
-      this.end()
+  start(): Promise<Exit.Exit<A, unknown>> {
+    return new Promise((resolve) => {
+      const fiber = this.runner.runFork(this.effect)
+      this.fiber = fiber
+      fiber.addObserver((exit) => {
+        resolve(exit)
+        this.end()
+      })
+      if (this.stopped) fiber.unsafeInterruptAsFork(FiberId.none)
     })
-    if (this.stopped) fiber.unsafeInterruptAsFork(FiberId.none)
   }
 
   readonly stop = (): Promise<void> => {
@@ -90,14 +90,15 @@ export class Running<A, R = never> implements UnderWay {
 }
 
 /**
- * The promise of what nobody stops.
+ * What comes of what nobody stops.
  *
  * @internal
  */
-export const settled = <A, R>(running: Running<A, R>): Promise<A> =>
-  new Promise((resolve, reject) =>
-    running.start((exit) => Exit.isSuccess(exit) ? resolve(exit.value) : reject(promiseError(Cause.squash(exit.cause))))
-  )
+export const settled = async <A, R>(running: Running<A, R>): Promise<A> => {
+  const exit = await running.start()
+  if (Exit.isSuccess(exit)) return exit.value
+  throw promiseError(Cause.squash(exit.cause))
+}
 
 /** @internal */
 export class Lifetime<R = Services> {
@@ -136,29 +137,29 @@ export class Lifetime<R = Services> {
     return new Running(this.runner, effect)
   }
 
-  /** Runs an effect to its end, unless a signal or the end of the client comes first. */
-  run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
+  /**
+   * Runs an effect to its end, unless a signal or the end of the client comes first. Errors are made after an `await`
+   * and not in the fiber: so their stack names who called.
+   */
+  async run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
     const refusal = this.refusal(signals)
-    if (refusal !== undefined) return Promise.reject(refusal.reason)
-    return new Promise<A>((resolve, reject) => {
-      const running = this.fork(effect)
-      const { stop } = running
-      this.begin(running)
-      for (const signal of signals) signal.addEventListener("abort", stop)
-      running.start((exit) => {
-        for (const signal of signals) signal.removeEventListener("abort", stop)
-        this.end(running)
-        if (Exit.isSuccess(exit)) resolve(exit.value)
-        else if (Cause.isInterruptedOnly(exit.cause)) reject(this.interruption(signals))
-        else reject(promiseError(Cause.squash(exit.cause)))
-      })
-    })
+    if (refusal !== undefined) throw refusal.reason
+    const running = this.fork(effect)
+    const { stop } = running
+    this.begin(running)
+    for (const signal of signals) signal.addEventListener("abort", stop)
+    const exit = await running.start()
+    for (const signal of signals) signal.removeEventListener("abort", stop)
+    this.end(running)
+    if (Exit.isSuccess(exit)) return exit.value
+    throw Cause.isInterruptedOnly(exit.cause) ? this.interruption(signals) : promiseError(Cause.squash(exit.cause))
   }
 
   /** Runs an effect to its end, beyond that of the client; only one that was closed before refuses it. */
-  runOn<A, E>(effect: Effect.Effect<A, E, R>): Promise<A> {
+  async runOn<A, E>(effect: Effect.Effect<A, E, R>): Promise<A> {
     const refusal = this.refusal([])
-    return refusal === undefined ? settled(this.fork(effect)) : Promise.reject(refusal.reason)
+    if (refusal !== undefined) throw refusal.reason
+    return await settled(this.fork(effect))
   }
 
   /** Ends what is under way, then releases the runtime. Again: the same promise. */

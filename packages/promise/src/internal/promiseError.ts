@@ -5,6 +5,7 @@
  */
 import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as E from "../NoukaiError.js"
+import { bodyOf } from "./json.js"
 import { Thrown } from "./thrown.js"
 
 type Tag = Sdk.NoukaiError["_tag"]
@@ -85,15 +86,6 @@ const messageOf = (error: Sdk.NoukaiError): string =>
     ? error.detail
     : rendered(error)
 
-const bodyOf = (body: string | undefined): unknown => {
-  if (body === undefined) return undefined
-  try {
-    return JSON.parse(body)
-  } catch {
-    return body
-  }
-}
-
 const translate = <T extends Tag>(error: Of<T>): E.NoukaiError => {
   const { code, executionId, isRetryable, requestId, responseBody, statusCode } = error as Sdk.NoukaiError
   const make: Table[T] = table[error._tag as T]
@@ -102,7 +94,7 @@ const translate = <T extends Tag>(error: Of<T>): E.NoukaiError => {
     code,
     executionId,
     requestId,
-    responseBody: bodyOf(responseBody),
+    responseBody: responseBody === undefined ? undefined : bodyOf(responseBody),
     isRetryable,
     cause: error
   })

@@ -40,15 +40,12 @@ export class StreamReader<E> {
   }
 
   /** The next events; fails with `None` at the end. One call at a time. */
-  read(): Promise<Exit.Exit<ReadonlyArray<E>, unknown>> {
-    return new Promise((resolve) => {
-      const running = this.lifetime.fork(this.inScope(this.pull))
-      this.running = running
-      running.start((exit) => {
-        this.running = undefined
-        resolve(Exit.map(exit, Chunk.toReadonlyArray))
-      })
-    })
+  async read(): Promise<Exit.Exit<ReadonlyArray<E>, unknown>> {
+    const running = this.lifetime.fork(this.inScope(this.pull))
+    this.running = running
+    const exit = await running.start()
+    this.running = undefined
+    return Exit.map(exit, Chunk.toReadonlyArray)
   }
 
   /** Stops what is being read, and closes the connection. */

@@ -352,5 +352,21 @@ export const execution: ReadonlyArray<Behaviour> = [
       return error.executionId === error.responseBody.detail.executionId ? "the server's" : error.executionId
     }
   ),
+  same("the stack of an error names who called", async (world) => {
+    const whoCalls = async () => {
+      await world.client().flow("noukai/tests/nothing").execute({ message: "hi" })
+    }
+    const whoLoops = async () => {
+      for await (const _ of world.client().flow("noukai/tests/nothing").events({ message: "hi" })) await null
+    }
+    const whoReads = async () => {
+      await world.client().flow(hello).run("ex-0").trace()
+    }
+    const named = async (call: () => Promise<void>, name: string) => {
+      const error = await call().catch((error: unknown) => error)
+      return (error as Error).stack!.includes(name)
+    }
+    return [await named(whoCalls, "whoCalls"), await named(whoLoops, "whoLoops"), await named(whoReads, "whoReads")]
+  }),
   same("two steps", (world) => execute(world, twoStep))
 ]

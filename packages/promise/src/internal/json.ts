@@ -1,0 +1,12 @@
+/**
+ * What a body says, if it is JSON; else the text itself.
+ *
+ * @internal
+ */
+export const bodyOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
