@@ -5,7 +5,7 @@
  */
 import type * as Schedule from "effect/Schedule"
 import type { StreamOptions } from "./CallOptions.js"
-import type { RunOptions } from "./ExecuteInput.js"
+import type { ExecuteOptions } from "./ExecuteInput.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { FlowCursor } from "./FlowCursor.js"
 import type { NoukaiError } from "./NoukaiError.js"
@@ -18,7 +18,7 @@ import type { NoukaiError } from "./NoukaiError.js"
  */
 export interface StreamRunOptions
   extends
-    Omit<RunOptions, "messages" | "version" | "attemptTimeout" | "retryPost">,
+    Omit<ExecuteOptions, "messages" | "version" | "attemptTimeout" | "retryPost">,
     Pick<StreamOptions, "firstByteTimeout" | "idleTimeout">
 {
   /** Default: the cursor's, else `"production"`. */

@@ -40,7 +40,7 @@ export interface Attachment {
  * @since 0.1.0
  * @category options
  */
-export interface RunOptions extends CallOptions {
+export interface ExecuteOptions extends CallOptions {
   /** The user's message. With `messages`: not both. */
   readonly message?: string | undefined
   /** A conversation; its last entry is the current turn. An empty one counts as absent. */
@@ -73,7 +73,7 @@ export interface RunOptions extends CallOptions {
  * @category options
  */
 export type ExecuteInput<P = AnyParameters, T = undefined> =
-  & RunOptions
+  & ExecuteOptions
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type
   & ({} extends P ? { readonly parameters?: P | undefined } : { readonly parameters: P })
   & { readonly tools?: T }
@@ -86,7 +86,7 @@ export type ExecuteInput<P = AnyParameters, T = undefined> =
  */
 export type ResumeInput<T = undefined> =
   & CallOptions
-  & Pick<RunOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "timeout">
+  & Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "timeout">
   & {
     /** What answers the rounds after this one. Default: the tools of the first call, answered by hand. */
     readonly tools?: T

@@ -16,6 +16,7 @@ import type * as Schedule from "effect/Schedule"
 import { fromOptions, type Resolved } from "./internal/baseUrl.js"
 import { milliseconds } from "./internal/duration.js"
 import { extra } from "./internal/headers.js"
+import * as Invalid from "./internal/invalid.js"
 import { backoff } from "./internal/retry.js"
 import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
@@ -149,8 +150,7 @@ export const defaults = {
   logPayloads: false
 } as const satisfies Options
 
-const invalid = (field: string, reason: string): InvalidRequestError =>
-  new InvalidRequestError({ method, field, reason, isRetryable: false }, { disableValidation: true })
+const invalid = (field: string, reason: string): InvalidRequestError => Invalid.invalid(method, field, reason)
 
 const noKey = (detail: string): AuthenticationError =>
   new AuthenticationError({ method, detail, isRetryable: false }, { disableValidation: true })

@@ -7,7 +7,8 @@
 import * as Either from "effect/Either"
 import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
 import { isFlow } from "../Flow.js"
-import { InvalidRequestError } from "../NoukaiError.js"
+import type { InvalidRequestError } from "../NoukaiError.js"
+import { invalid } from "./invalid.js"
 
 /**
  * The default org and project of a client; both or neither.
@@ -22,9 +23,6 @@ export interface AddressDefaults {
 const maxSegmentBytes = 255
 
 const encoder = new TextEncoder()
-
-const invalid = (method: string, field: string, reason: string): InvalidRequestError =>
-  new InvalidRequestError({ method, field, reason, isRetryable: false }, { disableValidation: true })
 
 /** Why a string cannot be one path segment, or `undefined`. */
 const segmentProblem = (segment: string): string | undefined => {

@@ -5,7 +5,8 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import { InvalidRequestError } from "../NoukaiError.js"
+import type { InvalidRequestError } from "../NoukaiError.js"
+import { invalid } from "./invalid.js"
 
 /** @internal */
 export interface Resolved {
@@ -38,15 +39,14 @@ export const fromOptions = (
     readonly baseUrl?: string | undefined
   }
 ): Either.Either<Resolved, InvalidRequestError> => {
-  const invalid = (field: string, reason: string) =>
-    Either.left(new InvalidRequestError({ method, field, reason, isRetryable: false }, { disableValidation: true }))
+  const refuse = (field: string, reason: string) => Either.left(invalid(method, field, reason))
   const { baseUrl, env, port } = options
   if (baseUrl !== undefined) {
     if (env !== undefined || port !== undefined) {
-      return invalid("baseUrl", "give either baseUrl, or env (with an optional port)")
+      return refuse("baseUrl", "give either baseUrl, or env (with an optional port)")
     }
     const url = typeof baseUrl === "string" && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
-    if (url === undefined || !isAllowed(url)) return invalid("baseUrl", allowed)
+    if (url === undefined || !isAllowed(url)) return refuse("baseUrl", allowed)
     const path = url.pathname.replace(/\/+$/, "")
     return Either.right({ origin: url.origin, prefix: path === "" ? prefix : path })
   }
@@ -54,12 +54,12 @@ export const fromOptions = (
     const dev = port ?? 8080
     return Number.isInteger(dev) && dev > 0 && dev < 65_536
       ? Either.right({ origin: `http://localhost:${dev}`, prefix })
-      : invalid("port", "must be an integer from 1 to 65535")
+      : refuse("port", "must be an integer from 1 to 65535")
   }
   if (env !== undefined && env !== "production") {
-    return invalid("env", "must be \"production\", \"dev\" or \"development\"")
+    return refuse("env", "must be \"production\", \"dev\" or \"development\"")
   }
   return port === undefined
     ? Either.right({ origin: "https://api.noukai.xyz", prefix })
-    : invalid("port", "goes with env \"dev\" only")
+    : refuse("port", "goes with env \"dev\" only")
 }

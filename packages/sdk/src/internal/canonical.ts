@@ -1,4 +1,4 @@
-const isRecord = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
+import * as Predicate from "effect/Predicate"
 
 /**
  * A JSON value with the keys of its objects in order, so that equal values make equal text. Keys without a value are
@@ -8,7 +8,7 @@ const isRecord = (u: unknown): u is { readonly [key: string]: unknown } => typeo
  */
 export const canonical = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(canonical)
-  return isRecord(value)
+  return Predicate.isRecord(value)
     ? Object.fromEntries(
       Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, canonical(value[key])]])
     )

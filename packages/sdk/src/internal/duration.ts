@@ -1,7 +1,8 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { InvalidRequestError } from "../NoukaiError.js"
+import type { InvalidRequestError } from "../NoukaiError.js"
+import { invalid } from "./invalid.js"
 
 /**
  * Milliseconds of a clock; `undefined` when it is off (infinite).
@@ -23,14 +24,6 @@ export const milliseconds = (
     }
   }
   return Either.left(
-    new InvalidRequestError(
-      {
-        method,
-        field,
-        reason: "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\"",
-        isRetryable: false
-      },
-      { disableValidation: true }
-    )
+    invalid(method, field, "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\"")
   )
 }

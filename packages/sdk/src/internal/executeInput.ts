@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 
 /** @internal */
 export interface Problem {
@@ -12,9 +13,6 @@ export interface Problem {
 }
 
 const problem = (field: string, reason: string): Problem => ({ field, reason })
-
-const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
-  typeof u === "object" && u !== null && !Array.isArray(u)
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
@@ -27,7 +25,7 @@ export const checkMessages = (message: unknown, messages: unknown): Problem | un
     return problem("messages", "give either message or messages, not both")
   }
   for (const [index, entry] of messages.entries()) {
-    if (!isRecord(entry)) return problem(`messages[${index}]`, "must be an object with a role")
+    if (!Predicate.isRecord(entry)) return problem(`messages[${index}]`, "must be an object with a role")
     if (!roles.has(entry.role)) {
       return problem(`messages[${index}].role`, "must be \"user\", \"assistant\" or \"tool\"")
     }
@@ -38,7 +36,7 @@ export const checkMessages = (message: unknown, messages: unknown): Problem | un
 /** @internal */
 export const checkParameters = (parameters: unknown): Problem | undefined => {
   if (parameters === undefined) return undefined
-  if (!isRecord(parameters)) return problem("parameters", "must be an object of named inputs")
+  if (!Predicate.isRecord(parameters)) return problem("parameters", "must be an object of named inputs")
   return "attachments" in parameters
     ? problem("parameters.attachments", "is a reserved name; use the attachments option")
     : undefined
@@ -47,9 +45,9 @@ export const checkParameters = (parameters: unknown): Problem | undefined => {
 /** @internal */
 export const checkOverrides = (field: string, overrides: unknown, ofObjects: boolean): Problem | undefined => {
   if (overrides === undefined) return undefined
-  if (!isRecord(overrides)) return problem(field, "must be an object keyed by step id")
+  if (!Predicate.isRecord(overrides)) return problem(field, "must be an object keyed by step id")
   if (!ofObjects) return undefined
-  const bad = Object.keys(overrides).find((stepId) => !isRecord(overrides[stepId]))
+  const bad = Object.keys(overrides).find((stepId) => !Predicate.isRecord(overrides[stepId]))
   return bad === undefined ? undefined : problem(`${field}[${JSON.stringify(bad)}]`, "must be an object of fields")
 }
 
@@ -60,7 +58,7 @@ const maxUrlLength = 2048
 const maxFilenameLength = 255
 
 const checkAttachment = (at: string, attachment: unknown): Problem | undefined => {
-  if (!isRecord(attachment)) return problem(at, "must be an object with url and mime_type")
+  if (!Predicate.isRecord(attachment)) return problem(at, "must be an object with url and mime_type")
   const { filename, kind, mime_type: mimeType, url } = attachment
   if (kind !== undefined && kind !== "url") return problem(`${at}.kind`, "must be \"url\"")
   if (typeof url !== "string" || !URL.canParse(url) || new URL(url).protocol !== "https:") {
@@ -112,7 +110,7 @@ export const checkTools = (declarations: unknown): Problem | undefined => {
   const seen = new Set<string>()
   for (const [index, tool] of declarations.entries()) {
     const at = `tools[${index}]`
-    if (!isRecord(tool) || tool.type !== "function" || !isRecord(tool.function)) {
+    if (!Predicate.isRecord(tool) || tool.type !== "function" || !Predicate.isRecord(tool.function)) {
       return problem(at, "must be { type: \"function\", function: { name, description?, parameters? } }")
     }
     const { name, parameters } = tool.function
@@ -121,7 +119,7 @@ export const checkTools = (declarations: unknown): Problem | undefined => {
     }
     if (seen.has(name)) return problem(`${at}.function.name`, `${JSON.stringify(name)} is declared twice`)
     seen.add(name)
-    if (parameters !== undefined && !isRecord(parameters)) {
+    if (parameters !== undefined && !Predicate.isRecord(parameters)) {
       return problem(`${at}.function.parameters`, "must be a JSON Schema object")
     }
   }
@@ -138,7 +136,7 @@ export const checkToolChoice = (
       ? problem("toolChoice", "\"required\" needs tools")
       : undefined
   }
-  if (!isRecord(choice) || choice.type !== "function" || !isRecord(choice.function)) {
+  if (!Predicate.isRecord(choice) || choice.type !== "function" || !Predicate.isRecord(choice.function)) {
     return problem(
       "toolChoice",
       "must be \"auto\", \"none\", \"required\" or { type: \"function\", function: { name } }"
@@ -146,7 +144,7 @@ export const checkToolChoice = (
   }
   const { name } = choice.function
   const declared = declarations?.some((tool) =>
-    isRecord(tool) && isRecord(tool.function) && tool.function.name === name
+    Predicate.isRecord(tool) && Predicate.isRecord(tool.function) && tool.function.name === name
   )
   return declared === true ? undefined : problem("toolChoice.function.name", "must name one of the tools")
 }

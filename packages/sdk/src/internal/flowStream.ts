@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -96,10 +97,8 @@ type Pull<E, R> = Effect.Effect<Chunk.Chunk<FlowEvent>, Option.Option<E | Events
 
 const unchecked = { disableValidation: true }
 
-const isFields = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
-
 const textIn = (u: unknown, field: string): string | undefined => {
-  const value = isFields(u) ? u[field] : undefined
+  const value = Predicate.isRecord(u) ? u[field] : undefined
   return typeof value === "string" ? value : undefined
 }
 

@@ -5,7 +5,8 @@
  */
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import { InvalidRequestError } from "../NoukaiError.js"
+import type { InvalidRequestError } from "../NoukaiError.js"
+import { invalid } from "./invalid.js"
 import { userAgent } from "./userAgent.js"
 import { apiVersion } from "./version.js"
 
@@ -81,12 +82,7 @@ const checked = (
       ? "must be text without control characters or characters beyond Latin-1"
       : undefined
     if (problem !== undefined) {
-      return Either.left(
-        new InvalidRequestError(
-          { method, field: `headers[${JSON.stringify(name)}]`, reason: problem, isRetryable: false },
-          { disableValidation: true }
-        )
-      )
+      return Either.left(invalid(method, `headers[${JSON.stringify(name)}]`, problem))
     }
     out[lower] = value
   }

@@ -1,14 +1,13 @@
 import * as JSONSchema from "effect/JSONSchema"
+import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
 
 type JsonObject = { readonly [key: string]: unknown }
 
-const isRecord = (u: unknown): u is JsonObject => typeof u === "object" && u !== null && !Array.isArray(u)
-
 /** Effect's own ids mean nothing to a model provider. */
 const withoutIds = (u: unknown): unknown => {
   if (Array.isArray(u)) return u.map(withoutIds)
-  if (!isRecord(u)) return u
+  if (!Predicate.isRecord(u)) return u
   return Object.fromEntries(
     Object.entries(u).flatMap(([key, value]) =>
       key === "$id" && typeof value === "string" && value.startsWith("/schemas/") ? [] : [[key, withoutIds(value)]]
@@ -30,7 +29,9 @@ export const ofParameters = (ast: AST.AST): JsonObject | string => {
   const definitions = {}
   try {
     const schema = withoutIds(JSONSchema.fromAST(ast, { definitions, topLevelReferenceStrategy: "skip" }))
-    if (!isRecord(schema) || (schema.type !== "object" && !("anyOf" in schema))) return "parameters must be an object"
+    if (!Predicate.isRecord(schema) || (schema.type !== "object" && !("anyOf" in schema))) {
+      return "parameters must be an object"
+    }
     return Object.keys(definitions).length === 0 ? schema : { ...schema, $defs: withoutIds(definitions) }
   } catch (error) {
     return error instanceof Error ? error.message : "it has no JSON Schema"

@@ -3,15 +3,13 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { ToolCall, ToolResult } from "../Tool.js"
 import type { Problem } from "./executeInput.js"
 
-const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
-  typeof u === "object" && u !== null && !Array.isArray(u)
-
 const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
   messages.findLast((message): message is { readonly [key: string]: unknown } =>
-    isRecord(message) && message.role === "assistant"
+    Predicate.isRecord(message) && message.role === "assistant"
   )
 
 /**
@@ -30,7 +28,7 @@ export const callsOf = (
     return Array.isArray(calls) ? calls : []
   })()
   const calls = source.flatMap((call: unknown) => {
-    if (!isRecord(call) || typeof call.id !== "string" || !isRecord(call.function)) return []
+    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
     const { arguments: args, name } = call.function
     return typeof name === "string"
       ? [{ id: call.id, name, arguments: typeof args === "string" ? args : JSON.stringify(args ?? {}) }]
@@ -57,7 +55,7 @@ export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): 
   const open = new Set(calls.map((call) => call.id))
   const answered = new Set<string>()
   for (const [index, result] of results.entries()) {
-    const id: unknown = isRecord(result) ? result.toolCallId : undefined
+    const id: unknown = Predicate.isRecord(result) ? result.toolCallId : undefined
     if (typeof id !== "string") {
       return { field: `results[${index}].toolCallId`, reason: "must be the id of a tool call" }
     }
@@ -65,7 +63,7 @@ export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): 
     if (!open.has(id)) {
       return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
     }
-    if (isRecord(result) && !isJson(result.content)) {
+    if (Predicate.isRecord(result) && !isJson(result.content)) {
       return { field: `results[${index}].content`, reason: "must be a string or JSON" }
     }
     answered.add(id)

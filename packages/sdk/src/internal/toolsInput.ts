@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { RunOptions } from "../ExecuteInput.js"
+import type { ExecuteOptions } from "../ExecuteInput.js"
 import type { ToolDeclaration } from "../Tool.js"
 import { isHandled } from "../Tools.js"
 import * as Checks from "./executeInput.js"
@@ -19,6 +19,8 @@ export const checkTools = (tools: Resolved<unknown, unknown> | undefined): Check
   (isHandled(tools) ? tools.problem : undefined) ?? Checks.checkTools(declarationsOf(tools))
 
 /** @internal */
-export const checkCounts = (input: Pick<RunOptions, "maxToolRounds" | "toolConcurrency">): Checks.Problem | undefined =>
+export const checkCounts = (
+  input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency">
+): Checks.Problem | undefined =>
   Checks.checkCount("maxToolRounds", input.maxToolRounds, 0) ??
     Checks.checkCount("toolConcurrency", input.toolConcurrency, 1)

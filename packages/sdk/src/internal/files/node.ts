@@ -1,15 +1,14 @@
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import { mkdir, open, readFile, realpath, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { newSessionId } from "../sessionId.js"
 import type { Files } from "./Files.js"
 import { FileFailure } from "./Files.js"
 
-const isRecord = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
-
 const failure = (cause: unknown): FileFailure => {
   if (cause instanceof FileFailure) return cause
-  const code = isRecord(cause) ? cause.code : undefined
+  const code = Predicate.isRecord(cause) ? cause.code : undefined
   return new FileFailure(
     code === "ENOENT" || code === "ENOTDIR" ? "NotFound" : "Files",
     typeof code === "string" ? code : "the file system failed",

@@ -15,12 +15,13 @@ import type { FlowAddress } from "../../Flow.js"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { InvalidRequestError } from "../../NoukaiError.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
 import { afterARunMayExist } from "../callProgress.js"
 import { milliseconds } from "../duration.js"
 import * as Headers from "../headers.js"
+import { invalid } from "../invalid.js"
 import { makeLog } from "../logging.js"
 import * as Metrics from "../metrics.js"
 import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
@@ -80,13 +81,10 @@ export interface Caller {
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, CallError>
 }
 
-const invalid = (method: string, field: string, reason: string, cause?: unknown): InvalidRequestError =>
-  new InvalidRequestError({ method, field, reason, isRetryable: false, cause }, { disableValidation: true })
-
 const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> =>
   Either.try({
     try: () => JSON.stringify(body),
-    catch: (cause) => invalid(method, "body", "must be JSON: no cycles, no BigInt", cause)
+    catch: (cause) => invalid(method, "body", "must be JSON: no cycles, no BigInt", { cause })
   })
 
 const parseJson = (text: string): Either.Either<unknown, string> => {

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { SessionExecution, SessionStep } from "../../SessionCall.js"
 
@@ -34,12 +35,9 @@ export interface RecordedRun {
 
 const promptKey = "__rendered_prompt__"
 
-const isRecord = (u: unknown): u is { readonly [key: string]: unknown } =>
-  typeof u === "object" && u !== null && !Array.isArray(u)
-
 /** An output without the prompt that the server stores beside it. */
 const withoutPrompt = (output: unknown): unknown =>
-  isRecord(output) && Object.hasOwn(output, promptKey)
+  Predicate.isRecord(output) && Object.hasOwn(output, promptKey)
     ? Object.fromEntries(Object.entries(output).filter(([key]) => key !== promptKey))
     : output ?? null
 

@@ -8,26 +8,11 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-
-/**
- * Whether a request reached the server: `"no"` it provably never left this process, `"yes"` the server began to
- * answer, `"unknown"` it may have arrived.
- *
- * @internal
- */
-export type Sent = "no" | "unknown" | "yes"
+import type { Progress } from "../../CallOptions.js"
+import type { Sent, TimeoutClock } from "../../NoukaiError.js"
 
 /** @internal */
-export type TransportClock = "connect" | "attempt" | "firstByte" | "idle"
-
-/**
- * Written by the transport while a call is in flight, so that whoever interrupts it can say what had happened.
- *
- * @internal
- */
-export interface Progress {
-  sent: Sent
-}
+export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">
 
 /** @internal */
 export interface TransportRequest {

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import type { Sent } from "./HttpTransport.js"
+import type { Sent } from "../../NoukaiError.js"
 import { ConnectionFailure } from "./HttpTransport.js"
 
 const maxDepth = 8

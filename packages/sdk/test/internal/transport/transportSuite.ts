@@ -12,10 +12,10 @@ import * as TestClock from "effect/TestClock"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
+import type { Progress } from "../../../src/CallOptions.js"
 import type {
   HttpTransport,
   OpenRequest,
-  Progress,
   SendRequest,
   StreamResponse,
   TransportError

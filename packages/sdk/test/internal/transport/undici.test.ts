@@ -6,12 +6,8 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { Agent, MockAgent } from "undici"
-import type {
-  HttpTransport,
-  Progress,
-  TransportError,
-  TransportResponse
-} from "../../../src/internal/transport/HttpTransport.js"
+import type { Progress } from "../../../src/CallOptions.js"
+import type { HttpTransport, TransportError, TransportResponse } from "../../../src/internal/transport/HttpTransport.js"
 import * as Undici from "../../../src/internal/transport/undici.js"
 import * as RawServer from "./RawServer.js"
 import { assertNoSecret, openRequest, sendRequest, transportSuite, under } from "./transportSuite.js"
