@@ -82,6 +82,15 @@ describe("10.7: the end of a run", () => {
       assert.strictEqual(run([step("a", 1)], { status }).ending._tag, "unfinished")
     }
   })
+
+  it("a run that calls itself completed, and whose last step has not ended, has no result to give", () => {
+    for (const status of ["running", "pending"]) {
+      assert.deepStrictEqual(run([step("a", 1), step("b", null, { status })]).ending, {
+        _tag: "unfinished",
+        reason: `its last step, "b", is "${status}"`
+      })
+    }
+  })
 })
 
 describe("10.7: the steps of a run", () => {

@@ -212,7 +212,7 @@ export const open = (
             case "failed":
               return Effect.fail(failureOf(request, run, ending.stepId, ending.error))
             case "unfinished":
-              return Effect.fail(replay.matching.unfinished(facts, execution))
+              return Effect.fail(replay.matching.unfinished(facts, ending.reason))
           }
         }
       )
@@ -235,7 +235,7 @@ export const open = (
     ): Effect.Effect<Stream.Stream<WireEvent, HttpError>, HttpError> =>
       Effect.map(recordingOf(replay, "step", request, facts), (run) => {
         const recorded = Stream.fromIterable(eventsOf(run, request.body.stepIndex, facts.executionId === undefined))
-        const { ending, execution } = run
+        const { ending } = run
         switch (ending._tag) {
           case "completed":
             return recorded
@@ -244,7 +244,7 @@ export const open = (
           case "unfinished":
             return Stream.concat(
               recorded,
-              Stream.suspend(() => Stream.fail(replay.matching.unfinished(facts, execution)))
+              Stream.suspend(() => Stream.fail(replay.matching.unfinished(facts, ending.reason)))
             )
         }
       })

@@ -111,10 +111,8 @@ export class SessionMatching {
   }
 
   /** A call whose recording says no more. */
-  unfinished(facts: CallFacts, execution: SessionExecution): ReplayMissError {
-    const reason = `the recorded run had not ended when the session was read: its status is ${
-      JSON.stringify(execution.status)
-    }`
+  unfinished(facts: CallFacts, why: string): ReplayMissError {
+    const reason = `the recorded run had not ended when the session was read: ${why}`
     return this.miss(facts, reason, 1, { kind: "extra", call: this.callOf(facts, 1, false) })
   }
 

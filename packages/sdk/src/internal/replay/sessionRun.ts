@@ -14,14 +14,14 @@ export interface CompletedStep {
 }
 
 /**
- * How the run ended; `unfinished` if it had not when the session was fetched.
+ * How the run ended; `unfinished` if it had not when the session was fetched, and why one thinks so.
  *
  * @internal
  */
 export type Ending =
   | { readonly _tag: "completed"; readonly result: unknown }
   | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown }
-  | { readonly _tag: "unfinished" }
+  | { readonly _tag: "unfinished"; readonly reason: string }
 
 /** @internal */
 export interface RecordedRun {
@@ -44,6 +44,9 @@ const withoutPrompt = (output: unknown): unknown =>
 const hasError = (step: SessionStep): boolean => step.errorSnapshot !== undefined && step.errorSnapshot !== null
 
 const hasFailed = (step: SessionStep): boolean => step.status === "failed" || hasError(step)
+
+/** Nobody knows what such a step comes to. */
+const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
 
 /** Whether a step of a loop is accounted for by the block around it, which is recorded too. */
 const isInside = (inner: SessionStep, outer: SessionStep | undefined): boolean =>
@@ -87,7 +90,11 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
       error: failed?.errorSnapshot ?? (status === "cancelled" ? "the recorded run was cancelled" : undefined)
     }
   }
-  if (status !== "completed") return { _tag: "unfinished" }
+  if (status !== "completed") return { _tag: "unfinished", reason: `its status is ${JSON.stringify(status)}` }
+  if (last !== undefined && isUnderWay(last) && !hasError(last)) {
+    const reason = `its last step, ${JSON.stringify(last.stepId)}, is ${JSON.stringify(last.status)}`
+    return { _tag: "unfinished", reason }
+  }
   return last !== undefined && hasFailed(last)
     ? { _tag: "failed", stepId: last.stepId, error: last.errorSnapshot }
     : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot) }
@@ -103,7 +110,7 @@ export const runOf = (execution: SessionExecution): RecordedRun => {
   return {
     execution,
     completed: (end < 0 ? steps : steps.slice(0, end))
-      .filter((step) => step.status !== "running" && !hasFailed(step))
+      .filter((step) => !isUnderWay(step) && !hasFailed(step))
       .map((step) => ({ stepId: step.stepId, output: withoutPrompt(step.outputSnapshot) })),
     ending,
     truncated: steps.filter(({ truncated }) => truncated).map(({ stepId }) => stepId)
