@@ -620,7 +620,7 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
  * A cassette file could not be read or was not written.
  *
  * - `NotFound`: there is no such file.
- * - `Invalid`: it is no cassette, or one that was spoiled.
+ * - `Invalid`: it is no cassette, or one that was spoiled. What would be one is not written.
  * - `NewerFormat`: it was written by a newer version of this package.
  * - `TooLarge`: it is over the limit of 64 MiB.
  * - `Credentials`: it would hold what looks like a credential; `at` says where. Nothing was written.
@@ -652,7 +652,7 @@ export class CassetteError extends Schema.TaggedError<CassetteError>("@effect-no
 
 const cassetteProblem: { readonly [K in CassetteError["reason"]]: string } = {
   NotFound: "does not exist",
-  Invalid: "cannot be read",
+  Invalid: "is not valid",
   NewerFormat: "was written by a newer version",
   TooLarge: "is too large",
   Credentials: "was not written: it would hold what looks like a credential",

@@ -111,6 +111,44 @@ describe("files", () => {
       yield* Cassette.load(Path.join(dir, "target.json"))
     }))
 
+  it.scoped("nor is one that leads nowhere yet", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      yield* Effect.promise(() => Fs.symlink("target.json", Path.join(dir, "link.json")))
+      yield* Cassette.save(example, Path.join(dir, "link.json"))
+      assert.isTrue((yield* Effect.promise(() => Fs.lstat(Path.join(dir, "link.json")))).isSymbolicLink())
+      yield* Cassette.load(Path.join(dir, "target.json"))
+    }))
+
+  it.scoped("who may read a file may read it still, and nobody else", () =>
+    Effect.gen(function*() {
+      const path = Path.join(yield* folder, "c.json")
+      yield* write(path, "old")
+      yield* Effect.promise(() => Fs.chmod(path, 0o600))
+      yield* Cassette.save(example, path)
+      assert.strictEqual((yield* Effect.promise(() => Fs.stat(path))).mode & 0o777, 0o600)
+    }))
+
+  it.scoped("a byte order mark, as some editors put, is no part of it", () =>
+    Effect.gen(function*() {
+      const path = Path.join(yield* folder, "c.json")
+      yield* write(path, `\uFEFF${Cassette.encode(example)}`)
+      assert.deepStrictEqual(yield* Cassette.load(path), example)
+    }))
+
+  it.scoped("what is no JSON is not written, and that is typed", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const cycle: { [key: string]: unknown } = {}
+      cycle.again = cycle
+      for (const output of [1n, cycle]) {
+        const made = Scripted.session({ slug: "a", result: output })
+        const error = yield* Effect.flip(Cassette.save(made, Path.join(dir, "c.json")))
+        assert.deepInclude(error, { _tag: "CassetteError", reason: "Invalid" })
+      }
+      assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(dir)), [])
+    }))
+
   const loading = (text: string) =>
     Effect.gen(function*() {
       const path = Path.join(yield* folder, "c.json")

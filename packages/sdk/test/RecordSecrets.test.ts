@@ -332,6 +332,20 @@ describe("the scan", () => {
     }
   })
 
+  it("finds a key of Noukai that was encoded", () => {
+    for (
+      const encoded of [
+        plantedKey.replaceAll("_", "%5F"),
+        plantedKey.replaceAll("_", "%5f"),
+        plantedKey.replaceAll("_", "\\u005f"),
+        btoa(plantedKey),
+        btoa(plantedKey).replace(/=+$/, "")
+      ]
+    ) {
+      assert.deepStrictEqual(credentialsIn({ note: `it is ${encoded}.` }), ["$.note"], encoded)
+    }
+  })
+
   it("finds the secret half of a key also behind a checksum", () => {
     assert.deepStrictEqual(credentialsIn([`da39a3ee5e6b4b0d3255bfef95601890afd80709 ${secrets.awsSecret}`]), ["$[0]"])
   })

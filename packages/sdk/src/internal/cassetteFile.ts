@@ -140,21 +140,26 @@ const plain = (cassette: AnyCassette): unknown =>
 export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
 
 /**
- * Writes a cassette, unless it is too large or would hold what looks like a credential.
+ * Writes a cassette, unless it is too large, would hold what looks like a credential, or could not be read again.
  *
  * @internal
  */
 export const write = (method: string, path: string, cassette: AnyCassette): Effect.Effect<void, CassetteError> =>
-  Effect.suspend(() => {
-    const text = encode(cassette)
+  Effect.gen(function*() {
+    const text = yield* Either.try({
+      try: () => encode(cassette),
+      catch: (cause) => cassetteError(method, "Invalid", { path, detail: "it holds what is no JSON", cause })
+    })
     const bytes = new TextEncoder().encode(text).length
     if (bytes > maxBytes) {
-      return Effect.fail(tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`))
+      return yield* tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`)
     }
-    const at = credentialsIn(JSON.parse(text))
-    return at.length === 0
-      ? Effect.mapError(files.write(path, text), ofFile(method, path))
-      : Effect.fail(cassetteError(method, "Credentials", { path, at }))
+    const value: unknown = JSON.parse(text)
+    const at = credentialsIn(value)
+    if (at.length > 0) return yield* cassetteError(method, "Credentials", { path, at })
+    // What was taken out of it may be what every answer must have.
+    yield* decode(method, path, value)
+    yield* Effect.mapError(files.write(path, text), ofFile(method, path))
   })
 
 /** @internal */
@@ -168,7 +173,7 @@ export const read = (method: string, path: string): Effect.Effect<AnyCassette, C
     (text) =>
       Either.flatMap(
         Either.try({
-          try: (): unknown => JSON.parse(text),
+          try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
           catch: () => cassetteError(method, "Invalid", { path, detail: "it is not JSON" })
         }),
         (value) => decode(method, path, value)

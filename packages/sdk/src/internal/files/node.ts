@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { mkdir, open, readFile, realpath, rename, rm, stat } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
+import { mkdir, open, readFile, readlink, realpath, rename, rm, stat } from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
 import { newSessionId } from "../sessionId.js"
 import type { Files } from "./Files.js"
 import { FileFailure } from "./Files.js"
@@ -22,14 +22,25 @@ const readWhole = async (path: string, maxBytes: number): Promise<string> => {
   return readFile(path, "utf8")
 }
 
+/** Where a link leads, also to a file that is not there yet. */
+const targetOf = async (path: string): Promise<string> => {
+  const there = await realpath(path).catch(() => undefined)
+  if (there !== undefined) return there
+  const link = await readlink(path).catch(() => undefined)
+  return link === undefined ? path : resolve(dirname(path), link)
+}
+
 const replace = async (path: string, text: string, unique: string): Promise<void> => {
-  const target = await realpath(path).catch(() => path)
+  const target = await targetOf(path)
   const folder = dirname(target)
   await mkdir(folder, { recursive: true })
+  const old = await stat(target).catch(() => undefined)
   const next = join(folder, `.${basename(target)}.${unique}.tmp`)
   try {
-    const file = await open(next, "wx")
+    const mode = old === undefined ? 0o666 : old.mode & 0o777
+    const file = await open(next, "wx", mode)
     try {
+      if (old !== undefined) await file.chmod(mode)
       await file.writeFile(text)
       await file.sync()
     } finally {

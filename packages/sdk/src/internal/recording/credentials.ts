@@ -13,6 +13,8 @@ export const redacted = "[redacted]"
 export const noukaiKey = /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-]{16,}/g
 
 const shapes: ReadonlyArray<RegExp> = [
+  /\bnk(?:%5F|\\u005f)[A-Za-z0-9]{4,}/i,
+  /\bbmtf[A-Za-z0-9+/]{20,}/,
   /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-]{16,}/,
   /\b(?:bearer|basic)\s+(?=[\w.~+/-]*[\d.~+/=_-])[\w.~+/-]{8,}=*/i,
   /\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{12,}\b/,
