@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassetteFile.js"
 import type { HttpService } from "./internal/httpService.js"
 import { invalid } from "./internal/invalid.js"
+import { clientOf, defaultsOf } from "./internal/recording/client.js"
 import { isSameRecording, layout, restore } from "./internal/recording/layout.js"
 import * as LazyHttp from "./internal/recording/lazyHttp.js"
 import { Recorder } from "./internal/recording/recorder.js"
@@ -127,14 +128,17 @@ const existing = (path: string, mode: Mode) => {
   )
 }
 
-const clientOf = ({ org, project }: HttpService["defaults"]): RecordedCassette["client"] => ({
-  ...(org === undefined ? undefined : { org }),
-  ...(project === undefined ? undefined : { project })
-})
+const notJson = (path: string, cause?: unknown): CassetteError =>
+  CassetteFile.cassetteError(method, "Invalid", {
+    path,
+    detail: "something was recorded that cannot be written as JSON",
+    cause
+  })
 
 /** Writes the cassette unless nothing but ids, times and costs has changed. */
 const saving = (
   path: string,
+  match: Match,
   recorder: Recorder,
   old: RecordedCassette | undefined,
   client: () => RecordedCassette["client"]
@@ -145,20 +149,20 @@ const saving = (
         CassetteFile.tooLarge(method, path, `what was recorded is over the limit of ${CassetteFile.maxBytes} bytes`)
       )
     }
-    if (recorder.broken) {
-      return Effect.fail(CassetteFile.cassetteError(method, "Invalid", {
-        path,
-        detail: "something was recorded that cannot be written as JSON"
-      }))
-    }
-    if (!recorder.changed) return Effect.void
-    const cassette = layout(recorder.recorded, client())
-    const written = old !== undefined && isSameRecording(old, cassette)
-      ? Effect.void
-      : CassetteFile.write(method, path, cassette)
-    return Effect.map(written, () => {
-      recorder.changed = false
+    if (!recorder.changed && !recorder.broken) return Effect.void
+    const { recorded } = recorder
+    if (recorder.broken) return Effect.fail(notJson(path))
+    const laidOut = Effect.try({
+      try: () => {
+        const cassette = layout(recorded, client())
+        return old !== undefined && isSameRecording(old, cassette, match) ? undefined : cassette
+      },
+      catch: (cause) => notJson(path, cause)
     })
+    return laidOut.pipe(
+      Effect.flatMap((cassette) => cassette === undefined ? Effect.void : CassetteFile.write(method, path, cassette)),
+      Effect.map(() => recorder.written())
+    )
   })
 
 /** Whatever way the program ends, what it has paid for is kept. */
@@ -208,15 +212,20 @@ const record = <E, R>(
       const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
+      const match = options.match ?? "input"
       const replaying = {
         method,
         source: `cassette ${path}`,
-        match: options.match ?? "input",
+        match,
         redact: options.redact,
         scrub: undefined
       }
       if (old !== undefined && (mode === "none" || mode === "once")) {
-        const replay = yield* CassetteReplay.open(old, { ...replaying, defaults: old.client, otherwise: undefined })
+        const replay = yield* CassetteReplay.open(old, {
+          ...replaying,
+          defaults: defaultsOf(old.client),
+          otherwise: undefined
+        })
         return provided(
           replay.http,
           { verify: replay.verify("ReplayCassette.verify") },
@@ -236,18 +245,20 @@ const record = <E, R>(
       if (old === undefined || mode === "all") {
         const http = yield* built
         const recorder = new Recorder(redact, CassetteFile.maxBytes, [])
-        const save = saving(path, recorder, old, () => clientOf(http.defaults))
+        const save = saving(path, match, recorder, old, () => clientOf(http.defaults))
         yield* savedAtTheEnd(save)
         return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
       }
       const recorder = new Recorder(redact, CassetteFile.maxBytes, restore(old))
-      const save = saving(path, recorder, old, () => old.client)
+      const save = saving(path, match, recorder, old, () => old.client)
       yield* savedAtTheEnd(save)
+      const defaults = defaultsOf(old.client)
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
       const replay = yield* CassetteReplay.open(old, {
         ...replaying,
-        defaults: old.client,
-        otherwise: LazyHttp.make(old.client, recording)
+        defaults,
+        otherwise: LazyHttp.make(defaults, recording),
+        reach: (place) => recorder.reach(place)
       })
       return provided(replay.http, { verify: replay.verify("ReplayCassette.verify") }, { isRecording: true, save })
     }))

@@ -18,6 +18,7 @@ import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassetteFile.js"
 import { CurrentScope } from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
+import { defaultsOf } from "./internal/recording/client.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import * as SessionHttp from "./internal/replay/sessionHttp.js"
@@ -107,7 +108,11 @@ const open = (
       match: options.match ?? "input",
       redact: options.redact,
       scrub: undefined,
-      defaults: { org: options.org ?? cassette.client.org, project: options.project ?? cassette.client.project },
+      defaults: {
+        ...defaultsOf(cassette.client),
+        org: options.org ?? cassette.client.org,
+        project: options.project ?? cassette.client.project
+      },
       otherwise: undefined
     }),
     provide

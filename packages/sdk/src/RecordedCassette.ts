@@ -55,7 +55,8 @@ const Failure = Schema.Struct({ error: RecordedError })
  * What came of a call.
  *
  * - `value`, `error`: an answer.
- * - `events`: a stream, and how it ended: `done` by itself, `left` by the program before that, or cut by an error.
+ * - `events`: a stream, and how it ended: `done` by itself, `left` by the program before that, cut by an error, or
+ *   `unanswered` as the program gave up waiting for more.
  * - `statuses`: a job, as it was seen to change.
  * - `unanswered`: the program gave the call up.
  *
@@ -66,7 +67,7 @@ export const Answer = Schema.Union(
   Failure,
   Schema.Struct({
     events: Schema.Array(Schema.Unknown),
-    end: Schema.Union(Schema.Literal("done", "left"), Failure)
+    end: Schema.Union(Schema.Literal("done", "left", "unanswered"), Failure)
   }),
   Schema.Struct({ statuses: Schema.NonEmptyArray(Schema.Union(Failure, Value)) }),
   Schema.Struct({ unanswered: Schema.Literal(true) }),
@@ -143,8 +144,16 @@ export interface Meta extends Schema.Schema.Type<typeof Meta> {}
 export const RecordedCassette = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),
   kind: Schema.Literal("recording"),
-  /** Where bare slugs belonged when this was recorded. */
-  client: Schema.Struct({ org: Schema.optional(Schema.String), project: Schema.optional(Schema.String) }),
+  /** What the client added when this was recorded. */
+  client: Schema.Struct({
+    /** Where bare slugs belonged. */
+    org: Schema.optional(Schema.String),
+    project: Schema.optional(Schema.String),
+    /** The total clock of a call, in milliseconds. */
+    timeout: Schema.optional(Schema.Number),
+    /** Whether sessions could be replayed with `TraceScope.replay`. */
+    replayEnabled: Schema.optional(Schema.Literal(true))
+  }),
   entries: Schema.Array(Entry),
   meta: Meta
 })

@@ -22,7 +22,20 @@ import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Ref, Stream, TestClock } from "effect"
+import {
+  ConfigProvider,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Option,
+  Ref,
+  Stream,
+  TestClock
+} from "effect"
 import { join } from "node:path"
 import { folder, list, read, write } from "./support/folder.js"
 import {
@@ -202,6 +215,20 @@ describe("modes", () => {
       assert.match(error.message, /mode "all"/)
     }))
 
+  it.scoped("new: what is added has its place among the calls, so that strict replays it", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const at = (mode: "all" | "new" | "none", live = echo().live) =>
+        NoukaiRecord.toFile(path, { mode, match: "strict", live })
+      yield* Effect.provide(say("a", "b"), at("all"))
+      const added = yield* Effect.provide(
+        say("x", "a", "n", "m", "b", "z"),
+        at("new", echo({ calls: 0, built: 7 }).live)
+      )
+      const replayed = Effect.zipLeft(say("x", "a", "n", "m", "b", "z"), ReplayCassette.verify)
+      assert.deepStrictEqual(yield* Effect.provide(replayed, at("none", noLive)), added)
+    }))
+
   it.scoped("all: everything anew, and only that", () =>
     Effect.gen(function*() {
       const path = yield* file
@@ -310,6 +337,27 @@ describe("writing", () => {
       assert.deepInclude(outcome, { _tag: "CassetteError", reason: "Invalid" })
     }))
 
+  it.scoped("what could not be read again is not written: redact took away what every answer must have", () =>
+    Effect.gen(function*() {
+      const dir = yield* folder
+      const events = Effect.flatMap(
+        FlowService,
+        (flows) => Stream.runDrain(flows.events(flow, { message: "hi" }))
+      )
+      for (const redact of [{ paths: ["**.type"] }, { patterns: [/run_started/] }]) {
+        const error = yield* Effect.provide(
+          Effect.zipRight(events, Effect.flip(NoukaiRecord.save)),
+          NoukaiRecord.toFile(join(dir, "c.json"), {
+            mode: "all",
+            redact,
+            live: Scripted.layerScripted({ step: [respond(runStarted(1), stepCompleted("s", 1), flowCompleted(1))] })
+          })
+        ).pipe(Effect.catchAllDefect((defect) => Effect.succeed(defect)))
+        assert.deepInclude(error, { _tag: "CassetteError", reason: "Invalid", at: ["$.entries[0].answer"] })
+      }
+      assert.deepStrictEqual(yield* list(dir), [])
+    }))
+
   it.scoped("over the limit: TooLarge, and nothing is written", () =>
     Effect.gen(function*() {
       const path = yield* file
@@ -329,7 +377,7 @@ describe("writing", () => {
 /** Records a program over a script, and gives what replays it. */
 const recorded = <A, E>(
   script: Scripted.Script,
-  program: Effect.Effect<A, E, FlowService | JobService | RunService>,
+  program: Effect.Effect<A, E, FlowService | JobService | RunService | NoukaiHttp>,
   options: Options = {}
 ) =>
   Effect.gen(function*() {
@@ -553,6 +601,81 @@ describe("calls that were given up", () => {
       assert.match(lines.join(), /gave this call up/)
     }))
 
+  it.scoped("by the client's own clock: it runs out again", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const flows = yield* FlowService
+        const fiber = yield* Effect.fork(Effect.flip(flows.execute(flow, { message: "slow" })))
+        yield* TestClock.adjust("5 seconds")
+        return yield* Fiber.join(fiber)
+      })
+      const { replay, value } = yield* recorded(
+        { execute: [Effect.never], defaults: { timeout: Duration.seconds(5) } },
+        program
+      )
+      assert.deepInclude(value, { _tag: "APITimeoutError", clock: "total" })
+      const replayed = yield* Effect.provide(program, replay)
+      assert.deepInclude(replayed, { _tag: "APITimeoutError", clock: "total" })
+    }))
+
+  it.scoped("a stream that was waited for in vain is waited for again", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const flows = yield* FlowService
+        const seen: Array<string> = []
+        const stream = flows.events(flow, { message: "slow", timeout: "5 seconds" })
+        const fiber = yield* Effect.fork(
+          Effect.flip(Stream.runForEach(stream, ({ type }) => Effect.sync(() => seen.push(type))))
+        )
+        yield* TestClock.adjust("5 seconds")
+        const error = yield* Fiber.join(fiber)
+        return { seen, error: { _tag: error._tag, message: error.message } }
+      })
+      const { replay, value } = yield* recorded(
+        { step: [Stream.concat(respond(runStarted(1)), Stream.never)] },
+        program
+      )
+      assert.strictEqual(value.error._tag, "APITimeoutError")
+      assert.deepStrictEqual(yield* Effect.provide(program, replay), value)
+    }))
+
+  it.scoped("so are those that were in flight when the layer was closed, or saved before", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const kept = Effect.map(Cassette.load(path), (cassette) =>
+        cassette.kind === "recording"
+          ? cassette.entries.map(({ answer, endpoint }) => [endpoint, answer]).sort()
+          : [])
+      const streamed = { events: [{ type: "run_started", executionId: "<id:x>", stepCount: 1 }], end: "unanswered" }
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const flows = yield* FlowService
+          const begun = yield* Deferred.make<void>()
+          yield* Effect.forkDaemon(flows.execute(flow, { message: "slow" }))
+          yield* Effect.forkDaemon(
+            Stream.runForEach(flows.events(flow, { message: "slow" }), () => Deferred.succeed(begun, void 0))
+          )
+          yield* Deferred.await(begun)
+          yield* Effect.yieldNow()
+          yield* NoukaiRecord.save
+          assert.lengthOf(yield* kept, 2)
+        }),
+        NoukaiRecord.toFile(path, {
+          mode: "all",
+          live: Scripted.layerScripted({
+            execute: [Effect.never],
+            step: [Stream.concat(respond(runStarted(1)), Stream.never)]
+          })
+        })
+      )
+      const [one, other] = yield* kept
+      assert.deepStrictEqual(one, ["execute", { unanswered: true }])
+      assert.deepStrictEqual(
+        JSON.parse(JSON.stringify(other).replace(/<id:[^>]*>/, "<id:x>")),
+        ["step", streamed]
+      )
+    }))
+
   it.scoped("and what lost a race loses it again", () =>
     Effect.gen(function*() {
       const begun = yield* Deferred.make<void>()
@@ -576,3 +699,30 @@ it.scoped("a program that captures a session replays whatever its id", () =>
     assert.deepStrictEqual(yield* Effect.provide(program, replay), [1])
     assert.notInclude(yield* read(path), "sessionId")
   }))
+
+describe("a session that a program replays", () => {
+  const program = Effect.match(TraceScope.replay("5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01")(say("x")), {
+    onFailure: ({ _tag }) => _tag,
+    onSuccess: (results) => results
+  })
+  const both = Effect.zip(program, say("made"))
+  const script = (replayEnabled: boolean): Scripted.Script => ({
+    session: [Effect.succeed(cassette(execution("a", "execute", "recorded")).session)],
+    execute: [Scripted.completed("made")],
+    defaults: { replayEnabled }
+  })
+
+  for (
+    const [name, isEnabled, expected] of [
+      ["is recorded too", true, [["recorded"], ["made"]]],
+      ["may not be if it might not then", false, ["ReplayDisabledError", ["made"]]]
+    ] as const
+  ) {
+    it.scoped(name, () =>
+      Effect.gen(function*() {
+        const { replay, value } = yield* recorded(script(isEnabled), both)
+        assert.deepStrictEqual<unknown>(value, expected)
+        assert.deepStrictEqual(yield* Effect.provide(Effect.zipLeft(both, ReplayCassette.verify), replay), value)
+      }))
+  }
+})

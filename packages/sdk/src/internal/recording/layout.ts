@@ -4,14 +4,13 @@
  * @internal
  */
 import type { Answer, Entry, Meta, RecordedCassette } from "../../RecordedCassette.js"
+import type { Match } from "../../ReplayReport.js"
 import { canonical, canonicalText } from "../canonical.js"
+import type { Client } from "./client.js"
 import type { Interaction } from "./interaction.js"
 import { isObject } from "./json.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
 import { restoreMeasured, withoutMeasured } from "./volatile.js"
-
-/** @internal */
-export type Client = RecordedCassette["client"]
 
 const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 
@@ -116,10 +115,15 @@ export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> 
   })
 }
 
+const orderOf = ({ meta }: RecordedCassette): unknown =>
+  Object.fromEntries(Object.entries(meta.entries).map(([key, { order }]) => [key, order]))
+
 /**
- * Whether two cassettes differ in nothing but what differs between any two recordings.
+ * Whether two cassettes differ in nothing but what differs between any two recordings. The order of different calls is
+ * such a thing only where recordings are found by their input.
  *
  * @internal
  */
-export const isSameRecording = (a: RecordedCassette, b: RecordedCassette): boolean =>
-  canonicalText([a.client, a.entries]) === canonicalText([b.client, b.entries])
+export const isSameRecording = (a: RecordedCassette, b: RecordedCassette, match: Match): boolean =>
+  canonicalText([a.client, a.entries]) === canonicalText([b.client, b.entries]) &&
+  (match === "input" || canonicalText(orderOf(a)) === canonicalText(orderOf(b)))

@@ -33,6 +33,8 @@ export interface Options {
   readonly defaults: Defaults
   /** What answers a call that was not recorded; absent: nothing does. */
   readonly otherwise: HttpService | undefined
+  /** Is told the place of each recording that is asked for. */
+  readonly reach?: ((place: number) => void) | undefined
 }
 
 /** The recording is not what the endpoint answers with; it was checked when the cassette was read. */
@@ -86,7 +88,10 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   /** The recording of a call; `undefined` if it goes elsewhere. */
   const find = (asked: Asked): Either.Either<Interaction | undefined, HttpError> => {
     const found = matching.find(asked)
-    if (found !== undefined) return Either.right(found)
+    if (found !== undefined) {
+      options.reach?.(found.place)
+      return Either.right(found.interaction)
+    }
     if (otherwise === undefined) return Either.left(matching.miss(asked))
     const { endpoint } = asked.question
     const goesOn = (endpoint === "execute" || endpoint === "step") &&
@@ -120,6 +125,14 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
     })
 
+  const givenUp = ({ operation, question }: Asked): Effect.Effect<never> =>
+    Effect.zipRight(
+      Effect.logWarning(
+        `${operation} ${question.flow ?? ""}: the program that was recorded gave this call up; it is never answered`
+      ),
+      Effect.never
+    )
+
   const answerWith = <K extends Codec.EffectEndpoint>(
     endpoint: K,
     asked: Asked,
@@ -132,15 +145,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       )
     }
     if ("error" in answer) return failing(asked, answer.error)
-    return "unanswered" in answer
-      ? Effect.zipRight(
-        Effect.logWarning(
-          `${asked.operation} ${asked.question.flow ?? ""}: the program that was recorded gave this call up; ` +
-            "it is never answered"
-        ),
-        Effect.never
-      )
-      : Effect.fail(spoiled(asked, "it is of another endpoint"))
+    return "unanswered" in answer ? givenUp(asked) : Effect.fail(spoiled(asked, "it is of another endpoint"))
   }
 
   const one = <K extends Codec.EffectEndpoint>(
@@ -170,13 +175,16 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     if (Either.isLeft(events)) return Stream.fail(spoiled(asked, events.left))
     const recorded = Stream.fromIterable(events.right)
     const { end } = answer
-    if (end === "done") return recorded
-    return Stream.concat(
-      recorded,
-      end === "left"
-        ? Stream.suspend(() => Stream.fail(matching.unfinished(asked)))
-        : Stream.fromEffect(failing(asked, end.error))
-    )
+    switch (end) {
+      case "done":
+        return recorded
+      case "left":
+        return Stream.concat(recorded, Stream.suspend(() => Stream.fail(matching.unfinished(asked))))
+      case "unanswered":
+        return Stream.concat(recorded, Stream.fromEffect(givenUp(asked)))
+      default:
+        return Stream.concat(recorded, Stream.fromEffect(failing(asked, end.error)))
+    }
   }
 
   const many = <K extends Codec.StreamEndpoint>(

@@ -96,8 +96,8 @@ export class RecordedMatching {
       : undefined
   }
 
-  /** The recording of a call, which counts as made. */
-  find(asked: Asked): Interaction | undefined {
+  /** The recording of a call, which counts as made, and its place among all. */
+  find(asked: Asked): { readonly interaction: Interaction; readonly place: number } | undefined {
     this.calls++
     const key = keyOf(asked.question, this.symbols)
     const entry = isJob(asked.question)
@@ -107,7 +107,7 @@ export class RecordedMatching {
       : this.findQueued(this.match === "position" ? placeOf(asked.question, key) : key)
     if (entry === undefined) return undefined
     this.consumed.add(entry)
-    return entry.interaction
+    return { interaction: entry.interaction, place: entry.number - 1 }
   }
 
   private findQueued(place: string): Entry | undefined {

@@ -16,7 +16,11 @@ import type { Redaction } from "./redaction.js"
 export interface Ticket {
   readonly question: Question
   readonly place: number
+  /** What came of it as far as is known. */
+  readonly soFar: () => Answer
 }
+
+const unanswered: Answer = { unanswered: true }
 
 type Status = { readonly value: unknown } | { readonly error: RecordedError }
 
@@ -61,12 +65,15 @@ const redactAnswer = (answer: Answer, redact: Redaction): Answer => {
 /** @internal */
 export class Recorder {
   private readonly interactions: Array<Interaction | undefined>
+  private readonly inFlight = new Map<number, Ticket>()
+  /** By place, of what was added: the last of the earlier recordings that the program had come to. */
+  private readonly after = new Map<number, number>()
+  private reached = -1
   private readonly timelines = new Map<string, Timeline>()
   private readonly submitted = new Map<string, number>()
   private size = 0
   private hasBroken = false
-  /** Whether there is something that was not there at the start. */
-  changed = false
+  private hasChanged = false
 
   constructor(
     private readonly redact: Redaction,
@@ -95,10 +102,33 @@ export class Recorder {
     }
   }
 
-  begin(question: Question): Ticket {
+  /** Whether there is something that was not there at the start, or when it was last written. */
+  get changed(): boolean {
+    return this.hasChanged || this.inFlight.size > 0
+  }
+
+  written(): void {
+    this.hasChanged = false
+  }
+
+  /** The program has come to an earlier recording; what is added from now on has its place behind that. */
+  reach(place: number): void {
+    this.reached = Math.max(this.reached, place)
+  }
+
+  begin(question: Question, soFar: () => Answer = () => unanswered): Ticket {
     const place = this.interactions.length
-    if (!this.overflowed) this.interactions.push(undefined)
-    return { question, place }
+    const ticket = { question, place, soFar }
+    if (this.overflowed) return ticket
+    this.interactions.push(undefined)
+    this.after.set(place, this.reached)
+    this.inFlight.set(place, ticket)
+    return ticket
+  }
+
+  /** Of a call that nothing came of. */
+  drop({ place }: Ticket): void {
+    this.inFlight.delete(place)
   }
 
   /** Counts what will be kept against the limit; beyond it, nothing is. */
@@ -107,6 +137,7 @@ export class Recorder {
       this.size += canonicalText(value).length
       if (!this.overflowed) return
       this.interactions.length = 0
+      this.inFlight.clear()
       this.timelines.clear()
     })
   }
@@ -116,18 +147,19 @@ export class Recorder {
   }
 
   private set(place: number, interaction: Interaction): void {
-    this.changed = true
+    this.hasChanged = true
     this.interactions[place] = interaction
   }
 
   /** Of a stream, the events have been weighed as they came. */
   end(ticket: Ticket, answer: Answer): void {
     this.weigh("events" in answer ? ticket.question.input : [ticket.question.input, answer])
-    if (this.overflowed) return
-    this.safely(() => {
-      const question = this.redacted(ticket.question)
-      this.set(ticket.place, { ...question, answer: redactAnswer(answer, this.redact), at: undefined })
-    })
+    this.drop(ticket)
+    if (!this.overflowed) this.safely(() => this.set(ticket.place, this.interactionOf(ticket, answer)))
+  }
+
+  private interactionOf({ question }: Ticket, answer: Answer): Interaction {
+    return { ...this.redacted(question), answer: redactAnswer(answer, this.redact), at: undefined }
   }
 
   answered(ticket: Ticket, result: Either.Either<unknown, HttpError>, now: number): void {
@@ -165,14 +197,24 @@ export class Recorder {
     const known = this.timelines.get(key)
     if (known !== undefined) return known
     if (!this.submitted.has(id)) this.submitted.set(id, now)
-    const { place } = this.begin(question)
+    const ticket = this.begin(question)
+    this.drop(ticket)
+    const { place } = ticket
     const timeline: Timeline = { place, question: this.redacted(question), statuses: [], at: [], last: "" }
     this.timelines.set(key, timeline)
     return timeline
   }
 
-  /** What is kept so far, in the order in which it began. */
+  /** What is kept so far, in the order in which it began; of calls that are in flight, what is known of them. */
   get recorded(): ReadonlyArray<Interaction> {
-    return this.interactions.filter((interaction) => interaction !== undefined)
+    const kept = [...this.interactions]
+    for (const [place, ticket] of this.inFlight) {
+      this.safely(() => {
+        kept[place] = this.interactionOf(ticket, ticket.soFar())
+      })
+    }
+    return kept.map((interaction, place) => ({ interaction, after: this.after.get(place) ?? place }))
+      .sort((a, b) => a.after - b.after)
+      .flatMap(({ interaction }) => interaction === undefined ? [] : [interaction])
   }
 }

@@ -53,9 +53,12 @@ export const recordEffect = <A, E extends HttpError>(
         return done(Either.left(failure.value))
       }
       return Effect.sync(() => {
-        if (Exit.isInterrupted(exit) && ticket !== undefined) {
-          recorder.end(ticket, { unanswered: true })
+        if (ticket === undefined) {
+          return
         }
+        if (Exit.isInterrupted(exit)) {
+          recorder.end(ticket, ticket.soFar())
+        } else recorder.drop(ticket)
       })
     })
   })
@@ -71,22 +74,23 @@ export const recordStream = (
   live: Stream.Stream<WireEvent, HttpError>
 ): Stream.Stream<WireEvent, HttpError> =>
   Stream.unwrapScoped(Effect.gen(function*() {
-    const ticket = recorder.begin(question)
     const events: Array<WireEvent> = []
     let end: Extract<Answer, { readonly events: unknown }>["end"] = "left"
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        const last = events.at(-1)
-        recorder.end(ticket, {
-          events,
-          end: end === "left" && last !== undefined && endsResponse.has(last.type) ? "done" : end
-        })
-      })
-    )
+    const soFar = (): Answer => {
+      const last = events.at(-1)
+      const isOver = typeof end === "string" && last !== undefined && endsResponse.has(last.type)
+      return { events: [...events], end: isOver ? "done" : end }
+    }
+    const ticket = recorder.begin(question, soFar)
+    yield* Effect.addFinalizer(() => Effect.sync(() => recorder.end(ticket, soFar())))
     const pull = yield* Stream.toPull(live)
-    return Stream.repeatEffectChunkOption(Effect.tapBoth(pull, {
+    const waiting = Effect.sync(() => {
+      end = "unanswered"
+    })
+    return Stream.repeatEffectChunkOption(Effect.tapBoth(Effect.zipRight(waiting, pull), {
       onSuccess: (chunk) =>
         Effect.sync(() => {
+          end = "left"
           recorder.weigh(Chunk.toReadonlyArray(chunk))
           if (recorder.overflowed) events.length = 0
           else for (const event of chunk) events.push(event)

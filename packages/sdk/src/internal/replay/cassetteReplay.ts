@@ -27,6 +27,8 @@ export interface Options {
   readonly defaults: Defaults
   /** What answers a call that was not recorded; absent: nothing does. */
   readonly otherwise: HttpService | undefined
+  /** Is told the place of each recording that is asked for. */
+  readonly reach?: ((place: number) => void) | undefined
 }
 
 /** @internal */
@@ -34,11 +36,12 @@ export const open = (
   cassette: SessionCassette | RecordedCassette,
   options: Options
 ): Effect.Effect<OpenReplay, InvalidRequestError | ReplayNoSnapshotsError> => {
-  const { defaults, match, method, otherwise, redact, scrub, source } = options
+  const { defaults, match, method, otherwise, reach, redact, scrub, source } = options
   return cassette.kind === "session"
     ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults })
     : Effect.map(
       redactionOf(method, redact, scrub),
-      (redaction) => RecordedHttp.open(restore(cassette), { source, match, redact: redaction, defaults, otherwise })
+      (redaction) =>
+        RecordedHttp.open(restore(cassette), { source, match, redact: redaction, defaults, otherwise, reach })
     )
 }

@@ -1,0 +1,27 @@
+/**
+ * What the client that was recorded added to calls, as JSON, and back.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import type { RecordedCassette } from "../../RecordedCassette.js"
+import type { Defaults } from "../httpService.js"
+
+/** @internal */
+export type Client = RecordedCassette["client"]
+
+/** @internal */
+export const clientOf = ({ org, project, replayEnabled, timeout }: Defaults): Client => ({
+  ...(org === undefined ? undefined : { org }),
+  ...(project === undefined ? undefined : { project }),
+  ...(timeout === undefined || !Duration.isFinite(timeout) ? undefined : { timeout: Duration.toMillis(timeout) }),
+  ...(replayEnabled === true ? { replayEnabled } : undefined)
+})
+
+/** @internal */
+export const defaultsOf = ({ org, project, replayEnabled, timeout }: Client): Defaults => ({
+  ...(org === undefined ? undefined : { org }),
+  ...(project === undefined ? undefined : { project }),
+  ...(timeout === undefined ? undefined : { timeout: Duration.millis(timeout) }),
+  ...(replayEnabled === undefined ? undefined : { replayEnabled })
+})
