@@ -108,7 +108,7 @@ export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
   const close = () => lifetime.close()
   return {
     async execute(call = {}) {
-      const signals = [call.signal, options.signal].filter((signal) => signal !== undefined)
+      const signals = [call.signal ?? undefined, options.signal ?? undefined].filter((signal) => signal !== undefined)
       const { sessionId: _, version: __, ...input } = executeInput(call)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
       return await lifetime.run(

@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { Noukai, traceScope } from "@effect-noukai/promise"
 import type { EventsOptions, NoukaiOptions } from "@effect-noukai/promise"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
-import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
 import { flows, tools } from "./support/world.js"
 
 type Running = Emulator.Service
@@ -259,6 +259,69 @@ const countingSignal = () => {
   })
   return { signal, count: () => listeners }
 }
+
+describe("a scope that is being opened", () => {
+  const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+
+  const opening = (noukai: Noukai) => {
+    let ran = false
+    const scope = rejection(traceScope(() => {
+      ran = true
+    }, { client: noukai, replaySessionId: session }))
+    return { scope, ran: () => ran }
+  }
+
+  beforeEach(() => {
+    vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+    return faults("delay:3600000")
+  })
+
+  afterEach(() => vi.unstubAllEnvs())
+
+  it("ends with the signal of the client, and its function does not run", async () => {
+    const controller = new AbortController()
+    const noukai = client({ signal: controller.signal })
+    const { ran, scope } = opening(noukai)
+    await waiting()
+    controller.abort(reason)
+    assert.strictEqual(await scope, reason)
+    await closedByClient()
+    assert.strictEqual(await opening(noukai).scope, reason)
+    assert.strictEqual(await requests(), 1)
+    assert.isFalse(ran())
+    await noukai.close()
+  })
+
+  it("ends when the client is closed, and its function does not run", async () => {
+    const noukai = client()
+    const { ran, scope } = opening(noukai)
+    await waiting()
+    await noukai.close()
+    assert.strictEqual((await scope as Error).name, "APIConnectionError")
+    await closedByClient()
+    assert.isFalse(ran())
+  })
+})
+
+describe("a signal that is none", () => {
+  it("rejects before anything is sent, and the client can be closed", async () => {
+    const noukai = client()
+    const error = await rejection(
+      noukai.flow("noukai/samples/two-step").execute({ message: "hi", signal: {} as never })
+    )
+    assert.instanceOf(error, TypeError)
+    await noukai.close()
+    assert.strictEqual(await requests(), 0)
+  })
+
+  it("0.4: null is as good as absent", async () => {
+    const noukai = client({ signal: null as never })
+    const options = { message: "hi", signal: null as never }
+    assert.strictEqual((await noukai.flow("noukai/samples/two-step").execute(options)).status, "completed")
+    for await (const step of noukai.flow("noukai/samples/two-step").steps(options)) assert.isString(step.stepId)
+    await noukai.close()
+  })
+})
 
 describe("close", () => {
   it("ends what is under way, and waits until it has ended", async () => {

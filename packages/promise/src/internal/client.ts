@@ -36,9 +36,9 @@ export class Client implements NoukaiTransport {
     return new Client(this.lifetime, this.defaults, { scope })
   }
 
-  signals(signal: AbortSignal | undefined): ReadonlyArray<AbortSignal> {
-    const ofClient = this.defaults.signal
-    return signal === undefined
+  signals(signal: AbortSignal | null | undefined): ReadonlyArray<AbortSignal> {
+    const ofClient = this.defaults.signal ?? undefined
+    return signal === undefined || signal === null
       ? ofClient === undefined ? [] : [ofClient]
       : ofClient === undefined
       ? [signal]

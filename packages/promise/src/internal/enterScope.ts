@@ -76,10 +76,16 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
     const effect = Effect.provideService(withoutClient(body, entering), TraceScope, scope)
     return await settled(new Running({ runFork: Effect.runFork }, effect))
   }
-  const scoped = replaySessionId === undefined || replaySessionId === ""
-    ? capture ? TraceScope.capture(body) : outside(body)
-    : TraceScope.replayOrCapture(replaySessionId)(body)
-  return await client.lifetime.runOn(
-    client.inScopeOfNow()(withGate(client.defaults.replayEnabled, scoped))
-  )
+  const inScope = client.inScopeOfNow()
+  const isReplay = replaySessionId !== undefined && replaySessionId !== ""
+  return await client.lifetime.runBody((began) => {
+    const begun = Effect.zipRight(began, body)
+    const scoped = isReplay
+      ? TraceScope.replayOrCapture(replaySessionId)(begun)
+      : capture
+      ? TraceScope.capture(begun)
+      : outside(begun)
+    return inScope(withGate(client.defaults.replayEnabled, scoped))
+    // without a session to fetch, there is nothing for a signal to end
+  }, isReplay ? client.signals(undefined) : [])
 }

@@ -10,7 +10,7 @@ import type { JobService } from "@effect-noukai/sdk/JobService"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { RunService } from "@effect-noukai/sdk/RunService"
 import * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
@@ -44,6 +44,9 @@ const closed = (): APIConnectionError =>
   new APIConnectionError("the client was closed: a run that was under way may exist and may be billed", {
     sent: "unknown"
   })
+
+const closedInOpening = (): APIConnectionError =>
+  new APIConnectionError("the client was closed before the scope had begun: no run was started", { sent: "no" })
 
 const notOpen = (): APIConnectionError =>
   new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
@@ -127,9 +130,9 @@ export class Lifetime<R = Services> {
   }
 
   /** Why something was ended from outside. */
-  interruption(signals: ReadonlyArray<AbortSignal>): unknown {
+  interruption(signals: ReadonlyArray<AbortSignal>, byClose: () => APIConnectionError = closed): unknown {
     const aborted = signals.find((signal) => signal.aborted)
-    return aborted === undefined ? closed() : aborted.reason
+    return aborted === undefined ? byClose() : aborted.reason
   }
 
   /** A fiber on the runtime. It runs at once, so it may be interrupted before this returns. */
@@ -145,21 +148,43 @@ export class Lifetime<R = Services> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
     const running = this.fork(effect)
-    const { stop } = running
-    this.begin(running)
-    for (const signal of signals) signal.addEventListener("abort", stop)
+    const release = this.watch(running, signals)
     const exit = await running.start()
-    for (const signal of signals) signal.removeEventListener("abort", stop)
-    this.end(running)
+    release()
     if (Exit.isSuccess(exit)) return exit.value
     throw Cause.isInterruptedOnly(exit.cause) ? this.interruption(signals) : promiseError(Cause.squash(exit.cause))
   }
 
-  /** Runs an effect to its end, beyond that of the client; only one that was closed before refuses it. */
-  async runOn<A, E>(effect: Effect.Effect<A, E, R>): Promise<A> {
-    const refusal = this.refusal([])
+  /**
+   * Runs an effect that has a body of the caller's, which `began` comes before. Until then it ends as a call does; from
+   * then on it runs to its end, beyond that of the client.
+   */
+  async runBody<A, E>(
+    make: (began: Effect.Effect<void>) => Effect.Effect<A, E, R>,
+    signals: ReadonlyArray<AbortSignal>
+  ): Promise<A> {
+    const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
-    return await settled(this.fork(effect))
+    let release = () => {}
+    const running = this.fork(make(Effect.sync(() => release())))
+    release = this.watch(running, signals)
+    const exit = await running.start()
+    release()
+    if (Exit.isSuccess(exit)) return exit.value
+    throw Cause.isInterruptedOnly(exit.cause)
+      ? this.interruption(signals, closedInOpening)
+      : promiseError(Cause.squash(exit.cause))
+  }
+
+  /** Until it is called off, signals and the end of the client stop what is running. */
+  private watch(running: UnderWay, signals: ReadonlyArray<AbortSignal>): () => void {
+    const { stop } = running
+    for (const signal of signals) signal.addEventListener("abort", stop)
+    this.begin(running)
+    return () => {
+      for (const signal of signals) signal.removeEventListener("abort", stop)
+      this.end(running)
+    }
   }
 
   /** Ends what is under way, then releases the runtime. Again: the same promise. */
