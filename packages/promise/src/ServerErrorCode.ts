@@ -5,46 +5,12 @@
  */
 
 /**
- * @since 0.1.0
- * @category models
- */
-export type ServerErrorCodeValue =
-  | "FLOW_NOT_FOUND"
-  | "INVALID_TREE"
-  | "NO_STEPS"
-  | "INSUFFICIENT_CREDITS"
-  | "CREDITS_EXHAUSTED"
-  | "BILLING_UNAVAILABLE"
-  | "INTERNAL_ERROR"
-  | "BYOK_KEY_REJECTED"
-  | "TOOLS_NOT_ENABLED"
-  | "TOOLS_INVALID"
-  | "TOOL_NAME_INVALID"
-  | "TOOLS_IN_NON_SEQUENTIAL_STEP"
-  | "PAUSED_STEP_INVALID"
-  | "EXECUTION_ID_INVALID"
-  | "TOOL_RESULTS_MISMATCH"
-  | "TOOL_ITERATION_LIMIT"
-  | "MESSAGES_TOO_LARGE"
-  | "MESSAGES_ROLE_INVALID"
-  | "TOOLS_REQUIRE_SYNC_EXECUTE"
-  | "INVALID_STEP_INDEX"
-  | "INVALID_FIRST_CALL"
-  | "STALE_TREE"
-  | "MISSING_MESSAGE"
-  | "RUN_NOT_FOUND"
-  | "INVALID_VERSION"
-  | "PARAMETER_NAME_RESERVED"
-  | "MODEL_MIME_INCOMPATIBLE"
-  | "JOB_NOT_FOUND"
-
-/**
  * For comparing with `error.code`, which may also be a code that is not listed here.
  *
  * @since 0.1.0
  * @category models
  */
-export const ServerErrorCode: { readonly [Code in ServerErrorCodeValue]: Code } = {
+export const ServerErrorCode = {
   FLOW_NOT_FOUND: "FLOW_NOT_FOUND",
   INVALID_TREE: "INVALID_TREE",
   NO_STEPS: "NO_STEPS",
@@ -73,4 +39,10 @@ export const ServerErrorCode: { readonly [Code in ServerErrorCodeValue]: Code } 
   PARAMETER_NAME_RESERVED: "PARAMETER_NAME_RESERVED",
   MODEL_MIME_INCOMPATIBLE: "MODEL_MIME_INCOMPATIBLE",
   JOB_NOT_FOUND: "JOB_NOT_FOUND"
-}
+} as const
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerErrorCodeValue = (typeof ServerErrorCode)[keyof typeof ServerErrorCode]

@@ -20,11 +20,12 @@ import type {
   ToolCallsRequired,
   Trace
 } from "@effect-noukai/promise"
-import { createRelayFlow, currentSessionId, trace, traceScope } from "@effect-noukai/promise"
+import { createRelayFlow, currentSessionId, type ServerErrorCode, trace, traceScope } from "@effect-noukai/promise"
 import { NoukaiPromise } from "@effect-noukai/promise/effect"
 import type { NoukaiLive } from "@effect-noukai/sdk"
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
-import type { ServerErrorCode } from "@effect-noukai/sdk/NoukaiError"
+import type { ServerErrorCode as SdkErrorCode } from "@effect-noukai/sdk/NoukaiError"
+import type * as Published from "@noukai/sdk"
 import type { Effect, Layer, ManagedRuntime } from "effect"
 import { expectTypeOf } from "vitest"
 
@@ -91,8 +92,18 @@ declare const relay: RelayFlow
 // @ts-expect-error the version is the relay's
 void relay.execute({ version: 3 })
 
-// codes are those of the sdk
-expectTypeOf<ServerErrorCodeValue>().toEqualTypeOf<ServerErrorCode>()
+// codes are those of the sdk, and of the reference with these
+expectTypeOf<ServerErrorCodeValue>().toEqualTypeOf<SdkErrorCode>()
+expectTypeOf<ServerErrorCodeValue>().toEqualTypeOf<keyof typeof ServerErrorCode>()
+expectTypeOf<typeof ServerErrorCode>().toExtend<typeof Published.ServerErrorCode>()
+expectTypeOf<Exclude<Published.ServerErrorCodeValue, ServerErrorCodeValue>>().toBeNever()
+expectTypeOf<Exclude<ServerErrorCodeValue, Published.ServerErrorCodeValue>>().toEqualTypeOf<
+  | "INVALID_VERSION"
+  | "JOB_NOT_FOUND"
+  | "MESSAGES_ROLE_INVALID"
+  | "MODEL_MIME_INCOMPATIBLE"
+  | "PARAMETER_NAME_RESERVED"
+>()
 
 // the Effect side
 expectTypeOf(NoukaiPromise.inScope).toEqualTypeOf<(noukai: Noukai) => Effect.Effect<Noukai>>()
