@@ -46,6 +46,7 @@ export const differences: ReadonlyArray<Difference> = [
     "The whole stream: a run longer than 5 minutes is cut off with an `AbortError`.",
     "Each silence: a stream may last as long as it likes, and one that stalls ends with an `APITimeoutError`."
   ),
+  row("infinity", "`timeout: Infinity`", "Is 1 ms.", "Is no limit."),
   row(
     "abort",
     "An aborted `signal`",
@@ -103,8 +104,8 @@ export const differences: ReadonlyArray<Difference> = [
   ),
   row(
     "checks",
-    "What the server is sure to refuse: tool names, attachments, overrides",
-    "Is sent.",
+    "What is no JSON, or is sure to be refused: tool names, attachments, overrides, counts below 0",
+    "Throws a bare `TypeError`, or is sent.",
     "Rejects with an `InvalidRequestError` before anything is sent."
   ),
   row(

@@ -113,6 +113,15 @@ export const execution: ReadonlyArray<Behaviour> = [
     return [result.rejected.name, result.rejected.noukai]
   }),
   differs(
+    "infinity",
+    "12.2: a timeout without an end",
+    { reference: "APITimeoutError", ours: "completed" },
+    async (world) => {
+      const { rejected, value } = await execute(world, hello, { message: "hi", timeout: Infinity }) as Parsed
+      return rejected?.name ?? value.status
+    }
+  ),
+  differs(
     "abort",
     "a signal that is aborted before the call",
     { reference: ["APIConnectionError", 0], ours: ["stop", 0] },
@@ -320,6 +329,27 @@ export const execution: ReadonlyArray<Behaviour> = [
         tools: [{ type: "function", function: { name: "no spaces allowed" } }]
       }) as Parsed
       return [rejected?.name, world.emulator.ledger().requestsReceived]
+    }
+  ),
+  differs(
+    "checks",
+    "0.4: parameters that are no JSON",
+    { reference: ["TypeError", "TypeError", 0], ours: ["InvalidRequestError", "InvalidRequestError", 0] },
+    async (world) => {
+      const cycle: Record<string, unknown> = {}
+      cycle.self = cycle
+      const cyclic = await execute(world, hello, { message: "hi", parameters: cycle }) as Parsed
+      const big = await execute(world, hello, { message: "hi", parameters: { n: 1n } }) as Parsed
+      return [cyclic.rejected.name, big.rejected.name, world.emulator.ledger().requestsReceived]
+    }
+  ),
+  differs(
+    "checks",
+    "6.3: a number of rounds below 0",
+    { reference: 1, ours: 0 },
+    async (world) => {
+      await execute(world, weather, { message: "hi", tools, toolHandler: answers, maxToolRounds: -1 })
+      return world.emulator.ledger().runsStarted
     }
   ),
   differs(
