@@ -13,6 +13,7 @@ import * as Access from "./internal/conformance/cases/access.js"
 import * as Errors from "./internal/conformance/cases/errors.js"
 import * as Execute from "./internal/conformance/cases/execute.js"
 import * as Jobs from "./internal/conformance/cases/jobs.js"
+import * as Python from "./internal/conformance/cases/python.js"
 import * as Runs from "./internal/conformance/cases/runs.js"
 import * as Sessions from "./internal/conformance/cases/sessions.js"
 import * as Step from "./internal/conformance/cases/step.js"
@@ -77,6 +78,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   ...Jobs.cases,
   ...Runs.cases,
   ...Sessions.cases,
+  ...Python.cases,
   ...Errors.cases
 ]
 

@@ -7,12 +7,12 @@ import type { Json } from "./Flow.js"
 
 /**
  * What a case needs beyond the sample flows: the flows, keys and organisations of `Conformance.fixture`, the fault header,
- * or the control endpoint.
+ * the control endpoint, or the fields that older servers sent (`legacyFields`).
  *
  * @since 0.1.0
  * @category models
  */
-export type Need = "fixture" | "faults" | "control"
+export type Need = "fixture" | "faults" | "control" | "legacy"
 
 /**
  * One request. In its strings `{{name}}` stands for what an earlier exchange saved; `{ "$repeat": ["x", 3] }` is text

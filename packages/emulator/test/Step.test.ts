@@ -443,6 +443,27 @@ describe("POST …/step", () => {
       }).pipe(Effect.provide(run)))
   }
 
+  it.scoped("7.1: a run of a published version goes on when only the draft was edited", () =>
+    Effect.gen(function*() {
+      const published = {
+        steps: [{ kind: "template", id: "a", output: 1 }, { kind: "template", id: "b", output: 2 }]
+      } as const
+      const flow = { ref: "acme/test/pinned", steps: [], versions: { 1: published } }
+      const emulator = yield* Emulator
+      yield* emulator.putFlows(flow)
+      const path = "/seq/acme/test/pinned/v1/step"
+      const { executionId } = dataOf(yield* step(path, { stepIndex: 0 }), "run_started")
+      yield* emulator.putFlows({ ...structuredClone(flow), steps: [{ kind: "template", id: "a", output: "edited" }] })
+      const later = yield* step(path, { executionId, stepIndex: 1, accumulatedOutputs: { a: 1 } })
+      assert.strictEqual(later.status, 200)
+      yield* emulator.putFlows({
+        ...flow,
+        versions: { 1: { steps: [published.steps[0], { ...published.steps[1], output: 3 }] } }
+      })
+      const stale = yield* step(path, { executionId, stepIndex: 1, accumulatedOutputs: { a: 1 } })
+      assert.strictEqual(stale.json.detail.code, "STALE_TREE")
+    }).pipe(Effect.provide(run)))
+
   it.scoped("11.3: without credits a run does not start, and one under way is exhausted", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

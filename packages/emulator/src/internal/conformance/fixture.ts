@@ -86,6 +86,8 @@ const flows: ReadonlyArray<FileFlow> = [
     production: 1
   },
   { ref: "acme/conformance/edited", steps: [fixed("a", "a"), fixed("b", "b")] },
+  { ref: "acme/conformance/paced", steps: [fixed("a", "a"), fixed("b", "b")] },
+  { ref: "acme/conformance/brief", steps: [{ kind: "template", id: "a", output: "late", duration: "100 millis" }] },
   { ref: "acme/conformance/full", capture: "full", steps: [fixed("a", "{{message}}")] },
   { ref: "acme/conformance/redacted", capture: "redacted", steps: [fixed("a", "{{message}}")] },
   { ref: "acme/conformance/off", capture: "off", steps: [fixed("a", "a")] },

@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
+import { isDeepStrictEqual } from "node:util"
 import type { CaptureMode, Flow, Step } from "../../Flow.js"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
@@ -118,7 +119,12 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
     },
     put: (flow) => {
       const replaced = flows.get(flow.ref)
-      if (replaced !== undefined) trees.delete(replaced)
+      if (replaced !== undefined) {
+        // the versions that are as they were have not been edited
+        const built = [...trees.get(replaced) ?? []]
+        trees.delete(replaced)
+        trees.set(flow, new Map(built.filter(([version, tree]) => isDeepStrictEqual(tree, toTree(flow, version)))))
+      }
       flows.set(flow.ref, flow)
     },
     remove: (ref) => {

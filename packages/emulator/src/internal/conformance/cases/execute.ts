@@ -24,6 +24,8 @@ const wrongType = (field: string, value: Json): ConformanceCase =>
 
 const attachment = { kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png", filename: "dog.png" }
 
+const longUrl = (length: number): string => "https://img.example.com/".padEnd(length, "x")
+
 const attached = (
   name: string,
   row: string,
@@ -71,15 +73,6 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     exchange(
       post(fixed("failed", "execute"), { message: "hi" }),
       ok({ status: "failed", flowId: any("string"), blockCount: 1, executionId: any("string") })
-    )
-  ),
-  made(
-    "5.2: the body of the Python client",
-    ["5.2 python", "5.1 iterationsUsed", "5.1 accumulatedOutputs", "5.1 parameters", "5.1 trace"],
-    [],
-    exchange(
-      hello({ message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }),
-      ok({ status: "completed" })
     )
   ),
   made(
@@ -204,6 +197,18 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   attached("another mime type: 422", "mime_type", [{ ...attachment, mime_type: "image/tiff" }], 0, "mime_type"),
   attached("no mime type: 422", "mime_type", [{ kind: "url", url: attachment.url }], 0, "mime_type"),
   attached("a path as filename: 422", "filename", [{ ...attachment, filename: "../a" }], 0, "filename"),
+  attached("a url of 2,048 characters is taken", "url", [{ ...attachment, url: longUrl(2_048) }]),
+  attached("a longer url: 422", "url", [{ ...attachment, url: longUrl(2_049) }], 0, "url"),
+  attached("a filename of 255 characters is taken", "filename", [{ ...attachment, filename: "x".repeat(255) }]),
+  attached("a longer filename: 422", "filename", [{ ...attachment, filename: "x".repeat(256) }], 0, "filename"),
+  ...["image/jpeg", "image/png", "image/webp", "image/gif"].map((type) =>
+    attached(`${type} is taken`, "mime_type", [{ ...attachment, mime_type: type }])
+  ),
+  attached(
+    "ten are taken",
+    "at most 10",
+    Array.from({ length: 10 }, () => attachment)
+  ),
   made(
     "5.5: eleven: 422",
     ["5.5 at most 10"],

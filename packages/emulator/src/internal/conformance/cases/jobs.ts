@@ -29,21 +29,6 @@ const wrongType = (field: string, value: Json): ConformanceCase =>
 /** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
-    "8.1: the body of the Python client is accepted, and the job completes",
-    ["8.1 request", "8.1 response", "8.1 message", "8.2 executionId", "8.2 status", "8.2 result"],
-    [],
-    exchange(
-      post(hello, { message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }),
-      accepted,
-      save
-    ),
-    exchange(
-      get(`${hello}/{{executionId}}`),
-      ok({ executionId: "{{executionId}}", status: "completed", result: any("object") }),
-      patiently
-    )
-  ),
-  made(
     "8.2: a failed job has an error",
     ["8.2 error"],
     ["fixture"],
@@ -102,7 +87,29 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ),
     exchange(get(`${fixed("versions/v0", "jobs")}/{{executionId}}`), { status: 404 })
   ),
+  made(
+    "8.1: parameters and blockOverrides reach the run; what only /execute takes is not looked at",
+    ["8.1 parameters", "8.1 blockOverrides", "8.1 request", "8.1 trace"],
+    ["fixture"],
+    exchange(
+      post(fixed("echo", "jobs"), {
+        parameters: { tone: "dry" },
+        blockOverrides: { echo: { output: "{{parameters.tone}}!" } },
+        attachments: [],
+        toolChoice: "auto",
+        trace: true
+      }),
+      { status: 202 },
+      save
+    ),
+    exchange(
+      get(`${fixed("echo", "jobs")}/{{executionId}}`),
+      ok({ status: "completed", result: "dry!" }),
+      patiently
+    )
+  ),
   wrongType("message", 1),
+  wrongType("blockOverrides", { a: 1 }),
   wrongType("parameters", "x"),
   wrongType("trace", 1),
   refused(

@@ -123,6 +123,57 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       ]
     })
   ),
+  made(
+    "9.3: the live trace of a run that goes on follows it to its end",
+    ["9.3 live tail"],
+    ["fixture"],
+    exchange(post(fixed("brief", "jobs"), {}), { status: 202 }, { save: { id: "body.executionId" } }),
+    exchange(get(`${fixed("brief", "runs")}/{{id}}/trace/stream`), {
+      status: 200,
+      events: [
+        event("run_started", { executionId: "{{id}}" }),
+        event("step_started"),
+        event("step_completed", { stepId: "a" }),
+        event("flow_completed")
+      ]
+    })
+  ),
+  made(
+    "9.3: the live trace of a run that failed ends with its step_error",
+    ["9.3 step_error"],
+    ["fixture"],
+    exchange(post(fixed("failed", "execute"), {}), { status: 200 }, { save: { id: "body.executionId" } }),
+    exchange(get(`${fixed("failed", "runs")}/{{id}}/trace/stream`), {
+      status: 200,
+      events: [
+        event("run_started"),
+        event("step_started"),
+        event("step_error", { stepId: "fail", error: { code: "MODEL_REFUSED" } })
+      ]
+    })
+  ),
+  made(
+    "9.1: a failed run, and one that goes on",
+    ["9.1 failed", "9.1 running"],
+    ["fixture"],
+    exchange(post(fixed("failed", "execute"), { trace: true }), { status: 200 }, {
+      save: { id: "body.executionId" }
+    }),
+    exchange(
+      get(`${fixed("failed", "runs")}/{{id}}/trace`),
+      ok({
+        flowRun: { status: "failed" },
+        steps: [{ status: "failed", errorContext: { code: "MODEL_REFUSED", message: "refused" }, outputContext: null }]
+      })
+    ),
+    exchange(post(fixed("paced", "step"), { stepIndex: 0 }), { status: 200 }, {
+      save: { id: "events.0.data.executionId" }
+    }),
+    exchange(
+      get(`${fixed("paced", "runs")}/{{id}}/trace`),
+      ok({ flowRun: { status: "running", completedAt: null, durationMs: null }, steps: [{ stepId: "a" }] })
+    )
+  ),
   made("9.4: the summary of a run", ["9.4 summary"], [], twoStep, exchange(get(runPath), ok(flowRun))),
   made(
     "9.5: an unknown run or step",
@@ -140,6 +191,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     [],
     twoStep,
     exchange(get("/flow-runs?flow_id={{flowId}}&limit=1&cursor=x"), ok({ runs: [flowRun] })),
+    started(sample("two-step", "execute")),
+    exchange(get("/flow-runs?flow_id={{flowId}}&status=completed&limit=1"), ok({ runs: [flowRun] })),
     exchange(get("/flow-runs?flow_id={{flowId}}&status=cancelled"), ok({ runs: [] })),
     exchange(get("/flow-runs?flow_id={{flowId}}&limit=0"), { status: 422 }),
     exchange(get("/flow-runs?flow_id={{flowId}}&limit=101"), { status: 422 }),

@@ -45,6 +45,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       "10.4 slug",
       "10.4 triggerType",
       "10.4 status",
+      "10.4 executionId",
+      "10.4 flowId",
+      "10.4 startedAt",
       "10.9 execute",
       "10.9 step",
       "10.9 job"
@@ -77,7 +80,14 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   ),
   made(
     "10.4: snapshots of a captured execution",
-    ["10.4 snapshotsAvailable", "10.4 traceCaptureMode", "10.4 steps", "10.4 step fields", "10.4 __rendered_prompt__"],
+    [
+      "10.4 snapshotsAvailable",
+      "10.4 traceCaptureMode",
+      "10.4 steps",
+      "10.4 step fields",
+      "10.4 completedAt",
+      "10.4 __rendered_prompt__"
+    ],
     [],
     exchange(post(sample("hello-world", "execute"), { message: "hi", trace: true }, tagged(2)), { status: 200 }),
     exchange(
@@ -137,6 +147,64 @@ export const cases: ReadonlyArray<ConformanceCase> = [
           steps: [{ status: "failed", errorSnapshot: { code: "BYOK_KEY_REJECTED", message: any("string") } }]
         }]
       })
+    )
+  ),
+  made(
+    "10.4: attempts and the iterations of a loop are snapshots of their own, in the order in which they began",
+    ["10.4 attempt", "10.4 loopIndex"],
+    ["fixture"],
+    exchange(post(fixed("flaky", "execute"), {}, tagged(10)), { status: 200 }),
+    exchange(post(fixed("loop", "execute"), {}, tagged(10)), { status: 200 }),
+    exchange(
+      session(10, "acme/conformance"),
+      ok({
+        executions: [
+          { steps: [{ attempt: 1, status: "failed" }, { attempt: 2, status: "completed" }] },
+          {
+            steps: [
+              { stepId: "each", loopIndex: null },
+              { stepId: "in", loopIndex: 0, outputSnapshot: { at: "x" } },
+              { stepId: "in", loopIndex: 1, outputSnapshot: { at: "y" } }
+            ]
+          }
+        ]
+      })
+    )
+  ),
+  made(
+    "10.4: the slug of a flow that was deleted is null",
+    ["10.4 slug"],
+    ["fixture", "control"],
+    exchange(
+      post("/_emulator/flows", {
+        flows: [{ ref: "acme/conformance/short-lived", steps: [{ kind: "template", id: "a", output: "a" }] }]
+      }, { control: true }),
+      { status: 200 }
+    ),
+    exchange(post(fixed("short-lived", "execute"), {}, tagged(11)), { status: 200 }),
+    exchange(
+      { method: "DELETE", path: "/_emulator/flows/acme/conformance/short-lived", control: true },
+      { status: 200 }
+    ),
+    exchange(
+      session(11, "acme/conformance"),
+      ok({ executions: [execution({ slug: null, status: "completed" })] })
+    )
+  ),
+  made(
+    "10.4: a cancelled job",
+    ["10.4 status"],
+    ["faults"],
+    exchange(
+      post(sample("hello-world", "jobs"), { message: "hi" }, {
+        headers: { "x-noukai-emulator-fault": "cancel", ...tagged(12).headers }
+      }),
+      { status: 202 }
+    ),
+    exchange(
+      session(12),
+      ok({ executions: [{ triggerType: "job", status: "cancelled", errorAtStep: null }] }),
+      { retry: { times: 100, everyMs: 20 } }
     )
   ),
   made(

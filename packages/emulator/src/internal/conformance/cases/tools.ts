@@ -169,6 +169,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "TOOLS_INVALID"
   ),
   declared("a name with a space", "name", [tool("get weather")], "TOOL_NAME_INVALID"),
+  declared("a name of 65 characters", "name", [tool("x".repeat(65))], "TOOL_NAME_INVALID"),
   declared("a choice that is not declared", "format", weather, "TOOLS_INVALID", {
     toolChoice: { type: "function", function: { name: "other" } }
   }),
@@ -187,6 +188,16 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     post(fixed("tools-in-loop", "execute"), { tools: [tool("find")] }),
     400,
     "TOOLS_IN_NON_SEQUENTIAL_STEP"
+  ),
+  made(
+    "6.2: content that is JSON is text all the same",
+    ["6.2 content"],
+    [],
+    start,
+    exchange(
+      post(path, resume([result("{{call}}", "{\"state\":\"sunny\",\"n\":[1,null]}")])),
+      ok({ status: "completed", result: { text: { $matches: "sunny" } } })
+    )
   ),
   badResume("no results", "every id", resume([]), 400, "TOOL_RESULTS_MISMATCH"),
   badResume(

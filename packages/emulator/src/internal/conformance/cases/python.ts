@@ -1,0 +1,192 @@
+/**
+ * What the Python client 0.2.0 sends, byte for byte in its keys and their order, and what it cannot do without: `runId`
+ * in `run_started` and in a tool pause, `stepId` in `step_paused` (contract 5.2, 7.1, 7.6, 8.1, C7).
+ *
+ * @internal
+ */
+import type { ConformanceCase } from "../../../ConformanceCase.js"
+import { any, event, exchange, get, made, ok, post, result, sample, savePause } from "./build.js"
+
+const lookup = {
+  type: "function",
+  function: { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } } } }
+}
+
+const headers = {
+  "accept": "application/json",
+  "x-noukai-api-version": "2026-05-31",
+  "user-agent": "noukai-python/0.2.0 (httpx/0.28.1; python/3.12.4; Linux)"
+}
+
+const fresh = { message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }
+
+const firstStep = {
+  stepIndex: 0,
+  accumulatedOutputs: {},
+  message: "hi",
+  parameters: {},
+  inputOverrides: {},
+  runRemaining: false,
+  iterationsUsed: 0,
+  trace: false
+}
+
+const laterStep = {
+  executionId: "{{executionId}}",
+  stepIndex: 1,
+  accumulatedOutputs: { classify: "{{output}}" },
+  parameters: {},
+  inputOverrides: {},
+  runRemaining: false,
+  iterationsUsed: 0,
+  trace: false
+}
+
+const isId = "{{executionId}}"
+
+/** @internal */
+export const cases: ReadonlyArray<ConformanceCase> = [
+  made(
+    "5.2: the fresh body of the Python client",
+    ["5.2 python", "5.1 iterationsUsed", "5.1 accumulatedOutputs", "5.1 parameters", "5.1 trace"],
+    [],
+    exchange(
+      post(sample("hello-world", "execute"), fresh, { headers }),
+      ok({ status: "completed", flowId: any("string"), blockCount: any("integer"), executionId: any("string") })
+    )
+  ),
+  made(
+    "5.2: the resume of the Python client",
+    ["5.2 python resume", "5.1 toolCallMessages", "6.2 tool_call_id"],
+    [],
+    exchange(
+      post(
+        sample("tools-enabled", "execute"),
+        {
+          message: "hi",
+          parameters: { tone: "dry" },
+          tools: [lookup],
+          iterationsUsed: 0,
+          accumulatedOutputs: {},
+          trace: false
+        },
+        { headers }
+      ),
+      ok({ status: "tool_calls_required", pausedAtStep: "assistant", iterationsUsed: 1 }),
+      { save: savePause }
+    ),
+    exchange(
+      post(
+        sample("tools-enabled", "execute"),
+        {
+          parameters: { tone: "dry" },
+          tools: [lookup],
+          executionId: isId,
+          pausedAtStep: "{{pausedAtStep}}",
+          iterationsUsed: "{{iterationsUsed}}",
+          toolCallMessages: { $concat: ["{{pauseMessages}}", [result("{{call}}", "{\"state\":\"sunny\"}")]] },
+          accumulatedOutputs: "{{outputs}}",
+          trace: false
+        },
+        { headers }
+      ),
+      ok({ status: "completed", executionId: isId, result: { text: { $matches: "sunny" } } })
+    )
+  ),
+  made(
+    "7.1: the bodies of the Python client, first and later, with the fields that it requires",
+    ["7.1 python", "7.1 python later", "7.1 executionId", "7.1 accumulatedOutputs", "7.3 runId", "7.3 stepId"],
+    ["legacy"],
+    exchange(
+      post(sample("two-step", "step"), firstStep, { headers }),
+      {
+        status: 200,
+        events: [
+          event("run_started", { executionId: any("string"), runId: any("string"), stepCount: 2 }),
+          event("step_started", { stepId: "classify", stepIndex: 0 }),
+          event("step_completed", { stepId: "classify", output: any("object") }),
+          event("step_paused", { stepId: "classify", nextStepIndex: 1 })
+        ]
+      },
+      { save: { executionId: "events.0.data.executionId", output: "events.2.data.output" } }
+    ),
+    exchange(post(sample("two-step", "step"), laterStep, { headers }), {
+      status: 200,
+      events: [
+        event("step_started", { stepId: "answer" }),
+        event("step_output"),
+        event("step_output"),
+        event("step_completed", { stepId: "answer" }),
+        event("flow_completed", { executionId: isId, runId: isId })
+      ]
+    })
+  ),
+  made(
+    "7.6: the tool resume of the Python client on /step",
+    ["7.6 python resume", "7.1 toolCallMessages", "7.3 runId"],
+    ["legacy"],
+    exchange(
+      post(sample("tools-enabled", "step"), { ...firstStep, tools: [lookup] }, { headers }),
+      {
+        status: 200,
+        events: [
+          event("run_started", { runId: any("string") }),
+          event("step_started"),
+          event("step_paused_for_tool_calls", { runId: any("string"), stepId: "assistant", stepIndex: 0 })
+        ]
+      },
+      {
+        save: {
+          executionId: "events.2.data.executionId",
+          messages: "events.2.data.toolCallMessages",
+          call: "events.2.data.toolCalls.0.id",
+          used: "events.2.data.iterationsUsed"
+        }
+      }
+    ),
+    exchange(
+      post(
+        sample("tools-enabled", "step"),
+        {
+          executionId: isId,
+          stepIndex: 0,
+          accumulatedOutputs: {},
+          parameters: {},
+          inputOverrides: {},
+          runRemaining: false,
+          tools: [lookup],
+          toolCallMessages: { $concat: ["{{messages}}", [result("{{call}}", "\"sunny\"")]] },
+          iterationsUsed: "{{used}}",
+          trace: false
+        },
+        { headers }
+      ),
+      {
+        status: 200,
+        events: [
+          event("step_started"),
+          event("step_completed"),
+          event("flow_completed", { result: { text: { $matches: "sunny" } } })
+        ]
+      }
+    )
+  ),
+  made(
+    "8.1: the body of the Python client is accepted, and the job completes",
+    ["8.1 python", "8.1 request", "8.1 response", "8.1 message", "8.2 executionId", "8.2 status", "8.2 result"],
+    [],
+    exchange(
+      post(sample("hello-world", "jobs"), fresh, { headers }),
+      {
+        status: 202,
+        body: { executionId: any("string"), status: any("string"), flowId: any("string"), blockCount: 1 }
+      },
+      { save: { executionId: "body.executionId" } }
+    ),
+    exchange(
+      get(`${sample("hello-world", "jobs")}/{{executionId}}`, { headers }),
+      ok({ executionId: isId, status: "completed", result: any("object") }),
+      { retry: { times: 100, everyMs: 20 } }
+    )
+  )
+]
