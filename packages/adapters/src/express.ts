@@ -92,14 +92,15 @@ const inScope = (
   pass: (scope: TraceScope.Scope) => void
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    nameSession(response, scope.scope.sessionId, options.exposeSession === true)
+    // it may have begun while the session was fetched
+    if (!response.headersSent) nameSession(response, scope.scope.sessionId, options.exposeSession === true)
     const held = scope.isReplay ? holdResponse(response, answerInstead(scope)) : undefined
     pass(scope.scope)
     return Effect.flatMap(over(response), () =>
-      held === undefined || held.isSettled() || !response.writableFinished ? Effect.void : Effect.flatMap(
-        scope.problem(response.statusCode),
-        (error) =>
-          error === undefined ? Effect.void : RequestScope.report(error, promiseHook(options.onReplayError))
+      held === undefined || held.isSettled() ? Effect.void : Effect.flatMap(
+        // one that broke off is not asked what it left over
+        scope.problem(response.writableFinished ? response.statusCode : 500),
+        (error) => error === undefined ? Effect.void : RequestScope.report(error, promiseHook(options.onReplayError))
       ))
   })
 

@@ -2,7 +2,7 @@
 import type { ReplayError } from "@effect-noukai/sdk"
 import { randomUUID } from "node:crypto"
 import { request as httpRequest } from "node:http"
-import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
@@ -317,6 +317,20 @@ for (const framework of [...express, ...platform, ...web]) {
       await report
       assert.deepStrictEqual(reported.map(({ _tag }) => _tag), ["ReplayLeftoverError"])
       assert.lengthOf(warnings.filter((text) => text.includes("the response was sent all the same")), 1)
+    })
+
+    it("a miss in mid-response is reported, and nothing more is sent", async () => {
+      // frameworks write what broke a response there
+      const errors = vi.spyOn(console, "error").mockImplementation(() => {})
+      const reported: Array<ReplayError> = []
+      await start({ onReplayError: (error) => reported.push(error) })
+      const session = await captured("/stream")
+      const before = world.counts()
+      const sent = await replay("/late", session).then((response) => response.text()).catch(() => "")
+      assert.notInclude(sent, "done")
+      await expect.poll(() => reported.map(({ _tag }) => _tag)).toEqual(["ReplayMissError"])
+      assert.strictEqual(world.counts().runs, before.runs)
+      errors.mockRestore()
     })
 
     it("50 requests at once, each in its own session, see only what is theirs", async () => {

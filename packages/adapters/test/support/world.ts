@@ -101,6 +101,7 @@ export interface RunningApp {
  * - `POST /caught`: runs `answer`; if that fails, `{ fallback: true }`
  * - `POST /broken`: runs `answer`, then fails with something else
  * - `POST /stream`: the steps of `two` as they complete, one line each
+ * - `POST /late`: one line, then runs `answer`, then another line
  * - `POST /never`: runs `never`
  * - `GET /health`: `{ ok: true }`
  */

@@ -57,6 +57,14 @@ const app = (make: typeof express5) => async (setup: Setup) => {
     })
   )
   app.post(
+    "/late",
+    caught(async (_request, response) => {
+      response.type("text/plain").write("begun\n")
+      await run("late")
+      response.end("done\n")
+    })
+  )
+  app.post(
     "/never",
     caught(async (_request, response) => {
       response.json(await client.flow(never).execute({ signal: requestSignal(response) }))

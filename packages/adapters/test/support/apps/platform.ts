@@ -42,6 +42,15 @@ const streamed = Effect.gen(function*() {
   )
 })
 
+const late = Effect.map(FlowService, (flows) =>
+  HttpServerResponse.stream(
+    Stream.make("begun\n").pipe(
+      Stream.concat(Stream.as(Stream.fromEffect(flows.execute(answer, { message: "late" })), "done\n")),
+      Stream.encodeText
+    ),
+    { contentType: "text/plain" }
+  ))
+
 class Broken extends Schema.TaggedError<Broken>()("Broken", {}) {}
 
 const json = HttpServerResponse.json
@@ -55,6 +64,7 @@ const router = HttpRouter.empty.pipe(
   ),
   HttpRouter.post("/broken", Effect.zipRight(run, new Broken())),
   HttpRouter.post("/stream", streamed),
+  HttpRouter.post("/late", late),
   HttpRouter.post("/never", Effect.flatMap(Effect.flatMap(FlowService, (flows) => flows.execute(never, {})), json)),
   HttpRouter.get("/health", json({ ok: true }))
 )
@@ -69,6 +79,7 @@ const Api = HttpApi.make("api").add(
     .add(HttpApiEndpoint.post("caught", "/caught").addSuccess(Anything))
     .add(HttpApiEndpoint.post("broken", "/broken").addError(Broken, { status: 500 }))
     .add(HttpApiEndpoint.post("stream", "/stream"))
+    .add(HttpApiEndpoint.post("late", "/late"))
     .add(HttpApiEndpoint.post("never", "/never").addSuccess(Anything))
     .add(HttpApiEndpoint.get("health", "/health").addSuccess(Ok))
 )
@@ -84,6 +95,7 @@ const AppLive = HttpApiBuilder.group(Api, "app", (handlers) =>
       .handle("caught", () => withFlows(Effect.orElseSucceed(run, () => ({ fallback: true }))))
       .handle("broken", () => withFlows(Effect.zipRight(Effect.orDie(run), new Broken())))
       .handleRaw("stream", () => withFlows(Effect.orDie(streamed)))
+      .handleRaw("late", () => withFlows(late))
       .handle("never", () => Effect.orDie(flows.execute(never, {})))
       .handle("health", () => Effect.succeed({ ok: true }))
   }))

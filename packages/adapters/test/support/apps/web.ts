@@ -42,6 +42,22 @@ const handlers = (client: Noukai): { readonly [route: string]: Handler } => {
       })
       return new Response(body, { headers: { "content-type": "text/plain" } })
     },
+    "POST /late": () => {
+      const encoder = new TextEncoder()
+      const lines = (async function*() {
+        yield "begun\n"
+        await client.flow(answer).execute({ message: "late" })
+        yield "done\n"
+      })()
+      const body = new ReadableStream<Uint8Array>({
+        pull: async (controller) => {
+          const { done, value } = await lines.next()
+          if (done === true) controller.close()
+          else controller.enqueue(encoder.encode(value))
+        }
+      })
+      return new Response(body, { headers: { "content-type": "text/plain" } })
+    },
     "POST /never": async (request) => Response.json(await client.flow(never).execute({ signal: request.signal })),
     "GET /health": () => Response.json({ ok: true })
   }
