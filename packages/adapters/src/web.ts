@@ -123,7 +123,17 @@ class ScopedRequest {
     return this.named(response, streamOf(body, ended))
   }
 
+  /** Whatever comes of the handler, the scope ends. */
   async handle(handler: () => Response | Promise<Response>, isHead: boolean): Promise<Response> {
+    try {
+      return await this.respond(handler, isHead)
+    } catch (error) {
+      await this.run(this.scope.close)
+      throw error
+    }
+  }
+
+  private async respond(handler: () => Response | Promise<Response>, isHead: boolean): Promise<Response> {
     let response: Response
     try {
       response = await this.inScope(handler)
@@ -139,7 +149,8 @@ class ScopedRequest {
       return response
     }
     if (response.body === null || isHead) {
-      await response.body?.cancel()
+      // whether it lets go is not ours to wait for
+      response.body?.cancel().catch(() => undefined)
       return await this.instead(response.status) ?? this.named(response, null)
     }
     const body = await peekBody(response.body, this.inScope)
