@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { CurrentScope } from "./internal/currentScope.js"
+import { currentScope } from "./internal/currentScope.js"
 import { forwardThrough } from "./internal/forwarded.js"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
@@ -49,7 +49,7 @@ export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<Nou
  * @category constructors
  */
 export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => {
-  const pick = Effect.map(CurrentScope, (scope) => scope?.http ?? implementation)
+  const pick = Effect.map(currentScope, (scope) => scope?.http ?? implementation)
   return {
     defaults: implementation.defaults,
     execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),

@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassetteFile.js"
-import { CurrentScope } from "./internal/currentScope.js"
+import { within } from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
 import { defaultsOf } from "./internal/recording/client.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
@@ -84,8 +84,7 @@ export const fromSession = (
     Layer.scopedContext(Effect.gen(function*() {
       const method = "NoukaiReplay.fromSession"
       const live = Context.get(yield* Layer.build(NoukaiHttp.layer), NoukaiHttp.NoukaiHttp)
-      const fetch: HttpService["session"] = (request) =>
-        Effect.provideService(live.session(request), CurrentScope, undefined)
+      const fetch: HttpService["session"] = (request) => within(undefined, live.session(request))
       const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
       const replay = yield* SessionHttp.open(session, { method, fetch, defaults: live.defaults })
       return provide(replay)

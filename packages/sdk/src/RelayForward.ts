@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,7 +12,7 @@ import type { Flow, FlowVersion } from "./Flow.js"
 import type { Defaults } from "./FlowAddress.js"
 import type { ForwardResponse } from "./ForwardCall.js"
 import * as Address from "./internal/address.js"
-import { CurrentScope } from "./internal/currentScope.js"
+import { scopeOf } from "./internal/currentScope.js"
 import { milliseconds } from "./internal/duration.js"
 import { forwardThrough } from "./internal/forwarded.js"
 import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
@@ -101,7 +100,7 @@ export const make = (
         version,
         sessionId: isResume(body)
           ? undefined
-          : Context.get(fiber.currentContext, CurrentScope)?.sessionId ?? http.defaults.sessionId,
+          : scopeOf(fiber)?.sessionId ?? http.defaults.sessionId,
         body
       })
 

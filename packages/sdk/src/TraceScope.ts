@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -12,7 +11,14 @@ import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { runInScope, storedScope } from "./internal/ambientScope.js"
-import { CurrentScope, type Scope as ScopeOfCall } from "./internal/currentScope.js"
+import {
+  CurrentScope,
+  currentScope,
+  type Scope as ScopeOfCall,
+  scopeOf,
+  streamWithin,
+  within
+} from "./internal/currentScope.js"
 import type { HttpService } from "./internal/httpService.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import { open as openSession } from "./internal/replay/sessionHttp.js"
@@ -82,10 +88,10 @@ const loggedScoped = (named: Named): Effect.Effect<void, never, EffectScope.Scop
     ))
 
 const inside = <A, E, R>(scope: TraceScope.Scope, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  logged(scope, Effect.provideService(body, CurrentScope, scope))
+  logged(scope, within(scope, body))
 
 const insideStream = <A, E, R>(scope: TraceScope.Scope, body: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
-  Stream.unwrapScoped(Effect.as(loggedScoped(scope), Stream.provideService(body, CurrentScope, scope)))
+  Stream.unwrapScoped(Effect.as(loggedScoped(scope), streamWithin(scope, body)))
 
 /** Over a replay, a capture has the id of what is replayed. */
 const newCapture: Effect.Effect<TraceScope.Scope> = Effect.gen(function*() {
@@ -96,7 +102,7 @@ const newCapture: Effect.Effect<TraceScope.Scope> = Effect.gen(function*() {
 
 /** The scope of a named session; in a replay, still one that only replays. */
 const sessionScope = (sessionId: string): Effect.Effect<TraceScope.Scope> =>
-  Effect.map(CurrentScope, (enclosing) => ({ mode: "session", sessionId, http: enclosing?.http }))
+  Effect.map(currentScope, (enclosing) => ({ mode: "session", sessionId, http: enclosing?.http }))
 
 /** Whether calls are already answered from this session. */
 const isReplayed = (id: string, http: HttpService, enclosing: TraceScope.Scope | undefined): boolean =>
@@ -115,14 +121,13 @@ type Entry =
 const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp> =>
   Effect.gen(function*() {
     const http = yield* NoukaiHttp
-    const enclosing = yield* CurrentScope
+    const enclosing = yield* currentScope
     if (isReplayed(id, http, enclosing)) return { _tag: "joined", scope: enclosing }
     if (http.defaults.replayEnabled !== true) {
       return yield* new ReplayDisabledError({ method, isRetryable: false }, { disableValidation: true })
     }
     // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
-    const fetch: HttpService["session"] = (request) =>
-      Effect.provideService(http.session(request), CurrentScope, enclosing)
+    const fetch: HttpService["session"] = (request) => within(enclosing, http.session(request))
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
       Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
       Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
@@ -137,8 +142,7 @@ const replayed = <A, E, R>(
 ): Effect.Effect<A, E | ReplayScopeError, R> =>
   entry._tag === "joined" ? body : logged(
     { mode: "replay", sessionId },
-    Effect.flatMap(entry.open, ({ scope, verify }) =>
-      Effect.zipLeft(Effect.provideService(body, CurrentScope, scope), verify(method)))
+    Effect.flatMap(entry.open, ({ scope, verify }) => Effect.zipLeft(within(scope, body), verify(method)))
   )
 
 interface PromiseOptions<A, E> {
@@ -148,12 +152,12 @@ interface PromiseOptions<A, E> {
 
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(
-    CurrentScope,
+    currentScope,
     (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
   )
 
 const openCapture: Effect.Effect<TraceScope.Opened, never, EffectScope.Scope> = Effect.gen(function*() {
-  const enclosing = yield* CurrentScope
+  const enclosing = yield* currentScope
   if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
   const scope = yield* newCapture
   yield* loggedScoped(scope)
@@ -191,7 +195,7 @@ export class TraceScope extends CurrentScope {
    */
   static capture<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.flatMap(
-      CurrentScope,
+      currentScope,
       (enclosing) => enclosing === undefined ? Effect.flatMap(newCapture, (scope) => inside(scope, self)) : self
     )
   }
@@ -259,7 +263,7 @@ export class TraceScope extends CurrentScope {
    * @since 0.1.0
    */
   static readonly currentSessionId: Effect.Effect<string | undefined> = Effect.map(
-    CurrentScope,
+    currentScope,
     (scope) => scope?.sessionId
   )
 
@@ -271,10 +275,10 @@ export class TraceScope extends CurrentScope {
    */
   static captureStream<A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> {
     return Stream.unwrap(
-      Effect.flatMap(CurrentScope, (enclosing) =>
+      Effect.flatMap(currentScope, (enclosing) =>
         enclosing === undefined
           ? Effect.map(newCapture, (scope) => insideStream(scope, self))
-          : Effect.succeed(Stream.provideService(self, CurrentScope, enclosing)))
+          : Effect.succeed(streamWithin(enclosing, self)))
     )
   }
 
@@ -291,12 +295,12 @@ export class TraceScope extends CurrentScope {
       Stream.unwrapScoped(
         Effect.flatMap(enter(sessionId), (entry) =>
           entry._tag === "joined"
-            ? Effect.succeed(Stream.provideService(self, CurrentScope, entry.scope))
+            ? Effect.succeed(streamWithin(entry.scope, self))
             : Effect.zipRight(
               loggedScoped({ mode: "replay", sessionId }),
               Effect.map(entry.open, ({ scope, verify }): Stream.Stream<A, E | ReplayScopeError, R> =>
                 Stream.concat(
-                  Stream.provideService(self, CurrentScope, scope),
+                  streamWithin(scope, self),
                   Stream.drain(Stream.fromEffect(verify(method)))
                 ))
             ))
@@ -342,7 +346,7 @@ export class TraceScope extends CurrentScope {
    */
   static ambient(): TraceScope.Scope | undefined {
     const fiber = Fiber.getCurrentFiber()
-    const own = Option.isSome(fiber) ? Context.get(fiber.value.currentContext, CurrentScope) : undefined
+    const own = Option.isSome(fiber) ? scopeOf(fiber.value) : undefined
     return own ?? storedScope()
   }
 
@@ -378,7 +382,7 @@ export class TraceScope extends CurrentScope {
   static readonly layerCapture: Layer.Layer<TraceScope> = Layer.scoped(
     CurrentScope,
     Effect.gen(function*() {
-      const enclosing = yield* CurrentScope
+      const enclosing = yield* currentScope
       if (enclosing !== undefined) return enclosing
       const scope = yield* newCapture
       yield* loggedScoped(scope)

@@ -276,6 +276,32 @@ describe("replay", () => {
       }).pipe(Effect.provide(layer))
     })
 
+    it.effect("a runtime, a context or a layer of a program that captures, in effects and in streams", () => {
+      const { layer } = live({ sessions: [recorded(1, 2, 3), recorded(4, 5)], answers: 5 })
+      return Effect.gen(function*() {
+        const runtime = yield* TraceScope.capture(Effect.runtime<FlowService>())
+        const context = yield* Effect.context<FlowService>()
+        const captured = Context.add(context, TraceScope, { mode: "capture", sessionId: otherId, http: undefined })
+        const capturing = ManagedRuntime.make(TraceScope.layerCapture)
+        const bodies = [
+          Effect.provide(run(), runtime),
+          Effect.mapInputContext(run(), (_: Context.Context<never>) => captured),
+          Effect.provide(TraceScope.capture(run()), capturing)
+        ]
+        const done = yield* TraceScope.replay(sessionId)(Effect.all(bodies))
+        assert.deepStrictEqual(done.map((one) => [one.result, one.sessionId]), [1, 2, 3].map((n) => [n, sessionId]))
+        const stream = Stream.mapInputContext(
+          Stream.mapEffect(Stream.make(Effect.provide(run(), runtime), run()), (call) => call),
+          (_: Context.Context<never>) => captured
+        )
+        const pulled = yield* Stream.runCollect(TraceScope.replayStream(sessionId)(stream))
+        assert.deepStrictEqual(Chunk.toReadonlyArray(pulled).map((one) => one.result), [4, 5])
+        assert.deepStrictEqual(yield* sent, [])
+        yield* capturing.disposeEffect
+        assert.deepStrictEqual((yield* run()).result, "live 0")
+      }).pipe(Effect.provide(layer))
+    })
+
     it.effect("the replay of the same session joins", () => {
       const { events, layer } = live({ sessions: [recorded(1, 2, 3)] })
       return Effect.gen(function*() {

@@ -1,6 +1,5 @@
-import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
-import { CurrentScope } from "./currentScope.js"
+import { scopeOf } from "./currentScope.js"
 import type { HttpService } from "./httpService.js"
 
 /**
@@ -15,7 +14,7 @@ export const sessionIdOf = (
   explicit: string | undefined
 ): string | undefined => {
   if (explicit !== undefined) return explicit
-  const scope = Context.get(fiber.currentContext, CurrentScope)
+  const scope = scopeOf(fiber)
   return scope === undefined || (scope.mode === "capture" && http.defaults.replayedSessionId !== undefined)
     ? http.defaults.sessionId
     : scope.sessionId
