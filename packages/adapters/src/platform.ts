@@ -62,7 +62,7 @@ const streamed = (
       request.problem(status),
       (error) => error === undefined ? Effect.void : RequestScope.report(error, options.onReplayError)
     )
-  const stream = Stream.provideService(body.stream, TraceScope, request.scope).pipe(
+  const stream = TraceScope.withinStream(request.scope)(body.stream).pipe(
     Stream.tapError(() => report(500)),
     Stream.concat(Stream.execute(Effect.suspend(() => report(response.status))))
   )
@@ -118,7 +118,7 @@ export const trace =
                 (response) => withSession(response, sessionId, options.exposeSession === true)
               )
             ),
-            Effect.provideService(app, TraceScope, scope.scope)
+            TraceScope.within(scope.scope)(app)
           )
         }
       })

@@ -340,7 +340,7 @@ export class TraceScope extends CurrentScope {
   /**
    * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
    * around it. Read it at once and not after an `await`; put it back with
-   * `Effect.provideService(TraceScope, scope)`.
+   * `TraceScope.within(scope)`.
    *
    * @since 0.1.0
    */
@@ -360,9 +360,32 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
+   * Runs an effect in a scope that was entered by hand. Of a replay nothing inside leaves it, whatever context it is
+   * given.
+   *
+   * @since 0.1.0
+   */
+  static within(
+    scope: TraceScope.Scope | undefined
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> {
+    return (self) => within(scope, self)
+  }
+
+  /**
+   * `within` of a stream.
+   *
+   * @since 0.1.0
+   */
+  static withinStream(
+    scope: TraceScope.Scope | undefined
+  ): <A, E, R>(self: Stream.Stream<A, E, R>) => Stream.Stream<A, E, R> {
+    return (self) => streamWithin(scope, self)
+  }
+
+  /**
    * A scope whose body is no effect, such as a request whose response outlives its handler: a replay of the session, else
    * a capture; it joins the scopes that `replay` and `capture` join. Put it around what belongs to it with
-   * `Effect.provideService(TraceScope, scope)` or `TraceScope.runIn`, and ask `verify` at the end, if all went well.
+   * `TraceScope.within`, `TraceScope.withinStream` or `TraceScope.runIn`, and ask `verify` at the end, if all went well.
    *
    * Fails as `replay` does before its body runs. An empty id counts as none.
    *

@@ -437,6 +437,22 @@ describe("10.3: a scope that is entered by hand", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("nothing within a replay leaves it, whatever context it is given", () => {
+    const { layer } = live({ sessions: [recorded("a", "b")], answers: 2 })
+    return Effect.gen(function*() {
+      const runtime = yield* TraceScope.capture(Effect.runtime<FlowService>())
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { scope, verify } = yield* TraceScope.open(sessionId)
+        const call = Effect.provide(result, runtime)
+        assert.strictEqual(yield* TraceScope.within(scope)(call), "a")
+        const stream = TraceScope.withinStream(scope)(Stream.fromEffect(call))
+        assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(stream)), ["b"])
+        yield* verify
+      }))
+      assert.deepStrictEqual(yield* sent, [])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("the gate is off: ReplayDisabledError, and nothing is asked", () => {
     const { layer } = live({ defaults: { replayEnabled: false } })
     return Effect.gen(function*() {
