@@ -8,7 +8,6 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import { currentScope } from "./internal/currentScope.js"
 import { forwardThrough } from "./internal/forwarded.js"
 import type { HttpService } from "./internal/httpService.js"
@@ -19,6 +18,7 @@ import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Step from "./internal/live/step.js"
+import * as StreamPull from "./internal/streamPull.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
@@ -54,12 +54,12 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
     defaults: implementation.defaults,
     execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),
     forward: (request) => Effect.flatMap(pick, (http) => forwardThrough(http, request)),
-    step: (request) => Stream.unwrap(Effect.map(pick, (http) => http.step(request))),
+    step: (request) => StreamPull.unwrap(Effect.map(pick, (http) => http.step(request))),
     submitJob: (request) => Effect.flatMap(pick, (http) => http.submitJob(request)),
     pollJob: (request) => Effect.flatMap(pick, (http) => http.pollJob(request)),
     trace: (request) => Effect.flatMap(pick, (http) => http.trace(request)),
     stepTrace: (request) => Effect.flatMap(pick, (http) => http.stepTrace(request)),
-    traceStream: (request) => Stream.unwrap(Effect.map(pick, (http) => http.traceStream(request))),
+    traceStream: (request) => StreamPull.unwrap(Effect.map(pick, (http) => http.traceStream(request))),
     runSummary: (request) => Effect.flatMap(pick, (http) => http.runSummary(request)),
     runList: (request) => Effect.flatMap(pick, (http) => http.runList(request)),
     session: (request) => Effect.flatMap(pick, (http) => http.session(request))

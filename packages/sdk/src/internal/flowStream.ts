@@ -38,6 +38,7 @@ import { invalid } from "./invalid.js"
 import * as Metrics from "./metrics.js"
 import { backoffDriver, shouldRetry } from "./retry.js"
 import { isOver, type Mark, StreamCursor } from "./streamCursor.js"
+import { type Pull, toPull } from "./streamPull.js"
 import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 
@@ -91,9 +92,9 @@ type Next<E> =
   | { readonly _tag: "fail"; readonly error: E | EventsError }
   | { readonly _tag: "done" }
 
-type ResponsePull = Effect.Effect<Chunk.Chunk<WireEvent>, Option.Option<HttpError>>
+type ResponsePull = Pull<WireEvent, HttpError>
 
-type Pull<E, R> = Effect.Effect<Chunk.Chunk<FlowEvent>, Option.Option<E | EventsError>, R>
+type EventPull<E, R> = Pull<FlowEvent, E | EventsError, R>
 
 const unchecked = { disableValidation: true }
 
@@ -156,7 +157,7 @@ class Walk<E, R> {
     }
   }
 
-  readonly pull: Pull<E, R> = Effect.suspend((): Pull<E, R> => {
+  readonly pull: EventPull<E, R> = Effect.suspend((): EventPull<E, R> => {
     const { next } = this
     if (this.out.length > 0) return this.emitted
     switch (next._tag) {
@@ -181,7 +182,7 @@ class Walk<E, R> {
     }
   })
 
-  private readonly emitted: Pull<E, R> = Effect.suspend(() => {
+  private readonly emitted: EventPull<E, R> = Effect.suspend(() => {
     const chunk = Chunk.unsafeFromArray(this.out)
     this.out = []
     return this.handedOver ? Effect.as(this.closeResponse, chunk) : Effect.succeed(chunk)
@@ -288,7 +289,7 @@ class Walk<E, R> {
       Effect.flatMap(
         Scope.fork(this.scope, ExecutionStrategy.sequential),
         (scope) =>
-          Effect.map(Scope.extend(Stream.toPull(events), scope), (pull) => {
+          Effect.map(Scope.extend(toPull(events), scope), (pull) => {
             this.next = { _tag: "read", pull: this.traced(pull), scope }
             this.response = scope
           })
@@ -686,8 +687,8 @@ const resume = <E, R>(
 }
 
 /** Each pull under what is left of the total clock. */
-const timed = <E, R>(walk: Walk<E, R>, total: number): Effect.Effect<Pull<E, R>> =>
-  Effect.map(Clock.currentTimeMillis, (begin): Pull<E, R> => {
+const timed = <E, R>(walk: Walk<E, R>, total: number): Effect.Effect<EventPull<E, R>> =>
+  Effect.map(Clock.currentTimeMillis, (begin): EventPull<E, R> => {
     const onTimeout = () => Option.some(walk.timedOut(total))
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const left = begin + total - now

@@ -23,6 +23,7 @@ import { invalid } from "./invalid.js"
 import { problemOf } from "./runProblem.js"
 import { resolveRun } from "./runRead.js"
 import { StreamCursor } from "./streamCursor.js"
+import { toPull } from "./streamPull.js"
 import { callsOf } from "./toolRound.js"
 
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
@@ -250,7 +251,7 @@ export const liveTrace = (http: HttpService) =>
     return Telemetry.readStreamSpan(
       Telemetry.spanNames.runLiveTrace,
       { address: run.right.flow, executionId },
-      Stream.unwrapScoped(Effect.map(Stream.toPull(events), (source) =>
+      Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
         Stream.repeatEffectChunkOption(new Watch(flow, run.right.flow, executionId).pull(source))))
     )
   })

@@ -13,7 +13,7 @@ import * as FiberRef from "effect/FiberRef"
 import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { RequestContext, StreamOptions } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { AttemptInfo } from "../../LogHook.js"
@@ -26,6 +26,7 @@ import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
 import { scrubbing } from "../scrubbing.js"
 import { SseDecoder } from "../sse.js"
 import { fromStatus, fromTransport, unexpected } from "../statusError.js"
+import { fromPull, type Pull } from "../streamPull.js"
 import type { Tell } from "../tell.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import type { Caller, CallError, Endpoint } from "./call.js"
@@ -41,7 +42,7 @@ export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly isBilled: boolean
 }
 
-type Pull = Effect.Effect<Chunk.Chunk<WireEvent>, Option.Option<CallError>>
+type EventPull = Pull<WireEvent, CallError>
 
 /** More of an error's body is not read. */
 const maxErrorBytes = 1024 * 1024
@@ -124,7 +125,7 @@ const open = (
   request: OpenRequest,
   attempt: number,
   tell: Tell | undefined
-): Effect.Effect<Pull, CallError, Scope.Scope> =>
+): Effect.Effect<EventPull, CallError, Scope.Scope> =>
   Effect.suspend(() => {
     const watching = tell === undefined ? undefined : watch(caller, endpoint, request, attempt, tell)
     const opening = Effect.matchEffect(caller.transport.open(request), {
@@ -143,7 +144,7 @@ const accepted = (
   endpoint: StreamEndpoint,
   response: StreamResponse,
   watching: Watch | undefined
-): Effect.Effect<Pull, CallError> =>
+): Effect.Effect<EventPull, CallError> =>
   response.status >= 200 && response.status <= 299
     ? Effect.withFiberRuntime((fiber) =>
       Effect.succeed(decoding(caller, endpoint, response, watching, fiber.getFiberRef(FiberRef.currentMetricLabels)))
@@ -160,7 +161,7 @@ const decoding = (
   response: StreamResponse,
   watching: Watch | undefined,
   labels: ReadonlyArray<MetricLabel.MetricLabel>
-): Pull => {
+): EventPull => {
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []
   let warnings: Array<string> = []
@@ -198,7 +199,7 @@ const decoding = (
     const more = others.length === 0 ? "" : ` (and ${others.length} more)`
     return Effect.logWarning(`${facts.method} ${facts.flow ?? ""}: ${first}${more}`)
   })
-  const settle: Pull = Effect.suspend(() => {
+  const settle: EventPull = Effect.suspend(() => {
     if (events.length > 0) {
       const chunk = Chunk.unsafeFromArray(events)
       events = []
@@ -206,11 +207,11 @@ const decoding = (
     }
     return end === undefined ? next : Effect.fail(end)
   })
-  const onBytes = (bytes: Uint8Array): Pull => {
+  const onBytes = (bytes: Uint8Array): EventPull => {
     tooLarge(decoder.push(bytes))
     return warnings.length === 0 ? settle : Effect.zipRight(report, settle)
   }
-  const onEnd = (failure: Option.Option<TransportError>): Pull => {
+  const onEnd = (failure: Option.Option<TransportError>): EventPull => {
     if (Option.isSome(failure)) {
       const error = fromTransport(facts, failure.value)
       end = Option.some(error)
@@ -221,7 +222,7 @@ const decoding = (
     end ??= Option.none()
     return settle
   }
-  const next: Pull = Effect.suspend(() =>
+  const next: EventPull = Effect.suspend(() =>
     end === undefined ? Effect.matchEffect(response.pull, { onFailure: onEnd, onSuccess: onBytes }) : Effect.fail(end)
   )
   return next
@@ -233,7 +234,7 @@ const opened = (
   endpoint: StreamEndpoint,
   request: OpenRequest,
   tell: Tell | undefined
-): Effect.Effect<Pull, CallError, Scope.Scope> => {
+): Effect.Effect<EventPull, CallError, Scope.Scope> => {
   const { budget } = caller
   const once = Effect.tap(open(caller, endpoint, request, 0, tell), () => Effect.sync(() => budget.succeeded()))
   return Effect.catchAll(once, (first: CallError) =>
@@ -278,12 +279,12 @@ const opened = (
  * @internal
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, CallError> =>
-  Stream.unwrapScoped(Effect.withFiberRuntime((fiber) => {
+  fromPull(Effect.withFiberRuntime((fiber) => {
     const request = prepare(caller, endpoint, Telemetry.traceparent(fiber))
     return Either.isLeft(request)
       ? Effect.fail(request.left)
       : Effect.zipRight(
         Metrics.streamOpen,
-        Effect.map(opened(caller, endpoint, request.right, caller.telling(fiber)), Stream.repeatEffectChunkOption)
+        opened(caller, endpoint, request.right, caller.telling(fiber))
       )
   }))
