@@ -6,14 +6,7 @@ import type { GroupResult, Options } from "./Measurement.js"
 import { measure } from "./Measurement.js"
 import { save, table } from "./Report.js"
 import type { Suite } from "./Suite.js"
-import { cassette } from "./suites/cassette.js"
-import { events } from "./suites/events.js"
-import { execute } from "./suites/execute.js"
-import { promise } from "./suites/promise.js"
-import { sse } from "./suites/sse.js"
-import { transport } from "./suites/transport.js"
-
-const suites: ReadonlyArray<Suite> = [transport, sse, execute, events, promise, cassette]
+import { suites } from "./suites.js"
 
 const run = async (suite: Suite, options: Options): Promise<void> => {
   const { close, groups } = await suite.prepare()
