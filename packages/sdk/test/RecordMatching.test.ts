@@ -311,6 +311,39 @@ describe("the report of a changed call", () => {
       }
     }), 60_000)
 
+  it.effect("also one of many, and outside its parameters (property)", () =>
+    Effect.gen(function*() {
+      const calls = Array.from(
+        { length: 600 },
+        (_, n) => ({ message: `sentence ${n}`, parameters: { n, of: { deep: [n, n] } } })
+      )
+      const cassette = Scripted.recording(...calls.map((call) => ({ flow, ...call, result: 1 })))
+      const changes: ReadonlyArray<readonly [path: string, change: (call: typeof calls[number]) => object]> = [
+        ["$.message", (call) => ({ ...call, message: "another" })],
+        ["$.message", ({ parameters }) => ({ parameters })],
+        ["$.parameters.n", ({ message, parameters }) => ({ message, parameters: { ...parameters, n: -1 } })],
+        [
+          "$.parameters.of.deep[1]",
+          ({ message, parameters: { n } }) => ({ message, parameters: { n, of: { deep: [n, -1] } } })
+        ],
+        ["$.trace", (call) => ({ ...call, trace: true })],
+        ["$.toolChoice", (call) => ({ ...call, toolChoice: "auto" })],
+        ["$.blockOverrides", (call) => ({ ...call, blockOverrides: { a: { x: 1 } } })],
+        ["$.version", (call) => ({ ...call, version: 2 })]
+      ]
+      const picks = FastCheck.sample(FastCheck.nat(calls.length - 1), { numRuns: changes.length, seed: 11 })
+      for (const [n, [path, change]] of changes.entries()) {
+        const pick = n === 0 ? calls.length - 1 : picks[n]!
+        const error = yield* missOf(
+          cassette,
+          Effect.flatMap(FlowService, (flows) => flows.execute(flow, change(calls[pick]!)))
+        )
+        const [difference] = error.report!.differences
+        assert.deepStrictEqual(changesOf(error)?.map((one) => one.path), [path])
+        assert.strictEqual(difference?.kind === "changed" && difference.recording.number, pick + 1)
+      }
+    }))
+
   it.prop("paths are read as they are written", [
     FastCheck.array(FastCheck.oneof(FastCheck.string(), FastCheck.nat(99)))
   ], ([path]) => {

@@ -33,8 +33,9 @@ const unchecked = { disableValidation: true }
 const keptMisses = 100
 const namedChanges = 50
 
-/** The recorded calls that are looked at for the one that was probably meant. */
-const comparedEntries = 200
+/** The recorded calls that are looked at for the one that was probably meant: in all, and at the least for each miss. */
+const comparedInAll = 100_000
+const comparedAtLeast = 200
 
 const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
 
@@ -66,6 +67,7 @@ export class RecordedMatching {
   private readonly runs = new Set<string>()
   private readonly taken = new Map<string, number>()
   private calls = 0
+  private compared = 0
   private next = 0
 
   constructor(
@@ -186,7 +188,8 @@ export class RecordedMatching {
     expected: Entry | undefined
   ): { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined {
     if (expected?.interaction.endpoint === question.endpoint && expected.interaction.flow === question.flow) {
-      return { entry: expected, changes: this.changesOf(expected.interaction, question) }
+      const changes = this.changesOf(expected.interaction, question, namedChanges)
+      return { entry: expected, changes: changes.map((change) => maskCredentials(change) as Change) }
     }
     const candidates = this.entries.filter(({ interaction }) => interaction.endpoint === question.endpoint)
     const free = candidates.filter((entry) => !this.consumed.has(entry))
@@ -195,14 +198,16 @@ export class RecordedMatching {
     const pool = pools.find((some) => some.length > 0) ??
       free.filter(({ interaction }) => nameDistance(slugOf(interaction.flow), slugOf(question.flow)) !== undefined)
     let best: { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined
-    for (const entry of pool.slice(0, comparedEntries)) {
-      const changes = this.changesOf(entry.interaction, question)
+    for (const entry of pool.slice(0, Math.max(comparedAtLeast, comparedInAll - this.compared))) {
+      this.compared++
+      const changes = this.changesOf(entry.interaction, question, best?.changes.length ?? namedChanges)
       if (best === undefined || changes.length < best.changes.length) best = { entry, changes }
     }
-    return best
+    if (best === undefined) return undefined
+    return { entry: best.entry, changes: best.changes.map((change) => maskCredentials(change) as Change) }
   }
 
-  private changesOf(recorded: Interaction, question: Question): ReadonlyArray<Change> {
+  private changesOf(recorded: Interaction, question: Question, limit: number): ReadonlyArray<Change> {
     const facts = (["flow", "version"] as const).flatMap((name): ReadonlyArray<Change> =>
       recorded[name] === question[name] ? [] : [{
         path: `$.${name}`,
@@ -210,8 +215,7 @@ export class RecordedMatching {
         ...(question[name] === undefined ? undefined : { actual: question[name] })
       }]
     )
-    const places = differences(recorded.input, question.input, namedChanges)
-    return [...facts, ...places.map((change) => maskCredentials(change) as Change)]
+    return [...facts, ...differences(recorded.input, question.input, limit)]
   }
 
   private report(reason: string, matching: number, found: ReadonlyArray<Difference>): ReplayReport {
