@@ -584,6 +584,32 @@ describe("jobs", () => {
     }))
 })
 
+it.scoped("keys come in the order of the file already while it is recorded, so that text made of them is found again", () =>
+  Effect.gen(function*() {
+    const program = Effect.gen(function*() {
+      const flows = yield* FlowService
+      const ask = (value: unknown) =>
+        Effect.map(flows.execute(flow, { message: JSON.stringify(value) }), ({ result }) => result)
+      const first = yield* ask("first")
+      const second = yield* ask(first)
+      const streamed: Array<unknown> = []
+      yield* Stream.runForEach(
+        flows.steps(flow, { message: "steps" }),
+        ({ output }) => Effect.sync(() => streamed.push(output))
+      )
+      return JSON.stringify([first, second, yield* ask(streamed)])
+    })
+    const { replay, value } = yield* recorded({
+      execute: [
+        Scripted.completed({ z: 1, a: { y: 1, b: 2 } }),
+        Scripted.completed({ z: 2, a: 1 }),
+        Scripted.completed(3)
+      ],
+      step: [respond(runStarted(1), stepCompleted("s", { z: 3, a: 1 }), flowCompleted(1))]
+    }, program)
+    assert.strictEqual(yield* Effect.provide(Effect.zipLeft(program, ReplayCassette.verify), replay), value)
+  }))
+
 describe("calls that were given up", () => {
   it.scoped("are never answered, as they were not then", () =>
     Effect.gen(function*() {

@@ -15,6 +15,7 @@ import type { RequestContext } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { HttpError } from "../../NoukaiError.js"
 import type { Answer, Endpoint } from "../../RecordedCassette.js"
+import { canonical } from "../canonical.js"
 import type { HttpService } from "../httpService.js"
 import { encodeError } from "./errorCodec.js"
 import { type Question, questionOf } from "./interaction.js"
@@ -27,6 +28,18 @@ const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
   "step_error",
   "flow_completed"
 ])
+
+/**
+ * With keys in the order that the file gives them, so that what a program makes of an answer, such as the text of its next
+ * message, is the same in a replay. What is too deep for that cannot be written either, and is left as it is.
+ */
+const inOrder = <A>(value: A): A => {
+  try {
+    return canonical(value) as A
+  } catch {
+    return value
+  }
+}
 
 /**
  * Records a call that answers once. One that dies is not recorded.
@@ -44,7 +57,7 @@ export const recordEffect = <A, E extends HttpError>(
     const done = (result: Either.Either<A, E>): Effect.Effect<void> =>
       Effect.map(Clock.currentTimeMillis, (now) =>
         ticket === undefined ? recorder.polled(question, result, now) : recorder.answered(ticket, result, now))
-    return Effect.onExit(live, (exit) => {
+    return Effect.onExit(Effect.map(live, inOrder), (exit) => {
       if (Exit.isSuccess(exit)) {
         return done(Either.right(exit.value))
       }
@@ -83,7 +96,7 @@ export const recordStream = (
     }
     const ticket = recorder.begin(question, soFar)
     yield* Effect.addFinalizer(() => Effect.sync(() => recorder.end(ticket, soFar())))
-    const pull = yield* Stream.toPull(live)
+    const pull = Effect.map(yield* Stream.toPull(live), Chunk.map(inOrder))
     const waiting = Effect.sync(() => {
       end = "unanswered"
     })
