@@ -6,15 +6,16 @@
 import { files } from "#files"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { CassetteError } from "../NoukaiError.js"
 import { RecordedCassette } from "../RecordedCassette.js"
 import { SessionCassette } from "../SessionCassette.js"
 import { canonical } from "./canonical.js"
 import type { FileFailure } from "./files/Files.js"
+import { maxDepth, nestsTooDeep } from "./nesting.js"
 import { problemOfAnswer } from "./recording/answerCodec.js"
 import { credentialsIn } from "./recording/credentials.js"
+import { issueText, readEither } from "./schemaReader.js"
 
 const formatVersion = 1
 
@@ -39,11 +40,11 @@ export const cassetteError = (method: string, reason: CassetteError["reason"], f
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
 
-const decodeCassette = ParseResult.decodeUnknownEither(AnyCassette, { errors: "first" })
+const decodeCassette = readEither(AnyCassette)
 
 const decodeKind = {
-  session: ParseResult.decodeUnknownEither(SessionCassette, { errors: "first" }),
-  recording: ParseResult.decodeUnknownEither(RecordedCassette, { errors: "first" })
+  session: readEither(SessionCassette),
+  recording: readEither(RecordedCassette)
 }
 
 const field = (value: unknown, name: string): unknown =>
@@ -70,6 +71,9 @@ export const decode = (
   path: string | undefined,
   value: unknown
 ): Either.Either<AnyCassette, CassetteError> => {
+  if (nestsTooDeep(value)) {
+    return Either.left(cassetteError(method, "Invalid", { path, detail: `it nests deeper than ${maxDepth} levels` }))
+  }
   const version = versionOf(value)
   if (version === undefined) {
     return Either.left(
@@ -84,7 +88,7 @@ export const decode = (
   const kind = field(value, "kind")
   const decoded = kind === "session" || kind === "recording" ? decodeKind[kind](value) : decodeCassette(value)
   if (Either.isLeft(decoded)) {
-    const detail = ParseResult.TreeFormatter.formatIssueSync(decoded.left)
+    const detail = issueText(decoded.left)
     return Either.left(cassetteError(method, "Invalid", { path, detail }))
   }
   const bad = badEntry(decoded.right)

@@ -9,6 +9,7 @@ import { type Flow, isFlow } from "../Flow.js"
 import type { InvalidRequestError } from "../NoukaiError.js"
 import { UnexpectedResponseError } from "../NoukaiError.js"
 import { invalid } from "./invalid.js"
+import { issueText, readEffect } from "./schemaReader.js"
 
 interface Codec {
   readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
@@ -25,7 +26,7 @@ const codecOf = (flow: Flow.Ref<never, unknown>): Codec => {
   if (known !== undefined) return known
   const codec: Codec = {
     encode: flow.parameters === undefined ? undefined : ParseResult.encodeUnknown(flow.parameters, { errors: "all" }),
-    decode: flow.result === undefined ? undefined : ParseResult.decodeUnknown(flow.result, { errors: "all" })
+    decode: flow.result === undefined ? undefined : readEffect(flow.result)
   }
   codecs.set(flow, codec)
   return codec
@@ -45,8 +46,7 @@ export const encodeParameters = (
   const { encode } = codecOf(flow)
   if (encode === undefined) return Effect.succeed(parameters)
   return Effect.mapBoth(encode(parameters ?? {}), {
-    onFailure: (issue) =>
-      invalid(method, "parameters", ParseResult.TreeFormatter.formatIssueSync(issue), { flow: address }),
+    onFailure: (issue) => invalid(method, "parameters", issueText(issue), { flow: address }),
     onSuccess: (encoded) => parameters === undefined && isEmpty(encoded) ? undefined : encoded
   })
 }
@@ -90,7 +90,7 @@ export const decodeResult = (
       flow: facts.address,
       executionId: facts.executionId,
       requestId: facts.requestId,
-      reason: `the result does not fit the schema of the flow: ${ParseResult.TreeFormatter.formatIssueSync(issue)}`,
+      reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
       value: result,
       isRetryable: false
     }, { disableValidation: true }))

@@ -9,6 +9,7 @@ import type { InvalidRequestError } from "../NoukaiError.js"
 import type { Json, RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "../Tool.js"
 import { invalid } from "./invalid.js"
 import { ofParameters } from "./jsonSchema.js"
+import { issueText, readEffect } from "./schemaReader.js"
 import { failed, faulty, parseArguments } from "./toolOutcome.js"
 
 /** @internal */
@@ -37,7 +38,7 @@ export const make = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
     problem: typeof schema === "string"
       ? { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${schema}` }
       : undefined,
-    decode: ParseResult.decodeUnknown(tool.parameters, { errors: "all" }),
+    decode: readEffect(tool.parameters),
     encode: tool.success === undefined ? undefined : ParseResult.encodeUnknown(tool.success, { errors: "all" }),
     // what `decode` gives is what the handler takes: both come from one schema
     handler: (parameters, call) => tool.handler(parameters as never, call)
@@ -55,7 +56,7 @@ const encoded = (
       invalid(
         settings.method,
         `tools.${runner.name}.success`,
-        `the handler's value does not fit: ${ParseResult.TreeFormatter.formatIssueSync(issue)}`
+        `the handler's value does not fit: ${issueText(issue)}`
       ))
 
 /**
@@ -76,8 +77,7 @@ export const run = <E, R>(
   const args = parseArguments(call)
   if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
   return Effect.matchEffect(runner.decode(args.value), {
-    onFailure: (issue) =>
-      Effect.succeed(faulty(call, "bad arguments", ParseResult.TreeFormatter.formatIssueSync(issue))),
+    onFailure: (issue) => Effect.succeed(faulty(call, "bad arguments", issueText(issue))),
     onSuccess: (parameters) => {
       const outcome = Effect.map(
         Effect.flatMap(runner.handler(parameters, call), (value) => encoded(runner, settings, value)),

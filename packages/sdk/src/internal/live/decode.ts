@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
+import { issueText, readEither } from "../schemaReader.js"
 
 /**
  * Reads a body by its schema; a string says what does not fit.
@@ -8,6 +8,6 @@ import type * as Schema from "effect/Schema"
  * @internal
  */
 export const decodeBody = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.Either<A, string> => {
-  const decode = ParseResult.decodeUnknownEither(schema, { errors: "first" })
-  return (json) => Either.mapLeft(decode(json), ParseResult.TreeFormatter.formatIssueSync)
+  const decode = readEither(schema)
+  return (json) => Either.mapLeft(decode(json), issueText)
 }

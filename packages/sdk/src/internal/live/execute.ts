@@ -1,17 +1,16 @@
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import * as ExecuteCall from "../../ExecuteCall.js"
 import * as Address from "../address.js"
 import { compiledCheck } from "../compiledCheck.js"
+import { issueText, readEither } from "../schemaReader.js"
 import type { TextResponse } from "../transport/HttpTransport.js"
 import type { Caller, CallError } from "./call.js"
 
 const isResponse = compiledCheck(ExecuteCall.ExecuteResponse)
 
-const explain = Schema.decodeUnknownEither(ExecuteCall.ExecuteResponse, { errors: "first" })
+const explain = readEither(ExecuteCall.ExecuteResponse)
 
 const statuses: ReadonlySet<unknown> = new Set(["completed", "failed", "tool_calls_required"])
 
@@ -23,7 +22,7 @@ const wrong = (json: unknown): string => {
   if (typeof status === "string" && !statuses.has(status)) return `unknown status ${JSON.stringify(status)}`
   const result = explain(json)
   return Either.isLeft(result)
-    ? ParseResult.TreeFormatter.formatErrorSync(result.left)
+    ? issueText(result.left)
     : "the body does not fit"
 }
 

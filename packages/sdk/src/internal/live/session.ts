@@ -1,14 +1,20 @@
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { ReplayMissError, SessionError } from "../../NoukaiError.js"
 import type { SessionRequest } from "../../SessionCall.js"
 import { SessionResponse } from "../../SessionCall.js"
+import { maxDepth, nestsTooDeep } from "../nesting.js"
 import { isSessionId } from "../sessionId.js"
 import { notSessionId } from "../sessionProblem.js"
 import { ofSession } from "../statusError.js"
 import type { Caller } from "./call.js"
 import { decodeBody } from "./decode.js"
 
-const decodeSession = decodeBody(SessionResponse)
+const decodeFitting = decodeBody(SessionResponse)
+
+/** What a session holds is walked again and again: compared, redacted, written. */
+const decodeSession = (json: unknown): Either.Either<SessionResponse, string> =>
+  nestsTooDeep(json) ? Either.left(`the session nests deeper than ${maxDepth} levels`) : decodeFitting(json)
 
 /**
  * E9, `GET /seq/sessions/{sessionId}` (contract 10.4). The id may come from a stranger's request, so that nothing but a

@@ -5,7 +5,6 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { ExecuteResponse } from "../../ExecuteCall.js"
 import { WireEvent } from "../../FlowEvent.js"
@@ -15,6 +14,7 @@ import { RunListResponse } from "../../RunCall.js"
 import { SessionResponse } from "../../SessionCall.js"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import type { HttpService } from "../httpService.js"
+import { issueText, readEither } from "../schemaReader.js"
 import { decodeError } from "./errorCodec.js"
 import { isObject } from "./json.js"
 
@@ -33,8 +33,8 @@ export type Response<K extends EffectEndpoint> = Effect.Effect.Success<ReturnTyp
 type Decoder<A> = (json: unknown) => Either.Either<A, string>
 
 const decoder = <A, I>(schema: Schema.Schema<A, I>): Decoder<A> => {
-  const decode = ParseResult.decodeUnknownEither(schema, { errors: "first" })
-  return (json) => Either.mapLeft(decode(json), ParseResult.TreeFormatter.formatIssueSync)
+  const decode = readEither(schema)
+  return (json) => Either.mapLeft(decode(json), issueText)
 }
 
 const requestIdIn = (json: unknown): { readonly requestId?: string } =>

@@ -1,0 +1,56 @@
+/**
+ * Values of others read by a schema. `Schema` itself throws at some that JSON can hold: where it chooses by a literal it
+ * makes text of what is there, which may be an object whose `toString` is no function or lists that nest without end.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as ParseResult from "effect/ParseResult"
+import type * as Schema from "effect/Schema"
+import type { ParseOptions } from "effect/SchemaAST"
+
+const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
+  new ParseResult.Type(schema.ast, value, "a value cannot be read")
+
+const first: ParseOptions = { errors: "first" }
+
+/** @internal */
+export const readEither = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
+  const decode = ParseResult.decodeUnknownEither(schema, first)
+  return (value) =>
+    Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
+}
+
+/** The same for a schema of a caller, which may take its time. @internal */
+export const readEffect = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> => {
+  const decode = ParseResult.decodeUnknown(schema, { errors: "all" })
+  return (value) => {
+    try {
+      return decode(value)
+    } catch {
+      return Effect.fail(unreadable(schema, value))
+    }
+  }
+}
+
+const maxLength = 4_096
+
+/**
+ * What does not fit, in words: it quotes the value, so that a long one is cut, and one that nests too deeply to be
+ * walked is not quoted.
+ *
+ * @internal
+ */
+export const issueText = (issue: ParseResult.ParseIssue): string => {
+  const text = Either.getOrElse(
+    Either.try(() => ParseResult.TreeFormatter.formatIssueSync(issue)),
+    () => "a value does not fit, and nests too deeply to be shown"
+  )
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
+}
