@@ -13,6 +13,7 @@ import { FaultRule } from "./Fault.js"
 import { FileFlow } from "./Flow.js"
 import type { Flow } from "./Flow.js"
 import { findMistakes } from "./internal/engine/flowMistakes.js"
+import { readSchema } from "./internal/readSchema.js"
 
 /**
  * A flows file.
@@ -41,7 +42,7 @@ const at = (path: ReadonlyArray<PropertyKey>): string =>
     ""
   )
 
-const decodeFile = Schema.decodeUnknownEither(FlowFile, { errors: "all", onExcessProperty: "error" })
+const decodeFile = readSchema(FlowFile)
 
 const invalid = (source: string, mistakes: ReadonlyArray<{ readonly path: string; readonly message: string }>) =>
   new EmulatorError({

@@ -22,21 +22,20 @@ const parameters = (runs: number): FC.Parameters<unknown> => ({
 export const fuzz = <A>(arbitrary: FC.Arbitrary<A>, runs: number, check: (value: A) => void): void =>
   FC.assert(FC.property(arbitrary, (value) => check(value)), parameters(runs))
 
+/** The same for a promise, which must settle. */
+export const fuzzAsync = <A>(
+  arbitrary: FC.Arbitrary<A>,
+  runs: number,
+  check: (value: A) => Promise<void>
+): Promise<void> =>
+  FC.assert(FC.asyncProperty(arbitrary, (value) => check(value)), { ...parameters(runs), timeout: 10_000 })
+
 /** The same for an Effect, which must end. */
 export const fuzzEffect = <A>(
   arbitrary: FC.Arbitrary<A>,
   runs: number,
   check: (value: A) => Effect.Effect<void>
-): Effect.Effect<void> =>
-  Effect.promise(() =>
-    FC.assert(
-      FC.asyncProperty(arbitrary, (value) =>
-        Effect.runPromise(
-          Effect.timeoutFail(check(value), { duration: "10 seconds", onTimeout: () => new Error("it hangs") })
-        )),
-      parameters(runs)
-    )
-  )
+): Effect.Effect<void> => Effect.promise(() => fuzzAsync(arbitrary, runs, (value) => Effect.runPromise(check(value))))
 
 /** How long the tests may take that use `fuzz`. */
 export const fuzzTimeout = long === undefined ? 20_000 : 3_600_000

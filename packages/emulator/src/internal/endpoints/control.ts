@@ -16,6 +16,7 @@ import { FileFlow } from "../../Flow.js"
 import * as FlowFile from "../../FlowFile.js"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
+import { readSchema } from "../readSchema.js"
 import type { OtherPaths } from "../server/handleRequest.js"
 import { isLoopback } from "../server/loopback.js"
 import { parseObject } from "../server/readBody.js"
@@ -30,7 +31,7 @@ const refused = (error: EmulatorError): ApiError => bad(error.message)
 const decoded = <A, I>(schema: Schema.Schema<A, I>, text: string): Either.Either<A, ApiError> =>
   Either.flatMap(parseObject(text), (value) =>
     Either.mapLeft(
-      Schema.decodeUnknownEither(schema, { errors: "all", onExcessProperty: "error" })(value),
+      readSchema(schema)(value),
       (error) => bad(ParseResult.TreeFormatter.formatErrorSync(error))
     ))
 

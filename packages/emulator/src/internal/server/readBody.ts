@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import type * as Http from "node:http"
 import { coded, invalidBody } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
+import { maxDepth } from "../readSchema.js"
 
 /** The connection ended before the exchange did. @internal */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
@@ -65,9 +66,6 @@ export const readBody = (
     request.on("close", onGone)
     return Effect.sync(stop)
   })
-
-/** Deep enough for any real body; a deeper one would overflow the stack of whoever walks it. */
-const maxDepth = 200
 
 const nestsTooDeep = (text: string): boolean => {
   let depth = 0
