@@ -7,11 +7,20 @@
 import type * as AsyncHooks from "node:async_hooks"
 
 declare const globalThis: {
+  readonly AsyncLocalStorage?: typeof AsyncHooks.AsyncLocalStorage
   readonly process?: { readonly getBuiltinModule?: (id: string) => unknown }
 }
 
-const asyncHooks = (): typeof AsyncHooks | undefined =>
-  globalThis.process?.getBuiltinModule?.("node:async_hooks") as typeof AsyncHooks | undefined
+const storage = (): typeof AsyncHooks.AsyncLocalStorage | undefined =>
+  (globalThis.process?.getBuiltinModule?.("node:async_hooks") as typeof AsyncHooks | undefined)?.AsyncLocalStorage ??
+    globalThis.AsyncLocalStorage
+
+/**
+ * Whether scopes reach beyond the first `await` here.
+ *
+ * @internal
+ */
+export const hasAsyncContext = (): boolean => storage() !== undefined
 
 type Run = <A>(f: () => A) => A
 
@@ -22,4 +31,4 @@ const here: Run = (f) => f()
  *
  * @internal
  */
-export const snapshot = (): Run => asyncHooks()?.AsyncLocalStorage.snapshot?.() ?? here
+export const snapshot = (): Run => storage()?.snapshot?.() ?? here

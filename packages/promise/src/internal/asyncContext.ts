@@ -1,5 +1,5 @@
 /**
- * Node's asynchronous context, where the runtime has one. It is asked for, never imported, so that this package loads
+ * The platform's asynchronous context, where it has one. It is asked for, never imported, so that this package loads
  * everywhere.
  *
  * @internal
@@ -7,16 +7,27 @@
 import * as Scheduler from "effect/Scheduler"
 import type * as AsyncHooks from "node:async_hooks"
 
+type Storage = typeof AsyncHooks.AsyncLocalStorage
+
 declare const globalThis: {
+  readonly AsyncLocalStorage?: Storage
   readonly process?: { readonly getBuiltinModule?: (id: string) => unknown }
 }
 
-let hooks: { readonly module: typeof AsyncHooks | undefined } | undefined
+let found: { readonly storage: Storage | undefined } | undefined
 
-const asyncHooks = (): typeof AsyncHooks | undefined => {
-  hooks ??= { module: globalThis.process?.getBuiltinModule?.("node:async_hooks") as typeof AsyncHooks | undefined }
-  return hooks.module
+const storage = (): Storage | undefined => {
+  const hooks = () => globalThis.process?.getBuiltinModule?.("node:async_hooks") as typeof AsyncHooks | undefined
+  found ??= { storage: hooks()?.AsyncLocalStorage ?? globalThis.AsyncLocalStorage }
+  return found.storage
 }
+
+/**
+ * Whether scopes reach beyond the first `await` here.
+ *
+ * @internal
+ */
+export const hasAsyncContext = (): boolean => storage() !== undefined
 
 type Run = <A>(f: () => A) => A
 
@@ -27,7 +38,7 @@ const here: Run = (f) => f()
  *
  * @internal
  */
-export const snapshot = (): Run => asyncHooks()?.AsyncLocalStorage.snapshot() ?? here
+export const snapshot = (): Run => storage()?.snapshot?.() ?? here
 
 /**
  * Runs a fiber, wherever it is woken, in the asynchronous context of now.

@@ -10,6 +10,7 @@ import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
+import { hasAsyncContext } from "./asyncContext.js"
 import { Client } from "./client.js"
 import { Running, settled } from "./lifetime.js"
 import { Thrown } from "./thrown.js"
@@ -45,16 +46,30 @@ export const withGate = <A, E, R>(
       Effect.updateService(self, NoukaiHttp, (http) => ({ ...http, defaults: { ...http.defaults, replayEnabled } }))
   )
 
-const needsClient = Effect.suspend(() =>
-  Effect.fail(
-    new InvalidRequestError({
-      method: "TraceScope.replay",
-      field: "client",
-      reason: "a replay needs the client that fetches the session: give client, or transport",
-      isRetryable: false
-    }, { disableValidation: true })
+const refused = (field: string, reason: string) =>
+  Effect.suspend(() =>
+    Effect.fail(
+      new InvalidRequestError(
+        { method: "TraceScope.replay", field, reason, isRetryable: false },
+        { disableValidation: true }
+      )
+    )
   )
+
+const needsClient = refused("client", "a replay needs the client that fetches the session: give client, or transport")
+
+const needsContext = refused(
+  "runtime",
+  "it has no AsyncLocalStorage, without which a replay would go live after the first await"
 )
+
+/** A replay, if it is one that holds. */
+const replay = <A>(sessionId: string, body: Effect.Effect<A, Thrown>): Effect.Effect<A, unknown, NoukaiHttp> => {
+  const replayed = TraceScope.replayOrCapture(sessionId)(body)
+  return hasAsyncContext()
+    ? replayed
+    : Effect.flatMap(NoukaiHttp, (http) => http.defaults.replayEnabled === true ? needsContext : replayed)
+}
 
 /** A scope that no client is told of. */
 const withoutClient = <A>(
@@ -81,7 +96,7 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
   return await client.lifetime.runBody((began) => {
     const begun = Effect.zipRight(began, body)
     const scoped = isReplay
-      ? TraceScope.replayOrCapture(replaySessionId)(begun)
+      ? replay(replaySessionId, begun)
       : capture
       ? TraceScope.capture(begun)
       : outside(begun)

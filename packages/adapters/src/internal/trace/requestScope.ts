@@ -4,8 +4,8 @@
  * @internal
  */
 import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
-import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
-import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import { InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
 import * as Answer from "../../ReplayAnswer.js"
 import type { TraceOptions } from "../../TraceOptions.js"
+import { hasAsyncContext } from "../asyncContext.js"
 
 /** @internal */
 export interface RequestScope {
@@ -91,6 +92,31 @@ export const open = (
     Effect.map(of)
   )
 
+const withoutContext = "replay: refused, because this runtime has no AsyncLocalStorage and runs would be live after " +
+  "the first await (on Workers, the flag nodejs_compat provides it)"
+
+/** For code that is no Effect: where its scope would be lost on the way, what is asked to be replayed does not run. */
+const openForPromises = (
+  sessionId: string | undefined,
+  options: TraceOptions
+): Effect.Effect<RequestScope, ReplayScopeError, NoukaiHttp | Scope.Scope> =>
+  sessionId === undefined || hasAsyncContext()
+    ? open(sessionId, options)
+    : Effect.flatMap(NoukaiHttp, ({ defaults }) =>
+      defaults.replayEnabled === true
+        ? Effect.zipRight(
+          Effect.logWarning(withoutContext),
+          Effect.fail(
+            new InvalidRequestError({
+              method: "TraceScope.replay",
+              field: "runtime",
+              reason: "has no AsyncLocalStorage",
+              isRetryable: false
+            }, { disableValidation: true })
+          )
+        )
+        : open(sessionId, options))
+
 /**
  * A scope that is left by hand.
  *
@@ -106,7 +132,7 @@ export const openByHand = (
   options: TraceOptions
 ): Effect.Effect<Opened, ReplayScopeError, NoukaiHttp> =>
   Effect.flatMap(Scope.make(), (scope) =>
-    open(sessionId, options).pipe(
+    openForPromises(sessionId, options).pipe(
       Scope.extend(scope),
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
       Effect.map((request) => ({ ...request, close: Scope.close(scope, Exit.void) }))

@@ -1,0 +1,60 @@
+/** A runtime without `AsyncLocalStorage`: a replay would go live after the first `await`, so that there is none. */
+import { trace } from "@effect-noukai/adapters/web"
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import { startEmulator } from "@effect-noukai/emulator"
+import { Noukai } from "@effect-noukai/promise"
+import { afterAll, assert, beforeAll, expect, it, vi } from "vitest"
+
+const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+
+let emulator: RunningEmulator
+let client: Noukai
+
+beforeAll(async () => {
+  vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never)
+  vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+  emulator = await startEmulator({
+    flows: [{ ref: "acme/support/answer", steps: [{ kind: "template", id: "say", output: "{{message}}" }] }],
+    organisations: { acme: { capture: "full" } }
+  })
+  client = new Noukai({ apiKey: "nk_test_anything", env: "dev", port: emulator.port })
+})
+
+afterAll(async () => {
+  await client.close()
+  await emulator.close()
+  vi.restoreAllMocks()
+  vi.unstubAllEnvs()
+})
+
+const handler = () =>
+  trace(async (request: Request) => {
+    const message = await request.text()
+    return Response.json((await client.flow("acme/support/answer").execute({ message })).result)
+  }, { client })
+
+const ask = (headers: Record<string, string> = {}) =>
+  handler()(new Request("http://app/", { method: "POST", body: "hi", headers }))
+
+it("10.3: a replay is refused, and nothing goes live", async () => {
+  await client.flow("acme/support/answer").execute({ message: "recorded", sessionId: session })
+  const before = emulator.ledger()
+  const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})
+  const response = await ask({ "x-noukai-replay": session })
+  expect([response.status, await response.json()]).toEqual([
+    500,
+    { error: "replay_error", message: expect.any(String) }
+  ])
+  assert.match(String(warnings.mock.calls), /no AsyncLocalStorage/)
+  warnings.mockRestore()
+  assert.strictEqual(emulator.ledger().requestsReceived, before.requestsReceived)
+})
+
+it("what is no replay is answered as ever", async () => {
+  const response = await ask()
+  assert.deepStrictEqual([response.status, await response.json()], [200, "hi"])
+  vi.stubEnv("NOUKAI_REPLAY_ENABLED", "false")
+  const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})
+  assert.strictEqual((await ask({ "x-noukai-replay": session })).status, 200)
+  assert.strictEqual(warnings.mock.calls.length, 1)
+})
