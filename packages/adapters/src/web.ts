@@ -187,7 +187,7 @@ class ScopedRequest {
  * @since 0.1.0
  * @category middleware
  */
-export const trace = <Request extends WebRequest, Rest extends ReadonlyArray<unknown>>(
+export const trace = <Request extends WebRequest = globalThis.Request, Rest extends ReadonlyArray<unknown> = []>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   options: Options
 ): (request: Request, ...rest: Rest) => Promise<Response> =>

@@ -21,6 +21,13 @@ expectTypeOf(trace(route, { client })).toEqualTypeOf<
   (request: NextRequest, context: RouteContext) => Promise<Response>
 >()
 expectTypeOf(withNoukaiTrace).toEqualTypeOf(trace)
+
+// a handler need not say what it takes, as in the README of @noukai/sdk
+trace(async (request) => {
+  expectTypeOf(request).toEqualTypeOf<Request>()
+  return Response.json(await request.json())
+}, { client })
+trace(() => new Response(), { client })
 expectTypeOf(createRelayRoute).toEqualTypeOf(relay)
 
 expectTypeOf(
