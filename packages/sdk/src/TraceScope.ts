@@ -179,7 +179,8 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
  * The scope of the calling fiber; by default there is none.
  *
  * It travels with the fiber: into what it forks, and into services that were built before. A stream has the scope in
- * which it is *pulled*; one that leaves its scope needs the stream forms.
+ * which it is *pulled*; one that leaves its scope needs the stream forms. Effect gives whoever joins a fiber what the
+ * fiber was provided with, so that `Fiber.await` and not `Fiber.join` is for who waits outside the scope.
  *
  * @since 0.1.0
  * @category references
