@@ -112,6 +112,6 @@ export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths =>
     const [handler, parameters] = routeOf(method, rest)
     return handler === undefined
       ? coded(404, "NOT_FOUND", "There is no such control endpoint.")
-      : handler(parameters, text)
+      : Effect.suspend(() => handler(parameters, text))
   }
 }
