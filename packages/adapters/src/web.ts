@@ -227,8 +227,8 @@ const broken: Pull = Effect.fail(Option.some("broken"))
 
 /** A body that is not read to its end is left to the server: to cancel it may cut off the answer. */
 const bodyOf = ({ body, bodyUsed }: globalThis.Request): Pull => {
-  if (bodyUsed) return broken
   if (body === null) return nothing
+  if (bodyUsed || body.locked) return broken
   const reader = body.getReader()
   return Effect.flatMap(
     Effect.tryPromise({ try: () => reader.read(), catch: () => Option.some("broken") }),
@@ -273,7 +273,13 @@ export const relay = <Request extends globalThis.Request = globalThis.Request>(
       header: (name: string) => request.headers.get(name) ?? undefined,
       pull: bodyOf(request)
     }
-    const { body, headers, status } = await run(client, rules(call), { signal: request.signal })
-    return new Response(body ?? null, { status, headers })
+    try {
+      const { body, headers, status } = await run(client, rules(call), { signal: request.signal })
+      return new Response(body ?? null, { status, headers })
+    } catch (error) {
+      // nobody is there to be answered
+      if (request.signal.aborted) throw error
+      return Response.json({ detail: "UPSTREAM_UNAVAILABLE" }, { status: 502 })
+    }
   }
 }

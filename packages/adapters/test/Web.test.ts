@@ -1,5 +1,5 @@
 /** What is the web handlers' alone: responses that are none, bodies that are taken, streams that do not let go. */
-import { trace } from "@effect-noukai/adapters/web"
+import { relay, trace } from "@effect-noukai/adapters/web"
 import { Noukai } from "@effect-noukai/promise"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 
@@ -49,4 +49,34 @@ it("the answer to a HEAD does not wait for a body that does not let go", async (
   const response = await handler(new Request("http://app/", { method: "HEAD" }))
   assert.deepStrictEqual([response.status, response.headers.get("etag"), response.body], [200, "a", null])
   assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
+})
+
+describe("13.2: a relay", () => {
+  const post = () =>
+    new Request("http://app/", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" })
+
+  const answered = async (request: Request) => {
+    const response = await relay({ client, flow: "a/b/c", authorize: () => true })(request)
+    return [response.status, await response.json()]
+  }
+
+  it("of a body that was read, or is being read, is 400 INVALID_JSON", async () => {
+    const used = post()
+    await used.text()
+    const locked = post()
+    locked.body!.getReader()
+    for (const request of [used, locked]) {
+      assert.deepStrictEqual(await answered(request), [400, { detail: "INVALID_JSON" }])
+    }
+  })
+
+  it("5: with a client that was closed is 502 UPSTREAM_UNAVAILABLE", async () => {
+    await client.close()
+    assert.deepStrictEqual(await answered(post()), [502, { detail: "UPSTREAM_UNAVAILABLE" }])
+  })
+
+  it("of a caller that has left ends with the caller's reason", async () => {
+    const request = new Request(post(), { signal: AbortSignal.abort("left") })
+    assert.strictEqual(await rejection(answered(request)), "left")
+  })
 })
