@@ -119,6 +119,17 @@ for (const framework of [...relays, ...afterParsers]) {
       assert.match(sent[0]!.headers.host ?? "", new RegExp(`^(localhost|127\\.0\\.0\\.1):${upstream.port}$`))
     })
 
+    it("keys of the prototype go on as the keys that they are, and change nothing here", async () => {
+      const seen: Array<unknown> = []
+      await start({ authorize: (_, body) => void seen.push([body.admin, Object.getPrototypeOf(body)]) })
+      const body = "{\"__proto__\":{\"admin\":true},\"constructor\":{\"prototype\":{\"admin\":true}}}"
+      const { sent } = await during(() => post(body))
+      // a parser in front may have an opinion of its own
+      if (!isAfterParsers) assert.deepStrictEqual(sent.map(({ body }) => body), [body])
+      assert.deepStrictEqual(seen, [[undefined, Object.prototype]])
+      assert.notProperty({}, "admin")
+    })
+
     it("no header of a request goes on, but for the trace context", async () => {
       await start()
       const smuggled = {
@@ -469,6 +480,28 @@ for (const framework of [...relays, ...afterParsers]) {
         ])
         connection.socket.write("{\"message\":")
         assert.match(await connection.response, /^HTTP\/1.1 408 [^]*\{"detail":"BODY_TOO_SLOW"\}/)
+        assert.lengthOf(upstream.received, before)
+      })
+
+      it("requests that contradict themselves about their length have nothing sent", async () => {
+        await start()
+        const before = upstream.received.length
+        const smuggled: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+          [["Content-Length: 2", "Transfer-Encoding: chunked"], "2\r\n{}\r\n0\r\n\r\n"],
+          [["Content-Length: 2", "Content-Length: 3"], "{} "],
+          [["Content-Length: 99999999999999999999"], "{}"],
+          [["Transfer-Encoding: chunked"], "zz\r\n{}\r\n0\r\n\r\n"]
+        ]
+        for (const [headers, body] of smuggled) {
+          const connection = await rawConnection(app!.url, [
+            "POST /agent/execute HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: application/json",
+            ...headers
+          ])
+          connection.socket.write(body)
+          assert.match(await connection.response, /^HTTP\/1.1 400 /)
+        }
         assert.lengthOf(upstream.received, before)
       })
 
