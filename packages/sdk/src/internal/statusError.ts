@@ -54,7 +54,9 @@ const parse = (body: string): unknown => {
   }
 }
 
-const place = (loc: unknown): string => Array.isArray(loc) ? loc.filter((part) => part !== "body").join(".") : ""
+const isPlace = (part: unknown): boolean => (typeof part === "string" && part !== "body") || typeof part === "number"
+
+const place = (loc: unknown): string => Array.isArray(loc) ? loc.filter(isPlace).join(".") : ""
 
 const validationIssue = (issue: unknown): string | undefined => {
   const message = text(record(issue)?.msg)

@@ -72,7 +72,9 @@ const checked = (name: string, answer: MadeUp): Effect.Effect<Exit.Exit<unknown,
         assert.isTrue(Cause.isFailType(exit.cause), Cause.pretty(exit.cause))
         const error = Cause.squash(exit.cause)
         assert.isTrue(isNoukaiError(error), String(error))
-        const said = `${String(error)} ${JSON.stringify(error)} ${(error as NoukaiError).message}`
+        // what a flow gave is kept as it is, however deep
+        const { result: _, value: __, ...rest } = error as { readonly result?: unknown; readonly value?: unknown }
+        const said = `${String(error)} ${JSON.stringify(rest)} ${(error as NoukaiError).message}`
         assert.isFalse(said.includes(plantedKey))
       })
     )
@@ -104,6 +106,17 @@ describe("11.1: any body", () => {
       ),
     fuzzTimeout
   )
+
+  it.live("whose places of issues nest deep is a FlowExecutionError", () => {
+    const loc = `${"[".repeat(50_000)}${"]".repeat(50_000)}`
+    const body = `{"detail":[{"loc":["body",${loc},{"toString":1},"stepIndex",0],"msg":"wrong"}]}`
+    return Effect.map(checked("execute", { status: 422, body }), (exit) => {
+      assert.strictEqual(
+        Exit.isFailure(exit) ? (Cause.squash(exit.cause) as NoukaiError).detail : "",
+        "stepIndex.0: wrong"
+      )
+    })
+  })
 
   const trace = FC.record({
     flowRun: FC.record({ id: FC.uuid(), flowId: FC.uuid(), status: FC.constant("completed") }),
