@@ -1,8 +1,13 @@
+import { EmulatorError, startEmulator } from "@effect-noukai/emulator"
 import { parse } from "@effect-noukai/emulator/Fault"
 import { decodeText } from "@effect-noukai/emulator/FlowFile"
 import { Either } from "effect"
-import { readFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { triage } from "./examples/flows.js"
+import setup from "./examples/globalSetup.js"
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
 
@@ -22,5 +27,46 @@ describe("README", () => {
       .filter((text) => text !== "/jobs")
     assert.isAbove(faults.length, 30)
     for (const fault of faults) assert.isTrue(Either.isRight(parse(fault)), fault)
+  })
+
+  const say = async (origin: string, key: string, body: object) => {
+    const response = await fetch(`${origin}/api/v1/seq/acme/support/triage/execute`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}` },
+      body: JSON.stringify(body)
+    })
+    return { status: response.status, body: await response.json() as { readonly result?: unknown } }
+  }
+
+  it("its flow in code runs", async () => {
+    const emulator = await startEmulator({ flows: [triage] })
+    const { body } = await say(emulator.url, emulator.apiKey, { message: "Where is my parcel?" })
+    assert.deepStrictEqual(body.result, { text: "This is about your order." })
+    assert.strictEqual((await say(emulator.url, emulator.apiKey, {})).status, 400)
+    await emulator.close()
+  })
+
+  it("its global set-up serves the flows file at the port that dev means, unless that is taken", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "noukai-"))
+    const { env } = process
+    const before = { cwd: process.cwd(), env: { ...env } }
+    mkdirSync(join(folder, "test"))
+    writeFileSync(join(folder, "test", "flows.json"), /^```json\n([\s\S]*?)^```$/m.exec(readme)![1]!)
+    process.chdir(folder)
+    try {
+      const close = await setup().catch((error: unknown) => error)
+      if (close instanceof EmulatorError) {
+        assert.strictEqual(close.message, "Port 8080 of 127.0.0.1 is taken by another process.")
+        return
+      }
+      assert.strictEqual(env.NOUKAI_ENV, "dev")
+      const { body, status } = await say("http://127.0.0.1:8080", env.NOUKAI_API_KEY!, { message: "hi" })
+      assert.strictEqual(status, 200, JSON.stringify(body))
+      await (close as () => Promise<void>)()
+    } finally {
+      process.chdir(before.cwd)
+      process.env = before.env
+      rmSync(folder, { recursive: true })
+    }
   })
 })
