@@ -7,8 +7,10 @@ import * as Transport from "#transport"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { currentScope } from "./internal/currentScope.js"
+import type * as Stream from "effect/Stream"
+import { scopeOf } from "./internal/currentScope.js"
 import { forwardThrough } from "./internal/forwarded.js"
 import type { HttpService } from "./internal/httpService.js"
 import * as Call from "./internal/live/call.js"
@@ -49,20 +51,24 @@ export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<Nou
  * @category constructors
  */
 export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => {
-  const pick = Effect.map(currentScope, (scope) => scope?.http ?? implementation)
+  const answering = (fiber: Fiber.RuntimeFiber<unknown, unknown>) => scopeOf(fiber)?.http ?? implementation
+  const ask = <A, E>(call: (http: HttpService) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.withFiberRuntime((fiber) => call(answering(fiber)))
+  const read = <A, E>(call: (http: HttpService) => Stream.Stream<A, E>): Stream.Stream<A, E> =>
+    StreamPull.unwrap(Effect.withFiberRuntime((fiber) => Effect.succeed(call(answering(fiber)))))
   return {
     defaults: implementation.defaults,
-    execute: (request) => Effect.flatMap(pick, (http) => http.execute(request)),
-    forward: (request) => Effect.flatMap(pick, (http) => forwardThrough(http, request)),
-    step: (request) => StreamPull.unwrap(Effect.map(pick, (http) => http.step(request))),
-    submitJob: (request) => Effect.flatMap(pick, (http) => http.submitJob(request)),
-    pollJob: (request) => Effect.flatMap(pick, (http) => http.pollJob(request)),
-    trace: (request) => Effect.flatMap(pick, (http) => http.trace(request)),
-    stepTrace: (request) => Effect.flatMap(pick, (http) => http.stepTrace(request)),
-    traceStream: (request) => StreamPull.unwrap(Effect.map(pick, (http) => http.traceStream(request))),
-    runSummary: (request) => Effect.flatMap(pick, (http) => http.runSummary(request)),
-    runList: (request) => Effect.flatMap(pick, (http) => http.runList(request)),
-    session: (request) => Effect.flatMap(pick, (http) => http.session(request))
+    execute: (request) => ask((http) => http.execute(request)),
+    forward: (request) => ask((http) => forwardThrough(http, request)),
+    step: (request) => read((http) => http.step(request)),
+    submitJob: (request) => ask((http) => http.submitJob(request)),
+    pollJob: (request) => ask((http) => http.pollJob(request)),
+    trace: (request) => ask((http) => http.trace(request)),
+    stepTrace: (request) => ask((http) => http.stepTrace(request)),
+    traceStream: (request) => read((http) => http.traceStream(request)),
+    runSummary: (request) => ask((http) => http.runSummary(request)),
+    runList: (request) => ask((http) => http.runList(request)),
+    session: (request) => ask((http) => http.session(request))
   }
 }
 

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
 import type { CallOptions } from "../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
@@ -95,7 +96,7 @@ const completed = (
   run: AnyRun,
   response: ExecuteEnded
 ): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> =>
-  Effect.map(
+  ParseResult.map(
     decodeResult(run.flow, {
       method: run.method,
       address: run.addressText,

@@ -1,9 +1,11 @@
 /**
- * The schemas of a `Flow` at work: parameters out, results in.
+ * The schemas of a `Flow` at work: parameters out, results in. Where a schema needs no effects the outcome is an
+ * `Either`, with which `ParseResult.map` and `flatMap` go on without one.
  *
  * @internal
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import { type Flow, isFlow } from "../Flow.js"
 import type { InvalidRequestError } from "../NoukaiError.js"
@@ -44,8 +46,8 @@ export const encodeParameters = (
   parameters: unknown
 ): Effect.Effect<unknown, InvalidRequestError> => {
   const { encode } = codecOf(flow)
-  if (encode === undefined) return Effect.succeed(parameters)
-  return Effect.mapBoth(encode(parameters ?? {}), {
+  if (encode === undefined) return Either.right(parameters)
+  return ParseResult.mapBoth(encode(parameters ?? {}), {
     onFailure: (issue) => invalid(method, "parameters", issueText(issue), { flow: address }),
     onSuccess: (encoded) => parameters === undefined && isEmpty(encoded) ? undefined : encoded
   })
@@ -83,8 +85,8 @@ export const decodeResult = (
   result: unknown
 ): Effect.Effect<unknown, UnexpectedResponseError> => {
   const { decode } = codecOf(flow)
-  if (decode === undefined) return Effect.succeed(result)
-  return Effect.mapError(decode(result), (issue) =>
+  if (decode === undefined) return Either.right(result)
+  return ParseResult.mapError(decode(result), (issue) =>
     new UnexpectedResponseError({
       method: facts.method,
       flow: facts.address,

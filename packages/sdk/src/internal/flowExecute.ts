@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { ExecuteInput, ResumeInput } from "../ExecuteInput.js"
 import { PausedState } from "../ExecuteResult.js"
@@ -125,7 +126,7 @@ export const execute = (
           progress
         )
       }
-      const encoded = Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
+      const encoded = ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
       const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOnce(messages), encoded)
       return Metrics.counted(
         fiber,

@@ -143,26 +143,43 @@ const inputTokens = counter(metricNames.tokens, "tokens of completed steps, as s
 const outputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "output" })
 const cost = counter(metricNames.cost, "USD that completed steps cost, as streams tell it")
 
+/** What a completed step says that it took. */
+interface Usage {
+  readonly tokens?:
+    | { readonly prompt?: number | null | undefined; readonly completion?: number | null | undefined }
+    | null
+    | undefined
+  readonly costUsd?: string | null | undefined
+}
+
 /**
- * Counts what a completed step took.
+ * Adds up what completed steps took, and counts it when told to: to update metrics for every event is measurable.
  *
  * @internal
  */
-export const usage = (
-  step: {
-    readonly tokens?:
-      | { readonly prompt?: number | null | undefined; readonly completion?: number | null | undefined }
-      | null
-      | undefined
-    readonly costUsd?: string | null | undefined
-  },
-  labels: ReadonlyArray<MetricLabel.MetricLabel>
-): void => {
-  if (step.tokens) {
-    inputTokens.unsafeUpdate(positive(step.tokens.prompt), labels)
-    outputTokens.unsafeUpdate(positive(step.tokens.completion), labels)
+export class Meter {
+  private input = 0
+  private output = 0
+  private usd = 0
+
+  constructor(private readonly labels: ReadonlyArray<MetricLabel.MetricLabel>) {}
+
+  add({ costUsd, tokens }: Usage): void {
+    if (tokens) {
+      this.input += positive(tokens.prompt)
+      this.output += positive(tokens.completion)
+    }
+    if (costUsd) this.usd += positive(Number(costUsd))
   }
-  if (step.costUsd) cost.unsafeUpdate(positive(Number(step.costUsd)), labels)
+
+  count(): void {
+    if (this.input > 0) inputTokens.unsafeUpdate(this.input, this.labels)
+    if (this.output > 0) outputTokens.unsafeUpdate(this.output, this.labels)
+    if (this.usd > 0) cost.unsafeUpdate(this.usd, this.labels)
+    this.input = 0
+    this.output = 0
+    this.usd = 0
+  }
 }
 
 const positive = (value: number | null | undefined): number =>

@@ -5,61 +5,41 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
-import type { RequestContext } from "../../CallOptions.js"
-import type { FlowAddress } from "../../Flow.js"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
-import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
 import { afterARunMayExist } from "../callProgress.js"
 import { milliseconds } from "../duration.js"
-import * as Headers from "../headers.js"
-import { invalid } from "../invalid.js"
 import { makeLog } from "../logging.js"
 import * as Metrics from "../metrics.js"
 import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
 import * as RetryBudget from "../retryBudget.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "../statusError.js"
 import { makeTell, type Tell } from "../tell.js"
-import type { HttpTransport, SendRequest, TextResponse, TransportRequest } from "../transport/HttpTransport.js"
+import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
+import { type CallConfig, finite, type Prepare, preparing, type Wanted } from "./request.js"
 
 /**
- * What an endpoint asks for.
+ * What an endpoint asks for, and how its answer is read.
  *
  * @internal
  */
-export interface Endpoint<A> {
-  readonly context: RequestContext
-  readonly httpMethod: "GET" | "POST"
-  /** Below the base URL, encoded. */
-  readonly path: string
-  readonly flow: FlowAddress | undefined
-  readonly sessionId: string | undefined
-  /** The JSON value to send. */
-  readonly body: unknown
-  readonly executionId: string | undefined
+export interface Endpoint<A> extends Wanted {
   /** Reads a 2xx body; a string says what is wrong with it. */
   readonly decode: (json: unknown, response: TextResponse) => Either.Either<A, string>
 }
 
 /** @internal */
 export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
-
-/**
- * The configuration of a client; a relay has no key.
- *
- * @internal
- */
-export interface CallConfig extends Omit<NoukaiConfig.Service, "apiKey"> {
-  readonly apiKey: Redacted.Redacted<string> | undefined
-}
 
 /** @internal */
 export interface Caller {
@@ -71,21 +51,22 @@ export interface Caller {
   readonly budget: RetryBudget.RetryBudget
   /** Takes the key out of text. */
   readonly scrub: (text: string) => string
-  /** A transport request for an endpoint, or why it cannot be made. */
-  readonly prepare: (
-    endpoint: Omit<Endpoint<never>, "decode">,
-    accept: string,
-    traceparent: string | undefined
-  ) => Either.Either<TransportRequest, InvalidRequestError>
-  readonly facts: (endpoint: Omit<Endpoint<never>, "decode">) => CallFacts
+  readonly prepare: Prepare
+  readonly facts: (endpoint: Wanted) => CallFacts
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, CallError>
 }
 
-const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> =>
-  Either.try({
-    try: () => JSON.stringify(body),
-    catch: (cause) => invalid(method, "body", "must be JSON: no cycles, no BigInt", { cause })
-  })
+/** Who hears of what crosses the wire, and when. */
+interface Observer {
+  readonly tell: Tell | undefined
+  readonly now: () => number
+}
+
+const observing = (fiber: Fiber.RuntimeFiber<unknown, unknown>, tell: Tell | undefined): Observer => ({
+  tell,
+  now: () =>
+    Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock).unsafeCurrentTimeMillis()
+})
 
 const parseJson = (text: string): Either.Either<unknown, string> => {
   try {
@@ -101,64 +82,17 @@ const parseJson = (text: string): Either.Either<unknown, string> => {
   }
 }
 
-const finite = (duration: Duration.Duration): number | undefined =>
-  Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
-
 /** @internal */
 export const make = (config: CallConfig, transport: HttpTransport): Effect.Effect<Caller> =>
   Effect.gen(function*() {
     const { apiKey } = config
-    const baseHeaders = apiKey === undefined ? config.headers : { ...config.headers, ...Headers.ofClient(apiKey) }
-    const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
     const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
     const scrub = (text: string) => key !== undefined && text.includes(key) ? text.replaceAll(key, "<redacted>") : text
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
     const telling = makeTell(log)
     const budget = RetryBudget.make(Metrics.retryTokens)
-    const connectTimeout = finite(config.connectTimeout)
     const attemptTimeout = finite(config.attemptTimeout)
-
-    const prepare: Caller["prepare"] = (endpoint, accept, traceparent) => {
-      const { context: { method, options, progress }, httpMethod, sessionId } = endpoint
-      let headers: Record<string, string> = httpMethod === "POST" && accept === "application/json"
-        ? postHeaders
-        : httpMethod === "POST"
-        ? { ...postHeaders, accept }
-        : { ...baseHeaders, accept }
-      if (options.headers !== undefined) {
-        const extra = Headers.extra(method, options.headers)
-        if (Either.isLeft(extra)) return Either.left(extra.left)
-        headers = { ...headers, ...extra.right, accept }
-      }
-      if (sessionId !== undefined) {
-        if (!Headers.isHeaderValue(sessionId)) {
-          return Either.left(invalid(method, "sessionId", "must be text that a header can carry"))
-        }
-        headers = { ...headers, "x-session-id": sessionId }
-      }
-      if (traceparent !== undefined) headers = { traceparent, ...headers }
-      let connect = connectTimeout
-      if (options.connectTimeout !== undefined) {
-        const ms = milliseconds(method, "connectTimeout", options.connectTimeout)
-        if (Either.isLeft(ms)) return Either.left(ms.left)
-        connect = ms.right
-      }
-      let body: string | undefined
-      if (endpoint.body !== undefined) {
-        const json = serialise(method, endpoint.body)
-        if (Either.isLeft(json)) return Either.left(json.left)
-        body = json.right
-      }
-      return Either.right({
-        method: httpMethod,
-        origin: config.origin,
-        path: config.prefix + endpoint.path,
-        headers,
-        body,
-        connectTimeout: connect,
-        progress
-      })
-    }
+    const prepare = preparing(config)
 
     const facts: Caller["facts"] = (endpoint) => ({
       method: endpoint.context.method,
@@ -195,18 +129,18 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       }
     })
 
-    const read = <A>(endpoint: Endpoint<A>, n: number, response: TextResponse): Effect.Effect<A, CallError> => {
+    const read = <A>(
+      endpoint: Endpoint<A>,
+      n: number,
+      response: TextResponse,
+      now: () => number
+    ): Either.Either<A, CallError> => {
       const { status, text } = response
-      if (status < 200 || status > 299) {
-        return Effect.flatMap(
-          Clock.currentTimeMillis,
-          (now) => Effect.fail(fromStatus(facts(endpoint), response, text, now))
-        )
-      }
+      if (status < 200 || status > 299) return Either.left(fromStatus(facts(endpoint), response, text, now()))
       const json = parseJson(text)
       const decoded = Either.isLeft(json) ? json : endpoint.decode(json.right, response)
       if (Either.isLeft(decoded)) {
-        return Effect.fail(unexpected(
+        return Either.left(unexpected(
           facts(endpoint),
           response,
           text,
@@ -215,33 +149,37 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         ))
       }
       if (n === 0) budget.succeeded()
-      return Effect.succeed(decoded.right)
+      return Either.right(decoded.right)
     }
 
+    /** One request and what came of it. */
     const attempt = <A>(
       endpoint: Endpoint<A>,
       request: SendRequest,
       n: number,
-      tell: Tell | undefined
-    ): Effect.Effect<A, CallError> => {
+      { now, tell }: Observer
+    ): Effect.Effect<Either.Either<A, CallError>> => {
       const sent = transport.send(request)
       if (tell === undefined) {
-        return Effect.matchEffect(sent, {
-          onFailure: (error) => Effect.fail(fromTransport(facts(endpoint), error)),
-          onSuccess: (response) => read(endpoint, n, scrubbed(response))
+        return Effect.match(sent, {
+          onFailure: (failure) => Either.left(fromTransport(facts(endpoint), failure)),
+          onSuccess: (response) => read(endpoint, n, scrubbed(response), now)
         })
       }
       const told = Effect.matchEffect(sent, {
         onFailure: (failure) => {
           const error = fromTransport(facts(endpoint), failure)
-          return Effect.zipRight(
+          return Effect.as(
             tell({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message }),
-            Effect.fail(error)
+            Either.left(error)
           )
         },
         onSuccess: (raw) => {
           const response = scrubbed(raw)
-          return Effect.zipRight(tell(responseEvent(endpoint, n, response)), read(endpoint, n, response))
+          return Effect.map(
+            tell(responseEvent(endpoint, n, response)),
+            () => read(endpoint, n, response, now)
+          )
         }
       })
       return Effect.zipRight(
@@ -258,7 +196,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       endpoint: Endpoint<A>,
       request: SendRequest,
       first: CallError,
-      tell: Tell | undefined
+      observer: Observer
     ): Effect.Effect<A, CallError> =>
       Effect.gen(function*() {
         const { options } = endpoint.context
@@ -274,8 +212,8 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           if (delay === undefined) break
           const taken = isLimited ? budget.take(error) : 0
           if (taken === undefined) break
-          if (tell !== undefined) {
-            yield* tell({
+          if (observer.tell !== undefined) {
+            yield* observer.tell({
               ...attemptInfo(endpoint, n),
               phase: "retry",
               delay,
@@ -286,7 +224,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           yield* Metrics.retried(error)
           yield* Effect.sleep(Duration.millis(delay))
           mayHaveRun ||= !error.isRetryable
-          const outcome = yield* Effect.either(attempt(endpoint, request, n, tell))
+          const outcome = yield* attempt(endpoint, request, n, observer)
           if (Either.isRight(outcome)) {
             budget.succeeded(isLimited ? taken : undefined)
             return outcome.right
@@ -312,11 +250,12 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           attemptTimeout: timeout,
           maxBytes: config.maxResponseBytes
         })
-        const tell = telling(fiber)
-        return Effect.catchAll(attempt(endpoint, request, 0, tell), (error: CallError) =>
-          shouldRetry(error, httpMethod === "POST", options.retryPost ?? config.retryPost)
-            ? retried(endpoint, request, error, tell)
-            : Effect.fail(error))
+        const observer = observing(fiber, telling(fiber))
+        return Effect.flatMap(attempt(endpoint, request, 0, observer), (outcome) =>
+          Either.isRight(outcome) ||
+            !shouldRetry(outcome.left, httpMethod === "POST", options.retryPost ?? config.retryPost)
+            ? outcome
+            : retried(endpoint, request, outcome.left, observer))
       })
 
     return { config, transport, log, telling, budget, scrub, prepare, facts, send }

@@ -174,6 +174,7 @@ const decoding = (
   const warn = (text: string) => {
     warnings.push(text)
   }
+  const meter = new Metrics.Meter(labels)
   const { scrub, see } = scrubbing(facts.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
@@ -182,7 +183,7 @@ const decoding = (
       if (event === undefined) return
       if (event.type !== "undecodable") {
         events.push(event)
-        if (endpoint.isBilled && event.type === "step_completed") Metrics.usage(event, labels)
+        if (endpoint.isBilled && event.type === "step_completed") meter.add(event)
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
     },
@@ -203,6 +204,7 @@ const decoding = (
     if (events.length > 0) {
       const chunk = Chunk.unsafeFromArray(events)
       events = []
+      meter.count()
       return Effect.succeed(chunk)
     }
     return end === undefined ? next : Effect.fail(end)
