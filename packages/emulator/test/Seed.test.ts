@@ -1,6 +1,8 @@
-import { startEmulator } from "@effect-noukai/emulator"
+import { Emulator, startEmulator } from "@effect-noukai/emulator"
+import { layer } from "@effect-noukai/emulator/Emulator"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, TestClock, TestContext } from "effect"
 import { connect } from "node:net"
-import { assert, describe, it } from "vitest"
 import type { Parsed } from "./client.js"
 
 const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
@@ -61,4 +63,35 @@ describe("seeds", () => {
     const other = await transcript(43)
     assert.notDeepEqual(other, first)
   })
+})
+
+/** Traces and sessions hold times, which are the same where the clock is. */
+const timed = Effect.gen(function*() {
+  const { port } = yield* Emulator
+  const said: Array<string> = []
+  const say = (method: string, path: string, body?: object) =>
+    Effect.promise(async () => {
+      const bytes = await bytesOf(port, method, path, body)
+      said.push(bytes)
+      return bytes
+    })
+  const hello = "/seq/noukai/samples/hello-world"
+  const executed = yield* say("POST", `${hello}/execute`, { message: "hi", trace: true })
+  const { executionId } = JSON.parse(executed.slice(executed.indexOf("\r\n\r\n") + 4)) as Parsed
+  yield* TestClock.adjust("1 hour")
+  yield* say("POST", "/seq/noukai/samples/two-step/step", { stepIndex: 0, message: "hi", runRemaining: true })
+  yield* say("GET", `${hello}/runs/${executionId}/trace`)
+  yield* say("GET", `${hello}/runs/${executionId}/trace/stream`)
+  yield* say("GET", `/seq/sessions/${session}`)
+  return said
+})
+
+describe("seeds and clocks", () => {
+  it.effect("one seed and one clock give one transcript of traces and sessions too", () =>
+    Effect.gen(function*() {
+      const once = Effect.provide(timed, layer({ seed: 7 }))
+      const first = yield* Effect.provide(once, TestContext.TestContext)
+      assert.deepStrictEqual(yield* Effect.provide(once, TestContext.TestContext), first)
+      assert.include(first[4]!, "\"startedAt\":\"1970-01-01T01:00:00.000Z\"")
+    }))
 })
