@@ -32,6 +32,8 @@ export interface Body {
 }
 
 /**
+ * What a relay runs, and how much of a request it takes.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -55,6 +57,8 @@ export interface Limits {
 }
 
 /**
+ * The limits of a relay, and who may pass.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -86,6 +90,8 @@ export interface Call<Request> {
 }
 
 /**
+ * What goes back to the caller, as status, headers and body of a response.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -99,12 +105,16 @@ export interface Answer {
 }
 
 /**
+ * Answers one request, whatever it is; never fails.
+ *
  * @since 0.1.0
  * @category models
  */
 export type Relay<in Request, out R> = (call: Call<Request>) => Effect.Effect<Answer, never, R>
 
 /**
+ * The limits of a relay that sets none. Sizes are in bytes.
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -8,6 +8,8 @@ import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiErr
 import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
 
 /**
+ * The response to a request whose replay went wrong (contract 10.8).
+ *
  * @since 0.1.0
  * @category models
  */

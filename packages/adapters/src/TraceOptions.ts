@@ -5,6 +5,8 @@
  */
 
 /**
+ * What the capture and replay of requests has in common, whatever the server.
+ *
  * @since 0.1.0
  * @category options
  */

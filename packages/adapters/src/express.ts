@@ -44,18 +44,24 @@ export interface ExpressRequest extends NodeRequest {}
 export interface ExpressResponse extends NodeResponse {}
 
 /**
+ * Hands a request on; given an error, to the error handlers.
+ *
  * @since 0.1.0
  * @category models
  */
 export type NextFunction = (error?: unknown) => void
 
 /**
+ * Middleware of Express 4 and 5, and of everything that calls the same three arguments.
+ *
  * @since 0.1.0
  * @category models
  */
 export type Middleware = (request: ExpressRequest, response: ExpressResponse, next: NextFunction) => void
 
 /**
+ * The options of {@link trace}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -185,6 +191,8 @@ export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
 export const requestSignal = (response: ExpressResponse): AbortSignal => cutOff(response)
 
 /**
+ * The options of {@link relay}.
+ *
  * @since 0.1.0
  * @category options
  */

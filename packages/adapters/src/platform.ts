@@ -22,6 +22,8 @@ import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as TraceOptions from "./TraceOptions.js"
 
 /**
+ * The options of {@link trace}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -125,6 +127,8 @@ export const trace =
     })
 
 /**
+ * The options of {@link relay}: its limits, and who may pass.
+ *
  * @since 0.1.0
  * @category options
  */

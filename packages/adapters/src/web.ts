@@ -37,6 +37,8 @@ export interface WebRequest {
 }
 
 /**
+ * The options of {@link trace}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -205,6 +207,8 @@ async (request, ...rest) => {
 }
 
 /**
+ * The options of {@link relay}.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -54,6 +54,8 @@ export interface Expectation {
 }
 
 /**
+ * One request, and what must come back.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -67,6 +69,8 @@ export interface ConformanceExchange {
 }
 
 /**
+ * What a server must do, as requests and expectations, for any runner to send.
+ *
  * @since 0.1.0
  * @category models
  */

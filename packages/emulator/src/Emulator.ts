@@ -15,11 +15,15 @@ import type { EmulatorService } from "./EmulatorService.js"
 import { serve } from "./internal/serve.js"
 
 /**
+ * The types of {@link Emulator}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace Emulator {
   /**
+   * A running emulator, as programs see it: its address, ledger and controls.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -27,6 +31,8 @@ export declare namespace Emulator {
 }
 
 /**
+ * A running emulator. {@link layer} starts one.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -42,6 +48,8 @@ export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Em
 }
 
 /**
+ * What an emulator serves, and where it listens.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -60,14 +68,21 @@ export const make: (options?: Options) => Effect.Effect<Emulator.Service, Emulat
 /**
  * An emulator and a client configuration that points at it.
  *
- * ```ts
- * program.pipe(
- *   Effect.provide(Noukai.layerServices),
- *   Effect.provide(Emulator.layer({ flows }))
- * )
- * ```
- *
  * Fails with `EmulatorError`: the port is taken, a flow or the file is wrong.
+ *
+ * @example
+ * ```ts
+ * import { Emulator } from "@effect-noukai/emulator"
+ * import { FlowService, Noukai } from "@effect-noukai/sdk"
+ * import { Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const flows = yield* FlowService
+ *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+ * })
+ *
+ * const local = Effect.provide(program, Layer.provide(Noukai.layerServices, Emulator.layer()))
+ * ```
  *
  * @since 0.1.0
  * @category layers

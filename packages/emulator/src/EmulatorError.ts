@@ -6,12 +6,16 @@
 import * as Schema from "effect/Schema"
 
 /**
+ * Marks the errors of the emulator.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/emulator/EmulatorError")
 
 /**
+ * Marks the errors of the emulator.
+ *
  * @since 0.1.0
  * @category type ids
  */

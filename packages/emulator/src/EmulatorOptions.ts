@@ -52,6 +52,8 @@ export interface Jobs {
 }
 
 /**
+ * What an emulator serves, and where it listens.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -416,6 +416,16 @@ export interface FlowVersion {
 /**
  * A flow written in code: a {@link FileFlow} that may have `function` steps.
  *
+ * @example
+ * ```ts
+ * import type { Flow } from "@effect-noukai/emulator/Flow"
+ *
+ * const echo: Flow = {
+ *   ref: "acme/spelling/echo",
+ *   steps: [{ kind: "template", id: "say", output: { text: "You said: {{message}}" } }]
+ * }
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */

@@ -1,4 +1,6 @@
 /**
+ * A local Noukai server: the same wire, with no key, no network and no credits.
+ *
  * @since 0.1.0
  */
 export { Emulator } from "./Emulator.js"

@@ -55,7 +55,10 @@ export interface RunningEmulator extends AsyncDisposable {
 /**
  * Starts an emulator. Rejects with an `EmulatorError` when the port is taken, or a flow or the file is wrong.
  *
+ * @example
  * ```ts
+ * import { startEmulator } from "@effect-noukai/emulator"
+ *
  * const emulator = await startEmulator()
  * process.env.NOUKAI_API_KEY = emulator.apiKey
  * // … point a client at emulator.baseUrl

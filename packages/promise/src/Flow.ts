@@ -45,6 +45,20 @@ export class Flow {
 
   /**
    * Runs the flow and waits for its end (contract 5). A run that failed is a result too; a request that failed rejects.
+   *
+   * @example
+   * ```ts
+   * import { InsufficientCreditsError, Noukai } from "@effect-noukai/promise"
+   *
+   * const grade = async (noukai: Noukai, text: string) => {
+   *   try {
+   *     return await noukai.flow("acme/spelling/grade-3").execute({ message: text, timeout: 60_000 })
+   *   } catch (error) {
+   *     if (error instanceof InsufficientCreditsError) return undefined
+   *     throw error
+   *   }
+   * }
+   * ```
    */
   async execute(options: ExecuteOptions = {}): Promise<ExecuteResult | PausedResult> {
     const { client } = this
@@ -55,6 +69,16 @@ export class Flow {
 
   /**
    * Puts a run into the queue (contract 8) and resolves with its handle.
+   *
+   * @example
+   * ```ts
+   * import { Noukai } from "@effect-noukai/promise"
+   *
+   * const grade = async (noukai: Noukai) => {
+   *   const job = await noukai.flow("acme/spelling/grade-3").executeAsync({ message: "The cat sat." })
+   *   return await job.wait({ timeout: 600_000 })
+   * }
+   * ```
    */
   async executeAsync(options: ExecuteAsyncOptions = {}): Promise<Job> {
     const { client } = this
@@ -75,6 +99,17 @@ export class Flow {
   /**
    * Runs the flow step by step and gives every event as it arrives (contract 7). Nothing is sent before the first event
    * is asked for; leaving the loop closes the connection.
+   *
+   * @example
+   * ```ts
+   * import { Noukai } from "@effect-noukai/promise"
+   *
+   * const watch = async (noukai: Noukai) => {
+   *   for await (const event of noukai.flow("acme/spelling/grade-3").events({ message: "The cat sat." })) {
+   *     if (event.type === "step_completed") console.log(event.name, event.output)
+   *   }
+   * }
+   * ```
    */
   events(options: EventsOptions = {}): AsyncIterable<StreamEvent> {
     const stream = Stream.unwrap(

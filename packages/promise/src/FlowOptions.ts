@@ -15,6 +15,8 @@ import type { ToolHandler } from "./Tool.js"
 export type VersionSpec = "draft" | "production" | number
 
 /**
+ * What a run is given.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -47,6 +49,8 @@ export interface ExecuteOptions {
 }
 
 /**
+ * What a run in the queue is given: that of `execute`, without tools, conversation and attachments.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -58,6 +62,8 @@ export interface ExecuteAsyncOptions extends
 {}
 
 /**
+ * What a run step by step is given: that of `execute`, without a conversation.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -67,6 +73,8 @@ export interface StepsOptions extends Omit<ExecuteOptions, "messages"> {
 }
 
 /**
+ * What a run with all its events is given.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -14,6 +14,8 @@ import type { Services } from "./internal/lifetime.js"
 import type { JobStatus } from "./JobStatus.js"
 
 /**
+ * The options of one poll.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -24,6 +26,8 @@ export interface PollOptions {
 }
 
 /**
+ * For how long, and how often, a job is asked for.
+ *
  * @since 0.1.0
  * @category options
  */

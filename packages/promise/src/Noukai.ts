@@ -16,12 +16,16 @@ import type { LogEvent } from "./LogEvent.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
 /**
+ * Noukai itself, or a server on this machine.
+ *
  * @since 0.1.0
  * @category models
  */
 export type NoukaiEnv = "dev" | "production"
 
 /**
+ * The options of a client. One that is absent comes from the environment, then from its default.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -62,6 +66,17 @@ export type FlowIdentifier = string | { org: string; project: string; slug: stri
 
 /**
  * A client: it holds connections until it is closed, but does not keep a process alive.
+ *
+ * @example
+ * ```ts
+ * import { Noukai } from "@effect-noukai/promise"
+ *
+ * const grade = async (text: string) => {
+ *   await using noukai = new Noukai({ timeout: 60_000 })
+ *   const done = await noukai.flow("acme/spelling/grade-3").execute({ message: text })
+ *   return done.result
+ * }
+ * ```
  *
  * @since 0.1.0
  * @category models

@@ -8,6 +8,8 @@
  */
 
 /**
+ * The fields that every error may have.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -67,6 +69,8 @@ export class NoukaiError extends Error {
 export type Sent = "no" | "unknown" | "yes"
 
 /**
+ * The fields of an {@link APIConnectionError}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -104,6 +108,8 @@ export class APIConnectionError extends NoukaiError {
 export type TimeoutClock = "connect" | "attempt" | "total" | "firstByte" | "idle" | "wait"
 
 /**
+ * The fields of an {@link APITimeoutError}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -131,6 +137,8 @@ export class APITimeoutError extends APIConnectionError {
 }
 
 /**
+ * The fields of an {@link AuthenticationError}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -194,6 +202,8 @@ export class InsufficientCreditsError extends NoukaiError {
 }
 
 /**
+ * The fields of a {@link RateLimitError}. `retryAfter` is in seconds.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -222,6 +232,8 @@ export class RateLimitError extends NoukaiError {
 }
 
 /**
+ * The fields of a {@link FlowExecutionError}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -262,6 +274,8 @@ export class ToolCallLimitError extends NoukaiError {
 }
 
 /**
+ * The fields of an {@link InvalidRequestError}.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -294,6 +308,8 @@ export class InvalidRequestError extends NoukaiError {
 }
 
 /**
+ * The fields of an {@link UnexpectedResponseError}.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -29,6 +29,8 @@ import { Noukai } from "./Noukai.js"
 export type Services = FlowService | JobService | RunService | NoukaiHttp
 
 /**
+ * The options of {@link fromRuntime}.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -1,4 +1,6 @@
 /**
+ * What ties a scope to a client.
+ *
  * @since 0.1.0
  */
 

@@ -24,6 +24,8 @@ import { promiseError } from "./internal/promiseError.js"
 import type { LogEvent } from "./LogEvent.js"
 
 /**
+ * Where a relay is, and what is sent to it beside the call.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -99,6 +101,14 @@ const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
  * The flow behind a relay of yours. No key is sent and none is needed, so it may run in a browser.
  *
  * Throws an `InvalidRequestError` when an option is wrong.
+ *
+ * @example
+ * ```ts
+ * import { createRelayFlow } from "@effect-noukai/promise"
+ *
+ * const agent = createRelayFlow({ url: "/agent/execute" })
+ * const done = await agent.execute({ message: "Where is order A17?" })
+ * ```
  *
  * @since 0.1.0
  * @category constructors

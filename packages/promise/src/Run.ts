@@ -16,12 +16,16 @@ import type { StreamEvent } from "./StreamEvent.js"
 import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 
 /**
+ * Which attempt at a step: the latest, every one, or one by its number, from 1.
+ *
  * @since 0.1.0
  * @category models
  */
 export type AttemptSpec = "latest" | "all" | number
 
 /**
+ * The options of reading a run.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -32,6 +36,8 @@ export interface TraceOptions {
 }
 
 /**
+ * Which attempt and iteration of a step to read.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -42,6 +42,8 @@ export const ServerErrorCode = {
 } as const
 
 /**
+ * One of the codes of {@link ServerErrorCode}.
+ *
  * @since 0.1.0
  * @category models
  */

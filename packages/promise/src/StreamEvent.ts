@@ -21,6 +21,8 @@ export interface RunStarted {
 }
 
 /**
+ * A step has begun.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -33,6 +35,8 @@ export interface StepStarted {
 }
 
 /**
+ * What a step is given.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -55,6 +59,8 @@ export interface StepOutput {
 }
 
 /**
+ * A step has ended, with its output.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -141,6 +147,8 @@ export interface FlowCompleted {
 }
 
 /**
+ * An event of a run; `type` says which.
+ *
  * @since 0.1.0
  * @category models
  */

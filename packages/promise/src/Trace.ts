@@ -5,6 +5,8 @@
  */
 
 /**
+ * The tokens of a step.
+ *
  * @since 0.1.0
  * @category models
  */

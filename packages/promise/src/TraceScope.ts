@@ -11,6 +11,8 @@ import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
 /**
+ * Whether the runs of a scope are captured or replayed, and through which client.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -45,6 +47,17 @@ export interface ScopeState {
  *
  * Rejects with what `fn` throws. A replay rejects before `fn` begins if the session cannot be fetched or replayed, and
  * with a `ReplayLeftoverError` after it if recordings are left that nothing asked for.
+ *
+ * @example
+ * ```ts
+ * import { Noukai, traceScope } from "@effect-noukai/promise"
+ *
+ * const again = (noukai: Noukai, sessionId: string) =>
+ *   traceScope(() => noukai.flow("acme/spelling/grade-3").execute({ message: "The cat sat." }), {
+ *     client: noukai,
+ *     replaySessionId: sessionId
+ *   })
+ * ```
  *
  * @since 0.1.0
  * @category combinators

@@ -1,4 +1,6 @@
 /**
+ * Which version this is.
+ *
  * @since 0.1.0
  */
 

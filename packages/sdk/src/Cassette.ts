@@ -38,6 +38,8 @@ export {
 export const maxBytes: number = CassetteFile.maxBytes
 
 /**
+ * What a file can hold: a session as the server gave it, or a recording.
+ *
  * @since 0.1.0
  * @category schemas
  */

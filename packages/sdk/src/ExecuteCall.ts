@@ -30,6 +30,8 @@ export interface ExecuteBody {
 }
 
 /**
+ * What the seam's `execute` takes.
+ *
  * @since 0.1.0
  * @category models
  */

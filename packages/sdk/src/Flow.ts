@@ -8,12 +8,16 @@ import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 
 /**
+ * Marks what {@link make} made.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Flow")
 
 /**
+ * Marks what {@link make} made.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -62,6 +66,8 @@ export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
 }
 
 /**
+ * The types of {@link Flow}.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -76,12 +82,16 @@ export declare namespace Flow {
   export type Ref<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
 
   /**
+   * The parameters of a flow: `Flow.Flow.Parameters<typeof Grade>`.
+   *
    * @since 0.1.0
    * @category models
    */
   export type Parameters<F> = F extends Flow<infer P, infer _> ? P : never
 
   /**
+   * The result of a flow: `Flow.Flow.Result<typeof Grade>`.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -127,6 +137,8 @@ export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>
 ): Flow<P, A> => Object.assign(Object.create(Proto), { ref, parameters: schemas?.parameters, result: schemas?.result })
 
 /**
+ * Whether a value was made by {@link make}.
+ *
  * @since 0.1.0
  * @category guards
  */

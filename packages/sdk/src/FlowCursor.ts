@@ -53,6 +53,21 @@ export interface FirstCall extends Schema.Schema.Type<typeof FirstCall> {}
  * Indices are flow-absolute. `outputs` holds the output of every completed step; change one and go on from the cursor
  * to see what the rest of the flow makes of it.
  *
+ * @example
+ * ```ts
+ * import { FlowCursor, FlowService } from "@effect-noukai/sdk"
+ * import { Effect, Schema } from "effect"
+ *
+ * const stored = Schema.parseJson(FlowCursor)
+ *
+ * const goOn = (text: string) =>
+ *   Effect.gen(function*() {
+ *     const flows = yield* FlowService
+ *     const cursor = yield* Schema.decode(stored)(text)
+ *     return flows.events(cursor.flow, { from: cursor })
+ *   })
+ * ```
+ *
  * @since 0.1.0
  * @category schemas
  */

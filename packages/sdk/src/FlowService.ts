@@ -22,11 +22,15 @@ import type { ToolResult } from "./Tool.js"
 import type * as Tools from "./Tools.js"
 
 /**
+ * The types of {@link FlowService}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace FlowService {
   /**
+   * What can be done with a flow.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -37,6 +41,17 @@ export declare namespace FlowService {
      * A run that failed is a `FlowExecutionError`. Without tools a run cannot pause; with tools declared by hand it may
      * end in a `PausedResult`; with a handler the loop runs by itself and adds the handler's errors and requirements.
      * A failure with `sent: "unknown"` may have started a run: it is never repeated unless `retryPost` says so.
+     *
+     * @example
+     * ```ts
+     * import { FlowService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const program = Effect.gen(function*() {
+     *   const flows = yield* FlowService
+     *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+     * })
+     * ```
      */
     readonly execute: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
       flow: Flow.Ref<P, A>,
@@ -51,6 +66,19 @@ export declare namespace FlowService {
      * Answers a pause from its stored state, in another process if need be (contract 6.3). Exactly one result per call
      * of `state.toolCalls`; anything else, and a state of another flow, is an `InvalidRequestError` before anything is
      * sent. Without `tools` the run may pause again, to be answered by hand as before.
+     *
+     * @example
+     * ```ts
+     * import type { PausedState } from "@effect-noukai/sdk"
+     * import { FlowService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const answer = (state: PausedState, content: string) =>
+     *   Effect.gen(function*() {
+     *     const flows = yield* FlowService
+     *     return yield* flows.resume(state.flow, state, state.toolCalls.map(({ id }) => ({ toolCallId: id, content })))
+     *   })
+     * ```
      */
     readonly resume: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
       flow: Flow.Ref<P, A>,
@@ -69,6 +97,20 @@ export declare namespace FlowService {
      * The stream ends after `flow_completed` or `step_error`, and, with tools declared by hand, after
      * `tool_calls_required`, whose `resume` gives what follows. Any other end is a failure, which carries the `cursor`
      * to go on from; with `heal` the stream goes on by itself. Leaving the stream closes its socket.
+     *
+     * @example
+     * ```ts
+     * import { FlowService } from "@effect-noukai/sdk"
+     * import { Console, Effect, Stream } from "effect"
+     *
+     * const watch = Effect.gen(function*() {
+     *   const flows = yield* FlowService
+     *   yield* Stream.runForEach(
+     *     flows.events("acme/spelling/grade-3", { message: "The cat sat." }),
+     *     (event) => Console.log(event.type)
+     *   )
+     * })
+     * ```
      */
     readonly events: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
       flow: Flow.Ref<P, A>,
@@ -82,6 +124,18 @@ export declare namespace FlowService {
     /**
      * As `events`, but gives completed steps alone. A failed step is a `FlowExecutionError`, a pause for tool calls that
      * no handler answers an `UnexpectedResponseError`.
+     *
+     * @example
+     * ```ts
+     * import { FlowService } from "@effect-noukai/sdk"
+     * import { Effect, Stream } from "effect"
+     *
+     * const outputs = Effect.gen(function*() {
+     *   const flows = yield* FlowService
+     *   const steps = flows.steps("acme/spelling/grade-3", { message: "The cat sat." })
+     *   return yield* Stream.runCollect(Stream.map(steps, (step) => step.output))
+     * })
+     * ```
      */
     readonly steps: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
       flow: Flow.Ref<P, A>,
@@ -91,12 +145,16 @@ export declare namespace FlowService {
 }
 
 /**
+ * Runs flows: to their end, or event by event.
+ *
  * @since 0.1.0
  * @category tags
  */
 export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<FlowService, FlowService.Service>() {}
 
 /**
+ * The service over a seam.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -108,6 +166,8 @@ export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effec
 }))
 
 /**
+ * The service over a seam: {@link NoukaiHttp}'s `layer`, a replay, or what a test scripts.
+ *
  * @since 0.1.0
  * @category layers
  */

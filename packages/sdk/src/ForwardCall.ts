@@ -8,6 +8,8 @@ import type { RequestContext } from "./CallOptions.js"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
 
 /**
+ * What the seam's `forward` takes.
+ *
  * @since 0.1.0
  * @category models
  */

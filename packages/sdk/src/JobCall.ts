@@ -17,6 +17,8 @@ import type { FlowAddress, FlowVersion } from "./Flow.js"
 export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
 
 /**
+ * What the seam's `submitJob` takes.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -50,6 +52,8 @@ export const SubmitJobResponse = Schema.Struct({
 export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {}
 
 /**
+ * What the seam's `pollJob` takes.
+ *
  * @since 0.1.0
  * @category models
  */

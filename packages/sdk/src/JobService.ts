@@ -59,6 +59,8 @@ export type SubmitInput<P = AnyParameters> =
   & ({} extends P ? { readonly parameters?: P | undefined } : { readonly parameters: P })
 
 /**
+ * How a job of another process is found.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -68,11 +70,15 @@ export interface AttachOptions {
 }
 
 /**
+ * The types of {@link JobService}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace JobService {
   /**
+   * What can be done with runs in the queue.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -83,6 +89,18 @@ export declare namespace JobService {
      *
      * A failure with `sent: "unknown"` may have queued a run: it is never repeated unless `retryPost` says so. An answer
      * without an execution id is an `UnexpectedResponseError`: there is a run, but nobody can find it.
+     *
+     * @example
+     * ```ts
+     * import { JobService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const submit = Effect.gen(function*() {
+     *   const jobs = yield* JobService
+     *   const job = yield* jobs.submit("acme/spelling/grade-3", { message: "The cat sat." })
+     *   return job.executionId // keep it: it finds the job from any process
+     * })
+     * ```
      */
     readonly submit: <A = unknown, P = AnyParameters>(
       flow: Flow.Ref<P, A>,
@@ -115,6 +133,8 @@ export declare namespace JobService {
 }
 
 /**
+ * Runs flows in the queue: submit now, ask later.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -221,6 +241,8 @@ const attach = (http: HttpService) =>
   })
 
 /**
+ * The service over a seam.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -230,6 +252,8 @@ export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect
 }))
 
 /**
+ * The service over a seam.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -16,6 +16,8 @@ export interface JobPending {
 }
 
 /**
+ * A job that has begun.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -25,6 +27,8 @@ export interface JobRunning {
 }
 
 /**
+ * A job that succeeded, with its result.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -35,6 +39,8 @@ export interface JobCompleted<out A = unknown> {
 }
 
 /**
+ * A job that failed.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -46,6 +52,8 @@ export interface JobFailed {
 }
 
 /**
+ * A job that was cancelled.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -56,6 +56,15 @@ export type LogEvent =
  * Called synchronously. What it throws is swallowed and reported once per client as a warning: a hook never breaks a
  * call.
  *
+ * @example
+ * ```ts
+ * import type { LogHook } from "@effect-noukai/sdk/LogHook"
+ *
+ * const log: LogHook = (event) => {
+ *   if (event.phase === "retry") console.warn(`${event.path}: again in ${event.delay} ms`)
+ * }
+ * ```
+ *
  * @since 0.1.0
  * @category models
  */

@@ -82,6 +82,19 @@ export const layerConfig = (
 /**
  * The live services from the environment: `NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`.
  *
+ * @example
+ * ```ts
+ * import { FlowService, NoukaiLive } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const flows = yield* FlowService
+ *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+ * })
+ *
+ * const live = Effect.provide(program, NoukaiLive)
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -22,6 +22,8 @@ import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
 
 /**
+ * The types of {@link NoukaiConfig}.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -119,6 +121,8 @@ export interface Options {
 }
 
 /**
+ * The configuration of a client, checked.
+ *
  * @since 0.1.0
  * @category tags
  */

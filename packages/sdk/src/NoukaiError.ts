@@ -11,12 +11,16 @@ import { reportText } from "./internal/reportText.js"
 import { ReplayReport } from "./ReplayReport.js"
 
 /**
+ * Marks the errors of this package, across copies of it.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/NoukaiError")
 
 /**
+ * Marks the errors of this package, across copies of it.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -865,6 +869,14 @@ export type NoukaiError =
 
 /**
  * Whether a value is an error of this package, also one made by another copy of it.
+ *
+ * @example
+ * ```ts
+ * import { isNoukaiError } from "@effect-noukai/sdk"
+ *
+ * const mayHaveRun = (error: unknown) =>
+ *   isNoukaiError(error) && error._tag === "APIConnectionError" && error.sent !== "no"
+ * ```
  *
  * @since 0.1.0
  * @category guards

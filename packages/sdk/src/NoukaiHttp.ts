@@ -26,11 +26,15 @@ import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTran
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
 /**
+ * The types of {@link NoukaiHttp}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace NoukaiHttp {
   /**
+   * One method per endpoint (contract 4), taking and giving decoded values.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -38,6 +42,8 @@ export declare namespace NoukaiHttp {
 }
 
 /**
+ * The seam: all that speaks HTTP to Noukai, and the one thing that a replay, a recording, a relay or a test replaces.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -126,6 +132,20 @@ export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerTranspor
 /**
  * The live seam over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke
  * before a response counts as `sent: "unknown"`.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import * as FlowService from "@effect-noukai/sdk/FlowService"
+ * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+ * import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
+ * import { Layer } from "effect"
+ *
+ * const flows = FlowService.layer.pipe(
+ *   Layer.provide(NoukaiHttp.layerHttpClient),
+ *   Layer.provide([NoukaiConfig.layer(), FetchHttpClient.layer])
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers

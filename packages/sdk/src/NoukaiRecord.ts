@@ -43,6 +43,8 @@ import type { Match } from "./ReplayReport.js"
 export type Mode = "once" | "new" | "all" | "none"
 
 /**
+ * How calls are recorded, found again, and what of them is removed.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -64,6 +66,8 @@ export interface Options {
  */
 export declare namespace Recording {
   /**
+   * What a program can do with the recording that it is part of.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -81,6 +85,8 @@ export declare namespace Recording {
 }
 
 /**
+ * The recording that a program is part of.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -31,6 +31,8 @@ import { ReplayCassette } from "./ReplayCassette.js"
 import type { Match } from "./ReplayReport.js"
 
 /**
+ * How the recording of a call is found.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -141,6 +143,19 @@ export const fromCassette = (
  *
  * Fails with `CassetteError` if the file is missing, no cassette, of a newer format or too large, and as
  * `fromCassette` does.
+ *
+ * @example
+ * ```ts
+ * import { FlowService, NoukaiReplay } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const flows = yield* FlowService
+ *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+ * })
+ *
+ * const test = Effect.provide(program, NoukaiReplay.fromFile("test/cassettes/grade.json"))
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -15,6 +15,13 @@
  *
  * The keys of Noukai are always removed.
  *
+ * @example
+ * ```ts
+ * import type { Redact } from "@effect-noukai/sdk"
+ *
+ * const redact: Redact = { paths: ["**.email"], patterns: [/\b\d{16}\b/] }
+ * ```
+ *
  * @since 0.1.0
  * @category options
  */

@@ -22,6 +22,8 @@ import * as Telemetry from "./Telemetry.js"
 export type { ForwardResponse } from "./ForwardCall.js"
 
 /**
+ * How a forwarded call runs.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -33,6 +35,8 @@ export interface Options {
 }
 
 /**
+ * A call that came from somebody else, to be passed on.
+ *
  * @since 0.1.0
  * @category models
  */

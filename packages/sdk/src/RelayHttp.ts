@@ -27,6 +27,8 @@ import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
 /**
+ * Where a relay is, and what is sent to it beside the call.
+ *
  * @since 0.1.0
  * @category options
  */

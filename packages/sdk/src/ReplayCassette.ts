@@ -8,11 +8,15 @@ import * as Effect from "effect/Effect"
 import type { ReplayLeftoverError } from "./NoukaiError.js"
 
 /**
+ * The types of {@link ReplayCassette}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace ReplayCassette {
   /**
+   * What of a replay has been asked for.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -26,6 +30,8 @@ export declare namespace ReplayCassette {
 }
 
 /**
+ * The replay that a program runs in: what of its cassette has been asked for.
+ *
  * @since 0.1.0
  * @category tags
  */
@@ -35,6 +41,22 @@ export class ReplayCassette extends Context.Tag("@effect-noukai/sdk/ReplayCasset
 >() {
   /**
    * Fails with `ReplayLeftoverError` if there are recordings that nothing has asked for: the last line of a test.
+   *
+   * @example
+   * ```ts
+   * import { FlowService, NoukaiReplay, ReplayCassette } from "@effect-noukai/sdk"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const flows = yield* FlowService
+   *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+   * })
+   *
+   * const test = program.pipe(
+   *   Effect.zipLeft(ReplayCassette.verify),
+   *   Effect.provide(NoukaiReplay.fromFile("test/cassettes/grade.json"))
+   * )
+   * ```
    *
    * @since 0.1.0
    */

@@ -127,6 +127,8 @@ export const Difference = Schema.Union(
 export type Difference = Schema.Schema.Type<typeof Difference>
 
 /**
+ * Why a replay went wrong, as data: what was asked, what was recorded, and what differs.
+ *
  * @since 0.1.0
  * @category schemas
  */

@@ -30,6 +30,8 @@ export interface TraceStreamRequest extends RunRequest {
 }
 
 /**
+ * What the seam's `stepTrace` takes.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -49,6 +51,8 @@ export interface StepTraceRequest extends RunRequest {
 export type StepTraceResponse = StepTrace | StepAttempts
 
 /**
+ * What the seam's `runList` takes.
+ *
  * @since 0.1.0
  * @category models
  */

@@ -8,6 +8,8 @@ import type { ReadOptions, StreamOptions } from "./CallOptions.js"
 import type { StepAttempts, StepTrace } from "./Trace.js"
 
 /**
+ * The options of reading a run.
+ *
  * @since 0.1.0
  * @category options
  */

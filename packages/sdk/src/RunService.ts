@@ -17,11 +17,15 @@ import type { Attempt, ListOptions, LiveTraceOptions, RunOptions, StepTraceOf, S
 import type { FlowRun, Trace } from "./Trace.js"
 
 /**
+ * The types of {@link RunService}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace RunService {
   /**
+   * What can be read of runs.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -38,6 +42,19 @@ export declare namespace RunService {
 
     /**
      * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one.
+     *
+     * @example
+     * ```ts
+     * import { RunService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const attempts = (executionId: string) =>
+     *   Effect.gen(function*() {
+     *     const runs = yield* RunService
+     *     const step = yield* runs.stepTrace("acme/spelling/grade-3", executionId, "grade", { attempt: "all" })
+     *     return step.attempts.map(({ status }) => status)
+     *   })
+     * ```
      */
     readonly stepTrace: <At extends Attempt = "latest">(
       flow: Flow.Ref<never, unknown>,
@@ -87,12 +104,16 @@ export declare namespace RunService {
 }
 
 /**
+ * Reads what runs did and what they cost, and watches those that go on.
+ *
  * @since 0.1.0
  * @category tags
  */
 export class RunService extends Context.Tag("@effect-noukai/sdk/RunService")<RunService, RunService.Service>() {}
 
 /**
+ * The service over a seam.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -105,6 +126,8 @@ export const make: Effect.Effect<RunService.Service, never, NoukaiHttp> = Effect
 }))
 
 /**
+ * The service over a seam.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -7,6 +7,8 @@ import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
 
 /**
+ * What the seam's `session` takes.
+ *
  * @since 0.1.0
  * @category models
  */

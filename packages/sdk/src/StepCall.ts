@@ -32,6 +32,8 @@ export interface StepBody {
 }
 
 /**
+ * What the seam's `step` takes.
+ *
  * @since 0.1.0
  * @category models
  */

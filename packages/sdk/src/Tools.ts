@@ -17,12 +17,16 @@ import type { Json, RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome,
 export type { Json, Tool, ToolCall, ToolChoice, ToolDeclaration, ToolOutcome, ToolResult } from "./Tool.js"
 
 /**
+ * Marks tools that have a handler.
+ *
  * @since 0.1.0
  * @category type ids
  */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Tools")
 
 /**
+ * Marks tools that have a handler.
+ *
  * @since 0.1.0
  * @category type ids
  */
@@ -239,6 +243,8 @@ export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool
 export type MadeContext<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
 
 /**
+ * Whether tools have a handler: what {@link handle} and {@link make} give.
+ *
  * @since 0.1.0
  * @category guards
  */

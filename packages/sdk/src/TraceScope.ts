@@ -30,11 +30,15 @@ import { ReplayDisabledError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 /**
+ * The types of {@link TraceScope}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace TraceScope {
   /**
+   * Which session a call belongs to, and whether it is answered from a recording.
+   *
    * @since 0.1.0
    * @category models
    */
@@ -191,6 +195,20 @@ export class TraceScope extends CurrentScope {
    * joins that one: nothing in a replay goes live, and there is one id per request of yours.
    *
    * To be replayed, runs must be captured with the mode `full` or `redacted`, which is set in Noukai.
+   *
+   * @example
+   * ```ts
+   * import { FlowService, TraceScope } from "@effect-noukai/sdk"
+   * import { Effect } from "effect"
+   *
+   * const handler = Effect.gen(function*() {
+   *   const flows = yield* FlowService
+   *   const { result } = yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+   *   return { result, sessionId: yield* TraceScope.currentSessionId }
+   * })
+   *
+   * const captured = TraceScope.capture(handler)
+   * ```
    *
    * @since 0.1.0
    */

@@ -17,6 +17,8 @@ export { cut, type Events, events, respond } from "./internal/testing/events.js"
 export { type AskedTool, completed, failed, paused, type RunFacts } from "./internal/testing/results.js"
 
 /**
+ * An endpoint of the seam that can be scripted.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -55,11 +57,15 @@ export type Recorded = { readonly [K in Endpoint]: { readonly endpoint: K; reado
 export type Answers = { readonly [K in Endpoint]?: ReadonlyArray<Answer<K>> | undefined }
 
 /**
+ * The types of {@link ScriptedHttp}.
+ *
  * @since 0.1.0
  * @category models
  */
 export declare namespace ScriptedHttp {
   /**
+   * What was asked of a scripted seam, and what it answers next.
+   *
    * @since 0.1.0
    * @category models
    */
