@@ -26,12 +26,16 @@ export const largeEvent = (bytes: number): string =>
   frame("step_completed", { stepId: "large", output: "x".repeat(bytes) }) +
   frame("flow_completed", { result: null })
 
-/** `count` events of about 320 bytes each, from `run_started` to `flow_completed`. */
-export const eventStream = (count: number): string => {
+/**
+ * `count` events of about 320 bytes each, from `run_started` to `flow_completed`: each step once, or `steps` of them in
+ * a loop.
+ */
+export const eventStream = (count: number, steps = count): string => {
   const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"
   let out = frame("run_started", { eventType: "run_started", executionId, flowId: "fl_31c9", stepCount: count >> 1 })
   for (let i = 0; i < count - 2; i++) {
-    const step = { stepId: `step-${i >> 1}`, name: `Step ${i >> 1}` }
+    const at = (i >> 1) % steps
+    const step = { stepId: `step-${at}`, name: `Step ${at}` }
     out += i % 2 === 0
       ? frame("step_started", { eventType: "step_started", ...step, stepIndex: 0, note: text })
       : frame("step_completed", {

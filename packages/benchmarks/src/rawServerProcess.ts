@@ -5,6 +5,7 @@
  * | --- | --- |
  * | `POST …/execute` | a completed run |
  * | `POST …/{n}/step` | `n` events in writes of 16 KiB: `run_started`, pairs of `step_started` and `step_completed`, `flow_completed` |
+ * | `POST …/{n}-of-{steps}/step` | the same, of that many steps in a loop |
  * | `POST …/large/step` | three events, one of them of 8 MiB, in the same writes |
  */
 import { createServer } from "node:net"
@@ -37,14 +38,17 @@ const answer = (path: string): ReadonlyArray<Buffer> => {
   if (path.endsWith("/execute")) {
     return execute
   }
-  const events = /\/(\d+|large)\/step$/.exec(path)?.[1]
-  if (events === undefined) {
+  const [, slug, count, steps] = /\/(large|(\d+)(?:-of-(\d+))?)\/step$/.exec(path) ?? []
+  if (slug === undefined) {
     return notFound
   }
-  let stream = streams.get(events)
+  let stream = streams.get(slug)
   if (stream === undefined) {
-    stream = chunked(Buffer.from(events === "large" ? largeEvent(8 * 1024 * 1024) : eventStream(Number(events))))
-    streams.set(events, stream)
+    const text = count === undefined
+      ? largeEvent(8 * 1024 * 1024)
+      : eventStream(Number(count), steps === undefined ? undefined : Number(steps))
+    stream = chunked(Buffer.from(text))
+    streams.set(slug, stream)
   }
   return stream
 }

@@ -93,11 +93,11 @@ export const events: Suite = {
       run: async () => counted(expected, await run(slug))
     })
 
-    const small = [
-      row(peer, bare, "10000", 10_000),
-      row(official, theirs, "10000", 10_000),
-      row("FlowService.events, runFold", folded, "10000", 10_000),
-      row("FlowService.events, runForEach", each, "10000", 10_000)
+    const small = (slug: string) => [
+      row(peer, bare, slug, 10_000),
+      row(official, theirs, slug, 10_000),
+      row("FlowService.events, runFold", folded, slug, 10_000),
+      row("FlowService.events, runForEach", each, slug, 10_000)
     ]
     const large = [
       row(peer, bare, "large", 3),
@@ -105,8 +105,10 @@ export const events: Suite = {
       row("FlowService.events, runFold", folded, "large", 3)
     ]
     const groups: ReadonlyArray<Group> = [
-      { name: "10,000 events of 320 B in writes of 16 KiB", baseline: peer, rows: small },
-      { name: "10,000 events of 320 B in writes of 16 KiB", baseline: official, rows: small },
+      ...[
+        ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20"],
+        ["10,000 events of 320 B, each step once", "10000"]
+      ].flatMap(([name, slug]) => [peer, official].map((baseline) => ({ name: name!, baseline, rows: small(slug!) }))),
       { name: "one event of 8 MiB among three", baseline: official, rows: large }
     ]
     return {

@@ -23,8 +23,8 @@ const execute = (client: Client) => {
   }
 }
 
-const events = (client: Client, count: number) => {
-  const flow = client.flow(`bench/bench/${count}`)
+const events = (client: Client, slug: string, count: number) => {
+  const flow = client.flow(`bench/bench/${slug}`)
   return async (): Promise<number> => {
     let seen = 0
     for await (const event of flow.events({ message, runRemaining: true })) {
@@ -53,10 +53,14 @@ export const promise: Suite = {
         baseline: official,
         rows: rows((client) => inFlight(n, 32 * n, execute(client)))
       })),
-      ...[10, 10_000].map((count) => ({
-        name: `a stream of ${count} events of 320 B`,
+      ...([
+        ["10 events of 320 B", "10", 10],
+        ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20", 10_000],
+        ["10,000 events of 320 B, each step once", "10000", 10_000]
+      ] as const).map(([name, slug, count]) => ({
+        name: `a stream of ${name}`,
         baseline: official,
-        rows: rows((client) => events(client, count))
+        rows: rows((client) => events(client, slug, count))
       }))
     ]
     return {
