@@ -1,0 +1,50 @@
+/**
+ * Marks what a module calls while it loads as free of side effects, so that bundlers leave out what a program does not
+ * use.
+ *
+ *     node scripts/pure.mjs    marks what the build made
+ */
+import { transformAsync } from "@babel/core"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { publishable, root } from "./workspace.mjs"
+
+const mark = "/*#__PURE__*/"
+
+/** The code with its marks, and its source map, which starts from the one that is given. */
+export const pure = async (code, map) => {
+  const result = await transformAsync(code, {
+    babelrc: false,
+    configFile: false,
+    cwd: root,
+    compact: false,
+    plugins: ["annotate-pure-calls"],
+    sourceMaps: map !== undefined,
+    ...(map === undefined ? undefined : { inputSourceMap: map })
+  })
+  return { code: result.code, map: result.map }
+}
+
+const modulesIn = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return modulesIn(path)
+    return entry.name.endsWith(".js") ? [path] : []
+  })
+
+const markFile = async (path) => {
+  const code = readFileSync(path, "utf8")
+  // the compiler leaves alone what has not changed
+  if (code.includes(mark)) return
+  const marked = await pure(code, JSON.parse(readFileSync(`${path}.map`, "utf8")))
+  if (!marked.code.includes(mark)) return
+  writeFileSync(`${path}.map`, JSON.stringify(marked.map))
+  writeFileSync(path, marked.code)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  for (const { folder } of publishable()) {
+    for (const path of modulesIn(join(root, folder, "dist"))) await markFile(path)
+  }
+}
