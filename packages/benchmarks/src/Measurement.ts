@@ -18,16 +18,21 @@ export interface RowResult {
   readonly median: number
   /** µs per operation: the best round */
   readonly best: number
-  /** the median of the rounds' ratios to the baseline's time in the same round */
-  readonly ratio: number
-  /** quartiles of those ratios */
-  readonly ratioLow: number
-  readonly ratioHigh: number
+  /** One for each baseline of the group. */
+  readonly ratios: ReadonlyArray<Ratio>
+}
+
+/** Of the rounds' ratios to the baseline's time in the same round: the median and the quartiles. */
+export interface Ratio {
+  readonly baseline: string
+  readonly median: number
+  readonly low: number
+  readonly high: number
 }
 
 export interface GroupResult {
   readonly name: string
-  readonly baseline: string
+  readonly baselines: ReadonlyArray<string>
   readonly rows: ReadonlyArray<RowResult>
 }
 
@@ -74,24 +79,24 @@ export const measure = async (group: Group, options: Options): Promise<GroupResu
       times.get(row.name)!.push(await timePerOperation(row, options.roundMillis))
     }
   }
-  const baseline = times.get(group.baseline)
-  if (baseline === undefined) {
-    throw new Error(`${group.name} has no row ${group.baseline}`)
+  const timesOf = (row: string): ReadonlyArray<number> => {
+    const found = times.get(row)
+    if (found === undefined) throw new Error(`${group.name} has no row ${row}`)
+    return found
+  }
+  const ratio = (row: string, baseline: string): Ratio => {
+    const base = timesOf(baseline)
+    const ratios = timesOf(row).map((time, round) => time / base[round]!)
+    return { baseline, median: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) }
   }
   return {
     name: group.name,
-    baseline: group.baseline,
-    rows: group.rows.map(({ name }) => {
-      const own = times.get(name)!
-      const ratios = own.map((time, round) => time / baseline[round]!)
-      return {
-        name,
-        median: quantile(own, 0.5),
-        best: Math.min(...own),
-        ratio: quantile(ratios, 0.5),
-        ratioLow: quantile(ratios, 0.25),
-        ratioHigh: quantile(ratios, 0.75)
-      }
-    })
+    baselines: group.baselines,
+    rows: group.rows.map(({ name }) => ({
+      name,
+      median: quantile(timesOf(name), 0.5),
+      best: Math.min(...timesOf(name)),
+      ratios: group.baselines.map((baseline) => ratio(name, baseline))
+    }))
   }
 }

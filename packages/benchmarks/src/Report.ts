@@ -10,19 +10,8 @@ export interface SuiteResult {
   readonly groups: ReadonlyArray<GroupResult>
 }
 
-const cells = (group: GroupResult): ReadonlyArray<ReadonlyArray<string>> => [
-  [group.name, "µs/op", "best", "ratio", "quartiles"],
-  ...group.rows.map((row) => [
-    `  ${row.name}`,
-    row.median.toFixed(2),
-    row.best.toFixed(2),
-    row.name === group.baseline ? "1" : row.ratio.toFixed(2),
-    row.name === group.baseline ? "" : `${row.ratioLow.toFixed(2)}–${row.ratioHigh.toFixed(2)}`
-  ])
-]
-
-export const table = (group: GroupResult): string => {
-  const rows = cells(group)
+/** Columns of text, the first one to the left. */
+export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows
     .map((row) =>
@@ -30,6 +19,19 @@ export const table = (group: GroupResult): string => {
     )
     .join("\n")
 }
+
+export const table = (group: GroupResult): string =>
+  columns([
+    [group.name, "µs/op", "best", ...group.baselines.flatMap((baseline) => [`of ${baseline}`, "quartiles"])],
+    ...group.rows.map((row) => [
+      `  ${row.name}`,
+      row.median.toFixed(2),
+      row.best.toFixed(2),
+      ...row.ratios.flatMap(({ baseline, high, low, median }) =>
+        baseline === row.name ? ["1", ""] : [median.toFixed(2), `${low.toFixed(2)}–${high.toFixed(2)}`]
+      )
+    ])
+  ])
 
 const folder = new URL("../results/", import.meta.url)
 

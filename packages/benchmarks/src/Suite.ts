@@ -12,8 +12,8 @@ export interface Row {
 /** Rows that do the same work and are compared in the same rounds. */
 export interface Group {
   readonly name: string
-  /** The row that the ratios are against. */
-  readonly baseline: string
+  /** The rows that the ratios are against. */
+  readonly baselines: ReadonlyArray<string>
   readonly rows: ReadonlyArray<Row>
 }
 

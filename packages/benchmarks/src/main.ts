@@ -4,11 +4,13 @@
 import { parseArgs } from "node:util"
 import type { GroupResult, Options } from "./Measurement.js"
 import { measure } from "./Measurement.js"
+import type { SuiteResult } from "./Report.js"
 import { save, table } from "./Report.js"
 import type { Suite } from "./Suite.js"
 import { suites } from "./suites.js"
+import { againstTargets } from "./Targets.js"
 
-const run = async (suite: Suite, options: Options): Promise<void> => {
+const run = async (suite: Suite, options: Options): Promise<SuiteResult> => {
   const { close, groups } = await suite.prepare()
   const results: Array<GroupResult> = []
   try {
@@ -21,7 +23,9 @@ const run = async (suite: Suite, options: Options): Promise<void> => {
   } finally {
     await close()
   }
-  await save({ suite: suite.name, groups: results }, options)
+  const result = { suite: suite.name, groups: results }
+  await save(result, options)
+  return result
 }
 
 const main = async (): Promise<void> => {
@@ -39,11 +43,12 @@ const main = async (): Promise<void> => {
     roundMillis: quick ? 100 : 300,
     warmUpMillis: quick ? 200 : 1000
   }
+  const results: Array<SuiteResult> = []
   for (const suite of suites) {
-    if (positionals.length === 0 || positionals.includes(suite.name)) {
-      await run(suite, options)
-    }
+    if (positionals.length === 0 || positionals.includes(suite.name)) results.push(await run(suite, options))
   }
+  const targets = againstTargets(results)
+  if (targets !== undefined) console.log(`\n# Targets\n\n${targets}`)
 }
 
 main().catch((error: unknown) => {

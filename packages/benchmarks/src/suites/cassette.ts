@@ -47,7 +47,7 @@ export const cassette: Suite = {
     return Promise.resolve({
       groups: [{
         name: "load and replay, per recorded call",
-        baseline: "100 calls",
+        baselines: ["100 calls"],
         rows: [
           ...sizes.map((calls) => ({
             name: `${calls.toLocaleString("en")} calls`,

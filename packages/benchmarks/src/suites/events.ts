@@ -105,11 +105,11 @@ export const events: Suite = {
       row("FlowService.events, runFold", folded, "large", 3)
     ]
     const groups: ReadonlyArray<Group> = [
-      ...[
+      ...([
         ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20"],
         ["10,000 events of 320 B, each step once", "10000"]
-      ].flatMap(([name, slug]) => [peer, official].map((baseline) => ({ name: name!, baseline, rows: small(slug!) }))),
-      { name: "one event of 8 MiB among three", baseline: official, rows: large }
+      ] as const).map(([name, slug]) => ({ name, baselines: [peer, official], rows: small(slug) })),
+      { name: "one event of 8 MiB among three", baselines: [peer, official], rows: large }
     ]
     return {
       groups,

@@ -71,10 +71,11 @@ export const execute: Suite = {
       { name: "FlowService.execute", run: inFibers(n, 32 * n, own(flows)) },
       { name: "FlowService.execute over fetch", run: inFibers(n, 32 * n, own(overFetch)) }
     ]
-    const groups = [1, 32].flatMap((n): ReadonlyArray<Group> => [
-      { name: `execute, ${n} in flight`, baseline: "undici.request + JSON.parse", rows: rows(n) },
-      { name: `execute, ${n} in flight`, baseline: "@noukai/sdk 0.3.0", rows: rows(n) }
-    ])
+    const groups = [1, 32].map((n): Group => ({
+      name: `execute, ${n} in flight`,
+      baselines: ["undici.request + JSON.parse", "@noukai/sdk 0.3.0"],
+      rows: rows(n)
+    }))
     return {
       groups,
       close: async () => {

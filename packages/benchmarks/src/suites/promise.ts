@@ -50,7 +50,7 @@ export const promise: Suite = {
     const groups: ReadonlyArray<Group> = [
       ...[1, 32].map((n) => ({
         name: `execute, ${n} in flight`,
-        baseline: official,
+        baselines: [official],
         rows: rows((client) => inFlight(n, 32 * n, execute(client)))
       })),
       ...([
@@ -59,7 +59,7 @@ export const promise: Suite = {
         ["10,000 events of 320 B, each step once", "10000", 10_000]
       ] as const).map(([name, slug, count]) => ({
         name: `a stream of ${name}`,
-        baseline: official,
+        baselines: [official],
         rows: rows((client) => events(client, slug, count))
       }))
     ]

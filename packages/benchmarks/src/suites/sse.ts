@@ -45,7 +45,7 @@ const own = (chunks: ReadonlyArray<Uint8Array>, frames: number): Row => ({
 
 const group = (name: string, chunks: ReadonlyArray<Uint8Array>, frames: number) => ({
   name,
-  baseline: "eventsource-parser",
+  baselines: ["eventsource-parser"],
   rows: [peer(chunks, frames), own(chunks, frames)]
 })
 

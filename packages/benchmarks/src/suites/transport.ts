@@ -55,7 +55,7 @@ export const transport: Suite = {
     return {
       groups: [1, 32].map((n) => ({
         name: `execute, ${n} in flight`,
-        baseline: "undici.request",
+        baselines: ["undici.request"],
         rows: [
           { name: "undici.request", run: inFlight(n, n * 32, bare) },
           { name: "transport over undici", run: inFibers(n, n * 32, own) }
