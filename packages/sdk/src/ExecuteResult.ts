@@ -27,14 +27,7 @@ export interface ExecuteResult<out A = unknown> {
 
 const Json = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
-/**
- * Everything needed to resume a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
- * `executionId` and `toolCalls`.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const PausedState = Schema.Struct({
+const pausedStateSchema = Schema.Struct({
   version: Schema.Literal(1),
   /** `org/project/slug` */
   flow: Schema.String,
@@ -62,7 +55,17 @@ export const PausedState = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface PausedState extends Schema.Schema.Type<typeof PausedState> {}
+export interface PausedState extends Schema.Schema.Type<typeof pausedStateSchema> {}
+
+/**
+ * Everything needed to resume a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
+ * `executionId` and `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeof pausedStateSchema>> =
+  pausedStateSchema
 
 /**
  * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is posted until `resume` is run, and

@@ -66,6 +66,15 @@ export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
 }
 
 /**
+ * Whatever names a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
+ * `Flow`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FlowRef<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
+
+/**
  * The types of {@link Flow}.
  *
  * @since 0.1.0
@@ -73,13 +82,12 @@ export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
  */
 export declare namespace Flow {
   /**
-   * Whatever names a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
-   * `Flow`.
+   * {@link FlowRef}, beside the other types of a flow.
    *
    * @since 0.1.0
    * @category models
    */
-  export type Ref<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
+  export type Ref<P = AnyParameters, A = unknown> = FlowRef<P, A>
 
   /**
    * The parameters of a flow: `Flow.Flow.Parameters<typeof Grade>`.

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Either from "effect/Either"
-import type { Flow, FlowAddress } from "./Flow.js"
+import type { FlowAddress, FlowRef } from "./Flow.js"
 import * as Address from "./internal/address.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
@@ -36,7 +36,7 @@ export interface Defaults {
  * @category constructors
  */
 export const resolve = (
-  flow: Flow.Ref<never>,
+  flow: FlowRef<never>,
   defaults: Defaults = {}
 ): Either.Either<FlowAddress, InvalidRequestError> => Address.resolve("FlowAddress.resolve", flow, defaults)
 

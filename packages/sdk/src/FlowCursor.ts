@@ -49,6 +49,30 @@ export const FirstCall = Schema.Struct({
  */
 export interface FirstCall extends Schema.Schema.Type<typeof FirstCall> {}
 
+const flowCursorSchema = Schema.Struct({
+  version: Schema.Literal(1),
+  /** `org/project/slug` */
+  flow: Schema.String,
+  flowVersion: Schema.Union(Schema.Literal("production"), Schema.Number),
+  executionId: Schema.optional(Schema.String),
+  /** The step that the next request runs, 0-based. */
+  stepIndex: Schema.NonNegativeInt,
+  /** How many steps the flow has, where the server said so. */
+  stepCount: Schema.optional(Schema.Number),
+  outputs: Outputs,
+  sessionId: Schema.optional(Schema.String),
+  pending: Schema.optional(PendingTools),
+  /** How often the tool handler has run so far. */
+  rounds: Schema.Number,
+  first: Schema.optional(FirstCall)
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlowCursor extends Schema.Schema.Type<typeof flowCursorSchema> {}
+
 /**
  * Indices are flow-absolute. `outputs` holds the output of every completed step; change one and go on from the cursor
  * to see what the rest of the flow makes of it.
@@ -71,26 +95,4 @@ export interface FirstCall extends Schema.Schema.Type<typeof FirstCall> {}
  * @since 0.1.0
  * @category schemas
  */
-export const FlowCursor = Schema.Struct({
-  version: Schema.Literal(1),
-  /** `org/project/slug` */
-  flow: Schema.String,
-  flowVersion: Schema.Union(Schema.Literal("production"), Schema.Number),
-  executionId: Schema.optional(Schema.String),
-  /** The step that the next request runs, 0-based. */
-  stepIndex: Schema.NonNegativeInt,
-  /** How many steps the flow has, where the server said so. */
-  stepCount: Schema.optional(Schema.Number),
-  outputs: Outputs,
-  sessionId: Schema.optional(Schema.String),
-  pending: Schema.optional(PendingTools),
-  /** How often the tool handler has run so far. */
-  rounds: Schema.Number,
-  first: Schema.optional(FirstCall)
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface FlowCursor extends Schema.Schema.Type<typeof FlowCursor> {}
+export const FlowCursor: Schema.Schema<FlowCursor, Schema.Schema.Encoded<typeof flowCursorSchema>> = flowCursorSchema

@@ -11,7 +11,7 @@ import type { EventsInput, StepsInput } from "./EventsInput.js"
 import type { ExecuteBody } from "./ExecuteCall.js"
 import type { ExecuteInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
-import type { AnyParameters, Flow } from "./Flow.js"
+import type { AnyParameters, FlowRef } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { fakeHttp } from "./internal/fakeHttp.js"
 import * as FlowEvents from "./internal/flowEvents.js"
@@ -54,7 +54,7 @@ export declare namespace FlowService {
      * ```
      */
     readonly execute: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
-      flow: Flow.Ref<P, A>,
+      flow: FlowRef<P, A>,
       input: ExecuteInput<NoInfer<P>, T>
     ) => Effect.Effect<
       ExecuteResult<A> | Tools.Paused<PausedResult<A>, T>,
@@ -81,7 +81,7 @@ export declare namespace FlowService {
      * ```
      */
     readonly resume: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
-      flow: Flow.Ref<P, A>,
+      flow: FlowRef<P, A>,
       state: PausedState,
       results: ReadonlyArray<ToolResult>,
       input?: ResumeInput<T>
@@ -113,7 +113,7 @@ export declare namespace FlowService {
      * ```
      */
     readonly events: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
-      flow: Flow.Ref<P, A>,
+      flow: FlowRef<P, A>,
       input: EventsInput<NoInfer<P>, T>
     ) => Stream.Stream<
       RunEvent<A> | Tools.Paused<ToolCallsRequired<A>, T>,
@@ -138,7 +138,7 @@ export declare namespace FlowService {
      * ```
      */
     readonly steps: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
-      flow: Flow.Ref<P, A>,
+      flow: FlowRef<P, A>,
       input: StepsInput<NoInfer<P>, T>
     ) => Stream.Stream<StepCompleted, StepsError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
   }

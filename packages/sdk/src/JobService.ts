@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { CallOptions, Progress } from "./CallOptions.js"
-import type { AnyParameters, Flow, FlowVersion } from "./Flow.js"
+import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/address.js"
 import { sessionIdOf } from "./internal/callSession.js"
 import { milliseconds } from "./internal/duration.js"
@@ -103,7 +103,7 @@ export declare namespace JobService {
      * ```
      */
     readonly submit: <A = unknown, P = AnyParameters>(
-      flow: Flow.Ref<P, A>,
+      flow: FlowRef<P, A>,
       input: SubmitInput<NoInfer<P>>
     ) => Effect.Effect<Job<A>, SubmitError>
 
@@ -125,7 +125,7 @@ export declare namespace JobService {
      * ```
      */
     readonly attach: <A = unknown, P = AnyParameters>(
-      flow: Flow.Ref<P, A>,
+      flow: FlowRef<P, A>,
       executionId: string,
       options?: AttachOptions
     ) => Effect.Effect<Job<A>, InvalidRequestError>
@@ -159,7 +159,7 @@ const checkInput = (input: SubmitInput): Input.Problem | undefined =>
     Input.checkOverrides("blockOverrides", input.blockOverrides, true)
 
 const submit =
-  (http: HttpService) => (flow: Flow.Ref<never, unknown>, input: SubmitInput): Effect.Effect<Job, SubmitError> =>
+  (http: HttpService) => (flow: FlowRef<never, unknown>, input: SubmitInput): Effect.Effect<Job, SubmitError> =>
     Effect.withFiberRuntime((fiber) => {
       const method = "JobService.submit"
       const resolved = Address.resolve(method, flow, http.defaults)
@@ -216,7 +216,7 @@ const submit =
 
 const attach = (http: HttpService) =>
 (
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never, unknown>,
   executionId: string,
   options: AttachOptions = {}
 ): Effect.Effect<Job, InvalidRequestError> =>

@@ -135,13 +135,7 @@ export const Meta = Schema.Struct({
  */
 export interface Meta extends Schema.Schema.Type<typeof Meta> {}
 
-/**
- * Entries are in the order of flow, fingerprint and occurrence.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const RecordedCassette = Schema.Struct({
+const recordedCassetteSchema = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),
   kind: Schema.Literal("recording"),
   /** What the client added when this was recorded. */
@@ -162,4 +156,13 @@ export const RecordedCassette = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface RecordedCassette extends Schema.Schema.Type<typeof RecordedCassette> {}
+export interface RecordedCassette extends Schema.Schema.Type<typeof recordedCassetteSchema> {}
+
+/**
+ * Entries are in the order of flow, fingerprint and occurrence.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RecordedCassette: Schema.Schema<RecordedCassette, Schema.Schema.Encoded<typeof recordedCassetteSchema>> =
+  recordedCassetteSchema

@@ -8,7 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
-import type { Flow, FlowVersion } from "./Flow.js"
+import type { FlowRef, FlowVersion } from "./Flow.js"
 import type { Defaults } from "./FlowAddress.js"
 import type { ForwardResponse } from "./ForwardCall.js"
 import * as Address from "./internal/address.js"
@@ -75,7 +75,7 @@ const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body
  * @category constructors
  */
 export const make = (
-  flow: Flow.Ref<never>,
+  flow: FlowRef<never>,
   options: Options = {},
   defaults: Defaults = {}
 ): Either.Either<RelayForward, InvalidRequestError> =>

@@ -12,7 +12,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ExecuteRequest } from "./ExecuteCall.js"
-import type { Flow, FlowAddress } from "./Flow.js"
+import type { FlowAddress, FlowRef } from "./Flow.js"
 import * as FlowService from "./FlowService.js"
 import * as Address from "./internal/address.js"
 import * as Headers from "./internal/headers.js"
@@ -39,7 +39,7 @@ export interface Options {
    * The flow that the relay runs, as `org/project/slug` or a `Flow`. Another one is an `InvalidRequestError`, since the
    * relay would run its own in its place. Default: the first flow that is run.
    */
-  readonly flow?: Flow.Ref<never, unknown> | undefined
+  readonly flow?: FlowRef<never, unknown> | undefined
   /** Sent with every request: a login of yours. `Content-Type` is ours. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */

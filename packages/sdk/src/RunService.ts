@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
-import type { Flow } from "./Flow.js"
+import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
 import { liveTrace } from "./internal/liveTrace.js"
 import * as RunRead from "./internal/runRead.js"
@@ -35,7 +35,7 @@ export declare namespace RunService {
      * an `AuthenticationError` or `PermissionDeniedError`.
      */
     readonly trace: (
-      flow: Flow.Ref<never, unknown>,
+      flow: FlowRef<never, unknown>,
       executionId: string,
       options?: RunOptions
     ) => Effect.Effect<Trace, TraceError>
@@ -57,7 +57,7 @@ export declare namespace RunService {
      * ```
      */
     readonly stepTrace: <At extends Attempt = "latest">(
-      flow: Flow.Ref<never, unknown>,
+      flow: FlowRef<never, unknown>,
       executionId: string,
       stepId: string,
       options?: StepTraceOptions<At>
@@ -82,7 +82,7 @@ export declare namespace RunService {
      * ```
      */
     readonly liveTrace: <A = unknown>(
-      flow: Flow.Ref<never, A>,
+      flow: FlowRef<never, A>,
       executionId: string,
       options?: LiveTraceOptions
     ) => Stream.Stream<FlowEvent<A>, LiveTraceError>
@@ -91,7 +91,7 @@ export declare namespace RunService {
      * A run as a whole, without its steps (contract 9.4).
      */
     readonly summary: (
-      flow: Flow.Ref<never, unknown>,
+      flow: FlowRef<never, unknown>,
       executionId: string,
       options?: RunOptions
     ) => Effect.Effect<FlowRun, SummaryError>

@@ -6,13 +6,7 @@
 import * as Schema from "effect/Schema"
 import { SessionResponse } from "./SessionCall.js"
 
-/**
- * What was recorded under a session id (contract 10.4), as the server gave it.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const SessionCassette = Schema.Struct({
+const sessionCassetteSchema = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),
   kind: Schema.Literal("session"),
   /** Where bare slugs belonged when this was read. */
@@ -24,4 +18,13 @@ export const SessionCassette = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface SessionCassette extends Schema.Schema.Type<typeof SessionCassette> {}
+export interface SessionCassette extends Schema.Schema.Type<typeof sessionCassetteSchema> {}
+
+/**
+ * What was recorded under a session id (contract 10.4), as the server gave it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionCassette: Schema.Schema<SessionCassette, Schema.Schema.Encoded<typeof sessionCassetteSchema>> =
+  sessionCassetteSchema

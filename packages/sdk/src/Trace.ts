@@ -11,14 +11,7 @@ const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 
 const count = Schema.optionalWith(Schema.Number, { nullable: true, default: () => 0 })
 
-/**
- * A run as a whole (contract 9.1). Keys that the server leaves out or sends as `null` are absent. Timestamps are ISO-8601
- * text.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const FlowRun = Schema.Struct({
+const flowRunSchema = Schema.Struct({
   id: Schema.String,
   flowId: Schema.String,
   /** `running`, `completed`, `failed`, `cancelled`, or something newer. */
@@ -35,7 +28,24 @@ export const FlowRun = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface FlowRun extends Schema.Schema.Type<typeof FlowRun> {}
+export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {}
+
+/**
+ * A run as a whole (contract 9.1). Keys that the server leaves out or sends as `null` are absent. Timestamps are ISO-8601
+ * text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const FlowRun: Schema.Schema<FlowRun, Schema.Schema.Encoded<typeof flowRunSchema>> = flowRunSchema
+
+const tokensSchema = Schema.Struct({ prompt: count, completion: count, total: count })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tokens extends Schema.Schema.Type<typeof tokensSchema> {}
 
 /**
  * The tokens of a step. A number that is missing is 0.
@@ -43,13 +53,7 @@ export interface FlowRun extends Schema.Schema.Type<typeof FlowRun> {}
  * @since 0.1.0
  * @category schemas
  */
-export const Tokens = Schema.Struct({ prompt: count, completion: count, total: count })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Tokens extends Schema.Schema.Type<typeof Tokens> {}
+export const Tokens: Schema.Schema<Tokens, Schema.Schema.Encoded<typeof tokensSchema>> = tokensSchema
 
 /** Bounded, so that adding costs up stays cheap whatever the server says. */
 const decimal = /^[+-]?(\d{1,64}(\.\d{0,64})?|\.\d{1,64})([eE][+-]?\d{1,2})?$/
@@ -64,14 +68,7 @@ export const Cost: Schema.Schema<string> = Schema.String.pipe(
   Schema.filter((text) => decimal.test(text), { message: () => "must be a decimal number as text" })
 )
 
-/**
- * One attempt at one step, in one iteration if the step is in a loop (contract 9.1). Keys that the server leaves out or
- * sends as `null` are absent; contexts are absent unless payloads were captured (contract 9.7).
- *
- * @since 0.1.0
- * @category schemas
- */
-export const StepTrace = Schema.Struct({
+const stepTraceSchema = Schema.Struct({
   stepId: Schema.String,
   /** From 1. */
   attempt: Schema.Number,
@@ -102,15 +99,18 @@ export const StepTrace = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface StepTrace extends Schema.Schema.Type<typeof StepTrace> {}
+export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {}
 
 /**
- * Every attempt at one step (contract 9.2).
+ * One attempt at one step, in one iteration if the step is in a loop (contract 9.1). Keys that the server leaves out or
+ * sends as `null` are absent; contexts are absent unless payloads were captured (contract 9.7).
  *
  * @since 0.1.0
  * @category schemas
  */
-export const StepAttempts = Schema.Struct({
+export const StepTrace: Schema.Schema<StepTrace, Schema.Schema.Encoded<typeof stepTraceSchema>> = stepTraceSchema
+
+const stepAttemptsSchema = Schema.Struct({
   stepId: Schema.String,
   attempts: Schema.Array(StepTrace)
 })
@@ -119,15 +119,18 @@ export const StepAttempts = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface StepAttempts extends Schema.Schema.Type<typeof StepAttempts> {}
+export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {}
 
 /**
- * A run and its steps, every attempt and iteration one entry (contract 9.1).
+ * Every attempt at one step (contract 9.2).
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Trace = Schema.Struct({
+export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typeof stepAttemptsSchema>> =
+  stepAttemptsSchema
+
+const traceSchema = Schema.Struct({
   flowRun: FlowRun,
   steps: Schema.Array(StepTrace)
 })
@@ -136,7 +139,15 @@ export const Trace = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface Trace extends Schema.Schema.Type<typeof Trace> {}
+export interface Trace extends Schema.Schema.Type<typeof traceSchema> {}
+
+/**
+ * A run and its steps, every attempt and iteration one entry (contract 9.1).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Trace: Schema.Schema<Trace, Schema.Schema.Encoded<typeof traceSchema>> = traceSchema
 
 /**
  * What steps add up to.

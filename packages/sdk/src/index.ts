@@ -47,6 +47,7 @@ export {
 export type {
   EventsError,
   ExecuteError,
+  HttpError,
   ListError,
   LiveTraceError,
   PollError,
