@@ -1,4 +1,4 @@
-import type { ToolCall, ToolOutcome } from "../Tool.js"
+import type { Json, ToolCall, ToolOutcome } from "../Tool.js"
 
 const describe = (error: unknown): string =>
   error instanceof Error && error.message !== ""
@@ -6,6 +6,16 @@ const describe = (error: unknown): string =>
     : typeof error === "string" && error !== ""
     ? error
     : "the tool failed"
+
+/**
+ * What the model is told of a handler's value; nothing is `null`.
+ *
+ * @internal
+ */
+export const answered = (call: ToolCall, content: unknown): ToolOutcome => ({
+  toolCallId: call.id,
+  content: (content ?? null) as Json
+})
 
 /**
  * What the model is told about a failure of a handler: its message, no stack.
@@ -27,6 +37,14 @@ export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>,
   content: { error: `${fault}: ${reason}` },
   fault
 })
+
+/**
+ * What the model is told about a call of a tool that there is not.
+ *
+ * @internal
+ */
+export const unknownTool = (call: ToolCall, known: Iterable<string>): ToolOutcome =>
+  faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${[...known].join(", ")}`)
 
 /**
  * Arguments of a call as a value; a string says why they are none. No text at all means no arguments.

@@ -5,13 +5,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../NoukaiError.js"
 import { toolSpans } from "../Telemetry.js"
 import type { RoundSettings, ToolCall, ToolDeclaration, ToolOutcome } from "../Tool.js"
 import { type Handled, isHandled, type ToolkitLike, TypeId } from "../Tools.js"
 import { invalid } from "./invalid.js"
-import { ofParameters } from "./jsonSchema.js"
-import { failed, faulty, parseArguments } from "./toolOutcome.js"
+import { declare } from "./toolDeclaration.js"
+import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
 
 /** @internal */
 export const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
@@ -23,28 +24,10 @@ type Handle<E, R> = (name: string, params: unknown) => Effect.Effect<
   R
 >
 
-const declare = (
-  tool: ToolkitLike<unknown, unknown>["tools"][string]
-): { readonly declaration: ToolDeclaration; readonly problem: Handled<never, never>["problem"] } => {
-  const providerDefined = Predicate.hasProperty(tool, "providerName") ||
-    !Predicate.hasProperty(tool, "parametersSchema")
-  const schema = providerDefined
+const parametersOf = (tool: ToolkitLike<unknown, unknown>["tools"][string]): AST.AST | string =>
+  Predicate.hasProperty(tool, "providerName") || !Predicate.hasProperty(tool, "parametersSchema")
     ? "it is run by a model provider, not by this program"
-    : ofParameters(tool.parametersSchema.ast)
-  return {
-    declaration: {
-      type: "function",
-      function: {
-        name: tool.name,
-        ...(tool.description === undefined ? undefined : { description: tool.description }),
-        ...(typeof schema === "string" ? undefined : { parameters: schema })
-      }
-    },
-    problem: typeof schema === "string"
-      ? { field: `tools.${tool.name}`, reason: `cannot be sent: ${schema}` }
-      : undefined
-  }
-}
+    : tool.parametersSchema.ast
 
 /** Errors of the toolkit that speak of the model's call, not of the handler. */
 const isFault = (error: unknown): error is { readonly description?: unknown } =>
@@ -69,10 +52,7 @@ const call = <E, R>(
   const args = parseArguments(toolCall)
   if (typeof args === "string") return Effect.succeed(faulty(toolCall, "bad arguments", args))
   return handle(toolCall.name, args.value).pipe(
-    Effect.map(({ encodedResult }): ToolOutcome => ({
-      toolCallId: toolCall.id,
-      content: (encodedResult ?? null) as ToolOutcome["content"]
-    })),
+    Effect.map(({ encodedResult }) => answered(toolCall, encodedResult)),
     Effect.catchAll((error) =>
       isFault(error)
         ? Effect.succeed(faulty(toolCall, "bad arguments", String(error.description ?? "they do not fit")))
@@ -85,26 +65,24 @@ const call = <E, R>(
 
 /** @internal */
 export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequestError, R> => {
-  const declared = Object.values(toolkit.tools).map(declare)
+  const declared = Object.values(toolkit.tools).map((tool) => ({
+    name: tool.name,
+    ...declare(tool, parametersOf(tool))
+  }))
   const handle: Handle<E, R> = (name, params) => toolkit.handle(name as never, params as never)
-  const names = new Set(Object.values(toolkit.tools).map((tool) => tool.name))
+  const names = new Set(declared.map(({ name }) => name))
+  const refused = declared.find(({ problem }) => problem !== undefined)
   return {
     [TypeId]: TypeId,
     declarations: declared.map(({ declaration }) => declaration),
-    problem: declared.find(({ problem }) => problem !== undefined)?.problem,
+    problem: refused && { field: `tools.${refused.name}`, reason: `cannot be sent: ${refused.problem}` },
     run: (calls, settings) =>
       Effect.forEach(calls, (toolCall) =>
         toolSpans(
           [toolCall],
           names.has(toolCall.name)
             ? call(handle, settings, toolCall)
-            : Effect.succeed(
-              faulty(
-                toolCall,
-                "unknown tool",
-                `${JSON.stringify(toolCall.name)}; the tools are ${[...names].join(", ")}`
-              )
-            )
+            : Effect.succeed(unknownTool(toolCall, names))
         ), { concurrency: settings.concurrency })
   }
 }

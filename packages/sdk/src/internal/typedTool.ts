@@ -6,11 +6,11 @@
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
 import type { InvalidRequestError } from "../NoukaiError.js"
-import type { Json, RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "../Tool.js"
+import type { RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "../Tool.js"
 import { invalid } from "./invalid.js"
-import { ofParameters } from "./jsonSchema.js"
 import { issueText, readEffect } from "./schemaReader.js"
-import { failed, faulty, parseArguments } from "./toolOutcome.js"
+import { declare } from "./toolDeclaration.js"
+import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
 
 /** @internal */
 export interface Runner<E, R> {
@@ -24,20 +24,13 @@ export interface Runner<E, R> {
 
 /** @internal */
 export const make = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
-  const schema = ofParameters(tool.parameters.ast)
+  const { declaration, problem } = declare(tool, tool.parameters.ast)
   return {
     name: tool.name,
-    declaration: {
-      type: "function",
-      function: {
-        name: tool.name,
-        ...(tool.description === undefined ? undefined : { description: tool.description }),
-        ...(typeof schema === "string" ? undefined : { parameters: schema })
-      }
-    },
-    problem: typeof schema === "string"
-      ? { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${schema}` }
-      : undefined,
+    declaration,
+    problem: problem === undefined
+      ? undefined
+      : { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${problem}` },
     decode: readEffect(tool.parameters),
     encode: tool.success === undefined ? undefined : ParseResult.encodeUnknown(tool.success, { errors: "all" }),
     // what `decode` gives is what the handler takes: both come from one schema
@@ -71,8 +64,7 @@ export const run = <E, R>(
 ): Effect.Effect<ToolOutcome, E | InvalidRequestError, R> => {
   const runner = runners.find((candidate) => candidate.name === call.name)
   if (runner === undefined) {
-    const known = runners.map((candidate) => candidate.name).join(", ")
-    return Effect.succeed(faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${known}`))
+    return Effect.succeed(unknownTool(call, runners.map(({ name }) => name)))
   }
   const args = parseArguments(call)
   if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
@@ -81,7 +73,7 @@ export const run = <E, R>(
     onSuccess: (parameters) => {
       const outcome = Effect.map(
         Effect.flatMap(runner.handler(parameters, call), (value) => encoded(runner, settings, value)),
-        (content): ToolOutcome => ({ toolCallId: call.id, content: (content ?? null) as Json })
+        (content) => answered(call, content)
       )
       return settings.onFailure === "fail"
         ? outcome
