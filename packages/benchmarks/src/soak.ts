@@ -7,7 +7,7 @@
  */
 import { Flow, FlowService, JobService, Noukai, RunService, Tools } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Duration, Effect, Random, Redacted, Schedule, Schema, Stream } from "effect"
+import { Console, Duration, Effect, Predicate, Random, Redacted, Schedule, Schema, Stream } from "effect"
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { parseArgs } from "node:util"
@@ -71,12 +71,16 @@ const work = Effect.gen(function*() {
       ({ executionId }) => runs.trace(Hello, executionId ?? "")
     )
   ]
-  const counts = { done: 0, failed: 0 }
+  const counts = { done: 0, failed: 0, byTag: new Map<string, number>() }
   const once = Effect.gen(function*() {
     const kind = kinds[yield* Random.nextIntBetween(0, kinds.length)]!
     const outcome = yield* Effect.either(kind)
     if (outcome._tag === "Right") counts.done++
-    else counts.failed++
+    else {
+      const tag = Predicate.hasProperty(outcome.left, "_tag") ? String(outcome.left._tag) : "untagged"
+      counts.failed++
+      counts.byTag.set(tag, (counts.byTag.get(tag) ?? 0) + 1)
+    }
     yield* Effect.sleep(Duration.millis(10))
   })
   return { counts, loop: Effect.forever(once) }
@@ -130,6 +134,8 @@ const program = Effect.gen(function*() {
             `done ${counts.done}  failed ${counts.failed}`
         )
       }
+      const failures = [...counts.byTag].map(([tag, n]) => `${tag} ${n}`).join(", ")
+      yield* Console.log(`failures by tag, of faults and of time-outs on purpose: ${failures}`)
       yield* Console.log(`${minutes} min, ${counts.done + counts.failed} operations; ${yield* isFlat(samples)}`)
     }),
     layer
