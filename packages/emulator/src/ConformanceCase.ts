@@ -7,12 +7,13 @@ import type { Json } from "./Flow.js"
 
 /**
  * What a case needs beyond the sample flows: the flows, keys and organisations of `Conformance.fixture`, the fault header,
- * the control endpoint, or the fields that older servers sent (`legacyFields`).
+ * the control endpoint, the fields that older servers sent (`legacyFields`), or a queue that no worker takes jobs from
+ * (`jobs.queueDelay` of an hour).
  *
  * @since 0.1.0
  * @category models
  */
-export type Need = "fixture" | "faults" | "control" | "legacy"
+export type Need = "fixture" | "faults" | "control" | "legacy" | "idleQueue"
 
 /**
  * One request. In its strings `{{name}}` stands for what an earlier exchange saved; `{ "$repeat": ["x", 3] }` is text

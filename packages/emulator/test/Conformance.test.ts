@@ -8,16 +8,18 @@ import { check } from "./examples/conformance.js"
 
 let emulator: RunningEmulator
 let older: RunningEmulator
+let idle: RunningEmulator
 
 beforeAll(async () => {
   emulator = await startEmulator(fixture)
   older = await startEmulator({ ...fixture, legacyFields: true })
+  idle = await startEmulator({ ...fixture, jobs: { queueDelay: "1 hour" } })
 })
 
-afterAll(() => Promise.all([emulator.close(), older.close()]))
+afterAll(() => Promise.all([emulator.close(), older.close(), idle.close()]))
 
 const target = (needs: ConformanceCase["needs"] = []) => ({
-  baseUrl: needs.includes("legacy") ? older.baseUrl : emulator.baseUrl,
+  baseUrl: (needs.includes("legacy") ? older : needs.includes("idleQueue") ? idle : emulator).baseUrl,
   keys: fixtureKeys
 })
 
@@ -92,7 +94,7 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "callbackUrl",
     "callbackEvents"
   ],
-  "8.2": ["executionId", "status", "running", "result", "error", "cancelled", "not found"],
+  "8.2": ["executionId", "status", "pending", "running", "result", "error", "cancelled", "not found"],
   "9.1": ["flowRun", "steps", "step fields", "loopIndex", "truncated", "failed", "running"],
   "9.2": ["none", "attempt=N", "attempt=all", "loop_index"],
   "9.3": ["replay", "live tail", "step_error"],

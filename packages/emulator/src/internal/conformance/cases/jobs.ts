@@ -36,6 +36,16 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     exchange(get(`${fixed("byok", "jobs")}/{{executionId}}`), ok({ status: "failed", error: any("string") }), patiently)
   ),
   made(
+    "8.2: a job that no worker has taken is pending",
+    ["8.2 pending"],
+    ["idleQueue"],
+    exchange(post(hello, { message: "hi" }), accepted, save),
+    exchange(
+      get(`${hello}/{{executionId}}`),
+      ok({ status: "pending", result: { $absent: true }, error: { $absent: true } })
+    )
+  ),
+  made(
     "8.2: a job that takes long is running",
     ["8.2 running"],
     ["fixture"],
