@@ -116,11 +116,26 @@ export default tseslint.config(
     files: ["**/*.{js,mjs,cjs}"],
     languageOptions: {
       globals: Object.fromEntries(
-        ["AbortController", "Buffer", "URL", "clearTimeout", "console", "fetch", "performance", "process", "setTimeout"]
-          .map((name) => [
-            name,
-            "readonly"
-          ])
+        [
+          "AbortController",
+          "AbortSignal",
+          "Buffer",
+          "Headers",
+          "ReadableStream",
+          "Request",
+          "Response",
+          "TextDecoder",
+          "TextEncoder",
+          "URL",
+          "clearTimeout",
+          "console",
+          "crypto",
+          "fetch",
+          "performance",
+          "process",
+          "setTimeout",
+          "structuredClone"
+        ].map((name) => [name, "readonly"])
       )
     }
   },

@@ -1,16 +1,22 @@
 /**
  * What users get: builds from scratch, packs every package, installs each tarball into an empty project of its own, and
  * there imports every module as ESM and through `require`, type-checks them as a consumer does, and runs the package's
- * program of `scripts/consumers/`.
+ * program of `scripts/consumers/`. A page is bundled by Vite, a worker by esbuild, and both run without Node's globals.
+ * Then the same with the lowest versions of the peers.
  */
+import * as esbuild from "esbuild"
 import { execFile } from "node:child_process"
+import { once } from "node:events"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { createContext, Script } from "node:vm"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
+import * as vite from "vite"
 import { publishable, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
@@ -107,8 +113,8 @@ const lint = async ({ manifest, modules, name, tarball }) => {
   })
 }
 
-/** An empty project with the package, and with the tarballs of those of ours that it needs. */
-const install = async (item, packages, folder) => {
+/** An empty project with the package, with the tarballs of those of ours that it needs, and with `peers`. */
+const install = async (item, packages, folder, peers = {}) => {
   const closure = new Set()
   const visit = (other) => {
     closure.add(other)
@@ -121,11 +127,18 @@ const install = async (item, packages, folder) => {
     name: "consumer",
     private: true,
     type: "module",
-    dependencies: Object.fromEntries([...closure].map((other) => [other.name, `file:${other.tarball}`])),
+    dependencies: {
+      ...Object.fromEntries([...closure].map((other) => [other.name, `file:${other.tarball}`])),
+      ...peers
+    },
     devDependencies: { "@types/node": devDependencies["@types/node"] }
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2))
   await exec("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"], folder)
+  for (const [name, version] of Object.entries(peers)) {
+    const installed = JSON.parse(readFileSync(join(folder, "node_modules", name, "package.json"), "utf8")).version
+    check(installed === version, `${name} ${installed} was installed, not ${version}`)
+  }
   const copies = await exec("npm", ["ls", "effect", "--all", "--parseable"], folder)
   check(new Set(copies.trim().split("\n")).size === 1, `more than one copy of effect:\n${copies}`)
 }
@@ -204,6 +217,7 @@ const subpathImports = async (item, folder) => {
 const typeCheck = (item, folder) => {
   const { modules } = item
   if (existsSync(consumer(item))) cpSync(consumer(item), join(folder, "program.ts"))
+  for (const { entry } of bundlesOf(item)) cpSync(join(root, "scripts/consumers", entry), join(folder, entry))
   writeFileSync(
     join(folder, "modules.ts"),
     `${modules.map((name, index) => `import * as M${index} from "${name}"`).join("\n")}
@@ -221,7 +235,7 @@ export const modules = [${modules.map((_, index) => `M${index}`).join(", ")}]
     { name: "bundler", module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler }
   ]
   for (const { name, ...resolution } of resolutions) {
-    const programs = ["modules.ts", "modules.cts", "program.ts"]
+    const programs = ["modules.ts", "modules.cts", "program.ts", ...bundlesOf(item).map(({ entry }) => entry)]
       .filter((file) => existsSync(join(folder, file)) && !(name === "bundler" && file.endsWith(".cts")))
     const options = {
       ...resolution,
@@ -270,10 +284,128 @@ const runProgram = async (item, folder) => {
   await node(["program.mjs"], folder)
 }
 
+/** The page as Vite builds it for browsers. */
+const bundlePage = async (folder) => {
+  const { output } = await vite.build({
+    root: folder,
+    configFile: false,
+    logLevel: "error",
+    build: {
+      write: false,
+      rollupOptions: {
+        input: join(folder, "browser.ts"),
+        preserveEntrySignatures: "strict",
+        output: { format: "iife", name: "bundled" }
+      }
+    }
+  })
+  check(output.length === 1, `a page of ${output.length} files`)
+  return { code: output[0].code, inputs: Object.keys(output[0].modules) }
+}
+
+/** The worker as its tools bundle it: for workerd, and for a worker of which no more is known. */
+const bundleWorker = (conditions) => async (folder) => {
+  const { metafile, outputFiles } = await esbuild.build({
+    absWorkingDir: folder,
+    entryPoints: ["worker.ts"],
+    bundle: true,
+    metafile: true,
+    write: false,
+    logLevel: "silent",
+    target: "es2022",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    format: "iife",
+    globalName: "bundled",
+    conditions
+  })
+  return { code: outputFiles[0].text, inputs: Object.keys(metafile.inputs) }
+}
+
+/** What every environment of the web has; nothing of Node. */
+const webGlobals = {
+  AbortController,
+  AbortSignal,
+  clearTimeout,
+  console,
+  crypto,
+  fetch,
+  Headers,
+  Request,
+  Response,
+  ReadableStream,
+  setTimeout,
+  structuredClone,
+  TextDecoder,
+  TextEncoder,
+  URL
+}
+
+const post = { method: "POST", headers: { "content-type": "application/json" }, body: "{\"message\":\"Hi.\"}" }
+
+/** What is bundled, from which program, and what its exports must do where a run is answered on `port`. */
+const bundles = [
+  {
+    name: "page, by Vite",
+    folder: "packages/promise",
+    entry: "browser.ts",
+    bundle: bundlePage,
+    use: async ({ main }, port) => check(await main(`http://127.0.0.1:${port}/run`) === "completed", "no answer")
+  },
+  ...[["workerd", "worker", "browser"], ["worker"]].map((conditions) => ({
+    name: `worker, ${conditions[0]}`,
+    folder: "packages/adapters",
+    entry: "worker.ts",
+    bundle: bundleWorker(conditions),
+    use: async ({ default: worker }, port) => {
+      const request = new Request("http://worker.example/agent/execute", post)
+      const response = await worker.fetch(request, { NOUKAI_API_KEY: "nk_consumer", PORT: port })
+      check((await response.json()).status === "completed", "no answer")
+    }
+  }))
+]
+
+const bundlesOf = (item) => bundles.filter(({ folder }) => folder === item.folder)
+
+const testBundle = async ({ bundle, use }, folder) => {
+  const { code, inputs } = await bundle(folder)
+  check(inputs.length > 50, `a bundle of ${inputs.length} modules`)
+  check(!inputs.some((path) => path.includes("/undici/")), "undici is in the bundle")
+  const foreign = /\b(?:require\(|from\s*|import\(?\s*)["'](?:node:[\w/]+|fs|path|http|net)["']|__vite-browser-external/
+    .exec(code)
+  check(foreign === null, `${foreign?.[0]} is in the bundle`)
+  const server = createServer((_, response) => {
+    response.setHeader("content-type", "application/json")
+    response.end(JSON.stringify({ status: "completed", result: {}, flowId: "f1", blockCount: 1, executionId: "e1" }))
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  try {
+    const exported = new Script(`${code}\n;bundled`).runInContext(createContext({ ...webGlobals }))
+    await use(exported, server.address().port)
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+}
+
+/** The peers that are not ours, each at the lowest version of its range. */
+const lowestPeers = ({ manifest }) =>
+  Object.fromEntries(
+    Object.entries(manifest.peerDependencies ?? {}).filter(([name]) => !name.startsWith("@effect-noukai/"))
+      .map(([name, range]) => [name, /\d+\.\d+\.\d+/.exec(range)[0]])
+  )
+
+/** The frameworks among the peers, in a program that is not type-checked: they do not all have types of their own. */
+const runFrameworks = async (folder) => {
+  cpSync(join(root, "scripts/consumers/frameworks.mjs"), join(folder, "frameworks.mjs"))
+  await node(["frameworks.mjs"], folder)
+}
+
 const timed = async (what, effect) => {
   const started = performance.now()
   const result = await effect()
-  console.log(`ok    ${what.padEnd(48)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
+  console.log(`ok    ${what.padEnd(54)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`)
   return result
 }
 
@@ -296,6 +428,17 @@ try {
     })
     await timed(`${item.name}: types, nodenext and bundler`, async () => typeCheck(item, folder))
     if (existsSync(consumer(item))) await timed(`${item.name}: program`, () => runProgram(item, folder))
+    for (const bundle of bundlesOf(item)) await timed(`${item.name}: ${bundle.name}`, () => testBundle(bundle, folder))
+    const peers = lowestPeers(item)
+    if (Object.keys(peers).length === 0) continue
+    await timed(`${item.name}: lowest peers`, async () => {
+      const lowest = `${folder}-lowest`
+      await install(item, packages, lowest, peers)
+      await importAll(item, lowest)
+      typeCheck(item, lowest)
+      await runProgram(item, lowest)
+      if ("express" in peers) await runFrameworks(lowest)
+    })
   }
 } catch (error) {
   console.error(`FAIL  ${error.message}`)

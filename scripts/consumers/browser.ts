@@ -1,0 +1,12 @@
+/** A page: it knows where a relay is, and has no key. */
+import { createRelayFlow } from "@effect-noukai/promise"
+
+export const main = async (url: string): Promise<string> => {
+  const agent = createRelayFlow({ url })
+  try {
+    const done = await agent.execute({ message: "Hi." })
+    return done.status
+  } finally {
+    await agent.close()
+  }
+}
