@@ -20,11 +20,12 @@ import type { HttpService } from "./internal/httpService.js"
 import { invalid } from "./internal/invalid.js"
 import * as JobHandle from "./internal/jobHandle.js"
 import * as Metrics from "./internal/metrics.js"
+import * as Spans from "./internal/spans.js"
 import { totalTimeout } from "./internal/totalTimeout.js"
 import type { Job } from "./Job.js"
 import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import * as Telemetry from "./Telemetry.js"
+import { spanNames } from "./Telemetry.js"
 
 /**
  * What a job may be given, but for its parameters. The queue takes no tools, attachments or `messages`.
@@ -210,7 +211,7 @@ const submit =
         fiber,
         "submit",
         () => "submitted",
-        Telemetry.flowSpan(fiber, Telemetry.spanNames.executeAsync, address, version.right, submitted)
+        Spans.flowSpan(fiber, spanNames.executeAsync, address, version.right, submitted)
       )
     })
 

@@ -15,9 +15,10 @@ import * as Address from "./internal/address.js"
 import { scopeOf } from "./internal/currentScope.js"
 import { milliseconds } from "./internal/duration.js"
 import { forwardThrough } from "./internal/forwarded.js"
+import * as Spans from "./internal/spans.js"
 import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import * as Telemetry from "./Telemetry.js"
+import { spanNames } from "./Telemetry.js"
 
 export type { ForwardResponse } from "./ForwardCall.js"
 
@@ -94,7 +95,7 @@ export const make = (
         method,
         options: {
           headers: {
-            ...(traceparent === undefined || Telemetry.isTracing(fiber) ? undefined : { traceparent }),
+            ...(traceparent === undefined || Spans.isTracing(fiber) ? undefined : { traceparent }),
             ...(tracestate === undefined ? undefined : { tracestate })
           },
           attemptTimeout
@@ -112,7 +113,7 @@ export const make = (
       Effect.flatMap(NoukaiHttp, (http) =>
         Effect.withFiberRuntime((fiber) => {
           const run = Effect.map(answered(http, fiber, request), (response) => ({ executionId: undefined, response }))
-          const { execute } = Telemetry.spanNames
-          return Effect.map(Telemetry.flowSpan(fiber, execute, address, version, run), ({ response }) => response)
+          const { execute } = spanNames
+          return Effect.map(Spans.flowSpan(fiber, execute, address, version, run), ({ response }) => response)
         }))
   })

@@ -11,7 +11,7 @@ import type { ExecuteInput, ResumeInput } from "../ExecuteInput.js"
 import { PausedState } from "../ExecuteResult.js"
 import type { AnyParameters, Flow } from "../Flow.js"
 import type { InvalidRequestError, ToolCallLimitError } from "../NoukaiError.js"
-import * as Telemetry from "../Telemetry.js"
+import { spanNames } from "../Telemetry.js"
 import type { ToolResult } from "../Tool.js"
 import * as Address from "./address.js"
 import { CallProgress } from "./callProgress.js"
@@ -24,6 +24,7 @@ import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import * as Metrics from "./metrics.js"
 import { isNearLimit, warnOfSize } from "./sizeWarning.js"
+import * as Spans from "./spans.js"
 import { answeringOf } from "./toolAnswering.js"
 import * as Toolkit from "./toolkit.js"
 import { checkCounts, checkTools, declarationsOf } from "./toolsInput.js"
@@ -132,7 +133,7 @@ export const execute = (
         fiber,
         "execute",
         outcomeOf,
-        Telemetry.flowSpan(fiber, Telemetry.spanNames.execute, address, version.right, warnedFirst)
+        Spans.flowSpan(fiber, spanNames.execute, address, version.right, warnedFirst)
       )
     })
 
@@ -211,9 +212,9 @@ export const resume = (http: HttpService) =>
       fiber,
       "execute",
       outcomeOf,
-      Telemetry.flowSpan(
+      Spans.flowSpan(
         fiber,
-        Telemetry.spanNames.execute,
+        spanNames.execute,
         address,
         state.flowVersion,
         totalTimeout(

@@ -29,7 +29,7 @@ import {
   UnexpectedResponseError
 } from "../NoukaiError.js"
 import type { StepBody } from "../StepCall.js"
-import * as Telemetry from "../Telemetry.js"
+import { spanNames } from "../Telemetry.js"
 import type { ToolResult } from "../Tool.js"
 import * as Delivered from "./deliveredEvent.js"
 import { decodeResult, hasResultSchema } from "./flowCodec.js"
@@ -37,6 +37,7 @@ import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import * as Metrics from "./metrics.js"
 import { backoffDriver, shouldRetry } from "./retry.js"
+import * as Spans from "./spans.js"
 import { isOver, type Mark, StreamCursor } from "./streamCursor.js"
 import { type Pull, toPull } from "./streamPull.js"
 import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
@@ -146,7 +147,7 @@ class Walk<E, R> {
     private readonly settings: Settings<E, R>,
     origin: Origin,
     private readonly scope: Scope.Scope,
-    private readonly spans: Telemetry.StreamSpans | undefined
+    private readonly spans: Spans.StreamSpans | undefined
   ) {
     this.cursor = new StreamCursor(origin.cursor)
     this.begun = origin.begun
@@ -708,12 +709,12 @@ export const run = <E, R>(settings: Settings<E, R>, origin: Origin): Stream.Stre
     Effect.withFiberRuntime<Stream.Stream<FlowEvent, E | EventsError, R>, never, Scope.Scope>((fiber) =>
       Effect.gen(function*() {
         const scope = yield* Effect.scope
-        const name = settings.only === "steps" ? Telemetry.spanNames.steps : Telemetry.spanNames.events
+        const name = settings.only === "steps" ? spanNames.steps : spanNames.events
         const walk = new Walk(
           settings,
           origin,
           scope,
-          Telemetry.streamSpans(fiber, name, settings.address, settings.version)
+          Spans.streamSpans(fiber, name, settings.address, settings.version)
         )
         const ended = Metrics.executionStarted(fiber, settings.only)
         yield* Effect.addFinalizer((exit) => Effect.sync(() => ended(walk.end(exit))))

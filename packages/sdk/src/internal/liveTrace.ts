@@ -14,7 +14,7 @@ import type { Flow, FlowAddress } from "../Flow.js"
 import type { FlowEvent, WireEvent } from "../FlowEvent.js"
 import { APIConnectionError, FlowExecutionError, type LiveTraceError } from "../NoukaiError.js"
 import type { LiveTraceOptions } from "../RunOptions.js"
-import * as Telemetry from "../Telemetry.js"
+import { spanNames } from "../Telemetry.js"
 import * as Address from "./address.js"
 import * as Delivered from "./deliveredEvent.js"
 import { decodeResult } from "./flowCodec.js"
@@ -22,6 +22,7 @@ import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import { problemOf } from "./runProblem.js"
 import { resolveRun } from "./runRead.js"
+import * as Spans from "./spans.js"
 import { StreamCursor } from "./streamCursor.js"
 import { toPull } from "./streamPull.js"
 import { callsOf } from "./toolRound.js"
@@ -248,8 +249,8 @@ export const liveTrace = (http: HttpService) =>
     if (Either.isLeft(run)) return Stream.fail(run.left)
     const progress: Progress = { sent: "no" }
     const events = http.traceStream({ ...run.right, method, options, progress })
-    return Telemetry.readStreamSpan(
-      Telemetry.spanNames.runLiveTrace,
+    return Spans.readStreamSpan(
+      spanNames.runLiveTrace,
       { address: run.right.flow, executionId },
       Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
         Stream.repeatEffectChunkOption(new Watch(flow, run.right.flow, executionId).pull(source))))

@@ -10,12 +10,13 @@ import type { Flow, FlowAddress } from "../Flow.js"
 import { type HttpError, type InvalidRequestError, UnexpectedResponseError } from "../NoukaiError.js"
 import type { StepTraceResponse } from "../RunCall.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "../RunOptions.js"
-import * as Telemetry from "../Telemetry.js"
+import { spanNames } from "../Telemetry.js"
 import type { FlowRun, Trace } from "../Trace.js"
 import * as Address from "./address.js"
 import { milliseconds } from "./duration.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
+import * as Spans from "./spans.js"
 import { totalTimeout } from "./totalTimeout.js"
 
 type AnyFlow = Flow.Ref<never>
@@ -75,8 +76,8 @@ export const trace =
       const method = "RunService.trace"
       const run = resolveRun(http, method, flow, executionId)
       if (Either.isLeft(run)) return Effect.fail(run.left)
-      return Telemetry.readSpan(
-        Telemetry.spanNames.runTrace,
+      return Spans.readSpan(
+        spanNames.runTrace,
         { address: run.right.flow, executionId },
         ({ flowRun }) => ({ status: flowRun.status }),
         timed(http, method, options, run.right, (context) => http.trace({ ...context, ...run.right }))
@@ -91,8 +92,8 @@ export const summary =
       const method = "RunService.summary"
       const run = resolveRun(http, method, flow, executionId)
       if (Either.isLeft(run)) return Effect.fail(run.left)
-      return Telemetry.readSpan(
-        Telemetry.spanNames.runSummary,
+      return Spans.readSpan(
+        spanNames.runSummary,
         { address: run.right.flow, executionId },
         ({ status }) => ({ status }),
         timed(http, method, options, run.right, (context) => http.runSummary({ ...context, ...run.right }))
@@ -135,8 +136,8 @@ export const stepTrace = (http: HttpService) =>
     const attempt = options.attempt === "latest" ? undefined : options.attempt
     const asked = timed(http, method, options, run.right, (context) =>
       http.stepTrace({ ...context, ...run.right, stepId, attempt, loopIndex: options.loopIndex }))
-    return Telemetry.readSpan(
-      Telemetry.spanNames.runStepTrace,
+    return Spans.readSpan(
+      spanNames.runStepTrace,
       { address: run.right.flow, executionId, stepId },
       noOutcome,
       Effect.filterOrFail(asked, (response) =>
@@ -172,8 +173,8 @@ export const list = (http: HttpService) => (options: ListOptions): Effect.Effect
     const checked = checkList(method, options)
     if (Either.isLeft(checked)) return Effect.fail(checked.left)
     const { flowId, limit, status } = options
-    return Telemetry.readSpan(
-      Telemetry.spanNames.runList,
+    return Spans.readSpan(
+      spanNames.runList,
       {},
       noOutcome,
       Effect.map(

@@ -6,12 +6,12 @@
 import * as Effect from "effect/Effect"
 import type { InvalidRequestError } from "../NoukaiError.js"
 import { ToolCallLimitError, UnexpectedResponseError } from "../NoukaiError.js"
-import * as Telemetry from "../Telemetry.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "../Tool.js"
 import { type Handled, isHandled } from "../Tools.js"
 import { canonicalText } from "./canonical.js"
 import { invalid } from "./invalid.js"
 import { isNearLimit, warnOfSize } from "./sizeWarning.js"
+import * as Spans from "./spans.js"
 import type { Resolved } from "./toolkit.js"
 import { parseArguments } from "./toolOutcome.js"
 import { checkResults } from "./toolRound.js"
@@ -148,7 +148,7 @@ export const answer = <E, R>(
   const settings = { method: pause.method, concurrency: answering.concurrency, onFailure: answering.onFailure }
   const outcomes = fresh.length === 0
     ? Effect.succeed<ReadonlyArray<ToolOutcome>>([])
-    : Telemetry.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
+    : Spans.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
   return Effect.flatMap(outcomes, (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError> => {
     const problem = checkResults(fresh, outcomes)
     if (problem !== undefined) {

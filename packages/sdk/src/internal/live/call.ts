@@ -15,7 +15,6 @@ import * as Redacted from "effect/Redacted"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
 import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
 import { afterARunMayExist } from "../callProgress.js"
 import { milliseconds } from "../duration.js"
@@ -23,6 +22,7 @@ import { makeLog } from "../logging.js"
 import * as Metrics from "../metrics.js"
 import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
 import * as RetryBudget from "../retryBudget.js"
+import * as Spans from "../spans.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "../statusError.js"
 import { makeTell, type Tell } from "../tell.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
@@ -237,7 +237,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
       Effect.withFiberRuntime((fiber) => {
         const { context: { method, options }, httpMethod } = endpoint
-        const prepared = prepare(endpoint, "application/json", Telemetry.traceparent(fiber))
+        const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         let timeout = attemptTimeout
         if (options.attemptTimeout !== undefined) {

@@ -18,12 +18,12 @@ import type { RequestContext, StreamOptions } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import * as Telemetry from "../../Telemetry.js"
 import { milliseconds } from "../duration.js"
 import { decodeEvent } from "../eventDecoding.js"
 import * as Metrics from "../metrics.js"
 import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
 import { scrubbing } from "../scrubbing.js"
+import * as Spans from "../spans.js"
 import { SseDecoder } from "../sse.js"
 import { fromStatus, fromTransport, unexpected } from "../statusError.js"
 import { fromPull, type Pull } from "../streamPull.js"
@@ -282,7 +282,7 @@ const opened = (
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, CallError> =>
   fromPull(Effect.withFiberRuntime((fiber) => {
-    const request = prepare(caller, endpoint, Telemetry.traceparent(fiber))
+    const request = prepare(caller, endpoint, Spans.traceparent(fiber))
     return Either.isLeft(request)
       ? Effect.fail(request.left)
       : Effect.zipRight(

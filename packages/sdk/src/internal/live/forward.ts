@@ -2,9 +2,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
 import type { AttemptInfo } from "../../LogHook.js"
-import * as Telemetry from "../../Telemetry.js"
 import * as Address from "../address.js"
 import { milliseconds } from "../duration.js"
+import * as Spans from "../spans.js"
 import { fromTransport } from "../statusError.js"
 import type { Tell } from "../tell.js"
 import type { Caller, CallError } from "./call.js"
@@ -28,7 +28,7 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
       body: request.body,
       executionId: undefined
     } as const
-    const prepared = caller.prepare(endpoint, "application/json", Telemetry.traceparent(fiber))
+    const prepared = caller.prepare(endpoint, "application/json", Spans.traceparent(fiber))
     if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
     const attemptTimeout = milliseconds(method, "attemptTimeout", options.attemptTimeout ?? config.attemptTimeout)
     if (Either.isLeft(attemptTimeout)) return Effect.fail(attemptTimeout.left)
