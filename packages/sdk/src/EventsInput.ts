@@ -31,8 +31,9 @@ export interface StreamRunOptions
    */
   readonly from?: FlowCursor | undefined
   /**
-   * Goes on by itself after a cut, while the schedule lasts; it begins anew whenever an event arrives. A run is never
-   * started twice, but the step that was cut off runs again, and may be paid for twice. Default: off.
+   * Goes on by itself after a cut, while the schedule lasts; it begins anew when a step or a tool round has completed
+   * since. A run is never started twice, but the step that was cut off runs again with each recurrence, and may be paid
+   * for as often. Default: off.
    */
   readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
 }

@@ -114,7 +114,10 @@ const fields = {
   requestId: Schema.optional(Schema.String),
   /** The body of the response, scrubbed of the key and cut at 64 KiB. */
   responseBody: Schema.optional(Schema.String),
-  /** True only if sending the same request again cannot start a second run. */
+  /**
+   * True only if making the same call again cannot start a second run. So an error of an event stream is retryable
+   * before anything has run because of it, and no longer: go on from its `cursor` then.
+   */
   isRetryable: Schema.Boolean,
   cause: Schema.optional(Schema.Defect)
 }

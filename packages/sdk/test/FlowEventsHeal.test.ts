@@ -506,24 +506,59 @@ describe("heal: when", () => {
         return { seen, result: yield* Fiber.join(fiber) }
       }))
 
-  it.effect("waits as the schedule says, and begins it anew when an event has arrived", () =>
+  it.effect("waits as the schedule says, and begins it anew when a step has completed", () =>
     Effect.gen(function*() {
       const { result, seen } = yield* timeline(
         [
           cut(started),
           cut(),
-          cut(classifyStarted),
-          cut(classifyStarted),
+          cut(classifyStarted, classified),
+          cut(...two.second.slice(0, 1)),
           cut(),
-          respond(...two.first),
           respond(...two.second)
         ],
         Schedule.intersect(Schedule.exponential("1 second"), Schedule.recurs(3)),
         20_000
       )
       assert.strictEqual(result._tag, "Right")
-      // anew after run_started, after step_started, after step_completed
-      assert.deepStrictEqual(seen, [0, 1000, 3000, 4000, 6000, 10_000, 10_000])
+      // anew after step_completed, but not after step_started
+      assert.deepStrictEqual(seen, [0, 1000, 3000, 4000, 6000, 10_000])
+    }))
+
+  const progress = (n: number): Wire => ({ type: "unknown", name: `progress_${n}`, data: {} })
+
+  const never = [
+    ["what is unknown", progress],
+    ["more of the step that was cut off", (n: number) => stepOutput("classify", n)]
+  ] as const
+
+  for (const [name, next] of never) {
+    it.effect(`a server that breaks off after ${name} each time is not asked for ever`, () =>
+      Effect.gen(function*() {
+        const { result, seen } = yield* timeline(
+          Array.from({ length: 9 }, (_, n) =>
+            cut(...(n === 0 ? [started] : []), ...Array.from({ length: n + 1 }, (_, i) => next(i)))),
+          Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(3)),
+          8000
+        )
+        assert.strictEqual(result._tag, "Left")
+        assert.deepStrictEqual(seen, [0, 1000, 2000, 3000])
+      }))
+  }
+
+  it.effect("a last step that pauses each time it runs again is not asked for ever", () =>
+    Effect.gen(function*() {
+      const { result, seen } = yield* timeline(
+        [
+          respond(...two.first),
+          cut(...two.second.slice(0, 3)),
+          ...Array.from({ length: 12 }, () => [respond(...two.second.slice(0, 3), stepPaused(2)), cut()]).flat()
+        ],
+        Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(3)),
+        8000
+      )
+      assert.strictEqual(result._tag, "Left")
+      assert.deepStrictEqual(seen, [0, 0, 1000, 1000, 2000, 2000, 3000, 3000])
     }))
 
   it.effect("events that only repeat do not begin it anew", () =>

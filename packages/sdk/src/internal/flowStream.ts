@@ -16,11 +16,11 @@ import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import type { Progress, StreamOptions } from "../CallOptions.js"
+import type { StreamOptions } from "../CallOptions.js"
 import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
 import type { FlowCursor } from "../FlowCursor.js"
 import type { FlowEvent, WireEvent } from "../FlowEvent.js"
-import type { EventsError, HttpError, NoukaiError } from "../NoukaiError.js"
+import type { EventsError, HttpError, NoukaiError, Sent } from "../NoukaiError.js"
 import {
   APIConnectionError,
   APITimeoutError,
@@ -31,6 +31,7 @@ import {
 import type { StepBody } from "../StepCall.js"
 import { spanNames } from "../Telemetry.js"
 import type { ToolResult } from "../Tool.js"
+import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import * as Delivered from "./deliveredEvent.js"
 import { decodeResult, hasResultSchema } from "./flowCodec.js"
 import type { HttpService } from "./httpService.js"
@@ -123,8 +124,10 @@ class Walk<E, R> {
   private out: Array<FlowEvent> = []
   private begun: boolean
   private mayBeOver: boolean
-  private progress: Progress = { sent: "no" }
+  private readonly progress = new CallProgress()
   private received = false
+  /** Something may have run because of this call: to make the whole call again could run it twice. */
+  private mayHaveRun = false
   /** The step that the request in flight began with. */
   private requested = -1
   /** The last step is run once more, because what came after it was lost; it has been delivered. */
@@ -142,6 +145,8 @@ class Walk<E, R> {
   private handedOver = false
   private response: Scope.CloseableScope | undefined
   private delay: ((error: NoukaiError) => Effect.Effect<number | undefined>) | undefined
+  /** How far the run had come when healing began. */
+  private healingSince = -1
 
   constructor(
     private readonly settings: Settings<E, R>,
@@ -191,7 +196,7 @@ class Walk<E, R> {
 
   /** What the total clock says when it runs out. */
   timedOut(ms: number): APITimeoutError {
-    const sent = this.received ? "yes" : this.progress.sent
+    const { sent } = this
     const error = new APITimeoutError({
       method: this.settings.method,
       flow: this.settings.addressText,
@@ -199,7 +204,7 @@ class Walk<E, R> {
       detail: `after ${ms} ms`,
       clock: "total",
       sent,
-      isRetryable: sent === "no"
+      isRetryable: sent === "no" && !this.mayHaveRun
     }, unchecked)
     this.next = { _tag: "fail", error }
     return withCursor(error, this.cursor.mark())
@@ -216,7 +221,13 @@ class Walk<E, R> {
       : status ?? (this.handedOver ? "paused" : "stopped")
   }
 
+  /** How far this call has come: as far as any of its requests. */
+  private get sent(): Sent {
+    return this.received ? "yes" : this.progress.sent
+  }
+
   private fail(error: EventsError): void {
+    if (this.mayHaveRun) afterARunMayExist(error, this.sent)
     if (error.executionId === undefined && this.cursor.executionId !== undefined) {
       Object.defineProperty(error, "executionId", { value: this.cursor.executionId, enumerable: true })
     }
@@ -275,14 +286,13 @@ class Walk<E, R> {
     this.requested = body.stepIndex
     this.completedHere = false
     this.justCompleted = undefined
-    this.progress = { sent: "no" }
     const events = settings.http.step({
       method: settings.method,
       flow: settings.address,
       version: settings.version,
       sessionId: settings.sessionId,
       options: settings.options,
-      progress: this.progress,
+      progress: this.progress.begin(),
       body
     })
     const opened = Effect.zipRight(
@@ -338,11 +348,11 @@ class Walk<E, R> {
       this.next = { _tag: "open" }
       return Effect.void
     }
+    this.mayHaveRun ||= !error.isRetryable
     if (settings.heal === undefined || cursor.executionId === undefined || !canHeal(error)) {
       return Effect.sync(() => this.fail(error))
     }
-    this.delay ??= backoffDriver(settings.heal)
-    return Effect.flatMap(this.delay(error), (delay) => {
+    return Effect.flatMap(this.nextDelay(settings.heal, error), (delay) => {
       if (delay === undefined) return Effect.sync(() => this.fail(error))
       this.mayBeOver = true
       this.seen.clear()
@@ -352,6 +362,19 @@ class Walk<E, R> {
       this.next = { _tag: "open" }
       return Effect.sleep(Duration.millis(delay))
     })
+  }
+
+  /** The schedule begins anew only when the run has come further: the events of a step that is cut off each time do not. */
+  private nextDelay(
+    heal: NonNullable<Settings<E, R>["heal"]>,
+    error: NoukaiError
+  ): Effect.Effect<number | undefined> {
+    const reached = this.cursor.stepIndex + this.cursor.rounds
+    if (this.delay === undefined || reached > this.healingSince) {
+      this.delay = backoffDriver(heal)
+      this.healingSince = reached
+    }
+    return this.delay(error)
   }
 
   private runLastAgain(): void {
@@ -364,6 +387,7 @@ class Walk<E, R> {
   private accept(events: Chunk.Chunk<WireEvent>): void {
     const reading = this.next
     this.received = true
+    this.mayHaveRun = true
     for (const event of Chunk.toReadonlyArray(events)) {
       this.take(event)
       // what comes after the end of a response has no meaning
@@ -426,7 +450,6 @@ class Walk<E, R> {
   }
 
   private emit(event: FlowEvent): void {
-    this.delay = undefined
     if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
   }
 
@@ -647,6 +670,7 @@ class Walk<E, R> {
       Effect.match(traced, {
         onFailure: (error) => this.failAnswering(error),
         onSuccess: (results) => {
+          this.mayHaveRun = true
           cursor.rounds++
           cursor.answer(withResults(pending, results))
           this.forget()
