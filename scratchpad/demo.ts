@@ -1,12 +1,24 @@
 /** The programs of this folder, one after the other, over real HTTP against an emulator on a free port. */
+import { startEmulator } from "@effect-noukai/emulator"
+import { Noukai } from "@effect-noukai/promise"
 import { Console, Effect, Stream } from "effect"
+import { answer, ask } from "./approval.js"
 import { failure } from "./failure.js"
+import { faked, refused } from "./faking.js"
 import { grade } from "./grade.js"
 import { collect, follow, submit } from "./jobs.js"
 import { NoukaiLocal } from "./local.js"
-import { watched } from "./streaming.js"
+import { gradeByPromise } from "./promises.js"
+import { replays } from "./replays.js"
+import { byHand, watched } from "./streaming.js"
 import { withTools } from "./tools.js"
 import { attempts, cost, watch } from "./traces.js"
+
+const byPromise = Effect.acquireUseRelease(
+  Effect.promise(() => startEmulator()),
+  ({ apiKey, port }) => Effect.tryPromise(() => gradeByPromise(new Noukai({ apiKey, env: "dev", port }))),
+  (emulator) => Effect.promise(() => emulator.close())
+)
 
 const demo = Effect.gen(function*() {
   yield* Console.log("\nA typed flow: acme/spelling/grade-3")
@@ -19,8 +31,15 @@ const demo = Effect.gen(function*() {
   yield* Console.log("\nA flow that calls a typed tool: noukai/samples/tools-enabled")
   yield* Console.log(`  ${JSON.stringify(yield* withTools)}`)
 
+  yield* Console.log("\nThe same, paused, stored and answered later")
+  const stored = yield* ask
+  yield* Console.log(
+    typeof stored === "string" ? `  ${JSON.stringify((yield* answer(stored, "18 °C")).status)}` : "  no pause"
+  )
+
   yield* Console.log("\nSteps, as they arrive: noukai/samples/two-step")
   yield* watched
+  yield* Console.log(`  outputs   ${JSON.stringify(Array.from(yield* byHand))}`)
 
   yield* Console.log("\nA job, submitted and collected by its id")
   const executionId = yield* submit
@@ -32,6 +51,15 @@ const demo = Effect.gen(function*() {
   yield* Console.log(`  cost      ${yield* cost(executionId)}`)
   yield* Console.log(`  attempts  ${(yield* attempts(executionId, "grade")).join(", ")}`)
   yield* Console.log(`  events    ${Array.from(yield* Stream.runCollect(watch(executionId))).join(", ")}`)
+
+  yield* Console.log("\nThe typed flow, with Promises")
+  yield* Console.log(`  ${JSON.stringify(yield* byPromise)}`)
+
+  yield* Console.log("\nThe typed flow, without a server")
+  yield* Console.log(`  ${JSON.stringify(yield* faked)}\n  ${yield* refused}`)
+
+  yield* Console.log("\nA session, captured and replayed; a recording")
+  yield* replays
 })
 
 demo.pipe(

@@ -1,5 +1,6 @@
 /**
- * A captured session, replayed, saved and replayed from its file; then a recording. Over real HTTP against an emulator.
+ * A captured session, replayed, saved and replayed from its file; then a recording. Over real HTTP against an emulator
+ * that captures payloads.
  */
 import { Emulator, samples } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/sdk"
@@ -22,21 +23,21 @@ const walk = Effect.gen(function*() {
     (path) => Effect.promise(() => rm(path, { recursive: true }))
   )
   const captured = yield* handler(question)
-  yield* Console.log(`captured  ${JSON.stringify(captured.answer)}   runs so far: ${yield* runs}`)
+  yield* Console.log(`  captured  ${JSON.stringify(captured.answer)}   runs so far: ${yield* runs}`)
 
   const replayed = yield* again(question, captured.sessionId!)
-  yield* Console.log(`replayed  ${JSON.stringify(replayed.answer)}   runs so far: ${yield* runs}`)
+  yield* Console.log(`  replayed  ${JSON.stringify(replayed.answer)}   runs so far: ${yield* runs}`)
 
   const path = join(folder, "order.json")
   yield* keep(captured.sessionId!, path)
   const fromFile = yield* kept(question, path)
-  yield* Console.log(`from file ${JSON.stringify(fromFile.answer)}   runs so far: ${yield* runs}`)
+  yield* Console.log(`  from file ${JSON.stringify(fromFile.answer)}   runs so far: ${yield* runs}`)
 
   const recording = join(folder, "grade.json")
   const { score } = yield* graded(recording)
-  yield* Console.log(`recorded  ${score}`)
-  yield* Console.log(`replayed  ${(yield* graded(recording)).score}`)
-  yield* Console.log(`by hand   ${JSON.stringify(yield* limited)}`)
+  yield* Console.log(`  recorded  ${score}`)
+  yield* Console.log(`  replayed  ${(yield* graded(recording)).score}`)
+  yield* Console.log(`  by hand   ${JSON.stringify(yield* limited)}`)
 })
 
 const emulator = Emulator.layer({
@@ -45,6 +46,6 @@ const emulator = Emulator.layer({
   config: { replayEnabled: true }
 })
 
-await Effect.runPromise(
-  Effect.scoped(walk).pipe(Effect.provide(Layer.provideMerge(Noukai.layerServices, emulator)))
+export const replays = Effect.scoped(walk).pipe(
+  Effect.provide(Layer.provideMerge(Noukai.layerServices, emulator))
 )
