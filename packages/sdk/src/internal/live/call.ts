@@ -7,26 +7,24 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
-import type { ApiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Address from "../address.js"
 import { afterARunMayExist } from "../callProgress.js"
 import { milliseconds } from "../duration.js"
 import { makeLog } from "../logging.js"
 import * as Metrics from "../metrics.js"
-import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
+import { shouldRetry } from "../retry.js"
 import * as RetryBudget from "../retryBudget.js"
 import * as Spans from "../spans.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "../statusError.js"
 import { makeTell, type Tell } from "../tell.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
 import { type CallConfig, finite, type Prepare, preparing, type Wanted } from "./request.js"
+import { type CallError, retried } from "./retrying.js"
 
 /**
  * What an endpoint asks for, and how its answer is read.
@@ -37,9 +35,6 @@ export interface Endpoint<A> extends Wanted {
   /** Reads a 2xx body; a string says what is wrong with it. */
   readonly decode: (json: unknown, response: TextResponse) => Either.Either<A, string>
 }
-
-/** @internal */
-export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
 
 /** @internal */
 export interface Caller {
@@ -192,51 +187,12 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       )
     }
 
-    const retried = <A>(
-      endpoint: Endpoint<A>,
-      request: SendRequest,
-      first: CallError,
-      observer: Observer
-    ): Effect.Effect<A, CallError> =>
-      Effect.gen(function*() {
-        const { options } = endpoint.context
-        const isPost = endpoint.httpMethod === "POST"
-        const retryPost = options.retryPost ?? config.retryPost
-        const schedule = options.retry ?? config.retry
-        const isLimited = isBackoff(schedule)
-        const next = backoffDriver(schedule)
-        let error = first
-        let mayHaveRun = false
-        for (let n = 1; shouldRetry(error, isPost, retryPost); n++) {
-          const delay = yield* next(error)
-          if (delay === undefined) break
-          const taken = isLimited ? budget.take(error) : 0
-          if (taken === undefined) break
-          if (observer.tell !== undefined) {
-            yield* observer.tell({
-              ...attemptInfo(endpoint, n),
-              phase: "retry",
-              delay,
-              ...(error.statusCode === undefined ? undefined : { statusCode: error.statusCode }),
-              ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
-            })
-          }
-          yield* Metrics.retried(error)
-          yield* Effect.sleep(Duration.millis(delay))
-          mayHaveRun ||= !error.isRetryable
-          const outcome = yield* attempt(endpoint, request, n, observer)
-          if (Either.isRight(outcome)) {
-            budget.succeeded(isLimited ? taken : undefined)
-            return outcome.right
-          }
-          error = outcome.left
-        }
-        return yield* isPost && mayHaveRun ? afterARunMayExist(error, endpoint.context.progress.sent) : error
-      })
-
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
       Effect.withFiberRuntime((fiber) => {
-        const { context: { method, options }, httpMethod } = endpoint
+        const { context: { method, options, progress } } = endpoint
+        const isPost = endpoint.httpMethod === "POST"
+        const mayRetry = (error: CallError): boolean =>
+          shouldRetry(error, isPost, options.retryPost ?? config.retryPost)
         const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         let timeout = attemptTimeout
@@ -252,10 +208,18 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         })
         const observer = observing(fiber, telling(fiber))
         return Effect.flatMap(attempt(endpoint, request, 0, observer), (outcome) =>
-          Either.isRight(outcome) ||
-            !shouldRetry(outcome.left, httpMethod === "POST", options.retryPost ?? config.retryPost)
+          Either.isRight(outcome) || !mayRetry(outcome.left)
             ? outcome
-            : retried(endpoint, request, outcome.left, observer))
+            : retried({
+              first: outcome.left,
+              mayRetry,
+              schedule: options.retry ?? config.retry,
+              budget,
+              tell: observer.tell,
+              info: (n) => attemptInfo(endpoint, n),
+              attempt: (n) => attempt(endpoint, request, n, observer),
+              givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error
+            }))
       })
 
     return { config, transport, log, telling, budget, scrub, prepare, facts, send }

@@ -6,7 +6,6 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberRef from "effect/FiberRef"
@@ -21,7 +20,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { milliseconds } from "../duration.js"
 import { decodeEvent } from "../eventDecoding.js"
 import * as Metrics from "../metrics.js"
-import { backoffDriver, isBackoff, shouldRetry } from "../retry.js"
+import { shouldRetry } from "../retry.js"
 import { scrubbing } from "../scrubbing.js"
 import * as Spans from "../spans.js"
 import { SseDecoder } from "../sse.js"
@@ -29,7 +28,8 @@ import { fromStatus, fromTransport, unexpected } from "../statusError.js"
 import { fromPull, type Pull } from "../streamPull.js"
 import type { Tell } from "../tell.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
-import type { Caller, CallError, Endpoint } from "./call.js"
+import type { Caller, Endpoint } from "./call.js"
+import { type CallError, retried } from "./retrying.js"
 
 /**
  * What an endpoint asks for.
@@ -83,6 +83,13 @@ const readText = (response: StreamResponse): Effect.Effect<string> =>
     return more
   })
 
+const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => ({
+  method: endpoint.httpMethod,
+  path: endpoint.path,
+  attempt,
+  streaming: true
+})
+
 /** Tells of one attempt: that it begins, that a response came, and that it broke. */
 interface Watch {
   readonly onRequest: Effect.Effect<void>
@@ -98,7 +105,7 @@ const watch = (
   tell: Tell
 ): Watch => {
   const { config } = caller
-  const info: AttemptInfo = { method: endpoint.httpMethod, path: endpoint.path, attempt, streaming: true }
+  const info = attemptInfo(endpoint, attempt)
   const { scrub } = caller.facts(endpoint)
   return {
     onRequest: tell({
@@ -238,39 +245,19 @@ const opened = (
   tell: Tell | undefined
 ): Effect.Effect<EventPull, CallError, Scope.Scope> => {
   const { budget } = caller
+  const mayRetry = (error: CallError): boolean => shouldRetry(error, true, false)
   const once = Effect.tap(open(caller, endpoint, request, 0, tell), () => Effect.sync(() => budget.succeeded()))
   return Effect.catchAll(once, (first: CallError) =>
-    shouldRetry(first, true, false)
-      ? Effect.gen(function*() {
-        const schedule = endpoint.context.options.retry ?? caller.config.retry
-        const isLimited = isBackoff(schedule)
-        const next = backoffDriver(schedule)
-        let error = first
-        for (let n = 1; shouldRetry(error, true, false); n++) {
-          const delay = yield* next(error)
-          if (delay === undefined) break
-          const taken = isLimited ? budget.take(error) : 0
-          if (taken === undefined) break
-          if (tell !== undefined) {
-            yield* tell({
-              method: endpoint.httpMethod,
-              path: endpoint.path,
-              attempt: n,
-              streaming: true,
-              phase: "retry",
-              delay
-            })
-          }
-          yield* Metrics.retried(error)
-          yield* Effect.sleep(Duration.millis(delay))
-          const outcome = yield* Effect.either(open(caller, endpoint, request, n, tell))
-          if (Either.isRight(outcome)) {
-            budget.succeeded(isLimited ? taken : undefined)
-            return outcome.right
-          }
-          error = outcome.left
-        }
-        return yield* error
+    mayRetry(first)
+      ? retried({
+        first,
+        mayRetry,
+        schedule: endpoint.context.options.retry ?? caller.config.retry,
+        budget,
+        tell,
+        info: (n) => attemptInfo(endpoint, n),
+        attempt: (n) => Effect.either(open(caller, endpoint, request, n, tell)),
+        givingUp: (error) => error
       })
       : Effect.fail(first))
 }

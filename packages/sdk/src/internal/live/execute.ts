@@ -6,7 +6,8 @@ import * as Address from "../address.js"
 import { compiledCheck } from "../compiledCheck.js"
 import { issueText, readEither } from "../schemaReader.js"
 import type { TextResponse } from "../transport/HttpTransport.js"
-import type { Caller, CallError } from "./call.js"
+import type { Caller } from "./call.js"
+import type { CallError } from "./retrying.js"
 
 const isResponse = compiledCheck(ExecuteCall.ExecuteResponse)
 

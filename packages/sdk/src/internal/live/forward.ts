@@ -7,7 +7,8 @@ import { milliseconds } from "../duration.js"
 import * as Spans from "../spans.js"
 import { fromTransport } from "../statusError.js"
 import type { Tell } from "../tell.js"
-import type { Caller, CallError } from "./call.js"
+import type { Caller } from "./call.js"
+import type { CallError } from "./retrying.js"
 
 /**
  * `POST …/execute` for somebody else (contract 13.2). Sent once: it is never known whether a run that may cost something

@@ -4,8 +4,9 @@ import * as Either from "effect/Either"
 import type * as JobCall from "../../JobCall.js"
 import { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
 import * as Address from "../address.js"
-import type { Caller, CallError } from "./call.js"
+import type { Caller } from "./call.js"
 import { decodeBody } from "./decode.js"
+import type { CallError } from "./retrying.js"
 
 const decodeSubmitted = decodeBody(SubmitJobResponse)
 

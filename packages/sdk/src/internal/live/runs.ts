@@ -14,9 +14,10 @@ import type {
 import { RunListResponse } from "../../RunCall.js"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import * as Address from "../address.js"
-import type { Caller, CallError } from "./call.js"
+import type { Caller } from "./call.js"
 import { decodeBody } from "./decode.js"
 import { events } from "./eventStream.js"
+import type { CallError } from "./retrying.js"
 
 /** The path of a run, in the family of paths that the client is configured for (contract C26). */
 const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {

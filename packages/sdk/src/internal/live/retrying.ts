@@ -1,0 +1,70 @@
+/**
+ * A call whose first attempt failed: it waits and tries again for as long as the schedule, the retry budget and the kind
+ * of error allow (contract 12.1).
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Schedule from "effect/Schedule"
+import type { AttemptInfo } from "../../LogHook.js"
+import type { ApiError, InvalidRequestError, NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
+import * as Metrics from "../metrics.js"
+import { backoffDriver, isBackoff } from "../retry.js"
+import type { RetryBudget } from "../retryBudget.js"
+import type { Tell } from "../tell.js"
+
+/** @internal */
+export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
+
+/** @internal */
+export interface Retrying<A, R> {
+  readonly first: CallError
+  /** Whether the same request may be sent once more. */
+  readonly mayRetry: (error: CallError) => boolean
+  readonly schedule: Schedule.Schedule<unknown, NoukaiError>
+  /** It limits the default schedule alone. */
+  readonly budget: RetryBudget
+  readonly tell: Tell | undefined
+  readonly info: (attempt: number) => AttemptInfo
+  readonly attempt: (n: number) => Effect.Effect<Either.Either<A, CallError>, never, R>
+  /** The error to fail with; `mayHaveRun`: an attempt before the last one may have started a run. */
+  readonly givingUp: (error: CallError, mayHaveRun: boolean) => CallError
+}
+
+/** @internal */
+export const retried = <A, R>(
+  { attempt, budget, first, givingUp, info, mayRetry, schedule, tell }: Retrying<A, R>
+): Effect.Effect<A, CallError, R> =>
+  Effect.gen(function*() {
+    const isLimited = isBackoff(schedule)
+    const next = backoffDriver(schedule)
+    let error = first
+    let mayHaveRun = false
+    for (let n = 1; mayRetry(error); n++) {
+      const delay = yield* next(error)
+      if (delay === undefined) break
+      const taken = isLimited ? budget.take(error) : 0
+      if (taken === undefined) break
+      if (tell !== undefined) {
+        yield* tell({
+          ...info(n),
+          phase: "retry",
+          delay,
+          ...(error.statusCode === undefined ? undefined : { statusCode: error.statusCode }),
+          ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
+        })
+      }
+      yield* Metrics.retried(error)
+      yield* Effect.sleep(Duration.millis(delay))
+      mayHaveRun ||= !error.isRetryable
+      const outcome = yield* attempt(n)
+      if (Either.isRight(outcome)) {
+        budget.succeeded(isLimited ? taken : undefined)
+        return outcome.right
+      }
+      error = outcome.left
+    }
+    return yield* givingUp(error, mayHaveRun)
+  })
