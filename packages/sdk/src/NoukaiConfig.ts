@@ -18,6 +18,7 @@ import { milliseconds } from "./internal/duration.js"
 import { extra } from "./internal/headers.js"
 import * as Invalid from "./internal/invalid.js"
 import { backoff } from "./internal/retry.js"
+import { unchecked } from "./internal/unchecked.js"
 import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
 
@@ -157,7 +158,7 @@ export const defaults = {
 const invalid = (field: string, reason: string): InvalidRequestError => Invalid.invalid(method, field, reason)
 
 const noKey = (detail: string): AuthenticationError =>
-  new AuthenticationError({ method, detail, isRetryable: false }, { disableValidation: true })
+  new AuthenticationError({ method, detail, isRetryable: false }, unchecked)
 
 const checkKey = (
   apiKey: Redacted.Redacted<string> | undefined
@@ -293,7 +294,7 @@ export const replayEnabled: Config.Config<boolean> = Config.map(
 const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
   new InvalidRequestError(
     { method, field: "configuration", reason: "could not be read", detail: String(error), isRetryable: false },
-    { disableValidation: true }
+    unchecked
   )
 
 /** Adds what the environment says where the options are silent. */

@@ -24,6 +24,7 @@ import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import { open as openSession } from "./internal/replay/sessionHttp.js"
 import { isSameSession, newSessionId } from "./internal/sessionId.js"
 import { makeTell, type Tell } from "./internal/tell.js"
+import { unchecked } from "./internal/unchecked.js"
 import type { LogEvent } from "./LogHook.js"
 import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import { ReplayDisabledError } from "./NoukaiError.js"
@@ -128,7 +129,7 @@ const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp
     const enclosing = yield* currentScope
     if (isReplayed(id, http, enclosing)) return { _tag: "joined", scope: enclosing }
     if (http.defaults.replayEnabled !== true) {
-      return yield* new ReplayDisabledError({ method, isRetryable: false }, { disableValidation: true })
+      return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
     }
     // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
     const fetch: HttpService["session"] = (request) => within(enclosing, http.session(request))

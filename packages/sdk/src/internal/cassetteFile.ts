@@ -16,6 +16,7 @@ import { maxDepth, nestsTooDeep } from "./nesting.js"
 import { problemOfAnswer } from "./recording/answerCodec.js"
 import { credentialsIn } from "./recording/credentials.js"
 import { issueText, readEither } from "./schemaReader.js"
+import { unchecked } from "./unchecked.js"
 
 const formatVersion = 1
 
@@ -35,7 +36,7 @@ interface Facts {
 
 /** @internal */
 export const cassetteError = (method: string, reason: CassetteError["reason"], facts: Facts): CassetteError =>
-  new CassetteError({ method, reason, ...facts, isRetryable: false }, { disableValidation: true })
+  new CassetteError({ method, reason, ...facts, isRetryable: false }, unchecked)
 
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })

@@ -19,6 +19,7 @@ import { invalid } from "./invalid.js"
 import { problemOf } from "./runProblem.js"
 import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
+import { unchecked } from "./unchecked.js"
 
 /**
  * What a run sends again on every resume (contract 6.3, step 5).
@@ -56,8 +57,6 @@ export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
 
 /** @internal */
 export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | E, R>
-
-const unchecked = { disableValidation: true }
 
 /**
  * Sends a body of this run and follows the run to its end or its next pause for the caller.

@@ -12,6 +12,7 @@ import type { InvalidRequestError } from "../NoukaiError.js"
 import { UnexpectedResponseError } from "../NoukaiError.js"
 import { invalid } from "./invalid.js"
 import { issueText, readEffect } from "./schemaReader.js"
+import { unchecked } from "./unchecked.js"
 
 interface Codec {
   readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
@@ -95,5 +96,5 @@ export const decodeResult = (
       reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
       value: result,
       isRetryable: false
-    }, { disableValidation: true }))
+    }, unchecked))
 }

@@ -1,4 +1,5 @@
 import { InvalidRequestError } from "../NoukaiError.js"
+import { unchecked } from "./unchecked.js"
 
 /**
  * A check on this side that failed, before anything was sent.
@@ -10,5 +11,4 @@ export const invalid = (
   field: string,
   reason: string,
   facts?: { readonly flow?: string | undefined; readonly cause?: unknown; readonly executionId?: string | undefined }
-): InvalidRequestError =>
-  new InvalidRequestError({ method, field, reason, isRetryable: false, ...facts }, { disableValidation: true })
+): InvalidRequestError => new InvalidRequestError({ method, field, reason, isRetryable: false, ...facts }, unchecked)

@@ -16,6 +16,7 @@ import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
 import { serverDelay } from "./retry.js"
 import { problemOf } from "./runProblem.js"
 import { scheduleDriver } from "./scheduleDriver.js"
+import { unchecked } from "./unchecked.js"
 
 /** @internal */
 export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
@@ -45,7 +46,7 @@ const gaveUp = (target: Target, method: string, seen: Seen, detail: string): API
     lastStatus,
     isRetryable: true,
     cause: seen.failure
-  }, { disableValidation: true })
+  }, unchecked)
 }
 
 const pollUntilEnded = Effect.fnUntraced(function*(
@@ -106,7 +107,7 @@ const notCompleted = (target: Target, method: string, status: JobFailed | JobCan
     detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
     result: status.error,
     isRetryable: false
-  }, { disableValidation: true })
+  }, unchecked)
 }
 
 /**

@@ -26,14 +26,13 @@ import * as Spans from "./spans.js"
 import { StreamCursor } from "./streamCursor.js"
 import { toPull } from "./streamPull.js"
 import { callsOf } from "./toolRound.js"
+import { unchecked } from "./unchecked.js"
 
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<LiveTraceError>>
 
 const method = "RunService.liveTrace"
-
-const unchecked = { disableValidation: true }
 
 const failedStepIn = (summary: Wire<"flow_completed">["summary"]): string | undefined => {
   const step = summary?.failedAtStep ?? summary?.failed_at_step

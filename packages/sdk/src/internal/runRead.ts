@@ -18,6 +18,7 @@ import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import * as Spans from "./spans.js"
 import { totalTimeout } from "./totalTimeout.js"
+import { unchecked } from "./unchecked.js"
 
 type AnyFlow = Flow.Ref<never>
 
@@ -148,7 +149,7 @@ export const stepTrace = (http: HttpService) =>
           executionId,
           reason: attempt === "all" ? "one attempt came instead of all" : "all attempts came instead of one",
           isRetryable: false
-        }, { disableValidation: true }))
+        }, unchecked))
     )
   })
 

@@ -1,4 +1,5 @@
 import { ReplayInvalidSessionError } from "../NoukaiError.js"
+import { unchecked } from "./unchecked.js"
 
 const maxQuoted = 60
 
@@ -14,5 +15,5 @@ export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionE
     detail: `${quoted} is not a UUID`,
     statusCode: 400,
     isRetryable: false
-  }, { disableValidation: true })
+  }, unchecked)
 }

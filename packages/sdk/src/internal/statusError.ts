@@ -7,6 +7,7 @@ import type { ErrorCode } from "../NoukaiError.js"
 import * as E from "../NoukaiError.js"
 import { isTransientStatus } from "./retry.js"
 import type { TransportError, TransportResponse } from "./transport/HttpTransport.js"
+import { unchecked } from "./unchecked.js"
 
 /**
  * What an error says about the call it came from.
@@ -135,7 +136,6 @@ export const fromStatus = (
     responseBody: keepBody(facts, body),
     isRetryable: status === 429 || (!facts.isPost && isTransientStatus(status))
   }
-  const unchecked = { disableValidation: true }
   switch (status) {
     case 401:
       return new E.AuthenticationError(
@@ -173,7 +173,6 @@ export const fromTransport = (
   error: TransportError
 ): E.APIConnectionError | E.APITimeoutError | E.UnexpectedResponseError => {
   const base = { method: facts.method, flow: facts.flow, executionId: facts.executionId }
-  const unchecked = { disableValidation: true }
   switch (error._tag) {
     case "ConnectionFailure":
       return new E.APIConnectionError({
@@ -223,7 +222,7 @@ export const unexpected = (
     requestId: requestId === undefined ? undefined : facts.scrub(requestId),
     responseBody: keepBody(facts, body),
     isRetryable: false
-  }, { disableValidation: true })
+  }, unchecked)
 }
 
 /**
@@ -236,7 +235,6 @@ export const ofSession = (
 ): Exclude<E.SessionError, E.ReplayMissError> => {
   const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
   const props = { method, detail, statusCode, code, executionId, requestId, responseBody, isRetryable: false }
-  const unchecked = { disableValidation: true }
   switch (error._tag) {
     case "PermissionDeniedError":
       return new E.ReplayForbiddenError(props, unchecked)

@@ -15,6 +15,7 @@ import * as Spans from "./spans.js"
 import type { Resolved } from "./toolkit.js"
 import { parseArguments } from "./toolOutcome.js"
 import { checkResults } from "./toolRound.js"
+import { unchecked } from "./unchecked.js"
 
 /**
  * What answers a pause: nobody, the caller later, or a handler now.
@@ -81,7 +82,7 @@ export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E | 
         rounds: pause.rounds,
         toolName,
         isRetryable: false
-      }, { disableValidation: true })
+      }, unchecked)
   }
 }
 
@@ -141,7 +142,7 @@ export const answer = <E, R>(
         executionId: pause.executionId,
         reason: `the id of a tool call, ${JSON.stringify(changed?.id)}, names two different calls`,
         isRetryable: false
-      }, { disableValidation: true })
+      }, unchecked)
     )
   }
   const fresh = calls.filter((call) => !answering.answered.has(call.id))

@@ -2,6 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Progress } from "../CallOptions.js"
 import { APITimeoutError } from "../NoukaiError.js"
+import { unchecked } from "./unchecked.js"
 
 /**
  * The clock over a whole call: attempts, waits and tool rounds. Costs nothing when there is none.
@@ -27,5 +28,5 @@ export const totalTimeout = <A, E, R>(
           clock: "total",
           sent: progress.sent,
           isRetryable: progress.sent === "no"
-        }, { disableValidation: true })
+        }, unchecked)
     })

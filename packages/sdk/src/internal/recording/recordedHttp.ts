@@ -17,6 +17,7 @@ import type { Defaults, HttpService } from "../httpService.js"
 import { invalid } from "../invalid.js"
 import { InFlight } from "../replay/inFlight.js"
 import type { OpenReplay } from "../replay/OpenReplay.js"
+import { unchecked } from "../unchecked.js"
 import * as Codec from "./answerCodec.js"
 import { decodeError } from "./errorCodec.js"
 import { executionIdOf, type Interaction, questionOf } from "./interaction.js"
@@ -44,7 +45,7 @@ const spoiled = (asked: Asked, reason: string): UnexpectedResponseError =>
     ...(asked.question.flow === undefined ? undefined : { flow: asked.question.flow }),
     reason: `the recording does not fit: ${reason}`,
     isRetryable: false
-  }, { disableValidation: true })
+  }, unchecked)
 
 const failing = (asked: Asked, error: RecordedError): Effect.Effect<never, HttpError> =>
   Effect.flatMap(

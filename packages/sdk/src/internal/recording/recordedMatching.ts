@@ -7,6 +7,7 @@ import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import type { Answer } from "../../RecordedCassette.js"
 import type { Call, Change, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
 import { nameDistance } from "../replay/similarity.js"
+import { unchecked } from "../unchecked.js"
 import { maskCredentials } from "./credentials.js"
 import { differences } from "./diff.js"
 import { executionIdOf, type Interaction, type Question } from "./interaction.js"
@@ -26,8 +27,6 @@ export interface Asked {
   readonly operation: string
   readonly question: Question
 }
-
-const unchecked = { disableValidation: true }
 
 /** More misses are not kept for the report, and more places not named. */
 const keptMisses = 100

@@ -17,6 +17,7 @@ import { format } from "../address.js"
 import type { Defaults, HttpService } from "../httpService.js"
 import { problemOf } from "../runProblem.js"
 import { isSameSession } from "../sessionId.js"
+import { unchecked } from "../unchecked.js"
 import { InFlight } from "./inFlight.js"
 import type { OpenReplay } from "./OpenReplay.js"
 import type { CallFacts, Trigger } from "./sessionMatching.js"
@@ -32,8 +33,6 @@ export interface Options {
   /** What the client adds where a call says nothing. */
   readonly defaults: Defaults
 }
-
-const unchecked = { disableValidation: true }
 
 /**
  * Every execution must have its payloads (contract 10.3).

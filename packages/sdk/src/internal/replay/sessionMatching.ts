@@ -10,6 +10,7 @@ import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import type { Call, Difference, Recording, ReplayReport } from "../../ReplayReport.js"
 import type { SessionExecution, SessionResponse } from "../../SessionCall.js"
 import { format } from "../address.js"
+import { unchecked } from "../unchecked.js"
 import { nameDistance } from "./similarity.js"
 
 /** @internal */
@@ -33,8 +34,6 @@ interface Entry {
   readonly trigger: Trigger
   readonly execution: SessionExecution
 }
-
-const unchecked = { disableValidation: true }
 
 const triggerOf = (execution: SessionExecution): Trigger | undefined =>
   execution.triggerType === "execute" || execution.triggerType === "step" ? execution.triggerType : undefined
