@@ -63,6 +63,7 @@ const pack = async (item, destination) => {
   for (
     const required of [
       "LICENSE",
+      "README.md",
       "dist/index.js",
       "dist/index.d.ts",
       "src/index.ts",
