@@ -365,6 +365,50 @@ describe("leaving", () => {
       yield* server.allClosed
     }))
 
+  it.scopedLive("a consumer that stops stops the server's writing, and then misses nothing", () =>
+    Effect.gen(function*() {
+      const parts = 512
+      const part = Frames.stepOutput("a", "x".repeat(64 * 1024))
+      let written = 0
+      const server = yield* Wire.serve(Frames.open([Frames.runStarted], (response) => {
+        const more = (): void => {
+          while (written < parts) {
+            written++
+            if (!response.write(part)) return void response.once("drain", more)
+          }
+          response.end(Frames.flowCompleted(1))
+        }
+        more()
+      }))
+      const flows = yield* clientFor(server)
+      const stopped = yield* Deferred.make<void>()
+      const goOn = yield* Deferred.make<void>()
+      const seen: Array<string> = []
+      const fiber = yield* Effect.fork(Stream.runForEach(flows.events(flow, { message: "hi" }), ({ type }) => {
+        seen.push(type)
+        return seen.length === 2
+          ? Effect.zipRight(Deferred.succeed(stopped, undefined), Deferred.await(goOn))
+          : Effect.void
+      }))
+      yield* Deferred.await(stopped)
+      // the server has time to write as long as it answers others
+      for (let before = -1; before !== written;) {
+        before = written
+        for (let i = 0; i < 25; i++) yield* Effect.promise(() => fetch(server.baseUrl).then((other) => other.text()))
+      }
+      assert.strictEqual(seen.length, 2)
+      // what the sockets' buffers of both ends hold, and no more
+      assert.isBelow(written, parts / 2)
+      yield* Deferred.succeed(goOn, undefined)
+      yield* Fiber.join(fiber)
+      assert.strictEqual(written, parts)
+      assert.deepStrictEqual(seen, [
+        "run_started",
+        ...Array.from({ length: parts }, () => "step_output"),
+        "flow_completed"
+      ])
+    }))
+
   it.scopedLive("the terminal event ends a response that the server holds open", () =>
     Effect.gen(function*() {
       const { error, seen, server } = yield* run([Frames.open([Frames.runStarted, Frames.flowCompleted(1)])])
