@@ -1,0 +1,3 @@
+import { gradeByPromise } from "./promises.js"
+
+gradeByPromise().then(console.log)
