@@ -63,8 +63,14 @@ const randomFault = (below: (n: number) => number): string => {
 
 type Told =
   | { readonly _tag: "completed"; readonly executionId: string | undefined; readonly result: unknown }
-  /** `known`: the caller already holds the id of the run. */
-  | { readonly _tag: "failed"; readonly error: NoukaiError; readonly known: string | undefined }
+  | {
+    readonly _tag: "failed"
+    readonly error: NoukaiError
+    /** The id of the run that the caller holds already. */
+    readonly known: string | undefined
+    /** What failed only looked at the run: to do so again starts nothing. */
+    readonly isRead: boolean
+  }
 
 type Services = Emulator | FlowService | JobService
 
@@ -76,8 +82,8 @@ interface Operation {
   readonly run: Effect.Effect<Told, unknown, FlowService | JobService>
 }
 
-const failed = (known?: string) => (error: unknown): Effect.Effect<Told, unknown> =>
-  isNoukaiError(error) ? Effect.succeed<Told>({ _tag: "failed", error, known }) : Effect.fail(error)
+const failed = (known?: string, isRead = false) => (error: unknown): Effect.Effect<Told, unknown> =>
+  isNoukaiError(error) ? Effect.succeed<Told>({ _tag: "failed", error, known, isRead }) : Effect.fail(error)
 
 const completed = (executionId: string | undefined, result: unknown): Told => ({
   _tag: "completed",
@@ -155,7 +161,7 @@ const operations: ReadonlyArray<Operation> = [
         onSuccess: (job) =>
           job.result({ schedule: Schedule.spaced("1 millis"), timeout: "1 seconds" }).pipe(
             Effect.map((result) => completed(job.executionId, result)),
-            Effect.catchAll(failed(job.executionId))
+            Effect.catchAll(failed(job.executionId, true))
           )
       })
     )
@@ -181,10 +187,13 @@ const judge = (operation: Operation, told: Told, runs: ReadonlyArray<{ execution
       ? undefined
       : `a wrong result: ${JSON.stringify(told.result)}`
   }
-  const { error, known } = told
+  const { error, isRead, known } = told
   const id = error.executionId ?? known
   if (id !== undefined && !runs.some(({ executionId }) => executionId === id)) return `a run that never was: ${id}`
-  if (runs.length === 0 || known !== undefined) return undefined
+  if (known !== undefined && error.executionId !== known) {
+    return `${error._tag} of ${error.executionId}, not of ${known}`
+  }
+  if (runs.length === 0 || isRead) return undefined
   if ("sent" in error && error.sent === "no") return `${error._tag} says "no", and a run started`
   return error.isRetryable ? `${error._tag} may be sent again, and a run started` : undefined
 }
