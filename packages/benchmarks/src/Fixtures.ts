@@ -48,3 +48,7 @@ export const eventStream = (count: number, steps = count): string => {
   }
   return out + frame("flow_completed", { eventType: "flow_completed", executionId, result: { text } })
 }
+
+/** What the frames of such a stream carry, as text. */
+export const payloadsOf = (stream: string): ReadonlyArray<string> =>
+  stream.split("\n\n").flatMap((frame) => frame === "" ? [] : frame.slice(frame.indexOf("data: ") + 6))

@@ -11,6 +11,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createParser } from "eventsource-parser"
 import { Agent, request } from "undici"
+import { eventStream, largeEvent, payloadsOf } from "../Fixtures.js"
 import { startRawServer } from "../RawServer.js"
 import { toPort } from "../referenceFetch.js"
 import type { Group, Row, Suite } from "../Suite.js"
@@ -20,6 +21,7 @@ const message = "The cat sat on the mat."
 
 const peer = "undici + eventsource-parser + JSON.parse"
 const official = "@noukai/sdk 0.3.0"
+const floor = "JSON.parse alone, no network"
 
 /** `FlowService.events` against a bare parser on the same socket, and against the official client. */
 export const events: Suite = {
@@ -69,6 +71,21 @@ export const events: Suite = {
       return seen
     }
 
+    const parsed = (stream: string): Row => {
+      const payloads = payloadsOf(stream)
+      return {
+        name: floor,
+        run: () => {
+          let seen = 0
+          for (const payload of payloads) {
+            const event: unknown = JSON.parse(payload)
+            if (event !== undefined) seen++
+          }
+          return Promise.resolve(counted(payloads.length, seen))
+        }
+      }
+    }
+
     const theirs = async (slug: string): Promise<number> => {
       let seen = 0
       for await (const event of reference.flow(`bench/bench/${slug}`).events({ message, runRemaining: true })) {
@@ -93,23 +110,26 @@ export const events: Suite = {
       run: async () => counted(expected, await run(slug))
     })
 
-    const small = (slug: string) => [
+    const small = (slug: string, stream: string) => [
+      parsed(stream),
       row(peer, bare, slug, 10_000),
       row(official, theirs, slug, 10_000),
       row("FlowService.events, runFold", folded, slug, 10_000),
       row("FlowService.events, runForEach", each, slug, 10_000)
     ]
     const large = [
+      parsed(largeEvent(8 * 1024 * 1024)),
       row(peer, bare, "large", 3),
       row(official, theirs, "large", 3),
       row("FlowService.events, runFold", folded, "large", 3)
     ]
+    const baselines = [peer, official, floor]
     const groups: ReadonlyArray<Group> = [
       ...([
-        ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20"],
-        ["10,000 events of 320 B, each step once", "10000"]
-      ] as const).map(([name, slug]) => ({ name, baselines: [peer, official], rows: small(slug) })),
-      { name: "one event of 8 MiB among three", baselines: [peer, official], rows: large }
+        ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20", eventStream(10_000, 20)],
+        ["10,000 events of 320 B, each step once", "10000", eventStream(10_000)]
+      ] as const).map(([name, slug, stream]) => ({ name, baselines, rows: small(slug, stream) })),
+      { name: "one event of 8 MiB among three", baselines, rows: large }
     ]
     return {
       groups,
