@@ -52,7 +52,7 @@ const build = async (packages) => {
     rmSync(join(root, folder, "dist"), { recursive: true, force: true })
     rmSync(join(root, folder, "build/dist.tsbuildinfo"), { force: true })
   }
-  await node(["node_modules/typescript/bin/tsc", "-b", "tsconfig.build.json"], root)
+  await exec("npm", ["run", "build"], root)
 }
 
 /** Packs, looks at what is in the tarball, and lists its public and its internal modules. */
