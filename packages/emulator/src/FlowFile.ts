@@ -56,6 +56,7 @@ const invalid = (source: string, mistakes: ReadonlyArray<{ readonly path: string
 
 /**
  * Checks what the types cannot: addresses that occur twice, steps that refer to later ones, versions that are missing.
+ * Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
  *
  * @since 0.1.0
  * @category combinators
@@ -89,7 +90,7 @@ export const decode = (value: unknown, source = "flows file"): Either.Either<Flo
   )
 
 /**
- * Reads the text of a flows file: {@link decode} after `JSON.parse`.
+ * Reads the text of a flows file: {@link decode} after `JSON.parse`. What is no JSON is an `EmulatorError` too.
  *
  * @since 0.1.0
  * @category combinators

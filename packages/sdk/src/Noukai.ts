@@ -69,7 +69,8 @@ export const layer = (
   Layer.provideMerge(layerServices, NoukaiConfig.layer(options))
 
 /**
- * The live services from an application's own `Config`.
+ * The live services from an application's own `Config`, and from the environment where that is silent. Fails as
+ * {@link layer} does; a missing or wrong setting of yours is an `InvalidRequestError` that names it.
  *
  * @since 0.1.0
  * @category layers
@@ -80,7 +81,8 @@ export const layerConfig = (
   Layer.provideMerge(layerServices, NoukaiConfig.layerConfig(config))
 
 /**
- * The live services from the environment: `NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`.
+ * The live services from the environment: `NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`. Fails as {@link layer}
+ * does.
  *
  * @example
  * ```ts

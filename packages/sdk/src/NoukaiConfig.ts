@@ -312,6 +312,9 @@ const withEnvironment = (options: Options): Effect.Effect<Options, InvalidReques
 /**
  * The configuration from options, and from the environment where they are silent.
  *
+ * Fails with `AuthenticationError` for a key that is missing or does not begin with `nk_`, and with
+ * `InvalidRequestError` for any other option that is wrong.
+ *
  * @example
  * ```ts
  * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
@@ -329,6 +332,8 @@ export const layer = (
 
 /**
  * The configuration from an application's own `Config`, and from the environment where that is silent.
+ *
+ * Fails as {@link layer} does; a missing or wrong setting of yours is an `InvalidRequestError` that names it.
  *
  * @since 0.1.0
  * @category layers

@@ -41,7 +41,8 @@ export declare namespace RunService {
     ) => Effect.Effect<Trace, TraceError>
 
     /**
-     * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one.
+     * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one. A run, step or
+     * attempt that does not exist is a `FlowNotFoundError`.
      *
      * @example
      * ```ts
@@ -88,7 +89,7 @@ export declare namespace RunService {
     ) => Stream.Stream<FlowEvent<A>, LiveTraceError>
 
     /**
-     * A run as a whole, without its steps (contract 9.4).
+     * A run as a whole, without its steps (contract 9.4). An unknown run is a `FlowNotFoundError`.
      */
     readonly summary: (
       flow: FlowRef<never, unknown>,
@@ -97,7 +98,7 @@ export declare namespace RunService {
     ) => Effect.Effect<FlowRun, SummaryError>
 
     /**
-     * The runs of a flow, newest first (contract 9.6).
+     * The runs of a flow, newest first (contract 9.6). A `limit` that is out of range is an `InvalidRequestError`.
      */
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<FlowRun>, ListError>
   }

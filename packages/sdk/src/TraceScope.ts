@@ -254,7 +254,7 @@ export class TraceScope extends CurrentScope {
   /**
    * What a request from outside may ask for (contract 10.3): replays if an id was given and replay is on, and captures
    * otherwise. An id that comes while replay is off is passed over with a warning, because it may be a stranger's; an
-   * empty one counts as none.
+   * empty one counts as none. Fails as `replay` does, but never with `ReplayDisabledError`.
    *
    * @since 0.1.0
    */
@@ -304,7 +304,7 @@ export class TraceScope extends CurrentScope {
 
   /**
    * `replay` of a stream. What is left over is looked for when the stream has ended by itself: a stream that is cut
-   * short, by `Stream.take` say, skips that.
+   * short, by `Stream.take` say, skips that. Fails as `replay` does.
    *
    * @since 0.1.0
    */
