@@ -1,6 +1,11 @@
-/** What no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted. */
+/**
+ * What no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted, documents
+ * that name files which are not there.
+ */
+import { existsSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { differences } from "./readme.mjs"
-import { files, read } from "./workspace.mjs"
+import { files, read, root } from "./workspace.mjs"
 
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
 const test = /\.test\.[cm]?tsx?$/
@@ -47,6 +52,20 @@ const found = files().filter((path) => text.test(path)).flatMap((path) => {
   )
 })
 
-const problems = [...found, ...differences()]
+/** A link to a file beside the document, and a path of the repository in backticks. `internal/…` is that of the sdk. */
+const mention = /\]\((?!\w+:|#)([^)#\s]+)|`((?:packages|scripts|scratchpad|internal)\/[\w./-]+\.(?:ts|mjs|json))`/g
+
+const nowhere = files().filter((path) => path.endsWith(".md")).flatMap((path) =>
+  read(path).split("\n").flatMap((line, index) =>
+    [...line.matchAll(mention)]
+      .map(([, link, file]) =>
+        link === undefined ? file.replace(/^internal/, "packages/sdk/src/internal") : join(dirname(path), link)
+      )
+      .filter((target) => !existsSync(join(root, target)))
+      .map((target) => `${path}:${index + 1}: ${target} is not there`)
+  )
+)
+
+const problems = [...found, ...differences(), ...nowhere]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1
