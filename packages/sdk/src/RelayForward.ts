@@ -4,10 +4,14 @@
  *
  * @since 0.1.0
  */
+import * as Headers from "@effect/platform/Headers"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
 import type { FlowRef, FlowVersion } from "./Flow.js"
 import type { Defaults } from "./FlowAddress.js"
 import type { ForwardResponse } from "./ForwardCall.js"
@@ -15,6 +19,8 @@ import * as Address from "./internal/address.js"
 import { scopeOf } from "./internal/currentScope.js"
 import { milliseconds } from "./internal/duration.js"
 import { forwardThrough } from "./internal/forwarded.js"
+import * as ForwardOutcome from "./internal/forwardOutcome.js"
+import * as Metrics from "./internal/metrics.js"
 import * as Spans from "./internal/spans.js"
 import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
@@ -44,7 +50,10 @@ export interface Options {
 export interface Request {
   /** Becomes the body of `/execute`, whole. */
   readonly body: { readonly [key: string]: unknown }
-  /** The W3C trace context of whoever asks. Where spans are traced, the running one goes in its place. */
+  /**
+   * The W3C trace context of whoever asks. Where spans are traced, that of the run's own span goes on in its place; it is
+   * a child of the span that is open, else of this one.
+   */
   readonly traceparent?: string | undefined
   readonly tracestate?: string | undefined
 }
@@ -59,6 +68,17 @@ export interface Request {
 export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, HttpError, NoukaiHttp>
 
 const method = "RelayForward"
+
+/** The parent that a request brings, for when no span is open. */
+const broughtParent = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  traceparent: string | undefined
+): Tracer.ExternalSpan | undefined => {
+  if (traceparent === undefined || !Spans.isTracing(fiber)) return undefined
+  if (Context.getOption(fiber.currentContext, Tracer.ParentSpan)._tag === "Some") return undefined
+  const brought = HttpTraceContext.w3c(Headers.fromInput({ traceparent }))
+  return brought._tag === "Some" ? brought.value : undefined
+}
 
 const isPresent = (u: unknown): boolean => u !== undefined && u !== null
 
@@ -112,8 +132,18 @@ export const make = (
     return (request) =>
       Effect.flatMap(NoukaiHttp, (http) =>
         Effect.withFiberRuntime((fiber) => {
-          const run = Effect.map(answered(http, fiber, request), (response) => ({ executionId: undefined, response }))
-          const { execute } = spanNames
-          return Effect.map(Spans.flowSpan(fiber, execute, address, version, run), ({ response }) => response)
+          const run = Effect.map(
+            answered(http, fiber, request),
+            (response) => ForwardOutcome.forwarded(method, response)
+          )
+          const spanned = Spans.flowSpan(fiber, spanNames.execute, address, version, run)
+          const parent = broughtParent(fiber, request.traceparent)
+          const counted = Metrics.counted(
+            fiber,
+            "forward",
+            ({ outcome }) => outcome,
+            parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
+          )
+          return Effect.map(counted, ({ response }) => response)
         }))
   })

@@ -19,11 +19,13 @@ export const spanNames = {
   executeAsync: "noukai.flow.execute_async",
   jobPoll: "noukai.job.poll",
   jobWait: "noukai.job.wait",
+  jobUpdates: "noukai.job.updates",
   runTrace: "noukai.run.trace",
   runLiveTrace: "noukai.run.live_trace",
   runStepTrace: "noukai.run.step_trace",
   runSummary: "noukai.run.summary",
   runList: "noukai.run.list",
+  session: "noukai.session",
   round: "noukai.agent.round",
   tool: "execute_tool"
 } as const
@@ -41,6 +43,8 @@ export const attributeKeys = {
   version: "noukai.flow.version",
   executionId: "noukai.execution_id",
   status: "noukai.flow.status",
+  sessionId: "session.id",
+  httpStatus: "http.response.status_code",
   stepId: "noukai.step.id",
   stepStatus: "noukai.step.status",
   stepDuration: "noukai.step.duration_ms",
@@ -48,6 +52,7 @@ export const attributeKeys = {
   inputTokens: "gen_ai.usage.input_tokens",
   outputTokens: "gen_ai.usage.output_tokens",
   roundIndex: "round_index",
+  operationName: "gen_ai.operation.name",
   toolName: "gen_ai.tool.name",
   toolCallId: "gen_ai.tool.call.id"
 } as const
@@ -55,9 +60,10 @@ export const attributeKeys = {
 /**
  * Names of metrics, with their labels. They also carry what `Effect.tagMetrics` adds.
  *
- * - `executions`, a counter by `operation` (`execute`, `events`, `steps`, `submit`) and `outcome`: `completed`,
- *   `failed` (a stream that gave a failed step as an event), `paused`, `submitted`, `stopped` (a stream that was left
- *   early), `interrupted`, `handler_failed`, `defect`, or the `_tag` of the error. What a replay answers counts too.
+ * - `executions`, a counter by `operation` (`execute`, `events`, `steps`, `submit`, `forward`) and `outcome`: `completed`,
+ *   `failed` (a stream that gave a failed step as an event, an answer that a relay passed on), `paused`, `submitted`,
+ *   `stopped` (a stream that was left early), `interrupted`, `handler_failed`, `defect`, or the `_tag` of the error, for
+ *   a relay of the one that the status means. What a replay answers counts too.
  * - `executionDuration`, a histogram of milliseconds by `operation`.
  * - `retries`, a counter by `reason`: `transient` or `throttled`.
  * - `retryTokens`, a gauge: what is left of the retry budget of the client whose budget changed last, of 500.

@@ -1,8 +1,9 @@
-/** Spans of jobs and of reading runs (contract 13.5): one each, with the keys of executions, and none unless traced. */
-import { JobService, RunService } from "@effect-noukai/sdk"
+/** Spans of jobs and of reading runs and sessions (contract 13.5): one each, with the keys of executions, and none unless traced. */
+import { JobService, NoukaiReplay, RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Schedule, Stream } from "effect"
-import { plantedKey, servicesFor } from "./support/client.js"
+import { Context, Effect, Exit, Layer, Schedule, Stream } from "effect"
+import { config, plantedKey, servicesFor } from "./support/client.js"
+import { sessionId } from "./support/sessions.js"
 import { collecting, type Opened } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -88,6 +89,40 @@ describe("jobs", () => {
           ok: true
         }
       ])
+    }))
+
+  it.scopedLive("noukai.job.updates, and its traceparent on its polls", () =>
+    Effect.gen(function*() {
+      const { opened, requests } = yield* traced(
+        [Wire.json(200, { status: "completed", result: 1 })],
+        ({ jobs }) => Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => Stream.runDrain(job.updates))
+      )
+      assert.deepStrictEqual(opened.map(summary), [{
+        name: "noukai.job.updates",
+        kind: "client",
+        attributes: { ...address, "noukai.execution_id": "ex-1" },
+        ok: true
+      }])
+      const { spanId, traceId } = opened[0]!.span
+      assert.strictEqual(requests[0]!.headers["traceparent"], `00-${traceId}-${spanId}-01`)
+    }))
+})
+
+describe("sessions", () => {
+  it.scopedLive("noukai.session: what fetches the recordings of a replay", () =>
+    Effect.gen(function*() {
+      const { opened, tracer } = collecting()
+      const server = yield* Wire.serve(Wire.json(200, { sessionId, executions: [] }))
+      const replay = NoukaiReplay.fromSession(sessionId).pipe(Layer.provide(config({ baseUrl: server.baseUrl })))
+      yield* Effect.withTracer(Layer.build(replay), tracer)
+      assert.deepStrictEqual(opened.map(summary), [{
+        name: "noukai.session",
+        kind: "client",
+        attributes: { "session.id": sessionId },
+        ok: true
+      }])
+      const { spanId, traceId } = opened[0]!.span
+      assert.strictEqual(server.requests[0]!.headers["traceparent"], `00-${traceId}-${spanId}-01`)
     }))
 })
 

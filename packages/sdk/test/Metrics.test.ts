@@ -1,8 +1,10 @@
 /** The metrics of `Telemetry.metricNames`, and what Effect's logger is told. */
+import { NoukaiHttp } from "@effect-noukai/sdk"
+import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import { metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, it } from "@effect/vitest"
-import { Effect, Logger, LogLevel, Metric, Stream } from "effect"
-import { clientFor } from "./support/client.js"
+import { Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"
+import { clientFor, httpFor } from "./support/client.js"
 import * as Frames from "./support/eventFrames.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -16,7 +18,7 @@ const valueOf = (name: string, own: string, labels: Readonly<Record<string, stri
       )
     )
     const state = found?.metricState
-    return state !== undefined && "count" in state ? state.count : undefined
+    return state === undefined ? undefined : "count" in state ? state.count : "value" in state ? state.value : undefined
   })
 
 const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
@@ -41,6 +43,70 @@ it.scopedLive("executions by operation and outcome, their durations, and the usa
     assert.strictEqual(yield* valueOf(metricNames.tokens, own, { type: "input" }), 4)
     assert.strictEqual(yield* valueOf(metricNames.tokens, own, { type: "output" }), 6)
     assert.strictEqual(yield* valueOf(metricNames.cost, own), 0.2)
+  }))
+
+it.scopedLive("retries by reason", () =>
+  Effect.gen(function*() {
+    const own = "retries"
+    const server = yield* Wire.serve(Wire.json(503, {}), Wire.json(429, {}), Wire.reset, done)
+    const flows = yield* clientFor(server, { retry: Schedule.recurs(3), retryPost: true })
+    yield* Effect.tagMetrics(flows.execute("a/b/c", {}), "test", own)
+    assert.strictEqual(yield* valueOf(metricNames.retries, own, { reason: "transient" }), 2)
+    assert.strictEqual(yield* valueOf(metricNames.retries, own, { reason: "throttled" }), 1)
+  }))
+
+it.scopedLive("open streams: one from its opening to its end, however it ends and whoever ends it", () =>
+  Effect.gen(function*() {
+    const own = "open"
+    const level = valueOf(metricNames.openStreams, own)
+    const open = Frames.open([Frames.runStarted, Frames.stepStarted("a")])
+    const server = yield* Wire.serve(open, open, ...Frames.twoSteps)
+    const flows = yield* clientFor(server)
+    const events = flows.events("a/b/c", { message: "hi" })
+    const scope = yield* Scope.make()
+    const pull = yield* Scope.extend(Stream.toPull(events), scope)
+    yield* Effect.tagMetrics(pull, "test", own)
+    assert.strictEqual(yield* level, 1)
+    const reading = yield* Effect.fork(Effect.tagMetrics(Stream.runDrain(events), "test", own))
+    yield* server.arrived(2)
+    assert.strictEqual(yield* level, 2)
+    yield* Fiber.interrupt(reading)
+    assert.strictEqual(yield* level, 1)
+    yield* Scope.close(scope, Exit.void)
+    assert.strictEqual(yield* level, 0)
+    yield* Effect.tagMetrics(Stream.runDrain(events), "test", own)
+    assert.strictEqual(yield* level, 0)
+  }))
+
+it.scopedLive("forwarded runs, by what their answers say", () =>
+  Effect.gen(function*() {
+    const own = "forward"
+    const answers = [
+      done,
+      Wire.json(200, { status: "failed" }),
+      Wire.json(200, { status: "tool_calls_required" }),
+      Wire.json(402, {}),
+      Wire.text(200, "<html>"),
+      Wire.reset
+    ]
+    const http = yield* httpFor(yield* Wire.serve(...answers))
+    const forward = yield* RelayForward.make("a/b/c")
+    yield* Effect.forEach(answers, () => Effect.either(forward({ body: {} }))).pipe(
+      Effect.provideService(NoukaiHttp, http),
+      Effect.tagMetrics("test", own)
+    )
+    const outcomes = [
+      "completed",
+      "failed",
+      "paused",
+      "InsufficientCreditsError",
+      "UnexpectedResponseError",
+      "APIConnectionError"
+    ]
+    const counts = yield* Effect.forEach(outcomes, (outcome) =>
+      valueOf(metricNames.executions, own, { operation: "forward", outcome }))
+    assert.deepStrictEqual(counts, [1, 1, 1, 1, 1, 1])
+    assert.strictEqual(yield* valueOf(metricNames.executionDuration, own, { operation: "forward" }), 6)
   }))
 
 const lines = (level: LogLevel.LogLevel) =>

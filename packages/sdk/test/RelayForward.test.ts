@@ -4,9 +4,10 @@ import type * as LogHook from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Logger, LogLevel } from "effect"
+import { Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
 import { httpFor, plantedKey } from "./support/client.js"
 import { body, cassette, execution, failedStep, sessionId } from "./support/sessions.js"
+import { collecting, type Opened } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
 
 const flow = "acme/support/answer"
@@ -92,6 +93,41 @@ describe("RelayForward", () => {
       const error = yield* Effect.flip(forward({ body: {}, tracestate: "a=1\r\nx-evil: 1" }))
       assert.strictEqual(error._tag, "InvalidRequestError")
       assert.lengthOf(server.requests, 1)
+    }))
+
+  it.scopedLive("13.5: where spans are traced, the forwarded run is part of the trace that the request brought", () =>
+    Effect.gen(function*() {
+      const { opened, tracer } = collecting()
+      const { forward, server } = yield* pinned([Wire.json(200, { ...completed, executionId: "ex-1" })])
+      const traceId = "0af7651916cd43dd8448eb211c80319c"
+      const request = { body: {}, traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: "a=1" }
+      yield* Effect.withTracer(forward(request), tracer)
+      const [{ attributes, span }] = opened as [Opened]
+      assert.lengthOf(opened, 1)
+      assert.strictEqual(span.name, "noukai.flow.execute")
+      assert.strictEqual(Option.getOrUndefined(span.parent)?.spanId, "b7ad6b7169203331")
+      assert.strictEqual(server.requests[0]!.headers.traceparent, `00-${traceId}-${span.spanId}-01`)
+      assert.strictEqual(server.requests[0]!.headers.tracestate, "a=1")
+      assert.deepStrictEqual(Object.fromEntries(attributes), {
+        "noukai.org": "acme",
+        "noukai.project": "support",
+        "noukai.flow.slug": "answer",
+        "noukai.flow.version": "production",
+        "noukai.execution_id": "ex-1",
+        "noukai.flow.status": "completed",
+        "http.response.status_code": 200
+      })
+    }))
+
+  it.scopedLive("13.5: a span that is open already goes before the trace that the request brought", () =>
+    Effect.gen(function*() {
+      const { opened, tracer } = collecting()
+      const { forward } = yield* pinned([Wire.text(500, "<html>")])
+      const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+      yield* forward({ body: {}, traceparent }).pipe(Effect.withSpan("server"), Effect.withTracer(tracer))
+      const [server, run] = opened as [Opened, Opened]
+      assert.strictEqual(Option.getOrUndefined(run.span.parent)?.spanId, server.span.spanId)
+      assert.strictEqual(run.attributes.get("http.response.status_code"), 500)
     }))
 
   it.scopedLive("10.2: a fresh run belongs to the session of the scope, one that goes on to the one it has", () =>

@@ -34,6 +34,10 @@ export const make = (target: Target, facts: Facts): Job => {
     wait: (options) => ended(target, "Job.wait", options),
     result: (options) =>
       Effect.flatMap(ended(target, "Job.result", options), (status) => resultOf(target, "Job.result", status)),
-    updates: updates(poll(target, "Job.updates", {}), executionId, defaultSchedule)
+    updates: Spans.readStreamSpan(
+      spanNames.jobUpdates,
+      { address, executionId },
+      updates(poll(target, "Job.updates", {}), executionId, defaultSchedule)
+    )
   }
 }

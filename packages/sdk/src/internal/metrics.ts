@@ -22,7 +22,7 @@ import { metricNames } from "../Telemetry.js"
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** @internal */
-export type Operation = "execute" | "events" | "steps" | "submit"
+export type Operation = "execute" | "events" | "steps" | "submit" | "forward"
 
 const labelled = (labels: Readonly<Record<string, string>>): ReadonlyArray<MetricLabel.MetricLabel> =>
   Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
@@ -54,7 +54,8 @@ const operations: Readonly<Record<Operation, OfOperation>> = {
   execute: ofOperation("execute"),
   events: ofOperation("events"),
   steps: ofOperation("steps"),
-  submit: ofOperation("submit")
+  submit: ofOperation("submit"),
+  forward: ofOperation("forward")
 }
 
 /**
@@ -79,6 +80,7 @@ const now = (fiber: AnyFiber): number =>
  */
 export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcome: string) => void => {
   const began = now(fiber)
+  const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
   return (outcome) => {
     const { byOutcome, duration } = operations[operation]
     let executions = byOutcome.get(outcome)
@@ -86,7 +88,6 @@ export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcom
       executions = counter(metricNames.executions, "executions that ended", { operation, outcome })
       byOutcome.set(outcome, executions)
     }
-    const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
     executions.unsafeUpdate(1, labels)
     duration.unsafeUpdate(now(fiber) - began, labels)
   }
@@ -133,11 +134,18 @@ export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tok
 const open = Metric.gauge(metricNames.openStreams, { description: "event streams that are open" })
 
 /**
- * An event stream is open for as long as the scope.
+ * An event stream is open for as long as the scope, under the labels of whoever opened it: another fiber may close it.
  *
  * @internal
  */
-export const streamOpen = Effect.acquireRelease(Metric.modify(open, 1), () => Metric.modify(open, -1))
+export const streamOpen = Effect.acquireRelease(
+  Effect.withFiberRuntime<ReadonlyArray<MetricLabel.MetricLabel>>((fiber) => {
+    const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
+    open.unsafeModify(1, labels)
+    return Effect.succeed(labels)
+  }),
+  (labels) => Effect.sync(() => open.unsafeModify(-1, labels))
+)
 
 const inputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "input" })
 const outputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "output" })

@@ -49,11 +49,14 @@ export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string
 export interface Outcome {
   readonly executionId?: string | undefined
   readonly status?: string | undefined
+  /** Of a response that is passed on as it is. */
+  readonly httpStatus?: number | undefined
 }
 
 const outcomeAttributes = (outcome: Outcome): Record<string, unknown> => ({
   ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
-  ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status })
+  ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status }),
+  ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus })
 })
 
 /**
@@ -108,10 +111,11 @@ export interface ReadFacts {
   readonly address?: FlowAddress
   readonly executionId?: string
   readonly stepId?: string
+  readonly sessionId?: string
 }
 
 /**
- * Opens a span around what reads a job or a run, if somebody traces.
+ * Opens a span around what reads a job, a run or a session, if somebody traces.
  *
  * @internal
  */
@@ -135,6 +139,7 @@ export const readSpan = <A, E, R>(
 const readAttributes = (facts: ReadFacts): Record<string, unknown> => ({
   ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
   ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
+  ...(facts.sessionId === undefined ? undefined : { [attributeKeys.sessionId]: facts.sessionId }),
   ...outcomeAttributes({ executionId: facts.executionId })
 })
 
@@ -299,5 +304,9 @@ export const toolSpans = <A, E, R>(
 
 const toolSpanOptions = (call: { readonly id: string; readonly name: string }): Tracer.SpanOptions => ({
   captureStackTrace: false,
-  attributes: { [attributeKeys.toolName]: call.name, [attributeKeys.toolCallId]: call.id }
+  attributes: {
+    [attributeKeys.operationName]: spanNames.tool,
+    [attributeKeys.toolName]: call.name,
+    [attributeKeys.toolCallId]: call.id
+  }
 })

@@ -3,9 +3,11 @@ import * as Either from "effect/Either"
 import type { ReplayMissError, SessionError } from "../../NoukaiError.js"
 import type { SessionRequest } from "../../SessionCall.js"
 import { SessionResponse } from "../../SessionCall.js"
+import { spanNames } from "../../Telemetry.js"
 import { maxDepth, nestsTooDeep } from "../nesting.js"
 import { isSessionId } from "../sessionId.js"
 import { notSessionId } from "../sessionProblem.js"
+import * as Spans from "../spans.js"
 import { ofSession } from "../statusError.js"
 import type { Caller } from "./call.js"
 import { decodeBody } from "./decode.js"
@@ -26,17 +28,22 @@ export const session =
   (caller: Caller) =>
   (request: SessionRequest): Effect.Effect<SessionResponse, Exclude<SessionError, ReplayMissError>> =>
     isSessionId(request.sessionId)
-      ? Effect.mapError(
-        caller.send({
-          context: request,
-          httpMethod: "GET",
-          path: `/seq/sessions/${request.sessionId}`,
-          flow: undefined,
-          sessionId: undefined,
-          body: undefined,
-          executionId: undefined,
-          decode: decodeSession
-        }),
-        ofSession
+      ? Spans.readSpan(
+        spanNames.session,
+        { sessionId: request.sessionId },
+        () => ({}),
+        Effect.mapError(
+          caller.send({
+            context: request,
+            httpMethod: "GET",
+            path: `/seq/sessions/${request.sessionId}`,
+            flow: undefined,
+            sessionId: undefined,
+            body: undefined,
+            executionId: undefined,
+            decode: decodeSession
+          }),
+          ofSession
+        )
       )
       : Effect.fail(notSessionId(request.method, request.sessionId))
