@@ -20,6 +20,7 @@ import { encodeParameters } from "./flowCodec.js"
 import * as FlowStream from "./flowStream.js"
 import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
+import type { Settings } from "./streamSettings.js"
 import { answeringOf } from "./toolAnswering.js"
 import * as Toolkit from "./toolkit.js"
 import { checkCounts, checkTools, declarationsOf } from "./toolsInput.js"
@@ -120,7 +121,7 @@ const start = <E, R>(
     const { from } = input
     const flowVersion = from?.flowVersion ?? version.right
     const sessionId = sessionIdOf(fiber, http, input.sessionId ?? from?.sessionId)
-    const settings: FlowStream.Settings<E | ToolCallLimitError, R> = {
+    const settings: Settings<E | ToolCallLimitError, R> = {
       http,
       method,
       flow,

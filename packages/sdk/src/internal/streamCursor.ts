@@ -47,7 +47,7 @@ export const isOver = (
 /** @internal */
 export class StreamCursor {
   executionId: string | undefined
-  /** The step that the next request runs; flow-absolute. */
+  /** The first step that has not completed; flow-absolute. */
   stepIndex: number
   stepCount: number | undefined
   pending: PendingTools | undefined
@@ -57,12 +57,15 @@ export class StreamCursor {
   readonly first: FirstCall | undefined
   /** The step that completed last in this process. */
   lastStepId: string | undefined
+  /** The last step is run once more, because what came after it was lost; it has been delivered. */
+  again = false
 
   /** What a mark sees is the beginning of it, which never changes. */
   private log: Log
   private compactAt = minCompaction
 
-  constructor(private readonly start: FlowCursor) {
+  /** `mayBeOver`: the last step may have completed, and the end of the run been lost. */
+  constructor(private readonly start: FlowCursor, public mayBeOver = false) {
     this.executionId = start.executionId
     this.stepIndex = start.stepIndex
     this.stepCount = start.stepCount
@@ -107,6 +110,11 @@ export class StreamCursor {
     const map = latest(this.log, this.log.stepIds.length)
     if (but !== undefined) map.delete(but)
     return Object.fromEntries(map)
+  }
+
+  /** The step that the next request runs. */
+  get stepToRun(): number {
+    return this.again ? this.stepIndex - 1 : this.stepIndex
   }
 
   get isOver(): boolean {

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
+import type { PendingTools } from "../FlowCursor.js"
 import type { ToolCall, ToolResult } from "../Tool.js"
 import type { Problem } from "./executeInput.js"
 
@@ -95,3 +96,14 @@ export const resumeMessages = (
     }))
   ]
 }
+
+/**
+ * A pause of a stream with its answer: what the next request echoes (contract 7.6).
+ *
+ * @internal
+ */
+export const answeredPause = (pending: PendingTools, results: ReadonlyArray<ToolResult>): PendingTools => ({
+  ...(pending.stepId === undefined ? undefined : { stepId: pending.stepId }),
+  iterationsUsed: pending.iterationsUsed,
+  toolCallMessages: resumeMessages(pending.toolCallMessages, results)
+})
