@@ -1,10 +1,11 @@
 /** The metrics of `Telemetry.metricNames`, and what Effect's logger is told. */
-import { NoukaiHttp } from "@effect-noukai/sdk"
+import { FlowService, JobService, NoukaiHttp, RunService, TraceScope } from "@effect-noukai/sdk"
+import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import { metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"
-import { clientFor, httpFor } from "./support/client.js"
+import { Context, Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"
+import { clientFor, httpFor, servicesFor } from "./support/client.js"
 import * as Frames from "./support/eventFrames.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -107,6 +108,85 @@ it.scopedLive("forwarded runs, by what their answers say", () =>
       valueOf(metricNames.executions, own, { operation: "forward", outcome }))
     assert.deepStrictEqual(counts, [1, 1, 1, 1, 1, 1])
     assert.strictEqual(yield* valueOf(metricNames.executionDuration, own, { operation: "forward" }), 6)
+  }))
+
+/** A line of the logger's, put together again as the event that the hook gets. */
+const eventOf = ({ annotations, message }: Logger.Logger.Options<unknown>) => ({
+  phase: /^noukai (\w+): /.exec(String(message))?.[1],
+  ...Object.fromEntries(annotations)
+})
+
+it.scopedLive("12.3: the hook and Effect's logger say the same of retries, errors, streams and scopes; bodies too", () =>
+  Effect.gen(function*() {
+    const hook: Array<LogEvent> = []
+    const logger: Array<ReturnType<typeof eventOf>> = []
+    const cut = Frames.open([Frames.runStarted], (response) => void response.socket!.resetAndDestroy())
+    const server = yield* Wire.serve(Wire.json(503, {}), Wire.reset, cut)
+    const services = yield* servicesFor(server, {
+      logPayloads: true,
+      retry: Schedule.recurs(1),
+      log: (event) => hook.push(event)
+    })
+    const flows = Context.get(services, FlowService)
+    yield* TraceScope.capture(Effect.zip(
+      Effect.either(flows.execute("a/b/c", { message: "hi", retryPost: true })),
+      Effect.either(Stream.runDrain(flows.events("a/b/c", { message: "hi" })))
+    )).pipe(
+      Effect.provide(services),
+      Logger.withMinimumLogLevel(LogLevel.Debug),
+      Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make((line) => void logger.push(eventOf(line)))))
+    )
+    assert.deepStrictEqual(logger.filter(({ phase }) => phase !== undefined), hook)
+    const ofExecute = ["request", "response", "retry", "request", "error"]
+    const ofStream = ["request", "response", "error"]
+    assert.deepStrictEqual(
+      hook.map(({ phase }) => phase),
+      ["scope_open", ...ofExecute, ...ofStream, "scope_close"]
+    )
+  }))
+
+it.scopedLive("a happy path logs nothing at info or above, whatever the operation", () =>
+  Effect.gen(function*() {
+    const lines: Array<unknown> = []
+    const flowRun = { id: "ex-1", flowId: "fl", status: "completed" }
+    const server = yield* Wire.serve(
+      done,
+      ...Frames.twoSteps,
+      ...Frames.twoSteps,
+      Wire.json(202, { executionId: "ex-1" }),
+      Wire.json(200, { status: "completed", result: 1 }),
+      Wire.json(200, { status: "completed", result: 1 }),
+      Wire.json(200, { flowRun, steps: [] }),
+      Wire.json(200, { stepId: "s", attempt: 1, status: "completed" }),
+      Wire.json(200, flowRun),
+      Wire.json(200, { runs: [flowRun] }),
+      Frames.events(Frames.flowCompleted(1)),
+      done
+    )
+    const services = yield* servicesFor(server)
+    const forward = yield* RelayForward.make("a/b/c")
+    yield* Effect.gen(function*() {
+      const flows = yield* FlowService
+      const runs = yield* RunService
+      yield* flows.execute("a/b/c", {})
+      yield* Stream.runDrain(flows.events("a/b/c", {}))
+      yield* Stream.runDrain(flows.steps("a/b/c", {}))
+      const job = yield* Effect.flatMap(JobService, (jobs) => jobs.submit("a/b/c", {}))
+      yield* job.poll
+      yield* job.wait()
+      yield* runs.trace("a/b/c", "ex-1")
+      yield* runs.stepTrace("a/b/c", "ex-1", "s")
+      yield* runs.summary("a/b/c", "ex-1")
+      yield* runs.list({ flowId: "fl" })
+      yield* Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))
+      yield* forward({ body: {} })
+    }).pipe(
+      Effect.provide(services),
+      Logger.withMinimumLogLevel(LogLevel.Info),
+      Effect.provide(Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => void lines.push(message))))
+    )
+    assert.lengthOf(server.requests, 14)
+    assert.deepStrictEqual(lines, [])
   }))
 
 const lines = (level: LogLevel.LogLevel) =>
