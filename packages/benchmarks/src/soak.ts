@@ -3,7 +3,7 @@
  *
  * Mixed load on one client against an emulator in its own process, with faults: executions, tool loops, event streams
  * that heal, streams that are left early, interruptions, jobs, traces. Samples heap and handles after a collection, and
- * fails when either grew from the first third of the time to the last.
+ * fails when either grew from the middle third of the time to the last.
  */
 import { Flow, FlowService, JobService, Noukai, RunService, Tools } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
@@ -18,7 +18,7 @@ const minutes = Number(values.minutes)
 const sampleEvery = Duration.seconds(Math.max(1, minutes))
 const workers = 4
 
-/** How much more than in the first third the heap may hold in the last, in bytes. */
+/** How much more than in the middle third the heap may hold in the last, in bytes. */
 const heapSlack = 4 * 1024 * 1024
 
 class Grew extends Schema.TaggedError<Grew>()("Grew", { what: Schema.String, from: Schema.Number, to: Schema.Number }) {
