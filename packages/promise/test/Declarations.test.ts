@@ -25,8 +25,21 @@ const declarations = new Map(sources.map((path) => {
   return [path.replace(/\.ts$/, ".d.ts"), outputText]
 }))
 
-const specifiers = (text: string): ReadonlyArray<string> =>
-  [...text.matchAll(/(?:from|import|import\() ?"([^"]+)"/g)].map(([, specifier]) => specifier!)
+/** What a text imports; the examples of its docstrings do not count. */
+const specifiers = (text: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const visit = (node: ts.Node): void => {
+    const specifier = ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+      ? node.moduleSpecifier
+      : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+      ? node.argument.literal
+      : undefined
+    if (specifier !== undefined && ts.isStringLiteral(specifier)) found.push(specifier.text)
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile("module.d.ts", text, ts.ScriptTarget.Latest))
+  return found
+}
 
 /** What a module's declarations lead to: files of ours, and other packages. */
 const reached = (module: string): { readonly files: ReadonlySet<string>; readonly packages: ReadonlySet<string> } => {
