@@ -148,11 +148,7 @@ export class Lifetime<R = Services> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
     const running = this.fork(effect)
-    const release = this.watch(running, signals)
-    const exit = await running.start()
-    release()
-    if (Exit.isSuccess(exit)) return exit.value
-    throw Cause.isInterruptedOnly(exit.cause) ? this.interruption(signals) : promiseError(Cause.squash(exit.cause))
+    return await this.outcome(running, this.watch(running, signals), signals, closed)
   }
 
   /**
@@ -168,11 +164,21 @@ export class Lifetime<R = Services> {
     let release = () => {}
     const running = this.fork(make(Effect.sync(() => release())))
     release = this.watch(running, signals)
+    return await this.outcome(running, release, signals, closedInOpening)
+  }
+
+  /** What comes of what signals and the end of the client may stop. */
+  private async outcome<A>(
+    running: Running<A, R>,
+    release: () => void,
+    signals: ReadonlyArray<AbortSignal>,
+    byClose: () => APIConnectionError
+  ): Promise<A> {
     const exit = await running.start()
     release()
     if (Exit.isSuccess(exit)) return exit.value
     throw Cause.isInterruptedOnly(exit.cause)
-      ? this.interruption(signals, closedInOpening)
+      ? this.interruption(signals, byClose)
       : promiseError(Cause.squash(exit.cause))
   }
 

@@ -8,16 +8,15 @@ import * as ParseResult from "effect/ParseResult"
 import type { CallOptions } from "../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../ExecuteResult.js"
-import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
 import type { ExecuteError } from "../NoukaiError.js"
 import { FlowExecutionError, UnexpectedResponseError } from "../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../Tools.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
+import type { FlowCall } from "./flowCall.js"
 import { decodeResult } from "./flowCodec.js"
-import type { HttpService } from "./httpService.js"
 import { invalid } from "./invalid.js"
 import { problemOf } from "./runProblem.js"
-import { answer, type Answering, warnOfConversation } from "./toolAnswering.js"
+import { answer, warnOfConversation } from "./toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "./toolRound.js"
 import { unchecked } from "./unchecked.js"
 
@@ -32,18 +31,10 @@ export type Sticky = Pick<
 >
 
 /** @internal */
-export interface Run<E, R> {
-  readonly http: HttpService
-  readonly method: string
-  readonly flow: Flow.Ref<never, unknown>
-  readonly address: FlowAddress
-  readonly addressText: string
-  readonly version: FlowVersion
-  readonly sessionId: string | undefined
+export interface Run<E, R> extends FlowCall<E, R> {
   readonly options: CallOptions
   readonly progress: CallProgress
   readonly sticky: Sticky
-  readonly answering: Answering<E, R>
   /** Known from the first response on. */
   executionId: string | undefined
   /** A handler has answered: to run the whole call again would start a second run. */

@@ -14,8 +14,7 @@ import {
 } from "../NoukaiError.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { Mark, StreamCursor } from "./streamCursor.js"
-
-const unchecked = { disableValidation: true }
+import { unchecked } from "./unchecked.js"
 
 const withCursor = <E extends NoukaiError>(error: E, mark: Mark): E =>
   Object.defineProperty(error, "cursor", { get: mark, enumerable: false, configurable: true })
@@ -100,14 +99,15 @@ export class StreamFailures {
 
   /** The total clock ran out. */
   timedOut(ms: number): APITimeoutError {
-    const { cursor, mayHaveRun, sent } = this
-    const error = new APITimeoutError({
-      ...this.facts,
-      detail: `after ${ms} ms`,
-      clock: "total",
-      sent,
-      isRetryable: sent === "no" && !mayHaveRun
-    }, unchecked)
-    return withCursor(error, cursor.mark())
+    const { sent } = this
+    return this.of(
+      new APITimeoutError({
+        ...this.facts,
+        detail: `after ${ms} ms`,
+        clock: "total",
+        sent,
+        isRetryable: sent === "no"
+      }, unchecked)
+    )
   }
 }

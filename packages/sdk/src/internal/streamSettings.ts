@@ -1,27 +1,17 @@
 import type * as Schedule from "effect/Schedule"
 import type { StreamOptions } from "../CallOptions.js"
-import type { Flow, FlowAddress, FlowVersion } from "../Flow.js"
 import type { FlowCursor } from "../FlowCursor.js"
 import type { NoukaiError } from "../NoukaiError.js"
-import type { HttpService } from "./httpService.js"
+import type { FlowCall } from "./flowCall.js"
 import type { EveryRequest } from "./stepBody.js"
-import type { Answering } from "./toolAnswering.js"
 
 /**
- * What stays the same from the first request of a run to its last.
+ * What a streamed run stays with.
  *
  * @internal
  */
-export interface Settings<E, R> {
-  readonly http: HttpService
-  readonly method: string
-  readonly flow: Flow.Ref<never, unknown>
-  readonly address: FlowAddress
-  readonly addressText: string
-  readonly version: FlowVersion
-  readonly sessionId: string | undefined
+export interface Settings<E, R> extends FlowCall<E, R> {
   readonly options: StreamOptions
-  readonly answering: Answering<E, R>
   /** Completed steps alone, or every event. */
   readonly only: "steps" | "events"
   readonly everyRequest: EveryRequest

@@ -178,7 +178,12 @@ export class RecordedMatching {
       same.length,
       nearest === undefined || same.length > 0
         ? { kind: "extra", call }
-        : { kind: "changed", call, recording: recordingOf(nearest.entry), changes: nearest.changes }
+        : {
+          kind: "changed",
+          call,
+          recording: recordingOf(nearest.entry),
+          changes: nearest.changes.map((change) => maskCredentials(change) as Change)
+        }
     )
   }
 
@@ -187,8 +192,7 @@ export class RecordedMatching {
     expected: Entry | undefined
   ): { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined {
     if (expected?.interaction.endpoint === question.endpoint && expected.interaction.flow === question.flow) {
-      const changes = this.changesOf(expected.interaction, question, namedChanges)
-      return { entry: expected, changes: changes.map((change) => maskCredentials(change) as Change) }
+      return { entry: expected, changes: this.changesOf(expected.interaction, question, namedChanges) }
     }
     const candidates = this.entries.filter(({ interaction }) => interaction.endpoint === question.endpoint)
     const free = candidates.filter((entry) => !this.consumed.has(entry))
@@ -202,8 +206,7 @@ export class RecordedMatching {
       const changes = this.changesOf(entry.interaction, question, best?.changes.length ?? namedChanges)
       if (best === undefined || changes.length < best.changes.length) best = { entry, changes }
     }
-    if (best === undefined) return undefined
-    return { entry: best.entry, changes: best.changes.map((change) => maskCredentials(change) as Change) }
+    return best
   }
 
   private changesOf(recorded: Interaction, question: Question, limit: number): ReadonlyArray<Change> {

@@ -117,13 +117,17 @@ export class Recorder {
   }
 
   begin(question: Question, soFar: () => Answer = () => unanswered): Ticket {
+    const ticket = { question, place: this.interactions.length, soFar }
+    if (!this.overflowed) this.inFlight.set(this.reserve(), ticket)
+    return ticket
+  }
+
+  /** The place of what begins now. */
+  private reserve(): number {
     const place = this.interactions.length
-    const ticket = { question, place, soFar }
-    if (this.overflowed) return ticket
     this.interactions.push(undefined)
     this.after.set(place, this.reached)
-    this.inFlight.set(place, ticket)
-    return ticket
+    return place
   }
 
   /** Of a call that nothing came of. */
@@ -197,10 +201,13 @@ export class Recorder {
     const known = this.timelines.get(key)
     if (known !== undefined) return known
     if (!this.submitted.has(id)) this.submitted.set(id, now)
-    const ticket = this.begin(question)
-    this.drop(ticket)
-    const { place } = ticket
-    const timeline: Timeline = { place, question: this.redacted(question), statuses: [], at: [], last: "" }
+    const timeline: Timeline = {
+      place: this.reserve(),
+      question: this.redacted(question),
+      statuses: [],
+      at: [],
+      last: ""
+    }
     this.timelines.set(key, timeline)
     return timeline
   }
