@@ -9,8 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { createParser } from "eventsource-parser"
 import { Agent, request } from "undici"
+import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
 import { eventStream, largeEvent, payloadsOf } from "../Fixtures.js"
 import { startRawServer } from "../RawServer.js"
 import { toPort } from "../referenceFetch.js"
@@ -21,8 +21,6 @@ const message = "The cat sat on the mat."
 
 const peer = "undici + eventsource-parser + JSON.parse"
 const official = "@noukai/sdk 0.3.0"
-const floor = "JSON.parse alone, no network"
-
 /** `FlowService.events` against a bare parser on the same socket, and against the official client. */
 export const events: Suite = {
   name: "events",
@@ -47,11 +45,6 @@ export const events: Suite = {
     const reference = new Reference({ apiKey: key, env: "dev" })
     const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
 
-    const counted = (expected: number, seen: number): number => {
-      if (seen !== expected) throw new Error(`${seen} events instead of ${expected}`)
-      return seen
-    }
-
     const bare = async (slug: string): Promise<number> => {
       const response = await request(`${server.origin}/api/v1/seq/bench/bench/${slug}/step`, {
         method: "POST",
@@ -59,31 +52,9 @@ export const events: Suite = {
         body: JSON.stringify({ stepIndex: 0, accumulatedOutputs: {}, message, runRemaining: true }),
         dispatcher: agent
       })
-      let seen = 0
-      const text = new TextDecoder()
-      const parser = createParser({
-        onEvent: ({ data }) => {
-          const event: unknown = JSON.parse(data)
-          if (event !== undefined) seen++
-        }
-      })
-      for await (const chunk of response.body) parser.feed(text.decode(chunk as Buffer, { stream: true }))
-      return seen
-    }
-
-    const parsed = (stream: string): Row => {
-      const payloads = payloadsOf(stream)
-      return {
-        name: floor,
-        run: () => {
-          let seen = 0
-          for (const payload of payloads) {
-            const event: unknown = JSON.parse(payload)
-            if (event !== undefined) seen++
-          }
-          return Promise.resolve(counted(payloads.length, seen))
-        }
-      }
+      const counter = new EventCounter()
+      for await (const chunk of response.body) counter.feed(chunk as Buffer)
+      return counter.seen
     }
 
     const theirs = async (slug: string): Promise<number> => {
@@ -105,20 +76,18 @@ export const events: Suite = {
         return Effect.map(Stream.runForEach(ours(slug), () => Effect.sync(() => seen++)), () => seen)
       }))
 
-    const row = (name: string, run: (slug: string) => Promise<number>, slug: string, expected: number): Row => ({
-      name,
-      run: async () => counted(expected, await run(slug))
-    })
+    const row = (name: string, run: (slug: string) => Promise<number>, slug: string, expected: number): Row =>
+      counting(name, expected, () => run(slug))
 
     const small = (slug: string, stream: string) => [
-      parsed(stream),
+      parsing(payloadsOf(stream)),
       row(peer, bare, slug, 10_000),
       row(official, theirs, slug, 10_000),
       row("FlowService.events, runFold", folded, slug, 10_000),
       row("FlowService.events, runForEach", each, slug, 10_000)
     ]
     const large = [
-      parsed(largeEvent(8 * 1024 * 1024)),
+      parsing(payloadsOf(largeEvent(8 * 1024 * 1024))),
       row(peer, bare, "large", 3),
       row(official, theirs, "large", 3),
       row("FlowService.events, runFold", folded, "large", 3)

@@ -1,6 +1,7 @@
 import { createParser } from "eventsource-parser"
 import { decodeEvent } from "../../../sdk/src/internal/eventDecoding.js"
 import { SseDecoder } from "../../../sdk/src/internal/sse.js"
+import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
 import { eventStream, payloadsOf } from "../Fixtures.js"
 import type { Group, Row, Suite } from "../Suite.js"
 
@@ -12,50 +13,27 @@ const chunksOf = (bytes: Buffer, size: number): ReadonlyArray<Uint8Array> => {
   return chunks
 }
 
-const peer = (chunks: ReadonlyArray<Uint8Array>, frames: number): Row => ({
-  name: "eventsource-parser",
-  run: () => {
+const peer = (chunks: ReadonlyArray<Uint8Array>, frames: number): Row =>
+  counting("eventsource-parser", frames, () => {
     let seen = 0
     const text = new TextDecoder()
     const parser = createParser({ onEvent: () => seen++ })
     for (const chunk of chunks) {
       parser.feed(text.decode(chunk, { stream: true }))
     }
-    if (seen !== frames) {
-      throw new Error(`${seen} frames instead of ${frames}`)
-    }
-    return Promise.resolve(frames)
-  }
-})
+    return seen
+  })
 
-const own = (chunks: ReadonlyArray<Uint8Array>, frames: number): Row => ({
-  name: "SseDecoder",
-  run: () => {
+const own = (chunks: ReadonlyArray<Uint8Array>, frames: number): Row =>
+  counting("SseDecoder", frames, () => {
     let seen = 0
     const decoder = new SseDecoder(() => seen++)
     for (const chunk of chunks) {
       decoder.push(chunk)
     }
     decoder.end()
-    if (seen !== frames) {
-      throw new Error(`${seen} frames instead of ${frames}`)
-    }
-    return Promise.resolve(frames)
-  }
-})
-
-const counting = (name: string, expected: number, run: () => number): Row => ({
-  name,
-  run: () => {
-    const seen = run()
-    if (seen !== expected) {
-      throw new Error(`${seen} events instead of ${expected}`)
-    }
-    return Promise.resolve(expected)
-  }
-})
-
-const floor = "JSON.parse alone"
+    return seen
+  })
 
 /** Bytes to events: what is read, checked and dropped beside the parse itself. */
 const decoded = (name: string, stream: string, chunkBytes: number): Group => {
@@ -68,27 +46,13 @@ const decoded = (name: string, stream: string, chunkBytes: number): Group => {
     name,
     baselines: [floor, "eventsource-parser + JSON.parse"],
     rows: [
-      counting(floor, payloads.length, () => {
-        let seen = 0
-        for (const payload of payloads) {
-          const event: unknown = JSON.parse(payload)
-          if (event !== undefined) seen++
-        }
-        return seen
-      }),
+      parsing(payloads),
       counting("eventsource-parser + JSON.parse", payloads.length, () => {
-        let seen = 0
-        const text = new TextDecoder()
-        const parser = createParser({
-          onEvent: ({ data }) => {
-            const event: unknown = JSON.parse(data)
-            if (event !== undefined) seen++
-          }
-        })
+        const counter = new EventCounter()
         for (const chunk of chunks) {
-          parser.feed(text.decode(chunk, { stream: true }))
+          counter.feed(chunk)
         }
-        return seen
+        return counter.seen
       }),
       counting("SseDecoder + decodeEvent", payloads.length, () => {
         let seen = 0
