@@ -17,7 +17,7 @@ import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import * as vite from "vite"
-import { publishable, root, workspaceDependencies } from "./workspace.mjs"
+import { publishable, read, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
 const stopping = new AbortController()
@@ -324,23 +324,9 @@ const bundleWorker = (conditions) => async (folder) => {
 }
 
 /** What every environment of the web has; nothing of Node. */
-const webGlobals = {
-  AbortController,
-  AbortSignal,
-  clearTimeout,
-  console,
-  crypto,
-  fetch,
-  Headers,
-  Request,
-  Response,
-  ReadableStream,
-  setTimeout,
-  structuredClone,
-  TextDecoder,
-  TextEncoder,
-  URL
-}
+const webGlobals = Object.fromEntries(
+  JSON.parse(read("scripts/consumers/webGlobals.json")).map((name) => [name, globalThis[name]])
+)
 
 const post = { method: "POST", headers: { "content-type": "application/json" }, body: "{\"message\":\"Hi.\"}" }
 

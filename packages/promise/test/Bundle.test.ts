@@ -3,6 +3,7 @@ import type { RunningEmulator } from "@effect-noukai/emulator"
 import type { BuildOptions, Metafile } from "esbuild"
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { mkdir, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -46,23 +47,11 @@ afterAll(async () => {
 })
 
 /** What every environment of the web has; nothing of Node. */
-const webGlobals = () => ({
-  AbortController,
-  AbortSignal,
-  clearTimeout,
-  console,
-  crypto,
-  fetch,
-  Headers,
-  Request,
-  Response,
-  ReadableStream,
-  setTimeout,
-  structuredClone,
-  TextDecoder,
-  TextEncoder,
-  URL
-})
+const webGlobals = (): { [name: string]: unknown } =>
+  Object.fromEntries(
+    (JSON.parse(readFileSync(here("../../../scripts/consumers/webGlobals.json"), "utf8")) as ReadonlyArray<string>)
+      .map((name) => [name, Reflect.get(globalThis, name)])
+  )
 
 /** The exports of a bundle, in an environment like that. */
 const evaluate = (code: string, globals: object = webGlobals()): { readonly [name: string]: unknown } => {

@@ -12,6 +12,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Schema, Stream, TestClock } from "effect"
 import {
+  between,
   bodies,
   cut,
   flowCompleted,
@@ -149,15 +150,7 @@ describe("requests (7.1)", () => {
 })
 
 describe("checks before anything is sent", () => {
-  const cursor: FlowCursor = {
-    version: 1,
-    flow,
-    flowVersion: "production",
-    executionId: "ex-1",
-    stepIndex: 1,
-    outputs: { classify: 1 },
-    rounds: 0
-  }
+  const cursor = between(flow)
   const refused: ReadonlyArray<readonly [name: string, input: object, field: string]> = [
     ["3.2: the draft has no step streams", { version: "draft" }, "version"],
     ["3.2: nor does version 0", { version: 0 }, "version"],

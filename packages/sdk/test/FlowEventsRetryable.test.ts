@@ -2,20 +2,14 @@
  * What a stream's error says of running the whole call again: there is no idempotency key, so `isRetryable` is true only
  * while no request of this call may have run anything (contract 12.1).
  */
-import {
-  APIConnectionError,
-  APITimeoutError,
-  type EventsInput,
-  type FlowCursor,
-  RateLimitError,
-  Tools
-} from "@effect-noukai/sdk"
+import { APIConnectionError, APITimeoutError, type EventsInput, RateLimitError, Tools } from "@effect-noukai/sdk"
 import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream, TestClock } from "effect"
 import { clientFor } from "./support/client.js"
 import * as Frames from "./support/eventFrames.js"
 import {
+  between,
   cut,
   flowCompleted,
   requests,
@@ -43,16 +37,7 @@ const tools = Tools.handle(
 
 type Input = Omit<EventsInput, "tools"> & { readonly tools?: typeof tools }
 
-const cursor: FlowCursor = {
-  version: 1,
-  flow,
-  flowVersion: "production",
-  executionId: "ex-1",
-  stepIndex: 1,
-  stepCount: 2,
-  outputs: { classify: { of: "classify" } },
-  rounds: 0
-}
+const cursor = between(flow)
 
 const failure = (responses: ReadonlyArray<Response>, input: Input = {}) =>
   scripted(responses, (flows) =>

@@ -1,5 +1,5 @@
 /** Responses of `/step` for the scripted seam, and what is asked of it. */
-import { APIConnectionError, type FlowEvent, FlowService } from "@effect-noukai/sdk"
+import { APIConnectionError, type FlowCursor, type FlowEvent, FlowService } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
 import type { StepRequest } from "@effect-noukai/sdk/StepCall"
@@ -75,6 +75,18 @@ export const two = {
   first: [runStarted(2), stepStarted("classify"), stepCompleted("classify"), stepPaused(1)],
   second: [stepStarted("answer"), stepOutput("answer", 1), stepCompleted("answer"), flowCompleted({ of: "answer" })]
 }
+
+/** Where a run of {@link two} stands between its steps. */
+export const between = (flow: string): FlowCursor => ({
+  version: 1,
+  flow,
+  flowVersion: "production",
+  executionId: "ex-1",
+  stepIndex: 1,
+  stepCount: 2,
+  outputs: { classify: { of: "classify" } },
+  rounds: 0
+})
 
 const layerOf = (script: Script): Layer.Layer<FlowService | ScriptedHttp> =>
   Layer.provideMerge(flowLayer, layerScripted(script))

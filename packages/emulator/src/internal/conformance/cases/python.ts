@@ -20,7 +20,8 @@ const headers = {
 
 const fresh = { message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }
 
-const firstStep = {
+/** @internal */
+export const firstStep = {
   stepIndex: 0,
   accumulatedOutputs: {},
   message: "hi",

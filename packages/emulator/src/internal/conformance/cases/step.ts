@@ -6,6 +6,7 @@
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
 import { any, event, exchange, fixed, invalid, made, post, refusal, refused, result, sample, tool } from "./build.js"
+import { firstStep as pythonFirstStep } from "./python.js"
 
 const twoStep = sample("two-step", "step")
 const weather = sample("tools-enabled", "step")
@@ -121,16 +122,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ["7.1 parameters", "7.1 iterationsUsed", "7.1 trace", "7.1 runRemaining", "7.1 inputOverrides"],
     [],
     exchange(
-      post(twoStep, {
-        stepIndex: 0,
-        accumulatedOutputs: {},
-        message: "hi",
-        parameters: {},
-        inputOverrides: {},
-        runRemaining: false,
-        iterationsUsed: 0,
-        trace: false
-      }),
+      post(twoStep, pythonFirstStep),
       stream(runStarted, started("classify", 0), completed("classify"), event("step_paused"))
     )
   ),
