@@ -125,6 +125,28 @@ describe("noukai-emulator", () => {
       assert.include(err, "flows[0].steps[0].kind")
     }))
 
+  it("listens on 127.0.0.1 alone unless told otherwise", async () => {
+    const child = start("--port", "0")
+    const { ended, printed } = follow(child)
+    const [, port] = await printed(/listens at http:\/\/127\.0\.0\.1:(\d+)\n/)
+    const refused: unknown = await fetch(`http://127.0.0.2:${port}/_emulator/ledger`).catch((error: unknown) => error)
+    assert.instanceOf(refused, TypeError)
+    child.kill("SIGTERM")
+    assert.notInclude((await ended).out, "Others can reach it")
+  })
+
+  it("says that others can reach it, and offers them no control", async () => {
+    const child = start("--port", "0", "--host", "0.0.0.0")
+    const { ended, printed } = follow(child)
+    const [, port] = await printed(/listens at http:\/\/0\.0\.0\.0:(\d+)\n/)
+    await printed(/Others can reach it: 0\.0\.0\.0 is no loopback address\.\n/)
+    const response = await fetch(`http://127.0.0.1:${port}/_emulator/ledger`)
+    assert.strictEqual(response.status, 404)
+    await response.text()
+    child.kill("SIGTERM")
+    await ended
+  })
+
   it("says that a port is taken", async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
