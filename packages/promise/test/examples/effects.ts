@@ -3,7 +3,7 @@ import { NoukaiPromise } from "@effect-noukai/promise/effect"
 import { NoukaiLive, TraceScope } from "@effect-noukai/sdk"
 import { Effect, ManagedRuntime } from "effect"
 
-/** A client over your own runtime: your layers, your tracer, your fakes. */
+/** A promise of a client over your own runtime: your layers, your tracer, your fakes. */
 export const overRuntime = () => NoukaiPromise.fromRuntime(ManagedRuntime.make(NoukaiLive))
 
 const legacy = async (client: Noukai): Promise<unknown> =>

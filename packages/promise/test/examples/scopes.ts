@@ -11,6 +11,9 @@ const handle = async (noukai: Noukai) => {
 export const captured = (noukai: Noukai) =>
   traceScope(async () => ({ results: await handle(noukai), sessionId: currentSessionId()! }), { client: noukai })
 
-/** The same code on what was recorded: no run, no bill. Needs NOUKAI_REPLAY_ENABLED=true. */
+/**
+ * The same code on what was recorded: no run, no bill, with NOUKAI_REPLAY_ENABLED=true. Without it the runs are LIVE and
+ * billed, and a warning in the log is all that tells.
+ */
 export const replayed = (noukai: Noukai, sessionId: string) =>
   traceScope(() => handle(noukai), { client: noukai, replaySessionId: sessionId })
