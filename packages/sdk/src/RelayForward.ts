@@ -18,8 +18,8 @@ import type { ForwardResponse } from "./ForwardCall.js"
 import * as Address from "./internal/address.js"
 import { scopeOf } from "./internal/currentScope.js"
 import { milliseconds } from "./internal/duration.js"
-import { forwardThrough } from "./internal/forwarded.js"
 import * as ForwardOutcome from "./internal/forwardOutcome.js"
+import { forwardThrough } from "./internal/forwardThrough.js"
 import * as Metrics from "./internal/metrics.js"
 import * as Spans from "./internal/spans.js"
 import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
@@ -134,7 +134,7 @@ export const make = (
         Effect.withFiberRuntime((fiber) => {
           const run = Effect.map(
             answered(http, fiber, request),
-            (response) => ForwardOutcome.forwarded(method, response)
+            (response) => ForwardOutcome.of(method, response)
           )
           const spanned = Spans.flowSpan(fiber, spanNames.execute, address, version, run)
           const parent = broughtParent(fiber, request.traceparent)

@@ -33,7 +33,7 @@ const fieldsOf = (text: string): { readonly executionId?: unknown; readonly stat
 }
 
 /** @internal */
-export const forwarded = (method: string, response: ForwardResponse): Forwarded => {
+export const of = (method: string, response: ForwardResponse): Forwarded => {
   const { status: httpStatus, text } = response
   if (httpStatus < 200 || httpStatus > 299) {
     const facts = { method, flow: undefined, isPost: true, executionId: undefined, scrub: (text: string) => text }
