@@ -4,7 +4,7 @@
  */
 import { Emulator, samples } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/sdk"
-import { Console, Effect, Layer } from "effect"
+import { ConfigProvider, Console, Effect, Layer } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -16,6 +16,9 @@ import { keep, kept } from "./keeping.js"
 const question = "Where is my order?"
 
 const runs = Effect.flatMap(Emulator, ({ ledger }) => Effect.map(ledger, ({ runsStarted }) => runsStarted))
+
+/** Where `CI` is set, nothing is recorded unless a program says so. */
+const anywhere = Effect.withConfigProvider(ConfigProvider.fromMap(new Map()))
 
 const walk = Effect.gen(function*() {
   const folder = yield* Effect.acquireRelease(
@@ -34,7 +37,7 @@ const walk = Effect.gen(function*() {
   yield* Console.log(`  from file ${JSON.stringify(fromFile.answer)}   runs so far: ${yield* runs}`)
 
   const recording = join(folder, "grade.json")
-  const { score } = yield* graded(recording)
+  const { score } = yield* anywhere(graded(recording))
   yield* Console.log(`  recorded  ${score}`)
   yield* Console.log(`  replayed  ${(yield* graded(recording)).score}`)
   yield* Console.log(`  by hand   ${JSON.stringify(yield* limited)}`)
