@@ -14,7 +14,7 @@ import { root } from "./workspace.mjs"
 const programs = [
   {
     name: "execute only",
-    budget: 113,
+    budget: 113.5,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
@@ -27,7 +27,7 @@ const programs = [
   },
   {
     name: "streams",
-    budget: 117.5,
+    budget: 118,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"

@@ -5,7 +5,7 @@
  */
 import type * as Either from "effect/Either"
 import type { FlowAddress, FlowRef } from "./Flow.js"
-import * as Address from "./internal/address.js"
+import * as Address from "./internal/flow/address.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
 export type { FlowAddress } from "./Flow.js"

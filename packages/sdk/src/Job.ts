@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions } from "./CallOptions.js"
-import * as Updates from "./internal/jobUpdates.js"
+import * as Updates from "./internal/jobs/jobUpdates.js"
 import type { JobEnded, JobStatus } from "./JobStatus.js"
 import type { PollError, ResultError, UpdatesError, WaitError } from "./NoukaiError.js"
 

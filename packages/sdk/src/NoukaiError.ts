@@ -6,8 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { render } from "./internal/errorMessage.js"
-import { reportText } from "./internal/reportText.js"
+import { render } from "./internal/errors/errorMessage.js"
+import { reportText } from "./internal/errors/reportText.js"
 import { ReplayReport } from "./ReplayReport.js"
 
 /**

@@ -10,7 +10,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { runInScope, storedScope } from "./internal/ambientScope.js"
+import { unchecked } from "./internal/errors/unchecked.js"
+import type { OpenReplay } from "./internal/replay/OpenReplay.js"
+import { open as openSession } from "./internal/replay/sessionHttp.js"
+import { runInScope, storedScope } from "./internal/scope/ambientScope.js"
 import {
   CurrentScope,
   currentScope,
@@ -18,13 +21,10 @@ import {
   scopeOf,
   streamWithin,
   within
-} from "./internal/currentScope.js"
-import type { HttpService } from "./internal/httpService.js"
-import type { OpenReplay } from "./internal/replay/OpenReplay.js"
-import { open as openSession } from "./internal/replay/sessionHttp.js"
-import { isSameSession, newSessionId } from "./internal/sessionId.js"
-import { makeTell, type Tell } from "./internal/tell.js"
-import { unchecked } from "./internal/unchecked.js"
+} from "./internal/scope/currentScope.js"
+import { isSameSession, newSessionId } from "./internal/scope/sessionId.js"
+import type { HttpService } from "./internal/seam/httpService.js"
+import { makeTell, type Tell } from "./internal/telemetry/tell.js"
 import type { LogEvent } from "./LogHook.js"
 import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import { ReplayDisabledError } from "./NoukaiError.js"

@@ -1,7 +1,7 @@
 /** Retries (contract 12.1): a POST is sent twice by consent only; what a caller sees counts requests on the wire. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"
-import * as Retry from "../src/internal/retry.js"
+import * as Retry from "../src/internal/retry/retry.js"
 import * as E from "../src/NoukaiError.js"
 import { clientFor } from "./support/client.js"
 import * as Wire from "./support/WireServer.js"

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { mkdir, open, readFile, readlink, realpath, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
-import { newSessionId } from "../sessionId.js"
+import { newSessionId } from "../scope/sessionId.js"
 import type { Files } from "./Files.js"
 import { FileFailure } from "./Files.js"
 

@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
 import type * as Schema from "effect/Schema"
-import { issueText, readEither } from "../schemaReader.js"
+import { issueText, readEither } from "../schema/schemaReader.js"
 
 /**
  * Reads a body by its schema; a string says what does not fit.

@@ -10,9 +10,9 @@ import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress } from "../../Flow.js"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { milliseconds } from "../duration.js"
-import * as Headers from "../headers.js"
-import { invalid } from "../invalid.js"
+import * as Headers from "../config/headers.js"
+import { invalid } from "../errors/invalid.js"
+import { milliseconds } from "../time/duration.js"
 import type { TransportRequest } from "../transport/HttpTransport.js"
 
 /**

@@ -10,10 +10,10 @@ import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { ApiError, InvalidRequestError, NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import * as Metrics from "../metrics.js"
-import { backoffDriver, isBackoff } from "../retry.js"
-import type { RetryBudget } from "../retryBudget.js"
-import type { Tell } from "../tell.js"
+import { backoffDriver, isBackoff } from "../retry/retry.js"
+import type { RetryBudget } from "../retry/retryBudget.js"
+import * as Metrics from "../telemetry/metrics.js"
+import type { Tell } from "../telemetry/tell.js"
 
 /** @internal */
 export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError

@@ -13,7 +13,7 @@ import type {
 } from "../../RunCall.js"
 import { RunListResponse } from "../../RunCall.js"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
-import * as Address from "../address.js"
+import * as Address from "../flow/address.js"
 import type { Caller } from "./call.js"
 import { decodeBody } from "./decode.js"
 import { events } from "./eventStream.js"

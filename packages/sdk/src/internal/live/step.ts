@@ -1,7 +1,7 @@
 import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { StepRequest } from "../../StepCall.js"
-import * as Address from "../address.js"
+import * as Address from "../flow/address.js"
 import type { Caller } from "./call.js"
 import { events } from "./eventStream.js"
 import type { CallError } from "./retrying.js"

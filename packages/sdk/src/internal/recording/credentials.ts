@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { formatPath } from "../jsonPath.js"
+import { formatPath } from "../json/jsonPath.js"
 import { eachString, isObject, mapStrings } from "./json.js"
 
 /** What takes the place of what was removed. @internal */

@@ -1,5 +1,5 @@
 import type { Change } from "../../ReplayReport.js"
-import { formatPath, type Path } from "../jsonPath.js"
+import { formatPath, type Path } from "../json/jsonPath.js"
 import { isObject } from "./json.js"
 
 /**

@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as E from "../../NoukaiError.js"
 import type { RecordedError } from "../../RecordedCassette.js"
-import { issueText, readEither } from "../schemaReader.js"
+import { issueText, readEither } from "../schema/schemaReader.js"
 
 const HttpErrors = Schema.Union(
   E.AuthenticationError,

@@ -6,7 +6,7 @@
 import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import type { Answer, Endpoint } from "../../RecordedCassette.js"
-import { format } from "../address.js"
+import { format } from "../flow/address.js"
 
 /** What a call asks. @internal */
 export interface Question {

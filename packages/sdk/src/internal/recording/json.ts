@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Path } from "../jsonPath.js"
+import type { Path } from "../json/jsonPath.js"
 
 /** @internal */
 export interface JsonObject {

@@ -5,7 +5,7 @@
  */
 import type { Answer, Entry, Meta, RecordedCassette } from "../../RecordedCassette.js"
 import type { Match } from "../../ReplayReport.js"
-import { canonical, canonicalText } from "../canonical.js"
+import { canonical, canonicalText } from "../json/canonical.js"
 import type { Client } from "./client.js"
 import type { Interaction } from "./interaction.js"
 import { isObject } from "./json.js"

@@ -6,7 +6,7 @@
 import * as Either from "effect/Either"
 import type { HttpError } from "../../NoukaiError.js"
 import type { Answer, RecordedError } from "../../RecordedCassette.js"
-import { canonicalText } from "../canonical.js"
+import { canonicalText } from "../json/canonical.js"
 import { encodeError } from "./errorCodec.js"
 import { executionIdOf, type Interaction, type Question } from "./interaction.js"
 import { isObject, type JsonObject } from "./json.js"

@@ -6,8 +6,8 @@
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
-import { invalid } from "../invalid.js"
-import type { Segment } from "../jsonPath.js"
+import { invalid } from "../errors/invalid.js"
+import type { Segment } from "../json/jsonPath.js"
 import { noukaiKey, redacted } from "./credentials.js"
 import { isObject, mapStrings } from "./json.js"
 

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { canonicalText } from "../canonical.js"
+import { canonicalText } from "../json/canonical.js"
 import { hashText } from "./hash.js"
 import type { Interaction, Question } from "./interaction.js"
 import { eachString, mapStrings } from "./json.js"

@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Answer } from "../../RecordedCassette.js"
-import { formatPath, parsePath, type Path } from "../jsonPath.js"
+import { formatPath, parsePath, type Path } from "../json/jsonPath.js"
 import { isObject, putInto } from "./json.js"
 
 /** What the flow and its caller wrote; nothing in there is ours to judge. */

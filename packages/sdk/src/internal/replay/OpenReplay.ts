@@ -1,6 +1,6 @@
 import type * as Effect from "effect/Effect"
 import type { ReplayLeftoverError } from "../../NoukaiError.js"
-import type { HttpService } from "../httpService.js"
+import type { HttpService } from "../seam/httpService.js"
 
 /**
  * A replay that was opened.

@@ -9,8 +9,8 @@ import type { FlowAddress } from "../../Flow.js"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import type { Call, Difference, Recording, ReplayReport } from "../../ReplayReport.js"
 import type { SessionExecution, SessionResponse } from "../../SessionCall.js"
-import { format } from "../address.js"
-import { unchecked } from "../unchecked.js"
+import { unchecked } from "../errors/unchecked.js"
+import { format } from "../flow/address.js"
 import { nameDistance } from "./similarity.js"
 
 /** @internal */

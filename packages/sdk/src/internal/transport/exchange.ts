@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
-import { concat } from "../bytes.js"
-import type { Cancel, Timers } from "../timers.js"
-import * as timers from "../timers.js"
+import type { Cancel, Timers } from "../time/timers.js"
+import * as timers from "../time/timers.js"
+import { concat } from "./bytes.js"
 import { connectionFailure } from "./connectionFailure.js"
 import type {
   HttpTransport,

@@ -20,7 +20,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { concat } from "../bytes.js"
+import { concat } from "./bytes.js"
 import { connectionFailure } from "./connectionFailure.js"
 import type {
   HttpTransport,

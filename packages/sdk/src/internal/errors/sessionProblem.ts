@@ -1,0 +1,19 @@
+import { ReplayInvalidSessionError } from "../../NoukaiError.js"
+import { unchecked } from "./unchecked.js"
+
+const maxQuoted = 60
+
+/**
+ * The id is none that a session can have; found before anything is sent (contract 10.4).
+ *
+ * @internal
+ */
+export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
+  const quoted = typeof id === "string" ? JSON.stringify(id.slice(0, maxQuoted)) : "the session id"
+  return new ReplayInvalidSessionError({
+    method,
+    detail: `${quoted} is not a UUID`,
+    statusCode: 400,
+    isRetryable: false
+  }, unchecked)
+}

@@ -1,0 +1,252 @@
+/**
+ * From a response that is not 2xx to the error that it means (contract 11). The only place that maps statuses.
+ *
+ * @internal
+ */
+import type { ErrorCode } from "../../NoukaiError.js"
+import * as E from "../../NoukaiError.js"
+import { isTransientStatus } from "../retry/retry.js"
+import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
+import { unchecked } from "./unchecked.js"
+
+/**
+ * What an error says about the call it came from.
+ *
+ * @internal
+ */
+export interface CallFacts {
+  readonly method: string
+  readonly flow: string | undefined
+  readonly isPost: boolean
+  readonly executionId: string | undefined
+  /** Removes the key from text that the server sent. */
+  readonly scrub: (text: string) => string
+}
+
+const maxBodyBytes = 65_536
+
+/**
+ * A body as an error may keep it: without the key, at most 64 KiB.
+ *
+ * @internal
+ */
+export const keepBody = (facts: CallFacts, body: string): string => {
+  const safe = facts.scrub(body)
+  if (safe.length * 3 <= maxBodyBytes) return safe
+  return safe.slice(0, new TextEncoder().encodeInto(safe, new Uint8Array(maxBodyBytes)).read)
+}
+
+interface Problem {
+  readonly code: ErrorCode | undefined
+  readonly detail: string | undefined
+  readonly executionId: string | undefined
+}
+
+const record = (u: unknown): { readonly [key: string]: unknown } | undefined =>
+  typeof u === "object" && u !== null && !Array.isArray(u) ? u as { readonly [key: string]: unknown } : undefined
+
+const text = (u: unknown): string | undefined => typeof u === "string" && u !== "" ? u : undefined
+
+const parse = (body: string): unknown => {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+const isPlace = (part: unknown): boolean => (typeof part === "string" && part !== "body") || typeof part === "number"
+
+const place = (loc: unknown): string => Array.isArray(loc) ? loc.filter(isPlace).join(".") : ""
+
+const validationIssue = (issue: unknown): string | undefined => {
+  const message = text(record(issue)?.msg)
+  if (message === undefined) return undefined
+  const at = place(record(issue)?.loc)
+  return at === "" ? message : `${at}: ${message}`
+}
+
+/** A proxy's page in a few words: its tags out, its white space folded. */
+const excerpt = (body: string): string | undefined => {
+  const plain = body.slice(0, 4096).replace(/<(script|style)[^]*?<\/\1>/gi, " ").replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ").trim()
+  return plain === "" ? undefined : plain.length > 200 ? `${plain.slice(0, 200)}…` : plain
+}
+
+const codeShape = /^[A-Z][A-Z0-9_]+$/
+
+/** The four shapes of an error body (contract 11.1). */
+const readProblem = (body: string): Problem => {
+  const parsed = record(parse(body))
+  if (parsed === undefined) return { code: undefined, detail: excerpt(body), executionId: undefined }
+  const detail = parsed.detail
+  const executionId = text(parsed.executionId)
+  // a relay's text is its code
+  if (typeof detail === "string") {
+    return { code: codeShape.test(detail) ? detail : undefined, detail: text(detail), executionId }
+  }
+  if (Array.isArray(detail)) {
+    const issues = detail.map(validationIssue).filter((issue) => issue !== undefined)
+    return { code: undefined, detail: issues.length === 0 ? undefined : issues.join("; "), executionId }
+  }
+  const inner = record(detail) ?? parsed
+  return {
+    code: text(inner.code),
+    detail: text(inner.message) ?? (record(detail) === undefined ? excerpt(body) : undefined),
+    executionId: text(inner.executionId) ?? executionId
+  }
+}
+
+const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/
+
+/**
+ * Seconds, from a number or an HTTP date; `undefined` for garbage.
+ *
+ * @internal
+ */
+export const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
+  if (value === undefined) return undefined
+  const trimmed = value.trim()
+  if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
+  if (!httpDate.test(trimmed)) return undefined
+  const at = Date.parse(trimmed)
+  return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)
+}
+
+/**
+ * @internal
+ */
+export const fromStatus = (
+  facts: CallFacts,
+  response: TransportResponse,
+  body: string,
+  now: number
+): E.ApiError => {
+  const { status } = response
+  const problem = readProblem(body)
+  const scrubbed = (value: string | undefined) => value === undefined ? undefined : facts.scrub(value)
+  const props = {
+    method: facts.method,
+    flow: facts.flow,
+    detail: scrubbed(problem.detail),
+    statusCode: status,
+    code: scrubbed(problem.code),
+    executionId: scrubbed(problem.executionId) ?? facts.executionId,
+    requestId: scrubbed(response.header("x-request-id")),
+    responseBody: keepBody(facts, body),
+    isRetryable: status === 429 || (!facts.isPost && isTransientStatus(status))
+  }
+  switch (status) {
+    case 401:
+      return new E.AuthenticationError(
+        { ...props, wwwAuthenticate: scrubbed(response.header("www-authenticate")) },
+        unchecked
+      )
+    case 402:
+      return new E.InsufficientCreditsError(props, unchecked)
+    case 403:
+      return new E.PermissionDeniedError(props, unchecked)
+    case 404:
+      return new E.FlowNotFoundError(props, unchecked)
+    case 429:
+      return new E.RateLimitError(
+        { ...props, retryAfter: retryAfterSeconds(response.header("retry-after"), now) },
+        unchecked
+      )
+    default:
+      return new E.FlowExecutionError(
+        {
+          ...props,
+          detail: props.detail ?? (status >= 300 && status < 400 ? "redirects are not followed" : undefined),
+          retryAfter: status === 503 ? retryAfterSeconds(response.header("retry-after"), now) : undefined
+        },
+        unchecked
+      )
+  }
+}
+
+/**
+ * @internal
+ */
+export const fromTransport = (
+  facts: CallFacts,
+  error: TransportError
+): E.APIConnectionError | E.APITimeoutError | E.UnexpectedResponseError => {
+  const base = { method: facts.method, flow: facts.flow, executionId: facts.executionId }
+  switch (error._tag) {
+    case "ConnectionFailure":
+      return new E.APIConnectionError({
+        ...base,
+        detail: facts.scrub(error.reason),
+        sent: error.sent,
+        isRetryable: !facts.isPost || error.sent === "no",
+        cause: error.cause
+      }, unchecked)
+    case "ClockExpired":
+      return new E.APITimeoutError({
+        ...base,
+        detail: `after ${error.after} ms`,
+        clock: error.clock,
+        sent: error.sent,
+        isRetryable: !facts.isPost || error.sent === "no"
+      }, unchecked)
+    case "BodyTooLarge":
+      return new E.UnexpectedResponseError({
+        ...base,
+        statusCode: error.status,
+        reason: `the body is longer than ${error.maxBytes} bytes`,
+        isRetryable: false
+      }, unchecked)
+  }
+}
+
+/**
+ * A 2xx whose body is not what the contract says.
+ *
+ * @internal
+ */
+export const unexpected = (
+  facts: CallFacts,
+  response: TransportResponse,
+  body: string,
+  reason: string,
+  executionId?: string
+): E.UnexpectedResponseError => {
+  const requestId = response.header("x-request-id")
+  return new E.UnexpectedResponseError({
+    method: facts.method,
+    flow: facts.flow,
+    reason: facts.scrub(reason),
+    statusCode: response.status,
+    executionId: executionId ?? facts.executionId,
+    requestId: requestId === undefined ? undefined : facts.scrub(requestId),
+    responseBody: keepBody(facts, body),
+    isRetryable: false
+  }, unchecked)
+}
+
+/**
+ * What a failed fetch of a session means (contract 10.4).
+ *
+ * @internal
+ */
+export const ofSession = (
+  error: E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
+): Exclude<E.SessionError, E.ReplayMissError> => {
+  const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
+  const props = { method, detail, statusCode, code, executionId, requestId, responseBody, isRetryable: false }
+  switch (error._tag) {
+    case "PermissionDeniedError":
+      return new E.ReplayForbiddenError(props, unchecked)
+    case "FlowNotFoundError":
+      return new E.ReplaySessionNotFoundError(props, unchecked)
+    case "FlowExecutionError":
+      return statusCode === 400
+        ? new E.ReplayInvalidSessionError(props, unchecked)
+        : statusCode === 410
+        ? new E.ReplaySessionExpiredError(props, unchecked)
+        : error
+    default:
+      return error
+  }
+}

@@ -1,0 +1,41 @@
+import type { Progress } from "../../CallOptions.js"
+import type { NoukaiError, Sent } from "../../NoukaiError.js"
+
+const rank = { no: 0, unknown: 1, yes: 2 } as const
+
+const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
+
+/**
+ * How far a call of several requests has come: as far as any of them. Each request has a progress of its own, since one
+ * that never left may be sent again whatever became of those before.
+ *
+ * @internal
+ */
+export class CallProgress {
+  private earlier: Sent = "no"
+  private latest: Progress = { sent: "no" }
+
+  get sent(): Sent {
+    return further(this.earlier, this.latest.sent)
+  }
+
+  /** The progress of the next request. */
+  begin(): Progress {
+    this.earlier = this.sent
+    this.latest = { sent: "no" }
+    return this.latest
+  }
+}
+
+/**
+ * The same error, of a call that may have started a run before: sending it again could start a second one.
+ *
+ * @internal
+ */
+export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent = "no"): E => {
+  Object.defineProperty(error, "isRetryable", { value: false, enumerable: true })
+  if (error._tag === "APIConnectionError" || error._tag === "APITimeoutError") {
+    Object.defineProperty(error, "sent", { value: further(error.sent, sent), enumerable: true })
+  }
+  return error
+}

@@ -1,0 +1,228 @@
+/**
+ * One run on `/execute`, from its first request through its tool rounds to its end (contract 6.3).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as ParseResult from "effect/ParseResult"
+import type { CallOptions } from "../../CallOptions.js"
+import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../../ExecuteCall.js"
+import type { ExecuteResult, PausedResult, PausedState } from "../../ExecuteResult.js"
+import type { ExecuteError } from "../../NoukaiError.js"
+import { FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
+import type { ToolCall, ToolResult } from "../../Tools.js"
+import { invalid } from "../errors/invalid.js"
+import { problemOf } from "../errors/runProblem.js"
+import { unchecked } from "../errors/unchecked.js"
+import type { FlowCall } from "../flow/flowCall.js"
+import { decodeResult } from "../flow/flowCodec.js"
+import { answer, warnOfConversation } from "../tools/toolAnswering.js"
+import { callsOf, checkResults, resumeMessages } from "../tools/toolRound.js"
+import { afterARunMayExist, CallProgress } from "./callProgress.js"
+
+/**
+ * What a run sends again on every resume (contract 6.3, step 5).
+ *
+ * @internal
+ */
+export type Sticky = Pick<
+  ExecuteBody,
+  "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
+>
+
+/** @internal */
+export interface Run<E, R> extends FlowCall<E, R> {
+  readonly options: CallOptions
+  readonly progress: CallProgress
+  readonly sticky: Sticky
+  /** Known from the first response on. */
+  executionId: string | undefined
+  /** A handler has answered: to run the whole call again would start a second run. */
+  answeredItself: boolean
+}
+
+type AnyRun = Run<unknown, unknown>
+
+/** @internal */
+export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
+
+/** @internal */
+export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | E, R>
+
+/**
+ * Sends a body of this run and follows the run to its end or its next pause for the caller.
+ *
+ * @internal
+ */
+export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): Following<E, R> =>
+  Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
+
+const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, ExecuteError> => {
+  const response = run.http.execute({
+    method: run.method,
+    flow: run.address,
+    version: run.version,
+    sessionId: run.sessionId,
+    options: run.options,
+    progress: run.progress.begin(),
+    body
+  })
+  return run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
+}
+
+const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): Following<E, R> => {
+  run.executionId = response.executionId ?? run.executionId
+  switch (response.status) {
+    case "completed":
+      return completed(run, response)
+    case "failed":
+      return Effect.fail(runFailed(run, response))
+    case "tool_calls_required":
+      return paused(run, response, rounds)
+  }
+}
+
+const completed = (
+  run: AnyRun,
+  response: ExecuteEnded
+): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> =>
+  ParseResult.map(
+    decodeResult(run.flow, {
+      method: run.method,
+      address: run.addressText,
+      executionId: run.executionId,
+      requestId: response.requestId
+    }, response.result),
+    (result) => ({
+      status: "completed",
+      result,
+      executionId: run.executionId,
+      flowId: response.flowId,
+      blockCount: response.blockCount,
+      sessionId: run.sessionId,
+      requestId: response.requestId
+    })
+  )
+
+const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
+  new FlowExecutionError({
+    method: run.method,
+    flow: run.addressText,
+    executionId: run.executionId,
+    requestId: response.requestId,
+    ...problemOf(response.result),
+    result: response.result,
+    flowId: response.flowId,
+    blockCount: response.blockCount,
+    sessionId: run.sessionId,
+    isRetryable: false
+  }, unchecked)
+
+const unexpectedPause = (run: AnyRun, response: ExecutePaused, reason: string): UnexpectedResponseError =>
+  new UnexpectedResponseError({
+    method: run.method,
+    flow: run.addressText,
+    executionId: response.executionId,
+    requestId: response.requestId,
+    reason,
+    isRetryable: false
+  }, unchecked)
+
+const stateOf = (
+  run: AnyRun,
+  response: ExecutePaused,
+  toolCalls: ReadonlyArray<ToolCall>,
+  rounds: number
+): PausedState => ({
+  version: 1,
+  flow: run.addressText,
+  flowVersion: run.version,
+  executionId: response.executionId,
+  pausedAtStep: response.pausedAtStep,
+  iterationsUsed: response.iterationsUsed,
+  toolCallMessages: response.toolCallMessages,
+  toolCalls,
+  accumulatedOutputs: response.accumulatedOutputs ?? {},
+  ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
+  rounds,
+  ...run.sticky
+})
+
+const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): Following<E, R> => {
+  const { answering } = run
+  if (answering._tag === "none") {
+    return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls, and no tools were sent"))
+  }
+  const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
+  if (toolCalls.length === 0) {
+    return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls and names none"))
+  }
+  const state = stateOf(run, response, toolCalls, rounds)
+  return answering._tag === "manual"
+    ? Effect.succeed(pausedResult(run, state, response))
+    : Effect.flatMap(
+      answer(answering, {
+        method: run.method,
+        addressText: run.addressText,
+        executionId: state.executionId,
+        toolCalls,
+        rounds
+      }),
+      (results) => {
+        run.answeredItself = true
+        return resume(run, state, results, rounds + 1)
+      }
+    )
+}
+
+const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused): PausedResult<unknown> => ({
+  status: "tool_calls_required",
+  executionId: state.executionId,
+  toolCalls: state.toolCalls,
+  state,
+  flowId: response.flowId ?? undefined,
+  blockCount: response.blockCount ?? undefined,
+  sessionId: run.sessionId,
+  requestId: response.requestId,
+  resume: (results) =>
+    Effect.suspend(() =>
+      resume<never, never>(
+        { ...run, answering: { _tag: "manual" }, progress: new CallProgress() },
+        state,
+        results,
+        state.rounds
+      )
+    )
+})
+
+/**
+ * Answers a pause: checks the results and posts them.
+ *
+ * @internal
+ */
+export const resume = <E, R>(
+  run: Run<E, R>,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>,
+  rounds: number
+): Following<E, R> => {
+  const problem = checkResults(state.toolCalls, results)
+  if (problem !== undefined) {
+    return Effect.fail(
+      invalid(run.method, problem.field, problem.reason, { flow: run.addressText, executionId: state.executionId })
+    )
+  }
+  const toolCallMessages = resumeMessages(state.toolCallMessages, results)
+  const body: ExecuteBody = {
+    ...run.sticky,
+    executionId: state.executionId,
+    pausedAtStep: state.pausedAtStep,
+    iterationsUsed: state.iterationsUsed,
+    toolCallMessages,
+    accumulatedOutputs: state.accumulatedOutputs
+  }
+  return Effect.zipRight(
+    warnOfConversation(run.method, run.addressText, toolCallMessages),
+    Effect.suspend(() => post(run, body, rounds))
+  )
+}

@@ -1,0 +1,156 @@
+/**
+ * From what names a flow to its path (contract 1.4, 3.2). Everything that is not plainly right is refused here, before
+ * anything is sent.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { Flow, FlowAddress, FlowVersion } from "../../Flow.js"
+import { isFlow } from "../../Flow.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { invalid } from "../errors/invalid.js"
+
+/**
+ * The default org and project of a client; both or neither.
+ *
+ * @internal
+ */
+export interface AddressDefaults {
+  readonly org?: string | undefined
+  readonly project?: string | undefined
+}
+
+const maxSegmentBytes = 255
+
+const encoder = new TextEncoder()
+
+/** Why a string cannot be one path segment, or `undefined`. */
+const segmentProblem = (segment: string): string | undefined => {
+  if (segment === "") return "must not be empty"
+  if (segment === "." || segment === "..") return "must not be a dot segment"
+  if (segment.length > maxSegmentBytes || encoder.encode(segment).length > maxSegmentBytes) {
+    return `must be at most ${maxSegmentBytes} bytes of UTF-8`
+  }
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(segment)) return "must not hold control characters"
+  if (/\p{Surrogate}/u.test(segment)) return "must be well-formed Unicode"
+  return undefined
+}
+
+const plain = /^[A-Za-z0-9_-]{1,64}$/
+
+/**
+ * One percent-encoded path segment.
+ *
+ * @internal
+ */
+export const segment = (
+  method: string,
+  field: string,
+  value: unknown
+): Either.Either<string, InvalidRequestError> => {
+  if (typeof value !== "string") return Either.left(invalid(method, field, "must be a string"))
+  if (plain.test(value)) return Either.right(value)
+  const problem = segmentProblem(value)
+  return problem === undefined
+    ? Either.right(encodeURIComponent(value))
+    : Either.left(invalid(method, field, problem))
+}
+
+const forms = "use \"slug\" with a default org and project, \"org/project/slug\", or { org, project, slug }"
+
+const fromString = (
+  method: string,
+  ref: string,
+  defaults: AddressDefaults
+): Either.Either<FlowAddress, InvalidRequestError> => {
+  const parts = ref.split("/", 5)
+  if (parts.length === 1) {
+    return defaults.org === undefined || defaults.project === undefined
+      ? Either.left(
+        invalid(
+          method,
+          "flow",
+          "a bare slug needs a default org and project on the client, or use \"org/project/slug\""
+        )
+      )
+      : check(method, { org: defaults.org, project: defaults.project, slug: ref })
+  }
+  if (parts.length !== 3) return Either.left(invalid(method, "flow", `must have one or three segments: ${forms}`))
+  return check(method, { org: parts[0]!, project: parts[1]!, slug: parts[2]! })
+}
+
+const check = (method: string, address: FlowAddress): Either.Either<FlowAddress, InvalidRequestError> => {
+  for (const field of ["org", "project", "slug"] as const) {
+    const value: unknown = address[field]
+    if (value === undefined) {
+      return Either.left(invalid(method, `flow.${field}`, `org, project and slug must all be given: ${forms}`))
+    }
+    if (typeof value === "string" && value.includes("/")) {
+      return Either.left(invalid(method, `flow.${field}`, `must be one segment, without "/": ${forms}`))
+    }
+    const encoded = segment(method, `flow.${field}`, value)
+    if (Either.isLeft(encoded)) return Either.left(encoded.left)
+  }
+  return Either.right(address)
+}
+
+/**
+ * The address that a reference stands for.
+ *
+ * @internal
+ */
+export const resolve = (
+  method: string,
+  flow: Flow.Ref<never, unknown>,
+  defaults: AddressDefaults
+): Either.Either<FlowAddress, InvalidRequestError> => {
+  const ref: unknown = isFlow(flow) ? flow.ref : flow
+  if (typeof ref === "string") return fromString(method, ref, defaults)
+  if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
+  return check(method, ref as FlowAddress)
+}
+
+/**
+ * `org/project/slug`, as people write it.
+ *
+ * @internal
+ */
+export const format = (address: FlowAddress): string => `${address.org}/${address.project}/${address.slug}`
+
+/**
+ * One path segment, of a value that `segment` has checked.
+ *
+ * @internal
+ */
+export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
+
+/**
+ * `/seq/{org}/{project}/{slug}`, of a checked address.
+ *
+ * @internal
+ */
+export const basePath = (address: FlowAddress): string =>
+  `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
+
+/**
+ * `""`, `/v0` or `/vN`.
+ *
+ * @internal
+ */
+export const versionPath = (version: FlowVersion): string =>
+  version === "production" ? "" : version === "draft" ? "/v0" : `/v${version}`
+
+/**
+ * @internal
+ */
+export const checkVersion = (
+  method: string,
+  version: unknown
+): Either.Either<FlowVersion, InvalidRequestError> => {
+  if (version === undefined || version === "production") return Either.right("production")
+  if (version === "draft" || version === 0) return Either.right("draft")
+  return typeof version === "number" && Number.isSafeInteger(version) && version > 0
+    ? Either.right(version)
+    : Either.left(invalid(method, "version", "must be \"production\", \"draft\" or an integer of at least 0"))
+}

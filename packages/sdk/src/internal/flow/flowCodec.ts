@@ -1,0 +1,100 @@
+/**
+ * The schemas of a `Flow` at work: parameters out, results in. Where a schema needs no effects the outcome is an
+ * `Either`, with which `ParseResult.map` and `flatMap` go on without one.
+ *
+ * @internal
+ */
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import { type Flow, isFlow } from "../../Flow.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { UnexpectedResponseError } from "../../NoukaiError.js"
+import { invalid } from "../errors/invalid.js"
+import { unchecked } from "../errors/unchecked.js"
+import { issueText, readEffect } from "../schema/schemaReader.js"
+
+interface Codec {
+  readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+  readonly decode: ((result: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+}
+
+const none: Codec = { encode: undefined, decode: undefined }
+
+const codecs = new WeakMap<object, Codec>()
+
+const codecOf = (flow: Flow.Ref<never, unknown>): Codec => {
+  if (!isFlow(flow) || (flow.parameters === undefined && flow.result === undefined)) return none
+  const known = codecs.get(flow)
+  if (known !== undefined) return known
+  const codec: Codec = {
+    encode: flow.parameters === undefined ? undefined : ParseResult.encodeUnknown(flow.parameters, { errors: "all" }),
+    decode: flow.result === undefined ? undefined : readEffect(flow.result)
+  }
+  codecs.set(flow, codec)
+  return codec
+}
+
+/**
+ * Parameters as the wire wants them. Fails before anything is sent.
+ *
+ * @internal
+ */
+export const encodeParameters = (
+  method: string,
+  address: string,
+  flow: Flow.Ref<never, unknown>,
+  parameters: unknown
+): Effect.Effect<unknown, InvalidRequestError> => {
+  const { encode } = codecOf(flow)
+  if (encode === undefined) return Either.right(parameters)
+  return ParseResult.mapBoth(encode(parameters ?? {}), {
+    onFailure: (issue) => invalid(method, "parameters", issueText(issue), { flow: address }),
+    onSuccess: (encoded) => parameters === undefined && isEmpty(encoded) ? undefined : encoded
+  })
+}
+
+const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
+
+/**
+ * Whether results of this flow have to be decoded.
+ *
+ * @internal
+ */
+export const hasResultSchema = (flow: Flow.Ref<never, unknown>): boolean => codecOf(flow).decode !== undefined
+
+/**
+ * What is known of the run whose result is decoded.
+ *
+ * @internal
+ */
+export interface ResultFacts {
+  readonly method: string
+  readonly address: string
+  readonly executionId: string | undefined
+  readonly requestId: string | undefined
+}
+
+/**
+ * A result in the type of its flow. One that does not fit fails with the raw value.
+ *
+ * @internal
+ */
+export const decodeResult = (
+  flow: Flow.Ref<never, unknown>,
+  facts: ResultFacts,
+  result: unknown
+): Effect.Effect<unknown, UnexpectedResponseError> => {
+  const { decode } = codecOf(flow)
+  if (decode === undefined) return Either.right(result)
+  return ParseResult.mapError(decode(result), (issue) =>
+    new UnexpectedResponseError({
+      method: facts.method,
+      flow: facts.address,
+      executionId: facts.executionId,
+      requestId: facts.requestId,
+      reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
+      value: result,
+      isRetryable: false
+    }, unchecked))
+}

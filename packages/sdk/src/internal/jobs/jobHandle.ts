@@ -1,0 +1,43 @@
+/**
+ * The handle of a job.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { Job } from "../../Job.js"
+import type { JobStatus } from "../../JobStatus.js"
+import { spanNames } from "../../Telemetry.js"
+import * as Spans from "../telemetry/spans.js"
+import { label, poll, type Target } from "./jobPoll.js"
+import { updates } from "./jobUpdates.js"
+import { defaultSchedule, resultOf, wait } from "./jobWait.js"
+
+/**
+ * What a submission tells beside the execution id.
+ *
+ * @internal
+ */
+export type Facts = Pick<Job, "flowId" | "blockCount" | "sessionId">
+
+/** @internal */
+export const make = (target: Target, facts: Facts): Job => {
+  const { address, executionId } = target
+  const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
+  const ended: typeof wait = (target, method, options) => spanned(spanNames.jobWait, wait(target, method, options))
+  return {
+    executionId,
+    flowId: facts.flowId,
+    blockCount: facts.blockCount,
+    sessionId: facts.sessionId,
+    poll: spanned(spanNames.jobPoll, poll(target, "Job.poll", {})),
+    wait: (options) => ended(target, "Job.wait", options),
+    result: (options) =>
+      Effect.flatMap(ended(target, "Job.result", options), (status) => resultOf(target, "Job.result", status)),
+    updates: Spans.readStreamSpan(
+      spanNames.jobUpdates,
+      { address, executionId },
+      updates(poll(target, "Job.updates", {}), executionId, defaultSchedule)
+    )
+  }
+}

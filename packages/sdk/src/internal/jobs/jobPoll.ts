@@ -1,0 +1,107 @@
+/**
+ * One poll of a job: the request, the grace after a submission, and the status that comes of it (contract 8.2, 8.3).
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Progress, ReadOptions } from "../../CallOptions.js"
+import type { Flow, FlowAddress } from "../../Flow.js"
+import type { PollJobResponse } from "../../JobCall.js"
+import type { JobCompleted, JobPending, JobStatus } from "../../JobStatus.js"
+import type { NoukaiError, PollError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { decodeResult } from "../flow/flowCodec.js"
+import { isTransient } from "../retry/retry.js"
+import type { HttpService } from "../seam/httpService.js"
+import { totalTimeout } from "../time/totalTimeout.js"
+
+/**
+ * What a handle knows of its job.
+ *
+ * @internal
+ */
+export interface Target {
+  readonly http: HttpService
+  readonly flow: Flow.Ref<never, unknown>
+  readonly address: FlowAddress
+  readonly addressText: string
+  readonly executionId: string
+  /** Until this instant of the clock, in milliseconds, a 404 means `pending`. */
+  readonly graceEnds: number
+}
+
+/** @internal */
+export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
+
+/**
+ * A status as the server would call it.
+ *
+ * @internal
+ */
+export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
+
+/**
+ * Whether a failed poll says nothing about the job, so that the next one may well be answered.
+ *
+ * @internal
+ */
+export const isPassing = (error: NoukaiError): boolean => error._tag === "APITimeoutError" || isTransient(error)
+
+const completed = (
+  target: Target,
+  method: string,
+  response: PollJobResponse
+): Effect.Effect<JobCompleted, UnexpectedResponseError> =>
+  Effect.map(
+    decodeResult(target.flow, {
+      method,
+      address: target.addressText,
+      executionId: target.executionId,
+      requestId: response.requestId
+    }, response.result),
+    (result) => ({ status: "completed", executionId: target.executionId, result })
+  )
+
+const statusOf = (
+  target: Target,
+  method: string,
+  response: PollJobResponse
+): Effect.Effect<JobStatus, UnexpectedResponseError> => {
+  const { executionId } = target
+  switch (response.status) {
+    case "completed":
+      return completed(target, method, response)
+    case "failed":
+    case "cancelled":
+      return Effect.succeed({ status: response.status, executionId, error: response.error ?? response.result })
+    case "pending":
+    case "running":
+      return Effect.succeed({ status: response.status, executionId })
+    default:
+      return Effect.succeed({ status: "unknown", executionId, reported: response.status })
+  }
+}
+
+/** @internal */
+export const poll = (target: Target, method: string, options: ReadOptions): Effect.Effect<JobStatus, PollError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (asked) => {
+    const progress: Progress = { sent: "no" }
+    const { timeout } = target.http.defaults
+    const answered = Effect.matchEffect(
+      target.http.pollJob({ method, options, progress, flow: target.address, executionId: target.executionId }),
+      {
+        onFailure: (error) =>
+          error._tag === "FlowNotFoundError" && asked < target.graceEnds
+            ? Effect.succeed(pending(target.executionId))
+            : Effect.fail(error),
+        onSuccess: (response): Effect.Effect<JobStatus, PollError> => statusOf(target, method, response)
+      }
+    )
+    return totalTimeout(
+      answered,
+      timeout !== undefined && Duration.isFinite(timeout) ? Duration.toMillis(timeout) : undefined,
+      { method, flow: target.addressText, executionId: () => target.executionId },
+      progress
+    )
+  })

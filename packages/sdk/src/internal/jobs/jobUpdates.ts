@@ -1,0 +1,77 @@
+/**
+ * A job's statuses as a stream.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { isEnded, type JobStatus } from "../../JobStatus.js"
+import type { PollError, UpdatesError } from "../../NoukaiError.js"
+import { serverDelay } from "../retry/retry.js"
+import { scheduleDriver } from "../retry/scheduleDriver.js"
+import { isPassing, label, pending } from "./jobPoll.js"
+
+/** How long polls may fail in a row, in milliseconds. */
+const patience = 300_000
+
+interface Watch<A> {
+  status: JobStatus<A> | undefined
+  failure: PollError | undefined
+  /** When the first poll failed since one was answered. */
+  failingSince: number | undefined
+  first: boolean
+}
+
+/**
+ * The statuses as they change, up to and with the last one.
+ *
+ * @internal
+ */
+export const updates = <A>(
+  poll: Effect.Effect<JobStatus<A>, PollError>,
+  executionId: string,
+  schedule: Schedule.Schedule<unknown, JobStatus<A>>
+): Stream.Stream<JobStatus<A>, UpdatesError> =>
+  Stream.unwrap(Effect.sync(() => {
+    const next = scheduleDriver(schedule)
+    const watch: Watch<A> = { status: undefined, failure: undefined, failingSince: undefined, first: true }
+
+    const pause: Effect.Effect<void, Option.Option<UpdatesError>> = Effect.suspend(() => {
+      if (watch.first) {
+        watch.first = false
+        return Effect.void
+      }
+      return Effect.flatMap(next(watch.status ?? pending(executionId)), (delay) =>
+        delay === undefined
+          ? Effect.fail(Option.none())
+          : Effect.sleep(Math.max(delay, watch.failure === undefined ? 0 : serverDelay(watch.failure))))
+    })
+
+    const pull: Effect.Effect<JobStatus<A>, Option.Option<UpdatesError>> = Effect.gen(function*() {
+      while (watch.status === undefined || !isEnded(watch.status)) {
+        yield* pause
+        const outcome = yield* Effect.either(poll)
+        const at = yield* Clock.currentTimeMillis
+        if (Either.isLeft(outcome)) {
+          watch.failure = outcome.left
+          watch.failingSince ??= at
+          if (!isPassing(outcome.left) || at - watch.failingSince >= patience) {
+            return yield* Effect.fail(Option.some(outcome.left))
+          }
+          continue
+        }
+        const before = watch.status
+        watch.status = outcome.right
+        watch.failure = undefined
+        watch.failingSince = undefined
+        if (before === undefined || label(before) !== label(outcome.right)) return outcome.right
+      }
+      return yield* Effect.fail(Option.none())
+    })
+
+    return Stream.repeatEffectOption(pull)
+  }))

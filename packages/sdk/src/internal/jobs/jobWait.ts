@@ -1,0 +1,123 @@
+/**
+ * Waiting for a job to end (contract 8.4).
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
+import type { WaitOptions } from "../../Job.js"
+import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus } from "../../JobStatus.js"
+import { APITimeoutError, FlowExecutionError, type WaitError } from "../../NoukaiError.js"
+import { problemOf } from "../errors/runProblem.js"
+import { unchecked } from "../errors/unchecked.js"
+import { serverDelay } from "../retry/retry.js"
+import { scheduleDriver } from "../retry/scheduleDriver.js"
+import { milliseconds } from "../time/duration.js"
+import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
+
+/** @internal */
+export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
+
+const defaultTimeout = Duration.seconds(300)
+
+/**
+ * What the polls have brought so far.
+ *
+ * @internal
+ */
+interface Seen {
+  status: JobStatus | undefined
+  /** Why the latest poll brought nothing. */
+  failure: WaitError | undefined
+}
+
+const gaveUp = (target: Target, method: string, seen: Seen, detail: string): APITimeoutError => {
+  const lastStatus = seen.status === undefined ? undefined : label(seen.status)
+  return new APITimeoutError({
+    method,
+    flow: target.addressText,
+    executionId: target.executionId,
+    detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
+    clock: "wait",
+    sent: "yes",
+    lastStatus,
+    isRetryable: true,
+    cause: seen.failure
+  }, unchecked)
+}
+
+const pollUntilEnded = Effect.fnUntraced(function*(
+  target: Target,
+  method: string,
+  options: WaitOptions,
+  seen: Seen,
+  timeout: number
+): Effect.fn.Return<JobEnded, WaitError> {
+  const deadline = (yield* Clock.currentTimeMillis) + timeout
+  const next = scheduleDriver(options.schedule ?? defaultSchedule)
+  while (true) {
+    const outcome = yield* Effect.either(poll(target, method, options))
+    if (Either.isRight(outcome)) {
+      if (isEnded(outcome.right)) return outcome.right
+      seen.status = outcome.right
+      seen.failure = undefined
+    } else {
+      if (!isPassing(outcome.left)) return yield* outcome.left
+      seen.failure = outcome.left
+    }
+    if (timeout === 0) return yield* gaveUp(target, method, seen, "after one poll")
+    const delay = yield* next(seen.status ?? pending(target.executionId))
+    if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
+    const pause = Math.max(delay, seen.failure === undefined ? 0 : serverDelay(seen.failure))
+    // A poll that would begin at the deadline could not be answered in time.
+    yield* (yield* Clock.currentTimeMillis) + pause < deadline ? Effect.sleep(pause) : Effect.never
+  }
+})
+
+/** @internal */
+export const wait = (
+  target: Target,
+  method: string,
+  options: WaitOptions = {}
+): Effect.Effect<JobEnded, WaitError> =>
+  Effect.suspend(() => {
+    const timeout = milliseconds(method, "timeout", options.timeout ?? defaultTimeout)
+    if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
+    const ms = timeout.right
+    const seen: Seen = { status: undefined, failure: undefined }
+    const polling = pollUntilEnded(target, method, options, seen, ms ?? Infinity)
+    return ms === undefined || ms === 0
+      ? polling
+      : Effect.timeoutFail(polling, {
+        duration: Duration.millis(ms),
+        onTimeout: () => gaveUp(target, method, seen, `after ${ms} ms`)
+      })
+  })
+
+const notCompleted = (target: Target, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
+  const problem = problemOf(status.error)
+  return new FlowExecutionError({
+    method,
+    flow: target.addressText,
+    executionId: target.executionId,
+    code: problem.code,
+    detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
+    result: status.error,
+    isRetryable: false
+  }, unchecked)
+}
+
+/**
+ * The result of a job that has ended, or why there is none.
+ *
+ * @internal
+ */
+export const resultOf = (
+  target: Target,
+  method: string,
+  status: JobEnded
+): Effect.Effect<unknown, FlowExecutionError> =>
+  status.status === "completed" ? Effect.succeed(status.result) : Effect.fail(notCompleted(target, method, status))

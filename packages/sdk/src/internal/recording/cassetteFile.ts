@@ -1,0 +1,186 @@
+/**
+ * Cassettes as files and as text.
+ *
+ * @internal
+ */
+import { files } from "#files"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { CassetteError } from "../../NoukaiError.js"
+import { RecordedCassette } from "../../RecordedCassette.js"
+import { SessionCassette } from "../../SessionCassette.js"
+import { unchecked } from "../errors/unchecked.js"
+import type { FileFailure } from "../files/Files.js"
+import { canonical } from "../json/canonical.js"
+import { maxDepth, nestsTooDeep } from "../json/nesting.js"
+import { issueText, readEither } from "../schema/schemaReader.js"
+import { problemOfAnswer } from "./answerCodec.js"
+import { credentialsIn } from "./credentials.js"
+
+const formatVersion = 1
+
+/** @internal */
+export const maxBytes = 64 * 1024 * 1024
+
+const AnyCassette = Schema.Union(SessionCassette, RecordedCassette)
+
+type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
+
+interface Facts {
+  readonly path?: string | undefined
+  readonly detail?: string | undefined
+  readonly at?: ReadonlyArray<string> | undefined
+  readonly cause?: unknown
+}
+
+/** @internal */
+export const cassetteError = (method: string, reason: CassetteError["reason"], facts: Facts): CassetteError =>
+  new CassetteError({ method, reason, ...facts, isRetryable: false }, unchecked)
+
+const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
+  cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
+
+const decodeCassette = readEither(AnyCassette)
+
+const decodeKind = {
+  session: readEither(SessionCassette),
+  recording: readEither(RecordedCassette)
+}
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? (value as { readonly [key: string]: unknown })[name] : undefined
+
+const versionOf = (value: unknown): number | undefined => {
+  const format = field(value, "format")
+  const match = typeof format === "string" ? /^noukai-cassette\/(\d{1,9})$/.exec(format) : null
+  return match === null ? undefined : Number(match[1])
+}
+
+const badEntry = (cassette: AnyCassette): { readonly at: string; readonly detail: string } | undefined => {
+  if (cassette.kind === "session") return undefined
+  for (const [place, { answer, endpoint }] of cassette.entries.entries()) {
+    const detail = problemOfAnswer(endpoint, answer)
+    if (detail !== undefined) return { at: `$.entries[${place}].answer`, detail }
+  }
+  return undefined
+}
+
+/** @internal */
+export const decode = (
+  method: string,
+  path: string | undefined,
+  value: unknown
+): Either.Either<AnyCassette, CassetteError> => {
+  if (nestsTooDeep(value)) {
+    return Either.left(cassetteError(method, "Invalid", { path, detail: `it nests deeper than ${maxDepth} levels` }))
+  }
+  const version = versionOf(value)
+  if (version === undefined) {
+    return Either.left(
+      cassetteError(method, "Invalid", { path, detail: `its format is not noukai-cassette/${formatVersion}` })
+    )
+  }
+  if (version > formatVersion) {
+    return Either.left(
+      cassetteError(method, "NewerFormat", { path, detail: `its format is noukai-cassette/${version}` })
+    )
+  }
+  const kind = field(value, "kind")
+  const decoded = kind === "session" || kind === "recording" ? decodeKind[kind](value) : decodeCassette(value)
+  if (Either.isLeft(decoded)) {
+    const detail = issueText(decoded.left)
+    return Either.left(cassetteError(method, "Invalid", { path, detail }))
+  }
+  const bad = badEntry(decoded.right)
+  return bad === undefined
+    ? Either.right(decoded.right)
+    : Either.left(cassetteError(method, "Invalid", { path, detail: bad.detail, at: [bad.at] }))
+}
+
+const encodeSession = Schema.encodeSync(SessionCassette)
+
+const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
+
+const plainSession = (cassette: SessionCassette): unknown => {
+  const { client, format, kind, session: { executions = [], ...session } } = encodeSession(cassette)
+  return {
+    format,
+    kind,
+    client,
+    session: {
+      ...session,
+      executions: (executions ?? []).map(({ steps, ...execution }) => ({
+        ...execution,
+        steps: (steps ?? []).map((step) => ({
+          ...step,
+          ...Object.fromEntries(snapshots.flatMap((name) => name in step ? [[name, canonical(step[name])]] : []))
+        }))
+      }))
+    }
+  }
+}
+
+const plainRecording = ({ client, entries, format, kind, meta }: RecordedCassette): unknown => ({
+  format,
+  kind,
+  client,
+  entries: entries.map(({ answer, endpoint, fingerprint, flow, input, occurrence, version }) => ({
+    flow,
+    endpoint,
+    version,
+    fingerprint,
+    occurrence,
+    input: canonical(input),
+    answer: canonical(answer)
+  })),
+  meta: canonical(meta)
+})
+
+/** What is written, in the order in which it is written. */
+const plain = (cassette: AnyCassette): unknown =>
+  cassette.kind === "session" ? plainSession(cassette) : plainRecording(cassette)
+
+/** @internal */
+export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
+
+/**
+ * Writes a cassette, unless it is too large, would hold what looks like a credential, or could not be read again.
+ *
+ * @internal
+ */
+export const write = (method: string, path: string, cassette: AnyCassette): Effect.Effect<void, CassetteError> =>
+  Effect.gen(function*() {
+    const text = yield* Either.try({
+      try: () => encode(cassette),
+      catch: (cause) => cassetteError(method, "Invalid", { path, detail: "it holds what is no JSON", cause })
+    })
+    const bytes = new TextEncoder().encode(text).length
+    if (bytes > maxBytes) {
+      return yield* tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`)
+    }
+    const value: unknown = JSON.parse(text)
+    const at = credentialsIn(value)
+    if (at.length > 0) return yield* cassetteError(method, "Credentials", { path, at })
+    // What was taken out of it may be what every answer must have.
+    yield* decode(method, path, value)
+    yield* Effect.mapError(files.write(path, text), ofFile(method, path))
+  })
+
+/** @internal */
+export const tooLarge = (method: string, path: string, detail: string): CassetteError =>
+  cassetteError(method, "TooLarge", { path, detail })
+
+/** @internal */
+export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
+  Effect.flatMap(
+    Effect.mapError(files.read(path, maxBytes), ofFile(method, path)),
+    (text) =>
+      Either.flatMap(
+        Either.try({
+          try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
+          catch: () => cassetteError(method, "Invalid", { path, detail: "it is not JSON" })
+        }),
+        (value) => decode(method, path, value)
+      )
+  )

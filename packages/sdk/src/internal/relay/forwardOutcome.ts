@@ -1,0 +1,52 @@
+/**
+ * What an answer that is passed on as it is says of the run.
+ *
+ * @internal
+ */
+import type { ForwardResponse } from "../../ForwardCall.js"
+import { fromStatus } from "../errors/statusError.js"
+import type { Outcome } from "../telemetry/spans.js"
+
+/** The statuses of a run on the wire (contract 5.3), in the words of the metrics. */
+const outcomes: ReadonlyMap<unknown, string> = new Map([
+  ["completed", "completed"],
+  ["failed", "failed"],
+  ["tool_calls_required", "paused"]
+])
+
+/** @internal */
+export interface Forwarded extends Outcome {
+  readonly response: ForwardResponse
+  /** In the words of the metrics. */
+  readonly outcome: string
+}
+
+const unreadable = "UnexpectedResponseError"
+
+const fieldsOf = (text: string): { readonly executionId?: unknown; readonly status?: unknown } => {
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === "object" && json !== null ? json : {}
+  } catch {
+    return {}
+  }
+}
+
+/** @internal */
+export const of = (method: string, response: ForwardResponse): Forwarded => {
+  const { status: httpStatus, text } = response
+  if (httpStatus < 200 || httpStatus > 299) {
+    const facts = { method, flow: undefined, isPost: true, executionId: undefined, scrub: (text: string) => text }
+    const { _tag, executionId } = fromStatus(facts, { status: httpStatus, header: () => undefined }, text, 0)
+    return { response, outcome: _tag, httpStatus, executionId }
+  }
+  const { executionId, status } = fieldsOf(text)
+  const outcome = outcomes.get(status)
+  return {
+    response,
+    outcome: outcome ?? unreadable,
+    httpStatus,
+    executionId: typeof executionId === "string" ? executionId : undefined,
+    status: outcome === undefined ? undefined : String(status)
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What is forwarded through a seam that decodes: a replay, a recording, a fake.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
+import type { FlowExecutionError, HttpError } from "../../NoukaiError.js"
+import type { HttpService } from "../seam/httpService.js"
+
+const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
+
+/** What the server said, else the run as a failed one. */
+const failed = (error: FlowExecutionError): ForwardResponse =>
+  error.statusCode !== undefined && error.responseBody !== undefined
+    ? { status: error.statusCode, text: error.responseBody }
+    : json({
+      status: "failed",
+      result: error.result ?? error.detail ?? null,
+      flowId: error.flowId ?? "",
+      blockCount: error.blockCount ?? 0,
+      executionId: error.executionId
+    })
+
+/**
+ * By the seam's own `forward`, else by its `execute`, whose answer is put into the shape of the wire again.
+ *
+ * @internal
+ */
+export const forwardThrough = (
+  http: HttpService,
+  request: ForwardRequest
+): Effect.Effect<ForwardResponse, HttpError> =>
+  http.forward === undefined
+    ? http.execute({ ...request, body: { trace: false, ...request.body } }).pipe(
+      Effect.map(({ requestId: _, ...response }) => json(response)),
+      Effect.catchTag("FlowExecutionError", (error) => Effect.succeed(failed(error)))
+    )
+    : http.forward(request)

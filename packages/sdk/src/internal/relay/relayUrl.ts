@@ -1,0 +1,35 @@
+/**
+ * Where a relay listens. Any host may: there is no key to lose.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { invalid } from "../errors/invalid.js"
+
+declare const globalThis: { readonly location?: { readonly href?: unknown } }
+
+/** @internal */
+export interface RelayUrl {
+  readonly origin: string
+  readonly path: string
+}
+
+/** What a page, or a worker, takes relative URLs from. */
+const base = (): string | undefined => {
+  const href = globalThis.location?.href
+  return typeof href === "string" ? href : undefined
+}
+
+/** @internal */
+export const relayUrl = (method: string, url: unknown): Either.Either<RelayUrl, InvalidRequestError> => {
+  const wrong = (reason: string) => Either.left(invalid(method, "url", reason))
+  const from = base()
+  if (typeof url !== "string" || !URL.canParse(url, from)) {
+    return wrong(from === undefined ? "must be an absolute URL, as there is no page to start from" : "must be a URL")
+  }
+  const { hash, origin, password, pathname, protocol, search, username } = new URL(url, from)
+  if (protocol !== "http:" && protocol !== "https:") return wrong("must begin with http:// or https://")
+  if (username !== "" || password !== "" || hash !== "") return wrong("must hold no user, password or fragment")
+  return Either.right({ origin, path: pathname + search })
+}

@@ -1,0 +1,96 @@
+/**
+ * When a failed attempt is made again, and how long to wait (contract 12.1).
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import type { NoukaiError } from "../../NoukaiError.js"
+import { scheduleDriver } from "./scheduleDriver.js"
+
+/** The longest wait, ours or the server's, in milliseconds. */
+const cap = 20_000
+
+const backoffs = new WeakSet<object>()
+
+/**
+ * Whether a schedule is the default policy, whatever its number of retries: the one that a budget limits.
+ *
+ * @internal
+ */
+export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => backoffs.has(schedule)
+
+/**
+ * Full jitter: before retry k (from 0) anything up to min(20 s, 1 s × 4^k).
+ *
+ * @internal
+ */
+export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
+  const schedule = Schedule.modifyDelayEffect(
+    Schedule.recurs(maxRetries),
+    (retry) => Effect.map(Random.next, (share) => Duration.millis(share * Math.min(cap, 1000 * 4 ** retry)))
+  )
+  backoffs.add(schedule)
+  return schedule
+}
+
+/** Statuses that may pass by themselves. */
+const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
+
+/**
+ * Whether the same request may well succeed a moment later, regardless of what sending it again could cost.
+ *
+ * @internal
+ */
+export const isTransient = (error: NoukaiError): boolean => {
+  switch (error._tag) {
+    case "RateLimitError":
+    case "APIConnectionError":
+      return true
+    case "APITimeoutError":
+      return error.clock === "connect" || error.clock === "attempt" || error.clock === "firstByte"
+    default:
+      return isTransientStatus(error.statusCode)
+  }
+}
+
+/** @internal */
+export const isTransientStatus = (status: number | undefined): boolean =>
+  status !== undefined && transientStatus.has(status)
+
+/**
+ * Seconds the server asked for, in milliseconds.
+ *
+ * @internal
+ */
+export const serverDelay = (error: NoukaiError): number =>
+  error._tag === "RateLimitError" || error._tag === "FlowExecutionError" ? (error.retryAfter ?? 0) * 1000 : 0
+
+/**
+ * Whether this client sends the request again: reads that failed transiently, a POST only when it never left or the
+ * caller opted in, and never when the server asks for a longer wait than 20 s.
+ *
+ * @internal
+ */
+export const shouldRetry = (error: NoukaiError, isPost: boolean, retryPost: boolean): boolean => {
+  if (serverDelay(error) > cap) return false
+  if (!isPost || retryPost) return isTransient(error)
+  return (error._tag === "APIConnectionError" || error._tag === "APITimeoutError") && error.sent === "no" &&
+    isTransient(error)
+}
+
+/**
+ * The waits of one call, in milliseconds: what `schedule` says, but at least what the server asked for. `undefined`
+ * when the schedule is done.
+ *
+ * @internal
+ */
+export const backoffDriver = (
+  schedule: Schedule.Schedule<unknown, NoukaiError>
+): (error: NoukaiError) => Effect.Effect<number | undefined> => {
+  const next = scheduleDriver(schedule)
+  return (error) =>
+    Effect.map(next(error), (delay) => delay === undefined ? undefined : Math.max(delay, serverDelay(error)))
+}

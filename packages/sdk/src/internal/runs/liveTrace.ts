@@ -1,0 +1,257 @@
+/**
+ * A run as it is recorded: what has happened so far, then what happens (contract 9.3). Events come as they do from the
+ * run itself, but nothing here moves the run.
+ *
+ * @internal
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Progress } from "../../CallOptions.js"
+import type { Flow, FlowAddress } from "../../Flow.js"
+import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
+import { APIConnectionError, FlowExecutionError, type LiveTraceError } from "../../NoukaiError.js"
+import type { LiveTraceOptions } from "../../RunOptions.js"
+import { spanNames } from "../../Telemetry.js"
+import { invalid } from "../errors/invalid.js"
+import { problemOf } from "../errors/runProblem.js"
+import { unchecked } from "../errors/unchecked.js"
+import * as Address from "../flow/address.js"
+import { decodeResult } from "../flow/flowCodec.js"
+import type { HttpService } from "../seam/httpService.js"
+import * as Delivered from "../stream/deliveredEvent.js"
+import { StreamCursor } from "../stream/streamCursor.js"
+import { toPull } from "../stream/streamPull.js"
+import * as Spans from "../telemetry/spans.js"
+import { callsOf } from "../tools/toolRound.js"
+import { resolveRun } from "./runRead.js"
+
+type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+
+type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<LiveTraceError>>
+
+const method = "RunService.liveTrace"
+
+const failedStepIn = (summary: Wire<"flow_completed">["summary"]): string | undefined => {
+  const step = summary?.failedAtStep ?? summary?.failed_at_step
+  return typeof step === "string" ? step : undefined
+}
+
+/** Follows the events of one run. */
+class Watch {
+  private readonly cursor: StreamCursor
+  private readonly addressText: string
+  private begun = false
+  /** Where each step stands in the flow: one that runs again, in a loop or after a cut, keeps its place. */
+  private readonly places = new Map<string, number>()
+  private out: Array<FlowEvent> = []
+  /** How the stream ends once what is in `out` has been delivered. */
+  private end: Effect.Effect<FlowEvent | void, LiveTraceError> | undefined = undefined
+  private over = false
+
+  constructor(
+    private readonly flow: Flow.Ref<never, unknown>,
+    address: FlowAddress,
+    private readonly executionId: string
+  ) {
+    this.addressText = Address.format(address)
+    this.cursor = new StreamCursor({
+      version: 1,
+      flow: this.addressText,
+      flowVersion: "production",
+      executionId,
+      stepIndex: 0,
+      outputs: {},
+      rounds: 0
+    })
+  }
+
+  readonly pull = (source: Pull<WireEvent>): Pull<FlowEvent> => {
+    const next: Pull<FlowEvent> = Effect.suspend(() => {
+      if (this.out.length > 0) {
+        const chunk = Chunk.unsafeFromArray(this.out)
+        this.out = []
+        return Effect.succeed(chunk)
+      }
+      if (this.end !== undefined) return this.ending(this.end)
+      return Effect.matchEffect(source, {
+        onFailure: (failure) => Effect.fail(Option.orElseSome(failure, () => this.cut())),
+        onSuccess: (events) => {
+          for (const event of events) {
+            this.take(event)
+            if (this.end !== undefined) break
+          }
+          return next
+        }
+      })
+    })
+    return next
+  }
+
+  private ending(end: Effect.Effect<FlowEvent | void, LiveTraceError>): Pull<FlowEvent> {
+    if (this.over) return Effect.fail(Option.none())
+    this.over = true
+    return Effect.matchEffect(end, {
+      onFailure: (error) => Effect.fail(Option.some(error)),
+      onSuccess: (event) => event === undefined ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(event))
+    })
+  }
+
+  private cut(): APIConnectionError {
+    return new APIConnectionError({
+      method,
+      flow: this.addressText,
+      executionId: this.executionId,
+      detail: "the live trace ended before a terminal event",
+      sent: "yes",
+      isRetryable: true
+    }, unchecked)
+  }
+
+  private placeOf(stepId: string): number {
+    return this.places.get(stepId) ?? this.cursor.stepIndex
+  }
+
+  private take(event: WireEvent): void {
+    const { cursor } = this
+    switch (event.type) {
+      case "run_started":
+        return this.runStarted(event)
+      case "step_started":
+        this.out.push({
+          type: "step_started",
+          stepId: event.stepId,
+          name: event.name ?? undefined,
+          stepIndex: this.placeOf(event.stepId)
+        })
+        return
+      case "step_input":
+        this.out.push({ type: "step_input", stepId: event.stepId, inputData: event.inputData })
+        return
+      case "step_output":
+        this.out.push({ type: "step_output", stepId: event.stepId, outputData: event.outputData })
+        return
+      case "step_completed":
+        return this.stepCompleted(event)
+      case "step_paused":
+        cursor.stepIndex = event.nextStepIndex ?? cursor.stepIndex
+        this.out.push(new Delivered.StepPaused(this.executionId, cursor.stepIndex, cursor.mark()))
+        return
+      case "tool_calls_required":
+        return this.toolsRequired(event)
+      case "step_error":
+        return this.stepFailed(event)
+      case "flow_completed":
+        this.end = this.completed(event)
+        return
+      case "unknown":
+        this.out.push(event)
+        return
+    }
+  }
+
+  private runStarted(event: Wire<"run_started">): void {
+    this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
+    // Each request of a run that is stepped through may begin with one.
+    if (this.begun) return
+    this.begun = true
+    this.out.push(new Delivered.RunStarted(event, this.cursor.mark()))
+  }
+
+  private stepCompleted(event: Wire<"step_completed">): void {
+    const { cursor } = this
+    const place = this.placeOf(event.stepId)
+    const output = event.output ?? null
+    if (this.places.has(event.stepId)) cursor.add(event.stepId, output)
+    else cursor.complete(event.stepId, output)
+    this.places.set(event.stepId, place)
+    cursor.pending = undefined
+    this.out.push(new Delivered.StepCompleted(event, place, output, cursor.mark()))
+  }
+
+  private toolsRequired(event: Wire<"tool_calls_required">): void {
+    const { cursor } = this
+    for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) cursor.add(stepId, output)
+    cursor.stepIndex = Math.max(cursor.stepIndex, event.stepIndex ?? 0)
+    const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
+    cursor.pending = {
+      ...(typeof event.stepId === "string" ? { stepId: event.stepId } : undefined),
+      iterationsUsed: event.iterationsUsed,
+      toolCallMessages: event.toolCallMessages,
+      toolCalls
+    }
+    this.out.push(
+      new Delivered.ToolCallsRequired(
+        event.executionId,
+        event.stepId ?? undefined,
+        cursor.stepIndex,
+        toolCalls,
+        cursor.mark(),
+        () =>
+          Stream.fail(invalid(method, "resume", "is not for a live trace, which only watches", {
+            flow: this.addressText,
+            executionId: this.executionId
+          }))
+      )
+    )
+  }
+
+  private stepFailed(event: Wire<"step_error">): void {
+    const { code, detail } = problemOf(event.error)
+    this.out.push({
+      type: "step_error",
+      stepId: event.stepId,
+      name: event.name ?? undefined,
+      error: event.error,
+      code,
+      message: detail
+    })
+    this.end = Effect.void
+  }
+
+  private completed(event: Wire<"flow_completed">): Effect.Effect<FlowEvent, LiveTraceError> {
+    const stepId = failedStepIn(event.summary)
+    if (stepId !== undefined) {
+      return Effect.fail(
+        new FlowExecutionError({
+          method,
+          flow: this.addressText,
+          executionId: this.executionId,
+          stepId,
+          result: event.result,
+          isRetryable: false
+        }, unchecked)
+      )
+    }
+    const facts = { method, address: this.addressText, executionId: this.executionId, requestId: undefined }
+    return Effect.map(decodeResult(this.flow, facts, event.result), (result) => ({
+      type: "flow_completed",
+      executionId: event.executionId ?? this.executionId,
+      runId: event.runId ?? undefined,
+      result,
+      summary: event.summary ?? undefined
+    }))
+  }
+}
+
+/** @internal */
+export const liveTrace = (http: HttpService) =>
+(
+  flow: Flow.Ref<never, unknown>,
+  executionId: string,
+  options: LiveTraceOptions = {}
+): Stream.Stream<FlowEvent, LiveTraceError> =>
+  Stream.suspend(() => {
+    const run = resolveRun(http, method, flow, executionId)
+    if (Either.isLeft(run)) return Stream.fail(run.left)
+    const progress: Progress = { sent: "no" }
+    const events = http.traceStream({ ...run.right, method, options, progress })
+    return Spans.readStreamSpan(
+      spanNames.runLiveTrace,
+      { address: run.right.flow, executionId },
+      Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
+        Stream.repeatEffectChunkOption(new Watch(flow, run.right.flow, executionId).pull(source))))
+    )
+  })

@@ -1,0 +1,68 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import { globalValue } from "effect/GlobalValue"
+import * as Stream from "effect/Stream"
+import type { HttpService } from "../seam/httpService.js"
+
+/** Which session a call belongs to, and whether it is answered from a recording. */
+export interface Scope {
+  readonly mode: "capture" | "replay" | "session"
+  readonly sessionId: string
+  /** In a replay: what answers instead of Noukai. */
+  readonly http: HttpService | undefined
+}
+
+/**
+ * The scope of the calling fiber; by default there is none.
+ */
+export class CurrentScope extends Context.Reference<CurrentScope>()("@effect-noukai/sdk/TraceScope", {
+  defaultValue: (): Scope | undefined => undefined
+}) {}
+
+/**
+ * The replay that a fiber is in. It stays in it whatever context it is given, such as that of a program that captures;
+ * who joins the fiber does not enter it.
+ */
+const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
+  "@effect-noukai/sdk/currentReplay",
+  () => FiberRef.unsafeMake<Scope | undefined>(undefined, { join: (parent) => parent })
+)
+
+/** @internal */
+export const scopeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Scope | undefined => {
+  const scope = Context.get(fiber.currentContext, CurrentScope)
+  return scope?.http === undefined ? fiber.getFiberRef(currentReplay) ?? scope : scope
+}
+
+/** @internal */
+export const currentScope: Effect.Effect<Scope | undefined> = Effect.withFiberRuntime((fiber) =>
+  Effect.succeed(scopeOf(fiber))
+)
+
+const replayIn = (scope: Scope | undefined): Scope | undefined => scope?.http === undefined ? undefined : scope
+
+/** @internal */
+export const within = <A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const provided = Effect.provideService(body, CurrentScope, scope)
+    const replay = replayIn(scope)
+    // Where nothing changes nothing is set, so that a runtime taken inside says nothing of replays.
+    return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
+  })
+
+/** @internal */
+export const streamWithin = <A, E, R>(
+  scope: Scope | undefined,
+  body: Stream.Stream<A, E, R>
+): Stream.Stream<A, E, R> => {
+  const provided = Stream.provideService(body, CurrentScope, scope)
+  const replay = replayIn(scope)
+  return replay === undefined ? provided : Stream.unwrapScoped(
+    Effect.map(
+      Stream.toPull(provided),
+      (pull) => Stream.repeatEffectChunkOption(Effect.locally(pull, currentReplay, replay))
+    )
+  )
+}

@@ -1,0 +1,51 @@
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { ExecuteBody } from "../../ExecuteCall.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { ExecuteError } from "../../NoukaiError.js"
+import type { HttpService } from "./httpService.js"
+
+/** Nothing but a `FlowService` stands on the fake. */
+const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows only")
+
+const unreachable = {
+  submitJob: notFaked,
+  pollJob: notFaked,
+  trace: notFaked,
+  stepTrace: notFaked,
+  traceStream: () => Stream.fromEffect(notFaked()),
+  runSummary: notFaked,
+  runList: notFaked,
+  session: notFaked
+}
+
+/**
+ * A seam whose runs complete at once, in one step, with what `f` gives.
+ *
+ * @internal
+ */
+export const fakeHttp = (
+  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, ExecuteError>
+): HttpService => ({
+  defaults: { org: "test", project: "test" },
+  execute: (request) =>
+    Effect.map(f(request.flow.slug, request.body), (result) => ({
+      status: "completed",
+      result,
+      flowId: "fl_test",
+      blockCount: 1,
+      executionId: "ex_test"
+    })),
+  step: (request) => {
+    const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body
+    const body = { message, parameters, blockOverrides, attachments, tools, toolChoice, trace }
+    const events = (result: unknown): ReadonlyArray<WireEvent> => [
+      { type: "run_started", executionId: "ex_test", flowId: "fl_test", stepCount: 1 },
+      { type: "step_started", stepId: "test" },
+      { type: "step_completed", stepId: "test", output: result },
+      { type: "flow_completed", executionId: "ex_test", result }
+    ]
+    return Stream.unwrap(Effect.map(f(request.flow.slug, body), (result) => Stream.fromIterable(events(result))))
+  },
+  ...unreachable
+})

@@ -1,0 +1,83 @@
+/**
+ * The streams of a run: from its beginning, from a cursor, and from the answer to a pause (contract 7.4–7.6).
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { FlowCursor } from "../../FlowCursor.js"
+import type { FlowEvent } from "../../FlowEvent.js"
+import type { EventsError } from "../../NoukaiError.js"
+import { spanNames } from "../../Telemetry.js"
+import type { ToolResult } from "../../Tool.js"
+import { invalid } from "../errors/invalid.js"
+import * as Metrics from "../telemetry/metrics.js"
+import * as Spans from "../telemetry/spans.js"
+import { answeredPause, checkResults } from "../tools/toolRound.js"
+import { isOver } from "./streamCursor.js"
+import type { Origin, Settings } from "./streamSettings.js"
+import { type EventPull, StreamWalk } from "./streamWalk.js"
+
+const resume = <E, R>(
+  settings: Settings<E, R>,
+  cursor: FlowCursor,
+  results: ReadonlyArray<ToolResult>
+): Stream.Stream<FlowEvent, EventsError> => {
+  const { pending } = cursor
+  const problem = checkResults(pending?.toolCalls ?? [], results)
+  if (problem !== undefined || pending === undefined) {
+    return Stream.fail(
+      invalid(settings.method, problem?.field ?? "results", problem?.reason ?? "answer no pause", {
+        flow: settings.addressText,
+        executionId: cursor.executionId
+      })
+    )
+  }
+  const answered = { ...cursor, pending: answeredPause(pending, results) }
+  // only what is answered by hand is resumed, and then there is no handler
+  const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
+  return run(manual, { cursor: answered, begun: true, mayBeOver: isOver(cursor) })
+}
+
+/** Each pull under what is left of the total clock. */
+const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<EventPull<E, R>> =>
+  Effect.map(Clock.currentTimeMillis, (begin): EventPull<E, R> => {
+    const onTimeout = () => Option.some(walk.timedOut(total))
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const left = begin + total - now
+      return left > 0
+        ? Effect.timeoutFail(walk.pull, { duration: Duration.millis(left), onTimeout })
+        : Effect.failSync(onTimeout)
+    })
+  })
+
+/**
+ * What gives the events of a run, from an origin to its end or its next pause for the caller.
+ *
+ * @internal
+ */
+export const run = <E, R>(settings: Settings<E, R>, origin: Origin): Stream.Stream<FlowEvent, E | EventsError, R> =>
+  Stream.unwrapScoped(
+    Effect.withFiberRuntime<Stream.Stream<FlowEvent, E | EventsError, R>, never, Scope.Scope>((fiber) =>
+      Effect.gen(function*() {
+        const scope = yield* Effect.scope
+        const name = settings.only === "steps" ? spanNames.steps : spanNames.events
+        const spans = Spans.streamSpans(fiber, name, settings.address, settings.version)
+        const walk = new StreamWalk(
+          settings,
+          origin,
+          scope,
+          spans,
+          (cursor, results) => resume(settings, cursor, results)
+        )
+        const ended = Metrics.executionStarted(fiber, settings.only)
+        yield* Effect.addFinalizer((exit) => Effect.sync(() => ended(walk.end(exit))))
+        const pull = settings.timeout === undefined ? walk.pull : yield* timed(walk, settings.timeout)
+        return Stream.repeatEffectChunkOption(pull)
+      })
+    )
+  )

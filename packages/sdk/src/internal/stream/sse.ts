@@ -1,0 +1,274 @@
+/**
+ * Bytes of an event stream to frames, as the server's streams are read (contract 7.2; where that differs from WHATWG's
+ * algorithm, 7.2 wins). The work is linear in the bytes, however they are cut into chunks.
+ *
+ * @internal
+ */
+import * as Data from "effect/Data"
+import { concat } from "../transport/bytes.js"
+
+/**
+ * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
+ * `message`; `data` is its `data` lines joined with `\n`.
+ *
+ * @internal
+ */
+export type OnFrame = (name: string | undefined, data: string) => void
+
+/**
+ * A frame, or a line, is longer than the limit. It has nothing of what was received.
+ *
+ * @internal
+ */
+export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
+  /** UTF-16 units */
+  readonly limit: number
+}> {}
+
+/** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. @internal */
+export const defaultFrameLimit: number = 16 * 1024 * 1024
+
+const LF = 10
+const space = 32
+const colon = 58
+const byteOrderMark = 0xfeff
+
+/** Strips no byte order mark: it would strip one from every chunk. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** How many bytes at the end of `bytes` begin a character that may go on in the next chunk: 0 to 3. */
+const unfinished = (bytes: Uint8Array): number => {
+  const length = bytes.length
+  for (let back = 1; back <= 3 && back <= length; back++) {
+    const byte = bytes[length - back]!
+    if (byte < 0x80) {
+      return 0
+    }
+    if (byte >= 0xc0) {
+      const needs = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+      return back < needs ? back : 0
+    }
+  }
+  return 0
+}
+
+const isData = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === 100 && text.charCodeAt(at + 1) === 97 && text.charCodeAt(at + 2) === 116 &&
+  text.charCodeAt(at + 3) === 97
+
+const isEvent = (text: string, at: number): boolean =>
+  text.charCodeAt(at) === 101 && text.charCodeAt(at + 1) === 118 && text.charCodeAt(at + 2) === 101 &&
+  text.charCodeAt(at + 3) === 110 && text.charCodeAt(at + 4) === 116
+
+/**
+ * Decodes one stream: `push` each chunk of bytes, and `end` when the stream ended cleanly, because a last frame without
+ * its blank line counts. Frames are delivered from within these calls. After a `FrameTooLarge` it takes nothing more and
+ * keeps returning it.
+ *
+ * @example
+ * const decoder = new SseDecoder((name, data) => frames.push({ name, data }))
+ * const tooLarge = decoder.push(chunk)
+ *
+ * @internal
+ */
+export class SseDecoder {
+  private carried: Uint8Array | undefined = undefined
+  private started = false
+  private afterCr = false
+  /** The line that has begun but not ended, in the pieces that it came in. */
+  private line: Array<string> = []
+  private lineLength = 0
+  private name: string | undefined = undefined
+  private data: string | undefined = undefined
+  private failure: FrameTooLarge | undefined = undefined
+
+  constructor(
+    private readonly onFrame: OnFrame,
+    private readonly limit: number = defaultFrameLimit,
+    /** Sees the text of each chunk before its frames are delivered. */
+    private readonly onText: (text: string) => void = () => {}
+  ) {}
+
+  push(bytes: Uint8Array): FrameTooLarge | undefined {
+    if (this.failure !== undefined || bytes.length === 0) {
+      return this.failure
+    }
+    const all = this.carried === undefined ? bytes : concat([this.carried, bytes], this.carried.length + bytes.length)
+    const rest = unfinished(all)
+    if (rest === 0) {
+      this.carried = undefined
+      this.read(utf8.decode(all))
+    } else {
+      this.carried = new Uint8Array(all.subarray(all.length - rest))
+      this.read(utf8.decode(all.subarray(0, all.length - rest)))
+    }
+    return this.failure
+  }
+
+  end(): FrameTooLarge | undefined {
+    if (this.carried !== undefined && this.failure === undefined) {
+      const carried = this.carried
+      this.carried = undefined
+      this.read(utf8.decode(carried))
+    }
+    if (this.failure === undefined) {
+      this.endStream()
+    }
+    return this.failure
+  }
+
+  private endStream(): void {
+    if (this.lineLength > 0) {
+      const line = this.line.join("")
+      // the rest of the name may be lost, and another name would be another event
+      if (isEvent(line, 0) && this.valueAt(line, 5, line.length) !== -1) {
+        this.data = undefined
+      }
+      this.endLine("", 0, 0)
+    }
+    this.endFrame()
+  }
+
+  private read(text: string): void {
+    let start = 0
+    if (text.length === 0) {
+      return
+    }
+    this.onText(text)
+    if (!this.started) {
+      this.started = true
+      start = text.charCodeAt(0) === byteOrderMark ? 1 : 0
+    }
+    if (this.afterCr) {
+      this.afterCr = false
+      start = text.charCodeAt(start) === LF ? start + 1 : start
+    }
+    // One search for both kinds of line end would look at the whole text again for each line of a stream that has only one.
+    const rest = text.indexOf("\r", start) === -1 ? this.readLf(text, start) : this.readAny(text, start)
+    if (rest < text.length && this.failure === undefined) {
+      this.line.push(rest === 0 ? text : text.slice(rest))
+      this.lineLength += text.length - rest
+      if (this.lineLength + (this.data === undefined ? 0 : this.data.length) > this.limit) {
+        this.fail()
+      }
+    }
+  }
+
+  /** Reads the lines of a text that has only line feeds; returns where the line begins that does not end in it. */
+  private readLf(text: string, from: number): number {
+    let start = from
+    let end = text.indexOf("\n", start)
+    if (end !== -1 && this.lineLength > 0) {
+      this.endLine(text, start, end)
+      start = end + 1
+      end = text.indexOf("\n", start)
+    }
+    while (end !== -1 && this.failure === undefined) {
+      if (end === start) {
+        this.endFrame()
+      } else if (
+        this.data === undefined && isData(text, start) && text.charCodeAt(start + 4) === colon &&
+        text.charCodeAt(end + 1) === LF && end - start <= this.limit
+      ) {
+        const value = text.slice(text.charCodeAt(start + 5) === space ? start + 6 : start + 5, end)
+        const name = this.name
+        this.name = undefined
+        this.onFrame(name, value)
+        end++
+      } else {
+        this.readLine(text, start, end)
+      }
+      start = end + 1
+      end = text.indexOf("\n", start)
+    }
+    return start
+  }
+
+  /** The same for a text that has carriage returns. */
+  private readAny(text: string, from: number): number {
+    let start = from
+    let cr = text.indexOf("\r", start)
+    let lf = text.indexOf("\n", start)
+    while ((cr !== -1 || lf !== -1) && this.failure === undefined) {
+      const isCr = lf === -1 || (cr !== -1 && cr < lf)
+      const end = isCr ? cr : lf
+      if (this.lineLength > 0) {
+        this.endLine(text, start, end)
+      } else if (end === start) {
+        this.endFrame()
+      } else {
+        this.readLine(text, start, end)
+      }
+      start = end + 1
+      if (isCr && start === text.length) {
+        this.afterCr = true
+      } else if (isCr && start === lf) {
+        start++
+      }
+      if (cr !== -1 && cr < start) {
+        cr = text.indexOf("\r", start)
+      }
+      if (lf !== -1 && lf < start) {
+        lf = text.indexOf("\n", start)
+      }
+    }
+    return start
+  }
+
+  /** Reads the line that began in earlier chunks. */
+  private endLine(text: string, start: number, end: number): void {
+    this.line.push(text.slice(start, end))
+    const line = this.line.join("")
+    this.line = []
+    this.lineLength = 0
+    this.readLine(line, 0, line.length)
+  }
+
+  private readLine(text: string, start: number, end: number): void {
+    if (isData(text, start)) {
+      const at = this.valueAt(text, start + 4, end)
+      if (at !== -1) {
+        const value = text.slice(at, end)
+        this.data = this.data === undefined ? value : `${this.data}\n${value}`
+        if (this.data.length > this.limit) {
+          this.fail()
+        }
+      }
+    } else if (isEvent(text, start)) {
+      const at = this.valueAt(text, start + 5, end)
+      if (at !== -1) {
+        const name = text.slice(at, end)
+        this.name = name === "" || name === "message" ? undefined : name
+      }
+    }
+  }
+
+  /** Where the value of a field begins whose name ends at `at`; -1 if the name goes on. */
+  private valueAt(text: string, at: number, end: number): number {
+    if (at === end) {
+      return at
+    }
+    if (text.charCodeAt(at) !== colon) {
+      return -1
+    }
+    return at + 1 < end && text.charCodeAt(at + 1) === space ? at + 2 : at + 1
+  }
+
+  private endFrame(): void {
+    const { data, name } = this
+    this.name = undefined
+    if (data !== undefined) {
+      this.data = undefined
+      this.onFrame(name, data)
+    }
+  }
+
+  private fail(): void {
+    this.failure = new FrameTooLarge({ limit: this.limit })
+    this.carried = undefined
+    this.line = []
+    this.lineLength = 0
+    this.data = undefined
+    this.name = undefined
+  }
+}

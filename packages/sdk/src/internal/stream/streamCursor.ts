@@ -1,0 +1,148 @@
+/**
+ * Where a streamed run stands (contract 7.5), while it runs. Marks of it are cheap; the value is built when asked for.
+ *
+ * @internal
+ */
+import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
+
+/**
+ * A moment of a run.
+ *
+ * @internal
+ */
+export type Mark = () => FlowCursor
+
+/** Outputs by step, in order of completion; of a step that completed often, the last one counts. */
+interface Log {
+  readonly stepIds: Array<string>
+  readonly outputs: Array<unknown>
+}
+
+const logOf = (entries: Iterable<readonly [string, unknown]>): Log => {
+  const log: Log = { stepIds: [], outputs: [] }
+  for (const [stepId, output] of entries) {
+    log.stepIds.push(stepId)
+    log.outputs.push(output)
+  }
+  return log
+}
+
+const latest = ({ outputs, stepIds }: Log, length: number): Map<string, unknown> => {
+  const map = new Map<string, unknown>()
+  for (let i = 0; i < length; i++) map.set(stepIds[i]!, outputs[i])
+  return map
+}
+
+const minCompaction = 1024
+
+/**
+ * Whether every step has completed, as far as is known.
+ *
+ * @internal
+ */
+export const isOver = (
+  { stepCount, stepIndex }: { readonly stepCount?: number | undefined; readonly stepIndex: number }
+): boolean => stepCount !== undefined && stepIndex >= stepCount
+
+/** @internal */
+export class StreamCursor {
+  executionId: string | undefined
+  /** The first step that has not completed; flow-absolute. */
+  stepIndex: number
+  stepCount: number | undefined
+  pending: PendingTools | undefined
+  /** The answer with which the step went on that completed last. */
+  answered: PendingTools | undefined
+  rounds: number
+  readonly first: FirstCall | undefined
+  /** The step that completed last in this process. */
+  lastStepId: string | undefined
+  /** The last step is run once more, because what came after it was lost; it has been delivered. */
+  again = false
+
+  /** What a mark sees is the beginning of it, which never changes. */
+  private log: Log
+  private compactAt = minCompaction
+
+  /** `mayBeOver`: the last step may have completed, and the end of the run been lost. */
+  constructor(private readonly start: FlowCursor, public mayBeOver = false) {
+    this.executionId = start.executionId
+    this.stepIndex = start.stepIndex
+    this.stepCount = start.stepCount
+    if (this.isOver && start.pending?.toolCalls === undefined) this.answered = start.pending
+    else this.pending = start.pending
+    this.rounds = start.rounds
+    this.first = start.first
+    this.log = logOf(Object.entries(start.outputs))
+  }
+
+  complete(stepId: string, output: unknown): void {
+    this.add(stepId, output)
+    this.lastStepId = stepId
+    this.stepIndex++
+    this.answered = this.pending
+    this.pending = undefined
+  }
+
+  /** Takes the answer to a pause; of a step that runs again, once it has completed, it is kept apart. */
+  answer(pending: PendingTools): void {
+    this.pending = this.isOver ? undefined : pending
+    this.answered = this.isOver ? pending : this.answered
+  }
+
+  add(stepId: string, output: unknown): void {
+    const { outputs, stepIds } = this.log
+    stepIds.push(stepId)
+    outputs.push(output)
+    if (stepIds.length >= this.compactAt) this.compact()
+  }
+
+  /** A step in a loop would make it grow without end. */
+  private compact(): void {
+    const { length } = this.log.stepIds
+    const map = latest(this.log, length)
+    if (map.size * 2 <= length) this.log = logOf(map)
+    this.compactAt = Math.max(minCompaction, map.size * 8)
+  }
+
+  /** The outputs so far, but for one. */
+  outputs(but?: string): { readonly [stepId: string]: unknown } {
+    const map = latest(this.log, this.log.stepIds.length)
+    if (but !== undefined) map.delete(but)
+    return Object.fromEntries(map)
+  }
+
+  /** The step that the next request runs. */
+  get stepToRun(): number {
+    return this.again ? this.stepIndex - 1 : this.stepIndex
+  }
+
+  get isOver(): boolean {
+    return isOver(this)
+  }
+
+  /** Whether what the first request carried may be needed again. */
+  private get mayRunFirst(): boolean {
+    return this.stepIndex === 0 || (this.stepIndex === 1 && (this.stepCount ?? 1) <= 1)
+  }
+
+  mark(): Mark {
+    const { executionId, log, rounds, start, stepCount, stepIndex } = this
+    const pending = this.pending ?? (this.isOver ? this.answered : undefined)
+    const { length } = log.stepIds
+    const first = this.mayRunFirst ? this.first : undefined
+    return () => ({
+      version: 1,
+      flow: start.flow,
+      flowVersion: start.flowVersion,
+      ...(executionId === undefined ? undefined : { executionId }),
+      stepIndex,
+      ...(stepCount === undefined ? undefined : { stepCount }),
+      outputs: Object.fromEntries(latest(log, length)),
+      ...(start.sessionId === undefined ? undefined : { sessionId: start.sessionId }),
+      ...(pending === undefined ? undefined : { pending }),
+      rounds,
+      ...(first === undefined ? undefined : { first })
+    })
+  }
+}

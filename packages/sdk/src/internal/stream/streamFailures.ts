@@ -1,0 +1,113 @@
+/**
+ * The errors of a stream: each with the run, the cursor to go on from, and whether the whole call may be made again.
+ *
+ * @internal
+ */
+import type { Progress } from "../../CallOptions.js"
+import type { EventsError, HttpError, NoukaiError, Sent } from "../../NoukaiError.js"
+import {
+  APIConnectionError,
+  APITimeoutError,
+  FlowExecutionError,
+  isNoukaiError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
+import { unchecked } from "../errors/unchecked.js"
+import { afterARunMayExist, CallProgress } from "../execute/callProgress.js"
+import type { Mark, StreamCursor } from "./streamCursor.js"
+
+const withCursor = <E extends NoukaiError>(error: E, mark: Mark): E =>
+  Object.defineProperty(error, "cursor", { get: mark, enumerable: false, configurable: true })
+
+type RunFailure = Pick<ConstructorParameters<typeof FlowExecutionError>[0], "code" | "detail" | "stepId" | "result">
+
+/** @internal */
+export class StreamFailures {
+  private readonly progress = new CallProgress()
+  private received = false
+  /** Something may have run because of this call: to make the whole call again could run it twice. */
+  private mayHaveRun = false
+
+  constructor(
+    private readonly method: string,
+    private readonly addressText: string,
+    private readonly cursor: StreamCursor
+  ) {}
+
+  /** The progress of the next request. */
+  begin(): Progress {
+    return this.progress.begin()
+  }
+
+  eventsCame(): void {
+    this.received = true
+    this.mayHaveRun = true
+  }
+
+  handlerRan(): void {
+    this.mayHaveRun = true
+  }
+
+  requestFailed(error: HttpError): void {
+    this.mayHaveRun ||= !error.isRetryable
+  }
+
+  /** How far this call has come: as far as any of its requests. */
+  private get sent(): Sent {
+    return this.received ? "yes" : this.progress.sent
+  }
+
+  private get facts() {
+    return { method: this.method, flow: this.addressText, executionId: this.cursor.executionId }
+  }
+
+  /** The same error, of this run. */
+  of<E extends EventsError>(error: E): E {
+    const { cursor } = this
+    if (this.mayHaveRun) afterARunMayExist(error, this.sent)
+    if (error.executionId === undefined && cursor.executionId !== undefined) {
+      Object.defineProperty(error, "executionId", { value: cursor.executionId, enumerable: true })
+    }
+    return withCursor(error, cursor.mark())
+  }
+
+  /** An error of the handler is the caller's own, unless the round itself was at fault. */
+  ofHandler<E>(error: E): E {
+    const { cursor } = this
+    return isNoukaiError(error) && error.executionId === cursor.executionId && !("cursor" in error)
+      ? withCursor(error, cursor.mark())
+      : error
+  }
+
+  unexpected(reason: string): UnexpectedResponseError {
+    return new UnexpectedResponseError({ ...this.facts, reason, isRetryable: false }, unchecked)
+  }
+
+  /** A response that ended without the end of the run, or a pause. */
+  endedEarly(): APIConnectionError {
+    return new APIConnectionError({
+      ...this.facts,
+      detail: "the stream ended before a terminal event",
+      sent: "yes",
+      isRetryable: false
+    }, unchecked)
+  }
+
+  runFailed(failure: RunFailure): FlowExecutionError {
+    return new FlowExecutionError({ ...this.facts, ...failure, isRetryable: false }, unchecked)
+  }
+
+  /** The total clock ran out. */
+  timedOut(ms: number): APITimeoutError {
+    const { sent } = this
+    return this.of(
+      new APITimeoutError({
+        ...this.facts,
+        detail: `after ${ms} ms`,
+        clock: "total",
+        sent,
+        isRetryable: sent === "no"
+      }, unchecked)
+    )
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Whether a run goes on after a response that broke off, and when.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import type { HttpError, NoukaiError } from "../../NoukaiError.js"
+import { backoffDriver, shouldRetry } from "../retry/retry.js"
+import type { StreamCursor } from "./streamCursor.js"
+
+const canHeal = (error: HttpError): boolean =>
+  shouldRetry(error, false, false) || (error._tag === "APITimeoutError" && error.clock === "idle")
+
+const gaveUp = Effect.as(Effect.void, undefined)
+
+/**
+ * Whether a server says that the step asked for is none, because the last one has completed. What carries the answer of
+ * a tool belongs to a step that has not completed.
+ *
+ * @internal
+ */
+export const isBeyondLastStep = (error: HttpError, cursor: StreamCursor): boolean =>
+  error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" &&
+  cursor.stepIndex > 0 && cursor.pending === undefined && cursor.mayBeOver && !cursor.again
+
+/** @internal */
+export class StreamHealing {
+  private delay: ((error: NoukaiError) => Effect.Effect<number | undefined>) | undefined
+  /** How far the run had come when the schedule began. */
+  private since = -1
+
+  constructor(
+    private readonly schedule: Schedule.Schedule<unknown, NoukaiError> | undefined,
+    private readonly cursor: StreamCursor
+  ) {}
+
+  /**
+   * The milliseconds to wait; `undefined` when the stream fails. The schedule begins anew only when the run has come
+   * further: the events of a step that is cut off each time do not count, since each time it may be paid for.
+   */
+  delayAfter(error: HttpError): Effect.Effect<number | undefined> {
+    const { cursor, schedule } = this
+    if (schedule === undefined || cursor.executionId === undefined || !canHeal(error)) return gaveUp
+    const reached = cursor.stepIndex + cursor.rounds
+    if (this.delay === undefined || reached > this.since) {
+      this.delay = backoffDriver(schedule)
+      this.since = reached
+    }
+    return this.delay(error)
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Writes the metrics that `Telemetry.metricNames` lists. Labels are fixed when a metric is made: labelling one per call
+ * costs more than the update.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as MetricKey from "effect/MetricKey"
+import * as MetricLabel from "effect/MetricLabel"
+import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
+import { metricNames } from "../../Telemetry.js"
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** @internal */
+export type Operation = "execute" | "events" | "steps" | "submit" | "forward"
+
+const labelled = (labels: Readonly<Record<string, string>>): ReadonlyArray<MetricLabel.MetricLabel> =>
+  Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
+
+const counter = (name: string, description: string, labels: Readonly<Record<string, string>> = {}) =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
+  )
+
+/** Milliseconds, from 16 to about nine minutes. */
+const boundaries = MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 })
+
+const duration = (operation: Operation) =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(
+      MetricKey.histogram(metricNames.executionDuration, boundaries, "milliseconds from the call to its end"),
+      labelled({ operation })
+    )
+  )
+
+interface OfOperation {
+  readonly duration: ReturnType<typeof duration>
+  readonly byOutcome: Map<string, ReturnType<typeof counter>>
+}
+
+const ofOperation = (operation: Operation): OfOperation => ({ duration: duration(operation), byOutcome: new Map() })
+
+const operations: Readonly<Record<Operation, OfOperation>> = {
+  execute: ofOperation("execute"),
+  events: ofOperation("events"),
+  steps: ofOperation("steps"),
+  submit: ofOperation("submit"),
+  forward: ofOperation("forward")
+}
+
+/**
+ * How a call ended, in one word: the tag of its error, if that is one of ours.
+ *
+ * @internal
+ */
+export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.isInterruptedOnly(cause)) return "interrupted"
+  const failure = Cause.failureOption(cause)
+  if (failure._tag === "None") return "defect"
+  return isNoukaiError(failure.value) ? failure.value._tag : "handler_failed"
+}
+
+const now = (fiber: AnyFiber): number =>
+  Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock).unsafeCurrentTimeMillis()
+
+/**
+ * Counts one execution when it ends.
+ *
+ * @internal
+ */
+export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcome: string) => void => {
+  const began = now(fiber)
+  const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
+  return (outcome) => {
+    const { byOutcome, duration } = operations[operation]
+    let executions = byOutcome.get(outcome)
+    if (executions === undefined) {
+      executions = counter(metricNames.executions, "executions that ended", { operation, outcome })
+      byOutcome.set(outcome, executions)
+    }
+    executions.unsafeUpdate(1, labels)
+    duration.unsafeUpdate(now(fiber) - began, labels)
+  }
+}
+
+/**
+ * Counts the execution that an effect is.
+ *
+ * @internal
+ */
+export const counted = <A, E, R>(
+  fiber: AnyFiber,
+  operation: Operation,
+  outcomeOf: (value: A) => string,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const ended = executionStarted(fiber, operation)
+  return Effect.onExit(self, (exit) => {
+    ended(Exit.isSuccess(exit) ? outcomeOf(exit.value) : failureOutcome(exit.cause))
+    return Effect.void
+  })
+}
+
+const throttled = counter(metricNames.retries, "attempts after the first", { reason: "throttled" })
+const transient = counter(metricNames.retries, "attempts after the first", { reason: "transient" })
+
+/**
+ * Counts a retry after an error.
+ *
+ * @internal
+ */
+export const retried = (error: NoukaiError): Effect.Effect<void> =>
+  Metric.update(error._tag === "RateLimitError" ? throttled : transient, 1)
+
+const tokensLeft = Metric.gauge(metricNames.retryTokens, {
+  description: "retries that are left to the client that changed it last, in tokens"
+})
+
+const noLabels: ReadonlyArray<MetricLabel.MetricLabel> = []
+
+/** @internal */
+export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, noLabels)
+
+const open = Metric.gauge(metricNames.openStreams, { description: "event streams that are open" })
+
+/**
+ * An event stream is open for as long as the scope, under the labels of whoever opened it: another fiber may close it.
+ *
+ * @internal
+ */
+export const streamOpen = Effect.acquireRelease(
+  Effect.withFiberRuntime<ReadonlyArray<MetricLabel.MetricLabel>>((fiber) => {
+    const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
+    open.unsafeModify(1, labels)
+    return Effect.succeed(labels)
+  }),
+  (labels) => Effect.sync(() => open.unsafeModify(-1, labels))
+)
+
+const inputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "input" })
+const outputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "output" })
+const cost = counter(metricNames.cost, "USD that completed steps cost, as streams tell it")
+
+/** What a completed step says that it took. */
+interface Usage {
+  readonly tokens?:
+    | { readonly prompt?: number | null | undefined; readonly completion?: number | null | undefined }
+    | null
+    | undefined
+  readonly costUsd?: string | null | undefined
+}
+
+/**
+ * Adds up what completed steps took, and counts it when told to: to update metrics for every event is measurable.
+ *
+ * @internal
+ */
+export class Meter {
+  private input = 0
+  private output = 0
+  private usd = 0
+
+  constructor(private readonly labels: ReadonlyArray<MetricLabel.MetricLabel>) {}
+
+  add({ costUsd, tokens }: Usage): void {
+    if (tokens) {
+      this.input += positive(tokens.prompt)
+      this.output += positive(tokens.completion)
+    }
+    if (costUsd) this.usd += positive(Number(costUsd))
+  }
+
+  count(): void {
+    if (this.input > 0) inputTokens.unsafeUpdate(this.input, this.labels)
+    if (this.output > 0) outputTokens.unsafeUpdate(this.output, this.labels)
+    if (this.usd > 0) cost.unsafeUpdate(this.usd, this.labels)
+    this.input = 0
+    this.output = 0
+    this.usd = 0
+  }
+}
+
+const positive = (value: number | null | undefined): number =>
+  typeof value === "number" && value > 0 && Number.isFinite(value) ? value : 0

@@ -1,0 +1,312 @@
+/**
+ * The spans of this package, opened here and nowhere else, and only when somebody traces (contract 13.5).
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type { FlowAddress, FlowVersion } from "../../Flow.js"
+import { isNoukaiError } from "../../NoukaiError.js"
+import { attributeKeys, spanNames } from "../../Telemetry.js"
+
+const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/**
+ * Whether spans of this fiber go anywhere: Effect's built-in tracer keeps them to itself.
+ *
+ * @internal
+ */
+export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+  Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Tracer.Tracer) !== liveTracer &&
+  fiber.getFiberRef(FiberRef.currentTracerEnabled)
+
+/**
+ * The W3C `traceparent` of the fiber's span, if it traces.
+ *
+ * @internal
+ */
+export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
+  if (!isTracing(fiber)) return undefined
+  const span = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
+  return span._tag === "Some"
+    ? `00-${span.value.traceId}-${span.value.spanId}-${span.value.sampled ? "01" : "00"}`
+    : undefined
+}
+
+/**
+ * What is known of a run once it ended.
+ *
+ * @internal
+ */
+export interface Outcome {
+  readonly executionId?: string | undefined
+  readonly status?: string | undefined
+  /** Of a response that is passed on as it is. */
+  readonly httpStatus?: number | undefined
+}
+
+const outcomeAttributes = (outcome: Outcome): Record<string, unknown> => ({
+  ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
+  ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status }),
+  ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus })
+})
+
+/**
+ * Opens a span around a call, if somebody traces.
+ *
+ * @internal
+ */
+export const flowSpan = <A extends Outcome, E, R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  name: string,
+  address: FlowAddress,
+  version: FlowVersion,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  isTracing(fiber)
+    ? clientSpan(
+      name,
+      { ...addressAttributes(address), [attributeKeys.version]: String(version) },
+      (outcome) => outcome,
+      self
+    )
+    : self
+
+const addressAttributes = (address: FlowAddress): Record<string, unknown> => ({
+  [attributeKeys.org]: address.org,
+  [attributeKeys.project]: address.project,
+  [attributeKeys.slug]: address.slug
+})
+
+const clientSpan = <A, E, R>(
+  name: string,
+  attributes: Record<string, unknown>,
+  outcomeOf: (value: A) => Outcome,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  self.pipe(
+    Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
+    Effect.tapError((error) =>
+      isNoukaiError(error)
+        ? Effect.annotateCurrentSpan(outcomeAttributes({ executionId: error.executionId }))
+        : Effect.void
+    ),
+    Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
+  ) as Effect.Effect<A, E, R>
+
+/**
+ * What a read is about.
+ *
+ * @internal
+ */
+export interface ReadFacts {
+  readonly address?: FlowAddress
+  readonly executionId?: string
+  readonly stepId?: string
+  readonly sessionId?: string
+}
+
+/**
+ * Opens a span around what reads a job, a run or a session, if somebody traces.
+ *
+ * @internal
+ */
+export const readSpan = <A, E, R>(
+  name: string,
+  facts: ReadFacts,
+  outcomeOf: (value: A) => Outcome,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    isTracing(fiber)
+      ? clientSpan(
+        name,
+        readAttributes(facts),
+        outcomeOf,
+        self
+      )
+      : self
+  )
+
+const readAttributes = (facts: ReadFacts): Record<string, unknown> => ({
+  ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
+  ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
+  ...(facts.sessionId === undefined ? undefined : { [attributeKeys.sessionId]: facts.sessionId }),
+  ...outcomeAttributes({ executionId: facts.executionId })
+})
+
+/**
+ * Opens a span around a stream that only reads, if somebody traces.
+ *
+ * @internal
+ */
+export const readStreamSpan = <A, E, R>(
+  name: string,
+  facts: ReadFacts,
+  self: Stream.Stream<A, E, R>
+): Stream.Stream<A, E, R> =>
+  Stream.unwrap(Effect.withFiberRuntime((fiber) =>
+    Effect.succeed(
+      isTracing(fiber)
+        ? Stream.withSpan(self, name, {
+          kind: "client",
+          captureStackTrace: false,
+          attributes: readAttributes(facts)
+        }) as Stream.Stream<A, E, R>
+        : self
+    )
+  ))
+
+/**
+ * What a step tells of itself when it completes.
+ *
+ * @internal
+ */
+export interface StepFacts {
+  readonly durationMs: number | undefined
+  readonly costUsd: string | undefined
+  readonly tokens: { readonly prompt: number; readonly completion: number } | undefined
+}
+
+/**
+ * The spans of one event stream: its own, and below it one per step that opens and closes as events arrive.
+ *
+ * @internal
+ */
+export interface StreamSpans {
+  /** The parent of requests. */
+  readonly stream: Tracer.Span
+  /** The parent of tool rounds: the open step, else the stream. */
+  readonly innermost: () => Tracer.Span
+  readonly stepStarted: (stepId: string) => void
+  readonly stepCompleted: (facts: StepFacts) => void
+  readonly stepFailed: (error: unknown) => void
+  /** Also ends a step that is still open. */
+  readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: Outcome) => void
+}
+
+/**
+ * Opens the span of an event stream, if somebody traces.
+ *
+ * @internal
+ */
+export const streamSpans = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  name: string,
+  address: FlowAddress,
+  version: FlowVersion
+): StreamSpans | undefined => {
+  if (!isTracing(fiber)) return undefined
+  const services = fiber.getFiberRef(DefaultServices.currentServices)
+  const tracer = Context.unsafeGet(services, Tracer.Tracer)
+  const clock = Context.unsafeGet(services, Clock.Clock)
+  const annotations = fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)
+
+  const open = (
+    spanName: string,
+    parent: Option.Option<Tracer.AnySpan>,
+    kind: Tracer.SpanKind,
+    attributes: Record<string, unknown>
+  ): Tracer.Span => {
+    const span = tracer.span(spanName, parent, Context.empty(), [], clock.unsafeCurrentTimeNanos(), kind)
+    for (const [key, value] of annotations) span.attribute(key, value)
+    annotate(span, attributes)
+    return span
+  }
+  const annotate = (span: Tracer.Span, attributes: Record<string, unknown>): void => {
+    for (const [key, value] of Object.entries(attributes)) if (value !== undefined) span.attribute(key, value)
+  }
+  const close = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
+    span.end(clock.unsafeCurrentTimeNanos(), exit)
+
+  const stream = open(name, Context.getOption(fiber.currentContext, Tracer.ParentSpan), "client", {
+    ...addressAttributes(address),
+    [attributeKeys.version]: String(version)
+  })
+  let step: { readonly id: string; readonly span: Tracer.Span } | undefined
+
+  const closeStep = (status: string | undefined, exit: Exit.Exit<unknown, unknown>): void => {
+    if (step === undefined) return
+    annotate(step.span, { [attributeKeys.stepStatus]: status })
+    close(step.span, exit)
+    step = undefined
+  }
+
+  return {
+    stream,
+    innermost: () => step?.span ?? stream,
+    stepStarted: (id) => {
+      if (step?.id === id) return
+      closeStep(undefined, Exit.void)
+      step = { id, span: open(spanNames.step, Option.some(stream), "internal", { [attributeKeys.stepId]: id }) }
+    },
+    stepCompleted: (facts) => {
+      if (step === undefined) return
+      annotate(step.span, {
+        [attributeKeys.stepDuration]: facts.durationMs,
+        [attributeKeys.stepCost]: facts.costUsd,
+        [attributeKeys.inputTokens]: facts.tokens?.prompt,
+        [attributeKeys.outputTokens]: facts.tokens?.completion
+      })
+      closeStep("completed", Exit.void)
+    },
+    stepFailed: (error) => closeStep("failed", Exit.fail(error)),
+    end: (exit, outcome) => {
+      closeStep(undefined, exit)
+      annotate(stream, outcomeAttributes(outcome))
+      close(stream, exit)
+    }
+  }
+}
+
+/**
+ * A child span around one tool round, if somebody traces.
+ *
+ * @internal
+ */
+export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    isTracing(fiber)
+      ? Effect.withSpan(self, spanNames.round, {
+        captureStackTrace: false,
+        attributes: { [attributeKeys.roundIndex]: index }
+      }) as Effect.Effect<A, E, R>
+      : self
+  )
+
+/**
+ * One child span per tool call around what answers them, if somebody traces.
+ *
+ * @internal
+ */
+export const toolSpans = <A, E, R>(
+  calls: ReadonlyArray<{ readonly id: string; readonly name: string }>,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    if (!isTracing(fiber)) return self
+    const [only, ...others] = calls
+    if (only !== undefined && others.length === 0) {
+      return Effect.withSpan(self, `${spanNames.tool} ${only.name}`, toolSpanOptions(only)) as Effect.Effect<A, E, R>
+    }
+    const spans = Effect.forEach(calls, (call) =>
+      Effect.makeSpanScoped(`${spanNames.tool} ${call.name}`, toolSpanOptions(call)), { discard: true })
+    return Effect.scoped(Effect.zipRight(spans, self)) as Effect.Effect<A, E, R>
+  })
+
+const toolSpanOptions = (call: { readonly id: string; readonly name: string }): Tracer.SpanOptions => ({
+  captureStackTrace: false,
+  attributes: {
+    [attributeKeys.operationName]: spanNames.tool,
+    [attributeKeys.toolName]: call.name,
+    [attributeKeys.toolCallId]: call.id
+  }
+})

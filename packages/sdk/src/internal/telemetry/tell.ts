@@ -1,0 +1,47 @@
+/**
+ * Says what crosses the wire, to the log hook and, at level debug, to Effect's `Logger`.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
+import type { LogEvent } from "../../LogHook.js"
+
+/** @internal */
+export type Tell = (event: LogEvent) => Effect.Effect<void>
+
+/**
+ * Writes an event as a log line: what it is about as text, every field as an annotation.
+ *
+ * @internal
+ */
+export const debugLine: Tell = (event) => {
+  const { phase, ...fields } = event
+  const about = "path" in event ? `${event.method} ${event.path}` : `${event.mode} ${event.sessionId}`
+  return Effect.annotateLogs(Effect.logDebug(`noukai ${phase}: ${about}`), fields)
+}
+
+/**
+ * Whether a debug line of this fiber would be written.
+ *
+ * @internal
+ */
+export const writesDebug = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+  LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
+
+/**
+ * Who is to be told by a fiber; `undefined` when nobody listens.
+ *
+ * @internal
+ */
+export const makeTell = (
+  hook: ((event: LogEvent) => void) | undefined
+): (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Tell | undefined => {
+  const toHook: Tell | undefined = hook && ((event) => Effect.sync(() => hook(event)))
+  const toBoth: Tell = toHook === undefined
+    ? debugLine
+    : (event) => Effect.zipRight(toHook(event), debugLine(event))
+  return (fiber) => writesDebug(fiber) ? toBoth : toHook
+}

@@ -1,0 +1,32 @@
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Progress } from "../../CallOptions.js"
+import { APITimeoutError } from "../../NoukaiError.js"
+import { unchecked } from "../errors/unchecked.js"
+
+/**
+ * The clock over a whole call: attempts, waits and tool rounds. Costs nothing when there is none.
+ *
+ * @internal
+ */
+export const totalTimeout = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  ms: number | undefined,
+  facts: { readonly method: string; readonly flow: string | undefined; readonly executionId: () => string | undefined },
+  progress: Progress
+): Effect.Effect<A, E | APITimeoutError, R> =>
+  ms === undefined
+    ? self
+    : Effect.timeoutFail(self, {
+      duration: Duration.millis(ms),
+      onTimeout: () =>
+        new APITimeoutError({
+          method: facts.method,
+          flow: facts.flow,
+          executionId: facts.executionId(),
+          detail: `after ${ms} ms`,
+          clock: "total",
+          sent: progress.sent,
+          isRetryable: progress.sent === "no"
+        }, unchecked)
+    })

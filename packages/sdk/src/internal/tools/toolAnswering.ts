@@ -1,0 +1,203 @@
+/**
+ * What answers the tool pauses of a run, on `/execute` and in event streams alike (contract 6.3, 7.6).
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
+import type { ToolCall, ToolOutcome, ToolResult } from "../../Tool.js"
+import { type Handled, isHandled } from "../../Tools.js"
+import { invalid } from "../errors/invalid.js"
+import { unchecked } from "../errors/unchecked.js"
+import { isNearLimit, warnOfSize } from "../execute/sizeWarning.js"
+import { canonicalText } from "../json/canonical.js"
+import * as Spans from "../telemetry/spans.js"
+import type { Resolved } from "./toolkit.js"
+import { parseArguments } from "./toolOutcome.js"
+import { checkResults } from "./toolRound.js"
+
+/**
+ * What answers a pause: nobody, the caller later, or a handler now.
+ *
+ * @internal
+ */
+export type Answering<E = unknown, R = unknown> =
+  | { readonly _tag: "none" }
+  | { readonly _tag: "manual" }
+  | HandledAnswering<E, R>
+
+interface Answered {
+  readonly call: ToolCall
+  readonly outcome: ToolOutcome
+}
+
+/** @internal */
+export interface HandledAnswering<E = unknown, R = unknown> {
+  readonly _tag: "handled"
+  readonly tools: Handled<E, R>
+  readonly maxRounds: number
+  readonly concurrency: number
+  readonly onFailure: "fail" | "report"
+  /** Results by the id of their call, so that no handler runs twice for one. */
+  readonly answered: Map<string, Answered>
+  /** How many rounds in a row the model called a tool wrongly, by tool. */
+  readonly faults: Map<string, number>
+  /** The error of a run whose rounds are used up. */
+  readonly limit: (pause: Pause, detail: string, toolName?: string) => E
+}
+
+/** @internal */
+export interface AnsweringOptions<E = unknown, R = unknown> {
+  readonly tools?: Resolved<E, R> | undefined
+  readonly maxToolRounds?: number | undefined
+  readonly toolConcurrency?: number | undefined
+  readonly onToolFailure?: "fail" | "report" | undefined
+}
+
+/**
+ * What answers the pauses of one run.
+ *
+ * @internal
+ */
+export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E | ToolCallLimitError, R> => {
+  const { tools } = input
+  if (tools === undefined) return { _tag: "none" }
+  if (!isHandled(tools)) return { _tag: "manual" }
+  return {
+    _tag: "handled",
+    tools,
+    maxRounds: input.maxToolRounds ?? 10,
+    concurrency: input.toolConcurrency ?? 4,
+    onFailure: input.onToolFailure ?? "fail",
+    answered: new Map(),
+    faults: new Map(),
+    limit: (pause, detail, toolName) =>
+      new ToolCallLimitError({
+        method: pause.method,
+        flow: pause.addressText,
+        executionId: pause.executionId,
+        code: "TOOL_CALL_LIMIT_CLIENT",
+        detail,
+        rounds: pause.rounds,
+        toolName,
+        isRetryable: false
+      }, unchecked)
+  }
+}
+
+const warnEntries = 200
+
+/**
+ * Says so when the conversation of a paused step comes near the server's limit.
+ *
+ * @internal
+ */
+export const warnOfConversation = (
+  method: string,
+  addressText: string,
+  messages: ReadonlyArray<unknown>
+): Effect.Effect<void> =>
+  messages.length > warnEntries || isNearLimit(messages)
+    ? warnOfSize(`${method} ${addressText}`, `the tool conversation of ${messages.length} entries`)
+    : Effect.void
+
+const maxFaultyRounds = 3
+
+/**
+ * A pause as its handler sees it.
+ *
+ * @internal
+ */
+export interface Pause {
+  readonly method: string
+  readonly addressText: string
+  readonly executionId: string
+  readonly toolCalls: ReadonlyArray<ToolCall>
+  /** How often a handler had run before this pause. */
+  readonly rounds: number
+}
+
+/**
+ * Runs the handler for a pause, unless its rounds are used up. Exactly one result per call comes out.
+ *
+ * @internal
+ */
+export const answer = <E, R>(
+  answering: HandledAnswering<E, R>,
+  pause: Pause
+): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> => {
+  const limit = (detail: string, toolName?: string) => Effect.fail(answering.limit(pause, detail, toolName))
+  if (pause.rounds >= answering.maxRounds) return limit(`the handler has run ${pause.rounds} times`)
+  const calls = distinct(pause.toolCalls)
+  const changed = calls === undefined ? pause.toolCalls[0] : calls.find((call) => {
+    const known = answering.answered.get(call.id)
+    return known !== undefined && !isSameCall(known.call, call)
+  })
+  if (calls === undefined || changed !== undefined) {
+    return Effect.fail(
+      new UnexpectedResponseError({
+        method: pause.method,
+        flow: pause.addressText,
+        executionId: pause.executionId,
+        reason: `the id of a tool call, ${JSON.stringify(changed?.id)}, names two different calls`,
+        isRetryable: false
+      }, unchecked)
+    )
+  }
+  const fresh = calls.filter((call) => !answering.answered.has(call.id))
+  const settings = { method: pause.method, concurrency: answering.concurrency, onFailure: answering.onFailure }
+  const outcomes = fresh.length === 0
+    ? Effect.succeed<ReadonlyArray<ToolOutcome>>([])
+    : Spans.roundSpan(pause.rounds, answering.tools.run(fresh, settings))
+  return Effect.flatMap(outcomes, (outcomes): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError> => {
+    const problem = checkResults(fresh, outcomes)
+    if (problem !== undefined) {
+      return Effect.fail(
+        invalid(pause.method, problem.field, problem.reason, {
+          flow: pause.addressText,
+          executionId: pause.executionId
+        })
+      )
+    }
+    const byId = new Map(outcomes.map((outcome) => [outcome.toolCallId, outcome]))
+    for (const call of fresh) answering.answered.set(call.id, { call, outcome: byId.get(call.id)! })
+    const answers = calls.map((call) => answering.answered.get(call.id)!)
+    countFaults(answering.faults, answers)
+    const wrongly = [...answering.faults].find(([, rounds]) => rounds >= maxFaultyRounds)
+    if (wrongly !== undefined) {
+      return limit(
+        `the model called ${JSON.stringify(wrongly[0])} wrongly ${maxFaultyRounds} rounds in a row`,
+        wrongly[0]
+      )
+    }
+    return Effect.succeed(
+      answers.map(({ call, outcome }) => ({ toolCallId: call.id, content: outcome.content }))
+    )
+  })
+}
+
+const argumentsOf = (call: ToolCall): string => {
+  const parsed = parseArguments(call)
+  return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
+}
+
+const isSameCall = (a: ToolCall, b: ToolCall): boolean => a.name === b.name && argumentsOf(a) === argumentsOf(b)
+
+/** The calls by id, each once; `undefined` where one id names two different calls. */
+const distinct = (calls: ReadonlyArray<ToolCall>): ReadonlyArray<ToolCall> | undefined => {
+  const byId = new Map<string, ToolCall>()
+  for (const call of calls) {
+    const known = byId.get(call.id)
+    if (known !== undefined && !isSameCall(known, call)) return undefined
+    byId.set(call.id, known ?? call)
+  }
+  return [...byId.values()]
+}
+
+/** A tool that was not called in a round keeps its count: only a good call of it starts anew. */
+const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<Answered>): void => {
+  const faulty = new Set(answers.filter(({ outcome }) => outcome.fault !== undefined).map(({ call }) => call.name))
+  for (const { call } of answers) if (!faulty.has(call.name)) faults.delete(call.name)
+  for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)
+}

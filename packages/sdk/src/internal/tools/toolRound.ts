@@ -1,0 +1,109 @@
+/**
+ * The answer to one pause: checks on the results, and their form on the wire (contract 6.2, C3).
+ *
+ * @internal
+ */
+import * as Predicate from "effect/Predicate"
+import type { PendingTools } from "../../FlowCursor.js"
+import type { ToolCall, ToolResult } from "../../Tool.js"
+import type { Problem } from "../execute/executeInput.js"
+
+const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
+  messages.findLast((message): message is { readonly [key: string]: unknown } =>
+    Predicate.isRecord(message) && message.role === "assistant"
+  )
+
+/**
+ * The calls of a pause in our own form. Where the server sent none, those of the last assistant message (contract 5.3).
+ * None at all where one of them cannot be read: an answer to the others would be incomplete.
+ *
+ * @internal
+ */
+export const callsOf = (
+  wireCalls: ReadonlyArray<unknown> | null | undefined,
+  messages: ReadonlyArray<unknown>
+): ReadonlyArray<ToolCall> => {
+  const source = wireCalls?.length ? wireCalls : (() => {
+    const assistant = lastAssistant(messages)
+    const calls = assistant?.tool_calls ?? assistant?.toolCalls
+    return Array.isArray(calls) ? calls : []
+  })()
+  const calls = source.flatMap((call: unknown) => {
+    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
+    const { arguments: args, name } = call.function
+    return typeof name === "string"
+      ? [{ id: call.id, name, arguments: typeof args === "string" ? args : JSON.stringify(args ?? {}) }]
+      : []
+  })
+  return calls.length === source.length ? calls : []
+}
+
+const isJson = (value: unknown): boolean => {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/**
+ * What is wrong with the results of a round: every call answered once, nothing else answered.
+ *
+ * @internal
+ */
+export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): Problem | undefined => {
+  if (!Array.isArray(results)) return { field: "results", reason: "must be an array with one result per tool call" }
+  const open = new Set(calls.map((call) => call.id))
+  const answered = new Set<string>()
+  for (const [index, result] of results.entries()) {
+    const id: unknown = Predicate.isRecord(result) ? result.toolCallId : undefined
+    if (typeof id !== "string") {
+      return { field: `results[${index}].toolCallId`, reason: "must be the id of a tool call" }
+    }
+    if (answered.has(id)) return { field: `results[${index}]`, reason: `${JSON.stringify(id)} is answered twice` }
+    if (!open.has(id)) {
+      return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
+    }
+    if (Predicate.isRecord(result) && !isJson(result.content)) {
+      return { field: `results[${index}].content`, reason: "must be a string or JSON" }
+    }
+    answered.add(id)
+  }
+  const missing = calls.filter((call) => !answered.has(call.id))
+  return missing.length === 0
+    ? undefined
+    : { field: "results", reason: `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}` }
+}
+
+/**
+ * The messages of a resume: the pause's, verbatim, then one entry per result in the casing that the pause uses.
+ *
+ * @internal
+ */
+export const resumeMessages = (
+  messages: ReadonlyArray<unknown>,
+  results: ReadonlyArray<ToolResult>
+): ReadonlyArray<unknown> => {
+  const assistant = lastAssistant(messages)
+  const camel = assistant !== undefined && "toolCalls" in assistant && !("tool_calls" in assistant)
+  const idKey = camel ? "toolCallId" : "tool_call_id"
+  return [
+    ...messages,
+    ...results.map((result) => ({
+      role: "tool",
+      [idKey]: result.toolCallId,
+      content: typeof result.content === "string" ? result.content : JSON.stringify(result.content)
+    }))
+  ]
+}
+
+/**
+ * A pause of a stream with its answer: what the next request echoes (contract 7.6).
+ *
+ * @internal
+ */
+export const answeredPause = (pending: PendingTools, results: ReadonlyArray<ToolResult>): PendingTools => ({
+  ...(pending.stepId === undefined ? undefined : { stepId: pending.stepId }),
+  iterationsUsed: pending.iterationsUsed,
+  toolCallMessages: resumeMessages(pending.toolCallMessages, results)
+})

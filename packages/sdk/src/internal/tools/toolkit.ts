@@ -1,0 +1,135 @@
+/**
+ * `@effect/ai` toolkits, taken by shape: their tools as declarations, their `handle` as what answers.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as AST from "effect/SchemaAST"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import type { RoundSettings, ToolCall, ToolDeclaration, ToolOutcome } from "../../Tool.js"
+import { type Handled, isHandled, type ToolkitLike, TypeId } from "../../Tools.js"
+import { invalid } from "../errors/invalid.js"
+import { toolSpans } from "../telemetry/spans.js"
+import { declare } from "./toolDeclaration.js"
+import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
+
+/** @internal */
+export const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
+  Predicate.hasProperty(u, "tools") && Predicate.hasProperty(u, "handle") && typeof u.handle === "function"
+
+type Handle<E, R> = (name: string, params: unknown) => Effect.Effect<
+  { readonly isFailure: boolean; readonly encodedResult: unknown },
+  E,
+  R
+>
+
+const parametersOf = (tool: ToolkitLike<unknown, unknown>["tools"][string]): AST.AST | string =>
+  Predicate.hasProperty(tool, "providerName") || !Predicate.hasProperty(tool, "parametersSchema")
+    ? "it is run by a model provider, not by this program"
+    : tool.parametersSchema.ast
+
+/** Errors of the toolkit that speak of the model's call, not of the handler. */
+const isFault = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedOutput")
+
+/** The handler's own value does not fit the tool's success schema. */
+const isMisfit = (error: unknown): error is { readonly description?: unknown } =>
+  Predicate.isTagged(error, "MalformedInput")
+
+const misfit = (
+  settings: RoundSettings,
+  toolCall: ToolCall,
+  error: { readonly description?: unknown }
+): InvalidRequestError =>
+  invalid(settings.method, `tools.${toolCall.name}.success`, String(error.description ?? "the value does not fit"))
+
+const call = <E, R>(
+  handle: Handle<E, R>,
+  settings: RoundSettings,
+  toolCall: ToolCall
+): Effect.Effect<ToolOutcome, E | InvalidRequestError, R> => {
+  const args = parseArguments(toolCall)
+  if (typeof args === "string") return Effect.succeed(faulty(toolCall, "bad arguments", args))
+  return handle(toolCall.name, args.value).pipe(
+    Effect.map(({ encodedResult }) => answered(toolCall, encodedResult)),
+    Effect.catchAll((error) =>
+      isFault(error)
+        ? Effect.succeed(faulty(toolCall, "bad arguments", String(error.description ?? "they do not fit")))
+        : settings.onFailure === "report"
+        ? Effect.succeed(failed(toolCall, error))
+        : Effect.fail(isMisfit(error) ? misfit(settings, toolCall, error) : error)
+    )
+  )
+}
+
+/** @internal */
+export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequestError, R> => {
+  const declared = Object.values(toolkit.tools).map((tool) => ({
+    name: tool.name,
+    ...declare(tool, parametersOf(tool))
+  }))
+  const handle: Handle<E, R> = (name, params) => toolkit.handle(name as never, params as never)
+  const names = new Set(declared.map(({ name }) => name))
+  const refused = declared.find(({ problem }) => problem !== undefined)
+  return {
+    [TypeId]: TypeId,
+    declarations: declared.map(({ declaration }) => declaration),
+    problem: refused && { field: `tools.${refused.name}`, reason: `cannot be sent: ${refused.problem}` },
+    run: (calls, settings) =>
+      Effect.forEach(calls, (toolCall) =>
+        toolSpans(
+          [toolCall],
+          names.has(toolCall.name)
+            ? call(handle, settings, toolCall)
+            : Effect.succeed(unknownTool(toolCall, names))
+        ), { concurrency: settings.concurrency })
+  }
+}
+
+/**
+ * Whether `tools` still has to be turned into declarations and handlers by `resolve`.
+ *
+ * @internal
+ */
+export const isUnresolved = <E, R>(tools: Given<E, R> | undefined): tools is Toolkit<E, R> =>
+  tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
+
+/**
+ * Declarations by hand, or with what answers them.
+ *
+ * @internal
+ */
+export type Resolved<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
+
+/**
+ * A toolkit with its handlers, or the effect that provides one.
+ *
+ * @internal
+ */
+export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
+
+/**
+ * What `tools` was given; `E` and `R` are those of its handlers.
+ *
+ * @internal
+ */
+export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
+
+/**
+ * A toolkit, or the effect that provides one, as declarations with handlers.
+ *
+ * @internal
+ */
+export const resolve = <E, R>(
+  method: string,
+  tools: Toolkit<E, R>
+): Effect.Effect<Handled<E | InvalidRequestError, R>, E | InvalidRequestError, R> => {
+  const wrong = () =>
+    Effect.fail(
+      invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
+    )
+  if (isToolkit(tools)) return Effect.succeed(toHandled(tools))
+  if (!Effect.isEffect(tools)) return wrong()
+  return Effect.flatMap(tools, (toolkit) => isToolkit(toolkit) ? Effect.succeed(toHandled(toolkit)) : wrong())
+}
