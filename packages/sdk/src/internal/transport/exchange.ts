@@ -101,6 +101,7 @@ abstract class Exchange implements Receiver {
   private finish(): void {
     this.over = true
     this.cancelTimer()
+    this.cancelTimer = noTimer
   }
 
   protected stop(): void {
@@ -125,12 +126,18 @@ abstract class Exchange implements Receiver {
 /** Not told to stream, it takes a byte order mark off. */
 const utf8 = new TextDecoder()
 
+type Resume = (result: Effect.Effect<TextResponse, TransportError>) => void
+
+const noHeader: GetHeader = () => undefined
+
+const noResume: Resume = () => {}
+
 class SendExchange extends Exchange {
   private status = 0
-  private header: GetHeader = () => undefined
-  private readonly parts: Array<Uint8Array> = []
+  private header = noHeader
+  private parts: Array<Uint8Array> = []
   private size = 0
-  private resume: (result: Effect.Effect<TextResponse, TransportError>) => void = () => {}
+  private resume = noResume
 
   constructor(protected override readonly request: SendRequest, wire: Wire, clock: Timers) {
     super(request, wire, clock)
@@ -189,11 +196,20 @@ class SendExchange extends Exchange {
 
   protected ended(): void {
     const text = utf8.decode(concat(this.parts, this.size))
-    this.resume(Effect.succeed({ status: this.status, header: this.header, text }))
+    this.give(Effect.succeed({ status: this.status, header: this.header, text }))
   }
 
   protected failed(error: TransportError): void {
-    this.resume(Effect.fail(error))
+    this.give(Effect.fail(error))
+  }
+
+  /** What is over holds neither the response nor the fiber: who made the request may hold it for much longer. */
+  private give(result: Effect.Effect<TextResponse, TransportError>): void {
+    const { resume } = this
+    this.resume = noResume
+    this.header = noHeader
+    this.parts = []
+    resume(result)
   }
 }
 

@@ -66,11 +66,19 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.receiver?.onEnd()
+    this.leave()?.onEnd()
   }
 
   onResponseError(_: unknown, error: Error): void {
-    this.receiver?.onError(error)
+    this.leave()?.onError(error)
+  }
+
+  /** Undici holds on to a request for longer than it runs; what belongs to the call would outlive many collections with it. */
+  protected leave(): Receiver | undefined {
+    const { receiver } = this
+    this.receiver = undefined
+    this.controller = undefined
+    return receiver
   }
 }
 
@@ -94,7 +102,7 @@ class ConnectionWire extends UndiciWire {
     // A body that ends with its connection has no other mark of its end, and undici takes a reset for one.
     const error = this.connection?.errored
     if (error) {
-      this.receiver?.onError(error)
+      this.leave()?.onError(error)
     } else {
       this.connection?.release()
       super.onResponseEnd()
