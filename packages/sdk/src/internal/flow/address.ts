@@ -105,7 +105,27 @@ export const resolve = (
   flow: Flow.Ref<never, unknown>,
   defaults: AddressDefaults
 ): Either.Either<FlowAddress, InvalidRequestError> => {
-  const ref: unknown = isFlow(flow) ? flow.ref : flow
+  if (!isFlow(flow)) return fromRef(method, flow, defaults)
+  const known = complete.get(flow)
+  if (known !== undefined) return known
+  const address = fromRef(method, flow.ref, defaults)
+  if (Either.isRight(address) && typeof flow.ref === "string" && flow.ref.includes("/")) {
+    complete.set(flow, address)
+    basePaths.set(address.right, pathOf(address.right))
+  }
+  return address
+}
+
+/** Of flows that name all three segments: the same address for every call of every client. */
+const complete = new WeakMap<Flow<never>, Either.Either<FlowAddress, InvalidRequestError>>()
+
+const basePaths = new WeakMap<FlowAddress, string>()
+
+const fromRef = (
+  method: string,
+  ref: unknown,
+  defaults: AddressDefaults
+): Either.Either<FlowAddress, InvalidRequestError> => {
   if (typeof ref === "string") return fromString(method, ref, defaults)
   if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
   return check(method, ref as FlowAddress)
@@ -130,7 +150,9 @@ export const encode = (value: string): string => plain.test(value) ? value : enc
  *
  * @internal
  */
-export const basePath = (address: FlowAddress): string =>
+export const basePath = (address: FlowAddress): string => basePaths.get(address) ?? pathOf(address)
+
+const pathOf = (address: FlowAddress): string =>
   `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
 
 /**

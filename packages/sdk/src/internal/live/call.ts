@@ -147,33 +147,34 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       return Either.right(decoded.right)
     }
 
-    /** One request and what came of it. */
-    const attempt = <A>(
+    /** One request and what came of it, given to `go`. */
+    const attempt = <A, B, E>(
       endpoint: Endpoint<A>,
       request: SendRequest,
       n: number,
-      { now, tell }: Observer
-    ): Effect.Effect<Either.Either<A, CallError>> => {
+      { now, tell }: Observer,
+      go: (outcome: Either.Either<A, CallError>) => Effect.Effect<B, E>
+    ): Effect.Effect<B, E> => {
       const sent = transport.send(request)
       if (tell === undefined) {
-        return Effect.match(sent, {
-          onFailure: (failure) => Either.left(fromTransport(facts(endpoint), failure)),
-          onSuccess: (response) => read(endpoint, n, scrubbed(response), now)
+        return Effect.matchEffect(sent, {
+          onFailure: (failure) => go(Either.left(fromTransport(facts(endpoint), failure))),
+          onSuccess: (response) => go(read(endpoint, n, scrubbed(response), now))
         })
       }
       const told = Effect.matchEffect(sent, {
         onFailure: (failure) => {
           const error = fromTransport(facts(endpoint), failure)
-          return Effect.as(
+          return Effect.zipRight(
             tell({ ...attemptInfo(endpoint, n), phase: "error", error: error._tag, message: error.message }),
-            Either.left(error)
+            go(Either.left(error))
           )
         },
         onSuccess: (raw) => {
           const response = scrubbed(raw)
-          return Effect.map(
+          return Effect.zipRight(
             tell(responseEvent(endpoint, n, response)),
-            () => read(endpoint, n, response, now)
+            Effect.suspend(() => go(read(endpoint, n, response, now)))
           )
         }
       })
@@ -207,19 +208,25 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           maxBytes: config.maxResponseBytes
         })
         const observer = observing(fiber, telling(fiber))
-        return Effect.flatMap(attempt(endpoint, request, 0, observer), (outcome) =>
-          Either.isRight(outcome) || !mayRetry(outcome.left)
-            ? outcome
-            : retried({
-              first: outcome.left,
-              mayRetry,
-              schedule: options.retry ?? config.retry,
-              budget,
-              tell: observer.tell,
-              info: (n) => attemptInfo(endpoint, n),
-              attempt: (n) => attempt(endpoint, request, n, observer),
-              givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error
-            }))
+        return attempt(
+          endpoint,
+          request,
+          0,
+          observer,
+          (outcome): Effect.Effect<A, CallError> =>
+            Either.isRight(outcome) || !mayRetry(outcome.left)
+              ? outcome
+              : retried({
+                first: outcome.left,
+                mayRetry,
+                schedule: options.retry ?? config.retry,
+                budget,
+                tell: observer.tell,
+                info: (n) => attemptInfo(endpoint, n),
+                attempt: (n) => attempt(endpoint, request, n, observer, Effect.succeed),
+                givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error
+              })
+        )
       })
 
     return { config, transport, log, telling, budget, scrub, prepare, facts, send }

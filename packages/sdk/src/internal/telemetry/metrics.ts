@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
@@ -105,10 +104,19 @@ export const counted = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const ended = executionStarted(fiber, operation)
-  return Effect.onExit(self, (exit) => {
-    ended(Exit.isSuccess(exit) ? outcomeOf(exit.value) : failureOutcome(exit.cause))
-    return Effect.void
-  })
+  // what `Effect.onExit` does, less the effect of the finalizer
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.matchCauseEffect(restore(self), {
+      onFailure: (cause) => {
+        ended(failureOutcome(cause))
+        return Effect.failCause(cause)
+      },
+      onSuccess: (value) => {
+        ended(outcomeOf(value))
+        return Effect.succeed(value)
+      }
+    })
+  )
 }
 
 const throttled = counter(metricNames.retries, "attempts after the first", { reason: "throttled" })
