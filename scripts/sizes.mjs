@@ -10,21 +10,34 @@ import { gzipSync } from "node:zlib"
 import { pure } from "./pure.mjs"
 import { root } from "./workspace.mjs"
 
-/** kB of 1000 bytes. The target of "execute only" is 95 kB; its budget keeps it from moving away from there. */
-const programs = [
-  {
-    name: "execute only",
-    budget: 113.5,
-    code: `
+const execute = (suffix) => `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
       import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
       import * as Effect from "effect/Effect"
       import * as Layer from "effect/Layer"
-      const live = FlowService.layer.pipe(Layer.provide(NoukaiHttp.layer), Layer.provide(NoukaiConfig.layer()))
+      const live = FlowService.layer${suffix}.pipe(
+        Layer.provide(NoukaiHttp.layer${suffix}),
+        Layer.provide(NoukaiConfig.layer())
+      )
       Effect.runPromise(Effect.provide(
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })), live))`
+
+/** kB of 1000 bytes. "Execute only" may never weigh more than 95. */
+const programs = [
+  { name: "execute only", budget: 93, code: execute("WithoutStreams") },
+  {
+    name: "through a relay",
+    budget: 89.5,
+    code: `
+      import * as FlowService from "@effect-noukai/sdk/FlowService"
+      import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+      import * as Effect from "effect/Effect"
+      Effect.runPromise(Effect.provide(
+        Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
+        RelayHttp.layer({ url: "/agent/execute" })))`
   },
+  { name: "execute", budget: 113, code: execute("") },
   {
     name: "streams",
     budget: 118,
@@ -91,7 +104,7 @@ for (const program of programs) {
   const { modules, size } = await bundle(program)
   const over = size > program.budget
   console.log(
-    `${program.name.padEnd(14)} ${size.toFixed(1).padStart(6)} kB of ${program.budget}${over ? "  OVER" : ""}`
+    `${program.name.padEnd(15)} ${size.toFixed(1).padStart(6)} kB of ${program.budget}${over ? "  OVER" : ""}`
   )
   if (over) process.exitCode = 1
   if (process.argv.includes("--modules")) printModules(modules)

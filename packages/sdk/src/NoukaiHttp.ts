@@ -7,9 +7,9 @@ import * as Transport from "#transport"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
+import { invalid } from "./internal/errors/invalid.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import * as Forward from "./internal/live/forward.js"
@@ -22,7 +22,7 @@ import { scopeOf } from "./internal/scope/currentScope.js"
 import type { HttpService } from "./internal/seam/httpService.js"
 import * as StreamPull from "./internal/stream/streamPull.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
-import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
+import type { MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
 /**
@@ -49,6 +49,26 @@ export declare namespace NoukaiHttp {
  */
 export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<NoukaiHttp, NoukaiHttp.Service>() {}
 
+type Requests = Omit<NoukaiHttp.Service, "step" | "traceStream">
+
+/** What of an implementation answers at once: in a replay, that of the replay. */
+const requests = (implementation: Requests): Requests => {
+  const ask = <A, E>(call: (http: Requests) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.withFiberRuntime((fiber) => call(scopeOf(fiber)?.http ?? implementation))
+  return {
+    defaults: implementation.defaults,
+    execute: (request) => ask((http) => http.execute(request)),
+    forward: (request) => ask((http) => forwardThrough(http, request)),
+    submitJob: (request) => ask((http) => http.submitJob(request)),
+    pollJob: (request) => ask((http) => http.pollJob(request)),
+    trace: (request) => ask((http) => http.trace(request)),
+    stepTrace: (request) => ask((http) => http.stepTrace(request)),
+    runSummary: (request) => ask((http) => http.runSummary(request)),
+    runList: (request) => ask((http) => http.runList(request)),
+    session: (request) => ask((http) => http.session(request))
+  }
+}
+
 /**
  * Makes the seam of an implementation. The one place that looks at the scope of the calling fiber: inside a replay it is
  * the replay that answers, and implementations know nothing of scopes.
@@ -57,54 +77,71 @@ export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<Nou
  * @category constructors
  */
 export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => {
-  const answering = (fiber: Fiber.RuntimeFiber<unknown, unknown>) => scopeOf(fiber)?.http ?? implementation
-  const ask = <A, E>(call: (http: HttpService) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.withFiberRuntime((fiber) => call(answering(fiber)))
   const read = <A, E>(call: (http: HttpService) => Stream.Stream<A, E>): Stream.Stream<A, E> =>
-    StreamPull.unwrap(Effect.withFiberRuntime((fiber) => Effect.succeed(call(answering(fiber)))))
+    StreamPull.unwrap(Effect.withFiberRuntime((fiber) => Effect.succeed(call(scopeOf(fiber)?.http ?? implementation))))
   return {
-    defaults: implementation.defaults,
-    execute: (request) => ask((http) => http.execute(request)),
-    forward: (request) => ask((http) => forwardThrough(http, request)),
+    ...requests(implementation),
     step: (request) => read((http) => http.step(request)),
-    submitJob: (request) => ask((http) => http.submitJob(request)),
-    pollJob: (request) => ask((http) => http.pollJob(request)),
-    trace: (request) => ask((http) => http.trace(request)),
-    stepTrace: (request) => ask((http) => http.stepTrace(request)),
-    traceStream: (request) => read((http) => http.traceStream(request)),
-    runSummary: (request) => ask((http) => http.runSummary(request)),
-    runList: (request) => ask((http) => http.runList(request)),
-    session: (request) => ask((http) => http.session(request))
+    traceStream: (request) => read((http) => http.traceStream(request))
   }
 }
 
-const fromTransport = (
-  config: NoukaiConfig.Service,
-  transport: HttpTransport
-): Effect.Effect<NoukaiHttp.Service> =>
-  Effect.map(Call.make(config, transport), (caller) =>
-    make({
-      defaults: {
-        org: config.org,
-        project: config.project,
-        sessionId: config.sessionId,
-        timeout: config.timeout,
-        replayEnabled: config.replayEnabled,
-        log: caller.log,
-        scrub: caller.scrub
-      },
-      execute: Execute.execute(caller),
-      forward: Forward.forward(caller),
-      step: Step.step(caller),
-      submitJob: Jobs.submitJob(caller),
-      pollJob: Jobs.pollJob(caller),
-      trace: Runs.trace(caller),
-      stepTrace: Runs.stepTrace(caller),
-      traceStream: Runs.traceStream(caller),
-      runSummary: Runs.runSummary(caller),
-      runList: Runs.runList(caller),
-      session: Session.session(caller)
-    }))
+/**
+ * As {@link make}, of what has no streams: they fail with the given `InvalidRequestError`.
+ *
+ * @internal
+ */
+export const makeWithoutStreams = (implementation: Requests, field: string, reason: string): NoukaiHttp.Service => {
+  const refused = (request: { readonly method: string }) => Stream.fail(invalid(request.method, field, reason))
+  return { ...requests(implementation), step: refused, traceStream: refused }
+}
+
+const liveRequests = (config: NoukaiConfig.Service, caller: Call.Caller): Requests => ({
+  defaults: {
+    org: config.org,
+    project: config.project,
+    sessionId: config.sessionId,
+    timeout: config.timeout,
+    replayEnabled: config.replayEnabled,
+    log: caller.log,
+    scrub: caller.scrub
+  },
+  execute: Execute.execute(caller),
+  forward: Forward.forward(caller),
+  submitJob: Jobs.submitJob(caller),
+  pollJob: Jobs.pollJob(caller),
+  trace: Runs.trace(caller),
+  stepTrace: Runs.stepTrace(caller),
+  runSummary: Runs.runSummary(caller),
+  runList: Runs.runList(caller),
+  session: Session.session(caller)
+})
+
+type Live = (config: NoukaiConfig.Service, caller: Call.Caller) => NoukaiHttp.Service
+
+const live: Live = (config, caller) =>
+  make({
+    ...liveRequests(config, caller),
+    step: Step.step(caller),
+    traceStream: Runs.traceStream(caller)
+  })
+
+const liveWithoutStreams: Live = (config, caller) =>
+  makeWithoutStreams(
+    liveRequests(config, caller),
+    "layer",
+    "NoukaiHttp.layerWithoutStreams has no streams: provide NoukaiHttp.layer"
+  )
+
+const layerOver = (makeTransport: MakeTransport, live: Live): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
+  Layer.scoped(
+    NoukaiHttp,
+    Effect.flatMap(NoukaiConfig, (config) =>
+      Effect.flatMap(
+        makeTransport({ dispatcher: config.dispatcher }),
+        (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
+      ))
+  )
 
 /**
  * The live seam over a given transport.
@@ -112,14 +149,7 @@ const fromTransport = (
  * @internal
  */
 export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
-  Layer.scoped(
-    NoukaiHttp,
-    Effect.flatMap(NoukaiConfig, (config) =>
-      Effect.flatMap(
-        makeTransport({ dispatcher: config.dispatcher }),
-        (transport) => fromTransport(config, transport)
-      ))
-  )
+  layerOver(makeTransport, live)
 
 /**
  * The live seam, over the platform's best transport: undici on Node, `fetch` elsewhere.
@@ -128,6 +158,18 @@ export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<Noukai
  * @category layers
  */
 export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerTransport(Transport.make)
+
+/**
+ * As {@link layer}, without the code of `step` and `traceStream`, for programs that read no event streams. Both fail
+ * with `InvalidRequestError`, field `layer`, before anything is sent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerOver(
+  Transport.make,
+  liveWithoutStreams
+)
 
 /**
  * The live seam over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke
@@ -154,6 +196,10 @@ export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | Http
   NoukaiHttp,
   Effect.flatMap(
     NoukaiConfig,
-    (config) => Effect.flatMap(HttpClient.HttpClient, (client) => fromTransport(config, fromHttpClient(client)))
+    (config) =>
+      Effect.flatMap(
+        HttpClient.HttpClient,
+        (client) => Effect.map(Call.make(config, fromHttpClient(client)), (caller) => live(config, caller))
+      )
   )
 )

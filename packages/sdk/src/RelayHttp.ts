@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { ExecuteRequest } from "./ExecuteCall.js"
 import type { FlowAddress, FlowRef } from "./Flow.js"
 import * as FlowService from "./FlowService.js"
@@ -72,10 +71,9 @@ export const pinned: FlowAddress = { org: "relay", project: "pinned", slug: "flo
 
 const method = "RelayHttp"
 
-const only = (request: { readonly method: string }): InvalidRequestError =>
-  invalid(request.method, "relay", "runs flows to their end and nothing else: use execute")
+const onlyExecutes = ["relay", "runs flows to their end and nothing else: use execute"] as const
 
-const refused = (request: { readonly method: string }) => Effect.fail(only(request))
+const refused = (request: { readonly method: string }) => Effect.fail(invalid(request.method, ...onlyExecutes))
 
 /** Why a run cannot go through the relay, or nothing. */
 const problemOf = (
@@ -100,7 +98,7 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
     const transport = yield* Transport.make({ dispatcher: config.dispatcher })
     const caller = yield* Call.make(config, transport)
     const execute = Execute.executeAt(caller, path)
-    return NoukaiHttp.make({
+    return NoukaiHttp.makeWithoutStreams({
       defaults: { timeout: config.timeout, log: caller.log },
       execute: (request) =>
         Effect.suspend(() => {
@@ -108,16 +106,14 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
           const problem = problemOf(request, expected)
           return problem === undefined ? execute(request) : Effect.fail(problem)
         }),
-      step: (request) => Stream.fail(only(request)),
       submitJob: refused,
       pollJob: refused,
       trace: refused,
       stepTrace: refused,
-      traceStream: (request) => Stream.fail(only(request)),
       runSummary: refused,
       runList: refused,
       session: refused
-    })
+    }, ...onlyExecutes)
   })
 
 /**
@@ -148,4 +144,7 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<FlowService.FlowService, InvalidRequestError> =>
-  Layer.provide(FlowService.layer, Layer.scoped(NoukaiHttp.NoukaiHttp, makeHttp(options)))
+  Layer.provide(
+    Layer.effect(FlowService.FlowService, FlowService.makeWithoutStreams(...onlyExecutes)),
+    Layer.scoped(NoukaiHttp.NoukaiHttp, makeHttp(options))
+  )

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { ForwardResponse } from "../../ForwardCall.js"
 import { fromStatus } from "../errors/statusError.js"
 import type { Outcome } from "../telemetry/spans.js"
@@ -26,7 +27,7 @@ const unreadable = "UnexpectedResponseError"
 const fieldsOf = (text: string): { readonly executionId?: unknown; readonly status?: unknown } => {
   try {
     const json: unknown = JSON.parse(text)
-    return typeof json === "object" && json !== null ? json : {}
+    return Predicate.isRecord(json) ? json : {}
   } catch {
     return {}
   }

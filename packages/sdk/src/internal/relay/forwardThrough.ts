@@ -28,7 +28,7 @@ const failed = (error: FlowExecutionError): ForwardResponse =>
  * @internal
  */
 export const forwardThrough = (
-  http: HttpService,
+  http: Pick<HttpService, "execute" | "forward">,
   request: ForwardRequest
 ): Effect.Effect<ForwardResponse, HttpError> =>
   http.forward === undefined
