@@ -5,7 +5,7 @@ import { layerTransport } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Runs from "@effect-noukai/sdk/RunService"
 import { metricNames } from "@effect-noukai/sdk/Telemetry"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Metric, Random, Schedule, TestClock } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Metric, Random, Schedule, TestClock } from "effect"
 import type { HttpTransport, TextResponse } from "../src/internal/transport/HttpTransport.js"
 import { config } from "./support/client.js"
 
@@ -17,11 +17,12 @@ const answer = (status: number): TextResponse => ({
 
 /** A service that answers every request with the status that it has at the moment. */
 const service = () => {
-  const state = { status: 200, requests: 0 }
+  const state = { status: 200, requests: 0, times: [] as Array<number> }
   const transport: HttpTransport = {
     send: () =>
-      Effect.sync(() => {
+      Effect.map(Clock.currentTimeMillis, (now) => {
         state.requests++
+        state.times.push(now)
         return answer(state.status)
       }),
     open: () => Effect.dieMessage("no streams here")
@@ -144,4 +145,32 @@ it.scoped("a storm: 100 clients through an outage send what was predicted, and r
     state.status = 503
     // 10 + 20 tokens are two retries
     assert.deepStrictEqual(yield* round, { requests: 2000 + 2 * clients, calls: 2000, done: 0 })
+  }))
+
+/** The default policy, with jitter as it is drawn: every client calls at the same moment. */
+it.scoped("a storm with jitter: those that fail together do not come back together", () =>
+  Effect.gen(function*() {
+    const clients = 100
+    const { state, transport } = service()
+    const calls = yield* Effect.forEach(Array.from({ length: clients }), () => client(transport))
+    state.status = 503
+    const fibers = yield* Effect.forEach(
+      calls,
+      (call, at) => Effect.fork(Effect.withRandom(call, Random.make(`client ${at}`)))
+    )
+    yield* TestClock.adjust("500 millis")
+    const during = state.requests - clients
+    state.status = 200
+    yield* TestClock.adjust("500 millis")
+    const outcomes = yield* Effect.forEach(fibers, Fiber.join)
+
+    assert.strictEqual(state.requests, 2 * clients)
+    // an outage of half a second: who waited longer than that succeeds
+    assert.strictEqual(outcomes.filter(({ _tag }) => _tag === "Right").length, clients - during)
+    // full jitter up to 1 s: 10 in each tenth of it on average; in one draw of a thousand there is one with over 22
+    const waits = state.times.slice(clients).map((time) => time - state.times[0]!)
+    const tenths = Array.from({ length: 10 }, (_, tenth) => waits.filter((ms) => Math.floor(ms / 100) === tenth).length)
+    assert.strictEqual(tenths.reduce((sum, n) => sum + n), clients)
+    assert.isAtMost(Math.max(...tenths), 22)
+    assert.isAtLeast(Math.min(...tenths), 1)
   }))
