@@ -13,5 +13,5 @@ const answering = (question: string) =>
 // captured: its runs are tagged with one session id, which you keep with your logs
 export const handler = (question: string) => TraceScope.capture(answering(question))
 
-// with the id of a request that went wrong, what it ran is not run again
-export const again = (question: string, sessionId: string) => answering(question).pipe(TraceScope.replay(sessionId)) // NOUKAI_REPLAY_ENABLED=1
+// with the id of a request that went wrong, what it ran is not run again (needs NOUKAI_REPLAY_ENABLED=1)
+export const again = (question: string, sessionId: string) => answering(question).pipe(TraceScope.replay(sessionId))

@@ -1,7 +1,7 @@
 import { Flow, FlowService, NoukaiLive } from "@effect-noukai/sdk"
 import { Effect, Schema } from "effect"
 
-const Grade = Flow.make("acme/spelling/grade-3", {
+export const Grade = Flow.make("acme/spelling/grade-3", {
   parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
   result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
 })

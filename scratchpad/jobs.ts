@@ -1,10 +1,6 @@
-import { Flow, JobService } from "@effect-noukai/sdk"
-import { Effect, Schedule, Schema, Stream } from "effect"
-
-const Grade = Flow.make("acme/spelling/grade-3", {
-  parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
-  result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
-})
+import { JobService } from "@effect-noukai/sdk"
+import { Effect, Schedule, Stream } from "effect"
+import { Grade } from "./grade.js"
 
 // the run goes into the queue, and this program may end: keep the id
 export const submit = Effect.gen(function*() {

@@ -218,7 +218,9 @@ const forwarded = (
     onSuccess: (response) => Effect.succeed(relayed(response))
   })
 
-const notPost: Answer = { ...refusal(405, "METHOD_NOT_ALLOWED", false), headers: { ...headersOf(""), allow: "POST" } }
+const methodNotAllowed = refusal(405, "METHOD_NOT_ALLOWED", false)
+
+const notPost: Answer = { ...methodNotAllowed, headers: { ...methodNotAllowed.headers, allow: "POST" } }
 
 /**
  * The rules, in the order of the contract: the body is bounded while it is read, parsed, counted, authorised, forwarded

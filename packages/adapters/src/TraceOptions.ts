@@ -1,11 +1,11 @@
 /**
- * What the middlewares that capture and replay have in common.
+ * What the middlewares that capture and replay have in common: options, and the headers that are read and set.
  *
  * @since 0.1.0
  */
 
 /**
- * What the capture and replay of requests has in common, whatever the server.
+ * The options of every `trace`, whatever the server.
  *
  * @since 0.1.0
  * @category options

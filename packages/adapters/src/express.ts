@@ -9,21 +9,20 @@ import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { snapshot } from "./internal/asyncContext.js"
 import { holdResponse } from "./internal/express/heldResponse.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
-import { cutOff, over, send } from "./internal/express/response.js"
-import { type InContext, promiseAuthorize } from "./internal/relay/promiseAuthorize.js"
+import { cutOff, over, send, sendJson } from "./internal/express/response.js"
+import { type InContext, promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
 import { linger } from "./internal/relay/readBody.js"
+import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
 import { promiseHook } from "./internal/trace/promiseHook.js"
 import { isExcluded, requestedSession } from "./internal/trace/request.js"
 import * as RequestScope from "./internal/trace/requestScope.js"
-import * as Relay from "./Relay.js"
+import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as TraceOptions from "./TraceOptions.js"
 
@@ -72,19 +71,12 @@ export interface Options extends TraceOptions.TraceOptions {
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
 
-const exposeHeader = "access-control-expose-headers"
-
 const nameSession = (response: NodeResponse, sessionId: string, isExposed: boolean): void => {
   response.setHeader(TraceOptions.sessionHeader, sessionId)
   if (!isExposed) return
   const already = response.getHeader(exposeHeader)
-  response.setHeader(
-    exposeHeader,
-    already === undefined ? TraceOptions.sessionHeader : `${String(already)}, ${TraceOptions.sessionHeader}`
-  )
+  response.setHeader(exposeHeader, withSessionHeader(already === undefined ? undefined : String(already)))
 }
-
-const json = { "content-type": "application/json" }
 
 const answerInstead = (scope: RequestScope.RequestScope) => (status: number): ReplayAnswer.ReplayAnswer | undefined => {
   const answer = Effect.runSyncExit(scope.answerInstead(status))
@@ -103,10 +95,11 @@ const inScope = (
     const held = scope.isReplay ? holdResponse(response, answerInstead(scope)) : undefined
     pass(scope.scope)
     return Effect.flatMap(over(response), () =>
-      held === undefined || held.isSettled() ? Effect.void : Effect.flatMap(
+      held === undefined || held.isSettled() ? Effect.void : RequestScope.report(
+        scope,
         // one that broke off is not asked what it left over
-        scope.problem(response.writableFinished ? response.statusCode : 500),
-        (error) => error === undefined ? Effect.void : RequestScope.report(error, promiseHook(options.onReplayError))
+        response.writableFinished ? response.statusCode : 500,
+        promiseHook(options.onReplayError)
       ))
   })
 
@@ -146,7 +139,7 @@ export const trace = (options: Options): Middleware => (request, response, next)
         onFailure: (error) =>
           Effect.sync(() => {
             const { body, status } = ReplayAnswer.fromOpening(error)
-            send(response, status, JSON.stringify(body), json)
+            sendJson(response, status, body)
           }),
         onSuccess: (scope) => inScope(response, scope, options, pass)
       }
@@ -210,14 +203,14 @@ export interface RelayOptions<Request extends ExpressRequest = ExpressRequest> e
 }
 
 const relayed = <Request extends ExpressRequest>(
-  run: Relay.Relay<InContext<Request>, NoukaiHttp>,
+  rules: Relay.Relay<InContext<Request>, NoukaiHttp>,
   inContext: InContext<Request>,
   response: ExpressResponse
 ): Effect.Effect<void, never, NoukaiHttp | Scope.Scope> =>
   Effect.gen(function*() {
     const { request } = inContext
     const pull = yield* requestBody(request)
-    const { body, headers, isRead, status } = yield* run({
+    const { body, headers, isRead, status } = yield* rules({
       request: inContext,
       method: request.method ?? "",
       header: (name) => headerOf(request, name),
@@ -255,19 +248,10 @@ const relayed = <Request extends ExpressRequest>(
 export const relay = <Request extends ExpressRequest = ExpressRequest>(
   options: RelayOptions<Request>
 ): (request: Request, response: ExpressResponse) => void => {
-  const { authorize, client, ...limits } = options
-  const rules = Either.getOrThrowWith(
-    Relay.make(
-      { ...limits, authorize: promiseAuthorize(authorize) },
-      { org: client.defaultOrg, project: client.defaultProject }
-    ),
-    identity
-  )
+  const rules = promiseRelay(options)
   return (request, response) => {
     const answered = Effect.scoped(relayed(rules, { request, within: snapshot() }, response))
-    run(client, answered, { signal: cutOff(response) }).catch(() =>
-      send(response, 502, JSON.stringify({ detail: "UPSTREAM_UNAVAILABLE" }), json)
-    )
+    run(options.client, answered, { signal: cutOff(response) }).catch(() => sendJson(response, 502, unavailable))
   }
 }
 

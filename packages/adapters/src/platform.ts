@@ -15,6 +15,7 @@ import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { linger } from "./internal/relay/readBody.js"
+import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
 import { isExcluded, requestedSession } from "./internal/trace/request.js"
 import * as RequestScope from "./internal/trace/requestScope.js"
 import * as Relay from "./Relay.js"
@@ -41,16 +42,10 @@ const withSession = (
   isExposed: boolean
 ): HttpServerResponse.HttpServerResponse => {
   const named = HttpServerResponse.setHeader(response, TraceOptions.sessionHeader, sessionId)
-  if (!isExposed) return named
-  const already = response.headers[exposeHeader]
-  return HttpServerResponse.setHeader(
-    named,
-    exposeHeader,
-    already === undefined ? TraceOptions.sessionHeader : `${already}, ${TraceOptions.sessionHeader}`
-  )
+  return isExposed
+    ? HttpServerResponse.setHeader(named, exposeHeader, withSessionHeader(response.headers[exposeHeader]))
+    : named
 }
-
-const exposeHeader = "access-control-expose-headers"
 
 /** A body that comes piece by piece belongs to the scope while it comes, and to the replay until it has ended. */
 const streamed = (
@@ -59,11 +54,7 @@ const streamed = (
   request: RequestScope.RequestScope,
   options: Options
 ): HttpServerResponse.HttpServerResponse => {
-  const report = (status: number) =>
-    Effect.flatMap(
-      request.problem(status),
-      (error) => error === undefined ? Effect.void : RequestScope.report(error, options.onReplayError)
-    )
+  const report = (status: number) => RequestScope.report(request, status, options.onReplayError)
   const stream = TraceScope.withinStream(request.scope)(body.stream).pipe(
     Stream.tapError(() => report(500)),
     Stream.concat(Stream.execute(Effect.suspend(() => report(response.status))))
@@ -140,7 +131,7 @@ const relayed = <R>(
 ): HttpApp.Default<never, Exclude<R, NoukaiHttp> | Scope.Scope> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
-    // As long as the request's scope: when this closes, the connection of a body that was not read to its end does too.
+    // as long as the request's scope: when this closes, the connection of a body that was not read to its end does too
     const pull = yield* Stream.toPull(request.stream)
     const call = { request, method: request.method, header: (name: string) => request.headers[name], pull }
     const { body, headers, isRead, status } = yield* Effect.interruptible(

@@ -20,6 +20,7 @@ export interface ExecuteResult {
   executionId?: string
   /** The session that the run was tagged with, or replayed from. */
   sessionId?: string
+  /** Tells results apart; not in their JSON. */
   readonly requiresToolCalls: false
 }
 
@@ -32,11 +33,14 @@ export interface ExecuteResult {
 export interface PausedResult {
   status: "tool_calls_required"
   executionId: string
+  /** The step id. */
   pausedAtStep: string
+  /** The server's count of tool rounds. */
   iterationsUsed: number
   /** The conversation inside the paused step. Opaque. */
   toolCallMessages: Record<string, unknown>[]
   toolCalls: ToolCall[]
+  /** By step id. */
   accumulatedOutputs: Record<string, unknown>
   flowId: string
   blockCount: number
@@ -44,6 +48,7 @@ export interface PausedResult {
   sessionId?: string
   /** There is none yet; declared so that it may be asked for. */
   readonly result?: undefined
+  /** Tells results apart; not in their JSON. */
   readonly requiresToolCalls: true
   /**
    * Goes on with exactly one result per call. Missing, unknown or duplicate ones reject with an `InvalidRequestError`

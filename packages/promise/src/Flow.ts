@@ -12,11 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions } from "./FlowOptions.js"
-import type { Client } from "./internal/client.js"
-import { EventIterator } from "./internal/eventIterator.js"
-import { EventNames } from "./internal/eventNames.js"
-import { executed } from "./internal/executed.js"
-import { eventsInput, executeInput, submitInput } from "./internal/input.js"
+import type { Client } from "./internal/client/client.js"
+import { executed } from "./internal/execute/executed.js"
+import { eventsInput, executeInput, submitInput } from "./internal/execute/flowInput.js"
+import { EventIterator } from "./internal/stream/eventIterator.js"
+import { EventNames } from "./internal/stream/eventNames.js"
 import { Job } from "./Job.js"
 import { Run } from "./Run.js"
 import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
@@ -112,12 +112,7 @@ export class Flow {
    * ```
    */
   events(options: EventsOptions = {}): AsyncIterable<StreamEvent> {
-    const stream = Stream.unwrap(
-      Effect.map(
-        FlowService,
-        (flows) => flows.events(this.address, { ...eventsInput(options), runRemaining: options.runRemaining })
-      )
-    )
+    const stream = Stream.unwrap(Effect.map(FlowService, (flows) => flows.events(this.address, eventsInput(options))))
     return new EventIterator(this.client, options.signal, stream, new EventNames().event)
   }
 

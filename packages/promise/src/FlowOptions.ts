@@ -21,9 +21,11 @@ export type VersionSpec = "draft" | "production" | number
  * @category options
  */
 export interface ExecuteOptions {
+  /** The user's message. With `messages`: not both. */
   message?: string | undefined
-  /** A conversation whose last entry is the current turn, in place of `message`. */
+  /** A conversation; its last entry is the current turn. An empty one counts as absent. */
   messages?: ReadonlyArray<Record<string, unknown>> | undefined
+  /** The flow's inputs, by name. */
   parameters?: Record<string, unknown> | undefined
   /** Fields to override, by step id. */
   blockOverrides?: Record<string, Record<string, unknown>> | undefined
@@ -39,6 +41,7 @@ export interface ExecuteOptions {
   maxToolRounds?: number | undefined
   /** Asks the server to keep input and output snapshots of this run. Default: false. */
   trace?: boolean | undefined
+  /** Default: `"production"`. */
   version?: VersionSpec | undefined
   /** Milliseconds for each request; on a stream, for each silence. Default: the client's. */
   timeout?: number | undefined

@@ -8,9 +8,10 @@
 import type * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { Client } from "./internal/client.js"
-import { jobStatus, withinTimeout } from "./internal/jobStatus.js"
-import type { Services } from "./internal/lifetime.js"
+import type { Client } from "./internal/client/client.js"
+import type { Services } from "./internal/client/lifetime.js"
+import { jobStatus } from "./internal/jobs/jobStatus.js"
+import { pollOnce } from "./internal/jobs/pollOnce.js"
 import type { JobStatus } from "./JobStatus.js"
 
 /**
@@ -22,6 +23,7 @@ import type { JobStatus } from "./JobStatus.js"
 export interface PollOptions {
   /** Milliseconds for the poll with its retries. Default: 30,000 for each attempt. */
   timeout?: number | undefined
+  /** Ends the call; it rejects with the signal's reason. */
   signal?: AbortSignal | undefined
 }
 
@@ -36,6 +38,7 @@ export interface WaitOptions {
   timeout?: number | undefined
   /** Milliseconds between two polls. Default: 2,000. */
   pollInterval?: number | undefined
+  /** Ends the call; it rejects with the signal's reason. The job goes on. */
   signal?: AbortSignal | undefined
 }
 
@@ -72,7 +75,7 @@ export class Job {
    * Asks once. In the first 5 seconds after the submission a job that is not found is `pending`.
    */
   poll(options: PollOptions = {}): Promise<JobStatus> {
-    const polled = Effect.flatMap(this.job, (job) => withinTimeout(job, options.timeout))
+    const polled = Effect.flatMap(this.job, (job) => pollOnce(job, options.timeout))
     return this.client.run(Effect.map(polled, jobStatus), options.signal)
   }
 

@@ -8,53 +8,14 @@ import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { Flow } from "./Flow.js"
-import { Client } from "./internal/client.js"
-import { openClient } from "./internal/openClient.js"
-import { promiseError } from "./internal/promiseError.js"
+import { Client } from "./internal/client/client.js"
+import { openClient } from "./internal/client/openClient.js"
+import { promiseError } from "./internal/errors/promiseError.js"
 import { Job } from "./Job.js"
-import type { LogEvent } from "./LogEvent.js"
+import type { NoukaiOptions } from "./NoukaiOptions.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
-/**
- * Noukai itself, or a server on this machine.
- *
- * @since 0.1.0
- * @category models
- */
-export type NoukaiEnv = "dev" | "production"
-
-/**
- * The options of a client. One that is absent comes from the environment, then from its default.
- *
- * @since 0.1.0
- * @category options
- */
-export interface NoukaiOptions {
-  /** `nk_…`. Default: `NOUKAI_API_KEY`. An empty one is refused. */
-  apiKey?: string | undefined
-  /** `"dev"` is `http://localhost:8080/api/v1`. Default: `NOUKAI_ENV`, else `"production"`. */
-  env?: NoukaiEnv | undefined
-  /** The port of `"dev"`, for a local server on another one. Default: 8080. */
-  port?: number | undefined
-  /** Default organisation, for flows named by a bare slug. With `project` or not at all. */
-  org?: string | undefined
-  /** Default project, for flows named by a bare slug. With `org` or not at all. */
-  project?: string | undefined
-  /** Milliseconds for each request; on a stream, for each silence. Default: 300,000. */
-  timeout?: number | undefined
-  /** How often a request that only reads is repeated; 0: never. Default: 1. */
-  maxRetries?: number | undefined
-  /** Sees every request. What it throws is ignored. */
-  onLog?: ((event: LogEvent) => void) | undefined
-  /** Lets `onLog` see bodies. Default: false. */
-  logPayloads?: boolean | undefined
-  /** Session id of calls that have none of their own and are in no trace scope. Default: none. */
-  sessionId?: string | undefined
-  /** Ends every call of the client that is under way, and every later one. */
-  signal?: AbortSignal | undefined
-  /** Node: an undici `Dispatcher`, for proxies. It is not closed with the client. Default: own connections. */
-  dispatcher?: unknown
-}
+export type { NoukaiEnv, NoukaiOptions } from "./NoukaiOptions.js"
 
 /**
  * `"slug"` with the client's default organisation and project, `"org/project/slug"`, or all three by name.
@@ -119,18 +80,12 @@ export class Noukai {
   }
 
   /**
-   * A job that was submitted elsewhere, by its execution id. Nothing is sent.
+   * A job that was submitted elsewhere, by its execution id. Nothing is sent. Throws as `flow` does.
    */
   job(flow: FlowIdentifier, executionId: string): Job {
     const address = this.address(flow)
     const attached = Effect.flatMap(JobService, (jobs) => jobs.attach(address, executionId))
     return new Job(this.client, attached, { executionId, flowId: undefined, sessionId: undefined })
-  }
-
-  private address(identifier: FlowIdentifier): FlowAddress.FlowAddress {
-    const address = FlowAddress.resolve(identifier, this.client.defaults)
-    if (Either.isLeft(address)) throw promiseError(address.left)
-    return address.right
   }
 
   /**
@@ -143,5 +98,11 @@ export class Noukai {
   /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  private address(identifier: FlowIdentifier): FlowAddress.FlowAddress {
+    const address = FlowAddress.resolve(identifier, this.client.defaults)
+    if (Either.isLeft(address)) throw promiseError(address.left)
+    return address.right
   }
 }

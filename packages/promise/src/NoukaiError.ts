@@ -86,6 +86,7 @@ export interface APIConnectionErrorInit extends NoukaiErrorInit {
  * @category errors
  */
 export class APIConnectionError extends NoukaiError {
+  /** Whether a run may exist, and may be billed. */
   readonly sent: Sent
 
   constructor(message: string, init: APIConnectionErrorInit = {}) {
@@ -118,12 +119,13 @@ export interface APITimeoutErrorInit extends APIConnectionErrorInit {
 }
 
 /**
- * A `timeout` was over.
+ * A `timeout` was over; `clock` says which.
  *
  * @since 0.1.0
  * @category errors
  */
 export class APITimeoutError extends APIConnectionError {
+  /** The clock that ran out. */
   readonly clock?: TimeoutClock | undefined
 
   constructor(message: string, init: APITimeoutErrorInit = {}) {
@@ -147,12 +149,14 @@ export interface AuthenticationErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * 401; or, thrown by the constructor of the client, a key that is missing or does not begin with `nk_`.
+ * 401; or, thrown by the constructor of the client, a key that is missing or does not begin with `nk_` (then without
+ * `statusCode`).
  *
  * @since 0.1.0
  * @category errors
  */
 export class AuthenticationError extends NoukaiError {
+  /** `WWW-Authenticate` of the response. */
   readonly wwwAuthenticate?: string | undefined
 
   constructor(message: string, init: AuthenticationErrorInit = {}) {
@@ -166,7 +170,7 @@ export class AuthenticationError extends NoukaiError {
 }
 
 /**
- * 403.
+ * 403: the key is good, but not for this flow or run.
  *
  * @since 0.1.0
  * @category errors
@@ -178,7 +182,7 @@ export class PermissionDeniedError extends NoukaiError {
 }
 
 /**
- * 404, for flows, versions, jobs and runs alike.
+ * 404, for flows, versions, jobs and runs alike; `code` tells which.
  *
  * @since 0.1.0
  * @category errors
@@ -190,7 +194,7 @@ export class FlowNotFoundError extends NoukaiError {
 }
 
 /**
- * 402.
+ * 402: no credits before the run, or they ran out during it (`CREDITS_EXHAUSTED`).
  *
  * @since 0.1.0
  * @category errors
@@ -218,7 +222,7 @@ export interface RateLimitErrorInit extends NoukaiErrorInit {
  * @category errors
  */
 export class RateLimitError extends NoukaiError {
-  /** Seconds, from a number or an HTTP date. */
+  /** Seconds, from a number or an HTTP date; absent when the server sent neither. */
   readonly retryAfter?: number | undefined
 
   constructor(message: string, init: RateLimitErrorInit = {}) {
@@ -324,6 +328,7 @@ export interface UnexpectedResponseErrorInit extends NoukaiErrorInit {
  * @category errors
  */
 export class UnexpectedResponseError extends NoukaiError {
+  /** What was not as expected. */
   readonly reason?: string | undefined
 
   constructor(message: string, init: UnexpectedResponseErrorInit = {}) {

@@ -10,14 +10,12 @@ import type { JobService } from "@effect-noukai/sdk/JobService"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { RunService } from "@effect-noukai/sdk/RunService"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
-import { Client } from "./internal/client.js"
-import { withGate } from "./internal/enterScope.js"
-import { Lifetime } from "./internal/lifetime.js"
-import { promiseError } from "./internal/promiseError.js"
+import { Client } from "./internal/client/client.js"
+import { Lifetime } from "./internal/client/lifetime.js"
+import { valueOrThrow } from "./internal/errors/promiseError.js"
+import { withGate } from "./internal/scope/replayGate.js"
 import { Noukai } from "./Noukai.js"
 
 /**
@@ -29,13 +27,16 @@ import { Noukai } from "./Noukai.js"
 export type Services = FlowService | JobService | RunService | NoukaiHttp
 
 /**
- * The options of {@link fromRuntime}.
+ * The options of {@link fromRuntime} and {@link run}.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options {
-  /** Ends every call of the client that is under way, and every later one. Default: none. */
+  /**
+   * Of a client: ends every call that is under way, and every later one. Of `run`: ends it; it rejects with the signal's
+   * reason. Default: none.
+   */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -62,9 +63,7 @@ export const fromRuntime = async <E>(
   runtime: ManagedRuntime.ManagedRuntime<Services, E>,
   options: Options = {}
 ): Promise<Noukai> => {
-  const exit = await runtime.runPromiseExit(NoukaiHttp)
-  if (Exit.isFailure(exit)) throw promiseError(Cause.squash(exit.cause))
-  const { org, project, sessionId } = exit.value.defaults
+  const { defaults: { org, project, sessionId } } = valueOrThrow(await runtime.runPromiseExit(NoukaiHttp))
   return new Noukai(
     new Client(new Lifetime(runtime, async () => {}), { org, project, sessionId, signal: options.signal })
   )
@@ -105,7 +104,8 @@ export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
  * Runs an effect with the services of a client, as a call of the client: in the scope of the calling code, and ended by
  * `signal` and by the end of the client. For libraries around the client.
  *
- * Rejects with the error of this package that stands for what the effect fails with.
+ * Rejects with the error of this package that stands for what the effect fails with, and with a `TypeError` for a client
+ * of another copy of this package.
  *
  * @since 0.1.0
  * @category combinators

@@ -8,19 +8,18 @@
 import { FlowService } from "@effect-noukai/sdk/FlowService"
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 import type { ExecuteOptions } from "./FlowOptions.js"
-import { logHook } from "./internal/clientConfig.js"
-import { consoleLogger } from "./internal/consoleLogger.js"
-import { executed } from "./internal/executed.js"
-import { executeInput } from "./internal/input.js"
-import { Lifetime } from "./internal/lifetime.js"
-import { promiseError } from "./internal/promiseError.js"
+import { Lifetime } from "./internal/client/lifetime.js"
+import { signalsOf } from "./internal/client/signals.js"
+import { valueOrThrow } from "./internal/errors/promiseError.js"
+import { executed } from "./internal/execute/executed.js"
+import { executeInput } from "./internal/execute/flowInput.js"
+import { consoleLogger } from "./internal/logging/consoleLogger.js"
+import { logHook } from "./internal/logging/logHook.js"
 import type { LogEvent } from "./LogEvent.js"
 
 /**
@@ -30,13 +29,13 @@ import type { LogEvent } from "./LogEvent.js"
  * @category options
  */
 export interface RelayFlowOptions {
-  /** Where your relay listens. In a page it may be relative: `/agent/execute`. */
+  /** Where the relay listens. In a page it may be relative: `/agent/execute`. */
   url: string
   /** Sent with every request: a login of yours. `Content-Type` is ours. Default: none. */
   headers?: Record<string, string> | undefined
   /** Milliseconds for each request. Default: 300,000. */
   timeout?: number | undefined
-  /** Ends every call that is under way, and every later one. */
+  /** Ends every call that is under way, and every later one. Default: none. */
   signal?: AbortSignal | undefined
   /** Sees every request. What it throws is ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
@@ -47,7 +46,8 @@ export interface RelayFlowOptions {
 }
 
 /**
- * The flow, its version and its session are the relay's to choose.
+ * What a run through a relay is given: that of `execute`, without version and session id, which are the relay's to
+ * choose.
  *
  * @since 0.1.0
  * @category options
@@ -68,26 +68,23 @@ export interface RelayFlow {
   execute(options?: RelayExecuteOptions): Promise<ExecuteResult | PausedResult>
   /** Ends what is under way. Later calls reject. Again: does nothing more. */
   close(): Promise<void>
+  /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
-type Relayed = Lifetime<FlowService>
-
-const openRelay = (options: RelayFlowOptions): Relayed => {
-  const { dispatcher, headers, logPayloads, timeout, url } = options
-  const log = logHook(options.onLog)
+const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
+  const { dispatcher, headers, logPayloads, onLog, timeout, url } = options
   const relay = RelayHttp.layer({
     url,
     flow: RelayHttp.pinned,
     headers,
     attemptTimeout: timeout,
-    log,
+    log: logHook(onLog),
     logPayloads,
     dispatcher
   })
   const runtime = ManagedRuntime.make(Layer.provideMerge(relay, consoleLogger))
-  const built = runtime.runSyncExit(Effect.void)
-  if (Exit.isFailure(built)) throw promiseError(Cause.squash(built.cause))
+  valueOrThrow(runtime.runSyncExit(Effect.void))
   return new Lifetime(runtime, () => runtime.dispose())
 }
 
@@ -118,7 +115,7 @@ export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
   const close = () => lifetime.close()
   return {
     async execute(call = {}) {
-      const signals = [call.signal ?? undefined, options.signal ?? undefined].filter((signal) => signal !== undefined)
+      const signals = signalsOf(call.signal, options.signal)
       const { sessionId: _, version: __, ...input } = executeInput(call)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
       return await lifetime.run(

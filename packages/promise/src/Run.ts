@@ -7,11 +7,11 @@ import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Client } from "./internal/client.js"
-import { EventIterator } from "./internal/eventIterator.js"
-import { EventNames } from "./internal/eventNames.js"
-import { resultsOf } from "./internal/toolHandling.js"
-import { stepTraceOf, traceOf } from "./internal/traces.js"
+import type { Client } from "./internal/client/client.js"
+import { stepTraceOf, traceOf } from "./internal/runs/traces.js"
+import { EventIterator } from "./internal/stream/eventIterator.js"
+import { EventNames } from "./internal/stream/eventNames.js"
+import { resultsOf } from "./internal/tools/toolHandling.js"
 import type { StreamEvent } from "./StreamEvent.js"
 import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 
@@ -24,7 +24,7 @@ import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 export type AttemptSpec = "latest" | "all" | number
 
 /**
- * The options of reading a run.
+ * The options of reading a trace.
  *
  * @since 0.1.0
  * @category options
@@ -32,6 +32,7 @@ export type AttemptSpec = "latest" | "all" | number
 export interface TraceOptions {
   /** Milliseconds for each attempt. Default: the client's. */
   timeout?: number | undefined
+  /** Ends the call; it rejects with the signal's reason. */
   signal?: AbortSignal | undefined
 }
 
@@ -88,6 +89,7 @@ export class Run {
     )
     return this.client.run(Effect.map(read, stepTraceOf), signal)
   }
+
   /**
    * What has happened in the run so far, then what happens, up to its end. It only watches: `resume` of a pause for tool
    * calls rejects. `timeout` is for each silence.

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ToolCall } from "./Tool.js"
+import type { TokenBreakdown } from "./Trace.js"
 
 /**
  * The first event of a run.
@@ -70,8 +71,8 @@ export interface StepCompleted {
   name?: string
   output?: unknown
   durationMs?: number
-  tokens?: { prompt: number; completion: number; total: number }
-  /** A decimal number. */
+  tokens?: TokenBreakdown
+  /** US dollars, as decimal text. */
   costUsd?: string
   /** From 0, in the whole flow. */
   stepIndex: number
@@ -118,11 +119,14 @@ export interface ToolCallsRequired {
   runId: string
   executionId: string
   stepId: string
+  /** From 0, in the whole flow. */
   stepIndex: number
+  /** The server's count of tool rounds. */
   iterationsUsed: number
   /** The conversation inside the paused step. Opaque. */
   toolCallMessages: Record<string, unknown>[]
   toolCalls: ToolCall[]
+  /** By step id. */
   accumulatedOutputs: Record<string, unknown>
   /**
    * Goes on with exactly one result per call: the next event is the first of what follows. Rejects with an

@@ -26,6 +26,7 @@ export interface StepTrace {
   stepId: string
   /** From 1. */
   attempt: number
+  /** The iteration of a step in a loop, from 0. */
   loopIndex?: number | null
   status: "running" | "completed" | "failed" | "skipped"
   startedAt?: string
@@ -33,13 +34,14 @@ export interface StepTrace {
   durationMs?: number
   modelUsed?: string
   tokens?: TokenBreakdown
-  /** A decimal number. */
+  /** US dollars, as decimal text. */
   costUsd?: string
   inputContext?: Record<string, unknown>
   outputContext?: Record<string, unknown>
   errorContext?: Record<string, unknown>
   inputSizeBytes?: number
   outputSizeBytes?: number
+  /** Whether a stored payload was cut. */
   truncated?: boolean
 }
 
@@ -69,7 +71,7 @@ export interface RunSummary {
 export interface TraceTotals {
   durationMs: number
   tokens: TokenBreakdown
-  /** A decimal number, exact. */
+  /** US dollars, as decimal text, exact. */
   costUsd: string
 }
 

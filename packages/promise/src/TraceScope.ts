@@ -1,12 +1,13 @@
 /**
  * Scopes: the runs of a piece of asynchronous code as one session, captured or replayed (contract 10).
  *
- * A scope travels with the code through `AsyncLocalStorage`, where the runtime has it.
+ * A scope travels with the code through `AsyncLocalStorage`, where the runtime has it. Elsewhere it lasts until the first
+ * `await`, and a replay is refused.
  *
  * @since 0.1.0
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import { enterScope } from "./internal/enterScope.js"
+import { enterScope } from "./internal/scope/enterScope.js"
 import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
@@ -26,7 +27,7 @@ export interface TraceScopeOptions {
   capture?: boolean | undefined
   /** The client that fetches the session, and whose `onLog` is told of the scope: `noukai._transport`. */
   transport?: NoukaiTransport | undefined
-  /** The same, as the client itself. */
+  /** The same, as the client itself; it goes before `transport`. */
   client?: Noukai | undefined
 }
 

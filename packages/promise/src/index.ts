@@ -11,7 +11,7 @@ export type { PollOptions, WaitOptions } from "./Job.js"
 export type { JobAccepted, JobStatus } from "./JobStatus.js"
 export type { LogEvent } from "./LogEvent.js"
 export { Noukai } from "./Noukai.js"
-export type { FlowIdentifier, NoukaiEnv, NoukaiOptions } from "./Noukai.js"
+export type { FlowIdentifier } from "./Noukai.js"
 export {
   APIConnectionError,
   APITimeoutError,
@@ -37,6 +37,7 @@ export {
   UnexpectedResponseError
 } from "./NoukaiError.js"
 export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
+export type { NoukaiEnv, NoukaiOptions } from "./NoukaiOptions.js"
 export type { NoukaiTransport } from "./NoukaiTransport.js"
 export { createRelayFlow } from "./RelayFlow.js"
 export type { RelayExecuteOptions, RelayFlow, RelayFlowOptions } from "./RelayFlow.js"

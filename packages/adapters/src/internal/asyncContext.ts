@@ -22,13 +22,18 @@ const storage = (): typeof AsyncHooks.AsyncLocalStorage | undefined =>
  */
 export const hasAsyncContext = (): boolean => storage() !== undefined
 
-type Run = <A>(f: () => A) => A
+/**
+ * Runs a function in some context, at once.
+ *
+ * @internal
+ */
+export type Within = <A>(f: () => A) => A
 
-const here: Run = (f) => f()
+const here: Within = (f) => f()
 
 /**
  * Runs functions in the asynchronous context of now: what a fiber calls later would be in that of whoever woke it.
  *
  * @internal
  */
-export const snapshot = (): Run => storage()?.snapshot?.() ?? here
+export const snapshot = (): Within => storage()?.snapshot?.() ?? here

@@ -1,6 +1,6 @@
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
 import type { NodeResponse } from "./messages.js"
-import { send } from "./response.js"
+import { sendJson } from "./response.js"
 
 /** @internal */
 export interface Held {
@@ -26,7 +26,7 @@ export const holdResponse = (
       isSettled = true
       const answer = instead(response.statusCode)
       if (answer !== undefined) {
-        send(response, answer.status, JSON.stringify(answer.body), { "content-type": "application/json" })
+        sendJson(response, answer.status, answer.body)
         return response
       }
     }

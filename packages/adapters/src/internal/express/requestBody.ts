@@ -5,14 +5,9 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Pull } from "../relay/readBody.js"
+import { broken, ended, type Pull } from "../relay/readBody.js"
 import type { NodeRequest } from "./messages.js"
-
-const ended: Pull = Effect.fail(Option.none())
-
-const broken: Pull = Effect.fail(Option.some("broken"))
 
 class Reader {
   private parts: Array<Uint8Array> = []

@@ -27,7 +27,7 @@ export const over = (response: NodeResponse): Effect.Effect<void> =>
 const ofBody = /^(content-(?!security-policy)|etag$|last-modified$|transfer-encoding$|location$)/
 
 /**
- * Sends a response, unless one has begun. With `over`, in place of one that was about to be sent.
+ * Sends a response, unless one has begun; it may be in place of one that was about to be sent.
  *
  * @internal
  */
@@ -47,6 +47,14 @@ export const send = (
   if (body === undefined) response.end()
   else response.end(body)
 }
+
+/**
+ * Sends JSON, as `send` does.
+ *
+ * @internal
+ */
+export const sendJson = (response: NodeResponse, status: number, body: unknown): void =>
+  send(response, status, JSON.stringify(body), { "content-type": "application/json" })
 
 const controllers = new WeakMap<object, AbortController>()
 

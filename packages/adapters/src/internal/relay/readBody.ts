@@ -7,7 +7,7 @@ import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 
 /**
  * The next bytes of a body; `None` at its end.
@@ -23,8 +23,21 @@ export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>
  */
 export type ReadProblem = "BODY_TOO_LARGE" | "BODY_TOO_SLOW" | "INVALID_JSON"
 
-/** @internal */
-export interface Limits {
+/**
+ * Of a body that has come to its end.
+ *
+ * @internal
+ */
+export const ended: Pull = Effect.fail(Option.none())
+
+/**
+ * Of a body that has broken off, or cannot be read.
+ *
+ * @internal
+ */
+export const broken: Pull = Effect.fail(Option.some("broken"))
+
+interface ReadLimits {
   readonly maxBytes: number
   /** For the whole body. */
   readonly timeout: Duration.DurationInput
@@ -51,7 +64,7 @@ const decode = (parts: ReadonlyArray<Uint8Array>): Either.Either<string, "INVALI
 export const readBody = (
   pull: Pull,
   contentLength: string | undefined,
-  limits: Limits
+  limits: ReadLimits
 ): Effect.Effect<string, ReadProblem> =>
   Effect.suspend(() => {
     if (declaredLength(contentLength) > limits.maxBytes) return Effect.fail("BODY_TOO_LARGE")

@@ -11,8 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ReplayAnswer } from "../../ReplayAnswer.js"
-import * as Answer from "../../ReplayAnswer.js"
+import * as ReplayAnswer from "../../ReplayAnswer.js"
 import type { TraceOptions } from "../../TraceOptions.js"
 import { hasAsyncContext } from "../asyncContext.js"
 
@@ -21,9 +20,18 @@ export interface RequestScope {
   readonly scope: TraceScope.Scope
   readonly isReplay: boolean
   /** What the response would have to be instead, as far as calls have been made; asked before it begins. */
-  readonly answerInstead: (status: number) => Effect.Effect<ReplayAnswer | undefined>
+  readonly answerInstead: (status: number) => Effect.Effect<ReplayAnswer.ReplayAnswer | undefined>
   /** What went wrong with the replay; asked when a response of that status has ended. */
   readonly problem: (status: number) => Effect.Effect<ReplayError | undefined>
+}
+
+/**
+ * A scope that is left by hand.
+ *
+ * @internal
+ */
+export interface Opened extends RequestScope {
+  readonly close: Effect.Effect<void>
 }
 
 type Http = NoukaiHttp.Service
@@ -54,21 +62,21 @@ const watched = (http: Http, see: (error: ReplayError) => void): Http => {
 
 const nothing: Effect.Effect<undefined> = Effect.sync(() => undefined)
 
-const of = ({ scope, verify }: TraceScope.Opened): RequestScope => {
+const requestScope = ({ scope, verify }: TraceScope.Opened): RequestScope => {
   const { http } = scope
   if (http === undefined) {
     return { scope, isReplay: false, answerInstead: () => nothing, problem: () => nothing }
   }
   let failure: ReplayError | undefined
   const leftover = Effect.match(verify, { onFailure: (error) => error, onSuccess: () => undefined })
-  // A body that failed is not asked what it left over (contract 10.3).
+  // a body that failed is not asked what it left over (contract 10.3)
   const problem = (status: number): Effect.Effect<ReplayError | undefined> =>
     Effect.suspend(() => status >= 500 ? Effect.succeed(failure) : leftover)
   return {
     scope: { ...scope, http: watched(http, (error) => failure = error) },
     isReplay: true,
     answerInstead: (status) =>
-      Effect.map(problem(status), (error) => error === undefined ? undefined : Answer.fromError(error)),
+      Effect.map(problem(status), (error) => error === undefined ? undefined : ReplayAnswer.fromError(error)),
     problem
   }
 }
@@ -89,7 +97,7 @@ export const open = (
       options.whenDisabled === "fail"
         ? Effect.fail(error)
         : Effect.zipRight(Effect.logWarning(passedOver), TraceScope.open())),
-    Effect.map(of)
+    Effect.map(requestScope)
   )
 
 const withoutContext = "replay: refused, because this runtime has no AsyncLocalStorage and runs would be live after " +
@@ -118,15 +126,10 @@ const openForPromises = (
         : open(sessionId, options))
 
 /**
- * A scope that is left by hand.
+ * Opens a scope that is left by hand, for code that is no Effect.
  *
  * @internal
  */
-export interface Opened extends RequestScope {
-  readonly close: Effect.Effect<void>
-}
-
-/** @internal */
 export const openByHand = (
   sessionId: string | undefined,
   options: TraceOptions
@@ -139,15 +142,17 @@ export const openByHand = (
     ))
 
 /**
- * Says what went wrong with a replay whose response had begun: it stays as it is.
+ * Says what went wrong with a replay, if anything did, when its response of that status has been sent all the same.
  *
  * @internal
  */
 export const report = (
-  error: ReplayError,
+  { problem }: RequestScope,
+  status: number,
   hook: ((error: ReplayError) => Effect.Effect<void>) | undefined
 ): Effect.Effect<void> =>
-  Effect.zipRight(
-    Effect.logWarning(`replay: the response was sent all the same: ${error.message}`),
-    hook === undefined ? Effect.void : hook(error)
-  )
+  Effect.flatMap(problem(status), (error) =>
+    error === undefined ? Effect.void : Effect.zipRight(
+      Effect.logWarning(`replay: the response was sent all the same: ${error.message}`),
+      hook === undefined ? Effect.void : hook(error)
+    ))

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type { Within } from "../asyncContext.js"
 
 /** @internal */
 export interface Whole {
@@ -29,7 +30,7 @@ const turn = (): Promise<undefined> => Effect.runPromise(Effect.as(Effect.sleep(
  */
 export const peekBody = async (
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  within: <A>(f: () => A) => A
+  within: Within
 ): Promise<Whole | Coming> => {
   const reader = body.getReader()
   const read = () => within(() => reader.read())

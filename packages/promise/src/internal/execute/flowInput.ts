@@ -8,12 +8,8 @@ import type { Attachment, ExecuteInput, Message } from "@effect-noukai/sdk/Execu
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tool"
-import type * as Tools from "@effect-noukai/sdk/Tools"
-import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../FlowOptions.js"
-import type { Thrown } from "./thrown.js"
-import { toolsOf } from "./toolHandling.js"
-
-type GivenTools = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
+import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../../FlowOptions.js"
+import { type GivenTools, toolsOf } from "../tools/toolHandling.js"
 
 /** `null` is as good as absent (contract 0.4). */
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-export const bodyOf = (text: string): unknown => {
+export const jsonOrText = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {

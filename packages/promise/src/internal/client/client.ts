@@ -5,9 +5,9 @@
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
-import type { NoukaiTransport } from "../NoukaiTransport.js"
+import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import type { Lifetime, Services } from "./lifetime.js"
-import type { InScope } from "./streamReader.js"
+import { signalsOf } from "./signals.js"
 
 /** @internal */
 export interface Defaults {
@@ -19,6 +19,13 @@ export interface Defaults {
   /** Whether replays are possible now; by default, as the runtime is configured. */
   readonly replayEnabled?: Effect.Effect<boolean, unknown> | undefined
 }
+
+/**
+ * Puts an effect into a trace scope, or into none.
+ *
+ * @internal
+ */
+export type InScope = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E, Services>
 
 /** @internal */
 export class Client implements NoukaiTransport {
@@ -36,13 +43,9 @@ export class Client implements NoukaiTransport {
     return new Client(this.lifetime, this.defaults, { scope })
   }
 
-  signals(signal: AbortSignal | null | undefined): ReadonlyArray<AbortSignal> {
-    const ofClient = this.defaults.signal ?? undefined
-    return signal === undefined || signal === null
-      ? ofClient === undefined ? [] : [ofClient]
-      : ofClient === undefined
-      ? [signal]
-      : [signal, ofClient]
+  /** What ends a call that was given this signal. */
+  signals(signal: AbortSignal | undefined): ReadonlyArray<AbortSignal> {
+    return signalsOf(signal, this.defaults.signal)
   }
 
   /** Puts effects into the scope of now. */

@@ -5,7 +5,7 @@
  */
 import * as Sdk from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
-import type * as Trace from "../Trace.js"
+import type * as Trace from "../../Trace.js"
 
 /** A status, and contexts, are what the server says they are. */
 const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => ({ ...step }) as Trace.StepTrace

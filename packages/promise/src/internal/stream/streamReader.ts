@@ -9,15 +9,10 @@ import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Lifetime, Services } from "./lifetime.js"
-import { Running, settled } from "./lifetime.js"
-
-/**
- * Puts an effect into the trace scope of a loop.
- *
- * @internal
- */
-export type InScope = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E, Services>
+import type { InScope } from "../client/client.js"
+import type { Lifetime, Services } from "../client/lifetime.js"
+import type { Running } from "../client/running.js"
+import { valueOrThrow } from "../errors/promiseError.js"
 
 type Pull<E> = Effect.Effect<Chunk.Chunk<E>, Option.Option<unknown>, Services>
 
@@ -41,7 +36,7 @@ export class StreamReader<E> {
 
   /** The next events; fails with `None` at the end. One call at a time. */
   async read(): Promise<Exit.Exit<ReadonlyArray<E>, unknown>> {
-    const running = this.lifetime.fork(this.inScope(this.pull))
+    const running = this.lifetime.running(this.inScope(this.pull))
     this.running = running
     const exit = await running.start()
     this.running = undefined
@@ -56,6 +51,6 @@ export class StreamReader<E> {
 
   private async stop(): Promise<void> {
     await this.running?.stop()
-    await settled(new Running({ runFork: Effect.runFork }, Scope.close(this.scope, Exit.void)))
+    valueOrThrow(await Effect.runPromiseExit(Scope.close(this.scope, Exit.void)))
   }
 }

@@ -4,8 +4,9 @@
  * @internal
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
-import type * as SE from "../StreamEvent.js"
-import { wireCalls } from "./toolHandling.js"
+import type * as StreamEvent from "../../StreamEvent.js"
+import { hide } from "../json/hide.js"
+import { wireCalls } from "../tools/toolHandling.js"
 
 /** The fields that say something. */
 const said = <A extends object>(fields: { readonly [K in keyof A]?: A[K] | undefined }): Partial<A> => {
@@ -19,7 +20,7 @@ const fieldsOf = (error: unknown): Record<string, unknown> =>
     ? error as Record<string, unknown>
     : { message: String(error) }
 
-type Pause = (event: FlowEvent.ToolCallsRequired) => SE.ToolCallsRequired["resume"]
+type Pause = (event: FlowEvent.ToolCallsRequired) => StreamEvent.ToolCallsRequired["resume"]
 
 /** @internal */
 export class EventNames {
@@ -28,10 +29,10 @@ export class EventNames {
   private completed: string | undefined
 
   /** A completed step, of a loop that has nothing else. */
-  readonly step = (event: FlowEvent.StepCompleted): SE.StepCompleted => this.stepCompleted(event)
+  readonly step = (event: FlowEvent.StepCompleted): StreamEvent.StepCompleted => this.stepCompleted(event)
 
   /** An event; `undefined` for one that this package has no name for. */
-  readonly event = (event: FlowEvent.FlowEvent, pause: Pause): SE.StreamEvent | undefined => {
+  readonly event = (event: FlowEvent.FlowEvent, pause: Pause): StreamEvent.StreamEvent | undefined => {
     switch (event.type) {
       case "run_started":
         return this.runStarted(event)
@@ -76,15 +77,15 @@ export class EventNames {
     }
   }
 
-  private runStarted(event: FlowEvent.RunStarted): SE.RunStarted {
+  private runStarted(event: FlowEvent.RunStarted): StreamEvent.RunStarted {
     this.executionId = event.executionId
     const { executionId, flowId, runId, stepCount, type } = event
     return { type, runId: runId ?? executionId, executionId, ...said({ flowId, stepCount }) }
   }
 
-  private stepCompleted(event: FlowEvent.StepCompleted): SE.StepCompleted {
+  private stepCompleted(event: FlowEvent.StepCompleted): StreamEvent.StepCompleted {
     this.completed = event.stepId
-    const out: SE.StepCompleted = {
+    const out: StreamEvent.StepCompleted = {
       type: event.type,
       stepId: event.stepId,
       output: event.output,
@@ -97,9 +98,9 @@ export class EventNames {
     return out
   }
 
-  private toolCallsRequired(event: FlowEvent.ToolCallsRequired, pause: Pause): SE.ToolCallsRequired {
+  private toolCallsRequired(event: FlowEvent.ToolCallsRequired, pause: Pause): StreamEvent.ToolCallsRequired {
     const { outputs, pending } = event.cursor
-    const fields: Omit<SE.ToolCallsRequired, "resume"> = {
+    const fields: Omit<StreamEvent.ToolCallsRequired, "resume"> = {
       type: event.type,
       runId: event.executionId,
       executionId: event.executionId,
@@ -110,6 +111,6 @@ export class EventNames {
       toolCalls: wireCalls(event.toolCalls),
       accumulatedOutputs: outputs
     }
-    return Object.defineProperty(fields, "resume", { value: pause(event), enumerable: false }) as SE.ToolCallsRequired
+    return hide(fields, "resume", pause(event))
   }
 }

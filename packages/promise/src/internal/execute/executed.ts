@@ -3,11 +3,12 @@
  *
  * @internal
  */
-import type { ExecuteResult as SdkResult, PausedResult as SdkPaused } from "@effect-noukai/sdk"
+import type { ExecuteResult as SdkResult, PausedResult as SdkPaused } from "@effect-noukai/sdk/ExecuteResult"
 import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
-import type { ExecuteResult, PausedResult } from "../ExecuteResult.js"
-import { resultsOf, wireCalls } from "./toolHandling.js"
+import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
+import { hide } from "../json/hide.js"
+import { resultsOf, wireCalls } from "../tools/toolHandling.js"
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
 
@@ -22,10 +23,6 @@ export type Start = (
 
 const isRunFailure = (error: unknown): error is FlowExecutionError =>
   isNoukaiError(error) && error._tag === "FlowExecutionError"
-
-/** What is not data is hidden from `JSON.stringify` and from comparisons. */
-const hide = <A extends object, K extends string, V>(fields: A, key: K, value: V): A & { readonly [_ in K]: V } =>
-  Object.defineProperty(fields, key, { value, enumerable: false }) as A & { readonly [_ in K]: V }
 
 const ended = (
   run: {

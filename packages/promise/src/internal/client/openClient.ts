@@ -8,13 +8,13 @@ import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { schedulerOfNow } from "./asyncContext.js"
+import type { NoukaiOptions } from "../../NoukaiOptions.js"
+import { consoleLogger } from "../logging/consoleLogger.js"
+import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
-import type { ConfigOptions } from "./clientConfig.js"
 import { clientConfig } from "./clientConfig.js"
-import { consoleLogger } from "./consoleLogger.js"
-import type { Runner, Services } from "./lifetime.js"
-import { Lifetime } from "./lifetime.js"
+import { Lifetime, type Services } from "./lifetime.js"
+import type { Runner } from "./running.js"
 
 declare const globalThis: { readonly window?: unknown }
 
@@ -23,9 +23,7 @@ const inBrowser = Effect.logWarning(
 )
 
 /** @internal */
-export const openClient = (
-  options: ConfigOptions & { readonly signal?: AbortSignal | undefined }
-): Client => {
+export const openClient = (options: NoukaiOptions): Client => {
   const config = clientConfig(options)
   const runtime = ManagedRuntime.make(
     Sdk.layerServices.pipe(

@@ -1,25 +1,24 @@
 /**
- * Tool handlers and their results, from the names of this package to those of the sdk.
+ * Tools, their calls and their results, between the names of this package and those of the sdk.
  *
  * @internal
  */
-import type { ToolCall as SdkCall, ToolDeclaration, ToolResult } from "@effect-noukai/sdk/Tools"
 import * as Tools from "@effect-noukai/sdk/Tools"
 import * as Effect from "effect/Effect"
-import type { ToolCall, ToolHandler } from "../Tool.js"
-import { snapshot } from "./asyncContext.js"
-import { Thrown } from "./thrown.js"
+import type { ToolCall, ToolHandler } from "../../Tool.js"
+import { Thrown } from "../errors/thrown.js"
+import { snapshot } from "../scope/asyncContext.js"
 
 /** @internal */
-export const wireCalls = (calls: ReadonlyArray<SdkCall>): Array<ToolCall> =>
+export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall> =>
   calls.map(({ arguments: args, id, name }) => ({ id, type: "function", function: { name, arguments: args } }))
 
 type Given = { readonly [key: string]: unknown }
 
-const resultOf = (given: Given): ToolResult => {
+const resultOf = (given: Given): Tools.ToolResult => {
   const id = given.tool_call_id ?? given.toolCallId
   const content = given.content ?? given.output ?? null
-  return { toolCallId: typeof id === "string" ? id : "", content: content as ToolResult["content"] }
+  return { toolCallId: typeof id === "string" ? id : "", content: content as Tools.ToolResult["content"] }
 }
 
 /**
@@ -27,8 +26,15 @@ const resultOf = (given: Given): ToolResult => {
  *
  * @internal
  */
-export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> =>
+export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
   Array.isArray(results) ? results.map((result: unknown) => resultOf(Object(result) as Given)) : []
+
+/**
+ * What `tools` is for the sdk.
+ *
+ * @internal
+ */
+export type GivenTools = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
 
 /**
  * The tools of a call: by hand, or with their handler, which runs in the asynchronous context of the call.
@@ -38,9 +44,9 @@ export const resultsOf = (results: unknown): ReadonlyArray<ToolResult> =>
 export const toolsOf = (
   declarations: ReadonlyArray<Given> | undefined,
   handler: ToolHandler | undefined
-): ReadonlyArray<ToolDeclaration> | Tools.Handled<Thrown, never> | undefined => {
+): GivenTools => {
   // what is declared is checked by the sdk
-  const declared = declarations as ReadonlyArray<ToolDeclaration> | undefined
+  const declared = declarations as ReadonlyArray<Tools.ToolDeclaration> | undefined
   if (handler === undefined) return declared
   const inContext = snapshot()
   return Tools.handle(declared ?? [], (calls) =>

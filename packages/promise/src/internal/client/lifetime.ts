@@ -12,11 +12,9 @@ import type { RunService } from "@effect-noukai/sdk/RunService"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import type * as ManagedRuntime from "effect/ManagedRuntime"
-import { APIConnectionError } from "../NoukaiError.js"
-import { promiseError } from "./promiseError.js"
+import { APIConnectionError } from "../../NoukaiError.js"
+import { promiseError } from "../errors/promiseError.js"
+import { type Runner, Running, type UnderWay } from "./running.js"
 
 /** @internal */
 export type Services = FlowService | JobService | RunService | NoukaiHttp
@@ -30,16 +28,6 @@ export interface Rejection {
   readonly reason: unknown
 }
 
-/**
- * What ends with the client.
- *
- * @internal
- */
-export interface UnderWay {
-  /** Resolves when it has ended. */
-  readonly stop: () => Promise<unknown>
-}
-
 const closed = (): APIConnectionError =>
   new APIConnectionError("the client was closed: a run that was under way may exist and may be billed", {
     sent: "unknown"
@@ -50,58 +38,6 @@ const closedInOpening = (): APIConnectionError =>
 
 const notOpen = (): APIConnectionError =>
   new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
-
-/**
- * What forks.
- *
- * @internal
- */
-export type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork">
-
-/**
- * An effect that can be stopped from its first moment on: a fiber runs before its `runFork` has returned.
- *
- * @internal
- */
-export class Running<A, R = never> implements UnderWay {
-  private fiber: Fiber.RuntimeFiber<A, unknown> | undefined
-  private stopped = false
-  private end: () => void = () => {}
-  private readonly ended = new Promise<void>((resolve) => {
-    this.end = resolve
-  })
-
-  constructor(private readonly runner: Runner<R>, private readonly effect: Effect.Effect<A, unknown, R>) {}
-
-  start(): Promise<Exit.Exit<A, unknown>> {
-    return new Promise((resolve) => {
-      const fiber = this.runner.runFork(this.effect)
-      this.fiber = fiber
-      fiber.addObserver((exit) => {
-        resolve(exit)
-        this.end()
-      })
-      if (this.stopped) fiber.unsafeInterruptAsFork(FiberId.none)
-    })
-  }
-
-  readonly stop = (): Promise<void> => {
-    this.stopped = true
-    this.fiber?.unsafeInterruptAsFork(FiberId.none)
-    return this.ended
-  }
-}
-
-/**
- * What comes of what nobody stops.
- *
- * @internal
- */
-export const settled = async <A, R>(running: Running<A, R>): Promise<A> => {
-  const exit = await running.start()
-  if (Exit.isSuccess(exit)) return exit.value
-  throw promiseError(Cause.squash(exit.cause))
-}
 
 /** @internal */
 export class Lifetime<R = Services> {
@@ -135,8 +71,8 @@ export class Lifetime<R = Services> {
     return aborted === undefined ? byClose() : aborted.reason
   }
 
-  /** A fiber on the runtime. It runs at once, so it may be interrupted before this returns. */
-  fork<A, E>(effect: Effect.Effect<A, E, R>): Running<A, R> {
+  /** An effect that is to run on the runtime; it has not begun. */
+  running<A, E>(effect: Effect.Effect<A, E, R>): Running<A, R> {
     return new Running(this.runner, effect)
   }
 
@@ -147,7 +83,7 @@ export class Lifetime<R = Services> {
   async run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
-    const running = this.fork(effect)
+    const running = this.running(effect)
     return await this.outcome(running, this.watch(running, signals), signals, closed)
   }
 
@@ -162,9 +98,15 @@ export class Lifetime<R = Services> {
     const refusal = this.refusal(signals)
     if (refusal !== undefined) throw refusal.reason
     let release = () => {}
-    const running = this.fork(make(Effect.sync(() => release())))
+    const running = this.running(make(Effect.sync(() => release())))
     release = this.watch(running, signals)
     return await this.outcome(running, release, signals, closedInOpening)
+  }
+
+  /** Ends what is under way, then releases the runtime. Again: the same promise. */
+  close(): Promise<void> {
+    this.closing ??= Promise.all(Array.from(this.underWay, (call) => call.stop())).then(() => this.release())
+    return this.closing
   }
 
   /** What comes of what signals and the end of the client may stop. */
@@ -191,11 +133,5 @@ export class Lifetime<R = Services> {
       for (const signal of signals) signal.removeEventListener("abort", stop)
       this.end(running)
     }
-  }
-
-  /** Ends what is under way, then releases the runtime. Again: the same promise. */
-  close(): Promise<void> {
-    this.closing ??= Promise.all(Array.from(this.underWay, (call) => call.stop())).then(() => this.release())
-    return this.closing
   }
 }

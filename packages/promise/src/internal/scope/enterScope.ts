@@ -10,12 +10,14 @@ import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
+import { Client } from "../client/client.js"
+import { valueOrThrow } from "../errors/promiseError.js"
+import { Thrown } from "../errors/thrown.js"
 import { hasAsyncContext } from "./asyncContext.js"
-import { Client } from "./client.js"
-import { Running, settled } from "./lifetime.js"
-import { Thrown } from "./thrown.js"
+import { withGate } from "./replayGate.js"
 
 interface Entering {
+  /** The session to replay; an empty id counts as none. */
   readonly replaySessionId: string | undefined
   readonly capture: boolean
   readonly client: unknown
@@ -29,21 +31,6 @@ const outside = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> 
   Effect.flatMap(
     TraceScope,
     (scope) => scope?.http === undefined ? Effect.provideService(body, TraceScope, undefined) : body
-  )
-
-/**
- * Whether replays are possible is asked at each scope, as the environment may have changed.
- *
- * @internal
- */
-export const withGate = <A, E, R>(
-  gate: Effect.Effect<boolean, unknown> | undefined,
-  self: Effect.Effect<A, E, R | NoukaiHttp>
-): Effect.Effect<A, unknown, R | NoukaiHttp> =>
-  gate === undefined ? self : Effect.flatMap(
-    gate,
-    (replayEnabled) =>
-      Effect.updateService(self, NoukaiHttp, (http) => ({ ...http, defaults: { ...http.defaults, replayEnabled } }))
   )
 
 const refused = (field: string, reason: string) =>
@@ -71,36 +58,31 @@ const replay = <A>(sessionId: string, body: Effect.Effect<A, Thrown>): Effect.Ef
     : Effect.flatMap(NoukaiHttp, (http) => http.defaults.replayEnabled === true ? needsContext : replayed)
 }
 
-/** A scope that no client is told of. */
+/** What runs where there is no client: a replay, which needs one, fails. */
 const withoutClient = <A>(
-  body: Effect.Effect<A, Thrown>,
-  { capture, replaySessionId }: Entering
-): Effect.Effect<A, unknown> => {
-  const live = capture ? TraceScope.capture(body) : outside(body)
-  return replaySessionId === undefined || replaySessionId === ""
+  live: Effect.Effect<A, Thrown>,
+  replaySessionId: string | undefined
+): Effect.Effect<A, unknown> =>
+  replaySessionId === undefined
     ? live
     : Effect.flatMap(NoukaiConfig.replayEnabled, (on): Effect.Effect<A, unknown> => on ? needsClient : live)
-}
 
 /** @internal */
 export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Entering): Promise<A> => {
+  const { capture, client } = entering
+  const replaySessionId = entering.replaySessionId === "" ? undefined : entering.replaySessionId
+  const live = capture ? TraceScope.capture : outside
   const body = bodyOf(fn)
-  const { capture, client, replaySessionId } = entering
   if (!(client instanceof Client)) {
-    const scope = TraceScope.ambient()
-    const effect = Effect.provideService(withoutClient(body, entering), TraceScope, scope)
-    return await settled(new Running({ runFork: Effect.runFork }, effect))
+    const effect = Effect.provideService(withoutClient(live(body), replaySessionId), TraceScope, TraceScope.ambient())
+    return valueOrThrow(await Effect.runPromiseExit(effect))
   }
   const inScope = client.inScopeOfNow()
-  const isReplay = replaySessionId !== undefined && replaySessionId !== ""
+  // without a session to fetch, there is nothing for a signal to end
+  const signals = replaySessionId === undefined ? [] : client.signals(undefined)
   return await client.lifetime.runBody((began) => {
     const begun = Effect.zipRight(began, body)
-    const scoped = isReplay
-      ? replay(replaySessionId, begun)
-      : capture
-      ? TraceScope.capture(begun)
-      : outside(begun)
+    const scoped = replaySessionId === undefined ? live(begun) : replay(replaySessionId, begun)
     return inScope(withGate(client.defaults.replayEnabled, scoped))
-    // without a session to fetch, there is nothing for a signal to end
-  }, isReplay ? client.signals(undefined) : [])
+  }, signals)
 }

@@ -1,0 +1,55 @@
+/**
+ * A relay whose `authorize` is no Effect.
+ *
+ * @internal
+ */
+import type { Noukai } from "@effect-noukai/promise"
+import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as Relay from "../../Relay.js"
+import type { Within } from "../asyncContext.js"
+import { Thrown } from "./thrown.js"
+
+/**
+ * A request and the asynchronous context that it came in.
+ *
+ * @internal
+ */
+export interface InContext<out Request> {
+  readonly request: Request
+  readonly within: Within
+}
+
+interface Options<Request> extends Relay.Limits {
+  readonly client: Noukai
+  readonly authorize: (request: Request, body: Relay.Body) => unknown
+}
+
+/**
+ * The rules of a relay. Throws an `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ *
+ * @internal
+ */
+export const promiseRelay = <Request>(
+  { authorize, client, ...limits }: Options<Request>
+): Relay.Relay<InContext<Request>, NoukaiHttp> =>
+  Either.getOrThrowWith(
+    Relay.make({
+      ...limits,
+      authorize: ({ request, within }: InContext<Request>, body) =>
+        Effect.tryPromise({
+          try: async () => within(() => authorize(request, body)),
+          catch: (reason) => new Thrown({ reason })
+        })
+    }, { org: client.defaultOrg, project: client.defaultProject }),
+    identity
+  )
+
+/**
+ * The body of the 502 when the client runs nothing any more.
+ *
+ * @internal
+ */
+export const unavailable = { detail: "UPSTREAM_UNAVAILABLE" }

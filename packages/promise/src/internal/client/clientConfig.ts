@@ -1,0 +1,37 @@
+/**
+ * From the options of the client to a checked configuration.
+ *
+ * @internal
+ */
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { NoukaiOptions } from "../../NoukaiOptions.js"
+import { valueOrThrow } from "../errors/promiseError.js"
+import { logHook } from "../logging/logHook.js"
+
+const sdkOptions = (options: NoukaiOptions): NoukaiConfig.Options => ({
+  apiKey: options.apiKey === undefined ? undefined : Redacted.make(options.apiKey),
+  env: options.env,
+  port: options.port,
+  org: options.org,
+  project: options.project,
+  sessionId: options.sessionId,
+  attemptTimeout: options.timeout,
+  firstByteTimeout: options.timeout,
+  idleTimeout: options.timeout,
+  maxRetries: options.maxRetries,
+  log: logHook(options.onLog),
+  logPayloads: options.logPayloads,
+  dispatcher: options.dispatcher
+})
+
+/**
+ * Throws what is wrong with the options.
+ *
+ * @internal
+ */
+export const clientConfig = (options: NoukaiOptions): NoukaiConfig.NoukaiConfig.Service =>
+  valueOrThrow(
+    Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options))))
+  )

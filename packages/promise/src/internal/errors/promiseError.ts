@@ -1,0 +1,124 @@
+/**
+ * From the tagged errors of the sdk to the classes of this package. The only place that does so.
+ *
+ * @internal
+ */
+import * as Sdk from "@effect-noukai/sdk/NoukaiError"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as NoukaiError from "../../NoukaiError.js"
+import { jsonOrText } from "../json/jsonOrText.js"
+import { Thrown } from "./thrown.js"
+
+type Tag = Sdk.NoukaiError["_tag"]
+
+type Of<T extends Tag> = Extract<Sdk.NoukaiError, { readonly _tag: T }>
+
+type Init = NoukaiError.NoukaiErrorInit
+
+type Table = { readonly [T in Tag]: (error: Of<T>, message: string, init: Init) => NoukaiError.NoukaiError }
+
+const table: Table = {
+  AuthenticationError: ({ wwwAuthenticate }, message, init) =>
+    new NoukaiError.AuthenticationError(message, { ...init, wwwAuthenticate }),
+  PermissionDeniedError: (_, message, init) => new NoukaiError.PermissionDeniedError(message, init),
+  FlowNotFoundError: (_, message, init) => new NoukaiError.FlowNotFoundError(message, init),
+  InsufficientCreditsError: (_, message, init) => new NoukaiError.InsufficientCreditsError(message, init),
+  RateLimitError: ({ retryAfter }, message, init) => new NoukaiError.RateLimitError(message, { ...init, retryAfter }),
+  FlowExecutionError: ({ stepId }, message, init) => new NoukaiError.FlowExecutionError(message, { ...init, stepId }),
+  APIConnectionError: ({ sent }, message, init) => new NoukaiError.APIConnectionError(message, { ...init, sent }),
+  APITimeoutError: ({ clock, sent }, message, init) =>
+    new NoukaiError.APITimeoutError(message, { ...init, clock, sent }),
+  ToolCallLimitError: (_, message, init) => new NoukaiError.ToolCallLimitError(message, init),
+  InvalidRequestError: ({ field, reason }, message, init) =>
+    new NoukaiError.InvalidRequestError(message, { ...init, field: nameOf(field), reason }),
+  UnexpectedResponseError: ({ reason }, message, init) =>
+    new NoukaiError.UnexpectedResponseError(message, { ...init, reason }),
+  ReplayMissError: (_, message, init) => new NoukaiError.ReplayMissError(message, init),
+  ReplayLeftoverError: (_, message, init) => new NoukaiError.ReplayLeftoverError(message, init),
+  ReplayForbiddenError: (_, message, init) => new NoukaiError.ReplayForbiddenError(message, init),
+  ReplaySessionNotFoundError: (_, message, init) => new NoukaiError.ReplaySessionNotFoundError(message, init),
+  ReplaySessionExpiredError: (_, message, init) => new NoukaiError.ReplaySessionExpiredError(message, init),
+  ReplayInvalidSessionError: (_, message, init) => new NoukaiError.ReplayInvalidSessionError(message, init),
+  ReplayNoSnapshotsError: (_, message, init) => new NoukaiError.ReplayNoSnapshotsError(message, init),
+  ReplayDisabledError: (_, message, init) => new NoukaiError.ReplayDisabledError(message, init),
+  CassetteError: (_, message, init) => new NoukaiError.CassetteError(message, init)
+}
+
+/** What the operations of the sdk are called here. */
+const operations: { readonly [method: string]: string } = {
+  NoukaiConfig: "new Noukai",
+  RelayHttp: "createRelayFlow",
+  "FlowAddress.resolve": "noukai.flow",
+  "FlowService.execute": "flow.execute",
+  "FlowService.events": "flow.events",
+  "FlowService.steps": "flow.steps",
+  "JobService.submit": "flow.executeAsync",
+  "JobService.attach": "noukai.job",
+  "Job.poll": "job.poll",
+  "Job.wait": "job.wait",
+  "RunService.trace": "run.trace",
+  "RunService.stepTrace": "run.stepTrace",
+  "RunService.liveTrace": "run.liveTrace",
+  "TraceScope.replay": "traceScope"
+}
+
+/** What the fields of the sdk are called here. */
+const fields: { readonly [field: string]: string } = {
+  attemptTimeout: "timeout",
+  firstByteTimeout: "timeout",
+  idleTimeout: "timeout",
+  log: "onLog"
+}
+
+const nameOf = (field: string): string => fields[field] ?? field
+
+const rendered = (error: Sdk.NoukaiError): string => {
+  const { message, method } = error
+  const operation = operations[method]
+  const named = operation === undefined || !message.startsWith(method)
+    ? message
+    : operation + message.slice(method.length)
+  return error._tag === "InvalidRequestError"
+    ? named.replace(`invalid ${error.field}:`, `invalid ${nameOf(error.field)}:`)
+    : named
+}
+
+/** What the server said is the message, as it is for users of `@noukai/sdk`; `cause` tells the rest. */
+const messageOf = (error: Sdk.NoukaiError): string =>
+  error.detail !== undefined && (error.statusCode !== undefined || error._tag === "FlowExecutionError")
+    ? error.detail
+    : rendered(error)
+
+const translate = <T extends Tag>(error: Of<T>): NoukaiError.NoukaiError => {
+  const { code, executionId, isRetryable, requestId, responseBody, statusCode } = error as Sdk.NoukaiError
+  const make: Table[T] = table[error._tag as T]
+  return make(error, messageOf(error), {
+    statusCode,
+    code,
+    executionId,
+    requestId,
+    responseBody: responseBody === undefined ? undefined : jsonOrText(responseBody),
+    isRetryable,
+    cause: error
+  })
+}
+
+/**
+ * What a promise rejects with for a failure of the sdk. What the caller's code threw, and what is no failure of ours,
+ * stays as it is.
+ *
+ * @internal
+ */
+export const promiseError = (error: unknown): unknown =>
+  error instanceof Thrown ? error.reason : Sdk.isNoukaiError(error) ? translate(error) : error
+
+/**
+ * What an effect came to, or its error, thrown.
+ *
+ * @internal
+ */
+export const valueOrThrow = <A>(exit: Exit.Exit<A, unknown>): A => {
+  if (Exit.isSuccess(exit)) return exit.value
+  throw promiseError(Cause.squash(exit.cause))
+}

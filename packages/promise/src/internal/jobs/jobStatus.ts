@@ -1,0 +1,28 @@
+/**
+ * From the statuses of the sdk to those of this package.
+ *
+ * @internal
+ */
+import type * as Sdk from "@effect-noukai/sdk/Job"
+import type { JobStatus } from "../../JobStatus.js"
+
+const textOf = (error: unknown): { readonly error?: string } =>
+  error === undefined || error === null ? {} : { error: typeof error === "string" ? error : JSON.stringify(error) }
+
+/** @internal */
+export const jobStatus = (status: Sdk.JobStatus): JobStatus => {
+  const { executionId } = status
+  switch (status.status) {
+    case "pending":
+    case "running":
+      return { executionId, status: status.status }
+    case "completed":
+      return { executionId, status: "completed", result: status.result }
+    case "failed":
+    case "cancelled":
+      return { executionId, status: status.status, ...textOf(status.error) }
+    case "unknown":
+      // a status of the future, as the server calls it
+      return { executionId, status: status.reported as JobStatus["status"] }
+  }
+}

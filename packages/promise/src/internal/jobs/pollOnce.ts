@@ -1,0 +1,24 @@
+import type { Job, JobStatus } from "@effect-noukai/sdk/Job"
+import { APITimeoutError, type PollError } from "@effect-noukai/sdk/NoukaiError"
+import * as Effect from "effect/Effect"
+
+/**
+ * One poll, for so many milliseconds at most.
+ *
+ * @internal
+ */
+export const pollOnce = (job: Job, timeout: number | undefined): Effect.Effect<JobStatus, PollError> =>
+  timeout === undefined || timeout === Infinity
+    ? job.poll
+    : Effect.timeoutFail(job.poll, {
+      duration: timeout,
+      onTimeout: () =>
+        new APITimeoutError({
+          method: "Job.poll",
+          executionId: job.executionId,
+          detail: `after ${timeout} ms`,
+          clock: "total",
+          sent: "yes",
+          isRetryable: true
+        }, { disableValidation: true })
+    })

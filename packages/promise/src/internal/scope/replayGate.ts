@@ -1,0 +1,19 @@
+// what a promise rejects with has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
+import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
+import * as Effect from "effect/Effect"
+
+/**
+ * Whether replays are possible is asked at each scope, as the environment may have changed.
+ *
+ * @internal
+ */
+export const withGate = <A, E, R>(
+  gate: Effect.Effect<boolean, unknown> | undefined,
+  self: Effect.Effect<A, E, R | NoukaiHttp>
+): Effect.Effect<A, unknown, R | NoukaiHttp> =>
+  gate === undefined ? self : Effect.flatMap(
+    gate,
+    (replayEnabled) =>
+      Effect.updateService(self, NoukaiHttp, (http) => ({ ...http, defaults: { ...http.defaults, replayEnabled } }))
+  )
