@@ -170,7 +170,7 @@ export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
  * declare const noukai: Noukai
  *
  * const handler: RequestHandler = async (request, response) => {
- *   const done = await noukai.flow("acme/support/answer").execute({
+ *   const done = await noukai.flow("noukai/samples/two-step").execute({
  *     message: String(request.query.q),
  *     signal: requestSignal(response)
  *   })
@@ -239,7 +239,7 @@ const relayed = <Request extends ExpressRequest>(
  * declare const isLoggedIn: (request: Request) => boolean
  *
  * const noukai = new Noukai()
- * app.post("/agent/execute", relay({ client: noukai, flow: "acme/support/agent", authorize: isLoggedIn }))
+ * app.post("/agent/execute", relay({ client: noukai, flow: "noukai/samples/hello-world", authorize: isLoggedIn }))
  * ```
  *
  * @since 0.1.0

@@ -162,7 +162,7 @@ const relayed = <R>(
  *
  * const router = Effect.map(
  *   Platform.relay({
- *     flow: "acme/support/agent",
+ *     flow: "noukai/samples/hello-world",
  *     authorize: (request) =>
  *       request.headers.authorization === undefined ? Effect.fail(new NotLoggedIn()) : Effect.void
  *   }),

@@ -59,7 +59,7 @@ export interface Options extends TraceOptions.TraceOptions {
  * const noukai = new Noukai()
  *
  * export const POST = trace(async (request: Request) => {
- *   const done = await noukai.flow("acme/support/answer").execute({
+ *   const done = await noukai.flow("noukai/samples/two-step").execute({
  *     message: await request.text(),
  *     signal: request.signal
  *   })
@@ -119,7 +119,7 @@ export interface RelayOptions<Request extends globalThis.Request = globalThis.Re
  *
  * declare const isLoggedIn: (request: Request) => Promise<boolean>
  *
- * export const POST = relay({ client: new Noukai(), flow: "acme/support/agent", authorize: isLoggedIn })
+ * export const POST = relay({ client: new Noukai(), flow: "noukai/samples/hello-world", authorize: isLoggedIn })
  * ```
  *
  * @since 0.1.0

@@ -20,13 +20,7 @@ import type { RunningApp } from "./support/world.js"
 const { emulator, noukai } = await vi.hoisted(async () => {
   const { startEmulator } = await import("@effect-noukai/emulator")
   const { Noukai } = await import("@effect-noukai/promise")
-  const step = (output: string) => ({ kind: "template", id: "say", output: { text: output } }) as const
-  const emulator = await startEmulator({
-    flows: [
-      { ref: "acme/support/answer", steps: [step("You said: {{message}}")] },
-      { ref: "acme/support/agent", steps: [step("Agent: {{message}}")] }
-    ]
-  })
+  const emulator = await startEmulator() // with the sample flows
   return { emulator, noukai: new Noukai({ apiKey: "nk_test_anything", env: "dev", port: emulator.port }) }
 })
 
@@ -45,7 +39,7 @@ const asks = async (url: string) => {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ question: "why?" })
   })
-  assert.deepStrictEqual(await response.json(), { text: "You said: why?" })
+  assert.deepStrictEqual(await response.json(), { text: "About your order: why?" })
   assert.deepStrictEqual(
     emulator.ledger().runs.map((run) => run.sessionId),
     [response.headers.get("x-noukai-session") ?? undefined]
@@ -59,7 +53,7 @@ const relays = async (url: string, login: Record<string, string>) => {
       headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({ message: "hi" })
     })
-  expect(await (await agent(login)).json()).toMatchObject({ result: { text: "Agent: hi" } })
+  expect(await (await agent(login)).json()).toMatchObject({ result: { text: "Hello! You said: hi" } })
   const refused = await agent({})
   assert.deepStrictEqual([refused.status, await refused.json()], [403, { detail: "FORBIDDEN" }])
 }
@@ -82,7 +76,7 @@ it("Express", async () => {
   const app = express()
   app.get("/ask", ask)
   await withApp(await listen(app, nothing), async (url) => {
-    assert.strictEqual(await (await fetch(`${url}/ask?q=why`)).text(), "say\n")
+    assert.strictEqual(await (await fetch(`${url}/ask?q=why`)).text(), "classify\nanswer\n")
   })
 })
 

@@ -4,7 +4,7 @@ import { noukai } from "./noukai.js"
 
 export const ask = async (request: Request, response: Response) => {
   const signal = requestSignal(response)
-  for await (const step of noukai.flow("acme/support/answer").steps({ message: String(request.query.q), signal })) {
+  for await (const step of noukai.flow("noukai/samples/two-step").steps({ message: String(request.query.q), signal })) {
     response.write(`${step.stepId}\n`)
   }
   response.end()

@@ -6,6 +6,6 @@ export const app = express()
 app.use(trace({ client: noukai, exclude: ["/health"] }))
 
 app.post("/ask", express.json(), async (request, response) => {
-  const answer = await noukai.flow("acme/support/answer").execute({ message: request.body.question })
+  const answer = await noukai.flow("noukai/samples/two-step").execute({ message: request.body.question })
   response.json(answer.result)
 })

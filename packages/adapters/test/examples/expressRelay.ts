@@ -5,4 +5,4 @@ import { noukai } from "./noukai.js"
 const isLoggedIn = (request: express.Request) => request.get("authorization") === "Bearer my-login"
 
 export const app = express()
-app.post("/agent/execute", relay({ client: noukai, flow: "acme/support/agent", authorize: isLoggedIn }))
+app.post("/agent/execute", relay({ client: noukai, flow: "noukai/samples/hello-world", authorize: isLoggedIn }))

@@ -5,13 +5,13 @@ import { noukai } from "./noukai.js"
 const app = new Hono()
 const agent = relay({
   client: noukai,
-  flow: "acme/support/agent",
+  flow: "noukai/samples/hello-world",
   authorize: (request) => request.headers.has("x-login")
 })
 app.post("/agent/execute", (context) => agent(context.req.raw))
 app.post("/ask", async (context) => {
   const { question } = await context.req.json()
-  const answer = await noukai.flow("acme/support/answer").execute({ message: question })
+  const answer = await noukai.flow("noukai/samples/two-step").execute({ message: question })
   return Response.json(answer.result)
 })
 

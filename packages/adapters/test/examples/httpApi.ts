@@ -15,7 +15,7 @@ const Support = HttpApiBuilder.group(
     Effect.map(FlowService, (flows) =>
       handlers.handle("ask", ({ payload }) =>
         Effect.orDie(
-          Effect.map(flows.execute("acme/support/answer", { message: payload.question }), (answer) => answer.result)
+          Effect.map(flows.execute("noukai/samples/two-step", { message: payload.question }), (answer) => answer.result)
         )))
 )
 

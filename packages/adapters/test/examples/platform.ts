@@ -6,13 +6,13 @@ import { Effect, Layer, Schema } from "effect"
 const ask = Effect.gen(function*() {
   const { question } = yield* HttpServerRequest.schemaBodyJson(Schema.Struct({ question: Schema.String }))
   const flows = yield* FlowService
-  const answer = yield* flows.execute("acme/support/answer", { message: question })
+  const answer = yield* flows.execute("noukai/samples/two-step", { message: question })
   return yield* HttpServerResponse.json(answer.result)
 })
 
 const router = Effect.gen(function*() {
   const relay = yield* Platform.relay({
-    flow: "acme/support/agent",
+    flow: "noukai/samples/hello-world",
     authorize: (request) => Effect.succeed(request.headers.authorization === "Bearer my-login")
   })
   return HttpRouter.empty.pipe(HttpRouter.post("/ask", ask), HttpRouter.post("/agent/execute", relay))

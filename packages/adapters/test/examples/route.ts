@@ -4,13 +4,13 @@ import { noukai } from "./noukai.js"
 // app/ask/route.ts
 export const POST = withNoukaiTrace(async (request: Request) => {
   const { question } = await request.json()
-  const answer = await noukai.flow("acme/support/answer").execute({ message: question, signal: request.signal })
+  const answer = await noukai.flow("noukai/samples/two-step").execute({ message: question, signal: request.signal })
   return Response.json(answer.result)
 }, { client: noukai })
 
 // app/agent/execute/route.ts would export this one as its POST
 export const relayPOST = createRelayRoute({
   client: noukai,
-  flow: "acme/support/agent",
+  flow: "noukai/samples/hello-world",
   authorize: (request) => request.headers.get("authorization") === "Bearer my-login"
 })
