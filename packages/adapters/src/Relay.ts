@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Flow, FlowVersion } from "@effect-noukai/sdk/Flow"
+import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import type * as FlowAddress from "@effect-noukai/sdk/FlowAddress"
 import { type InvalidRequestError, isNoukaiError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -39,7 +39,7 @@ export interface Body {
  */
 export interface Limits {
   /** The flow that is run, whatever a request says. A bare slug needs a default org and project on the client. */
-  readonly flow: Flow.Ref<never>
+  readonly flow: FlowRef<never>
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
   /** A longer body is 413. Default: 262,144. */

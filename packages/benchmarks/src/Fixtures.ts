@@ -1,6 +1,19 @@
 /**
- * The bytes that the suites and the raw server share.
+ * What the suites send, and the bytes that the raw server answers.
  */
+
+export const apiKey = "nk_test_benchbnc_0123456789abcdef0123456789abcdef"
+
+export const message = "The cat sat on the mat."
+
+export const parameters = { difficulty: "hard" } as const
+
+/** Streams of the raw server, by what the tables call them: `…/{slug}/step`. */
+export const streams = {
+  inLoop: { name: "10,000 events of 320 B, 20 steps in a loop", slug: "10000-of-20", events: 10_000 },
+  eachOnce: { name: "10,000 events of 320 B, each step once", slug: "10000", events: 10_000 },
+  short: { name: "10 events of 320 B", slug: "10", events: 10 }
+} as const
 
 /** About 330 bytes, as `execute` answers them. */
 export const completedRun: string = JSON.stringify({
@@ -18,11 +31,13 @@ export const completedRun: string = JSON.stringify({
 
 const frame = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
+const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"
+
 const text = "It shipped on Monday and will arrive on Thursday between nine and noon. ".repeat(3)
 
 /** Three events, of which the one in the middle is `bytes` long. */
 export const largeEvent = (bytes: number): string =>
-  frame("run_started", { executionId: "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11", stepCount: 1 }) +
+  frame("run_started", { executionId, stepCount: 1 }) +
   frame("step_completed", { stepId: "large", output: "x".repeat(bytes) }) +
   frame("flow_completed", { result: null })
 
@@ -31,7 +46,6 @@ export const largeEvent = (bytes: number): string =>
  * a loop.
  */
 export const eventStream = (count: number, steps = count): string => {
-  const executionId = "0a6c2f5e-9d41-4b0e-8f6b-2f3f0e5b7c11"
   let out = frame("run_started", { eventType: "run_started", executionId, flowId: "fl_31c9", stepCount: count >> 1 })
   for (let i = 0; i < count - 2; i++) {
     const at = (i >> 1) % steps
@@ -49,6 +63,14 @@ export const eventStream = (count: number, steps = count): string => {
   return out + frame("flow_completed", { eventType: "flow_completed", executionId, result: { text } })
 }
 
-/** What the frames of such a stream carry, as text. */
+/** Throws unless `text` is a completed run. */
+export const assertCompleted = (text: string): void => {
+  const value: unknown = JSON.parse(text)
+  if (typeof value !== "object" || value === null || !("status" in value) || value.status !== "completed") {
+    throw new Error("not a completed run")
+  }
+}
+
+/** What the frames of a stream carry, as text. */
 export const payloadsOf = (stream: string): ReadonlyArray<string> =>
   stream.split("\n\n").flatMap((frame) => frame === "" ? [] : frame.slice(frame.indexOf("data: ") + 6))

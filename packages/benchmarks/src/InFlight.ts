@@ -3,15 +3,15 @@
  */
 import * as Effect from "effect/Effect"
 
-/** Runs `call` `batch` times, `inFlight` at once. */
-export const inFlight = (inFlight: number, batch: number, call: () => Promise<void>) => async (): Promise<number> => {
+/** Runs `call` `batch` times, `workers` at once. */
+export const inFlight = (workers: number, batch: number, call: () => Promise<void>) => async (): Promise<number> => {
   let left = batch
   const worker = async (): Promise<void> => {
     while (left-- > 0) {
       await call()
     }
   }
-  await Promise.all(Array.from({ length: inFlight }, worker))
+  await Promise.all(Array.from({ length: workers }, worker))
   return batch
 }
 

@@ -60,7 +60,7 @@ const timePerOperation = async (row: Row, millis: number): Promise<number> => {
  * With `--expose-gc`, one row's garbage is not collected on another row's time. A full collection would also shrink the
  * heap, which no process does to itself before it works.
  */
-const collectGarbage = (): void => {
+const collectMinor = (): void => {
   const gc: unknown = Reflect.get(globalThis, "gc")
   if (typeof gc === "function") {
     gc({ type: "minor" })
@@ -75,7 +75,7 @@ export const measure = async (group: Group, options: Options): Promise<GroupResu
   for (let round = 0; round < options.rounds; round++) {
     for (let i = 0; i < group.rows.length; i++) {
       const row = group.rows[(i + round) % group.rows.length]!
-      collectGarbage()
+      collectMinor()
       times.get(row.name)!.push(await timePerOperation(row, options.roundMillis))
     }
   }

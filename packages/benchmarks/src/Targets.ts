@@ -1,22 +1,16 @@
 /**
  * What the product must reach, as ratios of µs per operation against a peer in the same rounds: lower is better.
  */
-import type { SuiteResult } from "./Report.js"
+import { streams } from "./Fixtures.js"
+import { official } from "./OfficialClient.js"
 import { columns } from "./Report.js"
+import type { SuiteResult } from "./Report.js"
 
-interface Target {
-  readonly measure: string
-  readonly suite: string
-  readonly group: string
-  readonly row: string
-  readonly baseline: string
-  readonly ratio: number
-}
+type Target = readonly [measure: string, suite: string, group: string, row: string, baseline: string, ratio: number]
 
-const official = "@noukai/sdk 0.3.0"
 const bare = "undici.request + JSON.parse"
 const parser = "undici + eventsource-parser + JSON.parse"
-const loop = "10,000 events of 320 B, 20 steps in a loop"
+const loop = streams.inLoop.name
 
 const targets: ReadonlyArray<Target> = [
   ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.22],
@@ -44,24 +38,18 @@ const targets: ReadonlyArray<Target> = [
     "100 calls",
     1.3
   ]
-].map(([measure, suite, group, row, baseline, ratio]) => ({ measure, suite, group, row, baseline, ratio }) as Target)
+]
 
 /** A line for each target that was measured. */
 export const againstTargets = (results: ReadonlyArray<SuiteResult>): string | undefined => {
-  const lines = targets.flatMap((target) => {
-    const suite = results.find((result) => result.suite === target.suite)
-    if (suite === undefined) return []
-    const found = suite.groups.find(({ name }) => name === target.group)
-      ?.rows.find(({ name }) => name === target.row)
-      ?.ratios.find(({ baseline }) => baseline === target.baseline)
-    if (found === undefined) throw new Error(`nothing measures ${target.measure} against ${target.baseline}`)
-    return [[
-      target.measure,
-      target.baseline,
-      found.median.toFixed(2),
-      target.ratio.toFixed(2),
-      found.median <= target.ratio ? "" : "over"
-    ]]
+  const lines = targets.flatMap(([measure, suite, group, row, baseline, ratio]) => {
+    const measured = results.find((result) => result.suite === suite)
+    if (measured === undefined) return []
+    const found = measured.groups.find(({ name }) => name === group)
+      ?.rows.find(({ name }) => name === row)
+      ?.ratios.find((each) => each.baseline === baseline)
+    if (found === undefined) throw new Error(`nothing measures ${measure} against ${baseline}`)
+    return [[measure, baseline, found.median.toFixed(2), ratio.toFixed(2), found.median <= ratio ? "" : "over"]]
   })
   return lines.length === 0 ? undefined : columns([["measure", "against", "ratio", "target", ""], ...lines])
 }

@@ -2,12 +2,12 @@
  * `npm run bench -- [suite …] [--rounds n] [--quick]`
  */
 import { parseArgs } from "node:util"
-import type { GroupResult, Options } from "./Measurement.js"
 import { measure } from "./Measurement.js"
-import type { SuiteResult } from "./Report.js"
+import type { GroupResult, Options } from "./Measurement.js"
 import { save, table } from "./Report.js"
+import type { SuiteResult } from "./Report.js"
 import type { Suite } from "./Suite.js"
-import { suites } from "./suites.js"
+import { suitesNamed } from "./suites.js"
 import { againstTargets } from "./Targets.js"
 
 const run = async (suite: Suite, options: Options): Promise<SuiteResult> => {
@@ -33,10 +33,7 @@ const main = async (): Promise<void> => {
     allowPositionals: true,
     options: { rounds: { type: "string" }, quick: { type: "boolean" } }
   })
-  const unknown = positionals.filter((name) => !suites.some((suite) => suite.name === name))
-  if (unknown.length > 0) {
-    throw new Error(`no suite ${unknown.join(", ")}; there are ${suites.map((suite) => suite.name).join(", ")}`)
-  }
+  const chosen = suitesNamed(positionals)
   const quick = values.quick === true
   const options: Options = {
     rounds: values.rounds === undefined ? (quick ? 3 : 15) : Number(values.rounds),
@@ -44,9 +41,7 @@ const main = async (): Promise<void> => {
     warmUpMillis: quick ? 200 : 1000
   }
   const results: Array<SuiteResult> = []
-  for (const suite of suites) {
-    if (positionals.length === 0 || positionals.includes(suite.name)) results.push(await run(suite, options))
-  }
+  for (const suite of chosen) results.push(await run(suite, options))
   const targets = againstTargets(results)
   if (targets !== undefined) console.log(`\n# Targets\n\n${targets}`)
 }

@@ -4,7 +4,7 @@
  */
 import { Session } from "node:inspector/promises"
 import { parseArgs } from "node:util"
-import { suites } from "./suites.js"
+import { suitesNamed } from "./suites.js"
 
 /** Which part of the process a script belongs to. */
 const packageOf = (url: string): string => {
@@ -25,15 +25,12 @@ const print = (title: string, selfTimes: ReadonlyMap<string, number>, total: num
 }
 
 const main = async (): Promise<void> => {
-  const { positionals: [suiteName, groupAt, rowAt], values } = parseArgs({
+  const { positionals: [suiteName = "", groupAt, rowAt], values } = parseArgs({
     allowPositionals: true,
     options: { seconds: { type: "string", default: "5" }, top: { type: "string", default: "40" } }
   })
-  const suite = suites.find(({ name }) => name === suiteName)
-  if (suite === undefined) {
-    throw new Error(`no suite ${suiteName}; there are ${suites.map(({ name }) => name).join(", ")}`)
-  }
-  const { close, groups } = await suite.prepare()
+  const [suite] = suitesNamed([suiteName])
+  const { close, groups } = await suite!.prepare()
   try {
     const group = groups[Number(groupAt)]
     const measured = group?.rows[Number(rowAt)]

@@ -8,9 +8,9 @@
 import { Flow, FlowService, JobService, Noukai, RunService, Tools } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Duration, Effect, Predicate, Random, Redacted, Schedule, Schema, Stream } from "effect"
-import { fork } from "node:child_process"
-import { once } from "node:events"
 import { parseArgs } from "node:util"
+import { collectGarbage, mib } from "./Memory.js"
+import { startServerProcess } from "./ServerProcess.js"
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" } } })
 const minutes = Number(values.minutes)
@@ -28,17 +28,8 @@ class Grew extends Schema.TaggedError<Grew>()("Grew", { what: Schema.String, fro
 }
 
 const emulator = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const child = fork(new URL("./soakServerProcess.ts", import.meta.url), { execArgv: process.execArgv })
-    const [message] = await once(child, "message")
-    return { child, baseUrl: String(message) }
-  }),
-  ({ child }) =>
-    Effect.promise(async () => {
-      const exited = once(child, "exit")
-      child.disconnect()
-      await exited
-    })
+  Effect.promise(() => startServerProcess("./soakServerProcess.ts")),
+  ({ close }) => Effect.promise(close)
 )
 
 const Hello = Flow.make("noukai/samples/hello-world")
@@ -72,7 +63,7 @@ const work = Effect.gen(function*() {
     )
   ]
   const counts = { done: 0, failed: 0, byTag: new Map<string, number>() }
-  const once = Effect.gen(function*() {
+  const oneOf = Effect.gen(function*() {
     const kind = kinds[yield* Random.nextIntBetween(0, kinds.length)]!
     const outcome = yield* Effect.either(kind)
     if (outcome._tag === "Right") counts.done++
@@ -83,7 +74,7 @@ const work = Effect.gen(function*() {
     }
     yield* Effect.sleep(Duration.millis(10))
   })
-  return { counts, loop: Effect.forever(once) }
+  return { counts, loop: Effect.forever(oneOf) }
 })
 
 interface Sample {
@@ -92,9 +83,7 @@ interface Sample {
 }
 
 const sample = Effect.sync((): Sample => {
-  const gc: unknown = Reflect.get(globalThis, "gc")
-  if (typeof gc !== "function") throw new Error("needs --expose-gc")
-  gc()
+  collectGarbage()
   return { heap: process.memoryUsage().heapUsed, handles: process.getActiveResourcesInfo().length }
 })
 
@@ -111,13 +100,12 @@ const isFlat = (samples: ReadonlyArray<Sample>): Effect.Effect<string, Grew> =>
     const handles = [Math.max(...middle.map((s) => s.handles)), Math.min(...last.map((s) => s.handles))] as const
     if (heap[1] > heap[0] + heapSlack) return yield* new Grew({ what: "the heap", from: heap[0], to: heap[1] })
     if (handles[1] > handles[0]) return yield* new Grew({ what: "handles", from: handles[0], to: handles[1] })
-    const mib = (bytes: number) => (bytes / 1024 / 1024).toFixed(1)
-    return `flat: heap ${mib(heap[0])} -> ${mib(heap[1])} MiB (medians of the middle and the last third), ` +
+    return `flat: heap ${mib(heap[0])} -> ${mib(heap[1])} (medians of the middle and the last third), ` +
       `handles at most ${handles[0]} -> at least ${handles[1]}`
   })
 
 const program = Effect.gen(function*() {
-  const { baseUrl } = yield* emulator
+  const { message: baseUrl } = yield* emulator
   const layer = Noukai.layer({ baseUrl, apiKey: Redacted.make("nk_test_soak") })
   yield* Effect.provide(
     Effect.gen(function*() {
@@ -130,7 +118,7 @@ const program = Effect.gen(function*() {
         const now = yield* sample
         samples.push(now)
         yield* Console.log(
-          `${n}/${took}  heap ${(now.heap / 1024 / 1024).toFixed(1)} MiB  handles ${now.handles}  ` +
+          `${n}/${took}  heap ${mib(now.heap)}  handles ${now.handles}  ` +
             `done ${counts.done}  failed ${counts.failed}`
         )
       }

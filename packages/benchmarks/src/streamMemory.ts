@@ -7,15 +7,15 @@
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Redacted, Schedule, Schema, Stream } from "effect"
-import { fork } from "node:child_process"
-import { once } from "node:events"
 import { parseArgs } from "node:util"
+import { collectGarbage, mib } from "./Memory.js"
+import { startServerProcess } from "./ServerProcess.js"
 
 const { values } = parseArgs({ options: { events: { type: "string", default: "1000000" } } })
 const events = Number(values.events)
 const samplesTaken = 20
 
-/** bytes */
+/** How much more than in the first half the heap may hold in the second, in bytes. */
 const slack = 1024 * 1024
 
 class Grew extends Schema.TaggedError<Grew>()("Grew", { from: Schema.Number, to: Schema.Number }) {
@@ -31,32 +31,18 @@ class Lost extends Schema.TaggedError<Lost>()("Lost", { seen: Schema.Number }) {
 }
 
 const emulator = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const file = new URL("./streamMemoryServerProcess.ts", import.meta.url)
-    const child = fork(file, [String(events)], { execArgv: process.execArgv })
-    const [message] = await once(child, "message")
-    return { child, baseUrl: String(message) }
-  }),
-  ({ child }) =>
-    Effect.promise(async () => {
-      const exited = once(child, "exit")
-      child.disconnect()
-      await exited
-    })
+  Effect.promise(() => startServerProcess("./streamMemoryServerProcess.ts", String(events))),
+  ({ close }) => Effect.promise(close)
 )
 
 const sample = (): { readonly heap: number; readonly resident: number } => {
-  const gc: unknown = Reflect.get(globalThis, "gc")
-  if (typeof gc !== "function") throw new Error("needs --expose-gc")
-  gc()
+  collectGarbage()
   const { arrayBuffers, heapUsed, rss } = process.memoryUsage()
   return { heap: heapUsed + arrayBuffers, resident: rss }
 }
 
-const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-
 const program = Effect.gen(function*() {
-  const { baseUrl } = yield* emulator
+  const { message: baseUrl } = yield* emulator
   yield* Effect.provide(
     Effect.gen(function*() {
       const flows = yield* FlowService

@@ -9,3 +9,12 @@ import { transport } from "./suites/transport.js"
 
 /** What `npm run bench` measures, in this order. */
 export const suites: ReadonlyArray<Suite> = [transport, sse, execute, events, promise, cassette, start]
+
+/** Those with the names, in the order above; without names all. Throws when there is no suite of a name. */
+export const suitesNamed = (names: ReadonlyArray<string>): ReadonlyArray<Suite> => {
+  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name))
+  if (unknown.length > 0) {
+    throw new Error(`no suite "${unknown.join("\", \"")}"; there are ${suites.map(({ name }) => name).join(", ")}`)
+  }
+  return names.length === 0 ? suites : suites.filter(({ name }) => names.includes(name))
+}

@@ -48,7 +48,9 @@ export const ApiKey = Schema.Struct({
   ),
   org: Slug("an organisation"),
   project: Slug("a project"),
+  /** Default false. */
   revoked: Schema.optional(Schema.Boolean),
+  /** Default: none. */
   rateLimit: Schema.optional(RateLimit)
 }).annotations({ identifier: "ApiKey", description: "a key, bound to one project" })
 
@@ -69,8 +71,9 @@ export const Organisation = Schema.Struct({
   credits: Schema.optional(Money),
   /** Default `"metadata_only"`. */
   capture: Schema.optional(CaptureMode),
-  /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. */
+  /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. Default true. */
   billing: Schema.optional(Schema.Boolean),
+  /** Of all its keys together. Default: none. */
   rateLimit: Schema.optional(RateLimit)
 }).annotations({ identifier: "Organisation", description: "credits, capture mode, billing and limits" })
 

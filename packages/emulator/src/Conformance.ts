@@ -31,7 +31,7 @@ export class ConformanceError extends Schema.TaggedError<ConformanceError>("@eff
   "ConformanceError",
   {
     case: Schema.String,
-    /** which of its exchanges, from 0 */
+    /** Which of its exchanges, from 0. */
     exchange: Schema.Number,
     problems: Schema.Array(Schema.String)
   }
@@ -86,7 +86,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
  * Runs one case. Fails with the first exchange whose answer is not as expected, or that got none.
  *
  * @since 0.1.0
- * @category running
+ * @category combinators
  */
 export const run = (made: ConformanceCase, target: Target): Effect.Effect<void, ConformanceError> =>
   runCase(made, target, (exchange, problems) => new ConformanceError({ case: made.name, exchange, problems }))

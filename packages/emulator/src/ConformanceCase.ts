@@ -6,8 +6,8 @@
 import type { Json } from "./Flow.js"
 
 /**
- * What a case needs beyond the sample flows: the flows, keys and organisations of `Conformance.fixture`, the fault header,
- * the control endpoint, the fields that older servers sent (`legacyFields`), or a queue that no worker takes jobs from
+ * What a case needs beyond the sample flows: the flows, keys and organisations of `Conformance.fixture`, the fault
+ * header, the control endpoint, the fields that older servers sent (`legacyFields`), or a queue whose jobs wait
  * (`jobs.queueDelay` of an hour).
  *
  * @since 0.1.0
@@ -24,13 +24,13 @@ export type Need = "fixture" | "faults" | "control" | "legacy" | "idleQueue"
  */
 export interface ConformanceRequest {
   readonly method: "GET" | "POST" | "DELETE"
-  /** below the base URL; below the origin when `control` is set */
+  /** Below the base URL; below the origin when `control` is set. */
   readonly path: string
   readonly headers?: { readonly [name: string]: string }
   readonly body?: Json
-  /** in place of `body`: sent as it is */
+  /** In place of `body`: sent as it is. */
   readonly text?: string
-  /** whose key is sent: `org/project`, `"unknown"`, `"revoked"`, `"malformed"` or `"none"`. Default: the path's */
+  /** Whose key is sent: `org/project`, `"unknown"`, `"revoked"`, `"malformed"` or `"none"`. Default: the path's. */
   readonly as?: string
   readonly control?: boolean
 }
@@ -45,12 +45,12 @@ export interface ConformanceRequest {
  */
 export interface Expectation {
   readonly status: number
-  /** by lower-case name */
+  /** By lower-case name. */
   readonly headers?: { readonly [name: string]: Json }
   readonly body?: Json
-  /** each event as `{ "event": name, "data": payload }` */
+  /** Each event as `{ "event": name, "data": payload }`. */
   readonly events?: Json
-  /** the whole body */
+  /** The whole body. */
   readonly text?: Json
 }
 
@@ -63,9 +63,9 @@ export interface Expectation {
 export interface ConformanceExchange {
   readonly request: ConformanceRequest
   readonly expect: Expectation
-  /** names for later requests, by a path such as `body.executionId` or `events.0.data.executionId` */
+  /** Names for later requests, by a path such as `body.executionId` or `events.0.data.executionId`. */
   readonly save?: { readonly [name: string]: string }
-  /** sends the request again until the expectation holds: at most so often, that far apart */
+  /** Sends the request again until the expectation holds: at most so often, that far apart. */
   readonly retry?: { readonly times: number; readonly everyMs: number }
 }
 
@@ -76,9 +76,9 @@ export interface ConformanceExchange {
  * @category models
  */
 export interface ConformanceCase {
-  /** begins with the section of the contract */
+  /** Begins with the section of the contract. */
   readonly name: string
-  /** the rows of the contract that it is about, such as `5.1 message` */
+  /** The rows of the contract that it is about, such as `5.1 message`. */
   readonly rows: ReadonlyArray<string>
   readonly needs: ReadonlyArray<Need>
   readonly exchanges: ReadonlyArray<ConformanceExchange>
@@ -91,8 +91,8 @@ export interface ConformanceCase {
  * @category models
  */
 export interface Target {
-  /** with the prefix: `http://127.0.0.1:8080/api/v1` */
+  /** With the prefix: `http://127.0.0.1:8080/api/v1`. */
   readonly baseUrl: string
-  /** keys by `org/project`; and by `unknown`, `revoked`, `malformed` when cases use them */
+  /** Keys by `org/project`; and by `unknown`, `revoked`, `malformed` when cases use them. */
   readonly keys: { readonly [name: string]: string }
 }

@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
-import * as Config from "@effect-noukai/sdk/NoukaiConfig"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -42,7 +41,7 @@ export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Em
    *
    * @since 0.1.0
    */
-  static layer(options: EmulatorOptions = {}): Layer.Layer<Emulator | NoukaiConfig, EmulatorError> {
+  static layer(options: EmulatorOptions = {}): Layer.Layer<Emulator | NoukaiConfig.NoukaiConfig, EmulatorError> {
     return layer(options)
   }
 }
@@ -58,7 +57,8 @@ export type Options = EmulatorOptions
 /**
  * Starts an emulator for the life of the scope. Its time is the `Clock` of the fiber that runs this.
  *
- * Fails with `EmulatorError`: the port is taken, a flow or the file is wrong.
+ * Fails with `EmulatorError`: `PortInUse` or `Listen` when the server cannot listen, `File` when the flows file cannot
+ * be read, `InvalidFlow` when it, a flow or a fault is wrong.
  *
  * @since 0.1.0
  * @category constructors
@@ -68,7 +68,7 @@ export const make: (options?: Options) => Effect.Effect<Emulator.Service, Emulat
 /**
  * An emulator and a client configuration that points at it.
  *
- * Fails with `EmulatorError`: the port is taken, a flow or the file is wrong.
+ * Fails with `EmulatorError` as {@link make} does, and with `Config` when `options.config` is no configuration.
  *
  * @example
  * ```ts
@@ -87,13 +87,14 @@ export const make: (options?: Options) => Effect.Effect<Emulator.Service, Emulat
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<Emulator | NoukaiConfig, EmulatorError> =>
+export const layer = (options: Options = {}): Layer.Layer<Emulator | NoukaiConfig.NoukaiConfig, EmulatorError> =>
   Layer.scopedContext(
     Effect.gen(function*() {
       const emulator = yield* make(options)
-      const config = yield* Config.make({ ...options.config, apiKey: emulator.apiKey, baseUrl: emulator.baseUrl }).pipe(
-        Effect.mapError((cause) => new EmulatorError({ reason: "Config", message: cause.message, cause }))
+      const config = yield* Effect.mapError(
+        NoukaiConfig.make({ ...options.config, apiKey: emulator.apiKey, baseUrl: emulator.baseUrl }),
+        (cause) => new EmulatorError({ reason: "Config", message: cause.message, cause })
       )
-      return Context.make(Emulator, emulator).pipe(Context.add(NoukaiConfig, config))
+      return Context.make(Emulator, emulator).pipe(Context.add(NoukaiConfig.NoukaiConfig, config))
     })
   )

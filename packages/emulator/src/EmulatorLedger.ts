@@ -1,5 +1,5 @@
 /**
- * What an emulator has seen and done.
+ * What an emulator has seen and done. Times are in ms since the epoch, on the emulator's clock.
  *
  * @since 0.1.0
  */
@@ -20,9 +20,8 @@ export type ClosedBy = "client" | "server" | "fault"
  */
 export interface ConnectionEntry {
   readonly id: number
-  /** how many requests it has carried; some clients open spare ones */
+  /** How many requests it has carried; some clients open spare ones. */
   readonly requests: number
-  /** ms since the epoch, on the emulator's clock */
   readonly openedAt: number
   readonly closedAt: number | undefined
   readonly closedBy: ClosedBy | undefined
@@ -35,32 +34,32 @@ export interface ConnectionEntry {
  * @category models
  */
 export interface RequestEntry {
-  /** the value of `X-Request-ID` in its response */
+  /** The value of `X-Request-ID` in its response. */
   readonly id: string
   readonly connection: number
   readonly method: string
-  /** path and query, as on the wire */
+  /** Path and query, as on the wire. */
   readonly target: string
-  /** `execute`, `step`, `jobs`, …; `undefined` when the path is none of the API's */
+  /** `execute`, `step`, `jobs`, …; `undefined` when the path is none of the API's. */
   readonly endpoint: string | undefined
-  /** `org/project/flow` */
+  /** `org/project/flow`. */
   readonly flow: string | undefined
-  /** by lower-case name; the key is masked */
+  /** By lower-case name; the key is masked. */
   readonly headers: { readonly [name: string]: string }
-  /** the body as received, cut at the ledger's limit; empty again when newer ones need the room (64 MiB) */
+  /** The body as received, cut at the ledger's limit; empty again when newer ones need the room (64 MiB). */
   readonly body: string
   readonly bodyBytes: number
-  /** the faults that were applied, as in a script */
+  /** The faults that were applied, as in a script. */
   readonly fault: string | undefined
-  /** `undefined` until the response begins; stays so when none was sent */
+  /** `undefined` until the response begins; stays so when none was sent. */
   readonly status: number | undefined
-  /** body bytes handed to the socket */
+  /** Body bytes handed to the socket. */
   readonly responseBytes: number
-  /** events written, when the response is a stream */
+  /** Events written, when the response is a stream. */
   readonly responseEvents: number
   readonly receivedAt: number
   readonly endedAt: number | undefined
-  /** `"open"` while it is being answered; `"complete"` when the whole response was written; else who cut it */
+  /** `"open"` while it is being answered; `"complete"` when the whole response was written; else who cut it. */
   readonly outcome: "open" | "complete" | ClosedBy
 }
 
@@ -74,13 +73,14 @@ export interface RunEntry {
   readonly executionId: string
   readonly flow: string
   readonly flowId: string
-  /** `"execute"`, `"step"` or `"job"` */
+  /** `"execute"`, `"step"` or `"job"`. */
   readonly trigger: string
+  /** `"pending"`, `"running"`, `"completed"`, `"failed"` or `"cancelled"`. */
   readonly status: string
   readonly sessionId: string | undefined
   readonly startedAt: number
   readonly endedAt: number | undefined
-  /** decimal string */
+  /** Decimal string. */
   readonly billedUsd: string
 }
 
@@ -93,15 +93,17 @@ export interface RunEntry {
 export interface StepEntry {
   readonly executionId: string
   readonly stepId: string
-  /** place in the flow, from 0 */
+  /** Place in the flow, from 0. */
   readonly stepIndex: number
+  /** Counted from 1. */
   readonly attempt: number
+  /** From 0; `undefined` outside a loop. */
   readonly loopIndex: number | undefined
   readonly startedAt: number
   readonly endedAt: number | undefined
-  /** `"interrupted"`: the caller went away while it ran */
+  /** `"interrupted"`: the caller went away while it ran. */
   readonly outcome: "running" | "completed" | "failed" | "paused" | "interrupted"
-  /** decimal string; `"0"` unless it completed */
+  /** Decimal string; `"0"` unless it completed. */
   readonly billedUsd: string
 }
 
@@ -115,7 +117,7 @@ export type LedgerEvent =
   | { readonly type: "ConnectionOpened"; readonly connection: number }
   | { readonly type: "ConnectionClosed"; readonly connection: number; readonly by: ClosedBy }
   | { readonly type: "RequestReceived"; readonly request: string; readonly endpoint: string | undefined }
-  /** a fault or a delay is about to wait; its timer is already set on the emulator's clock */
+  /** A fault or a delay is about to wait; its timer is already set on the emulator's clock. */
   | { readonly type: "Waiting"; readonly request: string; readonly ms: number }
   | {
     readonly type: "RequestEnded"
@@ -126,7 +128,7 @@ export type LedgerEvent =
   }
   | { readonly type: "RunStarted"; readonly executionId: string; readonly flow: string; readonly trigger: string }
   | { readonly type: "RunEnded"; readonly executionId: string; readonly status: string }
-  /** the step's duration, if it has one, is already set on the emulator's clock */
+  /** The step's duration, if it has one, is already set on the emulator's clock. */
   | {
     readonly type: "StepStarted"
     readonly executionId: string
@@ -143,7 +145,7 @@ export type LedgerEvent =
   }
 
 /**
- * A snapshot. Counts are of everything since the start or the last reset; lists keep the newest entries.
+ * A snapshot. Counts are of everything since the start or the last reset; lists have the newest 10,000 entries.
  *
  * @since 0.1.0
  * @category models
@@ -151,7 +153,7 @@ export type LedgerEvent =
 export interface EmulatorLedger {
   readonly runsStarted: number
   readonly stepsRun: number
-  /** decimal string */
+  /** Decimal string. */
   readonly billedUsd: string
   readonly requestsReceived: number
   readonly openConnections: number

@@ -22,7 +22,7 @@ export interface Limits {
   readonly headerBytes?: number | undefined
   /** More connections are refused. Default 4096. */
   readonly connections?: number | undefined
-  /** Until a whole request must have arrived; real time. Default 30 seconds. */
+  /** Until a whole request must have arrived, else it is 408; real time. Default 30 seconds. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** How long a connection may be idle between requests; real time. Default 5 seconds. */
   readonly keepAliveTimeout?: Duration.DurationInput | undefined
@@ -43,11 +43,11 @@ export interface Limits {
 export interface Jobs {
   /** How long polls do not find a job after its submission. Default 0. */
   readonly rowDelay?: Duration.DurationInput | undefined
-  /** How long a job waits before a worker takes it. Default 0. */
+  /** How long a worker waits with a job before it runs it; until then it is `pending`. Default 0. */
   readonly queueDelay?: Duration.DurationInput | undefined
   /** How many jobs run at once. Default 8. */
   readonly workers?: number | undefined
-  /** How many jobs may wait; more are 503. Default 1000. */
+  /** How many jobs may wait for a worker; more are 503 `QUEUE_FULL`. Default 1000. */
   readonly capacity?: number | undefined
 }
 
@@ -60,7 +60,7 @@ export interface Jobs {
 export interface EmulatorOptions {
   /** Default: those of `file`, else the samples. */
   readonly flows?: ReadonlyArray<Flow> | undefined
-  /** Path of a flows file: its flows, keys and organisations come first. Default: none. */
+  /** Path of a flows file: what it holds is there too, before what is given here. Default: none. */
   readonly file?: string | undefined
   /** 0 is any free one. Default 0. */
   readonly port?: number | undefined
@@ -68,7 +68,7 @@ export interface EmulatorOptions {
   readonly host?: string | undefined
   /** When there is any, no other key is let in. Default: those of `file`, else every key that begins with `nk_`. */
   readonly keys?: ReadonlyArray<ApiKey> | undefined
-  /** Credits, capture modes and limits by organisation. Default: none. */
+  /** Credits, capture modes and limits by organisation, in place of those of `file`. Default: none. */
   readonly organisations?: { readonly [org: string]: Organisation } | undefined
   /** Faults from the start. Default: none. */
   readonly faults?: ReadonlyArray<FaultRule> | undefined
@@ -80,12 +80,14 @@ export interface EmulatorOptions {
   readonly toolMessageCasing?: "snake" | "camel" | undefined
   /** Also sends what older servers sent: `runId`, `stepId` on `step_paused` (contract 16.1). Default false. */
   readonly legacyFields?: boolean | undefined
+  /** How jobs are queued. Default: each option at its own. */
   readonly jobs?: Jobs | undefined
   /**
    * Serves `/_emulator`, which needs no key. Default: when `host` is a loopback address, and then only to requests
    * that name a loopback host.
    */
   readonly control?: boolean | undefined
+  /** What bounds the server. Default: each option at its own. */
   readonly limits?: Limits | undefined
   /** The client configuration that the layer provides, beside key and base URL. Default: the client's defaults. */
   readonly config?: Omit<ConfigOptions, "apiKey" | "env" | "port" | "baseUrl"> | undefined

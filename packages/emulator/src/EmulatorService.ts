@@ -19,9 +19,9 @@ import type { Flow } from "./Flow.js"
  * @category models
  */
 export interface EmulatorService {
-  /** `http://127.0.0.1:<port>` */
+  /** `http://127.0.0.1:<port>`. */
   readonly url: string
-  /** `url` and the prefix of the API: what clients are pointed at */
+  /** `url` and the prefix of the API: what clients are pointed at. */
   readonly baseUrl: string
   readonly port: number
   /** A key that is let in. */
@@ -37,11 +37,14 @@ export interface EmulatorService {
   }
   /** Waits until every connection that has carried a request is closed. */
   readonly awaitClose: Effect.Effect<void>
-  /** Adds faults behind those that are set. */
+  /** Adds faults behind those that are set. Fails with `EmulatorError` (`InvalidFlow`) when one is no fault. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => Effect.Effect<void, EmulatorError>
   /** No more faults, except by header. */
   readonly clearFaults: Effect.Effect<void>
-  /** Adds flows, or replaces those of the same `ref`: runs of a replaced one are stale. */
+  /**
+   * Adds flows, or replaces those of the same `ref`: runs of a replaced one are stale. Fails with `EmulatorError`
+   * (`InvalidFlow`) when one is wrong.
+   */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => Effect.Effect<void, EmulatorError>
   /** Removes a flow: it is not found any more, and recorded sessions lose its slug. */
   readonly removeFlow: (ref: string) => Effect.Effect<void>
@@ -53,6 +56,6 @@ export interface EmulatorService {
   readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void>
   /** From now on the key is refused. */
   readonly revokeKey: (key: Redacted.Redacted<string>) => Effect.Effect<void>
-  /** Everything as at the start: ledger, runs, credits, faults, flows, ids. Connections stay open. */
+  /** Everything as at the start: ledger, runs, sessions, keys, credits, faults, flows, ids. Connections stay open. */
   readonly reset: Effect.Effect<void>
 }

@@ -62,7 +62,7 @@ export type Fault =
     readonly status: number
     readonly code: string | undefined
     readonly shape: ErrorShape
-    /** seconds, or any text */
+    /** Seconds, or any text. */
     readonly retryAfter: string | undefined
   }
   | { readonly type: "reset"; readonly when: "early" | "late" | Position }
@@ -209,11 +209,11 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
  * @category schemas
  */
 export const FaultMatch = Schema.Struct({
-  /** `execute`, `step`, `jobs`, `job`, `run`, `trace`, `stepTrace`, `traceStream`, `session`, `runs` or `verifyKey` */
+  /** `execute`, `step`, `jobs`, `job`, `run`, `trace`, `stepTrace`, `traceStream`, `session`, `runs` or `verifyKey`. */
   endpoint: Schema.optional(Schema.String),
-  /** `org/project/flow` */
+  /** `org/project/flow`. */
   flow: Schema.optional(Schema.String),
-  /** only the nth of them, from 1 */
+  /** Only the nth of them, from 1. */
   nth: Schema.optional(Schema.Int.pipe(Schema.positive()))
 }).annotations({ identifier: "FaultMatch" })
 
@@ -225,8 +225,10 @@ export const FaultMatch = Schema.Struct({
  * @category schemas
  */
 export const FaultScript = Schema.Struct({
+  /** Default: every request. */
   match: Schema.optional(FaultMatch),
   script: Schema.NonEmptyArray(FaultText),
+  /** Default false. */
   repeat: Schema.optional(Schema.Boolean)
 }).annotations({ identifier: "FaultScript" })
 
@@ -238,8 +240,9 @@ export const FaultScript = Schema.Struct({
  * @category schemas
  */
 export const FaultDice = Schema.Struct({
+  /** Default: every request. */
   match: Schema.optional(FaultMatch),
-  /** from 0 to 1 */
+  /** From 0 to 1. */
   rate: Schema.Number.pipe(Schema.between(0, 1)),
   faults: Schema.NonEmptyArray(FaultText),
   /** Default: the emulator's. */

@@ -94,7 +94,9 @@ export const Tokens = Schema.Struct({ prompt: Count, completion: Count })
  */
 export const FailsFirst = Schema.Struct({
   times: Schema.Int.pipe(Schema.between(1, 100)),
+  /** Default `"MODEL_OVERLOADED"`. */
   code: Schema.optional(Schema.NonEmptyString),
+  /** Default: that the model did not answer. */
   message: Schema.optional(Schema.String)
 })
 
@@ -139,6 +141,12 @@ export const TemplateStep = Schema.Struct({
 })
 
 /**
+ * @since 0.1.0
+ * @category models
+ */
+export type TemplateStep = typeof TemplateStep.Type
+
+/**
  * A step that fails. With `status` the execution answers with that HTTP status; without, it answers 200 with
  * `status: "failed"`. On a stream both are a `step_error` event.
  *
@@ -149,12 +157,20 @@ export const FailStep = Schema.Struct({
   kind: Schema.Literal("fail"),
   ...common,
   code: Schema.NonEmptyString,
+  /** Default: that the step failed, by its id. */
   message: Schema.optional(Schema.String),
+  /** Default: none. */
   status: Schema.optional(Schema.Int.pipe(Schema.between(400, 599)))
 }).annotations({
   identifier: "FailStep",
   description: "fails: with a status as that HTTP status, without as a 200 whose status is failed"
 })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type FailStep = typeof FailStep.Type
 
 /**
  * One call that a `tool` step asks for. `arguments` is a template; its rendering goes out as a JSON-encoded string.
@@ -164,12 +180,19 @@ export const FailStep = Schema.Struct({
  */
 export const ToolRequest = Schema.Struct({
   name: Schema.NonEmptyString,
+  /** Default: an empty object. */
   arguments: Schema.optional(Json),
   /** Sent as it is in place of encoded `arguments`: a model that writes broken JSON. */
   rawArguments: Schema.optional(Schema.String),
   /** Default: one that is unique in the run. */
   id: Schema.optional(Schema.NonEmptyString)
 }).annotations({ identifier: "ToolRequest" })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolRequest = typeof ToolRequest.Type
 
 /**
  * A step that asks the caller for tool calls, one round after another, and then answers from their results:
@@ -196,6 +219,12 @@ export const ToolStep = Schema.Struct({
 })
 
 /**
+ * @since 0.1.0
+ * @category models
+ */
+export type ToolStep = typeof ToolStep.Type
+
+/**
  * A block that runs its steps several times: once per item of `over` (a template that gives a list), or `times`
  * times. `{{loop.index}}` and `{{loop.item}}` stand for the place. Its output is the list of its last step's outputs.
  *
@@ -206,7 +235,9 @@ export interface LoopStep {
   readonly kind: "loop"
   readonly id: string
   readonly name?: string | undefined
+  /** Instead of `over`. */
   readonly times?: number | undefined
+  /** Instead of `times`. What gives no list is an empty one. */
   readonly over?: Json | undefined
   readonly steps: ReadonlyArray<FileStep>
 }
@@ -228,30 +259,6 @@ export const LoopStep: Schema.Schema<LoopStep> = Schema.Struct({
   identifier: "LoopStep",
   description: "runs its steps once per item of over, or times times: {{loop.index}}, {{loop.item}}"
 })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type TemplateStep = typeof TemplateStep.Type
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type FailStep = typeof FailStep.Type
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type ToolRequest = typeof ToolRequest.Type
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type ToolStep = typeof ToolStep.Type
 
 /**
  * A step that a file can hold.
@@ -305,7 +312,7 @@ export interface StepFailure {
 
 /**
  * A step computed by code: an Effect, a promise or a plain value. Only for flows written in code. What it throws,
- * or rejects with, fails the step with `INTERNAL_ERROR`.
+ * or rejects with, fails the step with `INTERNAL_ERROR` (500).
  *
  * @since 0.1.0
  * @category models

@@ -13,7 +13,9 @@ import { FaultRule } from "./Fault.js"
 import { FileFlow } from "./Flow.js"
 import type { Flow } from "./Flow.js"
 import { findMistakes } from "./internal/engine/flowMistakes.js"
-import { readSchema } from "./internal/readSchema.js"
+import type { Mistake } from "./internal/engine/flowMistakes.js"
+import { errorText } from "./internal/errorText.js"
+import { readSchema } from "./internal/json/readSchema.js"
 
 /**
  * A flows file.
@@ -36,7 +38,7 @@ export const FlowFile = Schema.Struct({
  */
 export type FlowFile = typeof FlowFile.Type
 
-const at = (path: ReadonlyArray<PropertyKey>): string =>
+const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
   path.reduce<string>(
     (text, key) => typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`,
     ""
@@ -44,7 +46,7 @@ const at = (path: ReadonlyArray<PropertyKey>): string =>
 
 const decodeFile = readSchema(FlowFile)
 
-const invalid = (source: string, mistakes: ReadonlyArray<{ readonly path: string; readonly message: string }>) =>
+const invalid = (source: string, mistakes: ReadonlyArray<Mistake>): EmulatorError =>
   new EmulatorError({
     reason: "InvalidFlow",
     path: mistakes[0]?.path ?? "",
@@ -84,7 +86,7 @@ export const decode = (value: unknown, source = "flows file"): Either.Either<Flo
         ParseResult.ArrayFormatter.formatErrorSync(error)
           // what may be left out may be undefined, which no JSON is
           .filter((issue) => !issue.message.startsWith("Expected undefined"))
-          .map((issue) => ({ path: at(issue.path), message: issue.message }))
+          .map((issue) => ({ path: placeOf(issue.path), message: issue.message }))
       )),
     (file) => Either.map(validate(file.flows, source), () => file)
   )
@@ -103,7 +105,7 @@ export const decodeText = (text: string, source = "flows file"): Either.Either<F
         new EmulatorError({
           reason: "InvalidFlow",
           path: "",
-          message: `${source}: not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+          message: `${source}: not JSON: ${errorText(cause)}`,
           cause
         })
     }),

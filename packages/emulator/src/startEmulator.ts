@@ -21,9 +21,9 @@ import type { Flow } from "./Flow.js"
  * @category models
  */
 export interface RunningEmulator extends AsyncDisposable {
-  /** `http://127.0.0.1:<port>` */
+  /** `http://127.0.0.1:<port>`. */
   readonly url: string
-  /** `url` and the prefix of the API: what clients are pointed at */
+  /** `url` and the prefix of the API: what clients are pointed at. */
   readonly baseUrl: string
   readonly port: number
   /** A key that is let in. */
@@ -34,7 +34,10 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => void
   /** No more faults, except by header. */
   readonly clearFaults: () => void
-  /** Adds flows, or replaces those of the same `ref`. Throws an `EmulatorError` when one is wrong. */
+  /**
+   * Adds flows, or replaces those of the same `ref`: runs of a replaced one are stale. Throws an `EmulatorError` when
+   * one is wrong.
+   */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => void
   /** Removes a flow: it is not found any more, and recorded sessions lose its slug. */
   readonly removeFlow: (ref: string) => void
@@ -42,18 +45,19 @@ export interface RunningEmulator extends AsyncDisposable {
   readonly cancelJob: (executionId: string) => Promise<boolean>
   /** From now on the session is 410. */
   readonly expireSession: (sessionId: string) => void
-  /** From now on the key is refused. */
-  readonly revokeKey: (key: string) => void
   /** Replaces what is set for an organisation. */
   readonly putOrganisation: (org: string, organisation: Organisation) => void
-  /** Everything as at the start, between two tests. */
+  /** From now on the key is refused. */
+  readonly revokeKey: (key: string) => void
+  /** Everything as at the start: ledger, runs, sessions, keys, credits, faults, flows, ids. Connections stay open. */
   readonly reset: () => Promise<void>
   /** Stops listening and closes every connection. Again: does nothing. */
   readonly close: () => Promise<void>
 }
 
 /**
- * Starts an emulator. Rejects with an `EmulatorError` when the port is taken, or a flow or the file is wrong.
+ * Starts an emulator. Rejects with an `EmulatorError` when the server cannot listen, the flows file cannot be read, or
+ * it, a flow or a fault is wrong.
  *
  * @example
  * ```ts
@@ -71,12 +75,13 @@ export interface RunningEmulator extends AsyncDisposable {
 export const startEmulator = async (options: Options = {}): Promise<RunningEmulator> => {
   const scope = await Effect.runPromise(Scope.make())
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
-  const exit = await Effect.runPromise(Effect.either(Scope.extend(make(options), scope)))
-  if (exit._tag === "Left") {
+  const started = await Effect.runPromise(Effect.either(Scope.extend(make(options), scope)))
+  if (started._tag === "Left") {
     await close()
-    throw exit.left
+    throw started.left
   }
-  const emulator = exit.right
+  const emulator = started.right
+  // a rejection of Effect.run* would be a FiberFailure, not the error itself
   const now = <A, E>(effect: Effect.Effect<A, E>): A => {
     const result = Effect.runSync(Effect.either(effect))
     if (result._tag === "Left") throw result.left
@@ -91,10 +96,10 @@ export const startEmulator = async (options: Options = {}): Promise<RunningEmula
     addFaults: (...rules) => now(emulator.addFaults(...rules)),
     clearFaults: () => now(emulator.clearFaults),
     putFlows: (...flows) => now(emulator.putFlows(...flows)),
-    putOrganisation: (org, organisation) => now(emulator.putOrganisation(org, organisation)),
     removeFlow: (ref) => now(emulator.removeFlow(ref)),
     cancelJob: (executionId) => Effect.runPromise(emulator.cancelJob(executionId)),
     expireSession: (sessionId) => now(emulator.expireSession(sessionId)),
+    putOrganisation: (org, organisation) => now(emulator.putOrganisation(org, organisation)),
     revokeKey: (key) => now(emulator.revokeKey(Redacted.make(key))),
     reset: () => Effect.runPromise(emulator.reset),
     close,

@@ -14,13 +14,13 @@ import type { NoukaiError, Sent } from "./NoukaiError.js"
  * @category options
  */
 export interface CallOptions {
-  /** Extra headers; reserved ones are dropped (contract 2.5). */
+  /** Sent beside the client's; reserved ones are dropped (contract 2.5). Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Until the request is on a socket. Default: the client's, 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** One attempt, its body included. Default: the client's, 300 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** Replaces the client's retry policy. */
+  /** When to try again. Default: the client's policy. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
   /** Also retry a POST that may have arrived. Default: the client's, false. */
   readonly retryPost?: boolean | undefined

@@ -5,7 +5,7 @@
  */
 import type * as Schedule from "effect/Schedule"
 import type { StreamOptions } from "./CallOptions.js"
-import type { ExecuteOptions } from "./ExecuteInput.js"
+import type { ExecuteOptions, ParametersInput, ToolsInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { FlowCursor } from "./FlowCursor.js"
 import type { NoukaiError } from "./NoukaiError.js"
@@ -39,8 +39,12 @@ export interface StreamRunOptions
 }
 
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
-type ParametersOf<P> = {} extends P ? { readonly parameters?: P | undefined }
-  : { readonly parameters: P } | { readonly parameters?: P | undefined; readonly from: FlowCursor }
+type ParametersOrCursor<P> = {} extends P ? ParametersInput<P>
+  : ParametersInput<P> | {
+    /** Named inputs of the flow. Default: those that the cursor brings. */
+    readonly parameters?: P | undefined
+    readonly from: FlowCursor
+  }
 
 /**
  * What `events` takes. `parameters` is required exactly when the flow's schema requires some and `from` does not bring
@@ -55,8 +59,8 @@ export type EventsInput<P = AnyParameters, T = undefined> =
     /** Runs all that is left in one response, without a pause after each step. Default: false. */
     readonly runRemaining?: boolean | undefined
   }
-  & ParametersOf<P>
-  & { readonly tools?: T }
+  & ParametersOrCursor<P>
+  & ToolsInput<T>
 
 /**
  * What `steps` takes: one step runs per request.
@@ -64,7 +68,4 @@ export type EventsInput<P = AnyParameters, T = undefined> =
  * @since 0.1.0
  * @category options
  */
-export type StepsInput<P = AnyParameters, T = undefined> =
-  & StreamRunOptions
-  & ParametersOf<P>
-  & { readonly tools?: T }
+export type StepsInput<P = AnyParameters, T = undefined> = StreamRunOptions & ParametersOrCursor<P> & ToolsInput<T>

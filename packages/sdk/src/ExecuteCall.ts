@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
+import { nullable } from "./internal/schema/nullable.js"
 
 /**
  * The JSON body (contract 5.1). Absent and `undefined` keys are not sent.
@@ -41,8 +42,6 @@ export interface ExecuteRequest extends RequestContext {
   readonly sessionId: string | undefined
   readonly body: ExecuteBody
 }
-
-const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 /**
  * A run that ended.

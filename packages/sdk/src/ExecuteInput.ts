@@ -45,10 +45,11 @@ export interface ExecuteOptions extends CallOptions {
   readonly message?: string | undefined
   /** A conversation; its last entry is the current turn. An empty one counts as absent. */
   readonly messages?: ReadonlyArray<Message> | undefined
-  /** Fields to override, by step id. */
+  /** Fields to override, by step id. Default: none. */
   readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** At most 10. */
+  /** At most 10. Default: none. */
   readonly attachments?: ReadonlyArray<Attachment> | undefined
+  /** Which tools the model may or must call. Default: not sent. */
   readonly toolChoice?: ToolChoice | undefined
   /** How often a handler may run; 0: never. Default: 10. */
   readonly maxToolRounds?: number | undefined
@@ -67,16 +68,42 @@ export interface ExecuteOptions extends CallOptions {
 }
 
 /**
+ * The parameters of a run, required exactly when the flow's schema requires some.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export type ParametersInput<P = AnyParameters> = {} extends P ? {
+    /** Named inputs of the flow. Default: none. */
+    readonly parameters?: P | undefined
+  }
+  : {
+    /** Named inputs of the flow. */
+    readonly parameters: P
+  }
+
+/**
+ * The tools of a run.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type ToolsInput<T = undefined> = {
+  /**
+   * What the flow may call while it runs: declarations by hand (the run may pause), `Tools.handle`, `Tools.make`, or an
+   * `@effect/ai` toolkit. At most 64. Default: none.
+   */
+  readonly tools?: T
+}
+
+/**
  * What `execute` takes. `parameters` is required exactly when the flow's schema requires some.
  *
  * @since 0.1.0
  * @category options
  */
-export type ExecuteInput<P = AnyParameters, T = undefined> =
-  & ExecuteOptions
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
-  & ({} extends P ? { readonly parameters?: P | undefined } : { readonly parameters: P })
-  & { readonly tools?: T }
+export type ExecuteInput<P = AnyParameters, T = undefined> = ExecuteOptions & ParametersInput<P> & ToolsInput<T>
 
 /**
  * What `resume` may be given: everything else of the first call travels in the paused state.

@@ -17,15 +17,18 @@ import type { ToolCall, ToolResult } from "./Tools.js"
 export interface ExecuteResult<out A = unknown> {
   readonly status: "completed"
   readonly result: A
+  /** Absent if the server did not say (contract C36). */
   readonly executionId: string | undefined
+  /** The server's id of the flow, which `RunService.list` takes. */
   readonly flowId: string
   readonly blockCount: number
   /** The session that the run was tagged with, if any. */
   readonly sessionId: string | undefined
+  /** The server's id of the last request, for its support. */
   readonly requestId: string | undefined
 }
 
-const Json = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 const pausedStateSchema = Schema.Struct({
   version: Schema.Literal(1),
@@ -39,12 +42,12 @@ const pausedStateSchema = Schema.Struct({
   /** The conversation inside the paused step, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
-  accumulatedOutputs: Json,
+  accumulatedOutputs: Fields,
   sessionId: Schema.optional(Schema.String),
   /** How often a handler had run before this pause. */
   rounds: Schema.NonNegativeInt,
   parameters: Schema.optional(Schema.Unknown),
-  blockOverrides: Schema.optional(Json),
+  blockOverrides: Schema.optional(Fields),
   attachments: Schema.optional(Schema.Array(Schema.Unknown)),
   tools: Schema.optional(Schema.Array(Schema.Unknown)),
   toolChoice: Schema.optional(Schema.Unknown),
@@ -77,7 +80,9 @@ export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeo
 export interface PausedResult<out A = unknown> {
   readonly status: "tool_calls_required"
   readonly executionId: string
+  /** The calls that wait for a result. */
   readonly toolCalls: ReadonlyArray<ToolCall>
+  /** What to store, to resume the run later. */
   readonly state: PausedState
   readonly flowId: string | undefined
   readonly blockCount: number | undefined

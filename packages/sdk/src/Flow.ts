@@ -106,6 +106,19 @@ export declare namespace Flow {
   export type Result<F> = F extends Flow<infer _, infer A> ? A : never
 }
 
+/**
+ * The schemas of a flow, both optional.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Schemas<P, A, PI = unknown, AI = unknown> {
+  /** Types the parameters of every call, and encodes them. Default: any named inputs. */
+  readonly parameters?: Schema.Schema<P, PI> | undefined
+  /** Decodes the result. Default: `unknown`, as it comes. */
+  readonly result?: Schema.Schema<A, AI> | undefined
+}
+
 const variance = { _P: (_: never) => {}, _A: () => undefined as never }
 
 const Proto = {
@@ -138,10 +151,7 @@ const Proto = {
  */
 export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
-  schemas?: {
-    readonly parameters?: Schema.Schema<P, PI> | undefined
-    readonly result?: Schema.Schema<A, AI> | undefined
-  }
+  schemas?: Schemas<P, A, PI, AI>
 ): Flow<P, A> => Object.assign(Object.create(Proto), { ref, parameters: schemas?.parameters, result: schemas?.result })
 
 /**

@@ -74,7 +74,7 @@ const flowCursorSchema = Schema.Struct({
 export interface FlowCursor extends Schema.Schema.Type<typeof flowCursorSchema> {}
 
 /**
- * Indices are flow-absolute. `outputs` holds the output of every completed step; change one and go on from the cursor
+ * Where a streamed run stands. Indices are those of the whole flow. `outputs` holds the output of every completed step; change one and go on from the cursor
  * to see what the rest of the flow makes of it.
  *
  * @example

@@ -8,11 +8,9 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import { WireToolCall } from "./ExecuteCall.js"
 import type { FlowCursor } from "./FlowCursor.js"
+import { nullable } from "./internal/schema/nullable.js"
 import type { EventsError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tool.js"
-
-/** Absent and null are the same in an event (contract 7.3). */
-const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 const Index = Schema.NonNegativeInt
 
@@ -269,10 +267,10 @@ export interface StepCompleted {
   readonly stepId: string
   readonly name: string | undefined
   readonly output: unknown
-  /** milliseconds */
+  /** Milliseconds. */
   readonly durationMs: number | undefined
   readonly tokens: Tokens | undefined
-  /** A decimal number. */
+  /** US dollars, as decimal text. */
   readonly costUsd: string | undefined
   /** 0-based, in the whole flow. */
   readonly stepIndex: number

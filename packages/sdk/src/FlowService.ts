@@ -1,5 +1,5 @@
 /**
- * Runs flows: `execute` answers when a run has ended.
+ * Runs flows: `execute` to their end, `events` and `steps` as they go.
  *
  * @since 0.1.0
  */

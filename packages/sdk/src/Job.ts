@@ -33,8 +33,7 @@ export type {
 export interface WaitOptions<in A = unknown> extends ReadOptions {
   /**
    * Until this has passed since waiting began; a poll in flight is then interrupted, and none begins at the deadline
-   * or later. 0: one poll, and no waiting.
-   * `Duration.infinity`: for as long as it takes. Default: 300 seconds.
+   * or later. 0: one poll, and no waiting. `Duration.infinity`: for as long as it takes. Default: 300 seconds.
    */
   readonly timeout?: Duration.DurationInput | undefined
   /**
@@ -53,11 +52,11 @@ export interface WaitOptions<in A = unknown> extends ReadOptions {
  * @category models
  */
 export interface Job<out A = unknown> {
-  /** Keep this to attach to the job in another process. */
+  /** The id of the run. Keep it to attach to the job in another process. */
   readonly executionId: string
-  /** Absent on a handle that was attached. */
+  /** The server's id of the flow. Absent on a handle that was attached. */
   readonly flowId: string | undefined
-  /** Absent on a handle that was attached. */
+  /** As a result has it. Absent on a handle that was attached. */
   readonly blockCount: number | undefined
   /** The session that the run was tagged with, if any; not known on a handle that was attached. */
   readonly sessionId: string | undefined
@@ -89,8 +88,8 @@ export interface Job<out A = unknown> {
 }
 
 /**
- * `job.updates` on a schedule of the caller's. When the schedule ends, the stream ends without an
- * error, whether the job has ended or not.
+ * `job.updates` on a schedule of the caller's. When the schedule ends, the stream ends without an error, whether the job
+ * has ended or not.
  *
  * @example
  * ```ts

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
 import type { ExecuteBody } from "./ExecuteCall.js"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
+import { nullAsAbsent } from "./internal/schema/nullable.js"
 
 /**
  * The JSON body of a submission (contract 8.1). Absent and `undefined` keys are not sent.
@@ -29,8 +30,6 @@ export interface SubmitJobRequest extends RequestContext {
   readonly body: SubmitJobBody
 }
 
-const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
-
 /**
  * What a submission answers with a 2xx. Only `executionId` is needed: without it the job could not be found again.
  *
@@ -40,9 +39,9 @@ const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(sche
 export const SubmitJobResponse = Schema.Struct({
   executionId: Schema.NonEmptyString,
   /** Free text, such as `started`; means nothing. */
-  status: nullable(Schema.String),
-  flowId: nullable(Schema.String),
-  blockCount: nullable(Schema.Number)
+  status: nullAsAbsent(Schema.String),
+  flowId: nullAsAbsent(Schema.String),
+  blockCount: nullAsAbsent(Schema.Number)
 })
 
 /**
@@ -69,13 +68,13 @@ export interface PollJobRequest extends RequestContext {
  * @category schemas
  */
 export const PollJobResponse = Schema.Struct({
-  executionId: nullable(Schema.String),
+  executionId: nullAsAbsent(Schema.String),
   /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
   /** Of a completed job; `null` is a result. */
   result: Schema.optional(Schema.Unknown),
   /** Of a failed job: text, or an object. */
-  error: nullable(Schema.Unknown)
+  error: nullAsAbsent(Schema.Unknown)
 })
 
 /**

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { CallOptions, Progress } from "./CallOptions.js"
+import type { ParametersInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import { invalid } from "./internal/errors/invalid.js"
 import * as Input from "./internal/execute/executeInput.js"
@@ -26,49 +27,6 @@ import type { Job } from "./Job.js"
 import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
-
-/**
- * What a job may be given, but for its parameters. The queue takes no tools, attachments or `messages`.
- *
- * @since 0.1.0
- * @category options
- */
-export interface SubmitOptions extends CallOptions {
-  /** The user's message. */
-  readonly message?: string | undefined
-  /** Fields to override, by step id. */
-  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
-  /** Asks the server to keep input and output snapshots of this run. Default: false. */
-  readonly trace?: boolean | undefined
-  /** Default: `"production"`. */
-  readonly version?: FlowVersion | undefined
-  /** Tags the run for replay. Default: the scope's, then the client's. */
-  readonly sessionId?: string | undefined
-  /** The submission with its attempts, not the run. Default: the client's, none. */
-  readonly timeout?: Duration.DurationInput | undefined
-}
-
-/**
- * What `submit` takes. `parameters` is required exactly when the flow's schema requires some.
- *
- * @since 0.1.0
- * @category options
- */
-export type SubmitInput<P = AnyParameters> =
-  & SubmitOptions
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type
-  & ({} extends P ? { readonly parameters?: P | undefined } : { readonly parameters: P })
-
-/**
- * How a job of another process is found.
- *
- * @since 0.1.0
- * @category options
- */
-export interface AttachOptions {
-  /** For how long from now a 404 means `pending`: for an id that was submitted a moment ago. Default: 0. */
-  readonly grace?: Duration.DurationInput | undefined
-}
 
 /**
  * The types of {@link JobService}.
@@ -141,6 +99,46 @@ export declare namespace JobService {
  */
 export class JobService extends Context.Tag("@effect-noukai/sdk/JobService")<JobService, JobService.Service>() {}
 
+/**
+ * What a job may be given, but for its parameters. The queue takes no tools, attachments or `messages`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface SubmitOptions extends CallOptions {
+  /** The user's message. */
+  readonly message?: string | undefined
+  /** Fields to override, by step id. */
+  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
+  /** Asks the server to keep input and output snapshots of this run. Default: false. */
+  readonly trace?: boolean | undefined
+  /** Default: `"production"`. */
+  readonly version?: FlowVersion | undefined
+  /** Tags the run for replay. Default: the scope's, then the client's. */
+  readonly sessionId?: string | undefined
+  /** The submission with its attempts, not the run. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * What `submit` takes. `parameters` is required exactly when the flow's schema requires some.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type SubmitInput<P = AnyParameters> = SubmitOptions & ParametersInput<P>
+
+/**
+ * How a job of another process is found.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface AttachOptions {
+  /** For how long from now a 404 means `pending`: for an id that was submitted a moment ago. Default: 0. */
+  readonly grace?: Duration.DurationInput | undefined
+}
+
 /** How long after a submission a 404 means `pending`, in milliseconds (contract 8.3). */
 const submitGrace = 5000
 
@@ -159,65 +157,64 @@ const checkInput = (input: SubmitInput): Input.Problem | undefined =>
     Input.checkParameters(input.parameters) ??
     Input.checkOverrides("blockOverrides", input.blockOverrides, true)
 
-const submit =
-  (http: HttpService) => (flow: FlowRef<never, unknown>, input: SubmitInput): Effect.Effect<Job, SubmitError> =>
-    Effect.withFiberRuntime((fiber) => {
-      const method = "JobService.submit"
-      const resolved = Address.resolve(method, flow, http.defaults)
-      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-      const address = resolved.right
-      const addressText = Address.format(address)
-      const version = Address.checkVersion(method, input.version)
-      if (Either.isLeft(version)) return Effect.fail(version.left)
-      const problem = checkInput(input)
-      if (problem !== undefined) {
-        return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
-      }
-      const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-      if (Either.isLeft(total)) return Effect.fail(total.left)
+const submit = (http: HttpService) => (flow: FlowRef<never>, input: SubmitInput): Effect.Effect<Job, SubmitError> =>
+  Effect.withFiberRuntime((fiber) => {
+    const method = "JobService.submit"
+    const resolved = Address.resolve(method, flow, http.defaults)
+    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+    const address = resolved.right
+    const addressText = Address.format(address)
+    const version = Address.checkVersion(method, input.version)
+    if (Either.isLeft(version)) return Effect.fail(version.left)
+    const problem = checkInput(input)
+    if (problem !== undefined) {
+      return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
+    }
+    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
+    if (Either.isLeft(total)) return Effect.fail(total.left)
 
-      const sessionId = sessionIdOf(fiber, http, input.sessionId)
-      const progress: Progress = { sent: "no" }
-      const post = (parameters: unknown) =>
-        totalTimeout(
-          http.submitJob({
-            method,
-            flow: address,
-            version: version.right,
-            sessionId,
-            options: input,
-            progress,
-            body: {
-              message: input.message,
-              parameters,
-              blockOverrides: input.blockOverrides,
-              trace: input.trace ?? false
-            }
-          }),
-          total.right,
-          { method, flow: addressText, executionId: () => undefined },
-          progress
-        )
-      const submitted = Effect.flatMap(
-        Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), post),
-        ({ blockCount, executionId, flowId }) =>
-          Effect.map(Clock.currentTimeMillis, (now) =>
-            JobHandle.make(
-              { http, flow, address, addressText, executionId, graceEnds: now + submitGrace },
-              { flowId, blockCount, sessionId }
-            ))
+    const sessionId = sessionIdOf(fiber, http, input.sessionId)
+    const progress: Progress = { sent: "no" }
+    const post = (parameters: unknown) =>
+      totalTimeout(
+        http.submitJob({
+          method,
+          flow: address,
+          version: version.right,
+          sessionId,
+          options: input,
+          progress,
+          body: {
+            message: input.message,
+            parameters,
+            blockOverrides: input.blockOverrides,
+            trace: input.trace ?? false
+          }
+        }),
+        total.right,
+        { method, flow: addressText, executionId: () => undefined },
+        progress
       )
-      return Metrics.counted(
-        fiber,
-        "submit",
-        () => "submitted",
-        Spans.flowSpan(fiber, spanNames.executeAsync, address, version.right, submitted)
-      )
-    })
+    const submitted = Effect.flatMap(
+      Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), post),
+      ({ blockCount, executionId, flowId }) =>
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          JobHandle.make(
+            { http, flow, address, addressText, executionId, graceEnds: now + submitGrace },
+            { flowId, blockCount, sessionId }
+          ))
+    )
+    return Metrics.counted(
+      fiber,
+      "submit",
+      () => "submitted",
+      Spans.flowSpan(fiber, spanNames.executeAsync, address, version.right, submitted)
+    )
+  })
 
 const attach = (http: HttpService) =>
 (
-  flow: FlowRef<never, unknown>,
+  flow: FlowRef<never>,
   executionId: string,
   options: AttachOptions = {}
 ): Effect.Effect<Job, InvalidRequestError> =>

@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
-import { fromOptions, type Resolved } from "./internal/config/baseUrl.js"
+import { baseUrl } from "./internal/config/baseUrl.js"
 import { extra } from "./internal/config/headers.js"
 import * as Invalid from "./internal/errors/invalid.js"
 import { unchecked } from "./internal/errors/unchecked.js"
@@ -61,6 +61,17 @@ export declare namespace NoukaiConfig {
     readonly dispatcher: unknown
   }
 }
+
+/**
+ * The configuration of a client, checked.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")<
+  NoukaiConfig,
+  NoukaiConfig.Service
+>() {}
 
 /**
  * Everything is optional. What the environment may set (`NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`) is
@@ -121,24 +132,13 @@ export interface Options {
   readonly dispatcher?: unknown
 }
 
-/**
- * The configuration of a client, checked.
- *
- * @since 0.1.0
- * @category tags
- */
-export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")<
-  NoukaiConfig,
-  NoukaiConfig.Service
->() {}
-
 const method = "NoukaiConfig"
 
 /**
  * The defaults of `Options`; durations as the options take them, sizes in bytes.
  *
  * @since 0.1.0
- * @category constructors
+ * @category constants
  */
 export const defaults = {
   connectTimeout: "10 seconds",
@@ -182,7 +182,13 @@ const checkCount = (
     ? Either.right(value)
     : Either.left(invalid(field, `must be an integer of at least ${minimum}`))
 
-const durationFields = ["connectTimeout", "attemptTimeout", "timeout", "firstByteTimeout", "idleTimeout"] as const
+type ClockField = "connectTimeout" | "attemptTimeout" | "timeout" | "firstByteTimeout" | "idleTimeout"
+
+const checkClock = (field: ClockField, options: Options): Either.Either<Duration.Duration, InvalidRequestError> =>
+  Either.map(
+    milliseconds(method, field, options[field] ?? defaults[field]),
+    (ms) => ms === undefined ? Duration.infinity : Duration.millis(ms)
+  )
 
 const checkDefaults = (
   org: string | undefined,
@@ -213,20 +219,15 @@ export const resolveSettings = (
       1
     )
     const maxFrameBytes = yield* checkCount("maxFrameBytes", options.maxFrameBytes ?? defaults.maxFrameBytes, 1)
-    const clocks: Partial<Record<typeof durationFields[number], Duration.Duration>> = {}
-    for (const field of durationFields) {
-      const ms = yield* milliseconds(method, field, options[field] ?? defaults[field])
-      clocks[field] = ms === undefined ? Duration.infinity : Duration.millis(ms)
-    }
     return {
       org: options.org,
       project: options.project,
       sessionId: options.sessionId,
-      connectTimeout: clocks.connectTimeout ?? Duration.infinity,
-      attemptTimeout: clocks.attemptTimeout ?? Duration.infinity,
-      timeout: clocks.timeout ?? Duration.infinity,
-      firstByteTimeout: clocks.firstByteTimeout ?? Duration.infinity,
-      idleTimeout: clocks.idleTimeout ?? Duration.infinity,
+      connectTimeout: yield* checkClock("connectTimeout", options),
+      attemptTimeout: yield* checkClock("attemptTimeout", options),
+      timeout: yield* checkClock("timeout", options),
+      firstByteTimeout: yield* checkClock("firstByteTimeout", options),
+      idleTimeout: yield* checkClock("idleTimeout", options),
       retry: options.retry ?? backoff(maxRetries),
       retryPost: options.retryPost ?? defaults.retryPost,
       replayEnabled: options.replayEnabled ?? defaults.replayEnabled,
@@ -245,7 +246,7 @@ const resolveOptions = (
 ): Either.Either<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
   Either.gen(function*() {
     const apiKey = yield* checkKey(options.apiKey)
-    const { origin, prefix }: Resolved = yield* fromOptions(method, options)
+    const { origin, prefix } = yield* baseUrl(method, options)
     return { apiKey, origin, prefix, ...(yield* resolveSettings(options)) }
   })
 

@@ -108,9 +108,13 @@ const fields = {
   flow: Schema.optional(Schema.String),
   /** What the server, the transport or the check said, for people. */
   detail: Schema.optional(Schema.String),
+  /** Of the response, if there was one. */
   statusCode: Schema.optional(Schema.Number),
+  /** What the server calls the error. */
   code: Schema.optional(ErrorCode),
+  /** The run it was about, where it is known. */
   executionId: Schema.optional(Schema.String),
+  /** The server's id of the request. */
   requestId: Schema.optional(Schema.String),
   /** The body of the response, scrubbed of the key and cut at 64 KiB. */
   responseBody: Schema.optional(Schema.String),
@@ -130,7 +134,11 @@ const fields = {
  */
 export class AuthenticationError extends Schema.TaggedError<AuthenticationError>(
   "@effect-noukai/sdk/AuthenticationError"
-)("AuthenticationError", { ...fields, wwwAuthenticate: Schema.optional(Schema.String) }) {
+)("AuthenticationError", {
+  ...fields,
+  /** `WWW-Authenticate` of the response. */
+  wwwAuthenticate: Schema.optional(Schema.String)
+}) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
@@ -226,7 +234,11 @@ export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCre
  */
 export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-noukai/sdk/RateLimitError")(
   "RateLimitError",
-  { ...fields, retryAfter: Schema.optional(Schema.Number) }
+  {
+    ...fields,
+    /** Seconds. */
+    retryAfter: Schema.optional(Schema.Number)
+  }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -258,14 +270,17 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   "@effect-noukai/sdk/FlowExecutionError"
 )("FlowExecutionError", {
   ...fields,
-  /** On 503, seconds the server asked to wait. */
+  /** On 503, how long the server asked to wait, in seconds. */
   retryAfter: Schema.optional(Schema.Number),
   /** What the failed run returned as its `result`. */
   result: Schema.optional(Schema.Unknown),
-  /** Of a run that ended with `status: "failed"`, as a result has them: this and the next two. */
+  /** Of a run that ended with `status: "failed"`: the server's id of the flow. */
   flowId: Schema.optional(Schema.String),
+  /** Of a run that ended with `status: "failed"`. */
   blockCount: Schema.optional(Schema.Number),
+  /** Of a run that ended with `status: "failed"`: the session that it was tagged with. */
   sessionId: Schema.optional(Schema.String),
+  /** The step that failed, where it is known. */
   stepId: Schema.optional(Schema.String)
 }) {
   /** @since 0.1.0 */
@@ -360,6 +375,7 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
   ...fields,
   /** How many times the handler had run. */
   rounds: Schema.optional(Schema.Number),
+  /** The tool that the model called wrongly, if that ended the run. */
   toolName: Schema.optional(Schema.String)
 }) {
   /** @since 0.1.0 */
@@ -385,7 +401,13 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
  */
 export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>(
   "@effect-noukai/sdk/InvalidRequestError"
-)("InvalidRequestError", { ...fields, field: Schema.String, reason: Schema.String }) {
+)("InvalidRequestError", {
+  ...fields,
+  /** The input: `parameters.difficulty`. */
+  field: Schema.String,
+  /** What it must be. */
+  reason: Schema.String
+}) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /** @since 0.1.0 */

@@ -43,23 +43,7 @@ import type { Match } from "./ReplayReport.js"
 export type Mode = "once" | "new" | "all" | "none"
 
 /**
- * How calls are recorded, found again, and what of them is removed.
- *
- * @since 0.1.0
- * @category options
- */
-export interface Options {
-  /** Default: `"once"`; where the variable `CI` is set, `"none"`. */
-  readonly mode?: Mode | undefined
-  /** How the recording of a call is found in a replay. Default: `"input"`. */
-  readonly match?: Match | undefined
-  /** What must not get into the file, beside the keys of Noukai. Default: nothing else. */
-  readonly redact?: Redact | undefined
-  // `live`, what answers where calls are recorded, is an option of `toFile`, whose type depends on it.
-}
-
-/**
- * The recording that a program is part of.
+ * The types of {@link Recording}.
  *
  * @since 0.1.0
  * @category models
@@ -96,12 +80,20 @@ export class Recording extends Context.Tag("@effect-noukai/sdk/NoukaiRecord/Reco
 >() {}
 
 /**
- * Writes what was recorded so far, so that a failure to do so is typed. Does nothing in a replay.
+ * How calls are recorded, found again, and what of them is removed.
  *
  * @since 0.1.0
- * @category combinators
+ * @category options
  */
-export const save: Effect.Effect<void, CassetteError, Recording> = Effect.flatMap(Recording, ({ save }) => save)
+export interface Options {
+  /** Default: `"once"`; where the variable `CI` is set, `"none"`. */
+  readonly mode?: Mode | undefined
+  /** How the recording of a call is found in a replay. Default: `"input"`. */
+  readonly match?: Match | undefined
+  /** What must not get into the file, beside the keys of Noukai. Default: nothing else. */
+  readonly redact?: Redact | undefined
+  // `live`, what answers where calls are recorded, is an option of `toFile`, whose type depends on it.
+}
 
 const method = "NoukaiRecord.toFile"
 
@@ -156,6 +148,7 @@ const saving = (
       )
     }
     if (!recorder.changed && !recorder.broken) return Effect.void
+    // Only now is it known of the calls in flight whether they can be written.
     const { recorded } = recorder
     if (recorder.broken) return Effect.fail(notJson(path))
     const laidOut = Effect.try({
@@ -223,8 +216,7 @@ const record = <E, R>(
         method,
         source: `cassette ${path}`,
         match,
-        redact: options.redact,
-        scrub: undefined
+        redact: options.redact
       }
       if (old !== undefined && (mode === "none" || mode === "once")) {
         const replay = yield* CassetteReplay.open(old, {
@@ -324,3 +316,11 @@ export function toFile<E, R>(
   // @effect-diagnostics-next-line missingLayerContext:off -- which overload was called decides what is needed
   return options.live === undefined ? record(path, NoukaiLive, options) : record(path, options.live, options)
 }
+
+/**
+ * Writes what was recorded so far, so that a failure to do so is typed. Does nothing in a replay.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const save: Effect.Effect<void, CassetteError, Recording> = Effect.flatMap(Recording, ({ save }) => save)

@@ -108,7 +108,6 @@ const open = (
       source,
       match: options.match ?? "input",
       redact: options.redact,
-      scrub: undefined,
       defaults: {
         ...defaultsOf(cassette.client),
         org: options.org ?? cassette.client.org,

@@ -18,7 +18,7 @@ import type { ForwardResponse } from "./ForwardCall.js"
 import * as Address from "./internal/flow/address.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
 import { forwardThrough } from "./internal/relay/forwardThrough.js"
-import { scopeOf } from "./internal/scope/currentScope.js"
+import { sessionIdOf } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
 import { milliseconds } from "./internal/time/duration.js"
@@ -123,9 +123,7 @@ export const make = (
         progress: { sent: "no" },
         flow: address,
         version,
-        sessionId: isResume(body)
-          ? undefined
-          : scopeOf(fiber)?.sessionId ?? http.defaults.sessionId,
+        sessionId: isResume(body) ? undefined : sessionIdOf(fiber, http, undefined),
         body
       })
 

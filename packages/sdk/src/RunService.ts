@@ -35,7 +35,7 @@ export declare namespace RunService {
      * an `AuthenticationError` or `PermissionDeniedError`.
      */
     readonly trace: (
-      flow: FlowRef<never, unknown>,
+      flow: FlowRef<never>,
       executionId: string,
       options?: RunOptions
     ) => Effect.Effect<Trace, TraceError>
@@ -58,7 +58,7 @@ export declare namespace RunService {
      * ```
      */
     readonly stepTrace: <At extends Attempt = "latest">(
-      flow: FlowRef<never, unknown>,
+      flow: FlowRef<never>,
       executionId: string,
       stepId: string,
       options?: StepTraceOptions<At>
@@ -92,7 +92,7 @@ export declare namespace RunService {
      * A run as a whole, without its steps (contract 9.4). An unknown run is a `FlowNotFoundError`.
      */
     readonly summary: (
-      flow: FlowRef<never, unknown>,
+      flow: FlowRef<never>,
       executionId: string,
       options?: RunOptions
     ) => Effect.Effect<FlowRun, SummaryError>

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
+import { nullAsAbsent } from "./internal/schema/nullable.js"
 
 /**
  * What the seam's `session` takes.
@@ -16,8 +17,6 @@ export interface SessionRequest extends RequestContext {
   /** A UUID. */
   readonly sessionId: string
 }
-
-const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
 
 /**
  * One attempt at one step. Keys that the server leaves out or sends as `null` are absent, but for snapshots, where
@@ -31,13 +30,13 @@ export const SessionStep = Schema.Struct({
   /** From 1. */
   attempt: Schema.optionalWith(Schema.Number, { nullable: true, default: () => 1 }),
   /** From 0, of a step in a loop. */
-  loopIndex: nullable(Schema.Number),
+  loopIndex: nullAsAbsent(Schema.Number),
   /** `running`, `completed`, `failed`, `skipped`, or something newer. */
   status: Schema.optionalWith(Schema.String, { nullable: true, default: () => "completed" }),
-  startedAt: nullable(Schema.String),
-  completedAt: nullable(Schema.String),
+  startedAt: nullAsAbsent(Schema.String),
+  completedAt: nullAsAbsent(Schema.String),
   /** Milliseconds. */
-  durationMs: nullable(Schema.Number),
+  durationMs: nullAsAbsent(Schema.Number),
   inputSnapshot: Schema.optional(Schema.Unknown),
   /** May hold `__rendered_prompt__`, which is not part of the output. */
   outputSnapshot: Schema.optional(Schema.Unknown),
@@ -60,20 +59,20 @@ export interface SessionStep extends Schema.Schema.Type<typeof SessionStep> {}
  */
 export const SessionExecution = Schema.Struct({
   executionId: Schema.String,
-  flowId: nullable(Schema.String),
+  flowId: nullAsAbsent(Schema.String),
   /** The bare slug of the flow; absent when the flow was deleted. */
-  slug: nullable(Schema.String),
+  slug: nullAsAbsent(Schema.String),
   /** `execute`, `step`, `job`, or something newer. */
-  triggerType: nullable(Schema.String),
+  triggerType: nullAsAbsent(Schema.String),
   /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
-  startedAt: nullable(Schema.String),
-  completedAt: nullable(Schema.String),
+  startedAt: nullAsAbsent(Schema.String),
+  completedAt: nullAsAbsent(Schema.String),
   /** `full`, `redacted`, `metadata_only`, `off`; absent when no step was recorded. */
-  traceCaptureMode: nullable(Schema.String),
+  traceCaptureMode: nullAsAbsent(Schema.String),
   /** Whether payloads were kept. Taken as false when the server does not say (contract C34). */
   snapshotsAvailable: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false }),
-  errorAtStep: nullable(Schema.String),
+  errorAtStep: nullAsAbsent(Schema.String),
   /** In the order in which they began. */
   steps: Schema.optionalWith(Schema.Array(SessionStep), { nullable: true, default: () => [] })
 })

@@ -132,6 +132,41 @@ export type HandlerContext<T> = T extends Handled<infer _, infer R> ? R
   : never
 
 /**
+ * The errors of tools gathered by `Tools.make`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
+
+/**
+ * What tools gathered by `Tools.make` need.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MadeContext<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
+
+/**
+ * What a typed tool is made of.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ToolOptions<P, PI, E, R, S = Json | void, SI = unknown> {
+  /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  readonly name: string
+  /** What the model is told of the tool. Default: nothing. */
+  readonly description?: string | undefined
+  /** Of an object: its fields are the arguments of the tool. */
+  readonly parameters: Schema.Schema<P, PI>
+  /** Encodes what the handler gives. Default: it is sent as it is; nothing is sent as `null`. */
+  readonly success?: Schema.Schema<S, SI> | undefined
+  /** Answers one call. */
+  readonly handler: (parameters: P, call: ToolCall) => Effect.Effect<NoInfer<S>, E, R>
+}
+
+/**
  * Declarations with one handler for all of them. It is called once per round, with every call of that round, and must
  * answer each exactly once.
  *
@@ -186,14 +221,9 @@ export const handle = <E, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(options: {
-  /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
-  readonly name: string
-  readonly description?: string | undefined
-  readonly parameters: Schema.Schema<P, PI>
-  readonly success?: Schema.Schema<S, SI> | undefined
-  readonly handler: (parameters: P, call: ToolCall) => Effect.Effect<NoInfer<S>, E, R>
-}): Tool<E, R> => ({
+export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
+  options: ToolOptions<P, PI, E, R, S, SI>
+): Tool<E, R> => ({
   name: options.name,
   description: options.description,
   parameters: options.parameters,
@@ -225,22 +255,6 @@ export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: 
       )
   }
 }
-
-/**
- * The errors of tools gathered by `Tools.make`.
- *
- * @since 0.1.0
- * @category models
- */
-export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
-
-/**
- * What tools gathered by `Tools.make` need.
- *
- * @since 0.1.0
- * @category models
- */
-export type MadeContext<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
 
 /**
  * Whether tools have a handler: what {@link handle} and {@link make} give.

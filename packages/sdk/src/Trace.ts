@@ -6,8 +6,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-
-const nullable = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+import { nullAsAbsent } from "./internal/schema/nullable.js"
 
 const count = Schema.optionalWith(Schema.Number, { nullable: true, default: () => 0 })
 
@@ -16,12 +15,12 @@ const flowRunSchema = Schema.Struct({
   flowId: Schema.String,
   /** `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
-  triggerType: nullable(Schema.String),
-  startedAt: nullable(Schema.String),
-  completedAt: nullable(Schema.String),
+  triggerType: nullAsAbsent(Schema.String),
+  startedAt: nullAsAbsent(Schema.String),
+  completedAt: nullAsAbsent(Schema.String),
   /** From start to end, in milliseconds. */
-  durationMs: nullable(Schema.Number),
-  stepCount: nullable(Schema.Number)
+  durationMs: nullAsAbsent(Schema.Number),
+  stepCount: nullAsAbsent(Schema.Number)
 })
 
 /**
@@ -73,24 +72,24 @@ const stepTraceSchema = Schema.Struct({
   /** From 1. */
   attempt: Schema.Number,
   /** From 0. */
-  loopIndex: nullable(Schema.Number),
+  loopIndex: nullAsAbsent(Schema.Number),
   /** `running`, `completed`, `failed`, `skipped`, or something newer. */
   status: Schema.String,
-  startedAt: nullable(Schema.String),
-  completedAt: nullable(Schema.String),
+  startedAt: nullAsAbsent(Schema.String),
+  completedAt: nullAsAbsent(Schema.String),
   /** Milliseconds. */
-  durationMs: nullable(Schema.Number),
-  modelUsed: nullable(Schema.String),
-  tokens: nullable(Tokens),
+  durationMs: nullAsAbsent(Schema.Number),
+  modelUsed: nullAsAbsent(Schema.String),
+  tokens: nullAsAbsent(Tokens),
   /** US dollars, as decimal text. */
-  costUsd: nullable(Cost),
-  inputContext: nullable(Schema.Unknown),
-  outputContext: nullable(Schema.Unknown),
-  errorContext: nullable(Schema.Unknown),
+  costUsd: nullAsAbsent(Cost),
+  inputContext: nullAsAbsent(Schema.Unknown),
+  outputContext: nullAsAbsent(Schema.Unknown),
+  errorContext: nullAsAbsent(Schema.Unknown),
   /** Bytes. */
-  inputSizeBytes: nullable(Schema.Number),
+  inputSizeBytes: nullAsAbsent(Schema.Number),
   /** Bytes. */
-  outputSizeBytes: nullable(Schema.Number),
+  outputSizeBytes: nullAsAbsent(Schema.Number),
   /** Whether a stored payload was cut. */
   truncated: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false })
 })

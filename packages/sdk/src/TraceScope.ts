@@ -359,8 +359,7 @@ export class TraceScope extends CurrentScope {
 
   /**
    * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
-   * around it. Read it at once and not after an `await`; put it back with
-   * `TraceScope.within(scope)`.
+   * around it. Read it at once and not after an `await`; put it back with `TraceScope.within(scope)`.
    *
    * @since 0.1.0
    */

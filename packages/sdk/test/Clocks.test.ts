@@ -1,8 +1,12 @@
 /** Clocks, aborts and limits over real sockets (contract 12.2, 2.6): each one fires alone, and the server sees the close. */
 import type { ExecuteInput } from "@effect-noukai/sdk"
+import { NoukaiHttp } from "@effect-noukai/sdk"
+import * as FlowService from "@effect-noukai/sdk/FlowService"
+import * as NoukaiHttpModule from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { Agent } from "undici"
+import { fakeHttp } from "../src/internal/seam/fakeHttp.js"
 import { clientFor } from "./support/client.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -60,6 +64,27 @@ describe("total clock: the whole call", () => {
       ])
       assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
       assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "unknown")
+    }))
+
+  it.effect("a call that is run again says what it sent itself, and not what the run before it sent", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const flows = yield* FlowService.make.pipe(Effect.provideService(
+        NoukaiHttp,
+        NoukaiHttpModule.make({
+          ...fakeHttp(() => Effect.succeed(1)),
+          execute: ({ progress }) => {
+            if (runs++ > 0) return Effect.never
+            progress.sent = "yes"
+            return Effect.succeed({ status: "completed", result: 1, flowId: "f", blockCount: 1 })
+          }
+        })
+      ))
+      const call = flows.execute("a/b/c", { timeout: "3 seconds" })
+      yield* call
+      const fiber = yield* Effect.fork(Effect.flip(call))
+      yield* TestClock.adjust("3 seconds")
+      assert.deepInclude({ ...(yield* Fiber.join(fiber)) }, { clock: "total", sent: "no", isRetryable: true })
     }))
 
   it.scoped("is on the client, and a call replaces it", () =>

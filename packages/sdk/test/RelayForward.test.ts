@@ -207,6 +207,17 @@ describe("RelayForward", () => {
       assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
     }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded"))))))
 
+  it.effect("10.2: a capture around it that knows nothing of a replayed session does not name another one", () =>
+    Effect.gen(function*() {
+      const forward = yield* RelayForward.make(flow)
+      const replayed = Effect.provide(
+        forward({ body: { message: "hi" } }),
+        NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded")))
+      )
+      const response = yield* TraceScope.capture(replayed)
+      assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
+    }))
+
   it.effect("1.4, 3.2: a wrong flow, version or clock is refused when it is pinned", () =>
     Effect.gen(function*() {
       const wrong = (ref: string, options: RelayForward.Options = {}) => Effect.flip(RelayForward.make(ref, options))

@@ -1,26 +1,18 @@
-import { FlowService, Noukai } from "@effect-noukai/sdk"
-import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
-import { Noukai as Reference } from "@noukai/sdk"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Agent, request } from "undici"
 import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
-import { eventStream, largeEvent, payloadsOf } from "../Fixtures.js"
+import { apiKey, eventStream, largeEvent, message, payloadsOf, streams } from "../Fixtures.js"
+import { makeOfficialClient, official } from "../OfficialClient.js"
+import { makeFlowService } from "../OwnClient.js"
 import { startRawServer } from "../RawServer.js"
-import { toPort } from "../referenceFetch.js"
 import type { Group, Row, Suite } from "../Suite.js"
 
-const key = "nk_test_benchbnc_0123456789abcdef0123456789abcdef"
-const message = "The cat sat on the mat."
-
 const peer = "undici + eventsource-parser + JSON.parse"
-const official = "@noukai/sdk 0.3.0"
+
 /** `FlowService.events` against a bare parser on the same socket, and against the official client. */
 export const events: Suite = {
   name: "events",
@@ -28,22 +20,9 @@ export const events: Suite = {
     const server = await startRawServer()
     const agent = new Agent()
     const scope = await Effect.runPromise(Scope.make())
-    const config = Layer.effect(
-      NoukaiConfig.NoukaiConfig,
-      NoukaiConfig.make({ apiKey: Redacted.make(key), baseUrl: `${server.origin}/api/v1` })
-    )
-    const flows = Context.get(
-      await Effect.runPromise(
-        Scope.extend(
-          Layer.build(Noukai.layerOverHttp.pipe(Layer.provide(NoukaiHttp.layer), Layer.provide(config))),
-          scope
-        )
-      ),
-      FlowService
-    )
-    const restore = toPort(server.port)
-    const reference = new Reference({ apiKey: key, env: "dev" })
-    const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" }
+    const flows = await makeFlowService(server.origin, NoukaiHttp.layer, scope)
+    const { client, close: closeOfficial } = makeOfficialClient(server.port)
+    const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" }
 
     const bare = async (slug: string): Promise<number> => {
       const response = await request(`${server.origin}/api/v1/seq/bench/bench/${slug}/step`, {
@@ -59,7 +38,7 @@ export const events: Suite = {
 
     const theirs = async (slug: string): Promise<number> => {
       let seen = 0
-      for await (const event of reference.flow(`bench/bench/${slug}`).events({ message, runRemaining: true })) {
+      for await (const event of client.flow(`bench/bench/${slug}`).events({ message, runRemaining: true })) {
         if (event.type !== undefined) seen++
       }
       return seen
@@ -95,15 +74,15 @@ export const events: Suite = {
     const baselines = [peer, official, floor]
     const groups: ReadonlyArray<Group> = [
       ...([
-        ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20", eventStream(10_000, 20)],
-        ["10,000 events of 320 B, each step once", "10000", eventStream(10_000)]
-      ] as const).map(([name, slug, stream]) => ({ name, baselines, rows: small(slug, stream) })),
+        [streams.inLoop, eventStream(10_000, 20)],
+        [streams.eachOnce, eventStream(10_000)]
+      ] as const).map(([{ name, slug }, stream]) => ({ name, baselines, rows: small(slug, stream) })),
       { name: "one event of 8 MiB among three", baselines, rows: large }
     ]
     return {
       groups,
       close: async () => {
-        restore()
+        closeOfficial()
         await Effect.runPromise(Scope.close(scope, Exit.void))
         await agent.destroy()
         await server.close()

@@ -1,19 +1,15 @@
 import { Noukai } from "@effect-noukai/promise"
-import { Noukai as Reference } from "@noukai/sdk"
+import type { Noukai as Official } from "@noukai/sdk"
+import { apiKey, message, parameters, streams } from "../Fixtures.js"
 import { inFlight } from "../InFlight.js"
+import { makeOfficialClient, official } from "../OfficialClient.js"
 import { startRawServer } from "../RawServer.js"
-import { toPort } from "../referenceFetch.js"
 import type { Group, Row, Suite } from "../Suite.js"
 
-const key = "nk_test_benchbnc_0123456789abcdef0123456789abcdef"
-const message = "The cat sat on the mat."
-const parameters = { difficulty: "hard" }
-
-const official = "@noukai/sdk 0.3.0"
 const own = "@effect-noukai/promise"
 
 /** The two clients do the same to a program. */
-type Client = Pick<Noukai, "flow"> | Pick<Reference, "flow">
+type Client = Pick<Noukai, "flow"> | Pick<Official, "flow">
 
 const execute = (client: Client) => {
   const flow = client.flow("bench/bench/flow")
@@ -40,11 +36,10 @@ export const promise: Suite = {
   name: "promise",
   prepare: async () => {
     const server = await startRawServer()
-    const restore = toPort(server.port)
-    const reference = new Reference({ apiKey: key, env: "dev" })
-    const noukai = new Noukai({ apiKey: key, env: "dev", port: server.port })
+    const { client, close: closeOfficial } = makeOfficialClient(server.port)
+    const noukai = new Noukai({ apiKey, env: "dev", port: server.port })
     const rows = (run: (client: Client) => () => Promise<number>): ReadonlyArray<Row> => [
-      { name: official, run: run(reference) },
+      { name: official, run: run(client) },
       { name: own, run: run(noukai) }
     ]
     const groups: ReadonlyArray<Group> = [
@@ -53,20 +48,16 @@ export const promise: Suite = {
         baselines: [official],
         rows: rows((client) => inFlight(n, 32 * n, execute(client)))
       })),
-      ...([
-        ["10 events of 320 B", "10", 10],
-        ["10,000 events of 320 B, 20 steps in a loop", "10000-of-20", 10_000],
-        ["10,000 events of 320 B, each step once", "10000", 10_000]
-      ] as const).map(([name, slug, count]) => ({
-        name: `a stream of ${name}`,
+      ...[streams.short, streams.inLoop, streams.eachOnce].map((stream) => ({
+        name: `a stream of ${stream.name}`,
         baselines: [official],
-        rows: rows((client) => events(client, slug, count))
+        rows: rows((client) => events(client, stream.slug, stream.events))
       }))
     ]
     return {
       groups,
       close: async () => {
-        restore()
+        closeOfficial()
         await noukai.close()
         await server.close()
       }

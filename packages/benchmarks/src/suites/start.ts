@@ -3,6 +3,8 @@ import { execFile } from "node:child_process"
 import { mkdir, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { apiKey } from "../Fixtures.js"
+import { official } from "../OfficialClient.js"
 import type { Row, Suite } from "../Suite.js"
 
 const execute = promisify(execFile)
@@ -26,12 +28,12 @@ const programs = {
   promise: `
     import { Noukai } from "@effect-noukai/promise"
     await new Noukai({ apiKey: process.env.NOUKAI_API_KEY }).close()`,
-  reference: `
+  official: `
     import { Noukai } from "@noukai/sdk"
     new Noukai({ apiKey: process.env.NOUKAI_API_KEY })`
 }
 
-const env = { ...process.env, NOUKAI_API_KEY: "nk_test_benchbnc_0123456789abcdef0123456789abcdef" }
+const env = { ...process.env, NOUKAI_API_KEY: apiKey }
 
 /** How long a process takes from its start to its end, with nothing to do but to build a client. */
 export const start: Suite = {
@@ -71,7 +73,7 @@ export const start: Suite = {
         baselines: ["node alone"],
         rows: [
           row("node alone", await plain("nothing", "")),
-          row("@noukai/sdk 0.3.0", await plain("reference", programs.reference)),
+          row(official, await plain("official", programs.official)),
           row("Effect, Schema and Stream", await plain("effect", programs.effect)),
           row("the same, bundled", await bundled("effect", programs.effect)),
           row("NoukaiLive", await plain("sdk", programs.sdk)),

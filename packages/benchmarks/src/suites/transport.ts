@@ -4,20 +4,14 @@ import * as Scope from "effect/Scope"
 import { Agent, request } from "undici"
 import type { HttpTransport } from "../../../sdk/src/internal/transport/HttpTransport.js"
 import * as UndiciTransport from "../../../sdk/src/internal/transport/undici.js"
+import { apiKey, assertCompleted, message } from "../Fixtures.js"
 import { inFibers, inFlight } from "../InFlight.js"
 import { startRawServer } from "../RawServer.js"
 import type { Suite } from "../Suite.js"
 
 const path = "/api/v1/seq/bench/bench/flow/execute"
-const headers = { authorization: "Bearer nk_test_0", "content-type": "application/json" }
-const body = JSON.stringify({ message: "The cat sat on the mat.", parameters: {}, trace: false })
-
-const assertCompleted = (text: string): void => {
-  const value: unknown = JSON.parse(text)
-  if (typeof value !== "object" || value === null || !("status" in value) || value.status !== "completed") {
-    throw new Error("not a completed run")
-  }
-}
+const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" }
+const body = JSON.stringify({ message, parameters: {}, trace: false })
 
 const execute = (transport: HttpTransport, origin: string): Effect.Effect<void, unknown> =>
   Effect.map(
@@ -44,7 +38,7 @@ export const transport: Suite = {
     const server = await startRawServer()
     const agent = new Agent()
     const scope = await Effect.runPromise(Scope.make())
-    const own = execute(
+    const ours = execute(
       await Effect.runPromise(Scope.extend(UndiciTransport.make({ dispatcher: undefined }), scope)),
       server.origin
     )
@@ -57,8 +51,8 @@ export const transport: Suite = {
         name: `execute, ${n} in flight`,
         baselines: ["undici.request"],
         rows: [
-          { name: "undici.request", run: inFlight(n, n * 32, bare) },
-          { name: "transport over undici", run: inFibers(n, n * 32, own) }
+          { name: "undici.request", run: inFlight(n, 32 * n, bare) },
+          { name: "transport over undici", run: inFibers(n, 32 * n, ours) }
         ]
       })),
       close: async () => {

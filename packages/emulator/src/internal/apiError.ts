@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Data from "effect/Data"
+import * as Either from "effect/Either"
 
 /** One entry of a 422 body (contract 11.1). @internal */
 export interface ValidationIssue {
@@ -22,7 +23,7 @@ export class ApiError extends Data.TaggedError("ApiError")<{
   readonly headers?: { readonly [name: string]: string }
 }> {}
 
-/** @internal */
+/** A refusal with a code (contract 11.3). @internal */
 export const coded = (
   status: number,
   code: string,
@@ -30,6 +31,10 @@ export const coded = (
   extra?: { readonly [name: string]: unknown }
 ): ApiError => new ApiError({ status, detail: { code, message, ...extra } })
 
-/** @internal */
-export const invalidBody = (issues: ReadonlyArray<ValidationIssue>): ApiError =>
+/** {@link coded} for a check. @internal */
+export const refuse = (status: number, code: string, message: string): Either.Either<never, ApiError> =>
+  Either.left(coded(status, code, message))
+
+/** What does not fit at the named places (contract 11.1). @internal */
+export const invalid = (issues: ReadonlyArray<ValidationIssue>): ApiError =>
   new ApiError({ status: 422, detail: issues })

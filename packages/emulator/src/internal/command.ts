@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import { parseArgs } from "node:util"
 import type { EmulatorOptions } from "../EmulatorOptions.js"
 import { jsonSchema } from "../FlowFile.js"
+import { errorText } from "./errorText.js"
 import { serve } from "./serve.js"
 import { isLoopback } from "./server/loopback.js"
 
@@ -35,8 +36,7 @@ const wholeNumber = (name: string, text: string, most: number): Either.Either<nu
     ? Either.right(Number(text))
     : Either.left(`--${name} takes a whole number up to ${most}, not "${text}"`)
 
-/** @internal */
-export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, string> =>
+const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, string> =>
   Either.gen(function*() {
     const { values } = yield* Either.try({
       try: () =>
@@ -52,7 +52,7 @@ export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Argum
             help: { type: "boolean", default: false }
           }
         }),
-      catch: (cause) => cause instanceof Error ? cause.message : String(cause)
+      catch: errorText
     })
     return {
       help: values.help,

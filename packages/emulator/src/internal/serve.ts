@@ -23,10 +23,12 @@ import * as Keys from "./endpoints/keys.js"
 import * as RunEndpoints from "./endpoints/runs.js"
 import * as SessionEndpoint from "./endpoints/sessions.js"
 import * as Step from "./endpoints/step.js"
-import { millis } from "./engine/duration.js"
+import * as Engine from "./engine/engine.js"
 import * as JobQueue from "./engine/jobQueue.js"
-import * as Engine from "./engine/runFlow.js"
+import { millis } from "./engine/time.js"
+import { errorText } from "./errorText.js"
 import * as FaultRules from "./faults/faultRules.js"
+import { readSchema } from "./json/readSchema.js"
 import * as HandleRequest from "./server/handleRequest.js"
 import type { OtherPaths } from "./server/handleRequest.js"
 import { listen } from "./server/httpServer.js"
@@ -43,10 +45,10 @@ import * as Sessions from "./store/sessions.js"
 /** Let in when no key is listed. */
 const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
 
-const isRules = Schema.decodeUnknownEither(Schema.Array(FaultRule), { errors: "all", onExcessProperty: "error" })
+const decodeRules = readSchema(Schema.Array(FaultRule))
 
 const checkRules = (rules: ReadonlyArray<FaultRule>): Either.Either<ReadonlyArray<FaultRule>, EmulatorError> =>
-  Either.mapLeft(isRules(rules), (error) =>
+  Either.mapLeft(decodeRules(rules), (error) =>
     new EmulatorError({
       reason: "InvalidFlow",
       path: "faults",
@@ -59,7 +61,7 @@ const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError>
     catch: (cause) =>
       new EmulatorError({
         reason: "File",
-        message: `Cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        message: `Cannot read ${path}: ${errorText(cause)}`,
         cause
       })
   }).pipe(Effect.flatMap((text) => FlowFile.decodeText(text, path)))
@@ -105,6 +107,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       jobRowDelay: millis(options.jobs?.rowDelay)
     }
 
+    // offers the emulator itself, so it is made when that is there
+    let control: OtherPaths | undefined
     const handle = HandleRequest.make(
       state,
       {
@@ -118,7 +122,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         traceStream: RunEndpoints.makeTraceStream(state),
         runs: RunEndpoints.makeList(state),
         session: SessionEndpoint.make(state),
-        verifyKey: Keys.makeVerify()
+        verifyKey: Keys.verify
       },
       (request) => control?.(request),
       {
@@ -127,8 +131,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024
       }
     )
-    let control: OtherPaths | undefined
-    const { port } = yield* listen(
+    const port = yield* listen(
       {
         host,
         port: options.port ?? 0,
@@ -142,7 +145,6 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       handle
     )
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`
-    const { awaitEvent, events } = LedgerEvents.make(ledger)
 
     const emulator: EmulatorService = {
       url,
@@ -150,14 +152,11 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       port,
       apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
       ledger: Effect.sync(ledger.snapshot),
-      events,
-      awaitEvent,
-      awaitClose: LedgerEvents.awaitClose(ledger),
+      ...LedgerEvents.make(ledger),
       addFaults: (...added) => Effect.map(checkRules(added), state.faults.add),
       clearFaults: Effect.sync(state.faults.clear),
       putFlows: (...added) =>
         Effect.map(FlowFile.validate(added), (checked) => checked.forEach((flow) => state.flows.put(flow))),
-      putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
       removeFlow: (ref) => Effect.sync(() => state.flows.remove(ref)),
       cancelJob: (executionId) =>
         Effect.suspend(() => {
@@ -165,6 +164,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
           return run?.trigger === "job" ? state.jobs.cancel(run) : Effect.succeed(false)
         }),
       expireSession: (sessionId) => Effect.sync(() => state.sessions.expire(sessionId)),
+      putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
       revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
       // at once, except for the jobs that run: they are stopped, and what they still do is not seen
       reset: Effect.zipRight(

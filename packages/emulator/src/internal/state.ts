@@ -3,8 +3,8 @@
  *
  * @internal
  */
+import type { Engine } from "./engine/engine.js"
 import type { JobQueue } from "./engine/jobQueue.js"
-import type { Engine } from "./engine/runFlow.js"
 import type { FaultRules } from "./faults/faultRules.js"
 import type { Accounts } from "./store/accounts.js"
 import type { Flows } from "./store/flows.js"

@@ -4,11 +4,7 @@
  * @internal
  */
 import type { Json } from "../../Flow.js"
-
-type Dict = { readonly [key: string]: Json }
-
-const isDict = (value: Json | undefined): value is Dict =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+import { isObject } from "../json/jsonObject.js"
 
 const isList = (value: Json | undefined): value is ReadonlyArray<Json> => Array.isArray(value)
 
@@ -50,10 +46,14 @@ export const mismatches = (expected: Json, actual: Json | undefined, path: strin
       ? expected.flatMap((item, index) => mismatches(item, actual[index], `${path}[${index}]`))
       : [`${path}: expected ${expected.length} items, got ${actual.length}: ${show(actual)}`]
   }
-  if (!isDict(expected)) return expected === actual ? [] : [`${path}: expected ${show(expected)}, got ${show(actual)}`]
+  if (!isObject(expected)) {
+    return expected === actual
+      ? []
+      : [`${path}: expected ${show(expected)}, got ${show(actual)}`]
+  }
   const [first, ...rest] = Object.entries(expected)
   const matcher = first !== undefined && rest.length === 0 ? matchers[first[0]] : undefined
   if (matcher !== undefined) return matcher(first![1], actual, path)
-  if (!isDict(actual)) return [`${path}: expected an object, got ${show(actual)}`]
+  if (!isObject(actual)) return [`${path}: expected an object, got ${show(actual)}`]
   return Object.entries(expected).flatMap(([key, value]) => mismatches(value, actual[key], `${path}.${key}`))
 }

@@ -7,6 +7,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { ConformanceCase, ConformanceExchange, ConformanceRequest, Target } from "../../ConformanceCase.js"
 import type { Json } from "../../Flow.js"
+import { isObject } from "../json/jsonObject.js"
 import { mismatches } from "./matchJson.js"
 
 type Saved = { readonly [name: string]: Json }
@@ -21,6 +22,7 @@ interface Answer {
 
 class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly cause: unknown }> {}
 
+/** With the names that earlier exchanges saved, and the long texts and lists written out. */
 const fill = (value: Json, saved: Saved): Json => {
   if (typeof value === "string") {
     const whole = /^\{\{(\w+)\}\}$/.exec(value)
@@ -32,11 +34,10 @@ const fill = (value: Json, saved: Saved): Json => {
     )
   }
   if (Array.isArray(value)) return value.map((item) => fill(item, saved))
-  if (typeof value !== "object" || value === null) return value
-  const dict = value as { readonly [key: string]: Json }
-  if (Array.isArray(dict.$repeat)) return String(dict.$repeat[0]).repeat(Number(dict.$repeat[1]))
-  if (Array.isArray(dict.$concat)) return dict.$concat.flatMap((part: Json) => fill(part, saved))
-  return Object.fromEntries(Object.entries(dict).map(([key, inner]) => [key, fill(inner, saved)]))
+  if (!isObject(value)) return value
+  if (Array.isArray(value.$repeat)) return String(value.$repeat[0]).repeat(Number(value.$repeat[1]))
+  if (Array.isArray(value.$concat)) return value.$concat.flatMap((part: Json) => fill(part, saved))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, fill(inner, saved)]))
 }
 
 const at = (value: Json, path: string): Json =>
@@ -48,6 +49,7 @@ const at = (value: Json, path: string): Json =>
     value
   )
 
+/** `null` when it is no JSON. */
 const parsed = (text: string): Json => {
   try {
     return JSON.parse(text) as Json
@@ -67,12 +69,6 @@ const keyFor = (request: ConformanceRequest, target: Target): string | undefined
   const whose = request.as ?? path ?? "noukai/samples"
   return whose === "none" ? undefined : target.keys[whose] ?? target.keys["noukai/samples"]
 }
-
-const send = (request: ConformanceRequest, target: Target, saved: Saved): Effect.Effect<Answer, NoAnswer> =>
-  Effect.tryPromise({
-    try: (signal) => exchanged(request, target, saved, signal),
-    catch: (cause) => new NoAnswer({ cause })
-  })
 
 const exchanged = async (
   request: ConformanceRequest,
@@ -107,6 +103,12 @@ const exchanged = async (
     events: isStream ? eventsOf(text) : null
   }
 }
+
+const send = (request: ConformanceRequest, target: Target, saved: Saved): Effect.Effect<Answer, NoAnswer> =>
+  Effect.tryPromise({
+    try: (signal) => exchanged(request, target, saved, signal),
+    catch: (cause) => new NoAnswer({ cause })
+  })
 
 const problemsOf = ({ expect }: ConformanceExchange, answer: Answer, saved: Saved): ReadonlyArray<string> => [
   ...(expect.status === answer.status

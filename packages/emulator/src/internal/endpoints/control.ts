@@ -16,10 +16,10 @@ import { FileFlow } from "../../Flow.js"
 import * as FlowFile from "../../FlowFile.js"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import { readSchema } from "../readSchema.js"
+import { parseObject } from "../json/parseObject.js"
+import { readSchema } from "../json/readSchema.js"
 import type { OtherPaths } from "../server/handleRequest.js"
 import { isLoopback } from "../server/loopback.js"
-import { parseObject } from "../server/readBody.js"
 import { json } from "../server/reply.js"
 import type { Reply } from "../server/reply.js"
 import { segmentsOf } from "../server/router.js"
@@ -61,25 +61,29 @@ export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths =>
     "GET schema": () => Effect.sync(() => json(FlowFile.jsonSchema())),
     "POST reset": () => Effect.as(emulator.reset, done),
     "POST faults": (_, text) =>
-      Effect.flatMap(decoded(Rules, text), ({ rules }) => Effect.mapError(emulator.addFaults(...rules), refused)).pipe(
+      decoded(Rules, text).pipe(
+        Effect.flatMap(({ rules }) => Effect.mapError(emulator.addFaults(...rules), refused)),
         Effect.as(done)
       ),
     "DELETE faults": () => Effect.as(emulator.clearFaults, done),
     "POST flows": (_, text) =>
-      Effect.flatMap(decoded(Flows, text), ({ flows }) => Effect.mapError(emulator.putFlows(...flows), refused)).pipe(
+      decoded(Flows, text).pipe(
+        Effect.flatMap(({ flows }) => Effect.mapError(emulator.putFlows(...flows), refused)),
         Effect.as(done)
       ),
     "DELETE flows": (rest) => Effect.as(emulator.removeFlow(rest.join("/")), done),
     "POST organisations": (_, text) =>
-      Effect.flatMap(
-        decoded(Organisations, text),
-        ({ organisations }) =>
+      decoded(Organisations, text).pipe(
+        Effect.flatMap(({ organisations }) =>
           Effect.forEach(Object.entries(organisations), ([org, value]) => emulator.putOrganisation(org, value))
-      ).pipe(
+        ),
         Effect.as(done)
       ),
     "POST keys/revoke": (_, text) =>
-      Effect.flatMap(decoded(Key, text), ({ key }) => emulator.revokeKey(Redacted.make(key))).pipe(Effect.as(done)),
+      decoded(Key, text).pipe(
+        Effect.flatMap(({ key }) => emulator.revokeKey(Redacted.make(key))),
+        Effect.as(done)
+      ),
     "POST sessions/expire": ([id]) => Effect.as(emulator.expireSession(id ?? ""), done),
     "POST jobs/cancel": ([id]) =>
       Effect.flatMap(
@@ -93,11 +97,9 @@ export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths =>
     method: string,
     rest: ReadonlyArray<string>
   ): readonly [Handler | undefined, ReadonlyArray<string>] => {
-    const [first = "", second, third] = rest
-    // sessions/{id}/expire, jobs/{id}/cancel: the id is in the middle
-    if (third !== undefined && rest.length === 3 && first !== "flows") {
-      return [handlers[`${method} ${first}/${third}`], [second!]]
-    }
+    const [first = "", id = "", action] = rest
+    // sessions/{id}/expire, jobs/{id}/cancel
+    if (rest.length === 3 && first !== "flows") return [handlers[`${method} ${first}/${action}`], [id]]
     if (first === "keys") return [handlers[`${method} ${rest.join("/")}`], []]
     return [handlers[`${method} ${first}`], rest.slice(1)]
   }

@@ -5,24 +5,27 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { coded } from "../apiError.js"
+import { coded, refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import type { Outcome, Resume } from "../engine/runFlow.js"
+import { wholeRun } from "../engine/engine.js"
+import type { Segment, SegmentOutcome } from "../engine/engine.js"
 import { checkAnswered } from "../engine/toolConversation.js"
 import { json } from "../server/reply.js"
 import type { Reply } from "../server/reply.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
-import type { Pause, Run } from "../store/runs.js"
-import { sessionIdOf } from "./endpoint.js"
+import { refOf } from "../store/flows.js"
+import type { FlowAddress } from "../store/flows.js"
+import type { Run } from "../store/runs.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
 import { messageOf, startRun } from "./newRun.js"
 import { decoder, ExecuteBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
+import { sessionIdOf } from "./sessionId.js"
 
 const decode = decoder(ExecuteBody)
 
-const reply = (run: Run, outcome: Outcome): Either.Either<Reply, ApiError> => {
+const reply = (run: Run, outcome: SegmentOutcome): Either.Either<Reply, ApiError> => {
   const row = { flowId: run.tree.flowId, blockCount: run.tree.steps.length, executionId: run.id }
   switch (outcome.type) {
     case "Completed":
@@ -47,19 +50,17 @@ const reply = (run: Run, outcome: Outcome): Either.Either<Reply, ApiError> => {
     }
     case "StepPaused":
       // only a single-step segment pauses so
-      return Either.left(coded(500, "INTERNAL_ERROR", "The run stopped in the middle."))
+      return refuse(500, "INTERNAL_ERROR", "The run stopped in the middle.")
   }
 }
 
-const ignoreEvents = () => Effect.void
-
 const fresh = (
   state: State,
-  flow: RouteOf<"execute">["flow"],
+  flow: FlowAddress,
   body: ExecuteBody,
   headers: { readonly [name: string]: string },
   size: number
-): Either.Either<Run, ApiError> =>
+): Either.Either<Segment<never>, ApiError> =>
   Either.gen(function*() {
     const sessionId = yield* sessionIdOf(headers)
     const tree = yield* state.flows.resolve(flow)
@@ -74,7 +75,7 @@ const fresh = (
       () => Checks.hasMessage(tree, { message: body.message, messages: body.messages, parameters: body.parameters }),
       () => state.accounts.mayStart(tree.org)
     )
-    return startRun(state, {
+    const run = startRun(state, {
       tree,
       trigger: "execute",
       sessionId,
@@ -89,45 +90,45 @@ const fresh = (
         trace: body.trace ?? false
       }
     })
+    return wholeRun(run)
   })
-
-interface Resumed {
-  readonly run: Run
-  readonly pause: Pause
-  readonly resume: Resume
-}
 
 /** The run goes on with its own flow, input and outputs; the request brings the results (contract 5.2, 6.2). */
 const resumed = (
   state: State,
   caller: Caller,
-  flow: RouteOf<"execute">["flow"],
+  flow: FlowAddress,
   body: ExecuteBody
-): Either.Either<Resumed, ApiError> =>
+): Either.Either<Segment<never>, ApiError> =>
   Either.gen(function*() {
     const messages = body.toolCallMessages ?? []
     yield* Checks.messageSize("toolCallMessages", messages)
     const run = state.runs.get(body.executionId ?? "")
     const pause = run?.pause
-    const tree = run?.tree
-    if (
-      run === undefined || pause === undefined || run.trigger !== "execute" || tree === undefined ||
-      tree.org !== flow.org || tree.project !== flow.project || tree.slug !== flow.slug
-    ) {
-      return yield* Either.left(
-        coded(400, "EXECUTION_ID_INVALID", `The run ${body.executionId} does not wait for tool results.`)
+    if (run === undefined || pause === undefined || run.trigger !== "execute" || run.tree.ref !== refOf(flow)) {
+      return yield* refuse(
+        400,
+        "EXECUTION_ID_INVALID",
+        `The run ${body.executionId} does not wait for tool results.`
       )
     }
-    yield* state.accounts.authorize(caller, tree.org, tree.project)
+    yield* state.accounts.authorize(caller, run.tree.org, run.tree.project)
     if (body.pausedAtStep !== pause.stepId) {
-      return yield* Either.left(
-        coded(400, "PAUSED_STEP_INVALID", `The run is paused at ${pause.stepId}, not at ${body.pausedAtStep}.`)
+      return yield* refuse(
+        400,
+        "PAUSED_STEP_INVALID",
+        `The run is paused at ${pause.stepId}, not at ${body.pausedAtStep}.`
       )
     }
-    yield* Checks.tools(tree, body.tools, body.toolChoice)
+    yield* Checks.tools(run.tree, body.tools, body.toolChoice)
     yield* checkAnswered(messages, pause.calls.map((call) => call.id))
-    const resume = { messages, iterationsUsed: pause.iterationsUsed }
-    return { run, pause, resume }
+    return {
+      ...wholeRun(run),
+      from: pause.stepIndex,
+      outputs: pause.outputs,
+      resume: { messages, iterationsUsed: pause.iterationsUsed },
+      first: false
+    }
   })
 
 /** @internal */
@@ -136,30 +137,8 @@ export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, cal
     const request = yield* decode(body)
     const isResume = request.executionId !== undefined && request.pausedAtStep !== undefined &&
       request.toolCallMessages !== undefined
-    if (!isResume) {
-      const run = yield* fresh(state, route.flow, request, headers, size)
-      const outcome = yield* state.engine.runSegment({
-        run,
-        from: 0,
-        single: false,
-        outputs: {},
-        inputOverrides: {},
-        resume: undefined,
-        first: true,
-        emit: ignoreEvents
-      })
-      return yield* reply(run, outcome)
-    }
-    const { pause, resume, run } = yield* resumed(state, caller, route.flow, request)
-    const outcome = yield* state.engine.runSegment({
-      run,
-      from: pause.stepIndex,
-      single: false,
-      outputs: pause.outputs,
-      inputOverrides: {},
-      resume,
-      first: false,
-      emit: ignoreEvents
-    })
-    return yield* reply(run, outcome)
+    const segment = isResume
+      ? yield* resumed(state, caller, route.flow, request)
+      : yield* fresh(state, route.flow, request, headers, size)
+    return yield* reply(segment.run, yield* state.engine.runSegment(segment))
   })

@@ -5,34 +5,35 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { coded, invalidBody } from "../apiError.js"
+import { coded, invalid, refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { json } from "../server/reply.js"
 import type { State } from "../state.js"
-import { sessionIdOf } from "./endpoint.js"
+import { refOf } from "../store/flows.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
 import { messageOf, startRun } from "./newRun.js"
 import { decoder, JobBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
+import { sessionIdOf } from "./sessionId.js"
 
 const decode = decoder(JobBody)
 
-const events: ReadonlySet<unknown> = new Set(["flow.completed", "flow.failed"])
+const callbackEventNames: ReadonlySet<unknown> = new Set(["flow.completed", "flow.failed"])
 
 /** Callbacks are checked, but nobody is called back. */
-const callback = (body: JobBody): Either.Either<void, ApiError> => {
+const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
   const { callbackEvents = [], callbackUrl } = body
   if (callbackUrl !== undefined && (!URL.canParse(callbackUrl) || new URL(callbackUrl).protocol !== "https:")) {
     return Either.left(
-      invalidBody([{ loc: ["body", "callbackUrl"], msg: "must be an https URL", type: "value_error.url" }])
+      invalid([{ loc: ["body", "callbackUrl"], msg: "must be an https URL", type: "value_error.url" }])
     )
   }
-  return callbackEvents.every((event) => events.has(event))
+  return callbackEvents.every((event) => callbackEventNames.has(event))
     ? Either.void
     : Either.left(
-      invalidBody([{
+      invalid([{
         loc: ["body", "callbackEvents"],
-        msg: `permitted: ${[...events].join(", ")}`,
+        msg: `permitted: ${[...callbackEventNames].join(", ")}`,
         type: "value_error.const"
       }])
     )
@@ -48,10 +49,10 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
       () => Checks.executable(tree),
       () =>
         (request.tools ?? []).length > 0
-          ? Either.left(coded(400, "TOOLS_REQUIRE_SYNC_EXECUTE", "A job cannot have tools."))
+          ? refuse(400, "TOOLS_REQUIRE_SYNC_EXECUTE", "A job cannot have tools.")
           : Either.void,
       () => Checks.parameterNames(request.parameters),
-      () => callback(request),
+      () => checkCallback(request),
       () => Checks.hasMessage(tree, { message: request.message, messages: undefined, parameters: request.parameters }),
       () => state.accounts.mayStart(tree.org)
     )
@@ -86,10 +87,9 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
 export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) =>
   Effect.suspend(() => {
     const run = state.runs.get(route.executionId)
-    const { org, project, slug } = route.flow
     if (
       run === undefined || run.trigger !== "job" || run.visibleAt > state.ledger.now() ||
-      run.tree.ref !== `${org}/${project}/${slug}`
+      run.tree.ref !== refOf(route.flow)
     ) {
       return coded(404, "JOB_NOT_FOUND", `There is no job ${route.executionId}.`)
     }

@@ -11,7 +11,5 @@ import type { Endpoint, RouteOf } from "./endpoint.js"
 const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null
 
 /** @internal */
-export const makeVerify = (): Endpoint<RouteOf<"verifyKey">> => ({ caller }) =>
-  Effect.succeed(
-    json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null })
-  )
+export const verify: Endpoint<RouteOf<"verifyKey">> = ({ caller }) =>
+  Effect.succeed(json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null }))

@@ -3,20 +3,21 @@
  *
  * @internal
  */
-import type { CaptureMode, Json } from "../../Flow.js"
+import type { CaptureMode } from "../../Flow.js"
+import type { JsonObject } from "../json/jsonObject.js"
 import type { State } from "../state.js"
+import * as EventLog from "../store/eventLog.js"
 import type { Tree } from "../store/flows.js"
-import { makeEventLog } from "../store/runs.js"
 import type { Run, RunInput, Trigger } from "../store/runs.js"
 
-/** `trace: true` asks for payloads; `off` stays off (contract 9.7). @internal */
-export const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
+/** `trace: true` asks for payloads; `off` stays off (contract 9.7). */
+const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
   trace && configured === "metadata_only" ? "full" : configured
 
 /** `message`, or the last of `messages` when that is what was sent. @internal */
 export const messageOf = (
   message: string | undefined,
-  messages: ReadonlyArray<{ readonly [key: string]: Json }> | undefined
+  messages: ReadonlyArray<JsonObject> | undefined
 ): string | null => {
   if (message !== undefined) return message
   const content = messages?.at(-1)?.content
@@ -29,7 +30,7 @@ export interface NewRun {
   readonly trigger: Trigger
   readonly input: RunInput
   readonly sessionId: string | undefined
-  /** bytes of the request */
+  /** Bytes of the request. */
   readonly size: number
   /** ms before readers see the row */
   readonly rowDelay?: number
@@ -65,7 +66,7 @@ export const startRun = (state: State, { input, rowDelay = 0, sessionId, size, t
     steps: [],
     pause: undefined,
     pausedAt: new Set(),
-    events: makeEventLog()
+    events: EventLog.make()
   }
   state.runs.add(run)
   return run

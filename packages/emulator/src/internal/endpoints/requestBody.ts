@@ -8,23 +8,28 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { Json } from "../../Flow.js"
-import { invalidBody } from "../apiError.js"
+import { invalid } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
+import { isObject } from "../json/jsonObject.js"
+import type { JsonObject } from "../json/jsonObject.js"
 
-const isDict = (value: unknown): value is { readonly [key: string]: Json } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+const isText = (value: unknown): value is string => typeof value === "string"
 
-const isDictOfDicts = (value: unknown): value is { readonly [key: string]: { readonly [key: string]: Json } } =>
-  isDict(value) && Object.values(value).every(isDict)
+const isFlag = (value: unknown): value is boolean => typeof value === "boolean"
+
+const isNumber = (value: unknown): value is number => typeof value === "number"
+
+const isObjectOfObjects = (value: unknown): value is { readonly [key: string]: JsonObject } =>
+  isObject(value) && Object.values(value).every(isObject)
 
 const isList = (value: unknown): value is ReadonlyArray<Json> => Array.isArray(value)
 
-const isListOfDicts = (value: unknown): value is ReadonlyArray<{ readonly [key: string]: Json }> =>
-  isList(value) && value.every(isDict)
+const isListOfObjects = (value: unknown): value is ReadonlyArray<JsonObject> => isList(value) && value.every(isObject)
 
 const isToolChoice = (value: unknown): value is Json => {
   if (value === "auto" || value === "none" || value === "required") return true
-  return isDict(value) && value.type === "function" && isDict(value.function) && typeof value.function.name === "string"
+  return isObject(value) && value.type === "function" && isObject(value.function) &&
+    typeof value.function.name === "string"
 }
 
 const rules = {
@@ -32,10 +37,10 @@ const rules = {
   flag: ["value could not be parsed to a boolean", "type_error.bool"],
   integer: ["value is not a valid integer", "type_error.integer"],
   notNegative: ["ensure this value is greater than or equal to 0", "value_error.number.not_ge"],
-  dict: ["value is not a valid dict", "type_error.dict"],
-  dicts: ["every value must be a dict", "type_error.dict"],
+  object: ["value is not a valid dict", "type_error.dict"],
+  objects: ["every value must be a dict", "type_error.dict"],
   list: ["value is not a valid list", "type_error.list"],
-  listOfDicts: ["value is not a valid list of dicts", "type_error.list"],
+  listOfObjects: ["value is not a valid list of dicts", "type_error.list"],
   toolChoice: ["value is not auto, none, required or a function", "value_error.tool_choice"]
 } as const
 
@@ -43,8 +48,6 @@ const types: { readonly [message: string]: string } = Object.fromEntries(Object.
 
 const field = <A>(is: (value: unknown) => value is A, [message]: readonly [string, string]) =>
   Schema.optionalWith(Schema.declare(is, { message: () => ({ message, override: true }) }), { exact: true })
-
-const isNumber = (value: unknown): value is number => typeof value === "number"
 
 const counter = Schema.optionalWith(
   Schema.declare(isNumber, { message: () => ({ message: rules.integer[0], override: true }) }).pipe(
@@ -55,27 +58,24 @@ const counter = Schema.optionalWith(
   { exact: true }
 )
 
-const isText = (value: unknown): value is string => typeof value === "string"
-const isFlag = (value: unknown): value is boolean => typeof value === "boolean"
-
 const shared = {
   message: field(isText, rules.text),
-  parameters: field(isDict, rules.dict),
-  blockOverrides: field(isDictOfDicts, rules.dicts),
+  parameters: field(isObject, rules.object),
+  blockOverrides: field(isObjectOfObjects, rules.objects),
   attachments: field(isList, rules.list),
   tools: field(isList, rules.list),
   toolChoice: field(isToolChoice, rules.toolChoice),
   trace: field(isFlag, rules.flag),
   executionId: field(isText, rules.text),
   iterationsUsed: counter,
-  toolCallMessages: field(isListOfDicts, rules.listOfDicts),
-  accumulatedOutputs: field(isDict, rules.dict)
+  toolCallMessages: field(isListOfObjects, rules.listOfObjects),
+  accumulatedOutputs: field(isObject, rules.object)
 }
 
 /** @internal */
 export const ExecuteBody = Schema.Struct({
   ...shared,
-  messages: field(isListOfDicts, rules.listOfDicts),
+  messages: field(isListOfObjects, rules.listOfObjects),
   pausedAtStep: field(isText, rules.text)
 })
 
@@ -86,7 +86,7 @@ export type ExecuteBody = typeof ExecuteBody.Type
 export const StepBody = Schema.Struct({
   ...shared,
   stepIndex: counter,
-  inputOverrides: field(isDict, rules.dict),
+  inputOverrides: field(isObject, rules.object),
   runRemaining: field(isFlag, rules.flag)
 })
 
@@ -104,7 +104,7 @@ export const JobBody = Schema.Struct({
 export type JobBody = typeof JobBody.Type
 
 /** Null and absent are the same at the top of a body (contract 0.4); both spellings of the overrides are known. */
-const normalise = (body: { readonly [key: string]: unknown }): { readonly [key: string]: unknown } => {
+const normalise = (body: JsonObject): JsonObject => {
   const entries = Object.entries(body).filter(([, value]) => value !== null)
   const { block_overrides: snake, ...rest } = Object.fromEntries(entries)
   return snake === undefined || rest.blockOverrides !== undefined ? rest : { ...rest, blockOverrides: snake }
@@ -113,11 +113,11 @@ const normalise = (body: { readonly [key: string]: unknown }): { readonly [key: 
 /** @internal */
 export const decoder = <A, I>(
   schema: Schema.Schema<A, I>
-): (body: { readonly [key: string]: unknown }) => Either.Either<A, ApiError> => {
+): (body: JsonObject) => Either.Either<A, ApiError> => {
   const decode = Schema.decodeUnknownEither(schema, { errors: "all" })
   return (body) =>
     Either.mapLeft(decode(normalise(body)), (error) =>
-      invalidBody(
+      invalid(
         ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) => ({
           loc: ["body", ...path.map((key) => typeof key === "symbol" ? key.toString() : key)],
           msg: message,

@@ -5,13 +5,13 @@
  */
 import * as Either from "effect/Either"
 import type { Json, Step } from "../../Flow.js"
-import { coded, invalidBody } from "../apiError.js"
+import { invalid, refuse } from "../apiError.js"
 import type { ApiError, ValidationIssue } from "../apiError.js"
+import { isObject } from "../json/jsonObject.js"
+import type { JsonObject } from "../json/jsonObject.js"
 import type { Tree } from "../store/flows.js"
 
 type Check = Either.Either<void, ApiError>
-
-const refuse = (status: number, code: string, message: string): Check => Either.left(coded(status, code, message))
 
 /** The first refusal, in order. @internal */
 export const all = (...checks: ReadonlyArray<() => Check>): Check => {
@@ -22,21 +22,21 @@ export const all = (...checks: ReadonlyArray<() => Check>): Check => {
   return Either.void
 }
 
-/** contract 11.3: `INVALID_TREE`, `NO_STEPS` @internal */
+/** Contract 11.3: `INVALID_TREE`, `NO_STEPS`. @internal */
 export const executable = (tree: Tree): Check => {
   if (tree.broken !== undefined) return refuse(400, "INVALID_TREE", tree.broken)
   return tree.steps.length === 0 ? refuse(400, "NO_STEPS", `${tree.ref} has no steps.`) : Either.void
 }
 
-/** contract 5.1 @internal */
-export const parameterNames = (parameters: { readonly [name: string]: Json } | undefined): Check =>
+/** Contract 5.1. @internal */
+export const parameterNames = (parameters: JsonObject | undefined): Check =>
   parameters !== undefined && Object.hasOwn(parameters, "attachments")
     ? refuse(400, "PARAMETER_NAME_RESERVED", "A parameter cannot be named attachments.")
     : Either.void
 
 const maxMessageBytes = 1_000_000
 
-/** contract 5.1: of `messages` and of `toolCallMessages` @internal */
+/** Contract 5.1: of `messages` and of `toolCallMessages`. @internal */
 export const messageSize = (name: string, messages: ReadonlyArray<Json> | undefined): Check =>
   messages !== undefined && Buffer.byteLength(JSON.stringify(messages)) > maxMessageBytes
     ? refuse(413, "MESSAGES_TOO_LARGE", `${name} is larger than ${maxMessageBytes} bytes.`)
@@ -44,25 +44,25 @@ export const messageSize = (name: string, messages: ReadonlyArray<Json> | undefi
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
-/** contract 5.4 @internal */
-export const messageRoles = (messages: ReadonlyArray<{ readonly [key: string]: Json }> | undefined): Check => {
+/** Contract 5.4. @internal */
+export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): Check => {
   const missing = (messages ?? []).flatMap((entry, index): Array<ValidationIssue> =>
     entry.role === undefined
       ? [{ loc: ["body", "messages", index, "role"], msg: "field required", type: "value_error.missing" }]
       : []
   )
-  if (missing.length > 0) return Either.left(invalidBody(missing))
+  if (missing.length > 0) return Either.left(invalid(missing))
   const odd = (messages ?? []).find((entry) => !roles.has(entry.role))
   return odd === undefined
     ? Either.void
     : refuse(400, "MESSAGES_ROLE_INVALID", `A message cannot have the role ${JSON.stringify(odd.role)}.`)
 }
 
-/** contract 5.1: `messages` excludes `message` @internal */
+/** Contract 5.1: `messages` excludes `message`. @internal */
 export const oneOfMessages = (message: string | undefined, messages: ReadonlyArray<Json> | undefined): Check =>
   message !== undefined && messages !== undefined && messages.length > 0
     ? Either.left(
-      invalidBody([{
+      invalid([{
         loc: ["body", "messages"],
         msg: "message and messages exclude each other",
         type: "value_error.exclusive"
@@ -70,13 +70,13 @@ export const oneOfMessages = (message: string | undefined, messages: ReadonlyArr
     )
     : Either.void
 
-/** contract 5.1, C6: only when nothing at all is given @internal */
+/** Contract 5.1, C6: refuses only when nothing at all is given. @internal */
 export const hasMessage = (
   tree: Tree,
   input: {
     readonly message: string | undefined
     readonly messages: ReadonlyArray<Json> | undefined
-    readonly parameters: { readonly [name: string]: Json } | undefined
+    readonly parameters: JsonObject | undefined
   }
 ): Check => {
   const given = (input.message ?? "") !== "" || (input.messages ?? []).length > 0 ||
@@ -94,10 +94,8 @@ const attachmentIssues = (attachment: Json, index: number): ReadonlyArray<Valida
     msg,
     type
   })
-  if (typeof attachment !== "object" || attachment === null || Array.isArray(attachment)) {
-    return [issue(undefined, "value is not a valid dict", "type_error.dict")]
-  }
-  const { filename, kind = "url", url, ...rest } = attachment as { readonly [key: string]: Json }
+  if (!isObject(attachment)) return [issue(undefined, "value is not a valid dict", "type_error.dict")]
+  const { filename, kind = "url", url, ...rest } = attachment
   const mimeType = rest.mime_type ?? rest.mimeType
   const issues: Array<ValidationIssue> = []
   if (kind !== "url") issues.push(issue("kind", "unexpected value; permitted: 'url'", "value_error.const"))
@@ -124,7 +122,7 @@ const attachmentIssues = (attachment: Json, index: number): ReadonlyArray<Valida
 
 const maxAttachments = 10
 
-/** contract 5.5 @internal */
+/** Contract 5.5. @internal */
 export const attachments = (tree: Tree, list: ReadonlyArray<Json> | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
   const issues = list.length > maxAttachments
@@ -134,7 +132,7 @@ export const attachments = (tree: Tree, list: ReadonlyArray<Json> | undefined): 
       type: "value_error.list.max_items"
     }]
     : list.flatMap(attachmentIssues)
-  if (issues.length > 0) return Either.left(invalidBody(issues))
+  if (issues.length > 0) return Either.left(invalid(issues))
   return tree.vision
     ? Either.void
     : refuse(400, "MODEL_MIME_INCOMPATIBLE", `The model of ${tree.ref} does not see images.`)
@@ -144,42 +142,39 @@ const maxTools = 64
 
 const toolNameGrammar = /^[A-Za-z0-9_-]{1,64}$/
 
-const isDict = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const hasToolInLoop = (steps: ReadonlyArray<Step>): boolean =>
   steps.some((step) => step.kind === "loop" && step.steps.some((inner) => inner.kind === "tool"))
 
 const toolNames = (list: ReadonlyArray<Json>): Either.Either<ReadonlySet<string>, ApiError> => {
   const names = new Set<string>()
   for (const [index, tool] of list.entries()) {
-    const declared = isDict(tool) && tool.type === "function" ? tool.function : undefined
-    const invalid = (why: string) => Either.left(coded(400, "TOOLS_INVALID", `tools[${index}]: ${why}.`))
-    if (!isDict(declared) || typeof declared.name !== "string") return invalid("not in the function format")
+    const declared = isObject(tool) && tool.type === "function" ? tool.function : undefined
+    const refuseTool = (why: string) => refuse(400, "TOOLS_INVALID", `tools[${index}]: ${why}.`)
+    if (!isObject(declared) || typeof declared.name !== "string") return refuseTool("not in the function format")
     if (!toolNameGrammar.test(declared.name)) {
-      return Either.left(
-        coded(400, "TOOL_NAME_INVALID", `tools[${index}]: ${JSON.stringify(declared.name)} is no name.`)
-      )
+      return refuse(400, "TOOL_NAME_INVALID", `tools[${index}]: ${JSON.stringify(declared.name)} is no name.`)
     }
-    if (names.has(declared.name)) return invalid(`${declared.name} is declared twice`)
+    if (names.has(declared.name)) return refuseTool(`${declared.name} is declared twice`)
     if (declared.description !== undefined && typeof declared.description !== "string") {
-      return invalid("the description is no text")
+      return refuseTool("the description is no text")
     }
-    if (declared.parameters !== undefined && (!isDict(declared.parameters) || declared.parameters.type !== "object")) {
-      return invalid("parameters must be a JSON Schema of an object")
+    if (
+      declared.parameters !== undefined && (!isObject(declared.parameters) || declared.parameters.type !== "object")
+    ) {
+      return refuseTool("parameters must be a JSON Schema of an object")
     }
     names.add(declared.name)
   }
   return Either.right(names)
 }
 
-/** contract 6.1 @internal */
+/** Contract 6.1. @internal */
 export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice: Json | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
   if (!tree.toolsEnabled) return refuse(400, "TOOLS_NOT_ENABLED", `${tree.ref} does not allow tools.`)
   if (list.length > maxTools) return refuse(400, "TOOLS_INVALID", `At most ${maxTools} tools are allowed.`)
   return Either.flatMap(toolNames(list), (names) => {
-    const forced = isDict(choice) && isDict(choice.function) ? choice.function.name : undefined
+    const forced = isObject(choice) && isObject(choice.function) ? choice.function.name : undefined
     if (typeof forced === "string" && !names.has(forced)) {
       return refuse(400, "TOOLS_INVALID", `toolChoice names ${forced}, which is not declared.`)
     }

@@ -5,18 +5,18 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Json } from "../../Flow.js"
-import { ApiError, coded } from "../apiError.js"
+import { coded, invalid, refuse } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
 import { isTerminal } from "../engine/wireEvent.js"
 import { json } from "../server/reply.js"
 import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
+import { refOf } from "../store/flows.js"
 import type { FlowAddress } from "../store/flows.js"
 import type { Run, StepRecord } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
-
-const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
+import { errorOf, iso, stepFields, stepsOf } from "./stepFields.js"
 
 const flowRun = (run: Run) => ({
   id: run.id,
@@ -29,20 +29,12 @@ const flowRun = (run: Run) => ({
   stepCount: run.tree.steps.length
 })
 
-const errorOf = (record: StepRecord): Json | undefined => record.error && { ...record.error }
-
 const stepTrace = (run: Run, record: StepRecord) => {
   const input = Snapshots.take(run.capture, record.input)
   const output = Snapshots.take(run.capture, record.output)
   const error = Snapshots.take(run.capture, errorOf(record))
   return {
-    stepId: record.stepId,
-    attempt: record.attempt,
-    loopIndex: record.loopIndex ?? null,
-    status: record.status,
-    startedAt: iso(record.startedAt),
-    completedAt: iso(record.completedAt),
-    durationMs: record.durationMs ?? null,
+    ...stepFields(record),
     modelUsed: record.model ?? null,
     tokens: record.tokens ?? null,
     costUsd: record.costUsd ?? null,
@@ -55,8 +47,6 @@ const stepTrace = (run: Run, record: StepRecord) => {
   }
 }
 
-const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps
-
 const notFound = (what: string): ApiError => coded(404, "RUN_NOT_FOUND", `There is no ${what}.`)
 
 const findRun = (
@@ -67,13 +57,13 @@ const findRun = (
 ): Either.Either<Run, ApiError> => {
   const run = state.runs.get(executionId)
   const missing = run === undefined || run.visibleAt > state.ledger.now() ||
-    (flow !== undefined && run.tree.ref !== `${flow.org}/${flow.project}/${flow.slug}`)
+    (flow !== undefined && run.tree.ref !== refOf(flow))
   if (missing) return Either.left(notFound(`run ${executionId}`))
   return Either.map(state.accounts.authorize(caller, run.tree.org, run.tree.project), () => run)
 }
 
 const invalidQuery = (name: string, msg: string, type: string): ApiError =>
-  new ApiError({ status: 422, detail: [{ loc: ["query", name], msg, type }] })
+  invalid([{ loc: ["query", name], msg, type }])
 
 const integer = (
   query: URLSearchParams,
@@ -151,7 +141,7 @@ export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, 
       return yield* Either.left(invalidQuery("status", `permitted: ${[...statuses].join(", ")}`, "value_error.const"))
     }
     const owner = state.flows.projectOfFlowId(flowId)
-    if (owner === undefined) return yield* Either.left(coded(404, "FLOW_NOT_FOUND", `There is no flow ${flowId}.`))
+    if (owner === undefined) return yield* refuse(404, "FLOW_NOT_FOUND", `There is no flow ${flowId}.`)
     yield* state.accounts.authorize(caller, owner.org, owner.project)
     const now = state.ledger.now()
     const runs = state.runs.list().filter((run) =>

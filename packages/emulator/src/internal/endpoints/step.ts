@@ -6,18 +6,18 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { coded } from "../apiError.js"
+import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import type { Resume } from "../engine/runFlow.js"
 import { checkAnswered } from "../engine/toolConversation.js"
+import type { Resume } from "../engine/toolStep.js"
 import type { State } from "../state.js"
-import type { Tree } from "../store/flows.js"
+import type { FlowAddress, Tree } from "../store/flows.js"
 import type { Run } from "../store/runs.js"
-import { sessionIdOf } from "./endpoint.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
 import { messageOf, startRun } from "./newRun.js"
 import { decoder, StepBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
+import { sessionIdOf } from "./sessionId.js"
 
 const decode = decoder(StepBody)
 
@@ -26,9 +26,6 @@ interface Ready {
   readonly resume: Resume | undefined
   readonly first: boolean
 }
-
-const refuse = (status: number, code: string, message: string): Either.Either<never, ApiError> =>
-  Either.left(coded(status, code, message))
 
 const hasAny = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0
 
@@ -68,13 +65,10 @@ const firstCall = (
     return { run, resume: undefined, first: true }
   })
 
-const runOf = (state: State, tree: Tree, executionId: string) =>
+const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run, ApiError> =>
   Either.gen(function*() {
     const run = state.runs.get(executionId)
-    if (
-      run === undefined || run.trigger !== "step" || run.tree.org !== tree.org || run.tree.project !== tree.project ||
-      run.tree.slug !== tree.slug
-    ) {
+    if (run === undefined || run.trigger !== "step" || run.tree.ref !== tree.ref) {
       return yield* refuse(404, "RUN_NOT_FOUND", `There is no run ${executionId} of ${tree.ref}.`)
     }
     if (run.tree !== tree) {
@@ -126,7 +120,7 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
 
 const prepare = (
   state: State,
-  flow: RouteOf<"step">["flow"],
+  flow: FlowAddress,
   body: StepBody,
   headers: { readonly [name: string]: string },
   size: number

@@ -6,7 +6,8 @@
 import type { Flow, FlowVersion, Json, Step } from "../../Flow.js"
 import { placeholders } from "./template.js"
 
-interface Mistake {
+/** @internal */
+export interface Mistake {
   readonly path: string
   readonly message: string
 }
@@ -34,6 +35,7 @@ const templatesOf = (step: Step): ReadonlyArray<readonly [name: string, template
   }
 }
 
+/** What is wrong with a placeholder, if anything. */
 const checkPlaceholder = (path: string, before: ReadonlySet<string>): string | undefined => {
   const [root, id, output] = path.split(".")
   if (!roots.has(root!)) return `{{${path}}} refers to nothing: it begins with none of ${[...roots].join(", ")}`

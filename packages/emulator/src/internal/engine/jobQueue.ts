@@ -10,12 +10,13 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Ledger } from "../store/ledger.js"
 import type { Run } from "../store/runs.js"
-import type { Engine } from "./runFlow.js"
+import { wholeRun } from "./engine.js"
+import type { Engine } from "./engine.js"
 import { wireEvent } from "./wireEvent.js"
 
 /** @internal */
 export interface JobOptions {
-  /** ms between submission and the moment a worker takes the job */
+  /** ms that a worker waits with a job before it runs it */
   readonly queueDelay: number
   readonly workers: number
   readonly capacity: number
@@ -68,16 +69,7 @@ export const make = (
 
     const execute = ({ cancelAfter, run }: Job): Effect.Effect<void> => {
       if (cancelAfter === 0) return Effect.sync(() => markCancelled(run))
-      const whole = Effect.asVoid(engine.runSegment({
-        run,
-        from: 0,
-        single: false,
-        outputs: {},
-        inputOverrides: {},
-        resume: undefined,
-        first: true,
-        emit: () => Effect.void
-      }))
+      const whole = Effect.asVoid(engine.runSegment(wholeRun(run)))
       return cancelAfter === undefined
         ? whole
         : Effect.raceFirst(whole, Effect.zipRight(Effect.sleep(cancelAfter), Effect.sync(() => markCancelled(run))))

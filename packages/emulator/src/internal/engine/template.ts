@@ -4,6 +4,7 @@
  * @internal
  */
 import type { Json } from "../../Flow.js"
+import { isObject } from "../json/jsonObject.js"
 
 /** What placeholders can refer to. @internal */
 export interface TemplateScope {
@@ -13,7 +14,7 @@ export interface TemplateScope {
   readonly input: Json
   readonly outputs: { readonly [stepId: string]: Json }
   readonly tools?: { readonly [name: string]: Json } | undefined
-  /** results as they were written, for text that quotes them */
+  /** Results as they were written, for text that quotes them. */
   readonly texts?: { readonly [name: string]: string } | undefined
   readonly results?: ReadonlyArray<Json> | undefined
   readonly loop?: { readonly index: number; readonly item: Json } | undefined
@@ -87,11 +88,10 @@ const renderString = (text: string, scope: TemplateScope): Json => {
 export const render = (template: Json, scope: TemplateScope): Json => {
   if (typeof template === "string") return renderString(template, scope)
   if (Array.isArray(template)) return template.map((item) => render(item, scope))
-  if (typeof template !== "object" || template === null) return template
-  const record = template as { readonly [key: string]: Json }
-  if (Object.hasOwn(record, "$match")) {
-    const chosen = member(record.cases, toText(render(record.$match!, scope)))
-    return render(chosen ?? record.default ?? null, scope)
+  if (!isObject(template)) return template
+  if (Object.hasOwn(template, "$match")) {
+    const chosen = member(template.cases, toText(render(template.$match!, scope)))
+    return render(chosen ?? template.default ?? null, scope)
   }
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, render(value, scope)]))
+  return Object.fromEntries(Object.entries(template).map(([key, value]) => [key, render(value, scope)]))
 }

@@ -5,8 +5,10 @@
  */
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
-import { coded } from "../apiError.js"
+import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
+import { isObject } from "../json/jsonObject.js"
+import type { JsonObject } from "../json/jsonObject.js"
 
 /** @internal */
 export type Casing = "snake" | "camel"
@@ -19,21 +21,18 @@ export interface WireToolCall {
 }
 
 /** @internal */
-export type Message = { readonly [key: string]: Json }
+export type Message = JsonObject
 
 interface Round {
   readonly calls: ReadonlyArray<WireToolCall>
   readonly results: Array<{ readonly id: string; readonly content: Json }>
 }
 
-const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const callsOf = (message: Message): ReadonlyArray<WireToolCall> => {
   const calls = message.tool_calls ?? message.toolCalls
   if (message.role !== "assistant" || !Array.isArray(calls)) return []
   return calls.flatMap((call: unknown) => {
-    if (!isRecord(call) || typeof call.id !== "string" || !isRecord(call.function)) return []
+    if (!isObject(call) || typeof call.id !== "string" || !isObject(call.function)) return []
     const { arguments: args, name } = call.function
     if (typeof name !== "string") return []
     return [{
@@ -67,10 +66,10 @@ const list = (ids: Iterable<string>): string => [...ids].join(", ")
  */
 export const checkAnswered = (
   messages: ReadonlyArray<Message>,
-  /** the ids of the pause that the server remembers, when it does */
+  /** The ids of the pause that the server remembers, when it does. */
   asked?: ReadonlyArray<string>
 ): Either.Either<void, ApiError> => {
-  const mismatch = (message: string) => Either.left(coded(400, "TOOL_RESULTS_MISMATCH", message))
+  const mismatch = (message: string) => refuse(400, "TOOL_RESULTS_MISMATCH", message)
   const newest = roundsOf(messages).at(-1)
   if (newest === undefined) return mismatch("toolCallMessages has no assistant message with tool calls.")
   const requested = new Set(newest.calls.map((call) => call.id))
@@ -87,6 +86,7 @@ export const checkAnswered = (
   return missing.length === 0 ? Either.void : mismatch(`Not answered: ${list(missing)}.`)
 }
 
+/** Content that is JSON as what it says, other text as it is. */
 const parsed = (content: Json): Json => {
   if (typeof content !== "string") return content
   return Either.getOrElse(Either.try((): Json => JSON.parse(content) as Json), () => content)

@@ -14,7 +14,7 @@ export const headerName = "x-noukai-emulator-fault"
 
 /** @internal */
 export interface FaultRules {
-  /** fails with a sentence when the header holds no faults */
+  /** Fails with a sentence when the header holds no faults. */
   readonly take: (
     header: string | undefined,
     endpoint: string,

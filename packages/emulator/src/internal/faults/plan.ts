@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { ErrorShape, Fault, Position } from "../../Fault.js"
+import type { Fault, Position } from "../../Fault.js"
 
 /** How a body stops before its end. @internal */
 export interface Break {
@@ -12,16 +12,13 @@ export interface Break {
 }
 
 /** @internal */
+export type StatusFault = Extract<Fault, { readonly type: "status" }>
+
+/** @internal */
 export interface Plan {
+  /** As it was written; `undefined` when there is no fault. */
   readonly text: string | undefined
-  readonly status:
-    | {
-      readonly status: number
-      readonly code: string | undefined
-      readonly shape: ErrorShape
-      readonly retryAfter: string | undefined
-    }
-    | undefined
+  readonly status: StatusFault | undefined
   readonly reset: "early" | "late" | undefined
   readonly breaks: ReadonlyArray<Break>
   readonly delayMs: number
@@ -36,7 +33,7 @@ export interface Plan {
   readonly malformed: ReadonlySet<number>
   readonly dropped: ReadonlySet<number>
   readonly repeated: ReadonlySet<number>
-  /** of a job */
+  /** Of a job. */
   readonly rowDelayMs: number | undefined
   readonly cancelAfterMs: number | undefined
   readonly body: "html" | "empty" | undefined

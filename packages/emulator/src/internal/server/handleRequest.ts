@@ -9,28 +9,31 @@ import type { RequestEntry } from "../../EmulatorLedger.js"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import type { ApiRequest, Endpoint, RouteOf } from "../endpoints/endpoint.js"
+import { faultBody } from "../faults/faultBody.js"
 import * as FaultRules from "../faults/faultRules.js"
 import * as Plan from "../faults/plan.js"
+import { parseObject } from "../json/parseObject.js"
 import type { State } from "../state.js"
+import { refOf } from "../store/flows.js"
+import type { FlowAddress } from "../store/flows.js"
 import type { Open } from "../store/ledger.js"
 import type { Exchange } from "./httpServer.js"
-import { parseObject, readBody, tooLarge } from "./readBody.js"
+import { readBody, tooLarge } from "./readBody.js"
 import type { ConnectionGone } from "./readBody.js"
 import { json } from "./reply.js"
 import type { Reply } from "./reply.js"
-import { faultBody, make as makeWriter, untold } from "./responseWriter.js"
+import { make as makeWriter, untold } from "./responseWriter.js"
 import type { ResponseWriter } from "./responseWriter.js"
 import * as Router from "./router.js"
-import type { Route } from "./router.js"
+import type { EndpointName, Route } from "./router.js"
 
 /** @internal */
-export type Endpoints = { readonly [N in Route["endpoint"]]?: Endpoint<RouteOf<N>> }
+export type Endpoints = { readonly [N in EndpointName]: Endpoint<RouteOf<N>> }
 
 /** A path that is not the API's. @internal */
 export type OtherPaths = (request: {
   readonly method: string
   readonly path: string
-  readonly query: URLSearchParams
   readonly headers: { readonly [name: string]: string }
   readonly text: string
 }) => Effect.Effect<Reply, ApiError> | undefined
@@ -40,7 +43,7 @@ export interface HandlerOptions {
   readonly maxBodyBytes: number
   /** ms that a reader may leave a full socket unread */
   readonly readerTimeout: number
-  /** how much of each request body the ledger keeps */
+  /** How much of each request body the ledger keeps. */
   readonly keptBodyBytes: number
 }
 
@@ -60,10 +63,7 @@ const masked = (headers: { readonly [name: string]: string }): { readonly [name:
 
 const refusal = (error: ApiError): Reply => json({ detail: error.detail }, error.status, error.headers)
 
-const addressOf = (
-  route: Route
-): { readonly org: string; readonly project: string; readonly slug: string } | undefined =>
-  "flow" in route ? route.flow : undefined
+const addressOf = (route: Route): FlowAddress | undefined => "flow" in route ? route.flow : undefined
 
 /** @internal */
 export const make = (
@@ -76,21 +76,19 @@ export const make = (
 
   const answer = (
     route: Route,
-    query: URLSearchParams,
-    headers: { readonly [name: string]: string },
     text: string,
-    plan: Plan.Plan
+    rest: Pick<ApiRequest, "query" | "headers" | "size" | "plan">
   ): Effect.Effect<Reply, ApiError> =>
     Effect.gen(function*() {
-      const caller = yield* state.accounts.authenticate(headers.authorization)
+      const caller = yield* state.accounts.authenticate(rest.headers.authorization)
       const address = addressOf(route)
       if (address !== undefined) yield* state.accounts.authorize(caller, address.org, address.project)
       yield* state.accounts.admit(caller, address?.org ?? caller.org, ledger.now())
       const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
       const body = isPost ? yield* parseObject(text) : {}
-      const endpoint = endpoints[route.endpoint] as Endpoint | undefined
-      if (endpoint === undefined) return yield* coded(404, "NOT_FOUND", "There is no such endpoint.")
-      const request: ApiRequest = { route, caller, query, headers, body, size: text.length, plan }
+      const request: ApiRequest = { route, caller, body, ...rest }
+      // the endpoint of a route takes that route
+      const endpoint = endpoints[route.endpoint] as Endpoint
       return yield* endpoint(request)
     })
 
@@ -131,7 +129,7 @@ export const make = (
     const headers = headersOf(request.headers)
     const route = Router.match(method, path)
     const address = Either.isRight(route) ? addressOf(route.right) : undefined
-    const flow = address && `${address.org}/${address.project}/${address.slug}`
+    const flow = address && refOf(address)
 
     const received = (body: string, bodyBytes: number, fault: string | undefined): Open<RequestEntry> =>
       ledger.requestReceived({
@@ -155,7 +153,7 @@ export const make = (
     return Effect.gen(function*() {
       const { bytes, length } = yield* readBody(request, options.maxBodyBytes)
       const text = bytes?.toString("utf8") ?? ""
-      const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
+      const other = Either.isLeft(route) ? otherPaths({ method, path, headers, text }) : undefined
       if (other !== undefined) {
         // the control endpoint looks at the ledger, so it is not in it
         const writer = makeWriter(exchange, Plan.none, options.readerTimeout, untold())
@@ -174,7 +172,7 @@ export const make = (
       const reply = Effect.suspend((): Effect.Effect<Reply, ApiError> => {
         if (Either.isLeft(fault)) return coded(400, "INVALID_FAULT", `${fault.left}.`)
         if (bytes === undefined) return tooLarge(options.maxBodyBytes)
-        return Either.isLeft(route) ? route.left : answer(route.right, query, headers, text, plan)
+        return Either.isLeft(route) ? route.left : answer(route.right, text, { query, headers, size: length, plan })
       })
       yield* respond(writer, plan, reply).pipe(
         Effect.matchEffect({

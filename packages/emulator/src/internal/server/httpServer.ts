@@ -33,7 +33,7 @@ export interface Exchange {
   readonly connection: Connection
   readonly request: Http.IncomingMessage
   readonly response: Http.ServerResponse
-  /** completes when the connection is gone, or the response was written whole */
+  /** Completes when the connection is gone, or the response was written whole. */
   readonly closed: Effect.Effect<void>
 }
 
@@ -41,14 +41,9 @@ export interface Exchange {
 export interface Connection {
   readonly socket: Net.Socket
   readonly entry: Open<ConnectionEntry>
-  /** a fault closes it, so nobody else is to blame */
+  /** A fault closes it, so nobody else is to blame. */
   faulted: boolean
   endedByClient: boolean
-}
-
-/** @internal */
-export interface Listening {
-  readonly port: number
 }
 
 const reasons: { readonly [code: string]: readonly [status: number, code: string, message: string] } = {
@@ -83,7 +78,7 @@ const listenError = (error: NodeJS.ErrnoException, options: ServerOptions): Emul
     })
 
 /**
- * Listens for the life of the scope. When it closes, no connection and no answering fiber is left.
+ * Listens for the life of the scope, and gives the port. When it closes, no connection and no answering fiber is left.
  *
  * @internal
  */
@@ -92,7 +87,7 @@ export const listen = (
   ledger: Ledger,
   ids: Ids,
   handle: (exchange: Exchange) => Effect.Effect<void>
-): Effect.Effect<Listening, EmulatorError, Scope.Scope> =>
+): Effect.Effect<number, EmulatorError, Scope.Scope> =>
   Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never, void, never>()
     const connections = new WeakMap<Net.Socket, Connection>()
@@ -163,5 +158,5 @@ export const listen = (
         })
     )
     const address = server.address()
-    return { port: typeof address === "object" && address !== null ? address.port : options.port }
+    return typeof address === "object" && address !== null ? address.port : options.port
   })

@@ -6,42 +6,42 @@
 import * as Effect from "effect/Effect"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"
-import { takeTime } from "../engine/runFlow.js"
+import { takeTime } from "../engine/time.js"
 import type { WireEvent } from "../engine/wireEvent.js"
+import { page } from "../faults/faultBody.js"
 import type { Break, Plan } from "../faults/plan.js"
 import type { Open } from "../store/ledger.js"
 import type { Exchange } from "./httpServer.js"
 import { ConnectionGone } from "./readBody.js"
-import type { Reply } from "./reply.js"
+import type { Emit, Reply } from "./reply.js"
 
+/** A place in the body at which the response stalls or stops. */
 interface Mark {
   readonly at: Position
   readonly stallMs: number
   readonly how: Break["how"] | undefined
 }
 
-const page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
-
 /** @internal */
 export interface ResponseWriter {
   readonly send: (reply: Reply) => Effect.Effect<void, ConnectionGone>
-  /** a body of any kind */
+  /** A body of any kind. */
   readonly sendText: (
     status: number,
     headers: { readonly [name: string]: string },
     text: string
   ) => Effect.Effect<void, ConnectionGone>
   readonly reset: Effect.Effect<void, ConnectionGone>
-  /** nothing is sent for so long */
+  /** Nothing is sent for so long. */
   readonly wait: (ms: number) => Effect.Effect<void, ConnectionGone>
 }
 
 /** What the writer tells of its progress. @internal */
 export interface Progress {
   readonly entry: Open<Pick<RequestEntry, "status" | "responseBytes" | "responseEvents">>
-  /** a fault ends the response before its end */
+  /** A fault ends the response before its end. */
   readonly onStopped: () => void
-  /** the response is silent for so long; its timer is set */
+  /** The response is silent for so long; its timer is set. */
   readonly onWaiting: (ms: number) => void
 }
 
@@ -111,7 +111,8 @@ export const make = (
     ...plan.stalls.flatMap(({ at, ms }) => at === undefined ? [] : [{ at, stallMs: ms, how: undefined }]),
     ...plan.breaks.map(({ at, how }) => ({ at, stallMs: 0, how }))
   ]
-  const loose = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
+  /** Of stalls without a position: after the headers, or after the first event. */
+  const looseStallMs = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
 
   const stop = (how: Break["how"]): Effect.Effect<never, ConnectionGone> =>
     Effect.suspend(() => {
@@ -202,21 +203,18 @@ export const make = (
     writeHead(status, { ...headers, ...(chunked ? {} : { "Content-Length": String(bytes.length) }) })
     yield* passMarks("bytes")
     yield* passMarks("events")
-    yield* wait(loose)
+    yield* wait(looseStallMs)
     if (bytes.length > 0) yield* write(bytes)
     yield* finish
   })
 
-  const frame = (name: string, data: string): Buffer => {
-    const text = `event: ${name}\ndata: ${data}\n\n`
-    return Buffer.from(plan.newline === "\n" ? text : text.replaceAll("\n", plan.newline))
-  }
+  /** Text of the stream, whose lines end as the plan says. */
+  const lines = (text: string): Buffer =>
+    Buffer.from(plan.newline === "\n" ? text : text.replaceAll("\n", plan.newline))
 
-  const noise = (text: string): Buffer => Buffer.from(text.replaceAll("\n", plan.newline))
-
+  /** The newest frame, while it may be the last and is to lose its blank line. */
   let held: Buffer | undefined
 
-  /** The last frame is held back when it is to lose its blank line. */
   const writeFrame = (bytes: Buffer): Effect.Effect<void, ConnectionGone> => {
     if (!plan.unterminated) return write(bytes)
     const before = held
@@ -224,19 +222,22 @@ export const make = (
     return before === undefined ? Effect.void : write(before)
   }
 
+  const noisy = plan.malformedFirst || plan.comment || plan.unknown || plan.dropped.size > 0 ||
+    plan.repeated.size > 0 || looseStallMs > 0
+
   let produced = 0
-  /** the frame of the event before: a partial that is repeated is encoded once */
+  /** Of the event before: a partial that is repeated is encoded once. */
   let encoded: { readonly event: WireEvent; readonly bytes: Buffer } | undefined
 
   const encode = (event: WireEvent, spoil: boolean): Buffer => {
     if (encoded?.event === event && !spoil) return encoded.bytes
     const data = JSON.stringify({ eventType: event.event, ...event.data })
-    const bytes = frame(event.event, spoil ? data.slice(0, -1) : data)
+    const bytes = lines(`event: ${event.event}\ndata: ${spoil ? data.slice(0, -1) : data}\n\n`)
     encoded = spoil ? undefined : { event, bytes }
     return bytes
   }
 
-  const emit = (event: WireEvent): Effect.Effect<void, ConnectionGone> => {
+  const emit: Emit = (event) => {
     const number = ++produced
     const bytes = encode(event, plan.malformed.has(number))
     if (!noisy) {
@@ -245,9 +246,9 @@ export const make = (
       return marks.length > 0 ? Effect.zipRight(writeFrame(bytes), passMarks("events")) : writeFrame(bytes)
     }
     return Effect.gen(function*() {
-      if (number === 1 && plan.malformedFirst) yield* writeFrame(noise("event: step_progress\ndata: {\"broken\": \n\n"))
-      if (plan.comment) yield* writeFrame(noise(": keep-alive\n\n"))
-      if (plan.unknown) yield* writeFrame(noise("event: step_dreamt\ndata: {\"eventType\":\"step_dreamt\"}\n\n"))
+      if (number === 1 && plan.malformedFirst) yield* writeFrame(lines("event: step_progress\ndata: {\"broken\": \n\n"))
+      if (plan.comment) yield* writeFrame(lines(": keep-alive\n\n"))
+      if (plan.unknown) yield* writeFrame(lines("event: step_dreamt\ndata: {\"eventType\":\"step_dreamt\"}\n\n"))
       if (!plan.dropped.has(number)) {
         entry.responseEvents++
         yield* writeFrame(bytes)
@@ -255,26 +256,19 @@ export const make = (
       }
       counts.events = number
       yield* passMarks("events")
-      if (number === 1) yield* wait(loose)
+      if (number === 1) yield* wait(looseStallMs)
     })
   }
 
-  const noisy = plan.malformedFirst || plan.comment || plan.unknown || plan.dropped.size > 0 ||
-    plan.repeated.size > 0 || loose > 0
-
-  const writeEvents = Effect.fnUntraced(
-    function*(
-      run: (emit: (event: WireEvent) => Effect.Effect<void, ConnectionGone>) => Effect.Effect<void, ConnectionGone>
-    ) {
-      writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" })
-      yield* passMarks("bytes")
-      yield* passMarks("events")
-      if (plan.bom) yield* write(Buffer.from("\uFEFF"))
-      yield* whileOpen(run(emit))
-      if (held !== undefined) yield* write(held.subarray(0, -plan.newline.length))
-      yield* finish
-    }
-  )
+  const writeEvents = Effect.fnUntraced(function*(run: (emit: Emit) => Effect.Effect<void, ConnectionGone>) {
+    writeHead(200, { "Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache" })
+    yield* passMarks("bytes")
+    yield* passMarks("events")
+    if (plan.bom) yield* write(Buffer.from("\uFEFF"))
+    yield* whileOpen(run(emit))
+    if (held !== undefined) yield* write(held.subarray(0, -plan.newline.length))
+    yield* finish
+  })
 
   return {
     wait,
@@ -289,47 +283,3 @@ export const make = (
     }
   }
 }
-
-/** @internal */
-export const faultBody = (
-  status: NonNullable<Plan["status"]>
-): { readonly headers: { readonly [name: string]: string }; readonly text: string } => {
-  const headers: Record<string, string> = {
-    ...(status.retryAfter === undefined ? {} : { "Retry-After": status.retryAfter }),
-    ...(status.status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
-    ...(status.status >= 300 && status.status < 400 ? { Location: "/api/v1/elsewhere" } : {})
-  }
-  const message = "A fault that was asked for."
-  switch (status.shape) {
-    case "empty":
-      return { headers, text: "" }
-    case "html":
-      return { headers: { ...headers, "Content-Type": "text/html" }, text: page }
-    case "text":
-      return { headers: { ...headers, "Content-Type": "application/json" }, text: JSON.stringify({ detail: message }) }
-    case "list":
-      return {
-        headers: { ...headers, "Content-Type": "application/json" },
-        text: JSON.stringify({ detail: [{ loc: ["body"], msg: message, type: "value_error.fault" }] })
-      }
-    case "coded":
-      return {
-        headers: { ...headers, "Content-Type": "application/json" },
-        text: JSON.stringify({ detail: { code: status.code ?? defaultCode(status.status), message } })
-      }
-  }
-}
-
-const codes: { readonly [status: number]: string } = {
-  400: "BAD_REQUEST",
-  401: "UNAUTHENTICATED",
-  402: "INSUFFICIENT_CREDITS",
-  403: "FORBIDDEN",
-  404: "NOT_FOUND",
-  410: "GONE",
-  429: "RATE_LIMIT",
-  502: "BYOK_KEY_REJECTED",
-  503: "BILLING_UNAVAILABLE"
-}
-
-const defaultCode = (status: number): string => codes[status] ?? (status >= 500 ? "INTERNAL_ERROR" : "BAD_REQUEST")

@@ -7,9 +7,12 @@ import * as Either from "effect/Either"
 import { ApiError, coded } from "../apiError.js"
 import type { FlowAddress } from "../store/flows.js"
 
+/** What a POST does with a flow; the only paths with a version (contract 3.1). */
+type Action = "execute" | "step" | "jobs"
+
 /** @internal */
 export type Route =
-  | { readonly endpoint: "execute" | "step" | "jobs"; readonly flow: FlowAddress }
+  | { readonly endpoint: Action; readonly flow: FlowAddress }
   | { readonly endpoint: "job"; readonly flow: FlowAddress; readonly executionId: string }
   | {
     readonly endpoint: "run" | "trace" | "traceStream"
@@ -53,25 +56,23 @@ const matchRun = (
   return undefined
 }
 
-const actions = new Set(["execute", "step", "jobs"])
+const isAction = (segment: string): segment is Action =>
+  segment === "execute" || segment === "step" || segment === "jobs"
 
 const matchFlow = (segments: ReadonlyArray<string>): Match | undefined => {
   const [org, project, slug, first, second, ...rest] = segments
   if (org === undefined || project === undefined || slug === undefined || first === undefined) return undefined
-  if (actions.has(first) && second === undefined) {
-    const endpoint = first as "execute" | "step" | "jobs"
-    return { method: "POST", route: { endpoint, flow: plain(org, project, slug) } }
+  if (second === undefined) {
+    return isAction(first) ? { method: "POST", route: { endpoint: first, flow: plain(org, project, slug) } } : undefined
   }
-  if (second === undefined) return undefined
   if (first === "jobs" && rest.length === 0) {
     return { method: "GET", route: { endpoint: "job", flow: plain(org, project, slug), executionId: second } }
   }
   if (first === "runs") return matchRun(plain(org, project, slug), second, rest)
-  if (actions.has(second) && rest.length === 0 && first.startsWith("v")) {
+  if (isAction(second) && rest.length === 0 && first.startsWith("v")) {
     // a version that is no number is one that does not exist
     const version = /^v\d{1,9}$/.test(first) ? Number(first.slice(1)) : -1
-    const endpoint = second as "execute" | "step" | "jobs"
-    return { method: "POST", route: { endpoint, flow: { org, project, slug, version } } }
+    return { method: "POST", route: { endpoint: second, flow: { org, project, slug, version } } }
   }
   return undefined
 }
@@ -82,8 +83,11 @@ const matchSegments = (segments: ReadonlyArray<string>): Match | undefined => {
     return { method: "GET", route: { endpoint: "session", sessionId: second } }
   }
   if (root === "seq") return matchFlow(segments.slice(1))
-  if (root === "flow-runs" && first === undefined) return { method: "GET", route: { endpoint: "runs" } }
-  if (root === "flow-runs") return matchRun(undefined, first!, segments.slice(2))
+  if (root === "flow-runs") {
+    return first === undefined
+      ? { method: "GET", route: { endpoint: "runs" } }
+      : matchRun(undefined, first, segments.slice(2))
+  }
   if (root === "keys" && first === "verify" && second === undefined) {
     return { method: "GET", route: { endpoint: "verifyKey" } }
   }

@@ -7,13 +7,14 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Either from "effect/Either"
 import type { ApiKey, Organisation, RateLimit } from "../../Account.js"
 import type { CaptureMode } from "../../Flow.js"
-import { ApiError, coded } from "../apiError.js"
-import { millis } from "../engine/duration.js"
+import { ApiError, refuse } from "../apiError.js"
+import { millis } from "../engine/time.js"
 import * as Money from "./money.js"
 
-/** The project that a caller's key is bound to; `undefined`: any. @internal */
+/** @internal */
 export interface Caller {
   readonly key: string
+  /** What the key is bound to; `undefined`: any. */
   readonly org: string | undefined
   readonly project: string | undefined
 }
@@ -22,11 +23,11 @@ export interface Caller {
 export interface Accounts {
   readonly authenticate: (authorization: string | undefined) => Either.Either<Caller, ApiError>
   readonly authorize: (caller: Caller, org: string, project: string) => Either.Either<void, ApiError>
-  /** counts one request against the limits of the key and of the organisation */
+  /** Counts one request against the limits of the key and of the organisation. */
   readonly admit: (caller: Caller, org: string | undefined, now: number) => Either.Either<void, ApiError>
-  /** before a run: billing works and something is left */
+  /** Before a run: billing works and something is left. */
   readonly mayStart: (org: string) => Either.Either<void, ApiError>
-  /** before a step: its cost can be paid */
+  /** Before a step: its cost can be paid. */
   readonly canPay: (org: string, cost: BigDecimal.BigDecimal) => boolean
   readonly pay: (org: string, cost: BigDecimal.BigDecimal) => void
   readonly capture: (org: string) => CaptureMode
@@ -38,12 +39,14 @@ export interface Accounts {
 /** A key that no table lists may be anything after the prefix; spaces would not be one token. */
 const bearer = /^Bearer (nk_\S+)$/i
 
-const unauthenticated = (message: string): ApiError =>
-  new ApiError({
-    status: 401,
-    detail: { code: "UNAUTHENTICATED", message },
-    headers: { "WWW-Authenticate": "Bearer" }
-  })
+const unauthenticated = (message: string): Either.Either<never, ApiError> =>
+  Either.left(
+    new ApiError({
+      status: 401,
+      detail: { code: "UNAUTHENTICATED", message },
+      headers: { "WWW-Authenticate": "Bearer" }
+    })
+  )
 
 interface Window {
   endsAt: number
@@ -56,22 +59,23 @@ export const make = (
   initial: { readonly [org: string]: Organisation }
 ): Accounts => {
   const table = new Map(keys.map((entry) => [entry.key, entry]))
-  let organisations = new Map(Object.entries(initial))
-  let credits = new Map<string, BigDecimal.BigDecimal>()
+  const organisations = new Map<string, Organisation>()
+  const credits = new Map<string, BigDecimal.BigDecimal>()
   const revoked = new Set<string>()
   const windows = new Map<string, Window>()
 
-  const load = () => {
-    organisations = new Map(Object.entries(initial))
-    credits = new Map()
-    for (const [org, { credits: amount }] of organisations) {
-      if (amount !== undefined) credits.set(org, Money.parse(amount))
-    }
-    revoked.clear()
-    for (const entry of keys) if (entry.revoked === true) revoked.add(entry.key)
-    windows.clear()
+  const put = (org: string, organisation: Organisation): void => {
+    organisations.set(org, organisation)
+    if (organisation.credits === undefined) credits.delete(org)
+    else credits.set(org, Money.parse(organisation.credits))
   }
-  load()
+
+  const reset = (): void => {
+    for (const each of [organisations, credits, revoked, windows]) each.clear()
+    for (const [org, organisation] of Object.entries(initial)) put(org, organisation)
+    for (const entry of keys) if (entry.revoked === true) revoked.add(entry.key)
+  }
+  reset()
 
   const count = (name: string, limit: RateLimit | undefined, now: number): Either.Either<void, ApiError> => {
     if (limit === undefined) return Either.void
@@ -97,16 +101,16 @@ export const make = (
   return {
     authenticate: (authorization) => {
       const key = bearer.exec(authorization ?? "")?.[1]
-      if (key === undefined) return Either.left(unauthenticated("An API key that begins with nk_ is required."))
-      if (revoked.has(key)) return Either.left(unauthenticated("The API key has been revoked."))
+      if (key === undefined) return unauthenticated("An API key that begins with nk_ is required.")
+      if (revoked.has(key)) return unauthenticated("The API key has been revoked.")
       const entry = table.get(key)
-      if (entry === undefined && table.size > 0) return Either.left(unauthenticated("The API key is not known."))
+      if (entry === undefined && table.size > 0) return unauthenticated("The API key is not known.")
       return Either.right({ key, org: entry?.org, project: entry?.project })
     },
     authorize: (caller, org, project) =>
       caller.org === undefined || (caller.org === org && caller.project === project)
         ? Either.void
-        : Either.left(coded(403, "FORBIDDEN", `The API key is bound to another project than ${org}/${project}.`)),
+        : refuse(403, "FORBIDDEN", `The API key is bound to another project than ${org}/${project}.`),
     admit: (caller, org, now) =>
       Either.flatMap(
         count(`key ${caller.key}`, table.get(caller.key)?.rateLimit, now),
@@ -114,12 +118,12 @@ export const make = (
       ),
     mayStart: (org) => {
       if (organisations.get(org)?.billing === false) {
-        return Either.left(coded(503, "BILLING_UNAVAILABLE", "Billing cannot be reached."))
+        return refuse(503, "BILLING_UNAVAILABLE", "Billing cannot be reached.")
       }
       const left = credits.get(org)
       return left === undefined || BigDecimal.greaterThan(left, Money.zero)
         ? Either.void
-        : Either.left(coded(402, "INSUFFICIENT_CREDITS", `The organisation ${org} has no credits left.`))
+        : refuse(402, "INSUFFICIENT_CREDITS", `The organisation ${org} has no credits left.`)
     },
     canPay: (org, cost) => {
       const left = credits.get(org)
@@ -130,14 +134,10 @@ export const make = (
       if (left !== undefined) credits.set(org, BigDecimal.subtract(left, cost))
     },
     capture: (org) => organisations.get(org)?.capture ?? "metadata_only",
-    put: (org, organisation) => {
-      organisations.set(org, organisation)
-      if (organisation.credits === undefined) credits.delete(org)
-      else credits.set(org, Money.parse(organisation.credits))
-    },
+    put,
     revoke: (key) => {
       revoked.add(key)
     },
-    reset: load
+    reset
   }
 }

@@ -7,28 +7,29 @@ import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
 import { isDeepStrictEqual } from "node:util"
 import type { CaptureMode, Flow, Step } from "../../Flow.js"
-import { coded } from "../apiError.js"
+import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { placeholders } from "../engine/template.js"
 
-/** What a request names: three slugs and the version segment, if any. @internal */
-export interface FlowAddress {
+interface Slugs {
   readonly org: string
   readonly project: string
   readonly slug: string
+}
+
+/** What a request names: three slugs and the version segment, if any. @internal */
+export interface FlowAddress extends Slugs {
   /** `undefined`: the plain path; 0: the draft */
   readonly version: number | undefined
 }
 
+/** @internal */
+export const refOf = ({ org, project, slug }: Slugs): string => `${org}/${project}/${slug}`
+
 /** One version of a flow, ready to run. @internal */
-export interface Tree {
+export interface Tree extends Slugs {
   readonly ref: string
-  readonly org: string
-  readonly project: string
-  readonly slug: string
   readonly flowId: string
-  /** 0 for the draft */
-  readonly version: number
   readonly steps: ReadonlyArray<Step>
   readonly broken: string | undefined
   readonly needsMessage: boolean
@@ -41,16 +42,19 @@ export interface Tree {
 export interface Flows {
   readonly resolve: (address: FlowAddress) => Either.Either<Tree, ApiError>
   readonly projectOfFlowId: (flowId: string) => { readonly org: string; readonly project: string } | undefined
-  /** adds a flow or replaces the one of the same ref */
+  /** Adds a flow or replaces the one of the same ref. */
   readonly put: (flow: Flow) => void
   readonly remove: (ref: string) => void
-  readonly all: () => ReadonlyArray<Flow>
+  readonly has: (ref: string) => boolean
   readonly reset: () => void
 }
 
-/** @internal */
-export const flowIdOf = (flow: Flow): string =>
-  flow.id ?? `fl_${(Hash.string(flow.ref) >>> 0).toString(16).padStart(8, "0")}`
+const flowIdOf = (flow: Flow): string => flow.id ?? `fl_${(Hash.string(flow.ref) >>> 0).toString(16).padStart(8, "0")}`
+
+const slugsOf = (flow: Flow): Slugs => {
+  const [org, project, slug] = flow.ref.split("/") as [string, string, string]
+  return { org, project, slug }
+}
 
 const everyStep = (steps: ReadonlyArray<Step>): ReadonlyArray<Step> =>
   steps.flatMap((step) => step.kind === "loop" ? [step, ...everyStep(step.steps)] : [step])
@@ -60,17 +64,13 @@ const usesMessage = (step: Step): boolean =>
   placeholders([step.output, step.kind === "template" ? step.prompt ?? null : null]).includes("message")
 
 const toTree = (flow: Flow, version: number): Tree => {
-  const [org, project, slug] = flow.ref.split("/") as [string, string, string]
   const published = version === 0 ? undefined : flow.versions?.[String(version)]
   const steps = published?.steps ?? flow.steps
   const every = everyStep(steps)
   return {
     ref: flow.ref,
-    org,
-    project,
-    slug,
+    ...slugsOf(flow),
     flowId: flowIdOf(flow),
-    version,
     steps,
     broken: published === undefined ? flow.broken : published.broken,
     needsMessage: flow.needsMessage ?? every.some(usesMessage),
@@ -99,21 +99,18 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
 
   return {
     resolve: (address) => {
-      const ref = `${address.org}/${address.project}/${address.slug}`
+      const ref = refOf(address)
       const flow = flows.get(ref)
-      if (flow === undefined) return Either.left(coded(404, "FLOW_NOT_FOUND", `There is no flow ${ref}.`))
+      if (flow === undefined) return refuse(404, "FLOW_NOT_FOUND", `There is no flow ${ref}.`)
       const version = address.version ?? productionOf(flow)
       if (version !== 0 && flow.versions?.[String(version)] === undefined) {
-        return Either.left(coded(404, "FLOW_NOT_FOUND", `${ref} has no version ${version}.`))
+        return refuse(404, "FLOW_NOT_FOUND", `${ref} has no version ${version}.`)
       }
       return Either.right(treeOf(flow, version))
     },
     projectOfFlowId: (flowId) => {
       for (const flow of flows.values()) {
-        if (flowIdOf(flow) === flowId) {
-          const [org, project] = flow.ref.split("/") as [string, string, string]
-          return { org, project }
-        }
+        if (flowIdOf(flow) === flowId) return slugsOf(flow)
       }
       return undefined
     },
@@ -130,7 +127,7 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
     remove: (ref) => {
       flows.delete(ref)
     },
-    all: () => [...flows.values()],
+    has: (ref) => flows.has(ref),
     reset: () => {
       flows.clear()
       trees.clear()

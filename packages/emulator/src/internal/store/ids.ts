@@ -7,7 +7,7 @@ import { PCGRandom } from "effect/Utils"
 
 /** @internal */
 export interface Ids {
-  /** a version 4 UUID */
+  /** A version 4 UUID. */
   readonly uuid: () => string
   readonly request: () => string
   readonly reset: () => void

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as BigDecimal from "effect/BigDecimal"
+import type * as Types from "effect/Types"
 import type {
   ClosedBy,
   ConnectionEntry,
@@ -15,10 +16,8 @@ import type {
 } from "../../EmulatorLedger.js"
 import * as Money from "./money.js"
 
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
-
 /** An entry that its owner may still change. @internal */
-export type Open<A> = Mutable<A>
+export type Open<A> = Types.Mutable<A>
 
 type Listener = (event: LedgerEvent) => void
 
@@ -36,7 +35,7 @@ export interface Ledger {
     run: Open<RunEntry>,
     entry: Omit<StepEntry, "startedAt" | "endedAt" | "outcome" | "billedUsd">
   ) => Open<StepEntry>
-  /** announced apart, because the step's timer is set in between */
+  /** Announced apart, because the step's timer is set in between. */
   readonly announceStep: (entry: StepEntry) => void
   readonly stepEnded: (
     run: Open<RunEntry>,
@@ -45,15 +44,16 @@ export interface Ledger {
     cost: BigDecimal.BigDecimal
   ) => void
   readonly snapshot: () => EmulatorLedger
-  /** events since the start or the last reset, the newest `capacity` of them */
+  /** Events since the start or the last reset: at least the newest {@link capacity}, less than twice as many. */
   readonly past: () => ReadonlyArray<LedgerEvent>
   readonly listen: (listener: Listener) => () => void
   readonly reset: () => void
 }
 
-const capacity = 10_000
+/** How many entries of a kind a snapshot has; up to twice as many are kept, events too. @internal */
+export const capacity = 10_000
 
-/** bytes of request bodies; the oldest are dropped, their entries stay */
+/** Bytes of request bodies; the oldest are dropped, their entries stay. */
 const bodyBudget = 64 * 1024 * 1024
 
 const keep = <A>(list: Array<A>, entry: A): void => {

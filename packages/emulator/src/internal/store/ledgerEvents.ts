@@ -7,10 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { LedgerEvent } from "../../EmulatorLedger.js"
 import type { EmulatorService } from "../../EmulatorService.js"
+import { capacity } from "./ledger.js"
 import type { Ledger } from "./ledger.js"
-
-/** A reader that is slower than that many events loses the oldest. */
-const buffered = 10_000
 
 const eventsOf = (ledger: Ledger): Stream.Stream<LedgerEvent> =>
   Stream.asyncPush<LedgerEvent>(
@@ -24,11 +22,25 @@ const eventsOf = (ledger: Ledger): Stream.Stream<LedgerEvent> =>
         }),
         (stop) => Effect.sync(stop)
       ),
-    { bufferSize: buffered * 2, strategy: "sliding" }
+    // room for all that is past; a reader that falls behind by more loses the oldest
+    { bufferSize: capacity * 2, strategy: "sliding" }
   )
 
+const awaitCloseOf = (ledger: Ledger): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const isQuiet = () =>
+      ledger.snapshot().connections.every(({ closedAt, requests }) => closedAt !== undefined || requests === 0)
+    if (isQuiet()) return resume(Effect.void)
+    const stop = ledger.listen((event) => {
+      if (event.type !== "ConnectionClosed" || !isQuiet()) return
+      stop()
+      resume(Effect.void)
+    })
+    return Effect.sync(stop)
+  })
+
 /** @internal */
-export const make = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEvent"> => {
+export const make = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEvent" | "awaitClose"> => {
   function awaitEvent<E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent> {
@@ -43,19 +55,5 @@ export const make = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEve
       return Effect.sync(stop)
     })
   }
-  return { events: eventsOf(ledger), awaitEvent }
+  return { events: eventsOf(ledger), awaitEvent, awaitClose: awaitCloseOf(ledger) }
 }
-
-/** @internal */
-export const awaitClose = (ledger: Ledger): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    const isQuiet = () =>
-      ledger.snapshot().connections.every(({ closedAt, requests }) => closedAt !== undefined || requests === 0)
-    if (isQuiet()) return resume(Effect.void)
-    const stop = ledger.listen((event) => {
-      if (event.type !== "ConnectionClosed" || !isQuiet()) return
-      stop()
-      resume(Effect.void)
-    })
-    return Effect.sync(stop)
-  })

@@ -3,13 +3,10 @@
  *
  * @internal
  */
-import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
 import type { Message, WireToolCall } from "../engine/toolConversation.js"
-import type { WireEvent } from "../engine/wireEvent.js"
+import type { EventLog } from "./eventLog.js"
 import type { Tree } from "./flows.js"
 import type { Open } from "./ledger.js"
 
@@ -34,12 +31,12 @@ export interface Pause {
   readonly outputs: { readonly [stepId: string]: Json }
 }
 
-/** @internal */
+/** One execution of a step, as traces and sessions show it. @internal */
 export interface StepRecord {
   readonly stepId: string
   readonly attempt: number
   readonly loopIndex: number | undefined
-  status: "running" | "completed" | "failed" | "skipped"
+  status: "running" | "completed" | "failed"
   readonly startedAt: number
   completedAt: number | undefined
   durationMs: number | undefined
@@ -63,14 +60,14 @@ export interface Run {
   readonly id: string
   readonly tree: Tree
   readonly trigger: Trigger
-  /** of the first call; overrides, tools and trace of the newest one */
+  /** Of the first call; overrides, tools and trace of the newest one. */
   input: RunInput
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
   readonly createdAt: number
-  /** bytes of the request that started it */
+  /** Bytes of the request that started it. */
   readonly size: number
-  /** the row is not there for readers before that instant */
+  /** The row is not there for readers before that instant. */
   readonly visibleAt: number
   readonly entry: Open<RunEntry>
   status: RunStatus
@@ -78,52 +75,23 @@ export interface Run {
   result: Json | undefined
   error: { readonly code: string; readonly message: string; readonly stepId: string | undefined } | undefined
   readonly steps: Array<StepRecord>
-  /** set while `/execute` waits for results */
+  /** Set while the run waits for tool results; a resume of `/execute` goes on from it. */
   pause: Pause | undefined
-  /** steps at which a `/step` iteration has paused */
+  /** Steps at which a `/step` iteration has paused. */
   readonly pausedAt: Set<string>
   readonly events: EventLog
-}
-
-/** Events of a run, kept for the live trace. @internal */
-export interface EventLog {
-  readonly append: (event: WireEvent) => void
-  readonly get: (index: number) => WireEvent | undefined
-  /** waits until there is an event at that index */
-  readonly awaitAt: (index: number) => Effect.Effect<void>
-}
-
-/** How many partial outputs of one run a live trace can replay. */
-const keptPartials = 100
-
-/** @internal */
-export const makeEventLog = (): EventLog => {
-  const events: Array<WireEvent> = []
-  let partials = 0
-  let arrival = Deferred.unsafeMake<void>(FiberId.none)
-  return {
-    append: (event) => {
-      if (event.event === "step_output" && ++partials > keptPartials) return
-      events.push(event)
-      const arrived = arrival
-      arrival = Deferred.unsafeMake<void>(FiberId.none)
-      Deferred.unsafeDone(arrived, Effect.void)
-    },
-    get: (index) => events[index],
-    awaitAt: (index) => Effect.suspend(() => index < events.length ? Effect.void : Deferred.await(arrival))
-  }
 }
 
 /** @internal */
 export interface Runs {
   readonly add: (run: Run) => void
   readonly get: (id: string) => Run | undefined
-  /** newest first */
+  /** Newest first. */
   readonly list: () => ReadonlyArray<Run>
   readonly reset: () => void
 }
 
-/** bytes of the requests whose runs are kept */
+/** Bytes of the requests whose runs are kept. */
 const sizeBudget = 256 * 1024 * 1024
 
 /** @internal */

@@ -7,7 +7,7 @@ import type { Run, Runs } from "./runs.js"
 
 /** @internal */
 export interface Sessions {
-  /** in the order of recording */
+  /** In the order of recording. */
   readonly runsOf: (sessionId: string) => ReadonlyArray<Run>
   readonly expire: (sessionId: string) => void
   readonly hasExpired: (sessionId: string) => boolean

@@ -4,6 +4,7 @@
  * @internal
  */
 import type { CaptureMode, Json } from "../../Flow.js"
+import { isObject } from "../json/jsonObject.js"
 
 const maxPayloadBytes = 64 * 1024
 
@@ -20,8 +21,9 @@ const secrets = /[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+|\d(?:[ -]?\d){8,}/g
 const redacted = (value: Json): Json => {
   if (typeof value === "string") return value.replace(secrets, "[redacted]")
   if (Array.isArray(value)) return value.map(redacted)
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]))
+  return isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, redacted(inner)]))
+    : value
 }
 
 /** @internal */
@@ -41,5 +43,4 @@ export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => 
 }
 
 /** Contexts are objects; what is none is put into one. @internal */
-export const asObject = (value: Json, key: string): Json =>
-  value === null || (typeof value === "object" && !Array.isArray(value)) ? value : { [key]: value }
+export const asObject = (value: Json, key: string): Json => value === null || isObject(value) ? value : { [key]: value }

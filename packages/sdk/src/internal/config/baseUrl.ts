@@ -9,7 +9,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 
 /** @internal */
-export interface Resolved {
+export interface BaseUrl {
   readonly origin: string
   readonly prefix: string
 }
@@ -30,22 +30,26 @@ const isAllowed = (url: URL): boolean => {
   return url.protocol === "https:" && url.port === "" && hosted.has(url.hostname)
 }
 
-/** @internal */
-export const fromOptions = (
+/**
+ * Where the options say that requests go.
+ *
+ * @internal
+ */
+export const baseUrl = (
   method: string,
   options: {
     readonly env?: string | undefined
     readonly port?: number | undefined
     readonly baseUrl?: string | undefined
   }
-): Either.Either<Resolved, InvalidRequestError> => {
+): Either.Either<BaseUrl, InvalidRequestError> => {
   const refuse = (field: string, reason: string) => Either.left(invalid(method, field, reason))
-  const { baseUrl, env, port } = options
-  if (baseUrl !== undefined) {
+  const { baseUrl: given, env, port } = options
+  if (given !== undefined) {
     if (env !== undefined || port !== undefined) {
       return refuse("baseUrl", "give either baseUrl, or env (with an optional port)")
     }
-    const url = typeof baseUrl === "string" && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
+    const url = typeof given === "string" && URL.canParse(given) ? new URL(given) : undefined
     if (url === undefined || !isAllowed(url)) return refuse("baseUrl", allowed)
     const path = url.pathname.replace(/\/+$/, "")
     return Either.right({ origin: url.origin, prefix: path === "" ? prefix : path })

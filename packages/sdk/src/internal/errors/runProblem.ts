@@ -1,7 +1,7 @@
+import * as Predicate from "effect/Predicate"
+
 const textOf = (u: unknown, name: "code" | "message"): string | undefined => {
-  const value: unknown = typeof u === "object" && u !== null && name in u
-    ? (u as { readonly [key: string]: unknown })[name]
-    : undefined
+  const value = Predicate.isRecord(u) ? u[name] : undefined
   return typeof value === "string" ? value : undefined
 }
 

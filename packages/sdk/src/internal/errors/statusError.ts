@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { ErrorCode } from "../../NoukaiError.js"
+import * as Predicate from "effect/Predicate"
 import * as E from "../../NoukaiError.js"
 import { isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
@@ -25,25 +25,20 @@ export interface CallFacts {
 
 const maxBodyBytes = 65_536
 
-/**
- * A body as an error may keep it: without the key, at most 64 KiB.
- *
- * @internal
- */
-export const keepBody = (facts: CallFacts, body: string): string => {
+/** A body as an error may keep it: without the key, at most 64 KiB. */
+const keepBody = (facts: CallFacts, body: string): string => {
   const safe = facts.scrub(body)
   if (safe.length * 3 <= maxBodyBytes) return safe
   return safe.slice(0, new TextEncoder().encodeInto(safe, new Uint8Array(maxBodyBytes)).read)
 }
 
 interface Problem {
-  readonly code: ErrorCode | undefined
+  readonly code: E.ErrorCode | undefined
   readonly detail: string | undefined
   readonly executionId: string | undefined
 }
 
-const record = (u: unknown): { readonly [key: string]: unknown } | undefined =>
-  typeof u === "object" && u !== null && !Array.isArray(u) ? u as { readonly [key: string]: unknown } : undefined
+const record = (u: unknown): { readonly [key: string]: unknown } | undefined => Predicate.isRecord(u) ? u : undefined
 
 const text = (u: unknown): string | undefined => typeof u === "string" && u !== "" ? u : undefined
 
@@ -99,12 +94,8 @@ const readProblem = (body: string): Problem => {
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/
 
-/**
- * Seconds, from a number or an HTTP date; `undefined` for garbage.
- *
- * @internal
- */
-export const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
+/** Seconds, from a number or an HTTP date; `undefined` for garbage. */
+const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined
   const trimmed = value.trim()
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
@@ -114,6 +105,8 @@ export const retryAfterSeconds = (value: string | undefined, now: number): numbe
 }
 
 /**
+ * A status that is not 2xx.
+ *
  * @internal
  */
 export const fromStatus = (
@@ -166,6 +159,8 @@ export const fromStatus = (
 }
 
 /**
+ * A request that brought no whole response.
+ *
  * @internal
  */
 export const fromTransport = (

@@ -9,7 +9,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { ExecuteInput, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
-import type { AnyParameters, Flow } from "../../Flow.js"
+import type { AnyParameters, FlowRef } from "../../Flow.js"
 import type { InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolResult } from "../../Tool.js"
@@ -51,7 +51,7 @@ const outcomeOf = ({ status }: ExecuteRun.Outcome): string => status === "comple
 /** @internal */
 export const execute = (
   http: HttpService
-): <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>) => ExecuteRun.Following<E | ToolCallLimitError, R> => {
+): <E, R>(flow: FlowRef<never>, input: Input<E, R>) => ExecuteRun.Following<E | ToolCallLimitError, R> => {
   const method = "FlowService.execute"
   let warned = false
 
@@ -61,12 +61,13 @@ export const execute = (
     return warnOfSize(method, "messages")
   }
 
-  const run = <E, R>(
-    flow: Flow.Ref<never, unknown>,
+  const call = <E, R>(
+    flow: FlowRef<never>,
     input: Input<E, R>,
-    progress = new CallProgress()
+    enclosing?: CallProgress
   ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
     Effect.withFiberRuntime((fiber) => {
+      const progress = enclosing ?? new CallProgress()
       const resolved = Address.resolve(method, flow, http.defaults)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const address = resolved.right
@@ -78,12 +79,11 @@ export const execute = (
       if (Either.isLeft(total)) return Effect.fail(total.left)
       if (Toolkit.isUnresolved(tools)) {
         // one clock over what provides the tools and the run
-        const progress = new CallProgress()
         return totalTimeout(
           Effect.flatMap(
             Toolkit.resolve(method, tools),
             (handled) =>
-              run<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, progress)
+              call<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, progress)
           ),
           total.right,
           { method, flow: addressText, executionId: () => undefined },
@@ -137,7 +137,7 @@ export const execute = (
       )
     })
 
-  return run
+  return call
 }
 
 const isPausedState = Schema.is(PausedState)
@@ -145,13 +145,14 @@ const isPausedState = Schema.is(PausedState)
 /** @internal */
 export const resume = (http: HttpService) =>
 <E, R>(
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never>,
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   input: ResumeInput<Toolkit.Given<E, R> | undefined> = {},
-  progress = new CallProgress()
+  enclosing?: CallProgress
 ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
   Effect.withFiberRuntime((fiber) => {
+    const progress = enclosing ?? new CallProgress()
     const method = "FlowService.resume"
     const resolved = Address.resolve(method, flow, http.defaults)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)

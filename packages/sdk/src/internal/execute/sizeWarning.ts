@@ -19,8 +19,6 @@ const bytes = (value: unknown): number => {
  */
 export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes
 
-/**
- * @internal
- */
+/** @internal */
 export const warnOfSize = (method: string, what: string): Effect.Effect<void> =>
   Effect.logWarning(`${method}: ${what} nears the server's limit of 1,000,000 bytes`)

@@ -5,7 +5,7 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Flow, FlowAddress, FlowVersion } from "../../Flow.js"
+import type { Flow, FlowAddress, FlowRef, FlowVersion } from "../../Flow.js"
 import { isFlow } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
@@ -102,7 +102,7 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
  */
 export const resolve = (
   method: string,
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never>,
   defaults: AddressDefaults
 ): Either.Either<FlowAddress, InvalidRequestError> => {
   if (!isFlow(flow)) return fromRef(method, flow, defaults)
@@ -164,6 +164,8 @@ export const versionPath = (version: FlowVersion): string =>
   version === "production" ? "" : version === "draft" ? "/v0" : `/v${version}`
 
 /**
+ * The version that is meant; absent, the production version, and 0 the draft.
+ *
  * @internal
  */
 export const checkVersion = (

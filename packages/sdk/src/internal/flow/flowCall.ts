@@ -1,4 +1,4 @@
-import type { Flow, FlowAddress, FlowVersion } from "../../Flow.js"
+import type { FlowAddress, FlowRef, FlowVersion } from "../../Flow.js"
 import type { HttpService } from "../seam/httpService.js"
 import type { Answering } from "../tools/toolAnswering.js"
 
@@ -10,7 +10,7 @@ import type { Answering } from "../tools/toolAnswering.js"
 export interface FlowCall<E, R> {
   readonly http: HttpService
   readonly method: string
-  readonly flow: Flow.Ref<never, unknown>
+  readonly flow: FlowRef<never>
   readonly address: FlowAddress
   readonly addressText: string
   readonly version: FlowVersion

@@ -7,7 +7,7 @@
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { type Flow, isFlow } from "../../Flow.js"
+import { type FlowRef, isFlow } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
@@ -23,7 +23,7 @@ const none: Codec = { encode: undefined, decode: undefined }
 
 const codecs = new WeakMap<object, Codec>()
 
-const codecOf = (flow: Flow.Ref<never, unknown>): Codec => {
+const codecOf = (flow: FlowRef<never>): Codec => {
   if (!isFlow(flow) || (flow.parameters === undefined && flow.result === undefined)) return none
   const known = codecs.get(flow)
   if (known !== undefined) return known
@@ -43,7 +43,7 @@ const codecOf = (flow: Flow.Ref<never, unknown>): Codec => {
 export const encodeParameters = (
   method: string,
   address: string,
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never>,
   parameters: unknown
 ): Effect.Effect<unknown, InvalidRequestError> => {
   const { encode } = codecOf(flow)
@@ -61,7 +61,7 @@ const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && 
  *
  * @internal
  */
-export const hasResultSchema = (flow: Flow.Ref<never, unknown>): boolean => codecOf(flow).decode !== undefined
+export const hasResultSchema = (flow: FlowRef<never>): boolean => codecOf(flow).decode !== undefined
 
 /**
  * What is known of the run whose result is decoded.
@@ -81,7 +81,7 @@ export interface ResultFacts {
  * @internal
  */
 export const decodeResult = (
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never>,
   facts: ResultFacts,
   result: unknown
 ): Effect.Effect<unknown, UnexpectedResponseError> => {

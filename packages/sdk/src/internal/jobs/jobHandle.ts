@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Job } from "../../Job.js"
+import type { Job, WaitOptions } from "../../Job.js"
 import type { JobStatus } from "../../JobStatus.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Spans from "../telemetry/spans.js"
@@ -24,16 +24,17 @@ export const make = (target: Target, facts: Facts): Job => {
   const { address, executionId } = target
   const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
-  const ended: typeof wait = (target, method, options) => spanned(spanNames.jobWait, wait(target, method, options))
+  const ended = (method: string, options: WaitOptions | undefined) =>
+    spanned(spanNames.jobWait, wait(target, method, options))
   return {
     executionId,
     flowId: facts.flowId,
     blockCount: facts.blockCount,
     sessionId: facts.sessionId,
     poll: spanned(spanNames.jobPoll, poll(target, "Job.poll", {})),
-    wait: (options) => ended(target, "Job.wait", options),
+    wait: (options) => ended("Job.wait", options),
     result: (options) =>
-      Effect.flatMap(ended(target, "Job.result", options), (status) => resultOf(target, "Job.result", status)),
+      Effect.flatMap(ended("Job.result", options), (status) => resultOf(target, "Job.result", status)),
     updates: Spans.readStreamSpan(
       spanNames.jobUpdates,
       { address, executionId },

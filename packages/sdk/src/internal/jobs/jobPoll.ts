@@ -4,16 +4,16 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Progress, ReadOptions } from "../../CallOptions.js"
-import type { Flow, FlowAddress } from "../../Flow.js"
+import type { FlowAddress, FlowRef } from "../../Flow.js"
 import type { PollJobResponse } from "../../JobCall.js"
 import type { JobCompleted, JobPending, JobStatus } from "../../JobStatus.js"
 import type { NoukaiError, PollError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { isTransient } from "../retry/retry.js"
 import type { HttpService } from "../seam/httpService.js"
+import { finite } from "../time/duration.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 
 /**
@@ -23,7 +23,7 @@ import { totalTimeout } from "../time/totalTimeout.js"
  */
 export interface Target {
   readonly http: HttpService
-  readonly flow: Flow.Ref<never, unknown>
+  readonly flow: FlowRef<never>
   readonly address: FlowAddress
   readonly addressText: string
   readonly executionId: string
@@ -100,7 +100,7 @@ export const poll = (target: Target, method: string, options: ReadOptions): Effe
     )
     return totalTimeout(
       answered,
-      timeout !== undefined && Duration.isFinite(timeout) ? Duration.toMillis(timeout) : undefined,
+      timeout === undefined ? undefined : finite(timeout),
       { method, flow: target.addressText, executionId: () => target.executionId },
       progress
     )

@@ -23,11 +23,7 @@ export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 se
 
 const defaultTimeout = Duration.seconds(300)
 
-/**
- * What the polls have brought so far.
- *
- * @internal
- */
+/** What the polls have brought so far. */
 interface Seen {
   status: JobStatus | undefined
   /** Why the latest poll brought nothing. */

@@ -26,7 +26,12 @@ export const formatPath = (path: Path): string =>
 
 const segment = /\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]/y
 
-const quoted = (text: string): string | undefined => {
+/**
+ * What a quoted segment says; `undefined` if it is no JSON text.
+ *
+ * @internal
+ */
+export const unquoted = (text: string): string | undefined => {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === "string" ? value : undefined
@@ -49,7 +54,7 @@ export const parsePath = (text: string): Path | undefined => {
     const match = segment.exec(text)
     if (match === null) return undefined
     const [whole, name, index, string] = match
-    const next = name ?? (index === undefined ? quoted(string!) : Number(index))
+    const next = name ?? (index === undefined ? unquoted(string!) : Number(index))
     if (next === undefined) return undefined
     path.push(next)
     at += whole.length

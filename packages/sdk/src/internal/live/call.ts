@@ -21,9 +21,9 @@ import { makeLog } from "../telemetry/logging.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { makeTell, type Tell } from "../telemetry/tell.js"
-import { milliseconds } from "../time/duration.js"
+import { finite, milliseconds } from "../time/duration.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
-import { type CallConfig, finite, type Prepare, preparing, type Wanted } from "./request.js"
+import { type CallConfig, type Prepare, preparing, type Wanted } from "./request.js"
 import { type CallError, retried } from "./retrying.js"
 
 /**

@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type * as Redacted from "effect/Redacted"
 import type { RequestContext } from "../../CallOptions.js"
@@ -12,7 +11,7 @@ import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Headers from "../config/headers.js"
 import { invalid } from "../errors/invalid.js"
-import { milliseconds } from "../time/duration.js"
+import { finite, milliseconds } from "../time/duration.js"
 import type { TransportRequest } from "../transport/HttpTransport.js"
 
 /**
@@ -51,10 +50,6 @@ export type Prepare = (
   accept: string,
   traceparent: string | undefined
 ) => Either.Either<TransportRequest, InvalidRequestError>
-
-/** Milliseconds; `undefined` for a clock that never runs out. @internal */
-export const finite = (duration: Duration.Duration): number | undefined =>
-  Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
 
 const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> => {
   try {

@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { ExecuteResponse } from "../../ExecuteCall.js"
 import { WireEvent } from "../../FlowEvent.js"
@@ -16,7 +17,6 @@ import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import { issueText, readEither } from "../schema/schemaReader.js"
 import type { HttpService } from "../seam/httpService.js"
 import { decodeError } from "./errorCodec.js"
-import { isObject } from "./json.js"
 
 /** Endpoints that answer once. @internal */
 export type EffectEndpoint = Exclude<Endpoint, StreamEndpoint>
@@ -38,7 +38,7 @@ const decoder = <A, I>(schema: Schema.Schema<A, I>): Decoder<A> => {
 }
 
 const requestIdIn = (json: unknown): { readonly requestId?: string } =>
-  isObject(json) && typeof json.requestId === "string" ? { requestId: json.requestId } : {}
+  Predicate.isRecord(json) && typeof json.requestId === "string" ? { requestId: json.requestId } : {}
 
 /** The id of the request is no part of a body. */
 const withRequestId = <A extends object>(decode: Decoder<A>): Decoder<A & { readonly requestId?: string }> => (json) =>

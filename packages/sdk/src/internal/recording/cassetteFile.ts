@@ -6,6 +6,7 @@
 import { files } from "#files"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { CassetteError } from "../../NoukaiError.js"
 import { RecordedCassette } from "../../RecordedCassette.js"
@@ -48,8 +49,7 @@ const decodeKind = {
   recording: readEither(RecordedCassette)
 }
 
-const field = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null ? (value as { readonly [key: string]: unknown })[name] : undefined
+const field = (value: unknown, name: string): unknown => Predicate.isRecord(value) ? value[name] : undefined
 
 const versionOf = (value: unknown): number | undefined => {
   const format = field(value, "format")

@@ -3,8 +3,9 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import { formatPath } from "../json/jsonPath.js"
-import { eachString, isObject, mapStrings } from "./json.js"
+import { eachString, mapStrings } from "../json/walk.js"
 
 /** What takes the place of what was removed. @internal */
 export const redacted = "[redacted]"
@@ -13,9 +14,10 @@ export const redacted = "[redacted]"
 export const noukaiKey = /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-]{16,}/g
 
 const shapes: ReadonlyArray<RegExp> = [
+  // a key of Noukai: escaped, in base64, and as it is
   /\bnk(?:%5F|\\u005f)[A-Za-z0-9]{4,}/i,
   /\bbmtf[A-Za-z0-9+/]{20,}/,
-  /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-]{16,}/,
+  new RegExp(noukaiKey.source),
   /\b(?:bearer|basic)\s+(?=[\w.~+/-]*[\d.~+/=_-])[\w.~+/-]{8,}=*/i,
   /\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{12,}\b/,
   /(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\./,
@@ -36,12 +38,16 @@ const secretHalf = /(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/g
 
 const isMixed = (text: string): boolean => /[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)
 
-const secretNames =
-  /^(?:x[-_]?)?(?:authorization|password|passwd|secret|api[-_]?key|access[-_]?(?:token|key)|refresh[-_]?token|id[-_]?token|auth[-_]?token|client[-_]?secret|secret[-_]?(?:access[-_]?)?key|private[-_]?key)$/i
+const secretName =
+  /(?:x[-_]?)?(?:authorization|password|passwd|secret|api[-_]?key|access[-_]?(?:token|key)|refresh[-_]?token|id[-_]?token|auth[-_]?token|client[-_]?secret|secret[-_]?(?:access[-_]?)?key|private[-_]?key)/
+
+const secretNamed = new RegExp(`^${secretName.source}$`, "i")
 
 /** The same names, inside text that is JSON. */
-const secretInText =
-  /\\?"(?:x[-_]?)?(?:authorization|password|passwd|secret|api[-_]?key|access[-_]?(?:token|key)|refresh[-_]?token|id[-_]?token|auth[-_]?token|client[-_]?secret|secret[-_]?(?:access[-_]?)?key|private[-_]?key)\\?"\s*:\s*\\?"(?!\[redacted\])[^"\\]/i
+const secretInText = new RegExp(
+  String.raw`\\?"${secretName.source}\\?"\s*:\s*\\?"(?!\[redacted\])[^"\\]`,
+  "i"
+)
 
 const looksLike = (text: string): boolean => {
   if (shapes.some((shape) => shape.test(text)) || secretInText.test(text)) return true
@@ -49,7 +55,7 @@ const looksLike = (text: string): boolean => {
 }
 
 const isSecretField = (key: string, value: unknown): boolean =>
-  typeof value === "string" && value !== "" && value !== redacted && secretNames.test(key)
+  typeof value === "string" && value !== "" && value !== redacted && secretNamed.test(key)
 
 /**
  * The places of a value that look like a credential. A key of an object that does is not quoted.
@@ -78,7 +84,7 @@ const masked = (path: ReadonlyArray<string | number>): ReadonlyArray<string | nu
 export const maskCredentials = (value: unknown): unknown => {
   const maskFields = (inner: unknown): unknown => {
     if (Array.isArray(inner)) return inner.map(maskFields)
-    return isObject(inner)
+    return Predicate.isRecord(inner)
       ? Object.fromEntries(
         Object.entries(inner).map(([key, item]) => [key, isSecretField(key, item) ? redacted : maskFields(item)])
       )

@@ -1,6 +1,6 @@
+import * as Predicate from "effect/Predicate"
 import type { Change } from "../../ReplayReport.js"
 import { formatPath, type Path } from "../json/jsonPath.js"
-import { isObject } from "./json.js"
 
 /**
  * Where two JSON values differ, up to so many places.
@@ -23,7 +23,7 @@ export const differences = (expected: unknown, actual: unknown, limit: number): 
       }
       return
     }
-    if (isObject(before) && isObject(after)) {
+    if (Predicate.isRecord(before) && Predicate.isRecord(after)) {
       for (const key of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
         const place = [...path, key]
         if (!Object.hasOwn(before, key)) add(place, { actual: after[key] })

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import type { Answer, Endpoint } from "../../RecordedCassette.js"
@@ -64,8 +65,6 @@ export const questionOf = (endpoint: Endpoint, request: AnyRequest): Question | 
  * @internal
  */
 export const executionIdOf = ({ input }: Question): string | undefined => {
-  const id: unknown = typeof input === "object" && input !== null && "executionId" in input
-    ? input.executionId
-    : undefined
+  const id = Predicate.isRecord(input) ? input.executionId : undefined
   return typeof id === "string" ? id : undefined
 }

@@ -3,12 +3,12 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { Answer, Entry, Meta, RecordedCassette } from "../../RecordedCassette.js"
 import type { Match } from "../../ReplayReport.js"
 import { canonical, canonicalText } from "../json/canonical.js"
 import type { Client } from "./client.js"
 import type { Interaction } from "./interaction.js"
-import { isObject } from "./json.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
 import { restoreMeasured, withoutMeasured } from "./volatile.js"
 
@@ -16,7 +16,7 @@ const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 
 /** The words of an error name ids too. */
 const symboliseError = (error: unknown, symbols: Symbols): unknown =>
-  isObject(error)
+  Predicate.isRecord(error)
     ? Object.fromEntries(
       Object.entries(error).map(([key, value]) =>
         typeof value === "string" && texts.has(key)
@@ -27,14 +27,14 @@ const symboliseError = (error: unknown, symbols: Symbols): unknown =>
     : error
 
 const symboliseAnswer = (answer: unknown, symbols: Symbols): unknown => {
-  if (!isObject(answer)) return answer
+  if (!Predicate.isRecord(answer)) return answer
   return Object.fromEntries(
     Object.entries(answer).map(([key, value]) => {
       switch (key) {
         case "error":
           return [key, symboliseError(value, symbols)]
         case "end":
-          return [key, isObject(value) ? symboliseAnswer(value, symbols) : value]
+          return [key, Predicate.isRecord(value) ? symboliseAnswer(value, symbols) : value]
         case "statuses":
           return [key, Array.isArray(value) ? value.map((status) => symboliseAnswer(status, symbols)) : value]
         default:

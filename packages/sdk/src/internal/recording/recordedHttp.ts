@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { RequestContext } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
@@ -16,12 +17,11 @@ import type { Match } from "../../ReplayReport.js"
 import { invalid } from "../errors/invalid.js"
 import { unchecked } from "../errors/unchecked.js"
 import { InFlight } from "../replay/inFlight.js"
-import type { OpenReplay } from "../replay/OpenReplay.js"
+import { type OpenReplay, verifying } from "../replay/OpenReplay.js"
 import type { Defaults, HttpService } from "../seam/httpService.js"
 import * as Codec from "./answerCodec.js"
 import { decodeError } from "./errorCodec.js"
 import { executionIdOf, type Interaction, questionOf } from "./interaction.js"
-import { isObject } from "./json.js"
 import { type Asked, RecordedMatching } from "./recordedMatching.js"
 import type { Redaction } from "./redaction.js"
 
@@ -67,9 +67,7 @@ const ofSession = (asked: Asked) => (error: HttpError): SessionError => {
   }
 }
 
-/**
- * @internal
- */
+/** @internal */
 export const open = (interactions: ReadonlyArray<Interaction>, options: Options): OpenReplay => {
   const { match, otherwise, redact, source } = options
   const matching = new RecordedMatching(interactions, match, source)
@@ -111,7 +109,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   }
 
   const remember = (asked: Asked, value: unknown): Effect.Effect<void> =>
-    asked.question.endpoint === "submitJob" && isObject(value) && typeof value.executionId === "string"
+    asked.question.endpoint === "submitJob" && Predicate.isRecord(value) && typeof value.executionId === "string"
       ? Effect.map(Clock.currentTimeMillis, (now) => void submitted.set(value.executionId as string, now))
       : Effect.void
 
@@ -227,10 +225,6 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   }
   return {
     http,
-    verify: (method) =>
-      Effect.suspend(() => {
-        const error = matching.leftover(method)
-        return error === undefined ? Effect.void : Effect.fail(error)
-      })
+    verify: verifying((method) => matching.leftover(method))
   }
 }

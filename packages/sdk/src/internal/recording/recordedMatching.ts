@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import type { Answer } from "../../RecordedCassette.js"
 import type { Call, Change, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
@@ -11,7 +12,6 @@ import { nameDistance } from "../replay/similarity.js"
 import { maskCredentials } from "./credentials.js"
 import { differences } from "./diff.js"
 import { executionIdOf, type Interaction, type Question } from "./interaction.js"
-import { isObject } from "./json.js"
 import { index, keyOf, type Symbols } from "./symbols.js"
 
 interface Entry {
@@ -50,7 +50,7 @@ const placeOf = (question: Question, key: string): string => {
 
 const executionIn = ({ answer, input }: { readonly answer: Answer; readonly input: unknown }): string | undefined => {
   const values = "value" in answer ? [answer.value] : "events" in answer ? answer.events : []
-  const id = [...values, input].map((value) => isObject(value) ? value.executionId : undefined)
+  const id = [...values, input].map((value) => Predicate.isRecord(value) ? value.executionId : undefined)
     .find((found) => typeof found === "string" && found !== "")
   return typeof id === "string" ? id : undefined
 }

@@ -4,12 +4,12 @@
  * @internal
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type { HttpError } from "../../NoukaiError.js"
 import type { Answer, RecordedError } from "../../RecordedCassette.js"
 import { canonicalText } from "../json/canonical.js"
 import { encodeError } from "./errorCodec.js"
 import { executionIdOf, type Interaction, type Question } from "./interaction.js"
-import { isObject, type JsonObject } from "./json.js"
 import type { Redaction } from "./redaction.js"
 
 /** A call that was begun. @internal */
@@ -38,14 +38,14 @@ const valueOf = (result: Either.Either<unknown, HttpError>): Status =>
 /** Two polls that say the same, each under a request id of its own. */
 const sameness = (status: Status): string => {
   const inner = "error" in status ? status.error : status.value
-  return canonicalText(isObject(inner) ? { ...inner, requestId: undefined } : inner)
+  return canonicalText(Predicate.isRecord(inner) ? { ...inner, requestId: undefined } : inner)
 }
 
 /** As it will be read: JSON. */
 const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
 
 const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
-  ...redact(plain(error)) as JsonObject,
+  ...redact(plain(error)) as { readonly [key: string]: unknown },
   _tag: error._tag
 })
 
@@ -167,7 +167,7 @@ export class Recorder {
   }
 
   answered(ticket: Ticket, result: Either.Either<unknown, HttpError>, now: number): void {
-    if (ticket.question.endpoint === "submitJob" && Either.isRight(result) && isObject(result.right)) {
+    if (ticket.question.endpoint === "submitJob" && Either.isRight(result) && Predicate.isRecord(result.right)) {
       const id = result.right.executionId
       if (typeof id === "string") this.submitted.set(id, now)
     }

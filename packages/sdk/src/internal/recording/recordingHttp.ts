@@ -41,12 +41,8 @@ const inOrder = <A>(value: A): A => {
   }
 }
 
-/**
- * Records a call that answers once. One that dies is not recorded.
- *
- * @internal
- */
-export const recordEffect = <A, E extends HttpError>(
+/** Records a call that answers once. One that dies is not recorded. */
+const recordEffect = <A, E extends HttpError>(
   recorder: Recorder,
   question: Question,
   live: Effect.Effect<A, E>
@@ -76,12 +72,8 @@ export const recordEffect = <A, E extends HttpError>(
     })
   })
 
-/**
- * Records a stream, as far as it was pulled.
- *
- * @internal
- */
-export const recordStream = (
+/** Records a stream, as far as it was pulled. */
+const recordStream = (
   recorder: Recorder,
   question: Question,
   live: Stream.Stream<WireEvent, HttpError>
@@ -115,9 +107,7 @@ export const recordStream = (
     }))
   }))
 
-/**
- * @internal
- */
+/** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
   const one = <R extends RequestContext, A, E extends HttpError>(
     endpoint: Endpoint,

@@ -4,12 +4,13 @@
  * @internal
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
 import { invalid } from "../errors/invalid.js"
-import type { Segment } from "../json/jsonPath.js"
+import { type Segment, unquoted } from "../json/jsonPath.js"
+import { mapStrings } from "../json/walk.js"
 import { noukaiKey, redacted } from "./credentials.js"
-import { isObject, mapStrings } from "./json.js"
 
 /**
  * Removes from a JSON value what must not be recorded. Removing twice is removing once.
@@ -31,7 +32,9 @@ const parse = (text: string): Pattern | undefined => {
     const match = part.exec(body)
     if (match === null) return undefined
     const [whole, name, index, quoted] = match
-    pattern.push(name ?? (index === undefined ? JSON.parse(quoted!) as string : index === "*" ? "*" : Number(index)))
+    const next = name ?? (index === undefined ? unquoted(quoted!) : index === "*" ? "*" : Number(index))
+    if (next === undefined) return undefined
+    pattern.push(next)
     at += whole.length
   }
   return pattern.length === 0 ? undefined : pattern
@@ -55,7 +58,7 @@ const removeAt = (value: unknown, patterns: ReadonlyArray<Pattern>): unknown => 
     return left.some((pattern) => pattern.length === 0) ? redacted : removeAt(item, left)
   }
   if (Array.isArray(value)) return value.map((item, index) => below(item, index))
-  return isObject(value)
+  return Predicate.isRecord(value)
     ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, below(item, key)]))
     : value
 }

@@ -4,9 +4,9 @@
  * @internal
  */
 import { canonicalText } from "../json/canonical.js"
+import { eachString, mapStrings } from "../json/walk.js"
 import { hashText } from "./hash.js"
 import type { Interaction, Question } from "./interaction.js"
-import { eachString, mapStrings } from "./json.js"
 import { idsIn } from "./volatile.js"
 
 /** By id: its name. @internal */

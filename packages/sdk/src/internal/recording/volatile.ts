@@ -3,9 +3,10 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { Answer } from "../../RecordedCassette.js"
 import { formatPath, parsePath, type Path } from "../json/jsonPath.js"
-import { isObject, putInto } from "./json.js"
+import { putInto } from "../json/walk.js"
 
 /** What the flow and its caller wrote; nothing in there is ours to judge. */
 const payloads: ReadonlySet<string> = new Set([
@@ -36,9 +37,9 @@ const measured: ReadonlySet<string> = new Set([
 
 const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
   if (Array.isArray(value)) return value.flatMap(toolCallIds)
-  if (!isObject(value)) return []
+  if (!Predicate.isRecord(value)) return []
   return [value.toolCalls, value.tool_calls].flatMap((calls) =>
-    Array.isArray(calls) ? calls.map((call) => isObject(call) ? call.id : undefined) : []
+    Array.isArray(calls) ? calls.map((call) => Predicate.isRecord(call) ? call.id : undefined) : []
   )
 }
 
@@ -51,10 +52,10 @@ export const idsIn = (answer: Answer): ReadonlyArray<string> => {
   const found: Array<unknown> = []
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) return value.forEach(visit)
-    if (!isObject(value)) return
+    if (!Predicate.isRecord(value)) return
     found.push(value.executionId, value.runId, ...toolCallIds(value), ...toolCallIds(value.toolCallMessages))
-    if (isObject(value.flowRun)) found.push(value.flowRun.id)
-    if (Array.isArray(value.runs)) found.push(...value.runs.map((run) => isObject(run) ? run.id : undefined))
+    if (Predicate.isRecord(value.flowRun)) found.push(value.flowRun.id)
+    if (Array.isArray(value.runs)) found.push(...value.runs.map((run) => Predicate.isRecord(run) ? run.id : undefined))
     for (const [key, item] of Object.entries(value)) if (!payloads.has(key)) visit(item)
   }
   visit(answer)
@@ -72,11 +73,11 @@ export const withoutMeasured = (
   const values: { [path: string]: unknown } = {}
   const strip = (value: unknown, path: Path): unknown => {
     if (Array.isArray(value)) return value.map((item, index) => strip(item, [...path, index]))
-    if (!isObject(value)) return value
+    if (!Predicate.isRecord(value)) return value
     return Object.fromEntries(
       Object.entries(value).flatMap(([key, item]) => {
         const place = [...path, key]
-        if (measured.has(key) && !isObject(item)) {
+        if (measured.has(key) && !Predicate.isRecord(item)) {
           values[formatPath(place)] = item
           return []
         }

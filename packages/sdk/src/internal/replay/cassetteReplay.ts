@@ -23,7 +23,6 @@ export interface Options {
   readonly source: string
   readonly match: Match
   readonly redact: Redact | undefined
-  readonly scrub: ((text: string) => string) | undefined
   readonly defaults: Defaults
   /** What answers a call that was not recorded; absent: nothing does. */
   readonly otherwise: HttpService | undefined
@@ -36,11 +35,11 @@ export const open = (
   cassette: SessionCassette | RecordedCassette,
   options: Options
 ): Effect.Effect<OpenReplay, InvalidRequestError | ReplayNoSnapshotsError> => {
-  const { defaults, match, method, otherwise, reach, redact, scrub, source } = options
+  const { defaults, match, method, otherwise, reach, redact, source } = options
   return cassette.kind === "session"
     ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults })
     : Effect.map(
-      redactionOf(method, redact, scrub),
+      redactionOf(method, redact),
       (redaction) =>
         RecordedHttp.open(restore(cassette), { source, match, redact: redaction, defaults, otherwise, reach })
     )

@@ -19,8 +19,8 @@ import { format } from "../flow/address.js"
 import { isSameSession } from "../scope/sessionId.js"
 import type { Defaults, HttpService } from "../seam/httpService.js"
 import { InFlight } from "./inFlight.js"
-import type { OpenReplay } from "./OpenReplay.js"
-import type { CallFacts, Trigger } from "./sessionMatching.js"
+import { type OpenReplay, verifying } from "./OpenReplay.js"
+import type { Asked, Trigger } from "./sessionMatching.js"
 import { SessionMatching } from "./sessionMatching.js"
 import { eventsOf, type RecordedRun, runOf } from "./sessionRun.js"
 
@@ -97,12 +97,12 @@ interface RunRequest extends RequestContext {
   readonly sessionId: string | undefined
 }
 
-const factsOf = (
+const askedOf = (
   request: RunRequest,
   endpoint: string,
   executionId: string | undefined,
   isForeign: boolean
-): CallFacts => ({
+): Asked => ({
   method: request.method,
   endpoint,
   flow: request.flow,
@@ -151,13 +151,13 @@ export const open = (
       sessionId === undefined || isSameSession(sessionId, session.sessionId)
 
     /** The session that a call names; fetched once, and counted on its own (contract 10.6). */
-    const other = (request: RunRequest, sessionId: string, facts: CallFacts): Effect.Effect<Replay, HttpError> => {
+    const other = (request: RunRequest, sessionId: string, asked: Asked): Effect.Effect<Replay, HttpError> => {
       const { fetch } = options
       if (sessionId === "") {
-        return Effect.fail(own.matching.refuse(facts, "the call says that it belongs to no session"))
+        return Effect.fail(own.matching.refuse(asked, "the call says that it belongs to no session"))
       }
       if (fetch === undefined) {
-        return Effect.fail(own.matching.refuse(facts, `the call belongs to another session, ${sessionId}`))
+        return Effect.fail(own.matching.refuse(asked, `the call belongs to another session, ${sessionId}`))
       }
       const id = sessionId.toLowerCase()
       return one.withPermits(1)(Effect.suspend(() => {
@@ -170,20 +170,20 @@ export const open = (
       }))
     }
 
-    const replayOf = (request: RunRequest, facts: CallFacts): Effect.Effect<Replay, HttpError> =>
+    const replayOf = (request: RunRequest, asked: Asked): Effect.Effect<Replay, HttpError> =>
       request.sessionId === undefined || isOwn(request.sessionId)
         ? Effect.succeed(own)
-        : other(request, request.sessionId, facts)
+        : other(request, request.sessionId, asked)
 
     const recordingOf = (
       replay: Replay,
       trigger: Trigger,
       request: RunRequest,
-      facts: CallFacts
+      asked: Asked
     ): Effect.Effect<RecordedRun, ReplayMissError> => {
-      const found = facts.executionId === undefined
-        ? replay.matching.take(trigger, request.flow, facts)
-        : replay.matching.goOn(trigger, request.flow, facts)
+      const found = asked.executionId === undefined
+        ? replay.matching.take(trigger, request.flow, asked)
+        : replay.matching.goOn(trigger, request.flow, asked)
       return Effect.flatMap(found, (execution) => {
         const run = runOf(execution)
         return Effect.as(warnOfTruncation(request, run), run)
@@ -193,10 +193,10 @@ export const open = (
     const response = (
       replay: Replay,
       request: ExecuteRequest,
-      facts: CallFacts
+      asked: Asked
     ): Effect.Effect<ExecuteResponse, HttpError> =>
       Effect.flatMap(
-        recordingOf(replay, "execute", request, facts),
+        recordingOf(replay, "execute", request, asked),
         (run): Effect.Effect<ExecuteResponse, HttpError> => {
           const { completed, ending, execution } = run
           switch (ending._tag) {
@@ -211,18 +211,18 @@ export const open = (
             case "failed":
               return Effect.fail(failureOf(request, run, ending.stepId, ending.error))
             case "unfinished":
-              return Effect.fail(replay.matching.unfinished(facts, ending.reason))
+              return Effect.fail(replay.matching.unfinished(asked, ending.reason))
           }
         }
       )
 
     const execute = (request: ExecuteRequest): Effect.Effect<ExecuteResponse, HttpError> => {
-      const facts = factsOf(request, "execute", request.body.executionId, !isOwn(request.sessionId))
-      return Effect.flatMap(replayOf(request, facts), (replay) =>
+      const asked = askedOf(request, "execute", request.body.executionId, !isOwn(request.sessionId))
+      return Effect.flatMap(replayOf(request, asked), (replay) =>
         Effect.acquireUseRelease(
           replay.enter("execute", request.flow),
           // A call takes its turn, as it would if it had to wait for an answer: others that run at once can be seen.
-          () => Effect.zipLeft(response(replay, request, facts), Effect.yieldNow()),
+          () => Effect.zipLeft(response(replay, request, asked), Effect.yieldNow()),
           () => replay.leave("execute", request.flow)
         ))
     }
@@ -230,10 +230,10 @@ export const open = (
     const events = (
       replay: Replay,
       request: StepRequest,
-      facts: CallFacts
+      asked: Asked
     ): Effect.Effect<Stream.Stream<WireEvent, HttpError>, HttpError> =>
-      Effect.map(recordingOf(replay, "step", request, facts), (run) => {
-        const recorded = Stream.fromIterable(eventsOf(run, request.body.stepIndex, facts.executionId === undefined))
+      Effect.map(recordingOf(replay, "step", request, asked), (run) => {
+        const recorded = Stream.fromIterable(eventsOf(run, request.body.stepIndex, asked.executionId === undefined))
         const { ending } = run
         switch (ending._tag) {
           case "completed":
@@ -243,21 +243,21 @@ export const open = (
           case "unfinished":
             return Stream.concat(
               recorded,
-              Stream.suspend(() => Stream.fail(replay.matching.unfinished(facts, ending.reason)))
+              Stream.suspend(() => Stream.fail(replay.matching.unfinished(asked, ending.reason)))
             )
         }
       })
 
     const step = (request: StepRequest): Stream.Stream<WireEvent, HttpError> => {
-      const facts = factsOf(request, "step", request.body.executionId, !isOwn(request.sessionId))
+      const asked = askedOf(request, "step", request.body.executionId, !isOwn(request.sessionId))
       return Stream.unwrapScoped(
-        Effect.flatMap(replayOf(request, facts), (replay) =>
+        Effect.flatMap(replayOf(request, asked), (replay) =>
           Effect.zipRight(
             Effect.acquireRelease(
               replay.enter("step", request.flow),
               () => replay.leave("step", request.flow)
             ),
-            events(replay, request, facts)
+            events(replay, request, asked)
           ))
       )
     }
@@ -305,10 +305,6 @@ export const open = (
     }
     return {
       http,
-      verify: (method) =>
-        Effect.suspend(() => {
-          const error = own.matching.leftover(method)
-          return error === undefined ? Effect.void : Effect.fail(error)
-        })
+      verify: verifying((method) => own.matching.leftover(method))
     }
   })

@@ -16,8 +16,9 @@ import { nameDistance } from "./similarity.js"
 /** @internal */
 export type Trigger = "execute" | "step"
 
-/** @internal */
-export interface CallFacts {
+/** A call that was asked. @internal */
+export interface Asked {
+  /** What the program called: `FlowService.execute`. */
   readonly method: string
   readonly endpoint: string
   readonly flow: FlowAddress | undefined
@@ -76,12 +77,12 @@ export class SessionMatching {
   }
 
   /** The recording of a new run. */
-  take(trigger: Trigger, flow: FlowAddress, facts: CallFacts): Either.Either<SessionExecution, ReplayMissError> {
+  take(trigger: Trigger, flow: FlowAddress, asked: Asked): Either.Either<SessionExecution, ReplayMissError> {
     const key = keyOf(trigger, flow.slug)
     const recorded = this.byKey.get(key) ?? []
     const index = this.taken.get(key) ?? 0
     this.taken.set(key, index + 1)
-    const call = this.callOf(facts, index + 1)
+    const call = this.callOf(asked, index + 1)
     const entry = recorded[index]
     if (entry !== undefined) {
       this.consumed.add(entry)
@@ -89,35 +90,35 @@ export class SessionMatching {
     }
     const name = `${trigger === "execute" ? "execute" : "events or steps"} of ${JSON.stringify(flow.slug)}`
     const reason = `this is call ${index + 1} of ${name}, and ${plural(recorded.length, "recording")} there`
-    return Either.left(this.miss(facts, reason, recorded.length, this.nearest(call, trigger, flow.slug)))
+    return Either.left(this.miss(asked, reason, recorded.length, this.nearest(call, trigger, flow.slug)))
   }
 
   /** The recording of a run that the call goes on with. */
-  goOn(trigger: Trigger, flow: FlowAddress, facts: CallFacts): Either.Either<SessionExecution, ReplayMissError> {
-    const entry = facts.executionId === undefined ? undefined : this.byExecution.get(facts.executionId)
-    const call = this.callOf(facts, 1)
+  goOn(trigger: Trigger, flow: FlowAddress, asked: Asked): Either.Either<SessionExecution, ReplayMissError> {
+    const entry = asked.executionId === undefined ? undefined : this.byExecution.get(asked.executionId)
+    const call = this.callOf(asked, 1)
     if (entry !== undefined && entry.trigger === trigger && entry.slug === flow.slug) {
       this.consumed.add(entry)
       return Either.right(entry.execution)
     }
     const reason = "the run that this call goes on with was not recorded"
-    return Either.left(this.miss(facts, reason, 0, { kind: "extra", call }))
+    return Either.left(this.miss(asked, reason, 0, { kind: "extra", call }))
   }
 
   /** A call that this replay can never answer. */
-  refuse(facts: CallFacts, reason: string): ReplayMissError {
-    return this.miss(facts, reason, 0, { kind: "extra", call: this.callOf(facts, 1) })
+  refuse(asked: Asked, reason: string): ReplayMissError {
+    return this.miss(asked, reason, 0, { kind: "extra", call: this.callOf(asked, 1) })
   }
 
   /** A call whose recording says no more. */
-  unfinished(facts: CallFacts, why: string): ReplayMissError {
+  unfinished(asked: Asked, why: string): ReplayMissError {
     const reason = `the recorded run had not ended when the session was read: ${why}`
-    return this.miss(facts, reason, 1, { kind: "extra", call: this.callOf(facts, 1, false) })
+    return this.miss(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1, false) })
   }
 
-  private callOf(facts: CallFacts, nth: number, counts = true): Call {
+  private callOf(asked: Asked, nth: number, counts = true): Call {
     if (counts) this.calls++
-    const { endpoint, executionId, flow, method, sessionId, version } = facts
+    const { endpoint, executionId, flow, method, sessionId, version } = asked
     return {
       number: this.calls,
       operation: method,
@@ -163,9 +164,9 @@ export class SessionMatching {
     }
   }
 
-  private miss(facts: CallFacts, reason: string, matching: number, difference: Difference): ReplayMissError {
+  private miss(asked: Asked, reason: string, matching: number, difference: Difference): ReplayMissError {
     if (this.misses.length < keptMisses) this.misses.push(difference)
-    const { executionId, flow, method } = facts
+    const { executionId, flow, method } = asked
     return new ReplayMissError({
       method,
       ...(flow === undefined ? undefined : { flow: format(flow) }),

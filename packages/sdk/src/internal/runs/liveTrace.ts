@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Progress } from "../../CallOptions.js"
-import type { Flow, FlowAddress } from "../../Flow.js"
+import type { FlowAddress, FlowRef } from "../../Flow.js"
 import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
 import { APIConnectionError, FlowExecutionError, type LiveTraceError } from "../../NoukaiError.js"
 import type { LiveTraceOptions } from "../../RunOptions.js"
@@ -52,7 +52,7 @@ class Watch {
   private over = false
 
   constructor(
-    private readonly flow: Flow.Ref<never, unknown>,
+    private readonly flow: FlowRef<never>,
     address: FlowAddress,
     private readonly executionId: string
   ) {
@@ -239,7 +239,7 @@ class Watch {
 /** @internal */
 export const liveTrace = (http: HttpService) =>
 (
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never>,
   executionId: string,
   options: LiveTraceOptions = {}
 ): Stream.Stream<FlowEvent, LiveTraceError> =>

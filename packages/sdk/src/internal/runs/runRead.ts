@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Progress, RequestContext } from "../../CallOptions.js"
-import type { Flow, FlowAddress } from "../../Flow.js"
+import type { FlowAddress, FlowRef } from "../../Flow.js"
 import { type HttpError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { StepTraceResponse } from "../../RunCall.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "../../RunOptions.js"
@@ -19,8 +19,6 @@ import type { HttpService } from "../seam/httpService.js"
 import * as Spans from "../telemetry/spans.js"
 import { milliseconds } from "../time/duration.js"
 import { totalTimeout } from "../time/totalTimeout.js"
-
-type AnyFlow = Flow.Ref<never>
 
 interface Run {
   readonly flow: FlowAddress
@@ -35,7 +33,7 @@ interface Run {
 export const resolveRun = (
   http: HttpService,
   method: string,
-  flow: AnyFlow,
+  flow: FlowRef<never>,
   executionId: string
 ): Either.Either<Run, InvalidRequestError> =>
   Either.flatMap(
@@ -72,7 +70,7 @@ const noOutcome = () => ({})
 /** @internal */
 export const trace =
   (http: HttpService) =>
-  (flow: AnyFlow, executionId: string, options: RunOptions = {}): Effect.Effect<Trace, HttpError> =>
+  (flow: FlowRef<never>, executionId: string, options: RunOptions = {}): Effect.Effect<Trace, HttpError> =>
     Effect.suspend(() => {
       const method = "RunService.trace"
       const run = resolveRun(http, method, flow, executionId)
@@ -88,7 +86,7 @@ export const trace =
 /** @internal */
 export const summary =
   (http: HttpService) =>
-  (flow: AnyFlow, executionId: string, options: RunOptions = {}): Effect.Effect<FlowRun, HttpError> =>
+  (flow: FlowRef<never>, executionId: string, options: RunOptions = {}): Effect.Effect<FlowRun, HttpError> =>
     Effect.suspend(() => {
       const method = "RunService.summary"
       const run = resolveRun(http, method, flow, executionId)
@@ -122,7 +120,7 @@ const checkStepOptions = (
 /** @internal */
 export const stepTrace = (http: HttpService) =>
 (
-  flow: AnyFlow,
+  flow: FlowRef<never>,
   executionId: string,
   stepId: string,
   options: StepTraceOptions = {}

@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EventsInput } from "../../EventsInput.js"
-import type { AnyParameters, Flow } from "../../Flow.js"
+import type { AnyParameters, FlowRef } from "../../Flow.js"
 import { type FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { FlowEvent } from "../../FlowEvent.js"
 import type { EventsError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
@@ -92,7 +92,7 @@ type Started<E, R> = Stream.Stream<FlowEvent, E | EventsError | ToolCallLimitErr
 const start = <E, R>(
   http: HttpService,
   only: "steps" | "events",
-  flow: Flow.Ref<never, unknown>,
+  flow: FlowRef<never>,
   input: Input<E, R>
 ): Effect.Effect<Started<E, R>, E | InvalidRequestError, R> =>
   Effect.withFiberRuntime((fiber) => {
@@ -158,6 +158,5 @@ const start = <E, R>(
 
 /** @internal */
 export const stream =
-  (http: HttpService, only: "steps" | "events") =>
-  <E, R>(flow: Flow.Ref<never, unknown>, input: Input<E, R>): Started<E, R> =>
+  (http: HttpService, only: "steps" | "events") => <E, R>(flow: FlowRef<never>, input: Input<E, R>): Started<E, R> =>
     Stream.unwrap(start(http, only, flow, input))

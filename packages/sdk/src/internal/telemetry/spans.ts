@@ -127,12 +127,7 @@ export const readSpan = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
     isTracing(fiber)
-      ? clientSpan(
-        name,
-        readAttributes(facts),
-        outcomeOf,
-        self
-      )
+      ? clientSpan(name, readAttributes(facts), outcomeOf, self)
       : self
   )
 

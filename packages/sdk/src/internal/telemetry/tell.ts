@@ -12,23 +12,15 @@ import type { LogEvent } from "../../LogHook.js"
 /** @internal */
 export type Tell = (event: LogEvent) => Effect.Effect<void>
 
-/**
- * Writes an event as a log line: what it is about as text, every field as an annotation.
- *
- * @internal
- */
-export const debugLine: Tell = (event) => {
+/** Writes an event as a log line: what it is about as text, every field as an annotation. */
+const debugLine: Tell = (event) => {
   const { phase, ...fields } = event
   const about = "path" in event ? `${event.method} ${event.path}` : `${event.mode} ${event.sessionId}`
   return Effect.annotateLogs(Effect.logDebug(`noukai ${phase}: ${about}`), fields)
 }
 
-/**
- * Whether a debug line of this fiber would be written.
- *
- * @internal
- */
-export const writesDebug = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+/** Whether a debug line of this fiber would be written. */
+const writesDebug = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
 
 /**

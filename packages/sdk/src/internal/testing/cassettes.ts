@@ -26,8 +26,8 @@ export interface SessionRun {
   readonly executionId?: string | undefined
 }
 
-/** The session that builders make. @internal */
-export const testSessionId = "00000000-0000-4000-8000-000000000000"
+/** The session that builders make. */
+const testSessionId = "00000000-0000-4000-8000-000000000000"
 
 const executionOf = (run: SessionRun, place: number): SessionExecution => {
   const { error, executionId, result, slug, trigger = "execute" } = run

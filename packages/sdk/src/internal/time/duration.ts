@@ -5,6 +5,14 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 
 /**
+ * Milliseconds of a clock that was checked before; `undefined` when it is off (infinite).
+ *
+ * @internal
+ */
+export const finite = (duration: Duration.Duration): number | undefined =>
+  Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
+
+/**
  * Milliseconds of a clock; `undefined` when it is off (infinite).
  *
  * @internal
@@ -20,7 +28,7 @@ export const milliseconds = (
   } else {
     const duration = Duration.decodeUnknown(input)
     if (Option.isSome(duration)) {
-      return Either.right(Duration.isFinite(duration.value) ? Duration.toMillis(duration.value) : undefined)
+      return Either.right(finite(duration.value))
     }
   }
   return Either.left(

@@ -14,8 +14,36 @@ import { toolSpans } from "../telemetry/spans.js"
 import { declare } from "./toolDeclaration.js"
 import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
 
-/** @internal */
-export const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
+/**
+ * Declarations by hand, or with what answers them.
+ *
+ * @internal
+ */
+export type Resolved<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
+
+/**
+ * A toolkit with its handlers, or the effect that provides one.
+ *
+ * @internal
+ */
+export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
+
+/**
+ * What `tools` was given; `E` and `R` are those of its handlers.
+ *
+ * @internal
+ */
+export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
+
+/**
+ * Whether `tools` still has to be turned into declarations and handlers by `resolve`.
+ *
+ * @internal
+ */
+export const isUnresolved = <E, R>(tools: Given<E, R> | undefined): tools is Toolkit<E, R> =>
+  tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
+
+const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>
   Predicate.hasProperty(u, "tools") && Predicate.hasProperty(u, "handle") && typeof u.handle === "function"
 
 type Handle<E, R> = (name: string, params: unknown) => Effect.Effect<
@@ -63,8 +91,7 @@ const call = <E, R>(
   )
 }
 
-/** @internal */
-export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequestError, R> => {
+const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequestError, R> => {
   const declared = Object.values(toolkit.tools).map((tool) => ({
     name: tool.name,
     ...declare(tool, parametersOf(tool))
@@ -86,35 +113,6 @@ export const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | Invalid
         ), { concurrency: settings.concurrency })
   }
 }
-
-/**
- * Whether `tools` still has to be turned into declarations and handlers by `resolve`.
- *
- * @internal
- */
-export const isUnresolved = <E, R>(tools: Given<E, R> | undefined): tools is Toolkit<E, R> =>
-  tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
-
-/**
- * Declarations by hand, or with what answers them.
- *
- * @internal
- */
-export type Resolved<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
-
-/**
- * A toolkit with its handlers, or the effect that provides one.
- *
- * @internal
- */
-export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
-
-/**
- * What `tools` was given; `E` and `R` are those of its handlers.
- *
- * @internal
- */
-export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
 
 /**
  * A toolkit, or the effect that provides one, as declarations with handlers.

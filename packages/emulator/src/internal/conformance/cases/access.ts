@@ -4,14 +4,14 @@
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
-import { any, exchange, fixed, get, made, ok, post, refusal, sample } from "./build.js"
+import { any, exchange, fixture, get, made, ok, post, refusal, sample } from "../caseParts.js"
 
 const version = (segment: string, expected: string): ConformanceCase =>
   made(
     `3.1: versions${segment}/execute runs ${expected}`,
     [`3.1 ${segment === "" ? "plain path" : segment}`],
     ["fixture"],
-    exchange(post(fixed(`versions${segment}`, "execute"), {}), ok({ status: "completed", result: expected }))
+    exchange(post(fixture(`versions${segment}`, "execute"), {}), ok({ status: "completed", result: expected }))
   )
 
 const key = (as: string, status: number, code: string): ConformanceCase =>
@@ -38,7 +38,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "3.1: a version that is not there: 404 FLOW_NOT_FOUND",
     ["3.1 unknown version", "11.3 FLOW_NOT_FOUND"],
     ["fixture"],
-    exchange(post(fixed("versions/v9", "execute"), {}), refusal(404, "FLOW_NOT_FOUND"))
+    exchange(post(fixture("versions/v9", "execute"), {}), refusal(404, "FLOW_NOT_FOUND"))
   ),
   made(
     "3.1: without a published version the plain path runs the draft",

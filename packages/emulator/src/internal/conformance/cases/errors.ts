@@ -4,7 +4,7 @@
  * @internal
  */
 import type { ConformanceCase, Expectation } from "../../../ConformanceCase.js"
-import { any, event, exchange, fixed, made, post, refusal, refused, sample } from "./build.js"
+import { any, event, exchange, fixture, made, post, refusal, refused, sample } from "../caseParts.js"
 
 const hello = sample("hello-world", "execute")
 
@@ -71,8 +71,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     404,
     "FLOW_NOT_FOUND"
   ),
-  refused("11.3: a broken tree", "11.3", ["fixture"], post(fixed("invalid-tree", "execute"), {}), 400, "INVALID_TREE"),
-  refused("11.3: no steps", "11.3", ["fixture"], post(fixed("no-steps", "execute"), {}), 400, "NO_STEPS"),
+  refused(
+    "11.3: a broken tree",
+    "11.3",
+    ["fixture"],
+    post(fixture("invalid-tree", "execute"), {}),
+    400,
+    "INVALID_TREE"
+  ),
+  refused("11.3: no steps", "11.3", ["fixture"], post(fixture("no-steps", "execute"), {}), 400, "NO_STEPS"),
   refused("11.3: no credits", "11.3", ["fixture"], flow("poor"), 402, "INSUFFICIENT_CREDITS"),
   refused("11.3: credits that run out", "11.3", ["fixture"], flow("short"), 402, "CREDITS_EXHAUSTED"),
   refused("11.3: no billing", "11.3", ["fixture"], flow("unbilled"), 503, "BILLING_UNAVAILABLE"),
@@ -80,7 +87,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "11.3: an upstream key that is refused",
     "11.3",
     ["fixture"],
-    post(fixed("byok", "execute"), {}),
+    post(fixture("byok", "execute"), {}),
     502,
     "BYOK_KEY_REJECTED"
   ),
@@ -88,7 +95,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "11.3: an internal error",
     "11.3",
     ["fixture"],
-    post(fixed("internal", "execute"), {}),
+    post(fixture("internal", "execute"), {}),
     500,
     "INTERNAL_ERROR"
   ),

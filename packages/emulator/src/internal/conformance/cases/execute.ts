@@ -5,12 +5,12 @@
  */
 import type { ConformanceCase, ConformanceRequest } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
-import { any, exchange, fixed, invalid, made, ok, post, refused, sample } from "./build.js"
+import { any, exchange, fixture, invalid, made, ok, post, refused, sample } from "../caseParts.js"
 
 const hello = (body: { readonly [key: string]: Json }): ConformanceRequest =>
   post(sample("hello-world", "execute"), body)
 
-const echo = (body: { readonly [key: string]: Json }): ConformanceRequest => post(fixed("echo", "execute"), body)
+const echo = (body: { readonly [key: string]: Json }): ConformanceRequest => post(fixture("echo", "execute"), body)
 
 const completed = (result: Json): Json => ({ status: "completed", result })
 
@@ -71,7 +71,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ["5.3 failed"],
     ["fixture"],
     exchange(
-      post(fixed("failed", "execute"), { message: "hi" }),
+      post(fixture("failed", "execute"), { message: "hi" }),
       ok({ status: "failed", flowId: any("string"), blockCount: 1, executionId: any("string") })
     )
   ),
@@ -222,7 +222,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "5.5: images to a model that sees none",
     "5.5 vision",
     ["fixture"],
-    post(fixed("blind", "execute"), { attachments: [attachment] }),
+    post(fixture("blind", "execute"), { attachments: [attachment] }),
     400,
     "MODEL_MIME_INCOMPATIBLE"
   )

@@ -5,7 +5,7 @@
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
-import { any, exchange, fixed, get, invalid, made, ok, post, refusal, refused, sample, tool } from "./build.js"
+import { any, exchange, fixture, get, invalid, made, ok, post, refusal, refused, sample, tool } from "../caseParts.js"
 
 const hello = sample("hello-world", "jobs")
 
@@ -32,8 +32,12 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "8.2: a failed job has an error",
     ["8.2 error"],
     ["fixture"],
-    exchange(post(fixed("byok", "jobs"), {}), { status: 202 }, save),
-    exchange(get(`${fixed("byok", "jobs")}/{{executionId}}`), ok({ status: "failed", error: any("string") }), patiently)
+    exchange(post(fixture("byok", "jobs"), {}), { status: 202 }, save),
+    exchange(
+      get(`${fixture("byok", "jobs")}/{{executionId}}`),
+      ok({ status: "failed", error: any("string") }),
+      patiently
+    )
   ),
   made(
     "8.2: a job that no worker has taken is pending",
@@ -49,9 +53,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "8.2: a job that takes long is running",
     ["8.2 running"],
     ["fixture"],
-    exchange(post(fixed("slow", "jobs"), {}), { status: 202 }, save),
+    exchange(post(fixture("slow", "jobs"), {}), { status: 202 }, save),
     exchange(
-      get(`${fixed("slow", "jobs")}/{{executionId}}`),
+      get(`${fixture("slow", "jobs")}/{{executionId}}`),
       ok({ status: "running", result: { $absent: true } }),
       patiently
     )
@@ -89,20 +93,20 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "3.1: a job can run the draft; its poll has no version",
     ["3.1 jobs"],
     ["fixture"],
-    exchange(post(fixed("versions/v0", "jobs"), {}), { status: 202 }, save),
+    exchange(post(fixture("versions/v0", "jobs"), {}), { status: 202 }, save),
     exchange(
-      get(`${fixed("versions", "jobs")}/{{executionId}}`),
+      get(`${fixture("versions", "jobs")}/{{executionId}}`),
       ok({ status: "completed", result: "draft" }),
       patiently
     ),
-    exchange(get(`${fixed("versions/v0", "jobs")}/{{executionId}}`), { status: 404 })
+    exchange(get(`${fixture("versions/v0", "jobs")}/{{executionId}}`), { status: 404 })
   ),
   made(
     "8.1: parameters and blockOverrides reach the run; what only /execute takes is not looked at",
     ["8.1 parameters", "8.1 blockOverrides", "8.1 request", "8.1 trace"],
     ["fixture"],
     exchange(
-      post(fixed("echo", "jobs"), {
+      post(fixture("echo", "jobs"), {
         parameters: { tone: "dry" },
         blockOverrides: { echo: { output: "{{parameters.tone}}!" } },
         attachments: [],
@@ -113,7 +117,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       save
     ),
     exchange(
-      get(`${fixed("echo", "jobs")}/{{executionId}}`),
+      get(`${fixture("echo", "jobs")}/{{executionId}}`),
       ok({ status: "completed", result: "dry!" }),
       patiently
     )

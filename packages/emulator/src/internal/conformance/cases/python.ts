@@ -5,7 +5,7 @@
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
-import { any, event, exchange, get, made, ok, post, result, sample, savePause } from "./build.js"
+import { any, event, exchange, get, made, ok, post, result, sample, savePause } from "../caseParts.js"
 
 const lookup = {
   type: "function",

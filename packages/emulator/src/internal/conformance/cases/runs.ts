@@ -5,7 +5,7 @@
  */
 import type { ConformanceCase, ConformanceExchange } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
-import { any, event, exchange, fixed, get, made, ok, post, refusal, sample } from "./build.js"
+import { any, event, exchange, fixture, get, made, ok, post, refusal, sample } from "../caseParts.js"
 
 const started = (path: string, body: Json = { message: "hi" }): ConformanceExchange =>
   exchange(post(path, body), { status: 200 }, { save: { id: "body.executionId", flowId: "body.flowId" } })
@@ -44,10 +44,10 @@ const stepTrace: Json = {
   truncated: false
 }
 
-const flaky = started(fixed("flaky", "execute"), {})
-const flakyTrace = `${fixed("flaky", "runs")}/{{id}}/steps/a/trace`
-const loop = started(fixed("loop", "execute"), {})
-const loopTrace = `${fixed("loop", "runs")}/{{id}}/steps/in/trace`
+const flaky = started(fixture("flaky", "execute"), {})
+const flakyTrace = `${fixture("flaky", "runs")}/{{id}}/steps/a/trace`
+const loop = started(fixture("loop", "execute"), {})
+const loopTrace = `${fixture("loop", "runs")}/{{id}}/steps/in/trace`
 
 const capture = (name: string, flow: string, body: Json, steps: Json): ConformanceCase =>
   made(
@@ -71,9 +71,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "9.1: a payload over 64 KiB is cut",
     ["9.1 truncated"],
     ["fixture"],
-    started(fixed("full", "execute"), { message: { $repeat: ["x", 70_000] } }),
+    started(fixture("full", "execute"), { message: { $repeat: ["x", 70_000] } }),
     exchange(
-      get(`${fixed("full", "runs")}/{{id}}/trace`),
+      get(`${fixture("full", "runs")}/{{id}}/trace`),
       ok({ steps: [{ truncated: true, outputSizeBytes: 70_002 }] })
     )
   ),
@@ -127,8 +127,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "9.3: the live trace of a run that goes on follows it to its end",
     ["9.3 live tail"],
     ["fixture"],
-    exchange(post(fixed("brief", "jobs"), {}), { status: 202 }, { save: { id: "body.executionId" } }),
-    exchange(get(`${fixed("brief", "runs")}/{{id}}/trace/stream`), {
+    exchange(post(fixture("brief", "jobs"), {}), { status: 202 }, { save: { id: "body.executionId" } }),
+    exchange(get(`${fixture("brief", "runs")}/{{id}}/trace/stream`), {
       status: 200,
       events: [
         event("run_started", { executionId: "{{id}}" }),
@@ -142,8 +142,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "9.3: the live trace of a run that failed ends with its step_error",
     ["9.3 step_error"],
     ["fixture"],
-    exchange(post(fixed("failed", "execute"), {}), { status: 200 }, { save: { id: "body.executionId" } }),
-    exchange(get(`${fixed("failed", "runs")}/{{id}}/trace/stream`), {
+    exchange(post(fixture("failed", "execute"), {}), { status: 200 }, { save: { id: "body.executionId" } }),
+    exchange(get(`${fixture("failed", "runs")}/{{id}}/trace/stream`), {
       status: 200,
       events: [
         event("run_started"),
@@ -156,21 +156,21 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "9.1: a failed run, and one that goes on",
     ["9.1 failed", "9.1 running"],
     ["fixture"],
-    exchange(post(fixed("failed", "execute"), { trace: true }), { status: 200 }, {
+    exchange(post(fixture("failed", "execute"), { trace: true }), { status: 200 }, {
       save: { id: "body.executionId" }
     }),
     exchange(
-      get(`${fixed("failed", "runs")}/{{id}}/trace`),
+      get(`${fixture("failed", "runs")}/{{id}}/trace`),
       ok({
         flowRun: { status: "failed" },
         steps: [{ status: "failed", errorContext: { code: "MODEL_REFUSED", message: "refused" }, outputContext: null }]
       })
     ),
-    exchange(post(fixed("paced", "step"), { stepIndex: 0 }), { status: 200 }, {
+    exchange(post(fixture("paced", "step"), { stepIndex: 0 }), { status: 200 }, {
       save: { id: "events.0.data.executionId" }
     }),
     exchange(
-      get(`${fixed("paced", "runs")}/{{id}}/trace`),
+      get(`${fixture("paced", "runs")}/{{id}}/trace`),
       ok({ flowRun: { status: "running", completedAt: null, durationMs: null }, steps: [{ stepId: "a" }] })
     )
   ),
@@ -224,9 +224,11 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     inputContext: { message: "hi" },
     outputContext: any("object")
   }]),
-  capture("full", fixed("full", "execute"), { message: "a@b.example" }, [{ inputContext: { message: "a@b.example" } }]),
-  capture("redacted", fixed("redacted", "execute"), { message: "a@b.example" }, [{
+  capture("full", fixture("full", "execute"), { message: "a@b.example" }, [{
+    inputContext: { message: "a@b.example" }
+  }]),
+  capture("redacted", fixture("redacted", "execute"), { message: "a@b.example" }, [{
     inputContext: { message: "[redacted]" }
   }]),
-  capture("off", fixed("off", "execute"), { trace: true }, [])
+  capture("off", fixture("off", "execute"), { trace: true }, [])
 ]

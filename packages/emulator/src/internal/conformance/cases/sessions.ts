@@ -9,7 +9,7 @@ import {
   any,
   event,
   exchange,
-  fixed,
+  fixture,
   get,
   made,
   ok,
@@ -19,7 +19,7 @@ import {
   resume,
   sample,
   savePause
-} from "./build.js"
+} from "../caseParts.js"
 
 /** Ids differ from case to case, so that cases can run in any order. */
 const idOf = (number: number): string => `5d1c9f44-7a0b-4f5e-9a55-${String(number).padStart(12, "0")}`
@@ -125,7 +125,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "10.4: without steps the capture mode is null",
     ["10.4 traceCaptureMode"],
     ["fixture"],
-    exchange(post(fixed("off", "execute"), {}, tagged(4)), { status: 200 }),
+    exchange(post(fixture("off", "execute"), {}, tagged(4)), { status: 200 }),
     exchange(
       session(4, "acme/conformance"),
       ok({
@@ -137,7 +137,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "10.4: a failed execution names its step and error",
     ["10.4 errorAtStep", "10.4 errorSnapshot"],
     ["fixture"],
-    exchange(post(fixed("byok", "execute"), { trace: true }, tagged(5)), { status: 502 }),
+    exchange(post(fixture("byok", "execute"), { trace: true }, tagged(5)), { status: 502 }),
     exchange(
       session(5, "acme/conformance"),
       ok({
@@ -153,8 +153,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "10.4: attempts and the iterations of a loop are snapshots of their own, in the order in which they began",
     ["10.4 attempt", "10.4 loopIndex"],
     ["fixture"],
-    exchange(post(fixed("flaky", "execute"), {}, tagged(10)), { status: 200 }),
-    exchange(post(fixed("loop", "execute"), {}, tagged(10)), { status: 200 }),
+    exchange(post(fixture("flaky", "execute"), {}, tagged(10)), { status: 200 }),
+    exchange(post(fixture("loop", "execute"), {}, tagged(10)), { status: 200 }),
     exchange(
       session(10, "acme/conformance"),
       ok({
@@ -181,7 +181,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       }, { control: true }),
       { status: 200 }
     ),
-    exchange(post(fixed("short-lived", "execute"), {}, tagged(11)), { status: 200 }),
+    exchange(post(fixture("short-lived", "execute"), {}, tagged(11)), { status: 200 }),
     exchange(
       { method: "DELETE", path: "/_emulator/flows/acme/conformance/short-lived", control: true },
       { status: 200 }

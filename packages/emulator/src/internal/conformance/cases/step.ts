@@ -5,12 +5,25 @@
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
-import { any, event, exchange, fixed, invalid, made, post, refusal, refused, result, sample, tool } from "./build.js"
+import {
+  any,
+  event,
+  exchange,
+  fixture,
+  invalid,
+  made,
+  post,
+  refusal,
+  refused,
+  result,
+  sample,
+  tool
+} from "../caseParts.js"
 import { firstStep as pythonFirstStep } from "./python.js"
 
 const twoStep = sample("two-step", "step")
 const weather = sample("tools-enabled", "step")
-const rounds = fixed("rounds", "step")
+const rounds = fixture("rounds", "step")
 
 const stream = (...events: ReadonlyArray<Json>) => ({
   status: 200,
@@ -60,7 +73,7 @@ const rest = [
   event("flow_completed", { executionId: any("string"), result: any("object"), summary: any("object") })
 ]
 
-const field = (name: string, value: Json): ConformanceCase =>
+const wrongType = (name: string, value: Json): ConformanceCase =>
   made(
     `7.1: ${name} of a wrong JSON type is a 422`,
     [`7.1 ${name}`],
@@ -168,7 +181,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ["7.1 blockOverrides"],
     ["fixture"],
     exchange(
-      post(fixed("echo", "step"), {
+      post(fixture("echo", "step"), {
         stepIndex: 0,
         message: "hi",
         blockOverrides: { echo: { output: "{{message}}!" } }
@@ -203,7 +216,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ["7.4 step_error"],
     ["fixture"],
     exchange(
-      post(fixed("byok", "step"), { stepIndex: 0, runRemaining: true }),
+      post(fixture("byok", "step"), { stepIndex: 0, runRemaining: true }),
       stream(
         event("run_started"),
         started("fail", 0),
@@ -256,7 +269,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ["11.3 TOOL_ITERATION_LIMIT", "7.1 iterationsUsed"],
     ["fixture"],
     exchange(
-      post(fixed("forever", "step"), { stepIndex: 0, tools: [tool("find")] }),
+      post(fixture("forever", "step"), { stepIndex: 0, tools: [tool("find")] }),
       stream(event("run_started"), started("ask", 0), event("step_paused_for_tool_calls")),
       {
         save: {
@@ -268,26 +281,26 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ),
     exchange(
       post(
-        fixed("forever", "step"),
+        fixture("forever", "step"),
         toolResume([result("{{call}}", "x")], { iterationsUsed: 25, tools: [tool("find")] })
       ),
       refusal(409, "TOOL_ITERATION_LIMIT")
     )
   ),
-  field("stepIndex", "0"),
-  field("executionId", 1),
-  field("accumulatedOutputs", []),
-  field("message", 1),
-  field("parameters", []),
-  field("attachments", "x"),
-  field("inputOverrides", []),
-  field("blockOverrides", []),
-  field("runRemaining", "yes"),
-  field("tools", "x"),
-  field("toolChoice", 1),
-  field("toolCallMessages", {}),
-  field("iterationsUsed", -1),
-  field("trace", 1),
+  wrongType("stepIndex", "0"),
+  wrongType("executionId", 1),
+  wrongType("accumulatedOutputs", []),
+  wrongType("message", 1),
+  wrongType("parameters", []),
+  wrongType("attachments", "x"),
+  wrongType("inputOverrides", []),
+  wrongType("blockOverrides", []),
+  wrongType("runRemaining", "yes"),
+  wrongType("tools", "x"),
+  wrongType("toolChoice", 1),
+  wrongType("toolCallMessages", {}),
+  wrongType("iterationsUsed", -1),
+  wrongType("trace", 1),
   refused("7.1: no message", "7.1 message", [], post(twoStep, { stepIndex: 0 }), 400, "MISSING_MESSAGE"),
   refused(
     "7.1: a step that is not there",
@@ -317,7 +330,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "3.1: the draft by /v0",
     "3.1 /v0/step",
     ["fixture"],
-    post(fixed("versions/v0", "step"), { stepIndex: 0 }),
+    post(fixture("versions/v0", "step"), { stepIndex: 0 }),
     400,
     "INVALID_VERSION"
   ),
@@ -343,7 +356,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ["11.3 STALE_TREE"],
     ["fixture", "control"],
     exchange(
-      post(fixed("edited", "step"), { stepIndex: 0 }),
+      post(fixture("edited", "step"), { stepIndex: 0 }),
       { status: 200 },
       { save: { executionId: "events.0.data.executionId" } }
     ),
@@ -357,7 +370,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       { status: 200 }
     ),
     exchange(
-      post(fixed("edited", "step"), { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { a: "a" } }),
+      post(fixture("edited", "step"), { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { a: "a" } }),
       refusal(409, "STALE_TREE")
     )
   )

@@ -8,7 +8,7 @@ import type { Json } from "../../../Flow.js"
 import {
   any,
   exchange,
-  fixed,
+  fixture,
   made,
   ok,
   post,
@@ -19,10 +19,10 @@ import {
   sample,
   savePause,
   tool
-} from "./build.js"
+} from "../caseParts.js"
 
 const path = sample("tools-enabled", "execute")
-const rounds = fixed("rounds", "execute")
+const rounds = fixture("rounds", "execute")
 
 const weather = [tool("get_weather")]
 
@@ -185,7 +185,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "6.1: tools inside a loop",
     "6.1 sequential",
     ["fixture"],
-    post(fixed("tools-in-loop", "execute"), { tools: [tool("find")] }),
+    post(fixture("tools-in-loop", "execute"), { tools: [tool("find")] }),
     400,
     "TOOLS_IN_NON_SEQUENTIAL_STEP"
   ),

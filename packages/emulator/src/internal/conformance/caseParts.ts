@@ -9,14 +9,14 @@ import type {
   ConformanceRequest,
   Expectation,
   Need
-} from "../../../ConformanceCase.js"
-import type { Json } from "../../../Flow.js"
+} from "../../ConformanceCase.js"
+import type { Json } from "../../Flow.js"
 
-/** @internal */
+/** The path of a sample flow. @internal */
 export const sample = (flow: string, action: string): string => `/seq/noukai/samples/${flow}/${action}`
 
-/** @internal */
-export const fixed = (flow: string, action: string): string => `/seq/acme/conformance/${flow}/${action}`
+/** The path of a flow of the fixture. @internal */
+export const fixture = (flow: string, action: string): string => `/seq/acme/conformance/${flow}/${action}`
 
 /** @internal */
 export const post = (path: string, body: Json, more: Partial<ConformanceRequest> = {}): ConformanceRequest => ({

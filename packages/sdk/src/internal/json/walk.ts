@@ -3,15 +3,8 @@
  *
  * @internal
  */
-import type { Path } from "../json/jsonPath.js"
-
-/** @internal */
-export interface JsonObject {
-  readonly [key: string]: unknown
-}
-
-/** @internal */
-export const isObject = (u: unknown): u is JsonObject => typeof u === "object" && u !== null && !Array.isArray(u)
+import * as Predicate from "effect/Predicate"
+import type { Path } from "./jsonPath.js"
 
 /**
  * A value with its strings, and the names of its keys, replaced.
@@ -21,7 +14,7 @@ export const isObject = (u: unknown): u is JsonObject => typeof u === "object" &
 export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
   if (typeof value === "string") return f(value)
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, f))
-  return isObject(value)
+  return Predicate.isRecord(value)
     ? Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)]))
     : value
 }
@@ -38,7 +31,7 @@ export const eachString = (
 ): void => {
   if (typeof value === "string") f(value, path, false)
   else if (Array.isArray(value)) value.forEach((item, index) => eachString(item, f, [...path, index]))
-  else if (isObject(value)) {
+  else if (Predicate.isRecord(value)) {
     for (const [key, item] of Object.entries(value)) {
       f(key, path, true)
       eachString(item, f, [...path, key])
@@ -59,7 +52,7 @@ export const putInto = (value: unknown, path: Path, item: unknown): void => {
     holder = (holder as { readonly [key: string | number]: unknown })[segment]
   }
   const last = path.at(-1)
-  const fits = typeof last === "number" ? Array.isArray(holder) && last < holder.length : isObject(holder)
+  const fits = typeof last === "number" ? Array.isArray(holder) && last < holder.length : Predicate.isRecord(holder)
   if (last === undefined || !fits) return
   Object.defineProperty(holder, last, { value: item, enumerable: true, writable: true, configurable: true })
 }

@@ -8,22 +8,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-
-/** Deep enough for any real file or body; a deeper one would overflow the stack of whoever walks it. @internal */
-export const maxDepth = 200
-
-const nestsTooDeep = (value: unknown): boolean => {
-  let level: ReadonlyArray<unknown> = [value]
-  for (let depth = 0; depth <= maxDepth; depth++) {
-    const inner: Array<unknown> = []
-    for (const one of level) {
-      if (typeof one === "object" && one !== null) { for (const item of Object.values(one)) inner.push(item) }
-    }
-    if (inner.length === 0) return false
-    level = inner
-  }
-  return true
-}
+import { maxDepth, nestsTooDeep } from "./nesting.js"
 
 /** @internal */
 export const readSchema = <A, I>(

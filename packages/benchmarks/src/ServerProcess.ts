@@ -1,0 +1,29 @@
+/**
+ * Servers in processes of their own, so that what is measured is the client.
+ */
+import { fork } from "node:child_process"
+import { once } from "node:events"
+
+export interface ServerProcess {
+  /** What it said when it listened. */
+  readonly message: string
+  /** Lets it end, and waits until it has. */
+  readonly close: () => Promise<void>
+}
+
+/** Runs a file of this folder with the flags of this process. Rejects when it ends before it has said anything. */
+export const startServerProcess = async (file: string, ...args: ReadonlyArray<string>): Promise<ServerProcess> => {
+  const child = fork(new URL(file, import.meta.url), args, { execArgv: process.execArgv })
+  const exited = once(child, "exit")
+  const [message] = await Promise.race([
+    once(child, "message"),
+    exited.then(([code]) => Promise.reject(new Error(`the server ended with ${String(code)} before it listened`)))
+  ])
+  return {
+    message: String(message),
+    close: async () => {
+      child.disconnect()
+      await exited
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * What traces and sessions tell alike of a run's steps (contract 9.1, 10.4).
+ *
+ * @internal
+ */
+import type { Json } from "../../Flow.js"
+import type { JsonObject } from "../json/jsonObject.js"
+import type { Run, StepRecord } from "../store/runs.js"
+
+/** @internal */
+export const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
+
+/** The steps that the run's capture mode shows (contract 9.7). @internal */
+export const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps
+
+/** @internal */
+export const stepFields = (record: StepRecord): JsonObject => ({
+  stepId: record.stepId,
+  attempt: record.attempt,
+  loopIndex: record.loopIndex ?? null,
+  status: record.status,
+  startedAt: iso(record.startedAt),
+  completedAt: iso(record.completedAt),
+  durationMs: record.durationMs ?? null
+})
+
+/** @internal */
+export const errorOf = (record: StepRecord): Json | undefined => record.error && { ...record.error }

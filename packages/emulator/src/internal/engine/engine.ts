@@ -1,0 +1,197 @@
+/**
+ * Runs the steps of a flow, one segment at a time: a whole run for `/execute` and jobs, one step or the rest for
+ * `/step`.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { Json, StepFailure } from "../../Flow.js"
+import type { Accounts } from "../store/accounts.js"
+import type { Ledger } from "../store/ledger.js"
+import type { Pause, Run } from "../store/runs.js"
+import { inputOf, make as makeRunStep } from "./runStep.js"
+import type { StepOutcome } from "./stepOutcome.js"
+import { overrideStep } from "./stepOverrides.js"
+import { render } from "./template.js"
+import type { TemplateScope } from "./template.js"
+import { exceedsLimit } from "./toolStep.js"
+import type { Resume, ToolOptions } from "./toolStep.js"
+import { wireEvent } from "./wireEvent.js"
+import type { WireEvent } from "./wireEvent.js"
+
+type Outputs = { readonly [stepId: string]: Json }
+
+/** @internal */
+export interface Segment<E> {
+  readonly run: Run
+  /** Index of the first step. */
+  readonly from: number
+  /** Stops after one step. */
+  readonly single: boolean
+  /** Outputs of the steps before. */
+  readonly outputs: Outputs
+  /** What later steps see in place of outputs (contract 7.1). */
+  readonly inputOverrides: Outputs
+  readonly resume: Resume | undefined
+  /** Whether `run_started` comes first. */
+  readonly first: boolean
+  readonly emit: (event: WireEvent) => Effect.Effect<void, E>
+}
+
+/** A run from its first step to its last, whose events nobody reads as they come. @internal */
+export const wholeRun = (run: Run): Segment<never> => ({
+  run,
+  from: 0,
+  single: false,
+  outputs: {},
+  inputOverrides: {},
+  resume: undefined,
+  first: true,
+  emit: () => Effect.void
+})
+
+/** How a segment ended. @internal */
+export type SegmentOutcome =
+  | { readonly type: "Completed"; readonly result: Json }
+  | { readonly type: "StepPaused" }
+  | { readonly type: "ToolPause"; readonly pause: Pause }
+  | { readonly type: "Failed"; readonly failure: StepFailure }
+
+/** @internal */
+export interface EngineOptions extends ToolOptions {
+  readonly legacyFields: boolean
+}
+
+/** @internal */
+export interface Engine {
+  readonly runSegment: <E>(segment: Segment<E>) => Effect.Effect<SegmentOutcome, E>
+  /** Whether the step would ask for one more round than the server allows (contract 11.3). */
+  readonly exceedsToolLimit: (run: Run, stepIndex: number, resume: Resume) => boolean
+}
+
+/** @internal */
+export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions): Engine => {
+  const runStep = makeRunStep(ledger, accounts, options)
+
+  const settle = (run: Run, status: "completed" | "failed"): void => {
+    run.status = status
+    run.completedAt = ledger.now()
+    ledger.runEnded(run.entry, status)
+  }
+
+  const runSegment = Effect.fnUntraced(function*<E>(segment: Segment<E>) {
+    const { run } = segment
+    const { steps } = run.tree
+    const legacyRunId = options.legacyFields ? { runId: run.id } : {}
+    const send = (event: WireEvent): Effect.Effect<void, E> => {
+      run.events.append(event)
+      return segment.emit(event)
+    }
+    run.status = "running"
+    run.pause = undefined
+    run.entry.status = "running"
+    if (segment.first) {
+      yield* send(wireEvent("run_started", {
+        executionId: run.id,
+        flowId: run.tree.flowId,
+        stepCount: steps.length,
+        ...legacyRunId
+      }))
+    }
+    let outputs: Outputs = segment.outputs
+    for (let index = segment.from; index < steps.length; index++) {
+      const step = overrideStep(steps[index]!, run.input.blockOverrides[steps[index]!.id])
+      const name = step.name ?? step.id
+      const resume = index === segment.from ? segment.resume : undefined
+      const seen = { ...outputs, ...segment.inputOverrides }
+      const scope: TemplateScope = {
+        message: run.input.message,
+        messages: run.input.messages,
+        parameters: run.input.parameters,
+        input: index === 0 ? null : seen[steps[index - 1]!.id] ?? null,
+        outputs: seen
+      }
+      yield* send(wireEvent("step_started", { stepId: step.id, name, stepIndex: index - segment.from }))
+      if (run.input.trace) {
+        yield* send(wireEvent("step_input", { stepId: step.id, inputData: inputOf(run, scope.input, index) }))
+      }
+      const outcome: StepOutcome = yield* runStep(run, step, index, scope, resume, send)
+      if (outcome.type === "Fail") {
+        const { failure } = outcome
+        const error = { code: failure.code, message: failure.message }
+        run.error = { ...error, stepId: step.id }
+        settle(run, "failed")
+        yield* send(wireEvent("step_error", { stepId: step.id, name, error }))
+        return { type: "Failed", failure } satisfies SegmentOutcome
+      }
+      if (outcome.type === "Ask") {
+        const { calls, iterationsUsed, messages } = outcome
+        const pause: Pause = { stepId: step.id, stepIndex: index, iterationsUsed, messages, calls, outputs }
+        run.pause = pause
+        run.pausedAt.add(step.id)
+        yield* send(wireEvent("step_paused_for_tool_calls", {
+          executionId: run.id,
+          ...legacyRunId,
+          stepId: step.id,
+          stepIndex: index,
+          iterationsUsed,
+          toolCallMessages: messages,
+          toolCalls: calls,
+          accumulatedOutputs: outputs
+        }))
+        return { type: "ToolPause", pause } satisfies SegmentOutcome
+      }
+      const { output } = outcome
+      outputs = { ...outputs, [step.id]: output }
+      const record = run.steps.findLast((made) => made.stepId === step.id && made.loopIndex === undefined)!
+      const last = index === steps.length - 1
+      // before its events are written, which may take long or never end
+      if (last) {
+        run.result = output
+        settle(run, "completed")
+      }
+      if (step.kind === "template") {
+        for (const partial of step.partials ?? []) {
+          const event = wireEvent("step_output", { stepId: step.id, outputData: render(partial, scope) })
+          const times = step.repeatPartials ?? 1
+          for (let count = 0; count < times; count++) yield* send(event)
+        }
+      }
+      yield* send(wireEvent("step_completed", {
+        stepId: step.id,
+        name,
+        output,
+        durationMs: record.durationMs,
+        ...(record.tokens === undefined ? {} : { tokens: record.tokens }),
+        ...(record.costUsd === undefined ? {} : { costUsd: record.costUsd })
+      }))
+      if (last) {
+        yield* send(wireEvent("flow_completed", {
+          executionId: run.id,
+          ...legacyRunId,
+          result: output,
+          summary: { steps: steps.length, costUsd: run.entry.billedUsd }
+        }))
+        return { type: "Completed", result: output } satisfies SegmentOutcome
+      }
+      if (segment.single) {
+        yield* send(wireEvent("step_paused", {
+          executionId: run.id,
+          nextStepIndex: index + 1,
+          ...(options.legacyFields ? { stepId: step.id } : {})
+        }))
+        return { type: "StepPaused" } satisfies SegmentOutcome
+      }
+    }
+    // a tree without steps is refused before a run, and an index beyond the last one as well
+    return yield* Effect.dieMessage("a segment ended without a last step")
+  })
+
+  return {
+    runSegment,
+    exceedsToolLimit: (run, stepIndex, resume) => {
+      const step = run.tree.steps[stepIndex]
+      return step?.kind === "tool" && exceedsLimit(step, run, resume, options.toolIterationLimit)
+    }
+  }
+}

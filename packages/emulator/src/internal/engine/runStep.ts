@@ -1,0 +1,235 @@
+/**
+ * Runs one step on the clock: its attempts, what they cost, and their records for traces and ledger.
+ *
+ * @internal
+ */
+import type * as BigDecimal from "effect/BigDecimal"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { StepEntry } from "../../EmulatorLedger.js"
+import type { CodeLoopStep, Json, Step, StepFailure } from "../../Flow.js"
+import { isObject } from "../json/jsonObject.js"
+import type { JsonObject } from "../json/jsonObject.js"
+import type { Accounts } from "../store/accounts.js"
+import type { Ledger } from "../store/ledger.js"
+import * as Money from "../store/money.js"
+import type { Run, StepRecord } from "../store/runs.js"
+import { runFunction } from "./functionStep.js"
+import type { StepOutcome } from "./stepOutcome.js"
+import { overrideStep } from "./stepOverrides.js"
+import { render, renderText } from "./template.js"
+import type { TemplateScope } from "./template.js"
+import { millis, takeTime } from "./time.js"
+import { askOrAnswer } from "./toolStep.js"
+import type { Resume, ToolOptions } from "./toolStep.js"
+import { wireEvent } from "./wireEvent.js"
+import type { WireEvent } from "./wireEvent.js"
+
+type LeafStep = Exclude<Step, CodeLoopStep>
+
+/** @internal */
+export type RunStep = <E>(
+  run: Run,
+  step: Step,
+  stepIndex: number,
+  scope: TemplateScope,
+  resume: Resume | undefined,
+  send: (event: WireEvent) => Effect.Effect<void, E>
+) => Effect.Effect<StepOutcome, E>
+
+/** What the step at that index is given, as traces show it. @internal */
+export const inputOf = (run: Run, input: Json, stepIndex: number): JsonObject => {
+  if (stepIndex === 0) {
+    return { ...(run.input.message === null ? {} : { message: run.input.message }), ...run.input.parameters }
+  }
+  return isObject(input) ? input : { input }
+}
+
+const creditsExhausted: StepFailure = {
+  code: "CREDITS_EXHAUSTED",
+  message: "The credits ran out during the run.",
+  status: 402
+}
+
+/** @internal */
+export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
+  const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord => {
+    const before = run.steps.filter((record) => record.stepId === step.id && record.loopIndex === loopIndex)
+    const last = before.at(-1)
+    // a step that goes on after a tool pause is the same attempt
+    if (last?.status === "running") return last
+    const record: StepRecord = {
+      stepId: step.id,
+      attempt: before.length + 1,
+      loopIndex,
+      status: "running",
+      startedAt: ledger.now(),
+      completedAt: undefined,
+      durationMs: undefined,
+      model: step.kind === "loop" ? undefined : step.model,
+      tokens: undefined,
+      costUsd: undefined,
+      input: inputOf(run, input, stepIndex),
+      output: undefined,
+      prompt: undefined,
+      error: undefined
+    }
+    run.steps.push(record)
+    return record
+  }
+
+  const end = (record: StepRecord, durationMs: number, result: { readonly output: Json } | StepFailure): void => {
+    record.completedAt = ledger.now()
+    record.durationMs = durationMs
+    if ("output" in result) {
+      record.status = "completed"
+      record.output = result.output
+    } else {
+      record.status = "failed"
+      record.error = { code: result.code, message: result.message }
+    }
+  }
+
+  const compute = (
+    run: Run,
+    step: LeafStep,
+    record: StepRecord,
+    scope: TemplateScope,
+    resume: Resume | undefined
+  ): Effect.Effect<StepOutcome> => {
+    switch (step.kind) {
+      case "template":
+        return Effect.sync(() => {
+          record.prompt = step.prompt === undefined ? undefined : renderText(step.prompt, scope)
+          return { type: "Output", output: render(step.output, scope) }
+        })
+      case "fail":
+        return Effect.succeed({
+          type: "Fail",
+          failure: { code: step.code, message: step.message ?? `The step ${step.id} failed.`, status: step.status }
+        })
+      case "function":
+        return runFunction(step, {
+          message: scope.message,
+          messages: scope.messages,
+          parameters: scope.parameters,
+          input: scope.input,
+          outputs: scope.outputs,
+          executionId: run.id,
+          attempt: record.attempt
+        }).pipe(
+          Effect.map((output): StepOutcome => ({ type: "Output", output })),
+          Effect.catchAll((failure) => Effect.succeed<StepOutcome>({ type: "Fail", failure }))
+        )
+      case "tool":
+        return Effect.sync(() => askOrAnswer(step, run, scope, resume, options))
+    }
+  }
+
+  /** All attempts of one step. */
+  const runLeaf = Effect.fnUntraced(function*(
+    run: Run,
+    step: LeafStep,
+    stepIndex: number,
+    scope: TemplateScope,
+    resume: Resume | undefined
+  ) {
+    const cost = Money.parse(step.costUsd)
+    const durationMs = millis(step.duration)
+    for (let failures = 0;; failures++) {
+      const record = begin(run, step, stepIndex, scope.loop?.index, scope.input)
+      const entry = ledger.stepStarted(run.entry, {
+        executionId: run.id,
+        stepId: step.id,
+        stepIndex,
+        attempt: record.attempt,
+        loopIndex: record.loopIndex
+      })
+      const close = (outcome: StepEntry["outcome"], billed: BigDecimal.BigDecimal = Money.zero) =>
+        ledger.stepEnded(run.entry, entry, outcome, billed)
+      if (!accounts.canPay(run.tree.org, cost)) {
+        ledger.announceStep(entry)
+        end(record, 0, creditsExhausted)
+        close("failed")
+        return { type: "Fail", failure: creditsExhausted } satisfies StepOutcome
+      }
+      const failsNow = resume === undefined && failures < (step.failsFirst?.times ?? 0)
+      const from = yield* Clock.currentTimeMillis
+      const outcome = yield* Effect.gen(function*() {
+        yield* takeTime(durationMs, () => ledger.announceStep(entry))
+        if (failsNow) {
+          const { code = "MODEL_OVERLOADED", message = "The model did not answer." } = step.failsFirst ?? {}
+          return { type: "Fail", failure: { code, message } } satisfies StepOutcome
+        }
+        return yield* compute(run, step, record, scope, resume)
+      }).pipe(Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          end(record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
+          close("interrupted")
+        })
+      ))
+      const took = step.kind === "function" ? (yield* Clock.currentTimeMillis) - from : durationMs
+      if (outcome.type === "Fail") {
+        end(record, took, outcome.failure)
+        close("failed")
+        if (failsNow) continue
+        return outcome
+      }
+      if (outcome.type === "Ask") {
+        close("paused")
+        return outcome
+      }
+      record.tokens = step.tokens && { ...step.tokens, total: step.tokens.prompt + step.tokens.completion }
+      record.costUsd = step.costUsd
+      accounts.pay(run.tree.org, cost)
+      end(record, took, outcome)
+      close("completed", cost)
+      return outcome
+    }
+  })
+
+  const runLoop = Effect.fnUntraced(function*<E>(
+    run: Run,
+    loop: CodeLoopStep,
+    stepIndex: number,
+    scope: TemplateScope,
+    send: (event: WireEvent) => Effect.Effect<void, E>
+  ) {
+    const over = loop.over === undefined ? undefined : render(loop.over, scope)
+    const items: ReadonlyArray<Json> = loop.over === undefined
+      ? Array.from({ length: loop.times ?? 0 }, (_, index) => index)
+      : Array.isArray(over)
+      ? over
+      : []
+    const record = begin(run, loop, stepIndex, undefined, scope.input)
+    const from = yield* Clock.currentTimeMillis
+    const results: Array<Json> = []
+    for (const [index, item] of items.entries()) {
+      let outputs = scope.outputs
+      let input: Json = item
+      for (const step of loop.steps) {
+        // a flow with a loop inside a loop is refused before it runs
+        if (step.kind === "loop") continue
+        const overridden = overrideStep(step, run.input.blockOverrides[step.id])
+        const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }
+        const outcome: StepOutcome = yield* runLeaf(run, overridden, stepIndex, inner, undefined)
+        if (outcome.type === "Fail") {
+          end(record, (yield* Clock.currentTimeMillis) - from, outcome.failure)
+          return outcome
+        }
+        input = outcome.type === "Output" ? outcome.output : null
+        outputs = { ...outputs, [step.id]: input }
+      }
+      results.push(input)
+      yield* send(wireEvent("step_progress", { stepId: loop.id, completed: index + 1, total: items.length }))
+    }
+    end(record, (yield* Clock.currentTimeMillis) - from, { output: results })
+    yield* send(wireEvent("loop_completed", { stepId: loop.id, iterations: items.length }))
+    return { type: "Output", output: results } satisfies StepOutcome
+  })
+
+  return (run, step, stepIndex, scope, resume, send) =>
+    step.kind === "loop"
+      ? runLoop(run, step, stepIndex, scope, send)
+      : runLeaf(run, step, stepIndex, scope, resume)
+}

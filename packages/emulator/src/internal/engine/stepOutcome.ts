@@ -1,0 +1,18 @@
+/**
+ * How one execution of a step went.
+ *
+ * @internal
+ */
+import type { Json, StepFailure } from "../../Flow.js"
+import type { Message, WireToolCall } from "./toolConversation.js"
+
+/** @internal */
+export type StepOutcome =
+  | { readonly type: "Output"; readonly output: Json }
+  | {
+    readonly type: "Ask"
+    readonly iterationsUsed: number
+    readonly calls: ReadonlyArray<WireToolCall>
+    readonly messages: ReadonlyArray<Message>
+  }
+  | { readonly type: "Fail"; readonly failure: StepFailure }

@@ -1,0 +1,76 @@
+/**
+ * What a `tool` step does next: it asks for another round of calls, or answers from their results (contract 6).
+ *
+ * @internal
+ */
+import type { Json, ToolStep } from "../../Flow.js"
+import type { Run } from "../store/runs.js"
+import type { StepOutcome } from "./stepOutcome.js"
+import { render } from "./template.js"
+import type { TemplateScope } from "./template.js"
+import { askingMessage, resultsOf, roundsOf } from "./toolConversation.js"
+import type { Casing, Message, WireToolCall } from "./toolConversation.js"
+
+/** Results that the caller brought for a paused step. @internal */
+export interface Resume {
+  readonly messages: ReadonlyArray<Message>
+  readonly iterationsUsed: number
+}
+
+/** @internal */
+export interface ToolOptions {
+  /** Rounds after which a run fails (contract 11.3). */
+  readonly toolIterationLimit: number
+  readonly casing: Casing
+}
+
+const toolName = (tool: Json): string | undefined => {
+  const declared = (tool as { readonly function?: { readonly name?: string } } | null)?.function
+  return declared?.name
+}
+
+const nextRound = (step: ToolStep, run: Run, resume: Resume | undefined): ToolStep["rounds"][number] | undefined => {
+  if (run.input.toolChoice === "none") return undefined
+  const answered = resume === undefined ? 0 : roundsOf(resume.messages).length
+  const round = step.rounds[answered] ?? (step.forever === true ? step.rounds.at(-1) : undefined)
+  if (round === undefined || step.asks !== "declared") return round
+  const declared = new Set((run.input.tools ?? []).map(toolName))
+  return round.every((call) => declared.has(call.name)) ? round : undefined
+}
+
+/** Whether the step would ask for one more round than `limit` (contract 11.3). @internal */
+export const exceedsLimit = (step: ToolStep, run: Run, resume: Resume, limit: number): boolean =>
+  nextRound(step, run, resume) !== undefined && resume.iterationsUsed + 1 > limit
+
+/** Inside a loop a step never asks: nobody could answer it there (contract 6.1). @internal */
+export const askOrAnswer = (
+  step: ToolStep,
+  run: Run,
+  scope: TemplateScope,
+  resume: Resume | undefined,
+  options: ToolOptions
+): StepOutcome => {
+  const earlier = resume?.messages ?? []
+  const full = { ...scope, ...resultsOf(earlier) }
+  const round = scope.loop === undefined ? nextRound(step, run, resume) : undefined
+  if (round === undefined) return { type: "Output", output: render(step.output, full) }
+  const iterationsUsed = (resume?.iterationsUsed ?? 0) + 1
+  if (iterationsUsed > options.toolIterationLimit) {
+    return {
+      type: "Fail",
+      failure: {
+        code: "TOOL_ITERATION_LIMIT",
+        message: `The step asked for more than ${options.toolIterationLimit} rounds of tool calls.`,
+        status: 409
+      }
+    }
+  }
+  const number = roundsOf(earlier).length + 1
+  const calls = round.map((call, index): WireToolCall => ({
+    id: call.id ?? `tc_${step.id}_${number}_${index + 1}`,
+    type: "function",
+    function: { name: call.name, arguments: call.rawArguments ?? JSON.stringify(render(call.arguments ?? {}, full)) }
+  }))
+  const messages = [...earlier, askingMessage(calls, options.casing, step.assistantExtra)]
+  return { type: "Ask", iterationsUsed, calls, messages }
+}

@@ -1,0 +1,46 @@
+/**
+ * How deep the JSON of others may nest.
+ *
+ * @internal
+ */
+
+/** Deep enough for any real file or body; a deeper one would overflow the stack of whoever walks it. @internal */
+export const maxDepth = 200
+
+/** @internal */
+export const nestsTooDeep = (value: unknown): boolean => {
+  let level: ReadonlyArray<unknown> = [value]
+  for (let depth = 0; depth <= maxDepth; depth++) {
+    const inner: Array<unknown> = []
+    for (const one of level) {
+      if (typeof one === "object" && one !== null) { for (const item of Object.values(one)) inner.push(item) }
+    }
+    if (inner.length === 0) return false
+    level = inner
+  }
+  return true
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
+
+/** Of JSON text, before anybody walks what it is parsed to. @internal */
+export const textNestsTooDeep = (text: string): boolean => {
+  let depth = 0
+  let inString = false
+  for (let index = 0; index < text.length; index++) {
+    const char = text.charCodeAt(index)
+    if (inString) {
+      if (char === backslash) index++
+      else if (char === quote) inString = false
+    } else if (char === quote) inString = true
+    else if (char === openBrace || char === openBracket) {
+      if (++depth > maxDepth) return true
+    } else if (char === closeBrace || char === closeBracket) depth--
+  }
+  return false
+}

@@ -1,0 +1,28 @@
+/**
+ * Reads the JSON object of a request body.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import { invalid } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
+import { isObject } from "./jsonObject.js"
+import type { JsonObject } from "./jsonObject.js"
+import { textNestsTooDeep } from "./nesting.js"
+
+/** JSON that is no object, or no JSON at all, is a validation failure (contract 16.1). @internal */
+export const parseObject = (text: string): Either.Either<JsonObject, ApiError> => {
+  if (textNestsTooDeep(text)) {
+    return Either.left(invalid([{ loc: ["body"], msg: "value is nested too deep", type: "value_error.depth" }]))
+  }
+  return Either.flatMap(
+    Either.try({
+      try: (): unknown => JSON.parse(text),
+      catch: () => invalid([{ loc: ["body"], msg: "body is not valid JSON", type: "value_error.jsondecode" }])
+    }),
+    (value) =>
+      isObject(value)
+        ? Either.right(value)
+        : Either.left(invalid([{ loc: ["body"], msg: "value is not a valid dict", type: "type_error.dict" }]))
+  )
+}
