@@ -46,7 +46,11 @@ const main = async (): Promise<void> => {
   if (targets !== undefined) console.log(`\n# Targets\n\n${targets}`)
 }
 
-main().catch((error: unknown) => {
-  console.error(error)
-  process.exitCode = 1
-})
+main().then(
+  // the official client leaves a timer of five minutes behind each of its streams
+  () => process.exit(),
+  (error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  }
+)

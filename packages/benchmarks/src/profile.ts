@@ -86,7 +86,11 @@ const main = async (): Promise<void> => {
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error)
-  process.exitCode = 1
-})
+main().then(
+  // the official client leaves a timer of five minutes behind each of its streams
+  () => process.exit(),
+  (error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  }
+)
