@@ -40,7 +40,7 @@ const programs = [
   { name: "execute", budget: 113, code: execute("") },
   {
     name: "streams",
-    budget: 118,
+    budget: 117.5,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
