@@ -5,7 +5,7 @@ import { FlowService, JobService, Noukai, NoukaiRecord, ReplayCassette, RunServi
 import * as Job from "@effect-noukai/sdk/Job"
 import type { Mode } from "@effect-noukai/sdk/NoukaiRecord"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule, Schema, Stream } from "effect"
+import { Effect, Layer, Schedule, Schema, Stream } from "effect"
 import { join } from "node:path"
 import { folder, list, read } from "./support/folder.js"
 
@@ -181,4 +181,29 @@ describe("one program, three layers", () => {
         assert.deepStrictEqual(yield* Effect.provide(Effect.zipLeft(program, ReplayCassette.verify), layer), recorded)
       }
     }).pipe(Effect.provide(emulator)))
+})
+
+/** Every new emulator deals the same execution ids from the start. */
+describe("a new run whose id a recorded one had", () => {
+  const watched = (path: string, mode: Mode, messages: ReadonlyArray<string>) =>
+    Effect.gen(function*() {
+      const service = yield* FlowService
+      return yield* Effect.forEach(
+        messages,
+        (message) => Stream.runCollect(service.events("noukai/samples/two-step", { message }))
+      )
+    }).pipe(
+      Effect.map((runs) => runs.map((events) => Array.from(events, ({ type }) => type))),
+      Effect.provide(NoukaiRecord.toFile(path, { mode, live: Layer.provide(Noukai.layerServices, Emulator.layer()) }))
+    )
+
+  it.scopedLive("is followed where it runs, and replays with the others", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "new.json")
+      const [first] = yield* watched(path, "all", ["a"])
+      assert.strictEqual(first!.at(-1), "flow_completed")
+      assert.deepStrictEqual(yield* watched(path, "new", ["a", "b"]), [first, first])
+      assert.deepStrictEqual(yield* watched(path, "new", ["b", "c", "a"]), [first, first, first])
+      assert.deepStrictEqual(yield* watched(path, "none", ["c", "a", "b"]), [first, first, first])
+    }))
 })

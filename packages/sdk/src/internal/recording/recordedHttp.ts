@@ -73,6 +73,18 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   const matching = new RecordedMatching(interactions, match, source)
   const inFlight = new InFlight()
   const submitted = new Map<string, number>()
+  /** Runs that were not recorded when they began. A server may give one the id that a recorded run had. */
+  const runsElsewhere = new Set<string>()
+
+  /** Where what follows of a run is to be found: where its latest answer came from. */
+  const follow = (isElsewhere: boolean) => <A>(answer: A): A => {
+    const id = Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
+    if (typeof id === "string") {
+      if (isElsewhere) runsElsewhere.add(id)
+      else runsElsewhere.delete(id)
+    }
+    return answer
+  }
 
   const asking = (endpoint: Endpoint, request: RequestContext): Either.Either<Asked, InvalidRequestError> => {
     const question = questionOf(endpoint, request)
@@ -86,6 +98,8 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   /** The recording of a call; `undefined` if it goes elsewhere. */
   const find = (asked: Asked): Either.Either<Interaction | undefined, HttpError> => {
+    const executionId = executionIdOf(asked.question)
+    if (executionId !== undefined && runsElsewhere.has(executionId)) return Either.right(undefined)
     const found = matching.find(asked)
     if (found !== undefined) {
       options.reach?.(found.place)
@@ -94,7 +108,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     if (otherwise === undefined) return Either.left(matching.miss(asked))
     const { endpoint } = asked.question
     const goesOn = (endpoint === "execute" || endpoint === "step") &&
-      matching.isRecordedRun(executionIdOf(asked.question))
+      matching.isRecordedRun(executionId)
     return goesOn ? Either.left(matching.refuse(matching.miss(asked))) : Either.right(undefined)
   }
 
@@ -161,8 +175,14 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
           const found = find(asked.right)
           if (Either.isLeft(found)) return Effect.fail(found.left)
           return found.right === undefined
-            ? elsewhere(otherwise!)
-            : Effect.flatMap(statusNow(asked.right, found.right), (answer) => answerWith(endpoint, asked.right, answer))
+            ? Effect.map(elsewhere(otherwise!), follow(true))
+            : Effect.map(
+              Effect.flatMap(
+                statusNow(asked.right, found.right),
+                (answer) => answerWith(endpoint, asked.right, answer)
+              ),
+              follow(false)
+            )
         })
       )
     })
@@ -200,7 +220,9 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
         () => inFlight.leave(key)
       )
       return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) =>
-        found === undefined ? elsewhere(otherwise!) : eventsOf(asked.right, found.answer))
+        found === undefined
+          ? Stream.map(elsewhere(otherwise!), follow(true))
+          : Stream.map(eventsOf(asked.right, found.answer), follow(false)))
     }))
 
   const http: HttpService = {
