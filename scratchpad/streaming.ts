@@ -4,7 +4,7 @@ import { Console, Effect, Schedule, Stream } from "effect"
 const flow = "noukai/samples/two-step"
 const patience = Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(5))
 
-// survives cuts: goes on from the last completed step, and never starts a second run
+// survives cuts, once the run is named: goes on from the last completed step, and never starts a second run
 export const watched = Effect.gen(function*() {
   const flows = yield* FlowService
   yield* flows.events(flow, { message: "Where is my order?", heal: patience }).pipe(

@@ -150,7 +150,11 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
   declare readonly cursor?: FlowCursor
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "the key was not accepted", "check NOUKAI_API_KEY")
+    return render(
+      this,
+      this.statusCode === undefined ? "there is no key to use" : "the key was not accepted",
+      "check NOUKAI_API_KEY"
+    )
   }
 }
 
@@ -641,7 +645,7 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
   declare readonly cursor?: FlowCursor
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "replay is switched off here", "set NOUKAI_REPLAY_ENABLED=1")
+    return render(this, "replay is switched off here", "set NOUKAI_REPLAY_ENABLED=1, or replayEnabled in code")
   }
 }
 
