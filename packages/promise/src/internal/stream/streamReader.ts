@@ -6,6 +6,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { InScope } from "../client/client.js"
@@ -23,7 +24,7 @@ type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
  */
 export class StreamReader<E> {
   private readonly scope = Effect.runSync(Scope.make())
-  private readonly reading: Effect.Effect<void, unknown, Services>
+  private readonly reading: Effect.Effect<void, Option.Option<unknown>, Services>
   private running: Running<void, Services> | undefined
   /** Who waits for the next events. */
   private answer: ((read: Read<E>) => void) | undefined
