@@ -215,6 +215,45 @@ describe("modes", () => {
       assert.match(error.message, /mode "all"/)
     }))
 
+  it.scoped("new: a live answer about a replayed run does not make that run go on live", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const pause = Effect.succeed({
+        status: "tool_calls_required" as const,
+        executionId: "ex-1",
+        pausedAtStep: "s",
+        iterationsUsed: 1,
+        toolCallMessages: [assistant("tc_1")],
+        toolCalls: [toolCall("tc_1")]
+      })
+      const program = <E>(content: Effect.Effect<string, E, JobService>) =>
+        Effect.gen(function*() {
+          const flows = yield* FlowService
+          const tools = Tools.handle(
+            [{ type: "function", function: { name: "lookup_order" } }],
+            (calls) => Effect.map(content, (content) => calls.map(({ id }) => ({ toolCallId: id, content })))
+          )
+          return yield* flows.execute(flow, { message: "hi", tools })
+        })
+      const recorded = Scripted.layerScripted({
+        execute: [pause, Scripted.completed("done", { executionId: "ex-1" })]
+      })
+      yield* Effect.provide(
+        program(Effect.succeed("shipped")),
+        NoukaiRecord.toFile(path, { mode: "all", live: recorded })
+      )
+      // the handler asks Noukai about the run, which was not recorded; a resume of it is not in the script
+      const polling = Effect.flatMap(
+        JobService,
+        (jobs) => Effect.map(Effect.flatMap(jobs.attach(flow, "ex-1"), (job) => job.poll), ({ status }) => status)
+      )
+      const live = Scripted.layerScripted({ pollJob: [Effect.succeed({ executionId: "ex-1", status: "running" })] })
+      const error = yield* Effect.flip(
+        Effect.provide(program(polling), NoukaiRecord.toFile(path, { mode: "new", live }))
+      )
+      assert.strictEqual(error._tag, "ReplayMissError")
+    }))
+
   it.scoped("new: what is added has its place among the calls, so that strict replays it", () =>
     Effect.gen(function*() {
       const path = yield* file

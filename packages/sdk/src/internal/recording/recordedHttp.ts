@@ -73,17 +73,20 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   const matching = new RecordedMatching(interactions, match, source)
   const inFlight = new InFlight()
   const submitted = new Map<string, number>()
-  /** Runs that were not recorded when they began. A server may give one the id that a recorded run had. */
-  const runsElsewhere = new Set<string>()
+  /** Runs that began elsewhere. A server may give one the id that a recorded run had. */
+  const begunElsewhere = new Set<string>()
 
-  /** Where what follows of a run is to be found: where its latest answer came from. */
-  const follow = (isElsewhere: boolean) => <A>(answer: A): A => {
-    const id = Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
-    if (typeof id === "string") {
-      if (isElsewhere) runsElsewhere.add(id)
-      else runsElsewhere.delete(id)
+  /** Marks where a run began, since what follows of it is asked for there; what only speaks of a run moves nothing. */
+  const markBeginning = (asked: Asked, isElsewhere: boolean) => {
+    const begins = executionIdOf(asked.question) === undefined
+    return <A>(answer: A): A => {
+      const id = begins && Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
+      if (typeof id === "string") {
+        if (isElsewhere) begunElsewhere.add(id)
+        else begunElsewhere.delete(id)
+      }
+      return answer
     }
-    return answer
   }
 
   const asking = (endpoint: Endpoint, request: RequestContext): Either.Either<Asked, InvalidRequestError> => {
@@ -99,7 +102,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   /** The recording of a call; `undefined` if it goes elsewhere. */
   const find = (asked: Asked): Either.Either<Interaction | undefined, HttpError> => {
     const executionId = executionIdOf(asked.question)
-    if (executionId !== undefined && runsElsewhere.has(executionId)) return Either.right(undefined)
+    if (executionId !== undefined && begunElsewhere.has(executionId)) return Either.right(undefined)
     const found = matching.find(asked)
     if (found !== undefined) {
       options.reach?.(found.place)
@@ -175,13 +178,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
           const found = find(asked.right)
           if (Either.isLeft(found)) return Effect.fail(found.left)
           return found.right === undefined
-            ? Effect.map(elsewhere(otherwise!), follow(true))
+            ? Effect.map(elsewhere(otherwise!), markBeginning(asked.right, true))
             : Effect.map(
               Effect.flatMap(
                 statusNow(asked.right, found.right),
                 (answer) => answerWith(endpoint, asked.right, answer)
               ),
-              follow(false)
+              markBeginning(asked.right, false)
             )
         })
       )
@@ -221,8 +224,8 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       )
       return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) =>
         found === undefined
-          ? Stream.map(elsewhere(otherwise!), follow(true))
-          : Stream.map(eventsOf(asked.right, found.answer), follow(false)))
+          ? Stream.map(elsewhere(otherwise!), markBeginning(asked.right, true))
+          : Stream.map(eventsOf(asked.right, found.answer), markBeginning(asked.right, false)))
     }))
 
   const http: HttpService = {
