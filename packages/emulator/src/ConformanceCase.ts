@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { StreamOutputs } from "./EmulatorOptions.js"
 import type { Json } from "./Flow.js"
 
 /**
@@ -37,8 +38,8 @@ export interface ConformanceRequest {
 
 /**
  * What an answer must be. Objects may have more keys than expected, lists may not have more items. In a place of a
- * value, `{ "$any": "string" }` takes any of a kind, `{ "$matches": "…" }` text by a regular expression,
- * `{ "$absent": true }` nothing, `{ "$each": … }` every item, `{ "$length": 3 }` a list by its length.
+ * value, `{ "$any": "string" }` takes any of a kind (`"undefined"`: no such key), `{ "$matches": "…" }` text by a regular
+ * expression, `{ "$absent": true }` null or nothing, `{ "$each": … }` every item, `{ "$length": 3 }` a list by its length.
  *
  * @since 0.1.0
  * @category models
@@ -81,6 +82,8 @@ export interface ConformanceCase {
   /** The rows of the contract that it is about, such as `5.1 message`. */
   readonly rows: ReadonlyArray<string>
   readonly needs: ReadonlyArray<Need>
+  /** The shape of streams that it belongs to, where the two differ. Default: both. */
+  readonly streamOutputs?: StreamOutputs
   readonly exchanges: ReadonlyArray<ConformanceExchange>
 }
 

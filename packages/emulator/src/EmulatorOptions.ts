@@ -52,6 +52,17 @@ export interface Jobs {
 }
 
 /**
+ * Where a live stream carries outputs (contract 7.8). `"hosted"`: the output of a step on `step_output.outputContext`, its
+ * input on `step_input.inputContext`; `step_completed` has no `output`, `flow_completed` no `result`; the server keeps the
+ * outputs of each run, so that a later step may leave them out. `"documented"`: `output`, `result`, `inputData`,
+ * `outputData`; the request of a later step brings the outputs of those before.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type StreamOutputs = "hosted" | "documented"
+
+/**
  * What an emulator serves, and where it listens.
  *
  * @since 0.1.0
@@ -78,6 +89,8 @@ export interface EmulatorOptions {
   readonly toolIterationLimit?: number | undefined
   /** Spelling inside `toolCallMessages`: `tool_calls` or `toolCalls` (contract C3). Default `"snake"`. */
   readonly toolMessageCasing?: "snake" | "camel" | undefined
+  /** Where a live stream carries outputs (contract 7.8). Default `"documented"`. */
+  readonly streamOutputs?: StreamOutputs | undefined
   /** Also sends what older servers sent: `runId`, `stepId` on `step_paused` (contract 16.1). Default false. */
   readonly legacyFields?: boolean | undefined
   /** How jobs are queued. Default: each option at its own. */

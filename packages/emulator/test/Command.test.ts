@@ -115,6 +115,24 @@ describe("noukai-emulator", () => {
       await ended
     }))
 
+  it("streams in the shape that --stream-outputs names", async () => {
+    for (const shape of ["hosted", "documented"]) {
+      const child = start("--port", "0", "--stream-outputs", shape)
+      const { ended, printed } = follow(child)
+      const [, url] = await printed(/API\s+(http\S+)\n/)
+      const response = await fetch(`${url}/seq/noukai/samples/hello-world/step`, {
+        method: "POST",
+        headers: { authorization: "Bearer nk_a" },
+        body: "{\"message\":\"hi\"}"
+      })
+      const text = await response.text()
+      assert.strictEqual(text.includes("outputContext"), shape === "hosted")
+      assert.strictEqual(text.includes("\"result\""), shape === "documented")
+      child.kill("SIGTERM")
+      await ended
+    }
+  })
+
   it("names the place of a mistake in a file", () =>
     inFolder(async (folder) => {
       const path = join(folder, "flows.json")
@@ -158,7 +176,7 @@ describe("noukai-emulator", () => {
   })
 
   it("explains wrong arguments", async () => {
-    for (const args of [["--port", "many"], ["--port", "70000"], ["--prot", "1"]]) {
+    for (const args of [["--port", "many"], ["--port", "70000"], ["--prot", "1"], ["--stream-outputs", "other"]]) {
       const { code, err } = await follow(start(...args)).ended
       assert.strictEqual(code, 1, args.join(" "))
       assert.include(err, "--flows")

@@ -6,22 +6,34 @@ import { Effect, Either } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { check } from "./examples/conformance.js"
 
-let emulator: RunningEmulator
-let older: RunningEmulator
-let idle: RunningEmulator
+const shapes = ["hosted", "documented"] as const
+
+type Shape = (typeof shapes)[number]
+
+const kinds = {
+  current: {},
+  older: { legacyFields: true },
+  idle: { jobs: { queueDelay: "1 hour" } }
+} as const
+
+const emulators = new Map<string, RunningEmulator>()
 
 beforeAll(async () => {
-  emulator = await startEmulator(fixture)
-  older = await startEmulator({ ...fixture, legacyFields: true })
-  idle = await startEmulator({ ...fixture, jobs: { queueDelay: "1 hour" } })
+  for (const streamOutputs of shapes) {
+    for (const [kind, options] of Object.entries(kinds)) {
+      emulators.set(`${streamOutputs} ${kind}`, await startEmulator({ ...fixture, ...options, streamOutputs }))
+    }
+  }
 })
 
-afterAll(() => Promise.all([emulator.close(), older.close(), idle.close()]))
+afterAll(() => Promise.all([...emulators.values()].map((emulator) => emulator.close())))
 
-const target = (needs: ConformanceCase["needs"] = []) => ({
-  baseUrl: (needs.includes("legacy") ? older : needs.includes("idleQueue") ? idle : emulator).baseUrl,
-  keys: fixtureKeys
-})
+const target = (shape: Shape, needs: ConformanceCase["needs"] = []) => {
+  const kind = needs.includes("legacy") ? "older" : needs.includes("idleQueue") ? "idle" : "current"
+  return { baseUrl: emulators.get(`${shape} ${kind}`)!.baseUrl, keys: fixtureKeys }
+}
+
+const casesOf = (shape: Shape) => cases.filter(({ streamOutputs = shape }) => streamOutputs === shape)
 
 /** The rows that the contract has, and that at least one case must be about. */
 const rows: { readonly [section: string]: ReadonlyArray<string> } = {
@@ -81,7 +93,18 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
     "python later"
   ],
   "7.4": ["first call", "step_input", "pause", "last step", "runRemaining", "step_error", "tool pause"],
+  "7.3": ["runId", "stepId", "step_error"],
   "7.6": ["python resume"],
+  "7.8": [
+    "output of a step",
+    "result of a flow",
+    "step_input",
+    "kept outputs",
+    "replaced outputs",
+    "inputOverrides",
+    "runId on a tool pause",
+    "live trace"
+  ],
   "8.1": [
     "request",
     "python",
@@ -186,17 +209,32 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
 }
 
 describe("conformance", () => {
-  for (const made of cases) {
-    it(made.name, () => Effect.runPromise(run(made, target(made.needs))))
-  }
+  for (const shape of shapes) {
+    describe(shape, () => {
+      for (const made of casesOf(shape)) {
+        it(made.name, () => Effect.runPromise(run(made, target(shape, made.needs))))
+      }
 
-  it("what needs only the samples passes with them alone, in both spellings and with legacy fields", async () => {
-    const plain = await startEmulator({ legacyFields: true, toolMessageCasing: "camel" })
-    const lines = await Effect.runPromise(check(plain.baseUrl, plain.apiKey))
-    await plain.close()
-    assert.isAbove(lines.length, 100)
-    assert.deepStrictEqual(lines.filter((line) => !line.startsWith("ok ")), [])
-  })
+      it("what needs only the samples passes with them alone, in both spellings and with legacy fields", async () => {
+        const plain = await startEmulator({ legacyFields: true, toolMessageCasing: "camel", streamOutputs: shape })
+        const lines = await Effect.runPromise(check(plain.baseUrl, plain.apiKey, shape))
+        await plain.close()
+        assert.isAbove(lines.length, 100)
+        assert.deepStrictEqual(lines.filter((line) => !line.startsWith("ok ")), [])
+      })
+
+      it("a case of the other shape fails: it tells the shapes apart", async () => {
+        const foreign = cases.filter(({ needs, streamOutputs = shape }) =>
+          streamOutputs !== shape && needs.length === 0
+        )
+        assert.isNotEmpty(foreign)
+        for (const made of foreign) {
+          const outcome = await Effect.runPromise(Effect.either(run(made, target(shape))))
+          assert.isTrue(Either.isLeft(outcome), made.name)
+        }
+      })
+    })
+  }
 
   it("a case is plain data", () => {
     assert.deepStrictEqual(JSON.parse(JSON.stringify(cases)), cases)
@@ -231,7 +269,7 @@ describe("conformance", () => {
         body: { message: "hi" }
       } as const
       const made = { name: "x", rows: [], needs: [], exchanges: [{ request, expect }] }
-      const outcome = await Effect.runPromise(Effect.either(run(made, target())))
+      const outcome = await Effect.runPromise(Effect.either(run(made, target("hosted"))))
       assert.isTrue(Either.isLeft(outcome))
       const error = (outcome as Either.Left<ConformanceError, void>).left
       assert.instanceOf(error, ConformanceError)

@@ -221,7 +221,8 @@ describe("faults", () => {
       assert.strictEqual(frames.filter((frame) => frame.startsWith(": ")).length, whole.length)
       assert.strictEqual(frames.filter((frame) => frame.startsWith("event: step_dreamt")).length, whole.length)
       assert.strictEqual(frames[0], "event: step_progress\ndata: {\"broken\": ")
-      const spoiled = (yield* receive(twoStep, stepBody, "malformed:e3")).body.split("\n\n")[2]!
+      const completed = whole.findIndex(({ event }) => event === "step_completed")
+      const spoiled = (yield* receive(twoStep, stepBody, `malformed:e${completed + 1}`)).body.split("\n\n")[completed]!
       assert.match(spoiled, /^event: step_completed\n/)
       assert.throws(() => JSON.parse(spoiled.slice(spoiled.indexOf("data: ") + 6)) as unknown)
     }).pipe(Effect.provide(run)))

@@ -25,7 +25,6 @@ const noteBodies = async (path: string, init: RequestInit | undefined, response:
 }
 
 beforeAll(async () => {
-  emulator = await startEmulator({ flows: samples, organisations: { noukai: { capture: "full" } } })
   globalThis.fetch = async (input, init) => {
     const url = new URL(typeof input === "string" ? input : input instanceof URL ? input.href : input.url)
     assert.strictEqual(url.host, "localhost:8080")
@@ -36,11 +35,8 @@ beforeAll(async () => {
   }
 })
 
-afterEach(() => emulator.reset())
-
-afterAll(async () => {
+afterAll(() => {
   globalThis.fetch = liveFetch
-  await emulator.close()
 })
 
 const client = (options: Sdk.NoukaiOptions = {}) =>
@@ -92,7 +88,21 @@ const toolHandler = (calls: ReadonlyArray<Parsed>) =>
 
 const answer = "The weather, as get_weather says: sunny"
 
-describe("@noukai/sdk 0.3.0", () => {
+describe.each(["hosted", "documented"] as const)("@noukai/sdk 0.3.0, %s streams", (streamOutputs) => {
+  const isHosted = streamOutputs === "hosted"
+
+  beforeAll(async () => {
+    emulator = await startEmulator({
+      flows: samples,
+      organisations: { noukai: { capture: "full" } },
+      streamOutputs
+    })
+  })
+
+  afterEach(() => emulator.reset())
+
+  afterAll(() => emulator.close())
+
   it("executes hello-world", async () => {
     const result = await client().flow("noukai/samples/hello-world").execute({ message: "hi" }) as Parsed
     assert.strictEqual(result.status, "completed")
@@ -125,18 +135,26 @@ describe("@noukai/sdk 0.3.0", () => {
       [
         "run_started",
         "step_started 0",
+        ...(isHosted ? ["step_output"] : []),
         "step_completed 0",
         "step_paused 0",
         "step_started 1",
         "step_output",
         "step_output",
+        ...(isHosted ? ["step_output"] : []),
         "step_completed 1",
         "flow_completed"
       ]
     )
-    const steps: Array<string> = []
-    for await (const step of client().flow("noukai/samples/two-step").steps({ message: "hi" })) steps.push(step.stepId)
-    assert.deepStrictEqual(steps, ["classify", "answer"])
+    // it knows the documented carriers alone
+    assert.strictEqual(events.at(-1).result?.text, isHosted ? undefined : "About your order: hi")
+    const steps: Array<Parsed> = []
+    for await (const step of client().flow("noukai/samples/two-step").steps({ message: "hi" })) steps.push(step)
+    assert.deepStrictEqual(steps.map(({ stepId }) => stepId), ["classify", "answer"])
+    assert.deepStrictEqual(steps.map(({ output }) => output === undefined), [isHosted, isHosted])
+    const sent = emulator.ledger().requests.map(({ body }) => (JSON.parse(body) as Parsed).accumulatedOutputs)
+    assert.deepStrictEqual(sent.at(-1), isHosted ? {} : { classify: { label: "order", about: "hi" } })
+    assert.deepStrictEqual(emulator.ledger().runs.map(({ status }) => status), ["completed", "completed"])
     assert.strictEqual(emulator.ledger().runsStarted, 2)
   })
 
@@ -144,13 +162,18 @@ describe("@noukai/sdk 0.3.0", () => {
     const flow = client().flow("noukai/samples/tools-enabled")
     const handled: Array<Parsed> = []
     for await (const event of flow.events({ message: "Lisbon?", tools, toolHandler })) handled.push(event)
-    assert.strictEqual(handled.at(-1).result.text, answer)
+    const texts = isHosted ? { result: undefined, shown: answer } : { result: answer, shown: undefined }
+    const shown = (events: ReadonlyArray<Parsed>) => ({
+      result: events.at(-1).result?.text,
+      shown: events.find(({ type }) => type === "step_output")?.outputContext.text
+    })
+    assert.deepStrictEqual(shown(handled), texts)
     const manual: Array<Parsed> = []
     for await (const event of flow.events({ message: "Lisbon?", tools }) as AsyncIterable<Parsed>) {
       manual.push(event)
       if (event.type === "tool_calls_required") await event.resume({ toolResults: toolHandler(event.toolCalls) })
     }
-    assert.strictEqual(manual.at(-1).result.text, answer)
+    assert.deepStrictEqual(shown(manual), texts)
     assert.deepStrictEqual(emulator.ledger().steps.map((step) => step.outcome), [
       "paused",
       "completed",
@@ -189,7 +212,9 @@ describe("@noukai/sdk 0.3.0", () => {
       for await (const step of noukai.flow("noukai/samples/two-step").steps({ message: "hi" })) steps.push(step.output)
       return { sessionId: Watched.currentSessionId(), result: result.result, steps: steps.filter(Boolean) }
     }
+    const steps = [{ label: "order", about: "hi" }, { text: "About your order: hi" }]
     const captured = await Watched.traceScope(program)
+    assert.deepStrictEqual(captured.steps, isHosted ? [] : steps)
     assert.deepStrictEqual(emulator.ledger().runs.map((run) => [run.trigger, run.sessionId]), [
       ["execute", captured.sessionId!],
       ["step", captured.sessionId!]
@@ -200,7 +225,8 @@ describe("@noukai/sdk 0.3.0", () => {
         replaySessionId: captured.sessionId!,
         transport: noukai._transport
       })
-      assert.deepStrictEqual(replayed, captured)
+      // what was recorded is the same in either shape
+      assert.deepStrictEqual(replayed, { ...captured, steps })
       assert.strictEqual(emulator.ledger().runsStarted, 2)
       const missing = await Watched.traceScope(program, {
         replaySessionId: "00000000-0000-4000-8000-000000000000",
@@ -286,15 +312,21 @@ describe("@noukai/sdk 0.3.0", () => {
     const done = await flow.execute({ ...options(), attachments }) as Parsed
     assert.strictEqual(done.result, "Lisbon: very dry, sunny")
     const steps = await collected(flow.steps({ ...options(), inputOverrides: { first: { label: "replaced" } } }))
-    assert.deepStrictEqual(steps.filter(({ type }) => type === "step_completed").map(({ output }) => output), [
-      { label: "very dry" },
-      "Lisbon: replaced, sunny"
-    ])
+    assert.deepStrictEqual(
+      steps.filter(({ type }) => type === "step_completed").map(({ output }) => output),
+      isHosted ? [undefined, undefined] : [{ label: "very dry" }, "Lisbon: replaced, sunny"]
+    )
     const events = await collected(
       flow.events({ ...options(), runRemaining: true, inputOverrides: { first: { label: "replaced" } } })
     )
     assert.isFalse(events.some(({ type }) => type === "step_paused"))
-    assert.isTrue(events.some(({ inputData, type }) => type === "step_input" && inputData.message === "Lisbon"))
+    assert.isTrue(
+      events.some(({ inputContext, inputData, type }) =>
+        type === "step_input" && (isHosted ? inputContext : inputData).message === "Lisbon"
+      )
+    )
+    const said = events.findLast(({ type }) => type === (isHosted ? "step_output" : "flow_completed"))
+    assert.strictEqual(isHosted ? said.outputContext : said.result, "Lisbon: replaced, sunny")
     assert.strictEqual(events.at(-1).type, "flow_completed")
     const { runs } = emulator.ledger()
     assert.deepStrictEqual(runs.map(({ trigger, sessionId: of }) => [trigger, of]), [
@@ -406,7 +438,7 @@ describe("@noukai/sdk 0.3.0", () => {
 
   it("5.2: with legacyFields its events have what older servers sent", async () => {
     const current = emulator
-    emulator = await startEmulator({ flows: [...samples, everything], legacyFields: true })
+    emulator = await startEmulator({ flows: [...samples, everything], legacyFields: true, streamOutputs })
     try {
       const events = await collected(client().flow("noukai/samples/two-step").events({ message: "hi" }))
       assert.strictEqual(events[0].runId, events[0].executionId)
@@ -587,6 +619,9 @@ describe("@noukai/sdk 0.3.0", () => {
     assert.instanceOf(await execute("reset"), Sdk.APIConnectionError)
     assert.strictEqual(emulator.ledger().runsStarted, 0)
   })
+})
+
+describe("@noukai/sdk 0.3.0", () => {
   /** What no use of it can reach. */
   const unreachable: ReadonlyMap<string, string> = new Map([
     ["ReplayDisabledError", "declared, never raised"],

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { call } from "./client.js"
 import type { Parsed } from "./client.js"
-import { parseEvents } from "./eventStream.js"
+import { outputOf, parseEvents } from "./eventStream.js"
 
 const twoStep = "/seq/noukai/samples/two-step"
 
@@ -229,17 +229,46 @@ describe("runs", () => {
       const id = yield* execute(twoStep, { message: "hi" })
       const { headers, text } = yield* get(`${twoStep}/runs/${id}/trace/stream`)
       assert.include(headers.get("content-type"), "text/event-stream")
-      assert.deepStrictEqual(parseEvents(text).map(({ event }) => event), [
+      const events = parseEvents(text)
+      assert.deepStrictEqual(events.map(({ event }) => event).filter((event) => event !== "step_output"), [
         "run_started",
         "step_started",
         "step_completed",
         "step_started",
-        "step_output",
-        "step_output",
         "step_completed",
         "flow_completed"
       ])
+      assert.deepStrictEqual(outputOf(events, "answer"), { text: "About your order: hi" })
     }).pipe(Effect.provide(run)))
+
+  for (const streamOutputs of ["hosted", "documented"] as const) {
+    it.scoped(`9.3, 7.8: the live trace of a step with many partial outputs has the first and the last (${streamOutputs})`, () =>
+      Effect.gen(function*() {
+        const path = "/seq/acme/test/chatty"
+        const id = yield* execute(path, {})
+        const events = parseEvents((yield* get(`${path}/runs/${id}/trace/stream`)).text)
+        for (const stepId of ["a", "b"]) {
+          const carried = events.filter(({ data, event }) => event === "step_output" && data.stepId === stepId)
+            .map(({ data }) => data.outputContext ?? data.outputData)
+          assert.deepStrictEqual(carried.slice(0, 100), Array.from({ length: 100 }, () => "more"))
+          assert.deepStrictEqual(carried.slice(100), streamOutputs === "hosted" ? [`${stepId} done`] : ["more"])
+          assert.strictEqual(outputOf(events, stepId), `${stepId} done`)
+        }
+        assert.strictEqual(events.at(-1)!.event, "flow_completed")
+      }).pipe(Effect.provide(layer({
+        streamOutputs,
+        flows: [{
+          ref: "acme/test/chatty",
+          steps: ["a", "b"].map((id) => ({
+            kind: "template",
+            id,
+            output: `${id} done`,
+            partials: ["more"],
+            repeatPartials: 150
+          }))
+        }]
+      }))))
+  }
 
   it.scoped("9.3: a run under way is tailed until its end", () =>
     Effect.gen(function*() {
@@ -252,16 +281,18 @@ describe("runs", () => {
       )
       const reader = live.body!.pipeThrough(new TextDecoderStream()).getReader()
       let text = ""
-      const until = (count: number) =>
+      const until = (name: string, count: number) =>
         Effect.promise(async () => {
-          while (parseEvents(text).length < count) text += (await reader.read()).value ?? ""
+          while (parseEvents(text).filter(({ event }) => event === name).length < count) {
+            text += (await reader.read()).value ?? ""
+          }
         })
-      yield* until(2)
+      yield* until("step_started", 1)
       yield* TestClock.adjust("1 minute")
-      yield* until(4)
+      yield* until("step_started", 2)
       yield* emulator.awaitEvent((event) => event.type === "StepStarted" && event.stepId === "b")
       yield* TestClock.adjust("1 minute")
-      yield* until(6)
+      yield* until("flow_completed", 1)
       assert.strictEqual(parseEvents(text).at(-1)!.event, "flow_completed")
       assert.isTrue((yield* Effect.promise(() => reader.read())).done)
     }).pipe(Effect.provide(run)))

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { call } from "./client.js"
 import type { Answer, Parsed } from "./client.js"
-import { parseEvents } from "./eventStream.js"
+import { outputOf, parseEvents } from "./eventStream.js"
 
 const twoStep = "/seq/noukai/samples/two-step/step"
 const weather = "/seq/noukai/samples/tools-enabled/step"
@@ -54,7 +54,7 @@ const flows: ReadonlyArray<Flow> = [
   { ref: "acme/test/broken", broken: "no", steps: [{ kind: "template", id: "a", output: 1 }] }
 ]
 
-const run = layer({ flows })
+const shapes = ["hosted", "documented"] as const
 
 const step = (path: string, body: object, headers = {}) => call((client) => client.post(path, body, headers))
 
@@ -63,7 +63,11 @@ const names = (answer: Answer) => parseEvents(answer.text).map(({ event }) => ev
 const dataOf = (answer: Answer, name: string): Parsed =>
   parseEvents(answer.text).find(({ event }) => event === name)?.data
 
-describe("POST …/step", () => {
+describe.each(shapes)("POST …/step, %s", (streamOutputs) => {
+  const run = layer({ flows, streamOutputs })
+  const isHosted = streamOutputs === "hosted"
+  const completed = isHosted ? ["step_output", "step_completed"] : ["step_completed"]
+
   it.scoped("7.7: a two-step exchange, frame by frame", () =>
     Effect.gen(function*() {
       const first = yield* step(twoStep, {
@@ -85,8 +89,12 @@ describe("POST …/step", () => {
         [
           `event: run_started\ndata: {"eventType":"run_started","executionId":"${executionId}","flowId":"${flowId}","stepCount":2}\n\n`,
           "event: step_started\ndata: {\"eventType\":\"step_started\",\"stepId\":\"classify\",\"name\":\"Classify\",\"stepIndex\":0}\n\n",
+          isHosted
+            ? "event: step_output\ndata: {\"eventType\":\"step_output\",\"stepId\":\"classify\"," +
+              "\"outputContext\":{\"label\":\"order\",\"about\":\"hi\"}}\n\n"
+            : "",
           "event: step_completed\ndata: {\"eventType\":\"step_completed\",\"stepId\":\"classify\",\"name\":\"Classify\"," +
-          "\"output\":{\"label\":\"order\",\"about\":\"hi\"},\"durationMs\":0," +
+          (isHosted ? "" : "\"output\":{\"label\":\"order\",\"about\":\"hi\"},") + "\"durationMs\":0," +
           "\"tokens\":{\"prompt\":120,\"completion\":9,\"total\":129},\"costUsd\":\"0.00031\"}\n\n",
           `event: step_paused\ndata: {"eventType":"step_paused","executionId":"${executionId}","nextStepIndex":1}\n\n`
         ].join("")
@@ -105,15 +113,16 @@ describe("POST …/step", () => {
         "step_started",
         "step_output",
         "step_output",
-        "step_completed",
+        ...completed,
         "flow_completed"
       ])
+      assert.deepStrictEqual(outputOf(parseEvents(second.text), "answer"), { text: "About your complaint: hi" })
       assert.strictEqual(dataOf(second, "step_started").stepIndex, 0)
       const { eventType, ...done } = dataOf(second, "flow_completed")
       assert.strictEqual(eventType, "flow_completed")
       assert.deepStrictEqual(done, {
         executionId,
-        result: { text: "About your complaint: hi" },
+        ...(isHosted ? {} : { result: { text: "About your complaint: hi" } }),
         summary: { steps: 2, costUsd: "0.00121" }
       })
       const ledger = yield* (yield* Emulator).ledger
@@ -122,7 +131,7 @@ describe("POST …/step", () => {
         [executionId, "classify", 0],
         [executionId, "answer", 1]
       ])
-      assert.deepStrictEqual(ledger.requests.map((request) => request.responseEvents), [4, 5])
+      assert.deepStrictEqual(ledger.requests.map((request) => request.responseEvents), isHosted ? [5, 6] : [4, 5])
       assert.strictEqual(ledger.requests[0]!.responseBytes, Buffer.byteLength(first.text))
     }).pipe(Effect.provide(run)))
 
@@ -132,11 +141,11 @@ describe("POST …/step", () => {
       assert.deepStrictEqual(names(answer), [
         "run_started",
         "step_started",
-        "step_completed",
+        ...completed,
         "step_started",
         "step_output",
         "step_output",
-        "step_completed",
+        ...completed,
         "flow_completed"
       ])
       assert.deepStrictEqual(
@@ -148,7 +157,10 @@ describe("POST …/step", () => {
   it.scoped("7.3: trace adds step_input", () =>
     Effect.gen(function*() {
       const answer = yield* step(twoStep, { stepIndex: 0, message: "hi", parameters: { a: 1 }, trace: true })
-      assert.deepStrictEqual(dataOf(answer, "step_input").inputData, { message: "hi", a: 1 })
+      assert.deepStrictEqual(dataOf(answer, "step_input")[isHosted ? "inputContext" : "inputData"], {
+        message: "hi",
+        a: 1
+      })
     }).pipe(Effect.provide(run)))
 
   it.scoped("7.4: step_error is terminal, whatever status the step has", () =>
@@ -176,7 +188,7 @@ describe("POST …/step", () => {
       assert.strictEqual(pause.iterationsUsed, 1)
       assert.deepStrictEqual(pause.accumulatedOutputs, outputs)
       assert.deepStrictEqual(pause.toolCallMessages[0].tool_calls, pause.toolCalls)
-      assert.isUndefined(pause.runId)
+      assert.strictEqual(pause.runId, executionId)
     }).pipe(Effect.provide(run)))
 
   it.scoped("7.6: the sample's tool run over /step quotes the result, and can be resumed again after a cut", () =>
@@ -196,9 +208,9 @@ describe("POST …/step", () => {
       }
       for (let time = 0; time < 2; time++) {
         const done = yield* step(weather, resume)
-        assert.deepStrictEqual(names(done), ["step_started", "step_completed", "flow_completed"])
+        assert.deepStrictEqual(names(done), ["step_started", ...completed, "flow_completed"])
         assert.strictEqual(
-          dataOf(done, "flow_completed").result.text,
+          outputOf(parseEvents(done.text), "assistant").text,
           "The weather, as get_weather says: {\"temp\":21}"
         )
       }
@@ -216,10 +228,10 @@ describe("POST …/step", () => {
         accumulatedOutputs: { a: "old" },
         inputOverrides: { a: "new" }
       })
-      assert.strictEqual(dataOf(second, "flow_completed").result, "saw new")
+      assert.strictEqual(outputOf(parseEvents(second.text), "b"), "saw new")
       const both = yield* step(path, { stepIndex: 0, runRemaining: true, inputOverrides: { a: "newer" } })
-      assert.strictEqual(dataOf(both, "flow_completed").result, "saw newer")
-      assert.strictEqual(dataOf(both, "step_completed").output, "old")
+      assert.strictEqual(outputOf(parseEvents(both.text), "b"), "saw newer")
+      assert.strictEqual(outputOf(parseEvents(both.text), "a"), "old")
     }).pipe(Effect.provide(run)))
 
   it.scoped("7.3: a loop is one step to the cursor; its progress is told by step_progress and loop_completed", () =>
@@ -231,7 +243,7 @@ describe("POST …/step", () => {
         "step_progress",
         "step_progress",
         "loop_completed",
-        "step_completed",
+        ...completed,
         "flow_completed"
       ])
     }).pipe(Effect.provide(run)))
@@ -241,7 +253,7 @@ describe("POST …/step", () => {
       const first = yield* step(twoStep, { stepIndex: 0, message: "hi" })
       const { executionId } = dataOf(first, "run_started")
       const again = yield* step(twoStep, { executionId, stepIndex: 0, message: "hi", accumulatedOutputs: {} })
-      assert.deepStrictEqual(names(again), ["step_started", "step_completed", "step_paused"])
+      assert.deepStrictEqual(names(again), ["step_started", ...completed, "step_paused"])
       const last = { executionId, stepIndex: 1, accumulatedOutputs: { classify: {} } }
       yield* step(twoStep, last)
       assert.strictEqual(names(yield* step(twoStep, last)).at(-1), "flow_completed")
@@ -266,7 +278,7 @@ describe("POST …/step", () => {
       const tool = yield* step(weather, { stepIndex: 0, message: "a", tools })
       const pause = dataOf(tool, "step_paused_for_tool_calls")
       assert.strictEqual(pause.runId, pause.executionId)
-    }).pipe(Effect.provide(layer({ legacyFields: true }))))
+    }).pipe(Effect.provide(layer({ legacyFields: true, streamOutputs }))))
 
   const fresh: ReadonlyArray<[name: string, path: string, body: object, status: number, code: string]> = [
     ["no message", twoStep, { stepIndex: 0 }, 400, "MISSING_MESSAGE"],
@@ -338,14 +350,16 @@ describe("POST …/step", () => {
   }
 
   type Later = (executionId: string) => object
-  const later: ReadonlyArray<[name: string, path: string, body: Later, status: number, code: string]> = [
-    [
-      "a later step without its outputs",
-      twoStep,
-      (executionId) => ({ executionId, stepIndex: 1 }),
-      400,
-      "INVALID_FIRST_CALL"
-    ],
+  const later: ReadonlyArray<readonly [name: string, path: string, body: Later, status: number, code: string]> = [
+    ...(isHosted ? [] : [
+      [
+        "a later step without its outputs",
+        twoStep,
+        (executionId: string) => ({ executionId, stepIndex: 1 }),
+        400,
+        "INVALID_FIRST_CALL"
+      ] as const
+    ]),
     [
       "the first step with outputs",
       twoStep,
@@ -499,5 +513,85 @@ describe("POST …/step", () => {
       const executionId = ledger.runs[0]!.executionId
       const rest = yield* step(path, { executionId, stepIndex: 1, accumulatedOutputs: { a: 1 } })
       assert.strictEqual(names(rest).at(-1), "flow_completed")
+    }).pipe(Effect.provide(run)))
+})
+
+describe("the outputs that a hosted stream does not need to be sent", () => {
+  const run = layer({ flows, streamOutputs: "hosted" })
+
+  const overridden = "/seq/acme/test/overridden/step"
+
+  const begin = (path: string, body = {}, headers = {}) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* call((client) =>
+        client.request("POST", path, { body: { stepIndex: 0, ...body }, headers }).then((response) =>
+          response.text().catch(() => "cut")
+        )
+      )
+      return (yield* emulator.ledger).runs.at(-1)!.executionId
+    })
+
+  const saw = (executionId: string, body = {}) =>
+    Effect.map(
+      step(overridden, { executionId, stepIndex: 1, ...body }),
+      ({ text }) => outputOf(parseEvents(text), "b")
+    )
+
+  it.scoped("are kept when the stream was cut before step_completed", () =>
+    Effect.gen(function*() {
+      const executionId = yield* begin(overridden, {}, { "x-noukai-emulator-fault": "cut:e3" })
+      assert.strictEqual(yield* saw(executionId), "saw old")
+    }).pipe(Effect.provide(run)))
+
+  it.scoped("are those of the newest execution of a step", () =>
+    Effect.gen(function*() {
+      const executionId = yield* begin(overridden)
+      assert.strictEqual(yield* saw(executionId, { accumulatedOutputs: { a: "sent" } }), "saw sent")
+      yield* step(overridden, { executionId, stepIndex: 0 })
+      assert.strictEqual(yield* saw(executionId), "saw old")
+    }).pipe(Effect.provide(run)))
+
+  it.scoped("are not replaced by a request that is refused, nor by inputOverrides", () =>
+    Effect.gen(function*() {
+      const path = "/seq/acme/test/late-tools/step"
+      const executionId = yield* begin(path)
+      const refused = yield* step(path, {
+        executionId,
+        stepIndex: 1,
+        accumulatedOutputs: { a: { n: 2 } },
+        toolCallMessages: [{ role: "assistant", tool_calls: [] }]
+      })
+      assert.strictEqual(refused.json.detail.code, "EXECUTION_ID_INVALID")
+      const pause = dataOf(
+        yield* step(path, { executionId, stepIndex: 1, inputOverrides: { a: { n: 3 } } }),
+        "step_paused_for_tool_calls"
+      )
+      assert.deepStrictEqual(pause.accumulatedOutputs, { a: { n: 1 } })
+      const resumed = yield* step(path, {
+        executionId,
+        stepIndex: 1,
+        accumulatedOutputs: {},
+        toolChoice: "none",
+        iterationsUsed: pause.iterationsUsed,
+        toolCallMessages: [
+          ...pause.toolCallMessages,
+          { role: "tool", tool_call_id: pause.toolCalls[0].id, content: "found" }
+        ]
+      })
+      assert.strictEqual(outputOf(parseEvents(resumed.text), "ask"), "found")
+      const last = yield* step(path, { executionId, stepIndex: 2, accumulatedOutputs: {} })
+      assert.strictEqual(outputOf(parseEvents(last.text), "c"), "found")
+    }).pipe(Effect.provide(run)))
+
+  it.scoped("are of their run alone, and gone after a reset", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const first = yield* begin(overridden)
+      const second = yield* begin(overridden)
+      yield* saw(first, { accumulatedOutputs: { a: "first" } })
+      assert.strictEqual(yield* saw(second), "saw old")
+      yield* emulator.reset
+      assert.strictEqual((yield* step(overridden, { executionId: first, stepIndex: 1 })).status, 404)
     }).pipe(Effect.provide(run)))
 })

@@ -12,3 +12,13 @@ export const parseEvents = (text: string): ReadonlyArray<ParsedEvent> =>
     if (match === null) throw new Error(`not a frame: ${JSON.stringify(frame)}`)
     return { event: match[1]!, data: JSON.parse(match[2]!) as Parsed }
   })
+
+/** What a response says that a step gave: on `step_completed`, or on the last `step_output` before it. */
+export const outputOf = (events: ReadonlyArray<ParsedEvent>, stepId: string): Parsed => {
+  const last = events.findLastIndex(({ data, event }) => event === "step_completed" && data.stepId === stepId)
+  const { data } = events[last]!
+  return Object.hasOwn(data, "output")
+    ? data.output
+    : events.slice(0, last).findLast((before) => before.event === "step_output" && before.data.stepId === stepId)!.data
+      .outputContext
+}

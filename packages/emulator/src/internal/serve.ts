@@ -80,6 +80,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const { limits = {} } = options
     const host = options.host ?? "127.0.0.1"
     const seed = options.seed ?? 1
+    const streamOutputs = options.streamOutputs ?? "documented"
 
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
@@ -88,7 +89,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const engine = Engine.make(ledger, accounts, {
       toolIterationLimit: options.toolIterationLimit ?? 25,
       casing: options.toolMessageCasing ?? "snake",
-      legacyFields: options.legacyFields ?? false
+      legacyFields: options.legacyFields ?? false,
+      streamOutputs
     })
     const state: State = {
       ids: Ids.make(seed),
@@ -104,7 +106,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         workers: options.jobs?.workers ?? 8,
         capacity: options.jobs?.capacity ?? 1_000
       }),
-      jobRowDelay: millis(options.jobs?.rowDelay)
+      jobRowDelay: millis(options.jobs?.rowDelay),
+      streamOutputs
     }
 
     // offers the emulator itself, so it is made when that is there

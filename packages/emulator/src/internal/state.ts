@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { StreamOutputs } from "../EmulatorOptions.js"
 import type { Engine } from "./engine/engine.js"
 import type { JobQueue } from "./engine/jobQueue.js"
 import type { FaultRules } from "./faults/faultRules.js"
@@ -26,4 +27,5 @@ export interface State {
   readonly jobs: JobQueue
   /** ms before the row of a job is there */
   readonly jobRowDelay: number
+  readonly streamOutputs: StreamOutputs
 }

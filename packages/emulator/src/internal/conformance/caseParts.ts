@@ -10,6 +10,7 @@ import type {
   Expectation,
   Need
 } from "../../ConformanceCase.js"
+import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json } from "../../Flow.js"
 
 /** The path of a sample flow. @internal */
@@ -66,6 +67,63 @@ export const made = (
   ...exchanges: ReadonlyArray<ConformanceExchange>
 ): ConformanceCase => ({ name, rows, needs, exchanges })
 
+/** @internal */
+export const event = (name: string, data: Json = {}): Json => ({ event: name, data })
+
+/** How streams carry inputs and outputs, as cases expect it (contract 7.3, 7.8). @internal */
+export interface Shape {
+  readonly name: StreamOutputs
+  readonly input: (stepId: string, input: Json) => Json
+  readonly partial: (stepId: string, output: Json) => Json
+  /** Of a completed step; its output is in the first of them, at {@link Shape.outputPath}. */
+  readonly completed: (stepId: string, output: Json, fields?: { readonly [name: string]: Json }) => ReadonlyArray<Json>
+  readonly flowCompleted: (result: Json, fields?: { readonly [name: string]: Json }) => Json
+  /** Of an event of {@link Shape.completed}, at that place in the stream. */
+  readonly outputPath: (index: number) => string
+}
+
+const noKey = any("undefined")
+
+const hosted: Shape = {
+  name: "hosted",
+  input: (stepId, inputContext) => event("step_input", { stepId, inputContext, inputData: noKey }),
+  partial: (stepId, outputContext) => event("step_output", { stepId, outputContext, outputData: noKey }),
+  completed: (stepId, outputContext, fields = {}) => [
+    event("step_output", { stepId, outputContext, outputData: noKey }),
+    event("step_completed", { stepId, ...fields, output: noKey })
+  ],
+  flowCompleted: (_, fields = {}) => event("flow_completed", { ...fields, result: noKey }),
+  outputPath: (index) => `events.${index}.data.outputContext`
+}
+
+const documented: Shape = {
+  name: "documented",
+  input: (stepId, inputData) => event("step_input", { stepId, inputData, inputContext: noKey }),
+  partial: (stepId, outputData) => event("step_output", { stepId, outputData, outputContext: noKey }),
+  completed: (stepId, output, fields = {}) => [event("step_completed", { stepId, ...fields, output })],
+  flowCompleted: (result, fields = {}) => event("flow_completed", { ...fields, result }),
+  outputPath: (index) => `events.${index}.data.output`
+}
+
+const only = ({ name }: Shape, made: ConformanceCase): ConformanceCase => ({
+  ...made,
+  name: `${made.name} (${name})`,
+  streamOutputs: name
+})
+
+/** A case of the hosted shape alone. @internal */
+export const inHosted = (write: (shape: Shape) => ConformanceCase): ConformanceCase => only(hosted, write(hosted))
+
+/** A case of the documented shape alone. @internal */
+export const inDocumented = (write: (shape: Shape) => ConformanceCase): ConformanceCase =>
+  only(documented, write(documented))
+
+/** One case for each shape. @internal */
+export const inBothShapes = (write: (shape: Shape) => ConformanceCase): ReadonlyArray<ConformanceCase> => [
+  inHosted(write),
+  inDocumented(write)
+]
+
 /** One refused request. @internal */
 export const refused = (
   name: string,
@@ -82,9 +140,6 @@ export const tool = (name: string): Json => ({
   type: "function",
   function: { name, description: "d", parameters: { type: "object", properties: {} } }
 })
-
-/** @internal */
-export const event = (name: string, data: Json = {}): Json => ({ event: name, data })
 
 /** Saves a pause of `/execute`. @internal */
 export const savePause = {

@@ -86,6 +86,7 @@ const flows: ReadonlyArray<FileFlow> = [
     production: 1
   },
   { ref: "acme/conformance/edited", steps: [fixed("a", "a"), fixed("b", "b")] },
+  { ref: "acme/conformance/three", steps: [fixed("a", "a"), fixed("b", "b"), fixed("c", "c")] },
   { ref: "acme/conformance/paced", steps: [fixed("a", "a"), fixed("b", "b")] },
   { ref: "acme/conformance/brief", steps: [{ kind: "template", id: "a", output: "late", duration: "100 millis" }] },
   { ref: "acme/conformance/full", capture: "full", steps: [fixed("a", "{{message}}")] },

@@ -64,6 +64,7 @@ export const startRun = (state: State, { input, rowDelay = 0, sessionId, size, t
     result: undefined,
     error: undefined,
     steps: [],
+    outputs: {},
     pause: undefined,
     pausedAt: new Set(),
     events: EventLog.make()

@@ -1,15 +1,17 @@
 /**
- * E2: `POST …/step` (contract 7). Nothing of the conversation is kept between calls: outputs and messages come from
- * the request, the row only ties the calls together and remembers what the first one brought.
+ * E2: `POST …/step` (contract 7). The row ties the calls together, remembers what the first one brought and, in the hosted
+ * shape, the outputs (contract 7.8). In the documented shape those come from the request, as tool messages do in both.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { Step } from "../../Flow.js"
 import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { checkAnswered } from "../engine/toolConversation.js"
 import type { Resume } from "../engine/toolStep.js"
+import type { JsonObject } from "../json/jsonObject.js"
 import type { State } from "../state.js"
 import type { FlowAddress, Tree } from "../store/flows.js"
 import type { Run } from "../store/runs.js"
@@ -25,6 +27,8 @@ interface Ready {
   readonly run: Run
   readonly resume: Resume | undefined
   readonly first: boolean
+  /** Of the steps before. */
+  readonly outputs: JsonObject
 }
 
 const hasAny = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0
@@ -62,7 +66,7 @@ const firstCall = (
         trace: body.trace ?? false
       }
     })
-    return { run, resume: undefined, first: true }
+    return { run, resume: undefined, first: true, outputs: {} }
   })
 
 const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run, ApiError> =>
@@ -77,6 +81,32 @@ const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run
     return run
   })
 
+const ofSteps = (steps: ReadonlyArray<Step>, outputs: JsonObject): JsonObject =>
+  Object.fromEntries(
+    steps.flatMap(({ id }) => Object.hasOwn(outputs, id) ? [[id, outputs[id]!]] : [])
+  )
+
+/** The results that a request brings for the step at `index`. */
+const resumeOf = (
+  state: State,
+  run: Run,
+  index: number,
+  messages: ReadonlyArray<JsonObject>,
+  iterationsUsed: number
+): Either.Either<Resume, ApiError> =>
+  Either.gen(function*() {
+    const step = run.tree.steps[index]!
+    if (!run.pausedAt.has(step.id)) {
+      return yield* refuse(400, "EXECUTION_ID_INVALID", `The run ${run.id} did not pause at ${step.id}.`)
+    }
+    yield* checkAnswered(messages)
+    const resume = { messages, iterationsUsed }
+    if (state.engine.exceedsToolLimit(run, index, resume)) {
+      return yield* refuse(409, "TOOL_ITERATION_LIMIT", `${step.id} asks for more rounds of tool calls than allowed.`)
+    }
+    return resume
+  })
+
 const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody): Either.Either<Ready, ApiError> =>
   Either.gen(function*() {
     const run = yield* runOf(state, tree, executionId)
@@ -85,13 +115,19 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
     if (index === 0 && hasAny(body.accumulatedOutputs) && messages === undefined) {
       return yield* refuse(400, "INVALID_FIRST_CALL", "At stepIndex 0 there are no outputs yet.")
     }
-    const known = { ...body.accumulatedOutputs, ...body.inputOverrides }
-    const missing = tree.steps.slice(0, index).find((step) => !Object.hasOwn(known, step.id))
+    const before = tree.steps.slice(0, index)
+    const outputs = state.streamOutputs === "hosted"
+      ? { ...ofSteps(before, run.outputs), ...body.accumulatedOutputs }
+      : body.accumulatedOutputs ?? {}
+    const known = { ...outputs, ...body.inputOverrides }
+    const missing = before.find((step) => !Object.hasOwn(known, step.id))
     if (missing !== undefined) {
       return yield* refuse(
         400,
         "INVALID_FIRST_CALL",
-        `At stepIndex ${index} accumulatedOutputs must have the output of ${missing.id}.`
+        state.streamOutputs === "hosted"
+          ? `At stepIndex ${index} there is no output of ${missing.id}: it has not run, and accumulatedOutputs has none.`
+          : `At stepIndex ${index} accumulatedOutputs must have the output of ${missing.id}.`
       )
     }
     if (Either.isLeft(state.accounts.mayStart(tree.org))) {
@@ -105,17 +141,9 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
       toolChoice: body.toolChoice ?? run.input.toolChoice,
       trace: body.trace ?? run.input.trace
     }
-    if (messages === undefined) return { run, resume: undefined, first: false }
-    const step = tree.steps[index]!
-    if (!run.pausedAt.has(step.id)) {
-      return yield* refuse(400, "EXECUTION_ID_INVALID", `The run ${executionId} did not pause at ${step.id}.`)
-    }
-    yield* checkAnswered(messages)
-    const resume = { messages, iterationsUsed: body.iterationsUsed ?? 0 }
-    if (state.engine.exceedsToolLimit(run, index, resume)) {
-      return yield* refuse(409, "TOOL_ITERATION_LIMIT", `${step.id} asks for more rounds of tool calls than allowed.`)
-    }
-    return { run, resume, first: false }
+    const resume = messages && (yield* resumeOf(state, run, index, messages, body.iterationsUsed ?? 0))
+    run.outputs = { ...run.outputs, ...ofSteps(before, outputs) }
+    return { run, resume, first: false, outputs }
   })
 
 const prepare = (
@@ -151,7 +179,7 @@ const prepare = (
 export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
-    const { first, resume, run } = yield* prepare(state, route.flow, request, headers, size)
+    const { first, outputs, resume, run } = yield* prepare(state, route.flow, request, headers, size)
     return {
       type: "events",
       run: (emit) =>
@@ -159,7 +187,7 @@ export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, header
           run,
           from: request.stepIndex ?? 0,
           single: request.runRemaining !== true,
-          outputs: request.accumulatedOutputs ?? {},
+          outputs,
           inputOverrides: request.inputOverrides ?? {},
           resume,
           first,

@@ -5,10 +5,12 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json, StepFailure } from "../../Flow.js"
 import type { Accounts } from "../store/accounts.js"
 import type { Ledger } from "../store/ledger.js"
 import type { Pause, Run } from "../store/runs.js"
+import { outputEvents } from "./outputEvents.js"
 import { inputOf, make as makeRunStep } from "./runStep.js"
 import type { StepOutcome } from "./stepOutcome.js"
 import { overrideStep } from "./stepOverrides.js"
@@ -60,6 +62,7 @@ export type SegmentOutcome =
 /** @internal */
 export interface EngineOptions extends ToolOptions {
   readonly legacyFields: boolean
+  readonly streamOutputs: StreamOutputs
 }
 
 /** @internal */
@@ -72,6 +75,7 @@ export interface Engine {
 /** @internal */
 export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions): Engine => {
   const runStep = makeRunStep(ledger, accounts, options)
+  const shaped = outputEvents[options.streamOutputs]
 
   const settle = (run: Run, status: "completed" | "failed"): void => {
     run.status = status
@@ -113,7 +117,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
       }
       yield* send(wireEvent("step_started", { stepId: step.id, name, stepIndex: index - segment.from }))
       if (run.input.trace) {
-        yield* send(wireEvent("step_input", { stepId: step.id, inputData: inputOf(run, scope.input, index) }))
+        yield* send(shaped.input(step.id, inputOf(run, scope.input, index)))
       }
       const outcome: StepOutcome = yield* runStep(run, step, index, scope, resume, send)
       if (outcome.type === "Fail") {
@@ -131,7 +135,8 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
         run.pausedAt.add(step.id)
         yield* send(wireEvent("step_paused_for_tool_calls", {
           executionId: run.id,
-          ...legacyRunId,
+          // clients of every age end in silence without it (contract 7.8)
+          runId: run.id,
           stepId: step.id,
           stepIndex: index,
           iterationsUsed,
@@ -143,6 +148,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
       }
       const { output } = outcome
       outputs = { ...outputs, [step.id]: output }
+      run.outputs = { ...run.outputs, [step.id]: output }
       const record = run.steps.findLast((made) => made.stepId === step.id && made.loopIndex === undefined)!
       const last = index === steps.length - 1
       // before its events are written, which may take long or never end
@@ -152,26 +158,20 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
       }
       if (step.kind === "template") {
         for (const partial of step.partials ?? []) {
-          const event = wireEvent("step_output", { stepId: step.id, outputData: render(partial, scope) })
+          const event = shaped.partial(step.id, render(partial, scope))
           const times = step.repeatPartials ?? 1
           for (let count = 0; count < times; count++) yield* send(event)
         }
       }
-      yield* send(wireEvent("step_completed", {
-        stepId: step.id,
-        name,
-        output,
+      const measured = {
         durationMs: record.durationMs,
         ...(record.tokens === undefined ? {} : { tokens: record.tokens }),
         ...(record.costUsd === undefined ? {} : { costUsd: record.costUsd })
-      }))
+      }
+      for (const event of shaped.completed(step.id, { name }, output, measured)) yield* send(event)
       if (last) {
-        yield* send(wireEvent("flow_completed", {
-          executionId: run.id,
-          ...legacyRunId,
-          result: output,
-          summary: { steps: steps.length, costUsd: run.entry.billedUsd }
-        }))
+        const summary = { steps: steps.length, costUsd: run.entry.billedUsd }
+        yield* send(shaped.flowCompleted({ executionId: run.id, ...legacyRunId }, output, { summary }))
         return { type: "Completed", result: output } satisfies SegmentOutcome
       }
       if (segment.single) {

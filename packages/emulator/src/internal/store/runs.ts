@@ -75,6 +75,8 @@ export interface Run {
   result: Json | undefined
   error: { readonly code: string; readonly message: string; readonly stepId: string | undefined } | undefined
   readonly steps: Array<StepRecord>
+  /** Of its steps so far, as the hosted server keeps them: the newest of each, or what a request put in its place. */
+  outputs: { readonly [stepId: string]: Json }
   /** Set while the run waits for tool results; a resume of `/execute` goes on from it. */
   pause: Pause | undefined
   /** Steps at which a `/step` iteration has paused. */

@@ -4,7 +4,7 @@
  * @internal
  */
 import type { ConformanceCase, Expectation } from "../../../ConformanceCase.js"
-import { any, event, exchange, fixture, made, post, refusal, refused, sample } from "../caseParts.js"
+import { any, event, exchange, fixture, inBothShapes, made, post, refusal, refused, sample } from "../caseParts.js"
 
 const hello = sample("hello-world", "execute")
 
@@ -99,20 +99,22 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     500,
     "INTERNAL_ERROR"
   ),
-  made(
-    "11.3: credits that run out in a stream are a step_error",
-    ["11.3 CREDITS_EXHAUSTED"],
-    ["fixture"],
-    exchange(post("/seq/short/conformance/flow/step", { stepIndex: 0, runRemaining: true }), {
-      status: 200,
-      events: [
-        event("run_started"),
-        event("step_started"),
-        event("step_completed"),
-        event("step_started"),
-        event("step_error", { error: { code: "CREDITS_EXHAUSTED" } })
-      ]
-    })
+  ...inBothShapes((shape) =>
+    made(
+      "11.3: credits that run out in a stream are a step_error",
+      ["11.3 CREDITS_EXHAUSTED"],
+      ["fixture"],
+      exchange(post("/seq/short/conformance/flow/step", { stepIndex: 0, runRemaining: true }), {
+        status: 200,
+        events: [
+          event("run_started"),
+          event("step_started"),
+          ...shape.completed("a", "a"),
+          event("step_started"),
+          event("step_error", { error: { code: "CREDITS_EXHAUSTED" } })
+        ]
+      })
+    )
   ),
   ...["{\"message\":", "[]", "\"hi\"", ""].map((text) =>
     made(

@@ -1,11 +1,27 @@
 /**
  * What the Python client 0.2.0 sends, byte for byte in its keys and their order, and what it cannot do without: `runId`
- * in `run_started` and in a tool pause, `stepId` in `step_paused` (contract 5.2, 7.1, 7.6, 8.1, C7).
+ * in `run_started` and in a tool pause, `stepId` in `step_paused`, an object as `error` (contract 5.2, 7.1, 7.6, 8.1, C7, 17.1).
  *
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
-import { any, event, exchange, get, made, ok, post, result, sample, savePause } from "../caseParts.js"
+import type { Json } from "../../../Flow.js"
+import {
+  any,
+  event,
+  exchange,
+  fixture,
+  get,
+  inBothShapes,
+  inHosted,
+  made,
+  ok,
+  post,
+  result,
+  sample,
+  savePause
+} from "../caseParts.js"
+import type { Shape } from "../caseParts.js"
 
 const lookup = {
   type: "function",
@@ -32,18 +48,50 @@ export const firstStep = {
   trace: false
 }
 
-const laterStep = {
+const laterStep = (accumulatedOutputs: { readonly [stepId: string]: Json }) => ({
   executionId: "{{executionId}}",
   stepIndex: 1,
-  accumulatedOutputs: { classify: "{{output}}" },
+  accumulatedOutputs,
   parameters: {},
   inputOverrides: {},
   runRemaining: false,
   iterationsUsed: 0,
   trace: false
-}
+})
 
 const isId = "{{executionId}}"
+
+const stepBodies = (shape: Shape, outputs: { readonly [stepId: string]: Json }): ConformanceCase =>
+  made(
+    `7.1: the bodies of the Python client, first and later with ${
+      JSON.stringify(outputs)
+    }, and the fields that it requires`,
+    ["7.1 python", "7.1 python later", "7.1 executionId", "7.1 accumulatedOutputs", "7.3 runId", "7.3 stepId"],
+    ["legacy"],
+    exchange(
+      post(sample("two-step", "step"), firstStep, { headers }),
+      {
+        status: 200,
+        events: [
+          event("run_started", { executionId: any("string"), runId: any("string"), stepCount: 2 }),
+          event("step_started", { stepId: "classify", stepIndex: 0 }),
+          ...shape.completed("classify", any("object")),
+          event("step_paused", { stepId: "classify", nextStepIndex: 1 })
+        ]
+      },
+      { save: { executionId: "events.0.data.executionId", output: shape.outputPath(2) } }
+    ),
+    exchange(post(sample("two-step", "step"), laterStep(outputs), { headers }), {
+      status: 200,
+      events: [
+        event("step_started", { stepId: "answer" }),
+        shape.partial("answer", any("object")),
+        shape.partial("answer", any("object")),
+        ...shape.completed("answer", any("object")),
+        shape.flowCompleted(any("object"), { executionId: isId, runId: isId })
+      ]
+    })
+  )
 
 /** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
@@ -94,80 +142,81 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       ok({ status: "completed", executionId: isId, result: { text: { $matches: "sunny" } } })
     )
   ),
-  made(
-    "7.1: the bodies of the Python client, first and later, with the fields that it requires",
-    ["7.1 python", "7.1 python later", "7.1 executionId", "7.1 accumulatedOutputs", "7.3 runId", "7.3 stepId"],
-    ["legacy"],
-    exchange(
-      post(sample("two-step", "step"), firstStep, { headers }),
-      {
-        status: 200,
-        events: [
-          event("run_started", { executionId: any("string"), runId: any("string"), stepCount: 2 }),
-          event("step_started", { stepId: "classify", stepIndex: 0 }),
-          event("step_completed", { stepId: "classify", output: any("object") }),
-          event("step_paused", { stepId: "classify", nextStepIndex: 1 })
-        ]
-      },
-      { save: { executionId: "events.0.data.executionId", output: "events.2.data.output" } }
-    ),
-    exchange(post(sample("two-step", "step"), laterStep, { headers }), {
-      status: 200,
-      events: [
-        event("step_started", { stepId: "answer" }),
-        event("step_output"),
-        event("step_output"),
-        event("step_completed", { stepId: "answer" }),
-        event("flow_completed", { executionId: isId, runId: isId })
-      ]
-    })
+  ...inBothShapes((shape) => stepBodies(shape, { classify: "{{output}}" })),
+  // what its map holds where `step_completed` brings no output
+  ...[{}, { classify: null }].map((outputs) => inHosted((shape) => stepBodies(shape, outputs))),
+  ...inBothShapes((shape) =>
+    made(
+      "7.6: the tool resume of the Python client on /step",
+      ["7.6 python resume", "7.1 toolCallMessages", "7.3 runId"],
+      ["legacy"],
+      exchange(
+        post(sample("tools-enabled", "step"), { ...firstStep, tools: [lookup] }, { headers }),
+        {
+          status: 200,
+          events: [
+            event("run_started", { executionId: any("string"), runId: any("string") }),
+            event("step_started", { stepId: "assistant" }),
+            event("step_paused_for_tool_calls", {
+              executionId: any("string"),
+              runId: any("string"),
+              stepId: "assistant",
+              stepIndex: 0,
+              iterationsUsed: any("integer"),
+              toolCallMessages: any("list"),
+              toolCalls: any("list")
+            })
+          ]
+        },
+        {
+          save: {
+            executionId: "events.2.data.executionId",
+            messages: "events.2.data.toolCallMessages",
+            call: "events.2.data.toolCalls.0.id",
+            used: "events.2.data.iterationsUsed"
+          }
+        }
+      ),
+      exchange(
+        post(
+          sample("tools-enabled", "step"),
+          {
+            executionId: isId,
+            stepIndex: 0,
+            accumulatedOutputs: {},
+            parameters: {},
+            inputOverrides: {},
+            runRemaining: false,
+            tools: [lookup],
+            toolCallMessages: { $concat: ["{{messages}}", [result("{{call}}", "\"sunny\"")]] },
+            iterationsUsed: "{{used}}",
+            trace: false
+          },
+          { headers }
+        ),
+        {
+          status: 200,
+          events: [
+            event("step_started", { stepId: "assistant" }),
+            ...shape.completed("assistant", { text: { $matches: "sunny" } }),
+            shape.flowCompleted({ text: { $matches: "sunny" } }, { executionId: isId, runId: isId })
+          ]
+        }
+      )
+    )
   ),
   made(
-    "7.6: the tool resume of the Python client on /step",
-    ["7.6 python resume", "7.1 toolCallMessages", "7.3 runId"],
-    ["legacy"],
+    "7.3: a step_error has an object as its error: the Python client drops one with text",
+    ["7.3 step_error"],
+    ["fixture", "legacy"],
     exchange(
-      post(sample("tools-enabled", "step"), { ...firstStep, tools: [lookup] }, { headers }),
+      post(fixture("byok", "step"), firstStep, { headers }),
       {
         status: 200,
         events: [
-          event("run_started", { runId: any("string") }),
-          event("step_started"),
-          event("step_paused_for_tool_calls", { runId: any("string"), stepId: "assistant", stepIndex: 0 })
-        ]
-      },
-      {
-        save: {
-          executionId: "events.2.data.executionId",
-          messages: "events.2.data.toolCallMessages",
-          call: "events.2.data.toolCalls.0.id",
-          used: "events.2.data.iterationsUsed"
-        }
-      }
-    ),
-    exchange(
-      post(
-        sample("tools-enabled", "step"),
-        {
-          executionId: isId,
-          stepIndex: 0,
-          accumulatedOutputs: {},
-          parameters: {},
-          inputOverrides: {},
-          runRemaining: false,
-          tools: [lookup],
-          toolCallMessages: { $concat: ["{{messages}}", [result("{{call}}", "\"sunny\"")]] },
-          iterationsUsed: "{{used}}",
-          trace: false
-        },
-        { headers }
-      ),
-      {
-        status: 200,
-        events: [
-          event("step_started"),
-          event("step_completed"),
-          event("flow_completed", { result: { text: { $matches: "sunny" } } })
+          event("run_started", { executionId: any("string"), runId: any("string") }),
+          event("step_started", { stepId: "fail" }),
+          event("step_error", { stepId: "fail", error: { code: any("string"), message: any("string") } })
         ]
       }
     )

@@ -10,6 +10,9 @@ import {
   event,
   exchange,
   fixture,
+  inBothShapes,
+  inDocumented,
+  inHosted,
   invalid,
   made,
   post,
@@ -19,6 +22,7 @@ import {
   sample,
   tool
 } from "../caseParts.js"
+import type { Shape } from "../caseParts.js"
 import { firstStep as pythonFirstStep } from "./python.js"
 
 const twoStep = sample("two-step", "step")
@@ -41,37 +45,57 @@ const runStarted = event("run_started", {
 const started = (stepId: string, stepIndex: number): Json =>
   event("step_started", { eventType: "step_started", stepId, name: any("string"), stepIndex })
 
-const completed = (stepId: string): Json =>
-  event("step_completed", {
+const completed = (shape: Shape, stepId: string, output: Json = any("object")): ReadonlyArray<Json> =>
+  shape.completed(stepId, output, {
     eventType: "step_completed",
-    stepId,
     name: any("string"),
-    output: any("object"),
     durationMs: any("integer"),
     tokens: { prompt: any("integer"), completion: any("integer"), total: any("integer") },
     costUsd: { $matches: "^\\d+\\.\\d+$" }
   })
 
-const first = exchange(
+const first = (shape: Shape) =>
+  exchange(
+    post(twoStep, { stepIndex: 0, message: "hi" }),
+    stream(
+      runStarted,
+      started("classify", 0),
+      ...completed(shape, "classify"),
+      event("step_paused", { executionId: any("string"), nextStepIndex: 1 })
+    ),
+    { save: { executionId: "events.0.data.executionId", output: shape.outputPath(2) } }
+  )
+
+/** The first step has run, however its output travelled. */
+const begun = exchange(
   post(twoStep, { stepIndex: 0, message: "hi" }),
-  stream(
-    runStarted,
-    started("classify", 0),
-    completed("classify"),
-    event("step_paused", { executionId: any("string"), nextStepIndex: 1 })
-  ),
-  { save: { executionId: "events.0.data.executionId", output: "events.2.data.output" } }
+  { status: 200 },
+  { save: { executionId: "events.0.data.executionId" } }
 )
 
 const later = { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: "{{output}}" } }
 
-const rest = [
+const secondStep = (shape: Shape): ReadonlyArray<Json> => [
   started("answer", 0),
-  event("step_output", { stepId: "answer", outputData: any("object") }),
-  event("step_output", { stepId: "answer", outputData: any("object") }),
-  completed("answer"),
-  event("flow_completed", { executionId: any("string"), result: any("object"), summary: any("object") })
+  shape.partial("answer", any("object")),
+  shape.partial("answer", any("object")),
+  ...completed(shape, "answer")
 ]
+
+const rest = (shape: Shape): ReadonlyArray<Json> => [
+  ...secondStep(shape),
+  shape.flowCompleted(any("object"), { executionId: any("string"), summary: any("object") })
+]
+
+/** The end of the second step and of the flow, when it saw that label. */
+const labelled = (shape: Shape, label: string): ReadonlyArray<Json> => {
+  const text = { text: { $matches: `^About your ${label}:` } }
+  return [
+    ...secondStep(shape).slice(0, 3),
+    ...completed(shape, "answer", text),
+    shape.flowCompleted(text)
+  ]
+}
 
 const wrongType = (name: string, value: Json): ConformanceCase =>
   made(
@@ -83,6 +107,7 @@ const wrongType = (name: string, value: Json): ConformanceCase =>
 
 const pauseEvent = event("step_paused_for_tool_calls", {
   executionId: any("string"),
+  runId: any("string"),
   stepId: "assistant",
   stepIndex: 0,
   iterationsUsed: 1,
@@ -115,100 +140,192 @@ const toolResume = (results: ReadonlyArray<Json>, more: { readonly [key: string]
 
 /** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made(
-    "7.7: a two-step exchange",
-    [
-      "7.1 executionId",
-      "7.1 stepIndex",
-      "7.1 accumulatedOutputs",
-      "7.1 message",
-      "7.4 first call",
-      "7.4 pause",
-      "7.4 last step"
-    ],
-    [],
-    first,
-    exchange(post(twoStep, later), stream(...rest))
-  ),
-  made(
-    "7.1: the first body of the Python client",
-    ["7.1 parameters", "7.1 iterationsUsed", "7.1 trace", "7.1 runRemaining", "7.1 inputOverrides"],
-    [],
-    exchange(
-      post(twoStep, pythonFirstStep),
-      stream(runStarted, started("classify", 0), completed("classify"), event("step_paused"))
+  ...inBothShapes((shape) =>
+    made(
+      "7.7: a two-step exchange",
+      [
+        "7.1 executionId",
+        "7.1 stepIndex",
+        "7.1 accumulatedOutputs",
+        "7.1 message",
+        "7.4 first call",
+        "7.4 pause",
+        "7.4 last step",
+        "7.8 output of a step",
+        "7.8 result of a flow"
+      ],
+      [],
+      first(shape),
+      exchange(post(twoStep, later), stream(...rest(shape)))
     )
   ),
-  made(
-    "7.4: runRemaining streams the rest without a pause",
-    ["7.1 runRemaining", "7.4 runRemaining"],
-    [],
-    exchange(
-      post(twoStep, { stepIndex: 0, message: "hi", runRemaining: true }),
-      stream(runStarted, started("classify", 0), completed("classify"), started("answer", 1), ...rest.slice(1))
-    )
-  ),
-  made(
-    "7.3: trace adds step_input",
-    ["7.1 trace", "7.4 step_input"],
-    [],
-    exchange(
-      post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
-      stream(
-        runStarted,
-        started("classify", 0),
-        event("step_input", { stepId: "classify", inputData: { message: "hi" } }),
-        completed("classify"),
-        event("step_paused")
+  ...inBothShapes((shape) =>
+    made(
+      "7.1: the first body of the Python client",
+      ["7.1 parameters", "7.1 iterationsUsed", "7.1 trace", "7.1 runRemaining", "7.1 inputOverrides"],
+      [],
+      exchange(
+        post(twoStep, pythonFirstStep),
+        stream(runStarted, started("classify", 0), ...completed(shape, "classify"), event("step_paused"))
       )
     )
   ),
-  made(
-    "7.1: inputOverrides replace what later steps see",
-    ["7.1 inputOverrides"],
-    [],
-    first,
-    exchange(
-      post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
-      stream(
-        ...rest.slice(0, 4),
-        event("flow_completed", { result: { text: { $matches: "complaint" } } })
+  ...inBothShapes((shape) =>
+    made(
+      "7.4: runRemaining streams the rest without a pause",
+      ["7.1 runRemaining", "7.4 runRemaining"],
+      [],
+      exchange(
+        post(twoStep, { stepIndex: 0, message: "hi", runRemaining: true }),
+        stream(
+          runStarted,
+          started("classify", 0),
+          ...completed(shape, "classify"),
+          started("answer", 1),
+          ...rest(shape).slice(1)
+        )
       )
     )
   ),
-  made(
-    "7.1: blockOverrides replace fields of a step",
-    ["7.1 blockOverrides"],
-    ["fixture"],
-    exchange(
-      post(fixture("echo", "step"), {
-        stepIndex: 0,
-        message: "hi",
-        blockOverrides: { echo: { output: "{{message}}!" } }
-      }),
-      stream(
-        event("run_started"),
-        started("echo", 0),
-        event("step_completed", { output: "hi!" }),
-        event("flow_completed", { result: "hi!" })
+  ...inBothShapes((shape) =>
+    made(
+      "7.3: trace adds step_input",
+      ["7.1 trace", "7.4 step_input", "7.8 step_input"],
+      [],
+      exchange(
+        post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
+        stream(
+          runStarted,
+          started("classify", 0),
+          shape.input("classify", { message: "hi" }),
+          ...completed(shape, "classify"),
+          event("step_paused")
+        )
       )
     )
   ),
-  made(
-    "7.1: attachments go with the first call",
-    ["7.1 attachments"],
-    [],
-    exchange(
-      post(sample("hello-world", "step"), {
-        stepIndex: 0,
-        message: "hi",
-        attachments: [{ kind: "url", url: "https://img.example.com/a.png", mime_type: "image/png" }]
-      }),
-      stream(event("run_started"), started("greet", 0), completed("greet"), event("flow_completed"))
-    ),
-    exchange(
-      post(sample("hello-world", "step"), { stepIndex: 0, message: "hi", attachments: [{ kind: "url" }] }),
-      { status: 422 }
+  ...inBothShapes((shape) =>
+    made(
+      "7.1: inputOverrides replace what later steps see",
+      ["7.1 inputOverrides"],
+      [],
+      first(shape),
+      exchange(
+        post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
+        stream(...labelled(shape, "complaint"))
+      ),
+      // of that request alone
+      exchange(post(twoStep, later), stream(...labelled(shape, "order")))
+    )
+  ),
+  ...inBothShapes((shape) =>
+    made(
+      "7.1: blockOverrides replace fields of a step",
+      ["7.1 blockOverrides"],
+      ["fixture"],
+      exchange(
+        post(fixture("echo", "step"), {
+          stepIndex: 0,
+          message: "hi",
+          blockOverrides: { echo: { output: "{{message}}!" } }
+        }),
+        stream(
+          event("run_started"),
+          started("echo", 0),
+          ...shape.completed("echo", "hi!"),
+          shape.flowCompleted("hi!")
+        )
+      )
+    )
+  ),
+  ...inBothShapes((shape) =>
+    made(
+      "7.1: attachments go with the first call",
+      ["7.1 attachments"],
+      [],
+      exchange(
+        post(sample("hello-world", "step"), {
+          stepIndex: 0,
+          message: "hi",
+          attachments: [{ kind: "url", url: "https://img.example.com/a.png", mime_type: "image/png" }]
+        }),
+        stream(
+          event("run_started"),
+          started("greet", 0),
+          ...completed(shape, "greet"),
+          shape.flowCompleted(any("object"))
+        )
+      ),
+      exchange(
+        post(sample("hello-world", "step"), { stepIndex: 0, message: "hi", attachments: [{ kind: "url" }] }),
+        { status: 422 }
+      )
+    )
+  ),
+  ...[{}, { accumulatedOutputs: {} }].map((outputs) =>
+    inHosted((shape) =>
+      made(
+        `7.8: a later step runs with ${JSON.stringify(outputs)}: the server keeps the outputs of the run`,
+        ["7.8 kept outputs", "7.1 accumulatedOutputs"],
+        [],
+        begun,
+        exchange(
+          post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, ...outputs }),
+          stream(...labelled(shape, "order"))
+        )
+      )
+    )
+  ),
+  ...([["a value", { label: "parcel" }, "parcel"], ["null", null, ""]] as const).map(([what, output, label]) =>
+    inHosted((shape) =>
+      made(
+        `7.8: an entry of accumulatedOutputs replaces what the server keeps: ${what}`,
+        ["7.8 replaced outputs", "7.1 accumulatedOutputs"],
+        [],
+        begun,
+        exchange(
+          post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: output } }),
+          stream(...labelled(shape, label))
+        ),
+        // and for later requests too
+        exchange(
+          post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: {} }),
+          stream(...labelled(shape, label))
+        )
+      )
+    )
+  ),
+  inHosted((shape) =>
+    made(
+      "7.8: inputOverrides win over what is kept and what is sent",
+      ["7.8 inputOverrides", "7.1 inputOverrides"],
+      [],
+      begun,
+      exchange(
+        post(twoStep, {
+          executionId: "{{executionId}}",
+          stepIndex: 1,
+          accumulatedOutputs: { classify: { label: "parcel" } },
+          inputOverrides: { classify: { label: "complaint" } }
+        }),
+        stream(...labelled(shape, "complaint"))
+      )
+    )
+  ),
+  inHosted(() =>
+    made(
+      "7.8: a later step after one that never ran: 400 INVALID_FIRST_CALL",
+      ["7.8 kept outputs", "11.3 INVALID_FIRST_CALL"],
+      ["fixture"],
+      exchange(
+        post(fixture("three", "step"), { stepIndex: 0 }),
+        { status: 200 },
+        { save: { executionId: "events.0.data.executionId" } }
+      ),
+      exchange(
+        post(fixture("three", "step"), { executionId: "{{executionId}}", stepIndex: 2 }),
+        refusal(400, "INVALID_FIRST_CALL")
+      )
     )
   ),
   made(
@@ -224,36 +341,49 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       )
     )
   ),
-  made(
-    "7.6: a tool pause and its resume",
-    ["7.1 tools", "7.1 toolChoice", "7.1 toolCallMessages", "7.1 iterationsUsed", "7.4 tool pause"],
-    [],
-    toolStart,
-    exchange(
-      post(weather, toolResume([result("{{call}}", "21 degrees")])),
-      stream(
-        started("assistant", 0),
-        completed("assistant"),
-        event("flow_completed", { result: { text: { $matches: "21 degrees" } } })
+  ...inBothShapes((shape) =>
+    made(
+      "7.6: a tool pause and its resume",
+      [
+        "7.1 tools",
+        "7.1 toolChoice",
+        "7.1 toolCallMessages",
+        "7.1 iterationsUsed",
+        "7.4 tool pause",
+        "7.8 runId on a tool pause"
+      ],
+      [],
+      toolStart,
+      exchange(
+        post(weather, toolResume([result("{{call}}", "21 degrees")])),
+        stream(
+          started("assistant", 0),
+          ...completed(shape, "assistant", { text: { $matches: "21 degrees" } }),
+          shape.flowCompleted({ text: { $matches: "21 degrees" } })
+        )
       )
     )
   ),
-  made(
-    "7.6: a pause in a later step has the absolute index and the outputs so far",
-    ["7.4 tool pause"],
-    ["fixture"],
-    exchange(
-      post(rounds, { stepIndex: 0, runRemaining: true, tools: [tool("find"), tool("count")] }),
-      stream(
-        runStarted,
-        started("before", 0),
-        event("step_completed", { stepId: "before", output: "before" }),
-        started("ask", 1),
-        event("step_paused_for_tool_calls", {
-          stepId: "ask",
-          stepIndex: 1,
-          accumulatedOutputs: { before: "before" }
-        })
+  ...inBothShapes((shape) =>
+    made(
+      "7.6: a pause in a later step has the absolute index and the outputs so far",
+      ["7.4 tool pause"],
+      ["fixture"],
+      exchange(
+        post(rounds, { stepIndex: 0, runRemaining: true, tools: [tool("find"), tool("count")] }),
+        stream(
+          runStarted,
+          started("before", 0),
+          ...shape.completed("before", "before"),
+          started("ask", 1),
+          event("step_paused_for_tool_calls", {
+            executionId: any("string"),
+            runId: any("string"),
+            stepId: "ask",
+            stepIndex: 1,
+            accumulatedOutputs: { before: "before" }
+          })
+        )
       )
     )
   ),
@@ -334,18 +464,20 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     400,
     "INVALID_VERSION"
   ),
-  made(
-    "7.1: a later step without the outputs before it: 400 INVALID_FIRST_CALL",
-    ["7.1 accumulatedOutputs", "11.3 INVALID_FIRST_CALL"],
-    [],
-    first,
-    exchange(post(twoStep, { executionId: "{{executionId}}", stepIndex: 1 }), refusal(400, "INVALID_FIRST_CALL"))
+  inDocumented(() =>
+    made(
+      "7.1: a later step without the outputs before it: 400 INVALID_FIRST_CALL",
+      ["7.1 accumulatedOutputs", "11.3 INVALID_FIRST_CALL"],
+      [],
+      begun,
+      exchange(post(twoStep, { executionId: "{{executionId}}", stepIndex: 1 }), refusal(400, "INVALID_FIRST_CALL"))
+    )
   ),
   made(
     "11.3: results for a run that did not pause: 400 EXECUTION_ID_INVALID",
     ["11.3 EXECUTION_ID_INVALID"],
     [],
-    first,
+    begun,
     exchange(
       post(twoStep, { executionId: "{{executionId}}", stepIndex: 0, toolCallMessages: [{ role: "assistant" }] }),
       refusal(400, "EXECUTION_ID_INVALID")
