@@ -60,7 +60,7 @@ export interface StepOutput {
 }
 
 /**
- * A step has ended, with its output.
+ * A step has ended. Its output is there wherever the server sent it; the key is absent where it sent none.
  *
  * @since 0.1.0
  * @category models
@@ -70,6 +70,8 @@ export interface StepCompleted {
   stepId: string
   name?: string
   output?: unknown
+  /** Where the output came with an event before this one. */
+  outputFrom?: "step_output"
   durationMs?: number
   tokens?: TokenBreakdown
   /** US dollars, as decimal text. */
@@ -147,6 +149,8 @@ export interface FlowCompleted {
   runId?: string
   executionId?: string
   result?: unknown
+  /** Where the server sent no result: it is the output of the step that completed last. */
+  resultFrom?: "last_step"
   summary?: Record<string, unknown>
 }
 

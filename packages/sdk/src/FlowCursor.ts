@@ -3,9 +3,18 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
-const Outputs = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+/** Kept as it is: to copy it would lose a step that is called `__proto__`. */
+const Outputs: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
+  (u): u is { readonly [key: string]: unknown } => Predicate.isRecord(u),
+  {
+    identifier: "Outputs",
+    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue()),
+    jsonSchema: { type: "object" }
+  }
+)
 
 /**
  * A tool pause whose step has not completed, or may have to run again: what the next request must echo (contract 7.6).
@@ -60,6 +69,8 @@ const flowCursorSchema = Schema.Struct({
   /** How many steps the flow has, where the server said so. */
   stepCount: Schema.optional(Schema.Number),
   outputs: Outputs,
+  /** The step that completed last: its output is the result of the run where the server sends none. */
+  lastStepId: Schema.optional(Schema.String),
   sessionId: Schema.optional(Schema.String),
   pending: Schema.optional(PendingTools),
   /** How often the tool handler has run so far. */
@@ -74,7 +85,7 @@ const flowCursorSchema = Schema.Struct({
 export interface FlowCursor extends Schema.Schema.Type<typeof flowCursorSchema> {}
 
 /**
- * Where a streamed run stands. Indices are those of the whole flow. `outputs` holds the output of every completed step; change one and go on from the cursor
+ * Where a streamed run stands. Indices are those of the whole flow. `outputs` holds the output of every completed step, as far as it is known; change one and go on from the cursor
  * to see what the rest of the flow makes of it.
  *
  * @example

@@ -17,14 +17,14 @@ const Index = Schema.NonNegativeInt
 const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 /**
- * The run has begun. `executionId` may be empty.
+ * The run has begun. `executionId` may be empty; older servers name the run in `runId` alone.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const WireRunStarted = Schema.Struct({
   type: Schema.Literal("run_started"),
-  executionId: Schema.String,
+  executionId: nullable(Schema.String),
   flowId: nullable(Schema.String),
   stepCount: nullable(Index),
   runId: nullable(Schema.String)
@@ -52,7 +52,9 @@ export const WireStepStarted = Schema.Struct({
 export const WireStepInput = Schema.Struct({
   type: Schema.Literal("step_input"),
   stepId: Schema.String,
-  inputData: Schema.optional(Schema.Unknown)
+  inputData: Schema.optional(Schema.Unknown),
+  /** Where the hosted server has it. */
+  inputContext: Schema.optional(Schema.Unknown)
 })
 
 /**
@@ -64,11 +66,13 @@ export const WireStepInput = Schema.Struct({
 export const WireStepOutput = Schema.Struct({
   type: Schema.Literal("step_output"),
   stepId: Schema.String,
-  outputData: Schema.optional(Schema.Unknown)
+  outputData: Schema.optional(Schema.Unknown),
+  /** Where the hosted server has it: the output of the step. */
+  outputContext: Schema.optional(Schema.Unknown)
 })
 
 /**
- * A step has ended well.
+ * A step has ended well. The hosted server sends its output before, on `step_output`.
  *
  * @since 0.1.0
  * @category schemas
@@ -132,7 +136,7 @@ export const WireToolCallsRequired = Schema.Struct({
 })
 
 /**
- * The run has ended.
+ * The run has ended. The hosted server sends no `result`: it is the output of the step that completed last.
  *
  * @since 0.1.0
  * @category schemas
@@ -162,7 +166,7 @@ export const Unknown = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface Unknown extends Schema.Schema.Type<typeof Unknown> {}
+export interface Unknown extends Schema.Schema.Type<typeof Unknown>, Received {}
 
 /**
  * An event as the server sent it, under our names: what `NoukaiHttp.step` and `NoukaiHttp.traceStream` give. Indices are
@@ -203,12 +207,26 @@ export interface Tokens {
 }
 
 /**
+ * An event as it was received.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Received {
+  /**
+   * The JSON of the event, unknown keys included, without the API key. Not enumerable, and built when asked for; absent
+   * where nobody sent the event, as in the replay of a session.
+   */
+  readonly raw?: unknown
+}
+
+/**
  * The run has begun; once per run. From here on a cut stream can go on.
  *
  * @since 0.1.0
  * @category models
  */
-export interface RunStarted {
+export interface RunStarted extends Received {
   readonly type: "run_started"
   readonly executionId: string
   readonly flowId: string | undefined
@@ -224,7 +242,7 @@ export interface RunStarted {
  * @since 0.1.0
  * @category models
  */
-export interface StepStarted {
+export interface StepStarted extends Received {
   readonly type: "step_started"
   readonly stepId: string
   readonly name: string | undefined
@@ -233,40 +251,43 @@ export interface StepStarted {
 }
 
 /**
- * What a step was given.
+ * The input of a step; absent where the server did not say it.
  *
  * @since 0.1.0
  * @category models
  */
-export interface StepInput {
+export interface StepInput extends Received {
   readonly type: "step_input"
   readonly stepId: string
-  readonly inputData: unknown
+  readonly inputData?: unknown
 }
 
 /**
- * What a step has produced so far, in part or in whole; may come many times.
+ * The output of a step so far, in part or in whole; may come many times.
  *
  * @since 0.1.0
  * @category models
  */
-export interface StepOutput {
+export interface StepOutput extends Received {
   readonly type: "step_output"
   readonly stepId: string
-  readonly outputData: unknown
+  readonly outputData?: unknown
 }
 
 /**
- * A step has ended well.
+ * A step has ended well. Its output is that of the event, or else of the `step_output` before it; the key is absent where
+ * the server sent neither.
  *
  * @since 0.1.0
  * @category models
  */
-export interface StepCompleted {
+export interface StepCompleted extends Received {
   readonly type: "step_completed"
   readonly stepId: string
   readonly name: string | undefined
-  readonly output: unknown
+  readonly output?: unknown
+  /** The event that carried the output. Absent with it. */
+  readonly outputFrom?: "completed" | "step_output"
   /** Milliseconds. */
   readonly durationMs: number | undefined
   readonly tokens: Tokens | undefined
@@ -285,7 +306,7 @@ export interface StepCompleted {
  * @since 0.1.0
  * @category models
  */
-export interface StepError {
+export interface StepError extends Received {
   readonly type: "step_error"
   readonly stepId: string
   readonly name: string | undefined
@@ -300,7 +321,7 @@ export interface StepError {
  * @since 0.1.0
  * @category models
  */
-export interface StepPaused {
+export interface StepPaused extends Received {
   readonly type: "step_paused"
   readonly executionId: string | undefined
   /** The step that has just completed; 0-based, in the whole flow. */
@@ -317,7 +338,7 @@ export interface StepPaused {
  * @since 0.1.0
  * @category models
  */
-export interface ToolCallsRequired<out A = unknown> {
+export interface ToolCallsRequired<out A = unknown> extends Received {
   readonly type: "tool_calls_required"
   readonly executionId: string
   readonly stepId: string | undefined
@@ -334,16 +355,19 @@ export interface ToolCallsRequired<out A = unknown> {
 }
 
 /**
- * The run has ended: the last event.
+ * The run has ended: the last event. Its result is that of the event, or else the output of the step that completed last;
+ * the key is absent where neither is known.
  *
  * @since 0.1.0
  * @category models
  */
-export interface FlowCompleted<out A = unknown> {
+export interface FlowCompleted<out A = unknown> extends Received {
   readonly type: "flow_completed"
   readonly executionId: string | undefined
   readonly runId: string | undefined
   readonly result: A
+  /** Where the result comes from. Absent with it. */
+  readonly resultFrom?: "completed" | "last_step"
   /** Totals, in the server's own words. */
   readonly summary: { readonly [key: string]: unknown } | undefined
 }

@@ -103,6 +103,7 @@ const liveRequests = (config: NoukaiConfig.Service, caller: Call.Caller): Reques
     sessionId: config.sessionId,
     timeout: config.timeout,
     replayEnabled: config.replayEnabled,
+    runPaths: config.runPaths,
     log: caller.log,
     scrub: caller.scrub
   },

@@ -209,6 +209,7 @@ describe("what the caller sees (7.3, 7.5)", () => {
             stepId: "classify",
             name: undefined,
             output: { of: "classify" },
+            outputFrom: "completed",
             durationMs: undefined,
             tokens: undefined,
             costUsd: undefined,
@@ -222,6 +223,7 @@ describe("what the caller sees (7.3, 7.5)", () => {
             stepId: "answer",
             name: undefined,
             output: { of: "answer" },
+            outputFrom: "completed",
             durationMs: undefined,
             tokens: undefined,
             costUsd: undefined,
@@ -232,12 +234,13 @@ describe("what the caller sees (7.3, 7.5)", () => {
             executionId: "ex-1",
             runId: undefined,
             result: { of: "answer" },
+            resultFrom: "completed",
             summary: undefined
           }
         ])
       })))
 
-  it.effect("tokens default to 0 each; an absent output is null, and is sent as null", () =>
+  it.effect("tokens default to 0 each; an absent output is absent, and is not sent", () =>
     scripted([
       respond(runStarted(), {
         type: "step_completed",
@@ -253,12 +256,12 @@ describe("what the caller sees (7.3, 7.5)", () => {
         const completed = (yield* collect(flows.events(flow, {})))[1]
         assert.deepInclude(completed, {
           name: undefined,
-          output: null,
           durationMs: 5,
           tokens: { prompt: 0, completion: 0, total: 3 },
           costUsd: "0.1"
         })
-        assert.deepStrictEqual((yield* bodies)[1]?.accumulatedOutputs, { a: null })
+        assert.notProperty(completed, "output")
+        assert.deepStrictEqual((yield* bodies)[1]?.accumulatedOutputs, {})
       })))
 
   it.effect("run_started comes once, however often the server repeats it (7.4)", () =>
@@ -393,9 +396,15 @@ describe("the cursor (7.5)", () => {
             rounds: 0,
             first: { message: "hi", parameters: { a: 1 } }
           }],
-          ["step_completed", { ...base, stepIndex: 1, outputs: one, rounds: 0 }],
-          ["step_paused", { ...base, stepIndex: 1, outputs: one, rounds: 0 }],
-          ["step_completed", { ...base, stepIndex: 2, outputs: { ...one, answer: { of: "answer" } }, rounds: 0 }]
+          ["step_completed", { ...base, stepIndex: 1, outputs: one, lastStepId: "classify", rounds: 0 }],
+          ["step_paused", { ...base, stepIndex: 1, outputs: one, lastStepId: "classify", rounds: 0 }],
+          ["step_completed", {
+            ...base,
+            stepIndex: 2,
+            outputs: { ...one, answer: { of: "answer" } },
+            lastStepId: "answer",
+            rounds: 0
+          }]
         ])
         assert.isFalse(JSON.stringify(events).includes("\"outputs\""))
       })))

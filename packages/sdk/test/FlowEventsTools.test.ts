@@ -375,6 +375,7 @@ describe("tools by hand", () => {
             stepIndex: 1,
             stepCount: 2,
             outputs: { classify: { of: "classify" } },
+            lastStepId: "classify",
             pending: {
               stepId: "triage",
               iterationsUsed: 1,

@@ -61,6 +61,7 @@ describe("what a live trace gives", () => {
           stepId: "a",
           name: undefined,
           output: "partial",
+          outputFrom: "completed",
           durationMs: 3,
           tokens: { prompt: 0, completion: 0, total: 2 },
           costUsd: "0.1",
@@ -73,6 +74,7 @@ describe("what a live trace gives", () => {
           stepId: "b",
           name: undefined,
           output: { score: "7" },
+          outputFrom: "completed",
           durationMs: undefined,
           tokens: undefined,
           costUsd: undefined,
@@ -83,6 +85,7 @@ describe("what a live trace gives", () => {
           executionId: "ex-1",
           runId: undefined,
           result: { score: "7" },
+          resultFrom: "completed",
           summary: undefined
         }
       ])
@@ -245,7 +248,8 @@ describe("what a live trace gives", () => {
 const frames = (...events: ReadonlyArray<readonly [string, object]>): string =>
   events.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join("")
 
-const begun = frames(["run_started", { executionId: "ex-1" }], ["step_started", { stepId: "a" }])
+const begunOf = (executionId: string) => frames(["run_started", { executionId }], ["step_started", { stepId: "a" }])
+const begun = begunOf("ex-1")
 
 const ended = frames(["step_completed", { stepId: "a", output: 1 }], ["flow_completed", { result: 1 }])
 
@@ -269,13 +273,13 @@ describe("E7 over a socket", () => {
     })
 
   for (
-    const [runPaths, path] of [
-      ["seq", "/api/v1/seq/a/b/c/runs/ex%2F1/trace/stream"],
-      ["flow-runs", "/api/v1/flow-runs/ex%2F1/trace/stream"]
+    const [runPaths, path, named] of [
+      ["seq", "/api/v1/seq/a/b/c/runs/ex%2F1/trace/stream", "ex/1"],
+      ["flow-runs", "/api/v1/flow-runs/ex%2F1/trace/stream", "fr_1"]
     ] as const
   ) {
     it.scoped(`one GET, without session or body; paths ${runPaths}`, () =>
-      withRuns([eventStream(begun + ended)], (runs, server) =>
+      withRuns([eventStream(begunOf(named) + ended)], (runs, server) =>
         Effect.gen(function*() {
           const { failure, seen } = yield* collect(runs.liveTrace("a/b/c", "ex/1", { headers: { "x-tenant": "t" } }))
           assert.isUndefined(failure)

@@ -110,7 +110,8 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       if (this.paused !== paused || paused.answer !== undefined) {
         throw wrongAnswer(event, "the pause was answered already, or the loop has ended")
       }
-      paused.answer = event.resume(resultsOf(toolResults)) as Events<E>
+      const answer: Events<unknown> = event.resume(resultsOf(toolResults))
+      paused.answer = answer as Events<E>
     }
   }
 

@@ -20,6 +20,44 @@ const fieldsOf = (error: unknown): Record<string, unknown> =>
     ? error as Record<string, unknown>
     : { message: String(error) }
 
+/** Keys of the wire that have a place in our own events, or mean nothing to callers. */
+const named: ReadonlySet<string> = new Set([
+  "type",
+  "eventType",
+  "executionId",
+  "runId",
+  "flowId",
+  "stepCount",
+  "stepId",
+  "stepIndex",
+  "nextStepIndex",
+  "name",
+  "inputData",
+  "outputData",
+  "output",
+  "durationMs",
+  "tokens",
+  "costUsd",
+  "error",
+  "iterationsUsed",
+  "toolCallMessages",
+  "toolCalls",
+  "accumulatedOutputs",
+  "result",
+  "summary"
+])
+
+/** Adds what the server says beyond these types, as it came. */
+const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A => {
+  if (raw === undefined) return out
+  const received = raw as { readonly [key: string]: unknown }
+  const fields = out as { [key: string]: unknown }
+  for (const key of Object.keys(received)) {
+    if (!named.has(key) && key !== "__proto__") fields[key] = received[key]
+  }
+  return out
+}
+
 type Pause = (event: FlowEvent.ToolCallsRequired) => StreamEvent.ToolCallsRequired["resume"]
 
 /** @internal */
@@ -29,10 +67,16 @@ export class EventNames {
   private completed: string | undefined
 
   /** A completed step, of a loop that has nothing else. */
-  readonly step = (event: FlowEvent.StepCompleted): StreamEvent.StepCompleted => this.stepCompleted(event)
+  readonly step = (event: FlowEvent.StepCompleted): StreamEvent.StepCompleted =>
+    withUnknown(this.stepCompleted(event), event)
 
   /** An event; `undefined` for one that this package has no name for. */
   readonly event = (event: FlowEvent.FlowEvent, pause: Pause): StreamEvent.StreamEvent | undefined => {
+    const out = this.fieldsOf(event, pause)
+    return out === undefined ? undefined : withUnknown(out, event)
+  }
+
+  private fieldsOf(event: FlowEvent.FlowEvent, pause: Pause): StreamEvent.StreamEvent | undefined {
     switch (event.type) {
       case "run_started":
         return this.runStarted(event)
@@ -48,7 +92,9 @@ export class EventNames {
           : { type, stepId, inputData: inputData as Record<string, unknown> }
       }
       case "step_output":
-        return { type: event.type, stepId: event.stepId, outputData: event.outputData }
+        return "outputData" in event
+          ? { type: event.type, stepId: event.stepId, outputData: event.outputData }
+          : { type: event.type, stepId: event.stepId }
       case "step_completed":
         return this.stepCompleted(event)
       case "step_error": {
@@ -69,7 +115,8 @@ export class EventNames {
         return {
           type: event.type,
           ...said({ runId: event.runId ?? executionId, executionId, summary: event.summary }),
-          result: event.result
+          ...("result" in event ? { result: event.result } : undefined),
+          ...(event.resultFrom === "last_step" ? { resultFrom: event.resultFrom } : undefined)
         }
       }
       case "unknown":
@@ -88,9 +135,10 @@ export class EventNames {
     const out: StreamEvent.StepCompleted = {
       type: event.type,
       stepId: event.stepId,
-      output: event.output,
       stepIndex: event.stepIndex
     }
+    if ("output" in event) out.output = event.output
+    if (event.outputFrom === "step_output") out.outputFrom = event.outputFrom
     if (event.name !== undefined) out.name = event.name
     if (event.durationMs !== undefined) out.durationMs = event.durationMs
     if (event.tokens !== undefined) out.tokens = event.tokens

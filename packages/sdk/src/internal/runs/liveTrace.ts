@@ -12,16 +12,23 @@ import * as Stream from "effect/Stream"
 import type { Progress } from "../../CallOptions.js"
 import type { FlowAddress, FlowRef } from "../../Flow.js"
 import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
-import { APIConnectionError, FlowExecutionError, type LiveTraceError } from "../../NoukaiError.js"
+import {
+  APIConnectionError,
+  FlowExecutionError,
+  type LiveTraceError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
 import type { LiveTraceOptions } from "../../RunOptions.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../errors/invalid.js"
+import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import * as Address from "../flow/address.js"
-import { decodeResult } from "../flow/flowCodec.js"
+import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import type { HttpService } from "../seam/httpService.js"
 import * as Delivered from "../stream/deliveredEvent.js"
+import { noResult, resultOf, StepOutputs } from "../stream/stepOutputs.js"
 import { StreamCursor } from "../stream/streamCursor.js"
 import { toPull } from "../stream/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
@@ -39,10 +46,17 @@ const failedStepIn = (summary: Wire<"flow_completed">["summary"]): string | unde
   return typeof step === "string" ? step : undefined
 }
 
+const namesRun = (
+  event: WireEvent
+): event is Wire<"run_started" | "step_paused" | "tool_calls_required" | "flow_completed"> =>
+  event.type === "run_started" || event.type === "step_paused" || event.type === "tool_calls_required" ||
+  event.type === "flow_completed"
+
 /** Follows the events of one run. */
 class Watch {
   private readonly cursor: StreamCursor
   private readonly addressText: string
+  private readonly outputs = new StepOutputs()
   private begun = false
   /** Where each step stands in the flow: one that runs again, in a loop or after a cut, keeps its place. */
   private readonly places = new Map<string, number>()
@@ -54,7 +68,9 @@ class Watch {
   constructor(
     private readonly flow: FlowRef<never>,
     address: FlowAddress,
-    private readonly executionId: string
+    private readonly executionId: string,
+    /** The id that the events have; `undefined` until one tells. */
+    private named: string | undefined
   ) {
     this.addressText = Address.format(address)
     this.cursor = new StreamCursor({
@@ -114,30 +130,48 @@ class Watch {
     return this.places.get(stepId) ?? this.cursor.stepIndex
   }
 
+  private isOfThisRun(named: string | null | undefined): boolean {
+    this.named ??= named || undefined
+    return this.named === undefined || isOfRun(this.named, named)
+  }
+
+  private unexpected(reason: string): UnexpectedResponseError {
+    return new UnexpectedResponseError({
+      method,
+      flow: this.addressText,
+      executionId: this.executionId,
+      reason,
+      isRetryable: false
+    }, unchecked)
+  }
+
   private take(event: WireEvent): void {
     const { cursor } = this
+    if (namesRun(event) && !this.isOfThisRun(event.executionId)) {
+      this.end = Effect.fail(this.unexpected(otherRun(event.executionId)))
+      return
+    }
     switch (event.type) {
       case "run_started":
         return this.runStarted(event)
       case "step_started":
-        this.out.push({
-          type: "step_started",
-          stepId: event.stepId,
-          name: event.name ?? undefined,
-          stepIndex: this.placeOf(event.stepId)
-        })
+        this.outputs.started(event.stepId)
+        this.out.push(new Delivered.StepStarted(event, this.placeOf(event.stepId)))
         return
       case "step_input":
-        this.out.push({ type: "step_input", stepId: event.stepId, inputData: event.inputData })
+        this.out.push(new Delivered.StepInput(event))
         return
-      case "step_output":
-        this.out.push({ type: "step_output", stepId: event.stepId, outputData: event.outputData })
+      case "step_output": {
+        const late = this.outputs.arrived(event)
+        if (late !== undefined) cursor.add(event.stepId, late.value)
+        this.out.push(new Delivered.StepOutput(event))
         return
+      }
       case "step_completed":
         return this.stepCompleted(event)
       case "step_paused":
         cursor.stepIndex = event.nextStepIndex ?? cursor.stepIndex
-        this.out.push(new Delivered.StepPaused(this.executionId, cursor.stepIndex, cursor.mark()))
+        this.out.push(new Delivered.StepPaused(event, this.executionId, cursor.stepIndex, cursor.mark()))
         return
       case "tool_calls_required":
         return this.toolsRequired(event)
@@ -147,7 +181,7 @@ class Watch {
         this.end = this.completed(event)
         return
       case "unknown":
-        this.out.push(event)
+        this.out.push(new Delivered.Unknown(event))
         return
     }
   }
@@ -157,14 +191,14 @@ class Watch {
     // Each request of a run that is stepped through may begin with one.
     if (this.begun) return
     this.begun = true
-    this.out.push(new Delivered.RunStarted(event, this.cursor.mark()))
+    this.out.push(new Delivered.RunStarted(event, event.executionId || event.runId || "", this.cursor.mark()))
   }
 
   private stepCompleted(event: Wire<"step_completed">): void {
     const { cursor } = this
     const place = this.placeOf(event.stepId)
-    const output = event.output ?? null
-    if (this.places.has(event.stepId)) cursor.add(event.stepId, output)
+    const output = this.outputs.complete(event)
+    if (this.places.has(event.stepId)) cursor.completeAgain(event.stepId, output)
     else cursor.complete(event.stepId, output)
     this.places.set(event.stepId, place)
     cursor.pending = undefined
@@ -184,6 +218,7 @@ class Watch {
     }
     this.out.push(
       new Delivered.ToolCallsRequired(
+        event,
         event.executionId,
         event.stepId ?? undefined,
         cursor.stepIndex,
@@ -200,14 +235,7 @@ class Watch {
 
   private stepFailed(event: Wire<"step_error">): void {
     const { code, detail } = problemOf(event.error)
-    this.out.push({
-      type: "step_error",
-      stepId: event.stepId,
-      name: event.name ?? undefined,
-      error: event.error,
-      code,
-      message: detail
-    })
+    this.out.push(new Delivered.StepError(event, code, detail))
     this.end = Effect.void
   }
 
@@ -226,13 +254,17 @@ class Watch {
       )
     }
     const facts = { method, address: this.addressText, executionId: this.executionId, requestId: undefined }
-    return Effect.map(decodeResult(this.flow, facts, event.result), (result) => ({
-      type: "flow_completed",
-      executionId: event.executionId ?? this.executionId,
-      runId: event.runId ?? undefined,
-      result,
-      summary: event.summary ?? undefined
-    }))
+    const known = resultOf(event, this.cursor.lastOutput)
+    const executionId = event.executionId ?? this.executionId
+    if (known === undefined) {
+      return hasResultSchema(this.flow)
+        ? Effect.fail(this.unexpected(noResult))
+        : Effect.succeed(new Delivered.FlowCompleted(event, executionId, undefined))
+    }
+    return Effect.map(
+      decodeResult(this.flow, facts, known.value),
+      (value) => new Delivered.FlowCompleted(event, executionId, { value, from: known.from })
+    )
   }
 }
 
@@ -247,11 +279,12 @@ export const liveTrace = (http: HttpService) =>
     const run = resolveRun(http, method, flow, executionId)
     if (Either.isLeft(run)) return Stream.fail(run.left)
     const progress: Progress = { sent: "no" }
+    const named = http.defaults.runPaths === "flow-runs" ? undefined : executionId
     const events = http.traceStream({ ...run.right, method, options, progress })
     return Spans.readStreamSpan(
       spanNames.runLiveTrace,
       { address: run.right.flow, executionId },
       Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
-        Stream.repeatEffectChunkOption(new Watch(flow, run.right.flow, executionId).pull(source))))
+        Stream.repeatEffectChunkOption(new Watch(flow, run.right.flow, executionId, named).pull(source))))
     )
   })

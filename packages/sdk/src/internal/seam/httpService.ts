@@ -26,6 +26,8 @@ export interface Defaults {
   readonly sessionId?: string | undefined
   /** The total clock of a call; absent or infinite: none. */
   readonly timeout?: Duration.Duration | undefined
+  /** The family of paths that runs are read by: `flow-runs` may have ids of its own. Default: `seq`. */
+  readonly runPaths?: "seq" | "flow-runs" | undefined
   /** Whether `TraceScope.replay` may replay. Default: false. */
   readonly replayEnabled?: boolean | undefined
   /** Of what replays a session: its id. */

@@ -1,5 +1,6 @@
 /**
- * The events that carry a cursor: it is built when asked for, and is not among their fields.
+ * The events that callers see. The cursor and the JSON behind an event are built when asked for, and are not among its
+ * fields.
  *
  * @internal
  */
@@ -8,27 +9,84 @@ import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
 import type { EventsError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tool.js"
+import { rawOf } from "./rawEvent.js"
+import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
 
 type Wire<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
 
-/** @internal */
-export class RunStarted implements FlowEvent.RunStarted {
-  readonly type = "run_started"
-  readonly executionId: string
-  readonly flowId: string | undefined
-  readonly stepCount: number | undefined
-  readonly runId: string | undefined
+/** An event with the one of the wire behind it, if there is one. */
+class Received {
+  readonly #event: FlowEvent.WireEvent | undefined
+  constructor(event: FlowEvent.WireEvent | undefined) {
+    this.#event = event
+  }
+  get raw(): unknown {
+    return this.#event === undefined ? undefined : rawOf(this.#event)
+  }
+}
+
+/** An event from which a run can go on. */
+class Resumable extends Received {
   readonly #mark: Mark
-  constructor(event: Wire<"run_started">, mark: Mark) {
-    this.executionId = event.executionId
-    this.flowId = event.flowId ?? undefined
-    this.stepCount = event.stepCount ?? undefined
-    this.runId = event.runId ?? undefined
+  constructor(event: FlowEvent.WireEvent | undefined, mark: Mark) {
+    super(event)
     this.#mark = mark
   }
   get cursor(): FlowCursor {
     return this.#mark()
+  }
+}
+
+/** @internal */
+export class RunStarted extends Resumable implements FlowEvent.RunStarted {
+  readonly type = "run_started"
+  readonly flowId: string | undefined
+  readonly stepCount: number | undefined
+  readonly runId: string | undefined
+  constructor(event: Wire<"run_started">, readonly executionId: string, mark: Mark) {
+    super(event, mark)
+    this.flowId = event.flowId ?? undefined
+    this.stepCount = event.stepCount ?? undefined
+    this.runId = event.runId ?? undefined
+  }
+}
+
+/** @internal */
+export class StepStarted extends Received implements FlowEvent.StepStarted {
+  readonly type = "step_started"
+  readonly stepId: string
+  readonly name: string | undefined
+  constructor(event: Wire<"step_started">, readonly stepIndex: number) {
+    super(event)
+    this.stepId = event.stepId
+    this.name = event.name ?? undefined
+  }
+}
+
+/** @internal */
+export class StepInput extends Received implements FlowEvent.StepInput {
+  readonly type = "step_input"
+  readonly stepId: string
+  declare readonly inputData?: unknown
+  constructor(event: Wire<"step_input">) {
+    super(event)
+    this.stepId = event.stepId
+    const input = inputOf(event)
+    if (input !== undefined) this.inputData = input
+  }
+}
+
+/** @internal */
+export class StepOutput extends Received implements FlowEvent.StepOutput {
+  readonly type = "step_output"
+  readonly stepId: string
+  declare readonly outputData?: unknown
+  constructor(event: Wire<"step_output">) {
+    super(event)
+    this.stepId = event.stepId
+    const output = partialOutputOf(event)
+    if (output !== undefined) this.outputData = output
   }
 }
 
@@ -38,40 +96,60 @@ const tokensOf = (tokens: Wire<"step_completed">["tokens"]): FlowEvent.Tokens | 
     : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
 
 /** @internal */
-export class StepCompleted implements FlowEvent.StepCompleted {
+export class StepCompleted extends Resumable implements FlowEvent.StepCompleted {
   readonly type = "step_completed"
   readonly stepId: string
   readonly name: string | undefined
-  readonly output: unknown
+  declare readonly output?: unknown
+  declare readonly outputFrom?: KnownOutput["from"]
   readonly durationMs: number | undefined
   readonly tokens: FlowEvent.Tokens | undefined
   readonly costUsd: string | undefined
-  readonly #mark: Mark
-  constructor(event: Wire<"step_completed">, readonly stepIndex: number, output: unknown, mark: Mark) {
+  constructor(
+    event: Wire<"step_completed">,
+    readonly stepIndex: number,
+    output: KnownOutput | undefined,
+    mark: Mark
+  ) {
+    super(event, mark)
     this.stepId = event.stepId
     this.name = event.name ?? undefined
-    this.output = output
+    if (output !== undefined) {
+      this.output = output.value
+      this.outputFrom = output.from
+    }
     this.durationMs = event.durationMs ?? undefined
     this.tokens = tokensOf(event.tokens)
     this.costUsd = event.costUsd ?? undefined
-    this.#mark = mark
-  }
-  get cursor(): FlowCursor {
-    return this.#mark()
   }
 }
 
 /** @internal */
-export class StepPaused implements FlowEvent.StepPaused {
+export class StepError extends Received implements FlowEvent.StepError {
+  readonly type = "step_error"
+  readonly stepId: string
+  readonly name: string | undefined
+  readonly error: unknown
+  constructor(event: Wire<"step_error">, readonly code: string | undefined, readonly message: string | undefined) {
+    super(event)
+    this.stepId = event.stepId
+    this.name = event.name ?? undefined
+    this.error = event.error
+  }
+}
+
+/** @internal */
+export class StepPaused extends Resumable implements FlowEvent.StepPaused {
   readonly type = "step_paused"
   readonly stepIndex: number
-  readonly #mark: Mark
-  constructor(readonly executionId: string | undefined, readonly nextStepIndex: number, mark: Mark) {
+  constructor(
+    event: Wire<"step_paused"> | undefined,
+    readonly executionId: string | undefined,
+    readonly nextStepIndex: number,
+    mark: Mark
+  ) {
+    super(event, mark)
     this.stepIndex = nextStepIndex - 1
-    this.#mark = mark
-  }
-  get cursor(): FlowCursor {
-    return this.#mark()
   }
 }
 
@@ -82,11 +160,11 @@ export type Resume = (
 ) => Stream.Stream<FlowEvent.FlowEvent, EventsError>
 
 /** @internal */
-export class ToolCallsRequired implements FlowEvent.ToolCallsRequired {
+export class ToolCallsRequired extends Resumable implements FlowEvent.ToolCallsRequired {
   readonly type = "tool_calls_required"
-  readonly #mark: Mark
   readonly #resume: Resume
   constructor(
+    event: Wire<"tool_calls_required"> | undefined,
     readonly executionId: string,
     readonly stepId: string | undefined,
     readonly stepIndex: number,
@@ -94,13 +172,44 @@ export class ToolCallsRequired implements FlowEvent.ToolCallsRequired {
     mark: Mark,
     resume: Resume
   ) {
-    this.#mark = mark
+    super(event, mark)
     this.#resume = resume
   }
-  get cursor(): FlowCursor {
-    return this.#mark()
-  }
   get resume(): FlowEvent.ToolCallsRequired["resume"] {
-    return (results) => this.#resume(this.#mark(), results)
+    return (results) => this.#resume(this.cursor, results)
+  }
+}
+
+/** @internal */
+export class FlowCompleted extends Received implements FlowEvent.FlowCompleted {
+  readonly type = "flow_completed"
+  readonly runId: string | undefined
+  declare readonly result: unknown
+  declare readonly resultFrom?: KnownResult["from"]
+  readonly summary: { readonly [key: string]: unknown } | undefined
+  constructor(
+    event: Wire<"flow_completed">,
+    readonly executionId: string | undefined,
+    result: KnownResult | undefined
+  ) {
+    super(event)
+    this.runId = event.runId ?? undefined
+    if (result !== undefined) {
+      this.result = result.value
+      this.resultFrom = result.from
+    }
+    this.summary = event.summary ?? undefined
+  }
+}
+
+/** @internal */
+export class Unknown extends Received implements FlowEvent.Unknown {
+  readonly type = "unknown"
+  readonly name: string
+  readonly data: { readonly [key: string]: unknown }
+  constructor(event: Wire<"unknown">) {
+    super(event)
+    this.name = event.name
+    this.data = event.data
   }
 }

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as FlowEvent from "../../FlowEvent.js"
 import { compiledCheck } from "../schema/compiledCheck.js"
+import { keepOriginal } from "./rawEvent.js"
 
 /**
  * A frame that the run cannot go on without, and that cannot be understood. It quotes nothing of the payload.
@@ -54,7 +55,7 @@ const kind = (
   }
 }
 
-const runStarted = kind(FlowEvent.WireRunStarted, true, ["flowId", "stepCount", "runId"])
+const runStarted = kind(FlowEvent.WireRunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
 
 /** The most frequent first: names are compared, which is cheaper than to hash one that is made anew for each event. */
 const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
@@ -86,6 +87,7 @@ const parse = (data: string): Payload | undefined => {
 
 /** Gives up what only informs and does not fit. */
 const mend = (kind: Kind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
+  keepOriginal(payload, { ...payload })
   for (const field of kind.fields) {
     if (field.fits(payload)) continue
     if (!field.dispensable) return field.name
@@ -126,6 +128,12 @@ export const decodeEvent = (
     const misfit = mend(known, name, payload, warn)
     if (misfit !== undefined) return refuse(`has no ${misfit} that fits`)
   }
+  // older servers name the run in `runId` alone
+  if (known === runStarted && typeof payload.executionId !== "string" && typeof payload.runId !== "string") {
+    return refuse("has no executionId that fits")
+  }
+  // a key of that name is the server's own
+  if (payload.type !== undefined) keepOriginal(payload, { ...payload })
   payload.type = known.type
   return payload as FlowEvent.WireEvent
 }

@@ -8,11 +8,13 @@ import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
 import type { EventsError } from "../../NoukaiError.js"
+import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
 import * as Delivered from "./deliveredEvent.js"
 import { RepeatedEvents } from "./repeatedEvents.js"
+import { type KnownResult, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
 import type { StreamCursor } from "./streamCursor.js"
 import type { StreamFailures } from "./streamFailures.js"
 import type { Settings } from "./streamSettings.js"
@@ -28,13 +30,19 @@ type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }
 export type Ending =
   | { readonly _tag: "open" }
   | { readonly _tag: "answer" }
-  | { readonly _tag: "complete"; readonly event: Wire<"flow_completed"> }
+  | { readonly _tag: "complete"; readonly event: Wire<"flow_completed">; readonly result: KnownResult }
   | { readonly _tag: "fail"; readonly error: EventsError }
   | { readonly _tag: "done" }
 
 const textIn = (u: unknown, field: string): string | undefined => {
   const value = Predicate.isRecord(u) ? u[field] : undefined
   return typeof value === "string" ? value : undefined
+}
+
+/** What an event says of the run that it belongs to. */
+interface NamesRun {
+  readonly executionId?: string | null | undefined
+  readonly runId?: string | null | undefined
 }
 
 const failedStepIn = (summary: unknown): string | undefined =>
@@ -58,6 +66,7 @@ export class EventFold {
   /** The step that completed last in this response, until another one's event: a loop may complete once per iteration. */
   private justCompleted: string | undefined
   private readonly repeated: RepeatedEvents | undefined
+  private readonly outputs = new StepOutputs()
 
   constructor(
     private readonly settings: Settings<unknown, unknown>,
@@ -76,6 +85,7 @@ export class EventFold {
     this.requested = cursor.stepToRun
     this.completedHere = false
     this.justCompleted = undefined
+    this.outputs.begin()
     this.repeated?.begin()
     if (cursor.again) this.owed = undefined
   }
@@ -84,7 +94,7 @@ export class EventFold {
   interrupted(): void {
     const { cursor } = this
     if (this.completedHere && !this.settings.everyRequest.runRemaining) {
-      this.owed = new Delivered.StepPaused(cursor.executionId, cursor.stepIndex, cursor.mark())
+      this.owed = new Delivered.StepPaused(undefined, cursor.executionId, cursor.stepIndex, cursor.mark())
     }
   }
 
@@ -102,19 +112,13 @@ export class EventFold {
   }
 
   /** The result of the run, decoded. */
-  deliverCompleted(event: Wire<"flow_completed">, result: unknown): void {
-    this.emit({
-      type: "flow_completed",
-      executionId: event.executionId ?? this.cursor.executionId,
-      runId: event.runId ?? undefined,
-      result,
-      summary: event.summary ?? undefined
-    })
+  deliverCompleted(event: Wire<"flow_completed">, result: KnownResult | undefined): void {
+    this.emit(new Delivered.FlowCompleted(event, event.executionId ?? this.cursor.executionId, result))
     this.ending = { _tag: "done" }
   }
 
   /** Hands the pause that the cursor holds to whoever answers it. */
-  pauseForTools(): void {
+  pauseForTools(event?: Wire<"tool_calls_required">): void {
     const { cursor, settings } = this
     const { stepId, toolCalls = [] } = cursor.pending ?? {}
     switch (settings.answering._tag) {
@@ -128,6 +132,7 @@ export class EventFold {
         }
         this.emit(
           new Delivered.ToolCallsRequired(
+            event,
             cursor.executionId ?? "",
             stepId,
             cursor.stepToRun,
@@ -154,26 +159,17 @@ export class EventFold {
       case "run_started":
         return this.runStarted(event)
       case "step_started":
+        this.outputs.started(event.stepId)
         this.spans?.stepStarted(event.stepId)
         if (this.isNew(event.type, event.stepId)) {
-          this.emit({
-            type: "step_started",
-            stepId: event.stepId,
-            name: event.name ?? undefined,
-            stepIndex: this.cursor.stepIndex
-          })
+          this.emit(new Delivered.StepStarted(event, this.cursor.stepIndex))
         }
         return
       case "step_input":
-        if (this.isNew(event.type, event.stepId)) {
-          this.emit({ type: "step_input", stepId: event.stepId, inputData: event.inputData })
-        }
+        if (this.isNew(event.type, event.stepId)) this.emit(new Delivered.StepInput(event))
         return
       case "step_output":
-        if (this.isNew(event.type, event.stepId)) {
-          this.emit({ type: "step_output", stepId: event.stepId, outputData: event.outputData })
-        }
-        return
+        return this.stepOutput(event)
       case "step_completed":
         return this.stepCompleted(event)
       case "step_paused":
@@ -185,7 +181,9 @@ export class EventFold {
       case "flow_completed":
         return this.flowCompleted(event)
       case "unknown":
-        if (this.isNew(event.name, textIn(event.data, "stepId") ?? "")) this.emit(event)
+        if (this.isNew(event.name, textIn(event.data, "stepId") ?? "")) {
+          this.emit(new Delivered.Unknown(event))
+        }
         return
     }
   }
@@ -215,24 +213,33 @@ export class EventFold {
     return !this.cursor.again && (this.repeated === undefined || this.repeated.isNew(type, stepId))
   }
 
-  /** Takes the id of the run; another one than before means another run, which nobody asked for. */
-  private isSameRun(executionId: string): boolean {
-    const known = this.cursor.executionId
-    if (executionId === "" || executionId === known) return true
-    if (known !== undefined) {
-      this.failUnexpected(`the server answered for another run, ${executionId}`)
-      return false
+  /**
+   * Takes the id of the run; another one than before means another run, which nobody asked for. Older servers name a run
+   * that begins in `runId` alone.
+   */
+  private isOfThisRun({ executionId, runId }: NamesRun): boolean {
+    const { cursor } = this
+    if (cursor.executionId === undefined) {
+      cursor.executionId = executionId || runId || undefined
+      return true
     }
-    this.cursor.executionId = executionId
-    return true
+    if (isOfRun(cursor.executionId, executionId)) return true
+    this.failUnexpected(otherRun(executionId))
+    return false
   }
 
   private runStarted(event: Wire<"run_started">): void {
-    if (!this.isSameRun(event.executionId)) return
+    if (!this.isOfThisRun(event)) return
     this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
     if (this.begun) return
     this.begun = true
-    this.emit(new Delivered.RunStarted(event, this.cursor.mark()))
+    this.emit(new Delivered.RunStarted(event, this.cursor.executionId ?? "", this.cursor.mark()))
+  }
+
+  private stepOutput(event: Wire<"step_output">): void {
+    const late = this.outputs.arrived(event)
+    if (late !== undefined) this.cursor.add(event.stepId, late.value)
+    if (this.isNew(event.type, event.stepId)) this.emit(new Delivered.StepOutput(event))
   }
 
   private stepCompleted(event: Wire<"step_completed">): void {
@@ -240,13 +247,14 @@ export class EventFold {
     this.repeated?.forget()
     const repeats = this.justCompleted === event.stepId
     this.justCompleted = event.stepId
+    const output = this.outputs.complete(event)
     if (cursor.again) {
+      if (output !== undefined) cursor.completeAgain(event.stepId, output)
       this.spans?.stepCompleted({ durationMs: undefined, costUsd: undefined, tokens: undefined })
       return
     }
     const index = repeats ? cursor.stepIndex - 1 : cursor.stepIndex
-    const output = event.output ?? null
-    if (repeats) cursor.add(event.stepId, output)
+    if (repeats) cursor.completeAgain(event.stepId, output)
     else cursor.complete(event.stepId, output)
     this.completedHere = true
     const completed = new Delivered.StepCompleted(event, index, output, cursor.mark())
@@ -256,7 +264,7 @@ export class EventFold {
 
   private stepPaused(event: Wire<"step_paused">): void {
     const { cursor } = this
-    if (!this.isSameRun(event.executionId ?? "")) return
+    if (!this.isOfThisRun(event)) return
     const index = event.nextStepIndex ?? cursor.stepIndex
     if (index <= this.requested) {
       return this.failUnexpected(`the server paused without having completed step ${this.requested}`)
@@ -265,7 +273,7 @@ export class EventFold {
     cursor.mayBeOver = false
     cursor.again = false
     this.repeated?.forget()
-    this.emit(new Delivered.StepPaused(cursor.executionId, index, cursor.mark()))
+    this.emit(new Delivered.StepPaused(event, cursor.executionId, index, cursor.mark()))
     this.ending = { _tag: "open" }
   }
 
@@ -275,34 +283,31 @@ export class EventFold {
     const error = this.failures.runFailed({ code, detail: message, stepId: event.stepId, result: event.error })
     this.spans?.stepFailed(error)
     if (this.settings.only === "steps") return this.fail(error)
-    this.emit({
-      type: "step_error",
-      stepId: event.stepId,
-      name: event.name ?? undefined,
-      error: event.error,
-      code,
-      message
-    })
+    this.emit(new Delivered.StepError(event, code, message))
     this.status = "failed"
     this.ending = { _tag: "done" }
   }
 
   private flowCompleted(event: Wire<"flow_completed">): void {
+    if (!this.isOfThisRun(event)) return
     const failedStep = failedStepIn(event.summary)
     if (failedStep !== undefined) {
       return this.fail(this.failures.runFailed({ stepId: failedStep, result: event.result }))
     }
-    this.status = "completed"
+    const result = resultOf(event, this.cursor.lastOutput)
     if (this.settings.only === "events" && hasResultSchema(this.settings.flow)) {
-      this.ending = { _tag: "complete", event }
+      if (result === undefined) return this.failUnexpected(noResult)
+      this.status = "completed"
+      this.ending = { _tag: "complete", event, result }
       return
     }
-    this.deliverCompleted(event, event.result)
+    this.status = "completed"
+    this.deliverCompleted(event, result)
   }
 
   private toolsRequired(event: Wire<"tool_calls_required">): void {
     const { cursor } = this
-    if (!this.isSameRun(event.executionId)) return
+    if (!this.isOfThisRun(event)) return
     const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
     for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) cursor.add(stepId, output)
     // A lower index than ours is one that the server counted from the start of this response.
@@ -314,6 +319,6 @@ export class EventFold {
     }
     if (toolCalls.length === 0) return this.failUnexpected("the run paused for tool calls and names none")
     cursor.pending = { ...pending, toolCalls }
-    this.pauseForTools()
+    this.pauseForTools(event)
   }
 }

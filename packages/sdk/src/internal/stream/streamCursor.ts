@@ -4,6 +4,7 @@
  * @internal
  */
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
+import type { KnownOutput } from "./stepOutputs.js"
 
 /**
  * A moment of a run.
@@ -11,6 +12,9 @@ import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
  * @internal
  */
 export type Mark = () => FlowCursor
+
+/** The output of a step that completed, and did not say it. */
+const unknownOutput = Symbol("unknown output")
 
 /** Outputs by step, in order of completion; of a step that completed often, the last one counts. */
 interface Log {
@@ -29,7 +33,11 @@ const logOf = (entries: Iterable<readonly [string, unknown]>): Log => {
 
 const latest = ({ outputs, stepIds }: Log, length: number): Map<string, unknown> => {
   const map = new Map<string, unknown>()
-  for (let i = 0; i < length; i++) map.set(stepIds[i]!, outputs[i])
+  for (let i = 0; i < length; i++) {
+    const output = outputs[i]
+    if (output === unknownOutput) map.delete(stepIds[i]!)
+    else map.set(stepIds[i]!, output)
+  }
   return map
 }
 
@@ -42,7 +50,7 @@ const minCompaction = 1024
  */
 export const isOver = (
   { stepCount, stepIndex }: { readonly stepCount?: number | undefined; readonly stepIndex: number }
-): boolean => stepCount !== undefined && stepIndex >= stepCount
+): boolean => stepCount !== undefined && stepIndex > 0 && stepIndex >= stepCount
 
 /** @internal */
 export class StreamCursor {
@@ -55,7 +63,7 @@ export class StreamCursor {
   answered: PendingTools | undefined
   rounds: number
   readonly first: FirstCall | undefined
-  /** The step that completed last in this process. */
+  /** The step that completed last. */
   lastStepId: string | undefined
   /** The last step is run once more, because what came after it was lost; it has been delivered. */
   again = false
@@ -73,12 +81,13 @@ export class StreamCursor {
     else this.pending = start.pending
     this.rounds = start.rounds
     this.first = start.first
+    this.lastStepId = start.lastStepId
     this.log = logOf(Object.entries(start.outputs))
   }
 
-  complete(stepId: string, output: unknown): void {
-    this.add(stepId, output)
-    this.lastStepId = stepId
+  /** Another step has completed. */
+  complete(stepId: string, output: KnownOutput | undefined): void {
+    this.completeAgain(stepId, output)
     this.stepIndex++
     this.answered = this.pending
     this.pending = undefined
@@ -88,6 +97,20 @@ export class StreamCursor {
   answer(pending: PendingTools): void {
     this.pending = this.isOver ? undefined : pending
     this.answered = this.isOver ? pending : this.answered
+  }
+
+  /** The step that completed last, or one that is run again, has completed once more. */
+  completeAgain(stepId: string, output: KnownOutput | undefined): void {
+    this.add(stepId, output === undefined ? unknownOutput : output.value)
+    this.lastStepId = stepId
+  }
+
+  /** The output of the step that completed last, if it is known. */
+  get lastOutput(): { readonly value: unknown } | undefined {
+    const { lastStepId, log: { outputs, stepIds } } = this
+    const place = lastStepId === undefined ? -1 : stepIds.lastIndexOf(lastStepId)
+    const value = outputs[place]
+    return place < 0 || value === unknownOutput ? undefined : { value }
   }
 
   add(stepId: string, output: unknown): void {
@@ -127,7 +150,7 @@ export class StreamCursor {
   }
 
   mark(): Mark {
-    const { executionId, log, rounds, start, stepCount, stepIndex } = this
+    const { executionId, lastStepId, log, rounds, start, stepCount, stepIndex } = this
     const pending = this.pending ?? (this.isOver ? this.answered : undefined)
     const { length } = log.stepIds
     const first = this.mayRunFirst ? this.first : undefined
@@ -139,6 +162,7 @@ export class StreamCursor {
       stepIndex,
       ...(stepCount === undefined ? undefined : { stepCount }),
       outputs: Object.fromEntries(latest(log, length)),
+      ...(lastStepId === undefined ? undefined : { lastStepId }),
       ...(start.sessionId === undefined ? undefined : { sessionId: start.sessionId }),
       ...(pending === undefined ? undefined : { pending }),
       rounds,

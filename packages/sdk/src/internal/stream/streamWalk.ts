@@ -23,6 +23,7 @@ import { answeredPause } from "../tools/toolRound.js"
 import type { Resume } from "./deliveredEvent.js"
 import { type Ending, EventFold } from "./eventFold.js"
 import { isAddressed, stepBody } from "./stepBody.js"
+import type { KnownResult } from "./stepOutputs.js"
 import { StreamCursor } from "./streamCursor.js"
 import { StreamFailures } from "./streamFailures.js"
 import { isBeyondLastStep, StreamHealing } from "./streamHealing.js"
@@ -92,7 +93,7 @@ export class StreamWalk<E, R> {
       case "answer":
         return Effect.zipRight(this.answer, this.pull)
       case "complete":
-        return Effect.zipRight(this.complete(next.event), this.pull)
+        return Effect.zipRight(this.complete(next.event, next.result), this.pull)
       case "fail":
         return Effect.fail(Option.some(next.error))
       case "done":
@@ -205,7 +206,10 @@ export class StreamWalk<E, R> {
     })
   }
 
-  private complete(event: Extract<WireEvent, { readonly type: "flow_completed" }>): Effect.Effect<void> {
+  private complete(
+    event: Extract<WireEvent, { readonly type: "flow_completed" }>,
+    { from, value }: KnownResult
+  ): Effect.Effect<void> {
     const { cursor, settings } = this
     const facts = {
       method: settings.method,
@@ -215,10 +219,10 @@ export class StreamWalk<E, R> {
     }
     return Effect.zipRight(
       this.closeResponse,
-      Effect.match(decodeResult(settings.flow, facts, event.result), {
+      Effect.match(decodeResult(settings.flow, facts, value), {
         onFailure: (error) => this.fail(error),
         onSuccess: (result) => {
-          this.fold.deliverCompleted(event, result)
+          this.fold.deliverCompleted(event, { value: result, from })
           this.endResponse()
         }
       })

@@ -180,6 +180,12 @@ describe("decodeEvent", () => {
       }
     })
 
+    it("a run that is named by runId alone is named", () => {
+      const { event } = decode("run_started", { runId: "r-1", executionId: 7 })
+      assert.deepInclude(event, { type: "run_started", runId: "r-1" })
+      assert.notProperty(event, "executionId")
+    })
+
     it("a field that only informs is left out with a warning: it is not worth a paid run", () => {
       const { event, warnings } = decode("step_completed", {
         stepId: "a",
