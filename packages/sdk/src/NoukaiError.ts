@@ -657,7 +657,7 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
  * - `NewerFormat`: it was written by a newer version of this package.
  * - `TooLarge`: it is over the limit of 64 MiB.
  * - `Credentials`: it would hold what looks like a credential; `at` says where. Nothing was written.
- * - `Files`: the file system failed, or there is none here.
+ * - `Files`: it is no plain file, the file system failed, or there is none here.
  *
  * @since 0.1.0
  * @category errors

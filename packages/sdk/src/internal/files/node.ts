@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import { mkdir, open, readFile, readlink, realpath, rename, rm, stat } from "node:fs/promises"
+import { constants, type Stats } from "node:fs"
+import { type FileHandle, mkdir, open, readlink, realpath, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
 import { newSessionId } from "../scope/sessionId.js"
 import type { Files } from "./Files.js"
@@ -16,10 +17,46 @@ const failure = (cause: unknown): FileFailure => {
   )
 }
 
+const kindOf = (stats: Stats): string =>
+  stats.isDirectory() ? "a folder" : stats.isFIFO() ? "a pipe" : stats.isSocket() ? "a socket" : "a device"
+
+/** Whoever opens something else may wait for ever, never come to its end, or take from somebody what was for another. */
+const checkPlain = (stats: Stats): void => {
+  if (!stats.isFile()) throw new FileFailure("Files", `it is ${kindOf(stats)}, and no plain file`)
+}
+
+const tooLarge = (size: string, maxBytes: number): FileFailure =>
+  new FileFailure("TooLarge", `it has ${size} bytes, and the limit is ${maxBytes}`)
+
+const pieceBytes = 1024 * 1024
+
+/** A file may grow while it is read, and some say that they are empty and are not. */
+const readUpTo = async (file: FileHandle, size: number, maxBytes: number): Promise<string> => {
+  const pieces: Array<Uint8Array> = []
+  let total = 0
+  while (true) {
+    const piece = new Uint8Array(Math.max(size - total, pieceBytes))
+    const { bytesRead } = await file.read(piece, 0, piece.length, null)
+    if (bytesRead === 0) break
+    total += bytesRead
+    if (total > maxBytes) throw tooLarge(`more than ${maxBytes}`, maxBytes)
+    pieces.push(piece.subarray(0, bytesRead))
+  }
+  return Buffer.concat(pieces, total).toString("utf8")
+}
+
 const readWhole = async (path: string, maxBytes: number): Promise<string> => {
-  const { size } = await stat(path)
-  if (size > maxBytes) throw new FileFailure("TooLarge", `it has ${size} bytes, and the limit is ${maxBytes}`)
-  return readFile(path, "utf8")
+  checkPlain(await stat(path))
+  // what it was a moment ago it need not be now, and a pipe would be waited for
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  try {
+    const stats = await file.stat()
+    checkPlain(stats)
+    if (stats.size > maxBytes) throw tooLarge(String(stats.size), maxBytes)
+    return await readUpTo(file, stats.size, maxBytes)
+  } finally {
+    await file.close()
+  }
 }
 
 /** Where a link leads, also to a file that is not there yet. */
@@ -35,6 +72,7 @@ const replace = async (path: string, text: string, unique: string): Promise<void
   const folder = dirname(target)
   await mkdir(folder, { recursive: true })
   const old = await stat(target).catch(() => undefined)
+  if (old !== undefined) checkPlain(old)
   const next = join(folder, `.${basename(target)}.${unique}.tmp`)
   try {
     const mode = old === undefined ? 0o666 : old.mode & 0o777
