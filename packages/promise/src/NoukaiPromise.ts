@@ -95,7 +95,7 @@ export const fromRuntime = async <E>(
  * @category combinators
  */
 export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
-  Effect.map(TraceScope, (scope) => {
+  Effect.map(TraceScope.current, (scope) => {
     const client = noukai._transport
     return client instanceof Client ? new Noukai(client.pin(scope)) : noukai
   })

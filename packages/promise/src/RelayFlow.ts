@@ -91,7 +91,7 @@ const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
 /** In a replay nothing goes live; a session id, which a relay does not carry, is left out. */
 const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const scope = TraceScope.ambient()
-  return scope?.http === undefined ? effect : Effect.provideService(effect, TraceScope, scope)
+  return scope?.http === undefined ? effect : TraceScope.within(scope)(effect)
 }
 
 /**

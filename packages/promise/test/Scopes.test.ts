@@ -213,6 +213,23 @@ describe("NoukaiPromise.inScope", () => {
     assert.strictEqual(emulator.ledger().runsStarted, 1)
   })
 
+  it("binds what a tool handler calls, also later", async () => {
+    const asking = (client: Noukai) =>
+      client.flow(weather).execute({
+        message: "hi",
+        tools,
+        toolHandler: async (calls) => {
+          await null
+          await execute()
+          return calls.map(({ id }) => ({ tool_call_id: id, content: currentSessionId() }))
+        }
+      })
+    const id = await Effect.runPromise(
+      TraceScope.capture(Effect.zipRight(scoped(asking), TraceScope.currentSessionId))
+    )
+    assert.deepStrictEqual(sessions(), [id, id])
+  })
+
   it("binds to no scope where there is none", async () => {
     const bound = await Effect.runPromise(NoukaiPromise.inScope(noukai))
     await traceScope(() => execute(bound))
@@ -224,6 +241,66 @@ describe("NoukaiPromise.inScope", () => {
     const bound = await Effect.runPromise(NoukaiPromise.inScope(client))
     await client.close()
     assert.strictEqual((await rejection(execute(bound)) as Error).name, "APIConnectionError")
+  })
+})
+
+describe("in a replay", () => {
+  const replayed = <A>(sessionId: string, use: () => Promise<A>): Promise<A> => {
+    vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
+    return traceScope(use, { client: noukai, replaySessionId: sessionId })
+  }
+
+  const bound = (scope?: TraceScope.Scope) => Effect.runPromise(TraceScope.within(scope)(NoukaiPromise.inScope(noukai)))
+
+  const capturing: TraceScope.Scope = {
+    mode: "capture",
+    sessionId: "0e1f2a3b-4c5d-6e7f-8091-a2b3c4d5e6f7",
+    http: undefined
+  }
+
+  it("a client that is bound to no scope, or to a capture, starts nothing", async () => {
+    for (const scope of [undefined, capturing]) {
+      const client = await bound(scope)
+      const id = await recorded()
+      const before = emulator.ledger().runsStarted
+      const again = await replayed(id, async () => {
+        await null
+        return await execute(client)
+      })
+      assert.strictEqual(again.sessionId, id)
+      assert.strictEqual(emulator.ledger().runsStarted, before)
+    }
+  })
+
+  it("nor does its stream", async () => {
+    const client = await bound(capturing)
+    const { sessionId } = await traceScope(async () => {
+      const events = await collect(noukai.flow(twoStep).events({ message: "hi" }))
+      return { events, sessionId: currentSessionId()! }
+    })
+    const again = await replayed(sessionId, () => collect(client.flow(twoStep).events({ message: "hi" })))
+    assert.strictEqual(again.at(-1)?.type, "flow_completed")
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+
+  it("a client that an Effect binds is bound to the replay, whatever its context says", async () => {
+    const id = await recorded()
+    const program = TraceScope.replay(id)(
+      Effect.provideService(NoukaiPromise.inScope(noukai), TraceScope, capturing).pipe(
+        Effect.flatMap((client) => Effect.promise(() => execute(client)))
+      )
+    )
+    assert.strictEqual((await Effect.runPromise(Effect.provide(program, live()))).sessionId, id)
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+
+  it("code that is put into another scope stays in it", async () => {
+    const id = await recorded()
+    for (const scope of [undefined, capturing]) {
+      const again = await replayed(id, () => TraceScope.runIn(scope, () => execute()))
+      assert.strictEqual(again.sessionId, id)
+    }
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
   })
 })
 

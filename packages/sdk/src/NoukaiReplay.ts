@@ -20,7 +20,7 @@ import { defaultsOf } from "./internal/recording/client.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import * as SessionHttp from "./internal/replay/sessionHttp.js"
-import { within } from "./internal/scope/currentScope.js"
+import { currentScope, leavingReplay } from "./internal/scope/currentScope.js"
 import type { HttpService } from "./internal/seam/httpService.js"
 import { layerOverHttp, type Services } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
@@ -86,7 +86,9 @@ export const fromSession = (
     Layer.scopedContext(Effect.gen(function*() {
       const method = "NoukaiReplay.fromSession"
       const live = Context.get(yield* Layer.build(NoukaiHttp.layer), NoukaiHttp.NoukaiHttp)
-      const fetch: HttpService["session"] = (request) => within(undefined, live.session(request))
+      const enclosing = yield* currentScope
+      // What the replay fetches itself is asked of whatever it is built in, and not of itself.
+      const fetch: HttpService["session"] = (request) => leavingReplay(enclosing, live.session(request))
       const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
       const replay = yield* SessionHttp.open(session, { method, fetch, defaults: live.defaults })
       return provide(replay)

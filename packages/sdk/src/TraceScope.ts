@@ -17,6 +17,8 @@ import { runInScope, storedScope } from "./internal/scope/ambientScope.js"
 import {
   CurrentScope,
   currentScope,
+  entered,
+  leavingReplay,
   type Scope as ScopeOfCall,
   scopeOf,
   streamWithin,
@@ -132,7 +134,7 @@ const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp
       return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
     }
     // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
-    const fetch: HttpService["session"] = (request) => within(enclosing, http.session(request))
+    const fetch: HttpService["session"] = (request) => leavingReplay(enclosing, http.session(request))
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
       Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
       Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
@@ -278,6 +280,14 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
+   * The scope that the calls of the fiber are in; `undefined` outside any. In a replay it is that one, also where the
+   * context says otherwise.
+   *
+   * @since 0.1.0
+   */
+  static readonly current: Effect.Effect<TraceScope.Scope | undefined> = currentScope
+
+  /**
    * The id of the scope; `undefined` outside any.
    *
    * @since 0.1.0
@@ -370,17 +380,19 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Runs code that is no Effect in a scope: what it calls, now and later, finds it with `ambient`.
+   * Runs code that is no Effect in a scope: what it calls, now and later, finds it with `ambient`. In a replay it enters
+   * what `within` does.
    *
    * @since 0.1.0
    */
   static runIn<A>(scope: TraceScope.Scope | undefined, f: () => A): A {
-    return runInScope(scope, f)
+    return runInScope(entered(TraceScope.ambient(), scope), f)
   }
 
   /**
    * Runs an effect in a scope that was entered by hand. Of a replay nothing inside leaves it, whatever context it is
-   * given.
+   * given and whatever scope it enters: there a capture joins the replay, a named session is answered from that session,
+   * and `undefined` changes nothing. Only another replay is entered.
    *
    * @since 0.1.0
    */

@@ -41,6 +41,7 @@ declare const stream: Stream.Stream<A, E, R>
 expectTypeOf(TraceScope.capture(effect)).toEqualTypeOf<Effect.Effect<A, E, R>>()
 expectTypeOf(effect.pipe(TraceScope.capture)).toEqualTypeOf<Effect.Effect<A, E, R>>()
 expectTypeOf(TraceScope.withSession("id")(effect)).toEqualTypeOf<Effect.Effect<A, E, R>>()
+expectTypeOf(TraceScope.current).toEqualTypeOf<Effect.Effect<TraceScope.Scope | undefined>>()
 expectTypeOf(TraceScope.within(undefined)(effect)).toEqualTypeOf<Effect.Effect<A, E, R>>()
 expectTypeOf(TraceScope.withinStream(undefined)(stream)).toEqualTypeOf<Stream.Stream<A, E, R>>()
 expectTypeOf(TraceScope.captureStream(stream)).toEqualTypeOf<Stream.Stream<A, E, R>>()

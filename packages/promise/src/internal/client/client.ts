@@ -4,7 +4,7 @@
  * @internal
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
 import type { Lifetime, Services } from "./lifetime.js"
 import { signalsOf } from "./signals.js"
@@ -48,12 +48,14 @@ export class Client implements NoukaiTransport {
     return signalsOf(signal, this.defaults.signal)
   }
 
-  /** Puts effects into the scope of now. */
+  /** Puts effects into the scope of now, or into the one that the client is bound to; in a replay they stay in it. */
   inScopeOfNow(): InScope {
-    const scope = this.pinned === undefined ? TraceScope.ambient() : this.pinned.scope
-    return scope === undefined
-      ? (effect) => effect
-      : (effect) => Effect.provideService(effect, TraceScope, scope)
+    const now = TraceScope.ambient()
+    const bound = this.pinned === undefined ? now : this.pinned.scope
+    if (bound === undefined && now?.http === undefined) return (effect) => effect
+    return bound === now || now?.http === undefined
+      ? TraceScope.within(bound)
+      : (effect) => TraceScope.within(now)(TraceScope.within(bound)(effect))
   }
 
   run<A, E>(effect: Effect.Effect<A, E, Services>, signal: AbortSignal | undefined): Promise<A> {

@@ -27,11 +27,7 @@ const bodyOf = <A>(fn: () => PromiseLike<A> | A): Effect.Effect<A, Thrown> =>
   TraceScope.promise({ try: async () => fn(), catch: (reason) => new Thrown({ reason }) })
 
 /** No session, but what is being replayed stays so. */
-const outside = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(
-    TraceScope,
-    (scope) => scope?.http === undefined ? Effect.provideService(body, TraceScope, undefined) : body
-  )
+const outside = TraceScope.within(undefined)
 
 const refused = (field: string, reason: string) =>
   Effect.suspend(() =>
@@ -74,7 +70,7 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
   const live = capture ? TraceScope.capture : outside
   const body = bodyOf(fn)
   if (!(client instanceof Client)) {
-    const effect = Effect.provideService(withoutClient(live(body), replaySessionId), TraceScope, TraceScope.ambient())
+    const effect = TraceScope.within(TraceScope.ambient())(withoutClient(live(body), replaySessionId))
     return valueOrThrow(await Effect.runPromiseExit(effect))
   }
   const inScope = client.inScopeOfNow()

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Tools from "@effect-noukai/sdk/Tools"
+import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Thrown } from "../errors/thrown.js"
@@ -50,11 +51,13 @@ export const toolsOf = (
   if (handler === undefined) return declared
   const inContext = snapshot()
   return Tools.handle(declared ?? [], (calls) =>
-    Effect.suspend(() => {
+    Effect.flatMap(TraceScope.current, (scope) => {
       const controller = new AbortController()
       const { signal } = controller
+      const handled = async () => handler(wireCalls(calls), { signal })
       return Effect.tryPromise({
-        try: () => inContext(async () => handler(wireCalls(calls), { signal })),
+        // of a client that is bound to a scope, what the handler calls is in that scope as well
+        try: () => inContext(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled)),
         catch: (reason) => new Thrown({ reason })
       }).pipe(
         // tryPromise's own signal misses an interruption that comes while the handler is being called

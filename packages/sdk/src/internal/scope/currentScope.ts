@@ -43,26 +43,53 @@ export const currentScope: Effect.Effect<Scope | undefined> = Effect.withFiberRu
 
 const replayIn = (scope: Scope | undefined): Scope | undefined => scope?.http === undefined ? undefined : scope
 
+/**
+ * What one is in who enters a scope. Out of a replay nothing leads but another one: in it a capture joins, a named session
+ * is answered from that session, and no scope changes nothing.
+ *
+ * @internal
+ */
+export const entered = (enclosing: Scope | undefined, scope: Scope | undefined): Scope | undefined => {
+  if (enclosing?.http === undefined || scope?.http !== undefined) return scope
+  return scope?.mode === "session" ? { ...scope, http: enclosing.http } : enclosing
+}
+
+const placed = <A, E, R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  scope: Scope | undefined,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const provided = Effect.provideService(body, CurrentScope, scope)
+  const replay = replayIn(scope)
+  // Where nothing changes nothing is set, so that a runtime taken inside says nothing of replays.
+  return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
+}
+
 /** @internal */
 export const within = <A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => {
-    const provided = Effect.provideService(body, CurrentScope, scope)
-    const replay = replayIn(scope)
-    // Where nothing changes nothing is set, so that a runtime taken inside says nothing of replays.
-    return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
-  })
+  Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
+
+/**
+ * In this scope and no other, also out of a replay: for what a replay itself has to ask of what is outside of it.
+ *
+ * @internal
+ */
+export const leavingReplay = <A, E, R>(
+  scope: Scope | undefined,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
 
 /** @internal */
 export const streamWithin = <A, E, R>(
   scope: Scope | undefined,
   body: Stream.Stream<A, E, R>
-): Stream.Stream<A, E, R> => {
-  const provided = Stream.provideService(body, CurrentScope, scope)
-  const replay = replayIn(scope)
-  return replay === undefined ? provided : Stream.unwrapScoped(
-    Effect.map(
+): Stream.Stream<A, E, R> =>
+  Stream.unwrapScoped(Effect.flatMap(currentScope, (enclosing) => {
+    const inside = entered(enclosing, scope)
+    const provided = Stream.provideService(body, CurrentScope, inside)
+    const replay = replayIn(inside)
+    return replay === undefined ? Effect.succeed(provided) : Effect.map(
       Stream.toPull(provided),
       (pull) => Stream.repeatEffectChunkOption(Effect.locally(pull, currentReplay, replay))
     )
-  )
-}
+  }))
