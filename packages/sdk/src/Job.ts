@@ -71,7 +71,8 @@ export interface Job<out A = unknown> {
    * Polls until the job has ended. That it failed or was cancelled is a status here.
    *
    * Fails with `APITimeoutError` (`clock: "wait"`, `executionId`, `lastStatus`) when the time is over. A poll that
-   * failed in passing (a 502, a reset, a rate limit) does not end the waiting; any other error does.
+   * failed in passing (a 502, a reset, a rate limit) does not end the waiting; any other error does. A server that asks
+   * for time (`Retry-After`) puts the next poll off for at most a minute.
    */
   readonly wait: (options?: WaitOptions<A>) => Effect.Effect<JobEnded<A>, WaitError>
 
@@ -82,7 +83,8 @@ export interface Job<out A = unknown> {
 
   /**
    * The statuses as they change, polled every 2 seconds, up to and with the last one. Failures in passing are
-   * passed over until they have gone on for 300 seconds without an answer.
+   * passed over until they have gone on for 300 seconds without an answer. A server that asks for time (`Retry-After`)
+   * puts the next poll off for at most a minute.
    */
   readonly updates: Stream.Stream<JobStatus<A>, UpdatesError>
 }

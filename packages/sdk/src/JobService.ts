@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,6 +21,7 @@ import type { HttpService } from "./internal/seam/httpService.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
 import { milliseconds } from "./internal/time/duration.js"
+import { monotonic } from "./internal/time/monotonic.js"
 import { totalTimeout } from "./internal/time/totalTimeout.js"
 import type { Job } from "./Job.js"
 import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
@@ -198,7 +198,7 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, input: SubmitInput)
     const submitted = Effect.flatMap(
       Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), post),
       ({ blockCount, executionId, flowId }) =>
-        Effect.map(Clock.currentTimeMillis, (now) =>
+        Effect.map(monotonic, (now) =>
           JobHandle.make(
             { http, flow, address, addressText, executionId, graceEnds: now + submitGrace },
             { flowId, blockCount, sessionId }
@@ -218,7 +218,7 @@ const attach = (http: HttpService) =>
   executionId: string,
   options: AttachOptions = {}
 ): Effect.Effect<Job, InvalidRequestError> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  Effect.flatMap(monotonic, (now) => {
     const method = "JobService.attach"
     return Either.gen(function*() {
       const address = yield* Address.resolve(method, flow, http.defaults)

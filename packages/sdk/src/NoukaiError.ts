@@ -231,7 +231,8 @@ export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCre
 }
 
 /**
- * 429. `retryAfter` is in seconds, from a number or an HTTP date; absent when the server sent none or garbage.
+ * 429. `retryAfter` is in seconds, from a number or an HTTP date, and always finite; absent when the server sent none or
+ * garbage.
  *
  * @since 0.1.0
  * @category errors

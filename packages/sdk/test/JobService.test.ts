@@ -26,12 +26,14 @@ import {
   Exit,
   Fiber,
   Layer,
+  Option,
   Ref,
   Schedule,
   Schema,
   Stream,
   TestClock
 } from "effect"
+import { SetClock } from "./support/clock.js"
 
 type Poll = Effect.Effect<PollJobResponse, HttpError>
 
@@ -667,4 +669,130 @@ describe("updates", () => {
         assert.strictEqual(Chunk.size(yield* Fiber.join(fiber)), 2)
         assert.deepStrictEqual(yield* instants, [0, 250, 500])
       })))
+})
+
+const rateLimited = (retryAfter: number): Poll =>
+  failing(new RateLimitError({ method: "m", statusCode: 429, retryAfter, isRetryable: true }, unchecked))
+
+const unavailable = (retryAfter: number): Poll =>
+  failing(new FlowExecutionError({ method: "m", statusCode: 503, retryAfter, isRetryable: true }, unchecked))
+
+describe("however long the server asks to wait", () => {
+  for (const [name, told] of [["429", rateLimited], ["503", unavailable]] as const) {
+    for (const seconds of [61, 100_000, Number.MAX_SAFE_INTEGER, Infinity]) {
+      it.effect(`${name}, ${seconds} s: wait without a deadline polls again after 60 s`, () =>
+        withJob(
+          [told(seconds), told(seconds), status("completed", { result: 1 })],
+          (job, instants) =>
+            Effect.gen(function*() {
+              const fiber = yield* Effect.fork(job.result({ timeout: Duration.infinity }))
+              yield* TestClock.adjust("2 minutes")
+              assert.strictEqual(yield* Fiber.join(fiber), 1)
+              assert.deepStrictEqual(yield* instants, [0, 60_000, 120_000])
+            })
+        ))
+
+      it.effect(`${name}, ${seconds} s: updates polls again after 60 s`, () =>
+        withJob(
+          [status("running"), told(seconds), status("completed", { result: 1 })],
+          (job, instants) =>
+            Effect.gen(function*() {
+              const fiber = yield* Effect.fork(Stream.runCollect(job.updates))
+              yield* TestClock.adjust("62 seconds")
+              assert.strictEqual(Chunk.size(yield* Fiber.join(fiber)), 2)
+              assert.deepStrictEqual(yield* instants, [0, 2000, 62_000])
+            })
+        ))
+    }
+
+    it.effect(`${name}: wait sleeps no longer than its clock has left`, () =>
+      withJob([told(100_000), told(100_000)], (job, instants) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.fork(Effect.flip(job.wait({ timeout: "70 seconds" })))
+          yield* TestClock.adjust("70 seconds")
+          const error = yield* Fiber.join(fiber)
+          assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "wait")
+          assert.deepStrictEqual(yield* instants, [0, 60_000])
+        })))
+
+    it.effect(`${name}: updates gives up after 300 s, and polls once more before it does`, () =>
+      withJob([status("running"), ...Arr.replicate(told(100_000), 7)], (job, instants) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.fork(Effect.flip(Stream.runDrain(job.updates)))
+          yield* TestClock.adjust("302 seconds")
+          const error = yield* Fiber.join(fiber)
+          assert.strictEqual(error.statusCode, Number(name))
+          assert.deepStrictEqual(yield* instants, [0, 2000, 62_000, 122_000, 182_000, 242_000, 302_000])
+        })))
+  }
+
+  for (const seconds of [-1, NaN, 0]) {
+    it.effect(`${seconds} s is no wait at all`, () =>
+      withJob([rateLimited(seconds), status("completed", { result: 1 })], (job, instants) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.fork(job.result())
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual(yield* Fiber.join(fiber), 1)
+          assert.deepStrictEqual(yield* instants, [0, 2000])
+        })))
+  }
+})
+
+describe("when the wall clock is set", () => {
+  const hours = 3_600_000
+
+  /** Sets the wall clock, and nothing else, with the second poll. */
+  const jumping = (
+    by: number,
+    polls: ReadonlyArray<Poll>,
+    watch: (job: Job) => Effect.Effect<unknown, HttpError>,
+    use: (watching: Fiber.RuntimeFiber<HttpError, unknown>) => Effect.Effect<void>
+  ) =>
+    Effect.flatMap(Effect.clock, (clock) => {
+      const wall = new SetClock(clock)
+      const [first, second, ...rest] = polls
+      return withJob(
+        [first!, Effect.zipRight(Effect.sync(() => wall.set(by)), second!), ...rest],
+        (job) => Effect.flatMap(Effect.fork(Effect.withClock(Effect.flip(watch(job)), wall)), use)
+      )
+    })
+
+  for (const by of [5 * hours, -5 * hours]) {
+    it.effect(`by ${by} ms, wait polls again at the interval and keeps its deadline`, () =>
+      jumping(
+        by,
+        Arr.replicate(status("running"), 6),
+        (job) => job.wait({ schedule: Schedule.fixed("2 seconds"), timeout: "12 seconds" }),
+        (watching) =>
+          Effect.gen(function*() {
+            yield* TestClock.adjust("10 seconds")
+            assert.isTrue(Option.isNone(yield* Fiber.poll(watching)))
+            yield* TestClock.adjust("2 seconds")
+            assert.strictEqual((yield* Effect.orDie(Fiber.join(watching)))._tag, "APITimeoutError")
+          })
+      ))
+
+    it.effect(`by ${by} ms, updates polls again at the interval and keeps its patience`, () =>
+      jumping(
+        by,
+        [status("running"), ...Arr.replicate(resetByPeer, 7)],
+        (job) => Stream.runDrain(updates(job, Schedule.fixed("50 seconds"))),
+        (watching) =>
+          Effect.gen(function*() {
+            yield* TestClock.adjust("300 seconds")
+            assert.isTrue(Option.isNone(yield* Fiber.poll(watching)))
+            yield* TestClock.adjust("50 seconds")
+            assert.strictEqual((yield* Effect.orDie(Fiber.join(watching)))._tag, "APIConnectionError")
+          })
+      ))
+
+    it.effect(`by ${by} ms, a job that is not found yet stays pending for its 5 seconds and no longer`, () =>
+      jumping(by, [notFound, notFound, notFound, notFound], (job) => job.wait(), (watching) =>
+        Effect.gen(function*() {
+          yield* TestClock.adjust("4 seconds")
+          assert.isTrue(Option.isNone(yield* Fiber.poll(watching)))
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual((yield* Effect.orDie(Fiber.join(watching)))._tag, "FlowNotFoundError")
+        })))
+  }
 })

@@ -1,9 +1,11 @@
 /** Retries (contract 12.1): a POST is sent twice by consent only; what a caller sees counts requests on the wire. */
+import { JobService, RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"
+import { Chunk, Context, Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"
 import * as Retry from "../src/internal/retry/retry.js"
 import * as E from "../src/NoukaiError.js"
-import { clientFor } from "./support/client.js"
+import { clientFor, servicesFor } from "./support/client.js"
+import { sleepingUntil } from "./support/clock.js"
 import * as Wire from "./support/WireServer.js"
 
 const done = Wire.json(200, { status: "completed", result: 1, flowId: "f", blockCount: 1 })
@@ -125,6 +127,44 @@ describe("Retry-After", () => {
       assert.strictEqual(error._tag === "RateLimitError" && error.retryAfter, 21)
       assert.strictEqual(server.requests.length, 1)
     }))
+})
+
+describe("a read that is told to wait", () => {
+  const tooLong: ReadonlyArray<readonly [header: string, seconds: (retryAfter: number) => boolean]> = [
+    ["20.001", (seconds) => seconds === 20.001],
+    ["21", (seconds) => seconds === 21],
+    ["100000", (seconds) => seconds === 100_000],
+    ["9".repeat(400), (seconds) => seconds > 1e9 && Number.isFinite(seconds)],
+    ["Fri, 31 Dec 9999 23:59:59 GMT", (seconds) => seconds > 1e9 && Number.isFinite(seconds)]
+  ]
+  for (const status of [429, 503]) {
+    for (const [header, isWhole] of tooLong) {
+      it.scopedLive(`${status}, ${header.slice(0, 30)}: longer than 20 s fails at once and says how long`, () =>
+        Effect.gen(function*() {
+          const server = yield* Wire.serve(Wire.json(status, {}, { "Retry-After": header }), Wire.json(200, {}))
+          const runs = Context.get(yield* servicesFor(server, { retry: Schedule.recurs(5) }), RunService)
+          const error = yield* Effect.flip(runs.summary("a/b/c", "ex-1"))
+          assert.strictEqual(error._tag, status === 429 ? "RateLimitError" : "FlowExecutionError")
+          assert.isTrue("retryAfter" in error && isWhole(error.retryAfter!))
+          assert.strictEqual(server.requests.length, 1)
+        }))
+    }
+
+    it.scoped(`${status}: a job is polled again after a minute, however long it is told to wait`, () =>
+      Effect.gen(function*() {
+        const server = yield* Wire.serve(
+          Wire.json(status, {}, { "Retry-After": "100000" }),
+          Wire.json(200, { status: "completed", result: 1 })
+        )
+        const jobs = Context.get(yield* servicesFor(server), JobService)
+        const job = yield* jobs.attach("a/b/c", "ex-1")
+        const waiting = yield* Effect.fork(job.result({ timeout: Duration.infinity }))
+        yield* sleepingUntil(60_000)
+        yield* TestClock.adjust("1 minutes")
+        assert.strictEqual(yield* Fiber.join(waiting), 1)
+        assert.strictEqual(server.requests.length, 2)
+      }))
+  }
 })
 
 describe("the default schedule", () => {

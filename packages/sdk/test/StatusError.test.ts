@@ -157,7 +157,13 @@ describe("11.2: Retry-After of a 429", () => {
     ["Soon, maybe 5", (seconds) => assert.isUndefined(seconds)],
     ["soon", (seconds) => assert.isUndefined(seconds)],
     ["-5", (seconds) => assert.isUndefined(seconds)],
-    ["1e9x", (seconds) => assert.isUndefined(seconds)]
+    ["1e9x", (seconds) => assert.isUndefined(seconds)],
+    ["1e400", (seconds) => assert.isUndefined(seconds)],
+    ["NaN", (seconds) => assert.isUndefined(seconds)],
+    ["Infinity", (seconds) => assert.isUndefined(seconds)],
+    ["9".repeat(400), (seconds) => assert.strictEqual(seconds, Number.MAX_SAFE_INTEGER)],
+    [`0.${"3".repeat(400)}`, (seconds) => assert.isTrue(seconds! > 0.3 && seconds! < 0.4)],
+    ["Fri, 31 Dec 9999 23:59:59 GMT", (seconds) => assert.isTrue(seconds! > 1e9 && Number.isFinite(seconds))]
   ]
   for (const [value, check] of rows) {
     it.scopedLive(value, () =>

@@ -1,5 +1,7 @@
 /** Time in tests that wait for real sockets. */
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 
@@ -13,3 +15,33 @@ export const sleepingUntil = (instant: number): Effect.Effect<void> =>
     TestClock.sleeps(),
     (sleeps) => Chunk.contains(sleeps, instant) ? Effect.void : Effect.zipRight(turn, sleepingUntil(instant))
   )
+
+/** A clock whose time of day can be set while its time goes on, as that of a machine can. */
+export class SetClock implements Clock.Clock {
+  readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
+  readonly currentTimeMillis: Effect.Effect<number>
+  readonly currentTimeNanos: Effect.Effect<bigint>
+  private offset = 0
+
+  constructor(private readonly base: Clock.Clock) {
+    this.currentTimeMillis = Effect.sync(() => this.unsafeCurrentTimeMillis())
+    this.currentTimeNanos = Effect.sync(() => this.unsafeCurrentTimeNanos())
+  }
+
+  /** Sets the time of day forwards, or backwards, in milliseconds. */
+  set(by: number): void {
+    this.offset += by
+  }
+
+  unsafeCurrentTimeMillis(): number {
+    return this.base.unsafeCurrentTimeMillis() + this.offset
+  }
+
+  unsafeCurrentTimeNanos(): bigint {
+    return this.base.unsafeCurrentTimeNanos()
+  }
+
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return this.base.sleep(duration)
+  }
+}

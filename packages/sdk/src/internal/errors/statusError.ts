@@ -98,7 +98,8 @@ const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[
 const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined
   const trimmed = value.trim()
-  if (/^\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
+  // more digits than a number holds are still a number
+  if (/^\d+(\.\d+)?$/.test(trimmed)) return Math.min(Number(trimmed), Number.MAX_SAFE_INTEGER)
   if (!httpDate.test(trimmed)) return undefined
   const at = Date.parse(trimmed)
   return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)

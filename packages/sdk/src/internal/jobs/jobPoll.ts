@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Progress, ReadOptions } from "../../CallOptions.js"
 import type { FlowAddress, FlowRef } from "../../Flow.js"
@@ -14,6 +13,7 @@ import { decodeResult } from "../flow/flowCodec.js"
 import { isTransient } from "../retry/retry.js"
 import type { HttpService } from "../seam/httpService.js"
 import { finite } from "../time/duration.js"
+import { monotonic } from "../time/monotonic.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 
 /**
@@ -27,7 +27,7 @@ export interface Target {
   readonly address: FlowAddress
   readonly addressText: string
   readonly executionId: string
-  /** Until this instant of the clock, in milliseconds, a 404 means `pending`. */
+  /** Until this instant of the monotonic clock, in milliseconds, a 404 means `pending`. */
   readonly graceEnds: number
 }
 
@@ -85,7 +85,7 @@ const statusOf = (
 
 /** @internal */
 export const poll = (target: Target, method: string, options: ReadOptions): Effect.Effect<JobStatus, PollError> =>
-  Effect.flatMap(Clock.currentTimeMillis, (asked) => {
+  Effect.flatMap(monotonic, (asked) => {
     const progress: Progress = { sent: "no" }
     const { timeout } = target.http.defaults
     const answered = Effect.matchEffect(

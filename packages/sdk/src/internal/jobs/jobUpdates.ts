@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -11,8 +10,9 @@ import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { isEnded, type JobStatus } from "../../JobStatus.js"
 import type { PollError, UpdatesError } from "../../NoukaiError.js"
-import { serverDelay } from "../retry/retry.js"
+import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
+import { monotonic } from "../time/monotonic.js"
 import { isPassing, label, pending } from "./jobPoll.js"
 
 /** How long polls may fail in a row, in milliseconds. */
@@ -45,17 +45,21 @@ export const updates = <A>(
         watch.first = false
         return Effect.void
       }
-      return Effect.flatMap(next(watch.status ?? pending(executionId)), (delay) =>
-        delay === undefined
-          ? Effect.fail(Option.none())
-          : Effect.sleep(Math.max(delay, watch.failure === undefined ? 0 : serverDelay(watch.failure))))
+      return Effect.flatMap(
+        Effect.zip(next(watch.status ?? pending(executionId)), monotonic),
+        ([delay, now]) => {
+          if (delay === undefined) return Effect.fail(Option.none())
+          const left = watch.failingSince === undefined ? patience : Math.max(watch.failingSince + patience - now, 0)
+          return Effect.sleep(Math.max(delay, Math.min(pollDelay(watch.failure), left)))
+        }
+      )
     })
 
     const pull: Effect.Effect<JobStatus<A>, Option.Option<UpdatesError>> = Effect.gen(function*() {
       while (watch.status === undefined || !isEnded(watch.status)) {
         yield* pause
         const outcome = yield* Effect.either(poll)
-        const at = yield* Clock.currentTimeMillis
+        const at = yield* monotonic
         if (Either.isLeft(outcome)) {
           watch.failure = outcome.left
           watch.failingSince ??= at

@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -13,9 +12,10 @@ import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStat
 import { APITimeoutError, FlowExecutionError, type WaitError } from "../../NoukaiError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
-import { serverDelay } from "../retry/retry.js"
+import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
 import { milliseconds } from "../time/duration.js"
+import { monotonic } from "../time/monotonic.js"
 import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
 
 /** @internal */
@@ -45,6 +45,8 @@ const gaveUp = (target: Target, method: string, seen: Seen, detail: string): API
   }, unchecked)
 }
 
+const outOfTime = (ms: number): string => `after ${ms} ms`
+
 const pollUntilEnded = Effect.fnUntraced(function*(
   target: Target,
   method: string,
@@ -52,7 +54,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
   seen: Seen,
   timeout: number
 ): Effect.fn.Return<JobEnded, WaitError> {
-  const deadline = (yield* Clock.currentTimeMillis) + timeout
+  const deadline = (yield* monotonic) + timeout
   const next = scheduleDriver(options.schedule ?? defaultSchedule)
   while (true) {
     const outcome = yield* Effect.either(poll(target, method, options))
@@ -67,9 +69,14 @@ const pollUntilEnded = Effect.fnUntraced(function*(
     if (timeout === 0) return yield* gaveUp(target, method, seen, "after one poll")
     const delay = yield* next(seen.status ?? pending(target.executionId))
     if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
-    const pause = Math.max(delay, seen.failure === undefined ? 0 : serverDelay(seen.failure))
-    // A poll that would begin at the deadline could not be answered in time.
-    yield* (yield* Clock.currentTimeMillis) + pause < deadline ? Effect.sleep(pause) : Effect.never
+    const pause = Math.max(delay, pollDelay(seen.failure))
+    const left = deadline - (yield* monotonic)
+    if (pause >= left) {
+      // A poll that would begin at the deadline could not be answered in time.
+      yield* Effect.sleep(Math.max(left, 0))
+      return yield* gaveUp(target, method, seen, outOfTime(timeout))
+    }
+    yield* Effect.sleep(pause)
   }
 })
 
@@ -89,7 +96,7 @@ export const wait = (
       ? polling
       : Effect.timeoutFail(polling, {
         duration: Duration.millis(ms),
-        onTimeout: () => gaveUp(target, method, seen, `after ${ms} ms`)
+        onTimeout: () => gaveUp(target, method, seen, outOfTime(ms))
       })
   })
 

@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -19,6 +18,7 @@ import { unchecked } from "../errors/unchecked.js"
 import { InFlight } from "../replay/inFlight.js"
 import { type OpenReplay, verifying } from "../replay/OpenReplay.js"
 import type { Defaults, HttpService } from "../seam/httpService.js"
+import { monotonic } from "../time/monotonic.js"
 import * as Codec from "./answerCodec.js"
 import { decodeError } from "./errorCodec.js"
 import { executionIdOf, type Interaction, questionOf } from "./interaction.js"
@@ -127,12 +127,12 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   const remember = (asked: Asked, value: unknown): Effect.Effect<void> =>
     asked.question.endpoint === "submitJob" && Predicate.isRecord(value) && typeof value.executionId === "string"
-      ? Effect.map(Clock.currentTimeMillis, (now) => void submitted.set(value.executionId as string, now))
+      ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
       : Effect.void
 
   /** The status of a job at this moment of its life. */
   const statusNow = (asked: Asked, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(monotonic, (now) => {
       if (!("statuses" in answer)) return answer
       const id = executionIdOf(asked.question) ?? ""
       const began = submitted.get(id) ?? now - (at[0] ?? 0)

@@ -5,7 +5,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -17,6 +16,7 @@ import type { HttpError } from "../../NoukaiError.js"
 import type { Answer, Endpoint } from "../../RecordedCassette.js"
 import { canonical } from "../json/canonical.js"
 import type { HttpService } from "../seam/httpService.js"
+import { monotonic } from "../time/monotonic.js"
 import { encodeError } from "./errorCodec.js"
 import { type Question, questionOf } from "./interaction.js"
 import type { Recorder } from "./recorder.js"
@@ -51,8 +51,11 @@ const recordEffect = <A, E extends HttpError>(
     const isPoll = question.endpoint === "pollJob"
     const ticket = isPoll ? undefined : recorder.begin(question)
     const done = (result: Either.Either<A, E>): Effect.Effect<void> =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        ticket === undefined ? recorder.polled(question, result, now) : recorder.answered(ticket, result, now))
+      Effect.map(monotonic, (instant) => {
+        const now = Math.round(instant)
+        if (ticket === undefined) recorder.polled(question, result, now)
+        else recorder.answered(ticket, result, now)
+      })
     return Effect.onExit(Effect.map(live, inOrder), (exit) => {
       if (Exit.isSuccess(exit)) {
         return done(Either.right(exit.value))

@@ -10,8 +10,11 @@ import * as Schedule from "effect/Schedule"
 import type { NoukaiError } from "../../NoukaiError.js"
 import { scheduleDriver } from "./scheduleDriver.js"
 
-/** The longest wait, ours or the server's, in milliseconds. */
+/** The longest wait of one call, ours or the server's, in milliseconds. */
 const cap = 20_000
+
+/** The longest that the next poll of a job is put off because the server says so, in milliseconds. */
+const pollCap = 60_000
 
 const backoffs = new WeakSet<object>()
 
@@ -61,12 +64,23 @@ export const isTransientStatus = (status: number | undefined): boolean =>
   status !== undefined && transientStatus.has(status)
 
 /**
- * Seconds the server asked for, in milliseconds.
+ * What the server asked to wait, in milliseconds; 0 if it asked for nothing that makes sense.
  *
  * @internal
  */
-export const serverDelay = (error: NoukaiError): number =>
-  error._tag === "RateLimitError" || error._tag === "FlowExecutionError" ? (error.retryAfter ?? 0) * 1000 : 0
+export const serverDelay = (error: NoukaiError): number => {
+  const seconds = error._tag === "RateLimitError" || error._tag === "FlowExecutionError" ? error.retryAfter : undefined
+  return seconds !== undefined && seconds > 0 ? seconds * 1000 : 0
+}
+
+/**
+ * How long the next poll of a job is put off after this failure: what the server asked for, but at most a minute, since
+ * it is the caller's clock that says for how long a job is watched.
+ *
+ * @internal
+ */
+export const pollDelay = (error: NoukaiError | undefined): number =>
+  error === undefined ? 0 : Math.min(serverDelay(error), pollCap)
 
 /**
  * Whether this client sends the request again: reads that failed transiently, a POST only when it never left or the

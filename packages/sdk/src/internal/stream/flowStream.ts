@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,6 +16,7 @@ import type { ToolResult } from "../../Tool.js"
 import { invalid } from "../errors/invalid.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
+import { monotonic } from "../time/monotonic.js"
 import { answeredPause, checkResults } from "../tools/toolRound.js"
 import { isOver } from "./streamCursor.js"
 import type { Origin, Settings } from "./streamSettings.js"
@@ -45,9 +45,9 @@ const resume = <E, R>(
 
 /** Each pull under what is left of the total clock. */
 const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<EventPull<E, R>> =>
-  Effect.map(Clock.currentTimeMillis, (begin): EventPull<E, R> => {
+  Effect.map(monotonic, (begin): EventPull<E, R> => {
     const onTimeout = () => Option.some(walk.timedOut(total))
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    return Effect.flatMap(monotonic, (now) => {
       const left = begin + total - now
       return left > 0
         ? Effect.timeoutFail(walk.pull, { duration: Duration.millis(left), onTimeout })

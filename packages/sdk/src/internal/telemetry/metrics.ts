@@ -17,6 +17,7 @@ import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
+import { unsafeMonotonic } from "../time/monotonic.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -70,7 +71,7 @@ export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
 }
 
 const now = (fiber: AnyFiber): number =>
-  Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock).unsafeCurrentTimeMillis()
+  unsafeMonotonic(Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock))
 
 /**
  * Counts one execution when it ends.

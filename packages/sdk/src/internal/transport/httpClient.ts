@@ -11,7 +11,6 @@ import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
@@ -20,6 +19,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { monotonic } from "../time/monotonic.js"
 import { concat } from "./bytes.js"
 import { connectionFailure } from "./connectionFailure.js"
 import type {
@@ -157,9 +157,9 @@ type Pulled = Effect.Effect<Uint8Array, Option.Option<TransportError>>
 const openIn = Effect.fnUntraced(function*(client: ScopedClient, request: OpenRequest, scope: Scope.CloseableScope) {
   const { firstByteTimeout, idleTimeout } = request
   const firstByteExpired = expired(request, "firstByte", firstByteTimeout)
-  const began = yield* Clock.currentTimeMillis
+  const began = yield* monotonic
   const response = yield* execute(client, request).pipe(within(firstByteTimeout, firstByteExpired))
-  const spent = (yield* Clock.currentTimeMillis) - began
+  const spent = (yield* monotonic) - began
 
   const source = yield* Stream.toPull(body(request, response))
   const bytes: Pulled = Effect.flatMap(source, (chunk) => Chunk.isEmpty(chunk) ? bytes : Effect.succeed(joined(chunk)))
