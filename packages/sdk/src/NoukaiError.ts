@@ -6,6 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
+import { cursorOf } from "./internal/errors/errorCursor.js"
 import { render } from "./internal/errors/errorMessage.js"
 import { reportText } from "./internal/errors/reportText.js"
 import { ReplayReport } from "./ReplayReport.js"
@@ -147,7 +148,9 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(
@@ -175,7 +178,9 @@ export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedEr
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "permission denied", "each key is bound to one project; check that it is this one")
@@ -199,7 +204,9 @@ export class FlowNotFoundError extends Schema.TaggedError<FlowNotFoundError>(
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "not found", "check the address org/project/slug, the version and the id")
@@ -223,7 +230,9 @@ export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCre
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the workspace has no credits left", "add credits and run again")
@@ -253,7 +262,9 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(
@@ -296,7 +307,9 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, this.stepId === undefined ? "the run failed" : `step ${JSON.stringify(this.stepId)} failed`)
@@ -321,7 +334,9 @@ export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the connection failed", sentHint(this.sent))
@@ -356,7 +371,9 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(
@@ -391,7 +408,9 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the limit of tool rounds was reached", "raise maxToolRounds or change the flow")
@@ -445,7 +464,9 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, `unexpected response: ${this.reason}`)
@@ -470,7 +491,9 @@ export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effec
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "no recording for this call") + reportText(this.report)
@@ -499,7 +522,9 @@ export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "recordings were never consumed") + reportText(this.report)
@@ -523,7 +548,9 @@ export class ReplayForbiddenError extends Schema.TaggedError<ReplayForbiddenErro
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the session belongs to another project", "use a key of the project that recorded it")
@@ -547,7 +574,9 @@ export class ReplaySessionNotFoundError extends Schema.TaggedError<ReplaySession
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the session does not exist")
@@ -571,7 +600,9 @@ export class ReplaySessionExpiredError extends Schema.TaggedError<ReplaySessionE
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the session has expired", "record it again")
@@ -595,7 +626,9 @@ export class ReplayInvalidSessionError extends Schema.TaggedError<ReplayInvalidS
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "this is not a session that can be replayed")
@@ -619,7 +652,9 @@ export class ReplayNoSnapshotsError extends Schema.TaggedError<ReplayNoSnapshots
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "the session holds no payloads", "capture with mode full or redacted")
@@ -643,7 +678,9 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
    *
    * @since 0.1.0
    */
-  declare readonly cursor?: FlowCursor
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, "replay is switched off here", "set NOUKAI_REPLAY_ENABLED=1, or replayEnabled in code")

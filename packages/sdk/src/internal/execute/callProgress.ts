@@ -1,5 +1,6 @@
 import type { Progress } from "../../CallOptions.js"
 import type { NoukaiError, Sent } from "../../NoukaiError.js"
+import { amended } from "../errors/amended.js"
 
 const rank = { no: 0, unknown: 1, yes: 2 } as const
 
@@ -28,14 +29,14 @@ export class CallProgress {
 }
 
 /**
- * The same error, of a call that may have started a run before: sending it again could start a second one.
+ * The error of a call that may have started a run before: sending it again could start a second one.
  *
  * @internal
  */
-export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent = "no"): E => {
-  Object.defineProperty(error, "isRetryable", { value: false, enumerable: true })
-  if (error._tag === "APIConnectionError" || error._tag === "APITimeoutError") {
-    Object.defineProperty(error, "sent", { value: further(error.sent, sent), enumerable: true })
-  }
-  return error
-}
+export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent = "no"): E =>
+  amended(error, {
+    isRetryable: false,
+    ...(error._tag === "APIConnectionError" || error._tag === "APITimeoutError"
+      ? { sent: further(error.sent, sent) }
+      : undefined)
+  })

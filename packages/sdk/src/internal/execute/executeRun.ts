@@ -12,6 +12,7 @@ import type { ExecuteError } from "../../NoukaiError.js"
 import { FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { invalid } from "../errors/invalid.js"
+import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import type { FlowCall } from "../flow/flowCall.js"
@@ -71,7 +72,10 @@ const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, Ex
 }
 
 const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): Following<E, R> => {
-  run.executionId = response.executionId ?? run.executionId
+  if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
+    return Effect.fail(unexpected(run, response.requestId, otherRun(response.executionId)))
+  }
+  run.executionId ??= response.executionId || undefined
   switch (response.status) {
     case "completed":
       return completed(run, response)
@@ -118,12 +122,12 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
     isRetryable: false
   }, unchecked)
 
-const unexpectedPause = (run: AnyRun, response: ExecutePaused, reason: string): UnexpectedResponseError =>
+const unexpected = (run: AnyRun, requestId: string | undefined, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: run.method,
     flow: run.addressText,
-    executionId: response.executionId,
-    requestId: response.requestId,
+    executionId: run.executionId,
+    requestId,
     reason,
     isRetryable: false
   }, unchecked)
@@ -151,11 +155,11 @@ const stateOf = (
 const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): Following<E, R> => {
   const { answering } = run
   if (answering._tag === "none") {
-    return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls, and no tools were sent"))
+    return Effect.fail(unexpected(run, response.requestId, "the run paused for tool calls, and no tools were sent"))
   }
   const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
   if (toolCalls.length === 0) {
-    return Effect.fail(unexpectedPause(run, response, "the run paused for tool calls and names none"))
+    return Effect.fail(unexpected(run, response.requestId, "the run paused for tool calls and names none"))
   }
   const state = stateOf(run, response, toolCalls, rounds)
   return answering._tag === "manual"

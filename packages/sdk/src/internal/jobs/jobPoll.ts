@@ -8,7 +8,9 @@ import type { Progress, ReadOptions } from "../../CallOptions.js"
 import type { FlowAddress, FlowRef } from "../../Flow.js"
 import type { PollJobResponse } from "../../JobCall.js"
 import type { JobCompleted, JobPending, JobStatus } from "../../JobStatus.js"
-import type { NoukaiError, PollError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { type NoukaiError, type PollError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { isOfRun, otherRun } from "../errors/runIdentity.js"
+import { unchecked } from "../errors/unchecked.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { isTransient } from "../retry/retry.js"
 import type { HttpService } from "../seam/httpService.js"
@@ -69,6 +71,18 @@ const statusOf = (
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
   const { executionId } = target
+  if (!isOfRun(executionId, response.executionId)) {
+    return Effect.fail(
+      new UnexpectedResponseError({
+        method,
+        flow: target.addressText,
+        executionId,
+        requestId: response.requestId,
+        reason: otherRun(response.executionId),
+        isRetryable: false
+      }, unchecked)
+    )
+  }
   switch (response.status) {
     case "completed":
       return completed(target, method, response)

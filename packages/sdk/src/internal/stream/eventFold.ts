@@ -34,6 +34,9 @@ export type Ending =
   | { readonly _tag: "fail"; readonly error: EventsError }
   | { readonly _tag: "done" }
 
+/** A step may be skipped, and several in a row; a server that only ever pauses would be paid for each of them. */
+const maxIdlePauses = 16
+
 const textIn = (u: unknown, field: string): string | undefined => {
   const value = Predicate.isRecord(u) ? u[field] : undefined
   return typeof value === "string" ? value : undefined
@@ -67,6 +70,8 @@ export class EventFold {
   private justCompleted: string | undefined
   private readonly repeated: RepeatedEvents | undefined
   private readonly outputs = new StepOutputs()
+  /** How far the run had come at the last pause, and how many pauses ago that was. */
+  private paused = { progress: 0, times: 0 }
 
   constructor(
     private readonly settings: Settings<unknown, unknown>,
@@ -269,12 +274,29 @@ export class EventFold {
     if (index <= this.requested) {
       return this.failUnexpected(`the server paused without having completed step ${this.requested}`)
     }
+    if (cursor.stepCount !== undefined && index > cursor.stepCount) {
+      return this.failUnexpected(`the server paused before step ${index} of a flow of ${cursor.stepCount}`)
+    }
+    if (this.comesNoFurther()) {
+      return this.failUnexpected(
+        `the server paused ${maxIdlePauses} times in a row without having completed a new step`
+      )
+    }
     cursor.stepIndex = index
     cursor.mayBeOver = false
     cursor.again = false
     this.repeated?.forget()
     this.emit(new Delivered.StepPaused(event, cursor.executionId, index, cursor.mark()))
     this.ending = { _tag: "open" }
+  }
+
+  /** Whether the pauses since the last new step are too many: each of them is answered with a request. */
+  private comesNoFurther(): boolean {
+    const { progress, stepCount } = this.cursor
+    // a loop may complete the same step again and again, within the steps that the flow is known to have
+    const hasCome = progress > this.paused.progress || (this.completedHere && stepCount !== undefined)
+    this.paused = { progress, times: hasCome ? 0 : this.paused.times + 1 }
+    return this.paused.times >= maxIdlePauses
   }
 
   private stepFailed(event: Wire<"step_error">): void {

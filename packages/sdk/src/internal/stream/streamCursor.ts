@@ -65,6 +65,9 @@ export class StreamCursor {
   readonly first: FirstCall | undefined
   /** The step that completed last. */
   lastStepId: string | undefined
+  /** How many steps have completed, each counted once: whoever runs one again has come no further. */
+  progress = 0
+  private readonly stepIds: Set<string>
   /** The last step is run once more, because what came after it was lost; it has been delivered. */
   again = false
 
@@ -83,6 +86,8 @@ export class StreamCursor {
     this.first = start.first
     this.lastStepId = start.lastStepId
     this.log = logOf(Object.entries(start.outputs))
+    this.stepIds = new Set(this.log.stepIds)
+    if (start.lastStepId !== undefined) this.stepIds.add(start.lastStepId)
   }
 
   /** Another step has completed. */
@@ -103,6 +108,9 @@ export class StreamCursor {
   completeAgain(stepId: string, output: KnownOutput | undefined): void {
     this.add(stepId, output === undefined ? unknownOutput : output.value)
     this.lastStepId = stepId
+    if (this.stepIds.has(stepId)) return
+    this.stepIds.add(stepId)
+    this.progress++
   }
 
   /** The output of the step that completed last, if it is known. */

@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Progress } from "../../CallOptions.js"
-import type { EventsError, HttpError, NoukaiError, Sent } from "../../NoukaiError.js"
+import type { EventsError, HttpError, Sent } from "../../NoukaiError.js"
 import {
   APIConnectionError,
   APITimeoutError,
@@ -12,12 +12,11 @@ import {
   isNoukaiError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
+import { amended } from "../errors/amended.js"
+import { cursorOf } from "../errors/errorCursor.js"
 import { unchecked } from "../errors/unchecked.js"
 import { afterARunMayExist, CallProgress } from "../execute/callProgress.js"
-import type { Mark, StreamCursor } from "./streamCursor.js"
-
-const withCursor = <E extends NoukaiError>(error: E, mark: Mark): E =>
-  Object.defineProperty(error, "cursor", { get: mark, enumerable: false, configurable: true })
+import type { StreamCursor } from "./streamCursor.js"
 
 type RunFailure = Pick<ConstructorParameters<typeof FlowExecutionError>[0], "code" | "detail" | "stepId" | "result">
 
@@ -61,21 +60,22 @@ export class StreamFailures {
     return { method: this.method, flow: this.addressText, executionId: this.cursor.executionId }
   }
 
-  /** The same error, of this run. */
+  /** The error as one of this run. */
   of<E extends EventsError>(error: E): E {
     const { cursor } = this
-    if (this.mayHaveRun) afterARunMayExist(error, this.sent)
-    if (error.executionId === undefined && cursor.executionId !== undefined) {
-      Object.defineProperty(error, "executionId", { value: cursor.executionId, enumerable: true })
-    }
-    return withCursor(error, cursor.mark())
+    const told = this.mayHaveRun ? afterARunMayExist(error, this.sent) : error
+    return amended(
+      told,
+      told.executionId === undefined && cursor.executionId !== undefined ? { executionId: cursor.executionId } : {},
+      cursor.mark()
+    )
   }
 
   /** An error of the handler is the caller's own, unless the round itself was at fault. */
   ofHandler<E>(error: E): E {
     const { cursor } = this
-    return isNoukaiError(error) && error.executionId === cursor.executionId && !("cursor" in error)
-      ? withCursor(error, cursor.mark())
+    return isNoukaiError(error) && error.executionId === cursor.executionId && cursorOf(error) === undefined
+      ? amended(error, {}, cursor.mark())
       : error
   }
 

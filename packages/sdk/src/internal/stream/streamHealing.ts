@@ -42,7 +42,7 @@ export class StreamHealing {
   delayAfter(error: HttpError): Effect.Effect<number | undefined> {
     const { cursor, schedule } = this
     if (schedule === undefined || cursor.executionId === undefined || !canHeal(error)) return gaveUp
-    const reached = cursor.stepIndex + cursor.rounds
+    const reached = cursor.progress + cursor.rounds
     if (this.delay === undefined || reached > this.since) {
       this.delay = backoffDriver(schedule)
       this.since = reached

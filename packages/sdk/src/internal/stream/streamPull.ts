@@ -6,6 +6,8 @@
  */
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -18,9 +20,47 @@ type Open<A, E> = Effect.Effect<Pull<A, E>, E, Scope.Scope>
 
 const opens = new WeakMap<object, unknown>()
 
+/**
+ * Done once, in a fiber of the scope: who is interrupted while it waits, and comes back, waits for the same one.
+ */
+const once = <A, E>(effect: Effect.Effect<A, E>, scope: Scope.Scope): Effect.Effect<A, E> => {
+  let fiber: Fiber.RuntimeFiber<A, E> | undefined
+  const start = Effect.uninterruptible(
+    Effect.map(Effect.forkIn(Effect.interruptible(effect), scope), (started) => {
+      fiber = started
+    })
+  )
+  const wait = Effect.suspend(() => Effect.flatten(Fiber.await(fiber!)))
+  return Effect.suspend(() => fiber === undefined ? Effect.zipRight(start, wait) : wait)
+}
+
+/** A response is asked for once, however often the first pull is made; what follows can be pulled again as it is. */
+const opening = <A, E>(open: Open<A, E>, scope: Scope.Scope): Pull<A, E> => {
+  let opened: Pull<A, E> | undefined
+  const first = Effect.flatMap(once(Effect.mapError(Scope.extend(open, scope), Option.some), scope), (pull) => {
+    opened = pull
+    return pull
+  })
+  return Effect.suspend(() => opened ?? first)
+}
+
+/** Each pull is made once, whatever the stream does when one is interrupted. */
+const resumable = <A, E>(pull: Pull<A, E>, scope: Scope.Scope): Pull<A, E> => {
+  let current: Pull<A, E> | undefined
+  return Effect.suspend(() => {
+    current ??= once(pull, scope)
+    return Effect.onExit(current, (exit) =>
+      Effect.sync(() => {
+        if (!Exit.isInterrupted(exit)) current = undefined
+      }))
+  })
+}
+
 /** @internal */
 export const fromPull = <A, E>(open: Open<A, E>): Stream.Stream<A, E> => {
-  const stream = Stream.unwrapScoped(Effect.map(open, Stream.repeatEffectChunkOption))
+  const stream = Stream.unwrapScoped(
+    Effect.map(Effect.scope, (scope) => Stream.repeatEffectChunkOption(opening(open, scope)))
+  )
   opens.set(stream, open)
   return stream
 }
@@ -33,13 +73,6 @@ export const unwrap = <A, E>(effect: Effect.Effect<Stream.Stream<A, E>>): Stream
 export const toPull = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Pull<A, E>, never, Scope.Scope> => {
   const open = opens.get(stream) as Open<A, E> | undefined
   return open === undefined
-    ? Stream.toPull(stream)
-    : Effect.map(Effect.scope, (scope) => {
-      let opened: Pull<A, E> | undefined
-      const first = Effect.flatMap(Effect.mapError(Scope.extend(open, scope), Option.some), (pull) => {
-        opened = pull
-        return pull
-      })
-      return Effect.suspend(() => opened ?? first)
-    })
+    ? Effect.zipWith(Stream.toPull(stream), Effect.scope, resumable)
+    : Effect.map(Effect.scope, (scope) => opening(open, scope))
 }

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -39,6 +40,7 @@ export type EventPull<E, R> = Pull<FlowEvent, E | EventsError, R>
 type Next<E> =
   | Ending
   | { readonly _tag: "read"; readonly pull: ResponsePull; readonly scope: Scope.CloseableScope }
+  | { readonly _tag: "broken"; readonly scope: Scope.CloseableScope; readonly failure: Option.Option<HttpError> }
   | { readonly _tag: "fail"; readonly error: E | EventsError }
 
 const toOpen = { _tag: "open" } as const
@@ -55,6 +57,7 @@ export class StreamWalk<E, R> {
   private readonly fold: EventFold
   private next: Next<E> = toOpen
   private response: Scope.CloseableScope | undefined
+  private underWay: Fiber.RuntimeFiber<void> | undefined
 
   constructor(
     private readonly settings: Settings<E, R>,
@@ -76,13 +79,17 @@ export class StreamWalk<E, R> {
 
   readonly pull: EventPull<E, R> = Effect.suspend((): EventPull<E, R> => {
     const { next } = this
+    if (this.underWay !== undefined) return Effect.zipRight(this.waitFor(this.underWay), this.pull)
     if (this.fold.out.length > 0) return this.emitted
     switch (next._tag) {
       case "open":
         return Effect.zipRight(this.open, this.pull)
       case "read":
         return Effect.matchEffect(next.pull, {
-          onFailure: (failure) => Effect.zipRight(this.broken(next.scope, failure), this.pull),
+          onFailure: (failure) => {
+            this.next = { _tag: "broken", scope: next.scope, failure }
+            return this.pull
+          },
           onSuccess: (events) => {
             this.failures.eventsCame()
             this.fold.accept(events)
@@ -90,8 +97,10 @@ export class StreamWalk<E, R> {
             return this.fold.out.length > 0 ? this.emitted : this.pull
           }
         })
+      case "broken":
+        return Effect.zipRight(this.once(this.broken(next.scope, next.failure)), this.pull)
       case "answer":
-        return Effect.zipRight(this.answer, this.pull)
+        return Effect.zipRight(this.once(this.answer), this.pull)
       case "complete":
         return Effect.zipRight(this.complete(next.event, next.result), this.pull)
       case "fail":
@@ -100,6 +109,24 @@ export class StreamWalk<E, R> {
         return Effect.zipRight(this.closeResponse, Effect.fail(Option.none()))
     }
   })
+
+  /**
+   * What has effects of its own is done once, in the scope of the stream: who is interrupted while it waits, and pulls
+   * again, waits for the same.
+   */
+  private once<R2>(effect: Effect.Effect<void, never, R2>): Effect.Effect<void, never, R2> {
+    return Effect.uninterruptible(
+      Effect.map(Effect.forkIn(Effect.interruptible(effect), this.scope), (fiber) => {
+        this.underWay = fiber
+      })
+    )
+  }
+
+  private waitFor(fiber: Fiber.RuntimeFiber<void>): Effect.Effect<void> {
+    return Effect.map(Effect.flatten(Fiber.await(fiber)), () => {
+      this.underWay = undefined
+    })
+  }
 
   private readonly emitted: EventPull<E, R> = Effect.suspend(() => {
     const { fold } = this
