@@ -125,7 +125,7 @@ export const fromStatus = (
     detail: scrubbed(problem.detail),
     statusCode: status,
     code: scrubbed(problem.code),
-    executionId: scrubbed(problem.executionId) ?? facts.executionId,
+    executionId: facts.executionId ?? scrubbed(problem.executionId),
     requestId: scrubbed(response.header("x-request-id")),
     responseBody: keepBody(facts, body),
     isRetryable: status === 429 || (!facts.isPost && isTransientStatus(status))
@@ -214,7 +214,7 @@ export const unexpected = (
     flow: facts.flow,
     reason: facts.scrub(reason),
     statusCode: response.status,
-    executionId: executionId ?? facts.executionId,
+    executionId: facts.executionId ?? executionId,
     requestId: requestId === undefined ? undefined : facts.scrub(requestId),
     responseBody: keepBody(facts, body),
     isRetryable: false
