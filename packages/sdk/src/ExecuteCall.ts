@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
+import { KeptObject } from "./internal/schema/keptObject.js"
 import { nullable } from "./internal/schema/nullable.js"
 
 /**
@@ -87,7 +88,7 @@ export const ExecutePaused = Schema.Struct({
   iterationsUsed: Schema.Number,
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: nullable(Schema.Array(WireToolCall)),
-  accumulatedOutputs: nullable(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  accumulatedOutputs: nullable(KeptObject),
   flowId: nullable(Schema.String),
   blockCount: nullable(Schema.Number)
 })

@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { KeptObject } from "./internal/schema/keptObject.js"
 import type { ExecuteError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
 
@@ -28,8 +29,6 @@ export interface ExecuteResult<out A = unknown> {
   readonly requestId: string | undefined
 }
 
-const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
 const pausedStateSchema = Schema.Struct({
   version: Schema.Literal(1),
   /** `org/project/slug` */
@@ -42,12 +41,12 @@ const pausedStateSchema = Schema.Struct({
   /** The conversation inside the paused step, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
-  accumulatedOutputs: Fields,
+  accumulatedOutputs: KeptObject,
   sessionId: Schema.optional(Schema.String),
   /** How often a handler had run before this pause. */
   rounds: Schema.NonNegativeInt,
   parameters: Schema.optional(Schema.Unknown),
-  blockOverrides: Schema.optional(Fields),
+  blockOverrides: Schema.optional(KeptObject),
   attachments: Schema.optional(Schema.Array(Schema.Unknown)),
   tools: Schema.optional(Schema.Array(Schema.Unknown)),
   toolChoice: Schema.optional(Schema.Unknown),

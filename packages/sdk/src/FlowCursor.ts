@@ -3,18 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-
-/** Kept as it is: to copy it would lose a step that is called `__proto__`. */
-const Outputs: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
-  (u): u is { readonly [key: string]: unknown } => Predicate.isRecord(u),
-  {
-    identifier: "Outputs",
-    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue()),
-    jsonSchema: { type: "object" }
-  }
-)
+import { KeptObject } from "./internal/schema/keptObject.js"
 
 /**
  * A tool pause whose step has not completed, or may have to run again: what the next request must echo (contract 7.6).
@@ -48,7 +38,7 @@ export interface PendingTools extends Schema.Schema.Type<typeof PendingTools> {}
  */
 export const FirstCall = Schema.Struct({
   message: Schema.optional(Schema.String),
-  parameters: Schema.optional(Outputs),
+  parameters: Schema.optional(KeptObject),
   attachments: Schema.optional(Schema.Array(Schema.Unknown))
 })
 
@@ -68,7 +58,7 @@ const flowCursorSchema = Schema.Struct({
   stepIndex: Schema.NonNegativeInt,
   /** How many steps the flow has, where the server said so. */
   stepCount: Schema.optional(Schema.Number),
-  outputs: Outputs,
+  outputs: KeptObject,
   /** The step that completed last: its output is the result of the run where the server sends none. */
   lastStepId: Schema.optional(Schema.String),
   sessionId: Schema.optional(Schema.String),

@@ -495,6 +495,18 @@ describe("by hand", () => {
       }
     }))
 
+  it.scopedLive("a step called __proto__ survives JSON and reaches the server", () =>
+    Effect.gen(function*() {
+      const accumulatedOutputs: unknown = JSON.parse(`{"__proto__":{"label":"order"}}`)
+      const server = yield* Wire.serve(pause(1, [call], { accumulatedOutputs }), done)
+      const flows = yield* clientFor(server)
+      const { state } = (yield* flows.execute("a/b/c", { tools: declarations })) as PausedResult
+      const stored = Schema.parseJson(PausedState)
+      const back = yield* Schema.decode(stored)(yield* Schema.encode(stored)(state))
+      yield* flows.resume("a/b/c", back, [{ toolCallId: "tc_1", content: "x" }])
+      assert.include(server.requests[1]!.body, `"accumulatedOutputs":{"__proto__":{"label":"order"}}`)
+    }))
+
   it.scopedLive("a state of another flow, or no state, is refused before anything is sent", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve(pause(1, [call]))
