@@ -2,7 +2,7 @@ import { Emulator, samples } from "@effect-noukai/emulator"
 import { layer, make } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, TestClock } from "effect"
-import { call, clientOf } from "./client.js"
+import { call, clientOf, statusWith } from "./client.js"
 import type { Parsed } from "./client.js"
 
 const hello = "/seq/noukai/samples/hello-world/execute"
@@ -127,5 +127,56 @@ describe("access", () => {
         assert.match(response.headers.get("x-request-id") ?? "", /^req-/)
         yield* Effect.promise(() => response.text())
       }
+    }))
+
+  const named: ReadonlyArray<[headers: { readonly [name: string]: string }, status: number]> = [
+    [{ host: "localhost:1" }, 200],
+    [{ host: "Localhost" }, 200],
+    [{ host: "[::1]:8080" }, 200],
+    [{ host: "127.9.9.9:80" }, 200],
+    [{ host: "evil.example" }, 403],
+    [{ host: "evil.example:8080" }, 403],
+    [{ host: "localhost.evil.example" }, 403],
+    [{ host: "127.0.0.1.evil.example" }, 403],
+    [{ host: "0.0.0.0" }, 403],
+    [{ origin: "http://localhost:3000" }, 200],
+    [{ origin: "https://127.0.0.1" }, 200],
+    [{ origin: "http://[::1]:5173", "sec-fetch-site": "same-site" }, 200],
+    [{ origin: "https://evil.example" }, 403],
+    [{ origin: "https://localhost.evil.example" }, 403],
+    [{ origin: "null" }, 403],
+    [{ origin: "" }, 403],
+    [{ "sec-fetch-site": "cross-site" }, 403],
+    [{ "sec-fetch-site": "none" }, 200]
+  ]
+  for (const [headers, status] of named) {
+    it.scoped(`on loopback ${JSON.stringify(headers)} is a ${status}, before anything else`, () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        yield* emulator.addFaults({ script: ["503"] })
+        const send = (method: string, path: string, more = {}, body = "{\"message\":\"hi\"}") =>
+          Effect.promise(() => statusWith(emulator.baseUrl + path, { ...headers, ...more }, method, body))
+        const authorization = `Bearer ${Redacted.value(emulator.apiKey)}`
+        if (status === 403) {
+          assert.strictEqual(yield* send("POST", hello), 403)
+          assert.strictEqual(yield* send("POST", hello, { authorization, "x-noukai-emulator-fault": "500" }), 403)
+          assert.strictEqual(yield* send("GET", "/flow-runs/none/trace", { authorization }, ""), 403)
+          assert.strictEqual(yield* send("GET", "/nothing", { authorization }, ""), 403)
+        }
+        assert.deepStrictEqual((yield* emulator.ledger).requests.map((request) => [request.status, request.fault]), [
+          ...Array.from({ length: status === 403 ? 4 : 0 }, () => [403, undefined])
+        ])
+        // the script has not moved
+        assert.strictEqual(yield* statusOf("nk_a").pipe(Effect.map((answer) => answer.status)), 503)
+        assert.strictEqual(yield* send("POST", hello, { authorization }), status)
+      }).pipe(Effect.provide(layer())))
+  }
+
+  it.scoped("an emulator that others can reach takes any host", () =>
+    Effect.gen(function*() {
+      const { apiKey, port } = yield* make({ host: "0.0.0.0" })
+      const url = `http://127.0.0.1:${port}/api/v1${hello}`
+      const headers = { host: "emulator:8080", authorization: `Bearer ${Redacted.value(apiKey)}` }
+      assert.strictEqual(yield* Effect.promise(() => statusWith(url, headers, "POST", "{\"message\":\"hi\"}")), 200)
     }))
 })

@@ -37,7 +37,7 @@ const stillAnswers = Effect.map(
 )
 
 const post = (headers: string, body: string) =>
-  `POST ${hello} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\nConnection: close\r\n${headers}\r\n${body}`
+  `POST ${hello} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer nk_a\r\nConnection: close\r\n${headers}\r\n${body}`
 
 describe("bounds", () => {
   it.scoped("a body over the limit is a 413, whether its length is announced or not", () =>
@@ -71,10 +71,10 @@ describe("bounds", () => {
     ["no HTTP", "hello\r\n\r\n"],
     ["TLS", "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003"],
     ["a header without a colon", "GET / HTTP/1.1\r\nnonsense\r\n\r\n"],
-    ["two lengths", `POST ${hello} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}`],
+    ["two lengths", `POST ${hello} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}`],
     [
       "a length and chunks",
-      `POST ${hello} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`
+      `POST ${hello} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`
     ]
   ]
   for (const [name, bytes] of garbage) {
@@ -103,7 +103,7 @@ describe("bounds", () => {
       const socket = yield* open
       const body = "{\"message\":\"a\"}"
       socket.write(
-        `POST ${hello} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+        `POST ${hello} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer nk_a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
       )
       assert.include(yield* readAll(socket), "completed")
       const closed = yield* (yield* Emulator).awaitEvent((event) => event.type === "ConnectionClosed")
@@ -140,7 +140,7 @@ describe("bounds", () => {
       const socket = yield* open
       const body = "{\"stepIndex\":0}"
       socket.write(
-        `POST /api/v1/seq/acme/test/flood/step HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\n` +
+        `POST /api/v1/seq/acme/test/flood/step HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer nk_a\r\n` +
           `Content-Length: ${body.length}\r\n\r\n${body}`
       )
       // the headers arrive, then nobody reads
@@ -167,7 +167,7 @@ describe("bounds", () => {
       const body = "{\"stepIndex\":0}"
       socket.pause()
       socket.write(
-        `POST /api/v1/seq/acme/test/flood/step HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\n` +
+        `POST /api/v1/seq/acme/test/flood/step HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer nk_a\r\n` +
           `Content-Length: ${body.length}\r\n\r\n${body}`
       )
       yield* emulator.awaitEvent((event) => event.type === "RequestEnded")

@@ -1,7 +1,7 @@
 import { samples, startEmulator } from "@effect-noukai/emulator"
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import { request } from "node:http"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { statusWith } from "./client.js"
 import type { Parsed } from "./client.js"
 
 const hello = "/api/v1/seq/noukai/samples/hello-world"
@@ -25,14 +25,7 @@ const send = async (method: string, path: string, body?: unknown, headers: Recor
 
 const execute = () => send("POST", `${hello}/execute`, { message: "hi" })
 
-/** `fetch` does not let a caller set these. */
-const withHost = (headers: Record<string, string>) =>
-  new Promise<number>((resolve, reject) => {
-    request(`${emulator.url}/_emulator/ledger`, { headers }, (response) => {
-      response.resume()
-      resolve(response.statusCode ?? 0)
-    }).on("error", reject).end()
-  })
+const withHost = (headers: Record<string, string>) => statusWith(`${emulator.url}/_emulator/ledger`, headers)
 
 describe("/_emulator", () => {
   it("says what it is, without a key", async () => {
@@ -99,7 +92,9 @@ describe("/_emulator", () => {
 
   it("refuses pages of browsers and foreign host names", async () => {
     assert.strictEqual(await withHost({}), 200)
-    assert.strictEqual(await withHost({ host: "localhost:1" }), 200)
+    for (const host of ["localhost:1", "LOCALHOST", "[::1]:8080", "127.1.2.3"]) {
+      assert.strictEqual(await withHost({ host }), 200, host)
+    }
     assert.strictEqual(await withHost({ host: "evil.example" }), 403)
     assert.strictEqual(await withHost({ origin: "http://localhost:3000" }), 403)
     assert.strictEqual(await withHost({ "sec-fetch-site": "cross-site" }), 403)

@@ -29,7 +29,7 @@ const receive = (path: string, body: object, fault: string): Effect.Effect<Recei
       const text = JSON.stringify(body)
       const socket = connect(port, "127.0.0.1", () => {
         socket.write(
-          `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\nConnection: close\r\n` +
+          `POST /api/v1${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer nk_a\r\nConnection: close\r\n` +
             `X-Noukai-Emulator-Fault: ${fault}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
         )
       })

@@ -14,7 +14,7 @@ const bytesOf = (port: number, method: string, path: string, body?: object): Pro
     let received = ""
     const socket = connect(port, "127.0.0.1", () => {
       socket.write(
-        `${method} /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer nk_a\r\nX-Session-Id: ${session}\r\n` +
+        `${method} /api/v1${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer nk_a\r\nX-Session-Id: ${session}\r\n` +
           `Connection: close\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
       )
     })

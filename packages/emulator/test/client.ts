@@ -2,6 +2,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { Redacted as RedactedModule } from "effect"
 import { Effect } from "effect"
 import type { Redacted } from "effect"
+import { request as send } from "node:http"
 
 /** What `JSON.parse` gives: the tests look into it without a schema. */
 export type Parsed = ReturnType<typeof JSON.parse>
@@ -73,3 +74,17 @@ export const client: Effect.Effect<Client, never, Emulator> = Effect.map(
 /** Runs a request in a test; a failure of `fetch` is a defect. */
 export const call = <A>(f: (client: Client) => Promise<A>): Effect.Effect<A, never, Emulator> =>
   Effect.flatMap(client, (made) => Effect.promise(() => f(made)))
+
+/** With headers that `fetch` does not let a caller set. */
+export const statusWith = (
+  url: string,
+  headers: { readonly [name: string]: string },
+  method = "GET",
+  body = ""
+): Promise<number> =>
+  new Promise((resolve, reject) => {
+    send(url, { method, headers }, (response) => {
+      response.resume()
+      response.on("end", () => resolve(response.statusCode ?? 0))
+    }).on("error", reject).end(body)
+  })

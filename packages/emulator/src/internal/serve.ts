@@ -131,7 +131,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       {
         maxBodyBytes: limits.bodyBytes ?? 16 * 1024 * 1024,
         readerTimeout: millis(limits.readerTimeout ?? "60 seconds"),
-        keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024
+        keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024,
+        localOnly: isLoopback(host)
       }
     )
     const port = yield* listen(

@@ -19,10 +19,10 @@ import type { ApiError } from "../apiError.js"
 import { parseObject } from "../json/parseObject.js"
 import { readSchema } from "../json/readSchema.js"
 import type { OtherPaths } from "../server/handleRequest.js"
-import { isLoopback } from "../server/loopback.js"
 import { json } from "../server/reply.js"
 import type { Reply } from "../server/reply.js"
 import { segmentsOf } from "../server/router.js"
+import { isNoPage, namesLoopback } from "../server/trustedCaller.js"
 
 const bad = (message: string): ApiError => coded(400, "BAD_REQUEST", message)
 
@@ -43,13 +43,6 @@ const Organisations = Schema.Struct({
 const Key = Schema.Struct({ key: Schema.NonEmptyString })
 
 const done = json({ ok: true })
-
-/** A page of a browser could post without asking, or name this machine as its own host; neither is let in. */
-const isTrusted = (headers: { readonly [name: string]: string }, anyHost: boolean): boolean => {
-  if (headers.origin !== undefined || (headers["sec-fetch-site"] ?? "none") !== "none") return false
-  const named = (headers.host ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
-  return anyHost || isLoopback(named)
-}
 
 type Handler = (rest: ReadonlyArray<string>, text: string) => Effect.Effect<Reply, ApiError>
 
@@ -107,7 +100,7 @@ export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths =>
   return ({ headers, method, path, text }) => {
     const segments = segmentsOf(path)
     if (segments?.[0] !== "_emulator") return undefined
-    if (!isTrusted(headers, anyHost)) {
+    if (!isNoPage(headers) || !(anyHost || namesLoopback(headers))) {
       return coded(403, "FORBIDDEN", "The control endpoint answers programs on this machine only.")
     }
     const rest = segments.slice(1).filter((segment) => segment !== "")

@@ -26,6 +26,7 @@ import { make as makeWriter, untold } from "./responseWriter.js"
 import type { ResponseWriter } from "./responseWriter.js"
 import * as Router from "./router.js"
 import type { EndpointName, Route } from "./router.js"
+import { isLocal } from "./trustedCaller.js"
 
 /** @internal */
 export type Endpoints = { readonly [N in EndpointName]: Endpoint<RouteOf<N>> }
@@ -45,6 +46,8 @@ export interface HandlerOptions {
   readonly readerTimeout: number
   /** How much of each request body the ledger keeps. */
   readonly keptBodyBytes: number
+  /** Answers callers on this machine alone. */
+  readonly localOnly: boolean
 }
 
 const headersOf = (raw: { readonly [name: string]: string | ReadonlyArray<string> | undefined }) => {
@@ -62,6 +65,8 @@ const masked = (headers: { readonly [name: string]: string }): { readonly [name:
     : { ...headers, authorization: headers.authorization.replace(/^(\S+\s+(?:nk_(?:live_|test_)?)?).*$/, "$1***") }
 
 const refusal = (error: ApiError): Reply => json({ detail: error.detail }, error.status, error.headers)
+
+const foreign = coded(403, "FORBIDDEN", "The emulator answers programs on this machine only.")
 
 const addressOf = (route: Route): FlowAddress | undefined => "flow" in route ? route.flow : undefined
 
@@ -159,7 +164,8 @@ export const make = (
         const writer = makeWriter(exchange, Plan.none, options.readerTimeout, untold())
         return yield* Effect.flatMap(safely(other), writer.send)
       }
-      const fault = Either.isRight(route)
+      const isForeign = options.localOnly && !isLocal(headers)
+      const fault = Either.isRight(route) && !isForeign
         ? state.faults.take(headers[FaultRules.headerName], route.right.endpoint, flow)
         : Either.right(Plan.none)
       const plan = Either.getOrElse(fault, () => Plan.none)
@@ -170,6 +176,7 @@ export const make = (
         onWaiting: (ms) => ledger.waiting(exchange.id, ms)
       })
       const reply = Effect.suspend((): Effect.Effect<Reply, ApiError> => {
+        if (isForeign) return foreign
         if (Either.isLeft(fault)) return coded(400, "INVALID_FAULT", `${fault.left}.`)
         if (bytes === undefined) return tooLarge(options.maxBodyBytes)
         return Either.isLeft(route) ? route.left : answer(route.right, text, { query, headers, size: length, plan })
