@@ -89,7 +89,7 @@ export interface EmulatorOptions {
   readonly toolIterationLimit?: number | undefined
   /** Spelling inside `toolCallMessages`: `tool_calls` or `toolCalls` (contract C3). Default `"snake"`. */
   readonly toolMessageCasing?: "snake" | "camel" | undefined
-  /** Where a live stream carries outputs (contract 7.8). Default `"documented"`. */
+  /** Where a live stream carries outputs (contract 7.8). Default `"hosted"`. */
   readonly streamOutputs?: StreamOutputs | undefined
   /** Also sends what older servers sent: `runId`, `stepId` on `step_paused` (contract 16.1). Default false. */
   readonly legacyFields?: boolean | undefined

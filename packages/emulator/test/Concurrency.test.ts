@@ -4,7 +4,7 @@ import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FiberId } from "effect"
 import { Agent, request } from "node:http"
-import { parseEvents } from "./eventStream.js"
+import { outputOf, parseEvents } from "./eventStream.js"
 
 const streams = 1_000
 
@@ -66,7 +66,7 @@ describe("concurrency", () => {
       assert.strictEqual((yield* emulator.ledger).openConnections, streams)
       yield* Deferred.succeed(gate, "!")
       const texts = yield* Fiber.join(all)
-      const results = texts.map((text) => parseEvents(text).at(-1)!.data.result.text as string)
+      const results = texts.map((text) => outputOf(parseEvents(text), "b").text as string)
       assert.deepStrictEqual(results, Array.from({ length: streams }, (_, index) => `m${index}!`))
       assert.strictEqual(new Set(texts.map((text) => parseEvents(text)[0]!.data.executionId as string)).size, streams)
       const ledger = yield* emulator.ledger

@@ -428,6 +428,7 @@ describe("leaving", () => {
       assert.deepStrictEqual(typesOf(events), [
         "run_started",
         "step_started",
+        "step_output",
         "step_completed",
         "step_paused",
         "step_started"

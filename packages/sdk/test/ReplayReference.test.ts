@@ -5,21 +5,14 @@ import { layerServices } from "@effect-noukai/sdk/Noukai"
 import { make as makeConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Reference from "@noukai/sdk"
 import { Chunk, Effect, Layer, Redacted, Stream } from "effect"
-import { afterAll, afterEach, assert, beforeAll, beforeEach, it, vi } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
 
 /** The reference only knows `localhost:8080`, so its requests are sent on to the emulator's port. */
 const liveFetch = globalThis.fetch
 
 let emulator: RunningEmulator
 
-beforeAll(async () => {
-  emulator = await startEmulator({
-    flows: [...samples, {
-      ref: "noukai/samples/failing",
-      steps: [{ kind: "template", id: "a", output: 1 }, { kind: "fail", id: "b", code: "X", message: "it broke" }]
-    }],
-    organisations: { noukai: { capture: "full" } }
-  })
+beforeAll(() => {
   globalThis.fetch = (input, init) => {
     const url = new URL(typeof input === "string" ? input : input instanceof URL ? input.href : input.url)
     assert.strictEqual(url.host, "localhost:8080")
@@ -31,14 +24,12 @@ beforeEach(() => {
   vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
 })
 
-afterEach(async () => {
+afterEach(() => {
   vi.unstubAllEnvs()
-  await emulator.reset()
 })
 
-afterAll(async () => {
+afterAll(() => {
   globalThis.fetch = liveFetch
-  await emulator.close()
 })
 
 const tools = [{ type: "function", function: { name: "get_weather", parameters: { type: "object" } } }] as const
@@ -110,34 +101,71 @@ const config = Layer.suspend(() =>
 
 const live = Layer.provide(layerServices, config)
 
-it("captured there, replayed here", async () => {
-  const captured = await Reference.traceScope(async () => ({ id: Reference.currentSessionId()!, seen: await theirs() }))
-  const { requestsReceived, runsStarted } = emulator.ledger()
-  assert.strictEqual(runsStarted, 5)
-  const scoped = await Effect.runPromise(Effect.provide(TraceScope.replay(captured.id)(ours), live))
-  assert.deepStrictEqual(scoped, captured.seen)
-  const layered = await Effect.runPromise(
-    Effect.provide(
-      Effect.zipLeft(ours, ReplayCassette.verify),
-      Layer.provide(NoukaiReplay.fromSession(captured.id), config)
-    )
-  )
-  assert.deepStrictEqual(layered, captured.seen)
-  assert.strictEqual(emulator.ledger().runsStarted, runsStarted)
-  assert.strictEqual(emulator.ledger().requestsReceived, requestsReceived + 2)
-})
+const outputs = {
+  steps: [
+    ["classify", { label: "order", about: "hi" }],
+    ["answer", { text: "About your order: hi" }]
+  ] as const,
+  final: { text: "About your order: hi" }
+}
 
-it("captured here, replayed there", async () => {
-  const captured = await Effect.runPromise(
-    Effect.provide(TraceScope.capture(Effect.zip(TraceScope.currentSessionId, ours)), live)
-  )
-  const { requestsReceived, runsStarted } = emulator.ledger()
-  assert.strictEqual(runsStarted, 5)
-  const replayed = await Reference.traceScope(theirs, {
-    replaySessionId: captured[0]!,
-    transport: client()._transport
+describe.each(["hosted", "documented"] as const)("streams in the %s shape", (streamOutputs) => {
+  beforeAll(async () => {
+    emulator = await startEmulator({
+      flows: [...samples, {
+        ref: "noukai/samples/failing",
+        steps: [{ kind: "template", id: "a", output: 1 }, { kind: "fail", id: "b", code: "X", message: "it broke" }]
+      }],
+      organisations: { noukai: { capture: "full" } },
+      streamOutputs
+    })
   })
-  assert.deepStrictEqual(replayed, captured[1])
-  assert.strictEqual(emulator.ledger().runsStarted, runsStarted)
-  assert.strictEqual(emulator.ledger().requestsReceived, requestsReceived + 1)
+
+  afterEach(() => emulator.reset())
+
+  afterAll(() => emulator.close())
+
+  it("captured there, replayed here", async () => {
+    const captured = await Reference.traceScope(async () => ({
+      id: Reference.currentSessionId()!,
+      seen: await theirs()
+    }))
+    // it knows the documented carriers alone
+    if (streamOutputs === "hosted") {
+      assert.deepStrictEqual([captured.seen.steps.map(([, output]) => output), captured.seen.final], [
+        [undefined, undefined],
+        undefined
+      ])
+    }
+    const seen: Seen = { ...captured.seen, ...outputs }
+    const { requestsReceived, runsStarted } = emulator.ledger()
+    assert.strictEqual(runsStarted, 5)
+    const scoped = await Effect.runPromise(Effect.provide(TraceScope.replay(captured.id)(ours), live))
+    assert.deepStrictEqual(scoped, seen)
+    const layered = await Effect.runPromise(
+      Effect.provide(
+        Effect.zipLeft(ours, ReplayCassette.verify),
+        Layer.provide(NoukaiReplay.fromSession(captured.id), config)
+      )
+    )
+    assert.deepStrictEqual(layered, seen)
+    assert.strictEqual(emulator.ledger().runsStarted, runsStarted)
+    assert.strictEqual(emulator.ledger().requestsReceived, requestsReceived + 2)
+  })
+
+  it("captured here, replayed there", async () => {
+    const captured = await Effect.runPromise(
+      Effect.provide(TraceScope.capture(Effect.zip(TraceScope.currentSessionId, ours)), live)
+    )
+    const { requestsReceived, runsStarted } = emulator.ledger()
+    assert.strictEqual(runsStarted, 5)
+    const replayed = await Reference.traceScope(theirs, {
+      replaySessionId: captured[0]!,
+      transport: client()._transport
+    })
+    assert.deepInclude(captured[1], outputs)
+    assert.deepStrictEqual(replayed, captured[1])
+    assert.strictEqual(emulator.ledger().runsStarted, runsStarted)
+    assert.strictEqual(emulator.ledger().requestsReceived, requestsReceived + 1)
+  })
 })

@@ -21,7 +21,7 @@ const usage = `noukai-emulator [--port 8080] [--flows FILE] [--host 127.0.0.1] [
   --flows          a flows file (default: the sample flows)
   --host           the address to listen on (default 127.0.0.1: nobody else can call)
   --seed           what ids and dice are drawn from (default 1)
-  --stream-outputs where streams carry outputs: as the hosted server, or as its documentation says (default documented)
+  --stream-outputs where streams carry outputs: as the hosted server, or as its documentation says (default hosted)
   --legacy-fields  also send what older servers sent
   --schema         print the JSON Schema of a flows file
   --help           this text
@@ -57,7 +57,7 @@ const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, s
             flows: { type: "string" },
             host: { type: "string" },
             seed: { type: "string", default: "1" },
-            "stream-outputs": { type: "string", default: "documented" },
+            "stream-outputs": { type: "string", default: "hosted" },
             "legacy-fields": { type: "boolean", default: false },
             schema: { type: "boolean", default: false },
             help: { type: "boolean", default: false }

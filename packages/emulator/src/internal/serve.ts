@@ -80,7 +80,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const { limits = {} } = options
     const host = options.host ?? "127.0.0.1"
     const seed = options.seed ?? 1
-    const streamOutputs = options.streamOutputs ?? "documented"
+    const streamOutputs = options.streamOutputs ?? "hosted"
 
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())

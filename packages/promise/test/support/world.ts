@@ -88,8 +88,9 @@ export const twoTools = ["one", "two"].map((name) => ({ type: "function", functi
 export const answers = (calls: ReadonlyArray<Parsed>): Array<Record<string, unknown>> =>
   calls.map((call) => ({ role: "tool", tool_call_id: call.id, content: "sunny" }))
 
+/** Streams in the documented shape: in the hosted one the reference shows no outputs. */
 export const startWorldEmulator = (): Promise<RunningEmulator> =>
-  startEmulator({ flows, organisations: { noukai: { capture: "full" } } })
+  startEmulator({ flows, organisations: { noukai: { capture: "full" } }, streamOutputs: "documented" })
 
 export const ourWorld = (emulator: RunningEmulator): World => ({
   name: "ours",
