@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { defaultServerConditions } from "vite"
 import type { ViteUserConfig } from "vitest/config"
 
@@ -14,8 +15,11 @@ const shared: ViteUserConfig = {
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ["test/**/*.test.ts"],
+    isolate: false,
+    pool: "forks",
+    setupFiles: [fileURLToPath(new URL("vitest.leaks.ts", import.meta.url))],
     sequence: { concurrent: false },
-    testTimeout: 20_000
+    testTimeout: 60_000
   }
 }
 

@@ -1,3 +1,2 @@
-import { defineWorkspace } from "vitest/config"
-
-export default defineWorkspace(["packages/sdk", "packages/promise", "packages/adapters", "packages/emulator"])
+/** The packages that have tests: the projects of vitest. */
+export default ["packages/sdk", "packages/promise", "packages/adapters", "packages/emulator"]

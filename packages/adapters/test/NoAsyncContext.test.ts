@@ -1,17 +1,21 @@
 /** A runtime without `AsyncLocalStorage`: a replay would go live after the first `await`, so that there is none. */
-import { trace } from "@effect-noukai/adapters/web"
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { startEmulator } from "@effect-noukai/emulator"
-import { Noukai } from "@effect-noukai/promise"
+import type { Noukai } from "@effect-noukai/promise"
 import { afterAll, assert, beforeAll, expect, it, vi } from "vitest"
 
 const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
 let emulator: RunningEmulator
 let client: Noukai
+let trace: typeof import("@effect-noukai/adapters/web").trace
 
 beforeAll(async () => {
   vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never)
+  // modules look for it once: these are not the ones of other files
+  vi.resetModules()
+  const { Noukai } = await import("@effect-noukai/promise")
+  trace = (await import("@effect-noukai/adapters/web")).trace
   vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
   emulator = await startEmulator({
     flows: [{ ref: "acme/support/answer", steps: [{ kind: "template", id: "say", output: "{{message}}" }] }],
@@ -25,6 +29,7 @@ afterAll(async () => {
   await emulator.close()
   vi.restoreAllMocks()
   vi.unstubAllEnvs()
+  vi.resetModules()
 })
 
 const handler = () =>

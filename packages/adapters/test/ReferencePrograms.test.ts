@@ -1,35 +1,16 @@
 /** The programs with adapters of the README of `@noukai/sdk` run with other imports, each twice: captured and replayed. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
+import { startEmulator } from "@effect-noukai/emulator"
 import { getRequestListener } from "@hono/node-server"
 import express from "express"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { afterAll, assert, beforeEach, it, vi } from "vitest"
+import { afterAll, assert, beforeAll, beforeEach, it, vi } from "vitest"
 import { listen } from "./support/listen.js"
+import { listenOn } from "./support/referenceClient.js"
 import type { RunningApp } from "./support/world.js"
 
-const { emulator } = await vi.hoisted(async () => {
-  const { startEmulator } = await import("@effect-noukai/emulator")
-  const emulator: RunningEmulator = await startEmulator({
-    flows: [{
-      ref: "acme/spelling/grade-3",
-      steps: [{ kind: "template", id: "grade", output: { grade: "{{message}}" } }]
-    }],
-    organisations: { acme: { capture: "full" } }
-  })
-  return { emulator }
-})
-
-/** The client of the programs talks to the emulator; that is the one thing that they do not say. */
-vi.mock("@effect-noukai/promise", async (original) => {
-  const actual = await original<typeof import("@effect-noukai/promise")>()
-  class Noukai extends actual.Noukai {
-    constructor(options: object) {
-      super({ ...options, apiKey: emulator.apiKey, env: "dev", port: emulator.port })
-    }
-  }
-  return { ...actual, Noukai }
-})
+let emulator: RunningEmulator
 
 const readme = readFileSync(new URL("../../../node_modules/@noukai/sdk/README.md", import.meta.url), "utf8")
 
@@ -40,12 +21,23 @@ const load = async (framework: "express" | "nextjs"): Promise<{ readonly app: Ru
     .find((text) => text.includes(`@noukai/sdk/adapters/${framework}`))
   assert.isDefined(program)
   const moved = program!.replaceAll("@noukai/sdk/adapters", "@effect-noukai/adapters")
-    .replaceAll("\"@noukai/sdk\"", "\"@effect-noukai/promise\"")
+    .replaceAll("\"@noukai/sdk\"", "\"../../test/support/referenceClient.js\"")
   mkdirSync(folder, { recursive: true })
   const file = `${folder}/${framework}.ts`
   writeFileSync(file, framework === "express" ? `${moved}\nexport { app };\n` : moved)
   return await import(/* @vite-ignore */ file)
 }
+
+beforeAll(async () => {
+  emulator = await startEmulator({
+    flows: [{
+      ref: "acme/spelling/grade-3",
+      steps: [{ kind: "template", id: "grade", output: { grade: "{{message}}" } }]
+    }],
+    organisations: { acme: { capture: "full" } }
+  })
+  listenOn(emulator.port)
+})
 
 beforeEach(async () => {
   await emulator.reset()

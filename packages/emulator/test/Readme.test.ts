@@ -5,7 +5,7 @@ import { Either } from "effect"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { assert, describe, it } from "vitest"
+import { assert, describe, it, vi } from "vitest"
 import { triage } from "./examples/flows.js"
 import setup from "./examples/globalSetup.js"
 
@@ -48,8 +48,9 @@ describe("README", () => {
 
   it("its global set-up serves the flows file at the port that dev means, unless that is taken", async () => {
     const folder = mkdtempSync(join(tmpdir(), "noukai-"))
-    const { env } = process
-    const before = { cwd: process.cwd(), env: { ...env } }
+    const cwd = process.cwd()
+    vi.stubEnv("NOUKAI_ENV", undefined)
+    vi.stubEnv("NOUKAI_API_KEY", undefined)
     mkdirSync(join(folder, "test"))
     writeFileSync(join(folder, "test", "flows.json"), /^```json\n([\s\S]*?)^```$/m.exec(readme)![1]!)
     process.chdir(folder)
@@ -59,13 +60,13 @@ describe("README", () => {
         assert.strictEqual(close.message, "Port 8080 of 127.0.0.1 is taken by another process.")
         return
       }
-      assert.strictEqual(env.NOUKAI_ENV, "dev")
-      const { body, status } = await say("http://127.0.0.1:8080", env.NOUKAI_API_KEY!, { message: "hi" })
+      assert.strictEqual(process.env.NOUKAI_ENV, "dev")
+      const { body, status } = await say("http://127.0.0.1:8080", process.env.NOUKAI_API_KEY!, { message: "hi" })
       assert.strictEqual(status, 200, JSON.stringify(body))
       await (close as () => Promise<void>)()
     } finally {
-      process.chdir(before.cwd)
-      process.env = before.env
+      process.chdir(cwd)
+      vi.unstubAllEnvs()
       rmSync(folder, { recursive: true })
     }
   })

@@ -1,18 +1,22 @@
 /** A runtime without `AsyncLocalStorage`: all works but scopes after the first `await`, so that a replay is refused. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
-import { InvalidRequestError, Noukai, traceScope } from "@effect-noukai/promise"
+import type { Noukai } from "@effect-noukai/promise"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, it, vi } from "vitest"
 import { collect, hello, startWorldEmulator, twoStep } from "./support/world.js"
 
 const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
 let emulator: RunningEmulator
+let client: typeof import("@effect-noukai/promise")
 let noukai: Noukai
 
 beforeAll(async () => {
   vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never)
+  // modules look for it once: these are not the ones of other files
+  vi.resetModules()
+  client = await import("@effect-noukai/promise")
   emulator = await startWorldEmulator()
-  noukai = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
+  noukai = new client.Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
 })
 
 beforeEach(() => emulator.reset())
@@ -23,6 +27,7 @@ afterAll(async () => {
   await noukai.close()
   await emulator.close()
   vi.restoreAllMocks()
+  vi.resetModules()
 })
 
 /** Two runs, the second after an `await`. */
@@ -35,17 +40,19 @@ it("10.3: a replay is refused before its function runs, and nothing goes live", 
   vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
   for (let n = 0; n < 2; n++) await noukai.flow(hello).execute({ message: "recorded", sessionId: session })
   const before = emulator.ledger()
-  const error = await traceScope(twoRuns, { replaySessionId: session, client: noukai }).catch((error: unknown) => error)
+  const error = await client.traceScope(twoRuns, { replaySessionId: session, client: noukai }).catch((error: unknown) =>
+    error
+  )
   assert.strictEqual(emulator.ledger().runsStarted, before.runsStarted)
   assert.strictEqual(emulator.ledger().requestsReceived, before.requestsReceived)
-  assert.instanceOf(error, InvalidRequestError)
+  assert.instanceOf(error, client.InvalidRequestError)
   assert.match((error as Error).message, /^traceScope: .*AsyncLocalStorage/)
 })
 
 it("with the gate off it is a capture, up to the first await", async () => {
   const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})
   vi.stubEnv("NOUKAI_REPLAY_ENABLED", "false")
-  await traceScope(twoRuns, { replaySessionId: session, client: noukai })
+  await client.traceScope(twoRuns, { replaySessionId: session, client: noukai })
   assert.deepStrictEqual(emulator.ledger().runs.map(({ sessionId }) => typeof sessionId), ["string", "undefined"])
   assert.strictEqual(warnings.mock.calls.length, 1)
   warnings.mockRestore()
