@@ -17,7 +17,7 @@ export interface Upstream {
   readonly received: ReadonlyArray<Received>
   /** How many connections are open. */
   readonly open: () => number
-  /** What the next requests are answered; after that, that they have completed. */
+  /** What the next requests are answered, whatever was scripted before; after that, that they have completed. */
   readonly script: (...answers: ReadonlyArray<Answer>) => void
   readonly close: () => Promise<void>
 }
@@ -51,7 +51,7 @@ export const startUpstream = async (): Promise<Upstream> => {
     port: (server.address() as AddressInfo).port,
     received,
     open: () => open,
-    script: (...more) => void answers.push(...more),
+    script: (...more) => void answers.splice(0, Infinity, ...more),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
