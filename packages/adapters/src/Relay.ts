@@ -15,8 +15,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import { answer, refusal } from "./internal/relay/answer.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
-import { readBody, type ReadProblem } from "./internal/relay/readBody.js"
+import { declaresBody, readBody, type ReadProblem } from "./internal/relay/readBody.js"
 import { Thrown } from "./internal/relay/thrown.js"
 import { traceContext } from "./internal/relay/traceContext.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
@@ -100,7 +101,7 @@ export interface Answer {
   /** JSON; a response of this status has no body if it is absent. */
   readonly body: string | undefined
   readonly headers: Readonly<Record<string, string>>
-  /** Whether the request has been read to its end. */
+  /** Whether the request has been read to its end. If not, it is yours to read on while the answer goes out. */
   readonly isRead: boolean
 }
 
@@ -125,21 +126,6 @@ export const defaults = {
   bodyTimeout: "10 seconds",
   authorizeTimeout: "10 seconds"
 } as const
-
-const headersOf = (body: string | undefined): Readonly<Record<string, string>> => ({
-  "cache-control": "no-store",
-  ...(body === undefined ? undefined : { "content-type": "application/json" })
-})
-
-const answer = (status: number, body: string | undefined, isRead: boolean = true): Answer => ({
-  status,
-  body,
-  headers: headersOf(body),
-  isRead
-})
-
-const refusal = (status: number, code: string, isRead?: boolean): Answer =>
-  answer(status, JSON.stringify({ detail: code }), isRead)
 
 const statusOf: { readonly [Problem in ReadProblem | BodyProblem]: number } = {
   BODY_TOO_LARGE: 413,
@@ -218,9 +204,10 @@ const forwarded = (
     onSuccess: (response) => Effect.succeed(relayed(response))
   })
 
-const methodNotAllowed = refusal(405, "METHOD_NOT_ALLOWED", false)
-
-const notPost: Answer = { ...methodNotAllowed, headers: { ...methodNotAllowed.headers, allow: "POST" } }
+const notPost = (isRead: boolean): Answer => {
+  const { headers, ...rest } = refusal(405, "METHOD_NOT_ALLOWED", isRead)
+  return { ...rest, headers: { ...headers, allow: "POST" } }
+}
 
 /**
  * The rules, in the order of the contract: the body is bounded while it is read, parsed, counted, authorised, forwarded
@@ -271,6 +258,6 @@ export const make = <Request, E, R>(
           onFailure: (problem) => Effect.succeed(refusal(statusOf[problem], problem, false)),
           onSuccess: (text) => parsed(call, text)
         })
-        : Effect.succeed(notPost)
+        : Effect.sync(() => notPost(!declaresBody(call.header)))
   })
 }

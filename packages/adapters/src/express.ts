@@ -15,9 +15,10 @@ import { holdResponse } from "./internal/express/heldResponse.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
-import { cutOff, over, send, sendJson } from "./internal/express/response.js"
+import { cutOff, over, send, sendEarly } from "./internal/express/response.js"
+import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { type InContext, promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
-import { linger } from "./internal/relay/readBody.js"
+import { declaresBody } from "./internal/relay/readBody.js"
 import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
 import { promiseHook } from "./internal/trace/promiseHook.js"
 import { isExcluded, requestedSession } from "./internal/trace/request.js"
@@ -83,6 +84,16 @@ const answerInstead = (scope: RequestScope.RequestScope) => (status: number): Re
   return answer._tag === "Success" ? answer.value : undefined
 }
 
+/** Sends an answer in place of all that comes after. */
+const refused = (
+  request: NodeRequest,
+  response: NodeResponse,
+  answer: JsonAnswer
+): Effect.Effect<void, never, Scope.Scope> =>
+  request.readableEnded || !declaresBody((name) => headerOf(request, name))
+    ? Effect.sync(() => send(response, answer))
+    : Effect.flatMap(requestBody(request), (pull) => sendEarly(request, pull, response, answer))
+
 const inScope = (
   response: NodeResponse,
   scope: RequestScope.RequestScope,
@@ -136,11 +147,7 @@ export const trace = (options: Options): Middleware => (request, response, next)
     Effect.matchEffect(
       RequestScope.open(requestedSession(request.headers[TraceOptions.replayHeader]), options),
       {
-        onFailure: (error) =>
-          Effect.sync(() => {
-            const { body, status } = ReplayAnswer.fromOpening(error)
-            sendJson(response, status, body)
-          }),
+        onFailure: (error) => refused(request, response, jsonAnswer(ReplayAnswer.fromOpening(error))),
         onSuccess: (scope) => inScope(response, scope, options, pass)
       }
     )
@@ -210,17 +217,14 @@ const relayed = <Request extends ExpressRequest>(
   Effect.gen(function*() {
     const { request } = inContext
     const pull = yield* requestBody(request)
-    const { body, headers, isRead, status } = yield* rules({
+    const answer = yield* rules({
       request: inContext,
       method: request.method ?? "",
       header: (name) => headerOf(request, name),
       pull
     })
-    send(response, status, body, headers)
-    if (isRead) return
-    yield* over(response)
-    yield* linger(pull)
-    if (!request.readableEnded) request.destroy()
+    if (answer.isRead) send(response, answer)
+    else yield* sendEarly(request, pull, response, answer)
   })
 
 /**
@@ -251,7 +255,7 @@ export const relay = <Request extends ExpressRequest = ExpressRequest>(
   const rules = promiseRelay(options)
   return (request, response) => {
     const answered = Effect.scoped(relayed(rules, { request, within: snapshot() }, response))
-    run(options.client, answered, { signal: cutOff(response) }).catch(() => sendJson(response, 502, unavailable))
+    run(options.client, answered, { signal: cutOff(response) }).catch(() => send(response, unavailable))
   }
 }
 

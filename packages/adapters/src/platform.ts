@@ -12,9 +12,11 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { linger } from "./internal/relay/readBody.js"
+import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
+import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
 import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
 import { isExcluded, requestedSession } from "./internal/trace/request.js"
 import * as RequestScope from "./internal/trace/requestScope.js"
@@ -33,8 +35,43 @@ export interface Options extends TraceOptions.TraceOptions {
   readonly onReplayError?: ((error: ReplayError) => Effect.Effect<void>) | undefined
 }
 
-const answered = ({ body, status }: ReplayAnswer.ReplayAnswer): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.unsafeJson(body, { status })
+const whole = ({ body, headers, status }: JsonAnswer): HttpServerResponse.HttpServerResponse =>
+  body === undefined
+    ? HttpServerResponse.empty({ status, headers })
+    : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })
+
+const encoder = new TextEncoder()
+
+/**
+ * A response to a request whose body has not been read to its end. All of it is sent at once; it ends when the rest of
+ * the request has come, or as much of it as is read.
+ */
+const early = (pull: Pull, { body, headers, status }: JsonAnswer): HttpServerResponse.HttpServerResponse => {
+  const bytes = encoder.encode(body ?? "")
+  return HttpServerResponse.stream(
+    Stream.concat(Stream.make(bytes), Stream.execute(linger(pull))),
+    { status, headers, contentType: headers["content-type"], contentLength: bytes.length }
+  )
+}
+
+/**
+ * The body of a request, not touched before it is pulled. When the request's scope closes, the connection of one that was
+ * not read to its end does too.
+ */
+const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Pull, never, Scope.Scope> =>
+  Stream.toPull(Stream.suspend(() =>
+    // a request of the web has none where none was sent
+    Predicate.hasProperty(request.source, "body") && request.source.body === null ? Stream.empty : request.stream
+  ))
+
+/** What is answered in place of the app, that the request's body was for. */
+const refused = (
+  request: HttpServerRequest.HttpServerRequest,
+  answer: JsonAnswer
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Scope.Scope> =>
+  declaresBody((name) => request.headers[name])
+    ? Effect.map(bodyOf(request), (pull) => early(pull, answer))
+    : Effect.succeed(whole(answer))
 
 const withSession = (
   response: HttpServerResponse.HttpServerResponse,
@@ -71,7 +108,7 @@ const settled = (
   if (body._tag === "Stream") return Effect.succeed(streamed(response, body, request, options))
   return Effect.map(
     request.answerInstead(response.status),
-    (answer) => answer === undefined ? response : answered(answer)
+    (answer) => answer === undefined ? response : whole(jsonAnswer(answer))
   )
 }
 
@@ -101,7 +138,7 @@ export const trace =
       if (isExcluded(options.exclude, request.originalUrl)) return app
       const id = requestedSession(request.headers[TraceOptions.replayHeader])
       return Effect.matchEffect(Effect.interruptible(RequestScope.open(id, options)), {
-        onFailure: (error) => Effect.succeed(answered(ReplayAnswer.fromOpening(error))),
+        onFailure: (error) => refused(request, jsonAnswer(ReplayAnswer.fromOpening(error))),
         onSuccess: (scope) => {
           const { sessionId } = scope.scope
           return Effect.zipRight(
@@ -131,16 +168,12 @@ const relayed = <R>(
 ): HttpApp.Default<never, Exclude<R, NoukaiHttp> | Scope.Scope> =>
   Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
-    // as long as the request's scope: when this closes, the connection of a body that was not read to its end does too
-    const pull = yield* Stream.toPull(request.stream)
+    const pull = yield* bodyOf(request)
     const call = { request, method: request.method, header: (name: string) => request.headers[name], pull }
-    const { body, headers, isRead, status } = yield* Effect.interruptible(
+    const answer = yield* Effect.interruptible(
       Effect.provideService(rules(call), NoukaiHttp, http)
     )
-    if (!isRead) yield* Effect.addFinalizer(() => linger(pull))
-    return body === undefined
-      ? HttpServerResponse.empty({ status, headers })
-      : HttpServerResponse.text(body, { status, headers, contentType: headers["content-type"] })
+    return answer.isRead ? whole(answer) : early(pull, answer)
   })
 
 /**

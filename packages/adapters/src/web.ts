@@ -9,9 +9,12 @@ import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { snapshot } from "./internal/asyncContext.js"
+import { jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
+import { declaresBody } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/trace/request.js"
 import * as RequestScope from "./internal/trace/requestScope.js"
+import { earlyResponse } from "./internal/web/earlyResponse.js"
 import { requestBody } from "./internal/web/requestBody.js"
 import { answered, ScopedRequest } from "./internal/web/scopedRequest.js"
 import type * as Relay from "./Relay.js"
@@ -42,6 +45,12 @@ export interface Options extends TraceOptions.TraceOptions {
   /** Told what went wrong with a replay whose response had begun, beside a warning in the log. Default: nobody. */
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
+
+/** What is answered in place of the handler, that the request's body was for. */
+const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Response =>
+  declaresBody((name) => request.headers.get(name))
+    ? earlyResponse(requestBody(request), jsonAnswer(answer))
+    : answered(answer)
 
 /**
  * A handler whose every request has a scope (contract 10.8), open until the response has been sent. A request with
@@ -80,7 +89,7 @@ async (request, ...rest) => {
   const id = requestedSession(request.headers.get(TraceOptions.replayHeader))
   const opened = await run(options.client, Effect.either(RequestScope.openByHand(id, options)))
   return Either.isLeft(opened)
-    ? answered(ReplayAnswer.fromOpening(opened.left))
+    ? refused(request, ReplayAnswer.fromOpening(opened.left))
     : new ScopedRequest(opened.right, options, within).handle(
       () => handler(request, ...rest),
       request.method === "HEAD"
@@ -131,19 +140,20 @@ export const relay = <Request extends globalThis.Request = globalThis.Request>(
   const { client } = options
   const rules = promiseRelay(options)
   return async (request) => {
+    const requested = requestBody(request)
     const call = {
       request: { request, within: snapshot() },
       method: request.method,
       header: (name: string) => request.headers.get(name) ?? undefined,
-      pull: requestBody(request)
+      pull: requested.pull
     }
     try {
-      const { body, headers, status } = await run(client, rules(call), { signal: request.signal })
-      return new Response(body ?? null, { status, headers })
+      const answer = await run(client, rules(call), { signal: request.signal })
+      return answer.isRead ? new Response(answer.body ?? null, answer) : earlyResponse(requested, answer)
     } catch (error) {
       // nobody is there to be answered
       if (request.signal.aborted) throw error
-      return Response.json(unavailable, { status: 502 })
+      return earlyResponse(requested, unavailable)
     }
   }
 }

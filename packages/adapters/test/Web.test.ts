@@ -70,6 +70,16 @@ describe("13.2: a relay", () => {
     }
   })
 
+  it("1: a body that says that it is too long is not touched before the answer is read", async () => {
+    let touched = 0
+    const request = new Request(post(), { headers: { "content-length": "262145", "content-type": "application/json" } })
+    Object.defineProperty(request, "body", { get: () => touched++ })
+    const response = await relay({ client, flow: "a/b/c", authorize: () => true })(request)
+    assert.deepStrictEqual([response.status, response.headers.get("content-length"), touched], [413, "27", 0])
+    assert.deepStrictEqual(await response.json(), { detail: "BODY_TOO_LARGE" })
+    assert.isAbove(touched, 0)
+  })
+
   it("5: with a client that was closed is 502 UPSTREAM_UNAVAILABLE", async () => {
     await client.close()
     assert.deepStrictEqual(await answered(post()), [502, { detail: "UPSTREAM_UNAVAILABLE" }])

@@ -69,18 +69,34 @@ describe("13.2: reading", () => {
 })
 
 describe("reading on", () => {
-  it.effect("until the end, a megabyte or a second, whichever comes first", () =>
+  it.effect("to the end of the body, or where it breaks off", () =>
     Effect.gen(function*() {
-      const short = pulls([bytes("x")])
-      yield* linger(short.pull)
-      assert.strictEqual(short.taken.bytes, 1)
+      for (const end of [Effect.fail(Option.none()), Effect.fail(Option.some("reset"))]) {
+        const { pull, taken } = pulls(Array.from({ length: 63 }, () => new Uint8Array(1024 * 1024)), end)
+        assert.isTrue(yield* linger(pull))
+        assert.strictEqual(taken.bytes, 63 * 1024 * 1024)
+      }
+    }))
 
-      const long = pulls(Array.from({ length: 100 }, () => new Uint8Array(256 * 1024)))
-      yield* linger(long.pull)
-      assert.strictEqual(long.taken.bytes, 5 * 256 * 1024)
+  it.effect("64 MiB of it at most", () =>
+    Effect.gen(function*() {
+      const part = new Uint8Array(1024 * 1024)
+      const { pull, taken } = pulls(Array.from({ length: 100 }, () => part))
+      assert.isFalse(yield* linger(pull))
+      assert.strictEqual(taken.bytes, 65 * 1024 * 1024)
+    }))
 
-      const fiber = yield* Effect.fork(Effect.uninterruptible(linger(Effect.never)))
-      yield* TestClock.adjust("1 second")
-      yield* Fiber.join(fiber)
+  it.effect("2 seconds for a part, and 30 for all", () =>
+    Effect.gen(function*() {
+      const silent = yield* Effect.fork(Effect.uninterruptible(linger(Effect.never)))
+      yield* TestClock.adjust("2 seconds")
+      assert.isFalse(yield* Fiber.join(silent))
+
+      let parts = 0
+      const slow: Pull = Effect.delay(Effect.sync(() => Chunk.of(new Uint8Array(++parts))), "1500 millis")
+      const endless = yield* Effect.fork(Effect.uninterruptible(linger(slow)))
+      yield* TestClock.adjust("30 seconds")
+      assert.isFalse(yield* Fiber.join(endless))
+      assert.isAtMost(parts, 20)
     }))
 })

@@ -3,10 +3,10 @@ import type { Relay } from "@effect-noukai/adapters"
 import { noukaiRelayHandler } from "@effect-noukai/adapters/express"
 import { createRelayRoute } from "@effect-noukai/adapters/nextjs"
 import * as Platform from "@effect-noukai/adapters/platform"
-import { relay } from "@effect-noukai/adapters/web"
+import { relay, trace } from "@effect-noukai/adapters/web"
 import { Noukai as PromiseNoukai } from "@effect-noukai/promise"
 import { Noukai } from "@effect-noukai/sdk"
-import { HttpRouter, HttpServer } from "@effect/platform"
+import { HttpApp, HttpRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { getRequestListener } from "@hono/node-server"
 import { Effect, Layer, Logger, ManagedRuntime, Redacted } from "effect"
@@ -66,7 +66,7 @@ const handler = (setup: RelaySetup, make: typeof relay) => {
     client,
     authorize: (request, body) => setup.authorize(request.headers.get("authorization") ?? undefined, body)
   })
-  return { route, close: () => client.close() }
+  return { client, route, close: () => client.close() }
 }
 
 const inWeb = async (setup: RelaySetup) => {
@@ -74,17 +74,15 @@ const inWeb = async (setup: RelaySetup) => {
   return listen(getRequestListener(route), close)
 }
 
-const inHono = async (setup: RelaySetup) => {
-  const { close, route } = handler(setup, relay)
+const inHono = (isTraced: boolean) => async (setup: RelaySetup) => {
+  const { client, close, route } = handler(setup, relay)
   const app = new Hono()
   app.all("/agent/execute", (context) => route(context.req.raw))
-  return listen(getRequestListener(app.fetch), close)
+  return listen(getRequestListener(isTraced ? trace(app.fetch, { client }) : app.fetch), close)
 }
 
-const inPlatform = async (setup: RelaySetup): Promise<RunningApp> => {
-  const server = createServer()
-  const { onLog } = setup
-  const router = Effect.map(
+const router = (setup: RelaySetup) =>
+  Effect.map(
     Platform.relay({
       ...limits(setup),
       authorize: (request, body) =>
@@ -95,22 +93,30 @@ const inPlatform = async (setup: RelaySetup): Promise<RunningApp> => {
     }),
     (relay) => HttpRouter.empty.pipe(HttpRouter.all("/agent/execute", relay))
   )
+
+const live = ({ onLog, port }: RelaySetup) =>
+  Layer.merge(
+    Noukai.layer({
+      apiKey: Redacted.make(plantedKey),
+      baseUrl: `http://127.0.0.1:${port}/api/v1`,
+      maxRetries: 3,
+      logPayloads: true,
+      ...(onLog === undefined ? {} : { log: (event) => onLog(JSON.stringify(event)) })
+    }),
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ annotations, cause, message }) =>
+        onLog?.(`${String(message)} ${String(cause)} ${String(annotations)}`)
+      )
+    )
+  )
+
+const inPlatform = async (setup: RelaySetup): Promise<RunningApp> => {
+  const server = createServer()
   const runtime = ManagedRuntime.make(
-    Layer.unwrapEffect(Effect.map(router, (router) => HttpServer.serve(router))).pipe(
+    Layer.unwrapEffect(Effect.map(router(setup), (router) => HttpServer.serve(router))).pipe(
       Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })),
-      Layer.provide(Noukai.layer({
-        apiKey: Redacted.make(plantedKey),
-        baseUrl: `http://127.0.0.1:${setup.port}/api/v1`,
-        maxRetries: 3,
-        logPayloads: true,
-        ...(onLog === undefined ? {} : { log: (event) => onLog(JSON.stringify(event)) })
-      })),
-      Layer.provide(Logger.replace(
-        Logger.defaultLogger,
-        Logger.make(({ annotations, cause, message }) =>
-          onLog?.(`${String(message)} ${String(cause)} ${String(annotations)}`)
-        )
-      ))
+      Layer.provide(live(setup))
     )
   )
   await runtime.runPromise(Effect.void)
@@ -124,12 +130,26 @@ const inPlatform = async (setup: RelaySetup): Promise<RunningApp> => {
   }
 }
 
+/** The same app as a handler of web requests. */
+const inPlatformWeb = async (setup: RelaySetup): Promise<RunningApp> => {
+  const runtime = ManagedRuntime.make(live(setup))
+  const app = await runtime.runPromise(router(setup))
+  const handler = HttpApp.toWebHandlerRuntime(await runtime.runtime())(app)
+  return listen(getRequestListener((request) => handler(request)), () => runtime.dispose())
+}
+
 export const relays: ReadonlyArray<RelayFramework> = [
   { name: "Express 4", start: inExpress(express4 as unknown as typeof express5, false) },
   { name: "Express 5", start: inExpress(express5, false) },
   { name: "HttpRouter", start: inPlatform },
+  { name: "HttpRouter as a web handler", start: inPlatformWeb },
   { name: "web handler", start: inWeb },
-  { name: "Hono", start: inHono }
+  { name: "Hono", start: inHono(false) }
+]
+
+/** Within the middleware that captures and replays, which sees the answer first. */
+export const traced: ReadonlyArray<RelayFramework> = [
+  { name: "Hono, traced", start: inHono(true) }
 ]
 
 /** Where a body parser has been before the relay; it has rules of its own for what is no JSON. */

@@ -1,6 +1,7 @@
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
+import { jsonAnswer } from "../jsonAnswer.js"
 import type { NodeResponse } from "./messages.js"
-import { sendJson } from "./response.js"
+import { send } from "./response.js"
 
 /** @internal */
 export interface Held {
@@ -26,7 +27,7 @@ export const holdResponse = (
       isSettled = true
       const answer = instead(response.statusCode)
       if (answer !== undefined) {
-        sendJson(response, answer.status, answer.body)
+        send(response, jsonAnswer(answer))
         return response
       }
     }

@@ -26,6 +26,7 @@ export interface NodeResponse {
   getHeaderNames(): Array<string>
   setHeader(name: string, value: string): unknown
   removeHeader(name: string): void
+  write(chunk: string): unknown
   end(...args: Array<unknown>): unknown
   on(event: string, listener: () => void): unknown
   off(event: string, listener: () => void): unknown

@@ -4,7 +4,9 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { NodeResponse } from "./messages.js"
+import type { JsonAnswer } from "../jsonAnswer.js"
+import { linger, type Pull } from "../relay/readBody.js"
+import type { NodeRequest, NodeResponse } from "./messages.js"
 
 /**
  * Waits until a response has been handed to the system, or cannot be any more.
@@ -23,38 +25,56 @@ export const over = (response: NodeResponse): Effect.Effect<void> =>
     })
   })
 
+const encoder = new TextEncoder()
+
 /** What says something of a body that is not sent. */
 const ofBody = /^(content-(?!security-policy)|etag$|last-modified$|transfer-encoding$|location$)/
 
-/**
- * Sends a response, unless one has begun; it may be in place of one that was about to be sent.
- *
- * @internal
- */
-export const send = (
-  response: NodeResponse,
-  status: number,
-  body: string | undefined,
-  headers: Readonly<Record<string, string>>
-): void => {
-  if (response.headersSent || response.writableEnded) return
+/** Gives a response its status and headers, unless it has begun; it may be in place of one that was about to be sent. */
+const begin = (response: NodeResponse, { headers, status }: JsonAnswer): boolean => {
+  if (response.headersSent || response.writableEnded) return false
   for (const name of response.getHeaderNames()) {
     if (ofBody.test(name)) response.removeHeader(name)
   }
   response.statusCode = status
   response.statusMessage = ""
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  if (body === undefined) response.end()
-  else response.end(body)
+  return true
 }
 
 /**
- * Sends JSON, as `send` does.
+ * Sends a response, unless one has begun.
  *
  * @internal
  */
-export const sendJson = (response: NodeResponse, status: number, body: unknown): void =>
-  send(response, status, JSON.stringify(body), { "content-type": "application/json" })
+export const send = (response: NodeResponse, answer: JsonAnswer): void => {
+  if (!begin(response, answer)) return
+  if (answer.body === undefined) response.end()
+  else response.end(answer.body)
+}
+
+/**
+ * Sends a response to a request whose body has not been read to its end, unless one has begun. All of it is sent at once;
+ * it ends when the rest of the request has come, or as much of it as is read.
+ *
+ * @internal
+ */
+export const sendEarly = (
+  request: NodeRequest,
+  pull: Pull,
+  response: NodeResponse,
+  answer: JsonAnswer
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!begin(response, answer)) return Effect.void
+    const body = answer.body ?? ""
+    response.setHeader("content-length", String(encoder.encode(body).length))
+    response.write(body)
+    return Effect.flatMap(linger(pull), (isEnded) => {
+      response.end()
+      return isEnded ? Effect.void : Effect.andThen(over(response), Effect.sync(() => request.destroy()))
+    })
+  })
 
 const controllers = new WeakMap<object, AbortController>()
 

@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Relay from "../../Relay.js"
 import type { Within } from "../asyncContext.js"
+import { refusal } from "./answer.js"
 import { Thrown } from "./thrown.js"
 
 /**
@@ -48,8 +49,8 @@ export const promiseRelay = <Request>(
   )
 
 /**
- * The body of the 502 when the client runs nothing any more.
+ * The answer when the client runs nothing any more; nothing of the request has been read.
  *
  * @internal
  */
-export const unavailable = { detail: "UPSTREAM_UNAVAILABLE" }
+export const unavailable: Relay.Answer = refusal(502, "UPSTREAM_UNAVAILABLE", false)

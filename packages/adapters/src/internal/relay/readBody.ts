@@ -86,25 +86,43 @@ export const readBody = (
     )
   })
 
-const lingerTime = Duration.seconds(1)
-
-const lingerBytes = 1024 * 1024
+const most = {
+  bytes: 64 * 1024 * 1024,
+  /** For all that is still to come. */
+  time: Duration.seconds(30),
+  /** Between two parts of it. */
+  pause: Duration.seconds(2)
+}
 
 /**
- * Reads on for a while and throws away what comes, so that a client that is still sending gets to see the answer before
- * the connection goes.
+ * Reads on and throws away what comes, so that a client that is still sending gets to see the answer, and its connection
+ * can be used again. Gives whether the body came to its end, or broke off; one that is too long or too slow does not.
  *
  * @internal
  */
-export const linger = (pull: Pull): Effect.Effect<void> =>
+export const linger = (pull: Pull): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    let left = lingerBytes
-    const more: Effect.Effect<void> = Effect.matchEffect(pull, {
-      onFailure: () => Effect.void,
-      onSuccess: (chunk) => {
-        left -= Chunk.reduce(chunk, 0, (sum, bytes) => sum + bytes.length)
-        return left < 0 ? Effect.void : more
+    let left = most.bytes
+    const next = Effect.matchEffect(Effect.timeoutOption(pull, most.pause), {
+      onFailure: () => Effect.succeed(true),
+      onSuccess: (chunk): Effect.Effect<boolean> => {
+        if (chunk._tag === "None") return Effect.succeed(false)
+        left -= Chunk.reduce(chunk.value, 0, (sum, bytes) => sum + bytes.length)
+        return left < 0 ? Effect.succeed(false) : next
       }
     })
-    return Effect.asVoid(Effect.timeoutOption(Effect.interruptible(more), lingerTime))
+    return Effect.map(
+      Effect.timeoutOption(Effect.interruptible(next), most.time),
+      Option.getOrElse(() => false)
+    )
   })
+
+/**
+ * Whether a request says that it brings a body.
+ *
+ * @internal
+ */
+export const declaresBody = (header: (name: string) => string | null | undefined): boolean => {
+  const length = header("content-length") ?? "0"
+  return length !== "0" || (header("transfer-encoding") ?? "") !== ""
+}

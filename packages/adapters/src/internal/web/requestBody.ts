@@ -2,17 +2,39 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { broken, ended, type Pull } from "../relay/readBody.js"
 
+/** @internal */
+export interface RequestBody {
+  readonly pull: Pull
+  /** Lets go of a body that will not be read to its end. The connection may go with it. */
+  readonly cancel: () => void
+}
+
+const isStream = (u: unknown): u is ReadableStream<Uint8Array> =>
+  typeof u === "object" && u !== null && "getReader" in u && typeof u.getReader === "function"
+
 /**
- * The body of a `Request`. One that is not read to its end is left to the server: to cancel it may cut off the answer.
+ * The body of a `Request`. It is not touched before it is pulled: servers of Node begin to read a body when they are
+ * asked for it, and then do not throw away the rest of it any more.
  *
  * @internal
  */
-export const requestBody = ({ body, bodyUsed }: Request): Pull => {
-  if (body === null) return ended
-  if (bodyUsed || body.locked) return broken
-  const reader = body.getReader()
-  return Effect.matchEffect(Effect.tryPromise(() => reader.read()), {
-    onFailure: () => broken,
-    onSuccess: ({ value }) => value === undefined ? ended : Effect.succeed(Chunk.of(value))
+export const requestBody = (request: object): RequestBody => {
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
+  const read = Effect.suspend(() => {
+    if (reader !== undefined) return next(reader)
+    const body = "body" in request ? request.body : null
+    if (body === null) return ended
+    if (!isStream(body) || body.locked || "bodyUsed" in request && request.bodyUsed === true) return broken
+    reader = body.getReader()
+    return next(reader)
   })
+  const next = (reader: ReadableStreamDefaultReader<Uint8Array>): Pull =>
+    Effect.matchEffect(Effect.tryPromise(() => reader.read()), {
+      onFailure: () => broken,
+      onSuccess: ({ value }) => value === undefined ? ended : Effect.succeed(Chunk.of(value))
+    })
+  return {
+    pull: read,
+    cancel: () => void reader?.cancel().catch(() => undefined)
+  }
 }

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as ReplayAnswer from "../../ReplayAnswer.js"
 import { sessionHeader } from "../../TraceOptions.js"
 import type { Within } from "../asyncContext.js"
+import { jsonAnswer } from "../jsonAnswer.js"
 import { exposeHeader, withSessionHeader } from "../trace/exposedHeaders.js"
 import { promiseHook } from "../trace/promiseHook.js"
 import * as RequestScope from "../trace/requestScope.js"
@@ -23,7 +24,10 @@ interface Options {
 }
 
 /** @internal */
-export const answered = ({ body, status }: ReplayAnswer.ReplayAnswer): Response => Response.json(body, { status })
+export const answered = (answer: ReplayAnswer.ReplayAnswer): Response => {
+  const { body, headers, status } = jsonAnswer(answer)
+  return new Response(body, { status, headers })
+}
 
 type Body = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
 

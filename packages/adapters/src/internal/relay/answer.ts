@@ -1,0 +1,18 @@
+import type { Answer } from "../../Relay.js"
+import { jsonHeaders } from "../jsonAnswer.js"
+
+/** @internal */
+export const answer = (status: number, body: string | undefined, isRead: boolean = true): Answer => ({
+  status,
+  body,
+  headers: body === undefined ? { "cache-control": "no-store" } : jsonHeaders,
+  isRead
+})
+
+/**
+ * What a caller is told when the relay does not let a request through.
+ *
+ * @internal
+ */
+export const refusal = (status: number, code: string, isRead?: boolean): Answer =>
+  answer(status, JSON.stringify({ detail: code }), isRead)

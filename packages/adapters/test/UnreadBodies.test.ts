@@ -1,0 +1,160 @@
+/** What is answered before the body has been read: whoever is still sending gets to see it, on every framework. */
+import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
+import { express } from "./support/apps/express.js"
+import { platform } from "./support/apps/platform.js"
+import { web } from "./support/apps/web.js"
+import type { LongRequest } from "./support/connection.js"
+import { Connection } from "./support/connection.js"
+import { relays, traced } from "./support/relays.js"
+import type { Upstream } from "./support/upstream.js"
+import { startUpstream } from "./support/upstream.js"
+import type { RunningApp, World } from "./support/world.js"
+import { startWorld } from "./support/world.js"
+
+let app: RunningApp | undefined
+
+const open = async (): Promise<Connection> => {
+  const connection = await Connection.open(app!.url)
+  connections.push(connection)
+  return connection
+}
+
+const connections: Array<Connection> = []
+
+afterEach(async () => {
+  for (const connection of connections.splice(0)) connection.close()
+  await app?.close()
+  app = undefined
+})
+
+const framings = ["Content-Length", "chunked"] as const
+
+/** The request, and one after it on the same connection. */
+const answers = async (request: LongRequest): Promise<ReadonlyArray<number>> => {
+  const connection = await open()
+  await connection.send(request)
+  await connection.sendSmall(request.path)
+  await expect.poll(() => connection.statuses().length === 2 || connection.isClosed()).toBe(true)
+  connection.close()
+  return connection.statuses()
+}
+
+describe("13.2: a relay", () => {
+  let upstream: Upstream
+
+  beforeAll(async () => {
+    upstream = await startUpstream()
+  })
+
+  afterAll(() => upstream.close())
+
+  const path = "/agent/execute"
+
+  for (const framework of [...relays, ...traced]) {
+    describe(framework.name, () => {
+      const start = async () => {
+        app = await framework.start({ port: upstream.port, flow: "acme/support/agent", authorize: () => true })
+      }
+
+      const eachTime = async (requests: ReadonlyArray<LongRequest>, status: number) => {
+        for (const request of requests) {
+          assert.deepStrictEqual([request, await answers(request)], [request, [status, 200]])
+        }
+      }
+
+      it("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
+        await start()
+        const sizes = [[262_145, false], [300_000, true], [2_000_000, false], [2_000_000, true], [
+          20_000_000,
+          true
+        ]] as const
+        await eachTime(
+          sizes.flatMap(([bytes, isDeaf]) => framings.map((framing) => ({ path, bytes, framing, isDeaf }))),
+          413
+        )
+      })
+
+      it("1: and however slowly it comes", async () => {
+        await start()
+        const all = framings.map((framing) =>
+          answers({ path, bytes: 12_000_000, framing, isDeaf: true, pauseBetween: 5 })
+        )
+        assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
+      })
+
+      it("1: it is answered when it is known, and the rest may come later", async () => {
+        await start()
+        for (const framing of framings) {
+          const connection = await open()
+          const atHalf = () => expect.poll(connection.soFar).toContain("{\"detail\":\"BODY_TOO_LARGE\"}")
+          await connection.send({ path, bytes: 2_000_000, framing, atHalf })
+          assert.deepStrictEqual(connection.statuses(), [413])
+          await connection.sendSmall(path)
+          await expect.poll(connection.statuses).toEqual([413, 200])
+        }
+      })
+
+      it("1: requests that come behind it in one go are answered in order", async () => {
+        await start()
+        for (const framing of framings) {
+          const connection = await open()
+          for (let n = 0; n < 3; n++) {
+            await connection.send({ path, bytes: 600_000, framing })
+            await connection.sendSmall(path)
+          }
+          await expect.poll(connection.statuses).toEqual([413, 200, 413, 200, 413, 200])
+        }
+      })
+
+      it("1: a body that does not end is cut off after 64 MiB", async () => {
+        await start()
+        const connection = await open()
+        await connection.begin({ path, bytes: 0, framing: "chunked" })
+        while (!connection.isClosed()) await connection.part("chunked")
+        assert.deepStrictEqual(connection.statuses(), [413])
+        // what is on its way is not read
+        assert.isBelow(connection.socket.bytesWritten, 96 * 1024 * 1024)
+      })
+
+      it("1: many at once", async () => {
+        await start()
+        const all = Array.from(
+          { length: 40 },
+          (_, n) => answers({ path, bytes: 300_000 + n * 10_000, framing: framings[n % 2]!, isDeaf: n % 3 === 0 })
+        )
+        assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
+      })
+
+      it("another method is 405, whatever it sends", async () => {
+        await start()
+        await eachTime(
+          ["PUT", "DELETE", "OPTIONS"].flatMap((method) =>
+            framings.map((framing) => ({ path, method, bytes: 2_000_000, framing, pauseBetween: 1, isDeaf: true }))
+          ),
+          405
+        )
+      })
+    })
+  }
+})
+
+describe("10.8: a replay that cannot be opened", () => {
+  let world: World
+
+  beforeAll(async () => {
+    world = await startWorld()
+  })
+
+  afterAll(() => world.emulator.close())
+
+  for (const framework of [...express, ...platform, ...web]) {
+    it(`${framework.name}: is 400, whatever the request sends`, async () => {
+      app = await framework.start({ emulator: world.emulator, replayEnabled: true })
+      const headers = ["X-Noukai-Replay: nonsense"]
+      const all = framings.map((framing) =>
+        answers({ path: "/none", headers, bytes: 10_000_000, framing, pauseBetween: 5, isDeaf: true })
+      )
+      assert.deepStrictEqual(await Promise.all(all), [[400, 200], [400, 200]])
+    })
+  }
+})
