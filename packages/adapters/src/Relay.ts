@@ -18,8 +18,9 @@ import * as Option from "effect/Option"
 import { answer, refusal } from "./internal/relay/answer.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
 import { declaresBody, readBody, type ReadProblem } from "./internal/relay/readBody.js"
-import { Thrown } from "./internal/relay/thrown.js"
 import { traceContext } from "./internal/relay/traceContext.js"
+import { oddVerdict } from "./internal/relay/verdict.js"
+import { called, looked, Thrown } from "./internal/untrusted.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 
 /**
@@ -31,6 +32,28 @@ import * as ReplayAnswer from "./ReplayAnswer.js"
 export interface Body {
   readonly [field: string]: unknown
 }
+
+/**
+ * What stands for a caller, such as its user or its session: any object that is no array, function, promise or Effect.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Caller = object & {
+  // by symbols: these are not in the way of an object that may have any name
+  readonly [Symbol.toStringTag]?: undefined
+  readonly [Symbol.hasInstance]?: undefined
+  readonly [Symbol.unscopables]?: undefined
+  readonly [Effect.EffectTypeId]?: undefined
+}
+
+/**
+ * What `authorize` decides. `true` and an object let the caller pass; `false` does not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Verdict = boolean | Caller
 
 /**
  * What a relay runs, and how much of a request it takes.
@@ -68,10 +91,12 @@ export interface Options<in Request, out E, out R> extends Limits {
    * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
    * Noukai: `blockOverrides` too.
    *
-   * Whatever it fails with, and `false`, is 403 `FORBIDDEN`. An error with a `status` or `statusCode` from 400 to 599 is
-   * that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   * `true` or an object, such as the user, lets a caller pass. All else is 403 `FORBIDDEN`: `false`, whatever it fails
+   * with, and what neither lets pass nor refuses, such as `undefined`, about which there is a warning. An error with a
+   * `status` or `statusCode` from 400 to 599 is that status, and its `detail` is shown to the caller if it is a string;
+   * its message never is.
    */
-  readonly authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>
+  readonly authorize: (request: Request, body: Body) => Effect.Effect<Verdict, E, R>
 }
 
 /**
@@ -139,20 +164,33 @@ const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Numb
 
 /** What an error of `authorize` says for the caller, if it was made to. */
 const refusalOf = (error: unknown): Answer | undefined => {
-  if (error instanceof Thrown) return refusalOf(error.reason)
   if (!isJsonObject(error) || isNoukaiError(error)) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
-  return status === undefined
-    ? undefined
-    : refusal(status, typeof error.detail === "string" ? error.detail : "FORBIDDEN")
+  if (status === undefined) return undefined
+  const { detail } = error
+  return refusal(status, typeof detail === "string" ? detail : "FORBIDDEN")
 }
 
 const nameOf = (error: unknown): string => {
   if (!isJsonObject(error)) return typeof error
-  return typeof error._tag === "string" ? error._tag : error instanceof Error ? error.name : "an object"
+  const { _tag } = error
+  return typeof _tag === "string" ? _tag : error instanceof Error ? String(error.name) : "an object"
 }
 
 const forbidden = refusal(403, "FORBIDDEN")
+
+/** `undefined` if the caller may go on. What was given may be a secret, so that only what it is is logged. */
+const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
+  if (verdict === false) return Effect.succeed(forbidden)
+  const odd = oddVerdict(verdict)
+  return odd === undefined ? Effect.succeed(undefined) : Effect.as(
+    Effect.logWarning(
+      `relay: authorize returned ${odd}, and the request was refused; return true or an object, such as the user, to ` +
+        "let the caller pass, and false to refuse"
+    ),
+    forbidden
+  )
+}
 
 /** `undefined` if the caller may go on. The message of an error may hold anything, so that only its name is logged. */
 const authorized = <Request, E, R>(
@@ -160,19 +198,21 @@ const authorized = <Request, E, R>(
   request: Request,
   body: Body
 ): Effect.Effect<Answer | undefined, never, R> =>
-  Effect.suspend(() => options.authorize(request, body)).pipe(
-    Effect.map((allowed) => allowed === false ? forbidden : undefined),
+  called(() => options.authorize(request, body)).pipe(
     Effect.timeoutOption(options.authorizeTimeout ?? defaults.authorizeTimeout),
     Effect.flatMap(Option.match({
       onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
-      onSome: Effect.succeed
+      onSome: judged
     })),
     Effect.catchAllCause((cause): Effect.Effect<Answer> => {
-      if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
-      const [error] = [...Chunk.toReadonlyArray(Cause.failures(cause)), ...Chunk.toReadonlyArray(Cause.defects(cause))]
-      const refused = refusalOf(error)
+      const [failed] = [...Chunk.toReadonlyArray(Cause.failures(cause)), ...Chunk.toReadonlyArray(Cause.defects(cause))]
+      const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
+      const refused = looked(() => refusalOf(error))
       return refused === undefined
-        ? Effect.as(Effect.logDebug(`relay: authorize refused with ${nameOf(error)}`), forbidden)
+        ? Effect.as(
+          Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
+          forbidden
+        )
         : Effect.succeed(refused)
     })
   )

@@ -6,6 +6,7 @@
  */
 import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
 import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { looked } from "./internal/untrusted.js"
 
 /**
  * The response to a request whose replay went wrong (contract 10.8).
@@ -39,14 +40,7 @@ const ofReplayError = (error: ReplayError): ReplayAnswer => {
 
 const maxCauses = 8
 
-/**
- * The replay error that an error is or was caused by: one of the sdk, or one of the Promise client, or of yours around
- * either.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const replayErrorIn = (error: unknown): ReplayError | undefined => {
+const found = (error: unknown): ReplayError | undefined => {
   let cause = error
   for (let depth = 0; depth <= maxCauses; depth++) {
     if (isReplayError(cause)) return cause
@@ -55,6 +49,15 @@ export const replayErrorIn = (error: unknown): ReplayError | undefined => {
   }
   return undefined
 }
+
+/**
+ * The replay error that an error is or was caused by: one of the sdk, or one of the Promise client, or of yours around
+ * either.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const replayErrorIn = (error: unknown): ReplayError | undefined => looked(() => found(error))
 
 /**
  * The answer for an error that is or was caused by a replay error; `undefined` for any other.

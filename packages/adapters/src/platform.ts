@@ -197,7 +197,7 @@ const relayed = <R>(
  *   Platform.relay({
  *     flow: "noukai/samples/hello-world",
  *     authorize: (request) =>
- *       request.headers.authorization === undefined ? Effect.fail(new NotLoggedIn()) : Effect.void
+ *       request.headers.authorization === undefined ? Effect.fail(new NotLoggedIn()) : Effect.succeed(true)
  *   }),
  *   (relay) => HttpRouter.empty.pipe(HttpRouter.post("/agent/execute", relay))
  * )

@@ -109,10 +109,12 @@ export interface RelayOptions<Request extends globalThis.Request = globalThis.Re
    * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
    * Noukai: `blockOverrides` too. Do not read the request's own body.
    *
-   * Whatever it throws, and `false`, is 403 `FORBIDDEN`. An error with a `status` or `statusCode` from 400 to 599 is
-   * that status, and its `detail` is shown to the caller if it is a string; its message never is.
+   * `true` or an object, such as the user, lets a caller pass. All else is 403 `FORBIDDEN`: `false`, whatever it throws,
+   * and what neither lets pass nor refuses, such as `undefined`, about which there is a warning. An error with a `status`
+   * or `statusCode` from 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its
+   * message never is.
    */
-  readonly authorize: (request: Request, body: Relay.Body) => unknown
+  readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
 
 /**

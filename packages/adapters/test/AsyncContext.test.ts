@@ -95,7 +95,7 @@ it("in the authorize of a relay", async () => {
   const names: Array<string | undefined> = []
   const app = express()
   app.use((request, _response, next) => store.run(String(request.headers["x-name"]), () => next()))
-  app.post("/", noukaiRelayHandler({ client, flow: answer, authorize: () => void names.push(store.getStore()) }))
+  app.post("/", noukaiRelayHandler({ client, flow: answer, authorize: () => names.push(store.getStore()) > 0 }))
   const { close, url } = await listen(app, async () => {})
   const ask = (name: string) =>
     fetch(url, { method: "POST", headers: { "x-name": name, "content-type": "application/json" }, body: "{}" })

@@ -1,5 +1,5 @@
 /** What is Express' alone: responses that begin behind the back of the middleware. */
-import { trace } from "@effect-noukai/adapters/express"
+import { relay, trace } from "@effect-noukai/adapters/express"
 import { Noukai, traceScope } from "@effect-noukai/promise"
 import express5 from "express"
 import express4 from "express4"
@@ -29,6 +29,64 @@ for (
   const [name, express] of [["Express 4", express4 as unknown as typeof express5], ["Express 5", express5]] as const
 ) {
   describe(name, () => {
+    it("10.8: an answer in place of another says nothing of that one, and no cache keeps it", async () => {
+      const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
+      const app = express()
+      app.use(trace({ client }))
+      app.get("/", (_request, response) => {
+        response.set({
+          "cache-control": "public, max-age=600",
+          "cdn-cache-control": "max-age=600",
+          "surrogate-control": "max-age=600",
+          expires: "Thu, 01 Jan 2099 00:00:00 GMT",
+          age: "1",
+          etag: "\"a\"",
+          "last-modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+          "content-language": "en",
+          "accept-ranges": "bytes",
+          "access-control-allow-origin": "*",
+          "content-security-policy": "default-src 'none'"
+        })
+        response.send("much more than that, and in text")
+      })
+      const { close, url } = await listen(app, async () => {})
+      const response = await fetch(url, { headers: { "x-noukai-replay": session } })
+      assert.deepStrictEqual([response.status, (await response.json()).error], [500, "replay_error"])
+      for (
+        const [name, value] of Object.entries({
+          "cache-control": "no-store",
+          "access-control-allow-origin": "*",
+          "content-security-policy": "default-src 'none'",
+          "x-noukai-session": session
+        })
+      ) assert.strictEqual(response.headers.get(name), value)
+      for (
+        const name of [
+          "cdn-cache-control",
+          "surrogate-control",
+          "expires",
+          "age",
+          "etag",
+          "last-modified",
+          "content-language",
+          "accept-ranges"
+        ]
+      ) assert.isNull(response.headers.get(name), name)
+      await close()
+    })
+
+    it("13.2, 5: a relay with a client that was closed is 502 UPSTREAM_UNAVAILABLE, which no cache keeps", async () => {
+      const closed = new Noukai({ apiKey: plantedKey, env: "dev", port: 9 })
+      await closed.close()
+      const app = express()
+      app.post("/", relay({ client: closed, flow: "a/b/c", authorize: () => true }))
+      const { close, url } = await listen(app, async () => {})
+      const response = await fetch(url, { method: "POST" })
+      assert.deepStrictEqual([response.status, await response.json()], [502, { detail: "UPSTREAM_UNAVAILABLE" }])
+      assert.strictEqual(response.headers.get("cache-control"), "no-store")
+      await close()
+    })
+
     it("10.8: a response that was sent while the session was fetched is left alone", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const errors: Array<unknown> = []

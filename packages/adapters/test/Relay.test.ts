@@ -1,4 +1,5 @@
 /** The relay server (contract 13.2) and its abuse: one suite, on every framework, over real sockets. */
+import { Effect, Option } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
@@ -12,6 +13,21 @@ import type { RunningApp } from "./support/world.js"
 import { plantedKey } from "./support/world.js"
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+class User {
+  readonly id = 1
+}
+
+/** The warnings about `authorize`, wherever they are written. */
+const warnings = () => {
+  const lines: Array<string> = []
+  const push = (...line: ReadonlyArray<unknown>) => {
+    const text = line.map(String).join(" ")
+    if (text.includes("authorize")) lines.push(text)
+  }
+  vi.spyOn(console, "warn").mockImplementation(push)
+  return { lines, push: (text: string) => push(text) }
+}
 
 let upstream: Upstream
 let app: RunningApp | undefined
@@ -65,6 +81,7 @@ for (const framework of [...relays, ...afterParsers]) {
       const { result, sent } = await during(request)
       assert.deepStrictEqual([result.status, await result.text()], [status, JSON.stringify({ detail })])
       assert.match(result.headers.get("content-type") ?? "", /^application\/json/)
+      assert.strictEqual(result.headers.get("cache-control"), "no-store")
       assert.lengthOf(sent, 0)
     }
 
@@ -122,7 +139,7 @@ for (const framework of [...relays, ...afterParsers]) {
 
     it("keys of the prototype go on as the keys that they are, and change nothing here", async () => {
       const seen: Array<unknown> = []
-      await start({ authorize: (_, body) => void seen.push([body.admin, Object.getPrototypeOf(body)]) })
+      await start({ authorize: (_, body) => seen.push([body.admin, Object.getPrototypeOf(body)]) > 0 })
       const body = "{\"__proto__\":{\"admin\":true},\"constructor\":{\"prototype\":{\"admin\":true}}}"
       const { sent } = await during(() => post(body))
       // a parser in front may have an opinion of its own
@@ -237,6 +254,7 @@ for (const framework of [...relays, ...afterParsers]) {
         maxMessages: 1,
         authorize: (authorization, body) => {
           seen.push([authorization, body, upstream.received.length])
+          return true
         }
       })
       const before = upstream.received.length
@@ -272,17 +290,101 @@ for (const framework of [...relays, ...afterParsers]) {
       for (const [, status, detail] of thrown) await refused(() => post("{}"), status, detail)
     })
 
-    it("4: authorize may be asynchronous; rejecting and `false` refuse, all else allows", async () => {
-      const answers: Array<() => unknown> = [
-        async () => false,
-        () => false,
-        () => Promise.reject({ status: 401, detail: "LOG_IN" })
+    it("4: something thrown whose properties throw is 403", async () => {
+      const trap = () => {
+        throw new Error("the secret reason")
+      }
+      const revoked = Proxy.revocable({}, {})
+      revoked.revoke()
+      const with401 = (name: string) =>
+        Object.defineProperty({ status: 401, detail: "LOG_IN" }, name, { get: trap, configurable: true })
+      const thrown: ReadonlyArray<readonly [unknown, number, string]> = [
+        [with401("status"), 403, "FORBIDDEN"],
+        [with401("detail"), 403, "FORBIDDEN"],
+        [with401("statusCode"), 403, "FORBIDDEN"],
+        // not looked at
+        [with401("cause"), 401, "LOG_IN"],
+        [new Proxy(new Error("x"), { get: trap, has: trap, getPrototypeOf: trap, ownKeys: trap }), 403, "FORBIDDEN"],
+        [new Proxy({}, { get: (_, name) => name === "status" ? 401 : trap() }), 403, "FORBIDDEN"],
+        [revoked.proxy, 403, "FORBIDDEN"],
+        [Object.create(null), 403, "FORBIDDEN"],
+        [Object.defineProperty(new Error("x"), "name", { get: trap }), 403, "FORBIDDEN"],
+        [Object.defineProperty({}, "_tag", { get: trap }), 403, "FORBIDDEN"],
+        [{ status: 401, detail: { toJSON: trap } }, 401, "FORBIDDEN"]
       ]
-      await start({ authorize: () => answers.shift()?.() })
+      const left = thrown.flatMap(([error]) => [
+        () => Promise.reject(error),
+        () => {
+          throw error
+        }
+      ])
+      await start({ authorize: () => left.shift()?.() })
+      for (const [, status, detail] of thrown.flatMap((row) => [row, row])) {
+        await refused(() => post("{}"), status, detail)
+      }
+    })
+
+    it("4: `true` and an object let a caller pass, now or later", async () => {
+      const verdicts: ReadonlyArray<unknown> = [
+        true,
+        {},
+        { id: 1 },
+        new User(),
+        Object.create(null),
+        Object.freeze({ admin: false }),
+        new Map(),
+        new Date(0)
+      ]
+      const left = verdicts.flatMap((verdict) => [verdict, Promise.resolve(verdict)])
+      await start({ authorize: () => left.shift() })
+      for (const verdict of verdicts.flatMap((verdict) => [verdict, verdict])) {
+        assert.deepStrictEqual([verdict, (await post("{}")).status], [verdict, 200])
+      }
+    })
+
+    it("4: `false` refuses, now or later, and says nothing", async () => {
+      const warned = warnings()
+      const left = [() => false, async () => false, () => Promise.reject({ status: 401, detail: "LOG_IN" })]
+      await start({ authorize: () => left.shift()?.(), onLog: warned.push })
       await refused(() => post("{}"), 403, "FORBIDDEN")
       await refused(() => post("{}"), 403, "FORBIDDEN")
       await refused(() => post("{}"), 401, "LOG_IN")
-      assert.strictEqual((await post("{}")).status, 200)
+      assert.deepStrictEqual(warned.lines, [])
+    })
+
+    it("4: whatever else it gives refuses, with a warning that says what to give", async () => {
+      const given: ReadonlyArray<readonly [unknown, string]> = [
+        [undefined, "undefined"],
+        [null, "null"],
+        [0, "a number"],
+        [1, "a number"],
+        [NaN, "a number"],
+        ["", "a string"],
+        ["my-secret", "a string"],
+        [1n, "a bigint"],
+        [Symbol("x"), "a symbol"],
+        [() => true, "a function"],
+        [User, "a function"],
+        [[], "an array"],
+        [[{ id: 1 }], "an array"],
+        [new Error("my-secret"), "an error"],
+        [new Response(null, { status: 401 }), "a response"],
+        [new Boolean(true), "a boxed primitive"],
+        [new String("my-secret"), "a boxed primitive"],
+        [Option.none(), "an Effect"],
+        [Effect.succeed(true), "an Effect"]
+      ]
+      const left = given.flatMap(([value]) => [value, Promise.resolve(value)])
+      const warned = warnings()
+      await start({ authorize: () => left.shift(), onLog: warned.push })
+      for (const [, kind] of given.flatMap((row) => [row, row])) {
+        const before = warned.lines.length
+        await refused(() => post("{}"), 403, "FORBIDDEN")
+        assert.lengthOf(warned.lines, before + 1)
+        assert.include(warned.lines[before], `authorize returned ${kind},`)
+        assert.include(warned.lines[before], "return true or an object")
+        assert.notInclude(warned.lines[before], "my-secret")
+      }
     })
 
     it("4: an authorize that hangs is a refusal", async () => {
@@ -393,6 +495,7 @@ for (const framework of [...relays, ...afterParsers]) {
         onLog: (line) => logged.push(line),
         authorize: (_, body) => {
           if (body.refuse === true) throw new Error(`refused ${JSON.stringify(body)}`)
+          return true
         }
       })
       upstream.script(text(200, "{\"echo\":\"answer-secret\"}"), (response) => response.socket?.resetAndDestroy())

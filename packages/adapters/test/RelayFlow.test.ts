@@ -44,6 +44,7 @@ beforeEach(async () => {
         if (request.headers["x-login"] !== "ada") {
           throw Object.assign(new Error("no"), { status: 401, detail: "LOG_IN" })
         }
+        return true
       }
     })
   )

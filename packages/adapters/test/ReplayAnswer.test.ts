@@ -38,6 +38,24 @@ describe("10.8", () => {
     }
   })
 
+  it("nor has what does not let itself be looked at", () => {
+    const trap = () => {
+      throw new Error("trap")
+    }
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const errors = [
+      Object.defineProperty(new Error("x"), "cause", { get: trap }),
+      new Proxy(new Error("x"), { get: trap }),
+      new Proxy(new Error("x"), { has: trap }),
+      proxy
+    ]
+    for (const error of errors) {
+      assert.isUndefined(ReplayAnswer.fromError(error))
+      assert.isUndefined(ReplayAnswer.fromError({ cause: error }))
+    }
+  })
+
   it("C40: of what is no replay error nobody is told more than that", () => {
     const detail = "a secret of the server"
     const errors: ReadonlyArray<readonly [Sdk.ReplayScopeError, number]> = [

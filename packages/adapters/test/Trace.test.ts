@@ -121,6 +121,7 @@ for (const framework of [...express, ...platform, ...web]) {
       assert.strictEqual(body.error, error)
       assert.isNotEmpty(body.message)
       assert.match(response.headers.get("content-type") ?? "", /^application\/json/)
+      assert.strictEqual(response.headers.get("cache-control"), "no-store")
       for (const secret of [plantedKey, ...noise]) assert.notInclude(text, secret)
     }
 
@@ -288,6 +289,17 @@ for (const framework of [...express, ...platform, ...web]) {
       assert.strictEqual(world.counts().runs, before.runs)
     })
 
+    /** A second recording under the same session. */
+    const extraRun = async (session: string): Promise<void> => {
+      const [org, project, flow] = answer.split("/")
+      const extra = await fetch(`${world.emulator.baseUrl}/seq/${org}/${project}/${flow}/execute`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${plantedKey}`, "content-type": "application/json", "x-session-id": session },
+        body: "{\"message\":\"hi\"}"
+      })
+      assert.strictEqual(extra.status, 200)
+    }
+
     it("B-PY-15: what is left over once the response has begun is logged and reported; the response stays", async () => {
       const reported: Array<ReplayError> = []
       const warnings: Array<string> = []
@@ -303,20 +315,42 @@ for (const framework of [...express, ...platform, ...web]) {
         }
       })
       const session = await captured("/stream")
-      // a second recording under the same session
-      const [org, project, flow] = answer.split("/")
-      const extra = await fetch(`${world.emulator.baseUrl}/seq/${org}/${project}/${flow}/execute`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${plantedKey}`, "content-type": "application/json", "x-session-id": session },
-        body: "{\"message\":\"hi\"}"
-      })
-      assert.strictEqual(extra.status, 200)
+      await extraRun(session)
       const response = await replay("/stream", session)
       assert.strictEqual(await response.text(), "first hi one\nsecond hi two\n")
       assert.strictEqual(response.status, 200)
       await report
       assert.deepStrictEqual(reported.map(({ _tag }) => _tag), ["ReplayLeftoverError"])
       assert.lengthOf(warnings.filter((text) => text.includes("the response was sent all the same")), 1)
+    })
+
+    it("what onReplayError throws, now or later, breaks nothing", async () => {
+      const scopes: Array<string> = []
+      const warnings: Array<string> = []
+      const hooks = [
+        () => {
+          throw new Error("mine")
+        },
+        () => {
+          throw new Proxy(new Error("mine"), { get: () => assert.fail("looked at") })
+        },
+        () => Promise.reject(new Error("mine"))
+      ]
+      const left = [...hooks]
+      await start({
+        onScope: (phase) => scopes.push(phase),
+        onWarning: (text) => warnings.push(text),
+        onReplayError: () => left.shift()?.()
+      })
+      const session = await captured("/stream")
+      await extraRun(session)
+      for (const _ of hooks) {
+        const response = await replay("/stream", session)
+        assert.strictEqual(await response.text(), "first hi one\nsecond hi two\n")
+      }
+      await expect.poll(() => scopes.filter((phase) => phase === "scope_close").length).toBe(hooks.length + 1)
+      const ignored = () => warnings.filter((text) => text.includes("onReplayError")).length
+      await expect.poll(ignored).toBe(hooks.length)
     })
 
     it("a miss in mid-response is reported, and nothing more is sent", async () => {

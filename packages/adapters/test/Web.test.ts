@@ -33,11 +33,20 @@ describe("10.8: the scope is closed", () => {
     "when the body of the response is taken": taken,
     "when a handler throws": () => {
       throw new Error("mine")
+    },
+    "when a handler throws what does not let itself be looked at": () => {
+      throw Object.defineProperty(new Error("mine"), "cause", {
+        get: () => {
+          throw new Error("not mine")
+        }
+      })
     }
   }
   for (const [name, handler] of Object.entries(handlers)) {
     it(name, async () => {
-      assert.instanceOf(await rejection(trace(handler, { client })(new Request("http://app/"))), Error)
+      const error = await rejection(trace(handler, { client })(new Request("http://app/")))
+      assert.instanceOf(error, Error)
+      assert.notStrictEqual(error.message, "not mine")
       assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
     })
   }
@@ -57,6 +66,7 @@ describe("13.2: a relay", () => {
 
   const answered = async (request: Request) => {
     const response = await relay({ client, flow: "a/b/c", authorize: () => true })(request)
+    assert.strictEqual(response.headers.get("cache-control"), "no-store")
     return [response.status, await response.json()]
   }
 

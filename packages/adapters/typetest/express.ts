@@ -26,9 +26,22 @@ app5.post(
     authorize: (request, body) => {
       expectTypeOf(request.headers).toEqualTypeOf<{ readonly [name: string]: string | Array<string> | undefined }>()
       expectTypeOf(body).toEqualTypeOf<{ readonly [field: string]: unknown }>()
+      return true
     }
   })
 )
+
+interface WithSession extends Express5.Request {
+  readonly session?: { readonly user?: { readonly id: string } }
+}
+
+relay({ client, flow: "a/b/c", authorize: (request: WithSession) => request.session?.user ?? false })
+// @ts-expect-error who is not logged in is no refusal
+relay({ client, flow: "a/b/c", authorize: (request: WithSession) => request.session?.user })
+// @ts-expect-error nor later
+relay({ client, flow: "a/b/c", authorize: async (request: WithSession) => request.session?.user })
+// @ts-expect-error nothing lets nobody pass
+relay({ client, flow: "a/b/c", authorize: () => {} })
 
 expectTypeOf(requestSignal(response4)).toEqualTypeOf<AbortSignal>()
 expectTypeOf(requestSignal(response5)).toEqualTypeOf<AbortSignal>()

@@ -1,10 +1,14 @@
 import * as Platform from "@effect-noukai/adapters/platform"
 import type { InvalidRequestError, NoukaiHttp } from "@effect-noukai/sdk"
 import type { HttpApp, HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Context, Effect, type Scope } from "effect"
+import { Context, Effect, Option, type Scope } from "effect"
 import { expectTypeOf } from "vitest"
 
-class Users extends Context.Tag("Users")<Users, { readonly find: Effect.Effect<string> }>() {}
+interface User {
+  readonly id: string
+}
+
+class Users extends Context.Tag("Users")<Users, { readonly find: Effect.Effect<User> }>() {}
 
 class NotFound {
   readonly _tag = "NotFound"
@@ -29,6 +33,22 @@ const relay = Platform.relay({
     return Effect.flatMap(Users, (users) => body.user === request.url ? users.find : Effect.fail(new NotFound()))
   }
 })
+
+const flow = "a/b/c"
+declare const found: Effect.Effect<Option.Option<User>>
+
+Platform.relay({ flow, authorize: () => Effect.map(found, Option.isSome) })
+Platform.relay({ flow, authorize: () => Effect.map(found, Option.getOrElse(() => false as const)) })
+// @ts-expect-error an Option is there either way
+Platform.relay({ flow, authorize: () => found })
+// @ts-expect-error who was not found is no refusal
+Platform.relay({ flow, authorize: () => Effect.map(found, Option.getOrUndefined) })
+// @ts-expect-error nothing lets nobody pass
+Platform.relay({ flow, authorize: () => Effect.void })
+// @ts-expect-error a promise is not waited for
+Platform.relay({ flow, authorize: () => Effect.succeed(Promise.resolve(false)) })
+// @ts-expect-error an Effect in an Effect is not run
+Platform.relay({ flow, authorize: () => Effect.succeed(Effect.succeed(false)) })
 
 // a refusal is an answer; a wrong flow is known when the app is made
 expectTypeOf(relay).toEqualTypeOf<

@@ -94,6 +94,7 @@ const startApp = async (port: number, bytes: Array<string>) => {
       flow: "acme/support/agent",
       authorize: (_, body) => {
         if (String(body.message).includes("forbidden")) throw new Error(`with ${plantedKey}`)
+        return true
       }
     })
   )

@@ -44,7 +44,7 @@ const relayed = (bytes: Uint8Array, cuts: ReadonlyArray<number>, sent: Headers, 
     const relay = Either.getOrThrow(Relay.make({
       ...limits,
       flow: "acme/support/agent",
-      authorize: (_: null, body) => Effect.sync(() => void seen.push(body))
+      authorize: (_: null, body) => Effect.sync(() => seen.push(body) > 0)
     }))
     const at = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
     const parts = at.slice(1).map((end, place) => bytes.slice(at[place], end))

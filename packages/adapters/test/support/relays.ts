@@ -42,6 +42,9 @@ const promiseClient = ({ onLog, port }: RelaySetup) =>
     ...(onLog === undefined ? {} : { onLog: (event) => onLog(JSON.stringify(event)) })
   })
 
+/** Of code that the compiler has not seen. */
+const verdict = (given: unknown) => given as Relay.Verdict
+
 const limits = ({ authorize: _, onLog: __, port: ___, ...rest }: RelaySetup): Relay.Limits => rest
 
 const inExpress = (make: typeof express5, parsesFirst: boolean) => async (setup: RelaySetup) => {
@@ -53,7 +56,7 @@ const inExpress = (make: typeof express5, parsesFirst: boolean) => async (setup:
     noukaiRelayHandler({
       ...limits(setup),
       client,
-      authorize: (request, body) => setup.authorize(request.headers.authorization as string | undefined, body)
+      authorize: (request, body) => verdict(setup.authorize(request.headers.authorization as string | undefined, body))
     })
   )
   return listen(app, () => client.close())
@@ -64,7 +67,7 @@ const handler = (setup: RelaySetup, make: typeof relay) => {
   const route = make({
     ...limits(setup),
     client,
-    authorize: (request, body) => setup.authorize(request.headers.get("authorization") ?? undefined, body)
+    authorize: (request, body) => verdict(setup.authorize(request.headers.get("authorization") ?? undefined, body))
   })
   return { client, route, close: () => client.close() }
 }
@@ -87,7 +90,7 @@ const router = (setup: RelaySetup) =>
       ...limits(setup),
       authorize: (request, body) =>
         Effect.tryPromise({
-          try: async () => setup.authorize(request.headers.authorization, body),
+          try: async () => verdict(setup.authorize(request.headers.authorization, body)),
           catch: (error) => error as { readonly status?: number }
         })
     }),

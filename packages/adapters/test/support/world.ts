@@ -81,7 +81,7 @@ export interface Setup {
   readonly emulator: RunningEmulator
   readonly replayEnabled: boolean
   readonly options?: TraceOptions
-  readonly onReplayError?: (error: ReplayError) => void
+  readonly onReplayError?: (error: ReplayError) => unknown
   /** Scopes as they are opened and closed. */
   readonly onScope?: (phase: string, sessionId: string) => void
   /** What is logged as a warning. */

@@ -27,8 +27,9 @@ export const over = (response: NodeResponse): Effect.Effect<void> =>
 
 const encoder = new TextEncoder()
 
-/** What says something of a body that is not sent. */
-const ofBody = /^(content-(?!security-policy)|etag$|last-modified$|transfer-encoding$|location$)/
+/** What says something of a body that is not sent, or how long to keep it. */
+const ofBody =
+  /^(content-(?!security-policy)|etag$|last-modified$|accept-ranges$|transfer-encoding$|location$|expires$|age$|.*cache-control$|surrogate-control$)/
 
 /** Gives a response its status and headers, unless it has begun; it may be in place of one that was about to be sent. */
 const begin = (response: NodeResponse, { headers, status }: JsonAnswer): boolean => {

@@ -10,8 +10,8 @@ import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Relay from "../../Relay.js"
 import type { Within } from "../asyncContext.js"
+import { Thrown } from "../untrusted.js"
 import { refusal } from "./answer.js"
-import { Thrown } from "./thrown.js"
 
 /**
  * A request and the asynchronous context that it came in.
@@ -25,7 +25,7 @@ export interface InContext<out Request> {
 
 interface Options<Request> extends Relay.Limits {
   readonly client: Noukai
-  readonly authorize: (request: Request, body: Relay.Body) => unknown
+  readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
 
 /**

@@ -14,6 +14,7 @@ import * as Stream from "effect/Stream"
 import * as ReplayAnswer from "../../ReplayAnswer.js"
 import type { TraceOptions } from "../../TraceOptions.js"
 import { hasAsyncContext } from "../asyncContext.js"
+import { called } from "../untrusted.js"
 
 /** @internal */
 export interface RequestScope {
@@ -142,17 +143,28 @@ export const openByHand = (
     ))
 
 /**
- * Says what went wrong with a replay, if anything did, when its response of that status has been sent all the same.
+ * Told what went wrong with a replay.
+ *
+ * @internal
+ */
+export type Hook = (error: ReplayError) => Effect.Effect<void>
+
+/** @internal */
+export const ignored: Effect.Effect<void> = Effect.logWarning("replay: onReplayError failed and was ignored")
+
+/**
+ * Says what went wrong with a replay, if anything did, when its response of that status has been sent all the same. What the
+ * hook throws breaks nothing.
  *
  * @internal
  */
 export const report = (
   { problem }: RequestScope,
   status: number,
-  hook: ((error: ReplayError) => Effect.Effect<void>) | undefined
+  hook: Hook | undefined
 ): Effect.Effect<void> =>
   Effect.flatMap(problem(status), (error) =>
     error === undefined ? Effect.void : Effect.zipRight(
       Effect.logWarning(`replay: the response was sent all the same: ${error.message}`),
-      hook === undefined ? Effect.void : hook(error)
+      hook === undefined ? Effect.void : Effect.catchAllCause(called(() => hook(error)), () => ignored)
     ))

@@ -1,6 +1,6 @@
 /** The app on @effect/platform: with the middleware around the server, around the router, and around an HttpApi. */
 import * as Platform from "@effect-noukai/adapters/platform"
-import { FlowService, Noukai, TraceScope } from "@effect-noukai/sdk"
+import { FlowService, Noukai, type ReplayError, TraceScope } from "@effect-noukai/sdk"
 import {
   HttpApi,
   HttpApiBuilder,
@@ -117,10 +117,16 @@ const logger = ({ onWarning }: Setup) =>
     )
   )
 
+/** The hook in Effect's terms. */
+const told = (hook: NonNullable<Setup["onReplayError"]>) => (error: ReplayError) => {
+  const given = hook(error)
+  return given instanceof Promise ? Effect.asVoid(Effect.promise(() => given)) : Effect.void
+}
+
 const middleware = ({ onReplayError, options }: Setup) =>
   Platform.trace({
     ...options,
-    ...(onReplayError === undefined ? {} : { onReplayError: (error) => Effect.sync(() => onReplayError(error)) })
+    ...(onReplayError === undefined ? {} : { onReplayError: told(onReplayError) })
   })
 
 type App = Layer.Layer<
