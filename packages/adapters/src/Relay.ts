@@ -181,15 +181,12 @@ const forbidden = refusal(403, "FORBIDDEN")
 
 /** `undefined` if the caller may go on. What was given may be a secret, so that only what it is is logged. */
 const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
-  if (verdict === false) return Effect.succeed(forbidden)
   const odd = oddVerdict(verdict)
-  return odd === undefined ? Effect.succeed(undefined) : Effect.as(
-    Effect.logWarning(
-      `relay: authorize returned ${odd}, and the request was refused; return true or an object, such as the user, to ` +
-        "let the caller pass, and false to refuse"
-    ),
-    forbidden
+  const warned = odd === undefined ? Effect.void : Effect.logWarning(
+    `relay: authorize returned ${odd}, and the request was refused; return true or an object, such as the user, to ` +
+      "let the caller pass, and false to refuse"
   )
+  return Effect.as(warned, odd === undefined && verdict !== false ? undefined : forbidden)
 }
 
 /** `undefined` if the caller may go on. The message of an error may hold anything, so that only its name is logged. */

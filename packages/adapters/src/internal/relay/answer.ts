@@ -1,5 +1,8 @@
-import type { Answer } from "../../Relay.js"
-import { jsonHeaders } from "../jsonAnswer.js"
+import { type JsonAnswer, jsonHeaders } from "../jsonAnswer.js"
+
+interface Answer extends JsonAnswer {
+  readonly isRead: boolean
+}
 
 /** @internal */
 export const answer = (status: number, body: string | undefined, isRead: boolean = true): Answer => ({
