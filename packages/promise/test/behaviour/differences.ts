@@ -148,7 +148,6 @@ export const differences: ReadonlyArray<Difference> = [
     "Typed as there, but missing.",
     "The execution id; the step that has just completed."
   ),
-  row("other fields", "Fields of events that the types do not declare", "Passed on.", "Left out."),
   row("nulls", "Fields of traces without a value", "`null`", "Left out."),
   row(
     "summary",

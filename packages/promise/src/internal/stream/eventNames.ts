@@ -20,10 +20,11 @@ const fieldsOf = (error: unknown): Record<string, unknown> =>
     ? error as Record<string, unknown>
     : { message: String(error) }
 
-/** Keys of the wire that have a place in our own events, or mean nothing to callers. */
+/** Keys that mean nothing to callers. */
+const unheard: ReadonlySet<string> = new Set(["type", "eventType", "__proto__"])
+
+/** Keys of the wire that have a place in our own events; without a value they are left out. */
 const named: ReadonlySet<string> = new Set([
-  "type",
-  "eventType",
   "executionId",
   "runId",
   "flowId",
@@ -53,7 +54,8 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A =
   const received = raw as { readonly [key: string]: unknown }
   const fields = out as { [key: string]: unknown }
   for (const key of Object.keys(received)) {
-    if (!named.has(key) && key !== "__proto__") fields[key] = received[key]
+    const isOurs = named.has(key) && (key in fields || received[key] === null)
+    if (!isOurs && !unheard.has(key)) fields[key] = received[key]
   }
   return out
 }
