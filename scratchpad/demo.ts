@@ -10,6 +10,7 @@ import { collect, follow, submit } from "./jobs.js"
 import { NoukaiLocal } from "./local.js"
 import { gradeByPromise } from "./promises.js"
 import { replays } from "./replays.js"
+import { patient } from "./retrying.js"
 import { byHand, watched } from "./streaming.js"
 import { withTools } from "./tools.js"
 import { attempts, cost, watch } from "./traces.js"
@@ -27,6 +28,9 @@ const demo = Effect.gen(function*() {
 
   yield* Console.log("\nA failure, caught by its tag")
   yield* Console.log(`  ${yield* failure}`)
+
+  yield* Console.log("\nCalls that would wait for their turn")
+  yield* Console.log(`  results   ${(yield* patient).length}`)
 
   yield* Console.log("\nA flow that calls a typed tool: noukai/samples/tools-enabled")
   yield* Console.log(`  ${JSON.stringify(yield* withTools)}`)

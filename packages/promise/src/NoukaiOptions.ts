@@ -32,7 +32,7 @@ export interface NoukaiOptions {
   project?: string | undefined
   /** Milliseconds for each request; on a stream, for each silence. Default: 300,000. */
   timeout?: number | undefined
-  /** How often a request that only reads is repeated; 0: never. Default: 1. */
+  /** How often a request is repeated that only reads, or was refused (429) before a run; 0: never. Default: 1. */
   maxRetries?: number | undefined
   /** Sees every request. What it throws is ignored. */
   onLog?: ((event: LogEvent) => void) | undefined

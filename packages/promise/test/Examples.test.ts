@@ -52,8 +52,8 @@ it("jobs", async () => {
 it("errors", async () => {
   const { signal } = new AbortController()
   assert.strictEqual((await run(noukai, signal) as { status: string }).status, "completed")
-  emulator.addFaults({ script: ["429:retry=3", "502:BYOK_KEY_REJECTED", "reset"] })
-  assert.strictEqual(await run(noukai, signal), "try again in 3 s")
+  emulator.addFaults({ script: ["429:retry=30", "502:BYOK_KEY_REJECTED", "reset"] })
+  assert.strictEqual(await run(noukai, signal), "try again in 30 s")
   assert.strictEqual(await run(noukai, signal), "check the key")
   assert.strictEqual(await run(noukai, signal), "a run may exist, and may be billed")
   assert.strictEqual(await run(noukai, AbortSignal.abort()), "the caller left")

@@ -20,7 +20,7 @@ export interface CallOptions {
   readonly connectTimeout?: Duration.DurationInput | undefined
   /** One attempt, its body included. Default: the client's, 300 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** When to try again. Default: the client's policy. */
+  /** When to try again what may be: reads, and what never left or was refused (429) before a run. Default: the client's policy. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
   /** Also retry a POST that may have arrived. Default: the client's, false. */
   readonly retryPost?: boolean | undefined

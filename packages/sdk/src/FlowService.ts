@@ -41,7 +41,8 @@ export declare namespace FlowService {
      *
      * A run that failed is a `FlowExecutionError`. Without tools a run cannot pause; with tools declared by hand it may
      * end in a `PausedResult`; with a handler the loop runs by itself and adds the handler's errors and requirements.
-     * A failure with `sent: "unknown"` may have started a run: it is never repeated unless `retryPost` says so.
+     * A failure with `sent: "unknown"` may have started a run: it is never repeated unless `retryPost` says so. A refusal
+     * (429) that names no run is repeated as reads are.
      *
      * @example
      * ```ts

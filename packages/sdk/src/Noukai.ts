@@ -4,8 +4,11 @@
  * @since 0.1.0
  */
 import type * as Config from "effect/Config"
+import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
+import * as Retryable from "./internal/retry/retryable.js"
 import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
 import type { AuthenticationError, InvalidRequestError } from "./NoukaiError.js"
@@ -104,3 +107,28 @@ export const NoukaiLive: Layer.Layer<
   Services | NoukaiConfig.NoukaiConfig,
   AuthenticationError | InvalidRequestError
 > = layer()
+
+/**
+ * A schedule for who makes calls again by hand, with `Effect.retry`. It waits what the server asked for (`retryAfter`), and
+ * where it asked for nothing anything up to 1, 4, 16, 20, 20 … s; its output is the wait. It goes on for as long as you let
+ * it: bound it with `times`, `Schedule.upTo` or `Effect.timeout`.
+ *
+ * It ends, so that the call fails with the error it has, on what may have run (`isRetryable` is false), on errors that are
+ * not ours, and on a server that asks to wait for more than an hour. That a request which was refused with 429 ran nothing
+ * is an assumption about the server.
+ *
+ * @example
+ * ```ts
+ * import { FlowService, Noukai } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const patient = Effect.flatMap(FlowService, (flows) =>
+ *   flows.execute("acme/spelling/grade-3", { message: "The cat sat." }).pipe(
+ *     Effect.retry({ schedule: Noukai.retryable, times: 8 })
+ *   ))
+ * ```
+ *
+ * @since 0.1.0
+ * @category schedules
+ */
+export const retryable: Schedule.Schedule<Duration.Duration, unknown> = Retryable.retryable

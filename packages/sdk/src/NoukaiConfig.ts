@@ -108,7 +108,7 @@ export interface Options {
   readonly firstByteTimeout?: Duration.DurationInput | undefined
   /** Streams: between two arrivals of bytes. Default: 300 seconds. */
   readonly idleTimeout?: Duration.DurationInput | undefined
-  /** Retries of the default policy; 0 means none. Default: 1. */
+  /** Retries of the default policy: of reads, and of what never left or was refused (429) before a run; 0: none. Default: 1. */
   readonly maxRetries?: number | undefined
   /** Replaces the default policy (full jitter up to 1, 4, 16, 20 s …). `maxRetries` does not apply to it. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined

@@ -74,8 +74,8 @@ export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | (string & {
 const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
 
 /**
- * Whether the request reached the server: `"no"` it provably never left, `"yes"` the server began to answer,
- * `"unknown"` it may have arrived and a run may exist.
+ * Whether the request reached the server: `"no"` it provably never left, or was refused and was to be sent again, `"yes"`
+ * the server began to answer, `"unknown"` it may have arrived and a run may exist.
  *
  * @since 0.1.0
  * @category models

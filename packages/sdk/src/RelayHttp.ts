@@ -47,7 +47,7 @@ export interface Options {
   readonly attemptTimeout?: Duration.DurationInput | undefined
   /** The whole call: attempts, waits and tool rounds. Default: none. */
   readonly timeout?: Duration.DurationInput | undefined
-  /** Retries of what provably never left; 0 means none. Default: 1. */
+  /** Retries of what provably never left, or was refused (429) before a run; 0 means none. Default: 1. */
   readonly maxRetries?: number | undefined
   /** Replaces the default policy. `maxRetries` does not apply to it. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined

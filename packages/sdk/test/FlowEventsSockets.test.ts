@@ -78,13 +78,13 @@ describe("on the wire", () => {
     Effect.gen(function*() {
       const { error, server } = yield* run([
         Wire.json(429, { detail: { code: "RATE_LIMIT", message: "Slow down." } }, {
-          "retry-after": "12",
+          "retry-after": "42",
           "x-request-id": "req-9"
         })
       ])
       assert.instanceOf(error, RateLimitError)
       assert.deepInclude({ ...error }, {
-        retryAfter: 12,
+        retryAfter: 42,
         code: "RATE_LIMIT",
         detail: "Slow down.",
         requestId: "req-9",

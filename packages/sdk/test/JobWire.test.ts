@@ -118,7 +118,6 @@ describe("E3: POST …/jobs", () => {
       ["502", Wire.json(502, {}), "FlowExecutionError"],
       ["503", Wire.json(503, {}), "FlowExecutionError"],
       ["408", Wire.json(408, {}), "FlowExecutionError"],
-      ["429", Wire.json(429, {}), "RateLimitError"],
       ["a reset", Wire.reset, "APIConnectionError"],
       ["a cut body", Wire.truncated("{\"executionId\":"), "APIConnectionError"]
     ] as const

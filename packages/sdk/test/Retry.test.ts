@@ -15,7 +15,11 @@ describe("a POST is never sent twice by itself", () => {
     ["503", Wire.json(503, {}, { "Retry-After": "0" }), "FlowExecutionError"],
     ["500", Wire.json(500, {}), "FlowExecutionError"],
     ["408", Wire.json(408, {}), "FlowExecutionError"],
-    ["429", Wire.json(429, {}, { "Retry-After": "0" }), "RateLimitError"],
+    [
+      "429 of another kind",
+      Wire.json(429, { detail: { code: "KEY_LIMIT" } }, { "Retry-After": "0" }),
+      "RateLimitError"
+    ],
     ["reset", Wire.reset, "APIConnectionError"],
     ["truncated body", Wire.truncated("{\"status\":\"comp"), "APIConnectionError"],
     ["HTML", Wire.text(200, "<html>"), "UnexpectedResponseError"]
@@ -197,12 +201,14 @@ describe("the default schedule", () => {
   )
 
   it("what is transient", () => {
+    const read = { isPost: false, isFresh: false, retryPost: false }
+    const post = { isPost: true, isFresh: true, retryPost: false }
     const status = (statusCode: number) => new E.FlowExecutionError({ method: "m", statusCode, isRetryable: false })
-    for (const code of [408, 500, 502, 503, 504]) assert.isTrue(Retry.shouldRetry(status(code), false, false))
+    for (const code of [408, 500, 502, 503, 504]) assert.isTrue(Retry.shouldRetry(status(code), read))
     for (const code of [300, 400, 409, 410, 413, 422, 501]) {
-      assert.isFalse(Retry.shouldRetry(status(code), false, false))
+      assert.isFalse(Retry.shouldRetry(status(code), read))
     }
-    assert.isTrue(Retry.shouldRetry(error, true, false))
-    assert.isFalse(Retry.shouldRetry(new E.APIConnectionError({ ...error, sent: "unknown" }), true, false))
+    assert.isTrue(Retry.shouldRetry(error, post))
+    assert.isFalse(Retry.shouldRetry(new E.APIConnectionError({ ...error, sent: "unknown" }), post))
   })
 })

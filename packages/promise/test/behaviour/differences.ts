@@ -20,7 +20,7 @@ export const differences: ReadonlyArray<Difference> = [
     "retries",
     "`execute`, `executeAsync` after a 429 or 5xx",
     "Sends the request again, which may run and bill the flow twice.",
-    "Never sends a POST again unless it provably never left. Reads are repeated, as `maxRetries` says."
+    "Sends a POST again only if it provably never left, or was refused with a 429 that names no run. Reads are repeated, as `maxRetries` says."
   ),
   row(
     "endless",

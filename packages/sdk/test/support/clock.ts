@@ -1,7 +1,7 @@
 /** Time in tests that wait for real sockets. */
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 
@@ -43,5 +43,51 @@ export class SetClock implements Clock.Clock {
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     return this.base.sleep(duration)
+  }
+}
+
+interface Sleeper {
+  readonly until: number
+  readonly wake: () => void
+}
+
+/** A clock that is moved by hand and wakes a thousand sleepers at once, which a test clock takes one by one. */
+export class HandClock implements Clock.Clock {
+  readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
+  readonly currentTimeMillis: Effect.Effect<number> = Effect.sync(() => this.now)
+  readonly currentTimeNanos: Effect.Effect<bigint> = Effect.sync(() => this.unsafeCurrentTimeNanos())
+  private readonly sleepers = new Set<Sleeper>()
+  private now = 0
+
+  unsafeCurrentTimeMillis(): number {
+    return this.now
+  }
+
+  unsafeCurrentTimeNanos(): bigint {
+    return BigInt(Math.round(this.now * 1_000_000))
+  }
+
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      const sleeper = { until: this.now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+      this.sleepers.add(sleeper)
+      return Effect.sync(() => void this.sleepers.delete(sleeper))
+    })
+  }
+
+  /** How many sleep. */
+  get sleeping(): number {
+    return this.sleepers.size
+  }
+
+  /** Goes on to the next instant at which somebody wakes. */
+  wakeNext(): void {
+    const all = [...this.sleepers]
+    this.now = all.reduce((soonest, { until }) => Math.min(soonest, until), Infinity)
+    for (const sleeper of all) {
+      if (sleeper.until > this.now) continue
+      this.sleepers.delete(sleeper)
+      sleeper.wake()
+    }
   }
 }

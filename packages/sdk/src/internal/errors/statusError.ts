@@ -105,6 +105,27 @@ const retryAfterSeconds = (value: string | undefined, now: number): number | und
   return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)
 }
 
+/** A key for the id of a run, with a value; a run with its fields; a run by its id in a sentence. */
+const runIn = new RegExp(
+  [
+    String.raw`(?:execution|run)[_-]?id\\*["']?\s*[:=]\s*(?!null\b|''|\\*""|\\+"\\+"|[,}\s])`,
+    String.raw`"(?:execution|run)\\*"\s*:\s*(?:\{|\\*"[^"\\])`,
+    String.raw`\b(?:execution|run)\W{1,3}[0-9a-f]{8}-[0-9a-f]{4}-`
+  ].join("|"),
+  "i"
+)
+
+/**
+ * Whether an answer that refuses a request speaks of a run, which then may have begun.
+ */
+const namesARun = (problem: Problem, body: string): boolean => problem.executionId !== undefined || runIn.test(body)
+
+/** Whether making the call again, after this answer, cannot start a second run. */
+const isRetryable = (facts: CallFacts, status: number, problem: Problem, body: string): boolean => {
+  if (!facts.isPost) return status === 429 || isTransientStatus(status)
+  return status === 429 && (facts.executionId !== undefined || !namesARun(problem, body))
+}
+
 /**
  * A status that is not 2xx.
  *
@@ -128,7 +149,7 @@ export const fromStatus = (
     executionId: facts.executionId ?? scrubbed(problem.executionId),
     requestId: scrubbed(response.header("x-request-id")),
     responseBody: keepBody(facts, body),
-    isRetryable: status === 429 || (!facts.isPost && isTransientStatus(status))
+    isRetryable: isRetryable(facts, status, problem, body)
   }
   switch (status) {
     case 401:

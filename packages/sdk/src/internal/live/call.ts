@@ -192,8 +192,9 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       Effect.withFiberRuntime((fiber) => {
         const { context: { method, options, progress } } = endpoint
         const isPost = endpoint.httpMethod === "POST"
+        const isFresh = endpoint.executionId === undefined
         const mayRetry = (error: CallError): boolean =>
-          shouldRetry(error, isPost, options.retryPost ?? config.retryPost)
+          shouldRetry(error, { isPost, isFresh, retryPost: options.retryPost ?? config.retryPost })
         const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
         let timeout = attemptTimeout
@@ -224,6 +225,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
                 tell: observer.tell,
                 info: (n) => attemptInfo(endpoint, n),
                 attempt: (n) => attempt(endpoint, request, n, observer, Effect.succeed),
+                progress: isPost ? progress : undefined,
                 givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error
               })
         )

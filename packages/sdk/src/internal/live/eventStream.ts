@@ -237,7 +237,7 @@ const decoding = (
   return next
 }
 
-/** Opens again only what provably never left: a stream that has begun is never repeated here. */
+/** Opens again only what never left or was refused: a stream that has begun is never repeated here. */
 const opened = (
   caller: Caller,
   endpoint: StreamEndpoint,
@@ -245,7 +245,8 @@ const opened = (
   tell: Tell | undefined
 ): Effect.Effect<EventPull, CallError, Scope.Scope> => {
   const { budget } = caller
-  const mayRetry = (error: CallError): boolean => shouldRetry(error, true, false)
+  const isFresh = endpoint.executionId === undefined
+  const mayRetry = (error: CallError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
   const once = Effect.tap(open(caller, endpoint, request, 0, tell), () => Effect.sync(() => budget.succeeded()))
   return Effect.catchAll(once, (first: CallError) =>
     mayRetry(first)
@@ -257,6 +258,7 @@ const opened = (
         tell,
         info: (n) => attemptInfo(endpoint, n),
         attempt: (n) => Effect.either(open(caller, endpoint, request, n, tell)),
+        progress: endpoint.context.progress,
         givingUp: (error) => error
       })
       : Effect.fail(first))

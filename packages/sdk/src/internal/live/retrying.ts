@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
+import type { Progress } from "../../CallOptions.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { ApiError, InvalidRequestError, NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { backoffDriver, isBackoff } from "../retry/retry.js"
@@ -29,13 +30,15 @@ export interface Retrying<A, R> {
   readonly tell: Tell | undefined
   readonly info: (attempt: number) => AttemptInfo
   readonly attempt: (n: number) => Effect.Effect<Either.Either<A, CallError>, never, R>
+  /** Of what may begin a run: how far it has come, which is nowhere while every attempt was refused. */
+  readonly progress: Progress | undefined
   /** The error to fail with; `mayHaveRun`: an attempt before the last one may have started a run. */
   readonly givingUp: (error: CallError, mayHaveRun: boolean) => CallError
 }
 
 /** @internal */
 export const retried = <A, R>(
-  { attempt, budget, first, givingUp, info, mayRetry, schedule, tell }: Retrying<A, R>
+  { attempt, budget, first, givingUp, info, mayRetry, progress, schedule, tell }: Retrying<A, R>
 ): Effect.Effect<A, CallError, R> =>
   Effect.gen(function*() {
     const isLimited = isBackoff(schedule)
@@ -57,8 +60,9 @@ export const retried = <A, R>(
         })
       }
       yield* Metrics.retried(error)
-      yield* Effect.sleep(Duration.millis(delay))
       mayHaveRun ||= !error.isRetryable
+      if (progress !== undefined && !mayHaveRun) progress.sent = "no"
+      yield* Effect.sleep(Duration.millis(delay))
       const outcome = yield* attempt(n)
       if (Either.isRight(outcome)) {
         budget.succeeded(isLimited ? taken : undefined)

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type { NoukaiError } from "../../NoukaiError.js"
+import type { NoukaiError, RateLimitError } from "../../NoukaiError.js"
 import { scheduleDriver } from "./scheduleDriver.js"
 
 /** The longest wait of one call, ours or the server's, in milliseconds. */
@@ -26,14 +26,21 @@ const backoffs = new WeakSet<object>()
 export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => backoffs.has(schedule)
 
 /**
- * Full jitter: before retry k (from 0) anything up to min(20 s, 1 s × 4^k).
+ * Before retry k, from 0, in milliseconds: min(20 s, 1 s × 4^k).
+ *
+ * @internal
+ */
+export const longestBackoff = (retry: number): number => Math.min(cap, 1000 * 4 ** retry)
+
+/**
+ * Full jitter: before retry k anything up to `longestBackoff`.
  *
  * @internal
  */
 export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
   const schedule = Schedule.modifyDelayEffect(
     Schedule.recurs(maxRetries),
-    (retry) => Effect.map(Random.next, (share) => Duration.millis(share * Math.min(cap, 1000 * 4 ** retry)))
+    (retry) => Effect.map(Random.next, (share) => Duration.millis(share * longestBackoff(retry)))
   )
   backoffs.add(schedule)
   return schedule
@@ -83,16 +90,51 @@ export const pollDelay = (error: NoukaiError | undefined): number =>
   error === undefined ? 0 : Math.min(serverDelay(error), pollCap)
 
 /**
- * Whether this client sends the request again: reads that failed transiently, a POST only when it never left or the
- * caller opted in, and never when the server asks for a longer wait than 20 s.
+ * Whether the same request may well succeed within what a call waits by itself, regardless of what sending it again could
+ * cost: not if the server asks for a longer wait than 20 s.
  *
  * @internal
  */
-export const shouldRetry = (error: NoukaiError, isPost: boolean, retryPost: boolean): boolean => {
-  if (serverDelay(error) > cap) return false
-  if (!isPost || retryPost) return isTransient(error)
-  return (error._tag === "APIConnectionError" || error._tag === "APITimeoutError") && error.sent === "no" &&
-    isTransient(error)
+export const mayPassSoon = (error: NoukaiError): boolean => serverDelay(error) <= cap && isTransient(error)
+
+/** How servers and proxies call it that there were too many requests. */
+const rateLimitCode = /rate.?limit|too.?many.?requests|throttl/i
+
+/** Whether the server refused the request before it ran anything: an assumption about the server. */
+const wasRefused = (error: RateLimitError): boolean =>
+  error.isRetryable && (error.code === undefined || rateLimitCode.test(error.code))
+
+/**
+ * What a request may cost when it is sent again.
+ *
+ * @internal
+ */
+export interface Repeating {
+  readonly isPost: boolean
+  /** Of a POST: it begins a run, and so names none. */
+  readonly isFresh: boolean
+  /** The caller's consent to send a POST again that may have arrived. */
+  readonly retryPost: boolean
+}
+
+/**
+ * Whether this client sends the request again: reads that failed transiently, a POST only when it never left, was refused
+ * before it began a run, or the caller opted in.
+ *
+ * @internal
+ */
+export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: Repeating): boolean => {
+  if (!mayPassSoon(error)) return false
+  if (!isPost || retryPost) return true
+  switch (error._tag) {
+    case "RateLimitError":
+      return isFresh && wasRefused(error)
+    case "APIConnectionError":
+    case "APITimeoutError":
+      return error.sent === "no"
+    default:
+      return false
+  }
 }
 
 /**

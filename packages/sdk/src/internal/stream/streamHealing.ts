@@ -6,11 +6,11 @@
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { HttpError, NoukaiError } from "../../NoukaiError.js"
-import { backoffDriver, shouldRetry } from "../retry/retry.js"
+import { backoffDriver, mayPassSoon } from "../retry/retry.js"
 import type { StreamCursor } from "./streamCursor.js"
 
 const canHeal = (error: HttpError): boolean =>
-  shouldRetry(error, false, false) || (error._tag === "APITimeoutError" && error.clock === "idle")
+  mayPassSoon(error) || (error._tag === "APITimeoutError" && error.clock === "idle")
 
 const gaveUp = Effect.as(Effect.void, undefined)
 
