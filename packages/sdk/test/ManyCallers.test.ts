@@ -2,17 +2,19 @@
 import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { FlowService, InvalidRequestError, Noukai, type NoukaiError, RateLimitError } from "@effect-noukai/sdk"
+import * as Flows from "@effect-noukai/sdk/FlowService"
 import { APIConnectionError, FlowExecutionError } from "@effect-noukai/sdk/NoukaiError"
+import { layerTransport } from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Fiber, Layer, Schedule, TestClock } from "effect"
+import type { HttpTransport, TextResponse } from "../src/internal/transport/HttpTransport.js"
+import { config } from "./support/client.js"
 import { HandClock } from "./support/clock.js"
-
-const callers = 1000
 
 const perMinute = 60
 
 /** The budget of one client: 500 tokens of which a retry takes 5, and what as many successes give back. */
-const budgeted = (500 + callers) / 5
+const budgetOf = (callers: number): number => (500 + callers) / 5
 
 const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
@@ -27,44 +29,94 @@ const untilDone = (clock: HandClock, left: () => number): Effect.Effect<void> =>
     }
   })
 
-const limited = Layer.provideMerge(
-  Noukai.layerServices,
-  Emulators.layer({
-    organisations: { noukai: { rateLimit: { requests: perMinute, per: "1 minute" } } },
-    // so that who sleeps waits for his turn, and not for an answer
-    config: { connectTimeout: Duration.infinity, attemptTimeout: Duration.infinity }
-  })
-)
-
-it.scopedLive(`${callers} callers against ${perMinute} a minute end with every run once, within the budget`, () => {
-  const clock = new HandClock()
-  let left = callers
-  let byHand = 0
-  const calling = (n: number) =>
-    Effect.flatMap(FlowService, (flows) =>
+/** So many callers at once, each with a message of its own: their results, and how many calls they made by hand. */
+const calling = (clock: HandClock, callers: number) =>
+  Effect.gen(function*() {
+    const flows = yield* FlowService
+    let left = callers
+    let byHand = 0
+    const call = (n: number) =>
       Effect.suspend(() => {
         byHand++
         return flows.execute("noukai/samples/hello-world", { message: `caller ${n}` })
-      })).pipe(
+      }).pipe(
         Effect.retry(Noukai.retryable),
         Effect.ensuring(Effect.sync(() => left--))
       )
-  return Effect.gen(function*() {
-    const emulator = yield* Emulator
     const fiber = yield* Effect.fork(
-      Effect.forEach(Array.from({ length: callers }, (_, n) => n), calling, { concurrency: "unbounded" })
+      Effect.forEach(Array.from({ length: callers }, (_, n) => n), call, { concurrency: "unbounded" })
     )
     yield* untilDone(clock, () => left)
-    const results = yield* Fiber.join(fiber)
+    return { results: yield* Fiber.join(fiber), byHand }
+  })
 
-    const { requests, runs } = yield* emulator.ledger
-    assert.lengthOf(runs, callers)
-    assert.strictEqual(new Set(results.map(({ executionId }) => executionId)).size, callers)
-    assert.strictEqual(new Set(results.map(({ result }) => JSON.stringify(result))).size, callers)
+/** So that who sleeps waits for his turn, and not for an answer. */
+const withoutClocks = { connectTimeout: Duration.infinity, attemptTimeout: Duration.infinity }
+
+it.live(`1000 callers against ${perMinute} a minute end with every run once, within the budget`, () => {
+  const clock = new HandClock()
+  const runs: Array<string> = []
+  let requests = 0
+  let window = { endsAt: 0, used: 0 }
+  const answer = (status: number, body: unknown, headers: Record<string, string> = {}): TextResponse => ({
+    status,
+    text: JSON.stringify(body),
+    header: (name) => headers[name]
+  })
+  const transport: HttpTransport = {
+    send: ({ body = "" }) =>
+      Effect.sync(() => {
+        requests++
+        const now = clock.unsafeCurrentTimeMillis()
+        if (window.endsAt <= now) window = { endsAt: now + 60_000, used: 0 }
+        if (window.used === perMinute) {
+          return answer(429, { detail: { code: "RATE_LIMIT" } }, {
+            "retry-after": String(Math.ceil((window.endsAt - now) / 1000))
+          })
+        }
+        window.used++
+        return answer(200, {
+          status: "completed",
+          result: body,
+          flowId: "f",
+          blockCount: 1,
+          executionId: `ex-${runs.push(body)}`
+        })
+      }),
+    open: () => Effect.dieMessage("no streams here")
+  }
+  const layer = Flows.layer.pipe(
+    Layer.provide(layerTransport(() => Effect.succeed(transport))),
+    Layer.provide(config({ baseUrl: "http://127.0.0.1:1/api/v1", ...withoutClocks }))
+  )
+  return Effect.gen(function*() {
+    const { byHand, results } = yield* calling(clock, 1000)
+    assert.lengthOf(runs, 1000)
+    assert.strictEqual(new Set(runs).size, 1000)
+    assert.strictEqual(new Set(results.map(({ executionId }) => executionId)).size, 1000)
+    assert.isAtLeast(clock.unsafeCurrentTimeMillis(), 16 * 60_000)
     // what nobody asked for by hand, the client's budget has paid for
-    assert.isAtMost(requests.length - byHand, budgeted)
-  }).pipe(Effect.provide(limited), Effect.withClock(clock))
-}, 120_000)
+    assert.isAtMost(requests - byHand, budgetOf(1000))
+  }).pipe(Effect.provide(layer), Effect.withClock(clock))
+}, 60_000)
+
+it.scopedLive("100 callers over sockets, against the ledger of the emulator", () => {
+  const clock = new HandClock()
+  const layer = Layer.provideMerge(
+    Noukai.layerServices,
+    Emulators.layer({
+      organisations: { noukai: { rateLimit: { requests: perMinute, per: "1 minute" } } },
+      config: withoutClocks
+    })
+  )
+  return Effect.gen(function*() {
+    const { byHand, results } = yield* calling(clock, 100)
+    const { requests, runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+    assert.lengthOf(runs, 100)
+    assert.strictEqual(new Set(results.map(({ result }) => JSON.stringify(result))).size, 100)
+    assert.isAtMost(requests.length - byHand, budgetOf(100))
+  }).pipe(Effect.provide(layer), Effect.withClock(clock))
+})
 
 describe("Noukai.retryable", () => {
   const unchecked = { disableValidation: true }
