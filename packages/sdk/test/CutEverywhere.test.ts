@@ -244,14 +244,21 @@ const noCountRemaining: Case = {
 
 const cases = [twoStep, toolsEnabled, byHand, remaining, steps, noCount, noCountRemaining]
 
-const at = isWhole ? "every byte" : "some bytes"
+/** Of outputs on the wire; each run of `npm test` has one for each case. */
+const shapes = ["hosted", "documented"] as const
 
-describe.each(cases.map((each) => ({ ...each, at })))("$name, cut at $at", (each) => {
-  const { asked, isCounted = true, rounds, runRemaining = false } = each
+const rows = cases.flatMap((each, place) =>
+  isWhole
+    ? shapes.map((streamOutputs) => ({ ...each, streamOutputs, at: `every byte, ${streamOutputs}` }))
+    : [{ ...each, streamOutputs: shapes[(place + seed) % 2]!, at: "some bytes" }]
+)
+
+describe.each(rows)("$name, cut at $at", (each) => {
+  const { asked, isCounted = true, rounds, runRemaining = false, streamOutputs } = each
   const { arrived, collect, cutAt, everywhere, record } = sweep(each)
   const layer = Layer.provideMerge(
     isCounted ? Noukai.layerServices : Layer.provideMerge(Noukai.layerOverHttp, uncounted),
-    emulatorLayer()
+    emulatorLayer({ streamOutputs })
   )
 
   it.effect(

@@ -24,11 +24,13 @@ const flows: ReadonlyArray<EmulatedFlow> = [
   }
 ]
 
-const emulator = Emulator.layer({
-  flows,
-  organisations: { noukai: { capture: "full" }, acme: { capture: "full" } },
-  jobs: { queueDelay: "150 millis" }
-})
+const emulatorOf = (streamOutputs: "hosted" | "documented") =>
+  Emulator.layer({
+    flows,
+    organisations: { noukai: { capture: "full" }, acme: { capture: "full" } },
+    jobs: { queueDelay: "150 millis" },
+    streamOutputs
+  })
 
 const weather = (answer: string) =>
   Tools.make(Tools.tool({
@@ -127,7 +129,9 @@ const comparable = (value: unknown): unknown =>
         : item)
   )
 
-describe("one program, three layers", () => {
+describe.each(["hosted", "documented"] as const)("one program, three layers, streams in the %s shape", (shape) => {
+  const emulator = emulatorOf(shape)
+
   it.scopedLive("live and recorded equal but for ids and times, recorded and replayed equal; no request in the replay", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "all.json")
