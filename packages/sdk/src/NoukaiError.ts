@@ -64,12 +64,13 @@ export type ServerErrorCode =
   | "JOB_NOT_FOUND"
 
 /**
- * The code of an error: a known server code, `TOOL_CALL_LIMIT_CLIENT` (ours), or whatever else the server said.
+ * The code of an error: a known server code, `TOOL_CALL_LIMIT_CLIENT` and `CLIENT_CLOSED` (ours), or whatever else the
+ * server said.
  *
  * @since 0.1.0
  * @category models
  */
-export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | (string & {})
+export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | "CLIENT_CLOSED" | (string & {})
 
 const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
 
@@ -317,7 +318,8 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
 }
 
 /**
- * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed.
+ * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed. The code
+ * `CLIENT_CLOSED` says that the layer was closed: before the call (`sent: "no"`), or while it was under way.
  * `instanceof APIConnectionError` also holds for `APITimeoutError`.
  *
  * @since 0.1.0

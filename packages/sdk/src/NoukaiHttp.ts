@@ -8,6 +8,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { invalid } from "./internal/errors/invalid.js"
 import * as Call from "./internal/live/call.js"
@@ -22,7 +23,7 @@ import { scopeOf } from "./internal/scope/currentScope.js"
 import type { HttpService } from "./internal/seam/httpService.js"
 import * as StreamPull from "./internal/stream/streamPull.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
-import type { MakeTransport } from "./internal/transport/HttpTransport.js"
+import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
 /**
@@ -105,7 +106,8 @@ const liveRequests = (config: NoukaiConfig.Service, caller: Call.Caller): Reques
     replayEnabled: config.replayEnabled,
     runPaths: config.runPaths,
     log: caller.log,
-    scrub: caller.scrub
+    scrub: caller.scrub,
+    pause: caller.transport.pause
   },
   execute: Execute.execute(caller),
   forward: Forward.forward(caller),
@@ -134,12 +136,15 @@ const liveWithoutStreams: Live = (config, caller) =>
     "NoukaiHttp.layerWithoutStreams has no streams: provide NoukaiHttp.layer"
   )
 
-const layerOver = (makeTransport: MakeTransport, live: Live): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
+const layerOver = <R>(
+  makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
+  live: Live
+): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     NoukaiHttp,
     Effect.flatMap(NoukaiConfig, (config) =>
       Effect.flatMap(
-        makeTransport({ dispatcher: config.dispatcher }),
+        makeTransport(config),
         (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
       ))
   )
@@ -174,7 +179,8 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
 
 /**
  * The live seam over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke
- * before a response counts as `sent: "unknown"`.
+ * before a response counts as `sent: "unknown"`. When the layer is closed, what is under way ends and nothing more is sent;
+ * the client stays open.
  *
  * @example
  * ```ts
@@ -193,14 +199,7 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
  * @since 0.1.0
  * @category layers
  */
-export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | HttpClient.HttpClient> = Layer.effect(
-  NoukaiHttp,
-  Effect.flatMap(
-    NoukaiConfig,
-    (config) =>
-      Effect.flatMap(
-        HttpClient.HttpClient,
-        (client) => Effect.map(Call.make(config, fromHttpClient(client)), (caller) => live(config, caller))
-      )
-  )
+export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | HttpClient.HttpClient> = layerOver(
+  () => Effect.flatMap(HttpClient.HttpClient, fromHttpClient),
+  live
 )

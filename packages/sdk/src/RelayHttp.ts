@@ -99,7 +99,7 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
     const caller = yield* Call.make(config, transport)
     const execute = Execute.executeAt(caller, path)
     return NoukaiHttp.makeWithoutStreams({
-      defaults: { timeout: config.timeout, log: caller.log },
+      defaults: { timeout: config.timeout, log: caller.log, pause: transport.pause },
       execute: (request) =>
         Effect.suspend(() => {
           expected ??= request.flow

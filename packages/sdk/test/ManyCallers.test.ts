@@ -83,7 +83,8 @@ it.live(`1000 callers against ${perMinute} a minute end with every run once, wit
           executionId: `ex-${runs.push(body)}`
         })
       }),
-    open: () => Effect.dieMessage("no streams here")
+    open: () => Effect.dieMessage("no streams here"),
+    pause: (ms) => Effect.as(Effect.sleep(ms), true)
   }
   const layer = Flows.layer.pipe(
     Layer.provide(layerTransport(() => Effect.succeed(transport))),

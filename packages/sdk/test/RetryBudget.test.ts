@@ -25,7 +25,8 @@ const service = () => {
         state.times.push(now)
         return answer(state.status)
       }),
-    open: () => Effect.dieMessage("no streams here")
+    open: () => Effect.dieMessage("no streams here"),
+    pause: (ms) => Effect.as(Effect.sleep(ms), true)
   }
   return { state, transport }
 }

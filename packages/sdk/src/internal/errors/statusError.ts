@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as E from "../../NoukaiError.js"
-import { isTransientStatus } from "../retry/retry.js"
+import { clientClosed, isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
 import { unchecked } from "./unchecked.js"
 
@@ -198,6 +198,14 @@ export const fromTransport = (
         sent: error.sent,
         isRetryable: !facts.isPost || error.sent === "no",
         cause: error.cause
+      }, unchecked)
+    case "TransportClosed":
+      return new E.APIConnectionError({
+        ...base,
+        detail: "the client is closed",
+        code: clientClosed,
+        sent: error.sent,
+        isRetryable: false
       }, unchecked)
     case "ClockExpired":
       return new E.APITimeoutError({

@@ -8,7 +8,8 @@ import type { Job, WaitOptions } from "../../Job.js"
 import type { JobStatus } from "../../JobStatus.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Spans from "../telemetry/spans.js"
-import { label, poll, type Target } from "./jobPoll.js"
+import { pauseOf } from "../time/pause.js"
+import { label, pausing, poll, type Target } from "./jobPoll.js"
 import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOf, wait } from "./jobWait.js"
 
@@ -26,7 +27,8 @@ export const make = (target: Target, facts: Facts): Job => {
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
   const ended = (method: string, options: WaitOptions | undefined) =>
     spanned(spanNames.jobWait, wait(target, method, options))
-  return {
+  const pause = pauseOf(target.http)
+  return pausing({
     executionId,
     flowId: facts.flowId,
     blockCount: facts.blockCount,
@@ -38,7 +40,7 @@ export const make = (target: Target, facts: Facts): Job => {
     updates: Spans.readStreamSpan(
       spanNames.jobUpdates,
       { address, executionId },
-      updates(poll(target, "Job.updates", {}), executionId, defaultSchedule)
+      updates(poll(target, "Job.updates", {}), executionId, defaultSchedule, pause)
     )
-  }
+  }, pause)
 }

@@ -16,6 +16,7 @@ import { isTransient } from "../retry/retry.js"
 import type { HttpService } from "../seam/httpService.js"
 import { finite } from "../time/duration.js"
 import { monotonic } from "../time/monotonic.js"
+import { type Pause, sleep } from "../time/pause.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 
 /**
@@ -32,6 +33,25 @@ export interface Target {
   /** Until this instant of the monotonic clock, in milliseconds, a 404 means `pending`. */
   readonly graceEnds: number
 }
+
+const pauses = new WeakMap<object, Pause>()
+
+/**
+ * Notes how a handle sleeps.
+ *
+ * @internal
+ */
+export const pausing = <A extends object>(handle: A, pause: Pause): A => {
+  pauses.set(handle, pause)
+  return handle
+}
+
+/**
+ * How a handle sleeps, whoever made it.
+ *
+ * @internal
+ */
+export const pauseOfHandle = (handle: object): Pause => pauses.get(handle) ?? sleep
 
 /** @internal */
 export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })

@@ -13,6 +13,7 @@ import type { PollError, UpdatesError } from "../../NoukaiError.js"
 import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
 import { monotonic } from "../time/monotonic.js"
+import type { Pause } from "../time/pause.js"
 import { isPassing, label, pending } from "./jobPoll.js"
 
 /** How long polls may fail in a row, in milliseconds. */
@@ -34,7 +35,8 @@ interface Watch<A> {
 export const updates = <A>(
   poll: Effect.Effect<JobStatus<A>, PollError>,
   executionId: string,
-  schedule: Schedule.Schedule<unknown, JobStatus<A>>
+  schedule: Schedule.Schedule<unknown, JobStatus<A>>,
+  sleep: Pause
 ): Stream.Stream<JobStatus<A>, UpdatesError> =>
   Stream.unwrap(Effect.sync(() => {
     const next = scheduleDriver(schedule)
@@ -50,7 +52,7 @@ export const updates = <A>(
         ([delay, now]) => {
           if (delay === undefined) return Effect.fail(Option.none())
           const left = watch.failingSince === undefined ? patience : Math.max(watch.failingSince + patience - now, 0)
-          return Effect.sleep(Math.max(delay, Math.min(pollDelay(watch.failure), left)))
+          return sleep(Math.max(delay, Math.min(pollDelay(watch.failure), left)))
         }
       )
     })

@@ -16,6 +16,7 @@ import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
 import { milliseconds } from "../time/duration.js"
 import { monotonic } from "../time/monotonic.js"
+import { pauseOf } from "../time/pause.js"
 import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
 
 /** @internal */
@@ -56,6 +57,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
 ): Effect.fn.Return<JobEnded, WaitError> {
   const deadline = (yield* monotonic) + timeout
   const next = scheduleDriver(options.schedule ?? defaultSchedule)
+  const pause = pauseOf(target.http)
   while (true) {
     const outcome = yield* Effect.either(poll(target, method, options))
     if (Either.isRight(outcome)) {
@@ -69,14 +71,10 @@ const pollUntilEnded = Effect.fnUntraced(function*(
     if (timeout === 0) return yield* gaveUp(target, method, seen, "after one poll")
     const delay = yield* next(seen.status ?? pending(target.executionId))
     if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
-    const pause = Math.max(delay, pollDelay(seen.failure))
-    const left = deadline - (yield* monotonic)
-    if (pause >= left) {
-      // A poll that would begin at the deadline could not be answered in time.
-      yield* Effect.sleep(Math.max(left, 0))
-      return yield* gaveUp(target, method, seen, outOfTime(timeout))
-    }
-    yield* Effect.sleep(pause)
+    const ms = Math.max(delay, pollDelay(seen.failure))
+    const left = Math.max(deadline - (yield* monotonic), 0)
+    // A poll that would begin at the deadline could not be answered in time.
+    if ((yield* pause(Math.min(ms, left))) && ms >= left) return yield* gaveUp(target, method, seen, outOfTime(timeout))
   }
 })
 

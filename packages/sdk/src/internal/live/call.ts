@@ -224,6 +224,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
                 budget,
                 tell: observer.tell,
                 info: (n) => attemptInfo(endpoint, n),
+                pause: transport.pause,
                 attempt: (n) => attempt(endpoint, request, n, observer, Effect.succeed),
                 progress: isPost ? progress : undefined,
                 givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error

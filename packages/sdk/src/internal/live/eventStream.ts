@@ -257,6 +257,7 @@ const opened = (
         budget,
         tell,
         info: (n) => attemptInfo(endpoint, n),
+        pause: caller.transport.pause,
         attempt: (n) => Effect.either(open(caller, endpoint, request, n, tell)),
         progress: endpoint.context.progress,
         givingUp: (error) => error

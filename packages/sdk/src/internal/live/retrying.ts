@@ -4,7 +4,6 @@
  *
  * @internal
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
@@ -15,6 +14,7 @@ import { backoffDriver, isBackoff } from "../retry/retry.js"
 import type { RetryBudget } from "../retry/retryBudget.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { Tell } from "../telemetry/tell.js"
+import type { Pause } from "../time/pause.js"
 
 /** @internal */
 export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
@@ -29,6 +29,7 @@ export interface Retrying<A, R> {
   readonly budget: RetryBudget
   readonly tell: Tell | undefined
   readonly info: (attempt: number) => AttemptInfo
+  readonly pause: Pause
   readonly attempt: (n: number) => Effect.Effect<Either.Either<A, CallError>, never, R>
   /** Of what may begin a run: how far it has come, which is nowhere while every attempt was refused. */
   readonly progress: Progress | undefined
@@ -38,7 +39,7 @@ export interface Retrying<A, R> {
 
 /** @internal */
 export const retried = <A, R>(
-  { attempt, budget, first, givingUp, info, mayRetry, progress, schedule, tell }: Retrying<A, R>
+  { attempt, budget, first, givingUp, info, mayRetry, pause, progress, schedule, tell }: Retrying<A, R>
 ): Effect.Effect<A, CallError, R> =>
   Effect.gen(function*() {
     const isLimited = isBackoff(schedule)
@@ -62,7 +63,7 @@ export const retried = <A, R>(
       yield* Metrics.retried(error)
       mayHaveRun ||= !error.isRetryable
       if (progress !== undefined && !mayHaveRun) progress.sent = "no"
-      yield* Effect.sleep(Duration.millis(delay))
+      yield* pause(delay)
       const outcome = yield* attempt(n)
       if (Either.isRight(outcome)) {
         budget.succeeded(isLimited ? taken : undefined)

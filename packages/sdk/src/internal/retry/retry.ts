@@ -50,6 +50,13 @@ export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
 const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
 
 /**
+ * The code of the error of a client that is closed, and so is not to be asked again.
+ *
+ * @internal
+ */
+export const clientClosed = "CLIENT_CLOSED"
+
+/**
  * Whether the same request may well succeed a moment later, regardless of what sending it again could cost.
  *
  * @internal
@@ -57,8 +64,9 @@ const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
 export const isTransient = (error: NoukaiError): boolean => {
   switch (error._tag) {
     case "RateLimitError":
-    case "APIConnectionError":
       return true
+    case "APIConnectionError":
+      return error.code !== clientClosed
     case "APITimeoutError":
       return error.clock === "connect" || error.clock === "attempt" || error.clock === "firstByte"
     default:

@@ -18,6 +18,7 @@ import type {
 import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
 import type { StepRequest } from "../../StepCall.js"
 import type { FlowRun, Trace } from "../../Trace.js"
+import type { Pause } from "../time/pause.js"
 
 /** What a client adds where a call says nothing. */
 export interface Defaults {
@@ -36,6 +37,8 @@ export interface Defaults {
   readonly log?: ((event: LogEvent) => void) | undefined
   /** Takes the key out of text. */
   readonly scrub?: ((text: string) => string) | undefined
+  /** Sleeps, but not beyond the end of the client. Absent: there is no such end. */
+  readonly pause?: Pause | undefined
 }
 
 /** The seam: one method per endpoint (contract 4), taking and returning decoded values. */

@@ -6,7 +6,6 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
@@ -19,6 +18,7 @@ import type { APITimeoutError, EventsError, HttpError } from "../../NoukaiError.
 import { decodeResult } from "../flow/flowCodec.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
+import { pauseOf } from "../time/pause.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answeredPause } from "../tools/toolRound.js"
 import type { Resume } from "./deliveredEvent.js"
@@ -229,7 +229,7 @@ export class StreamWalk<E, R> {
       cursor.mayBeOver = true
       this.fold.interrupted()
       this.next = toOpen
-      return Effect.sleep(Duration.millis(delay))
+      return Effect.asVoid(pauseOf(this.settings.http)(delay))
     })
   }
 

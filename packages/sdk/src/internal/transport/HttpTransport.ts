@@ -10,6 +10,7 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Progress } from "../../CallOptions.js"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
+import type { Pause } from "../time/pause.js"
 
 /** @internal */
 export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">
@@ -74,6 +75,15 @@ export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
   readonly cause: unknown
 }> {}
 
+/**
+ * The transport is closed: this request ends with it, or was made after it.
+ *
+ * @internal
+ */
+export class TransportClosed extends Data.TaggedClass("TransportClosed")<{
+  readonly sent: Sent
+}> {}
+
 /** @internal */
 export class ClockExpired extends Data.TaggedClass("ClockExpired")<{
   readonly clock: TransportClock
@@ -89,10 +99,11 @@ export class BodyTooLarge extends Data.TaggedClass("BodyTooLarge")<{
 }> {}
 
 /** @internal */
-export type TransportError = ConnectionFailure | ClockExpired | BodyTooLarge
+export type TransportError = ConnectionFailure | TransportClosed | ClockExpired | BodyTooLarge
 
 /**
- * Never follows a redirect; a response of any status is a success here. Interruption closes the socket.
+ * Never follows a redirect; a response of any status is a success here. Interruption closes the socket. With its scope it
+ * fails what is under way and closes the sockets of that; after it nothing is sent.
  *
  * @internal
  */
@@ -101,6 +112,8 @@ export interface HttpTransport {
   readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
   /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
   readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
+  /** Sleeps, but not beyond the end of the transport. */
+  readonly pause: Pause
 }
 
 /** @internal */

@@ -4,11 +4,14 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
+import type { Sent } from "../../NoukaiError.js"
 import type { Cancel, Timers } from "../time/timers.js"
 import * as timers from "../time/timers.js"
 import { concat } from "./bytes.js"
+import * as Closing from "./closing.js"
 import { connectionFailure } from "./connectionFailure.js"
 import type {
   HttpTransport,
@@ -20,7 +23,7 @@ import type {
   TransportError,
   TransportRequest
 } from "./HttpTransport.js"
-import { BodyTooLarge, ClockExpired, ConnectionFailure } from "./HttpTransport.js"
+import { BodyTooLarge, ClockExpired, ConnectionFailure, TransportClosed } from "./HttpTransport.js"
 
 type GetHeader = (name: string) => string | undefined
 
@@ -32,8 +35,8 @@ export interface Receiver {
   readonly onHead: (status: number, header: GetHeader) => void
   readonly onBody: (bytes: Uint8Array) => void
   readonly onEnd: () => void
-  /** Instead of what has not been told yet. */
-  readonly onError: (error: unknown) => void
+  /** Instead of what has not been told yet; `sent` where the wire knows better. */
+  readonly onError: (error: unknown, sent?: Sent) => void
 }
 
 /** Carries one request and its response. @internal */
@@ -48,7 +51,7 @@ export interface Wire {
 
 const noTimer: Cancel = () => {}
 
-abstract class Exchange implements Receiver {
+abstract class Exchange implements Receiver, Closing.UnderWay {
   protected cancelTimer: Cancel = noTimer
   protected onItsWay = false
   /** The response has ended, or nobody wants it. */
@@ -57,7 +60,8 @@ abstract class Exchange implements Receiver {
   constructor(
     protected readonly request: TransportRequest,
     protected readonly wire: Wire,
-    protected readonly timers: Timers
+    protected readonly timers: Timers,
+    private readonly closing: Closing.Closing
   ) {}
 
   protected abstract started(): void
@@ -94,12 +98,22 @@ abstract class Exchange implements Receiver {
     }
   }
 
-  onError(error: unknown): void {
-    this.fail(connectionFailure(error, this.request.progress.sent, this.request.headers))
+  onError(error: unknown, sent: Sent = this.request.progress.sent): void {
+    this.fail(connectionFailure(error, sent, this.request.headers))
+  }
+
+  transportClosed(): void {
+    this.fail(new TransportClosed({ sent: this.request.progress.sent }))
+  }
+
+  protected start(): void {
+    this.closing.underWay.add(this)
+    this.wire.start(this)
   }
 
   private finish(): void {
     this.over = true
+    this.closing.underWay.delete(this)
     this.cancelTimer()
     this.cancelTimer = noTimer
   }
@@ -139,14 +153,19 @@ class SendExchange extends Exchange {
   private size = 0
   private resume = noResume
 
-  constructor(protected override readonly request: SendRequest, wire: Wire, clock: Timers) {
-    super(request, wire, clock)
+  constructor(
+    protected override readonly request: SendRequest,
+    wire: Wire,
+    clock: Timers,
+    closing: Closing.Closing
+  ) {
+    super(request, wire, clock, closing)
   }
 
   readonly run: Effect.Effect<TextResponse, TransportError> = Effect.async((resume) => {
     this.resume = resume
     this.arm()
-    this.wire.start(this)
+    this.start()
     return Effect.sync(() => this.stop())
   })
 
@@ -227,8 +246,13 @@ class OpenExchange extends Exchange {
   /** What `pull` gives when the queue is empty and nothing more will come. */
   private end: Pulled | undefined = undefined
 
-  constructor(protected override readonly request: OpenRequest, wire: Wire, clock: Timers) {
-    super(request, wire, clock)
+  constructor(
+    protected override readonly request: OpenRequest,
+    wire: Wire,
+    clock: Timers,
+    closing: Closing.Closing
+  ) {
+    super(request, wire, clock, closing)
   }
 
   readonly run: Effect.Effect<StreamResponse, TransportError> = Effect.async((resume) => {
@@ -237,7 +261,7 @@ class OpenExchange extends Exchange {
     if (connectTimeout !== undefined) {
       this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
     }
-    this.wire.start(this)
+    this.start()
     return Effect.sync(() => this.stop())
   })
 
@@ -319,17 +343,28 @@ class OpenExchange extends Exchange {
   }
 }
 
+const refused = Effect.fail(new TransportClosed({ sent: "no" }))
+
 /**
- * A transport over wires, one for each request.
+ * A transport over wires, one for each request of a fiber.
  *
  * @internal
  */
-export const transportOver = (wire: (request: TransportRequest) => Wire): HttpTransport => ({
-  send: (request) =>
-    Effect.withFiberRuntime((fiber) => new SendExchange(request, wire(request), timers.ofFiber(fiber)).run),
-  open: (request): Effect.Effect<StreamResponse, TransportError, Scope> =>
-    Effect.withFiberRuntime((fiber) => {
-      const exchange = new OpenExchange(request, wire(request), timers.ofFiber(fiber))
-      return Effect.zipRight(Effect.addFinalizer(() => exchange.close), exchange.run)
-    })
-})
+export const transportOver = (
+  wire: (request: TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
+): Effect.Effect<HttpTransport, never, Scope> =>
+  Effect.map(Closing.make, (closing) => ({
+    send: (request) =>
+      Effect.withFiberRuntime((fiber) =>
+        closing.isClosed
+          ? refused
+          : new SendExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing).run
+      ),
+    open: (request): Effect.Effect<StreamResponse, TransportError, Scope> =>
+      Effect.withFiberRuntime((fiber) => {
+        if (closing.isClosed) return refused
+        const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
+        return Effect.zipRight(Effect.addFinalizer(() => exchange.close), exchange.run)
+      }),
+    pause: closing.pause
+  }))

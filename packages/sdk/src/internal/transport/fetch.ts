@@ -6,7 +6,6 @@
  *
  * @internal
  */
-import * as Effect from "effect/Effect"
 import type { Receiver, Wire } from "./exchange.js"
 import { transportOver } from "./exchange.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
@@ -21,11 +20,7 @@ class FetchWire implements Wire {
   private paused = false
   private reading = false
 
-  constructor(
-    private readonly request: TransportRequest,
-    /** The wires of the transport that are under way. */
-    private readonly underWay: Set<FetchWire>
-  ) {}
+  constructor(private readonly request: TransportRequest) {}
 
   start(receiver: Receiver): void {
     this.receiver = receiver
@@ -37,7 +32,6 @@ class FetchWire implements Wire {
       receiver.onError(error)
       return
     }
-    this.underWay.add(this)
     receiver.onSocket()
     fetch(origin + path, body === undefined ? init : { ...init, body }).then(
       (response) => this.onResponse(receiver, response),
@@ -75,17 +69,14 @@ class FetchWire implements Wire {
   }
 
   private onEnd(): void {
-    this.underWay.delete(this)
     this.receiver?.onEnd()
   }
 
-  onError(error: unknown): void {
-    this.underWay.delete(this)
+  private onError(error: unknown): void {
     this.receiver?.onError(error)
   }
 
   abort(): void {
-    this.underWay.delete(this)
     this.controller.abort()
   }
 
@@ -101,18 +92,9 @@ class FetchWire implements Wire {
   }
 }
 
-const closed = new Error("the client is closed")
-
 /**
- * Over the global `fetch`; the end of the scope aborts what is under way.
+ * Over the global `fetch`.
  *
  * @internal
  */
-export const make: MakeTransport = () =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => new Set<FetchWire>()),
-      (underWay) => Effect.sync(() => underWay.forEach((wire) => wire.onError(closed)))
-    ),
-    (underWay) => transportOver((request) => new FetchWire(request, underWay))
-  )
+export const make: MakeTransport = () => transportOver((request) => new FetchWire(request))

@@ -143,8 +143,8 @@ class DispatcherWire extends UndiciWire {
  */
 export const make: MakeTransport = ({ dispatcher }) =>
   dispatcher === undefined
-    ? Effect.map(
+    ? Effect.flatMap(
       UndiciConnections.make,
       (connections) => transportOver((request) => new ConnectionWire(request, connections))
     )
-    : Effect.succeed(transportOver((request) => new DispatcherWire(request, dispatcher as Dispatcher)))
+    : transportOver((request) => new DispatcherWire(request, dispatcher as Dispatcher))

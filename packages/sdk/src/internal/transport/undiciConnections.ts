@@ -72,13 +72,9 @@ export class Connections {
   private readonly sockets = new Set<Socket>()
   /** The latest one last: it is taken first, so that what a burst left over times out. */
   private readonly idle = new Map<string, Array<Connection>>()
-  private isClosed = false
 
-  /** A connection that nobody uses. Throws when these are closed. */
+  /** A connection that nobody uses. */
   acquire(origin: string): Connection {
-    if (this.isClosed) {
-      throw closed
-    }
     const connection = this.idle.get(origin)?.pop() ?? new Connection(origin, this)
     this.all.add(connection)
     return connection
@@ -114,9 +110,8 @@ export class Connections {
     this.all.delete(connection)
   }
 
-  /** Fails what is under way and waits until every socket is closed. */
+  /** Ends every connection and waits until its socket is closed. Nobody may acquire one from then on. */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
-    this.isClosed = true
     this.idle.clear()
     this.all.forEach((connection) => connection.end(closed))
     let left = this.sockets.size

@@ -13,7 +13,6 @@ transportSuite({
   reusesAtOnce: false,
   seesSocket: false,
   endsWithScope: false,
-  repeatsPull: true,
   noticesCutOfClosing: false,
   noticesReset: false
 })

@@ -22,11 +22,10 @@ const nodeClient = build(
 
 transportSuite({
   name: "HttpClient over node:http",
-  make: Effect.map(nodeClient, fromHttpClient),
+  make: Effect.flatMap(nodeClient, fromHttpClient),
   reusesAtOnce: false,
   seesSocket: false,
-  endsWithScope: true,
-  repeatsPull: false,
+  endsWithScope: false,
   noticesCutOfClosing: true,
   noticesReset: false
 })
@@ -74,7 +73,7 @@ describe("fromHttpClient", () => {
       Effect.gen(function*() {
         const server = yield* RawServer.make()
         const other = yield* RawServer.make()
-        const transport = fromHttpClient(yield* client)
+        const transport = yield* fromHttpClient(yield* client)
         const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
         yield* connection.write(RawServer.response("moved", `HTTP/1.1 307 Moved\r\nLocation: ${other.origin}/x`))
         assert.strictEqual((yield* Fiber.join(fiber)).status, 307)
@@ -85,7 +84,7 @@ describe("fromHttpClient", () => {
       Effect.gen(function*() {
         const { spans, tracer } = recording()
         const server = yield* RawServer.make()
-        const transport = fromHttpClient(yield* client)
+        const transport = yield* fromHttpClient(yield* client)
         const { connection, fiber, request } = yield* under(
           server,
           transport.send(sendRequest(server.origin)).pipe(Effect.withSpan("outer"), Effect.withTracer(tracer))
@@ -100,7 +99,7 @@ describe("fromHttpClient", () => {
     it.scopedLive(`over ${name} a refused connection has a reason and no secret`, () =>
       Effect.gen(function*() {
         const { port } = yield* Effect.scoped(RawServer.make())
-        const transport = fromHttpClient(yield* client)
+        const transport = yield* fromHttpClient(yield* client)
         const error = yield* Effect.flip(transport.send(sendRequest(`http://127.0.0.1:${port}`)))
         assert.deepInclude(error, {
           _tag: "ConnectionFailure",
@@ -115,7 +114,8 @@ describe("fromHttpClient", () => {
     Effect.gen(function*() {
       const calls: Array<RequestInit | undefined> = []
       const client = yield* build(FetchHttpClient.layer)
-      yield* fromHttpClient(client).send(sendRequest("http://127.0.0.1:1")).pipe(
+      const transport = yield* fromHttpClient(client)
+      yield* transport.send(sendRequest("http://127.0.0.1:1")).pipe(
         Effect.provideService(FetchHttpClient.RequestInit, { credentials: "omit", redirect: "follow" }),
         Effect.provideService(FetchHttpClient.Fetch, (_, init) => {
           calls.push(init)
@@ -129,7 +129,7 @@ describe("fromHttpClient", () => {
   it.scopedLive("a client that filters statuses still gives the response", () =>
     Effect.gen(function*() {
       const server = yield* RawServer.make()
-      const transport = fromHttpClient(HttpClient.filterStatusOk(yield* nodeClient))
+      const transport = yield* fromHttpClient(HttpClient.filterStatusOk(yield* nodeClient))
       const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
       yield* connection.write(RawServer.response("{\"error\":1}", "HTTP/1.1 402 Payment Required"))
       const response = yield* Fiber.join(fiber)
@@ -139,7 +139,7 @@ describe("fromHttpClient", () => {
 
   it.scopedLive("a request that cannot be made was not sent", () =>
     Effect.gen(function*() {
-      const transport = fromHttpClient(yield* nodeClient)
+      const transport = yield* fromHttpClient(yield* nodeClient)
       const error = yield* Effect.flip(transport.send(sendRequest("http://127.0.0.1:99999")))
       assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "no" })
       assertNoSecret(error)
@@ -150,7 +150,8 @@ describe("fromHttpClient", () => {
       const client = HttpClient.make((request) =>
         Effect.succeed(HttpClientResponse.fromWeb(request, new Response(`"${request.method} ${request.url}"`)))
       )
-      const response = yield* fromHttpClient(client).send(sendRequest("http://fake", { path: "/x" }))
+      const transport = yield* fromHttpClient(client)
+      const response = yield* transport.send(sendRequest("http://fake", { path: "/x" }))
       assert.strictEqual(response.text, "\"POST http://fake/x\"")
     }))
 })

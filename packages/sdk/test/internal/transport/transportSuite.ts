@@ -31,8 +31,6 @@ export interface Subject {
   readonly seesSocket: boolean
   /** The end of the transport's scope closes idle sockets too. */
   readonly endsWithScope: boolean
-  /** A `pull` that was interrupted can be repeated. */
-  readonly repeatsPull: boolean
   /** It notices that a chunked body on a connection that was to close is cut. */
   readonly noticesCutOfClosing: boolean
   /** It notices that a body of no known length is reset. */
@@ -785,10 +783,10 @@ export const transportSuite = (subject: Subject): void => {
           const pulling = yield* Effect.fork(pullFailure(response))
           yield* Scope.close(scope, Exit.void)
           assert.deepInclude(yield* Effect.flip(Fiber.join(sending.fiber)), {
-            _tag: "ConnectionFailure",
+            _tag: "TransportClosed",
             sent: "unknown"
           })
-          assert.strictEqual((yield* Fiber.join(pulling))._tag, "ConnectionFailure")
+          assert.deepInclude(yield* Fiber.join(pulling), { _tag: "TransportClosed", sent: "yes" })
           yield* sending.connection.closed
           yield* opened.connection.closed
           if (subject.endsWithScope) {
@@ -796,42 +794,97 @@ export const transportSuite = (subject: Subject): void => {
           }
         }))
 
-      if (subject.repeatsPull) {
-        it.scopedLive("an interrupted pull loses no bytes", () =>
-          Effect.gen(function*() {
-            const { server, transport } = yield* setUp
-            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
-            yield* connection.write(RawServer.chunkedHead)
-            const response = yield* Fiber.join(fiber)
-            for (const part of ["a", "b"]) {
-              const waiting = yield* Effect.fork(response.pull)
-              yield* Effect.yieldNow()
-              yield* Fiber.interrupt(waiting)
-              yield* connection.write(RawServer.chunk(part))
-              assert.strictEqual(yield* pullText(response, 1), part)
-            }
-          }))
+      it.scopedLive("takes no request after the transport's scope", () =>
+        Effect.gen(function*() {
+          const server = yield* RawServer.make()
+          const scope = yield* Scope.make()
+          const transport = yield* Scope.extend(subject.make, scope)
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* connection.write(RawServer.response("{}"))
+          yield* Fiber.join(fiber)
+          yield* Scope.close(scope, Exit.void)
+          const calls: ReadonlyArray<Effect.Effect<unknown, TransportError, Scope.Scope>> = [
+            transport.send(sendRequest(server.origin)),
+            transport.open(openRequest(server.origin))
+          ]
+          for (const call of calls) {
+            assert.deepInclude(yield* Effect.flip(call), { _tag: "TransportClosed", sent: "no" })
+          }
+          assert.strictEqual(connection.received(), "")
+          assert.isAtMost(server.connections(), 1)
+        }))
 
-        it.scopedLive("the end of its scope fails whoever waits in pull", () =>
-          Effect.gen(function*() {
-            const { server, transport } = yield* setUp
-            const scope = yield* Scope.make()
-            const { connection, fiber } = yield* under(
-              server,
-              Scope.extend(transport.open(openRequest(server.origin)), scope)
-            )
-            yield* connection.write(RawServer.chunkedHead)
-            const response = yield* Fiber.join(fiber)
-            const started = yield* Deferred.make<void>()
-            const waiting = yield* Effect.fork(
-              Effect.zipRight(Deferred.succeed(started, void 0), pullFailure(response))
-            )
-            yield* Deferred.await(started)
-            yield* Scope.close(scope, Exit.void)
-            assert.strictEqual((yield* Fiber.join(waiting))._tag, "ConnectionFailure")
-            yield* connection.closed
-          }))
-      }
+      it.scopedLive("the end of the transport's scope fails a response of which a part was not taken, after that part", () =>
+        Effect.gen(function*() {
+          const server = yield* RawServer.make()
+          const scope = yield* Scope.make()
+          const transport = yield* Scope.extend(subject.make, scope)
+          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          yield* Scope.close(scope, Exit.void)
+          yield* connection.closed
+          const error = yield* pullFailure(response)
+          assert.deepInclude(error, { _tag: "TransportClosed", sent: "yes" })
+          assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
+        }))
+
+      it.scoped("12.2: a pause ends with its time, or with the transport's scope", () =>
+        Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const transport = yield* Scope.extend(subject.make, scope)
+          const short = yield* Effect.fork(transport.pause(1000))
+          const long = yield* Effect.fork(transport.pause(Infinity))
+          yield* TestClock.adjust(999)
+          assert.isTrue(Option.isNone(yield* Fiber.poll(short)))
+          yield* TestClock.adjust(1)
+          yield* Fiber.join(short)
+          yield* TestClock.adjust("10 days")
+          assert.isTrue(Option.isNone(yield* Fiber.poll(long)))
+          yield* Scope.close(scope, Exit.void)
+          yield* Fiber.join(long)
+          const late = yield* Effect.fork(transport.pause(1000))
+          yield* TestClock.adjust(999)
+          assert.isTrue(Option.isNone(yield* Fiber.poll(late)))
+          yield* TestClock.adjust(1)
+          yield* Fiber.join(late)
+        }))
+
+      it.scopedLive("an interrupted pull loses no bytes", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+          yield* connection.write(RawServer.chunkedHead)
+          const response = yield* Fiber.join(fiber)
+          for (const part of ["a", "b"]) {
+            const waiting = yield* Effect.fork(response.pull)
+            yield* Effect.yieldNow()
+            yield* Fiber.interrupt(waiting)
+            yield* connection.write(RawServer.chunk(part))
+            assert.strictEqual(yield* pullText(response, 1), part)
+          }
+        }))
+
+      it.scopedLive("the end of its scope fails whoever waits in pull", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const scope = yield* Scope.make()
+          const { connection, fiber } = yield* under(
+            server,
+            Scope.extend(transport.open(openRequest(server.origin)), scope)
+          )
+          yield* connection.write(RawServer.chunkedHead)
+          const response = yield* Fiber.join(fiber)
+          const started = yield* Deferred.make<void>()
+          const waiting = yield* Effect.fork(
+            Effect.zipRight(Deferred.succeed(started, void 0), pullFailure(response))
+          )
+          yield* Deferred.await(started)
+          yield* Scope.close(scope, Exit.void)
+          assert.strictEqual((yield* Fiber.join(waiting))._tag, "ConnectionFailure")
+          yield* connection.closed
+        }))
     })
 
     it.scopedLive("a reader that does not read stops the server's writing, and then misses nothing", () =>
