@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { answer, refusal } from "./internal/relay/answer.js"
+import { clock, limit } from "./internal/relay/limits.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
 import { declaresBody, readBody, type ReadProblem } from "./internal/relay/readBody.js"
 import { traceContext } from "./internal/relay/traceContext.js"
@@ -191,12 +192,12 @@ const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
 
 /** `undefined` if the caller may go on. The message of an error may hold anything, so that only its name is logged. */
 const authorized = <Request, E, R>(
-  options: Options<Request, E, R>,
-  request: Request,
-  body: Body
-): Effect.Effect<Answer | undefined, never, R> =>
-  called(() => options.authorize(request, body)).pipe(
-    Effect.timeoutOption(options.authorizeTimeout ?? defaults.authorizeTimeout),
+  authorize: Options<Request, E, R>["authorize"],
+  timeout: Duration.Duration
+) =>
+(request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
+  called(() => authorize(request, body)).pipe(
+    Effect.timeoutOption(timeout),
     Effect.flatMap(Option.match({
       onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
       onSome: judged
@@ -251,7 +252,7 @@ const notPost = (isRead: boolean): Answer => {
  * once, and the answer given back as it came. Nothing of a request but its body and its trace context goes on; neither
  * the key nor a body is logged.
  *
- * An `InvalidRequestError` says what is wrong with the flow, the version or `timeout`. The defaults are for a flow named
+ * An `InvalidRequestError` says what is wrong with the flow, the version or a limit. The defaults are for a flow named
  * by a bare slug.
  *
  * @since 0.1.0
@@ -261,20 +262,22 @@ export const make = <Request, E, R>(
   options: Options<Request, E, R>,
   defaultsOfClient: FlowAddress.Defaults = {}
 ): Either.Either<Relay<Request, R | NoukaiHttp>, InvalidRequestError> => {
-  const forward = RelayForward.make(
-    options.flow,
-    { version: options.version, attemptTimeout: options.timeout },
-    defaultsOfClient
-  )
-  const read = {
-    maxBytes: options.maxBodyBytes ?? defaults.maxBodyBytes,
-    timeout: options.bodyTimeout ?? defaults.bodyTimeout
-  }
-  const parse = {
-    maxDepth: options.maxDepth ?? defaults.maxDepth,
-    maxMessages: options.maxMessages ?? defaults.maxMessages
-  }
-  return Either.map(forward, (forward) => {
+  return Either.gen(function*() {
+    const forward = yield* RelayForward.make(
+      options.flow,
+      { version: options.version, attemptTimeout: options.timeout },
+      defaultsOfClient
+    )
+    const read = {
+      maxBytes: yield* limit("maxBodyBytes", options.maxBodyBytes, defaults.maxBodyBytes),
+      timeout: yield* clock("bodyTimeout", options.bodyTimeout, defaults.bodyTimeout)
+    }
+    const parse = {
+      maxDepth: yield* limit("maxDepth", options.maxDepth, defaults.maxDepth),
+      maxMessages: yield* limit("maxMessages", options.maxMessages, defaults.maxMessages)
+    }
+    const authorizeTimeout = yield* clock("authorizeTimeout", options.authorizeTimeout, defaults.authorizeTimeout)
+    const judge = authorized(options.authorize, authorizeTimeout)
     const parsed = (
       { header, request }: Call<Request>,
       text: string
@@ -282,7 +285,7 @@ export const make = <Request, E, R>(
       const body = parseBody(text, header("content-type"), parse)
       if (Either.isLeft(body)) return Effect.succeed(refusal(statusOf[body.left], body.left))
       return Effect.flatMap(
-        authorized(options, request, body.right),
+        judge(request, body.right),
         (refused): Effect.Effect<Answer, never, NoukaiHttp> =>
           refused === undefined
             ? forwarded(forward, { body: body.right, ...traceContext(header) })

@@ -10,7 +10,8 @@ import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { snapshot } from "./internal/asyncContext.js"
+import { snapshot, type Within } from "./internal/asyncContext.js"
+import { bindEmitter } from "./internal/express/boundEmitter.js"
 import { holdResponse } from "./internal/express/heldResponse.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
@@ -141,7 +142,10 @@ export const trace = (options: Options): Middleware => (request, response, next)
   let isPassedOn = false
   const pass = (scope: TraceScope.Scope): void => {
     isPassedOn = true
-    within(() => TraceScope.runIn(scope, () => next()))
+    const inScope: Within = (f) => TraceScope.runIn(scope, f)
+    bindEmitter(request, inScope)
+    bindEmitter(response, inScope)
+    within(() => inScope(() => next()))
   }
   const traced: Effect.Effect<void, never, NoukaiHttp> = Effect.scoped(
     Effect.matchEffect(
@@ -233,7 +237,7 @@ const relayed = <Request extends ExpressRequest>(
  * The relay as a handler (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the client's key,
  * if `authorize` lets it, and is answered what Noukai answers. A body parser before it does no harm.
  *
- * Throws an `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ * Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
  * @example
  * ```ts

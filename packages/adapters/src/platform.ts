@@ -12,6 +12,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -84,6 +85,19 @@ const withSession = (
     : named
 }
 
+const isPiecewise = (body: unknown): body is AsyncIterable<Uint8Array> =>
+  typeof body === "object" && body !== null && Symbol.asyncIterator in body
+
+/** What is given as a stream of Node or of the web comes piece by piece too. */
+const pieces = ({ body, headers }: HttpServerResponse.HttpServerResponse): HttpBody.HttpBody =>
+  body._tag === "Raw" && isPiecewise(body.body)
+    ? HttpBody.stream(
+      Stream.fromAsyncIterable(body.body, identity),
+      body.contentType ?? headers["content-type"],
+      body.contentLength
+    )
+    : body
+
 /** A body that comes piece by piece belongs to the scope while it comes, and to the replay until it has ended. */
 const streamed = (
   response: HttpServerResponse.HttpServerResponse,
@@ -104,7 +118,7 @@ const settled = (
   request: RequestScope.RequestScope,
   options: Options
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
-  const { body } = response
+  const body = request.isReplay ? pieces(response) : response.body
   if (body._tag === "Stream") return Effect.succeed(streamed(response, body, request, options))
   return Effect.map(
     request.answerInstead(response.status),
@@ -180,7 +194,7 @@ const relayed = <R>(
  * The relay as an app for a route (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the key
  * of this server, if `authorize` lets it, and is answered what Noukai answers.
  *
- * Fails with `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ * Fails with `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
  * @example
  * ```ts

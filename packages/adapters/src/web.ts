@@ -121,7 +121,7 @@ export interface RelayOptions<Request extends globalThis.Request = globalThis.Re
  * The relay as a handler (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the client's key,
  * if `authorize` lets it, and is answered what Noukai answers.
  *
- * Throws an `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ * Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
  * @example
  * ```ts

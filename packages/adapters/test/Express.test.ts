@@ -1,6 +1,6 @@
 /** What is Express' alone: responses that begin behind the back of the middleware. */
 import { relay, trace } from "@effect-noukai/adapters/express"
-import { Noukai, traceScope } from "@effect-noukai/promise"
+import { currentSessionId, Noukai, traceScope } from "@effect-noukai/promise"
 import express5 from "express"
 import express4 from "express4"
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it, vi } from "vitest"
@@ -72,6 +72,87 @@ for (
           "accept-ranges"
         ]
       ) assert.isNull(response.headers.get(name), name)
+      await close()
+    })
+
+    it("10.8: who waits for the end of a response that was replaced is told", async () => {
+      const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
+      const app = express()
+      app.use(trace({ client }))
+      const told = new Promise<void>((resolve) => {
+        app.get("/", (_request, response) => {
+          response.end("text", resolve)
+        })
+      })
+      const { close, url } = await listen(app, async () => {})
+      const response = await fetch(url, { headers: { "x-noukai-replay": session } })
+      assert.deepStrictEqual([response.status, (await response.json()).error], [500, "replay_error"])
+      await told
+      await close()
+    })
+
+    it("10.8: what is done when an event of the request or the response comes belongs to the scope", async () => {
+      const app = express()
+      app.use(trace({ client }))
+      const seen: { [event: string]: string | null } = {}
+      const see = (event: string) => () => {
+        seen[event] = currentSessionId()
+      }
+      app.post("/", (request, response, next) => {
+        request.on("data", see("data"))
+        response.on("finish", see("finish"))
+        response.on("close", see("close"))
+        request.on("end", () => next())
+      })
+      app.post("/", (_request, response) => {
+        see("next")()
+        response.json({})
+      })
+      const { close, url } = await listen(app, async () => {})
+      const response = await fetch(url, { method: "POST", body: "x".repeat(1_000_000) })
+      const session = response.headers.get("x-noukai-session")
+      await expect.poll(() => seen).toEqual({ data: session, next: session, finish: session, close: session })
+      await close()
+    })
+
+    it("10.8: nothing goes live in a replay whose body is read by events", async () => {
+      const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
+      const app = express()
+      app.use(trace({ client }), (request, _response, next) => {
+        request.resume().on("end", () => next())
+      })
+      app.post("/", async (_request, response) => {
+        response.json((await client.flow(answer).execute({ message: "again" })).result)
+      })
+      const { close, url } = await listen(app, async () => {})
+      const { runs } = world.counts()
+      const response = await fetch(url, {
+        method: "POST",
+        body: "x".repeat(1_000_000),
+        headers: { "x-noukai-replay": session }
+      })
+      assert.deepStrictEqual([response.status, await response.json()], [200, { text: "You said: hi" }])
+      assert.strictEqual(world.counts().runs, runs)
+      await close()
+    })
+
+    it("10.8: used twice, it is one scope", async () => {
+      const app = express()
+      app.use(trace({ client }), trace({ client }))
+      app.get("/", async (_request, response) => {
+        response.json([currentSessionId(), (await client.flow(answer).execute({ message: "hi" })).result])
+      })
+      app.get("/none", (_request, response) => {
+        response.json([])
+      })
+      const { close, url } = await listen(app, async () => {})
+      const response = await fetch(url)
+      const session = response.headers.get("x-noukai-session")!
+      assert.deepStrictEqual(await response.json(), [session, { text: "You said: hi" }])
+      const again = await fetch(url, { headers: { "x-noukai-replay": session } })
+      assert.deepStrictEqual([again.status, await again.json()], [200, [session, { text: "You said: hi" }]])
+      const leftover = await fetch(`${url}/none`, { headers: { "x-noukai-replay": session } })
+      assert.deepStrictEqual([leftover.status, (await leftover.json()).error], [500, "replay_error"])
       await close()
     })
 

@@ -1,6 +1,6 @@
 /** What is the web handlers' alone: responses that are none, bodies that are taken, streams that do not let go. */
 import { relay, trace } from "@effect-noukai/adapters/web"
-import { Noukai } from "@effect-noukai/promise"
+import { currentSessionId, Noukai } from "@effect-noukai/promise"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 
 let scopes: Array<string> = []
@@ -58,6 +58,36 @@ it("the answer to a HEAD does not wait for a body that does not let go", async (
   const response = await handler(new Request("http://app/", { method: "HEAD" }))
   assert.deepStrictEqual([response.status, response.headers.get("etag"), response.body], [200, "a", null])
   assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
+})
+
+describe("what a handler does inside another that is traced", () => {
+  it("belongs to the scope of the outer one", async () => {
+    const seen: Array<string | null> = []
+    const inner = trace(() => {
+      seen.push(currentSessionId())
+      return new Response("x")
+    }, { client })
+    const response = await trace(inner, { client })(new Request("http://app/"))
+    assert.deepStrictEqual([response.headers.get("x-noukai-session")], seen)
+    assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
+  })
+})
+
+it("every cookie and the rest of the head of a response stay", async () => {
+  const headers = new Headers([["set-cookie", "a=1"], ["set-cookie", "b=2; Path=/"], ["etag", "a"]])
+  const handler = trace(() => new Response("x", { status: 203, statusText: "Fine", headers }), { client })
+  const response = await handler(new Request("http://app/"))
+  assert.deepStrictEqual(
+    [response.status, response.statusText, response.headers.getSetCookie(), response.headers.get("etag")],
+    [203, "Fine", ["a=1", "b=2; Path=/"], "a"]
+  )
+})
+
+it("what is done when the body of an answer to a HEAD is let go belongs to the scope", async () => {
+  const seen: Array<string | null> = []
+  const body = () => new ReadableStream({ cancel: () => void seen.push(currentSessionId()) })
+  const response = await trace(() => new Response(body()), { client })(new Request("http://app/", { method: "HEAD" }))
+  assert.deepStrictEqual(seen, [response.headers.get("x-noukai-session")])
 })
 
 describe("13.2: a relay", () => {

@@ -9,6 +9,8 @@ export interface Held {
   readonly isSettled: () => boolean
 }
 
+const isCallback = (argument: unknown): argument is () => void => typeof argument === "function"
+
 /**
  * Looks at a response when it is about to be sent in one piece, and sends another one if it must. One that comes piece
  * by piece has begun by its end, and is left alone.
@@ -27,6 +29,8 @@ export const holdResponse = (
       isSettled = true
       const answer = instead(response.statusCode)
       if (answer !== undefined) {
+        const done = args.find(isCallback)
+        if (done !== undefined) response.on("finish", done)
         send(response, jsonAnswer(answer))
         return response
       }

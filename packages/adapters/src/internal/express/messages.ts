@@ -12,6 +12,7 @@ export interface NodeRequest {
   pause(): unknown
   resume(): unknown
   destroy(): unknown
+  emit(event: string, ...args: Array<unknown>): boolean
 }
 
 /** What is used of a response of Node, as Express hands it on. */
@@ -30,6 +31,7 @@ export interface NodeResponse {
   end(...args: Array<unknown>): unknown
   on(event: string, listener: () => void): unknown
   off(event: string, listener: () => void): unknown
+  emit(event: string, ...args: Array<unknown>): boolean
 }
 
 /**

@@ -29,7 +29,7 @@ interface Options<Request> extends Relay.Limits {
 }
 
 /**
- * The rules of a relay. Throws an `InvalidRequestError` when the flow, the version or `timeout` is wrong.
+ * The rules of a relay. Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
  * @internal
  */

@@ -86,7 +86,8 @@ export class ScopedRequest {
     }
     if (response.body === null || isHead) {
       // whether it lets go is not ours to wait for
-      response.body?.cancel().catch(() => undefined)
+      const { body } = response
+      this.inScope(() => body?.cancel().catch(() => undefined))
       return await this.instead(response.status) ?? this.named(response, null)
     }
     const body = await peekBody(response.body, this.inScope)

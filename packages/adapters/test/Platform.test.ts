@@ -1,0 +1,101 @@
+/** What is the platform's alone: responses that are streams of Node or of the web, and apps within apps. */
+import * as Platform from "@effect-noukai/adapters/platform"
+import { FlowService, Noukai } from "@effect-noukai/sdk"
+import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Effect, Layer, ManagedRuntime, Redacted, Stream } from "effect"
+import { createServer } from "node:http"
+import { Readable } from "node:stream"
+import type { ReadableStream as WebStream } from "node:stream/web"
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { urlOf } from "./support/listen.js"
+import type { RunningApp, World } from "./support/world.js"
+import { answer, plantedKey, startWorld } from "./support/world.js"
+
+let world: World
+let app: RunningApp | undefined
+
+beforeAll(async () => {
+  world = await startWorld()
+})
+
+afterAll(() => world.emulator.close())
+
+afterEach(async () => {
+  await app?.close()
+  app = undefined
+})
+
+const start = async (served: Layer.Layer<never, never, HttpServer.HttpServer | Noukai.Services>): Promise<string> => {
+  const server = createServer()
+  const runtime = ManagedRuntime.make(served.pipe(
+    Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })),
+    Layer.provide(
+      Noukai.layer({ apiKey: Redacted.make(plantedKey), baseUrl: world.emulator.baseUrl, replayEnabled: true })
+    )
+  ))
+  await runtime.runPromise(Effect.void)
+  app = {
+    url: urlOf(server),
+    close: async () => {
+      const closed = runtime.dispose()
+      server.closeAllConnections()
+      await closed
+    }
+  }
+  return app.url
+}
+
+const run = Effect.gen(function*() {
+  const flows = yield* FlowService
+  const { result } = yield* flows.execute(answer, { message: "hi" })
+  return JSON.stringify(result)
+})
+
+/** Runs the flow when it is read. */
+const lazily = Effect.map(
+  Effect.runtime<FlowService>(),
+  (runtime) =>
+    Stream.toReadableStreamRuntime(Stream.encodeText(Stream.fromEffect(Effect.delay(run, "20 millis"))), runtime)
+)
+
+const replies = {
+  "a stream of Node": Effect.map(
+    lazily,
+    (stream) =>
+      HttpServerResponse.raw(Readable.fromWeb(stream as WebStream), { headers: { "content-type": "text/x-pieces" } })
+  ),
+  "a stream of the platform": Effect.map(
+    Effect.context<FlowService>(),
+    (context) =>
+      HttpServerResponse.stream(Stream.encodeText(Stream.provideContext(Stream.fromEffect(run), context)), {
+        contentType: "text/x-pieces"
+      })
+  )
+}
+
+describe("10.8: a response that comes piece by piece", () => {
+  for (const [name, reply] of Object.entries(replies)) {
+    it(`${name}: is captured and replayed as it comes`, async () => {
+      const url = await start(HttpServer.serve(Platform.trace()(HttpRouter.empty.pipe(HttpRouter.get("/", reply)))))
+      const response = await fetch(url)
+      const session = response.headers.get("x-noukai-session")!
+      assert.strictEqual(await response.text(), "{\"text\":\"You said: hi\"}")
+      assert.isTrue(world.emulator.ledger().runs.some(({ sessionId }) => sessionId === session))
+      const { runs } = world.counts()
+      const again = await fetch(url, { headers: { "x-noukai-replay": session } })
+      assert.deepStrictEqual([again.status, await again.text()], [200, "{\"text\":\"You said: hi\"}"])
+      for (const { headers } of [response, again]) assert.strictEqual(headers.get("content-type"), "text/x-pieces")
+      assert.strictEqual(world.counts().runs, runs)
+    })
+  }
+})
+
+it("10.8: used twice, it is one scope", async () => {
+  const router = HttpRouter.empty.pipe(HttpRouter.get("/", Effect.map(run, (text) => HttpServerResponse.text(text))))
+  const url = await start(HttpServer.serve(Platform.trace()(Platform.trace()(router))))
+  const response = await fetch(url)
+  const session = response.headers.get("x-noukai-session")!
+  const again = await fetch(url, { headers: { "x-noukai-replay": session } })
+  assert.deepStrictEqual([again.status, await again.text()], [200, await response.text()])
+})
