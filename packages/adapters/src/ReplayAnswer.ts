@@ -9,7 +9,8 @@ import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { looked } from "./internal/untrusted.js"
 
 /**
- * The response to a request whose replay went wrong (contract 10.8).
+ * The response to a request whose replay went wrong (contract 10.8). It is for no cache to keep: send it with
+ * `Cache-Control: no-store`.
  *
  * @since 0.1.0
  * @category models
