@@ -116,6 +116,22 @@ describe("13.2: a relay", () => {
         assert.isBelow(connection.socket.bytesWritten, 96 * 1024 * 1024)
       })
 
+      it("1: a caller that leaves with the answer harms nobody", async () => {
+        await start()
+        for (const framing of framings) {
+          const connection = await open()
+          const atHalf = async () => {
+            await expect.poll(connection.statuses).toEqual([413])
+            connection.close()
+            await expect.poll(connection.isClosed).toBe(true)
+          }
+          await connection.send({ path, bytes: 2_000_000, framing, atHalf })
+        }
+        const other = await open()
+        await other.sendSmall(path)
+        await expect.poll(other.statuses).toEqual([200])
+      })
+
       it("1: many at once", async () => {
         await start()
         const all = Array.from(
