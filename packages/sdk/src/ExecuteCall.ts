@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
 import { KeptObject } from "./internal/schema/keptObject.js"
-import { nullable } from "./internal/schema/nullable.js"
+import { lenient, lenientWith } from "./internal/schema/nullable.js"
 
 /**
  * The JSON body (contract 5.1). Absent and `undefined` keys are not sent.
@@ -45,7 +45,7 @@ export interface ExecuteRequest extends RequestContext {
 }
 
 /**
- * A run that ended.
+ * A run that ended. What nobody needs is absent where the server leaves it out or says it wrongly.
  *
  * @since 0.1.0
  * @category schemas
@@ -53,9 +53,9 @@ export interface ExecuteRequest extends RequestContext {
 export const ExecuteEnded = Schema.Struct({
   status: Schema.Literal("completed", "failed"),
   result: Schema.optional(Schema.Unknown),
-  flowId: Schema.String,
-  blockCount: Schema.Number,
-  executionId: nullable(Schema.String)
+  flowId: lenient(Schema.String),
+  blockCount: lenient(Schema.Number),
+  executionId: lenient(Schema.String)
 })
 
 /**
@@ -76,7 +76,8 @@ export const WireToolCall = Schema.Struct({
 export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
 
 /**
- * A run that waits for tool results. `toolCallMessages` is opaque and goes back verbatim.
+ * A run that waits for tool results. `toolCallMessages` is opaque and goes back verbatim; where `toolCalls` cannot be
+ * read, its last assistant message names the calls.
  *
  * @since 0.1.0
  * @category schemas
@@ -85,20 +86,27 @@ export const ExecutePaused = Schema.Struct({
   status: Schema.Literal("tool_calls_required"),
   executionId: Schema.String,
   pausedAtStep: Schema.String,
-  iterationsUsed: Schema.Number,
+  iterationsUsed: lenientWith(Schema.Number, 0),
   toolCallMessages: Schema.Array(Schema.Unknown),
-  toolCalls: nullable(Schema.Array(WireToolCall)),
-  accumulatedOutputs: nullable(KeptObject),
-  flowId: nullable(Schema.String),
-  blockCount: nullable(Schema.Number)
+  toolCalls: lenient(Schema.Array(Schema.Unknown)),
+  accumulatedOutputs: lenient(KeptObject),
+  flowId: lenient(Schema.String),
+  blockCount: lenient(Schema.Number)
 })
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface ExecuteEnded extends Schema.Schema.Type<typeof ExecuteEnded> {
+export interface ExecuteEnded {
+  readonly status: "completed" | "failed"
+  readonly result?: unknown
+  readonly flowId?: string | undefined
+  readonly blockCount?: number | undefined
+  readonly executionId?: string | undefined
   readonly requestId?: string | undefined
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
 }
 
 /**
@@ -107,6 +115,8 @@ export interface ExecuteEnded extends Schema.Schema.Type<typeof ExecuteEnded> {
  */
 export interface ExecutePaused extends Schema.Schema.Type<typeof ExecutePaused> {
   readonly requestId?: string | undefined
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
 }
 
 /**

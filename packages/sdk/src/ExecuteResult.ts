@@ -20,13 +20,18 @@ export interface ExecuteResult<out A = unknown> {
   readonly result: A
   /** Absent if the server did not say (contract C36). */
   readonly executionId: string | undefined
-  /** The server's id of the flow, which `RunService.list` takes. */
-  readonly flowId: string
-  readonly blockCount: number
+  /** The server's id of the flow, which `RunService.list` takes; absent if the server did not say. */
+  readonly flowId: string | undefined
+  readonly blockCount: number | undefined
   /** The session that the run was tagged with, if any. */
   readonly sessionId: string | undefined
   /** The server's id of the last request, for its support. */
   readonly requestId: string | undefined
+  /**
+   * The last response as the server sent it, with what is not modelled here and without the key. Not enumerable. Absent
+   * where no server sent one, as in the replay of a session.
+   */
+  readonly raw?: unknown
 }
 
 const pausedStateSchema = Schema.Struct({
@@ -87,6 +92,8 @@ export interface PausedResult<out A = unknown> {
   readonly blockCount: number | undefined
   readonly sessionId: string | undefined
   readonly requestId: string | undefined
+  /** The response as the server sent it, as a result has it. */
+  readonly raw?: unknown
   /**
    * Goes on with exactly one result per call; missing, unknown or duplicate ones are an `InvalidRequestError` before
    * anything is sent.

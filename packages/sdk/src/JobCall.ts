@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
 import type { ExecuteBody } from "./ExecuteCall.js"
 import type { FlowAddress, FlowVersion } from "./Flow.js"
-import { nullAsAbsent } from "./internal/schema/nullable.js"
+import { lenient, nullAsAbsent } from "./internal/schema/nullable.js"
 
 /**
  * The JSON body of a submission (contract 8.1). Absent and `undefined` keys are not sent.
@@ -39,16 +39,19 @@ export interface SubmitJobRequest extends RequestContext {
 export const SubmitJobResponse = Schema.Struct({
   executionId: Schema.NonEmptyString,
   /** Free text, such as `started`; means nothing. */
-  status: nullAsAbsent(Schema.String),
-  flowId: nullAsAbsent(Schema.String),
-  blockCount: nullAsAbsent(Schema.Number)
+  status: lenient(Schema.String),
+  flowId: lenient(Schema.String),
+  blockCount: lenient(Schema.Number)
 })
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {}
+export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}
 
 /**
  * What the seam's `pollJob` takes.
@@ -68,7 +71,7 @@ export interface PollJobRequest extends RequestContext {
  * @category schemas
  */
 export const PollJobResponse = Schema.Struct({
-  executionId: nullAsAbsent(Schema.String),
+  executionId: lenient(Schema.String),
   /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
   /** Of a completed job; `null` is a result. */
@@ -83,4 +86,6 @@ export const PollJobResponse = Schema.Struct({
  */
 export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse> {
   readonly requestId?: string | undefined
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
 }

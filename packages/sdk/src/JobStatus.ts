@@ -4,13 +4,21 @@
  * @since 0.1.0
  */
 
+interface Polled {
+  /**
+   * What the server answered to the poll, with what is not modelled here and without the key. Not enumerable. Absent where
+   * no server answered: of a job so new that it is not shown yet.
+   */
+  readonly raw?: unknown
+}
+
 /**
  * In the queue, or so new that the server does not show it yet (contract 8.3).
  *
  * @since 0.1.0
  * @category models
  */
-export interface JobPending {
+export interface JobPending extends Polled {
   readonly status: "pending"
   readonly executionId: string
 }
@@ -21,7 +29,7 @@ export interface JobPending {
  * @since 0.1.0
  * @category models
  */
-export interface JobRunning {
+export interface JobRunning extends Polled {
   readonly status: "running"
   readonly executionId: string
 }
@@ -32,7 +40,7 @@ export interface JobRunning {
  * @since 0.1.0
  * @category models
  */
-export interface JobCompleted<out A = unknown> {
+export interface JobCompleted<out A = unknown> extends Polled {
   readonly status: "completed"
   readonly executionId: string
   readonly result: A
@@ -44,7 +52,7 @@ export interface JobCompleted<out A = unknown> {
  * @since 0.1.0
  * @category models
  */
-export interface JobFailed {
+export interface JobFailed extends Polled {
   readonly status: "failed"
   readonly executionId: string
   /** What the server said about it: text, or an object. */
@@ -57,7 +65,7 @@ export interface JobFailed {
  * @since 0.1.0
  * @category models
  */
-export interface JobCancelled {
+export interface JobCancelled extends Polled {
   readonly status: "cancelled"
   readonly executionId: string
   /** What the server said about it, if anything. */
@@ -65,12 +73,13 @@ export interface JobCancelled {
 }
 
 /**
- * A status that this version does not know; taken as one that is not the last.
+ * A status that this version does not know; taken as one that is not the last. Next to a result it is an
+ * `UnexpectedResponseError` instead, which holds the result.
  *
  * @since 0.1.0
  * @category models
  */
-export interface JobUnknown {
+export interface JobUnknown extends Polled {
   readonly status: "unknown"
   readonly executionId: string
   /** The status as the server calls it. */

@@ -76,7 +76,7 @@ const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
 
 /**
  * Whether the request reached the server: `"no"` it provably never left, or was refused and was to be sent again, `"yes"`
- * the server began to answer, `"unknown"` it may have arrived and a run may exist.
+ * the server began to answer, `"unknown"` it may have arrived. Unless the call only reads, a run may exist then.
  *
  * @since 0.1.0
  * @category models
@@ -289,6 +289,8 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   ...fields,
   /** On 503, how long the server asked to wait, in seconds. */
   retryAfter: Schema.optional(Schema.Number),
+  /** `failed` of a run whose response says so; absent of any other failure. */
+  status: Schema.optional(Schema.Literal("failed")),
   /** What the failed run returned as its `result`. */
   result: Schema.optional(Schema.Unknown),
   /** Of a run that ended with `status: "failed"`: the server's id of the flow. */
@@ -302,6 +304,12 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
+  /**
+   * Of a run or a job that ended as failed: the response as the server sent it, without the key. Not enumerable.
+   *
+   * @since 0.1.0
+   */
+  declare readonly raw?: unknown
   /**
    * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
    * Built when asked for; not enumerable, so that printing the error prints no outputs.
@@ -318,8 +326,9 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
 }
 
 /**
- * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed. The code
- * `CLIENT_CLOSED` says that the layer was closed: before the call (`sent: "no"`), or while it was under way.
+ * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
+ * call only reads: then it is retryable, and starts nothing. The code `CLIENT_CLOSED` says that the layer was closed:
+ * before the call (`sent: "no"`), or while it was under way.
  * `instanceof APIConnectionError` also holds for `APITimeoutError`.
  *
  * @since 0.1.0
@@ -341,7 +350,7 @@ export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
   }
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "the connection failed", sentHint(this.sent))
+    return render(this, onlyRead(this) ? "the reading broke off" : "the connection failed", sentHint(this))
   }
   /** @since 0.1.0 */
   static override [Symbol.hasInstance](u: unknown): u is APIConnectionError | APITimeoutError {
@@ -350,7 +359,8 @@ export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
 }
 
 /**
- * A clock ran out; `clock` says which. With `sent: "unknown"` or `"yes"` a run may exist and may be billed.
+ * A clock ran out; `clock` says which. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
+ * call only reads: then it is retryable, and starts nothing.
  *
  * @since 0.1.0
  * @category errors
@@ -381,7 +391,7 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
     return render(
       this,
       `the ${this.clock} clock ran out`,
-      this.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(this.sent)
+      this.clock === "wait" ? "the job may go on: wait again, or attach to it later" : sentHint(this)
     )
   }
 }
@@ -444,7 +454,8 @@ export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>
 
 /**
  * The response does not fit the contract (empty, HTML, wrong shape, over a limit), or does not fit the schema of the
- * `Flow`; `value` is then the raw value. The run may have happened: `executionId` is there when it was readable.
+ * `Flow`; `value` is then the raw value. The run may have happened: `executionId` is there when it was readable, and
+ * `result` when the response held one.
  *
  * @since 0.1.0
  * @category errors
@@ -456,7 +467,9 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
   /** What was not as expected. */
   reason: Schema.String,
   /** The raw value that a schema of the `Flow` refused. */
-  value: Schema.optional(Schema.Unknown)
+  value: Schema.optional(Schema.Unknown),
+  /** The `result` in the response, whole, without the key. */
+  result: Schema.optional(Schema.Unknown)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -982,8 +995,17 @@ export const ReplayError: { [Symbol.hasInstance](u: unknown): u is ReplayError }
 
 const hasTag = (u: unknown, tag: NoukaiError["_tag"]): boolean => isNoukaiError(u) && u._tag === tag
 
-const sentHint = (sent: Sent): string => {
-  switch (sent) {
+interface Progressed {
+  readonly sent: Sent
+  readonly isRetryable: boolean
+}
+
+/** What has left and may be made again can start no run. */
+const onlyRead = ({ isRetryable, sent }: Progressed): boolean => isRetryable && sent !== "no"
+
+const sentHint = (error: Progressed): string => {
+  if (onlyRead(error)) return "it only read, and started and billed nothing: read again"
+  switch (error.sent) {
     case "no":
       return "nothing was sent"
     case "unknown":

@@ -47,7 +47,25 @@ export const RecordedError = Schema.Struct(
  */
 export interface RecordedError extends Schema.Schema.Type<typeof RecordedError> {}
 
-const Value = Schema.Struct({ value: Schema.Unknown })
+/**
+ * What an endpoint answered.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export const RecordedValue = Schema.Struct({
+  value: Schema.Unknown,
+  /** The value is the body as the server sent it, so that a replay has it as `raw`. Absent: what was made of the body. */
+  received: Schema.optional(Schema.Literal(true)),
+  /** Of what was received: the server's id of the request. */
+  requestId: Schema.optional(Schema.String)
+})
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export interface RecordedValue extends Schema.Schema.Type<typeof RecordedValue> {}
 
 const Failure = Schema.Struct({ error: RecordedError })
 
@@ -69,9 +87,9 @@ export const Answer = Schema.Union(
     events: Schema.Array(Schema.Unknown),
     end: Schema.Union(Schema.Literal("done", "left", "unanswered"), Failure)
   }),
-  Schema.Struct({ statuses: Schema.NonEmptyArray(Schema.Union(Failure, Value)) }),
+  Schema.Struct({ statuses: Schema.NonEmptyArray(Schema.Union(Failure, RecordedValue)) }),
   Schema.Struct({ unanswered: Schema.Literal(true) }),
-  Value
+  RecordedValue
 )
 
 /**

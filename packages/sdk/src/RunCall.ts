@@ -74,4 +74,7 @@ export const RunListResponse = Schema.Struct({ runs: Schema.Array(FlowRun) })
  * @since 0.1.0
  * @category models
  */
-export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse> {}
+export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse> {
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}

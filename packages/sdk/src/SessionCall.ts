@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "./CallOptions.js"
-import { nullAsAbsent } from "./internal/schema/nullable.js"
+import { lenient, lenientWith, nullAsAbsent } from "./internal/schema/nullable.js"
 
 /**
  * What the seam's `session` takes.
@@ -28,21 +28,21 @@ export interface SessionRequest extends RequestContext {
 export const SessionStep = Schema.Struct({
   stepId: Schema.String,
   /** From 1. */
-  attempt: Schema.optionalWith(Schema.Number, { nullable: true, default: () => 1 }),
+  attempt: lenientWith(Schema.Number, 1),
   /** From 0, of a step in a loop. */
   loopIndex: nullAsAbsent(Schema.Number),
   /** `running`, `completed`, `failed`, `skipped`, or something newer. */
   status: Schema.optionalWith(Schema.String, { nullable: true, default: () => "completed" }),
-  startedAt: nullAsAbsent(Schema.String),
-  completedAt: nullAsAbsent(Schema.String),
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
   /** Milliseconds. */
-  durationMs: nullAsAbsent(Schema.Number),
+  durationMs: lenient(Schema.Number),
   inputSnapshot: Schema.optional(Schema.Unknown),
   /** May hold `__rendered_prompt__`, which is not part of the output. */
   outputSnapshot: Schema.optional(Schema.Unknown),
   errorSnapshot: Schema.optional(Schema.Unknown),
   /** Whether a snapshot was cut when it was stored. */
-  truncated: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false })
+  truncated: lenientWith(Schema.Boolean, false)
 })
 
 /**
@@ -59,19 +59,19 @@ export interface SessionStep extends Schema.Schema.Type<typeof SessionStep> {}
  */
 export const SessionExecution = Schema.Struct({
   executionId: Schema.String,
-  flowId: nullAsAbsent(Schema.String),
+  flowId: lenient(Schema.String),
   /** The bare slug of the flow; absent when the flow was deleted. */
   slug: nullAsAbsent(Schema.String),
   /** `execute`, `step`, `job`, or something newer. */
   triggerType: nullAsAbsent(Schema.String),
   /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
-  startedAt: nullAsAbsent(Schema.String),
-  completedAt: nullAsAbsent(Schema.String),
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
   /** `full`, `redacted`, `metadata_only`, `off`; absent when no step was recorded. */
-  traceCaptureMode: nullAsAbsent(Schema.String),
+  traceCaptureMode: lenient(Schema.String),
   /** Whether payloads were kept. Taken as false when the server does not say (contract C34). */
-  snapshotsAvailable: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false }),
+  snapshotsAvailable: lenientWith(Schema.Boolean, false),
   errorAtStep: nullAsAbsent(Schema.String),
   /** In the order in which they began. */
   steps: Schema.optionalWith(Schema.Array(SessionStep), { nullable: true, default: () => [] })
@@ -99,4 +99,7 @@ export const SessionResponse = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse> {}
+export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse> {
+  /** The body as it came; not enumerable. */
+  readonly raw?: unknown
+}

@@ -6,32 +6,35 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { nullAsAbsent } from "./internal/schema/nullable.js"
+import { lenient, lenientWith, nullAsAbsent } from "./internal/schema/nullable.js"
 
-const count = Schema.optionalWith(Schema.Number, { nullable: true, default: () => 0 })
+const count = lenientWith(Schema.Number, 0)
 
 const flowRunSchema = Schema.Struct({
   id: Schema.String,
-  flowId: Schema.String,
+  flowId: lenient(Schema.String),
   /** `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
-  triggerType: nullAsAbsent(Schema.String),
-  startedAt: nullAsAbsent(Schema.String),
-  completedAt: nullAsAbsent(Schema.String),
+  triggerType: lenient(Schema.String),
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
   /** From start to end, in milliseconds. */
-  durationMs: nullAsAbsent(Schema.Number),
-  stepCount: nullAsAbsent(Schema.Number)
+  durationMs: lenient(Schema.Number),
+  stepCount: lenient(Schema.Number)
 })
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {}
+export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {
+  /** The run as the server gave it, with what is not modelled here. Not enumerable; absent of what no server gave. */
+  readonly raw?: unknown
+}
 
 /**
- * A run as a whole (contract 9.1). Keys that the server leaves out or sends as `null` are absent. Timestamps are ISO-8601
- * text.
+ * A run as a whole (contract 9.1). Keys that the server leaves out, sends as `null` or in another type are absent.
+ * Timestamps are ISO-8601 text.
  *
  * @since 0.1.0
  * @category schemas
@@ -70,39 +73,42 @@ export const Cost: Schema.Schema<string> = Schema.String.pipe(
 const stepTraceSchema = Schema.Struct({
   stepId: Schema.String,
   /** From 1. */
-  attempt: Schema.Number,
+  attempt: lenientWith(Schema.Number, 1),
   /** From 0. */
-  loopIndex: nullAsAbsent(Schema.Number),
+  loopIndex: lenient(Schema.Number),
   /** `running`, `completed`, `failed`, `skipped`, or something newer. */
   status: Schema.String,
-  startedAt: nullAsAbsent(Schema.String),
-  completedAt: nullAsAbsent(Schema.String),
+  startedAt: lenient(Schema.String),
+  completedAt: lenient(Schema.String),
   /** Milliseconds. */
-  durationMs: nullAsAbsent(Schema.Number),
-  modelUsed: nullAsAbsent(Schema.String),
-  tokens: nullAsAbsent(Tokens),
+  durationMs: lenient(Schema.Number),
+  modelUsed: lenient(Schema.String),
+  tokens: lenient(Tokens),
   /** US dollars, as decimal text. */
-  costUsd: nullAsAbsent(Cost),
+  costUsd: lenient(Cost),
   inputContext: nullAsAbsent(Schema.Unknown),
   outputContext: nullAsAbsent(Schema.Unknown),
   errorContext: nullAsAbsent(Schema.Unknown),
   /** Bytes. */
-  inputSizeBytes: nullAsAbsent(Schema.Number),
+  inputSizeBytes: lenient(Schema.Number),
   /** Bytes. */
-  outputSizeBytes: nullAsAbsent(Schema.Number),
+  outputSizeBytes: lenient(Schema.Number),
   /** Whether a stored payload was cut. */
-  truncated: Schema.optionalWith(Schema.Boolean, { nullable: true, default: () => false })
+  truncated: lenientWith(Schema.Boolean, false)
 })
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {}
+export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {
+  /** The answer as it came, if this is the whole of it. Not enumerable. */
+  readonly raw?: unknown
+}
 
 /**
- * One attempt at one step, in one iteration if the step is in a loop (contract 9.1). Keys that the server leaves out or
- * sends as `null` are absent; contexts are absent unless payloads were captured (contract 9.7).
+ * One attempt at one step, in one iteration if the step is in a loop (contract 9.1). Keys that the server leaves out,
+ * sends as `null` or in another type are absent; contexts are absent unless payloads were captured (contract 9.7).
  *
  * @since 0.1.0
  * @category schemas
@@ -118,7 +124,10 @@ const stepAttemptsSchema = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {}
+export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {
+  /** The answer as it came, with what is not modelled here. Not enumerable; absent of what no server gave. */
+  readonly raw?: unknown
+}
 
 /**
  * Every attempt at one step (contract 9.2).
@@ -131,14 +140,17 @@ export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typ
 
 const traceSchema = Schema.Struct({
   flowRun: FlowRun,
-  steps: Schema.Array(StepTrace)
+  steps: Schema.optionalWith(Schema.Array(StepTrace), { nullable: true, default: () => [] })
 })
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Trace extends Schema.Schema.Type<typeof traceSchema> {}
+export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
+  /** The answer as it came, with what is not modelled here. Not enumerable; absent of what no server gave. */
+  readonly raw?: unknown
+}
 
 /**
  * A run and its steps, every attempt and iteration one entry (contract 9.1).

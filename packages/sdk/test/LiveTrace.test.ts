@@ -231,6 +231,11 @@ describe("what a live trace gives", () => {
       assert.strictEqual(failure?._tag, "APIConnectionError")
       assert.strictEqual(failure?.executionId, "ex-1")
       assert.isTrue(failure?.isRetryable)
+      assert.strictEqual(
+        failure?.message,
+        "RunService.liveTrace a/b/c: the reading broke off: the live trace ended before a terminal event " +
+          "(execution ex-1); it only read, and started and billed nothing: read again"
+      )
       const nothing = yield* watchScripted(Stream.empty)
       assert.strictEqual(nothing.failure?._tag, "APIConnectionError")
     }))

@@ -1,12 +1,21 @@
 /** Reading runs over real sockets: paths of both families, queries, ids, errors and clocks (contract 9). */
-import { JobService, NoukaiHttp, RunService, Trace, type TraceError, TraceScope } from "@effect-noukai/sdk"
+import {
+  FlowService,
+  JobService,
+  type NoukaiError,
+  NoukaiHttp,
+  RunService,
+  Trace,
+  type TraceError,
+  TraceScope
+} from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import type { StepTraceOptions } from "@effect-noukai/sdk/RunOptions"
 import * as Runs from "@effect-noukai/sdk/RunService"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Context, Effect, Fiber, Layer, TestClock } from "effect"
+import { BigDecimal, Context, Effect, Fiber, Layer, Stream, TestClock } from "effect"
 import { plantedKey, servicesFor } from "./support/client.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -70,8 +79,7 @@ describe("E5: a trace", () => {
 
   for (
     const [name, answer] of [
-      ["a step in another shape", Wire.json(200, { flowRun, steps: [{ ...step, attempt: "1" }] })],
-      ["a number for a cost", Wire.json(200, { flowRun, steps: [{ ...step, costUsd: 0.1 }] })],
+      ["a step in another shape", Wire.json(200, { flowRun, steps: [{ ...step, stepId: 1 }] })],
       ["no run", Wire.json(200, { steps: [] })],
       ["nothing", Wire.text(200, "")]
     ] as const
@@ -103,8 +111,56 @@ describe("E5: a trace", () => {
         const error = yield* Fiber.join(fiber)
         assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
         assert.strictEqual(error.executionId, "ex-1")
+        assert.isTrue(error.isRetryable)
+        assert.include(error.message, "it only read, and started and billed nothing: read again")
         yield* server.allClosed
       })))
+})
+
+describe("a reading that breaks off says that it started and billed nothing", () => {
+  const readings: {
+    readonly [name: string]: Effect.Effect<unknown, NoukaiError, RunService | JobService | NoukaiHttp>
+  } = {
+    trace: Effect.flatMap(RunService, (runs) => runs.trace("a/b/c", "ex-1")),
+    stepTrace: Effect.flatMap(RunService, (runs) => runs.stepTrace("a/b/c", "ex-1", "classify")),
+    summary: Effect.flatMap(RunService, (runs) => runs.summary("a/b/c", "ex-1")),
+    list: Effect.flatMap(RunService, (runs) => runs.list({ flowId: "fl_1" })),
+    liveTrace: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))),
+    poll: Effect.flatMap(JobService, (jobs) => Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll)),
+    session: Effect.flatMap(NoukaiHttp, (http) =>
+      http.session({
+        method: "test",
+        options: {},
+        progress: { sent: "no" },
+        sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+      }))
+  }
+  for (const [name, reading] of Object.entries(readings)) {
+    for (const [how, answer] of [["is reset", Wire.reset], ["is cut off", Wire.truncated("{")]] as const) {
+      it.scopedLive(`${name} that ${how}`, () =>
+        Effect.gen(function*() {
+          const server = yield* Wire.serve(answer)
+          const context = yield* servicesFor(server, { maxRetries: 0 })
+          const error = yield* Effect.flip(Effect.provide(reading, context))
+          assert.strictEqual(error._tag, "APIConnectionError")
+          assert.isTrue(error.isRetryable)
+          assert.match(
+            error.message,
+            /the reading broke off: .*; it only read, and started and billed nothing: read again$/
+          )
+          assert.notMatch(error.message, /may/)
+        }))
+    }
+  }
+
+  it.scopedLive("a run that breaks off says that there may be one", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(Wire.reset)
+      const context = yield* servicesFor(server, { maxRetries: 0 })
+      const flows = Context.get(context, FlowService)
+      const error = yield* Effect.flip(flows.execute("a/b/c", { message: "hi" }))
+      assert.match(error.message, /the connection failed: .*a run may exist and may be billed$/)
+    }))
 })
 
 describe("E6: a step", () => {

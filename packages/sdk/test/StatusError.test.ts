@@ -96,7 +96,25 @@ describe("11.1: body shapes", () => {
     ],
     ["text", Wire.text(500, "upstream connect error"), undefined, "upstream connect error"],
     ["a JSON array", Wire.text(500, "[1]"), undefined, "[1]"],
-    ["null", Wire.text(500, "null"), undefined, "null"]
+    ["null", Wire.text(500, "null"), undefined, "null"],
+    ["a JSON text", Wire.json(500, "words"), undefined, "words"],
+    ["a JSON text that is a code", Wire.json(403, "FORBIDDEN"), "FORBIDDEN", "FORBIDDEN"],
+    ["an empty JSON text", Wire.json(500, ""), undefined, undefined],
+    ["message", Wire.json(500, { message: "words" }), undefined, "words"],
+    ["message and code", Wire.json(500, { code: "SOME_CODE", message: "words" }), "SOME_CODE", "words"],
+    ["error text", Wire.json(500, { error: "words" }), undefined, "words"],
+    ["error text that is a code", Wire.json(403, { error: "FORBIDDEN" }), "FORBIDDEN", "FORBIDDEN"],
+    [
+      "error text that names, beside a message",
+      Wire.json(500, { error: "Bad Request", message: "words" }),
+      undefined,
+      "words"
+    ],
+    ["error object", Wire.json(500, { error: { code: "SOME_CODE", message: "words" } }), "SOME_CODE", "words"],
+    ["error object without a message", Wire.json(500, { error: { kind: 1 } }), undefined, "{\"error\":{\"kind\":1}}"],
+    ["detail before error", Wire.json(500, { detail: "words", error: "Internal Server Error" }), undefined, "words"],
+    ["detail null, error text", Wire.json(500, { detail: null, error: "words" }), undefined, "words"],
+    ["a list of texts", Wire.json(422, { detail: ["one", "two"] }), undefined, "one; two"]
   ]
   for (const [name, answer, code, detail] of rows) {
     it.scopedLive(name, () =>
@@ -114,6 +132,12 @@ describe("11.1: body shapes", () => {
       for (const detail of ["text", [{ msg: "m" }]]) {
         assert.strictEqual((yield* failure(Wire.json(422, { detail, executionId: "ex-7" }))).executionId, "ex-7")
       }
+    }))
+
+  it.scopedLive("error.executionId is kept", () =>
+    Effect.gen(function*() {
+      const error = yield* failure(Wire.json(500, { error: { message: "m", executionId: "ex-1" } }))
+      assert.strictEqual(error.executionId, "ex-1")
     }))
 
   it.scopedLive("detail.executionId is kept", () =>

@@ -146,17 +146,23 @@ describe("11.1: any body", () => {
     ["lists that nest deep", `${"[".repeat(50_000)}${"]".repeat(50_000)}`]
   ]
   for (const [name, json] of odd) {
-    for (const field of ["status", "flowId", "executionId"]) {
-      it.live(`${name} as ${field} of a result is an UnexpectedResponseError`, () => {
-        const fields = { status: "\"completed\"", result: "1", flowId: "\"f\"", blockCount: "1", [field]: json }
-        const body = `{${Object.entries(fields).map(([key, value]) => `"${key}":${value}`).join(",")}}`
-        return Effect.map(checked("execute", { status: 200, body }), (exit) => {
-          assert.strictEqual(
-            Exit.isFailure(exit) ? (Cause.squash(exit.cause) as NoukaiError)._tag : "",
-            "UnexpectedResponseError"
-          )
-        })
-      })
+    const bodyWith = (field: string): string => {
+      const fields = { status: "\"completed\"", result: "1", flowId: "\"f\"", blockCount: "1", [field]: json }
+      return `{${Object.entries(fields).map(([key, value]) => `"${key}":${value}`).join(",")}}`
+    }
+
+    it.live(`${name} as status of a result is an UnexpectedResponseError`, () =>
+      Effect.map(checked("execute", { status: 200, body: bodyWith("status") }), (exit) => {
+        const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) as NoukaiError : undefined
+        assert.strictEqual(error?._tag, "UnexpectedResponseError")
+        assert.strictEqual(error?._tag === "UnexpectedResponseError" && error.result, 1)
+      }))
+
+    for (const field of ["flowId", "blockCount", "executionId"]) {
+      it.live(`${name} as ${field} of a result loses nothing else`, () =>
+        Effect.map(checked("execute", { status: 200, body: bodyWith(field) }), (exit) => {
+          assert.strictEqual(Exit.isSuccess(exit) && (exit.value as { readonly result: unknown }).result, 1)
+        }))
     }
 
     it.live(`${name} in the place of what a flow's own schema chooses by is an UnexpectedResponseError`, () => {

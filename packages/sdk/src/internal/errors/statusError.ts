@@ -55,7 +55,7 @@ const isPlace = (part: unknown): boolean => (typeof part === "string" && part !=
 const place = (loc: unknown): string => Array.isArray(loc) ? loc.filter(isPlace).join(".") : ""
 
 const validationIssue = (issue: unknown): string | undefined => {
-  const message = text(record(issue)?.msg)
+  const message = text(issue) ?? text(record(issue)?.msg)
   if (message === undefined) return undefined
   const at = place(record(issue)?.loc)
   return at === "" ? message : `${at}: ${message}`
@@ -70,24 +70,34 @@ const excerpt = (body: string): string | undefined => {
 
 const codeShape = /^[A-Z][A-Z0-9_]+$/
 
-/** The four shapes of an error body (contract 11.1). */
+/** A text that is all there is may be a code, as a relay's is. */
+const ofText = (words: string, executionId?: string): Problem => ({
+  code: codeShape.test(words) ? words : undefined,
+  detail: text(words),
+  executionId
+})
+
+/** The shapes of an error body (contract 11.1), and those of gateways. */
 const readProblem = (body: string): Problem => {
-  const parsed = record(parse(body))
-  if (parsed === undefined) return { code: undefined, detail: excerpt(body), executionId: undefined }
-  const detail = parsed.detail
-  const executionId = text(parsed.executionId)
-  // a relay's text is its code
-  if (typeof detail === "string") {
-    return { code: codeShape.test(detail) ? detail : undefined, detail: text(detail), executionId }
-  }
+  const parsed = parse(body)
+  if (typeof parsed === "string") return ofText(parsed)
+  const fields = record(parsed)
+  if (fields === undefined) return { code: undefined, detail: excerpt(body), executionId: undefined }
+  const { detail, error } = fields
+  const executionId = text(fields.executionId)
+  if (typeof detail === "string") return ofText(detail, executionId)
   if (Array.isArray(detail)) {
     const issues = detail.map(validationIssue).filter((issue) => issue !== undefined)
     return { code: undefined, detail: issues.length === 0 ? undefined : issues.join("; "), executionId }
   }
-  const inner = record(detail) ?? parsed
+  if (typeof error === "string" && record(detail) === undefined && text(fields.message) === undefined) {
+    const problem = ofText(error, executionId)
+    return { ...problem, code: text(fields.code) ?? problem.code }
+  }
+  const inner = record(detail) ?? record(error) ?? fields
   return {
-    code: text(inner.code),
-    detail: text(inner.message) ?? (record(detail) === undefined ? excerpt(body) : undefined),
+    code: text(inner.code) ?? text(fields.code),
+    detail: text(inner.message) ?? text(fields.message) ?? (record(detail) === undefined ? excerpt(body) : undefined),
     executionId: text(inner.executionId) ?? executionId
   }
 }
@@ -226,7 +236,7 @@ export const fromTransport = (
 }
 
 /**
- * A 2xx whose body is not what the contract says.
+ * A 2xx whose body is not what the contract says. What a run returned is kept whole.
  *
  * @internal
  */
@@ -235,17 +245,19 @@ export const unexpected = (
   response: TransportResponse,
   body: string,
   reason: string,
-  executionId?: string
+  json?: unknown
 ): E.UnexpectedResponseError => {
   const requestId = response.header("x-request-id")
+  const fields = record(json)
   return new E.UnexpectedResponseError({
     method: facts.method,
     flow: facts.flow,
     reason: facts.scrub(reason),
     statusCode: response.status,
-    executionId: facts.executionId ?? executionId,
+    executionId: facts.executionId ?? text(fields?.executionId),
     requestId: requestId === undefined ? undefined : facts.scrub(requestId),
     responseBody: keepBody(facts, body),
+    ...(fields?.result === undefined ? undefined : { result: fields.result }),
     isRetryable: false
   }, unchecked)
 }

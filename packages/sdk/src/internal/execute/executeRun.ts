@@ -17,6 +17,7 @@ import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import type { FlowCall } from "../flow/flowCall.js"
 import { decodeResult } from "../flow/flowCodec.js"
+import { withRaw } from "../json/raw.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { callsOf, checkResults, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
@@ -97,30 +98,35 @@ const completed = (
       executionId: run.executionId,
       requestId: response.requestId
     }, response.result),
-    (result) => ({
-      status: "completed",
-      result,
-      executionId: run.executionId,
-      flowId: response.flowId,
-      blockCount: response.blockCount,
-      sessionId: run.sessionId,
-      requestId: response.requestId
-    })
+    (result) =>
+      withRaw({
+        status: "completed",
+        result,
+        executionId: run.executionId,
+        flowId: response.flowId,
+        blockCount: response.blockCount,
+        sessionId: run.sessionId,
+        requestId: response.requestId
+      }, response.raw)
   )
 
 const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
-  new FlowExecutionError({
-    method: run.method,
-    flow: run.addressText,
-    executionId: run.executionId,
-    requestId: response.requestId,
-    ...problemOf(response.result),
-    result: response.result,
-    flowId: response.flowId,
-    blockCount: response.blockCount,
-    sessionId: run.sessionId,
-    isRetryable: false
-  }, unchecked)
+  withRaw(
+    new FlowExecutionError({
+      method: run.method,
+      flow: run.addressText,
+      executionId: run.executionId,
+      requestId: response.requestId,
+      ...problemOf(response.result),
+      status: "failed",
+      result: response.result,
+      flowId: response.flowId,
+      blockCount: response.blockCount,
+      sessionId: run.sessionId,
+      isRetryable: false
+    }, unchecked),
+    response.raw
+  )
 
 const unexpected = (run: AnyRun, requestId: string | undefined, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
@@ -179,25 +185,26 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
     )
 }
 
-const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused): PausedResult<unknown> => ({
-  status: "tool_calls_required",
-  executionId: state.executionId,
-  toolCalls: state.toolCalls,
-  state,
-  flowId: response.flowId ?? undefined,
-  blockCount: response.blockCount ?? undefined,
-  sessionId: run.sessionId,
-  requestId: response.requestId,
-  resume: (results) =>
-    Effect.suspend(() =>
-      resume<never, never>(
-        { ...run, answering: { _tag: "manual" }, progress: new CallProgress() },
-        state,
-        results,
-        state.rounds
+const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused): PausedResult<unknown> =>
+  withRaw({
+    status: "tool_calls_required",
+    executionId: state.executionId,
+    toolCalls: state.toolCalls,
+    state,
+    flowId: response.flowId,
+    blockCount: response.blockCount,
+    sessionId: run.sessionId,
+    requestId: response.requestId,
+    resume: (results) =>
+      Effect.suspend(() =>
+        resume<never, never>(
+          { ...run, answering: { _tag: "manual" }, progress: new CallProgress() },
+          state,
+          results,
+          state.rounds
+        )
       )
-    )
-})
+  }, response.raw)
 
 /**
  * Answers a pause: checks the results and posts them.

@@ -95,6 +95,7 @@ export const decodeResult = (
       requestId: facts.requestId,
       reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
       value: result,
+      result,
       isRetryable: false
     }, unchecked))
 }

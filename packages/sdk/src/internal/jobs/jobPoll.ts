@@ -12,6 +12,7 @@ import { type NoukaiError, type PollError, UnexpectedResponseError } from "../..
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { unchecked } from "../errors/unchecked.js"
 import { decodeResult } from "../flow/flowCodec.js"
+import { withRaw } from "../json/raw.js"
 import { isTransient } from "../retry/retry.js"
 import type { HttpService } from "../seam/httpService.js"
 import { finite } from "../time/duration.js"
@@ -82,8 +83,31 @@ const completed = (
       executionId: target.executionId,
       requestId: response.requestId
     }, response.result),
-    (result) => ({ status: "completed", executionId: target.executionId, result })
+    (result) => withRaw({ status: "completed", executionId: target.executionId, result }, response.raw)
   )
+
+/** A status that is not known is not the last one, unless there is a result: that would never be handed over. */
+const unknown = (
+  target: Target,
+  method: string,
+  response: PollJobResponse
+): Effect.Effect<JobStatus, UnexpectedResponseError> => {
+  const { executionId } = target
+  const { raw, requestId, result, status } = response
+  return result === undefined || result === null
+    ? Effect.succeed(withRaw({ status: "unknown", executionId, reported: status }, raw))
+    : Effect.fail(
+      new UnexpectedResponseError({
+        method,
+        flow: target.addressText,
+        executionId,
+        requestId,
+        reason: `unknown status ${JSON.stringify(status)}`,
+        result,
+        isRetryable: false
+      }, unchecked)
+    )
+}
 
 const statusOf = (
   target: Target,
@@ -91,29 +115,31 @@ const statusOf = (
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
   const { executionId } = target
+  const { error, raw, requestId, result, status } = response
   if (!isOfRun(executionId, response.executionId)) {
     return Effect.fail(
       new UnexpectedResponseError({
         method,
         flow: target.addressText,
         executionId,
-        requestId: response.requestId,
+        requestId,
         reason: otherRun(response.executionId),
+        ...(result === undefined ? undefined : { result }),
         isRetryable: false
       }, unchecked)
     )
   }
-  switch (response.status) {
+  switch (status) {
     case "completed":
       return completed(target, method, response)
     case "failed":
     case "cancelled":
-      return Effect.succeed({ status: response.status, executionId, error: response.error ?? response.result })
+      return Effect.succeed(withRaw({ status, executionId, error: error ?? result }, raw))
     case "pending":
     case "running":
-      return Effect.succeed({ status: response.status, executionId })
+      return Effect.succeed(withRaw({ status, executionId }, raw))
     default:
-      return Effect.succeed({ status: "unknown", executionId, reported: response.status })
+      return unknown(target, method, response)
   }
 }
 
@@ -135,7 +161,7 @@ export const poll = (target: Target, method: string, options: ReadOptions): Effe
     return totalTimeout(
       answered,
       timeout === undefined ? undefined : finite(timeout),
-      { method, flow: target.addressText, executionId: () => target.executionId },
+      { method, flow: target.addressText, executionId: () => target.executionId, onlyReads: true },
       progress
     )
   })

@@ -12,6 +12,7 @@ import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStat
 import { APITimeoutError, FlowExecutionError, type WaitError } from "../../NoukaiError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
+import { withRaw } from "../json/raw.js"
 import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
 import { milliseconds } from "../time/duration.js"
@@ -100,15 +101,18 @@ export const wait = (
 
 const notCompleted = (target: Target, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
   const problem = problemOf(status.error)
-  return new FlowExecutionError({
-    method,
-    flow: target.addressText,
-    executionId: target.executionId,
-    code: problem.code,
-    detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
-    result: status.error,
-    isRetryable: false
-  }, unchecked)
+  return withRaw(
+    new FlowExecutionError({
+      method,
+      flow: target.addressText,
+      executionId: target.executionId,
+      code: problem.code,
+      detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
+      result: status.error,
+      isRetryable: false
+    }, unchecked),
+    status.raw
+  )
 }
 
 /**

@@ -17,6 +17,7 @@ import { afterARunMayExist } from "../execute/callProgress.js"
 import * as Address from "../flow/address.js"
 import { shouldRetry } from "../retry/retry.js"
 import * as RetryBudget from "../retry/retryBudget.js"
+import type { ReadBody } from "../seam/responseBody.js"
 import { makeLog } from "../telemetry/logging.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -32,8 +33,8 @@ import { type CallError, retried } from "./retrying.js"
  * @internal
  */
 export interface Endpoint<A> extends Wanted {
-  /** Reads a 2xx body; a string says what is wrong with it. */
-  readonly decode: (json: unknown, response: TextResponse) => Either.Either<A, string>
+  /** Reads a 2xx body. */
+  readonly decode: ReadBody<A>
 }
 
 /** @internal */
@@ -133,15 +134,13 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       const { status, text } = response
       if (status < 200 || status > 299) return Either.left(fromStatus(facts(endpoint), response, text, now()))
       const json = parseJson(text)
-      const decoded = Either.isLeft(json) ? json : endpoint.decode(json.right, response)
+      const decoded = Either.isLeft(json)
+        ? json
+        : endpoint.decode(json.right, { raw: json.right, requestId: response.header("x-request-id") })
       if (Either.isLeft(decoded)) {
-        return Either.left(unexpected(
-          facts(endpoint),
-          response,
-          text,
-          decoded.left,
-          Either.isRight(json) ? executionIdIn(json.right) : undefined
-        ))
+        return Either.left(
+          unexpected(facts(endpoint), response, text, decoded.left, Either.getOrUndefined(json))
+        )
       }
       if (n === 0) budget.succeeded()
       return Either.right(decoded.right)
@@ -234,8 +233,3 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
 
     return { config, transport, log, telling, budget, scrub, prepare, facts, send }
   })
-
-const executionIdIn = (json: unknown): string | undefined => {
-  const id: unknown = typeof json === "object" && json !== null && "executionId" in json ? json.executionId : undefined
-  return typeof id === "string" ? id : undefined
-}

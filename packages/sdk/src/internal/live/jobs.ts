@@ -2,17 +2,15 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as JobCall from "../../JobCall.js"
-import { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
+import type { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
 import * as Address from "../flow/address.js"
+import { type ReadBody, readBody } from "../seam/responseBody.js"
 import type { Caller } from "./call.js"
-import { decodeBody } from "./decode.js"
 import type { CallError } from "./retrying.js"
 
-const decodeSubmitted = decodeBody(SubmitJobResponse)
-
-const readSubmitted = (json: unknown): Either.Either<SubmitJobResponse, string> =>
+const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
   Either.filterOrLeft(
-    decodeSubmitted(json),
+    readBody.submitJob(json, received),
     ({ executionId }) => Either.isRight(Address.segment("", "executionId", executionId)),
     () => "executionId is not an id that a path can carry"
   )
@@ -34,8 +32,6 @@ export const submitJob =
       executionId: undefined,
       decode: readSubmitted
     })
-
-const decodePolled = decodeBody(PollJobResponse)
 
 /** A poll reads one row: it gets less time than a run. */
 const pollTimeout = Duration.seconds(30)
@@ -59,10 +55,6 @@ export const pollJob = (caller: Caller) => {
       sessionId: undefined,
       body: undefined,
       executionId: request.executionId,
-      decode: (json, response) =>
-        Either.map(decodePolled(json), (polled): PollJobResponse => ({
-          ...polled,
-          requestId: response.header("x-request-id")
-        }))
+      decode: readBody.pollJob
     })
 }

@@ -1,21 +1,20 @@
 import type * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
 import type * as Stream from "effect/Stream"
 import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress } from "../../Flow.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type {
   RunListRequest,
+  RunListResponse,
   RunRequest,
   StepTraceRequest,
   StepTraceResponse,
   TraceStreamRequest
 } from "../../RunCall.js"
-import { RunListResponse } from "../../RunCall.js"
-import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
+import type { FlowRun, Trace } from "../../Trace.js"
 import * as Address from "../flow/address.js"
+import { type ReadBody, readBody } from "../seam/responseBody.js"
 import type { Caller } from "./call.js"
-import { decodeBody } from "./decode.js"
 import { events } from "./eventStream.js"
 import type { CallError } from "./retrying.js"
 
@@ -30,7 +29,7 @@ const get = <A>(
   context: RequestContext,
   path: string,
   run: { readonly flow: FlowAddress; readonly executionId: string } | undefined,
-  decode: (json: unknown) => Either.Either<A, string>
+  decode: ReadBody<A>
 ): Effect.Effect<A, CallError> =>
   caller.send({
     context,
@@ -43,15 +42,13 @@ const get = <A>(
     decode
   })
 
-const decodeTrace = decodeBody(Trace)
-
 /**
  * E5, `GET …/runs/{executionId}/trace` (contract 9.1).
  *
  * @internal
  */
 export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, CallError> =>
-  get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, decodeTrace)
+  get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, readBody.trace)
 
 /**
  * E7, `GET …/runs/{executionId}/trace/stream` (contract 9.3).
@@ -70,10 +67,6 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
     isBilled: false
   })
 
-const decodeStep = decodeBody(StepTrace)
-
-const decodeAttempts = decodeBody(StepAttempts)
-
 /**
  * E6, `GET …/runs/{executionId}/steps/{stepId}/trace` (contract 9.2).
  *
@@ -87,13 +80,9 @@ export const stepTrace =
       ...(loopIndex === undefined ? [] : [`loop_index=${loopIndex}`])
     ].join("&")
     const path = `${runPath(caller, flow, executionId)}/steps/${Address.encode(stepId)}/trace`
-    const decode: (json: unknown) => Either.Either<StepTraceResponse, string> = attempt === "all"
-      ? decodeAttempts
-      : decodeStep
+    const decode: ReadBody<StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
     return get(caller, request, query === "" ? path : `${path}?${query}`, request, decode)
   }
-
-const decodeRun = decodeBody(FlowRun)
 
 /**
  * E8, `GET …/runs/{executionId}` (contract 9.4).
@@ -101,9 +90,7 @@ const decodeRun = decodeBody(FlowRun)
  * @internal
  */
 export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, CallError> =>
-  get(caller, request, runPath(caller, request.flow, request.executionId), request, decodeRun)
-
-const decodeList = decodeBody(RunListResponse)
+  get(caller, request, runPath(caller, request.flow, request.executionId), request, readBody.runSummary)
 
 /**
  * E10, `GET /flow-runs?flow_id=…` (contract 9.6).
@@ -116,5 +103,5 @@ export const runList = (caller: Caller) => (request: RunListRequest): Effect.Eff
     ...(request.limit === undefined ? [] : [`limit=${request.limit}`]),
     ...(request.status === undefined ? [] : [`status=${request.status}`])
   ].join("&")
-  return get(caller, request, `/flow-runs?${query}`, undefined, decodeList)
+  return get(caller, request, `/flow-runs?${query}`, undefined, readBody.runList)
 }

@@ -1,22 +1,21 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ReplayMissError, SessionError } from "../../NoukaiError.js"
-import type { SessionRequest } from "../../SessionCall.js"
-import { SessionResponse } from "../../SessionCall.js"
+import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
 import { spanNames } from "../../Telemetry.js"
 import { notSessionId } from "../errors/sessionProblem.js"
 import { ofSession } from "../errors/statusError.js"
 import { maxDepth, nestsTooDeep } from "../json/nesting.js"
 import { isSessionId } from "../scope/sessionId.js"
+import { type ReadBody, readBody } from "../seam/responseBody.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Caller } from "./call.js"
-import { decodeBody } from "./decode.js"
-
-const decodeFitting = decodeBody(SessionResponse)
 
 /** What a session holds is walked again and again: compared, redacted, written. */
-const decodeSession = (json: unknown): Either.Either<SessionResponse, string> =>
-  nestsTooDeep(json) ? Either.left(`the session nests deeper than ${maxDepth} levels`) : decodeFitting(json)
+const readSession: ReadBody<SessionResponse> = (json, received) =>
+  nestsTooDeep(json)
+    ? Either.left(`the session nests deeper than ${maxDepth} levels`)
+    : readBody.session(json, received)
 
 /**
  * E9, `GET /seq/sessions/{sessionId}` (contract 10.4). The id may come from a stranger's request, so that nothing but a
@@ -41,7 +40,7 @@ export const session =
             sessionId: undefined,
             body: undefined,
             executionId: undefined,
-            decode: decodeSession
+            decode: readSession
           }),
           ofSession
         )

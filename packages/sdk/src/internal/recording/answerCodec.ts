@@ -7,15 +7,12 @@ import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { ExecuteResponse } from "../../ExecuteCall.js"
 import { WireEvent } from "../../FlowEvent.js"
-import { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
-import type { Answer, Endpoint } from "../../RecordedCassette.js"
-import { RunListResponse } from "../../RunCall.js"
-import { SessionResponse } from "../../SessionCall.js"
-import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
-import { issueText, readEither } from "../schema/schemaReader.js"
+import type { Answer, Endpoint, RecordedValue } from "../../RecordedCassette.js"
+import type { StepTraceResponse } from "../../RunCall.js"
+import { canonical } from "../json/canonical.js"
 import type { HttpService } from "../seam/httpService.js"
+import { type ReadBody, readBody } from "../seam/responseBody.js"
 import { decodeError } from "./errorCodec.js"
 
 /** Endpoints that answer once. @internal */
@@ -30,40 +27,51 @@ export type Request<K extends Endpoint> = Parameters<HttpService[K]>[0]
 /** @internal */
 export type Response<K extends EffectEndpoint> = Effect.Effect.Success<ReturnType<HttpService[K]>>
 
-type Decoder<A> = (json: unknown) => Either.Either<A, string>
+type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
 
-const decoder = <A, I>(schema: Schema.Schema<A, I>): Decoder<A> => {
-  const decode = readEither(schema)
-  return (json) => Either.mapLeft(decode(json), issueText)
+const requestIdIn = (json: unknown): string | undefined =>
+  Predicate.isRecord(json) && typeof json.requestId === "string" ? json.requestId : undefined
+
+/** The body as the server sent it, in the order in which a recording gives it; else what was made of it then. */
+const decoder = <A>(read: ReadBody<A>): Decoder<A> => ({ received, requestId, value }) => {
+  if (received === undefined) return read(value, { raw: undefined, requestId: requestIdIn(value) })
+  const raw = canonical(value)
+  return read(raw, { raw, requestId })
 }
 
-const requestIdIn = (json: unknown): { readonly requestId?: string } =>
-  Predicate.isRecord(json) && typeof json.requestId === "string" ? { requestId: json.requestId } : {}
-
-/** The id of the request is no part of a body. */
-const withRequestId = <A extends object>(decode: Decoder<A>): Decoder<A & { readonly requestId?: string }> => (json) =>
-  Either.map(decode(json), (value) => Object.assign({}, value, requestIdIn(json)))
-
-const isStepAttempts = Schema.is(StepAttempts)
-
-const decodeAttempts = decoder(StepAttempts)
-
-const decodeStep = decoder(StepTrace)
+const readStepTrace: ReadBody<StepTraceResponse> = (json, received) =>
+  Predicate.isRecord(json) && Array.isArray(json.attempts) && typeof json.status !== "string"
+    ? readBody.stepAttempts(json, received)
+    : readBody.stepTrace(json, received)
 
 const decoders: { readonly [K in EffectEndpoint]: Decoder<Response<K>> } = {
-  execute: withRequestId(decoder(ExecuteResponse)),
-  submitJob: decoder(SubmitJobResponse),
-  pollJob: withRequestId(decoder(PollJobResponse)),
-  trace: decoder(Trace),
-  stepTrace: (json) => isStepAttempts(json) ? decodeAttempts(json) : decodeStep(json),
-  runSummary: decoder(FlowRun),
-  runList: decoder(RunListResponse),
-  session: decoder(SessionResponse)
+  execute: decoder(readBody.execute),
+  submitJob: decoder(readBody.submitJob),
+  pollJob: decoder(readBody.pollJob),
+  trace: decoder(readBody.trace),
+  stepTrace: decoder(readStepTrace),
+  runSummary: decoder(readBody.runSummary),
+  runList: decoder(readBody.runList),
+  session: decoder(readBody.session)
 }
 
 /** @internal */
-export const decodeValue = <K extends EffectEndpoint>(endpoint: K, json: unknown): Either.Either<Response<K>, string> =>
-  decoders[endpoint](json)
+export const decodeValue = <K extends EffectEndpoint>(
+  endpoint: K,
+  recorded: RecordedValue
+): Either.Either<Response<K>, string> => decoders[endpoint](recorded)
+
+/**
+ * What an endpoint gave, as it is recorded: the body where there is one.
+ *
+ * @internal
+ */
+export const encodeValue = (value: unknown): RecordedValue => {
+  const raw = Predicate.hasProperty(value, "raw") ? value.raw : undefined
+  if (raw === undefined) return { value }
+  const requestId = requestIdIn(value)
+  return { value: raw, received: true, ...(requestId === undefined ? undefined : { requestId }) }
+}
 
 const isEvent = Schema.is(WireEvent)
 
@@ -97,8 +105,8 @@ export const problemOfAnswer = (endpoint: Endpoint, answer: Answer): string | un
   if ("statuses" in answer) {
     if (endpoint !== "pollJob") return "only jobs have statuses"
     return answer.statuses.map((status) =>
-      "error" in status ? check(decodeError(status.error, "")) : check(decodeValue(endpoint, status.value))
+      "error" in status ? check(decodeError(status.error, "")) : check(decodeValue(endpoint, status))
     ).find((problem) => problem !== undefined)
   }
-  return endpoint === "pollJob" ? "a job has statuses" : check(decodeValue(endpoint, answer.value))
+  return endpoint === "pollJob" ? "a job has statuses" : check(decodeValue(endpoint, answer))
 }

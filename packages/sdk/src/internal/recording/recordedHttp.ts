@@ -156,7 +156,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   ): Effect.Effect<Codec.Response<K>, HttpError> => {
     if ("value" in answer) {
       return Effect.zipLeft(
-        Either.mapLeft(Codec.decodeValue(endpoint, answer.value), (reason) => spoiled(asked, reason)),
+        Either.mapLeft(Codec.decodeValue(endpoint, answer), (reason) => spoiled(asked, reason)),
         remember(asked, answer.value)
       )
     }

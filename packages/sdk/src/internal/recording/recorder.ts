@@ -6,8 +6,9 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { HttpError } from "../../NoukaiError.js"
-import type { Answer, RecordedError } from "../../RecordedCassette.js"
+import type { Answer, RecordedError, RecordedValue } from "../../RecordedCassette.js"
 import { canonicalText } from "../json/canonical.js"
+import { encodeValue } from "./answerCodec.js"
 import { encodeError } from "./errorCodec.js"
 import { executionIdOf, type Interaction, type Question } from "./interaction.js"
 import type { Redaction } from "./redaction.js"
@@ -22,7 +23,7 @@ export interface Ticket {
 
 const unanswered: Answer = { unanswered: true }
 
-type Status = { readonly value: unknown } | { readonly error: RecordedError }
+type Status = RecordedValue | { readonly error: RecordedError }
 
 interface Timeline {
   readonly place: number
@@ -33,7 +34,7 @@ interface Timeline {
 }
 
 const valueOf = (result: Either.Either<unknown, HttpError>): Status =>
-  Either.isLeft(result) ? { error: encodeError(result.left) } : { value: result.right }
+  Either.isLeft(result) ? { error: encodeError(result.left) } : encodeValue(result.right)
 
 /** Two polls that say the same, each under a request id of its own. */
 const sameness = (status: Status): string => {
@@ -50,7 +51,9 @@ const redactError = (error: RecordedError, redact: Redaction): RecordedError => 
 })
 
 const redactStatus = (status: Status, redact: Redaction): Status =>
-  "error" in status ? { error: redactError(status.error, redact) } : { value: redact(plain(status.value ?? null)) }
+  "error" in status
+    ? { error: redactError(status.error, redact) }
+    : { ...status, value: redact(plain(status.value ?? null)) }
 
 const redactAnswer = (answer: Answer, redact: Redaction): Answer => {
   if ("value" in answer || "error" in answer) return redactStatus(answer, redact)

@@ -17,6 +17,7 @@ import type { Answer, Endpoint } from "../../RecordedCassette.js"
 import { canonical } from "../json/canonical.js"
 import type { HttpService } from "../seam/httpService.js"
 import { monotonic } from "../time/monotonic.js"
+import { decodeValue, type EffectEndpoint, encodeValue, type Request, type Response } from "./answerCodec.js"
 import { encodeError } from "./errorCodec.js"
 import { type Question, questionOf } from "./interaction.js"
 import type { Recorder } from "./recorder.js"
@@ -41,38 +42,53 @@ const inOrder = <A>(value: A): A => {
   }
 }
 
+/** The same for an answer that came with its body: it is read as the replay will read it. */
+const answerInOrder = <K extends EffectEndpoint>(endpoint: K, value: Response<K>): Response<K> => {
+  const recorded = encodeValue(value)
+  if (recorded.received === undefined) return inOrder(value)
+  try {
+    return Either.getOrElse(decodeValue(endpoint, recorded), () => value)
+  } catch {
+    return value
+  }
+}
+
 /** Records a call that answers once. One that dies is not recorded. */
-const recordEffect = <A, E extends HttpError>(
+const recordEffect = <K extends EffectEndpoint, E extends HttpError>(
   recorder: Recorder,
+  endpoint: K,
   question: Question,
-  live: Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
+  live: Effect.Effect<Response<K>, E>
+): Effect.Effect<Response<K>, E> =>
   Effect.suspend(() => {
     const isPoll = question.endpoint === "pollJob"
     const ticket = isPoll ? undefined : recorder.begin(question)
-    const done = (result: Either.Either<A, E>): Effect.Effect<void> =>
+    const done = (result: Either.Either<Response<K>, E>): Effect.Effect<void> =>
       Effect.map(monotonic, (instant) => {
         const now = Math.round(instant)
         if (ticket === undefined) recorder.polled(question, result, now)
         else recorder.answered(ticket, result, now)
       })
-    return Effect.onExit(Effect.map(live, inOrder), (exit) => {
-      if (Exit.isSuccess(exit)) {
-        return done(Either.right(exit.value))
-      }
-      const failure = Cause.failureOption(exit.cause)
-      if (Option.isSome(failure)) {
-        return done(Either.left(failure.value))
-      }
-      return Effect.sync(() => {
-        if (ticket === undefined) {
-          return
+    return Effect.onExit(
+      Effect.map(live, (value) => answerInOrder(endpoint, value)),
+      (exit) => {
+        if (Exit.isSuccess(exit)) {
+          return done(Either.right(exit.value))
         }
-        if (Exit.isInterrupted(exit)) {
-          recorder.end(ticket, ticket.soFar())
-        } else recorder.drop(ticket)
-      })
-    })
+        const failure = Cause.failureOption(exit.cause)
+        if (Option.isSome(failure)) {
+          return done(Either.left(failure.value))
+        }
+        return Effect.sync(() => {
+          if (ticket === undefined) {
+            return
+          }
+          if (Exit.isInterrupted(exit)) {
+            recorder.end(ticket, ticket.soFar())
+          } else recorder.drop(ticket)
+        })
+      }
+    )
   })
 
 /** Records a stream, as far as it was pulled. */
@@ -112,14 +128,14 @@ const recordStream = (
 
 /** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
-  const one = <R extends RequestContext, A, E extends HttpError>(
-    endpoint: Endpoint,
-    call: (request: R) => Effect.Effect<A, E>
+  const one = <K extends EffectEndpoint, E extends HttpError>(
+    endpoint: K,
+    call: (request: Request<K>) => Effect.Effect<Response<K>, E>
   ) =>
-  (request: R): Effect.Effect<A, E> =>
+  (request: Request<K>): Effect.Effect<Response<K>, E> =>
     Effect.suspend(() => {
       const question = questionOf(endpoint, request)
-      return question === undefined ? call(request) : recordEffect(recorder, question, call(request))
+      return question === undefined ? call(request) : recordEffect(recorder, endpoint, question, call(request))
     })
   const many =
     <R extends RequestContext>(endpoint: Endpoint, call: (request: R) => Stream.Stream<WireEvent, HttpError>) =>

@@ -23,7 +23,8 @@ const failed = (error: FlowExecutionError): ForwardResponse =>
     })
 
 /**
- * By the seam's own `forward`, else by its `execute`, whose answer is put into the shape of the wire again.
+ * By the seam's own `forward`, else by its `execute`, whose answer is the body that came, or put into the shape of the
+ * wire again.
  *
  * @internal
  */
@@ -33,7 +34,7 @@ export const forwardThrough = (
 ): Effect.Effect<ForwardResponse, HttpError> =>
   http.forward === undefined
     ? http.execute({ ...request, body: { trace: false, ...request.body } }).pipe(
-      Effect.map(({ requestId: _, ...response }) => json(response)),
+      Effect.map(({ raw, requestId: _, ...response }) => json(raw ?? response)),
       Effect.catchTag("FlowExecutionError", (error) => Effect.succeed(failed(error)))
     )
     : http.forward(request)

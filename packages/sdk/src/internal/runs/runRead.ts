@@ -59,7 +59,8 @@ const timed = <A>(
       {
         method,
         flow: run === undefined ? undefined : Address.format(run.flow),
-        executionId: () => run?.executionId
+        executionId: () => run?.executionId,
+        onlyReads: true
       },
       progress
     )

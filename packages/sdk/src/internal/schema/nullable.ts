@@ -3,6 +3,8 @@
  *
  * @internal
  */
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 /**
@@ -22,3 +24,37 @@ export const nullable = <A, I>(
 export const nullAsAbsent = <A, I>(
   schema: Schema.Schema<A, I>
 ): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true }> => Schema.optionalWith(schema, { nullable: true })
+
+const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> => {
+  const decode = Schema.decodeUnknownOption(schema)
+  return Option.flatMap((given) => decode(given))
+}
+
+/**
+ * A key that nobody needs: `null` and what does not fit become absent, so that they lose nothing else.
+ *
+ * @internal
+ */
+export const lenient = <A, I>(
+  schema: Schema.Schema<A, I>
+): Schema.PropertySignature<"?:", A, never, "?:", unknown> =>
+  Schema.optionalToOptional(Schema.Unknown, Schema.typeSchema(schema), {
+    decode: fitting(schema),
+    encode: identity
+  })
+
+/**
+ * The same with a value for what is absent.
+ *
+ * @internal
+ */
+export const lenientWith = <A, I>(
+  schema: Schema.Schema<A, I>,
+  absent: A
+): Schema.PropertySignature<":", A, never, "?:", unknown> => {
+  const fit = fitting(schema)
+  return Schema.optionalToRequired(Schema.Unknown, Schema.typeSchema(schema), {
+    decode: (given) => Option.getOrElse(fit(given), () => absent),
+    encode: Option.some
+  })
+}

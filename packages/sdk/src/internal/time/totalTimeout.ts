@@ -5,6 +5,19 @@ import { APITimeoutError } from "../../NoukaiError.js"
 import { unchecked } from "../errors/unchecked.js"
 
 /**
+ * What is known of a call.
+ *
+ * @internal
+ */
+export interface TimedCall {
+  readonly method: string
+  readonly flow: string | undefined
+  readonly executionId: () => string | undefined
+  /** It starts nothing, and may be made again. Default: false. */
+  readonly onlyReads?: boolean
+}
+
+/**
  * The clock over a whole call: attempts, waits and tool rounds. Costs nothing when there is none.
  *
  * @internal
@@ -12,7 +25,7 @@ import { unchecked } from "../errors/unchecked.js"
 export const totalTimeout = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   ms: number | undefined,
-  facts: { readonly method: string; readonly flow: string | undefined; readonly executionId: () => string | undefined },
+  facts: TimedCall,
   progress: Progress
 ): Effect.Effect<A, E | APITimeoutError, R> =>
   ms === undefined
@@ -27,6 +40,6 @@ export const totalTimeout = <A, E, R>(
           detail: `after ${ms} ms`,
           clock: "total",
           sent: progress.sent,
-          isRetryable: progress.sent === "no"
+          isRetryable: facts.onlyReads === true || progress.sent === "no"
         }, unchecked)
     })

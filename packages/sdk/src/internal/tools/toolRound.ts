@@ -13,9 +13,30 @@ const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: strin
     Predicate.isRecord(message) && message.role === "assistant"
   )
 
+/** As JSON text; nothing of what nests too deep for that. */
+const argumentsText = (args: unknown): string | undefined => {
+  try {
+    return typeof args === "string" ? args : JSON.stringify(args ?? {})
+  } catch {
+    return undefined
+  }
+}
+
+/** None at all where one of them cannot be read: an answer to the others would be incomplete. */
+const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
+  if (!Array.isArray(wireCalls)) return []
+  const calls = wireCalls.flatMap((call: unknown) => {
+    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
+    const { name } = call.function
+    const text = argumentsText(call.function.arguments)
+    return typeof name === "string" && text !== undefined ? [{ id: call.id, name, arguments: text }] : []
+  })
+  return calls.length === wireCalls.length ? calls : []
+}
+
 /**
- * The calls of a pause in our own form. Where the server sent none, those of the last assistant message (contract 5.3).
- * None at all where one of them cannot be read: an answer to the others would be incomplete.
+ * The calls of a pause in our own form. Where the server sent none that can be read, those of the last assistant message
+ * (contract 5.3).
  *
  * @internal
  */
@@ -23,19 +44,10 @@ export const callsOf = (
   wireCalls: ReadonlyArray<unknown> | null | undefined,
   messages: ReadonlyArray<unknown>
 ): ReadonlyArray<ToolCall> => {
-  const source = wireCalls?.length ? wireCalls : (() => {
-    const assistant = lastAssistant(messages)
-    const calls = assistant?.tool_calls ?? assistant?.toolCalls
-    return Array.isArray(calls) ? calls : []
-  })()
-  const calls = source.flatMap((call: unknown) => {
-    if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
-    const { arguments: args, name } = call.function
-    return typeof name === "string"
-      ? [{ id: call.id, name, arguments: typeof args === "string" ? args : JSON.stringify(args ?? {}) }]
-      : []
-  })
-  return calls.length === source.length ? calls : []
+  const calls = readCalls(wireCalls)
+  if (calls.length > 0) return calls
+  const assistant = lastAssistant(messages)
+  return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
 }
 
 const isJson = (value: unknown): boolean => {

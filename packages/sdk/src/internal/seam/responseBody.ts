@@ -1,0 +1,121 @@
+/**
+ * What the endpoints answer with, read from JSON: off the wire, and out of a recording.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
+import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "../../ExecuteCall.js"
+import { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
+import { RunListResponse } from "../../RunCall.js"
+import { SessionResponse } from "../../SessionCall.js"
+import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
+import { withRaw } from "../json/raw.js"
+import { compiledCheck } from "../schema/compiledCheck.js"
+import { issueText, readEither } from "../schema/schemaReader.js"
+
+/**
+ * What came, beside the body itself.
+ *
+ * @internal
+ */
+export interface Received {
+  /** The body, where it is what a server sent; absent of a recording that does not hold it. */
+  readonly raw: unknown
+  readonly requestId?: string | undefined
+}
+
+/**
+ * Reads a body; a string says what does not fit.
+ *
+ * @internal
+ */
+export type ReadBody<A> = (json: unknown, received: Received) => Either.Either<A, string>
+
+const reading = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.Either<A, string> => {
+  const decode = readEither(schema)
+  return (json) => Either.mapLeft(decode(json), issueText)
+}
+
+const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> => {
+  const decode = reading(schema)
+  return (json, { raw }) => Either.map(decode(json), (value) => withRaw(value, raw))
+}
+
+const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined
+
+/** Gives the entries of a list what each was read from. */
+const eachRaw = (values: ReadonlyArray<object>, raw: unknown): void => {
+  if (Array.isArray(raw)) values.forEach((value, place) => withRaw(value, raw[place]))
+}
+
+const fits = compiledCheck(ExecuteResponse)
+
+const decodeExecuted = reading(ExecuteResponse)
+
+const statuses: ReadonlySet<unknown> = new Set(["completed", "failed", "tool_calls_required"])
+
+const explained = (json: unknown, problem: string): string => {
+  const status = fieldOf(json, "status")
+  return typeof status === "string" && !statuses.has(status) ? `unknown status ${JSON.stringify(status)}` : problem
+}
+
+const ended = (
+  { blockCount, executionId, flowId, result, status }: ExecuteEnded,
+  { raw, requestId }: Received
+): ExecuteEnded => withRaw({ status, result, flowId, blockCount, executionId, requestId }, raw)
+
+const paused = (response: ExecutePaused, { raw, requestId }: Received): ExecutePaused =>
+  withRaw({ ...response, requestId }, raw)
+
+const executed = (response: ExecuteResponse, received: Received): ExecuteResponse =>
+  response.status === "tool_calls_required" ? paused(response, received) : ended(response, received)
+
+/** What fits as it is needs no decoding. */
+const execute: ReadBody<ExecuteResponse> = (json, received) =>
+  fits(json)
+    ? Either.right(executed(json, received))
+    : Either.mapBoth(decodeExecuted(json), {
+      onLeft: (problem) => explained(json, problem),
+      onRight: (response) => executed(response, received)
+    })
+
+const decodePolled = reading(PollJobResponse)
+
+const pollJob: ReadBody<PollJobResponse> = (json, { raw, requestId }) =>
+  Either.map(decodePolled(json), (polled) => withRaw({ ...polled, requestId }, raw))
+
+const decodeTrace = whole(Trace)
+
+const trace: ReadBody<Trace> = (json, received) =>
+  Either.map(decodeTrace(json, received), (value) => {
+    withRaw(value.flowRun, fieldOf(received.raw, "flowRun"))
+    eachRaw(value.steps, fieldOf(received.raw, "steps"))
+    return value
+  })
+
+const decodeAttempts = whole(StepAttempts)
+
+const decodeList = whole(RunListResponse)
+
+/** @internal */
+export const readBody = {
+  execute,
+  submitJob: whole(SubmitJobResponse),
+  pollJob,
+  trace,
+  stepTrace: whole(StepTrace),
+  stepAttempts: ((json, received) =>
+    Either.map(decodeAttempts(json, received), (value) => {
+      eachRaw(value.attempts, fieldOf(received.raw, "attempts"))
+      return value
+    })) satisfies ReadBody<StepAttempts>,
+  runSummary: whole(FlowRun),
+  runList: ((json, received) =>
+    Either.map(decodeList(json, received), (value) => {
+      eachRaw(value.runs, fieldOf(received.raw, "runs"))
+      return value
+    })) satisfies ReadBody<RunListResponse>,
+  session: whole(SessionResponse)
+}
