@@ -6,7 +6,8 @@
 import type { ToolCall } from "./Tool.js"
 
 /**
- * A run that ended. One that failed is a value too: look at `status`.
+ * A run that ended. One that failed is a value too: look at `status`. Fields of the response that are not declared here
+ * are there too, and fields that it lacks are not.
  *
  * @since 0.1.0
  * @category models
@@ -25,7 +26,7 @@ export interface ExecuteResult {
 }
 
 /**
- * A run that waits for the results of `toolCalls`.
+ * A run that waits for the results of `toolCalls`. Fields of the response that are not declared here are there too.
  *
  * @since 0.1.0
  * @category models

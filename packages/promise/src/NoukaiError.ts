@@ -319,6 +319,7 @@ export class InvalidRequestError extends NoukaiError {
  */
 export interface UnexpectedResponseErrorInit extends NoukaiErrorInit {
   reason?: string | undefined
+  result?: unknown
 }
 
 /**
@@ -330,10 +331,13 @@ export interface UnexpectedResponseErrorInit extends NoukaiErrorInit {
 export class UnexpectedResponseError extends NoukaiError {
   /** What was not as expected. */
   readonly reason?: string | undefined
+  /** The `result` in the answer, whole, if it held one. */
+  readonly result?: unknown
 
   constructor(message: string, init: UnexpectedResponseErrorInit = {}) {
     super(message, init)
     this.reason = init.reason
+    this.result = init.result
   }
 
   static {

@@ -84,7 +84,7 @@ export interface TraceTotals {
 export interface Trace {
   flowRun: RunSummary
   steps: StepTrace[]
-  /** Added up here; the server sends none. */
+  /** Added up here, and not enumerable, unless the server sends one. */
   readonly summary: TraceTotals
 }
 

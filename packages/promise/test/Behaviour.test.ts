@@ -7,34 +7,39 @@ import { construction } from "./behaviour/construction.js"
 import { differences, table } from "./behaviour/differences.js"
 import { execution } from "./behaviour/execution.js"
 import { reading } from "./behaviour/reading.js"
+import { receiving } from "./behaviour/receiving.js"
 import { scopes } from "./behaviour/scopes.js"
 import { streaming } from "./behaviour/streaming.js"
+import { type RawServer, startRawServer } from "./support/rawServer.js"
 import { ourWorld, redirectFetch, referenceWorld, startWorldEmulator } from "./support/world.js"
 
 let emulator: RunningEmulator
+let raw: RawServer
 let restore: () => void
 
 beforeAll(async () => {
   emulator = await startWorldEmulator()
-  restore = redirectFetch(emulator)
+  raw = await startRawServer()
+  restore = redirectFetch(emulator, raw)
   vi.spyOn(console, "warn").mockImplementation(() => {})
 })
 
 afterAll(async () => {
   restore()
   vi.restoreAllMocks()
+  await raw.close()
   await emulator.close()
 })
 
 const observe = async ({ run }: Behaviour) => {
   await emulator.reset()
-  const reference = await run(referenceWorld(emulator))
+  const reference = await run(referenceWorld(emulator, raw))
   await emulator.reset()
-  const ours = await run(ourWorld(emulator))
+  const ours = await run(ourWorld(emulator, raw))
   return { reference, ours }
 }
 
-const suites = { construction, execution, reading, scopes, streaming }
+const suites = { construction, execution, reading, receiving, scopes, streaming }
 
 for (const [suite, behaviours] of Object.entries(suites)) {
   describe(suite, () => {

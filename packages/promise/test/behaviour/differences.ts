@@ -79,6 +79,19 @@ export const differences: ReadonlyArray<Difference> = [
     "Rejects with an `UnexpectedResponseError`."
   ),
   row(
+    "unknown statuses",
+    "A result whose `status` nobody knows",
+    "Resolves with it.",
+    "Rejects with an `UnexpectedResponseError`, whose `result` is the result."
+  ),
+  row(
+    "pauses",
+    "A pause without `toolCalls`, or with `accumulatedOutputs: null`",
+    "Is handed out as it is.",
+    "`toolCalls` are those of the last assistant message, `accumulatedOutputs` is empty."
+  ),
+  row("job errors", "`error` of a job that is an object", "The object.", "Its JSON text, as the type says."),
+  row(
     "messages",
     "`message` of an error whose body is a list or a text",
     "`[object Object]`",
@@ -154,6 +167,12 @@ export const differences: ReadonlyArray<Difference> = [
     "`trace.summary`, which the README shows",
     "Not there.",
     "Added up from the steps: `durationMs`, `tokens`, `costUsd`."
+  ),
+  row(
+    "attachments on the wire",
+    "Attachments as they are sent",
+    "As they are given.",
+    "`kind: \"url\"` is added where there is no `kind`, and `mimeType` is called `mime_type`."
   ),
   row("attachments", "`attachments` of `steps` and `events`", "Left out.", "Sent."),
   row("conversations", "`messages`", "Unknown.", "A conversation in place of `message`, for `execute`."),

@@ -51,6 +51,30 @@ export const execution: ReadonlyArray<Behaviour> = [
       message: "hi",
       attachments: [{ url: "https://img.example.com/dog.png", mimeType: "image/png" }]
     })),
+  differs(
+    "attachments on the wire",
+    "5.5: what is sent of attachments",
+    {
+      reference: [
+        { url: "https://img.example.com/dog.png", mimeType: "image/png", filename: "dog.png" },
+        { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png", alt: "a cat" }
+      ],
+      ours: [
+        { kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png", filename: "dog.png" },
+        { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png", alt: "a cat" }
+      ]
+    },
+    async (world) => {
+      await execute(world, hello, {
+        message: "hi",
+        attachments: [
+          { url: "https://img.example.com/dog.png", mimeType: "image/png", filename: "dog.png" },
+          { kind: "url", url: "https://img.example.com/cat.png", mime_type: "image/png", alt: "a cat" }
+        ]
+      })
+      return JSON.parse(world.emulator.ledger().requests[0]!.body).attachments
+    }
+  ),
   same("no options at all", (world) => outcome(world, () => world.client().flow("noukai/tests/loop").execute())),
   ...statuses.map((status) => same(`11.2: ${status}`, (world) => faulty(world, status))),
   same("429 with seconds", (world) => faulty(world, "429:retry=7")),

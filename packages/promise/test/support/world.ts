@@ -3,6 +3,7 @@ import type { RunningEmulator } from "@effect-noukai/emulator"
 import { samples, startEmulator } from "@effect-noukai/emulator"
 import * as ours from "@effect-noukai/promise"
 import * as published from "@noukai/sdk"
+import type { RawServer } from "./rawServer.js"
 
 /** What `JSON.parse` gives: the suite looks into values that two clients type differently. */
 export type Parsed = ReturnType<typeof JSON.parse>
@@ -14,6 +15,8 @@ export interface World {
   /** The client under its own name; the reference is used through our types, which its programs compile against. */
   readonly sdk: typeof ours
   readonly client: (options?: Options) => ours.Noukai
+  /** A client whose next requests are answered with these bodies, and not by the emulator. */
+  readonly answeredWith: (...bodies: ReadonlyArray<unknown>) => ours.Noukai
   readonly emulator: RunningEmulator
 }
 
@@ -92,30 +95,47 @@ export const answers = (calls: ReadonlyArray<Parsed>): Array<Record<string, unkn
 export const startWorldEmulator = (): Promise<RunningEmulator> =>
   startEmulator({ flows, organisations: { noukai: { capture: "full" } }, streamOutputs: "documented" })
 
-export const ourWorld = (emulator: RunningEmulator): World => ({
-  name: "ours",
-  sdk: ours,
-  client: (options = {}) => new ours.Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port, ...options }),
-  emulator
-})
-
-/** The reference knows port 8080 alone: its `fetch` is sent on to the emulator. */
-export const referenceWorld = (emulator: RunningEmulator): World => {
-  const sdk = published as unknown as typeof ours
+export const ourWorld = (emulator: RunningEmulator, raw: RawServer): World => {
+  const clientAt = (port: number, options?: Options) =>
+    new ours.Noukai({ apiKey: emulator.apiKey, env: "dev", port, ...options })
   return {
-    name: "reference",
-    sdk,
-    client: (options = {}) => new sdk.Noukai({ apiKey: emulator.apiKey, env: "dev", ...options }),
+    name: "ours",
+    sdk: ours,
+    client: (options) => clientAt(emulator.port, options),
+    answeredWith: (...bodies) => {
+      raw.answer(...bodies)
+      return clientAt(raw.port)
+    },
     emulator
   }
 }
 
-/** Until it is called off, `fetch` to the port that the reference knows goes to the emulator. */
-export const redirectFetch = (emulator: RunningEmulator): () => void => {
+/** The reference knows port 8080 alone: its `fetch` is sent on to the emulator. */
+export const referenceWorld = (emulator: RunningEmulator, raw: RawServer): World => {
+  const sdk = published as unknown as typeof ours
+  const client = (options?: Options) => new sdk.Noukai({ apiKey: emulator.apiKey, env: "dev", ...options })
+  return {
+    name: "reference",
+    sdk,
+    client,
+    answeredWith: (...bodies) => {
+      raw.answer(...bodies)
+      return client()
+    },
+    emulator
+  }
+}
+
+/**
+ * Until it is called off, `fetch` to the port that the reference knows goes to the emulator, or to the raw server while
+ * that has an answer.
+ */
+export const redirectFetch = (emulator: RunningEmulator, raw: RawServer): () => void => {
   const live = globalThis.fetch
   globalThis.fetch = (input, init) => {
     const url = new URL(typeof input === "string" ? input : input instanceof URL ? input.href : input.url)
-    return live(url.host === "localhost:8080" ? `${emulator.url}${url.pathname}${url.search}` : url, init)
+    const server = raw.hasAnswer() ? raw : emulator
+    return live(url.host === "localhost:8080" ? `${server.url}${url.pathname}${url.search}` : url, init)
   }
   return () => {
     globalThis.fetch = live

@@ -32,8 +32,8 @@ const table: Table = {
   ToolCallLimitError: (_, message, init) => new NoukaiError.ToolCallLimitError(message, init),
   InvalidRequestError: ({ field, reason }, message, init) =>
     new NoukaiError.InvalidRequestError(message, { ...init, field: nameOf(field), reason }),
-  UnexpectedResponseError: ({ reason }, message, init) =>
-    new NoukaiError.UnexpectedResponseError(message, { ...init, reason }),
+  UnexpectedResponseError: ({ reason, result }, message, init) =>
+    new NoukaiError.UnexpectedResponseError(message, { ...init, reason, result }),
   ReplayMissError: (_, message, init) => new NoukaiError.ReplayMissError(message, init),
   ReplayLeftoverError: (_, message, init) => new NoukaiError.ReplayLeftoverError(message, init),
   ReplayForbiddenError: (_, message, init) => new NoukaiError.ReplayForbiddenError(message, init),

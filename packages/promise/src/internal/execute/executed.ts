@@ -8,6 +8,7 @@ import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/Nouka
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
 import { hide } from "../json/hide.js"
+import { fieldOf, overReceived } from "../json/received.js"
 import { resultsOf, wireCalls } from "../tools/toolHandling.js"
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
@@ -24,36 +25,46 @@ export type Start = (
 const isRunFailure = (error: unknown): error is FlowExecutionError =>
   isNoukaiError(error) && error._tag === "FlowExecutionError"
 
-const ended = (
-  run: {
-    readonly result?: unknown
-    readonly executionId?: string | undefined
-    readonly sessionId?: string | undefined
-  },
-  status: "completed" | "failed",
-  flowId: string,
-  blockCount: number
-): ExecuteResult => {
-  const fields: Fields<ExecuteResult> = { status, result: run.result, flowId, blockCount }
-  if (run.executionId !== undefined) fields.executionId = run.executionId
-  if (run.sessionId !== undefined) fields.sessionId = run.sessionId
+/** What a run that ended and a pause have in common. */
+interface Run {
+  readonly raw?: unknown
+  readonly executionId?: string | undefined
+  readonly flowId?: string | undefined
+  readonly blockCount?: number | undefined
+  readonly sessionId?: string | undefined
+}
+
+/** What the server said of a run; what it did not say is absent, whatever the types of `@noukai/sdk` promise. */
+const common = (
+  { blockCount, executionId, flowId, sessionId }: Run
+): Pick<ExecuteResult, "flowId" | "blockCount" | "executionId" | "sessionId"> => ({
+  ...(flowId === undefined ? undefined : { flowId }),
+  ...(blockCount === undefined ? undefined : { blockCount }),
+  ...(executionId === undefined ? undefined : { executionId }),
+  ...(sessionId === undefined ? undefined : { sessionId })
+} as Pick<ExecuteResult, "flowId" | "blockCount">)
+
+const ended = (run: Run & { readonly result?: unknown }, status: "completed" | "failed"): ExecuteResult => {
+  const fields: Fields<ExecuteResult> = overReceived(run.raw, {
+    status,
+    ...(run.result === undefined ? undefined : { result: run.result }),
+    ...common(run)
+  })
   return hide(fields, "requiresToolCalls", false as const)
 }
 
 const paused = (run: SdkPaused, start: Start): PausedResult => {
   const { state } = run
-  const fields: Fields<PausedResult> = {
+  const fields: Fields<PausedResult> = overReceived(run.raw, {
     status: "tool_calls_required",
+    ...common(run),
     executionId: run.executionId,
     pausedAtStep: state.pausedAtStep,
     iterationsUsed: state.iterationsUsed,
     toolCallMessages: state.toolCallMessages as Array<Record<string, unknown>>,
-    toolCalls: wireCalls(run.toolCalls),
-    accumulatedOutputs: state.accumulatedOutputs,
-    flowId: run.flowId ?? "",
-    blockCount: run.blockCount ?? 0
-  }
-  if (run.sessionId !== undefined) fields.sessionId = run.sessionId
+    toolCalls: wireCalls(run.toolCalls, fieldOf(run.raw, "toolCalls")),
+    accumulatedOutputs: state.accumulatedOutputs
+  })
   const resume: PausedResult["resume"] = ({ toolResults }) =>
     start(executed(Effect.suspend(() => run.resume(resultsOf(toolResults))), start))
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
@@ -70,11 +81,8 @@ export const executed = <E, R>(
 ): Effect.Effect<ExecuteResult | PausedResult, E, R> =>
   Effect.matchEffect(execution, {
     onFailure: (error) =>
-      isRunFailure(error) && error.flowId !== undefined && error.blockCount !== undefined
-        ? Effect.succeed(ended(error, "failed", error.flowId, error.blockCount))
+      isRunFailure(error) && error.status === "failed"
+        ? Effect.succeed(ended(error, "failed"))
         : Effect.fail(error),
-    onSuccess: (run) =>
-      Effect.succeed(
-        run.status === "completed" ? ended(run, "completed", run.flowId, run.blockCount) : paused(run, start)
-      )
+    onSuccess: (run) => Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, start))
   })

@@ -5,19 +5,19 @@
  */
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
+import { overReceived } from "../json/received.js"
 
 const textOf = (error: unknown): { readonly error?: string } =>
   error === undefined || error === null ? {} : { error: typeof error === "string" ? error : JSON.stringify(error) }
 
-/** @internal */
-export const jobStatus = (status: Sdk.JobStatus): JobStatus => {
+const declared = (status: Sdk.JobStatus): JobStatus => {
   const { executionId } = status
   switch (status.status) {
     case "pending":
     case "running":
       return { executionId, status: status.status }
     case "completed":
-      return { executionId, status: "completed", result: status.result }
+      return { executionId, status: "completed", ...(status.result === undefined ? {} : { result: status.result }) }
     case "failed":
     case "cancelled":
       return { executionId, status: status.status, ...textOf(status.error) }
@@ -26,3 +26,6 @@ export const jobStatus = (status: Sdk.JobStatus): JobStatus => {
       return { executionId, status: status.reported as JobStatus["status"] }
   }
 }
+
+/** @internal */
+export const jobStatus = (status: Sdk.JobStatus): JobStatus => overReceived(status.raw, declared(status))

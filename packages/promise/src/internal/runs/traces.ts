@@ -5,10 +5,49 @@
  */
 import * as Sdk from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
+import * as Predicate from "effect/Predicate"
 import type * as Trace from "../../Trace.js"
+import { fieldOf, type Json, overReceived } from "../json/received.js"
+
+/** Fields that may be without a value, and are then left out. */
+const valueless: ReadonlySet<string> = new Set(
+  [
+    "attempt",
+    "flowId",
+    "loopIndex",
+    "triggerType",
+    "startedAt",
+    "completedAt",
+    "durationMs",
+    "stepCount",
+    "modelUsed",
+    "tokens",
+    "costUsd",
+    "inputContext",
+    "outputContext",
+    "errorContext",
+    "inputSizeBytes",
+    "outputSizeBytes",
+    "truncated"
+  ] satisfies ReadonlyArray<keyof Trace.StepTrace | keyof Trace.RunSummary>
+)
+
+/** As it was sent, but for what has no value; of nothing that was sent, as it was read. */
+const partOf = <A extends object>(value: A & { readonly raw?: unknown }): Json =>
+  Predicate.isRecord(value.raw)
+    ? Object.fromEntries(Object.entries(value.raw).filter(([key, item]) => item !== null || !valueless.has(key)))
+    : value as Json
 
 /** A status, and contexts, are what the server says they are. */
-const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => ({ ...step }) as Trace.StepTrace
+const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => {
+  const { attempt, raw, tokens } = step
+  const fields = partOf(step)
+  return {
+    ...fields,
+    ...("attempt" in fields ? undefined : { attempt }),
+    ...(tokens === undefined ? undefined : { tokens: overReceived(fieldOf(raw, "tokens"), tokens) })
+  } as Trace.StepTrace
+}
 
 const totalsOf = (trace: Sdk.Trace): Trace.TraceTotals => {
   const { cost, durationMs, tokens } = Sdk.totals(trace)
@@ -16,12 +55,17 @@ const totalsOf = (trace: Sdk.Trace): Trace.TraceTotals => {
 }
 
 /** @internal */
-export const traceOf = (trace: Sdk.Trace): Trace.Trace =>
-  Object.defineProperty({ flowRun: { ...trace.flowRun }, steps: trace.steps.map(stepOf) }, "summary", {
+export const traceOf = (trace: Sdk.Trace): Trace.Trace => {
+  const parts = { flowRun: { ...partOf(trace.flowRun) }, steps: trace.steps.map(stepOf) }
+  const fields = overReceived(trace.raw, parts)
+  return ("summary" in fields ? fields : Object.defineProperty(fields, "summary", {
     get: () => totalsOf(trace),
     enumerable: false
-  }) as Trace.Trace
+  })) as Trace.Trace
+}
 
 /** @internal */
 export const stepTraceOf = (trace: Sdk.StepTrace | Sdk.StepAttempts): Trace.StepTrace | Trace.StepAttempts =>
-  "attempts" in trace ? { stepId: trace.stepId, attempts: trace.attempts.map(stepOf) } : stepOf(trace)
+  "attempts" in trace
+    ? overReceived(trace.raw, { stepId: trace.stepId, attempts: trace.attempts.map(stepOf) })
+    : stepOf(trace)

@@ -8,11 +8,22 @@ import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Thrown } from "../errors/thrown.js"
+import { fieldOf, overReceived } from "../json/received.js"
 import { snapshot } from "../scope/asyncContext.js"
 
-/** @internal */
-export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall> =>
-  calls.map(({ arguments: args, id, name }) => ({ id, type: "function", function: { name, arguments: args } }))
+/**
+ * Calls as they are on the wire, over those that were sent.
+ *
+ * @internal
+ */
+export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>, raw?: unknown): Array<ToolCall> =>
+  calls.map(({ arguments: args, id, name }, place) => {
+    const sent = fieldOf(raw, place)
+    const named = { name, arguments: args }
+    return fieldOf(sent, "id") === id
+      ? overReceived(sent, { id, type: "function", function: overReceived(fieldOf(sent, "function"), named) })
+      : { id, type: "function", function: named }
+  })
 
 type Given = { readonly [key: string]: unknown }
 
