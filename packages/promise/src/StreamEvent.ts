@@ -81,7 +81,7 @@ export interface StepCompleted {
 }
 
 /**
- * A step has failed, and the run with it: the last event.
+ * A step has failed, and the run with it: the last event, but in a replay, where `flow_completed` follows.
  *
  * @since 0.1.0
  * @category models
@@ -138,7 +138,7 @@ export interface ToolCallsRequired {
 }
 
 /**
- * The run has ended: the last event.
+ * The run has ended: the last event. Of a failure that is replayed, `summary.failedAtStep` names the step.
  *
  * @since 0.1.0
  * @category models

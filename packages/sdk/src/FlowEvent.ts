@@ -356,7 +356,8 @@ export interface ToolCallsRequired<out A = unknown> extends Received {
 
 /**
  * The run has ended: the last event. Its result is that of the event, or else the output of the step that completed last;
- * the key is absent where neither is known.
+ * the key is absent where neither is known. The replay of a session ends with it too where a step failed, after
+ * `step_error`: its result is null then, and `summary.failedAtStep` names the step.
  *
  * @since 0.1.0
  * @category models
@@ -398,7 +399,8 @@ export type RunEvent<A = unknown> =
 export type FlowEvent<A = unknown> = RunEvent<A> | ToolCallsRequired<A>
 
 /**
- * Whether a run has ended with this event: no event follows, and a stream that ends without one was cut.
+ * Whether a run has ended with this event: a stream that ends without one was cut. None follows but `flow_completed` after
+ * a `step_error`, in the replay of a session.
  *
  * @since 0.1.0
  * @category guards

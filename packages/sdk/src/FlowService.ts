@@ -96,9 +96,9 @@ export declare namespace FlowService {
     /**
      * Runs a flow step by step and gives every event as it arrives (contract 7).
      *
-     * The stream ends after `flow_completed` or `step_error`, and, with tools declared by hand, after
-     * `tool_calls_required`, whose `resume` gives what follows. Any other end is a failure, which carries the `cursor`
-     * to go on from; with `heal` the stream goes on by itself. Leaving the stream closes its socket.
+     * The stream ends after `flow_completed` or `step_error` (where a session is replayed: after both), and, with tools
+     * declared by hand, after `tool_calls_required`, whose `resume` gives what follows. Any other end is a failure, which
+     * carries the `cursor` to go on from; with `heal` the stream goes on by itself. Leaving the stream closes its socket.
      *
      * @example
      * ```ts

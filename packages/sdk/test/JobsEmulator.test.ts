@@ -213,7 +213,7 @@ for (const runPaths of ["seq", "flow-runs"] as const) {
         assert.strictEqual(BigDecimal.format(totals.cost), "0.00075")
         assert.deepStrictEqual(totals.tokens, { prompt: 220, completion: 41, total: 261 })
         assert.deepStrictEqual(yield* runs.summary("acme/spelling/grade-3", second), trace.flowRun)
-        const { flowId } = trace.flowRun
+        const flowId = trace.flowRun.flowId!
         const ids = (list: ReadonlyArray<Trace.FlowRun>) => list.map(({ id }) => id)
         assert.sameMembers(ids(yield* runs.list({ flowId })), [first, second])
         assert.lengthOf(yield* runs.list({ flowId, limit: 1 }), 1)

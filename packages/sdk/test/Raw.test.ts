@@ -17,6 +17,7 @@ import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -58,8 +59,18 @@ const Typed = Flow.make(flow, { result: Schema.Struct({ text: Schema.NonEmptyStr
 
 type Read = Effect.Effect<unknown, NoukaiError, Services>
 
-const execute = (of: Parameters<FlowService.Service["execute"]>[0]): Read =>
+const execute = (of: typeof flow | typeof Typed): Read =>
   Effect.flatMap(FlowService, (flows) => flows.execute(of, { message: "hi" }))
+
+/** A failure as a value; there is to be one. */
+const failure = <A, E, R>(read: Effect.Effect<A, E, R>): Effect.Effect<E, never, R> =>
+  Effect.flatMap(
+    Effect.either(read),
+    Either.match({
+      onLeft: Effect.succeed,
+      onRight: () => Effect.dieMessage("it should have failed")
+    })
+  )
 
 const ofJob = (read: (job: Job) => Read): Read =>
   Effect.flatMap(Effect.flatMap(JobService, (jobs) => jobs.attach(flow, "ex-1")), read)
@@ -78,7 +89,7 @@ const rows: ReadonlyArray<Row> = [
   {
     name: "a failed run",
     body: { ...failed, ...more },
-    read: Effect.flatMap(FlowService, (flows) => Effect.flip(flows.execute(flow, { message: "hi" })))
+    read: Effect.flatMap(FlowService, (flows) => failure(flows.execute(flow, { message: "hi" })))
   },
   {
     name: "a pause",
@@ -94,7 +105,7 @@ const rows: ReadonlyArray<Row> = [
   {
     name: "the failure of a job",
     body: { status: "failed", error: { code: "X" }, ...more },
-    read: ofJob((job) => Effect.flip(job.result()))
+    read: ofJob((job) => failure(job.result()))
   },
   {
     name: "a status among updates",

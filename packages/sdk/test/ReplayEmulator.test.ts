@@ -73,7 +73,8 @@ const program = Effect.gen(function*() {
         Chunk.toReadonlyArray(all).flatMap((event) =>
           event.type === "step_completed"
             ? [[event.type, event.stepId, event.output, event.stepIndex]]
-            : event.type === "flow_completed"
+            // 10.7: of a failure there is one in a replay alone
+            : event.type === "flow_completed" && event.summary?.failedAtStep === undefined
             ? [[event.type, event.result]]
             : event.type === "step_error"
             ? [[event.type, event.stepId, event.code, event.message]]

@@ -422,7 +422,7 @@ describe("10.7: results", () => {
       steps: [step("a", 1), failedStep("b", { code: "X", message: "no" })]
     })
 
-  it.effect("a failed stream fails as a live one does: events end with step_error, steps with the error", () =>
+  it.effect("a failed stream: events end with step_error and flow_completed, steps with the error", () =>
     replay([failing("step"), failing("step")], (flows) =>
       Effect.gen(function*() {
         const events = yield* eventsOf(flows, "a")
@@ -431,9 +431,12 @@ describe("10.7: results", () => {
           "step_started",
           "step_completed",
           "step_started",
-          "step_error"
+          "step_error",
+          "flow_completed"
         ])
-        assert.deepInclude(events.at(-1), { stepId: "b", code: "X", message: "no" })
+        assert.deepInclude(events.at(-2), { stepId: "b", code: "X", message: "no" })
+        assert.deepInclude(events.at(-1), { result: null, summary: { failedAtStep: "b" } })
+        for (const event of events) assert.isUndefined(event.raw)
         const error = yield* Effect.flip(stepsOf(flows, "a"))
         assert.strictEqual(error._tag, "FlowExecutionError")
         assert.deepInclude(error, { code: "X", detail: "no", stepId: "b" })

@@ -196,6 +196,27 @@ export const scopes: ReadonlyArray<Behaviour> = [
       }) as Parsed
       return [rejected.name, rejected.code]
     })),
+  same(
+    "10.7: a recorded failure ends the events with step_error and flow_completed",
+    async (world) =>
+      withGate("true", async () => {
+        const failing = (noukai: ReturnType<World["client"]>) => () =>
+          collect(noukai.flow("noukai/tests/fails-second").events({ message: "hi" }))
+        const { noukai, sessionId } = await captured(world, failing)
+        const events = await world.sdk.traceScope(failing(noukai), {
+          replaySessionId: sessionId,
+          transport: noukai._transport
+        })
+        return events.map(({ error, output, result, stepId, summary, type }: Parsed) => ({
+          type,
+          stepId,
+          output,
+          code: error?.code,
+          result: result ?? undefined,
+          summary
+        }))
+      })
+  ),
   same("C41: with the gate off a replay is a capture", async (world) =>
     withGate(undefined, async () => {
       const { noukai, sessionId } = await captured(world)

@@ -95,7 +95,7 @@ export const answers = (calls: ReadonlyArray<Parsed>): Array<Record<string, unkn
 export const startWorldEmulator = (): Promise<RunningEmulator> =>
   startEmulator({ flows, organisations: { noukai: { capture: "full" } }, streamOutputs: "documented" })
 
-export const ourWorld = (emulator: RunningEmulator, raw: RawServer): World => {
+export const ourWorld = (emulator: RunningEmulator, raw?: RawServer): World => {
   const clientAt = (port: number, options?: Options) =>
     new ours.Noukai({ apiKey: emulator.apiKey, env: "dev", port, ...options })
   return {
@@ -103,6 +103,7 @@ export const ourWorld = (emulator: RunningEmulator, raw: RawServer): World => {
     sdk: ours,
     client: (options) => clientAt(emulator.port, options),
     answeredWith: (...bodies) => {
+      if (raw === undefined) throw new Error("there is no server for these bodies")
       raw.answer(...bodies)
       return clientAt(raw.port)
     },

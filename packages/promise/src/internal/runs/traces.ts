@@ -57,7 +57,7 @@ const totalsOf = (trace: Sdk.Trace): Trace.TraceTotals => {
 /** @internal */
 export const traceOf = (trace: Sdk.Trace): Trace.Trace => {
   const parts = { flowRun: { ...partOf(trace.flowRun) }, steps: trace.steps.map(stepOf) }
-  const fields = overReceived(trace.raw, parts)
+  const fields: object = overReceived(trace.raw, parts)
   return ("summary" in fields ? fields : Object.defineProperty(fields, "summary", {
     get: () => totalsOf(trace),
     enumerable: false

@@ -74,7 +74,7 @@ const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, Ex
 
 const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): Following<E, R> => {
   if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
-    return Effect.fail(unexpected(run, response.requestId, otherRun(response.executionId)))
+    return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
   }
   run.executionId ??= response.executionId || undefined
   switch (response.status) {
@@ -128,13 +128,15 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
     response.raw
   )
 
-const unexpected = (run: AnyRun, requestId: string | undefined, reason: string): UnexpectedResponseError =>
+/** What a run returned is kept, whosever it is. */
+const unexpected = (run: AnyRun, response: ExecuteResponse, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: run.method,
     flow: run.addressText,
     executionId: run.executionId,
-    requestId,
+    requestId: response.requestId,
     reason,
+    ...("result" in response && response.result !== undefined ? { result: response.result } : undefined),
     isRetryable: false
   }, unchecked)
 
@@ -161,11 +163,11 @@ const stateOf = (
 const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): Following<E, R> => {
   const { answering } = run
   if (answering._tag === "none") {
-    return Effect.fail(unexpected(run, response.requestId, "the run paused for tool calls, and no tools were sent"))
+    return Effect.fail(unexpected(run, response, "the run paused for tool calls, and no tools were sent"))
   }
   const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
   if (toolCalls.length === 0) {
-    return Effect.fail(unexpected(run, response.requestId, "the run paused for tool calls and names none"))
+    return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none"))
   }
   const state = stateOf(run, response, toolCalls, rounds)
   return answering._tag === "manual"

@@ -6,6 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { SessionExecution, SessionStep } from "../../SessionCall.js"
+import { closedBy } from "../stream/closingEvent.js"
+import { keepOriginal } from "../stream/rawEvent.js"
 
 /** @internal */
 export interface CompletedStep {
@@ -118,8 +120,8 @@ export const runOf = (execution: SessionExecution): RecordedRun => {
 }
 
 /**
- * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
- * if that is known.
+ * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step, if
+ * that is known, and with `flow_completed`. No server sent them, so that they have no JSON behind them.
  *
  * @internal
  */
@@ -143,17 +145,24 @@ export const eventsOf = (run: RecordedRun, from: number, isFirst: boolean): Read
   }
   if (ending._tag === "failed" && ending.stepId !== undefined) {
     const { error, stepId } = ending
+    const closing = {
+      type: "flow_completed",
+      executionId,
+      runId: executionId,
+      result: null,
+      summary: { failedAtStep: stepId }
+    } as const
+    const failed = {
+      type: "step_error",
+      stepId,
+      ...(error === undefined || error === null ? undefined : { error })
+    } as const
     events.push(
       { type: "step_started", stepId, stepIndex: Math.max(0, completed.length - from) },
-      { type: "step_error", stepId, ...(error === undefined || error === null ? undefined : { error }) },
-      {
-        type: "flow_completed",
-        executionId,
-        runId: executionId,
-        result: null,
-        summary: { failedAtStep: stepId }
-      }
+      closedBy(failed, closing),
+      closing
     )
   }
+  for (const event of events) keepOriginal(event, undefined)
   return events
 }

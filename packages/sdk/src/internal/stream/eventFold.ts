@@ -12,6 +12,7 @@ import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
+import { closingOf } from "./closingEvent.js"
 import * as Delivered from "./deliveredEvent.js"
 import { RepeatedEvents } from "./repeatedEvents.js"
 import { type KnownResult, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
@@ -306,6 +307,10 @@ export class EventFold {
     this.spans?.stepFailed(error)
     if (this.settings.only === "steps") return this.fail(error)
     this.emit(new Delivered.StepError(event, code, message))
+    const closing = closingOf(event)
+    if (closing !== undefined) {
+      this.emit(new Delivered.FlowCompleted(closing, this.cursor.executionId, { value: null, from: "completed" }))
+    }
     this.status = "failed"
     this.ending = { _tag: "done" }
   }
