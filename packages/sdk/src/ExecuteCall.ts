@@ -84,7 +84,8 @@ export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
  */
 export const ExecutePaused = Schema.Struct({
   status: Schema.Literal("tool_calls_required"),
-  executionId: Schema.String,
+  /** Absent, it is that of the request. */
+  executionId: lenient(Schema.String),
   pausedAtStep: Schema.String,
   iterationsUsed: lenientWith(Schema.Number, 0),
   toolCallMessages: Schema.Array(Schema.Unknown),

@@ -50,7 +50,7 @@ export interface RecordedError extends Schema.Schema.Type<typeof RecordedError> 
 /**
  * What an endpoint answered.
  *
- * @since 0.2.0
+ * @since 0.1.0
  * @category schemas
  */
 export const RecordedValue = Schema.Struct({
@@ -62,7 +62,7 @@ export const RecordedValue = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 0.1.0
  * @category models
  */
 export interface RecordedValue extends Schema.Schema.Type<typeof RecordedValue> {}

@@ -231,8 +231,8 @@ describe("there is none", () => {
     }).pipe(Effect.provide(answering({ status: 404, body: "{}" }))))
 })
 
-describe("a recording of 0.1.0, which holds what was made of the bodies", () => {
-  const before = fileURLToPath(new URL("fixtures/recording-0.1.0.json", import.meta.url))
+describe("a recording of before, which holds what was made of the bodies", () => {
+  const before = fileURLToPath(new URL("fixtures/recording-without-raw.json", import.meta.url))
 
   const program = Effect.gen(function*() {
     const flows = yield* FlowService

@@ -1,11 +1,13 @@
 /** What a relay forwards, on the wire (contract 13.2). */
-import { NoukaiHttp, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
+import { NoukaiHttp, NoukaiRecord, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import type * as LogHook from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Logger, LogLevel, Option } from "effect"
+import { answering } from "./support/answering.js"
 import { httpFor, plantedKey } from "./support/client.js"
+import { folder } from "./support/folder.js"
 import { body, cassette, execution, failedStep, sessionId } from "./support/sessions.js"
 import { collecting, type Opened } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
@@ -206,6 +208,18 @@ describe("RelayForward", () => {
       assert.strictEqual(response.status, 200)
       assert.include(JSON.parse(response.text), { status: "completed", result: "recorded" })
     }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette(execution("answer", "execute", "recorded"))))))
+
+  it.scopedLive("13.1: through a recording, live and replayed, the body is the one that came, as JSON", () =>
+    Effect.gen(function*() {
+      const path = `${yield* folder}/cassette.json`
+      const sent = { ...completed, blockCount: "1", model: "m-1", flowId: null }
+      const live = answering({ status: 200, body: JSON.stringify(sent) })
+      const forwarded = Effect.flatMap(RelayForward.make(flow, {}), (pinned) => pinned({ body: { message: "hi" } }))
+      for (const mode of ["all", "none"] as const) {
+        const { text } = yield* Effect.provide(forwarded, NoukaiRecord.toFile(path, { mode, live }))
+        assert.deepStrictEqual(JSON.parse(text), sent)
+      }
+    }))
 
   it.effect("10.2: a capture around it that knows nothing of a replayed session does not name another one", () =>
     Effect.gen(function*() {

@@ -352,7 +352,7 @@ const answers: ReadonlyArray<Answer> = [
     body: sessionBody,
     read: readSession,
     rows: {
-      sessionId: { because: "it says what the session is, in a file too, where nobody asked for it" },
+      sessionId: { because: "without it any JSON would be a session that holds nothing" },
       executions: { because: "they are what is replayed", absent: "none" }
     }
   },
@@ -589,6 +589,26 @@ describe("5.3: the calls of a pause", () => {
   ) {
     it.live(name, () => Effect.map(paused(more), (calls) => assert.deepStrictEqual(calls, [call])))
   }
+
+  it.live("may come without the run once that is known, and go on with it", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const first = yield* flows.execute(flow, { message: "hi", tools })
+      const results = [{ toolCallId: "tc_1", content: "shipped" }]
+      const second = first.status === "completed" ? first : yield* first.resume(results)
+      const third = second.status === "completed" ? second : yield* second.resume(results)
+      assert.deepStrictEqual([first, second, third].map(({ executionId, status }) => [status, executionId]), [
+        ["tool_calls_required", "ex-1"],
+        ["tool_calls_required", "ex-1"],
+        ["completed", "ex-1"]
+      ])
+    }).pipe(Effect.provide(answering(
+      ...[
+        { status: "tool_calls_required", executionId: "ex-1", pausedAtStep: "triage", toolCallMessages },
+        { status: "tool_calls_required", executionId: null, pausedAtStep: "triage", toolCallMessages },
+        { status: "completed", result: 1 }
+      ].map((body) => ({ status: 200, body: JSON.stringify(body) }))
+    ))))
 
   it.live("are needed in one of the two places", () =>
     Effect.map(Effect.flip(paused({ toolCallMessages: [] })), (error) => {

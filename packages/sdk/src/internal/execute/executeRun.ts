@@ -142,6 +142,7 @@ const unexpected = (run: AnyRun, response: ExecuteResponse, reason: string): Une
 
 const stateOf = (
   run: AnyRun,
+  executionId: string,
   response: ExecutePaused,
   toolCalls: ReadonlyArray<ToolCall>,
   rounds: number
@@ -149,7 +150,7 @@ const stateOf = (
   version: 1,
   flow: run.addressText,
   flowVersion: run.version,
-  executionId: response.executionId,
+  executionId,
   pausedAtStep: response.pausedAtStep,
   iterationsUsed: response.iterationsUsed,
   toolCallMessages: response.toolCallMessages,
@@ -161,15 +162,18 @@ const stateOf = (
 })
 
 const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): Following<E, R> => {
-  const { answering } = run
+  const { answering, executionId } = run
   if (answering._tag === "none") {
     return Effect.fail(unexpected(run, response, "the run paused for tool calls, and no tools were sent"))
+  }
+  if (executionId === undefined) {
+    return Effect.fail(unexpected(run, response, "the run paused for tool calls without an executionId"))
   }
   const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
   if (toolCalls.length === 0) {
     return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none"))
   }
-  const state = stateOf(run, response, toolCalls, rounds)
+  const state = stateOf(run, executionId, response, toolCalls, rounds)
   return answering._tag === "manual"
     ? Effect.succeed(pausedResult(run, state, response))
     : Effect.flatMap(
