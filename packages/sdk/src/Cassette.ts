@@ -9,6 +9,7 @@ import * as Function from "effect/Function"
 import * as Schema from "effect/Schema"
 import * as CassetteFile from "./internal/recording/cassetteFile.js"
 import { redactionOf } from "./internal/recording/redaction.js"
+import { redactSession } from "./internal/recording/redactSession.js"
 import { checkSnapshots } from "./internal/replay/sessionHttp.js"
 import type { CassetteError, InvalidRequestError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
@@ -77,8 +78,9 @@ export const fromSession: (
 })
 
 /**
- * Removes from the snapshots of a session what must not be committed. Paths are matched against each snapshot:
- * `**.email`, `message`. What was recorded on this side is redacted as it is recorded.
+ * Removes from a session what must not be committed. Paths are matched against each snapshot, `**.email`, `message`;
+ * patterns also against the names of flows and steps, and then a replay has to be given the same. What was recorded on
+ * this side is redacted as it is recorded.
  *
  * Fails with `InvalidRequestError` if a path cannot be read.
  *
@@ -91,21 +93,7 @@ export const redact: {
 } = Function.dual(
   2,
   (cassette: SessionCassette, what: Redact): Either.Either<SessionCassette, InvalidRequestError> =>
-    Either.map(redactionOf("Cassette.redact", what), (clean) => ({
-      ...cassette,
-      session: {
-        ...cassette.session,
-        executions: cassette.session.executions.map((execution) => ({
-          ...execution,
-          steps: execution.steps.map((step) => ({
-            ...step,
-            ...("inputSnapshot" in step ? { inputSnapshot: clean(step.inputSnapshot) } : undefined),
-            ...("outputSnapshot" in step ? { outputSnapshot: clean(step.outputSnapshot) } : undefined),
-            ...("errorSnapshot" in step ? { errorSnapshot: clean(step.errorSnapshot) } : undefined)
-          }))
-        }))
-      }
-    }))
+    Either.map(redactionOf("Cassette.redact", what), (redact) => redactSession(cassette, redact))
 )
 
 /**

@@ -106,6 +106,7 @@ const liveRequests = (config: NoukaiConfig.Service, caller: Call.Caller): Reques
     replayEnabled: config.replayEnabled,
     runPaths: config.runPaths,
     log: caller.log,
+    key: config.apiKey,
     scrub: caller.scrub,
     pause: caller.transport.pause
   },

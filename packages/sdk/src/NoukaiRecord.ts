@@ -9,12 +9,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { invalid } from "./internal/errors/invalid.js"
 import * as CassetteFile from "./internal/recording/cassetteFile.js"
 import { clientOf, defaultsOf } from "./internal/recording/client.js"
 import { isSameRecording, layout, restore } from "./internal/recording/layout.js"
 import * as LazyHttp from "./internal/recording/lazyHttp.js"
+import { keyFinder } from "./internal/recording/ownKey.js"
 import { Recorder } from "./internal/recording/recorder.js"
 import * as RecordingHttp from "./internal/recording/recordingHttp.js"
 import { redactionOf } from "./internal/recording/redaction.js"
@@ -139,7 +141,8 @@ const saving = (
   match: Match,
   recorder: Recorder,
   old: RecordedCassette | undefined,
-  client: () => RecordedCassette["client"]
+  client: () => RecordedCassette["client"],
+  holdsKey: () => ((text: string) => boolean) | undefined
 ): Effect.Effect<void, CassetteError> =>
   Effect.suspend(() => {
     if (recorder.overflowed) {
@@ -159,7 +162,9 @@ const saving = (
       catch: (cause) => notJson(path, cause)
     })
     return laidOut.pipe(
-      Effect.flatMap((cassette) => cassette === undefined ? Effect.void : CassetteFile.write(method, path, cassette)),
+      Effect.flatMap((cassette) =>
+        cassette === undefined ? Effect.void : CassetteFile.write(method, path, cassette, holdsKey())
+      ),
       Effect.map(() => recorder.written())
     )
   })
@@ -210,6 +215,7 @@ const record = <E, R>(
       const mode = options.mode ?? (yield* defaultMode)
       const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text
+      let holdsKey: ((text: string) => boolean) | undefined
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
       const match = options.match ?? "input"
       const replaying = {
@@ -238,17 +244,19 @@ const record = <E, R>(
       }
       const built = Effect.map(yield* buildOnce(live), (http) => {
         scrub = http.defaults.scrub ?? scrub
+        const { key } = http.defaults
+        if (key !== undefined) holdsKey = keyFinder(Redacted.value(key))
         return http
       })
       if (old === undefined || mode === "all") {
         const http = yield* built
         const recorder = new Recorder(redact, CassetteFile.maxBytes, [])
-        const save = saving(path, match, recorder, old, () => clientOf(http.defaults))
+        const save = saving(path, match, recorder, old, () => clientOf(http.defaults, redact), () => holdsKey)
         yield* savedAtTheEnd(save)
         return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
       }
       const recorder = new Recorder(redact, CassetteFile.maxBytes, restore(old))
-      const save = saving(path, match, recorder, old, () => old.client)
+      const save = saving(path, match, recorder, old, () => old.client, () => holdsKey)
       yield* savedAtTheEnd(save)
       const defaults = defaultsOf(old.client)
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))

@@ -6,12 +6,16 @@
 
 /**
  * Removes values from what is recorded, before anything is compared or written; a replay removes the same from its
- * calls. A removed text reads `[redacted]`.
+ * calls. What was removed reads `[redacted]`.
  *
  * A path is matched against the body of a request and against what came of it: `parameters.customer.email` in a
  * request, `result.email` in an answer, `output.email` in an event. `*` is any one key or index, `**` any number of
- * them: `**.email` removes every `email`, wherever the flow carries it. A pattern is matched inside every text, names
- * of keys included.
+ * them: `**.email` removes every `email`, wherever the flow carries it, also in JSON that travels as text:
+ * `function.arguments.email` in the call of a tool.
+ *
+ * A pattern is matched inside every text, names of keys, flows and projects included, and in every number that a flow or
+ * its caller wrote, which goes as a whole. What a call counts and measures stays (`blockCount`, `durationMs`). Keys that
+ * become equal are numbered, `[redacted 2]`, and keep their values.
  *
  * The keys of Noukai are always removed.
  *

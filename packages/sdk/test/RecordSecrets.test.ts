@@ -6,13 +6,16 @@ import {
   FlowService,
   NoukaiHttp,
   NoukaiRecord,
-  NoukaiReplay
+  NoukaiReplay,
+  ReplayCassette
 } from "@effect-noukai/sdk"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { Redact } from "@effect-noukai/sdk/Redact"
+import { recording } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, Layer, Logger, Redacted, Stream } from "effect"
 import { join } from "node:path"
+import { inspect } from "node:util"
 import { credentialsIn, maskCredentials } from "../src/internal/recording/credentials.js"
 import { redactionOf } from "../src/internal/recording/redaction.js"
 import { plantedKey, servicesFor } from "./support/client.js"
@@ -208,6 +211,85 @@ describe("the key", () => {
     }))
 })
 
+describe("the key, in other writing", () => {
+  // no shape that keys have
+  const odd = "nk_Odd/Key+Wi=th~Signs19"
+
+  const base64 = (text: string) => Buffer.from(text).toString("base64")
+
+  const writings: { readonly [name: string]: (key: string) => string } = {
+    base64,
+    "base64, one byte later": (key) => base64(`x${key}`),
+    "base64, two bytes later": (key) => base64(`xy${key}, and more`),
+    "base64 for addresses": (key) => Buffer.from(`???${key}>>>`).toString("base64url"),
+    "base64 of JSON": (key) => base64(JSON.stringify({ headers: { authorization: `Bearer ${key}` } })),
+    "base64 in lines": (key) => base64(`some words before ${key}`).replace(/.{16}/g, "$&\n"),
+    "hexadecimal": (key) => Buffer.from(key).toString("hex"),
+    "hexadecimal in capitals": (key) => Buffer.from(key).toString("hex").toUpperCase(),
+    "percent": encodeURIComponent,
+    "percent in small letters": (key) => encodeURIComponent(key).toLowerCase(),
+    "capitals": (key) => key.toUpperCase(),
+    "a slash that is escaped": (key) => key.replaceAll("/", "\\/"),
+    "escapes of JSON": (key) => key.replaceAll("/", "\\u002F").replaceAll("+", "\\u002b"),
+    "JSON in text": (key) => JSON.stringify({ a: key.replaceAll("=", "\\u003d") })
+  }
+
+  for (const [name, write] of Object.entries(writings)) {
+    it.scopedLive(`${name}: is refused, wherever it is`, () =>
+      Effect.gen(function*() {
+        const dir = yield* folder
+        const written = write(odd)
+        const echo = Wire.json(200, {
+          status: "completed",
+          result: { echo: `so: ${written}` },
+          flowId: "f",
+          blockCount: 1
+        })
+        const say = Effect.flatMap(FlowService, (flows) =>
+          Effect.zip(flows.execute(flow, { message: "hi" }), flows.execute(flow, { message: `my ${written}` })))
+        for (const mode of ["all", "once", "new"] as const) {
+          const server = yield* Wire.serve(echo, echo)
+          const services = Layer.succeedContext(yield* servicesFor(server, { apiKey: Redacted.make(odd) }))
+          const layer = NoukaiRecord.toFile(join(dir, "c.json"), { mode, live: services })
+          const saying = Effect.zipRight(say, Effect.flip(NoukaiRecord.save))
+          const { error, said } = yield* everythingSaid(Effect.provide(saying, layer))
+          assert.instanceOf(error, CassetteError)
+          assert.strictEqual(error.reason, "Credentials")
+          assert.includeMembers([...error.at ?? []], [
+            "$.entries[0].answer.value.result.echo",
+            "$.entries[1].answer.value.result.echo"
+          ])
+          assert.isTrue(
+            error.at?.some((place) =>
+              place.endsWith(".input.message")
+            )
+          )
+          assert.notInclude(said, written)
+          assert.notInclude(said, odd)
+          assert.deepStrictEqual(yield* list(dir), [])
+        }
+      }))
+  }
+
+  it.scopedLive("and what is written otherwise is no reason to refuse", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "c.json")
+      const echo = Wire.json(200, {
+        status: "completed",
+        result: base64("no key is in this one, 19"),
+        flowId: "f",
+        blockCount: 1
+      })
+      const server = yield* Wire.serve(echo)
+      const services = Layer.succeedContext(yield* servicesFor(server, { apiKey: Redacted.make(odd) }))
+      yield* Effect.provide(
+        Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: "hi" })),
+        NoukaiRecord.toFile(path, { mode: "all", live: services })
+      )
+      assert.include(yield* read(path), base64("no key is in this one, 19"))
+    }))
+})
+
 describe("reports", () => {
   it.scoped("say nothing that was redacted, and mask what looks like a credential", () =>
     Effect.gen(function*() {
@@ -233,8 +315,102 @@ describe("reports", () => {
     }))
 })
 
+describe("secret fields are masked by their names in what a miss says", () => {
+  const said1 = "hunter2hunter2"
+  const said2 = "swordfish swordfish"
+
+  const places: { readonly [name: string]: (secret: string) => { readonly [key: string]: unknown } } = {
+    "a field": (secret) => ({ password: secret }),
+    "a field of many names": (secret) => ({
+      DB_PASSWORD: secret,
+      sessionToken: secret,
+      "set-cookie": secret,
+      pwd: secret
+    }),
+    "a number": (secret) => ({ password: secret.length * 123_456_789 }),
+    "below others": (secret) => ({ a: { b: [{ c: { client_secret: secret } }] } }),
+    "a list": (secret) => ({ cookie: [secret, secret] }),
+    "an object": (secret) => ({ credentials: { who: secret, key: { text: secret } } }),
+    "below a secret name": (secret) => ({ password: { value: secret } }),
+    "a name and a value": (secret) => ({ env: [{ name: "API_KEY", value: secret }] }),
+    "JSON in text": (secret) => ({ body: JSON.stringify({ login: { password: secret } }) }),
+    "JSON in JSON in text": (secret) => ({ body: JSON.stringify(JSON.stringify({ passphrase: secret })) }),
+    "JSON in a fence": (secret) => ({ body: `\`\`\`json\n${JSON.stringify({ token: secret }, null, 2)}\n\`\`\`` }),
+    "JSON among words": (secret) => ({ body: `log in with ${JSON.stringify({ password: secret })}, please` }),
+    "an assignment": (secret) => ({ body: `DB_PASSWORD=${secret.replaceAll(" ", "")} npm start` }),
+    "a line of a file": (secret) => ({ body: `user: ada\npassword: ${secret.replaceAll(" ", "")}\n` }),
+    "the arguments of a tool": (secret) => ({
+      calls: [{ function: { name: "log_in", arguments: JSON.stringify({ user: "ada", password: secret }) } }]
+    })
+  }
+
+  const flat = (value: unknown): ReadonlyArray<string> =>
+    typeof value === "object" && value !== null ? Object.values(value).flatMap(flat) : [String(value)]
+
+  /** What must not be said: the secrets themselves, and numbers that stand for them. */
+  const secretsIn = (parameters: unknown): ReadonlyArray<string> => [
+    said1,
+    said2,
+    said2.replaceAll(" ", ""),
+    ...flat(parameters).filter((text) => /^\d+$/.test(text))
+  ]
+
+  for (const [name, place] of Object.entries(places)) {
+    for (const match of ["input", "strict"] as const) {
+      it.scoped(`${name}, with ${match}`, () =>
+        Effect.gen(function*() {
+          const [before, after] = [place(said1), place(said2)]
+          const recorded = recording({ flow, message: "hi", parameters: before, result: 1 })
+          const program = Effect.gen(function*() {
+            const flows = yield* FlowService
+            const error = yield* Effect.flip(flows.execute(flow, { message: "hello", parameters: after }))
+            const leftover = yield* Effect.flip(ReplayCassette.verify)
+            return yield* Effect.fail({ error, leftover })
+          })
+          const { error, said } = yield* everythingSaid(
+            Effect.provide(program, NoukaiReplay.fromCassette(recorded, { match }))
+          )
+          const { error: miss, leftover } = error as { readonly error: Error; readonly leftover: Error }
+          const all = [said, miss, leftover].map((one) =>
+            `${one} ${JSON.stringify(one)} ${inspect(one, { depth: 20 })}`
+          )
+          const text = all.join("\n")
+          for (const secret of [...secretsIn(before), ...secretsIn(after)]) assert.notInclude(text, secret)
+          // and it says what it can
+          assert.include(miss.message, "$.message: recorded \"hi\", called with \"hello\"")
+          assert.match(miss.message, /\$\.parameters\..*\[redacted\]/)
+        }))
+    }
+  }
+
+  it.scoped("what only counts is shown", () =>
+    Effect.gen(function*() {
+      const recorded = recording({ flow, parameters: { max_tokens: 1024, key: "c" }, result: 1 })
+      const call = Effect.flatMap(FlowService, (flows) =>
+        flows.execute(flow, { parameters: { max_tokens: 4096, key: "d" } }))
+      const error = yield* Effect.flip(Effect.provide(call, NoukaiReplay.fromCassette(recorded)))
+      assert.include(error.message, "$.parameters.max_tokens: recorded 1024, called with 4096")
+      assert.include(error.message, "$.parameters.key: recorded \"c\", called with \"d\"")
+    }))
+
+  it.effect("nor does a cassette that cannot be read say them", () =>
+    Effect.gen(function*() {
+      const { entries, ...rest } = recording({ flow, parameters: { password: said1 }, result: { password: said1 } })
+      const spoiled = { ...rest, entries: entries.map((entry) => ({ ...entry, occurrence: { password: said1 } })) }
+      const broken = {
+        ...rest,
+        entries: entries.map((entry) => ({ ...entry, answer: { value: { status: { password: said1 } } } }))
+      }
+      for (const value of [spoiled, broken]) {
+        const { said } = yield* everythingSaid(Cassette.decode(value))
+        assert.include(said, "CassetteError")
+        assert.notInclude(said, said1)
+      }
+    }))
+})
+
 describe("redaction", () => {
-  const clean = (redact: Redact, value: unknown) => Either.getOrThrow(redactionOf("test", redact))(value)
+  const clean = (redact: Redact, value: unknown) => Either.getOrThrow(redactionOf("test", redact)).payload(value)
 
   it("paths: keys, indices, one of any, any number of any", () => {
     const value = { a: { mail: "m", list: [{ mail: "n" }, { mail: "o" }] }, mail: "p" }
@@ -260,7 +436,7 @@ describe("redaction", () => {
   it("patterns: every match, in texts and in names of keys; removing twice is removing once", () => {
     const redact: Redact = { patterns: [/\d{3}/, /x+/gi] }
     const once = clean(redact, { "key 123": ["a 123 b 456", "xX"], n: 123 })
-    assert.deepStrictEqual(once, { "key [redacted]": ["a [redacted] b [redacted]", "[redacted]"], n: 123 })
+    assert.deepStrictEqual(once, { "key [redacted]": ["a [redacted] b [redacted]", "[redacted]"], n: "[redacted]" })
     assert.deepStrictEqual(clean(redact, once), once)
   })
 
@@ -297,7 +473,7 @@ describe("the scan", () => {
       "a".repeat(40)
     ]
     assert.deepStrictEqual(credentialsIn(harmless), [])
-    assert.deepStrictEqual(credentialsIn({ password: "", secret: "[redacted]", token: "x", passwordHint: "cat" }), [])
+    assert.deepStrictEqual(credentialsIn({ password: "", secret: "[redacted]", passwordHint: "cat" }), [])
     assert.deepStrictEqual(credentialsIn({ properties: { password: { type: "string" } } }), [])
   })
 

@@ -2,6 +2,9 @@ import { Cassette, FlowService, NoukaiReplay, ReplayCassette } from "@effect-nou
 import { recording } from "@effect-noukai/sdk/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { Suite } from "../Suite.js"
 
 const flow = "bench/bench/flow"
@@ -35,15 +38,23 @@ const loadAndReplay = (text: string, calls: number) =>
       }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette))))
   )
 
-/** What one recorded call costs to load and replay, in cassettes of any size. */
+/** Looks for credentials in a cassette, and writes it. */
+const save = (cassette: Cassette.Cassette, path: string, calls: number) =>
+  Effect.runPromise(Effect.as(Cassette.save(cassette, path), calls))
+
+/** What one recorded call costs to load and replay, and to save, in cassettes of any size. */
 export const cassette: Suite = {
   name: "cassette",
   prepare: () => {
     const sizes = [100, 1_000, 10_000]
     const texts = new Map(sizes.map((calls) => [calls, textOf(calls)]))
+    const cassettes = new Map<number, Cassette.Cassette>()
     for (const [calls, text] of texts) {
-      if (Either.isLeft(Cassette.decode(JSON.parse(text)))) throw new Error(`no cassette of ${calls} calls`)
+      const cassette = Cassette.decode(JSON.parse(text))
+      if (Either.isLeft(cassette)) throw new Error(`no cassette of ${calls} calls`)
+      cassettes.set(calls, cassette.right)
     }
+    const folder = mkdtempSync(join(tmpdir(), "noukai-bench-"))
     return Promise.resolve({
       groups: [{
         name: "load and replay, per recorded call",
@@ -61,8 +72,15 @@ export const cassette: Suite = {
             }
           }
         ]
+      }, {
+        name: "save, per recorded call",
+        baselines: ["100 calls"],
+        rows: sizes.map((calls) => ({
+          name: `${calls.toLocaleString("en")} calls`,
+          run: () => save(cassettes.get(calls)!, join(folder, `${calls}.json`), calls)
+        }))
       }],
-      close: () => Promise.resolve()
+      close: () => Promise.resolve(rmSync(folder, { recursive: true }))
     })
   }
 }

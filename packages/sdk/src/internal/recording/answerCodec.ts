@@ -14,6 +14,7 @@ import { canonical } from "../json/canonical.js"
 import type { HttpService } from "../seam/httpService.js"
 import { type ReadBody, readBody } from "../seam/responseBody.js"
 import { decodeError } from "./errorCodec.js"
+import { quotingNoSecret } from "./readRecorded.js"
 
 /** Endpoints that answer once. @internal */
 export type EffectEndpoint = Exclude<Endpoint, StreamEndpoint>
@@ -33,11 +34,12 @@ const requestIdIn = (json: unknown): string | undefined =>
   Predicate.isRecord(json) && typeof json.requestId === "string" ? json.requestId : undefined
 
 /** The body as the server sent it, in the order in which a recording gives it; else what was made of it then. */
-const decoder = <A>(read: ReadBody<A>): Decoder<A> => ({ received, requestId, value }) => {
-  if (received === undefined) return read(value, { raw: undefined, requestId: requestIdIn(value) })
-  const raw = canonical(value)
-  return read(raw, { raw, requestId })
-}
+const decoder = <A>(read: ReadBody<A>): Decoder<A> => ({ received, requestId, value }) =>
+  quotingNoSecret(value, (json) => {
+    if (received === undefined) return read(json, { raw: undefined, requestId: requestIdIn(json) })
+    const raw = canonical(json)
+    return read(raw, { raw, requestId })
+  })
 
 const readStepTrace: ReadBody<StepTraceResponse> = (json, received) =>
   Predicate.isRecord(json) && Array.isArray(json.attempts) && typeof json.status !== "string"

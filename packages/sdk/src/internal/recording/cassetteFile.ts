@@ -15,9 +15,9 @@ import { unchecked } from "../errors/unchecked.js"
 import type { FileFailure } from "../files/Files.js"
 import { canonical } from "../json/canonical.js"
 import { maxDepth, nestsTooDeep } from "../json/nesting.js"
-import { issueText, readEither } from "../schema/schemaReader.js"
 import { problemOfAnswer } from "./answerCodec.js"
 import { credentialsIn } from "./credentials.js"
+import { readRecorded } from "./readRecorded.js"
 
 const formatVersion = 1
 
@@ -42,11 +42,11 @@ export const cassetteError = (method: string, reason: CassetteError["reason"], f
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })
 
-const decodeCassette = readEither(AnyCassette)
+const decodeCassette = readRecorded(AnyCassette)
 
 const decodeKind = {
-  session: readEither(SessionCassette),
-  recording: readEither(RecordedCassette)
+  session: readRecorded(SessionCassette),
+  recording: readRecorded(RecordedCassette)
 }
 
 const field = (value: unknown, name: string): unknown => Predicate.isRecord(value) ? value[name] : undefined
@@ -89,8 +89,7 @@ export const decode = (
   const kind = field(value, "kind")
   const decoded = kind === "session" || kind === "recording" ? decodeKind[kind](value) : decodeCassette(value)
   if (Either.isLeft(decoded)) {
-    const detail = issueText(decoded.left)
-    return Either.left(cassetteError(method, "Invalid", { path, detail }))
+    return Either.left(cassetteError(method, "Invalid", { path, detail: decoded.left }))
   }
   const bad = badEntry(decoded.right)
   return bad === undefined
@@ -145,11 +144,17 @@ const plain = (cassette: AnyCassette): unknown =>
 export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
 
 /**
- * Writes a cassette, unless it is too large, would hold what looks like a credential, or could not be read again.
+ * Writes a cassette, unless it is too large, would hold what looks like a credential or the key that `holdsKey` knows, or
+ * could not be read again.
  *
  * @internal
  */
-export const write = (method: string, path: string, cassette: AnyCassette): Effect.Effect<void, CassetteError> =>
+export const write = (
+  method: string,
+  path: string,
+  cassette: AnyCassette,
+  holdsKey?: (text: string) => boolean
+): Effect.Effect<void, CassetteError> =>
   Effect.gen(function*() {
     const text = yield* Either.try({
       try: () => encode(cassette),
@@ -160,7 +165,8 @@ export const write = (method: string, path: string, cassette: AnyCassette): Effe
       return yield* tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`)
     }
     const value: unknown = JSON.parse(text)
-    const at = credentialsIn(value)
+    // Most often it is nowhere in the whole, and need not be looked for at each place.
+    const at = credentialsIn(value, holdsKey?.(text) === true ? holdsKey : undefined)
     if (at.length > 0) return yield* cassetteError(method, "Credentials", { path, at })
     // What was taken out of it may be what every answer must have.
     yield* decode(method, path, value)

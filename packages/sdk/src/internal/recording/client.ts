@@ -6,14 +6,15 @@
 import * as Duration from "effect/Duration"
 import type { RecordedCassette } from "../../RecordedCassette.js"
 import type { Defaults } from "../seam/httpService.js"
+import type { Redaction } from "./redaction.js"
 
 /** @internal */
 export type Client = RecordedCassette["client"]
 
 /** @internal */
-export const clientOf = ({ org, project, replayEnabled, timeout }: Defaults): Client => ({
-  ...(org === undefined ? undefined : { org }),
-  ...(project === undefined ? undefined : { project }),
+export const clientOf = ({ org, project, replayEnabled, timeout }: Defaults, redact: Redaction): Client => ({
+  ...(org === undefined ? undefined : { org: redact.text(org) }),
+  ...(project === undefined ? undefined : { project: redact.text(project) }),
   ...(timeout === undefined || !Duration.isFinite(timeout) ? undefined : { timeout: Duration.toMillis(timeout) }),
   ...(replayEnabled === true ? { replayEnabled } : undefined)
 })

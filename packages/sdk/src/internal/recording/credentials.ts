@@ -4,91 +4,188 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import { formatPath } from "../json/jsonPath.js"
-import { eachString, mapStrings } from "../json/walk.js"
+import type { Change } from "../../ReplayReport.js"
+import { formatPath, type Path, type Segment } from "../json/jsonPath.js"
+import { mapInside, partsOf } from "../json/jsonText.js"
+import { looksLikeCredential, maskGiven } from "./credentialShapes.js"
+import type { Divergence } from "./diff.js"
+import { redacted } from "./redacted.js"
+import { renamed } from "./renamed.js"
+import { isSecretName } from "./secretNames.js"
+import { isStandIn } from "./standIn.js"
 
-/** What takes the place of what was removed. @internal */
-export const redacted = "[redacted]"
+type Fields = { readonly [key: string]: unknown }
 
-/** The keys of this very service; they are always removed. @internal */
-export const noukaiKey = /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-]{16,}/g
+/** What holds secrets under names of their own. */
+const holder = /(?:credentials?|creds|secrets|cookies|passwords)$/i
 
-const shapes: ReadonlyArray<RegExp> = [
-  // a key of Noukai: escaped, in base64, and as it is
-  /\bnk(?:%5F|\\u005f)[A-Za-z0-9]{4,}/i,
-  /\bbmtf[A-Za-z0-9+/]{20,}/,
-  new RegExp(noukaiKey.source),
-  /\b(?:bearer|basic)\s+(?=[\w.~+/-]*[\d.~+/=_-])[\w.~+/-]{8,}=*/i,
-  /\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[A-Z0-9]{12,}\b/,
-  /(?<![\w-])eyJ[\w-]{6,}\.[\w-]{6,}\./,
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
-  /\bgh[pousr]_[A-Za-z0-9]{20,}/,
-  /\bgithub_pat_\w{20,}/,
-  /\bglpat-[\w-]{16,}/,
-  /\bxox[abeoprs]-[\w-]{10,}/,
-  /\bAIza[\w-]{30,}/,
-  /\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}/,
-  /\bsk-(?:[a-z]+-)*[A-Za-z0-9_-]{20,}/,
-  /\bnpm_[A-Za-z0-9]{30,}/,
-  /\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{1,200}:[^\s/@]{1,200}@/i
-]
+/** What describes a value says nothing of it: `{ "type": "string" }`. */
+const isDescription = (fields: Fields): boolean =>
+  ["$ref", "anyOf", "oneOf", "allOf", "properties", "description"].some((key) => Object.hasOwn(fields, key)) ||
+  (typeof fields.type === "string" && /^(?:string|number|integer|boolean|object|array|null)$/.test(fields.type))
 
-/** 40 letters and digits of every kind, as the secret half of an AWS key. */
-const secretHalf = /(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])/g
+/** The parts of a text that a model or a parser made are called tokens too. */
+const isPartOfText = (fields: Fields): boolean =>
+  ["logprob", "logprobs", "lemma", "pos", "offset", "start", "score"].some((key) => Object.hasOwn(fields, key))
 
-const isMixed = (text: string): boolean => /[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)
+/** `{ "name": "password", "value": "…" }` */
+const isNamedSecret = ({ key, name, value }: Fields): boolean =>
+  typeof value === "string" && [name, key].some((one) => typeof one === "string" && isSecretName(one))
 
-const secretName =
-  /(?:x[-_]?)?(?:authorization|password|passwd|secret|api[-_]?key|access[-_]?(?:token|key)|refresh[-_]?token|id[-_]?token|auth[-_]?token|client[-_]?secret|secret[-_]?(?:access[-_]?)?key|private[-_]?key)/
-
-const secretNamed = new RegExp(`^${secretName.source}$`, "i")
-
-/** The same names, inside text that is JSON. */
-const secretInText = new RegExp(
-  String.raw`\\?"${secretName.source}\\?"\s*:\s*\\?"(?!\[redacted\])[^"\\]`,
-  "i"
-)
-
-const looksLike = (text: string): boolean => {
-  if (shapes.some((shape) => shape.test(text)) || secretInText.test(text)) return true
-  return text.match(secretHalf)?.some(isMixed) === true
+/** Tells of the fields of an object which are secret: by their own name, or that of what holds them. */
+const secrecy = (fields: Fields, isHeld: boolean, isSecret: (name: string) => boolean): (key: string) => boolean => {
+  const areHeld = isHeld && !isDescription(fields)
+  const isNamed = isNamedSecret(fields)
+  return (key) =>
+    areHeld || (isNamed && key === "value") ||
+    (isSecret(key) && !(/token$/i.test(key) && isPartOfText(fields)))
 }
 
-const isSecretField = (key: string, value: unknown): boolean =>
-  typeof value === "string" && value !== "" && value !== redacted && secretNamed.test(key)
+/** Of these a number is one too. */
+const isPassword = /pass|pwd/i
+
+const rememberedLength = 40
+const maxRemembered = 10_000
+
+/** Names and words come again and again. */
+const remembering = (known: Map<string, boolean>, text: string, ask: (text: string) => boolean): boolean => {
+  if (text.length > rememberedLength) return ask(text)
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const answer = ask(text)
+  if (known.size < maxRemembered) known.set(text, answer)
+  return answer
+}
+
+class Scan {
+  private readonly names = new Map<string, boolean>()
+  private readonly texts = new Map<string, boolean>()
+
+  constructor(
+    private readonly holdsMore: (text: string) => boolean,
+    private readonly found: (path: Path) => void
+  ) {}
+
+  private readonly looksLike = (text: string): boolean => {
+    if (this.holdsMore(text)) return true
+    const { rest, values } = partsOf(text)
+    return looksLikeCredential(rest) || values.some(this.holds)
+  }
+
+  private readonly holds = (value: unknown): boolean => {
+    let holds = false
+    const inside = new Scan(this.holdsMore, () => {
+      holds = true
+    })
+    inside.visit(value, [], false, false)
+    return holds
+  }
+
+  private readonly isSecret = (name: string): boolean => remembering(this.names, name, isSecretName)
+
+  private isCredential(text: string): boolean {
+    return remembering(this.texts, text, this.looksLike)
+  }
+
+  /** Where a key is itself a credential, it is not quoted. */
+  private readonly safe = (segment: Segment): Segment =>
+    typeof segment === "string" && this.isCredential(segment) ? redacted : segment
+
+  private report(path: Path): void {
+    this.found(path.map(this.safe))
+  }
+
+  visit(value: unknown, path: Array<Segment>, isSecret: boolean, isHeld: boolean): void {
+    if (typeof value === "string") {
+      if ((isSecret && !isStandIn(value)) || this.isCredential(value)) this.report(path)
+    } else if (typeof value === "number") {
+      if (isSecret && isPassword.test(String(path.at(-1)))) this.report(path)
+    } else if (Array.isArray(value)) {
+      for (const [index, item] of value.entries()) {
+        path.push(index)
+        this.visit(item, path, isSecret, isHeld)
+        path.pop()
+      }
+    } else if (Predicate.isRecord(value)) {
+      const isSecretField = secrecy(value, isHeld, this.isSecret)
+      for (const [key, item] of Object.entries(value)) {
+        path.push(key)
+        if (this.isCredential(key)) this.report(path)
+        const isOne = isSecretField(key)
+        this.visit(item, path, isOne, isOne && holder.test(key))
+        path.pop()
+      }
+    }
+  }
+}
+
+const never = (): boolean => false
 
 /**
- * The places of a value that look like a credential. A key of an object that does is not quoted.
+ * The places of a value that look like a credential, or hold what `holdsMore` knows. A key of an object that does is not
+ * quoted.
  *
  * @internal
  */
-export const credentialsIn = (value: unknown): ReadonlyArray<string> => {
+export const credentialsIn = (
+  value: unknown,
+  holdsMore: (text: string) => boolean = never
+): ReadonlyArray<string> => {
   const found = new Set<string>()
-  eachString(value, (text, path, isKey) => {
-    if (!isKey && looksLike(text)) found.add(formatPath(masked(path)))
-    if (isKey && looksLike(text)) found.add(formatPath(masked([...path, text])))
-    const last = path.at(-1)
-    if (!isKey && typeof last === "string" && isSecretField(last, text)) found.add(formatPath(masked(path)))
-  })
+  new Scan(holdsMore, (path) => found.add(formatPath(path))).visit(value, [], false, false)
   return [...found]
 }
 
-const masked = (path: ReadonlyArray<string | number>): ReadonlyArray<string | number> =>
-  path.map((segment) => typeof segment === "string" && looksLike(segment) ? redacted : segment)
+const maskText = (text: string): string => {
+  const inside = mapInside(text, (value) => mask(value, false, false))
+  return looksLikeCredential(inside) ? redacted : maskGiven(inside)
+}
+
+const mask = (value: unknown, isSecret: boolean, isHeld: boolean): unknown => {
+  if (typeof value === "string") return isSecret && !isStandIn(value) ? redacted : maskText(value)
+  if (typeof value === "number") return isSecret ? redacted : value
+  if (Array.isArray(value)) return value.map((item) => mask(item, isSecret, isHeld))
+  if (!Predicate.isRecord(value)) return value
+  const isSecretField = secrecy(value, isHeld, isSecretName)
+  return renamed(value, maskText, (item, key) => {
+    const isOne = isSecretField(key)
+    return mask(item, isOne, isOne && holder.test(key))
+  })
+}
+
+/** Whether a place of a value is secret, by its own name or that of what it is in. */
+const isSecretAt = (value: unknown, path: Path): boolean => {
+  let inner = value
+  let isHeld = false
+  let isSecret = false
+  for (const segment of path) {
+    if (Predicate.isRecord(inner)) {
+      if (isSecret && !isDescription(inner)) return true
+      isSecret = secrecy(inner, isHeld, isSecretName)(String(segment))
+      isHeld = isSecret && holder.test(String(segment))
+      inner = inner[String(segment)]
+    } else inner = Array.isArray(inner) ? inner[Number(segment)] : undefined
+  }
+  return isSecret
+}
+
+/**
+ * A place where two values differ without what looks like a credential, by what it is or by the name that it stands
+ * under, for people to read.
+ *
+ * @internal
+ */
+export const maskChange = ({ path, ...values }: Divergence, expected: unknown, actual: unknown): Change => {
+  const isSecret = isSecretAt(expected, path) || isSecretAt(actual, path)
+  return {
+    path: formatPath(path.map((segment) => typeof segment === "string" ? maskText(segment) : segment)),
+    ...Object.fromEntries(Object.entries(values).map(([key, value]) => [key, mask(value, isSecret, isSecret)]))
+  }
+}
 
 /**
  * A value without what looks like a credential, for people to read.
  *
  * @internal
  */
-export const maskCredentials = (value: unknown): unknown => {
-  const maskFields = (inner: unknown): unknown => {
-    if (Array.isArray(inner)) return inner.map(maskFields)
-    return Predicate.isRecord(inner)
-      ? Object.fromEntries(
-        Object.entries(inner).map(([key, item]) => [key, isSecretField(key, item) ? redacted : maskFields(item)])
-      )
-      : inner
-  }
-  return maskFields(mapStrings(value, (text) => looksLike(text) ? redacted : text))
-}
+export const maskCredentials = (value: unknown): unknown => mask(value, false, false)

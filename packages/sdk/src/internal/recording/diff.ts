@@ -1,16 +1,26 @@
 import * as Predicate from "effect/Predicate"
-import type { Change } from "../../ReplayReport.js"
-import { formatPath, type Path } from "../json/jsonPath.js"
+import type { Path } from "../json/jsonPath.js"
+
+/**
+ * A place in which two values differ; what is not there is absent.
+ *
+ * @internal
+ */
+export interface Divergence {
+  readonly path: Path
+  readonly expected?: unknown
+  readonly actual?: unknown
+}
 
 /**
  * Where two JSON values differ, up to so many places.
  *
  * @internal
  */
-export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Change> => {
-  const changes: Array<Change> = []
-  const add = (path: Path, more: Omit<Change, "path">): void => {
-    if (changes.length < limit) changes.push({ path: formatPath(path), ...more })
+export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Divergence> => {
+  const changes: Array<Divergence> = []
+  const add = (path: Path, more: Omit<Divergence, "path">): void => {
+    if (changes.length < limit) changes.push({ path, ...more })
   }
   const compare = (before: unknown, after: unknown, path: Path): void => {
     if (changes.length >= limit || Object.is(before, after)) return

@@ -3,11 +3,11 @@
  *
  * @internal
  */
-import * as Either from "effect/Either"
+import type * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as E from "../../NoukaiError.js"
 import type { RecordedError } from "../../RecordedCassette.js"
-import { issueText, readEither } from "../schema/schemaReader.js"
+import { readRecorded } from "./readRecorded.js"
 
 const HttpErrors = Schema.Union(
   E.AuthenticationError,
@@ -30,7 +30,7 @@ const HttpErrors = Schema.Union(
   E.ReplayDisabledError
 )
 
-const decode = readEither(HttpErrors)
+const decode = readRecorded(HttpErrors)
 
 /** A cause may say where the machine is that recorded it; the operation is whichever replays it. */
 const leftOut: ReadonlySet<string> = new Set(["cause", "method", "name", "message", "stack"])
@@ -43,4 +43,4 @@ export const encodeError = (error: E.HttpError): RecordedError => ({
 
 /** @internal */
 export const decodeError = (recorded: RecordedError, method: string): Either.Either<E.HttpError, string> =>
-  Either.mapLeft(decode({ ...recorded, method }), issueText)
+  decode({ ...recorded, method })

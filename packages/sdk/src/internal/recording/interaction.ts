@@ -8,6 +8,7 @@ import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import type { Answer, Endpoint } from "../../RecordedCassette.js"
 import { format } from "../flow/address.js"
+import type { Redaction } from "./redaction.js"
 
 /** What a call asks. @internal */
 export interface Question {
@@ -58,6 +59,18 @@ export const questionOf = (endpoint: Endpoint, request: AnyRequest): Question | 
     return undefined
   }
 }
+
+/**
+ * A question without what must not be recorded; a recording and a replay of it ask the same.
+ *
+ * @internal
+ */
+export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
+  endpoint,
+  flow: flow === undefined ? undefined : redact.text(flow),
+  version: version === undefined ? undefined : redact.text(version),
+  input: redact.call(input)
+})
 
 /**
  * The run that a call goes on with, or asks about.

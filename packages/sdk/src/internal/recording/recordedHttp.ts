@@ -21,7 +21,7 @@ import type { Defaults, HttpService } from "../seam/httpService.js"
 import { monotonic } from "../time/monotonic.js"
 import * as Codec from "./answerCodec.js"
 import { decodeError } from "./errorCodec.js"
-import { executionIdOf, type Interaction, questionOf } from "./interaction.js"
+import { executionIdOf, type Interaction, questionOf, redactQuestion } from "./interaction.js"
 import { type Asked, RecordedMatching } from "./recordedMatching.js"
 import type { Redaction } from "./redaction.js"
 
@@ -93,10 +93,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     const question = questionOf(endpoint, request)
     return question === undefined
       ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
-      : Either.right({
-        operation: request.method,
-        question: { ...question, input: redact(question.input) }
-      })
+      : Either.right({ operation: request.method, question: redactQuestion(question, redact) })
   }
 
   /** The recording of a call; `undefined` if it goes elsewhere. */

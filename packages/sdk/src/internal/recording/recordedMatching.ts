@@ -6,11 +6,11 @@
 import * as Predicate from "effect/Predicate"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import type { Answer } from "../../RecordedCassette.js"
-import type { Call, Change, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
+import type { Call, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
 import { unchecked } from "../errors/unchecked.js"
 import { nameDistance } from "../replay/similarity.js"
-import { maskCredentials } from "./credentials.js"
-import { differences } from "./diff.js"
+import { maskChange } from "./credentials.js"
+import { differences, type Divergence } from "./diff.js"
 import { executionIdOf, type Interaction, type Question } from "./interaction.js"
 import { index, keyOf, type Symbols } from "./symbols.js"
 
@@ -182,7 +182,9 @@ export class RecordedMatching {
           kind: "changed",
           call,
           recording: recordingOf(nearest.entry),
-          changes: nearest.changes.map((change) => maskCredentials(change) as Change)
+          changes: nearest.changes.map((change) =>
+            maskChange(change, nearest.entry.interaction.input, asked.question.input)
+          )
         }
     )
   }
@@ -190,7 +192,7 @@ export class RecordedMatching {
   private nearest(
     question: Question,
     expected: Entry | undefined
-  ): { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined {
+  ): { readonly entry: Entry; readonly changes: ReadonlyArray<Divergence> } | undefined {
     if (expected?.interaction.endpoint === question.endpoint && expected.interaction.flow === question.flow) {
       return { entry: expected, changes: this.changesOf(expected.interaction, question, namedChanges) }
     }
@@ -200,7 +202,7 @@ export class RecordedMatching {
     const pools = [free.filter(sameFlow), candidates.filter(sameFlow)]
     const pool = pools.find((some) => some.length > 0) ??
       free.filter(({ interaction }) => nameDistance(slugOf(interaction.flow), slugOf(question.flow)) !== undefined)
-    let best: { readonly entry: Entry; readonly changes: ReadonlyArray<Change> } | undefined
+    let best: { readonly entry: Entry; readonly changes: ReadonlyArray<Divergence> } | undefined
     for (const entry of pool.slice(0, Math.max(comparedAtLeast, comparedInAll - this.compared))) {
       this.compared++
       const changes = this.changesOf(entry.interaction, question, best?.changes.length ?? namedChanges)
@@ -209,10 +211,10 @@ export class RecordedMatching {
     return best
   }
 
-  private changesOf(recorded: Interaction, question: Question, limit: number): ReadonlyArray<Change> {
-    const facts = (["flow", "version"] as const).flatMap((name): ReadonlyArray<Change> =>
+  private changesOf(recorded: Interaction, question: Question, limit: number): ReadonlyArray<Divergence> {
+    const facts = (["flow", "version"] as const).flatMap((name): ReadonlyArray<Divergence> =>
       recorded[name] === question[name] ? [] : [{
-        path: `$.${name}`,
+        path: [name],
         ...(recorded[name] === undefined ? undefined : { expected: recorded[name] }),
         ...(question[name] === undefined ? undefined : { actual: question[name] })
       }]

@@ -10,7 +10,7 @@ import type { Answer, RecordedError, RecordedValue } from "../../RecordedCassett
 import { canonicalText } from "../json/canonical.js"
 import { encodeValue } from "./answerCodec.js"
 import { encodeError } from "./errorCodec.js"
-import { executionIdOf, type Interaction, type Question } from "./interaction.js"
+import { executionIdOf, type Interaction, type Question, redactQuestion } from "./interaction.js"
 import type { Redaction } from "./redaction.js"
 
 /** A call that was begun. @internal */
@@ -46,20 +46,20 @@ const sameness = (status: Status): string => {
 const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
 
 const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
-  ...redact(plain(error)) as { readonly [key: string]: unknown },
+  ...redact.call(plain(error)) as { readonly [key: string]: unknown },
   _tag: error._tag
 })
 
 const redactStatus = (status: Status, redact: Redaction): Status =>
   "error" in status
     ? { error: redactError(status.error, redact) }
-    : { ...status, value: redact(plain(status.value ?? null)) }
+    : { ...status, value: redact.call(plain(status.value ?? null)) }
 
 const redactAnswer = (answer: Answer, redact: Redaction): Answer => {
   if ("value" in answer || "error" in answer) return redactStatus(answer, redact)
   return "events" in answer
     ? {
-      events: answer.events.map((event) => redact(plain(event))),
+      events: answer.events.map((event) => redact.call(plain(event))),
       end: typeof answer.end === "string" ? answer.end : { error: redactError(answer.end.error, redact) }
     }
     : answer
@@ -149,10 +149,6 @@ export class Recorder {
     })
   }
 
-  private redacted(question: Question): Question {
-    return { ...question, input: this.redact(question.input) }
-  }
-
   private set(place: number, interaction: Interaction): void {
     this.hasChanged = true
     this.interactions[place] = interaction
@@ -166,7 +162,7 @@ export class Recorder {
   }
 
   private interactionOf({ question }: Ticket, answer: Answer): Interaction {
-    return { ...this.redacted(question), answer: redactAnswer(answer, this.redact), at: undefined }
+    return { ...redactQuestion(question, this.redact), answer: redactAnswer(answer, this.redact), at: undefined }
   }
 
   answered(ticket: Ticket, result: Either.Either<unknown, HttpError>, now: number): void {
@@ -206,7 +202,7 @@ export class Recorder {
     if (!this.submitted.has(id)) this.submitted.set(id, now)
     const timeline: Timeline = {
       place: this.reserve(),
-      question: this.redacted(question),
+      question: redactQuestion(question, this.redact),
       statuses: [],
       at: [],
       last: ""

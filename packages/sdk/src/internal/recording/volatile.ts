@@ -8,8 +8,8 @@ import type { Answer } from "../../RecordedCassette.js"
 import { formatPath, parsePath, type Path } from "../json/jsonPath.js"
 import { putInto } from "../json/walk.js"
 
-/** What the flow and its caller wrote; nothing in there is ours to judge. */
-const payloads: ReadonlySet<string> = new Set([
+/** What the flow and its caller wrote; nothing in there is ours to judge. @internal */
+export const payloads: ReadonlySet<string> = new Set([
   "result",
   "output",
   "outputData",

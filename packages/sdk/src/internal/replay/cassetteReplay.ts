@@ -36,11 +36,10 @@ export const open = (
   options: Options
 ): Effect.Effect<OpenReplay, InvalidRequestError | ReplayNoSnapshotsError> => {
   const { defaults, match, method, otherwise, reach, redact, source } = options
-  return cassette.kind === "session"
-    ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults })
-    : Effect.map(
-      redactionOf(method, redact),
-      (redaction) =>
+  return Effect.flatMap(redactionOf(method, redact), (redaction) =>
+    cassette.kind === "session"
+      ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults, redact: redaction.text })
+      : Effect.succeed(
         RecordedHttp.open(restore(cassette), { source, match, redact: redaction, defaults, otherwise, reach })
-    )
+      ))
 }

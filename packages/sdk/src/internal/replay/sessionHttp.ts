@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
 import type { RequestContext } from "../../CallOptions.js"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
@@ -32,6 +33,8 @@ export interface Options {
   readonly fetch: ((request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>) | undefined
   /** What the client adds where a call says nothing. */
   readonly defaults: Defaults
+  /** What was done to the names of flows before the session was kept. Default: nothing. */
+  readonly redact?: ((text: string) => string) | undefined
 }
 
 /**
@@ -64,22 +67,28 @@ class Replay {
   readonly matching: SessionMatching
   private readonly inFlight = new InFlight()
 
-  constructor(readonly session: SessionResponse) {
-    this.matching = new SessionMatching(session)
+  constructor(readonly session: SessionResponse, private readonly redact: (text: string) => string) {
+    this.matching = new SessionMatching(session, redact)
   }
 
-  readonly enter = (trigger: Trigger, { slug }: FlowAddress): Effect.Effect<void> =>
-    this.inFlight.enter(`${trigger} ${slug}`, slug)
+  readonly enter = (trigger: Trigger, flow: FlowAddress): Effect.Effect<void> => {
+    const slug = this.redact(flow.slug)
+    return this.inFlight.enter(`${trigger} ${slug}`, slug)
+  }
 
   readonly leave = (trigger: Trigger, { slug }: FlowAddress): Effect.Effect<void> =>
-    this.inFlight.leave(`${trigger} ${slug}`)
+    this.inFlight.leave(`${trigger} ${this.redact(slug)}`)
 }
 
-const openReplay = (method: string, session: SessionResponse): Effect.Effect<Replay, ReplayNoSnapshotsError> =>
+const openReplay = (
+  method: string,
+  session: SessionResponse,
+  redact: (text: string) => string
+): Effect.Effect<Replay, ReplayNoSnapshotsError> =>
   Effect.zipRight(
     checkSnapshots(method, session),
     Effect.suspend(() => {
-      const replay = new Replay(session)
+      const replay = new Replay(session, redact)
       const { unmatchable } = replay.matching
       return unmatchable === 0 ? Effect.succeed(replay) : Effect.as(
         Effect.logWarning(
@@ -143,7 +152,8 @@ export const open = (
   options: Options
 ): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> =>
   Effect.gen(function*() {
-    const own = yield* openReplay(options.method, session)
+    const redact = options.redact ?? identity
+    const own = yield* openReplay(options.method, session, redact)
     const one = yield* Effect.makeSemaphore(1)
     const others = new Map<string, Replay>()
 
@@ -164,7 +174,7 @@ export const open = (
         const known = others.get(id)
         if (known !== undefined) return Effect.succeed(known)
         return fetch({ method: request.method, options: {}, progress: { sent: "no" }, sessionId }).pipe(
-          Effect.flatMap((fetched) => openReplay(request.method, fetched)),
+          Effect.flatMap((fetched) => openReplay(request.method, fetched, redact)),
           Effect.tap((replay) => Effect.sync(() => others.set(id, replay)))
         )
       }))

@@ -58,13 +58,17 @@ export class SessionMatching {
   /** Recordings that no call can have. */
   readonly unmatchable: number
 
-  constructor(private readonly session: SessionResponse) {
+  constructor(
+    private readonly session: SessionResponse,
+    /** Of the names of flows. */
+    private readonly redact: (text: string) => string
+  ) {
     this.entries = session.executions.flatMap((execution, index) => {
       const trigger = triggerOf(execution)
       const { slug } = execution
       return trigger === undefined || slug === undefined || slug === ""
         ? []
-        : [{ number: index + 1, slug, trigger, execution }]
+        : [{ number: index + 1, slug: redact(slug), trigger, execution }]
     })
     this.unmatchable = session.executions.length - this.entries.length
     for (const entry of this.entries) {
@@ -78,7 +82,8 @@ export class SessionMatching {
 
   /** The recording of a new run. */
   take(trigger: Trigger, flow: FlowAddress, asked: Asked): Either.Either<SessionExecution, ReplayMissError> {
-    const key = keyOf(trigger, flow.slug)
+    const slug = this.redact(flow.slug)
+    const key = keyOf(trigger, slug)
     const recorded = this.byKey.get(key) ?? []
     const index = this.taken.get(key) ?? 0
     this.taken.set(key, index + 1)
@@ -88,16 +93,16 @@ export class SessionMatching {
       this.consumed.add(entry)
       return Either.right(entry.execution)
     }
-    const name = `${trigger === "execute" ? "execute" : "events or steps"} of ${JSON.stringify(flow.slug)}`
+    const name = `${trigger === "execute" ? "execute" : "events or steps"} of ${JSON.stringify(slug)}`
     const reason = `this is call ${index + 1} of ${name}, and ${plural(recorded.length, "recording")} there`
-    return Either.left(this.miss(asked, reason, recorded.length, this.nearest(call, trigger, flow.slug)))
+    return Either.left(this.miss(asked, reason, recorded.length, this.nearest(call, trigger, slug)))
   }
 
   /** The recording of a run that the call goes on with. */
   goOn(trigger: Trigger, flow: FlowAddress, asked: Asked): Either.Either<SessionExecution, ReplayMissError> {
     const entry = asked.executionId === undefined ? undefined : this.byExecution.get(asked.executionId)
     const call = this.callOf(asked, 1)
-    if (entry !== undefined && entry.trigger === trigger && entry.slug === flow.slug) {
+    if (entry !== undefined && entry.trigger === trigger && entry.slug === this.redact(flow.slug)) {
       this.consumed.add(entry)
       return Either.right(entry.execution)
     }
@@ -123,7 +128,7 @@ export class SessionMatching {
       number: this.calls,
       operation: method,
       endpoint,
-      ...(flow === undefined ? undefined : { flow: format(flow) }),
+      ...(flow === undefined ? undefined : { flow: this.redact(format(flow)) }),
       ...(version === undefined ? undefined : { version }),
       ...(executionId === undefined ? undefined : { executionId }),
       ...(sessionId === undefined ? undefined : { sessionId }),
@@ -169,7 +174,7 @@ export class SessionMatching {
     const { executionId, flow, method } = asked
     return new ReplayMissError({
       method,
-      ...(flow === undefined ? undefined : { flow: format(flow) }),
+      ...(flow === undefined ? undefined : { flow: this.redact(format(flow)) }),
       ...(executionId === undefined ? undefined : { executionId }),
       detail: reason,
       isRetryable: false,

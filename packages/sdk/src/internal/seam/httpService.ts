@@ -1,5 +1,6 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import type { WireEvent } from "../../FlowEvent.js"
@@ -35,6 +36,8 @@ export interface Defaults {
   readonly replayedSessionId?: string | undefined
   /** Sees scopes being entered and left; never throws. */
   readonly log?: ((event: LogEvent) => void) | undefined
+  /** For whoever must look for it in what is written; absent: there is none. */
+  readonly key?: Redacted.Redacted | undefined
   /** Takes the key out of text. */
   readonly scrub?: ((text: string) => string) | undefined
   /** Sleeps, but not beyond the end of the client. Absent: there is no such end. */

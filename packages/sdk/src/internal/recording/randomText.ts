@@ -1,0 +1,59 @@
+/**
+ * Telling what a machine drew from what people write and name.
+ *
+ * @internal
+ */
+
+/** By letter, the letters that often follow it in English, German and French. */
+const followers: ReadonlyArray<string> =
+  ("bcdghiklmnprstuvy aeilou aehikot aeiou abcdefghilmnrstuvxy aeilort aehilort aeilnort acdefghlmnorstv e aeilo adeilosty " +
+    "aeimop acdegiknostu cdfhlmnoprstuvw aelor u adeginorstuy acehiopstu aehiorstuyz cefglmnrst eio aehio i o eu")
+    .split(" ")
+
+type Kind = "lower" | "upper" | "digit" | "other"
+
+const kindOf = (code: number): Kind =>
+  code >= 97 && code <= 122
+    ? "lower"
+    : code >= 65 && code <= 90
+    ? "upper"
+    : code >= 48 && code <= 57
+    ? "digit"
+    : "other"
+
+/**
+ * Whether so many neighbours in a text are such as words and names do not have: letters that do not follow each other,
+ * and digits among letters. Nothing that is shorter than about twelve characters is called random.
+ *
+ * @internal
+ */
+export const looksRandom = (text: string): boolean => {
+  let odd = 0
+  let even = 0
+  let before = text.charCodeAt(0)
+  let kindBefore = kindOf(before)
+  for (let index = 1; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    const kind = kindOf(code)
+    // the seams of `camelCase` and `kebab-case`, the insides of numbers and a letter again and again say nothing
+    if (
+      code !== before && kind !== "other" && kindBefore !== "other" && !(kindBefore === "lower" && kind === "upper")
+    ) {
+      if (kind === "digit" || kindBefore === "digit") {
+        if (kind !== kindBefore) odd++
+      } else if (followers[(before | 32) - 97]!.includes(String.fromCharCode(code | 32))) even++
+      else odd++
+    }
+    before = code
+    kindBefore = kind
+  }
+  if (/\d/.test(text)) return odd >= 4 && odd * 2 > even
+  return /^(?:[A-Za-z]?[a-z]*|[A-Z]*)$/.test(text) ? odd >= 8 && odd > even : odd >= 5 && odd * 3 > even * 2
+}
+
+/**
+ * Whether a text is more than the same few characters, as in `xxxx-xxxx`.
+ *
+ * @internal
+ */
+export const isVaried = (text: string): boolean => new Set(text.slice(0, 64)).size > 5

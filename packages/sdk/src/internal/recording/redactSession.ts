@@ -1,0 +1,51 @@
+import type { SessionCassette } from "../../SessionCassette.js"
+import type { Redaction } from "./redaction.js"
+import { renamed } from "./renamed.js"
+
+const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
+
+/** By what a step is called: what it is called afterwards. Steps that were told apart are told apart still. */
+const stepNames = (ids: ReadonlyArray<string>, redact: Redaction): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, (id) => id))
+      .map(([name, id]) => [String(id), name])
+  )
+
+/**
+ * A session without what must not be committed: in its snapshots, and in the names of its flows and steps.
+ *
+ * @internal
+ */
+export const redactSession = (cassette: SessionCassette, redact: Redaction): SessionCassette => {
+  const { client: { org, project }, session } = cassette
+  const ids = session.executions.flatMap(({ errorAtStep, steps }) => [
+    ...steps.map(({ stepId }) => stepId),
+    ...(errorAtStep === undefined ? [] : [errorAtStep])
+  ])
+  const names = stepNames(ids, redact)
+  return {
+    ...cassette,
+    client: {
+      ...(org === undefined ? undefined : { org: redact.text(org) }),
+      ...(project === undefined ? undefined : { project: redact.text(project) })
+    },
+    session: {
+      ...session,
+      executions: session.executions.map((execution) => {
+        const { errorAtStep, slug, steps } = execution
+        return {
+          ...execution,
+          ...(slug === undefined ? undefined : { slug: redact.text(slug) }),
+          ...(errorAtStep === undefined ? undefined : { errorAtStep: names.get(errorAtStep)! }),
+          steps: steps.map((step) => ({
+            ...step,
+            stepId: names.get(step.stepId)!,
+            ...Object.fromEntries(
+              snapshots.flatMap((name) => name in step ? [[name, redact.payload(step[name])]] : [])
+            )
+          }))
+        }
+      })
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** What takes the place of what was removed. @internal */
+export const redacted = "[redacted]"
