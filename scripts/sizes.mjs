@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 143,
+    budget: 149,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

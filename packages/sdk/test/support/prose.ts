@@ -295,7 +295,7 @@ export const technical: ReadonlyArray<string> = lines(`
   SELECT password_hash, token_count FROM users WHERE api_key IS NULL
   Error: password authentication failed for user "postgres" at Parser.parseErrorMessage (parser.js:283:98)
   curl -u user:password https://example.com, curl -H "Authorization: Bearer $TOKEN" https://example.com
-  kubectl create secret generic db --from-literal=password=\$(cat pw.txt)
+  kubectl create secret generic db --from-literal=password=$(cat pw.txt)
   --token=<token> --key=<key> --secret=<secret> --password=<password>
   Set-Cookie: session=...; Path=/; HttpOnly; Secure; SameSite=Lax
   cookie: "<redacted>", authorization: "[redacted]", password: "***"
