@@ -114,7 +114,16 @@ export interface ExecuteEnded {
  * @since 0.1.0
  * @category models
  */
-export interface ExecutePaused extends Schema.Schema.Type<typeof ExecutePaused> {
+export interface ExecutePaused {
+  readonly status: "tool_calls_required"
+  readonly executionId?: string | undefined
+  readonly pausedAtStep: string
+  readonly iterationsUsed: number
+  readonly toolCallMessages: ReadonlyArray<unknown>
+  readonly toolCalls?: ReadonlyArray<unknown> | undefined
+  readonly accumulatedOutputs?: { readonly [stepId: string]: unknown } | undefined
+  readonly flowId?: string | undefined
+  readonly blockCount?: number | undefined
   readonly requestId?: string | undefined
   /** The body as it came; not enumerable. */
   readonly raw?: unknown

@@ -40,6 +40,7 @@ const answers: ReadonlyArray<readonly [string, Wire.Answer]> = [
   ["reset", Wire.reset],
   ["truncated", Wire.truncated(plantedKey)],
   ["200 of a wrong shape", Wire.json(200, { status: plantedKey, executionId: plantedKey })],
+  ["200 of an unknown status", Wire.json(200, { status: "melted", result: { by: plantedKey }, [plantedKey]: 1 })],
   ["200 text", Wire.text(200, plantedKey, { "X-Request-ID": plantedKey })],
   [
     "a failed run",

@@ -114,6 +114,8 @@ describe("11.1: body shapes", () => {
     ["error object without a message", Wire.json(500, { error: { kind: 1 } }), undefined, "{\"error\":{\"kind\":1}}"],
     ["detail before error", Wire.json(500, { detail: "words", error: "Internal Server Error" }), undefined, "words"],
     ["detail null, error text", Wire.json(500, { detail: null, error: "words" }), undefined, "words"],
+    ["detail object with error text", Wire.json(500, { detail: { error: "words" } }), undefined, "words"],
+    ["error object with detail text", Wire.json(500, { error: { detail: "words" } }), undefined, "words"],
     ["a list of texts", Wire.json(422, { detail: ["one", "two"] }), undefined, "one; two"]
   ]
   for (const [name, answer, code, detail] of rows) {

@@ -126,6 +126,15 @@ export const receiving: ReadonlyArray<Behaviour> = [
       (world) => poll(world, { executionId: "ex-1", ...more, status, progress: 0.5 })
     )
   ),
+  differs(
+    "unknown statuses",
+    "8.2: a job whose status nobody knows, next to a result",
+    { reference: { result: 1 }, ours: "UnexpectedResponseError" },
+    async (world) => {
+      const { rejected, value } = await poll(world, { executionId: "ex-1", status: "melted", result: 1 }) as Parsed
+      return rejected?.name ?? { result: value[0].result }
+    }
+  ),
   same(
     "8.2: a completed job",
     (world) => poll(world, { executionId: "ex-1", ...more, status: "completed", result: 1 })

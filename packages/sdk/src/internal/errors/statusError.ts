@@ -97,7 +97,8 @@ const readProblem = (body: string): Problem => {
   const inner = record(detail) ?? record(error) ?? fields
   return {
     code: text(inner.code) ?? text(fields.code),
-    detail: text(inner.message) ?? text(fields.message) ?? (record(detail) === undefined ? excerpt(body) : undefined),
+    detail: text(inner.message) ?? text(inner.error) ?? text(inner.detail) ?? text(fields.message) ??
+      (record(detail) === undefined ? excerpt(body) : undefined),
     executionId: text(inner.executionId) ?? executionId
   }
 }

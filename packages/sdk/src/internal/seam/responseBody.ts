@@ -66,8 +66,22 @@ const ended = (
   { raw, requestId }: Received
 ): ExecuteEnded => withRaw({ status, result, flowId, blockCount, executionId, requestId }, raw)
 
-const paused = (response: ExecutePaused, { raw, requestId }: Received): ExecutePaused =>
-  withRaw({ ...response, requestId }, raw)
+const paused = (response: ExecutePaused, { raw, requestId }: Received): ExecutePaused => {
+  const { accumulatedOutputs, blockCount, executionId, flowId, iterationsUsed } = response
+  const { pausedAtStep, status, toolCallMessages, toolCalls } = response
+  return withRaw({
+    status,
+    executionId,
+    pausedAtStep,
+    iterationsUsed,
+    toolCallMessages,
+    toolCalls,
+    accumulatedOutputs,
+    flowId,
+    blockCount,
+    requestId
+  }, raw)
+}
 
 const executed = (response: ExecuteResponse, received: Received): ExecuteResponse =>
   response.status === "tool_calls_required" ? paused(response, received) : ended(response, received)
