@@ -39,15 +39,7 @@ const getter: PropertyDescriptor = {
  */
 export const withRaw = <A extends object>(value: A, json: unknown): A => {
   if (json === undefined) return value
-  Object.defineProperty(value, "raw", getter)
-  new Received(value, json)
-  return value
+  // what is made is the value itself; a bundler drops what is made and not used
+  const received: object = new Received(Object.defineProperty(value, "raw", getter), json)
+  return received as A
 }
-
-/**
- * The JSON that `withRaw` gave.
- *
- * @internal
- */
-export const rawOf = (value: unknown): unknown =>
-  typeof value === "object" && value !== null ? Received.jsonOf(value) : undefined
