@@ -6,31 +6,24 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { assert, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
+import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import type { Parsed } from "./client.js"
 
 const packageRoot = fileURLToPath(new URL("..", import.meta.url))
 
 const bin = join(packageRoot, "bin/noukai-emulator.js")
 
+let program: string
+
 /** From source, or what was built when the suite runs against that. */
-const start = (...args: ReadonlyArray<string>): ChildProcess =>
-  process.env.TEST_DIST === undefined
-    ? spawn(
-      process.execPath,
-      [
-        "--import",
-        "tsx",
-        "--conditions=@effect-noukai/source",
-        "--input-type=module",
-        "--eval",
-        "import { main } from './src/internal/command.ts'; main(process.argv.slice(1))",
-        "--",
-        ...args
-      ],
-      { cwd: packageRoot }
-    )
-    : spawn(process.execPath, [bin, ...args])
+beforeAll(async () => {
+  program = process.env.TEST_DIST === undefined
+    ? await bundledProgram(new URL("./support/commandProcess.ts", import.meta.url))
+    : bin
+})
+
+const start = (...args: ReadonlyArray<string>): ChildProcess => spawn(process.execPath, [program, ...args])
 
 interface Ended {
   readonly code: number | null

@@ -5,20 +5,14 @@ import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { existsSync, watch } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { bundledProgram } from "./support/bundledProgram.js"
 import { folder, list } from "./support/folder.js"
 import { cassette, execution } from "./support/sessions.js"
 
-const script = fileURLToPath(new URL("./support/saveProcess.ts", import.meta.url))
-
-const conditions = process.env.TEST_DIST === undefined ? ["--conditions=@effect-noukai/source"] : []
-
 /** Runs the program until the n-th file that it is about to put in place is there, and kills it then. */
-const killedInMidWrite = (dir: string, path: string, n: number) =>
+const killedInMidWrite = (program: string, dir: string, path: string, n: number) =>
   Effect.async<string>((resume) => {
-    const child = spawn(process.execPath, [...conditions, "--import", "tsx", script, path], {
-      stdio: ["ignore", "ignore", "pipe"]
-    })
+    const child = spawn(process.execPath, [program, path], { stdio: ["ignore", "ignore", "pipe"] })
     let errors = ""
     let seen = 0
     const written = new Set<string>()
@@ -40,13 +34,14 @@ const killedInMidWrite = (dir: string, path: string, n: number) =>
 
 it.scopedLive("killed in mid-write", () =>
   Effect.gen(function*() {
+    const program = yield* Effect.promise(() => bundledProgram(new URL("./support/saveProcess.ts", import.meta.url)))
     const dir = yield* folder
     const path = join(dir, "c.json")
     yield* Cassette.save(cassette(execution("a", "execute", "old")), path)
     const whole = new Set(["old", "x".repeat(8 * 1024 * 1024), "y".repeat(8 * 1024 * 1024)])
     let leftBehind = 0
     for (let round = 1; round <= 4; round++) {
-      assert.strictEqual(yield* killedInMidWrite(dir, path, round), "")
+      assert.strictEqual(yield* killedInMidWrite(program, dir, path, round), "")
       const loaded = yield* Cassette.load(path)
       const output = loaded.kind === "session" ? loaded.session.executions[0]?.steps[0]?.outputSnapshot : undefined
       assert.isString(output)

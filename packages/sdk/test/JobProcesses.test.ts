@@ -4,11 +4,7 @@ import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, TestClock } from "effect"
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
-
-const script = fileURLToPath(new URL("./support/jobProcess.ts", import.meta.url))
-
-const conditions = process.env.TEST_DIST === undefined ? ["--conditions=@effect-noukai/source"] : []
+import { bundledProgram } from "./support/bundledProgram.js"
 
 interface Ended {
   readonly code: number | null
@@ -16,10 +12,10 @@ interface Ended {
   readonly errors: string
 }
 
-/** Runs the script in a process of its own, to its end. */
-const run = (apiKey: Redacted.Redacted<string>, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
-  Effect.async((resume) => {
-    const child = spawn(process.execPath, [...conditions, "--import", "tsx", script, ...args], {
+/** Runs the program in a process of its own, to its end. */
+const run = (program: string, apiKey: Redacted.Redacted<string>, ...args: ReadonlyArray<string>) =>
+  Effect.async<Ended>((resume) => {
+    const child = spawn(process.execPath, [program, ...args], {
       env: { ...process.env, NOUKAI_API_KEY: Redacted.value(apiKey) },
       stdio: ["ignore", "pipe", "pipe"]
     })
@@ -33,15 +29,16 @@ const run = (apiKey: Redacted.Redacted<string>, ...args: ReadonlyArray<string>):
 
 it.scoped("process A submits and exits; process B attaches and gets the result", () =>
   Effect.gen(function*() {
+    const program = yield* Effect.promise(() => bundledProgram(new URL("./support/jobProcess.ts", import.meta.url)))
     const emulator = yield* Emulator
-    const submitted = yield* run(emulator.apiKey, "submit", emulator.baseUrl)
+    const submitted = yield* run(program, emulator.apiKey, "submit", emulator.baseUrl)
     assert.deepStrictEqual([submitted.code, submitted.errors], [0, ""])
     yield* emulator.awaitEvent((event) => event.type === "StepStarted")
     const [entry] = (yield* emulator.ledger).runs
     assert.strictEqual(submitted.output, entry!.executionId)
     assert.strictEqual(entry!.status, "running")
 
-    const other = yield* Effect.fork(run(emulator.apiKey, "attach", emulator.baseUrl, submitted.output))
+    const other = yield* Effect.fork(run(program, emulator.apiKey, "attach", emulator.baseUrl, submitted.output))
     yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.endpoint === "job")
     // The server's time is ours: the job ends only now.
     yield* TestClock.adjust("1 hour")

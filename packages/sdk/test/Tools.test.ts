@@ -7,9 +7,9 @@ import { Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schedule, Schema, TestClock } from "effect"
 import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { Agent, buildConnector } from "undici"
+import { bundledProgram } from "./support/bundledProgram.js"
 import { clientFor } from "./support/client.js"
 import { collecting } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
@@ -835,14 +835,10 @@ describe("on the emulator", () => {
 
   it("a pause is stored by one process and answered by another", async () => {
     await using emulator = await startEmulator()
-    const script = fileURLToPath(new URL("./support/approvalProcess.ts", import.meta.url))
+    const program = await bundledProgram(new URL("./support/approvalProcess.ts", import.meta.url))
     const run = async (...args: ReadonlyArray<string>) => {
-      const { stdout } = await promisify(execFile)(
-        process.execPath,
-        ["--import", "tsx", "--conditions=@effect-noukai/source", script, emulator.baseUrl, emulator.apiKey, ...args],
-        { cwd: fileURLToPath(new URL("../../..", import.meta.url)) }
-      )
-      return stdout.trim()
+      const own = [program, emulator.baseUrl, emulator.apiKey, ...args]
+      return (await promisify(execFile)(process.execPath, own)).stdout.trim()
     }
     const stored = await run()
     assert.strictEqual(JSON.parse(stored).pausedAtStep, "assistant")
