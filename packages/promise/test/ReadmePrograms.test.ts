@@ -5,6 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
+import { compile } from "./support/compiler.js"
 import * as client from "./support/readmeClient.js"
 import { moduleOf, programs, skipped } from "./support/readmePrograms.js"
 
@@ -87,17 +88,7 @@ describe("the README of @noukai/sdk", () => {
   })
 
   it("they compile", () => {
-    const program = ts.createProgram(programs.map((_, index) => fileOf(index)), {
-      target: ts.ScriptTarget.ES2022,
-      module: ts.ModuleKind.ESNext,
-      moduleResolution: ts.ModuleResolutionKind.Bundler,
-      lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts", "lib.esnext.disposable.d.ts"],
-      types: ["node"],
-      customConditions: ["@effect-noukai/source", "node"],
-      strict: true,
-      skipLibCheck: true,
-      noEmit: true
-    })
+    const program = compile(programs.map((_, index) => fileOf(index)))
     const diagnostics = programs.flatMap((_, index) => {
       const file = program.getSourceFile(fileOf(index))!
       return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(

@@ -5,21 +5,9 @@
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { assert, describe, it } from "vitest"
+import { compile } from "./support/compiler.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
-const options: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-  lib: ["lib.es2023.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
-  types: ["node"],
-  typeRoots: [here("../../../node_modules/@types")],
-  customConditions: ["@effect-noukai/source", "node"],
-  strict: true,
-  skipLibCheck: true,
-  noEmit: true
-}
 
 /** What only the reference's own code needs. */
 const exempt: ReadonlySet<string> = new Set([
@@ -36,7 +24,7 @@ const exempt: ReadonlySet<string> = new Set([
   "Flow._pathVersion"
 ])
 
-const program = ts.createProgram([here("support/publishedSurface.ts")], options)
+const program = compile([here("support/publishedSurface.ts")])
 const checker = program.getTypeChecker()
 const source = program.getSourceFile(here("support/publishedSurface.ts"))!
 

@@ -36,7 +36,9 @@ const isPublic = (symbol: ts.Symbol): boolean =>
   )
 
 export const publishedNames = (): ReadonlyArray<string> => {
-  const program = ts.createProgram(files, options)
+  const host = ts.createCompilerHost(options)
+  host.jsDocParsingMode = ts.JSDocParsingMode.ParseNone
+  const program = ts.createProgram(files, options, host)
   const checker = program.getTypeChecker()
 
   /** Of a type that the package declares; not of lists, dates, signals and the like. */

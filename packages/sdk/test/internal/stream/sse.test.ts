@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import { createParser } from "eventsource-parser"
 import { FrameTooLarge, SseDecoder } from "../../../src/internal/stream/sse.js"
@@ -312,44 +311,41 @@ describe("SseDecoder", () => {
       FastCheck.array(FastCheck.tuple(line, end), { maxLength: 24 }).map((lines) => lines.flat().join(""))
     const cuts = FastCheck.array(FastCheck.nat(), { maxLength: 12 })
 
-    it.effect.prop(
+    it.prop(
       "7.2: any cutting of the same bytes gives the same frames",
       [stream(FastCheck.constantFrom("\n", "\n", "\r\n", "\r", "\n\n", "\r\n\r\n", "\r\r", "")), cuts],
-      ([text, at]) =>
-        Effect.sync(() => {
-          const bytes = utf8(text)
-          const whole = decodeChunks([bytes])
-          assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), whole)
-          assert.deepStrictEqual(decodeChunks(bytewise(bytes)), whole)
-        }),
+      ([text, at]) => {
+        const bytes = utf8(text)
+        const whole = decodeChunks([bytes])
+        assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), whole)
+        assert.deepStrictEqual(decodeChunks(bytewise(bytes)), whole)
+      },
       { fastCheck: { numRuns: 500 } }
     )
 
-    it.effect.prop(
+    it.prop(
       "7.2: random bytes never break the decoder, however they are cut",
       [FastCheck.uint8Array({ maxLength: 200 }), cuts],
-      ([bytes, at]) =>
-        Effect.sync(() => {
-          assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), decodeChunks([bytes]))
-        }),
+      ([bytes, at]) => {
+        assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), decodeChunks([bytes]))
+      },
       { fastCheck: { numRuns: 500 } }
     )
 
     // The peer follows WHATWG: it drops a last frame without a blank line, knows `message` as a name, strips no BOM.
     for (const [name, end] of [["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as const) {
-      it.effect.prop(
+      it.prop(
         `agrees with eventsource-parser on streams of ${name} lines`,
         [stream(FastCheck.constantFrom(end, end, end + end)), cuts],
-        ([text, at]) =>
-          Effect.sync(() => {
-            const complete = `:\n${text}${end}${end}x: ${end}`
-            const expected: Array<Frame> = []
-            const parser = createParser({
-              onEvent: ({ data, event }) => expected.push({ name: event === "message" ? undefined : event, data })
-            })
-            parser.feed(complete)
-            assert.deepStrictEqual(decodeChunks(cutAt(utf8(complete), at)), expected)
-          }),
+        ([text, at]) => {
+          const complete = `:\n${text}${end}${end}x: ${end}`
+          const expected: Array<Frame> = []
+          const parser = createParser({
+            onEvent: ({ data, event }) => expected.push({ name: event === "message" ? undefined : event, data })
+          })
+          parser.feed(complete)
+          assert.deepStrictEqual(decodeChunks(cutAt(utf8(complete), at)), expected)
+        },
         { fastCheck: { numRuns: 300 } }
       )
     }
