@@ -191,6 +191,8 @@ export const fromStatus = (
   }
 }
 
+const maxQuoted = 60
+
 /**
  * A request that brought no whole response.
  *
@@ -233,6 +235,17 @@ export const fromTransport = (
         reason: `the body is longer than ${error.maxBytes} bytes`,
         isRetryable: false
       }, unchecked)
+    case "BodyUndecodable": {
+      const coding = JSON.stringify(facts.scrub(error.coding).slice(0, maxQuoted))
+      return new E.UnexpectedResponseError({
+        ...base,
+        statusCode: error.status,
+        reason: error.isKnown
+          ? `the body cannot be decoded as ${coding}`
+          : `the body has an unknown content coding, ${coding}`,
+        isRetryable: false
+      }, unchecked)
+    }
   }
 }
 

@@ -23,6 +23,7 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { makeTell, type Tell } from "../telemetry/tell.js"
 import { finite, milliseconds } from "../time/duration.js"
+import { isOk } from "../transport/errorBody.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
 import { type CallConfig, type Prepare, preparing, type Wanted } from "./request.js"
 import { type CallError, retried } from "./retrying.js"
@@ -132,7 +133,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       now: () => number
     ): Either.Either<A, CallError> => {
       const { status, text } = response
-      if (status < 200 || status > 299) return Either.left(fromStatus(facts(endpoint), response, text, now()))
+      if (!isOk(status)) return Either.left(fromStatus(facts(endpoint), response, text, now()))
       const json = parseJson(text)
       const decoded = Either.isLeft(json)
         ? json

@@ -26,6 +26,7 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Tell } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
+import * as errorBody from "../transport/errorBody.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import type { Caller, Endpoint } from "./call.js"
 import { type CallError, retried } from "./retrying.js"
@@ -43,9 +44,6 @@ export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
 }
 
 type EventPull = Pull<WireEvent, CallError>
-
-/** More of an error's body is not read. */
-const maxErrorBytes = 1024 * 1024
 
 const prepare = (
   caller: Caller,
@@ -66,7 +64,7 @@ const prepare = (
     }
   })
 
-/** The body of an error, as far as it comes and is of use. */
+/** The body of an error, as far as it comes in time and is of use. */
 const readText = (response: StreamResponse): Effect.Effect<string> =>
   Effect.suspend(() => {
     const text = new TextDecoder()
@@ -77,10 +75,14 @@ const readText = (response: StreamResponse): Effect.Effect<string> =>
       onSuccess: (chunk) => {
         bytes += chunk.length
         body += text.decode(chunk, { stream: true })
-        return bytes > maxErrorBytes ? Effect.succeed(body) : more
+        return bytes > errorBody.maxBytes ? Effect.succeed(body) : more
       }
     })
-    return more
+    return Effect.timeoutTo(more, {
+      duration: errorBody.timeout,
+      onTimeout: () => body,
+      onSuccess: (whole) => whole
+    })
   })
 
 const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => ({
@@ -152,7 +154,7 @@ const accepted = (
   response: StreamResponse,
   watching: Watch | undefined
 ): Effect.Effect<EventPull, CallError> =>
-  response.status >= 200 && response.status <= 299
+  errorBody.isOk(response.status)
     ? Effect.withFiberRuntime((fiber) =>
       Effect.succeed(decoding(caller, endpoint, response, watching, fiber.getFiberRef(FiberRef.currentMetricLabels)))
     )

@@ -62,7 +62,11 @@ const serialise = (method: string, body: unknown): Either.Either<string, Invalid
 /** @internal */
 export const preparing = (config: CallConfig): Prepare => {
   const { apiKey } = config
-  const baseHeaders = apiKey === undefined ? config.headers : { ...config.headers, ...Headers.ofClient(apiKey) }
+  const baseHeaders = {
+    ...config.headers,
+    ...(apiKey === undefined ? undefined : Headers.ofClient(apiKey)),
+    "accept-encoding": "identity"
+  }
   const postHeaders = { ...baseHeaders, accept: "application/json", "content-type": "application/json" }
   const connectTimeout = finite(config.connectTimeout)
 

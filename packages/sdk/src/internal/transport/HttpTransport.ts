@@ -33,7 +33,7 @@ export interface TransportRequest {
 export interface SendRequest extends TransportRequest {
   /** ms for the whole attempt, body included; `undefined`: no clock. */
   readonly attemptTimeout: number | undefined
-  /** bytes; a longer body fails with `BodyTooLarge`. */
+  /** bytes, decoded; a longer body fails with `BodyTooLarge`. */
   readonly maxBytes: number
 }
 
@@ -98,8 +98,19 @@ export class BodyTooLarge extends Data.TaggedClass("BodyTooLarge")<{
   readonly status: number
 }> {}
 
+/**
+ * The body has a content coding that nobody here knows or can take off.
+ *
+ * @internal
+ */
+export class BodyUndecodable extends Data.TaggedClass("BodyUndecodable")<{
+  readonly coding: string
+  readonly isKnown: boolean
+  readonly status: number
+}> {}
+
 /** @internal */
-export type TransportError = ConnectionFailure | TransportClosed | ClockExpired | BodyTooLarge
+export type TransportError = ConnectionFailure | TransportClosed | ClockExpired | BodyTooLarge | BodyUndecodable
 
 /**
  * Never follows a redirect; a response of any status is a success here. Interruption closes the socket. With its scope it
@@ -108,7 +119,7 @@ export type TransportError = ConnectionFailure | TransportClosed | ClockExpired 
  * @internal
  */
 export interface HttpTransport {
-  /** Sends a request and reads the whole body. */
+  /** Sends a request and reads the whole body; of an error, what comes of it in 5 s. */
   readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
   /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
   readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>

@@ -13,6 +13,8 @@ import * as timers from "../time/timers.js"
 import { concat } from "./bytes.js"
 import * as Closing from "./closing.js"
 import { connectionFailure } from "./connectionFailure.js"
+import * as Decoding from "./decoding.js"
+import * as errorBody from "./errorBody.js"
 import type {
   HttpTransport,
   OpenRequest,
@@ -23,7 +25,7 @@ import type {
   TransportError,
   TransportRequest
 } from "./HttpTransport.js"
-import { BodyTooLarge, ClockExpired, ConnectionFailure, TransportClosed } from "./HttpTransport.js"
+import { BodyTooLarge, BodyUndecodable, ClockExpired, ConnectionFailure, TransportClosed } from "./HttpTransport.js"
 
 type GetHeader = (name: string) => string | undefined
 
@@ -39,23 +41,25 @@ export interface Receiver {
   readonly onError: (error: unknown, sent?: Sent) => void
 }
 
-/** Carries one request and its response. @internal */
-export interface Wire {
+/** Carries one request and its response. Paused, it stops reading the socket; a few bytes may still come. @internal */
+export interface Wire extends Decoding.Flow {
   readonly start: (receiver: Receiver) => void
   /** Closes the socket. What is told afterwards is not listened to. */
   readonly abort: () => void
-  /** Stops reading the socket; a few bytes may still come. */
-  readonly pause: () => void
-  readonly resume: () => void
 }
 
 const noTimer: Cancel = () => {}
 
 abstract class Exchange implements Receiver, Closing.UnderWay {
   protected cancelTimer: Cancel = noTimer
+  protected cancelErrorTimer: Cancel = noTimer
   protected onItsWay = false
   /** The response has ended, or nobody wants it. */
   private over = false
+  /** The wire has told everything. */
+  private wireOver = false
+  /** A body whose bytes have to be decoded. */
+  private decoded: Decoding.Decoded | undefined = undefined
 
   constructor(
     protected readonly request: TransportRequest,
@@ -65,7 +69,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   ) {}
 
   protected abstract started(): void
-  protected abstract head(status: number, header: GetHeader): void
+  protected abstract head(status: number, header: GetHeader, isEncoded: boolean): void
   protected abstract body(bytes: Uint8Array): void
   protected abstract ended(): void
   protected abstract failed(error: TransportError): void
@@ -80,25 +84,60 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
 
   onHead(status: number, header: GetHeader): void {
     this.request.progress.sent = "yes"
-    if (!this.over && status >= 200) {
-      this.head(status, header)
-    }
+    if (this.over || status < 200) return
+    const encoding = header("content-encoding")
+    this.head(status, header, encoding !== undefined)
+    if (encoding !== undefined && !this.over) this.decode(status, Decoding.codingsOf(encoding))
+  }
+
+  private decode(status: number, codings: ReadonlyArray<string>): void {
+    if (codings.length === 0) return
+    const unknown = Decoding.unknownOf(codings)
+    if (unknown !== undefined) return this.fail(new BodyUndecodable({ coding: unknown, isKnown: false, status }))
+    this.decoded = Decoding.decode(codings, {
+      body: (bytes) => this.onDecoded(bytes),
+      end: () => this.complete(),
+      broken: (error) => this.breakOff(error),
+      undecodable: (coding) => this.fail(new BodyUndecodable({ coding, isKnown: true, status }))
+    }, this.wire)
+  }
+
+  /** Where the bytes of the body are made to wait. */
+  protected get flow(): Decoding.Flow {
+    return this.decoded?.flow ?? this.wire
   }
 
   onBody(bytes: Uint8Array): void {
-    if (!this.over && bytes.length > 0) {
-      this.body(bytes)
-    }
+    if (this.over || bytes.length === 0) return
+    if (this.decoded === undefined) this.body(bytes)
+    else this.decoded.sink.body(bytes)
+  }
+
+  private onDecoded(bytes: Uint8Array): void {
+    if (!this.over) this.body(bytes)
   }
 
   onEnd(): void {
-    if (!this.over) {
-      this.finish()
-      this.ended()
-    }
+    if (this.over || this.wireOver) return
+    this.wireOver = true
+    if (this.decoded === undefined) this.complete()
+    else this.decoded.sink.end()
   }
 
-  onError(error: unknown, sent: Sent = this.request.progress.sent): void {
+  private complete(): void {
+    if (this.over) return
+    this.finish()
+    this.ended()
+  }
+
+  onError(error: unknown, sent?: Sent): void {
+    if (this.over || this.wireOver) return
+    this.wireOver = true
+    if (this.decoded === undefined) this.breakOff(error, sent)
+    else this.decoded.sink.broken(error)
+  }
+
+  private breakOff(error: unknown, sent: Sent = this.request.progress.sent): void {
     this.fail(connectionFailure(error, sent, this.request.headers))
   }
 
@@ -116,12 +155,15 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
     this.closing.underWay.delete(this)
     this.cancelTimer()
     this.cancelTimer = noTimer
+    this.cancelErrorTimer()
+    this.decoded?.stop()
   }
 
   protected stop(): void {
     if (!this.over) {
       this.finish()
-      this.wire.abort()
+      // what has ended has left its connection to others
+      if (!this.wireOver) this.wire.abort()
     }
   }
 
@@ -151,6 +193,7 @@ class SendExchange extends Exchange {
   private header = noHeader
   private parts: Array<Uint8Array> = []
   private size = 0
+  private limit: number
   private resume = noResume
 
   constructor(
@@ -160,6 +203,7 @@ class SendExchange extends Exchange {
     closing: Closing.Closing
   ) {
     super(request, wire, clock, closing)
+    this.limit = request.maxBytes
   }
 
   readonly run: Effect.Effect<TextResponse, TransportError> = Effect.async((resume) => {
@@ -191,26 +235,28 @@ class SendExchange extends Exchange {
 
   protected started(): void {}
 
-  protected head(status: number, header: GetHeader): void {
+  protected head(status: number, header: GetHeader, isEncoded: boolean): void {
     this.status = status
     this.header = header
-    // The length that is announced is that of the compressed body.
-    if (header("content-encoding") === undefined && Number(header("content-length")) > this.request.maxBytes) {
+    if (!errorBody.isOk(status)) {
+      this.limit = Math.min(this.limit, errorBody.maxBytes)
+      this.cancelErrorTimer = this.timers.after(errorBody.timeout, () => this.expire("attempt", errorBody.timeout))
+    } // The length that is announced is that of the encoded body.
+    else if (!isEncoded && Number(header("content-length")) > this.limit) {
       this.failTooLarge()
     }
   }
 
   protected body(bytes: Uint8Array): void {
+    this.parts.push(bytes)
     this.size += bytes.length
-    if (this.size > this.request.maxBytes) {
+    if (this.size > this.limit) {
       this.failTooLarge()
-    } else {
-      this.parts.push(bytes)
     }
   }
 
   private failTooLarge(): void {
-    this.fail(new BodyTooLarge({ maxBytes: this.request.maxBytes, status: this.status }))
+    this.fail(new BodyTooLarge({ maxBytes: this.limit, status: this.status }))
   }
 
   protected ended(): void {
@@ -218,8 +264,11 @@ class SendExchange extends Exchange {
     this.give(Effect.succeed({ status: this.status, header: this.header, text }))
   }
 
+  /** Of an error the status is enough, with whatever came of its body. */
   protected failed(error: TransportError): void {
-    this.give(Effect.fail(error))
+    if (this.status === 0 || errorBody.isOk(this.status) || error._tag === "TransportClosed") {
+      this.give(Effect.fail(error))
+    } else this.ended()
   }
 
   /** What is over holds neither the response nor the fiber: who made the request may hold it for much longer. */
@@ -276,7 +325,7 @@ class OpenExchange extends Exchange {
     this.queue = []
     this.queued = 0
     if (queued > maxQueued) {
-      this.wire.resume()
+      this.flow.resume()
     }
     return concat(queue, queued)
   })
@@ -314,7 +363,7 @@ class OpenExchange extends Exchange {
     this.queue.push(bytes)
     this.queued += bytes.length
     if (this.queued > maxQueued) {
-      this.wire.pause()
+      this.flow.pause()
     }
     this.cancelTimer()
     // Taken when the fiber runs, so that it gets all that this read of the socket brought.

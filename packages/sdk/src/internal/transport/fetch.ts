@@ -2,7 +2,8 @@
  * The transport of every runtime but Node: the global `fetch`. It does not tell when a request is on a socket, so there
  * is no connect clock, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
  * What a runtime's `fetch` hides stays hidden. That of Node 20 ends cleanly a chunked body that is cut on a connection
- * that was to close, and a body of no known length that is reset.
+ * that was to close, a body of no known length that is reset, and a compressed one that is cut off; of one that is not
+ * compressed as it says, it gives nothing more.
  *
  * @internal
  */

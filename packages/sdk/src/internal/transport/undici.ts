@@ -18,8 +18,11 @@ type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStar
 /** Given to undici when an exchange is over; nobody sees it. */
 const stopped = new Error("stopped")
 
-const first = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
-  typeof value === "object" ? value[0] : value
+/** Of a repeated header the first; all codings matter. */
+const valueOf = (headers: Headers, name: string): string | undefined => {
+  const value = headers[name]
+  return typeof value === "object" ? name === "content-encoding" ? value.join() : value[0] : value
+}
 
 abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   protected receiver: Receiver | undefined = undefined
@@ -58,7 +61,7 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: Controller, status: number, headers: Headers): void {
-    this.receiver?.onHead(status, (name) => first(headers[name]))
+    this.receiver?.onHead(status, (name) => valueOf(headers, name))
   }
 
   onResponseData(_: Controller, chunk: Uint8Array): void {

@@ -14,7 +14,8 @@ transportSuite({
   seesSocket: false,
   endsWithScope: false,
   noticesCutOfClosing: false,
-  noticesReset: false
+  noticesReset: false,
+  decodes: false
 })
 
 const stubGlobal = (name: string, value: unknown) =>

@@ -27,7 +27,8 @@ transportSuite({
   seesSocket: false,
   endsWithScope: false,
   noticesCutOfClosing: true,
-  noticesReset: false
+  noticesReset: false,
+  decodes: true
 })
 
 /** Keeps the spans that ended. */

@@ -12,8 +12,10 @@ import * as TestClock from "effect/TestClock"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
+import * as Zlib from "node:zlib"
 import type { Progress } from "../../../src/CallOptions.js"
 import type {
+  ConnectionFailure,
   HttpTransport,
   OpenRequest,
   SendRequest,
@@ -35,6 +37,8 @@ export interface Subject {
   readonly noticesCutOfClosing: boolean
   /** It notices that a body of no known length is reset. */
   readonly noticesReset: boolean
+  /** It decodes bodies itself and not by what `fetch` does. */
+  readonly decodes: boolean
 }
 
 export const key = "nk_test_12345678_abcdefghijklmnopqrstuvwxyz012345"
@@ -75,6 +79,43 @@ export const under = <A, E>(server: RawServer.RawServer, call: Effect.Effect<A, 
     const request = yield* connection.request
     return { fiber, connection, request }
   })
+
+const payload = JSON.stringify({ status: "completed", result: { text: "é".repeat(200), numbers: [1, 2, 3] } })
+
+/** How a body may be encoded: a name, the header, the bytes. */
+const encodings: ReadonlyArray<readonly [name: string, header: string, body: Uint8Array]> = [
+  ["gzip", "gzip", Zlib.gzipSync(payload)],
+  ["x-gzip, in whatever case", " X-Gzip ", Zlib.gzipSync(payload)],
+  ["br", "br", Zlib.brotliCompressSync(payload)],
+  ["deflate", "deflate", Zlib.deflateSync(payload)],
+  ["deflate without its header", "deflate", Zlib.deflateRawSync(payload)],
+  ["br over gzip", "gzip, br", Zlib.brotliCompressSync(Zlib.gzipSync(payload))],
+  ["br over gzip, in two lines", "gzip\r\nContent-Encoding: br", Zlib.brotliCompressSync(Zlib.gzipSync(payload))]
+]
+
+const compressors: ReadonlyArray<
+  readonly [name: string, header: string, compress: () => Zlib.Gzip | Zlib.Deflate | Zlib.BrotliCompress]
+> = [
+  ["gzip", "gzip", () => Zlib.createGzip({ flush: Zlib.constants.Z_SYNC_FLUSH })],
+  ["deflate", "deflate", () => Zlib.createDeflate({ flush: Zlib.constants.Z_SYNC_FLUSH })],
+  ["br", "br", () => Zlib.createBrotliCompress({ flush: Zlib.constants.BROTLI_OPERATION_FLUSH })]
+]
+
+const bombSize = 200_000_000
+
+const bombs: ReadonlyArray<readonly [header: string, body: Uint8Array]> = [
+  ["gzip", Zlib.gzipSync(Buffer.alloc(bombSize, "x"), { level: 1 })],
+  [
+    "br",
+    Zlib.brotliCompressSync(Buffer.alloc(bombSize / 10, "x"), { params: { [Zlib.constants.BROTLI_PARAM_QUALITY]: 1 } })
+  ]
+]
+
+/** What no decoder takes. */
+const noise = Uint8Array.from({ length: 200 }, (_, index) => (index * 167 + 255) % 256)
+
+const encodedHead = (status: number, header: string, length: number, connection = "close"): string =>
+  `HTTP/1.1 ${status} X\r\nConnection: ${connection}\r\nContent-Encoding: ${header}\r\nContent-Length: ${length}\r\n\r\n`
 
 /** Lets the event loop go around. */
 const turn = Effect.async<void>((resume) => {
@@ -130,6 +171,13 @@ const answering: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function
   )
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
+
+/** Until what was written before has been read. */
+const settle = (transport: HttpTransport): Effect.Effect<void, TransportError, Scope.Scope> =>
+  Effect.flatMap(
+    answering,
+    (other) => Effect.asVoid(Effect.replicateEffect(transport.send(sendRequest(other)), 3))
+  )
 
 export const transportSuite = (subject: Subject): void => {
   const sentEarly = subject.seesSocket ? "no" : "unknown"
@@ -292,7 +340,7 @@ export const transportSuite = (subject: Subject): void => {
             server,
             transport.send(sendRequest(server.origin, { maxBytes: 100_000 }))
           )
-          yield* connection.write("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n")
+          yield* connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
           const more = (): void => {
             if (!connection.socket.destroyed) {
               connection.socket.write(RawServer.chunk("x".repeat(10_000)), more)
@@ -300,7 +348,7 @@ export const transportSuite = (subject: Subject): void => {
           }
           more()
           const error = yield* Effect.flip(Fiber.join(fiber))
-          assert.deepInclude(error, { _tag: "BodyTooLarge", maxBytes: 100_000, status: 500 })
+          assert.deepInclude(error, { _tag: "BodyTooLarge", maxBytes: 100_000, status: 200 })
           yield* connection.closed
         }))
 
@@ -314,6 +362,189 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
           assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { _tag: "BodyTooLarge", status: 200 })
           yield* connection.closed
+        }))
+    })
+
+    describe("a content coding", () => {
+      for (const [name, header, body] of encodings) {
+        it.scopedLive(`${name} is taken off, however the bytes come`, () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            for (const size of [1, 7, body.length]) {
+              const fiber = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+              const connection = yield* server.accept
+              yield* connection.request
+              yield* connection.write(encodedHead(200, header, body.length))
+              for (let at = 0; at < body.length; at += size) yield* connection.write(body.subarray(at, at + size))
+              const response = yield* Fiber.join(fiber)
+              assert.strictEqual(response.status, 200)
+              assert.strictEqual(response.text, payload)
+            }
+          }))
+      }
+
+      it.scopedLive("of an empty body makes no difference", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* connection.write(encodedHead(204, "gzip", 0))
+          assert.deepInclude(yield* Fiber.join(fiber), { status: 204, text: "" })
+        }))
+
+      it.scopedLive("that nobody knows fails with its name, and closes the socket", () =>
+        Effect.gen(function*() {
+          for (const header of ["snappy", "gzip, snappy", "SNAPPY, br"]) {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+            yield* connection.write(encodedHead(200, header, payload.length))
+            assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), {
+              _tag: "BodyUndecodable",
+              coding: "snappy",
+              isKnown: false,
+              status: 200
+            })
+            yield* connection.closed
+          }
+        }))
+
+      it.scopedLive("is taken off no more than three times", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* connection.write(encodedHead(200, "gzip, gzip, gzip, gzip", 10))
+          assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { _tag: "BodyUndecodable", isKnown: false })
+        }))
+
+      it.scopedLive("does not lift the limit of the body", () =>
+        Effect.gen(function*() {
+          for (const [header, bomb] of bombs) {
+            const { server, transport } = yield* setUp
+            const request = sendRequest(server.origin, { maxBytes: 1_000_000 })
+            const { connection, fiber } = yield* under(server, transport.send(request))
+            yield* connection.write(encodedHead(200, header, bomb.length))
+            yield* connection.write(bomb)
+            assert.deepInclude(yield* Effect.flip(Fiber.join(fiber)), { _tag: "BodyTooLarge", maxBytes: 1_000_000 })
+          }
+        }))
+
+      if (subject.decodes) {
+        it.scopedLive("whose bytes are wrong is a failure", () =>
+          Effect.gen(function*() {
+            for (const header of ["gzip", "deflate", "br", "br, gzip"]) {
+              const { server, transport } = yield* setUp
+              const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+              yield* connection.write(encodedHead(200, header, noise.length))
+              yield* connection.write(noise)
+              const error = yield* Effect.flip(Fiber.join(fiber))
+              const coding = header.replace("br, ", "")
+              assert.deepInclude(error, { _tag: "BodyUndecodable", coding, isKnown: true, status: 200 })
+            }
+          }))
+
+        it.scopedLive("of a body that is cut off, though its message is whole, is a ConnectionFailure; its socket serves on", () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+            const answered = (fiber: Fiber.Fiber<unknown, TransportError>, header: string, body: Uint8Array) =>
+              Effect.gen(function*() {
+                const cut = body.subarray(0, body.length - 9)
+                yield* connection.write(encodedHead(200, header, cut.length, "keep-alive"))
+                yield* connection.write(cut)
+                const error = yield* Effect.flip(Fiber.join(fiber))
+                assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+                assert.match((error as ConnectionFailure).reason, /is cut off$/)
+              })
+            yield* answered(fiber, "gzip", encodings[0]![2])
+            for (const [, header, body] of encodings.slice(1)) {
+              yield* untilReusable
+              const next = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+              yield* connection.request
+              yield* answered(next, header, body)
+            }
+          }))
+
+        it.scopedLive("that a body does not have, though it says so, costs nothing", () =>
+          Effect.gen(function*() {
+            for (const header of ["gzip", "br", "deflate", "zstd", "br, gzip"]) {
+              const { server, transport } = yield* setUp
+              const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+              yield* connection.write(encodedHead(200, header, Buffer.byteLength(payload)))
+              yield* connection.write(payload)
+              assert.strictEqual((yield* Fiber.join(fiber)).text, payload)
+            }
+          }))
+
+        it.scopedLive("zstd is taken off where this Node can, and named where it cannot", () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+            const body = Buffer.from("KLUv/SQQgQAAeyJzdGF0dXMiOiJva2F5In3Xe3R7", "base64")
+            yield* connection.write(encodedHead(200, "zstd", body.length))
+            yield* connection.write(body)
+            const exit = yield* Effect.exit(Fiber.join(fiber))
+            if (Exit.isFailure(exit)) {
+              assert.deepInclude(yield* Effect.flip(exit), { _tag: "BodyUndecodable", coding: "zstd", isKnown: true })
+            }
+          }))
+      }
+    })
+
+    describe("an error", () => {
+      it.scoped("whose body does not end is one after five seconds, with what came of it", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const { connection, fiber } = yield* under(
+            server,
+            transport.send(sendRequest(server.origin, { attemptTimeout: 300_000 }))
+          )
+          yield* connection.write("HTTP/1.1 402 Oops\r\nX-Request-ID: req_4\r\nTransfer-Encoding: chunked\r\n\r\n")
+          for (const part of ["{", "\"a\"", ":"]) {
+            yield* connection.write(RawServer.chunk(part))
+            yield* settle(transport)
+            yield* TestClock.adjust(1600)
+          }
+          assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
+          yield* TestClock.adjust(200)
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(response.status, 402)
+          assert.strictEqual(response.header("x-request-id"), "req_4")
+          assert.strictEqual(response.text, "{\"a\":")
+          yield* connection.closed
+        }))
+
+      it.scoped("whose body does not end is one when the attempt clock runs out", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const progress: Progress = { sent: "no" }
+          const request = sendRequest(server.origin, { attemptTimeout: 1000, progress })
+          const { connection, fiber } = yield* under(server, transport.send(request))
+          yield* connection.write("HTTP/1.1 503 Oops\r\nContent-Length: 10\r\n\r\n")
+          yield* Effect.repeat(Effect.yieldNow(), { until: () => progress.sent === "yes" })
+          yield* TestClock.adjust(1000)
+          assert.deepInclude(yield* Fiber.join(fiber), { status: 503, text: "" })
+          yield* connection.closed
+        }))
+
+      it.scopedLive("whose body is cut off, too long or in an unknown coding is one all the same", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const cut = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* cut.connection.write("HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Length: 10\r\n\r\n{}")
+          yield* Effect.sync(() => cut.connection.socket.end())
+          const response = yield* Fiber.join(cut.fiber)
+          assert.deepInclude(response, { status: 429, text: "{}" })
+          assert.strictEqual(response.header("retry-after"), "3")
+
+          const long = yield* under(server, transport.send(sendRequest(server.origin, { maxBytes: 1000 })))
+          yield* long.connection.write(RawServer.response("x".repeat(5000), "HTTP/1.1 500 Oops"))
+          const { status, text } = yield* Fiber.join(long.fiber)
+          assert.strictEqual(status, 500)
+          assert.match(text, /^x{1000,}$/)
+
+          const odd = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* odd.connection.write(encodedHead(401, "snappy", 3))
+          assert.deepInclude(yield* Fiber.join(odd.fiber), { status: 401, text: "" })
+          yield* odd.connection.closed
         }))
     })
 
@@ -567,6 +798,107 @@ export const transportSuite = (subject: Subject): void => {
         yield* TestClock.adjust(1000)
         assert.isTrue(Option.isNone(yield* Effect.flip(response.pull)))
       }))
+
+    describe("a content coding", () => {
+      for (const [name, header, compress] of compressors) {
+        it.scopedLive(`${name} is taken off as the bytes come`, () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            const stream = compress()
+            stream.on("data", (bytes: Uint8Array) => {
+              connection.socket.write(`${bytes.length.toString(16)}\r\n`)
+              connection.socket.write(bytes)
+              connection.socket.write("\r\n")
+            })
+            yield* connection.write(
+              `HTTP/1.1 200 OK\r\nContent-Encoding: ${header}\r\nTransfer-Encoding: chunked\r\n\r\n`
+            )
+            const response = yield* Fiber.join(fiber)
+            for (const number of [1, 2, 3]) {
+              const frame = `event: step_output\ndata: {"number":${number},"text":"${"long enough ".repeat(8)}"}\n\n`
+              stream.write(frame)
+              stream.flush()
+              assert.strictEqual(yield* pullText(response, frame.length), frame)
+            }
+            stream.on("end", () => connection.socket.write(RawServer.lastChunk)).end()
+            assert.strictEqual(yield* pullAll(response), "")
+          }))
+      }
+
+      it.scopedLive("that nobody knows, or whose bytes are wrong, fails the body and not the head", () =>
+        Effect.gen(function*() {
+          for (const [header, isKnown] of [["snappy", false], ["gzip", true]] as const) {
+            if (isKnown && !subject.decodes) continue
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            yield* connection.write(encodedHead(200, header, noise.length))
+            const response = yield* Fiber.join(fiber)
+            yield* connection.write(noise)
+            const error = yield* pullFailure(response)
+            assert.deepInclude(error, { _tag: "BodyUndecodable", coding: header, isKnown, status: 200 })
+          }
+        }))
+
+      if (subject.decodes) {
+        for (const [name, header, compress] of compressors) {
+          it.scopedLive(`${name} of a body that is cut fails after everything that came`, () =>
+            Effect.gen(function*() {
+              for (const how of ["end", "reset"] as const) {
+                const { server, transport } = yield* setUp
+                const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+                const stream = compress()
+                const parts: Array<Uint8Array> = []
+                stream.on("data", (bytes: Uint8Array) => parts.push(bytes))
+                stream.write(payload)
+                yield* Effect.async<void>((resume) => stream.flush(() => resume(Effect.void)))
+                const bytes = Buffer.concat(parts)
+                yield* connection.write(
+                  `HTTP/1.1 200 OK\r\nContent-Encoding: ${header}\r\nTransfer-Encoding: chunked\r\n\r\n` +
+                    `${bytes.length.toString(16)}\r\n`
+                )
+                yield* connection.write(bytes)
+                const response = yield* Fiber.join(fiber)
+                if (how === "end") yield* connection.write(`\r\n${RawServer.lastChunk}`)
+                else {
+                  // a reset may overtake what it follows
+                  yield* settle(transport)
+                  connection.socket.resetAndDestroy()
+                }
+                assert.strictEqual(yield* pullText(response, payload.length), payload)
+                const error = yield* pullFailure(response)
+                assert.deepInclude(error, { _tag: "ConnectionFailure", sent: "yes" })
+                assert.deepStrictEqual(Option.getOrUndefined(yield* Effect.flip(response.pull)), error)
+              }
+            }))
+        }
+
+        it.scopedLive("does not fill the memory while nobody reads", () =>
+          Effect.gen(function*() {
+            const { server, transport } = yield* setUp
+            const { connection, fiber } = yield* under(server, transport.open(openRequest(server.origin)))
+            const [header, bomb] = bombs[0]!
+            const before = process.memoryUsage().rss
+            yield* connection.write(encodedHead(200, header, bomb.length))
+            yield* connection.write(bomb)
+            const response = yield* Fiber.join(fiber)
+            const other = yield* answering
+            for (let i = 0; i < 200; i++) {
+              yield* transport.send(sendRequest(other))
+            }
+            assert.isBelow(process.memoryUsage().rss - before, bombSize / 2)
+            let size = 0
+            yield* response.pull.pipe(
+              Effect.map((bytes) => {
+                size += bytes.length
+              }),
+              Effect.forever,
+              Effect.catchAll((end) => Option.isNone(end) ? Effect.void : Effect.fail(end.value))
+            )
+            assert.strictEqual(size, bombSize)
+          }))
+      }
+    })
 
     it.scopedLive("2.6: a redirect is returned, not followed", () =>
       Effect.gen(function*() {

@@ -21,7 +21,8 @@ transportSuite({
   seesSocket: true,
   endsWithScope: true,
   noticesCutOfClosing: true,
-  noticesReset: true
+  noticesReset: true,
+  decodes: true
 })
 
 const agent = Effect.acquireRelease(
@@ -36,7 +37,8 @@ transportSuite({
   seesSocket: true,
   endsWithScope: false,
   noticesCutOfClosing: true,
-  noticesReset: false
+  noticesReset: false,
+  decodes: true
 })
 
 /** A TLS handshake that nobody answers: a connection attempt that hangs. */
@@ -158,16 +160,6 @@ describe("undici", () => {
       yield* Fiber.join(fiber)
       const delays = timer.mock.calls.map(([, ms]) => ms)
       assert.deepStrictEqual(delays.filter((ms) => ms === 11_111 || ms === 222_222), [11_111])
-    }))
-
-  it.scopedLive("sends no Accept-Encoding, since it does not decompress", () =>
-    Effect.gen(function*() {
-      const server = yield* RawServer.make()
-      const transport = yield* make
-      const { connection, fiber, request } = yield* under(server, transport.send(sendRequest(server.origin)))
-      assert.notInclude(request.toLowerCase(), "accept-encoding")
-      yield* connection.write(RawServer.response("{}"))
-      yield* Fiber.join(fiber)
     }))
 
   it.scopedLive("says who closed the connection", () =>
