@@ -49,7 +49,8 @@ describe("RelayHttp.layer", () => {
       const { body, headers, method, path } = server.requests[0]!
       assert.strictEqual(`${method} ${path}`, "POST /agent/execute")
       assert.strictEqual(body, `{"message":"hi","parameters":{"tone":"dry"},"trace":false}`)
-      const { accept: _, ...rest } = headers
+      const { accept: _, "accept-encoding": coding, ...rest } = headers
+      assert.strictEqual(coding, "identity")
       assert.deepStrictEqual(Object.keys(rest).sort(), ["connection", "content-length", "content-type", "host"])
       assert.strictEqual(headers["content-type"], "application/json")
     }))
