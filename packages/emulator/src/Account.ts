@@ -69,7 +69,7 @@ export type ApiKey = typeof ApiKey.Type
 export const Organisation = Schema.Struct({
   /** What it may still spend. Default: no limit. */
   credits: Schema.optional(Money),
-  /** Default `"metadata_only"`. */
+  /** Default: that of the emulator, `"metadata_only"`. */
   capture: Schema.optional(CaptureMode),
   /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. Default true. */
   billing: Schema.optional(Schema.Boolean),

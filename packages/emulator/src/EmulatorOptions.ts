@@ -7,7 +7,7 @@ import type { Options as ConfigOptions } from "@effect-noukai/sdk/NoukaiConfig"
 import type * as Duration from "effect/Duration"
 import type { ApiKey, Organisation } from "./Account.js"
 import type { FaultRule } from "./Fault.js"
-import type { Flow } from "./Flow.js"
+import type { CaptureMode, Flow } from "./Flow.js"
 
 /**
  * What bounds the server.
@@ -81,6 +81,8 @@ export interface EmulatorOptions {
   readonly keys?: ReadonlyArray<ApiKey> | undefined
   /** Credits, capture modes and limits by organisation, in place of those of `file`. Default: none. */
   readonly organisations?: { readonly [org: string]: Organisation } | undefined
+  /** What is kept of payloads where neither the flow nor its organisation says. Default `"metadata_only"`. */
+  readonly capture?: CaptureMode | undefined
   /** Faults from the start. Default: none. */
   readonly faults?: ReadonlyArray<FaultRule> | undefined
   /** What ids and dice are drawn from: the same seed and requests give the same responses. Default 1. */

@@ -5,7 +5,6 @@
  */
 import * as Either from "effect/Either"
 import * as JSONSchema from "effect/JSONSchema"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { ApiKey, Organisation, Slug } from "./Account.js"
 import { EmulatorError } from "./EmulatorError.js"
@@ -13,9 +12,10 @@ import { FaultRule } from "./Fault.js"
 import { FileFlow } from "./Flow.js"
 import type { Flow } from "./Flow.js"
 import { findMistakes } from "./internal/engine/flowMistakes.js"
-import type { Mistake } from "./internal/engine/flowMistakes.js"
 import { errorText } from "./internal/errorText.js"
 import { readSchema } from "./internal/json/readSchema.js"
+import { mistakesOf } from "./internal/json/schemaMistakes.js"
+import type { Mistake } from "./internal/json/schemaMistakes.js"
 
 /**
  * A flows file.
@@ -37,12 +37,6 @@ export const FlowFile = Schema.Struct({
  * @category models
  */
 export type FlowFile = typeof FlowFile.Type
-
-const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
-  path.reduce<string>(
-    (text, key) => typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`,
-    ""
-  )
 
 const decodeFile = readSchema(FlowFile)
 
@@ -80,14 +74,7 @@ export const validate = (
  */
 export const decode = (value: unknown, source = "flows file"): Either.Either<FlowFile, EmulatorError> =>
   Either.flatMap(
-    Either.mapLeft(decodeFile(value), (error) =>
-      invalid(
-        source,
-        ParseResult.ArrayFormatter.formatErrorSync(error)
-          // what may be left out may be undefined, which no JSON is
-          .filter((issue) => !issue.message.startsWith("Expected undefined"))
-          .map((issue) => ({ path: placeOf(issue.path), message: issue.message }))
-      )),
+    Either.mapLeft(decodeFile(value), (error) => invalid(source, mistakesOf(error))),
     (file) => Either.map(validate(file.flows, source), () => file)
   )
 

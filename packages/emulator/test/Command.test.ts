@@ -126,6 +126,36 @@ describe("noukai-emulator", () => {
     }
   })
 
+  it("is bounded, captures and bills as its flags say", async () => {
+    const child = start(
+      "--port",
+      "0",
+      "--limits-body-bytes",
+      "100",
+      "--capture",
+      "full",
+      "--organisations",
+      "{\"acme\":{\"credits\":\"0\"}}"
+    )
+    const { ended, printed } = follow(child)
+    const [, url] = await printed(/API\s+(http\S+)\n/)
+    const send = async (path: string, body?: object) => {
+      const response = await fetch(`${url}/seq/${path}`, {
+        headers: { authorization: "Bearer nk_a" },
+        ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) })
+      })
+      return { status: response.status, json: await response.json() as Parsed }
+    }
+    const hello = "noukai/samples/hello-world"
+    assert.strictEqual((await send(`${hello}/execute`, { message: "x".repeat(100) })).status, 413)
+    assert.strictEqual((await send("acme/spelling/grade-3/execute", { message: "hi" })).status, 402)
+    const { executionId } = (await send(`${hello}/execute`, { message: "hi" })).json
+    const { json } = await send(`${hello}/runs/${executionId}/trace`)
+    assert.deepStrictEqual(json.steps[0].inputContext, { message: "hi" })
+    child.kill("SIGTERM")
+    await ended
+  })
+
   it("names the place of a mistake in a file", () =>
     inFolder(async (folder) => {
       const path = join(folder, "flows.json")
@@ -169,7 +199,7 @@ describe("noukai-emulator", () => {
   })
 
   it("explains wrong arguments", async () => {
-    for (const args of [["--port", "many"], ["--port", "70000"], ["--prot", "1"], ["--stream-outputs", "other"]]) {
+    for (const args of [["--port", "many"], ["--port", "70000"], ["--prot", "1"], ["--capture", "all"]]) {
       const { code, err } = await follow(start(...args)).ended
       assert.strictEqual(code, 1, args.join(" "))
       assert.include(err, "--flows")

@@ -16,6 +16,7 @@ import type { EmulatorService } from "../EmulatorService.js"
 import { FaultRule } from "../Fault.js"
 import * as FlowFile from "../FlowFile.js"
 import { samples } from "../samples.js"
+import * as Defaults from "./defaults.js"
 import * as Control from "./endpoints/control.js"
 import * as Execute from "./endpoints/execute.js"
 import * as Jobs from "./endpoints/jobs.js"
@@ -72,24 +73,25 @@ const noFile: FlowFile.FlowFile = { flows: [] }
 export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
   Effect.gen(function*() {
     const file = options.file === undefined ? noFile : yield* readFile(options.file)
-    const given = [...file.flows, ...(options.flows ?? [])]
-    const flows = yield* FlowFile.validate(given.length === 0 && options.flows === undefined ? samples : given)
+    const named = [...file.flows, ...(options.flows ?? [])]
+    const flows = yield* FlowFile.validate(named.length === 0 && options.flows === undefined ? samples : named)
     const rules = yield* checkRules([...(file.faults ?? []), ...(options.faults ?? [])])
     const keys = [...(file.keys ?? []), ...(options.keys ?? [])]
     const organisations = { ...file.organisations, ...options.organisations }
-    const { limits = {} } = options
-    const host = options.host ?? "127.0.0.1"
-    const seed = options.seed ?? 1
-    const streamOutputs = options.streamOutputs ?? "hosted"
+    const limits = Defaults.given(Defaults.limits, options.limits)
+    const jobs = Defaults.given(Defaults.jobs, options.jobs)
+    const { capture, host, legacyFields, seed, streamOutputs, toolIterationLimit, toolMessageCasing } = Defaults.given<
+      Defaults.Valued
+    >(Defaults.options, options)
 
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
-    const accounts = Accounts.make(keys, organisations)
-    const runs = Runs.make(limits.runs ?? 10_000)
+    const accounts = Accounts.make(keys, organisations, capture)
+    const runs = Runs.make(limits.runs)
     const engine = Engine.make(ledger, accounts, {
-      toolIterationLimit: options.toolIterationLimit ?? 25,
-      casing: options.toolMessageCasing ?? "snake",
-      legacyFields: options.legacyFields ?? false,
+      toolIterationLimit,
+      casing: toolMessageCasing,
+      legacyFields,
       streamOutputs
     })
     const state: State = {
@@ -102,11 +104,11 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       engine,
       sessions: Sessions.make(runs),
       jobs: yield* JobQueue.make(engine, ledger, {
-        queueDelay: millis(options.jobs?.queueDelay),
-        workers: options.jobs?.workers ?? 8,
-        capacity: options.jobs?.capacity ?? 1_000
+        queueDelay: millis(jobs.queueDelay),
+        workers: jobs.workers,
+        capacity: jobs.capacity
       }),
-      jobRowDelay: millis(options.jobs?.rowDelay),
+      jobRowDelay: millis(jobs.rowDelay),
       streamOutputs
     }
 
@@ -129,9 +131,9 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       },
       (request) => control?.(request),
       {
-        maxBodyBytes: limits.bodyBytes ?? 16 * 1024 * 1024,
-        readerTimeout: millis(limits.readerTimeout ?? "60 seconds"),
-        keptBodyBytes: limits.ledgerBodyBytes ?? 1024 * 1024,
+        maxBodyBytes: limits.bodyBytes,
+        readerTimeout: millis(limits.readerTimeout),
+        keptBodyBytes: limits.ledgerBodyBytes,
         localOnly: isLoopback(host)
       }
     )
@@ -139,10 +141,10 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       {
         host,
         port: options.port ?? 0,
-        maxHeaderBytes: limits.headerBytes ?? 16 * 1024,
-        maxConnections: limits.connections ?? 4_096,
-        requestTimeout: millis(limits.requestTimeout ?? "30 seconds"),
-        keepAliveTimeout: millis(limits.keepAliveTimeout ?? "5 seconds")
+        maxHeaderBytes: limits.headerBytes,
+        maxConnections: limits.connections,
+        requestTimeout: millis(limits.requestTimeout),
+        keepAliveTimeout: millis(limits.keepAliveTimeout)
       },
       ledger,
       state.ids,

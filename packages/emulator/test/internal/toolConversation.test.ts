@@ -49,4 +49,45 @@ describe("tool conversations", () => {
     assert.isTrue(Either.isLeft(checkAnswered([{ role: "assistant", content: "hi" }])))
     assert.isTrue(Either.isLeft(checkAnswered([{ role: "assistant", tool_calls: [1, { id: 2 }, { id: "x" }] }])))
   })
+
+  const ask = askingMessage([call("c1", "find"), call("c2", "count")], "snake", undefined)
+  const said: ReadonlyArray<readonly [name: string, messages: ReadonlyArray<Message>, message: string]> = [
+    [
+      "a result without a role",
+      [ask, answer("c1", "x", "tool_call_id"), { tool_call_id: "c2", content: "y" }],
+      "Not answered: c2. The result of c2 has no role: it needs role \"tool\"."
+    ],
+    [
+      "results without a role, in the other casing",
+      [ask, { toolCallId: "c1", content: "x" }, { toolCallId: "c2", role: null, content: "y" }],
+      "Not answered: c1, c2. The result of c1 has no role: it needs role \"tool\"."
+    ],
+    [
+      "a result of another role",
+      [ask, answer("c1", "x", "tool_call_id"), { role: "user", tool_call_id: "c2", content: "y" }],
+      "Not answered: c2. The result of c2 has the role \"user\": it needs role \"tool\"."
+    ],
+    [
+      "a result that names no call",
+      [ask, answer("c1", "x", "tool_call_id"), { role: "tool", content: "y" }],
+      "Not answered: c2. A message of role \"tool\" has no tool_call_id."
+    ],
+    ["no results", [ask], "Not answered: c1, c2."],
+    ["a result of no call", [ask, answer("c9", "x", "tool_call_id")], "No call has the id c9."],
+    [
+      "an asking message without a role",
+      [{ tool_calls: ask.tool_calls! }, answer("c1", "x", "tool_call_id")],
+      "toolCallMessages has no assistant message with tool calls: the one that has them has no role, it needs role \"assistant\"."
+    ],
+    ["no messages", [], "toolCallMessages has no assistant message with tool calls."]
+  ]
+  for (const [name, messages, message] of said) {
+    it(`11.3: the refusal of ${name} says what is missing`, () => {
+      const checked = checkAnswered(messages)
+      assert.isTrue(Either.isLeft(checked))
+      if (Either.isLeft(checked)) {
+        assert.deepStrictEqual(checked.left.detail, { code: "TOOL_RESULTS_MISMATCH", message })
+      }
+    })
+  }
 })

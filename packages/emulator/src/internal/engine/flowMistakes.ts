@@ -4,13 +4,8 @@
  * @internal
  */
 import type { Flow, FlowVersion, Json, Step } from "../../Flow.js"
+import type { Mistake } from "../json/schemaMistakes.js"
 import { placeholders } from "./template.js"
-
-/** @internal */
-export interface Mistake {
-  readonly path: string
-  readonly message: string
-}
 
 const roots = new Set(["message", "messages", "parameters", "input", "steps", "tools", "results", "loop"])
 

@@ -28,6 +28,8 @@ interface Round {
   readonly results: Array<{ readonly id: string; readonly content: Json }>
 }
 
+const callIdOf = (message: Message): Json | undefined => message.tool_call_id ?? message.toolCallId
+
 const callsOf = (message: Message): ReadonlyArray<WireToolCall> => {
   const calls = message.tool_calls ?? message.toolCalls
   if (message.role !== "assistant" || !Array.isArray(calls)) return []
@@ -49,12 +51,30 @@ export const roundsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Round>
   for (const message of messages) {
     const calls = callsOf(message)
     if (calls.length > 0) rounds.push({ calls, results: [] })
-    const id = message.tool_call_id ?? message.toolCallId
+    const id = callIdOf(message)
     if (message.role === "tool" && typeof id === "string") {
       rounds.at(-1)?.results.push({ id, content: message.content ?? null })
     }
   }
   return rounds
+}
+
+const roleOf = ({ role }: Message): string =>
+  role === undefined || role === null ? "has no role" : `has the role ${JSON.stringify(role)}`
+
+/** Why a message that looks like an answer is none. */
+const whyUnanswered = (messages: ReadonlyArray<Message>, missing: ReadonlyArray<string>): string => {
+  const unnamed = messages.some((message) => message.role === "tool" && typeof callIdOf(message) !== "string")
+  for (const id of missing) {
+    const answer = messages.find((message) => callIdOf(message) === id && message.role !== "tool")
+    if (answer !== undefined) return ` The result of ${id} ${roleOf(answer)}: it needs role "tool".`
+  }
+  return unnamed ? " A message of role \"tool\" has no tool_call_id." : ""
+}
+
+const whyNotAsked = (messages: ReadonlyArray<Message>): string => {
+  const asking = messages.find((message) => callsOf({ ...message, role: "assistant" }).length > 0)
+  return asking === undefined ? "" : `: the one that has them ${roleOf(asking)}, it needs role "assistant"`
 }
 
 const list = (ids: Iterable<string>): string => [...ids].join(", ")
@@ -71,7 +91,9 @@ export const checkAnswered = (
 ): Either.Either<void, ApiError> => {
   const mismatch = (message: string) => refuse(400, "TOOL_RESULTS_MISMATCH", message)
   const newest = roundsOf(messages).at(-1)
-  if (newest === undefined) return mismatch("toolCallMessages has no assistant message with tool calls.")
+  if (newest === undefined) {
+    return mismatch(`toolCallMessages has no assistant message with tool calls${whyNotAsked(messages)}.`)
+  }
   const requested = new Set(newest.calls.map((call) => call.id))
   if (asked !== undefined && (asked.length !== requested.size || asked.some((id) => !requested.has(id)))) {
     return mismatch(`The run waits for the calls ${list(asked)}, not for ${list(requested)}.`)
@@ -83,7 +105,9 @@ export const checkAnswered = (
     answered.add(id)
   }
   const missing = [...requested].filter((id) => !answered.has(id))
-  return missing.length === 0 ? Either.void : mismatch(`Not answered: ${list(missing)}.`)
+  return missing.length === 0
+    ? Either.void
+    : mismatch(`Not answered: ${list(missing)}.${whyUnanswered(messages, missing)}`)
 }
 
 /** Content that is JSON as what it says, other text as it is. */

@@ -56,7 +56,9 @@ interface Window {
 /** @internal */
 export const make = (
   keys: ReadonlyArray<ApiKey>,
-  initial: { readonly [org: string]: Organisation }
+  initial: { readonly [org: string]: Organisation },
+  /** Where an organisation says nothing. */
+  capture: CaptureMode
 ): Accounts => {
   const table = new Map(keys.map((entry) => [entry.key, entry]))
   const organisations = new Map<string, Organisation>()
@@ -133,7 +135,7 @@ export const make = (
       const left = credits.get(org)
       if (left !== undefined) credits.set(org, BigDecimal.subtract(left, cost))
     },
-    capture: (org) => organisations.get(org)?.capture ?? "metadata_only",
+    capture: (org) => organisations.get(org)?.capture ?? capture,
     put,
     revoke: (key) => {
       revoked.add(key)

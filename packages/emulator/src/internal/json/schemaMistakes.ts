@@ -1,0 +1,26 @@
+/**
+ * What does not fit a schema, with its place in the value.
+ *
+ * @internal
+ */
+import * as ParseResult from "effect/ParseResult"
+
+/** @internal */
+export interface Mistake {
+  /** Such as `flows[0].steps[1].kind`. */
+  readonly path: string
+  readonly message: string
+}
+
+const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
+  path.reduce<string>(
+    (text, key) => typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`,
+    ""
+  )
+
+/** @internal */
+export const mistakesOf = (error: ParseResult.ParseError): ReadonlyArray<Mistake> =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    // what may be left out may be undefined, which no JSON is
+    .filter((issue) => !issue.message.startsWith("Expected undefined"))
+    .map((issue) => ({ path: placeOf(issue.path), message: issue.message }))
