@@ -2,11 +2,13 @@
  * Servers in processes of their own, so that what is measured is the client.
  */
 import { fork } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 
 export interface ServerProcess {
   /** What it said when it listened. */
   readonly message: string
+  readonly process: ChildProcess
   /** Lets it end, and waits until it has. */
   readonly close: () => Promise<void>
 }
@@ -21,6 +23,7 @@ export const startServerProcess = async (file: string, ...args: ReadonlyArray<st
   ])
   return {
     message: String(message),
+    process: child,
     close: async () => {
       child.disconnect()
       await exited

@@ -46,7 +46,7 @@ export interface RequestEntry {
   readonly flow: string | undefined
   /** By lower-case name; the key is masked. */
   readonly headers: { readonly [name: string]: string }
-  /** The body as received, cut at the ledger's limit; empty again when newer ones need the room (64 MiB). */
+  /** The body as received, cut at `limits.ledgerBodyBytes`; empty again when newer ones need the room (64 MiB). */
   readonly body: string
   readonly bodyBytes: number
   /** The faults that were applied, as in a script. */
@@ -145,7 +145,8 @@ export type LedgerEvent =
   }
 
 /**
- * A snapshot. Counts are of everything since the start or the last reset; lists have the newest 10,000 entries.
+ * A snapshot. Counts are of everything since the start or the last reset; lists have the newest 10,000 entries, of requests
+ * only as many as have 16 MiB of targets and headers.
  *
  * @since 0.1.0
  * @category models

@@ -30,8 +30,15 @@ export interface Limits {
   readonly readerTimeout?: Duration.DurationInput | undefined
   /** How much of a request body the ledger keeps. Default 1 MiB. */
   readonly ledgerBodyBytes?: number | undefined
-  /** How many runs are kept; the oldest go. Default 10,000. */
+  /** How many runs are kept; the oldest are evicted, and then 410. Default 5,000. */
   readonly runs?: number | undefined
+  /** How many bytes all of them may take; the oldest are evicted. Default 256 MiB. */
+  readonly runBytes?: number | undefined
+  /**
+   * How many evicted runs, and the sessions that they were of, are known to be gone. When one more would have to be evicted,
+   * new runs are 503 `EVICTED_RUNS_LIMIT`. Default 1,000,000.
+   */
+  readonly evicted?: number | undefined
 }
 
 /**
@@ -49,6 +56,17 @@ export interface Jobs {
   readonly workers?: number | undefined
   /** How many jobs may wait for a worker; more are 503 `QUEUE_FULL`. Default 1000. */
   readonly capacity?: number | undefined
+}
+
+/**
+ * How sessions are shown (contract 10.4).
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Sessions {
+  /** How long the list of a session does not show a run after its start, on the emulator's clock. Default 0. */
+  readonly lag?: Duration.DurationInput | undefined
 }
 
 /**
@@ -97,6 +115,8 @@ export interface EmulatorOptions {
   readonly legacyFields?: boolean | undefined
   /** How jobs are queued. Default: each option at its own. */
   readonly jobs?: Jobs | undefined
+  /** How sessions are shown. Default: at once. */
+  readonly sessions?: Sessions | undefined
   /**
    * Serves `/_emulator`, which needs no key. Default: when `host` is a loopback address, and then only to requests
    * that name a loopback host.

@@ -11,6 +11,7 @@ import { EmulatorError } from "./EmulatorError.js"
 import { FaultRule } from "./Fault.js"
 import { FileFlow } from "./Flow.js"
 import type { Flow } from "./Flow.js"
+import { shapeMistakes } from "./internal/engine/codeFlow.js"
 import { findMistakes } from "./internal/engine/flowMistakes.js"
 import { errorText } from "./internal/errorText.js"
 import { readSchema } from "./internal/json/readSchema.js"
@@ -50,9 +51,16 @@ const invalid = (source: string, mistakes: ReadonlyArray<Mistake>): EmulatorErro
     ].join("\n")
   })
 
+const checked = (
+  flows: ReadonlyArray<Flow>,
+  source: string,
+  mistakes: ReadonlyArray<Mistake>
+): Either.Either<ReadonlyArray<Flow>, EmulatorError> =>
+  mistakes.length === 0 ? Either.right(flows) : Either.left(invalid(source, mistakes))
+
 /**
- * Checks what the types cannot: addresses that occur twice, steps that refer to later ones, versions that are missing.
- * Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
+ * Checks what the types cannot: limits, addresses that occur twice, steps that refer to later ones, versions that are
+ * missing. Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
  *
  * @since 0.1.0
  * @category combinators
@@ -60,10 +68,8 @@ const invalid = (source: string, mistakes: ReadonlyArray<Mistake>): EmulatorErro
 export const validate = (
   flows: ReadonlyArray<Flow>,
   source = "flows"
-): Either.Either<ReadonlyArray<Flow>, EmulatorError> => {
-  const mistakes = findMistakes(flows)
-  return mistakes.length === 0 ? Either.right(flows) : Either.left(invalid(source, mistakes))
-}
+): Either.Either<ReadonlyArray<Flow>, EmulatorError> =>
+  Either.flatMap(checked(flows, source, shapeMistakes(flows)), () => checked(flows, source, findMistakes(flows)))
 
 /**
  * Reads a flows file that has been parsed already. Fails with an `EmulatorError` (`InvalidFlow`) that names each
@@ -75,7 +81,7 @@ export const validate = (
 export const decode = (value: unknown, source = "flows file"): Either.Either<FlowFile, EmulatorError> =>
   Either.flatMap(
     Either.mapLeft(decodeFile(value), (error) => invalid(source, mistakesOf(error))),
-    (file) => Either.map(validate(file.flows, source), () => file)
+    (file) => Either.map(checked(file.flows, source, findMistakes(file.flows)), () => file)
   )
 
 /**

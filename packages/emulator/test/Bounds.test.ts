@@ -195,7 +195,7 @@ describe("bounds", () => {
         ids,
         (id) => Effect.map(call((client) => client.get(`/flow-runs/${id}`)), ({ status }) => status)
       )
-      assert.deepStrictEqual(statuses, [404, 200, 200])
+      assert.deepStrictEqual(statuses, [410, 200, 200])
       assert.strictEqual((yield* (yield* Emulator).ledger).runsStarted, 3)
     }).pipe(Effect.provide(layer({ limits: { runs: 2 } }))))
 })

@@ -90,6 +90,39 @@ describe("/_emulator", () => {
     assert.strictEqual((await execute()).status, 401)
   })
 
+  it("takes ten thousand of what can be set, and replaces what is there", async () => {
+    const full = 10_000
+    const said = (answer: { readonly status: number; readonly json: Parsed }) => [
+      answer.status,
+      answer.json.detail?.message
+    ]
+    const flows = Array.from({ length: full }, (_, index) => ({ ref: `a/b/f${index}`, steps: [] }))
+    emulator.putFlows(...flows.slice(4))
+    assert.match(
+      String(said(await send("POST", "/_emulator/flows", { flows: [{ ref: "a/b/other", steps: [] }] }))),
+      /^400,There are 10000 flows/
+    )
+    assert.strictEqual((await send("POST", "/_emulator/flows", { flows: [flows[9]] })).status, 200)
+    for (let index = 0; index < full; index++) emulator.revokeKey(`nk_${index}`)
+    assert.match(
+      String(said(await send("POST", "/_emulator/keys/revoke", { key: "nk_other" }))),
+      /^400,There are 10000 revoked keys/
+    )
+    for (let index = 0; index < full; index++) emulator.putOrganisation(`o${index}`, {})
+    const organisations = (org: string) => send("POST", "/_emulator/organisations", { organisations: { [org]: {} } })
+    assert.match(String(said(await organisations("other"))), /^400,There are 10000 organisations/)
+    assert.strictEqual((await organisations("o1")).status, 200)
+    const rules = Array.from({ length: full }, () => ({ script: ["ok"] }))
+    assert.strictEqual((await send("POST", "/_emulator/faults", { rules })).status, 200)
+    assert.match(
+      String(said(await send("POST", "/_emulator/faults", { rules: [{ script: ["ok"] }] }))),
+      /^400,There are 10000 fault rules/
+    )
+    // one that is used up makes room
+    await execute()
+    assert.strictEqual((await send("POST", "/_emulator/faults", { rules: [{ script: ["ok"] }] })).status, 200)
+  })
+
   it("refuses pages of browsers and foreign host names", async () => {
     assert.strictEqual(await withHost({}), 200)
     for (const host of ["localhost:1", "LOCALHOST", "[::1]:8080", "127.1.2.3"]) {

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { EmulatorOptions, Jobs, Limits } from "../EmulatorOptions.js"
+import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"
 
 /** Options with nothing left out. @internal */
 export type Given<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
@@ -17,7 +17,9 @@ export const limits: Given<Limits> = {
   keepAliveTimeout: "5 seconds",
   readerTimeout: "60 seconds",
   ledgerBodyBytes: 1024 * 1024,
-  runs: 10_000
+  runs: 5_000,
+  runBytes: 256 * 1024 * 1024,
+  evicted: 1_000_000
 }
 
 /** @internal */
@@ -26,6 +28,11 @@ export const jobs: Given<Jobs> = {
   queueDelay: 0,
   workers: 8,
   capacity: 1_000
+}
+
+/** @internal */
+export const sessions: Given<Sessions> = {
+  lag: 0
 }
 
 /** The options that have a value when none is given. @internal */

@@ -111,6 +111,14 @@ const job = <K extends keyof typeof Defaults.jobs>(
   read: (name: string, text: string) => Either.Either<(typeof Defaults.jobs)[K], string>
 ): Flag => flag(`jobs-${kebab(key)}`, value, Defaults.jobs[key], does, read, (given) => ({ jobs: { [key]: given } }))
 
+const session = <K extends keyof typeof Defaults.sessions>(
+  key: K,
+  value: string,
+  does: string,
+  read: (name: string, text: string) => Either.Either<(typeof Defaults.sessions)[K], string>
+): Flag =>
+  flag(`sessions-${kebab(key)}`, value, Defaults.sessions[key], does, read, (given) => ({ sessions: { [key]: given } }))
+
 const { capture, host, seed, streamOutputs, toolIterationLimit, toolMessageCasing } = Defaults.options
 
 const flags: ReadonlyArray<Flag> = [
@@ -173,6 +181,7 @@ const flags: ReadonlyArray<Flag> = [
   job("capacity", "N", "how many jobs may wait; more are 503", count),
   job("rowDelay", "TIME", "how long polls do not find a job", duration),
   job("queueDelay", "TIME", "how long a worker waits with a job before it runs it", duration),
+  session("lag", "TIME", "how long a session does not show a run", duration),
   limit("bodyBytes", "N", "a larger body is 413", count),
   limit("headerBytes", "N", "larger headers are 431", count),
   limit("connections", "N", "more are refused", count),
@@ -180,7 +189,9 @@ const flags: ReadonlyArray<Flag> = [
   limit("keepAliveTimeout", "TIME", "how long a connection may be idle", duration),
   limit("readerTimeout", "TIME", "how long a reader may leave a full connection unread", duration),
   limit("ledgerBodyBytes", "N", "how much of a request body the ledger keeps", wholeNumber(0, 2 ** 30)),
-  limit("runs", "N", "how many runs are kept; the oldest go", count)
+  limit("runs", "N", "how many runs are kept; the oldest are evicted", count),
+  limit("runBytes", "N", "how much of them is kept", count),
+  limit("evicted", "N", "how many evicted runs are known to be gone; then new ones are 503", wholeNumber(0, 2 ** 31))
 ]
 
 const usageLine = (name: string, value: string | undefined, does: string): string =>
@@ -205,11 +216,15 @@ export interface Arguments {
   readonly options: EmulatorOptions
 }
 
+const groups = ["limits", "jobs", "sessions"] as const
+
+/** Each flag sets one option, perhaps one of a group. */
 const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions => ({
   ...before,
   ...more,
-  limits: { ...before.limits, ...more.limits },
-  jobs: { ...before.jobs, ...more.jobs }
+  ...Object.fromEntries(
+    groups.flatMap((group) => more[group] === undefined ? [] : [[group, { ...before[group], ...more[group] }]])
+  )
 })
 
 /** What is wrong with them, or what they say. @internal */

@@ -87,23 +87,24 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
     const accounts = Accounts.make(keys, organisations, capture)
-    const runs = Runs.make(limits.runs)
-    const engine = Engine.make(ledger, accounts, {
+    const ids = Ids.make(seed)
+    const runs = Runs.make({ runs: limits.runs, bytes: limits.runBytes, evicted: limits.evicted }, ids)
+    const engine = Engine.make(ledger, accounts, runs, {
       toolIterationLimit,
       casing: toolMessageCasing,
       legacyFields,
       streamOutputs
     })
     const state: State = {
-      ids: Ids.make(seed),
+      ids,
       ledger,
       flows: Flows.make(flows),
       accounts,
       runs,
       faults: FaultRules.make(rules, seed),
       engine,
-      sessions: Sessions.make(runs),
-      jobs: yield* JobQueue.make(engine, ledger, {
+      sessions: Sessions.make(runs, millis(options.sessions?.lag)),
+      jobs: yield* JobQueue.make(engine, ledger, runs, {
         queueDelay: millis(jobs.queueDelay),
         workers: jobs.workers,
         capacity: jobs.capacity
@@ -186,6 +187,6 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         state.jobs.reset
       )
     }
-    if (options.control ?? isLoopback(host)) control = Control.make(emulator, options.control === true)
+    if (options.control ?? isLoopback(host)) control = Control.make(emulator, state, options.control === true)
     return emulator
   })

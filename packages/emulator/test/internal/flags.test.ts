@@ -17,7 +17,7 @@ const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.to
 const lineOf = (flag: string) => usage.split("\n").find((line) => line.startsWith(`  --${flag} `))
 
 describe("flags", () => {
-  for (const group of ["limits", "jobs"] as const) {
+  for (const group of ["limits", "jobs", "sessions"] as const) {
     for (const [key, standard] of Object.entries(Defaults[group])) {
       it(`${group}.${key} has a flag, and the usage says its default`, () => {
         const flag = `${group}-${kebab(key)}`
@@ -47,6 +47,8 @@ describe("flags", () => {
         "2 seconds",
         "--limits-runs",
         "500",
+        "--limits-evicted",
+        "0",
         "--organisations",
         "{\"acme\":{\"credits\":\"5\"}}",
         "--legacy-fields",
@@ -57,7 +59,7 @@ describe("flags", () => {
         port: 8080,
         capture: "redacted",
         jobs: { workers: 2, queueDelay: Duration.seconds(2) },
-        limits: { runs: 500 },
+        limits: { runs: 500, evicted: 0 },
         organisations: { acme: { credits: "5" } },
         legacyFields: true,
         streamOutputs: "documented"

@@ -23,6 +23,9 @@ import { json } from "../server/reply.js"
 import type { Reply } from "../server/reply.js"
 import { segmentsOf } from "../server/router.js"
 import { isNoPage, namesLoopback } from "../server/trustedCaller.js"
+import type { State } from "../state.js"
+import { gone } from "./evicted.js"
+import * as Watch from "./watch.js"
 
 const bad = (message: string): ApiError => coded(400, "BAD_REQUEST", message)
 
@@ -44,46 +47,81 @@ const Key = Schema.Struct({ key: Schema.NonEmptyString })
 
 const done = json({ ok: true })
 
-type Handler = (rest: ReadonlyArray<string>, text: string) => Effect.Effect<Reply, ApiError>
+/** What callers may set up, of each kind: a server that runs for long is not filled by them. */
+const most = 10_000
+
+const hasRoom = (what: string, has: number, more: number): Either.Either<void, ApiError> =>
+  has + more <= most
+    ? Either.void
+    : Either.left(
+      bad(
+        `There are ${has} ${what} already, and over the control endpoint no more than ${most} are taken. Reset the emulator.`
+      )
+    )
+
+interface ControlRequest {
+  /** What follows the name of the handler in the path. */
+  readonly rest: ReadonlyArray<string>
+  readonly text: string
+  readonly query: URLSearchParams
+  readonly headers: { readonly [name: string]: string }
+}
+
+type Handler = (request: ControlRequest) => Effect.Effect<Reply, ApiError>
 
 /** @internal */
-export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths => {
+export const make = (emulator: EmulatorService, state: State, anyHost: boolean): OtherPaths => {
   const handlers: { readonly [route: string]: Handler } = {
     "GET ": () => Effect.succeed(json({ name: "noukai-emulator", baseUrl: emulator.baseUrl })),
     "GET ledger": () => Effect.map(emulator.ledger, (ledger) => json(ledger)),
+    "GET runs": ({ query }) => Watch.runs(state, query),
+    "GET events": ({ headers, query }) => Watch.events(state, query, headers["last-event-id"]),
     "GET schema": () => Effect.sync(() => json(FlowFile.jsonSchema())),
     "POST reset": () => Effect.as(emulator.reset, done),
-    "POST faults": (_, text) =>
+    "POST faults": ({ text }) =>
       decoded(Rules, text).pipe(
+        Effect.tap(({ rules }) => hasRoom("fault rules", state.faults.count(), rules.length)),
         Effect.flatMap(({ rules }) => Effect.mapError(emulator.addFaults(...rules), refused)),
         Effect.as(done)
       ),
     "DELETE faults": () => Effect.as(emulator.clearFaults, done),
-    "POST flows": (_, text) =>
+    "POST flows": ({ text }) =>
       decoded(Flows, text).pipe(
+        Effect.tap(({ flows }) =>
+          hasRoom("flows", state.flows.count(), flows.filter(({ ref }) => !state.flows.has(ref)).length)
+        ),
         Effect.flatMap(({ flows }) => Effect.mapError(emulator.putFlows(...flows), refused)),
         Effect.as(done)
       ),
-    "DELETE flows": (rest) => Effect.as(emulator.removeFlow(rest.join("/")), done),
-    "POST organisations": (_, text) =>
+    "DELETE flows": ({ rest }) => Effect.as(emulator.removeFlow(rest.join("/")), done),
+    "POST organisations": ({ text }) =>
       decoded(Organisations, text).pipe(
+        Effect.tap(({ organisations }) =>
+          hasRoom(
+            "organisations",
+            state.accounts.organisationCount(),
+            Object.keys(organisations).filter((org) => !state.accounts.hasOrganisation(org)).length
+          )
+        ),
         Effect.flatMap(({ organisations }) =>
           Effect.forEach(Object.entries(organisations), ([org, value]) => emulator.putOrganisation(org, value))
         ),
         Effect.as(done)
       ),
-    "POST keys/revoke": (_, text) =>
+    "POST keys/revoke": ({ text }) =>
       decoded(Key, text).pipe(
+        Effect.tap(() => hasRoom("revoked keys", state.accounts.revokedCount(), 1)),
         Effect.flatMap(({ key }) => emulator.revokeKey(Redacted.make(key))),
         Effect.as(done)
       ),
-    "POST sessions/expire": ([id]) => Effect.as(emulator.expireSession(id ?? ""), done),
-    "POST jobs/cancel": ([id]) =>
-      Effect.flatMap(
-        emulator.cancelJob(id ?? ""),
-        (cancelled) =>
-          cancelled ? Effect.succeed(done) : coded(404, "JOB_NOT_FOUND", `There is no job ${id} under way.`)
-      )
+    "POST sessions/expire": ({ rest: [id] }) => Effect.as(emulator.expireSession(id ?? ""), done),
+    "POST jobs/cancel": ({ rest: [id] }) =>
+      Effect.flatMap(emulator.cancelJob(id ?? ""), (cancelled) => {
+        if (cancelled) return Effect.succeed(done)
+        return state.runs.evicted(id ?? "")?.trigger === "job"
+          ? gone(`The job ${id}`)
+          : coded(404, "JOB_NOT_FOUND", `There is no job ${id} under way.`)
+      })
   }
 
   const routeOf = (
@@ -94,19 +132,20 @@ export const make = (emulator: EmulatorService, anyHost: boolean): OtherPaths =>
     // sessions/{id}/expire, jobs/{id}/cancel
     if (rest.length === 3 && first !== "flows") return [handlers[`${method} ${first}/${action}`], [id]]
     if (first === "keys") return [handlers[`${method} ${rest.join("/")}`], []]
-    return [handlers[`${method} ${first}`], rest.slice(1)]
+    // the only name with slashes is that of a flow
+    return [rest.length <= 1 || first === "flows" ? handlers[`${method} ${first}`] : undefined, rest.slice(1)]
   }
 
-  return ({ headers, method, path, text }) => {
+  return ({ headers, method, path, query, text }) => {
     const segments = segmentsOf(path)
     if (segments?.[0] !== "_emulator") return undefined
     if (!isNoPage(headers) || !(anyHost || namesLoopback(headers))) {
       return coded(403, "FORBIDDEN", "The control endpoint answers programs on this machine only.")
     }
-    const rest = segments.slice(1).filter((segment) => segment !== "")
-    const [handler, parameters] = routeOf(method, rest)
+    const named = segments.slice(1).filter((segment) => segment !== "")
+    const [handler, rest] = routeOf(method, named)
     return handler === undefined
       ? coded(404, "NOT_FOUND", "There is no such control endpoint.")
-      : Effect.suspend(() => handler(parameters, text))
+      : Effect.suspend(() => handler({ rest, text, query, headers }))
   }
 }

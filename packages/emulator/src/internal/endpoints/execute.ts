@@ -18,6 +18,7 @@ import { refOf } from "../store/flows.js"
 import type { FlowAddress } from "../store/flows.js"
 import type { Run } from "../store/runs.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
+import { gone } from "./evicted.js"
 import { messageOf, startRun } from "./newRun.js"
 import { decoder, ExecuteBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
@@ -26,7 +27,7 @@ import { sessionIdOf } from "./sessionId.js"
 const decode = decoder(ExecuteBody)
 
 const reply = (run: Run, outcome: SegmentOutcome): Either.Either<Reply, ApiError> => {
-  const row = { flowId: run.tree.flowId, blockCount: run.tree.steps.length, executionId: run.id }
+  const row = { flowId: run.flow.flowId, blockCount: run.flow.stepCount, executionId: run.id }
   switch (outcome.type) {
     case "Completed":
       return Either.right(json({ status: "completed", result: outcome.result, ...row }))
@@ -75,7 +76,7 @@ const fresh = (
       () => Checks.hasMessage(tree, { message: body.message, messages: body.messages, parameters: body.parameters }),
       () => state.accounts.mayStart(tree.org)
     )
-    const run = startRun(state, {
+    const run = yield* startRun(state, {
       tree,
       trigger: "execute",
       sessionId,
@@ -90,7 +91,7 @@ const fresh = (
         trace: body.trace ?? false
       }
     })
-    return wholeRun(run)
+    return wholeRun(run, tree)
   })
 
 /** The run goes on with its own flow, input and outputs; the request brings the results (contract 5.2, 6.2). */
@@ -103,16 +104,19 @@ const resumed = (
   Either.gen(function*() {
     const messages = body.toolCallMessages ?? []
     yield* Checks.messageSize("toolCallMessages", messages)
-    const run = state.runs.get(body.executionId ?? "")
+    const executionId = body.executionId ?? ""
+    const run = state.runs.get(executionId)
+    const evicted = state.runs.evicted(executionId)
+    if (evicted?.trigger === "execute" && evicted.isOf(refOf(flow))) return yield* gone(`The run ${executionId}`)
     const pause = run?.pause
-    if (run === undefined || pause === undefined || run.trigger !== "execute" || run.tree.ref !== refOf(flow)) {
-      return yield* refuse(
-        400,
-        "EXECUTION_ID_INVALID",
-        `The run ${body.executionId} does not wait for tool results.`
-      )
+    const tree = run?.tree
+    if (
+      run === undefined || pause === undefined || tree === undefined || run.trigger !== "execute" ||
+      tree.ref !== refOf(flow)
+    ) {
+      return yield* refuse(400, "EXECUTION_ID_INVALID", `The run ${executionId} does not wait for tool results.`)
     }
-    yield* state.accounts.authorize(caller, run.tree.org, run.tree.project)
+    yield* state.accounts.authorize(caller, tree.org, tree.project)
     if (body.pausedAtStep !== pause.stepId) {
       return yield* refuse(
         400,
@@ -120,10 +124,10 @@ const resumed = (
         `The run is paused at ${pause.stepId}, not at ${body.pausedAtStep}.`
       )
     }
-    yield* Checks.tools(run.tree, body.tools, body.toolChoice)
+    yield* Checks.tools(tree, body.tools, body.toolChoice)
     yield* checkAnswered(messages, pause.calls.map((call) => call.id))
     return {
-      ...wholeRun(run),
+      ...wholeRun(run, tree),
       from: pause.stepIndex,
       outputs: pause.outputs,
       resume: { messages, iterationsUsed: pause.iterationsUsed },

@@ -11,6 +11,7 @@ import { json } from "../server/reply.js"
 import type { State } from "../state.js"
 import { refOf } from "../store/flows.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
+import { gone } from "./evicted.js"
 import { messageOf, startRun } from "./newRun.js"
 import { decoder, JobBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
@@ -56,7 +57,7 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
       () => Checks.hasMessage(tree, { message: request.message, messages: undefined, parameters: request.parameters }),
       () => state.accounts.mayStart(tree.org)
     )
-    const run = startRun(state, {
+    const run = yield* startRun(state, {
       tree,
       trigger: "job",
       sessionId,
@@ -85,18 +86,22 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
 
 /** @internal */
 export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) =>
-  Effect.suspend(() => {
-    const run = state.runs.get(route.executionId)
-    if (
-      run === undefined || run.trigger !== "job" || run.visibleAt > state.ledger.now() ||
-      run.tree.ref !== refOf(route.flow)
-    ) {
-      return coded(404, "JOB_NOT_FOUND", `There is no job ${route.executionId}.`)
+  Either.gen(function*() {
+    const { executionId, flow } = route
+    const run = state.runs.get(executionId)
+    if (run === undefined) {
+      const evicted = state.runs.evicted(executionId)
+      if (evicted?.trigger === "job" && evicted.isOf(refOf(flow))) return yield* gone(`The job ${executionId}`)
     }
-    return Effect.succeed(json({
+    if (
+      run === undefined || run.trigger !== "job" || run.visibleAt > state.ledger.now() || run.flow.ref !== refOf(flow)
+    ) {
+      return yield* refuse(404, "JOB_NOT_FOUND", `There is no job ${executionId}.`)
+    }
+    return json({
       executionId: run.id,
       status: run.status,
       ...(run.status === "completed" ? { result: run.result } : {}),
       ...(run.status === "failed" ? { error: run.error?.message ?? "The run failed." } : {})
-    }))
+    })
   })

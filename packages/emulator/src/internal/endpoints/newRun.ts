@@ -3,12 +3,13 @@
  *
  * @internal
  */
+import * as Either from "effect/Either"
 import type { CaptureMode } from "../../Flow.js"
+import { refuse } from "../apiError.js"
+import type { ApiError } from "../apiError.js"
 import type { JsonObject } from "../json/jsonObject.js"
 import type { State } from "../state.js"
-import * as EventLog from "../store/eventLog.js"
-import type { Tree } from "../store/flows.js"
-import type { Run, RunInput, Trigger } from "../store/runs.js"
+import type { NewRun as Row, Run } from "../store/runs.js"
 
 /** `trace: true` asks for payloads; `off` stays off (contract 9.7). */
 const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
@@ -25,50 +26,40 @@ export const messageOf = (
 }
 
 /** @internal */
-export interface NewRun {
-  readonly tree: Tree
-  readonly trigger: Trigger
-  readonly input: RunInput
-  readonly sessionId: string | undefined
-  /** Bytes of the request. */
-  readonly size: number
+export interface NewRun extends Pick<Row, "tree" | "trigger" | "input" | "sessionId" | "size"> {
   /** ms before readers see the row */
   readonly rowDelay?: number
 }
 
-/** @internal */
-export const startRun = (state: State, { input, rowDelay = 0, sessionId, size, tree, trigger }: NewRun): Run => {
-  const now = state.ledger.now()
-  const id = state.ids.uuid()
-  const status = trigger === "job" ? "pending" : "running"
-  const run: Run = {
-    id,
-    tree,
-    trigger,
-    input,
-    sessionId,
-    capture: captureOf(tree.capture ?? state.accounts.capture(tree.org), input.trace),
-    createdAt: now,
-    size,
-    visibleAt: now + rowDelay,
-    entry: state.ledger.runStarted({
-      executionId: id,
-      flow: tree.ref,
-      flowId: tree.flowId,
-      trigger,
-      status,
-      sessionId
-    }),
-    status,
-    completedAt: undefined,
-    result: undefined,
-    error: undefined,
-    steps: [],
-    outputs: {},
-    pause: undefined,
-    pausedAt: new Set(),
-    events: EventLog.make()
+/** Refused where the emulator would have to forget that runs were evicted. @internal */
+export const startRun = (
+  state: State,
+  { input, rowDelay = 0, sessionId, size, tree, trigger }: NewRun
+): Either.Either<Run, ApiError> => {
+  if (!state.runs.hasRoom()) {
+    return refuse(
+      503,
+      "EVICTED_RUNS_LIMIT",
+      `The emulator has evicted ${state.runs.evictedCount()} runs and remembers no more of them: reset it, or raise limits.evicted or limits.runs.`
+    )
   }
-  state.runs.add(run)
-  return run
+  const now = state.ledger.now()
+  const status = trigger === "job" ? "pending" : "running"
+  return Either.right(
+    state.runs.add(
+      {
+        tree,
+        trigger,
+        input,
+        sessionId,
+        size,
+        capture: captureOf(tree.capture ?? state.accounts.capture(tree.org), input.trace),
+        createdAt: now,
+        visibleAt: now + rowDelay,
+        status
+      },
+      (executionId) =>
+        state.ledger.runStarted({ executionId, flow: tree.ref, flowId: tree.flowId, trigger, status, sessionId })
+    )
+  )
 }

@@ -13,37 +13,37 @@ import type { State } from "../state.js"
 import type { Caller } from "../store/accounts.js"
 import { refOf } from "../store/flows.js"
 import type { FlowAddress } from "../store/flows.js"
-import type { Run, StepRecord } from "../store/runs.js"
+import type { Run } from "../store/runs.js"
 import * as Snapshots from "../store/snapshots.js"
+import type { StepRecord } from "../store/stepLog.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
+import { gone, mayKnow } from "./evicted.js"
 import { errorOf, iso, stepFields, stepsOf } from "./stepFields.js"
 
 const flowRun = (run: Run) => ({
   id: run.id,
-  flowId: run.tree.flowId,
+  flowId: run.flow.flowId,
   status: run.status,
   triggerType: run.trigger,
   startedAt: iso(run.createdAt),
   completedAt: iso(run.completedAt),
   durationMs: run.completedAt === undefined ? null : run.completedAt - run.createdAt,
-  stepCount: run.tree.steps.length
+  stepCount: run.flow.stepCount
 })
 
 const stepTrace = (run: Run, record: StepRecord) => {
-  const input = Snapshots.take(run.capture, record.input)
-  const output = Snapshots.take(run.capture, record.output)
-  const error = Snapshots.take(run.capture, errorOf(record))
+  const { input, output } = record
   return {
     ...stepFields(record),
     modelUsed: record.model ?? null,
     tokens: record.tokens ?? null,
     costUsd: record.costUsd ?? null,
     inputContext: input.value,
-    outputContext: Snapshots.asObject(output.value, "output"),
-    errorContext: error.value,
+    outputContext: Snapshots.asObject(output?.value ?? null, "output"),
+    errorContext: Snapshots.take(run.capture, errorOf(record)).value,
     inputSizeBytes: input.sizeBytes,
-    outputSizeBytes: record.output === undefined ? null : output.sizeBytes,
-    truncated: input.truncated || output.truncated
+    outputSizeBytes: output?.sizeBytes ?? null,
+    truncated: input.truncated || output?.truncated === true
   }
 }
 
@@ -56,10 +56,14 @@ const findRun = (
   executionId: string
 ): Either.Either<Run, ApiError> => {
   const run = state.runs.get(executionId)
+  const evicted = state.runs.evicted(executionId)
+  if (evicted !== undefined && (flow === undefined || evicted.isOf(refOf(flow)))) {
+    return Either.flatMap(mayKnow(caller, evicted), () => gone(`The run ${executionId}`))
+  }
   const missing = run === undefined || run.visibleAt > state.ledger.now() ||
-    (flow !== undefined && run.tree.ref !== refOf(flow))
+    (flow !== undefined && run.flow.ref !== refOf(flow))
   if (missing) return Either.left(notFound(`run ${executionId}`))
-  return Either.map(state.accounts.authorize(caller, run.tree.org, run.tree.project), () => run)
+  return Either.map(state.accounts.authorize(caller, run.flow.org, run.flow.project), () => run)
 }
 
 const invalidQuery = (name: string, msg: string, type: string): ApiError =>
@@ -116,12 +120,14 @@ export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> 
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
     type: "events",
     run: Effect.fnUntraced(function*(emit) {
-      for (let index = 0;; index++) {
-        yield* run.events.awaitAt(index)
-        const event = run.events.get(index)
-        if (event === undefined) continue
-        yield* emit(event)
-        if (isTerminal(event)) return
+      for (let position = 0;;) {
+        yield* run.events.awaitAt(position)
+        const { events, next } = run.events.from(position)
+        position = next
+        for (const event of events) {
+          yield* emit(event)
+          if (isTerminal(event)) return
+        }
       }
     })
   }))
@@ -144,8 +150,11 @@ export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, 
     if (owner === undefined) return yield* refuse(404, "FLOW_NOT_FOUND", `There is no flow ${flowId}.`)
     yield* state.accounts.authorize(caller, owner.org, owner.project)
     const now = state.ledger.now()
-    const runs = state.runs.list().filter((run) =>
-      run.tree.flowId === flowId && run.visibleAt <= now && (status === null || run.status === status)
-    )
-    return json({ runs: runs.slice(0, limit).map(flowRun) })
+    const runs: Array<Run> = []
+    for (const run of state.runs.newestFirst()) {
+      if (run.flow.flowId !== flowId || run.visibleAt > now || (status !== null && run.status !== status)) continue
+      runs.push(run)
+      if (runs.length === limit) break
+    }
+    return json({ runs: runs.map(flowRun) })
   })

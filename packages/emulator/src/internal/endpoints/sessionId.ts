@@ -6,11 +6,7 @@
 import * as Either from "effect/Either"
 import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/** @internal */
-export const isUuid = (text: string): boolean => uuid.test(text)
+import { isUuid } from "../store/sessions.js"
 
 /** An empty header is none; one that is no UUID is refused (contract 10.9). @internal */
 export const sessionIdOf = (

@@ -4,33 +4,25 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Json } from "../../Flow.js"
 import { refuse } from "../apiError.js"
-import { isObject } from "../json/jsonObject.js"
 import { json } from "../server/reply.js"
 import type { State } from "../state.js"
-import type { Run, StepRecord } from "../store/runs.js"
+import type { Run } from "../store/runs.js"
+import { isUuid } from "../store/sessions.js"
 import * as Snapshots from "../store/snapshots.js"
+import type { StepRecord } from "../store/stepLog.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
-import { isUuid } from "./sessionId.js"
+import { gone, mayKnow } from "./evicted.js"
 import { errorOf, iso, stepFields, stepsOf } from "./stepFields.js"
 
-/** The prompt is stored beside an output that is an object. */
-const withPrompt = (record: StepRecord): Json | undefined => {
-  const { output, prompt } = record
-  return prompt === undefined || !isObject(output) ? output : { ...output, __rendered_prompt__: prompt }
-}
-
 const step = (run: Run, record: StepRecord) => {
-  const input = Snapshots.take(run.capture, record.input)
-  const output = Snapshots.take(run.capture, withPrompt(record))
-  const error = Snapshots.take(run.capture, errorOf(record))
+  const output = record.prompted ?? record.output
   return {
     ...stepFields(record),
-    inputSnapshot: input.value,
-    outputSnapshot: output.value,
-    errorSnapshot: error.value,
-    truncated: input.truncated || output.truncated
+    inputSnapshot: record.input.value,
+    outputSnapshot: output?.value ?? null,
+    errorSnapshot: Snapshots.take(run.capture, errorOf(record)).value,
+    truncated: record.input.truncated || output?.truncated === true
   }
 }
 
@@ -38,8 +30,8 @@ const execution = (state: State, run: Run) => {
   const steps = stepsOf(run)
   return {
     executionId: run.id,
-    flowId: run.tree.flowId,
-    slug: state.flows.has(run.tree.ref) ? run.tree.slug : null,
+    flowId: run.flow.flowId,
+    slug: state.flows.has(run.flow.ref) ? run.flow.slug : null,
     triggerType: run.trigger,
     status: run.status,
     startedAt: iso(run.createdAt),
@@ -56,11 +48,14 @@ export const make = (state: State): Endpoint<RouteOf<"session">> => ({ caller, r
   Either.gen(function*() {
     if (!isUuid(route.sessionId)) return yield* refuse(400, "BAD_REQUEST", "A session id is a UUID.")
     const sessionId = route.sessionId.toLowerCase()
-    const runs = state.sessions.runsOf(sessionId)
-    for (const run of runs) yield* state.accounts.authorize(caller, run.tree.org, run.tree.project)
+    const runs = state.sessions.runsOf(sessionId, state.ledger.now())
+    const evicted = state.runs.evictedSession(sessionId)
+    for (const run of runs) yield* state.accounts.authorize(caller, run.flow.org, run.flow.project)
+    if (evicted !== undefined) yield* mayKnow(caller, evicted)
     if (state.sessions.hasExpired(sessionId)) {
       return yield* refuse(410, "GONE", `The session ${sessionId} has expired.`)
     }
+    if (evicted !== undefined) return yield* gone(`A run of the session ${sessionId}`)
     if (runs.length === 0) return yield* refuse(404, "NOT_FOUND", `There is no session ${sessionId}.`)
     return json({ sessionId: route.sessionId, executions: runs.map((run) => execution(state, run)) })
   })

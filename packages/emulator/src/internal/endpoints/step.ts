@@ -14,8 +14,9 @@ import type { Resume } from "../engine/toolStep.js"
 import type { JsonObject } from "../json/jsonObject.js"
 import type { State } from "../state.js"
 import type { FlowAddress, Tree } from "../store/flows.js"
-import type { Run } from "../store/runs.js"
+import type { Run, RunInput } from "../store/runs.js"
 import type { Endpoint, RouteOf } from "./endpoint.js"
+import { gone } from "./evicted.js"
 import { messageOf, startRun } from "./newRun.js"
 import { decoder, StepBody } from "./requestBody.js"
 import * as Checks from "./requestChecks.js"
@@ -25,6 +26,7 @@ const decode = decoder(StepBody)
 
 interface Ready {
   readonly run: Run
+  readonly tree: Tree
   readonly resume: Resume | undefined
   readonly first: boolean
   /** Of the steps before. */
@@ -51,7 +53,7 @@ const firstCall = (
     yield* Checks.attachments(tree, body.attachments)
     yield* Checks.hasMessage(tree, { message: body.message, messages: undefined, parameters: body.parameters })
     yield* state.accounts.mayStart(tree.org)
-    const run = startRun(state, {
+    const run = yield* startRun(state, {
       tree,
       trigger: "step",
       sessionId,
@@ -66,16 +68,18 @@ const firstCall = (
         trace: body.trace ?? false
       }
     })
-    return { run, resume: undefined, first: true, outputs: {} }
+    return { run, tree, resume: undefined, first: true, outputs: {} }
   })
 
 const runOf = (state: State, tree: Tree, executionId: string): Either.Either<Run, ApiError> =>
   Either.gen(function*() {
     const run = state.runs.get(executionId)
-    if (run === undefined || run.trigger !== "step" || run.tree.ref !== tree.ref) {
+    const evicted = state.runs.evicted(executionId)
+    if (evicted?.trigger === "step" && evicted.isOf(tree.ref)) return yield* gone(`The run ${executionId}`)
+    if (run === undefined || run.trigger !== "step" || run.flow.ref !== tree.ref) {
       return yield* refuse(404, "RUN_NOT_FOUND", `There is no run ${executionId} of ${tree.ref}.`)
     }
-    if (run.tree !== tree) {
+    if (run.flow !== tree.summary) {
       return yield* refuse(409, "STALE_TREE", `${tree.ref} has changed since the run began.`)
     }
     return run
@@ -90,18 +94,18 @@ const ofSteps = (steps: ReadonlyArray<Step>, outputs: JsonObject): JsonObject =>
 const resumeOf = (
   state: State,
   run: Run,
-  index: number,
+  step: Step,
+  input: RunInput,
   messages: ReadonlyArray<JsonObject>,
   iterationsUsed: number
 ): Either.Either<Resume, ApiError> =>
   Either.gen(function*() {
-    const step = run.tree.steps[index]!
     if (!run.pausedAt.has(step.id)) {
       return yield* refuse(400, "EXECUTION_ID_INVALID", `The run ${run.id} did not pause at ${step.id}.`)
     }
     yield* checkAnswered(messages)
     const resume = { messages, iterationsUsed }
-    if (state.engine.exceedsToolLimit(run, index, resume)) {
+    if (state.engine.exceedsToolLimit(step, input, resume)) {
       return yield* refuse(409, "TOOL_ITERATION_LIMIT", `${step.id} asks for more rounds of tool calls than allowed.`)
     }
     return resume
@@ -119,8 +123,8 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
     const outputs = state.streamOutputs === "hosted"
       ? { ...ofSteps(before, run.outputs), ...body.accumulatedOutputs }
       : body.accumulatedOutputs ?? {}
-    const known = { ...outputs, ...body.inputOverrides }
-    const missing = before.find((step) => !Object.hasOwn(known, step.id))
+    const seen = { ...outputs, ...body.inputOverrides }
+    const missing = before.find((step) => !Object.hasOwn(seen, step.id))
     if (missing !== undefined) {
       return yield* refuse(
         400,
@@ -134,16 +138,18 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
       return yield* refuse(402, "CREDITS_EXHAUSTED", "The credits ran out during the run.")
     }
     // the row keeps message and parameters; the rest is sent with every call
-    run.input = {
-      ...run.input,
+    const { input: known } = run
+    const input: RunInput = {
+      ...known,
       blockOverrides: body.blockOverrides ?? {},
-      tools: body.tools ?? run.input.tools,
-      toolChoice: body.toolChoice ?? run.input.toolChoice,
-      trace: body.trace ?? run.input.trace
+      tools: body.tools ?? known.tools,
+      toolChoice: body.toolChoice ?? known.toolChoice,
+      trace: body.trace ?? known.trace
     }
-    const resume = messages && (yield* resumeOf(state, run, index, messages, body.iterationsUsed ?? 0))
-    run.outputs = { ...run.outputs, ...ofSteps(before, outputs) }
-    return { run, resume, first: false, outputs }
+    const resume = messages &&
+      (yield* resumeOf(state, run, tree.steps[index]!, input, messages, body.iterationsUsed ?? 0))
+    run.remember({ input, outputs: { ...run.outputs, ...ofSteps(before, outputs) } })
+    return { run, tree, resume, first: false, outputs }
   })
 
 const prepare = (
@@ -179,12 +185,13 @@ const prepare = (
 export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
-    const { first, outputs, resume, run } = yield* prepare(state, route.flow, request, headers, size)
+    const { first, outputs, resume, run, tree } = yield* prepare(state, route.flow, request, headers, size)
     return {
       type: "events",
       run: (emit) =>
         Effect.asVoid(state.engine.runSegment({
           run,
+          tree,
           from: request.stepIndex ?? 0,
           single: request.runRemaining !== true,
           outputs,

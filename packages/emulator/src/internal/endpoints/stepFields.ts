@@ -5,13 +5,14 @@
  */
 import type { Json } from "../../Flow.js"
 import type { JsonObject } from "../json/jsonObject.js"
-import type { Run, StepRecord } from "../store/runs.js"
+import type { Run } from "../store/runs.js"
+import type { StepRecord } from "../store/stepLog.js"
 
 /** @internal */
 export const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
 
 /** The steps that the run's capture mode shows (contract 9.7). @internal */
-export const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps
+export const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps.list()
 
 /** @internal */
 export const stepFields = (record: StepRecord): JsonObject => ({

@@ -6,16 +6,19 @@
  */
 import * as Effect from "effect/Effect"
 import type { StreamOutputs } from "../../EmulatorOptions.js"
-import type { Json, StepFailure } from "../../Flow.js"
+import type { Json, Step, StepFailure } from "../../Flow.js"
+import { ownCopy } from "../json/ownKeys.js"
 import type { Accounts } from "../store/accounts.js"
+import type { Tree } from "../store/flows.js"
 import type { Ledger } from "../store/ledger.js"
-import type { Pause, Run } from "../store/runs.js"
+import type { Pause, Run, RunInput, Runs } from "../store/runs.js"
 import { outputEvents } from "./outputEvents.js"
 import { inputOf, make as makeRunStep } from "./runStep.js"
-import type { StepOutcome } from "./stepOutcome.js"
+import type { StepRun } from "./runStep.js"
 import { overrideStep } from "./stepOverrides.js"
 import { render } from "./template.js"
 import type { TemplateScope } from "./template.js"
+import { giveWay } from "./time.js"
 import { exceedsLimit } from "./toolStep.js"
 import type { Resume, ToolOptions } from "./toolStep.js"
 import { wireEvent } from "./wireEvent.js"
@@ -26,6 +29,7 @@ type Outputs = { readonly [stepId: string]: Json }
 /** @internal */
 export interface Segment<E> {
   readonly run: Run
+  readonly tree: Tree
   /** Index of the first step. */
   readonly from: number
   /** Stops after one step. */
@@ -41,8 +45,9 @@ export interface Segment<E> {
 }
 
 /** A run from its first step to its last, whose events nobody reads as they come. @internal */
-export const wholeRun = (run: Run): Segment<never> => ({
+export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
   run,
+  tree,
   from: 0,
   single: false,
   outputs: {},
@@ -69,11 +74,14 @@ export interface EngineOptions extends ToolOptions {
 export interface Engine {
   readonly runSegment: <E>(segment: Segment<E>) => Effect.Effect<SegmentOutcome, E>
   /** Whether the step would ask for one more round than the server allows (contract 11.3). */
-  readonly exceedsToolLimit: (run: Run, stepIndex: number, resume: Resume) => boolean
+  readonly exceedsToolLimit: (step: Step, input: RunInput, resume: Resume) => boolean
 }
 
+/** Partial outputs cost far less than the rounds of a loop. */
+const partialsTurn = 2_000
+
 /** @internal */
-export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions): Engine => {
+export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: EngineOptions): Engine => {
   const runStep = makeRunStep(ledger, accounts, options)
   const shaped = outputEvents[options.streamOutputs]
 
@@ -83,43 +91,44 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
     ledger.runEnded(run.entry, status)
   }
 
-  const runSegment = Effect.fnUntraced(function*<E>(segment: Segment<E>) {
-    const { run } = segment
-    const { steps } = run.tree
+  const runSteps = Effect.fnUntraced(function*<E>(segment: Segment<E>) {
+    const { run, tree } = segment
+    const { steps } = tree
     const legacyRunId = options.legacyFields ? { runId: run.id } : {}
     const send = (event: WireEvent): Effect.Effect<void, E> => {
       run.events.append(event)
       return segment.emit(event)
     }
     run.status = "running"
-    run.pause = undefined
+    run.remember({ pause: undefined })
     run.entry.status = "running"
     if (segment.first) {
       yield* send(wireEvent("run_started", {
         executionId: run.id,
-        flowId: run.tree.flowId,
+        flowId: tree.flowId,
         stepCount: steps.length,
         ...legacyRunId
       }))
     }
-    let outputs: Outputs = segment.outputs
+    const outputs = ownCopy(segment.outputs)
+    const seen = ownCopy(segment.outputs, segment.inputOverrides)
+    const { input } = run
     for (let index = segment.from; index < steps.length; index++) {
-      const step = overrideStep(steps[index]!, run.input.blockOverrides[steps[index]!.id])
+      const step = overrideStep(steps[index]!, input.blockOverrides[steps[index]!.id])
       const name = step.name ?? step.id
       const resume = index === segment.from ? segment.resume : undefined
-      const seen = { ...outputs, ...segment.inputOverrides }
       const scope: TemplateScope = {
-        message: run.input.message,
-        messages: run.input.messages,
-        parameters: run.input.parameters,
+        message: input.message,
+        messages: input.messages,
+        parameters: input.parameters,
         input: index === 0 ? null : seen[steps[index - 1]!.id] ?? null,
         outputs: seen
       }
       yield* send(wireEvent("step_started", { stepId: step.id, name, stepIndex: index - segment.from }))
-      if (run.input.trace) {
-        yield* send(shaped.input(step.id, inputOf(run, scope.input, index)))
+      if (input.trace) {
+        yield* send(shaped.input(step.id, inputOf(input, scope.input, index)))
       }
-      const outcome: StepOutcome = yield* runStep(run, step, index, scope, resume, send)
+      const { outcome, record }: StepRun = yield* runStep(run, tree, step, index, scope, resume, send)
       if (outcome.type === "Fail") {
         const { failure } = outcome
         const error = { code: failure.code, message: failure.message }
@@ -130,9 +139,16 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
       }
       if (outcome.type === "Ask") {
         const { calls, iterationsUsed, messages } = outcome
-        const pause: Pause = { stepId: step.id, stepIndex: index, iterationsUsed, messages, calls, outputs }
-        run.pause = pause
-        run.pausedAt.add(step.id)
+        const pause: Pause = {
+          stepId: step.id,
+          stepIndex: index,
+          iterationsUsed,
+          messages,
+          calls,
+          outputs: { ...outputs }
+        }
+        run.remember({ pause })
+        run.pausedAt = new Set([...run.pausedAt, step.id])
         yield* send(wireEvent("step_paused_for_tool_calls", {
           executionId: run.id,
           // clients of every age end in silence without it (contract 7.8)
@@ -142,25 +158,28 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
           iterationsUsed,
           toolCallMessages: messages,
           toolCalls: calls,
-          accumulatedOutputs: outputs
+          accumulatedOutputs: pause.outputs
         }))
         return { type: "ToolPause", pause } satisfies SegmentOutcome
       }
       const { output } = outcome
-      outputs = { ...outputs, [step.id]: output }
-      run.outputs = { ...run.outputs, [step.id]: output }
-      const record = run.steps.findLast((made) => made.stepId === step.id && made.loopIndex === undefined)!
+      outputs[step.id] = output
+      if (!Object.hasOwn(segment.inputOverrides, step.id)) seen[step.id] = output
+      if (run.trigger === "step") run.keepOutput(step.id, output)
       const last = index === steps.length - 1
       // before its events are written, which may take long or never end
       if (last) {
-        run.result = output
+        if (run.trigger === "job") run.remember({ result: output })
         settle(run, "completed")
       }
       if (step.kind === "template") {
         for (const partial of step.partials ?? []) {
           const event = shaped.partial(step.id, render(partial, scope))
           const times = step.repeatPartials ?? 1
-          for (let count = 0; count < times; count++) yield* send(event)
+          for (let count = 0; count < times; count++) {
+            yield* send(event)
+            if (count % partialsTurn === partialsTurn - 1) yield* giveWay
+          }
         }
       }
       const measured = {
@@ -187,11 +206,15 @@ export const make = (ledger: Ledger, accounts: Accounts, options: EngineOptions)
     return yield* Effect.dieMessage("a segment ended without a last step")
   })
 
+  const runSegment = <E>(segment: Segment<E>): Effect.Effect<SegmentOutcome, E> =>
+    Effect.suspend(() => {
+      segment.run.wake()
+      return runSteps(segment)
+    }).pipe(Effect.ensuring(Effect.sync(() => runs.rest(segment.run))))
+
   return {
     runSegment,
-    exceedsToolLimit: (run, stepIndex, resume) => {
-      const step = run.tree.steps[stepIndex]
-      return step?.kind === "tool" && exceedsLimit(step, run, resume, options.toolIterationLimit)
-    }
+    exceedsToolLimit: (step, input, resume) =>
+      step.kind === "tool" && exceedsLimit(step, input, resume, options.toolIterationLimit)
   }
 }

@@ -9,7 +9,7 @@ import * as FiberMap from "effect/FiberMap"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Ledger } from "../store/ledger.js"
-import type { Run } from "../store/runs.js"
+import type { Run, Runs } from "../store/runs.js"
 import { wholeRun } from "./engine.js"
 import type { Engine } from "./engine.js"
 import { wireEvent } from "./wireEvent.js"
@@ -36,12 +36,11 @@ interface Job {
   readonly cancelAfter: number | undefined
 }
 
-const hasEnded = (run: Run): boolean => run.status !== "pending" && run.status !== "running"
-
 /** @internal */
 export const make = (
   engine: Engine,
   ledger: Ledger,
+  runs: Runs,
   options: JobOptions
 ): Effect.Effect<JobQueue, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -49,27 +48,31 @@ export const make = (
     const running = yield* FiberMap.make<string>()
 
     const markCancelled = (run: Run): void => {
-      if (hasEnded(run)) return
+      if (run.hasEnded) return
+      run.wake()
       run.status = "cancelled"
       run.completedAt = ledger.now()
       // whoever follows the run live must be told that it is over, and not that it went well
-      const stepId = run.steps.at(-1)?.stepId ?? run.tree.steps[0]?.id ?? ""
+      const stepId = run.steps.list().at(-1)?.stepId ?? run.tree?.steps[0]?.id ?? ""
       run.events.append(
         wireEvent("step_error", { stepId, error: { code: "CANCELLED", message: "The run was cancelled." } })
       )
       ledger.runEnded(run.entry, "cancelled")
+      runs.rest(run)
     }
 
     const cancel = (run: Run): Effect.Effect<boolean> =>
       Effect.suspend(() => {
-        if (hasEnded(run)) return Effect.succeed(false)
+        if (run.hasEnded) return Effect.succeed(false)
         markCancelled(run)
         return Effect.as(FiberMap.remove(running, run.id), true)
       })
 
     const execute = ({ cancelAfter, run }: Job): Effect.Effect<void> => {
-      if (cancelAfter === 0) return Effect.sync(() => markCancelled(run))
-      const whole = Effect.asVoid(engine.runSegment(wholeRun(run)))
+      const { tree } = run
+      // one that has not begun has what it runs
+      if (cancelAfter === 0 || tree === undefined) return Effect.sync(() => markCancelled(run))
+      const whole = Effect.asVoid(engine.runSegment(wholeRun(run, tree)))
       return cancelAfter === undefined
         ? whole
         : Effect.raceFirst(whole, Effect.zipRight(Effect.sleep(cancelAfter), Effect.sync(() => markCancelled(run))))
@@ -78,7 +81,7 @@ export const make = (
     const work = Effect.gen(function*() {
       const job = yield* Queue.take(queue)
       yield* Effect.sleep(options.queueDelay)
-      if (hasEnded(job.run)) return
+      if (job.run.hasEnded) return
       const fiber = yield* FiberMap.run(running, job.run.id, execute(job))
       yield* Fiber.await(fiber)
     })

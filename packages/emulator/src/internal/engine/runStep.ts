@@ -11,15 +11,18 @@ import type { CodeLoopStep, Json, Step, StepFailure } from "../../Flow.js"
 import { isObject } from "../json/jsonObject.js"
 import type { JsonObject } from "../json/jsonObject.js"
 import type { Accounts } from "../store/accounts.js"
+import type { Tree } from "../store/flows.js"
 import type { Ledger } from "../store/ledger.js"
 import * as Money from "../store/money.js"
-import type { Run, StepRecord } from "../store/runs.js"
+import type { Run, RunInput } from "../store/runs.js"
+import * as Snapshots from "../store/snapshots.js"
+import type { StepRecord } from "../store/stepLog.js"
 import { runFunction } from "./functionStep.js"
 import type { StepOutcome } from "./stepOutcome.js"
 import { overrideStep } from "./stepOverrides.js"
 import { render, renderText } from "./template.js"
 import type { TemplateScope } from "./template.js"
-import { millis, takeTime } from "./time.js"
+import { giveWay, millis, takeTime, turn } from "./time.js"
 import { askOrAnswer } from "./toolStep.js"
 import type { Resume, ToolOptions } from "./toolStep.js"
 import { wireEvent } from "./wireEvent.js"
@@ -28,20 +31,25 @@ import type { WireEvent } from "./wireEvent.js"
 type LeafStep = Exclude<Step, CodeLoopStep>
 
 /** @internal */
+export interface StepRun {
+  readonly outcome: StepOutcome
+  readonly record: StepRecord
+}
+
+/** @internal */
 export type RunStep = <E>(
   run: Run,
+  tree: Tree,
   step: Step,
   stepIndex: number,
   scope: TemplateScope,
   resume: Resume | undefined,
   send: (event: WireEvent) => Effect.Effect<void, E>
-) => Effect.Effect<StepOutcome, E>
+) => Effect.Effect<StepRun, E>
 
 /** What the step at that index is given, as traces show it. @internal */
-export const inputOf = (run: Run, input: Json, stepIndex: number): JsonObject => {
-  if (stepIndex === 0) {
-    return { ...(run.input.message === null ? {} : { message: run.input.message }), ...run.input.parameters }
-  }
+export const inputOf = ({ message, parameters }: RunInput, input: Json, stepIndex: number): JsonObject => {
+  if (stepIndex === 0) return { ...(message === null ? {} : { message }), ...parameters }
   return isObject(input) ? input : { input }
 }
 
@@ -53,14 +61,10 @@ const creditsExhausted: StepFailure = {
 
 /** @internal */
 export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
-  const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord => {
-    const before = run.steps.filter((record) => record.stepId === step.id && record.loopIndex === loopIndex)
-    const last = before.at(-1)
-    // a step that goes on after a tool pause is the same attempt
-    if (last?.status === "running") return last
-    const record: StepRecord = {
+  const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord =>
+    run.steps.begin(step.id, loopIndex, (attempt) => ({
       stepId: step.id,
-      attempt: before.length + 1,
+      attempt,
       loopIndex,
       status: "running",
       startedAt: ledger.now(),
@@ -69,21 +73,28 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       model: step.kind === "loop" ? undefined : step.model,
       tokens: undefined,
       costUsd: undefined,
-      input: inputOf(run, input, stepIndex),
+      input: Snapshots.take(run.capture, inputOf(run.input, input, stepIndex)),
       output: undefined,
-      prompt: undefined,
+      prompted: undefined,
       error: undefined
-    }
-    run.steps.push(record)
-    return record
-  }
+    }))
 
-  const end = (record: StepRecord, durationMs: number, result: { readonly output: Json } | StepFailure): void => {
+  const end = (
+    { capture }: Run,
+    record: StepRecord,
+    durationMs: number,
+    result: { readonly output: Json; readonly prompt?: string | undefined } | StepFailure
+  ): void => {
     record.completedAt = ledger.now()
     record.durationMs = durationMs
     if ("output" in result) {
+      const { output, prompt } = result
       record.status = "completed"
-      record.output = result.output
+      record.output = Snapshots.take(capture, output)
+      // the prompt is stored beside an output that is an object
+      if (prompt !== undefined && isObject(output)) {
+        record.prompted = Snapshots.take(capture, { ...output, __rendered_prompt__: prompt })
+      }
     } else {
       record.status = "failed"
       record.error = { code: result.code, message: result.message }
@@ -99,10 +110,11 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
   ): Effect.Effect<StepOutcome> => {
     switch (step.kind) {
       case "template":
-        return Effect.sync(() => {
-          record.prompt = step.prompt === undefined ? undefined : renderText(step.prompt, scope)
-          return { type: "Output", output: render(step.output, scope) }
-        })
+        return Effect.sync(() => ({
+          type: "Output",
+          output: render(step.output, scope),
+          prompt: step.prompt === undefined ? undefined : renderText(step.prompt, scope)
+        }))
       case "fail":
         return Effect.succeed({
           type: "Fail",
@@ -114,7 +126,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
           messages: scope.messages,
           parameters: scope.parameters,
           input: scope.input,
-          outputs: scope.outputs,
+          outputs: { ...scope.outputs },
           executionId: run.id,
           attempt: record.attempt
         }).pipe(
@@ -122,13 +134,14 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
           Effect.catchAll((failure) => Effect.succeed<StepOutcome>({ type: "Fail", failure }))
         )
       case "tool":
-        return Effect.sync(() => askOrAnswer(step, run, scope, resume, options))
+        return Effect.sync(() => askOrAnswer(step, run.input, scope, resume, options))
     }
   }
 
   /** All attempts of one step. */
   const runLeaf = Effect.fnUntraced(function*(
     run: Run,
+    tree: Tree,
     step: LeafStep,
     stepIndex: number,
     scope: TemplateScope,
@@ -147,11 +160,11 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       })
       const close = (outcome: StepEntry["outcome"], billed: BigDecimal.BigDecimal = Money.zero) =>
         ledger.stepEnded(run.entry, entry, outcome, billed)
-      if (!accounts.canPay(run.tree.org, cost)) {
+      if (!accounts.canPay(tree.org, cost)) {
         ledger.announceStep(entry)
-        end(record, 0, creditsExhausted)
+        end(run, record, 0, creditsExhausted)
         close("failed")
-        return { type: "Fail", failure: creditsExhausted } satisfies StepOutcome
+        return { outcome: { type: "Fail", failure: creditsExhausted }, record } satisfies StepRun
       }
       const failsNow = resume === undefined && failures < (step.failsFirst?.times ?? 0)
       const from = yield* Clock.currentTimeMillis
@@ -164,32 +177,33 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         return yield* compute(run, step, record, scope, resume)
       }).pipe(Effect.onInterrupt(() =>
         Effect.sync(() => {
-          end(record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
+          end(run, record, ledger.now() - from, { code: "INTERRUPTED", message: "The step was interrupted." })
           close("interrupted")
         })
       ))
       const took = step.kind === "function" ? (yield* Clock.currentTimeMillis) - from : durationMs
       if (outcome.type === "Fail") {
-        end(record, took, outcome.failure)
+        end(run, record, took, outcome.failure)
         close("failed")
         if (failsNow) continue
-        return outcome
+        return { outcome, record } satisfies StepRun
       }
       if (outcome.type === "Ask") {
         close("paused")
-        return outcome
+        return { outcome, record } satisfies StepRun
       }
       record.tokens = step.tokens && { ...step.tokens, total: step.tokens.prompt + step.tokens.completion }
       record.costUsd = step.costUsd
-      accounts.pay(run.tree.org, cost)
-      end(record, took, outcome)
+      accounts.pay(tree.org, cost)
+      end(run, record, took, outcome)
       close("completed", cost)
-      return outcome
+      return { outcome, record } satisfies StepRun
     }
   })
 
   const runLoop = Effect.fnUntraced(function*<E>(
     run: Run,
+    tree: Tree,
     loop: CodeLoopStep,
     stepIndex: number,
     scope: TemplateScope,
@@ -202,9 +216,33 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       ? over
       : []
     const record = begin(run, loop, stepIndex, undefined, scope.input)
-    const from = yield* Clock.currentTimeMillis
+    const from = ledger.now()
+    const close = (result: Parameters<typeof end>[3]) => end(run, record, ledger.now() - from, result)
+    const outcome = yield* runRounds(run, tree, loop, stepIndex, scope, items, send).pipe(
+      Effect.onInterrupt(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." }))),
+      // whoever reads the stream has gone
+      Effect.tapError(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." })))
+    )
+    if (outcome.type === "Fail") close(outcome.failure)
+    if (outcome.type === "Output") {
+      close(outcome)
+      yield* send(wireEvent("loop_completed", { stepId: loop.id, iterations: items.length }))
+    }
+    return { outcome, record } satisfies StepRun
+  })
+
+  const runRounds = Effect.fnUntraced(function*<E>(
+    run: Run,
+    tree: Tree,
+    loop: CodeLoopStep,
+    stepIndex: number,
+    scope: TemplateScope,
+    items: ReadonlyArray<Json>,
+    send: (event: WireEvent) => Effect.Effect<void, E>
+  ) {
     const results: Array<Json> = []
     for (const [index, item] of items.entries()) {
+      if (index % turn === turn - 1) yield* giveWay
       let outputs = scope.outputs
       let input: Json = item
       for (const step of loop.steps) {
@@ -212,24 +250,19 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         if (step.kind === "loop") continue
         const overridden = overrideStep(step, run.input.blockOverrides[step.id])
         const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }
-        const outcome: StepOutcome = yield* runLeaf(run, overridden, stepIndex, inner, undefined)
-        if (outcome.type === "Fail") {
-          end(record, (yield* Clock.currentTimeMillis) - from, outcome.failure)
-          return outcome
-        }
+        const { outcome }: StepRun = yield* runLeaf(run, tree, overridden, stepIndex, inner, undefined)
+        if (outcome.type === "Fail") return outcome
         input = outcome.type === "Output" ? outcome.output : null
         outputs = { ...outputs, [step.id]: input }
       }
       results.push(input)
       yield* send(wireEvent("step_progress", { stepId: loop.id, completed: index + 1, total: items.length }))
     }
-    end(record, (yield* Clock.currentTimeMillis) - from, { output: results })
-    yield* send(wireEvent("loop_completed", { stepId: loop.id, iterations: items.length }))
     return { type: "Output", output: results } satisfies StepOutcome
   })
 
-  return (run, step, stepIndex, scope, resume, send) =>
+  return (run, tree, step, stepIndex, scope, resume, send) =>
     step.kind === "loop"
-      ? runLoop(run, step, stepIndex, scope, send)
-      : runLeaf(run, step, stepIndex, scope, resume)
+      ? runLoop(run, tree, step, stepIndex, scope, send)
+      : runLeaf(run, tree, step, stepIndex, scope, resume)
 }

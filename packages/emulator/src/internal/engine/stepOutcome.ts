@@ -8,7 +8,7 @@ import type { Message, WireToolCall } from "./toolConversation.js"
 
 /** @internal */
 export type StepOutcome =
-  | { readonly type: "Output"; readonly output: Json }
+  | { readonly type: "Output"; readonly output: Json; readonly prompt?: string | undefined }
   | {
     readonly type: "Ask"
     readonly iterationsUsed: number

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,6 +14,14 @@ export const millis = (value: Duration.DurationInput | string | undefined): numb
   value === undefined
     ? 0
     : Option.match(Duration.decodeUnknown(value), { onNone: () => 0, onSome: Duration.toMillis })
+
+/** After so many rounds without a wait a loop gives way. @internal */
+export const turn = 100
+
+const live = Clock.make()
+
+/** Lets everything else that is ready go first: sockets, timers, other runs. Not on the emulator's clock. @internal */
+export const giveWay: Effect.Effect<void> = Effect.withClock(Effect.sleep(0), live)
 
 /**
  * Waits on the clock. The timer is set before `announce`, so whoever hears of it may move a test clock at once.

@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Json, ToolStep } from "../../Flow.js"
-import type { Run } from "../store/runs.js"
+import type { RunInput } from "../store/runs.js"
 import type { StepOutcome } from "./stepOutcome.js"
 import { render } from "./template.js"
 import type { TemplateScope } from "./template.js"
@@ -29,30 +29,34 @@ const toolName = (tool: Json): string | undefined => {
   return declared?.name
 }
 
-const nextRound = (step: ToolStep, run: Run, resume: Resume | undefined): ToolStep["rounds"][number] | undefined => {
-  if (run.input.toolChoice === "none") return undefined
+const nextRound = (
+  step: ToolStep,
+  input: RunInput,
+  resume: Resume | undefined
+): ToolStep["rounds"][number] | undefined => {
+  if (input.toolChoice === "none") return undefined
   const answered = resume === undefined ? 0 : roundsOf(resume.messages).length
   const round = step.rounds[answered] ?? (step.forever === true ? step.rounds.at(-1) : undefined)
   if (round === undefined || step.asks !== "declared") return round
-  const declared = new Set((run.input.tools ?? []).map(toolName))
+  const declared = new Set((input.tools ?? []).map(toolName))
   return round.every((call) => declared.has(call.name)) ? round : undefined
 }
 
 /** Whether the step would ask for one more round than `limit` (contract 11.3). @internal */
-export const exceedsLimit = (step: ToolStep, run: Run, resume: Resume, limit: number): boolean =>
-  nextRound(step, run, resume) !== undefined && resume.iterationsUsed + 1 > limit
+export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, limit: number): boolean =>
+  nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
 
 /** Inside a loop a step never asks: nobody could answer it there (contract 6.1). @internal */
 export const askOrAnswer = (
   step: ToolStep,
-  run: Run,
+  input: RunInput,
   scope: TemplateScope,
   resume: Resume | undefined,
   options: ToolOptions
 ): StepOutcome => {
   const earlier = resume?.messages ?? []
   const full = { ...scope, ...resultsOf(earlier) }
-  const round = scope.loop === undefined ? nextRound(step, run, resume) : undefined
+  const round = scope.loop === undefined ? nextRound(step, input, resume) : undefined
   if (round === undefined) return { type: "Output", output: render(step.output, full) }
   const iterationsUsed = (resume?.iterationsUsed ?? 0) + 1
   if (iterationsUsed > options.toolIterationLimit) {

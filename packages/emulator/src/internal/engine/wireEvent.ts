@@ -7,6 +7,8 @@
 /** @internal */
 export interface WireEvent {
   readonly event: string
+  /** Of the control endpoint's events alone. */
+  readonly id?: number
   readonly data: { readonly [key: string]: unknown }
 }
 

@@ -21,6 +21,8 @@ export interface FaultRules {
     flow: string | undefined
   ) => Either.Either<Plan.Plan, string>
   readonly add: (rules: ReadonlyArray<FaultRule>) => void
+  /** How many may still give a fault. */
+  readonly count: () => number
   readonly clear: () => void
   readonly reset: () => void
 }
@@ -55,6 +57,12 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
     return hit ? rule.faults[chosen] : undefined
   }
 
+  /** A script that has given its last entry, or a rule about an nth request that is past. */
+  const isUsedUp = ({ matched, rule }: Armed): boolean => {
+    if (rule.match?.nth !== undefined) return matched >= rule.match.nth
+    return "script" in rule && rule.repeat !== true && matched >= rule.script.length
+  }
+
   const reset = () => {
     armed = initial.map(arm)
   }
@@ -68,6 +76,7 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
         if (match?.endpoint !== undefined && match.endpoint !== endpoint) continue
         if (match?.flow !== undefined && match.flow !== flow) continue
         const text = next(entry)
+        if (isUsedUp(entry)) armed = armed.filter((other) => other !== entry)
         if (text === undefined) continue
         return Either.map(parse(text), (faults) => Plan.make(text, faults))
       }
@@ -76,6 +85,7 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
     add: (rules) => {
       armed.push(...rules.map(arm))
     },
+    count: () => armed.length,
     clear: () => {
       armed = []
     },

@@ -35,6 +35,7 @@ export type Endpoints = { readonly [N in EndpointName]: Endpoint<RouteOf<N>> }
 export type OtherPaths = (request: {
   readonly method: string
   readonly path: string
+  readonly query: URLSearchParams
   readonly headers: { readonly [name: string]: string }
   readonly text: string
 }) => Effect.Effect<Reply, ApiError> | undefined
@@ -158,9 +159,12 @@ export const make = (
     return Effect.gen(function*() {
       const { bytes, length } = yield* readBody(request, options.maxBodyBytes)
       const text = bytes?.toString("utf8") ?? ""
-      const other = Either.isLeft(route) ? otherPaths({ method, path, headers, text }) : undefined
+      // of the bytes: a part of the text would hold on to all of it
+      const kept = bytes?.toString("utf8", 0, options.keptBodyBytes) ?? ""
+      const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
       if (other !== undefined) {
-        // the control endpoint looks at the ledger, so it is not in it
+        // the control endpoint looks at the ledger, so it is not in it, and nobody waits for its connections
+        exchange.connection.entry.requests--
         const writer = makeWriter(exchange, Plan.none, options.readerTimeout, untold())
         return yield* Effect.flatMap(safely(other), writer.send)
       }
@@ -169,7 +173,7 @@ export const make = (
         ? state.faults.take(headers[FaultRules.headerName], route.right.endpoint, flow)
         : Either.right(Plan.none)
       const plan = Either.getOrElse(fault, () => Plan.none)
-      const entry = received(text.slice(0, options.keptBodyBytes), length, plan.text)
+      const entry = received(kept, length, plan.text)
       const writer = makeWriter(exchange, plan, options.readerTimeout, {
         entry,
         onStopped: () => ledger.requestEnded(entry, "fault"),

@@ -232,7 +232,8 @@ export const make = (
   const encode = (event: WireEvent, spoil: boolean): Buffer => {
     if (encoded?.event === event && !spoil) return encoded.bytes
     const data = JSON.stringify({ eventType: event.event, ...event.data })
-    const bytes = lines(`event: ${event.event}\ndata: ${spoil ? data.slice(0, -1) : data}\n\n`)
+    const id = event.id === undefined ? "" : `id: ${event.id}\n`
+    const bytes = lines(`${id}event: ${event.event}\ndata: ${spoil ? data.slice(0, -1) : data}\n\n`)
     encoded = spoil ? undefined : { event, bytes }
     return bytes
   }

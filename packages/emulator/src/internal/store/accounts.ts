@@ -32,7 +32,10 @@ export interface Accounts {
   readonly pay: (org: string, cost: BigDecimal.BigDecimal) => void
   readonly capture: (org: string) => CaptureMode
   readonly put: (org: string, organisation: Organisation) => void
+  readonly hasOrganisation: (org: string) => boolean
+  readonly organisationCount: () => number
   readonly revoke: (key: string) => void
+  readonly revokedCount: () => number
   readonly reset: () => void
 }
 
@@ -137,9 +140,12 @@ export const make = (
     },
     capture: (org) => organisations.get(org)?.capture ?? capture,
     put,
+    hasOrganisation: (org) => organisations.has(org),
+    organisationCount: () => organisations.size,
     revoke: (key) => {
       revoked.add(key)
     },
+    revokedCount: () => revoked.size,
     reset
   }
 }

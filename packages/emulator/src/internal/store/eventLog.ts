@@ -7,55 +7,89 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { WireEvent } from "../engine/wireEvent.js"
+import { Segments } from "./segments.js"
+import type { Packing } from "./segments.js"
 
-/** @internal */
-export interface EventLog {
-  readonly append: (event: WireEvent) => void
-  readonly get: (index: number) => WireEvent | undefined
-  /** Waits until there is an event at that index. */
-  readonly awaitAt: (index: number) => Effect.Effect<void>
-}
+/** How much a live trace can replay of what one execution of a step says on its way, beside the last of it. */
+const keptInBetween = 100
 
-/** How many partial outputs of one execution of a step a live trace can replay, beside the last one. */
-const keptPartials = 100
-
-interface Partials {
+interface InBetween {
   kept: number
-  /** The newest of those beyond {@link keptPartials}: kept after all when the step goes on to something else. */
+  /** The newest of those beyond {@link keptInBetween}: kept after all when the step goes on to something else. */
   last: WireEvent | undefined
 }
 
-/** @internal */
-export const make = (): EventLog => {
-  const events: Array<WireEvent> = []
-  const partials = new Map<unknown, Partials>()
-  let arrival = Deferred.unsafeMake<void>(FiberId.none)
+const isInBetween = ({ event }: WireEvent): boolean => event === "step_output" || event === "step_progress"
 
-  const keep = (event: WireEvent): void => {
-    events.push(event)
-    const arrived = arrival
-    arrival = Deferred.unsafeMake<void>(FiberId.none)
-    Deferred.unsafeDone(arrived, Effect.void)
+const stepIdOf = ({ data }: WireEvent): string | undefined => typeof data.stepId === "string" ? data.stepId : undefined
+
+type Encoded = readonly [event: string, data: WireEvent["data"]]
+
+const packing: Packing<WireEvent> = {
+  stepIdOf,
+  encode: ({ data, event }): Encoded => [event, data],
+  decode: ([event, data]: Encoded) => ({ event, data })
+}
+
+/** Shared by all that have none, and never added to. */
+const none: Array<WireEvent> = []
+
+/** @internal */
+export class EventLog {
+  private readonly segments = new Segments(packing)
+  private live: Array<WireEvent> = none
+  private inBetween: Map<string | undefined, InBetween> | undefined
+  private arrival: Deferred.Deferred<void> | undefined
+
+  append(event: WireEvent): void {
+    const stepId = stepIdOf(event)
+    const before = this.inBetween?.get(stepId)
+    if (!isInBetween(event)) {
+      if (before?.last !== undefined) this.keep(before.last)
+      this.inBetween?.delete(stepId)
+      return this.keep(event)
+    }
+    const { kept } = before ?? { kept: 0 }
+    this.inBetween ??= new Map()
+    if (kept < keptInBetween) {
+      this.inBetween.set(stepId, { kept: kept + 1, last: undefined })
+      this.keep(event)
+    } else {
+      this.inBetween.set(stepId, { kept, last: event })
+    }
   }
 
-  return {
-    append: (event) => {
-      const { stepId } = event.data
-      const before = partials.get(stepId)
-      if (event.event !== "step_output") {
-        if (before?.last !== undefined) keep(before.last)
-        partials.delete(stepId)
-        return keep(event)
-      }
-      const { kept } = before ?? { kept: 0 }
-      if (kept < keptPartials) {
-        partials.set(stepId, { kept: kept + 1, last: undefined })
-        keep(event)
-      } else {
-        partials.set(stepId, { kept, last: event })
-      }
-    },
-    get: (index) => events[index],
-    awaitAt: (index) => Effect.suspend(() => index < events.length ? Effect.void : Deferred.await(arrival))
+  /** What is kept from a position on, and the position after it. */
+  from(position: number): { readonly events: ReadonlyArray<WireEvent>; readonly next: number } {
+    const { next } = this.segments
+    const events = position < next ? [...this.segments.from(position), ...this.live] : this.live.slice(position - next)
+    return { events, next: next + this.live.length }
+  }
+
+  /** Waits until there is an event at that position. */
+  awaitAt(position: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (position < this.segments.next + this.live.length) return Effect.void
+      this.arrival ??= Deferred.unsafeMake<void>(FiberId.none)
+      return Deferred.await(this.arrival)
+    })
+  }
+
+  /** Gives how many bytes it takes. */
+  rest(): number {
+    for (const { last } of this.inBetween?.values() ?? []) if (last !== undefined) this.keep(last)
+    this.inBetween = undefined
+    this.segments.add(this.live)
+    this.live = none
+    return this.segments.bytes
+  }
+
+  private keep(event: WireEvent): void {
+    if (this.live === none) this.live = [event]
+    else this.live.push(event)
+    const { arrival } = this
+    if (arrival === undefined) return
+    this.arrival = undefined
+    Deferred.unsafeDone(arrival, Effect.void)
   }
 }

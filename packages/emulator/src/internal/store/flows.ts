@@ -26,10 +26,18 @@ export interface FlowAddress extends Slugs {
 /** @internal */
 export const refOf = ({ org, project, slug }: Slugs): string => `${org}/${project}/${slug}`
 
+/** What the rows of runs say of a version of a flow. Each version has one of its own. @internal */
+export interface FlowSummary extends Slugs {
+  readonly ref: string
+  readonly flowId: string
+  readonly stepCount: number
+}
+
 /** One version of a flow, ready to run. @internal */
 export interface Tree extends Slugs {
   readonly ref: string
   readonly flowId: string
+  readonly summary: FlowSummary
   readonly steps: ReadonlyArray<Step>
   readonly broken: string | undefined
   readonly needsMessage: boolean
@@ -46,6 +54,7 @@ export interface Flows {
   readonly put: (flow: Flow) => void
   readonly remove: (ref: string) => void
   readonly has: (ref: string) => boolean
+  readonly count: () => number
   readonly reset: () => void
 }
 
@@ -67,10 +76,10 @@ const toTree = (flow: Flow, version: number): Tree => {
   const published = version === 0 ? undefined : flow.versions?.[String(version)]
   const steps = published?.steps ?? flow.steps
   const every = everyStep(steps)
+  const named = { ref: flow.ref, ...slugsOf(flow), flowId: flowIdOf(flow) }
   return {
-    ref: flow.ref,
-    ...slugsOf(flow),
-    flowId: flowIdOf(flow),
+    ...named,
+    summary: { ...named, stepCount: steps.length },
     steps,
     broken: published === undefined ? flow.broken : published.broken,
     needsMessage: flow.needsMessage ?? every.some(usesMessage),
@@ -125,9 +134,12 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
       flows.set(flow.ref, flow)
     },
     remove: (ref) => {
+      const removed = flows.get(ref)
+      if (removed !== undefined) trees.delete(removed)
       flows.delete(ref)
     },
     has: (ref) => flows.has(ref),
+    count: () => flows.size,
     reset: () => {
       flows.clear()
       trees.clear()

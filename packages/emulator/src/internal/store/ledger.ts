@@ -15,11 +15,21 @@ import type {
   StepEntry
 } from "../../EmulatorLedger.js"
 import * as Money from "./money.js"
+import { Series } from "./series.js"
 
 /** An entry that its owner may still change. @internal */
 export type Open<A> = Types.Mutable<A>
 
 type Listener = (event: LedgerEvent) => void
+
+/** What happened, when; also that everything before is void. @internal */
+export interface Moment {
+  /** Counts up from 1 for as long as the server runs, over resets. */
+  readonly id: number
+  /** ms since the epoch, on the emulator's clock. */
+  readonly at: number
+  readonly event: LedgerEvent | { readonly type: "Reset" }
+}
 
 /** @internal */
 export interface Ledger {
@@ -44,46 +54,124 @@ export interface Ledger {
     cost: BigDecimal.BigDecimal
   ) => void
   readonly snapshot: () => EmulatorLedger
-  /** Events since the start or the last reset: at least the newest {@link capacity}, less than twice as many. */
-  readonly past: () => ReadonlyArray<LedgerEvent>
+  /** The newest {@link capacity} events since the start or the last reset. */
+  readonly past: () => Iterable<LedgerEvent>
   readonly listen: (listener: Listener) => () => void
+  /** What is kept of what followed the moment of that id. */
+  readonly after: (id: number) => ReadonlyArray<Moment>
+  /** The id of the newest moment; 0 before the first. */
+  readonly lastId: () => number
+  /** To be told that there is another moment. */
+  readonly onMoment: (listener: () => void) => () => void
   readonly reset: () => void
 }
 
-/** How many entries of a kind a snapshot has; up to twice as many are kept, events too. @internal */
+/** How many entries of a kind are kept, events too. @internal */
 export const capacity = 10_000
 
 /** Bytes of request bodies; the oldest are dropped, their entries stay. */
 const bodyBudget = 64 * 1024 * 1024
 
-const keep = <A>(list: Array<A>, entry: A): void => {
+/** Bytes of targets and headers; beyond that the oldest entries go. */
+const headBudget = 16 * 1024 * 1024
+
+const keep = <A>(list: Series<A>, entry: A): void => {
   list.push(entry)
-  // dropping the oldest half at once keeps this constant on average
-  if (list.length >= capacity * 2) list.splice(0, list.length - capacity)
+  if (list.size > capacity) list.shift()
 }
 
-const newest = <A extends object>(list: ReadonlyArray<A>): ReadonlyArray<A> =>
-  list.slice(-capacity).map((entry) => ({ ...entry }))
+const copies = <A extends object>(list: Iterable<A>): ReadonlyArray<A> => Array.from(list, (entry) => ({ ...entry }))
+
+/** From one reset to the next. */
+class Epoch {}
+
+/** An entry knows its epoch, and its copies do not. */
+class Entry {
+  readonly #epoch: Epoch | undefined
+
+  constructor(epoch: Epoch | undefined) {
+    this.#epoch = epoch
+  }
+
+  static isOf(entry: object, epoch: Epoch): boolean {
+    return #epoch in entry && entry.#epoch === epoch
+  }
+}
+
+const of = <A extends object>(epoch: Epoch | undefined, fields: A): A => Object.assign(new Entry(epoch), fields)
+
+const isOf = Entry.isOf
+
+/** As much as the objects take, roughly. */
+const headBytes = ({ flow, headers, target }: RequestEntry): number =>
+  Object.entries(headers).reduce(
+    (bytes, [name, value]) => bytes + name.length + value.length,
+    256 + target.length + (flow?.length ?? 0)
+  )
+
+/** Requests, within a count and two budgets. */
+class Requests {
+  private readonly list = new Series<Open<RequestEntry>>()
+  private heads = 0
+  private bodies = 0
+  /** Of the oldest that has its body. */
+  private withBody = 0
+
+  push(entry: Open<RequestEntry>): void {
+    this.list.push(entry)
+    this.heads += headBytes(entry)
+    this.bodies += entry.body.length
+    while (this.list.size > 1 && (this.list.size > capacity || this.heads > headBudget)) this.shift()
+    this.withBody = Math.max(this.withBody, this.list.first)
+    while (this.bodies > bodyBudget) {
+      const oldest = this.list.at(this.withBody++)!
+      this.bodies -= oldest.body.length
+      oldest.body = ""
+    }
+  }
+
+  all(): ReadonlyArray<RequestEntry> {
+    return copies(this.list)
+  }
+
+  clear(): void {
+    this.list.clear()
+    this.heads = 0
+    this.bodies = 0
+    this.withBody = this.list.first
+  }
+
+  private shift(): void {
+    const oldest = this.list.shift()
+    if (oldest === undefined) return
+    this.heads -= headBytes(oldest)
+    this.bodies -= oldest.body.length
+  }
+}
 
 /** @internal */
 export const make = (now: () => number): Ledger => {
-  const runs: Array<Open<RunEntry>> = []
-  const steps: Array<Open<StepEntry>> = []
-  const requests: Array<Open<RequestEntry>> = []
-  const closed: Array<ConnectionEntry> = []
+  const runs = new Series<Open<RunEntry>>()
+  const steps = new Series<Open<StepEntry>>()
+  const requests = new Requests()
+  const closed = new Series<ConnectionEntry>()
   const open = new Map<number, Open<ConnectionEntry>>()
-  const events: Array<LedgerEvent> = []
+  const moments = new Series<Moment>()
   const listeners = new Set<Listener>()
+  const watchers = new Set<() => void>()
   let connections = 0
-  const bodies: Array<Open<RequestEntry>> = []
-  let bodyBytes = 0
   let counts = { runs: 0, steps: 0, requests: 0 }
   let billed = Money.zero
   // what began before a reset may end after it, unseen
-  let current = new WeakSet<object>()
+  let epoch = new Epoch()
+
+  const note = (event: Moment["event"]): void => {
+    keep(moments, { id: moments.next + 1, at: now(), event })
+    for (const watcher of [...watchers]) watcher()
+  }
 
   const tell = (event: LedgerEvent): void => {
-    keep(events, event)
+    note(event)
     for (const listener of [...listeners]) listener(event)
   }
 
@@ -103,31 +191,22 @@ export const make = (now: () => number): Ledger => {
       tell({ type: "ConnectionClosed", connection: entry.id, by })
     },
     requestReceived: (fields) => {
-      const entry = { ...fields, receivedAt: now() }
+      const entry = of(epoch, { ...fields, receivedAt: now() })
       counts.requests++
-      current.add(entry)
-      keep(requests, entry)
-      bodies.push(entry)
-      bodyBytes += entry.body.length
-      while (bodyBytes > bodyBudget) {
-        const oldest = bodies.shift()!
-        bodyBytes -= oldest.body.length
-        oldest.body = ""
-      }
+      requests.push(entry)
       tell({ type: "RequestReceived", request: entry.id, endpoint: entry.endpoint })
       return entry
     },
     requestEnded: (entry, outcome) => {
-      if (entry.outcome !== "open" || !current.has(entry)) return
+      if (entry.outcome !== "open" || !isOf(entry, epoch)) return
       entry.outcome = outcome
       entry.endedAt = now()
       tell({ type: "RequestEnded", request: entry.id, endpoint: entry.endpoint, status: entry.status, outcome })
     },
     waiting: (request, ms) => tell({ type: "Waiting", request, ms }),
     runStarted: (fields) => {
-      const entry = { ...fields, startedAt: now(), endedAt: undefined, billedUsd: "0" }
+      const entry = of(epoch, { ...fields, startedAt: now(), endedAt: undefined, billedUsd: "0" })
       counts.runs++
-      current.add(entry)
       keep(runs, entry)
       tell({ type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
       return entry
@@ -135,25 +214,25 @@ export const make = (now: () => number): Ledger => {
     runEnded: (entry, status) => {
       entry.status = status
       entry.endedAt = now()
-      if (!current.has(entry)) return
+      if (!isOf(entry, epoch)) return
       tell({ type: "RunEnded", executionId: entry.executionId, status })
     },
     stepStarted: (run, fields) => {
-      const entry: Open<StepEntry> = {
+      const isCurrent = isOf(run, epoch)
+      const entry = of<Open<StepEntry>>(isCurrent ? epoch : undefined, {
         ...fields,
         startedAt: now(),
         endedAt: undefined,
         outcome: "running",
         billedUsd: "0"
-      }
-      if (!current.has(run)) return entry
-      current.add(entry)
+      })
+      if (!isCurrent) return entry
       counts.steps++
       keep(steps, entry)
       return entry
     },
     announceStep: (entry) => {
-      if (!current.has(entry)) return
+      if (!isOf(entry, epoch)) return
       const { attempt, executionId, stepId, stepIndex } = entry
       tell({ type: "StepStarted", executionId, stepId, stepIndex, attempt })
     },
@@ -161,9 +240,9 @@ export const make = (now: () => number): Ledger => {
       entry.outcome = outcome
       entry.endedAt = now()
       entry.billedUsd = Money.print(cost)
-      run.billedUsd = Money.print(BigDecimal.sum(Money.parse(run.billedUsd), cost))
-      if (!current.has(entry)) return
-      billed = BigDecimal.sum(billed, cost)
+      if (!BigDecimal.isZero(cost)) run.billedUsd = Money.print(BigDecimal.sum(Money.parse(run.billedUsd), cost))
+      if (!isOf(entry, epoch)) return
+      if (!BigDecimal.isZero(cost)) billed = BigDecimal.sum(billed, cost)
       const { executionId, stepId, stepIndex } = entry
       tell({ type: "StepEnded", executionId, stepId, stepIndex, outcome })
     },
@@ -173,22 +252,38 @@ export const make = (now: () => number): Ledger => {
       billedUsd: Money.print(billed),
       requestsReceived: counts.requests,
       openConnections: open.size,
-      runs: newest(runs),
-      steps: newest(steps),
-      requests: newest(requests),
-      connections: newest([...closed, ...open.values()])
+      runs: copies(runs),
+      steps: copies(steps),
+      requests: requests.all(),
+      connections: copies([...closed, ...open.values()].slice(-capacity))
     }),
-    past: () => events,
+    *past() {
+      for (const { event } of moments) if (event.type !== "Reset") yield event
+    },
+    after: (id) => {
+      const following: Array<Moment> = []
+      // the first moment is number 0
+      for (let number = Math.max(id, moments.first); number < moments.next; number++) {
+        const moment = moments.at(number)
+        if (moment !== undefined) following.push(moment)
+      }
+      return following
+    },
+    lastId: () => moments.next,
+    onMoment: (listener) => {
+      watchers.add(listener)
+      return () => watchers.delete(listener)
+    },
     listen: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
     reset: () => {
-      for (const list of [runs, steps, requests, closed, events, bodies]) list.length = 0
-      bodyBytes = 0
+      for (const list of [runs, steps, requests, closed, moments]) list.clear()
       counts = { runs: 0, steps: 0, requests: 0 }
       billed = Money.zero
-      current = new WeakSet()
+      epoch = new Epoch()
+      note({ type: "Reset" })
     }
   }
 }

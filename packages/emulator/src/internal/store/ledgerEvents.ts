@@ -45,8 +45,7 @@ export const make = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEve
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent> {
     return Effect.async((resume) => {
-      const past = ledger.past().find(predicate)
-      if (past !== undefined) return resume(Effect.succeed(past))
+      for (const past of ledger.past()) if (predicate(past)) return resume(Effect.succeed(past))
       const stop = ledger.listen((event) => {
         if (!predicate(event)) return
         stop()

@@ -1,28 +1,42 @@
 /**
- * Sessions: the runs that were tagged with one id (contract 10.9), and which of them have expired.
+ * Sessions: the runs that were tagged with one id (contract 10.9), and which of them are gone.
  *
  * @internal
  */
 import type { Run, Runs } from "./runs.js"
+import { UuidTable } from "./uuidTable.js"
 
 /** @internal */
 export interface Sessions {
-  /** In the order of recording. */
-  readonly runsOf: (sessionId: string) => ReadonlyArray<Run>
+  /** Those that the list shows by now, in the order of recording. */
+  readonly runsOf: (sessionId: string, now: number) => ReadonlyArray<Run>
+  /** What is no UUID is no session. */
   readonly expire: (sessionId: string) => void
   readonly hasExpired: (sessionId: string) => boolean
   readonly reset: () => void
 }
 
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
 /** @internal */
-export const make = (runs: Runs): Sessions => {
-  const expired = new Set<string>()
+export const isUuid = (text: string): boolean => uuid.test(text)
+
+/** @internal */
+export const make = (
+  runs: Runs,
+  /** ms before the list of a session shows a run */
+  lag: number
+): Sessions => {
+  const expired = new UuidTable()
   return {
-    runsOf: (sessionId) => runs.list().filter((run) => run.sessionId === sessionId).reverse(),
-    expire: (sessionId) => {
-      expired.add(sessionId.toLowerCase())
+    runsOf: (sessionId, now) => {
+      const all = runs.ofSession(sessionId)
+      return lag === 0 ? all : all.filter(({ createdAt }) => createdAt + lag <= now)
     },
-    hasExpired: (sessionId) => expired.has(sessionId),
+    expire: (sessionId) => {
+      if (isUuid(sessionId)) expired.set(sessionId.toLowerCase(), 1)
+    },
+    hasExpired: (sessionId) => expired.get(sessionId) !== undefined,
     reset: () => expired.clear()
   }
 }

@@ -29,9 +29,13 @@ const redacted = (value: Json): Json => {
 /** @internal */
 export const hasPayloads = (mode: CaptureMode): boolean => mode === "full" || mode === "redacted"
 
+/** Of nothing. @internal */
+export const none: Snapshot = { value: null, sizeBytes: 0, truncated: false }
+
 /** A payload as it is stored; `null` where the mode stores none. @internal */
 export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
-  if (payload === undefined) return { value: null, sizeBytes: 0, truncated: false }
+  // nobody is shown even the size
+  if (payload === undefined || mode === "off") return none
   const text = JSON.stringify(payload)
   const sizeBytes = Buffer.byteLength(text)
   if (!hasPayloads(mode)) return { value: null, sizeBytes, truncated: false }

@@ -1,0 +1,17 @@
+/**
+ * The process behind `emulatorMemory.ts`: an emulator that says what its heap holds when it is asked.
+ */
+import { startEmulator } from "@effect-noukai/emulator"
+import { collectGarbage } from "./Memory.js"
+
+const runs = Number(process.argv[2])
+
+void startEmulator({ limits: { runs } }).then((running) => {
+  process.send!(running.baseUrl)
+  process.on("message", () => {
+    collectGarbage()
+    const { arrayBuffers, heapUsed } = process.memoryUsage()
+    process.send!({ heap: heapUsed, buffers: arrayBuffers })
+  })
+  process.on("disconnect", () => void running.close())
+})
