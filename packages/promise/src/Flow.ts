@@ -15,6 +15,7 @@ import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions }
 import type { Client } from "./internal/client/client.js"
 import { executed } from "./internal/execute/executed.js"
 import { eventsInput, executeInput, submitInput } from "./internal/execute/flowInput.js"
+import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventNames } from "./internal/stream/eventNames.js"
 import { Job } from "./Job.js"
@@ -60,11 +61,11 @@ export class Flow {
    * }
    * ```
    */
-  async execute(options: ExecuteOptions = {}): Promise<ExecuteResult | PausedResult> {
+  async execute(options?: ExecuteOptions): Promise<ExecuteResult | PausedResult> {
     const { client } = this
-    const input = executeInput(options)
+    const { input, signal } = rightOrThrow(takeOptions("flow.execute", options, executeInput))
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
-    return await client.run(executed(effect, (resumed) => client.run(resumed, options.signal)), options.signal)
+    return await client.run(executed(effect, (resumed) => client.run(resumed, signal)), signal)
   }
 
   /**
@@ -80,20 +81,23 @@ export class Flow {
    * }
    * ```
    */
-  async executeAsync(options: ExecuteAsyncOptions = {}): Promise<Job> {
+  async executeAsync(options?: ExecuteAsyncOptions): Promise<Job> {
     const { client } = this
-    const input = submitInput(options)
+    const { input, signal } = rightOrThrow(takeOptions("flow.executeAsync", options, submitInput))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, input))
-    return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), options.signal)
+    return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), signal)
   }
 
   /**
    * Runs the flow step by step and gives every step that has completed. A step that failed, and a pause for tool calls
    * without a `toolHandler`, reject.
    */
-  steps(options: StepsOptions = {}): AsyncIterable<StepCompleted> {
-    const stream = Stream.unwrap(Effect.map(FlowService, (flows) => flows.steps(this.address, eventsInput(options))))
-    return new EventIterator(this.client, options.signal, stream, new EventNames().step)
+  steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
+    const asked = takeOptions("flow.steps", options, (given) => {
+      const input = eventsInput(given)
+      return Stream.unwrap(Effect.map(FlowService, (flows) => flows.steps(this.address, input)))
+    })
+    return new EventIterator(this.client, asked, new EventNames().step)
   }
 
   /**
@@ -111,9 +115,12 @@ export class Flow {
    * }
    * ```
    */
-  events(options: EventsOptions = {}): AsyncIterable<StreamEvent> {
-    const stream = Stream.unwrap(Effect.map(FlowService, (flows) => flows.events(this.address, eventsInput(options))))
-    return new EventIterator(this.client, options.signal, stream, new EventNames().event)
+  events(options?: EventsOptions): AsyncIterable<StreamEvent> {
+    const asked = takeOptions("flow.events", options, (given) => {
+      const input = eventsInput(given)
+      return Stream.unwrap(Effect.map(FlowService, (flows) => flows.events(this.address, input)))
+    })
+    return new EventIterator(this.client, asked, new EventNames().event)
   }
 
   /**

@@ -12,6 +12,7 @@ import type { Client } from "./internal/client/client.js"
 import type { Services } from "./internal/client/lifetime.js"
 import { jobStatus } from "./internal/jobs/jobStatus.js"
 import { pollOnce } from "./internal/jobs/pollOnce.js"
+import { millisOf, rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import type { JobStatus } from "./JobStatus.js"
 
 /**
@@ -74,20 +75,28 @@ export class Job {
   /**
    * Asks once. In the first 5 seconds after the submission a job that is not found is `pending`.
    */
-  poll(options: PollOptions = {}): Promise<JobStatus> {
-    const polled = Effect.flatMap(this.job, (job) => pollOnce(job, options.timeout))
-    return this.client.run(Effect.map(polled, jobStatus), options.signal)
+  async poll(options?: PollOptions): Promise<JobStatus> {
+    const operation = "job.poll"
+    const { input: timeout, signal } = rightOrThrow(
+      takeOptions(operation, options, (given) => millisOf(operation, "timeout", given.timeout))
+    )
+    const polled = Effect.flatMap(this.job, (job) => pollOnce(job, timeout))
+    return await this.client.run(Effect.map(polled, jobStatus), signal)
   }
 
   /**
    * Polls until the job has ended. That it failed or was cancelled is a status, not a rejection.
    */
-  wait(options: WaitOptions = {}): Promise<JobStatus> {
-    const ended = Effect.flatMap(this.job, (job) =>
-      job.wait({
-        timeout: options.timeout,
-        schedule: options.pollInterval === undefined ? undefined : Schedule.spaced(options.pollInterval)
+  async wait(options?: WaitOptions): Promise<JobStatus> {
+    const operation = "job.wait"
+    const { input: { interval, timeout }, signal } = rightOrThrow(
+      takeOptions(operation, options, (given) => ({
+        timeout: millisOf(operation, "timeout", given.timeout),
+        interval: millisOf(operation, "pollInterval", given.pollInterval)
       }))
-    return this.client.run(Effect.map(ended, jobStatus), options.signal)
+    )
+    const schedule = interval === undefined ? undefined : Schedule.spaced(interval)
+    const ended = Effect.flatMap(this.job, (job) => job.wait({ timeout, schedule }))
+    return await this.client.run(Effect.map(ended, jobStatus), signal)
   }
 }

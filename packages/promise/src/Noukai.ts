@@ -58,8 +58,8 @@ export class Noukai {
   constructor(options?: NoukaiOptions)
   /** @internal */
   constructor(options: NoukaiOptions | Client)
-  constructor(options: NoukaiOptions | Client = {}) {
-    this.client = options instanceof Client ? options : openClient(options)
+  constructor(options?: NoukaiOptions | Client) {
+    this.client = Client.is(options) ? options : openClient(options)
     const { org, project, sessionId } = this.client.defaults
     this.defaultOrg = org
     this.defaultProject = project

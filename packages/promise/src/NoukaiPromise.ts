@@ -11,10 +11,13 @@ import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { RunService } from "@effect-noukai/sdk/RunService"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
-import type * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Function from "effect/Function"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Predicate from "effect/Predicate"
 import { Client } from "./internal/client/client.js"
 import { Lifetime } from "./internal/client/lifetime.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
+import { reading, refusal, rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import { withGate } from "./internal/scope/replayGate.js"
 import { Noukai } from "./Noukai.js"
 
@@ -40,6 +43,16 @@ export interface Options {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The client of this package that something is, if it is one. */
+const clientOf = (noukai: unknown): Client | undefined => {
+  try {
+    const transport = Predicate.hasProperty(noukai, "_transport") ? noukai._transport : undefined
+    return Client.is(transport) ? transport : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * A client over a runtime of yours: your layers, your tracer, your fakes. Closing the client ends its calls and leaves
  * the runtime alone. Replays are possible if the runtime's configuration says so.
@@ -61,12 +74,15 @@ export interface Options {
  */
 export const fromRuntime = async <E>(
   runtime: ManagedRuntime.ManagedRuntime<Services, E>,
-  options: Options = {}
+  options?: Options
 ): Promise<Noukai> => {
-  const { defaults: { org, project, sessionId } } = valueOrThrow(await runtime.runPromiseExit(NoukaiHttp))
-  return new Noukai(
-    new Client(new Lifetime(runtime, async () => {}), { org, project, sessionId, signal: options.signal })
+  const { signal } = rightOrThrow(takeOptions("fromRuntime", options, Function.constVoid))
+  const isRuntime = rightOrThrow(
+    reading("fromRuntime", "runtime", runtime, [], () => ManagedRuntime.isManagedRuntime(runtime))
   )
+  if (!isRuntime) throw refusal("fromRuntime", "runtime", "must be a ManagedRuntime")
+  const { defaults: { org, project, sessionId } } = valueOrThrow(await runtime.runPromiseExit(NoukaiHttp))
+  return new Noukai(new Client(new Lifetime(runtime, async () => {}), { org, project, sessionId, signal }))
 }
 
 /**
@@ -96,16 +112,16 @@ export const fromRuntime = async <E>(
  */
 export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
   Effect.map(TraceScope.current, (scope) => {
-    const client = noukai._transport
-    return client instanceof Client ? new Noukai(client.pin(scope)) : noukai
+    const client = clientOf(noukai)
+    return client === undefined ? noukai : new Noukai(client.pin(scope))
   })
 
 /**
  * Runs an effect with the services of a client, as a call of the client: in the scope of the calling code, and ended by
  * `signal` and by the end of the client. For libraries around the client.
  *
- * Rejects with the error of this package that stands for what the effect fails with, and with a `TypeError` for a client
- * of another copy of this package.
+ * Rejects with the error of this package that stands for what the effect fails with, and with an
+ * `InvalidRequestError` for a client of another copy of this package.
  *
  * @since 0.1.0
  * @category combinators
@@ -113,9 +129,11 @@ export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
 export const run = async <A, E>(
   noukai: Noukai,
   effect: Effect.Effect<A, E, Services>,
-  options: Options = {}
+  options?: Options
 ): Promise<A> => {
-  const client = noukai._transport
-  if (!(client instanceof Client)) throw new TypeError("run needs a Noukai client of this package")
-  return client.run(withGate(client.defaults.replayEnabled, effect), options.signal)
+  const client = clientOf(noukai)
+  if (client === undefined) throw refusal("run", "noukai", "must be a Noukai client of this package")
+  const { signal } = rightOrThrow(takeOptions("run", options, Function.constVoid))
+  if (!Effect.isEffect(effect)) throw refusal("run", "effect", "must be an Effect")
+  return await client.run(withGate(client.defaults.replayEnabled, effect), signal)
 }

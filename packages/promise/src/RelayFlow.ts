@@ -20,6 +20,7 @@ import { executed } from "./internal/execute/executed.js"
 import { executeInput } from "./internal/execute/flowInput.js"
 import { consoleLogger } from "./internal/logging/consoleLogger.js"
 import { logHook } from "./internal/logging/logHook.js"
+import { fieldsOf, reading, refusal, rightOrThrow, signalOf, takeOptions } from "./internal/options/reading.js"
 import type { LogEvent } from "./LogEvent.js"
 
 /**
@@ -72,8 +73,20 @@ export interface RelayFlow {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
-  const { dispatcher, headers, logPayloads, onLog, timeout, url } = options
+const operation = "createRelayFlow"
+
+const optionNames = ["url", "headers", "timeout", "signal", "onLog", "logPayloads", "dispatcher"]
+
+const read = (given: RelayFlowOptions): RelayFlowOptions =>
+  rightOrThrow(reading(operation, "options", given, optionNames, () => {
+    const { dispatcher, headers, logPayloads, onLog, signal, timeout, url } = fieldsOf(operation, given)
+    if (url === undefined) throw refusal(operation, "url", "must be the URL of a relay")
+    return { url, headers, timeout, signal: signalOf(operation, signal), onLog, logPayloads, dispatcher }
+  }))
+
+const openRelay = (
+  { dispatcher, headers, logPayloads, onLog, timeout, url }: RelayFlowOptions
+): Lifetime<FlowService> => {
   const relay = RelayHttp.layer({
     url,
     flow: RelayHttp.pinned,
@@ -111,12 +124,15 @@ const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
  * @category constructors
  */
 export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
-  const lifetime = openRelay(options)
+  const taken = read(options)
+  const lifetime = openRelay(taken)
   const close = () => lifetime.close()
   return {
-    async execute(call = {}) {
-      const signals = signalsOf(call.signal, options.signal)
-      const { sessionId: _, version: __, ...input } = executeInput(call)
+    async execute(call) {
+      const { input: { sessionId: _, version: __, ...input }, signal } = rightOrThrow(
+        takeOptions("flow.execute", call, executeInput)
+      )
+      const signals = signalsOf(signal, taken.signal)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
       return await lifetime.run(
         inReplayOfNow(executed(execution, (resumed) => lifetime.run(resumed, signals))),

@@ -6,12 +6,14 @@
 import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type { Client } from "./internal/client/client.js"
+import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import { stepTraceOf, traceOf } from "./internal/runs/traces.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventNames } from "./internal/stream/eventNames.js"
-import { resultsOf } from "./internal/tools/toolHandling.js"
+import { answerOf } from "./internal/tools/toolHandling.js"
 import type { StreamEvent } from "./StreamEvent.js"
 import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 
@@ -49,6 +51,14 @@ export interface StepTraceOptions extends TraceOptions {
   loopIndex?: number | undefined
 }
 
+const readOptions = ({ timeout }: TraceOptions) => ({ attemptTimeout: timeout ?? undefined })
+
+const stepOptions = ({ attempt, loopIndex, timeout }: StepTraceOptions) => ({
+  attempt: attempt ?? "latest",
+  loopIndex: loopIndex ?? undefined,
+  attemptTimeout: timeout ?? undefined
+})
+
 /**
  * Made by `flow.run(executionId)`.
  *
@@ -70,48 +80,38 @@ export class Run {
   /**
    * The run and all its steps.
    */
-  trace(options: TraceOptions = {}): Promise<Trace> {
-    const read = Effect.flatMap(
-      RunService,
-      (runs) => runs.trace(this.address, this.executionId, { attemptTimeout: options.timeout })
-    )
-    return this.client.run(Effect.map(read, traceOf), options.signal)
+  async trace(options?: TraceOptions): Promise<Trace> {
+    const { input, signal } = rightOrThrow(takeOptions("run.trace", options, readOptions))
+    const read = Effect.flatMap(RunService, (runs) => runs.trace(this.address, this.executionId, input))
+    return await this.client.run(Effect.map(read, traceOf), signal)
   }
 
   /**
    * One step: its latest attempt, a given one, or with `attempt: "all"` every one.
    */
-  stepTrace(stepId: string, options: StepTraceOptions = {}): Promise<StepTrace | StepAttempts> {
-    const { attempt = "latest", loopIndex, signal, timeout } = options
-    const read = Effect.flatMap(
-      RunService,
-      (runs) => runs.stepTrace(this.address, this.executionId, stepId, { attempt, loopIndex, attemptTimeout: timeout })
-    )
-    return this.client.run(Effect.map(read, stepTraceOf), signal)
+  async stepTrace(stepId: string, options?: StepTraceOptions): Promise<StepTrace | StepAttempts> {
+    const { input, signal } = rightOrThrow(takeOptions("run.stepTrace", options, stepOptions))
+    const read = Effect.flatMap(RunService, (runs) => runs.stepTrace(this.address, this.executionId, stepId, input))
+    return await this.client.run(Effect.map(read, stepTraceOf), signal)
   }
 
   /**
    * What has happened in the run so far, then what happens, up to its end. It only watches: `resume` of a pause for tool
    * calls rejects. `timeout` is for each silence.
    */
-  liveTrace(options: TraceOptions = {}): AsyncIterable<StreamEvent> {
+  liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
     const { client } = this
-    const stream = Stream.unwrap(Effect.map(RunService, (runs) =>
-      runs.liveTrace(this.address, this.executionId, {
-        firstByteTimeout: options.timeout,
-        idleTimeout: options.timeout
-      })))
+    const asked = takeOptions("run.liveTrace", options, ({ timeout }) => {
+      const silence = timeout ?? undefined
+      const input = { firstByteTimeout: silence, idleTimeout: silence }
+      return Stream.unwrap(Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input)))
+    })
+    const signal = Either.isRight(asked) ? asked.right.signal : undefined
     const names = new EventNames()
-    return new EventIterator(
-      client,
-      options.signal,
-      stream,
-      (event) =>
-        names.event(
-          event,
-          (pause) => ({ toolResults }) =>
-            client.run(Stream.runDrain(pause.resume(resultsOf(toolResults))), options.signal)
-        )
-    )
+    return new EventIterator(client, asked, (event) =>
+      names.event(event, (pause) => async (answer) => {
+        const results = rightOrThrow(answerOf("run.liveTrace", answer, pause.executionId))
+        return await client.run(Stream.runDrain(pause.resume(results)), signal)
+      }))
   }
 }

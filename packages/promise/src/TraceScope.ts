@@ -7,7 +7,8 @@
  * @since 0.1.0
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import { enterScope } from "./internal/scope/enterScope.js"
+import { fieldsOf, reading, refusal, rightOrThrow } from "./internal/options/reading.js"
+import { type Entering, enterScope } from "./internal/scope/enterScope.js"
 import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
@@ -42,6 +43,26 @@ export interface ScopeState {
   sessionId: string
 }
 
+const operation = "traceScope"
+
+const optionNames = ["replaySessionId", "capture", "client", "transport"]
+
+const entering = (fn: unknown, given: TraceScopeOptions | undefined): Entering => {
+  if (typeof fn !== "function") throw refusal(operation, "fn", "must be a function")
+  const { capture, client, replaySessionId, transport } = fieldsOf(operation, given)
+  if (replaySessionId !== undefined && replaySessionId !== null && typeof replaySessionId !== "string") {
+    throw refusal(operation, "replaySessionId", "must be a string")
+  }
+  if (capture !== undefined && capture !== null && typeof capture !== "boolean") {
+    throw refusal(operation, "capture", "must be true or false")
+  }
+  return {
+    replaySessionId: replaySessionId ?? undefined,
+    capture: capture ?? true,
+    client: client?._transport ?? transport
+  }
+}
+
 /**
  * Runs `fn` in a scope: its runs are tagged with a new session id, or answered from a recorded session. Inside another
  * scope, `fn` joins that one.
@@ -63,12 +84,8 @@ export interface ScopeState {
  * @since 0.1.0
  * @category combinators
  */
-export const traceScope = <T>(fn: () => Promise<T> | T, options: TraceScopeOptions = {}): Promise<T> =>
-  enterScope(fn, {
-    replaySessionId: options.replaySessionId,
-    capture: options.capture ?? true,
-    client: options.client?._transport ?? options.transport
-  })
+export const traceScope = async <T>(fn: () => Promise<T> | T, options?: TraceScopeOptions): Promise<T> =>
+  await enterScope(fn, rightOrThrow(reading(operation, "options", options, optionNames, () => entering(fn, options))))
 
 /**
  * `traceScope` under its newer name.
@@ -86,9 +103,9 @@ export const replayScope: typeof traceScope = traceScope
  */
 export const trace = <Args extends ReadonlyArray<unknown>, T>(
   fn: (...args: Args) => Promise<T> | T,
-  options: TraceScopeOptions = {}
+  options?: TraceScopeOptions
 ): (...args: Args) => Promise<T> =>
-(...args) => traceScope(() => fn(...args), options)
+(...args) => traceScope(typeof fn === "function" ? () => fn(...args) : fn, options)
 
 /**
  * The scope of the calling code; `null` outside any.

@@ -1,6 +1,6 @@
 /** Aborts, in every phase of a call: the server sees the close, the reason comes back, and nothing is left behind. */
 import { Emulator } from "@effect-noukai/emulator"
-import { Noukai, traceScope } from "@effect-noukai/promise"
+import { InvalidRequestError, Noukai, traceScope } from "@effect-noukai/promise"
 import type { EventsOptions, NoukaiOptions } from "@effect-noukai/promise"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
@@ -309,7 +309,8 @@ describe("a signal that is none", () => {
     const error = await rejection(
       noukai.flow("noukai/samples/two-step").execute({ message: "hi", signal: {} as never })
     )
-    assert.instanceOf(error, TypeError)
+    assert.instanceOf(error, InvalidRequestError)
+    assert.strictEqual((error as InvalidRequestError).field, "signal")
     await noukai.close()
     assert.strictEqual(await requests(), 0)
   })

@@ -6,6 +6,7 @@
 import type * as Either from "effect/Either"
 import type { FlowAddress, FlowRef } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
+import { guarded } from "./internal/input/take.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
 export type { FlowAddress } from "./Flow.js"
@@ -38,7 +39,10 @@ export interface Defaults {
 export const resolve = (
   flow: FlowRef<never>,
   defaults: Defaults = {}
-): Either.Either<FlowAddress, InvalidRequestError> => Address.resolve("FlowAddress.resolve", flow, defaults)
+): Either.Either<FlowAddress, InvalidRequestError> => {
+  const method = "FlowAddress.resolve"
+  return guarded(method, "flow", () => Address.resolve(method, flow, defaults))
+}
 
 /**
  * `org/project/slug`, as people write it.

@@ -8,7 +8,6 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions } from "./CallOptions.js"
-import { pauseOfHandle } from "./internal/jobs/jobPoll.js"
 import * as Updates from "./internal/jobs/jobUpdates.js"
 import type { JobEnded, JobStatus } from "./JobStatus.js"
 import type { PollError, ResultError, UpdatesError, WaitError } from "./NoukaiError.js"
@@ -108,4 +107,4 @@ export interface Job<out A = unknown> {
 export const updates = <A>(
   job: Job<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, UpdatesError> => Updates.updates(job.poll, job.executionId, schedule, pauseOfHandle(job))
+): Stream.Stream<JobStatus<A>, UpdatesError> => Updates.ofJob(job, schedule)

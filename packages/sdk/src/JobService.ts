@@ -11,12 +11,15 @@ import * as Layer from "effect/Layer"
 import type { CallOptions, Progress } from "./CallOptions.js"
 import type { ParametersInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
-import { invalid } from "./internal/errors/invalid.js"
 import * as Input from "./internal/execute/executeInput.js"
 import * as Address from "./internal/flow/address.js"
 import { encodeParameters } from "./internal/flow/flowCodec.js"
+import { resolveCall, resolveFlow } from "./internal/flow/resolvedCall.js"
+import { checkDuration } from "./internal/input/checks.js"
+import { type Problem, problem } from "./internal/input/problem.js"
+import { take, type Taking } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
-import { sessionIdOf } from "./internal/scope/callSession.js"
+import { resolveSession } from "./internal/scope/callSession.js"
 import type { HttpService } from "./internal/seam/httpService.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
@@ -144,36 +147,59 @@ const submitGrace = 5000
 
 const refused = ["tools", "toolChoice", "attachments", "messages"] as const
 
-const checkRefused = (input: object): Input.Problem | undefined => {
-  const field = refused.find((name) =>
-    name in input && (input as { readonly [key: string]: unknown })[name] !== undefined
-  )
-  return field === undefined ? undefined : { field, reason: "is not taken by the queue: use FlowService" }
+type Taken = SubmitInput & { readonly [K in typeof refused[number]]?: unknown }
+
+const checkRefused = (input: Taken): Problem | undefined => {
+  const field = refused.find((name) => input[name] !== undefined)
+  return field === undefined ? undefined : problem(field, "is not taken by the queue: use FlowService")
 }
 
-const checkInput = (input: SubmitInput): Input.Problem | undefined =>
-  checkRefused(input) ??
-    Input.checkMessages(input.message, undefined) ??
-    Input.checkParameters(input.parameters) ??
-    Input.checkOverrides("blockOverrides", input.blockOverrides, true)
+const taking: Taking<Taken, Taken> = {
+  field: "input",
+  pick: (given) => ({
+    message: given.message,
+    parameters: given.parameters,
+    blockOverrides: given.blockOverrides,
+    trace: given.trace,
+    version: given.version,
+    sessionId: given.sessionId,
+    headers: given.headers,
+    connectTimeout: given.connectTimeout,
+    attemptTimeout: given.attemptTimeout,
+    timeout: given.timeout,
+    retry: given.retry,
+    retryPost: given.retryPost,
+    tools: given.tools,
+    toolChoice: given.toolChoice,
+    attachments: given.attachments,
+    messages: given.messages
+  }),
+  check: (input) =>
+    checkRefused(input) ??
+      Input.checkMessages(input.message, undefined) ??
+      Input.checkParameters(input.parameters) ??
+      Input.checkOverrides("blockOverrides", input.blockOverrides, true) ??
+      Input.checkRun(input)
+}
 
-const submit = (http: HttpService) => (flow: FlowRef<never>, input: SubmitInput): Effect.Effect<Job, SubmitError> =>
+const takingAttach: Taking<AttachOptions, AttachOptions> = {
+  field: "options",
+  pick: (given) => ({ grace: given.grace }),
+  check: ({ grace }) => checkDuration("grace", grace)
+}
+
+const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, SubmitError> =>
   Effect.withFiberRuntime((fiber) => {
     const method = "JobService.submit"
-    const resolved = Address.resolve(method, flow, http.defaults)
+    const resolved = resolveCall(http, method, flow, taking, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const address = resolved.right
-    const addressText = Address.format(address)
+    const { address, addressText, input, total } = resolved.right
     const version = Address.checkVersion(method, input.version)
     if (Either.isLeft(version)) return Effect.fail(version.left)
-    const problem = checkInput(input)
-    if (problem !== undefined) {
-      return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
-    }
-    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
 
-    const sessionId = sessionIdOf(fiber, http, input.sessionId)
+    const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
+    if (Either.isLeft(session)) return Effect.fail(session.left)
+    const sessionId = session.right
     const progress: Progress = { sent: "no" }
     const post = (parameters: unknown) =>
       totalTimeout(
@@ -191,7 +217,7 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, input: SubmitInput)
             trace: input.trace ?? false
           }
         }),
-        total.right,
+        total,
         { method, flow: addressText, executionId: () => undefined },
         progress
       )
@@ -221,15 +247,16 @@ const attach = (http: HttpService) =>
   Effect.flatMap(monotonic, (now) => {
     const method = "JobService.attach"
     return Either.gen(function*() {
-      const address = yield* Address.resolve(method, flow, http.defaults)
+      const { address, addressText } = yield* resolveFlow(http, method, flow)
       yield* Address.segment(method, "executionId", executionId)
-      const grace = yield* milliseconds(method, "grace", options.grace ?? 0)
+      const taken = yield* take(method, takingAttach, options, { flow: addressText })
+      const grace = yield* milliseconds(method, "grace", taken.grace ?? 0)
       return JobHandle.make(
         {
           http,
           flow,
           address,
-          addressText: Address.format(address),
+          addressText,
           executionId,
           graceEnds: now + (grace ?? Infinity)
         },

@@ -11,12 +11,16 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import { baseUrl } from "./internal/config/baseUrl.js"
 import { extra } from "./internal/config/headers.js"
 import * as Invalid from "./internal/errors/invalid.js"
 import { unchecked } from "./internal/errors/unchecked.js"
+import * as Checks from "./internal/input/checks.js"
+import { type Problem, problem } from "./internal/input/problem.js"
+import { guarded, take } from "./internal/input/take.js"
 import { backoff } from "./internal/retry/retry.js"
 import { milliseconds } from "./internal/time/duration.js"
 import type { LogHook } from "./LogHook.js"
@@ -173,15 +177,6 @@ const checkKey = (
     : Either.left(noKey("the key holds characters that no key has"))
 }
 
-const checkCount = (
-  field: string,
-  value: number,
-  minimum: number
-): Either.Either<number, InvalidRequestError> =>
-  Number.isSafeInteger(value) && value >= minimum
-    ? Either.right(value)
-    : Either.left(invalid(field, `must be an integer of at least ${minimum}`))
-
 type ClockField = "connectTimeout" | "attemptTimeout" | "timeout" | "firstByteTimeout" | "idleTimeout"
 
 const checkClock = (field: ClockField, options: Options): Either.Either<Duration.Duration, InvalidRequestError> =>
@@ -190,17 +185,73 @@ const checkClock = (field: ClockField, options: Options): Either.Either<Duration
     (ms) => ms === undefined ? Duration.infinity : Duration.millis(ms)
   )
 
-const checkDefaults = (
-  org: string | undefined,
-  project: string | undefined
-): Either.Either<void, InvalidRequestError> => {
+const checkDefaults = ({ org, project }: Options): Problem | undefined => {
   if ((org === undefined) !== (project === undefined)) {
-    return Either.left(invalid(org === undefined ? "org" : "project", "org and project go together: give both or none"))
+    return problem(org === undefined ? "org" : "project", "org and project go together: give both or none")
   }
-  return org === "" || project === ""
-    ? Either.left(invalid(org === "" ? "org" : "project", "must not be empty"))
-    : Either.right(undefined)
+  if (org === "" || project === "") return problem(org === "" ? "org" : "project", "must not be empty")
+  return Checks.checkText("org", org) ?? Checks.checkText("project", project)
 }
+
+const checkDispatcher = (dispatcher: unknown): Problem | undefined =>
+  dispatcher === undefined ||
+    (Predicate.hasProperty(dispatcher, "dispatch") && typeof dispatcher.dispatch === "function")
+    ? undefined
+    : problem("dispatcher", "must be an undici Dispatcher")
+
+const runPaths = ["seq", "flow-runs"]
+
+const checkOptions = (options: Options): Problem | undefined =>
+  checkDefaults(options) ??
+    Checks.checkSessionId("sessionId", options.sessionId) ??
+    Checks.checkCount("maxRetries", options.maxRetries, 0) ??
+    Checks.checkCount("maxResponseBytes", options.maxResponseBytes, 1) ??
+    Checks.checkCount("maxFrameBytes", options.maxFrameBytes, 1) ??
+    Checks.checkHeaders("headers", options.headers) ??
+    Checks.checkSchedule("retry", options.retry) ??
+    Checks.checkFlag("retryPost", options.retryPost) ??
+    Checks.checkFlag("replayEnabled", options.replayEnabled) ??
+    Checks.checkOneOf("runPaths", options.runPaths, runPaths) ??
+    Checks.checkFunction("log", options.log) ??
+    Checks.checkFlag("logPayloads", options.logPayloads) ??
+    checkDispatcher(options.dispatcher)
+
+const pickOptions = (given: Options): Options => ({
+  apiKey: given.apiKey,
+  env: given.env,
+  port: given.port,
+  baseUrl: given.baseUrl,
+  org: given.org,
+  project: given.project,
+  sessionId: given.sessionId,
+  connectTimeout: given.connectTimeout,
+  attemptTimeout: given.attemptTimeout,
+  timeout: given.timeout,
+  firstByteTimeout: given.firstByteTimeout,
+  idleTimeout: given.idleTimeout,
+  maxRetries: given.maxRetries,
+  retry: given.retry,
+  retryPost: given.retryPost,
+  replayEnabled: given.replayEnabled,
+  runPaths: given.runPaths,
+  headers: given.headers,
+  maxResponseBytes: given.maxResponseBytes,
+  maxFrameBytes: given.maxFrameBytes,
+  log: given.log,
+  logPayloads: given.logPayloads,
+  dispatcher: given.dispatcher
+})
+
+/**
+ * The options that a caller gives, read once; of a relay too, which has fewer.
+ *
+ * @internal
+ */
+export const takeOptions = <A>(
+  method: string,
+  given: A,
+  pick: (given: A) => Options
+): Either.Either<Options, InvalidRequestError> => take(method, { field: "options", pick, check: checkOptions }, given)
 
 /**
  * What does not say where requests go, nor with which key.
@@ -208,17 +259,12 @@ const checkDefaults = (
  * @internal
  */
 export const resolveSettings = (
-  options: Omit<Options, "apiKey" | "env" | "port" | "baseUrl">
+  options: Options
 ): Either.Either<Omit<NoukaiConfig.Service, "apiKey" | "origin" | "prefix">, InvalidRequestError> =>
   Either.gen(function*() {
-    yield* checkDefaults(options.org, options.project)
-    const maxRetries = yield* checkCount("maxRetries", options.maxRetries ?? defaults.maxRetries, 0)
-    const maxResponseBytes = yield* checkCount(
-      "maxResponseBytes",
-      options.maxResponseBytes ?? defaults.maxResponseBytes,
-      1
-    )
-    const maxFrameBytes = yield* checkCount("maxFrameBytes", options.maxFrameBytes ?? defaults.maxFrameBytes, 1)
+    const maxRetries = options.maxRetries ?? defaults.maxRetries
+    const maxResponseBytes = options.maxResponseBytes ?? defaults.maxResponseBytes
+    const maxFrameBytes = options.maxFrameBytes ?? defaults.maxFrameBytes
     return {
       org: options.org,
       project: options.project,
@@ -262,7 +308,12 @@ const resolveOptions = (
 export const make = (
   options: Options
 ): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
-  Effect.suspend(() => resolveOptions(options))
+  Effect.suspend(() =>
+    Either.flatMap(
+      takeOptions(method, options, pickOptions),
+      (taken) => guarded(method, "apiKey", () => resolveOptions(taken))
+    )
+  )
 
 const environmentOf = (value: string): Either.Either<"production" | "dev", InvalidRequestError> => {
   switch (value) {
@@ -298,9 +349,19 @@ const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
     unchecked
   )
 
+/** An application's own settings as one; there is one only if it was given settings. */
+const unwrapped = (
+  config: Config.Config.Wrap<Options>
+): Either.Either<Config.Config<Options>, InvalidRequestError> =>
+  guarded(method, "configuration", () =>
+    Predicate.isRecord(config)
+      ? Either.right(Config.unwrap(config))
+      : Either.left(invalid("configuration", "must be a Config, or an object of them")))
+
 /** Adds what the environment says where the options are silent. */
-const withEnvironment = (options: Options): Effect.Effect<Options, InvalidRequestError> =>
+const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestError> =>
   Effect.gen(function*() {
+    const options = yield* takeOptions(method, given, pickOptions)
     const apiKey = options.apiKey ?? Option.getOrUndefined(yield* Config.option(Config.redacted("NOUKAI_API_KEY")))
     const found = { ...options, apiKey, replayEnabled: options.replayEnabled ?? (yield* replayEnabled) }
     if (options.env !== undefined || options.baseUrl !== undefined) return found
@@ -344,8 +405,8 @@ export const layerConfig = (
 ): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
   Layer.effect(
     NoukaiConfig,
-    Config.unwrap(config).pipe(
-      Effect.mapError(fromConfigError),
+    Effect.suspend(() => unwrapped(config)).pipe(
+      Effect.flatMap(Effect.mapError(fromConfigError)),
       Effect.flatMap(withEnvironment),
       Effect.flatMap(make)
     )

@@ -7,6 +7,7 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -19,6 +20,7 @@ import * as LazyHttp from "./internal/recording/lazyHttp.js"
 import { keyFinder } from "./internal/recording/ownKey.js"
 import { Recorder } from "./internal/recording/recorder.js"
 import * as RecordingHttp from "./internal/recording/recordingHttp.js"
+import { liveOf, recordOptions } from "./internal/recording/recordingOptions.js"
 import { redactionOf } from "./internal/recording/redaction.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { HttpService } from "./internal/seam/httpService.js"
@@ -203,7 +205,7 @@ const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError 
 const record = <E, R>(
   path: string,
   live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>,
-  options: Options
+  given: Options
 ): Layer.Layer<
   Services | ReplayCassette | Recording,
   E | CassetteError | InvalidRequestError | ReplayNoSnapshotsError,
@@ -212,6 +214,7 @@ const record = <E, R>(
   Layer.provideMerge(
     layerOverHttp,
     Layer.scopedContext(Effect.gen(function*() {
+      const options = yield* recordOptions(method, path, given)
       const mode = options.mode ?? (yield* defaultMode)
       const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text
@@ -321,8 +324,10 @@ export function toFile<E, R>(
   E | AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError,
   R
 > {
+  const live = liveOf(method, options)
+  if (Either.isLeft(live)) return Layer.fail(live.left)
   // @effect-diagnostics-next-line missingLayerContext:off -- which overload was called decides what is needed
-  return options.live === undefined ? record(path, NoukaiLive, options) : record(path, options.live, options)
+  return live.right === undefined ? record(path, NoukaiLive, options) : record(path, live.right, options)
 }
 
 /**

@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/recording/cassetteFile.js"
 import { defaultsOf } from "./internal/recording/client.js"
+import { checkCassette, replayFileOptions, replayOptions } from "./internal/recording/recordingOptions.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import * as SessionHttp from "./internal/replay/sessionHttp.js"
@@ -136,7 +137,14 @@ export const fromCassette = (
 ): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> =>
   Layer.provideMerge(
     layerOverHttp,
-    Layer.effectContext(open("NoukaiReplay.fromCassette", `the ${cassette.kind}`, cassette, options))
+    Layer.effectContext(Effect.suspend(() => {
+      const method = "NoukaiReplay.fromCassette"
+      return Effect.zipWith(
+        checkCassette(method, cassette),
+        replayOptions(method, options),
+        (cassette, options) => open(method, `the ${cassette.kind}`, cassette, options)
+      ).pipe(Effect.flatten)
+    }))
   )
 
 /**
@@ -169,7 +177,14 @@ export const fromFile = (
   return Layer.provideMerge(
     layerOverHttp,
     Layer.effectContext(
-      Effect.flatMap(CassetteFile.read(method, path), (cassette) => open(method, `cassette ${path}`, cassette, options))
+      Effect.flatMap(
+        Effect.suspend(() => replayFileOptions(method, path, options)),
+        (options) =>
+          Effect.flatMap(
+            CassetteFile.read(method, path),
+            (cassette) => open(method, `cassette ${path}`, cassette, options)
+          )
+      )
     )
   )
 }

@@ -16,12 +16,13 @@ import type { FlowRef, FlowVersion } from "./Flow.js"
 import type { Defaults } from "./FlowAddress.js"
 import type { ForwardResponse } from "./ForwardCall.js"
 import * as Address from "./internal/flow/address.js"
+import { checkDuration, checkRecord, checkText } from "./internal/input/checks.js"
+import { guarded, take, type Taking } from "./internal/input/take.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
 import { forwardThrough } from "./internal/relay/forwardThrough.js"
-import { sessionIdOf } from "./internal/scope/callSession.js"
+import { resolveSession } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
-import { milliseconds } from "./internal/time/duration.js"
 import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
@@ -86,6 +87,21 @@ const isPresent = (u: unknown): boolean => u !== undefined && u !== null
 const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body"]): boolean =>
   isPresent(executionId) && isPresent(pausedAtStep) && isPresent(toolCallMessages)
 
+const taking: Taking<Options, Options> = {
+  field: "options",
+  pick: ({ attemptTimeout, version }) => ({ attemptTimeout, version }),
+  check: ({ attemptTimeout }) => checkDuration("attemptTimeout", attemptTimeout)
+}
+
+const takingRequest: Taking<Request, Request> = {
+  field: "request",
+  pick: ({ body, traceparent, tracestate }) => ({ body, traceparent, tracestate }),
+  check: ({ body, traceparent, tracestate }) =>
+    checkRecord("body", body ?? null, "must be an object") ??
+      checkText("traceparent", traceparent) ??
+      checkText("tracestate", tracestate)
+}
+
 /**
  * Checks what is to be run, once and before any request; nothing in a request can change it. An `InvalidRequestError`
  * says what is wrong with the flow, the version or the clock.
@@ -101,15 +117,15 @@ export const make = (
   defaults: Defaults = {}
 ): Either.Either<RelayForward, InvalidRequestError> =>
   Either.gen(function*() {
-    const address = yield* Address.resolve(method, flow, defaults)
-    const version = yield* Address.checkVersion(method, options.version)
-    const { attemptTimeout } = options
-    if (attemptTimeout !== undefined) yield* milliseconds(method, "attemptTimeout", attemptTimeout)
+    const address = yield* guarded(method, "flow", () => Address.resolve(method, flow, defaults))
+    const { attemptTimeout, version: given } = yield* take(method, taking, options)
+    const version = yield* Address.checkVersion(method, given)
 
     const answered = (
       http: NoukaiHttp.Service,
       fiber: Fiber.RuntimeFiber<unknown, unknown>,
-      { body, traceparent, tracestate }: Request
+      { body, traceparent, tracestate }: Request,
+      sessionId: string | undefined
     ) =>
       forwardThrough(http, {
         method,
@@ -123,15 +139,22 @@ export const make = (
         progress: { sent: "no" },
         flow: address,
         version,
-        sessionId: isResume(body) ? undefined : sessionIdOf(fiber, http, undefined),
+        sessionId: isResume(body) ? undefined : sessionId,
         body
       })
 
-    return (request) =>
+    const facts = { method, flow: Address.format(address) }
+
+    return (given) =>
       Effect.flatMap(NoukaiHttp, (http) =>
         Effect.withFiberRuntime((fiber) => {
+          const taken = take(method, takingRequest, given, facts)
+          if (Either.isLeft(taken)) return Effect.fail(taken.left)
+          const request = taken.right
+          const session = resolveSession(fiber, http, undefined, facts)
+          if (Either.isLeft(session)) return Effect.fail(session.left)
           const run = Effect.map(
-            answered(http, fiber, request),
+            answered(http, fiber, request, session.right),
             (response) => ForwardOutcome.of(method, response)
           )
           const spanned = Spans.flowSpan(fiber, spanNames.execute, address, version, run)

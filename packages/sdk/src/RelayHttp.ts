@@ -16,12 +16,14 @@ import * as FlowService from "./FlowService.js"
 import * as Headers from "./internal/config/headers.js"
 import { invalid } from "./internal/errors/invalid.js"
 import * as Address from "./internal/flow/address.js"
+import { checkText } from "./internal/input/checks.js"
+import { guarded, take, type Taking } from "./internal/input/take.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import { relayUrl } from "./internal/relay/relayUrl.js"
 import type { HttpService } from "./internal/seam/httpService.js"
 import type { LogHook } from "./LogHook.js"
-import { resolveSettings } from "./NoukaiConfig.js"
+import { type Options as NoukaiOptions, resolveSettings, takeOptions } from "./NoukaiConfig.js"
 import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
@@ -88,13 +90,43 @@ const problemOf = (
   return sessionId === undefined ? undefined : wrong("sessionId", "does not go through a relay")
 }
 
+interface Taken {
+  readonly url: string
+  readonly flow: FlowRef<never, unknown> | undefined
+  readonly headers: Readonly<Record<string, string>> | undefined
+}
+
+const taking: Taking<Options, Taken> = {
+  field: "options",
+  pick: ({ flow, headers, url }) => ({ flow, headers, url }),
+  check: ({ url }) => checkText("url", url)
+}
+
+const settingsOf = (
+  { connectTimeout, attemptTimeout, timeout, maxRetries, retry, maxResponseBytes, log, logPayloads, dispatcher }:
+    Options
+): NoukaiOptions => ({
+  connectTimeout,
+  attemptTimeout,
+  timeout,
+  maxRetries,
+  retry,
+  maxResponseBytes,
+  log,
+  logPayloads,
+  dispatcher
+})
+
 const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { origin, path } = yield* relayUrl(method, options.url)
-    let expected = options.flow === undefined ? undefined : yield* Address.resolve(method, options.flow, {})
-    const headers = yield* Headers.ofRelay(method, options.headers ?? {})
-    const { flow: _, headers: __, url: ___, ...rest } = options
-    const config = { ...(yield* resolveSettings(rest)), headers, apiKey: undefined, origin, prefix: "" }
+    const { flow, headers: given = {}, url } = yield* take(method, taking, options)
+    const { origin, path } = yield* relayUrl(method, url)
+    let expected = flow === undefined
+      ? undefined
+      : yield* guarded(method, "flow", () => Address.resolve(method, flow, {}))
+    const headers = yield* guarded(method, "headers", () => Headers.ofRelay(method, given))
+    const settings = yield* takeOptions(method, options, settingsOf)
+    const config = { ...(yield* resolveSettings(settings)), headers, apiKey: undefined, origin, prefix: "" }
     const transport = yield* Transport.make({ dispatcher: config.dispatcher })
     const caller = yield* Call.make(config, transport)
     const execute = Execute.executeAt(caller, path)

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
+import { problem } from "./internal/input/problem.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import { failed } from "./internal/tools/toolOutcome.js"
 import * as TypedTool from "./internal/tools/typedTool.js"
@@ -190,7 +191,7 @@ export const handle = <E, R>(
 ): Handled<E, R> => ({
   [TypeId]: TypeId,
   declarations,
-  problem: undefined,
+  problem: typeof handler === "function" ? undefined : problem("tools", "have no handler that is a function"),
   run: (calls, settings) =>
     toolSpans(
       calls,
@@ -223,13 +224,19 @@ export const handle = <E, R>(
  */
 export const tool = <P, PI, E, R, S = Json | void, SI = unknown>(
   options: ToolOptions<P, PI, E, R, S, SI>
-): Tool<E, R> => ({
-  name: options.name,
-  description: options.description,
-  parameters: options.parameters,
-  success: options.success,
-  handler: options.handler
-})
+): Tool<E, R> => {
+  try {
+    return {
+      name: options.name,
+      description: options.description,
+      parameters: options.parameters,
+      success: options.success,
+      handler: options.handler
+    }
+  } catch {
+    return TypedTool.unreadable
+  }
+}
 
 /**
  * Gathers tools. Each runs by itself, `toolConcurrency` at a time; three rounds in a row in which the model calls one

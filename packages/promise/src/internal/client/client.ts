@@ -38,6 +38,15 @@ export class Client implements NoukaiTransport {
     private readonly pinned?: { readonly scope: TraceScope.Scope | undefined }
   ) {}
 
+  /** Whether something is a client; what throws when it is asked is none. */
+  static is(u: unknown): u is Client {
+    try {
+      return u instanceof Client
+    } catch {
+      return false
+    }
+  }
+
   /** The same client with every call in one scope, or in none. */
   pin(scope: TraceScope.Scope | undefined): Client {
     return new Client(this.lifetime, this.defaults, { scope })

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type { NoukaiOptions } from "../../NoukaiOptions.js"
 import { consoleLogger } from "../logging/consoleLogger.js"
+import { fieldsOf, reading, rightOrThrow, signalOf } from "../options/reading.js"
 import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
 import { clientConfig } from "./clientConfig.js"
@@ -22,8 +23,51 @@ const inBrowser = Effect.logWarning(
   "this API key gives anyone who reads it full access to your flows and credits: run the client on a server, and a relay flow in the browser"
 )
 
-/** @internal */
-export const openClient = (options: NoukaiOptions): Client => {
+const operation = "new Noukai"
+
+/** What is read of the options, each once. */
+const optionNames = [
+  "apiKey",
+  "env",
+  "port",
+  "org",
+  "project",
+  "timeout",
+  "maxRetries",
+  "onLog",
+  "logPayloads",
+  "sessionId",
+  "signal",
+  "dispatcher"
+] as const
+
+const read = (given: NoukaiOptions | undefined): NoukaiOptions =>
+  rightOrThrow(reading(operation, "options", given, optionNames, () => {
+    const { apiKey, dispatcher, env, logPayloads, maxRetries, onLog, org, port, project, sessionId, signal, timeout } =
+      fieldsOf(operation, given)
+    return {
+      apiKey,
+      env,
+      port,
+      org,
+      project,
+      timeout,
+      maxRetries,
+      onLog,
+      logPayloads,
+      sessionId,
+      signal: signalOf(operation, signal),
+      dispatcher
+    }
+  }))
+
+/**
+ * Throws what is wrong with the options.
+ *
+ * @internal
+ */
+export const openClient = (given: NoukaiOptions | undefined): Client => {
+  const options = read(given)
   const config = clientConfig(options)
   const runtime = ManagedRuntime.make(
     Sdk.layerServices.pipe(

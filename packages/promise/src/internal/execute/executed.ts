@@ -9,7 +9,8 @@ import * as Effect from "effect/Effect"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
 import { hide } from "../json/hide.js"
 import { fieldOf, overReceived } from "../json/received.js"
-import { resultsOf, wireCalls } from "../tools/toolHandling.js"
+import { rightOrThrow } from "../options/reading.js"
+import { answerOf, wireCalls } from "../tools/toolHandling.js"
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
 
@@ -65,8 +66,10 @@ const paused = (run: SdkPaused, start: Start): PausedResult => {
     toolCalls: wireCalls(run.toolCalls, fieldOf(run.raw, "toolCalls")),
     accumulatedOutputs: state.accumulatedOutputs
   })
-  const resume: PausedResult["resume"] = ({ toolResults }) =>
-    start(executed(Effect.suspend(() => run.resume(resultsOf(toolResults))), start))
+  const resume: PausedResult["resume"] = async (answer) => {
+    const results = rightOrThrow(answerOf("flow.execute", answer, run.executionId))
+    return await start(executed(Effect.suspend(() => run.resume(results)), start))
+  }
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
 }
 

@@ -8,17 +8,29 @@ import type { Attachment, ExecuteInput, Message } from "@effect-noukai/sdk/Execu
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tool"
+import * as Predicate from "effect/Predicate"
 import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../../FlowOptions.js"
 import { type GivenTools, toolsOf } from "../tools/toolHandling.js"
 
 /** `null` is as good as absent (contract 0.4). */
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined
 
-const attachmentOf = ({ mimeType, ...attachment }: Record<string, unknown>): Record<string, unknown> =>
-  mimeType === undefined || "mime_type" in attachment ? attachment : { ...attachment, mime_type: mimeType }
+const attachmentOf = (given: unknown): unknown => {
+  if (!Predicate.isRecord(given)) return given
+  const { mimeType, ...attachment } = given
+  return mimeType === undefined || "mime_type" in attachment ? attachment : { ...attachment, mime_type: mimeType }
+}
 
-const attachmentsOf = (attachments: ExecuteOptions["attachments"]): ReadonlyArray<Attachment> | undefined =>
-  given(attachments)?.map(attachmentOf) as ReadonlyArray<Attachment> | undefined
+/** More are left for the sdk to refuse. */
+const maxAttachments = 10
+
+/** What are no attachments is left as it is, for the sdk to refuse. */
+const attachmentsOf = (attachments: unknown): ReadonlyArray<Attachment> | undefined =>
+  given(
+    Array.isArray(attachments) && attachments.length <= maxAttachments ? attachments.map(attachmentOf) : attachments
+  ) as
+    | ReadonlyArray<Attachment>
+    | undefined
 
 /** @internal */
 export const submitInput = (options: ExecuteAsyncOptions): SubmitInput => ({

@@ -19,6 +19,10 @@ const logEvent = (event: Sdk.LogEvent): LogEvent => {
   }
 }
 
-/** @internal */
+/**
+ * The hook for the sdk; what is no function is left as it is, for the sdk to refuse.
+ *
+ * @internal
+ */
 export const logHook = (onLog: ((event: LogEvent) => void) | undefined): Sdk.LogHook | undefined =>
-  onLog === undefined ? undefined : (event) => onLog(logEvent(event))
+  typeof onLog === "function" ? (event) => onLog(logEvent(event)) : onLog

@@ -16,7 +16,12 @@ import { Thrown } from "../errors/thrown.js"
 import { hasAsyncContext } from "./asyncContext.js"
 import { withGate } from "./replayGate.js"
 
-interface Entering {
+/**
+ * How a scope is entered.
+ *
+ * @internal
+ */
+export interface Entering {
   /** The session to replay; an empty id counts as none. */
   readonly replaySessionId: string | undefined
   readonly capture: boolean
@@ -69,7 +74,7 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
   const replaySessionId = entering.replaySessionId === "" ? undefined : entering.replaySessionId
   const live = capture ? TraceScope.capture : outside
   const body = bodyOf(fn)
-  if (!(client instanceof Client)) {
+  if (!Client.is(client)) {
     const effect = TraceScope.within(TraceScope.ambient())(withoutClient(live(body), replaySessionId))
     return valueOrThrow(await Effect.runPromiseExit(effect))
   }

@@ -6,16 +6,18 @@
  */
 import type { ToolCallsRequired as SdkPause } from "@effect-noukai/sdk/FlowEvent"
 import * as Cause from "effect/Cause"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCallsRequired } from "../../StreamEvent.js"
 import type { Client, InScope } from "../client/client.js"
 import type { Rejection, Services } from "../client/lifetime.js"
 import type { UnderWay } from "../client/running.js"
 import { promiseError } from "../errors/promiseError.js"
-import { resultsOf } from "../tools/toolHandling.js"
+import { rightOrThrow, type Taken } from "../options/reading.js"
+import { answerOf } from "../tools/toolHandling.js"
 import { StreamReader } from "./streamReader.js"
 
 type Resume = ToolCallsRequired["resume"]
@@ -46,6 +48,7 @@ const wrongAnswer = ({ executionId }: SdkPause, reason: string): InvalidRequestE
 
 /** @internal */
 export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, UnderWay {
+  private readonly stream: Events<E>
   private readonly signals: ReadonlyArray<AbortSignal>
   private inScope: InScope | undefined
   private reader: StreamReader<E> | undefined
@@ -58,13 +61,14 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   private asked = 0
   private last: Promise<unknown> = Promise.resolve()
 
+  /** What cannot be asked for is refused to who asks for the first event. */
   constructor(
     private readonly client: Client,
-    signal: AbortSignal | undefined,
-    private readonly stream: Events<E>,
+    asked: Either.Either<Taken<Events<E>>, InvalidRequestError>,
     private readonly naming: Naming<E, A>
   ) {
-    this.signals = client.signals(signal)
+    this.stream = Either.isRight(asked) ? asked.right.input : Stream.fail(asked.left)
+    this.signals = client.signals(Either.isRight(asked) ? asked.right.signal : undefined)
   }
 
   [Symbol.asyncIterator](): this {
@@ -106,11 +110,12 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   private readonly pause = (event: SdkPause): Resume => {
     const paused: Pause<E> = { event, answer: undefined }
     this.paused = paused
-    return async ({ toolResults }) => {
+    return async (given) => {
+      const results = rightOrThrow(answerOf("flow.events", given, event.executionId))
       if (this.paused !== paused || paused.answer !== undefined) {
         throw wrongAnswer(event, "the pause was answered already, or the loop has ended")
       }
-      const answer: Events<unknown> = event.resume(resultsOf(toolResults))
+      const answer: Events<unknown> = event.resume(results)
       paused.answer = answer as Events<E>
     }
   }

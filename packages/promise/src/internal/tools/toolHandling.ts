@@ -6,9 +6,12 @@
 import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCall, ToolHandler } from "../../Tool.js"
 import { Thrown } from "../errors/thrown.js"
 import { fieldOf, overReceived } from "../json/received.js"
+import { fieldsOf, reading, refusal } from "../options/reading.js"
 import { snapshot } from "../scope/asyncContext.js"
 
 /**
@@ -33,13 +36,35 @@ const resultOf = (given: Given): Tools.ToolResult => {
   return { toolCallId: typeof id === "string" ? id : "", content: content as Tools.ToolResult["content"] }
 }
 
+/** More than any pause asks for. */
+const maxResults = 10_000
+
 /**
  * Results as the sdk takes them. It is the sdk that checks that they answer the calls.
  *
  * @internal
  */
 export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
-  Array.isArray(results) ? results.map((result: unknown) => resultOf(Object(result) as Given)) : []
+  Array.isArray(results) && results.length <= maxResults
+    ? results.map((result: unknown) => resultOf(Object(result) as Given))
+    // no list of results, as the sdk will say
+    : results as ReadonlyArray<Tools.ToolResult>
+
+/**
+ * The results that a pause is answered with.
+ *
+ * @internal
+ */
+export const answerOf = (
+  operation: string,
+  answer: { readonly toolResults: unknown },
+  executionId: string
+): Either.Either<ReadonlyArray<Tools.ToolResult>, InvalidRequestError> =>
+  reading(operation, "toolResults", answer, [], () => {
+    const { toolResults } = fieldsOf(operation, answer)
+    if (Array.isArray(toolResults)) return resultsOf(toolResults)
+    throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
+  })
 
 /**
  * What `tools` is for the sdk.
@@ -60,20 +85,20 @@ export const toolsOf = (
   // what is declared is checked by the sdk
   const declared = declarations as ReadonlyArray<Tools.ToolDeclaration> | undefined
   if (handler === undefined) return declared
+  if (typeof handler !== "function") return Tools.handle(declared ?? [], handler)
   const inContext = snapshot()
   return Tools.handle(declared ?? [], (calls) =>
     Effect.flatMap(TraceScope.current, (scope) => {
       const controller = new AbortController()
       const { signal } = controller
-      const handled = async () => handler(wireCalls(calls), { signal })
+      const handled = async () => resultsOf(await handler(wireCalls(calls), { signal }))
       return Effect.tryPromise({
         // of a client that is bound to a scope, what the handler calls is in that scope as well
         try: () => inContext(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled)),
         catch: (reason) => new Thrown({ reason })
       }).pipe(
         // tryPromise's own signal misses an interruption that comes while the handler is being called
-        Effect.onInterrupt(() => Effect.sync(() => controller.abort())),
-        Effect.map(resultsOf)
+        Effect.onInterrupt(() => Effect.sync(() => controller.abort()))
       )
     }))
 }

@@ -4,9 +4,11 @@
  * @internal
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
+import { type Problem, problem } from "../input/problem.js"
 import { userAgent } from "./userAgent.js"
 import { apiVersion } from "./version.js"
 
@@ -63,38 +65,55 @@ export const ofRelay = (
   headers: Readonly<Record<string, string>>
 ): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reservedOfRelay)
 
-const checked = (
-  method: string,
-  headers: Readonly<Record<string, string>>,
+const maxQuoted = 60
+
+const read = (
+  field: string,
+  headers: unknown,
   dropped: ReadonlySet<string>
-): Either.Either<Record<string, string>, InvalidRequestError> => {
+): Either.Either<Record<string, string>, Problem> => {
+  if (!Predicate.isRecord(headers) || Symbol.iterator in headers) {
+    return Either.left(problem(field, "must be an object of texts by name"))
+  }
   const out: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
     const lower = name.toLowerCase()
     if (dropped.has(lower)) continue
-    const problem = !nameShape.test(name)
-      ? "is not a header name"
-      : lower === "x-session-id"
-      ? "is what the sessionId option is for"
-      : framing.has(lower)
-      ? "is set by the transport"
-      : typeof value !== "string" || !valueShape.test(value)
-      ? "must be text without control characters or characters beyond Latin-1"
-      : undefined
-    if (problem !== undefined) {
-      return Either.left(invalid(method, `headers[${JSON.stringify(name)}]`, problem))
-    }
+    const value = headers[name]
+    const refused = (reason: string) =>
+      Either.left(problem(`${field}[${JSON.stringify(name.slice(0, maxQuoted))}]`, reason))
+    if (!nameShape.test(name)) return refused("is not a header name")
+    if (lower === "x-session-id") return refused("is what the sessionId option is for")
+    if (framing.has(lower)) return refused("is set by the transport")
+    if (!isHeaderValue(value)) return refused("must be text without control characters or characters beyond Latin-1")
     out[lower] = value
   }
   return Either.right(out)
 }
 
+const checked = (
+  method: string,
+  headers: unknown,
+  dropped: ReadonlySet<string>
+): Either.Either<Record<string, string>, InvalidRequestError> =>
+  Either.mapLeft(read("headers", headers, dropped), ({ field, reason }) => invalid(method, field, reason))
+
 /**
- * Whether a session id can be sent as a header.
+ * Why something can be no headers of a call, or nothing.
  *
  * @internal
  */
-export const isHeaderValue = (value: string): boolean => valueShape.test(value)
+export const headersProblem = (field: string, headers: unknown): Problem | undefined => {
+  const found = read(field, headers, reserved)
+  return Either.isLeft(found) ? found.left : undefined
+}
+
+/**
+ * Whether a value is text that can be sent as that of a header; a list of one text is not.
+ *
+ * @internal
+ */
+export const isHeaderValue = (value: unknown): value is string => typeof value === "string" && valueShape.test(value)
 
 /**
  * What every request of a client carries. The only place where the key is read.

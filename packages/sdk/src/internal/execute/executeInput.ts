@@ -5,21 +5,19 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
+import type { CallOptions } from "../../CallOptions.js"
+import type { ExecuteOptions } from "../../ExecuteInput.js"
+import { checkCall, checkFlag, checkSessionId, checkText } from "../input/checks.js"
+import { checkJson } from "../input/json.js"
+import { type Problem, problem } from "../input/problem.js"
 
-/** @internal */
-export interface Problem {
-  readonly field: string
-  readonly reason: string
-}
-
-const problem = (field: string, reason: string): Problem => ({ field, reason })
+export type { Problem } from "../input/problem.js"
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
 /** @internal */
 export const checkMessages = (message: unknown, messages: unknown): Problem | undefined => {
-  if (message !== undefined && typeof message !== "string") return problem("message", "must be a string")
-  if (messages === undefined) return undefined
+  if (messages === undefined) return checkText("message", message)
   if (!Array.isArray(messages)) return problem("messages", "must be an array of messages")
   if (message !== undefined && messages.length > 0) {
     return problem("messages", "give either message or messages, not both")
@@ -30,7 +28,7 @@ export const checkMessages = (message: unknown, messages: unknown): Problem | un
       return problem(`messages[${index}].role`, "must be \"user\", \"assistant\" or \"tool\"")
     }
   }
-  return undefined
+  return checkText("message", message) ?? checkJson("messages", messages)
 }
 
 /** @internal */
@@ -46,9 +44,10 @@ export const checkParameters = (parameters: unknown): Problem | undefined => {
 export const checkOverrides = (field: string, overrides: unknown, ofObjects: boolean): Problem | undefined => {
   if (overrides === undefined) return undefined
   if (!Predicate.isRecord(overrides)) return problem(field, "must be an object keyed by step id")
-  if (!ofObjects) return undefined
-  const bad = Object.keys(overrides).find((stepId) => !Predicate.isRecord(overrides[stepId]))
-  return bad === undefined ? undefined : problem(`${field}[${JSON.stringify(bad)}]`, "must be an object of fields")
+  const bad = ofObjects ? Object.keys(overrides).find((stepId) => !Predicate.isRecord(overrides[stepId])) : undefined
+  return bad === undefined
+    ? checkJson(field, overrides)
+    : problem(`${field}[${JSON.stringify(bad)}]`, "must be an object of fields")
 }
 
 const mimeTypes: ReadonlySet<unknown> = new Set(["image/jpeg", "image/png", "image/webp", "image/gif"])
@@ -87,7 +86,7 @@ export const checkAttachments = (attachments: unknown): Problem | undefined => {
     const found = checkAttachment(`attachments[${index}]`, attachment)
     if (found !== undefined) return found
   }
-  return undefined
+  return checkJson("attachments", attachments)
 }
 
 /**
@@ -113,7 +112,7 @@ export const checkTools = (declarations: unknown): Problem | undefined => {
     if (!Predicate.isRecord(tool) || tool.type !== "function" || !Predicate.isRecord(tool.function)) {
       return problem(at, "must be { type: \"function\", function: { name, description?, parameters? } }")
     }
-    const { name, parameters } = tool.function
+    const { description, name, parameters } = tool.function
     if (typeof name !== "string" || !toolName.test(name)) {
       return problem(`${at}.function.name`, "must be 1 to 64 letters, digits, \"_\" or \"-\"")
     }
@@ -122,8 +121,10 @@ export const checkTools = (declarations: unknown): Problem | undefined => {
     if (parameters !== undefined && !Predicate.isRecord(parameters)) {
       return problem(`${at}.function.parameters`, "must be a JSON Schema object")
     }
+    const found = checkText(`${at}.function.description`, description)
+    if (found !== undefined) return found
   }
-  return undefined
+  return checkJson("tools", declarations)
 }
 
 /** @internal */
@@ -146,11 +147,15 @@ export const checkToolChoice = (
   const declared = declarations?.some((tool) =>
     Predicate.isRecord(tool) && Predicate.isRecord(tool.function) && tool.function.name === name
   )
-  return declared === true ? undefined : problem("toolChoice.function.name", "must name one of the tools")
+  return declared === true
+    ? checkJson("toolChoice", choice)
+    : problem("toolChoice.function.name", "must name one of the tools")
 }
 
-/** @internal */
-export const checkCount = (field: string, value: unknown, minimum: number): Problem | undefined =>
-  value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum)
-    ? undefined
-    : problem(field, `must be an integer of at least ${minimum}`)
+/**
+ * What every request that may begin a run is given beside what it runs with.
+ *
+ * @internal
+ */
+export const checkRun = (input: CallOptions & Pick<ExecuteOptions, "trace" | "sessionId">): Problem | undefined =>
+  checkFlag("trace", input.trace) ?? checkSessionId("sessionId", input.sessionId) ?? checkCall(input)

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import type { CallOptions } from "../../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../../ExecuteCall.js"
@@ -11,7 +12,6 @@ import type { ExecuteResult, PausedResult, PausedState } from "../../ExecuteResu
 import type { ExecuteError } from "../../NoukaiError.js"
 import { FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
-import { invalid } from "../errors/invalid.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
@@ -19,7 +19,7 @@ import type { FlowCall } from "../flow/flowCall.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { withRaw } from "../json/raw.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
-import { callsOf, checkResults, resumeMessages } from "../tools/toolRound.js"
+import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 
 /**
@@ -186,7 +186,7 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
       }),
       (results) => {
         run.answeredItself = true
-        return resume(run, state, results, rounds + 1)
+        return goOn(run, state, results, rounds + 1)
       }
     )
 }
@@ -213,7 +213,7 @@ const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused):
   }, response.raw)
 
 /**
- * Answers a pause: checks the results and posts them.
+ * Answers a pause by hand: checks the results and posts them.
  *
  * @internal
  */
@@ -223,12 +223,18 @@ export const resume = <E, R>(
   results: ReadonlyArray<ToolResult>,
   rounds: number
 ): Following<E, R> => {
-  const problem = checkResults(state.toolCalls, results)
-  if (problem !== undefined) {
-    return Effect.fail(
-      invalid(run.method, problem.field, problem.reason, { flow: run.addressText, executionId: state.executionId })
-    )
-  }
+  const facts = { flow: run.addressText, executionId: state.executionId }
+  const answers = answersOf(run.method, state.toolCalls, results, facts)
+  return Either.isLeft(answers) ? Effect.fail(answers.left) : goOn(run, state, answers.right, rounds)
+}
+
+/** Posts the checked answer to a pause. */
+const goOn = <E, R>(
+  run: Run<E, R>,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>,
+  rounds: number
+): Following<E, R> => {
   const toolCallMessages = resumeMessages(state.toolCallMessages, results)
   const body: ExecuteBody = {
     ...run.sticky,

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { ExecuteInput, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
@@ -16,15 +17,19 @@ import type { ToolResult } from "../../Tool.js"
 import { invalid } from "../errors/invalid.js"
 import * as Address from "../flow/address.js"
 import { encodeParameters } from "../flow/flowCodec.js"
-import { sessionIdOf } from "../scope/callSession.js"
+import { resolveCall } from "../flow/resolvedCall.js"
+import { checkCall, checkSessionId } from "../input/checks.js"
+import { checkStored } from "../input/json.js"
+import type { Problem } from "../input/problem.js"
+import { guarded, type Taking } from "../input/take.js"
+import { resolveSession } from "../scope/callSession.js"
 import type { HttpService } from "../seam/httpService.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { milliseconds } from "../time/duration.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
-import { checkCounts, checkTools, declarationsOf } from "../tools/toolsInput.js"
+import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { CallProgress } from "./callProgress.js"
 import * as Checks from "./executeInput.js"
 import * as ExecuteRun from "./executeRun.js"
@@ -34,17 +39,37 @@ type Input<E, R> = ExecuteInput<AnyParameters, Toolkit.Given<E, R> | undefined>
 
 type AnyInput = Input<unknown, unknown>
 
-const checkInput = (
-  input: AnyInput,
-  tools: Toolkit.Resolved<unknown, unknown> | undefined
-): Checks.Problem | undefined =>
+const pickInput = <E, R>(given: Input<E, R>): Input<E, R> => ({
+  message: given.message,
+  messages: given.messages,
+  parameters: given.parameters,
+  blockOverrides: given.blockOverrides,
+  attachments: given.attachments,
+  tools: given.tools,
+  toolChoice: given.toolChoice,
+  maxToolRounds: given.maxToolRounds,
+  toolConcurrency: given.toolConcurrency,
+  onToolFailure: given.onToolFailure,
+  trace: given.trace,
+  version: given.version,
+  sessionId: given.sessionId,
+  headers: given.headers,
+  connectTimeout: given.connectTimeout,
+  attemptTimeout: given.attemptTimeout,
+  timeout: given.timeout,
+  retry: given.retry,
+  retryPost: given.retryPost
+})
+
+const checkInput = (input: AnyInput): Problem | undefined =>
   Checks.checkMessages(input.message, input.messages) ??
     Checks.checkParameters(input.parameters) ??
     Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
     Checks.checkAttachments(input.attachments) ??
-    checkTools(tools) ??
-    Checks.checkToolChoice(input.toolChoice, declarationsOf(tools)) ??
-    checkCounts(input)
+    checkToolsInput(input) ??
+    Checks.checkRun(input)
+
+const taking = <E, R>(): Taking<Input<E, R>, Input<E, R>> => ({ field: "input", pick: pickInput, check: checkInput })
 
 const outcomeOf = ({ status }: ExecuteRun.Outcome): string => status === "completed" ? "completed" : "paused"
 
@@ -63,20 +88,19 @@ export const execute = (
 
   const call = <E, R>(
     flow: FlowRef<never>,
-    input: Input<E, R>,
+    given: Input<E, R>,
     enclosing?: CallProgress
   ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
     Effect.withFiberRuntime((fiber) => {
       const progress = enclosing ?? new CallProgress()
-      const resolved = Address.resolve(method, flow, http.defaults)
+      const resolved = resolveCall(http, method, flow, taking<E, R>(), given)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-      const address = resolved.right
-      const addressText = Address.format(address)
+      const { address, addressText, input, total } = resolved.right
       const version = Address.checkVersion(method, input.version)
       if (Either.isLeft(version)) return Effect.fail(version.left)
+      const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
+      if (Either.isLeft(session)) return Effect.fail(session.left)
       const { tools } = input
-      const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-      if (Either.isLeft(total)) return Effect.fail(total.left)
       if (Toolkit.isUnresolved(tools)) {
         // one clock over what provides the tools and the run
         return totalTimeout(
@@ -85,14 +109,10 @@ export const execute = (
             (handled) =>
               call<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, progress)
           ),
-          total.right,
+          total,
           { method, flow: addressText, executionId: () => undefined },
           progress
         )
-      }
-      const problem = checkInput(input, tools)
-      if (problem !== undefined) {
-        return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
       }
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
@@ -112,7 +132,7 @@ export const execute = (
           address,
           addressText,
           version: version.right,
-          sessionId: sessionIdOf(fiber, http, input.sessionId),
+          sessionId: session.right,
           options: input,
           progress,
           sticky,
@@ -122,7 +142,7 @@ export const execute = (
         }
         return totalTimeout(
           ExecuteRun.post(run, { message: input.message, messages, ...sticky }, 0),
-          total.right,
+          total,
           { method, flow: addressText, executionId: () => run.executionId },
           progress
         )
@@ -142,25 +162,62 @@ export const execute = (
 
 const isPausedState = Schema.is(PausedState)
 
+type Resuming<E, R> = ResumeInput<Toolkit.Given<E, R> | undefined>
+
+const takingResume = <E, R>(): Taking<Resuming<E, R>, Resuming<E, R>> => ({
+  field: "input",
+  pick: (given) => ({
+    tools: given.tools,
+    maxToolRounds: given.maxToolRounds,
+    toolConcurrency: given.toolConcurrency,
+    onToolFailure: given.onToolFailure,
+    headers: given.headers,
+    connectTimeout: given.connectTimeout,
+    attemptTimeout: given.attemptTimeout,
+    timeout: given.timeout,
+    retry: given.retry,
+    retryPost: given.retryPost
+  }),
+  check: (input) => checkToolsInput(input) ?? checkCall(input)
+})
+
+/** The state of a pause, as it was stored, or why it is none. */
+const stateOf = (
+  method: string,
+  addressText: string,
+  given: unknown
+): Either.Either<PausedState, InvalidRequestError> =>
+  guarded(method, "state", () => {
+    const refused = (field: string, reason: string) =>
+      Either.left(invalid(method, field, reason, { flow: addressText }))
+    const state: unknown = Predicate.isRecord(given) ? { ...given } : given
+    const unwritten = checkStored("state", state)
+    if (unwritten !== undefined) return refused(unwritten.field, unwritten.reason)
+    if (!isPausedState(state)) return refused("state", "is not the state of a paused run")
+    if (state.flow !== addressText) return refused("state", `is of another flow, ${state.flow}`)
+    const found = checkSessionId("state.sessionId", state.sessionId)
+    return found === undefined ? Either.right(state) : refused(found.field, found.reason)
+  }, { flow: addressText })
+
 /** @internal */
 export const resume = (http: HttpService) =>
 <E, R>(
   flow: FlowRef<never>,
-  state: PausedState,
+  givenState: PausedState,
   results: ReadonlyArray<ToolResult>,
-  input: ResumeInput<Toolkit.Given<E, R> | undefined> = {},
+  given: Resuming<E, R> = {},
   enclosing?: CallProgress
 ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const progress = enclosing ?? new CallProgress()
     const method = "FlowService.resume"
-    const resolved = Address.resolve(method, flow, http.defaults)
+    const resolved = resolveCall(http, method, flow, takingResume<E, R>(), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const address = resolved.right
-    const addressText = Address.format(address)
+    const { address, addressText, input, total } = resolved.right
+    const checked = stateOf(method, addressText, givenState)
+    if (Either.isLeft(checked)) return Effect.fail(checked.left)
+    const state = checked.right
     const { tools } = input
-    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
     if (Toolkit.isUnresolved(tools)) {
       return totalTimeout(
         Effect.flatMap(
@@ -174,18 +231,10 @@ export const resume = (http: HttpService) =>
               progress
             )
         ),
-        total.right,
+        total,
         { method, flow: addressText, executionId: () => state.executionId },
         progress
       )
-    }
-    const problem = !isPausedState(state)
-      ? { field: "state", reason: "is not the state of a paused run" }
-      : state.flow !== addressText
-      ? { field: "state", reason: `is of another flow, ${state.flow}` }
-      : checkTools(tools) ?? checkCounts(input)
-    if (problem !== undefined) {
-      return Effect.fail(invalid(method, problem.field, problem.reason, { flow: addressText }))
     }
     const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
       http,
@@ -220,7 +269,7 @@ export const resume = (http: HttpService) =>
         state.flowVersion,
         totalTimeout(
           ExecuteRun.resume(run, state, results, state.rounds),
-          total.right,
+          total,
           { method, flow: addressText, executionId: () => run.executionId },
           progress
         )

@@ -9,6 +9,7 @@ import type { Flow, FlowAddress, FlowRef, FlowVersion } from "../../Flow.js"
 import { isFlow } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
+import { type Problem, problem } from "../input/problem.js"
 
 /**
  * The default org and project of a client; both or neither.
@@ -40,6 +41,16 @@ const segmentProblem = (segment: string): string | undefined => {
 const plain = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
+ * Why a value cannot be one path segment, or nothing.
+ *
+ * @internal
+ */
+export const checkSegment = (field: string, value: unknown): Problem | undefined => {
+  const reason = typeof value === "string" ? segmentProblem(value) : "must be a string"
+  return reason === undefined ? undefined : problem(field, reason)
+}
+
+/**
  * One percent-encoded path segment.
  *
  * @internal
@@ -47,14 +58,13 @@ const plain = /^[A-Za-z0-9_-]{1,64}$/
 export const segment = (
   method: string,
   field: string,
-  value: unknown
+  value: string
 ): Either.Either<string, InvalidRequestError> => {
-  if (typeof value !== "string") return Either.left(invalid(method, field, "must be a string"))
-  if (plain.test(value)) return Either.right(value)
-  const problem = segmentProblem(value)
-  return problem === undefined
+  if (typeof value === "string" && plain.test(value)) return Either.right(value)
+  const found = checkSegment(field, value)
+  return found === undefined
     ? Either.right(encodeURIComponent(value))
-    : Either.left(invalid(method, field, problem))
+    : Either.left(invalid(method, found.field, found.reason))
 }
 
 const forms = "use \"slug\" with a default org and project, \"org/project/slug\", or { org, project, slug }"
@@ -89,8 +99,9 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
     if (typeof value === "string" && value.includes("/")) {
       return Either.left(invalid(method, `flow.${field}`, `must be one segment, without "/": ${forms}`))
     }
-    const encoded = segment(method, `flow.${field}`, value)
-    if (Either.isLeft(encoded)) return Either.left(encoded.left)
+    if (typeof value === "string" && plain.test(value)) continue
+    const found = checkSegment(`flow.${field}`, value)
+    if (found !== undefined) return Either.left(invalid(method, found.field, found.reason))
   }
   return Either.right(address)
 }
@@ -128,7 +139,8 @@ const fromRef = (
 ): Either.Either<FlowAddress, InvalidRequestError> => {
   if (typeof ref === "string") return fromString(method, ref, defaults)
   if (typeof ref !== "object" || ref === null) return Either.left(invalid(method, "flow", forms))
-  return check(method, ref as FlowAddress)
+  const { org, project, slug } = ref as FlowAddress
+  return check(method, { org, project, slug })
 }
 
 /**

@@ -7,11 +7,15 @@
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
 import { type FlowRef, isFlow } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 import { unchecked } from "../errors/unchecked.js"
+import { checkParameters } from "../execute/executeInput.js"
+import { checkJson } from "../input/json.js"
+import { guarded } from "../input/take.js"
 import { issueText, readEffect } from "../schema/schemaReader.js"
 
 interface Codec {
@@ -36,6 +40,41 @@ const codecOf = (flow: FlowRef<never>): Codec => {
 }
 
 /**
+ * Whether the schemas of a flow are schemas, before a run is paid for whose result could not be read.
+ *
+ * @internal
+ */
+export const checkSchemas = (
+  method: string,
+  address: string,
+  flow: FlowRef<never>
+): Either.Either<void, InvalidRequestError> => {
+  if (!isFlow(flow) || codecs.has(flow)) return Either.void
+  for (const name of ["parameters", "result"] as const) {
+    if (flow[name] !== undefined && !Schema.isSchema(flow[name])) {
+      return Either.left(invalid(method, `flow.${name}`, "must be a schema", { flow: address }))
+    }
+  }
+  return guarded(method, "flow", () => {
+    codecOf(flow)
+    return Either.void
+  }, { flow: address })
+}
+
+/** Parameters that a request can carry. */
+const written = (
+  method: string,
+  address: string,
+  parameters: unknown
+): Either.Either<unknown, InvalidRequestError> =>
+  guarded(method, "parameters", () => {
+    const found = checkParameters(parameters) ?? checkJson("parameters", parameters)
+    return found === undefined
+      ? Either.right(parameters)
+      : Either.left(invalid(method, found.field, found.reason, { flow: address }))
+  }, { flow: address })
+
+/**
  * Parameters as the wire wants them. Fails before anything is sent.
  *
  * @internal
@@ -47,12 +86,19 @@ export const encodeParameters = (
   parameters: unknown
 ): Effect.Effect<unknown, InvalidRequestError> => {
   const { encode } = codecOf(flow)
-  if (encode === undefined) return Either.right(parameters)
-  return ParseResult.mapBoth(encode(parameters ?? {}), {
-    onFailure: (issue) => invalid(method, "parameters", issueText(issue), { flow: address }),
-    onSuccess: (encoded) => parameters === undefined && isEmpty(encoded) ? undefined : encoded
-  })
+  if (encode === undefined) return parameters === undefined ? noParameters : written(method, address, parameters)
+  const encoding = guarded(method, "parameters", () => Either.right(encode(parameters ?? {})), { flow: address })
+  if (Either.isLeft(encoding)) return encoding
+  return ParseResult.flatMap(
+    ParseResult.mapError(
+      encoding.right,
+      (issue) => invalid(method, "parameters", issueText(issue), { flow: address })
+    ),
+    (encoded) => parameters === undefined && isEmpty(encoded) ? noParameters : written(method, address, encoded)
+  )
 }
+
+const noParameters: Either.Either<undefined> = Either.right(undefined)
 
 const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
 

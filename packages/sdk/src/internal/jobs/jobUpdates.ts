@@ -8,13 +8,18 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import type { Job } from "../../Job.js"
 import { isEnded, type JobStatus } from "../../JobStatus.js"
 import type { PollError, UpdatesError } from "../../NoukaiError.js"
+import { invalid } from "../errors/invalid.js"
+import { checkSchedule } from "../input/checks.js"
+import { problem } from "../input/problem.js"
+import { guarded } from "../input/take.js"
 import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
 import { monotonic } from "../time/monotonic.js"
 import type { Pause } from "../time/pause.js"
-import { isPassing, label, pending } from "./jobPoll.js"
+import { isPassing, label, pauseOfHandle, pending } from "./jobPoll.js"
 
 /** How long polls may fail in a row, in milliseconds. */
 const patience = 300_000
@@ -81,3 +86,26 @@ export const updates = <A>(
 
     return Stream.repeatEffectOption(pull)
   }))
+
+/**
+ * `Job.updates`, of what a caller gives for a job and a schedule.
+ *
+ * @internal
+ */
+export const ofJob = <A>(
+  job: Job<A>,
+  schedule: Schedule.Schedule<unknown, JobStatus<A>>
+): Stream.Stream<JobStatus<A>, UpdatesError> =>
+  Stream.suspend(() => {
+    const method = "Job.updates"
+    const checked = guarded(method, "job", () => {
+      const { executionId, poll } = job
+      const found = Effect.isEffect(poll) && typeof executionId === "string"
+        ? checkSchedule("schedule", schedule ?? null)
+        : problem("job", "must be a job, as submit and attach give it")
+      return found === undefined
+        ? Either.right(updates(poll, executionId, schedule, pauseOfHandle(job)))
+        : Either.left(invalid(method, found.field, found.reason))
+    })
+    return Either.isLeft(checked) ? Stream.fail(checked.left) : checked.right
+  })

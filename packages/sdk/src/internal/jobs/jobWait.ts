@@ -12,6 +12,8 @@ import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStat
 import { APITimeoutError, FlowExecutionError, type WaitError } from "../../NoukaiError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
+import { checkCall, checkSchedule } from "../input/checks.js"
+import { take, type Taking } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import { pollDelay } from "../retry/retry.js"
 import { scheduleDriver } from "../retry/scheduleDriver.js"
@@ -45,6 +47,19 @@ const gaveUp = (target: Target, method: string, seen: Seen, detail: string): API
     isRetryable: true,
     cause: seen.failure
   }, unchecked)
+}
+
+const taking: Taking<WaitOptions, WaitOptions> = {
+  field: "options",
+  pick: (given) => ({
+    timeout: given.timeout,
+    schedule: given.schedule,
+    headers: given.headers,
+    connectTimeout: given.connectTimeout,
+    attemptTimeout: given.attemptTimeout,
+    retry: given.retry
+  }),
+  check: (options) => checkSchedule("schedule", options.schedule) ?? checkCall(options)
 }
 
 const outOfTime = (ms: number): string => `after ${ms} ms`
@@ -83,9 +98,13 @@ const pollUntilEnded = Effect.fnUntraced(function*(
 export const wait = (
   target: Target,
   method: string,
-  options: WaitOptions = {}
+  given: WaitOptions = {}
 ): Effect.Effect<JobEnded, WaitError> =>
   Effect.suspend(() => {
+    const facts = { flow: target.addressText, executionId: target.executionId }
+    const taken = take(method, taking, given, facts)
+    if (Either.isLeft(taken)) return Effect.fail(taken.left)
+    const options = taken.right
     const timeout = milliseconds(method, "timeout", options.timeout ?? defaultTimeout)
     if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
     const ms = timeout.right

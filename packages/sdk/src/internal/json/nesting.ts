@@ -6,7 +6,15 @@
 export const maxDepth = 512
 
 /**
- * Whether lists and objects are nested deeper than {@link maxDepth}.
+ * More values than any request or recording can hold. Lists that hold one another a few times each have as many: no
+ * text, and no walk, of them comes to an end.
+ *
+ * @internal
+ */
+export const maxValues = 10_000_000
+
+/**
+ * Whether lists and objects are nested deeper than {@link maxDepth}, or without end.
  *
  * @internal
  */
@@ -18,6 +26,7 @@ export const nestsTooDeep = (value: unknown): boolean => {
       if (typeof one === "object" && one !== null) { for (const item of Object.values(one)) inner.push(item) }
     }
     if (inner.length === 0) return false
+    if (inner.length > maxValues) return true
     level = inner
   }
   return true

@@ -25,7 +25,7 @@ import { makeTell, type Tell } from "../telemetry/tell.js"
 import { finite, milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/errorBody.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
-import { type CallConfig, type Prepare, preparing, type Wanted } from "./request.js"
+import { type CallConfig, type Prepare, preparing, spentClock, type Wanted } from "./request.js"
 import { type CallError, retried } from "./retrying.js"
 
 /**
@@ -208,6 +208,8 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           attemptTimeout: timeout,
           maxBytes: config.maxResponseBytes
         })
+        const spent = spentClock(request)
+        if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
         const observer = observing(fiber, telling(fiber))
         return attempt(
           endpoint,

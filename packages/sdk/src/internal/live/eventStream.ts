@@ -29,6 +29,7 @@ import { milliseconds } from "../time/duration.js"
 import * as errorBody from "../transport/errorBody.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import type { Caller, Endpoint } from "./call.js"
+import { spentClock } from "./request.js"
 import { type CallError, retried } from "./retrying.js"
 import { scrubbing } from "./scrubbing.js"
 
@@ -275,8 +276,10 @@ const opened = (
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, CallError> =>
   fromPull(Effect.withFiberRuntime((fiber) => {
     const request = prepare(caller, endpoint, Spans.traceparent(fiber))
-    return Either.isLeft(request)
-      ? Effect.fail(request.left)
+    if (Either.isLeft(request)) return Effect.fail(request.left)
+    const spent = spentClock(request.right)
+    return spent !== undefined
+      ? Effect.fail(fromTransport(caller.facts(endpoint), spent))
       : Effect.zipRight(
         Metrics.streamOpen,
         opened(caller, endpoint, request.right, caller.telling(fiber))

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 import type { RequestContext } from "../../CallOptions.js"
 import type { FlowAddress } from "../../Flow.js"
@@ -12,7 +13,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Headers from "../config/headers.js"
 import { invalid } from "../errors/invalid.js"
 import { finite, milliseconds } from "../time/duration.js"
-import type { TransportRequest } from "../transport/HttpTransport.js"
+import { ClockExpired, type OpenRequest, type SendRequest, type TransportRequest } from "../transport/HttpTransport.js"
 
 /**
  * The configuration of a client; a relay has no key.
@@ -51,11 +52,22 @@ export type Prepare = (
   traceparent: string | undefined
 ) => Either.Either<TransportRequest, InvalidRequestError>
 
+/** Which field of a body cannot be written, or else the whole. */
+const unwritable = (body: unknown): string =>
+  (Predicate.isRecord(body) ? Object.keys(body) : []).find((name) => {
+    try {
+      JSON.stringify((body as { readonly [field: string]: unknown })[name])
+      return false
+    } catch {
+      return true
+    }
+  }) ?? "body"
+
 const serialise = (method: string, body: unknown): Either.Either<string, InvalidRequestError> => {
   try {
     return Either.right(JSON.stringify(body))
   } catch (cause) {
-    return Either.left(invalid(method, "body", "must be JSON: no cycles, no BigInt", { cause }))
+    return Either.left(invalid(method, unwritable(body), "cannot be written as JSON", { cause }))
   }
 }
 
@@ -110,4 +122,25 @@ export const preparing = (config: CallConfig): Prepare => {
       progress
     })
   }
+}
+
+/**
+ * The clock of a request that has run out before it begins: one of nothing. What is sent all the same would be given up
+ * at once, and may be paid for.
+ *
+ * @internal
+ */
+export const spentClock = (
+  request: Pick<TransportRequest, "connectTimeout"> & Partial<SendRequest> & Partial<OpenRequest>
+): ClockExpired | undefined => {
+  const clock = request.connectTimeout === 0
+    ? "connect"
+    : request.attemptTimeout === 0
+    ? "attempt"
+    : request.firstByteTimeout === 0
+    ? "firstByte"
+    : request.idleTimeout === 0
+    ? "idle"
+    : undefined
+  return clock === undefined ? undefined : new ClockExpired({ clock, after: 0, sent: "no" })
 }

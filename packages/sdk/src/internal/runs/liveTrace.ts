@@ -26,6 +26,8 @@ import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import * as Address from "../flow/address.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
+import { checkStream } from "../input/checks.js"
+import type { Taking } from "../input/take.js"
 import type { HttpService } from "../seam/httpService.js"
 import * as Delivered from "../stream/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../stream/stepOutputs.js"
@@ -33,7 +35,7 @@ import { StreamCursor } from "../stream/streamCursor.js"
 import { toPull } from "../stream/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
-import { resolveRun } from "./runRead.js"
+import { resolveRead } from "./runRead.js"
 
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
@@ -268,23 +270,36 @@ class Watch {
   }
 }
 
+const taking: Taking<LiveTraceOptions, LiveTraceOptions> = {
+  field: "options",
+  pick: (given) => ({
+    firstByteTimeout: given.firstByteTimeout,
+    idleTimeout: given.idleTimeout,
+    headers: given.headers,
+    connectTimeout: given.connectTimeout,
+    retry: given.retry
+  }),
+  check: checkStream
+}
+
 /** @internal */
 export const liveTrace = (http: HttpService) =>
 (
   flow: FlowRef<never>,
   executionId: string,
-  options: LiveTraceOptions = {}
+  given: LiveTraceOptions = {}
 ): Stream.Stream<FlowEvent, LiveTraceError> =>
   Stream.suspend(() => {
-    const run = resolveRun(http, method, flow, executionId)
-    if (Either.isLeft(run)) return Stream.fail(run.left)
+    const resolved = resolveRead(http, method, flow, executionId, taking, given)
+    if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
+    const [run, options] = resolved.right
     const progress: Progress = { sent: "no" }
     const named = http.defaults.runPaths === "flow-runs" ? undefined : executionId
-    const events = http.traceStream({ ...run.right, method, options, progress })
+    const events = http.traceStream({ ...run, method, options, progress })
     return Spans.readStreamSpan(
       spanNames.runLiveTrace,
-      { address: run.right.flow, executionId },
+      { address: run.flow, executionId },
       Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
-        Stream.repeatEffectChunkOption(new Watch(flow, run.right.flow, executionId, named).pull(source))))
+        Stream.repeatEffectChunkOption(new Watch(flow, run.flow, executionId, named).pull(source))))
     )
   })

@@ -12,12 +12,14 @@ import type { StepTraceResponse } from "../../RunCall.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "../../RunOptions.js"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, Trace } from "../../Trace.js"
-import { invalid } from "../errors/invalid.js"
 import { unchecked } from "../errors/unchecked.js"
 import * as Address from "../flow/address.js"
+import { resolveFlow, totalOf } from "../flow/resolvedCall.js"
+import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
+import { problem } from "../input/problem.js"
+import { take, type Taking } from "../input/take.js"
 import type { HttpService } from "../seam/httpService.js"
 import * as Spans from "../telemetry/spans.js"
-import { milliseconds } from "../time/duration.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 
 interface Run {
@@ -25,21 +27,47 @@ interface Run {
   readonly executionId: string
 }
 
-/**
- * The run that is meant, or why it cannot be asked for.
- *
- * @internal
- */
-export const resolveRun = (
+/** The run that is meant, or why it cannot be asked for. */
+const resolveRun = (
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
   executionId: string
 ): Either.Either<Run, InvalidRequestError> =>
   Either.flatMap(
-    Address.resolve(method, flow, http.defaults),
-    (address) => Either.map(Address.segment(method, "executionId", executionId), () => ({ flow: address, executionId }))
+    resolveFlow(http, method, flow),
+    ({ address }) =>
+      Either.map(Address.segment(method, "executionId", executionId), () => ({ flow: address, executionId }))
   )
+
+const pickOptions = (given: RunOptions): RunOptions => ({
+  timeout: given.timeout,
+  headers: given.headers,
+  connectTimeout: given.connectTimeout,
+  attemptTimeout: given.attemptTimeout,
+  retry: given.retry
+})
+
+const taking: Taking<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
+
+/**
+ * The run that is meant, and how it is to be read.
+ *
+ * @internal
+ */
+export const resolveRead = <A, B extends object>(
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  executionId: string,
+  taking: Taking<A, B>,
+  given: A
+): Either.Either<readonly [run: Run, options: B], InvalidRequestError> =>
+  Either.flatMap(resolveRun(http, method, flow, executionId), (run) =>
+    Either.map(
+      take(method, taking, given, { flow: Address.format(run.flow), executionId }),
+      (options) => [run, options]
+    ))
 
 /** One call under the total clock. */
 const timed = <A>(
@@ -50,7 +78,7 @@ const timed = <A>(
   ask: (context: RequestContext) => Effect.Effect<A, HttpError>
 ): Effect.Effect<A, HttpError> =>
   Effect.suspend(() => {
-    const total = milliseconds(method, "timeout", options.timeout ?? http.defaults.timeout ?? Infinity)
+    const total = totalOf(http, method, options.timeout)
     if (Either.isLeft(total)) return Effect.fail(total.left)
     const progress: Progress = { sent: "no" }
     return totalTimeout(
@@ -71,51 +99,50 @@ const noOutcome = () => ({})
 /** @internal */
 export const trace =
   (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, options: RunOptions = {}): Effect.Effect<Trace, HttpError> =>
+  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace, HttpError> =>
     Effect.suspend(() => {
       const method = "RunService.trace"
-      const run = resolveRun(http, method, flow, executionId)
-      if (Either.isLeft(run)) return Effect.fail(run.left)
+      const resolved = resolveRead(http, method, flow, executionId, taking, given)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const [run, options] = resolved.right
       return Spans.readSpan(
         spanNames.runTrace,
-        { address: run.right.flow, executionId },
+        { address: run.flow, executionId },
         ({ flowRun }) => ({ status: flowRun.status }),
-        timed(http, method, options, run.right, (context) => http.trace({ ...context, ...run.right }))
+        timed(http, method, options, run, (context) => http.trace({ ...context, ...run }))
       )
     })
 
 /** @internal */
 export const summary =
   (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, options: RunOptions = {}): Effect.Effect<FlowRun, HttpError> =>
+  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<FlowRun, HttpError> =>
     Effect.suspend(() => {
       const method = "RunService.summary"
-      const run = resolveRun(http, method, flow, executionId)
-      if (Either.isLeft(run)) return Effect.fail(run.left)
+      const resolved = resolveRead(http, method, flow, executionId, taking, given)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const [run, options] = resolved.right
       return Spans.readSpan(
         spanNames.runSummary,
-        { address: run.right.flow, executionId },
+        { address: run.flow, executionId },
         ({ status }) => ({ status }),
-        timed(http, method, options, run.right, (context) => http.runSummary({ ...context, ...run.right }))
+        timed(http, method, options, run, (context) => http.runSummary({ ...context, ...run }))
       )
     })
 
 const isIndex = (value: unknown, minimum: number): boolean =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= minimum
 
-const checkStepOptions = (
-  method: string,
-  stepId: string,
-  { attempt, loopIndex }: Pick<StepTraceOptions, "attempt" | "loopIndex">
-): Either.Either<void, InvalidRequestError> => {
-  const step = Address.segment(method, "stepId", stepId)
-  if (Either.isLeft(step)) return Either.left(step.left)
-  if (attempt !== undefined && attempt !== "latest" && attempt !== "all" && !isIndex(attempt, 1)) {
-    return Either.left(invalid(method, "attempt", "must be \"latest\", \"all\" or an integer of at least 1"))
-  }
-  return loopIndex === undefined || isIndex(loopIndex, 0)
-    ? Either.void
-    : Either.left(invalid(method, "loopIndex", "must be an integer of at least 0"))
+const takingStep: Taking<StepTraceOptions, StepTraceOptions> = {
+  field: "options",
+  pick: (given) => ({ ...pickOptions(given), attempt: given.attempt, loopIndex: given.loopIndex }),
+  check: (options) =>
+    (options.attempt === undefined || options.attempt === "latest" || options.attempt === "all" ||
+        isIndex(options.attempt, 1)
+      ? undefined
+      : problem("attempt", "must be \"latest\", \"all\" or an integer of at least 1")) ??
+      checkCount("loopIndex", options.loopIndex, 0) ??
+      checkCall(options)
 }
 
 /** @internal */
@@ -124,27 +151,28 @@ export const stepTrace = (http: HttpService) =>
   flow: FlowRef<never>,
   executionId: string,
   stepId: string,
-  options: StepTraceOptions = {}
+  given: StepTraceOptions = {}
 ): Effect.Effect<StepTraceResponse, HttpError> =>
   Effect.suspend(() => {
     const method = "RunService.stepTrace"
-    const run = Either.flatMap(
-      resolveRun(http, method, flow, executionId),
-      (run) => Either.map(checkStepOptions(method, stepId, options), () => run)
+    const resolved = Either.flatMap(
+      Address.segment(method, "stepId", stepId),
+      () => resolveRead(http, method, flow, executionId, takingStep, given)
     )
-    if (Either.isLeft(run)) return Effect.fail(run.left)
+    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+    const [run, options] = resolved.right
     const attempt = options.attempt === "latest" ? undefined : options.attempt
-    const asked = timed(http, method, options, run.right, (context) =>
-      http.stepTrace({ ...context, ...run.right, stepId, attempt, loopIndex: options.loopIndex }))
+    const asked = timed(http, method, options, run, (context) =>
+      http.stepTrace({ ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
     return Spans.readSpan(
       spanNames.runStepTrace,
-      { address: run.right.flow, executionId, stepId },
+      { address: run.flow, executionId, stepId },
       noOutcome,
       Effect.filterOrFail(asked, (response) =>
         "attempts" in response === (attempt === "all"), () =>
         new UnexpectedResponseError({
           method,
-          flow: Address.format(run.right.flow),
+          flow: Address.format(run.flow),
           executionId,
           reason: attempt === "all" ? "one attempt came instead of all" : "all attempts came instead of one",
           isRetryable: false
@@ -152,26 +180,27 @@ export const stepTrace = (http: HttpService) =>
     )
   })
 
-const statuses: ReadonlySet<unknown> = new Set(["running", "completed", "failed", "cancelled"])
+const statuses = ["running", "completed", "failed", "cancelled"]
 
-const checkList = (method: string, options: ListOptions): Either.Either<void, InvalidRequestError> => {
-  const flowId = Address.segment(method, "flowId", options.flowId)
-  if (Either.isLeft(flowId)) return Either.left(flowId.left)
-  const { limit, status } = options
-  if (limit !== undefined && !(isIndex(limit, 1) && limit <= 100)) {
-    return Either.left(invalid(method, "limit", "must be an integer from 1 to 100"))
-  }
-  return status === undefined || statuses.has(status)
-    ? Either.void
-    : Either.left(invalid(method, "status", "must be \"running\", \"completed\", \"failed\" or \"cancelled\""))
+const takingList: Taking<ListOptions, ListOptions> = {
+  field: "options",
+  pick: (given) => ({ ...pickOptions(given), flowId: given.flowId, limit: given.limit, status: given.status }),
+  check: (options) =>
+    Address.checkSegment("flowId", options.flowId) ??
+      (options.limit === undefined || (isIndex(options.limit, 1) && options.limit <= 100)
+        ? undefined
+        : problem("limit", "must be an integer from 1 to 100")) ??
+      checkOneOf("status", options.status, statuses) ??
+      checkCall(options)
 }
 
 /** @internal */
-export const list = (http: HttpService) => (options: ListOptions): Effect.Effect<ReadonlyArray<FlowRun>, HttpError> =>
+export const list = (http: HttpService) => (given: ListOptions): Effect.Effect<ReadonlyArray<FlowRun>, HttpError> =>
   Effect.suspend(() => {
     const method = "RunService.list"
-    const checked = checkList(method, options)
-    if (Either.isLeft(checked)) return Effect.fail(checked.left)
+    const taken = take(method, takingList, given)
+    if (Either.isLeft(taken)) return Effect.fail(taken.left)
+    const options = taken.right
     const { flowId, limit, status } = options
     return Spans.readSpan(
       spanNames.runList,

@@ -32,7 +32,7 @@ const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
 
 /** @internal */
 export const scopeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Scope | undefined => {
-  const scope = Context.get(fiber.currentContext, CurrentScope)
+  const scope = Context.get(fiber.currentContext, CurrentScope) ?? undefined
   return scope?.http === undefined ? fiber.getFiberRef(currentReplay) ?? scope : scope
 }
 

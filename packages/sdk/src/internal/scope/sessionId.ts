@@ -13,7 +13,8 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 export const isSessionId = (id: unknown): id is string => typeof id === "string" && uuid.test(id)
 
 /** @internal */
-export const isSameSession = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+export const isSameSession = (a: unknown, b: unknown): boolean =>
+  typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase()
 
 const liveRandom: Random.Random = Context.get(DefaultServices.liveServices, Random.Random)
 

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EventsInput } from "../../EventsInput.js"
@@ -16,65 +17,98 @@ import { invalid } from "../errors/invalid.js"
 import * as Checks from "../execute/executeInput.js"
 import * as Address from "../flow/address.js"
 import { encodeParameters } from "../flow/flowCodec.js"
-import { sessionIdOf } from "../scope/callSession.js"
+import { resolveCall } from "../flow/resolvedCall.js"
+import { checkFlag, checkSchedule, checkSessionId, checkStream } from "../input/checks.js"
+import { checkStored } from "../input/json.js"
+import { type Problem, problem } from "../input/problem.js"
+import type { Facts, Taking } from "../input/take.js"
+import { resolveSession } from "../scope/callSession.js"
 import type { HttpService } from "../seam/httpService.js"
-import { milliseconds } from "../time/duration.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
-import { checkCounts, checkTools, declarationsOf } from "../tools/toolsInput.js"
+import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import * as FlowStream from "./flowStream.js"
 import type { Settings } from "./streamSettings.js"
 
 type Input<E, R> = EventsInput<AnyParameters, Toolkit.Given<E, R> | undefined>
 
-type AnyInput = Input<unknown, unknown>
+/** What is read of the input, and what of it belongs to `execute` alone. */
+type Taken<E, R> = Input<E, R> & { readonly messages?: unknown }
 
-type Resolved = Toolkit.Resolved<unknown, unknown> | undefined
+type AnyInput = Taken<unknown, unknown>
+
+const pickInput = <E, R>(given: Taken<E, R>): Taken<E, R> => ({
+  message: given.message,
+  messages: given.messages,
+  parameters: given.parameters,
+  inputOverrides: given.inputOverrides,
+  blockOverrides: given.blockOverrides,
+  attachments: given.attachments,
+  tools: given.tools,
+  toolChoice: given.toolChoice,
+  maxToolRounds: given.maxToolRounds,
+  toolConcurrency: given.toolConcurrency,
+  onToolFailure: given.onToolFailure,
+  trace: given.trace,
+  version: given.version,
+  sessionId: given.sessionId,
+  from: Predicate.isRecord(given.from) ? { ...given.from } : given.from,
+  heal: given.heal,
+  runRemaining: given.runRemaining,
+  headers: given.headers,
+  connectTimeout: given.connectTimeout,
+  firstByteTimeout: given.firstByteTimeout,
+  idleTimeout: given.idleTimeout,
+  timeout: given.timeout,
+  retry: given.retry
+})
 
 const isCursor = Schema.is(FlowCursor)
 
-const checkFrom = (
-  input: AnyInput,
-  addressText: string,
-  tools: Resolved
-): Checks.Problem | undefined => {
-  const { from, version } = input
+const checkFrom = ({ from, tools, version }: AnyInput, addressText: string | undefined): Problem | undefined => {
   if (from === undefined) return undefined
-  const problem = (reason: string): Checks.Problem => ({ field: "from", reason })
-  if (!isCursor(from)) return problem("is not the cursor of a run")
-  if (from.flow !== addressText) return problem(`is of another flow, ${from.flow}`)
+  const unwritten = checkStored("from", from)
+  if (unwritten !== undefined) return unwritten
+  const refused = (reason: string): Problem => problem("from", reason)
+  if (!isCursor(from) || Either.isLeft(Address.checkVersion("", from.flowVersion))) {
+    return refused("is not the cursor of a run")
+  }
+  if (from.flow !== addressText) return refused(`is of another flow, ${from.flow}`)
   if (version !== undefined && version !== from.flowVersion) {
-    return problem(`is of another version, ${JSON.stringify(from.flowVersion)}`)
+    return refused(`is of another version, ${JSON.stringify(from.flowVersion)}`)
   }
   if (from.executionId === undefined && (from.stepIndex > 0 || from.pending !== undefined)) {
-    return problem("names no run to go on with")
+    return refused("names no run to go on with")
   }
   return from.pending?.toolCalls !== undefined && tools === undefined
-    ? problem("waits for tool results: give tools")
-    : undefined
+    ? refused("waits for tool results: give tools")
+    : checkSessionId("from.sessionId", from.sessionId)
 }
 
-const checkInput = (
-  input: AnyInput,
-  addressText: string,
-  tools: Resolved,
-  only: "steps" | "events"
-): Checks.Problem | undefined =>
-  ("messages" in input && input.messages !== undefined
-    ? { field: "messages", reason: "cannot be streamed; give message, or use execute" }
-    : undefined) ??
+const checkInput = (only: "steps" | "events") => (input: AnyInput, facts: Facts | undefined): Problem | undefined =>
+  (input.messages === undefined
+    ? undefined
+    : problem("messages", "cannot be streamed; give message, or use execute")) ??
+    checkFlag("runRemaining", input.runRemaining) ??
     (only === "steps" && input.runRemaining === true
-      ? { field: "runRemaining", reason: "steps runs one step per request; use events" }
+      ? problem("runRemaining", "steps runs one step per request; use events")
       : undefined) ??
     Checks.checkMessages(input.message, undefined) ??
     Checks.checkParameters(input.parameters) ??
     Checks.checkOverrides("inputOverrides", input.inputOverrides, false) ??
     Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
     Checks.checkAttachments(input.attachments) ??
-    checkTools(tools) ??
-    Checks.checkToolChoice(input.toolChoice, declarationsOf(tools)) ??
-    checkCounts(input) ??
-    checkFrom(input, addressText, tools)
+    checkToolsInput(input) ??
+    Checks.checkRun(input) ??
+    checkStream(input) ??
+    checkSchedule("heal", input.heal) ??
+    checkFrom(input, facts?.flow)
+
+const taking = <E, R>(only: "steps" | "events"): Taking<Taken<E, R>, Taken<E, R>> => ({
+  field: "input",
+  pick: pickInput,
+  check: checkInput(only)
+})
 
 /** What the first request carries; of a run that goes on, what it carried then, unless it is given anew. */
 const firstCall = (input: AnyInput, parameters: unknown): FirstCall => {
@@ -93,14 +127,13 @@ const start = <E, R>(
   http: HttpService,
   only: "steps" | "events",
   flow: FlowRef<never>,
-  input: Input<E, R>
+  given: Input<E, R>
 ): Effect.Effect<Started<E, R>, E | InvalidRequestError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
-    const resolved = Address.resolve(method, flow, http.defaults)
+    const resolved = resolveCall(http, method, flow, taking<E, R>(only), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-    const address = resolved.right
-    const addressText = Address.format(address)
+    const { address, addressText, input, total } = resolved.right
     const { tools } = input
     if (Toolkit.isUnresolved(tools)) {
       return Effect.flatMap(
@@ -108,19 +141,18 @@ const start = <E, R>(
         (handled) => start(http, only, flow, { ...input, tools: handled })
       )
     }
-    const fail = (field: string, reason: string): Effect.Effect<never, InvalidRequestError> =>
-      Effect.fail(invalid(method, field, reason, { flow: addressText }))
     const version = Address.checkVersion(method, input.version)
     if (Either.isLeft(version)) return Effect.fail(version.left)
-    if (version.right === "draft") return fail("version", "the draft cannot be streamed step by step")
-    const problem = checkInput(input, addressText, tools, only)
-    if (problem !== undefined) return fail(problem.field, problem.reason)
-    const total = milliseconds(method, "timeout", input.timeout ?? http.defaults.timeout ?? Infinity)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
+    if (version.right === "draft") {
+      const reason = "the draft cannot be streamed step by step"
+      return Effect.fail(invalid(method, "version", reason, { flow: addressText }))
+    }
 
     const { from } = input
     const flowVersion = from?.flowVersion ?? version.right
-    const sessionId = sessionIdOf(fiber, http, input.sessionId ?? from?.sessionId)
+    const session = resolveSession(fiber, http, input.sessionId ?? from?.sessionId, { method, flow: addressText })
+    if (Either.isLeft(session)) return Effect.fail(session.left)
+    const sessionId = session.right
     const settings: Settings<E | ToolCallLimitError, R> = {
       http,
       method,
@@ -141,7 +173,7 @@ const start = <E, R>(
         trace: input.trace ?? false
       },
       heal: input.heal,
-      timeout: total.right
+      timeout: total
     }
     const begin = (parameters: unknown): Started<E, R> => {
       const cursor: FlowCursor = {

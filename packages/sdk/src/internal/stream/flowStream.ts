@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -17,7 +18,7 @@ import { invalid } from "../errors/invalid.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { monotonic } from "../time/monotonic.js"
-import { answeredPause, checkResults } from "../tools/toolRound.js"
+import { answeredPause, answersOf } from "../tools/toolRound.js"
 import { isOver } from "./streamCursor.js"
 import type { Origin, Settings } from "./streamSettings.js"
 import { type EventPull, StreamWalk } from "./streamWalk.js"
@@ -28,16 +29,11 @@ const resume = <E, R>(
   results: ReadonlyArray<ToolResult>
 ): Stream.Stream<FlowEvent, EventsError> => {
   const { pending } = cursor
-  const problem = checkResults(pending?.toolCalls ?? [], results)
-  if (problem !== undefined || pending === undefined) {
-    return Stream.fail(
-      invalid(settings.method, problem?.field ?? "results", problem?.reason ?? "answer no pause", {
-        flow: settings.addressText,
-        executionId: cursor.executionId
-      })
-    )
-  }
-  const answered = { ...cursor, pending: answeredPause(pending, results) }
+  const facts = { flow: settings.addressText, executionId: cursor.executionId }
+  if (pending === undefined) return Stream.fail(invalid(settings.method, "results", "answer no pause", facts))
+  const answers = answersOf(settings.method, pending.toolCalls ?? [], results, facts)
+  if (Either.isLeft(answers)) return Stream.fail(answers.left)
+  const answered = { ...cursor, pending: answeredPause(pending, answers.right) }
   // only what is answered by hand is resumed, and then there is no handler
   const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
   return run(manual, { cursor: answered, begun: true, mayBeOver: isOver(cursor) })

@@ -12,6 +12,40 @@ import { invalid } from "../errors/invalid.js"
 export const finite = (duration: Duration.Duration): number | undefined =>
   Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
 
+const isPart = (u: unknown): boolean => typeof u === "number" && u >= 0
+
+/** Effect takes what is less than nothing for nothing, and a clock of nothing runs out at once. */
+const isNegative = (input: unknown): boolean => {
+  switch (typeof input) {
+    case "string":
+      return input.startsWith("-")
+    case "bigint":
+      return input < 0n
+    default:
+      return Array.isArray(input) && !(isPart(input[0]) && isPart(input[1]))
+  }
+}
+
+/**
+ * Milliseconds of a duration of any form, which may be infinite; `undefined` for what is none, or is less than nothing.
+ *
+ * @internal
+ */
+export const toMillis = (input: unknown): number | undefined => {
+  if (typeof input === "number") return input >= 0 ? input : undefined
+  try {
+    if (isNegative(input)) return undefined
+    const millis = Option.map(Duration.decodeUnknown(input), Duration.toMillis)
+    return Option.isSome(millis) && millis.value >= 0 ? millis.value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @internal */
+export const durationReason =
+  "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\""
+
 /**
  * Milliseconds of a clock; `undefined` when it is off (infinite).
  *
@@ -22,16 +56,7 @@ export const milliseconds = (
   field: string,
   input: Duration.DurationInput
 ): Either.Either<number | undefined, InvalidRequestError> => {
-  if (typeof input === "number") {
-    if (input === Infinity) return Either.right(undefined)
-    if (input >= 0) return Either.right(input)
-  } else {
-    const duration = Duration.decodeUnknown(input)
-    if (Option.isSome(duration)) {
-      return Either.right(finite(duration.value))
-    }
-  }
-  return Either.left(
-    invalid(method, field, "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\"")
-  )
+  const millis = toMillis(input)
+  if (millis === undefined) return Either.left(invalid(method, field, durationReason))
+  return Either.right(millis === Infinity ? undefined : millis)
 }

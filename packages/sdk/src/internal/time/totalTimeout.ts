@@ -27,19 +27,18 @@ export const totalTimeout = <A, E, R>(
   ms: number | undefined,
   facts: TimedCall,
   progress: Progress
-): Effect.Effect<A, E | APITimeoutError, R> =>
-  ms === undefined
-    ? self
-    : Effect.timeoutFail(self, {
-      duration: Duration.millis(ms),
-      onTimeout: () =>
-        new APITimeoutError({
-          method: facts.method,
-          flow: facts.flow,
-          executionId: facts.executionId(),
-          detail: `after ${ms} ms`,
-          clock: "total",
-          sent: progress.sent,
-          isRetryable: facts.onlyReads === true || progress.sent === "no"
-        }, unchecked)
-    })
+): Effect.Effect<A, E | APITimeoutError, R> => {
+  if (ms === undefined) return self
+  const onTimeout = () =>
+    new APITimeoutError({
+      method: facts.method,
+      flow: facts.flow,
+      executionId: facts.executionId(),
+      detail: `after ${ms} ms`,
+      clock: "total",
+      sent: progress.sent,
+      isRetryable: facts.onlyReads === true || progress.sent === "no"
+    }, unchecked)
+  // there is no time to send anything in
+  return ms === 0 ? Effect.failSync(onTimeout) : Effect.timeoutFail(self, { duration: Duration.millis(ms), onTimeout })
+}

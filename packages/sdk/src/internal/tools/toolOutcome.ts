@@ -1,4 +1,5 @@
 import type { Json, ToolCall, ToolOutcome } from "../../Tool.js"
+import { maxDepth, nestsTooDeep } from "../json/nesting.js"
 
 const describe = (error: unknown): string =>
   error instanceof Error && error.message !== ""
@@ -54,7 +55,8 @@ export const unknownTool = (call: ToolCall, known: Iterable<string>): ToolOutcom
 export const parseArguments = (call: ToolCall): { readonly value: unknown } | string => {
   if (call.arguments.trim() === "") return { value: {} }
   try {
-    return { value: JSON.parse(call.arguments) }
+    const value: unknown = JSON.parse(call.arguments)
+    return nestsTooDeep(value) ? `the arguments nest deeper than ${maxDepth} levels` : { value }
   } catch {
     return "the arguments are not JSON"
   }

@@ -3,20 +3,25 @@
  *
  * @internal
  */
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { PendingTools } from "../../FlowCursor.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tool.js"
-import type { Problem } from "../execute/executeInput.js"
+import { invalid } from "../errors/invalid.js"
+import { checkJson } from "../input/json.js"
+import type { Problem } from "../input/problem.js"
+import { type Facts, guarded } from "../input/take.js"
 
 const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
   messages.findLast((message): message is { readonly [key: string]: unknown } =>
     Predicate.isRecord(message) && message.role === "assistant"
   )
 
-/** As JSON text; nothing of what nests too deep for that. */
-const argumentsText = (args: unknown): string | undefined => {
+/** As JSON text, if it can be: what nests too deeply for the stack cannot. */
+const written = (value: unknown): string | undefined => {
   try {
-    return typeof args === "string" ? args : JSON.stringify(args ?? {})
+    return JSON.stringify(value)
   } catch {
     return undefined
   }
@@ -27,8 +32,8 @@ const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
   if (!Array.isArray(wireCalls)) return []
   const calls = wireCalls.flatMap((call: unknown) => {
     if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
-    const { name } = call.function
-    const text = argumentsText(call.function.arguments)
+    const { arguments: args, name } = call.function
+    const text = typeof args === "string" ? args : written(args ?? {})
     return typeof name === "string" && text !== undefined ? [{ id: call.id, name, arguments: text }] : []
   })
   return calls.length === wireCalls.length ? calls : []
@@ -50,21 +55,28 @@ export const callsOf = (
   return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
 }
 
-const isJson = (value: unknown): boolean => {
-  try {
-    return JSON.stringify(value) !== undefined
-  } catch {
-    return false
-  }
-}
+/** More than any pause asks for. */
+const maxResults = 10_000
+
+type CheckContent = (field: string, content: unknown) => Problem | undefined
+
+/** What a handler says is told as JSON tells it: its run has begun, and would be lost. */
+const checkWritten: CheckContent = (field, content) =>
+  written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 
 /**
  * What is wrong with the results of a round: every call answered once, nothing else answered.
  *
  * @internal
  */
-export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): Problem | undefined => {
-  if (!Array.isArray(results)) return { field: "results", reason: "must be an array with one result per tool call" }
+export const checkResults = (
+  calls: ReadonlyArray<ToolCall>,
+  results: unknown,
+  checkContent: CheckContent = checkWritten
+): Problem | undefined => {
+  if (!Array.isArray(results) || results.length > maxResults) {
+    return { field: "results", reason: "must be an array with one result per tool call" }
+  }
   const open = new Set(calls.map((call) => call.id))
   const answered = new Set<string>()
   for (const [index, result] of results.entries()) {
@@ -76,9 +88,8 @@ export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): 
     if (!open.has(id)) {
       return { field: `results[${index}].toolCallId`, reason: `${JSON.stringify(id)} was not asked for` }
     }
-    if (Predicate.isRecord(result) && !isJson(result.content)) {
-      return { field: `results[${index}].content`, reason: "must be a string or JSON" }
-    }
+    const found = checkContent(`results[${index}].content`, Predicate.isRecord(result) ? result.content : undefined)
+    if (found !== undefined) return found
     answered.add(id)
   }
   const missing = calls.filter((call) => !answered.has(call.id))
@@ -86,6 +97,33 @@ export const checkResults = (calls: ReadonlyArray<ToolCall>, results: unknown): 
     ? undefined
     : { field: "results", reason: `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}` }
 }
+
+/**
+ * Results that a caller gives by hand, read once and checked.
+ *
+ * @internal
+ */
+export const answersOf = (
+  method: string,
+  calls: ReadonlyArray<ToolCall>,
+  results: unknown,
+  facts: Facts
+): Either.Either<ReadonlyArray<ToolResult>, InvalidRequestError> =>
+  guarded(method, "results", () => {
+    const answers: unknown = Array.isArray(results) && results.length <= maxResults
+      ? results.map((result: unknown) =>
+        Predicate.isRecord(result) ? { toolCallId: result.toolCallId, content: result.content } : result
+      )
+      : results
+    const found = checkResults(
+      calls,
+      answers,
+      (field, content) => checkWritten(field, content) ?? checkJson(field, content)
+    )
+    return found === undefined
+      ? Either.right(answers as ReadonlyArray<ToolResult>)
+      : Either.left(invalid(method, found.field, found.reason, facts))
+  }, facts)
 
 /**
  * The messages of a resume: the pause's, verbatim, then one entry per result in the casing that the pause uses.

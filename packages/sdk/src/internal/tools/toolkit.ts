@@ -4,12 +4,14 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RoundSettings, ToolCall, ToolDeclaration, ToolOutcome } from "../../Tool.js"
 import { type Handled, isHandled, type ToolkitLike, TypeId } from "../../Tools.js"
 import { invalid } from "../errors/invalid.js"
+import { guarded } from "../input/take.js"
 import { toolSpans } from "../telemetry/spans.js"
 import { declare } from "./toolDeclaration.js"
 import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
@@ -123,11 +125,16 @@ export const resolve = <E, R>(
   method: string,
   tools: Toolkit<E, R>
 ): Effect.Effect<Handled<E | InvalidRequestError, R>, E | InvalidRequestError, R> => {
-  const wrong = () =>
-    Effect.fail(
-      invalid(method, "tools", "must be an array of tools, made by the Tools module, or an @effect/ai toolkit")
+  const wrong = invalid(
+    method,
+    "tools",
+    "must be an array of tools, made by the Tools module, or an @effect/ai toolkit"
+  )
+  const handled = (toolkit: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>) =>
+    guarded(
+      method,
+      "tools",
+      () => isToolkit(toolkit) ? Either.right(toHandled(toolkit)) : Either.left(wrong)
     )
-  if (isToolkit(tools)) return Effect.succeed(toHandled(tools))
-  if (!Effect.isEffect(tools)) return wrong()
-  return Effect.flatMap(tools, (toolkit) => isToolkit(toolkit) ? Effect.succeed(toHandled(toolkit)) : wrong())
+  return !isToolkit(tools) && Effect.isEffect(tools) ? Effect.flatMap(tools, handled) : handled(tools)
 }

@@ -7,20 +7,47 @@ import type { ExecuteOptions } from "../../ExecuteInput.js"
 import type { ToolDeclaration } from "../../Tool.js"
 import { isHandled } from "../../Tools.js"
 import * as Checks from "../execute/executeInput.js"
-import type { Resolved } from "./toolkit.js"
+import { checkCount, checkOneOf } from "../input/checks.js"
+import { type Problem, problem } from "../input/problem.js"
+import { type Given, isUnresolved, type Resolved } from "./toolkit.js"
 
 /** @internal */
 export const declarationsOf = (
   tools: Resolved<unknown, unknown> | undefined
 ): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
 
-/** @internal */
-export const checkTools = (tools: Resolved<unknown, unknown> | undefined): Checks.Problem | undefined =>
-  (isHandled(tools) ? tools.problem : undefined) ?? Checks.checkTools(declarationsOf(tools))
+const checkHandler = (tools: Resolved<unknown, unknown> | undefined): Problem | undefined => {
+  if (!isHandled(tools)) return undefined
+  return typeof tools.run === "function" ? tools.problem : problem("tools", "have no handler that is a function")
+}
 
 /** @internal */
-export const checkCounts = (
-  input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency">
-): Checks.Problem | undefined =>
-  Checks.checkCount("maxToolRounds", input.maxToolRounds, 0) ??
-    Checks.checkCount("toolConcurrency", input.toolConcurrency, 1)
+export const checkTools = (tools: Resolved<unknown, unknown> | undefined): Problem | undefined =>
+  checkHandler(tools) ?? Checks.checkTools(declarationsOf(tools))
+
+const failures = ["fail", "report"]
+
+/** @internal */
+export const checkAnswering = (
+  input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure">
+): Problem | undefined =>
+  checkCount("maxToolRounds", input.maxToolRounds, 0) ??
+    checkCount("toolConcurrency", input.toolConcurrency, 1) ??
+    checkOneOf("onToolFailure", input.onToolFailure, failures)
+
+/**
+ * Of a run that may have tools; what is still to be provided is checked once it is.
+ *
+ * @internal
+ */
+export const checkToolsInput = (
+  input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "toolChoice"> & {
+    readonly tools?: Given<unknown, unknown> | undefined
+  }
+): Problem | undefined => {
+  const { toolChoice, tools } = input
+  const found = isUnresolved(tools)
+    ? undefined
+    : checkTools(tools) ?? Checks.checkToolChoice(toolChoice, declarationsOf(tools))
+  return found ?? checkAnswering(input)
+}

@@ -5,9 +5,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "../../Tool.js"
 import { invalid } from "../errors/invalid.js"
+import { problem } from "../input/problem.js"
 import { issueText, readEffect } from "../schema/schemaReader.js"
 import { declare } from "./toolDeclaration.js"
 import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
@@ -22,8 +25,49 @@ export interface Runner<E, R> {
   readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
 
+/** What is no tool, with the reason; runs that are given it are refused, so that it never runs. */
+const noTool = (reason: string): Runner<never, never> => ({
+  name: "",
+  declaration: { type: "function", function: { name: "" } },
+  problem: problem("tools", reason),
+  decode: Effect.succeed,
+  encode: undefined,
+  handler: () => Effect.dieMessage(reason)
+})
+
+const isSchema = (u: unknown): boolean => u === undefined || Schema.isSchema(u)
+
+/** Why something that was given for a tool is none. */
+const checkTool = (tool: unknown): string | undefined => {
+  if (!Predicate.isRecord(tool) || typeof tool.name !== "string") return "must be made by Tools.tool, with a name"
+  const of = JSON.stringify(tool.name.slice(0, 64))
+  if (tool.description !== undefined && typeof tool.description !== "string") {
+    return `the description of ${of} is no text`
+  }
+  if (tool.parameters === undefined || !isSchema(tool.parameters)) return `the parameters of ${of} are no schema`
+  if (!isSchema(tool.success)) return `the success of ${of} is no schema`
+  return typeof tool.handler === "function" ? undefined : `the handler of ${of} is no function`
+}
+
+/**
+ * What is made of options that cannot be read: it has no fields, and runs that are given it are refused.
+ *
+ * @internal
+ */
+export const unreadable: Tool<never, never> = Object.create(null)
+
 /** @internal */
-export const make = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
+export const make = <E, R>(given: Tool<E, R>): Runner<E, R> => {
+  try {
+    const tool = Predicate.isRecord(given) ? { ...given } : given
+    const reason = checkTool(tool)
+    return reason === undefined ? runnerOf(tool) : noTool(reason)
+  } catch {
+    return noTool("hold a tool that cannot be read: reading it throws")
+  }
+}
+
+const runnerOf = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
   const { declaration, problem } = declare(tool, tool.parameters.ast)
   return {
     name: tool.name,

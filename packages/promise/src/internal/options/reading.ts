@@ -1,0 +1,148 @@
+/**
+ * How what a caller gives is read: in one go, so that whatever it is (no object, a proxy that was revoked, getters that
+ * throw), the call is refused with an error of this package before anything is sent. What the values must be is known to
+ * the sdk.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import { InvalidRequestError, type InvalidRequestErrorInit } from "../../NoukaiError.js"
+
+/** @internal */
+export const refusal = (
+  operation: string,
+  field: string,
+  reason: string,
+  more?: Pick<InvalidRequestErrorInit, "executionId" | "cause">
+): InvalidRequestError =>
+  new InvalidRequestError(`${operation}: invalid ${field}: ${reason}`, { field, reason, ...more })
+
+/** Which of the options cannot be read. */
+const culprit = (given: unknown, names: ReadonlyArray<string>): string | undefined =>
+  names.find((name) => {
+    try {
+      void (given as { readonly [name: string]: unknown })[name]
+      return false
+    } catch {
+      return true
+    }
+  })
+
+/**
+ * What `read` gives, or the refusal that it throws; anything else that it throws is because of what was given.
+ *
+ * @internal
+ */
+export const reading = <A>(
+  operation: string,
+  field: string,
+  given: unknown,
+  names: ReadonlyArray<string>,
+  read: () => A
+): Either.Either<A, InvalidRequestError> => {
+  try {
+    return Either.right(read())
+  } catch (cause) {
+    return Either.left(
+      cause instanceof InvalidRequestError
+        ? cause
+        : refusal(operation, culprit(given, names) ?? field, "cannot be read: reading it throws", { cause })
+    )
+  }
+}
+
+/** Objects by their fields: no list, no map, no promise of one. */
+const isFields = (u: unknown): boolean =>
+  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
+
+/**
+ * The options of a call, none if there are none. Throws for what are no options.
+ *
+ * @internal
+ */
+export const fieldsOf = <A extends object>(operation: string, given: A | undefined): Partial<A> => {
+  if (given === undefined) return {}
+  if (!isFields(given)) throw refusal(operation, "options", "must be an object")
+  return given
+}
+
+const isSignal = (u: unknown): u is AbortSignal =>
+  Predicate.isObject(u) && "aborted" in u && typeof u.aborted === "boolean" &&
+  "addEventListener" in u && typeof u.addEventListener === "function" &&
+  "removeEventListener" in u && typeof u.removeEventListener === "function"
+
+/**
+ * A signal, if there is one; `null` is none. Throws for what is none.
+ *
+ * @internal
+ */
+export const signalOf = (operation: string, signal: unknown): AbortSignal | undefined => {
+  if (signal === undefined || signal === null) return undefined
+  if (!isSignal(signal)) throw refusal(operation, "signal", "must be an AbortSignal")
+  return signal
+}
+
+/**
+ * Milliseconds, if there are any; `null` is none. Throws for what are none.
+ *
+ * @internal
+ */
+export const millisOf = (operation: string, field: string, millis: unknown): number | undefined => {
+  if (millis === undefined || millis === null) return undefined
+  if (typeof millis !== "number" || !(millis >= 0)) {
+    throw refusal(operation, field, "must be a number of milliseconds, at least 0")
+  }
+  return millis
+}
+
+/** The options of every call of this package, for the search for one that cannot be read. */
+const names = [
+  "message",
+  "messages",
+  "parameters",
+  "blockOverrides",
+  "inputOverrides",
+  "attachments",
+  "tools",
+  "toolChoice",
+  "toolHandler",
+  "toolResults",
+  "maxToolRounds",
+  "runRemaining",
+  "trace",
+  "version",
+  "timeout",
+  "pollInterval",
+  "attempt",
+  "loopIndex",
+  "signal",
+  "sessionId"
+]
+
+/** @internal */
+export interface Taken<B> {
+  readonly input: B
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * The options of a call, as `read` translates them, and its signal.
+ *
+ * @internal
+ */
+export const takeOptions = <A extends { signal?: AbortSignal | undefined }, B>(
+  operation: string,
+  given: A | undefined,
+  read: (options: Partial<A>) => B
+): Either.Either<Taken<B>, InvalidRequestError> =>
+  reading(operation, "options", given, names, () => {
+    const options = fieldsOf(operation, given)
+    return { input: read(options), signal: signalOf(operation, options.signal) }
+  })
+
+/** @internal */
+export const rightOrThrow = <A>(read: Either.Either<A, InvalidRequestError>): A => {
+  if (Either.isRight(read)) return read.right
+  throw read.left
+}

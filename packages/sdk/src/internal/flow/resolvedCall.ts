@@ -1,0 +1,79 @@
+/**
+ * What a call of a flow is about, before anything is sent: the flow, what was given for it, its clock.
+ *
+ * @internal
+ */
+import type * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import type { FlowAddress, FlowRef } from "../../Flow.js"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { guarded, take, type Taking } from "../input/take.js"
+import type { HttpService } from "../seam/httpService.js"
+import { milliseconds } from "../time/duration.js"
+import * as Address from "./address.js"
+import { checkSchemas } from "./flowCodec.js"
+
+/** @internal */
+export interface ResolvedFlow {
+  readonly address: FlowAddress
+  readonly addressText: string
+}
+
+/** @internal */
+export interface ResolvedCall<B> extends ResolvedFlow {
+  /** What was given, as the checks have seen it. */
+  readonly input: B
+  /** The clock over the whole call in milliseconds, if it has one. */
+  readonly total: number | undefined
+}
+
+/**
+ * The flow that a reference stands for.
+ *
+ * @internal
+ */
+export const resolveFlow = (
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>
+): Either.Either<ResolvedFlow, InvalidRequestError> =>
+  guarded(
+    method,
+    "flow",
+    () =>
+      Either.flatMap(Address.resolve(method, flow, http.defaults), (address) => {
+        const addressText = Address.format(address)
+        return Either.map(checkSchemas(method, addressText, flow), () => ({ address, addressText }))
+      })
+  )
+
+/**
+ * The clock over a whole call: its own, else the client's.
+ *
+ * @internal
+ */
+export const totalOf = (
+  http: HttpService,
+  method: string,
+  timeout: Duration.DurationInput | undefined
+): Either.Either<number | undefined, InvalidRequestError> =>
+  milliseconds(method, "timeout", timeout ?? http.defaults.timeout ?? Infinity)
+
+/** @internal */
+export const resolveCall = <A, B extends { readonly timeout?: Duration.DurationInput | undefined }>(
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  taking: Taking<A, B>,
+  given: A
+): Either.Either<ResolvedCall<B>, InvalidRequestError> => {
+  const resolved = resolveFlow(http, method, flow)
+  if (Either.isLeft(resolved)) return Either.left(resolved.left)
+  const { address, addressText } = resolved.right
+  const input = take(method, taking, given, { flow: addressText })
+  if (Either.isLeft(input)) return Either.left(input.left)
+  const total = totalOf(http, method, input.right.timeout)
+  return Either.isLeft(total)
+    ? Either.left(total.left)
+    : Either.right({ address, addressText, input: input.right, total: total.right })
+}

@@ -1,0 +1,71 @@
+/**
+ * Checks on one field of what a caller gives. Each says what is wrong, or nothing; what is absent is right.
+ *
+ * @internal
+ */
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import type { CallOptions, StreamOptions } from "../../CallOptions.js"
+import { headersProblem, isHeaderValue } from "../config/headers.js"
+import { durationReason, toMillis } from "../time/duration.js"
+import { type Problem, problem } from "./problem.js"
+
+/** @internal */
+export const checkText = (field: string, value: unknown): Problem | undefined =>
+  value === undefined || typeof value === "string" ? undefined : problem(field, "must be a string")
+
+/** @internal */
+export const checkFlag = (field: string, value: unknown): Problem | undefined =>
+  value === undefined || typeof value === "boolean" ? undefined : problem(field, "must be true or false")
+
+/** @internal */
+export const checkFunction = (field: string, value: unknown): Problem | undefined =>
+  value === undefined || typeof value === "function" ? undefined : problem(field, "must be a function")
+
+/** @internal */
+export const checkOneOf = (field: string, value: unknown, values: ReadonlyArray<string>): Problem | undefined =>
+  value === undefined || values.some((one) => one === value)
+    ? undefined
+    : problem(field, `must be ${values.map((one) => JSON.stringify(one)).join(" or ")}`)
+
+/** @internal */
+export const checkCount = (field: string, value: unknown, minimum: number): Problem | undefined =>
+  value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum)
+    ? undefined
+    : problem(field, `must be an integer of at least ${minimum}`)
+
+/** A clock; it may be infinite. @internal */
+export const checkDuration = (field: string, value: unknown): Problem | undefined =>
+  value === undefined || toMillis(value) !== undefined ? undefined : problem(field, durationReason)
+
+/** @internal */
+export const checkSchedule = (field: string, value: unknown): Problem | undefined =>
+  value === undefined || Schedule.isSchedule(value) ? undefined : problem(field, "must be a Schedule")
+
+/** @internal */
+export const checkSessionId = (field: string, value: unknown): Problem | undefined =>
+  value === undefined || isHeaderValue(value)
+    ? undefined
+    : problem(field, "must be text that a header can carry")
+
+/** @internal */
+export const checkHeaders = (field: string, value: unknown): Problem | undefined =>
+  value === undefined ? undefined : headersProblem(field, value)
+
+/** @internal */
+export const checkRecord = (field: string, value: unknown, reason: string): Problem | undefined =>
+  value === undefined || Predicate.isRecord(value) ? undefined : problem(field, reason)
+
+/** Of every request. @internal */
+export const checkCall = (options: CallOptions): Problem | undefined =>
+  checkHeaders("headers", options.headers) ??
+    checkDuration("connectTimeout", options.connectTimeout) ??
+    checkDuration("attemptTimeout", options.attemptTimeout) ??
+    checkSchedule("retry", options.retry) ??
+    checkFlag("retryPost", options.retryPost)
+
+/** Of every event stream. @internal */
+export const checkStream = (options: StreamOptions): Problem | undefined =>
+  checkCall(options) ??
+    checkDuration("firstByteTimeout", options.firstByteTimeout) ??
+    checkDuration("idleTimeout", options.idleTimeout)

@@ -1,0 +1,101 @@
+/**
+ * Whether what a caller gives is JSON as it stands: nothing of it would be dropped, replaced or followed without end by
+ * `JSON.stringify`.
+ *
+ * @internal
+ */
+import { maxDepth, maxValues } from "../json/nesting.js"
+import { type Problem, problem } from "./problem.js"
+
+/** What servers send and callers send back may nest deeper than what callers write themselves, if it can be written. */
+const maxDepthOfServers = 2000
+
+interface Walk {
+  values: number
+  readonly maxDepth: number
+}
+
+/** A reason, behind the path to where it is. */
+interface Fault {
+  path: string
+  readonly reason: string
+}
+
+const fault = (reason: string): Fault => ({ path: "", reason })
+
+const within = (found: Fault, step: string): Fault => {
+  found.path = step + found.path
+  return found
+}
+
+const plainKey = /^[A-Za-z_][A-Za-z0-9_]{0,40}$/
+
+const step = (key: string): string => plainKey.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 40))}]`
+
+/** An object of this or another realm that is only its own keys. */
+const isPlain = (value: object): boolean => {
+  const proto: unknown = Object.getPrototypeOf(value)
+  return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
+}
+
+const ofArray = (value: ReadonlyArray<unknown>, depth: number, walk: Walk): Fault | undefined => {
+  walk.values += value.length
+  if (walk.values > maxValues) return fault("holds too many values")
+  for (let index = 0; index < value.length; index++) {
+    const found = ofValue(value[index], depth, walk)
+    if (found !== undefined) return within(found, `[${index}]`)
+  }
+  return undefined
+}
+
+const ofObject = (value: object, depth: number, walk: Walk): Fault | undefined => {
+  if (depth > walk.maxDepth) return fault(`must not nest deeper than ${walk.maxDepth} levels, nor hold itself`)
+  if (Array.isArray(value)) return ofArray(value, depth + 1, walk)
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    return value instanceof Date && Number.isNaN(value.getTime())
+      ? fault("must be a date that there is")
+      : ofValue(value.toJSON(""), depth + 1, walk)
+  }
+  const keys = Object.keys(value)
+  if (!isPlain(value) && (keys.length === 0 || Symbol.iterator in value)) {
+    return fault("must be JSON: an object of this kind says nothing in it")
+  }
+  walk.values += keys.length
+  if (walk.values > maxValues) return fault("holds too many values")
+  for (const key of keys) {
+    const found = ofValue((value as { readonly [key: string]: unknown })[key], depth + 1, walk)
+    if (found !== undefined) return within(found, step(key))
+  }
+  return undefined
+}
+
+const ofValue = (value: unknown, depth: number, walk: Walk): Fault | undefined => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return undefined
+    case "number":
+      return Number.isFinite(value) ? undefined : fault("must be a finite number")
+    case "object":
+      return value === null ? undefined : ofObject(value, depth, walk)
+    default:
+      return fault(`must be JSON, not a ${typeof value}`)
+  }
+}
+
+const checked = (field: string, value: unknown, maxDepth: number): Problem | undefined => {
+  const found = ofValue(value, 0, { values: 0, maxDepth })
+  return found === undefined ? undefined : problem(field + found.path, found.reason)
+}
+
+/** @internal */
+export const checkJson = (field: string, value: unknown): Problem | undefined => checked(field, value, maxDepth)
+
+/**
+ * The same of what a server has sent before.
+ *
+ * @internal
+ */
+export const checkStored = (field: string, value: unknown): Problem | undefined =>
+  checked(field, value, maxDepthOfServers)

@@ -1,0 +1,97 @@
+/**
+ * How what a caller gives is taken, in every operation: read once, into a value of ours, and checked, so that a call is
+ * refused before anything is sent and whatever it was given. TypeScript is not asked: JavaScript calls too, and the fields
+ * of a request from outside have any type.
+ *
+ * @internal
+ */
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import type { InvalidRequestError } from "../../NoukaiError.js"
+import { invalid } from "../errors/invalid.js"
+import { checkStored } from "./json.js"
+import type { Problem } from "./problem.js"
+
+/**
+ * What a refusal says of the call beside what is wrong with it.
+ *
+ * @internal
+ */
+export interface Facts {
+  readonly flow?: string | undefined
+  readonly executionId?: string | undefined
+}
+
+/**
+ * What is taken, and how.
+ *
+ * @internal
+ */
+export interface Taking<in A, in out B extends object> {
+  /** What the whole is called. */
+  readonly field: string
+  /** Reads the fields, each once. Of an object without fields it gives them all, undefined. */
+  readonly pick: (given: A) => B
+  readonly check: (taken: B, facts: Facts | undefined) => Problem | undefined
+}
+
+/** Objects by their fields: no list, no map, no promise of one, no effect. */
+const isFields = (u: unknown): boolean =>
+  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
+
+const unreadable = "cannot be read: reading it throws"
+
+const throws = (read: () => unknown): boolean => {
+  try {
+    read()
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Which of the fields cannot be read, or else the whole. */
+const culprit = (whole: string, fields: ReadonlyArray<string>, given: unknown): string =>
+  fields.find((name) => throws(() => checkStored(name, (given as { readonly [field: string]: unknown })[name]))) ??
+    whole
+
+/**
+ * Runs what reads values of a caller's. A getter that throws, a proxy that was revoked, values that nest too deeply for the
+ * stack: they are the caller's to mend.
+ *
+ * @internal
+ */
+export const guarded = <A, E>(
+  method: string,
+  field: string | (() => string),
+  read: () => Either.Either<A, E>,
+  facts?: Facts
+): Either.Either<A, E | InvalidRequestError> => {
+  try {
+    return read()
+  } catch (cause) {
+    return Either.left(invalid(method, typeof field === "string" ? field : field(), unreadable, { ...facts, cause }))
+  }
+}
+
+/** @internal */
+export const take = <A, B extends object>(
+  method: string,
+  { check, field, pick }: Taking<A, B>,
+  given: A,
+  facts?: Facts
+): Either.Either<B, InvalidRequestError> => {
+  const refused = (at: string, reason: string): Either.Either<never, InvalidRequestError> =>
+    Either.left(invalid(method, at, reason, facts))
+  return guarded(
+    method,
+    () => culprit(field, Object.keys(pick({} as A)), given),
+    () => {
+      if (!isFields(given)) return refused(field, "must be an object")
+      const taken = pick(given)
+      const found = check(taken, facts)
+      return found === undefined ? Either.right(taken) : refused(found.field, found.reason)
+    },
+    facts
+  )
+}
