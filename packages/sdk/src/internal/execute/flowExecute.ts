@@ -191,9 +191,9 @@ const stateOf = (
     const refused = (field: string, reason: string) =>
       Either.left(invalid(method, field, reason, { flow: addressText }))
     const state: unknown = Predicate.isRecord(given) ? { ...given } : given
+    if (!isPausedState(state)) return refused("state", "is not the state of a paused run")
     const unwritten = checkStored("state", state)
     if (unwritten !== undefined) return refused(unwritten.field, unwritten.reason)
-    if (!isPausedState(state)) return refused("state", "is not the state of a paused run")
     if (state.flow !== addressText) return refused("state", `is of another flow, ${state.flow}`)
     const found = checkSessionId("state.sessionId", state.sessionId)
     return found === undefined ? Either.right(state) : refused(found.field, found.reason)
