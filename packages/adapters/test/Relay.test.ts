@@ -169,6 +169,7 @@ for (const framework of [...relays, ...afterParsers]) {
       const { host: _, ...headers } = sent[0]!.headers
       assert.deepStrictEqual(Object.keys(headers).sort(), [
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",
