@@ -8,7 +8,6 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { Job } from "../../Job.js"
 import { isEnded, type JobStatus } from "../../JobStatus.js"
 import type { PollError, UpdatesError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
@@ -93,7 +92,7 @@ export const updates = <A>(
  * @internal
  */
 export const ofJob = <A>(
-  job: Job<A>,
+  job: { readonly executionId: string; readonly poll: Effect.Effect<JobStatus<A>, PollError> },
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
 ): Stream.Stream<JobStatus<A>, UpdatesError> =>
   Stream.suspend(() => {

@@ -13,7 +13,7 @@ import * as timers from "../time/timers.js"
 import { concat } from "./bytes.js"
 import * as Closing from "./closing.js"
 import { connectionFailure } from "./connectionFailure.js"
-import * as Decoding from "./decoding.js"
+import * as Decoding from "./nodeDecoding.js"
 import * as errorBody from "./errorBody.js"
 import type {
   HttpTransport,
