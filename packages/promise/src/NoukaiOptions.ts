@@ -44,4 +44,10 @@ export interface NoukaiOptions {
   signal?: AbortSignal | undefined
   /** Node: an undici `Dispatcher`, for proxies. It is not closed with the client. Default: own connections. */
   dispatcher?: unknown
+  /**
+   * What requests go through instead; not beside `dispatcher`. Nothing is retried then, whatever `maxRetries` says, and
+   * `sent` is `"unknown"` until there is a response. Default: `globalThis.fetch` if it was replaced since this package was
+   * imported, else what the platform does best.
+   */
+  fetch?: typeof globalThis.fetch | undefined
 }

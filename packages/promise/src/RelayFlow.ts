@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 import type { ExecuteOptions } from "./FlowOptions.js"
+import { fetchInUse } from "./internal/client/fetchInUse.js"
 import { Lifetime } from "./internal/client/lifetime.js"
 import { signalsOf } from "./internal/client/signals.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
@@ -44,6 +45,12 @@ export interface RelayFlowOptions {
   logPayloads?: boolean | undefined
   /** Node: an undici `Dispatcher`, for proxies. Default: own connections. */
   dispatcher?: unknown
+  /**
+   * What requests go through instead; not beside `dispatcher`. Nothing is retried then, and `sent` is `"unknown"` until
+   * there is a response. Default: `globalThis.fetch` if it was replaced since this package was imported, else what the
+   * platform does best.
+   */
+  fetch?: typeof globalThis.fetch | undefined
 }
 
 /**
@@ -75,29 +82,31 @@ export interface RelayFlow {
 
 const operation = "createRelayFlow"
 
-const optionNames = ["url", "headers", "timeout", "signal", "onLog", "logPayloads", "dispatcher"]
+const optionNames = ["url", "headers", "timeout", "signal", "onLog", "logPayloads", "dispatcher", "fetch"]
 
 const read = (given: RelayFlowOptions): RelayFlowOptions =>
   rightOrThrow(reading(operation, "options", given, optionNames, () => {
-    const { dispatcher, headers, logPayloads, onLog, signal, timeout, url } = fieldsOf(operation, given)
+    const { dispatcher, fetch, headers, logPayloads, onLog, signal, timeout, url } = fieldsOf(operation, given)
     if (url === undefined) throw refusal(operation, "url", "must be the URL of a relay")
-    return { url, headers, timeout, signal: signalOf(operation, signal), onLog, logPayloads, dispatcher }
+    return { url, headers, timeout, signal: signalOf(operation, signal), onLog, logPayloads, dispatcher, fetch }
   }))
 
-const openRelay = (
-  { dispatcher, headers, logPayloads, onLog, timeout, url }: RelayFlowOptions
-): Lifetime<FlowService> => {
-  const relay = RelayHttp.layer({
+const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
+  const { dispatcher, headers, logPayloads, onLog, timeout, url } = options
+  const given = fetchInUse("createRelayFlow", options)
+  const relayOptions: RelayHttp.Options = {
     url,
     flow: RelayHttp.pinned,
     headers,
     attemptTimeout: timeout,
+    ...(given === undefined ? undefined : { maxRetries: 0 }),
     log: logHook(onLog),
     logPayloads,
     dispatcher
-  })
+  }
+  const relay = given === undefined ? RelayHttp.layer(relayOptions) : RelayHttp.layerFetch(relayOptions, given.fetch)
   const runtime = ManagedRuntime.make(Layer.provideMerge(relay, consoleLogger))
-  valueOrThrow(runtime.runSyncExit(Effect.void))
+  valueOrThrow(runtime.runSyncExit(given?.announce ?? Effect.void))
   return new Lifetime(runtime, () => runtime.dispose())
 }
 

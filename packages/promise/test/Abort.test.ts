@@ -232,11 +232,58 @@ describe("a loop", () => {
     const { count, signal } = countingSignal()
     const noukai = client({ signal })
     for await (const event of noukai.flow("noukai/samples/two-step").events({ message: "hi", signal })) {
-      if (event.type === "step_paused") assert.strictEqual(count(), 2)
+      if (event.type === "step_paused") assert.strictEqual(count(), 1)
     }
     await noukai.flow("noukai/samples/two-step").execute({ message: "hi", signal })
     await rejection(noukai.flow("noukai/samples/nothing").execute({ message: "hi", signal }))
     assert.strictEqual(count(), 0)
+    await noukai.close()
+  })
+})
+
+describe("many calls under one signal", () => {
+  it("put one listener on it, take it off again, and no runtime warns of a leak", async () => {
+    const warnings: Array<unknown> = []
+    const note = (warning: unknown) => warnings.push(warning)
+    process.on("warning", note)
+    const { count, signal } = countingSignal()
+    const noukai = client({ signal })
+    const other = client()
+    const flow = noukai.flow("noukai/samples/two-step")
+    const loops = Array.from({ length: 20 }, async () => {
+      for await (const event of flow.events({ message: "hi", signal })) {
+        assert.strictEqual(count(), 1)
+        if (event.type === "flow_completed") return
+      }
+    })
+    const calls = Array.from(
+      { length: 20 },
+      () => other.flow("noukai/samples/two-step").execute({ message: "hi", signal })
+    )
+    assert.strictEqual(count(), 1)
+    await Promise.all([...loops, ...calls])
+    assert.strictEqual(count(), 0)
+    await flow.execute({ message: "hi" })
+    assert.strictEqual(count(), 0)
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off("warning", note)
+    assert.deepStrictEqual(warnings, [])
+    await noukai.close()
+    await other.close()
+  })
+
+  it("all end with it, each with its reason", async () => {
+    const controller = new AbortController()
+    const noukai = client()
+    const { signal } = controller
+    const calls = Array.from(
+      { length: 20 },
+      () => rejection(noukai.flow("noukai/tests/slow").execute({ message: "hi", signal }))
+    )
+    await stepStarted()
+    controller.abort(reason)
+    for (const error of await Promise.all(calls)) assert.strictEqual(error, reason)
+    assert.strictEqual(await rejection(noukai.flow("noukai/tests/slow").execute({ message: "hi", signal })), reason)
     await noukai.close()
   })
 })

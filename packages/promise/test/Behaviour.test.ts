@@ -15,17 +15,14 @@ import { ourWorld, redirectFetch, referenceWorld, startWorldEmulator } from "./s
 
 let emulator: RunningEmulator
 let raw: RawServer
-let restore: () => void
 
 beforeAll(async () => {
   emulator = await startWorldEmulator()
   raw = await startRawServer()
-  restore = redirectFetch(emulator, raw)
   vi.spyOn(console, "warn").mockImplementation(() => {})
 })
 
 afterAll(async () => {
-  restore()
   vi.restoreAllMocks()
   await raw.close()
   await emulator.close()
@@ -33,7 +30,9 @@ afterAll(async () => {
 
 const observe = async ({ run }: Behaviour) => {
   await emulator.reset()
-  const reference = await run(referenceWorld(emulator, raw))
+  // what replaces the global fetch for a client that is made then, so ours is made without it
+  const restore = redirectFetch(emulator, raw)
+  const reference = await run(referenceWorld(emulator, raw)).finally(restore)
   await emulator.reset()
   const ours = await run(ourWorld(emulator, raw))
   return { reference, ours }

@@ -22,6 +22,7 @@ import { forwardThrough } from "./internal/relay/forwardThrough.js"
 import { scopeOf } from "./internal/scope/currentScope.js"
 import type { HttpService } from "./internal/seam/httpService.js"
 import * as StreamPull from "./internal/stream/streamPull.js"
+import { over as overFetch } from "./internal/transport/fetch.js"
 import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
@@ -177,6 +178,30 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
   Transport.make,
   liveWithoutStreams
 )
+
+/**
+ * The live seam over a `fetch` of yours, whatever the platform: an instrumented one, one that a test has replaced. It is
+ * called with the URL as text and a plain `RequestInit`. It has no connect clock, and what broke before a response counts
+ * as `sent: "unknown"`.
+ *
+ * @example
+ * ```ts
+ * import * as FlowService from "@effect-noukai/sdk/FlowService"
+ * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+ * import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
+ * import { Layer } from "effect"
+ *
+ * const flows = FlowService.layer.pipe(
+ *   Layer.provide(NoukaiHttp.layerFetch((url, init) => fetch(url, init))),
+ *   Layer.provide(NoukaiConfig.layer())
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
+  layerOver(() => overFetch(fetch), live)
 
 /**
  * The live seam over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke

@@ -22,6 +22,8 @@ import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import { relayUrl } from "./internal/relay/relayUrl.js"
 import type { HttpService } from "./internal/seam/httpService.js"
+import { over as overFetch } from "./internal/transport/fetch.js"
+import type { MakeTransport } from "./internal/transport/HttpTransport.js"
 import type { LogHook } from "./LogHook.js"
 import { type Options as NoukaiOptions, resolveSettings, takeOptions } from "./NoukaiConfig.js"
 import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
@@ -117,7 +119,10 @@ const settingsOf = (
   dispatcher
 })
 
-const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
+const makeHttp = (
+  options: Options,
+  makeTransport: MakeTransport
+): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
   Effect.gen(function*() {
     const { flow, headers: given = {}, url } = yield* take(method, taking, options)
     const { origin, path } = yield* relayUrl(method, url)
@@ -127,7 +132,7 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
     const headers = yield* guarded(method, "headers", () => Headers.ofRelay(method, given))
     const settings = yield* takeOptions(method, options, settingsOf)
     const config = { ...(yield* resolveSettings(settings)), headers, apiKey: undefined, origin, prefix: "" }
-    const transport = yield* Transport.make({ dispatcher: config.dispatcher })
+    const transport = yield* makeTransport({ dispatcher: config.dispatcher })
     const caller = yield* Call.make(config, transport)
     const execute = Execute.executeAt(caller, path)
     return NoukaiHttp.makeWithoutStreams({
@@ -147,6 +152,15 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
       session: refused
     }, ...onlyExecutes)
   })
+
+const layerOver = (
+  options: Options,
+  makeTransport: MakeTransport
+): Layer.Layer<FlowService.FlowService, InvalidRequestError> =>
+  Layer.provide(
+    Layer.effect(FlowService.FlowService, FlowService.makeWithoutStreams(...onlyExecutes)),
+    Layer.scoped(NoukaiHttp.NoukaiHttp, makeHttp(options, makeTransport))
+  )
 
 /**
  * `FlowService` over a relay: `execute` and `resume`, with the same tools and the same errors. Nothing but the content
@@ -176,7 +190,15 @@ const makeHttp = (options: Options): Effect.Effect<HttpService, InvalidRequestEr
  * @category layers
  */
 export const layer = (options: Options): Layer.Layer<FlowService.FlowService, InvalidRequestError> =>
-  Layer.provide(
-    Layer.effect(FlowService.FlowService, FlowService.makeWithoutStreams(...onlyExecutes)),
-    Layer.scoped(NoukaiHttp.NoukaiHttp, makeHttp(options))
-  )
+  layerOver(options, Transport.make)
+
+/**
+ * As {@link layer}, over a `fetch` of yours, whatever the platform; see `NoukaiHttp.layerFetch`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFetch = (
+  options: Options,
+  fetch: typeof globalThis.fetch
+): Layer.Layer<FlowService.FlowService, InvalidRequestError> => layerOver(options, () => overFetch(fetch))

@@ -46,6 +46,23 @@ const threw = async (world: World, attempt: () => unknown): Promise<unknown> => 
   return "rejected" in result ? result : "nothing was thrown"
 }
 
+/** Runs with a global `fetch` that answers from memory, and counts. */
+const replacing = async (run: (asked: () => number) => Promise<unknown>): Promise<unknown> => {
+  const before = globalThis.fetch
+  let count = 0
+  globalThis.fetch = () => {
+    count++
+    return Promise.resolve(
+      Response.json({ status: "completed", result: 1, flowId: "f", blockCount: 1, executionId: "ex-1" })
+    )
+  }
+  try {
+    return await run(() => count)
+  } finally {
+    globalThis.fetch = before
+  }
+}
+
 export const construction: ReadonlyArray<Behaviour> = [
   same(
     "1.2: the key comes from NOUKAI_API_KEY",
@@ -108,6 +125,23 @@ export const construction: ReadonlyArray<Behaviour> = [
     async (world) => {
       await outcome(world, () => world.client().flow({ org: "a", project: "b", slug: "../../keys?x=1#" }).execute())
       return seen(world)
+    }
+  ),
+  same("a global fetch that was replaced before the client was made is what it asks", (world) =>
+    replacing(async (asked) => {
+      const result = await world.client().flow(hello).execute({ message: "hi" })
+      return [result.status, asked(), world.emulator.ledger().runsStarted]
+    })),
+  differs(
+    "fetch",
+    "a global fetch that is replaced later",
+    { reference: [1, 0], ours: [0, 1] },
+    async (world) => {
+      const noukai = world.client()
+      return replacing(async (asked) => {
+        await noukai.flow(hello).execute({ message: "hi" })
+        return [asked(), world.emulator.ledger().runsStarted]
+      })
     }
   ),
   same("close can be repeated", async (world) => {

@@ -211,6 +211,12 @@ export const differences: ReadonlyArray<Difference> = [
   ),
   row("error event", "`onLog` and broken connections", "Says nothing.", "Says `phase: \"error\"`."),
   row("NOUKAI_ENV", "`NOUKAI_ENV` of another spelling", "Means production.", "Throws an `InvalidRequestError`."),
+  row(
+    "fetch",
+    "A `globalThis.fetch` that was replaced",
+    "Is used, and what fails is sent again.",
+    "Is used if it was replaced before the client was made, and another one with the option `fetch`. Then nothing is retried, and `sent` is `\"unknown\"` until there is a response."
+  ),
   row("close", "Calls after `close()`", "Work.", "Reject with an `APIConnectionError`; those under way end with one.")
 ]
 

@@ -10,7 +10,7 @@ import type { NoukaiOptions } from "../../NoukaiOptions.js"
 import { valueOrThrow } from "../errors/promiseError.js"
 import { logHook } from "../logging/logHook.js"
 
-const sdkOptions = (options: NoukaiOptions): NoukaiConfig.Options => ({
+const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Options => ({
   apiKey: options.apiKey === undefined ? undefined : Redacted.make(options.apiKey),
   env: options.env,
   port: options.port,
@@ -20,7 +20,7 @@ const sdkOptions = (options: NoukaiOptions): NoukaiConfig.Options => ({
   attemptTimeout: options.timeout,
   firstByteTimeout: options.timeout,
   idleTimeout: options.timeout,
-  maxRetries: options.maxRetries,
+  maxRetries: retries ? options.maxRetries : 0,
   log: logHook(options.onLog),
   logPayloads: options.logPayloads,
   dispatcher: options.dispatcher
@@ -29,9 +29,11 @@ const sdkOptions = (options: NoukaiOptions): NoukaiConfig.Options => ({
 /**
  * Throws what is wrong with the options.
  *
+ * @param retries whether anything is retried at all
+ *
  * @internal
  */
-export const clientConfig = (options: NoukaiOptions): NoukaiConfig.NoukaiConfig.Service =>
+export const clientConfig = (options: NoukaiOptions, retries: boolean): NoukaiConfig.NoukaiConfig.Service =>
   valueOrThrow(
-    Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options))))
+    Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options, retries))))
   )

@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import { APIConnectionError } from "../../NoukaiError.js"
 import { promiseError } from "../errors/promiseError.js"
 import { type Runner, Running, type UnderWay } from "./running.js"
+import { hear } from "./signals.js"
 
 /** @internal */
 export type Services = FlowService | JobService | RunService | NoukaiHttp
@@ -126,11 +127,10 @@ export class Lifetime<R = Services> {
 
   /** Until it is called off, signals and the end of the client stop what is running. */
   private watch(running: UnderWay, signals: ReadonlyArray<AbortSignal>): () => void {
-    const { stop } = running
-    for (const signal of signals) signal.addEventListener("abort", stop)
+    const leave = hear(signals, running.stop)
     this.begin(running)
     return () => {
-      for (const signal of signals) signal.removeEventListener("abort", stop)
+      leave()
       this.end(running)
     }
   }

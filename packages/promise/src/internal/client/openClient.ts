@@ -5,6 +5,7 @@
  */
 import * as Sdk from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
@@ -14,6 +15,7 @@ import { fieldsOf, reading, rightOrThrow, signalOf } from "../options/reading.js
 import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
 import { clientConfig } from "./clientConfig.js"
+import { type FetchInUse, fetchInUse } from "./fetchInUse.js"
 import { Lifetime, type Services } from "./lifetime.js"
 import type { Runner } from "./running.js"
 
@@ -38,13 +40,27 @@ const optionNames = [
   "logPayloads",
   "sessionId",
   "signal",
-  "dispatcher"
+  "dispatcher",
+  "fetch"
 ] as const
 
 const read = (given: NoukaiOptions | undefined): NoukaiOptions =>
   rightOrThrow(reading(operation, "options", given, optionNames, () => {
-    const { apiKey, dispatcher, env, logPayloads, maxRetries, onLog, org, port, project, sessionId, signal, timeout } =
-      fieldsOf(operation, given)
+    const {
+      apiKey,
+      dispatcher,
+      env,
+      fetch,
+      logPayloads,
+      maxRetries,
+      onLog,
+      org,
+      port,
+      project,
+      sessionId,
+      signal,
+      timeout
+    } = fieldsOf(operation, given)
     return {
       apiKey,
       env,
@@ -57,9 +73,15 @@ const read = (given: NoukaiOptions | undefined): NoukaiOptions =>
       logPayloads,
       sessionId,
       signal: signalOf(operation, signal),
-      dispatcher
+      dispatcher,
+      fetch
     }
   }))
+
+const servicesOver = (given: FetchInUse | undefined) =>
+  given === undefined
+    ? Sdk.layerServices
+    : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
 
 /**
  * Throws what is wrong with the options.
@@ -68,13 +90,15 @@ const read = (given: NoukaiOptions | undefined): NoukaiOptions =>
  */
 export const openClient = (given: NoukaiOptions | undefined): Client => {
   const options = read(given)
-  const config = clientConfig(options)
+  const replaced = fetchInUse(operation, options)
+  const config = clientConfig(options, replaced === undefined)
   const runtime = ManagedRuntime.make(
-    Sdk.layerServices.pipe(
+    servicesOver(replaced).pipe(
       Layer.provide(Layer.succeed(NoukaiConfig.NoukaiConfig, config)),
       Layer.provideMerge(consoleLogger)
     )
   )
+  if (replaced !== undefined) runtime.runSync(replaced.announce)
   if (globalThis.window !== undefined) runtime.runSync(inBrowser)
   // a hook of the caller's is to see the context of the call that it is told of
   const runner: Runner<Services> = options.onLog === undefined

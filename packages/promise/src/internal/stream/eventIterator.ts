@@ -15,6 +15,7 @@ import type { ToolCallsRequired } from "../../StreamEvent.js"
 import type { Client, InScope } from "../client/client.js"
 import type { Rejection, Services } from "../client/lifetime.js"
 import type { UnderWay } from "../client/running.js"
+import { hear } from "../client/signals.js"
 import { promiseError } from "../errors/promiseError.js"
 import { rightOrThrow, type Taken } from "../options/reading.js"
 import { answerOf } from "../tools/toolHandling.js"
@@ -56,6 +57,8 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   private index = 0
   private paused: Pause<E> | undefined
   private over = false
+  /** It hears of the signals no more. */
+  private leave: () => void = () => {}
   /** Why it is over, until somebody has been told. */
   private failure: Rejection | undefined
   private asked = 0
@@ -187,8 +190,8 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       this.failure = refusal
       return undefined
     }
+    this.leave = hear(this.signals, this.abort)
     client.lifetime.begin(this)
-    for (const signal of this.signals) signal.addEventListener("abort", this.abort)
     this.inScope = client.inScopeOfNow()
     this.reader = new StreamReader(client.lifetime, this.inScope, this.stream)
     return this.reader
@@ -202,7 +205,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       this.events = []
       this.index = 0
       this.paused = undefined
-      for (const signal of this.signals) signal.removeEventListener("abort", this.abort)
+      this.leave()
       this.client.lifetime.end(this)
     }
     await this.reader?.close()

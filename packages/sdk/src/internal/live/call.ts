@@ -27,6 +27,7 @@ import { isOk } from "../transport/errorBody.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
 import { type CallConfig, type Prepare, preparing, spentClock, type Wanted } from "./request.js"
 import { type CallError, retried } from "./retrying.js"
+import { type Scrub, scrubOf } from "./scrubbing.js"
 
 /**
  * What an endpoint asks for, and how its answer is read.
@@ -46,8 +47,7 @@ export interface Caller {
   /** Whom a fiber tells of what crosses the wire. */
   readonly telling: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Tell | undefined
   readonly budget: RetryBudget.RetryBudget
-  /** Takes the key out of text. */
-  readonly scrub: (text: string) => string
+  readonly scrub: Scrub
   readonly prepare: Prepare
   readonly facts: (endpoint: Wanted) => CallFacts
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, CallError>
@@ -84,7 +84,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
   Effect.gen(function*() {
     const { apiKey } = config
     const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
-    const scrub = (text: string) => key !== undefined && text.includes(key) ? text.replaceAll(key, "<redacted>") : text
+    const scrub = scrubOf(key)
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
     const telling = makeTell(log)
     const budget = RetryBudget.make(Metrics.retryTokens)
@@ -119,7 +119,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
     /** What the server says, without the key, should it ever repeat it. */
     const scrubbed = ({ header, status, text }: TextResponse): TextResponse => ({
       status,
-      text: scrub(text),
+      text: isOk(status) ? scrub(text) : scrub.cut(text),
       header: (name) => {
         const value = header(name)
         return value === undefined ? undefined : scrub(value)

@@ -161,7 +161,7 @@ const accepted = (
     )
     : Effect.flatMap(
       Effect.zip(readText(response), Clock.currentTimeMillis),
-      ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, text, now))
+      ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, caller.scrub.cut(text), now))
     )
 
 /** The next events: all those that one arrival of bytes completed. */
@@ -185,11 +185,11 @@ const decoding = (
     warnings.push(text)
   }
   const meter = new Metrics.Meter(labels)
-  const { scrub, see } = scrubbing(facts.scrub)
+  const { scrub, see } = scrubbing(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
       if (end !== undefined) return
-      const event = decodeEvent(name, scrub(data), warn)
+      const event = decodeEvent(name === undefined ? undefined : scrub(name), scrub(data), warn)
       if (event === undefined) return
       if (event.type !== "undecodable") {
         events.push(event)

@@ -7,6 +7,7 @@ import * as Address from "../flow/address.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Tell } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
+import { isOk } from "../transport/errorBody.js"
 import type { Caller } from "./call.js"
 import type { CallError } from "./retrying.js"
 
@@ -59,7 +60,7 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
               statusCode: status,
               ...(requestId === undefined ? undefined : { requestId: scrub(requestId) })
             }),
-            { status, text: scrub(text) }
+            { status, text: isOk(status) ? scrub(text) : scrub.cut(text) }
           )
         }
       })

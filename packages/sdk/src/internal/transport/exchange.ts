@@ -13,7 +13,6 @@ import * as timers from "../time/timers.js"
 import { concat } from "./bytes.js"
 import * as Closing from "./closing.js"
 import { connectionFailure } from "./connectionFailure.js"
-import * as Decoding from "./nodeDecoding.js"
 import * as errorBody from "./errorBody.js"
 import type {
   HttpTransport,
@@ -26,6 +25,7 @@ import type {
   TransportRequest
 } from "./HttpTransport.js"
 import { BodyTooLarge, BodyUndecodable, ClockExpired, ConnectionFailure, TransportClosed } from "./HttpTransport.js"
+import * as Decoding from "./nodeDecoding.js"
 
 type GetHeader = (name: string) => string | undefined
 
@@ -50,6 +50,8 @@ export interface Wire extends Decoding.Flow {
 
 const noTimer: Cancel = () => {}
 
+const none: ReadonlyArray<never> = []
+
 abstract class Exchange implements Receiver, Closing.UnderWay {
   protected cancelTimer: Cancel = noTimer
   protected cancelErrorTimer: Cancel = noTimer
@@ -58,8 +60,8 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   private over = false
   /** The wire has told everything. */
   private wireOver = false
-  /** A body whose bytes have to be decoded. */
-  private decoded: Decoding.Decoded | undefined = undefined
+  /** What takes the codings of the body off, if it has any. */
+  private stages: ReadonlyArray<Decoding.Decoding> = none
 
   constructor(
     protected readonly request: TransportRequest,
@@ -87,30 +89,32 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
     if (this.over || status < 200) return
     const encoding = header("content-encoding")
     this.head(status, header, encoding !== undefined)
-    if (encoding !== undefined && !this.over) this.decode(status, Decoding.codingsOf(encoding))
+    if (encoding !== undefined && !this.over) this.decode(status, encoding)
   }
 
-  private decode(status: number, codings: ReadonlyArray<string>): void {
-    if (codings.length === 0) return
-    const unknown = Decoding.unknownOf(codings)
-    if (unknown !== undefined) return this.fail(new BodyUndecodable({ coding: unknown, isKnown: false, status }))
-    this.decoded = Decoding.decode(codings, {
+  private decode(status: number, encoding: string): void {
+    const undecodable = (coding: string, isKnown: boolean) =>
+      this.fail(new BodyUndecodable({ coding, isKnown, status }))
+    const stages = Decoding.decode(encoding, {
       body: (bytes) => this.onDecoded(bytes),
       end: () => this.complete(),
       broken: (error) => this.breakOff(error),
-      undecodable: (coding) => this.fail(new BodyUndecodable({ coding, isKnown: true, status }))
+      undecodable: (coding) => undecodable(coding, true)
     }, this.wire)
+    if (typeof stages === "string") return undecodable(stages, false)
+    this.stages = stages
   }
 
   /** Where the bytes of the body are made to wait. */
   protected get flow(): Decoding.Flow {
-    return this.decoded?.flow ?? this.wire
+    return this.stages[0] ?? this.wire
   }
 
   onBody(bytes: Uint8Array): void {
     if (this.over || bytes.length === 0) return
-    if (this.decoded === undefined) this.body(bytes)
-    else this.decoded.sink.body(bytes)
+    const outer = this.stages.at(-1)
+    if (outer === undefined) this.body(bytes)
+    else outer.body(bytes)
   }
 
   private onDecoded(bytes: Uint8Array): void {
@@ -120,8 +124,9 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   onEnd(): void {
     if (this.over || this.wireOver) return
     this.wireOver = true
-    if (this.decoded === undefined) this.complete()
-    else this.decoded.sink.end()
+    const outer = this.stages.at(-1)
+    if (outer === undefined) this.complete()
+    else outer.end()
   }
 
   private complete(): void {
@@ -133,8 +138,9 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   onError(error: unknown, sent?: Sent): void {
     if (this.over || this.wireOver) return
     this.wireOver = true
-    if (this.decoded === undefined) this.breakOff(error, sent)
-    else this.decoded.sink.broken(error)
+    const outer = this.stages.at(-1)
+    if (outer === undefined) this.breakOff(error, sent)
+    else outer.broken(error)
   }
 
   private breakOff(error: unknown, sent: Sent = this.request.progress.sent): void {
@@ -156,7 +162,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
     this.cancelTimer()
     this.cancelTimer = noTimer
     this.cancelErrorTimer()
-    this.decoded?.stop()
+    for (const stage of this.stages) stage.stop()
   }
 
   protected stop(): void {

@@ -1,5 +1,5 @@
 /**
- * The transport of every runtime but Node: the global `fetch`. It does not tell when a request is on a socket, so there
+ * The transport of every runtime but Node, the global `fetch`, and of who gives one. It does not tell when a request is on a socket, so there
  * is no connect clock, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
  * What a runtime's `fetch` hides stays hidden. That of Node 20 ends cleanly a chunked body that is cut on a connection
  * that was to close, a body of no known length that is reset, and a compressed one that is cut off; of one that is not
@@ -7,25 +7,55 @@
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 import type { Receiver, Wire } from "./exchange.js"
 import { transportOver } from "./exchange.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
 import { redirectStatus } from "./redirect.js"
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>
+/** The `fetch` of a runtime, or one that stands for it. @internal */
+export type Fetch = typeof globalThis.fetch
+
+/** The bytes of a body, as they come. */
+interface Bytes {
+  readonly next: () => Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array | undefined }>
+  readonly cancel: () => unknown
+}
+
+interface Iterated {
+  readonly [Symbol.asyncIterator]?: () => AsyncIterator<Uint8Array>
+}
+
+async function* textOf(response: Response): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(await response.text())
+}
+
+/** Of a body that is a stream of the web, a stream of Node, or nothing but a text. */
+const bytesOf = (response: Response): Bytes => {
+  const { body } = response
+  if (typeof body?.getReader === "function") {
+    const reader = body.getReader()
+    return { next: () => reader.read(), cancel: () => reader.cancel() }
+  }
+  const iterator = (body as Iterated | null | undefined)?.[Symbol.asyncIterator]?.() ?? textOf(response)
+  return { next: () => iterator.next(), cancel: () => iterator.return?.() }
+}
+
+const isResponse = (u: unknown): boolean =>
+  Predicate.isRecord(u) && typeof u.status === "number" && Predicate.hasProperty(u.headers, "get")
 
 class FetchWire implements Wire {
   private readonly controller = new AbortController()
   private receiver: Receiver | undefined = undefined
-  private reader: Reader | undefined = undefined
+  private bytes: Bytes | undefined = undefined
   private paused = false
   private reading = false
 
-  constructor(private readonly request: TransportRequest) {}
+  constructor(private readonly request: TransportRequest, private readonly fetch: Fetch) {}
 
   start(receiver: Receiver): void {
     this.receiver = receiver
-    const { body, headers, method, origin, path } = this.request
+    const { fetch, request: { body, headers, method, origin, path } } = this
     let init: RequestInit
     try {
       init = { method, headers: new Headers(headers), redirect: "manual", signal: this.controller.signal }
@@ -34,51 +64,45 @@ class FetchWire implements Wire {
       return
     }
     receiver.onSocket()
-    fetch(origin + path, body === undefined ? init : { ...init, body }).then(
-      (response) => this.onResponse(receiver, response),
-      (error: unknown) => this.onError(error)
-    )
+    // one that is given may throw, and answer with anything
+    new Promise<Response>((resolve) => {
+      resolve(fetch(origin + path, body === undefined ? init : { ...init, body }))
+    }).then((response) => this.onResponse(receiver, response)).catch((error: unknown) => receiver.onError(error))
   }
 
   private onResponse(receiver: Receiver, response: Response): void {
+    if (!isResponse(response)) throw new TypeError("what fetch gave is no Response")
+    this.bytes = bytesOf(response)
     receiver.onHead(redirectStatus(response.status), (name) => response.headers.get(name) ?? undefined)
-    if (response.body === null) {
-      this.onEnd()
-    } else {
-      this.reader = response.body.getReader()
-      this.read(this.reader)
-    }
+    if (this.controller.signal.aborted) this.abort()
+    else this.read(this.bytes)
   }
 
-  private read(reader: Reader): void {
+  private read(bytes: Bytes): void {
     if (this.paused || this.reading) {
       return
     }
     this.reading = true
-    reader.read().then(
+    bytes.next().then(
       ({ done, value }) => {
         this.reading = false
         if (done) {
-          this.onEnd()
+          this.bytes = undefined
+          this.receiver?.onEnd()
         } else {
-          this.receiver?.onBody(value)
-          this.read(reader)
+          if (value !== undefined) this.receiver?.onBody(value)
+          this.read(bytes)
         }
-      },
-      (error: unknown) => this.onError(error)
-    )
+      }
+    ).catch((error: unknown) => this.receiver?.onError(error))
   }
 
-  private onEnd(): void {
-    this.receiver?.onEnd()
-  }
-
-  private onError(error: unknown): void {
-    this.receiver?.onError(error)
-  }
-
+  /** Also takes leave of a body whose `fetch` knows no signal. */
   abort(): void {
+    const { bytes } = this
+    this.bytes = undefined
     this.controller.abort()
+    new Promise((resolve) => resolve(bytes?.cancel())).catch(() => {})
   }
 
   pause(): void {
@@ -87,15 +111,23 @@ class FetchWire implements Wire {
 
   resume(): void {
     this.paused = false
-    if (this.reader !== undefined) {
-      this.read(this.reader)
+    if (this.bytes !== undefined) {
+      this.read(this.bytes)
     }
   }
 }
 
 /**
- * Over the global `fetch`.
+ * Over a given `fetch`.
  *
  * @internal
  */
-export const make: MakeTransport = () => transportOver((request) => new FetchWire(request))
+export const over = (fetch: Fetch): ReturnType<MakeTransport> =>
+  transportOver((request) => new FetchWire(request, fetch))
+
+/**
+ * Over the global `fetch` of each call.
+ *
+ * @internal
+ */
+export const make: MakeTransport = () => over((url, init) => fetch(url, init))

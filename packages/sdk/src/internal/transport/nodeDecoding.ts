@@ -5,11 +5,7 @@
  *
  * @internal
  */
-import type { Transform } from "node:stream"
-import type * as Zlib from "node:zlib"
 import { concat } from "./bytes.js"
-
-declare const globalThis: { readonly process?: { readonly getBuiltinModule?: (id: string) => unknown } }
 
 /** What can be made to wait. @internal */
 export interface Flow {
@@ -27,14 +23,29 @@ export interface Sink {
   readonly undecodable: (coding: string) => void
 }
 
-interface NodeZlib
-  extends Pick<typeof Zlib, "createGunzip" | "createInflate" | "createInflateRaw" | "createBrotliDecompress">
-{
-  /** Since 22.15. */
-  readonly createZstdDecompress?: () => Transform
+/** What of a stream of zlib matters here. */
+interface ZlibStream {
+  readonly readableLength: number
+  readonly write: (bytes: Uint8Array, done?: () => void) => boolean
+  readonly end: () => void
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly destroy: () => void
+  readonly on: (event: string, listener: (value: never) => void) => void
 }
 
-type Open = (zlib: NodeZlib, first: number) => Transform | undefined
+interface Zlib {
+  readonly createGunzip: () => ZlibStream
+  readonly createInflate: () => ZlibStream
+  readonly createInflateRaw: () => ZlibStream
+  readonly createBrotliDecompress: () => ZlibStream
+  /** Since Node 22.15. */
+  readonly createZstdDecompress?: () => ZlibStream
+}
+
+declare const globalThis: { readonly process?: { readonly getBuiltinModule?: (id: string) => unknown } }
+
+type Open = (zlib: Zlib, first: number) => ZlibStream | undefined
 
 const gunzip: Open = (zlib) => zlib.createGunzip()
 
@@ -47,8 +58,8 @@ const openers = new Map<string, Open>([
   ["zstd", (zlib) => zlib.createZstdDecompress?.()]
 ])
 
-const open = (coding: string, first: number): Transform | undefined => {
-  const zlib = globalThis.process?.getBuiltinModule?.("node:zlib") as NodeZlib | undefined
+const open = (coding: string, first: number): ZlibStream | undefined => {
+  const zlib = globalThis.process?.getBuiltinModule?.("node:zlib") as Zlib | undefined
   return zlib && openers.get(coding)?.(zlib, first)
 }
 
@@ -58,153 +69,103 @@ const enough = 64
 /** Text has no control characters and no broken ones; what is compressed has some from its first bytes on. */
 const isText = (bytes: Uint8Array): boolean => {
   const start = bytes.subarray(0, enough)
-  if (start.some((byte) => byte < 32 && byte !== 9 && byte !== 10 && byte !== 13)) return false
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(start, { stream: true })
-    return true
+    return !/[^\t\n\r -\uffff]/.test(new TextDecoder("utf-8", { fatal: true }).decode(start, { stream: true }))
   } catch {
     return false
   }
 }
 
-/** Takes one coding off. Whatever came before an end or an error has been given on by then. */
-class Decoding implements Sink, Flow {
-  source: Flow
-  private readonly sink: Sink
-  private stream: Transform | undefined = undefined
-  /** What has come before it is known whether it is text. */
-  private start: Array<Uint8Array> | undefined = []
-  private size = 0
-  private last: (() => void) | undefined = undefined
-
-  constructor(private readonly coding: string, sink: Sink, source: Flow) {
-    this.sink = sink
-    this.source = source
-  }
-
-  readonly body = (bytes: Uint8Array): void => {
-    if (this.start === undefined) return this.give(bytes)
-    this.start.push(bytes)
-    this.size += bytes.length
-    if (this.size >= enough) this.begin()
-  }
-
-  private begin(): void {
-    if (this.start === undefined) return
-    const bytes = concat(this.start, this.size)
-    this.start = undefined
-    if (!isText(bytes)) {
-      this.stream = open(this.coding, bytes[0]!)
-      if (this.stream === undefined) return this.sink.undecodable(this.coding)
-      this.listen(this.stream)
-    }
-    this.give(bytes)
-  }
-
-  private listen(stream: Transform): void {
-    const { coding, sink } = this
-    stream.on("data", (bytes: Uint8Array) => {
-      sink.body(bytes)
-      this.settle()
-    })
-    stream.on("drain", () => this.source.resume())
-    stream.on("end", sink.end)
-    stream.on("error", (error: NodeJS.ErrnoException) =>
-      error.code === "Z_BUF_ERROR"
-        ? sink.broken(new Error(`the ${coding} body is cut off`))
-        : sink.undecodable(coding))
-  }
-
-  private give(bytes: Uint8Array): void {
-    if (this.stream === undefined) this.sink.body(bytes)
-    else if (!this.stream.write(bytes)) this.source.pause()
-  }
-
-  readonly end = (): void => {
-    this.begin()
-    this.finish(() => this.stream === undefined ? this.sink.end() : void this.stream.end())
-  }
-
-  readonly broken = (error: unknown): void => {
-    this.begin()
-    this.finish(() => this.sink.broken(error))
-  }
-
-  readonly undecodable = (coding: string): void => this.finish(() => this.sink.undecodable(coding))
-
-  /** Does the last thing once everything has been given on. */
-  private finish(last: () => void): void {
-    if (this.stream === undefined) return last()
-    this.stream.write(new Uint8Array(0), () => {
-      this.last = last
-      this.settle()
-    })
-  }
-
-  private settle(): void {
-    const { last } = this
-    if (last === undefined || this.stream!.readableLength > 0) return
-    this.last = undefined
-    last()
-  }
-
-  readonly pause = (): void => void (this.stream ?? this.source).pause()
-
-  readonly resume = (): void => void (this.stream ?? this.source).resume()
-
-  stop(): void {
-    this.stream?.destroy()
-  }
+/** @internal */
+export interface Decoding extends Sink, Flow {
+  readonly stop: () => void
 }
 
-/**
- * The codings of a body, in the order in which they were applied.
- *
- * @param header `content-encoding`
- *
- * @internal
- */
-export const codingsOf = (header: string): ReadonlyArray<string> =>
-  header.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>
-    coding !== "" && coding !== "identity"
-  )
+/** Takes one coding off. Whatever came before an end or an error has been given on by then. */
+const decoding = (coding: string, sink: Sink, source: () => Flow): Decoding => {
+  let stream: ZlibStream | undefined
+  /** What has come before it is known whether it is text. */
+  let start: Array<Uint8Array> | undefined = []
+  let size = 0
+  let last: (() => void) | undefined
+
+  const settle = () => {
+    if (last === undefined || stream!.readableLength > 0) return
+    const run = last
+    last = undefined
+    run()
+  }
+  const give = (bytes: Uint8Array) => {
+    if (stream === undefined) sink.body(bytes)
+    else if (!stream.write(bytes)) source().pause()
+  }
+  const begin = () => {
+    if (start === undefined) return
+    const bytes = concat(start, size)
+    start = undefined
+    if (!isText(bytes)) {
+      stream = open(coding, bytes[0]!)
+      if (stream === undefined) return sink.undecodable(coding)
+      stream.on("data", (bytes: Uint8Array) => {
+        sink.body(bytes)
+        settle()
+      })
+      stream.on("drain", () => source().resume())
+      stream.on("end", sink.end)
+      stream.on("error", (error: { readonly code: string }) =>
+        error.code === "Z_BUF_ERROR"
+          ? sink.broken(new Error(`the ${coding} body is cut off`))
+          : sink.undecodable(coding))
+    }
+    give(bytes)
+  }
+  /** Does the last thing once everything has been given on. */
+  const finish = (run: () => void) => {
+    begin()
+    if (stream === undefined) return run()
+    stream.write(new Uint8Array(0), () => {
+      last = run
+      settle()
+    })
+  }
+  const flow = () => stream ?? source()
+
+  return {
+    body: (bytes) => {
+      if (start === undefined) return give(bytes)
+      start.push(bytes)
+      size += bytes.length
+      if (size >= enough) begin()
+    },
+    end: () => finish(() => stream === undefined ? sink.end() : stream.end()),
+    broken: (error) => finish(() => sink.broken(error)),
+    undecodable: (inner) => finish(() => sink.undecodable(inner)),
+    pause: () => void flow().pause(),
+    resume: () => void flow().resume(),
+    stop: () => stream?.destroy()
+  }
+}
 
 /** More are no body but an attack. */
 const maxCodings = 3
 
 /**
- * The first coding whose name means nothing here.
+ * Takes the codings of a body off, the last one first; of codings that nobody knows it gives the name.
+ *
+ * @param encoding the header `content-encoding`
+ * @returns the codings as they were applied: bytes go into the last and come out of the first
  *
  * @internal
  */
-export const unknownOf = (codings: ReadonlyArray<string>): string | undefined =>
-  codings.length > maxCodings ? codings.join(", ") : codings.find((coding) => !openers.has(coding))
-
-/**
- * A body between a wire and its reader.
- *
- * @internal
- */
-export interface Decoded {
-  /** Where the bytes of the wire go. */
-  readonly sink: Sink
-  /** Makes its bytes wait. */
-  readonly flow: Flow
-  readonly stop: () => void
-}
-
-/** @internal */
-export const decode = (codings: ReadonlyArray<string>, reader: Sink, wire: Flow): Decoded => {
+export const decode = (encoding: string, reader: Sink, wire: Flow): ReadonlyArray<Decoding> | string => {
+  const codings = encoding.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>
+    coding !== "" && coding !== "identity"
+  )
+  const unknown = codings.length > maxCodings ? encoding : codings.find((coding) => !openers.has(coding))
+  if (unknown !== undefined) return unknown
   const stages: Array<Decoding> = []
-  for (const coding of codings) {
-    const stage = new Decoding(coding, stages.at(-1) ?? reader, wire)
-    const inner = stages.at(-1)
-    if (inner !== undefined) inner.source = stage
-    stages.push(stage)
-  }
-  return {
-    sink: stages.at(-1) ?? reader,
-    flow: stages[0] ?? wire,
-    stop: () => stages.forEach((stage) => stage.stop())
-  }
+  codings.forEach((coding, index) =>
+    stages.push(decoding(coding, stages[index - 1] ?? reader, () => stages[index + 1] ?? wire))
+  )
+  return stages
 }
