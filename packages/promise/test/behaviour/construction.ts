@@ -127,11 +127,14 @@ export const construction: ReadonlyArray<Behaviour> = [
       return seen(world)
     }
   ),
-  same("a global fetch that was replaced before the client was made is what it asks", (world) =>
-    replacing(async (asked) => {
-      const result = await world.client().flow(hello).execute({ message: "hi" })
-      return [result.status, asked(), world.emulator.ledger().runsStarted]
-    })),
+  same(
+    "a global fetch that was replaced before the client was made is what it asks",
+    (world) =>
+      replacing(async (asked) => {
+        const result = await world.client().flow(hello).execute({ message: "hi" })
+        return [result.status, asked(), world.emulator.ledger().runsStarted]
+      })
+  ),
   differs(
     "fetch",
     "a global fetch that is replaced later",

@@ -15,7 +15,9 @@ const unicode = (char: string, upper = false): string => {
 const writings = (char: string): FastCheck.Arbitrary<string> =>
   FastCheck.constantFrom(char, unicode(char), unicode(char, true), char === "/" ? "\\/" : char)
 
-const written: FastCheck.Arbitrary<string> = FastCheck.tuple(...Array.from(key, writings)).map((chars) => chars.join(""))
+const written: FastCheck.Arbitrary<string> = FastCheck.tuple(...Array.from(key, writings)).map((chars) =>
+  chars.join("")
+)
 
 /** As JSON within a text, so many times over. */
 const nested = (json: string, times: number): string =>
