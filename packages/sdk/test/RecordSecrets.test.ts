@@ -228,10 +228,7 @@ describe("the key, in other writing", () => {
     "hexadecimal in capitals": (key) => Buffer.from(key).toString("hex").toUpperCase(),
     "percent": encodeURIComponent,
     "percent in small letters": (key) => encodeURIComponent(key).toLowerCase(),
-    "capitals": (key) => key.toUpperCase(),
-    "a slash that is escaped": (key) => key.replaceAll("/", "\\/"),
-    "escapes of JSON": (key) => key.replaceAll("/", "\\u002F").replaceAll("+", "\\u002b"),
-    "JSON in text": (key) => JSON.stringify({ a: key.replaceAll("=", "\\u003d") })
+    "capitals": (key) => key.toUpperCase()
   }
 
   for (const [name, write] of Object.entries(writings)) {
@@ -267,6 +264,31 @@ describe("the key, in other writing", () => {
           assert.notInclude(said, written)
           assert.notInclude(said, odd)
           assert.deepStrictEqual(yield* list(dir), [])
+        }
+      }))
+  }
+
+  /** These are taken for the key itself, wherever it is taken out. */
+  const escaped: { readonly [name: string]: (key: string) => string } = {
+    "a slash that is escaped": (key) => key.replaceAll("/", "\\/"),
+    "escapes of JSON": (key) => key.replaceAll("/", "\\u002F").replaceAll("+", "\\u002b"),
+    "JSON in text": (key) => JSON.stringify({ a: key.replaceAll("=", "\\u003d") })
+  }
+
+  for (const [name, write] of Object.entries(escaped)) {
+    it.scopedLive(`${name}: is taken out of what is written, as the key is`, () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "c.json")
+        const written = write(odd)
+        const body = { status: "completed", result: { echo: `so: ${written}` }, flowId: "f", blockCount: 1 }
+        const server = yield* Wire.serve(Wire.json(200, body))
+        const services = Layer.succeedContext(yield* servicesFor(server, { apiKey: Redacted.make(odd) }))
+        const say = Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: `my ${written}` }))
+        const done = yield* Effect.provide(say, NoukaiRecord.toFile(path, { mode: "all", live: services }))
+        const file = yield* read(path)
+        assert.include(file, "my ")
+        for (const text of [file, JSON.stringify(done)]) {
+          for (const part of ["nk_Odd", "Key+", "Wi=th", "Signs19"]) assert.notInclude(text, part)
         }
       }))
   }
