@@ -1,10 +1,6 @@
 import * as Effect from "effect/Effect"
 
-/**
- * Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before.
- *
- * @internal
- */
+/** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
 export type Pause = (ms: number) => Effect.Effect<boolean>
 
 /** @internal */
