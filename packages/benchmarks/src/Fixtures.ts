@@ -8,11 +8,32 @@ export const message = "The cat sat on the mat."
 
 export const parameters = { difficulty: "hard" } as const
 
-/** Streams of the raw server, by what the tables call them: `…/{slug}/step`. */
+/** Where a stream says outputs: on the events that complete a step and the run, or as the hosted service does. */
+export type Shape = "documented" | "hosted"
+
+/** A stream of the raw server, `…/{slug}/step`, and its name in the tables. */
+export interface BenchStream {
+  readonly name: string
+  readonly slug: string
+  readonly events: number
+}
+
+const stream = (events: number, name: string, kind = ""): BenchStream => ({
+  name: `${events.toLocaleString("en")} events${name}`,
+  slug: `${events}${kind}`,
+  events
+})
+
+/** Events of 320 B each. */
 export const streams = {
-  inLoop: { name: "10,000 events of 320 B, 20 steps in a loop", slug: "10000-of-20", events: 10_000 },
-  eachOnce: { name: "10,000 events of 320 B, each step once", slug: "10000", events: 10_000 },
-  short: { name: "10 events of 320 B", slug: "10", events: 10 }
+  ten: stream(10, ""),
+  tenHosted: stream(10, ", hosted shape", "-hosted"),
+  hundred: stream(100, ""),
+  hundredHosted: stream(100, ", hosted shape", "-hosted"),
+  inLoop: stream(10_000, ", 20 steps in a loop", "-of-20"),
+  inLoopHosted: stream(10_000, ", 20 steps in a loop, hosted shape", "-of-20-hosted"),
+  eachOnce: stream(10_000, ", each step once"),
+  completed: stream(10_000, ", only completed steps, each another", "-completed")
 } as const
 
 /** About 330 bytes, as `execute` answers them. */
@@ -41,26 +62,40 @@ export const largeEvent = (bytes: number): string =>
   frame("step_completed", { stepId: "large", output: "x".repeat(bytes) }) +
   frame("flow_completed", { result: null })
 
-/**
- * `count` events of about 320 bytes each, from `run_started` to `flow_completed`: each step once, or `steps` of them in
- * a loop.
- */
-export const eventStream = (count: number, steps = count): string => {
-  let out = frame("run_started", { eventType: "run_started", executionId, flowId: "fl_31c9", stepCount: count >> 1 })
-  for (let i = 0; i < count - 2; i++) {
-    const at = (i >> 1) % steps
-    const step = { stepId: `step-${at}`, name: `Step ${at}` }
-    out += i % 2 === 0
-      ? frame("step_started", { eventType: "step_started", ...step, stepIndex: 0, note: text })
-      : frame("step_completed", {
-        eventType: "step_completed",
-        ...step,
-        output: { text },
-        durationMs: 412,
-        costUsd: "0.00031"
-      })
+export interface StreamOptions {
+  /** Different steps, which take turns; default: each step comes once. */
+  readonly steps?: number | undefined
+  /** Default: `"documented"`. */
+  readonly shape?: Shape | undefined
+  /** Between the first and the last event nothing but `step_completed`. */
+  readonly completedOnly?: boolean | undefined
+}
+
+/** `count` events of about 320 bytes each, from `run_started` to `flow_completed`. */
+export const eventStream = (
+  count: number,
+  { completedOnly = false, shape = "documented", steps = count }: StreamOptions = {}
+): string => {
+  const hosted = shape === "hosted"
+  const events = completedOnly
+    ? ["step_completed"]
+    : hosted
+    ? ["step_started", "step_output", "step_completed"]
+    : ["step_started", "step_completed"]
+  const own: Record<string, object> = {
+    step_started: { stepIndex: 0, note: text },
+    step_output: { outputContext: { text } },
+    step_completed: { ...(hosted ? { note: text } : { output: { text } }), durationMs: 412, costUsd: "0.00031" }
   }
-  return out + frame("flow_completed", { eventType: "flow_completed", executionId, result: { text } })
+  const stepCount = Math.ceil((count - 2) / events.length)
+  let out = frame("run_started", { eventType: "run_started", executionId, flowId: "fl_31c9", stepCount })
+  for (let i = 0; i < count - 2; i++) {
+    const at = Math.floor(i / events.length) % steps
+    const eventType = events[i % events.length]!
+    out += frame(eventType, { eventType, stepId: `step-${at}`, name: `Step ${at}`, ...own[eventType] })
+  }
+  return out +
+    frame("flow_completed", { eventType: "flow_completed", executionId, ...(hosted ? {} : { result: { text } }) })
 }
 
 /** Throws unless `text` is a completed run. */

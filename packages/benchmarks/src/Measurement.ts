@@ -1,5 +1,6 @@
 /**
  * Measures the rows of a group in interleaved rounds, so that whatever else the machine does in a round meets every row.
+ * Ratios are of CPU time, which a busy neighbour hardly moves.
  */
 import type { Group, Row } from "./Suite.js"
 
@@ -14,15 +15,17 @@ export interface Options {
 
 export interface RowResult {
   readonly name: string
-  /** µs per operation: the median of the rounds */
-  readonly median: number
-  /** µs per operation: the best round */
-  readonly best: number
+  /** µs of CPU time per operation: the median of the rounds */
+  readonly cpu: number
+  /** µs of wall time per operation: the median of the rounds */
+  readonly wall: number
+  /** MiB that the process of an operation took at most: the median of the rounds, where operations are processes. */
+  readonly peak?: number
   /** One for each baseline of the group. */
   readonly ratios: ReadonlyArray<Ratio>
 }
 
-/** Of the rounds' ratios to the baseline's time in the same round: the median and the quartiles. */
+/** Of the rounds' ratios to the baseline's CPU time in the same round: the median and the quartiles. */
 export interface Ratio {
   readonly baseline: string
   readonly median: number
@@ -44,16 +47,36 @@ const quantile = (values: ReadonlyArray<number>, q: number): number => {
   return below + (above - below) * (at - Math.floor(at))
 }
 
-/** µs per operation over at least `millis`. */
-const timePerOperation = async (row: Row, millis: number): Promise<number> => {
+/** What a row took for one operation. */
+interface Cost {
+  readonly cpu: number
+  readonly wall: number
+  readonly peak: number | undefined
+}
+
+/** What an operation costs, over at least `millis`. */
+const costOfOperation = async (row: Row, millis: number): Promise<Cost> => {
   const start = performance.now()
+  const before = process.cpuUsage()
   let operations = 0
   let elapsed = 0
+  let elsewhere: { cpu: number; peak: number } | undefined
   do {
-    operations += await row.run()
+    const done = await row.run()
+    if (typeof done === "number") {
+      operations += done
+    } else {
+      operations += 1
+      elsewhere = { cpu: (elsewhere?.cpu ?? 0) + done.cpu, peak: Math.max(elsewhere?.peak ?? 0, done.peak) }
+    }
     elapsed = performance.now() - start
   } while (elapsed < millis)
-  return elapsed * 1000 / operations
+  const { system, user } = process.cpuUsage(before)
+  return {
+    cpu: (elsewhere?.cpu ?? user + system) / operations,
+    wall: elapsed * 1000 / operations,
+    peak: elsewhere?.peak
+  }
 }
 
 /**
@@ -69,33 +92,35 @@ const collectMinor = (): void => {
 
 export const measure = async (group: Group, options: Options): Promise<GroupResult> => {
   for (const row of group.rows) {
-    await timePerOperation(row, options.warmUpMillis)
+    await costOfOperation(row, options.warmUpMillis)
   }
-  const times = new Map(group.rows.map((row) => [row.name, [] as Array<number>]))
+  const costs = new Map(group.rows.map((row) => [row.name, [] as Array<Cost>]))
   for (let round = 0; round < options.rounds; round++) {
     for (let i = 0; i < group.rows.length; i++) {
       const row = group.rows[(i + round) % group.rows.length]!
       collectMinor()
-      times.get(row.name)!.push(await timePerOperation(row, options.roundMillis))
+      costs.get(row.name)!.push(await costOfOperation(row, options.roundMillis))
     }
   }
-  const timesOf = (row: string): ReadonlyArray<number> => {
-    const found = times.get(row)
+  const costsOf = (row: string): ReadonlyArray<Cost> => {
+    const found = costs.get(row)
     if (found === undefined) throw new Error(`${group.name} has no row ${row}`)
     return found
   }
   const ratio = (row: string, baseline: string): Ratio => {
-    const base = timesOf(baseline)
-    const ratios = timesOf(row).map((time, round) => time / base[round]!)
+    const base = costsOf(baseline)
+    const ratios = costsOf(row).map(({ cpu }, round) => cpu / base[round]!.cpu)
     return { baseline, median: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) }
   }
+  const median = (row: string, of: (cost: Cost) => number): number => quantile(costsOf(row).map(of), 0.5)
   return {
     name: group.name,
     baselines: group.baselines,
     rows: group.rows.map(({ name }) => ({
       name,
-      median: quantile(timesOf(name), 0.5),
-      best: Math.min(...timesOf(name)),
+      cpu: median(name, ({ cpu }) => cpu),
+      wall: median(name, ({ wall }) => wall),
+      ...(costsOf(name)[0]?.peak === undefined ? {} : { peak: median(name, ({ peak }) => peak!) }),
       ratios: group.baselines.map((baseline) => ratio(name, baseline))
     }))
   }

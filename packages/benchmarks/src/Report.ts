@@ -22,11 +22,20 @@ export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 
 export const table = (group: GroupResult): string =>
   columns([
-    [group.name, "µs/op", "best", ...group.baselines.flatMap((baseline) => [`of ${baseline}`, "quartiles"])],
+    [
+      group.name,
+      "CPU µs/op",
+      "wall",
+      ...(group.rows.some(({ peak }) => peak !== undefined)
+        ? ["peak MiB"]
+        : []),
+      ...group.baselines.flatMap((baseline) => [`of ${baseline}`, "quartiles"])
+    ],
     ...group.rows.map((row) => [
       `  ${row.name}`,
-      row.median.toFixed(2),
-      row.best.toFixed(2),
+      row.cpu.toFixed(2),
+      row.wall.toFixed(2),
+      ...(row.peak === undefined ? [] : [row.peak.toFixed(0)]),
       ...row.ratios.flatMap(({ baseline, high, low, median }) =>
         baseline === row.name ? ["1", ""] : [median.toFixed(2), `${low.toFixed(2)}–${high.toFixed(2)}`]
       )

@@ -1,12 +1,21 @@
 /**
- * What a suite gives to the runner.
+ * Suites, and what they give to the runner.
  */
+
+/** What a process of its own took: µs of CPU time, and MiB at most. */
+export interface ProcessCost {
+  readonly cpu: number
+  readonly peak: number
+}
 
 /** One thing that is measured. */
 export interface Row {
   readonly name: string
-  /** Does a batch of operations and says how many it did. It must fail when an operation went wrong. */
-  readonly run: () => Promise<number>
+  /**
+   * Does a batch of operations and says how many it did, or what the process took that was the operation. It must fail
+   * when an operation went wrong.
+   */
+  readonly run: () => Promise<number | ProcessCost>
 }
 
 /** Rows that do the same work and are compared in the same rounds. */

@@ -1,5 +1,5 @@
 /**
- * What the product must reach, as ratios of µs per operation against a peer in the same rounds: lower is better.
+ * What the product must reach, as ratios of CPU time per operation against a peer in the same rounds: lower is better.
  */
 import { streams } from "./Fixtures.js"
 import { official } from "./OfficialClient.js"
@@ -49,7 +49,7 @@ export const againstTargets = (results: ReadonlyArray<SuiteResult>): string | un
       ?.rows.find(({ name }) => name === row)
       ?.ratios.find((each) => each.baseline === baseline)
     if (found === undefined) throw new Error(`nothing measures ${measure} against ${baseline}`)
-    return [[measure, baseline, found.median.toFixed(2), ratio.toFixed(2), found.median <= ratio ? "" : "over"]]
+    return [[measure, baseline, found.median.toFixed(2), ratio.toFixed(2), found.median <= ratio ? "met" : "over"]]
   })
   return lines.length === 0 ? undefined : columns([["measure", "against", "ratio", "target", ""], ...lines])
 }

@@ -4,8 +4,10 @@
  * | request | answer |
  * | --- | --- |
  * | `POST …/execute` | a completed run |
- * | `POST …/{n}/step` | `n` events in writes of 16 KiB: `run_started`, pairs of `step_started` and `step_completed`, `flow_completed` |
+ * | `POST …/{n}/step` | `n` events in writes of 16 KiB, from `run_started` to `flow_completed` |
  * | `POST …/{n}-of-{steps}/step` | the same, of that many steps in a loop |
+ * | `POST …/{n}…-hosted/step` | the same, outputs where the hosted service says them |
+ * | `POST …/{n}…-completed/step` | the same, of `step_completed` alone |
  * | `POST …/large/step` | three events, one of them of 8 MiB, in the same writes |
  */
 import { createServer } from "node:net"
@@ -38,7 +40,7 @@ const answer = (path: string): ReadonlyArray<Buffer> => {
   if (path.endsWith("/execute")) {
     return execute
   }
-  const [, slug, count, steps] = /\/(large|(\d+)(?:-of-(\d+))?)\/step$/.exec(path) ?? []
+  const [, slug, count, steps, kind] = /\/(large|(\d+)(?:-of-(\d+))?(?:-(hosted|completed))?)\/step$/.exec(path) ?? []
   if (slug === undefined) {
     return notFound
   }
@@ -46,7 +48,11 @@ const answer = (path: string): ReadonlyArray<Buffer> => {
   if (stream === undefined) {
     const text = count === undefined
       ? largeEvent(8 * 1024 * 1024)
-      : eventStream(Number(count), steps === undefined ? undefined : Number(steps))
+      : eventStream(Number(count), {
+        steps: steps === undefined ? undefined : Number(steps),
+        shape: kind === "hosted" ? "hosted" : "documented",
+        completedOnly: kind === "completed"
+      })
     stream = chunked(Buffer.from(text))
     streams.set(slug, stream)
   }

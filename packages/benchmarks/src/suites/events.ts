@@ -5,7 +5,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Agent, request } from "undici"
 import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
-import { apiKey, eventStream, largeEvent, message, payloadsOf, streams } from "../Fixtures.js"
+import { apiKey, largeEvent, message, payloadsOf, streams } from "../Fixtures.js"
+import type { BenchStream } from "../Fixtures.js"
 import { makeOfficialClient, official } from "../OfficialClient.js"
 import { makeFlowService } from "../OwnClient.js"
 import { startRawServer } from "../RawServer.js"
@@ -58,12 +59,11 @@ export const events: Suite = {
     const row = (name: string, run: (slug: string) => Promise<number>, slug: string, expected: number): Row =>
       counting(name, expected, () => run(slug))
 
-    const small = (slug: string, stream: string) => [
-      parsing(payloadsOf(stream)),
-      row(peer, bare, slug, 10_000),
-      row(official, theirs, slug, 10_000),
-      row("FlowService.events, runFold", folded, slug, 10_000),
-      row("FlowService.events, runForEach", each, slug, 10_000)
+    const small = ({ events, slug }: BenchStream): ReadonlyArray<Row> => [
+      row(peer, bare, slug, events),
+      row(official, theirs, slug, events),
+      row("FlowService.events, runFold", folded, slug, events),
+      row("FlowService.events, runForEach", each, slug, events)
     ]
     const large = [
       parsing(payloadsOf(largeEvent(8 * 1024 * 1024))),
@@ -71,13 +71,13 @@ export const events: Suite = {
       row(official, theirs, "large", 3),
       row("FlowService.events, runFold", folded, "large", 3)
     ]
-    const baselines = [peer, official, floor]
     const groups: ReadonlyArray<Group> = [
-      ...([
-        [streams.inLoop, eventStream(10_000, 20)],
-        [streams.eachOnce, eventStream(10_000)]
-      ] as const).map(([{ name, slug }, stream]) => ({ name, baselines, rows: small(slug, stream) })),
-      { name: "one event of 8 MiB among three", baselines, rows: large }
+      ...Object.values(streams).map((stream) => ({
+        name: stream.name,
+        baselines: [peer, official],
+        rows: small(stream)
+      })),
+      { name: "one event of 8 MiB among three", baselines: [peer, official, floor], rows: large }
     ]
     return {
       groups,

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { apiKey } from "../Fixtures.js"
 import { official } from "../OfficialClient.js"
-import type { Row, Suite } from "../Suite.js"
+import type { ProcessCost, Row, Suite } from "../Suite.js"
 
 const execute = promisify(execFile)
 
@@ -33,6 +33,16 @@ const programs = {
     new Noukai({ apiKey: process.env.NOUKAI_API_KEY })`
 }
 
+/** Says on stderr what the process took, when it ends. */
+const reporter = `data:text/javascript,${
+  encodeURIComponent(`
+    import { writeSync } from "node:fs"
+    process.on("exit", () => {
+      const { maxRSS, systemCPUTime, userCPUTime } = process.resourceUsage()
+      writeSync(2, JSON.stringify({ cpu: userCPUTime + systemCPUTime, peak: maxRSS / 1024 }))
+    })`)
+}`
+
 const env = { ...process.env, NOUKAI_API_KEY: apiKey }
 
 /** How long a process takes from its start to its end, with nothing to do but to build a client. */
@@ -43,8 +53,8 @@ export const start: Suite = {
     const row = (name: string, file: URL): Row => ({
       name,
       run: async () => {
-        await execute(process.execPath, [fileURLToPath(file)], { env })
-        return 1
+        const { stderr } = await execute(process.execPath, ["--import", reporter, fileURLToPath(file)], { env })
+        return JSON.parse(stderr) as ProcessCost
       }
     })
     const plain = async (name: string, program: string): Promise<URL> => {

@@ -72,7 +72,7 @@ export class EventFold {
   private readonly repeated: RepeatedEvents | undefined
   private readonly outputs = new StepOutputs()
   /** How far the run had come at the last pause, and how many pauses ago that was. */
-  private paused = { progress: 0, times: 0 }
+  private paused: { readonly progress: number; readonly times: number }
 
   constructor(
     private readonly settings: Settings<unknown, unknown>,
@@ -82,6 +82,7 @@ export class EventFold {
     private begun: boolean,
     private readonly resume: Delivered.Resume
   ) {
+    this.paused = { progress: cursor.progress, times: 0 }
     this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()
   }
 
@@ -196,8 +197,8 @@ export class EventFold {
 
   private leaveCompleted(event: WireEvent): void {
     if (this.justCompleted === undefined) return
-    const stepId = textIn(event.type === "unknown" ? event.data : event, "stepId")
-    if (stepId === undefined || stepId === this.justCompleted) return
+    const stepId = event.type === "unknown" ? event.data.stepId : "stepId" in event ? event.stepId : undefined
+    if (typeof stepId !== "string" || stepId === this.justCompleted) return
     this.justCompleted = undefined
     this.cursor.again = false
   }

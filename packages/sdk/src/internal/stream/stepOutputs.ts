@@ -9,7 +9,7 @@ import type { WireEvent } from "../../FlowEvent.js"
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 /** A carrier of a higher rank is not replaced by one of a lower rank. */
-const ranks = { none: 0, outputData: 1, outputContext: 2, completed: 3 } as const
+const ranks = { none: 0, outputData: 1, outputContext: 2 } as const
 
 interface Carried {
   readonly rank: number
@@ -50,49 +50,66 @@ export interface KnownOutput {
   readonly from: "completed" | "step_output"
 }
 
+interface Kept {
+  /** Of its best output since it last began or completed. */
+  rank: number
+  value: unknown
+  /** Of the output that it completed with. */
+  taken: number | undefined
+}
+
 /**
  * Outputs of one response: none of them outlives it, since a step that is cut off or paused runs again.
  *
  * @internal
  */
 export class StepOutputs {
-  /** Since the step last began or completed. */
-  private readonly current = new Map<string, Carried>()
-  /** Of steps that completed and have not begun again: the rank of what was taken. */
-  private readonly completed = new Map<string, number>()
+  /** By step, since it last began; none of a step whose last event completed it with an output of its own. */
+  private readonly kept = new Map<string, Kept>()
 
   /** Another response begins. */
   begin(): void {
-    this.current.clear()
-    this.completed.clear()
+    this.kept.clear()
   }
 
   started(stepId: string): void {
-    this.current.delete(stepId)
-    this.completed.delete(stepId)
+    if (this.kept.size > 0) this.kept.delete(stepId)
   }
 
   /** Takes an output; gives it back where the step has completed already and its output may be replaced. */
   arrived(event: Wire<"step_output">): { readonly value: unknown } | undefined {
-    const carried = carriedBy(event)
-    if (carried.rank === ranks.none) return undefined
-    if (carried.rank >= (this.current.get(event.stepId)?.rank ?? ranks.none)) this.current.set(event.stepId, carried)
-    const taken = this.completed.get(event.stepId)
-    if (taken === undefined || taken > carried.rank) return undefined
-    this.completed.set(event.stepId, carried.rank)
-    return carried
+    const { rank, value } = carriedBy(event)
+    if (rank === ranks.none) return undefined
+    const kept = this.kept.get(event.stepId)
+    if (kept === undefined) {
+      this.kept.set(event.stepId, { rank, value, taken: undefined })
+      return undefined
+    }
+    if (rank >= kept.rank) {
+      kept.rank = rank
+      kept.value = value
+    }
+    if (kept.taken === undefined || kept.taken > rank) return undefined
+    kept.taken = rank
+    return { value }
   }
 
   /** The output of a step that completes, if any event carried one. */
-  complete(event: Wire<"step_completed">): KnownOutput | undefined {
-    const { output, stepId } = event
-    const carried = output === undefined
-      ? this.current.get(stepId) ?? nothing
-      : { rank: ranks.completed, value: output }
-    this.current.delete(stepId)
-    this.completed.set(stepId, carried.rank)
-    if (carried.rank === ranks.none) return undefined
-    return { value: carried.value, from: carried.rank === ranks.completed ? "completed" : "step_output" }
+  complete({ output, stepId }: Wire<"step_completed">): KnownOutput | undefined {
+    const kept = this.kept.size === 0 ? undefined : this.kept.get(stepId)
+    if (output !== undefined) {
+      if (kept !== undefined) this.kept.delete(stepId)
+      return { value: output, from: "completed" }
+    }
+    if (kept === undefined) {
+      this.kept.set(stepId, { ...nothing, taken: ranks.none })
+      return undefined
+    }
+    const { rank, value } = kept
+    kept.rank = ranks.none
+    kept.value = undefined
+    kept.taken = rank
+    return rank === ranks.none ? undefined : { value, from: "step_output" }
   }
 }
 

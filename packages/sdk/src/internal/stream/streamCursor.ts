@@ -65,9 +65,9 @@ export class StreamCursor {
   readonly first: FirstCall | undefined
   /** The step that completed last. */
   lastStepId: string | undefined
-  /** How many steps have completed, each counted once: whoever runs one again has come no further. */
-  progress = 0
+  /** The steps that have completed, but for those that the log has from here on. */
   private readonly stepIds: Set<string>
+  private counted: number
   /** The last step is run once more, because what came after it was lost; it has been delivered. */
   again = false
 
@@ -87,6 +87,7 @@ export class StreamCursor {
     this.lastStepId = start.lastStepId
     this.log = logOf(Object.entries(start.outputs))
     this.stepIds = new Set(this.log.stepIds)
+    this.counted = this.log.stepIds.length
     if (start.lastStepId !== undefined) this.stepIds.add(start.lastStepId)
   }
 
@@ -108,9 +109,17 @@ export class StreamCursor {
   completeAgain(stepId: string, output: KnownOutput | undefined): void {
     this.add(stepId, output === undefined ? unknownOutput : output.value)
     this.lastStepId = stepId
-    if (this.stepIds.has(stepId)) return
-    this.stepIds.add(stepId)
-    this.progress++
+  }
+
+  /** How many steps have completed, each counted once: whoever runs one again has come no further. */
+  get progress(): number {
+    this.countSteps()
+    return this.stepIds.size
+  }
+
+  private countSteps(): void {
+    const { stepIds } = this.log
+    for (; this.counted < stepIds.length; this.counted++) this.stepIds.add(stepIds[this.counted]!)
   }
 
   /** The output of the step that completed last, if it is known. */
@@ -132,7 +141,11 @@ export class StreamCursor {
   private compact(): void {
     const { length } = this.log.stepIds
     const map = latest(this.log, length)
-    if (map.size * 2 <= length) this.log = logOf(map)
+    if (map.size * 2 <= length) {
+      this.countSteps()
+      this.log = logOf(map)
+      this.counted = this.log.stepIds.length
+    }
     this.compactAt = Math.max(minCompaction, map.size * 8)
   }
 
