@@ -128,6 +128,15 @@ const Proto = {
   }
 }
 
+/** Schemas that cannot be read are none, as each operation will say. */
+const read = (schemas: { readonly parameters?: unknown; readonly result?: unknown } | undefined) => {
+  try {
+    return { parameters: schemas?.parameters, result: schemas?.result }
+  } catch {
+    return { parameters: null, result: null }
+  }
+}
+
 /**
  * Makes a flow reference. Pure: the address is checked by each operation, which fails with `InvalidRequestError`
  * before anything is sent.
@@ -152,7 +161,7 @@ const Proto = {
 export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
   schemas?: Schemas<P, A, PI, AI>
-): Flow<P, A> => Object.assign(Object.create(Proto), { ref, parameters: schemas?.parameters, result: schemas?.result })
+): Flow<P, A> => Object.assign(Object.create(Proto), { ref, ...read(schemas) })
 
 /**
  * Whether a value was made by {@link make}.

@@ -50,7 +50,7 @@ const ofRuns: ReadonlyArray<readonly [name: string, input: unknown, field: strin
   ["a promise", Promise.resolve({ message: "hi" }), "input"],
   ["an effect", Effect.succeed({ message: "hi" }), "input"],
   ["a function", () => ({ message: "hi" }), "input"],
-  ["a revoked proxy", proxy, "message"],
+  ["a revoked proxy", proxy, "input"],
   ["a message that is none", { message: ["hi"] }, "message"],
   ["a message that cannot be read", throwing("message"), "message"],
   ["parameters that cannot be read", throwing("parameters", { message: "hi" }), "parameters"],
@@ -98,8 +98,7 @@ for (
     for (const [what, input, field] of ofRuns) {
       it.scopedLive(what, () =>
         Effect.map(refused(call(input)), (error) => {
-          // where a value nests without end the place is that of the depth at which it is given up
-          assert.isTrue(error.field === field || error.field.startsWith(`${field}.`), error.field)
+          assert.strictEqual(error.field, field)
           assert.include(error.message, `invalid ${error.field}: `)
           assert.notInclude(error.message, "x-injected")
         }))

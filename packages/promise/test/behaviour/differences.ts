@@ -117,7 +117,7 @@ export const differences: ReadonlyArray<Difference> = [
   ),
   row(
     "checks",
-    "What is no JSON, or is sure to be refused: tool names, attachments, overrides, counts below 0",
+    "What is of a wrong kind, no JSON, or sure to be refused: options, signals, clocks, tool names, attachments, overrides",
     "Throws a bare `TypeError`, or is sent.",
     "Rejects with an `InvalidRequestError` before anything is sent."
   ),

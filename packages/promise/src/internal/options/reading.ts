@@ -18,16 +18,24 @@ export const refusal = (
 ): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid ${field}: ${reason}`, { field, reason, ...more })
 
-/** Which of the options cannot be read. */
+/** Objects by their fields: no list, no map, no promise of one. */
+const isFields = (u: unknown): boolean =>
+  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
+
+const throws = (read: () => unknown): boolean => {
+  try {
+    read()
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Which of the options cannot be read, if not all of them. */
 const culprit = (given: unknown, names: ReadonlyArray<string>): string | undefined =>
-  names.find((name) => {
-    try {
-      void (given as { readonly [name: string]: unknown })[name]
-      return false
-    } catch {
-      return true
-    }
-  })
+  throws(() => isFields(given))
+    ? undefined
+    : names.find((name) => throws(() => (given as { readonly [name: string]: unknown })[name]))
 
 /**
  * What `read` gives, or the refusal that it throws; anything else that it throws is because of what was given.
@@ -51,10 +59,6 @@ export const reading = <A>(
     )
   }
 }
-
-/** Objects by their fields: no list, no map, no promise of one. */
-const isFields = (u: unknown): boolean =>
-  Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
 
 /**
  * The options of a call, none if there are none. Throws for what are no options.

@@ -15,18 +15,22 @@ interface Walk {
   readonly maxDepth: number
 }
 
-/** A reason, behind the path to where it is. */
+/** A reason, behind the path to where it is; of the whole, without one. */
 interface Fault {
-  path: string
+  path: string | undefined
   readonly reason: string
 }
 
 const fault = (reason: string): Fault => ({ path: "", reason })
 
+const ofWhole = (reason: string): Fault => ({ path: undefined, reason })
+
 const within = (found: Fault, step: string): Fault => {
-  found.path = step + found.path
+  if (found.path !== undefined) found.path = step + found.path
   return found
 }
+
+const maxPath = 200
 
 const plainKey = /^[A-Za-z_][A-Za-z0-9_]{0,40}$/
 
@@ -40,7 +44,7 @@ const isPlain = (value: object): boolean => {
 
 const ofArray = (value: ReadonlyArray<unknown>, depth: number, walk: Walk): Fault | undefined => {
   walk.values += value.length
-  if (walk.values > maxValues) return fault("holds too many values")
+  if (walk.values > maxValues) return ofWhole("holds too many values")
   for (let index = 0; index < value.length; index++) {
     const found = ofValue(value[index], depth, walk)
     if (found !== undefined) return within(found, `[${index}]`)
@@ -49,7 +53,7 @@ const ofArray = (value: ReadonlyArray<unknown>, depth: number, walk: Walk): Faul
 }
 
 const ofObject = (value: object, depth: number, walk: Walk): Fault | undefined => {
-  if (depth > walk.maxDepth) return fault(`must not nest deeper than ${walk.maxDepth} levels, nor hold itself`)
+  if (depth > walk.maxDepth) return ofWhole(`must not nest deeper than ${walk.maxDepth} levels, nor hold itself`)
   if (Array.isArray(value)) return ofArray(value, depth + 1, walk)
   if ("toJSON" in value && typeof value.toJSON === "function") {
     return value instanceof Date && Number.isNaN(value.getTime())
@@ -61,7 +65,7 @@ const ofObject = (value: object, depth: number, walk: Walk): Fault | undefined =
     return fault("must be JSON: an object of this kind says nothing in it")
   }
   walk.values += keys.length
-  if (walk.values > maxValues) return fault("holds too many values")
+  if (walk.values > maxValues) return ofWhole("holds too many values")
   for (const key of keys) {
     const found = ofValue((value as { readonly [key: string]: unknown })[key], depth + 1, walk)
     if (found !== undefined) return within(found, step(key))
@@ -86,7 +90,7 @@ const ofValue = (value: unknown, depth: number, walk: Walk): Fault | undefined =
 
 const checked = (field: string, value: unknown, maxDepth: number): Problem | undefined => {
   const found = ofValue(value, 0, { values: 0, maxDepth })
-  return found === undefined ? undefined : problem(field + found.path, found.reason)
+  return found === undefined ? undefined : problem(field + (found.path ?? "").slice(0, maxPath), found.reason)
 }
 
 /** @internal */

@@ -52,8 +52,10 @@ const throws = (read: () => unknown): boolean => {
 
 /** Which of the fields cannot be read, or else the whole. */
 const culprit = (whole: string, fields: ReadonlyArray<string>, given: unknown): string =>
-  fields.find((name) => throws(() => checkStored(name, (given as { readonly [field: string]: unknown })[name]))) ??
-    whole
+  throws(() => isFields(given))
+    ? whole
+    : fields.find((name) => throws(() => checkStored(name, (given as { readonly [field: string]: unknown })[name]))) ??
+      whole
 
 /**
  * Runs what reads values of a caller's. A getter that throws, a proxy that was revoked, values that nest too deeply for the

@@ -118,7 +118,7 @@ export const answersOf = (
     const found = checkResults(
       calls,
       answers,
-      (field, content) => checkWritten(field, content) ?? checkJson(field, content)
+      (field, content) => checkJson(field, content) ?? checkWritten(field, content)
     )
     return found === undefined
       ? Either.right(answers as ReadonlyArray<ToolResult>)
