@@ -6,7 +6,7 @@ import * as NoukaiHttpModule from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { Agent } from "undici"
-import { fakeHttp } from "../src/internal/seam/fakeHttp.js"
+import { fakeHttp } from "../src/internal/operations/fakeHttp.js"
 import { clientFor } from "./support/client.js"
 import * as Wire from "./support/WireServer.js"
 

@@ -1,9 +1,9 @@
 /** What counts as a credential, and what does not. None of the keys here was ever one. */
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
-import { credentialsIn, maskCredentials } from "../src/internal/recording/credentials.js"
-import { keyFinder } from "../src/internal/recording/ownKey.js"
-import { isSecretName } from "../src/internal/recording/secretNames.js"
+import { credentialsIn, maskCredentials } from "../src/internal/cassette/credentials.js"
+import { keyFinder } from "../src/internal/cassette/ownKey.js"
+import { isSecretName } from "../src/internal/cassette/secretNames.js"
 import { fuzz, fuzzTimeout } from "./support/fuzz.js"
 import { english, french, german, oddities, prose } from "./support/prose.js"
 

@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser"
-import { decodeEvent } from "../../../sdk/src/internal/stream/eventDecoding.js"
-import { SseDecoder } from "../../../sdk/src/internal/stream/sse.js"
+import { decodeEvent } from "../../../sdk/src/internal/live/eventDecoding.js"
+import { SseDecoder } from "../../../sdk/src/internal/live/sse.js"
 import { counting, EventCounter, floor, parsing } from "../EventCounting.js"
 import { eventStream, payloadsOf } from "../Fixtures.js"
 import type { Group, Row, Suite } from "../Suite.js"

@@ -13,10 +13,10 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 import { unchecked } from "../errors/unchecked.js"
-import { checkParameters } from "../execute/executeInput.js"
 import { checkJson } from "../input/json.js"
 import { guarded } from "../input/take.js"
 import { issueText, readEffect } from "../schema/schemaReader.js"
+import { checkParameters } from "./executeInput.js"
 
 interface Codec {
   readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined

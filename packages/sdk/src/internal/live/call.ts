@@ -12,12 +12,11 @@ import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
-import { type CallFacts, fromStatus, fromTransport, unexpected } from "../errors/statusError.js"
-import { afterARunMayExist } from "../execute/callProgress.js"
 import * as Address from "../flow/address.js"
+import type { ReadBody } from "../operations/responseBody.js"
 import { shouldRetry } from "../retry/retry.js"
 import * as RetryBudget from "../retry/retryBudget.js"
-import type { ReadBody } from "../seam/responseBody.js"
+import { afterARunMayExist } from "../run/callProgress.js"
 import { makeLog } from "../telemetry/logging.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -28,6 +27,7 @@ import type { HttpTransport, SendRequest, TextResponse } from "../transport/Http
 import { type CallConfig, type Prepare, preparing, spentClock, type Wanted } from "./request.js"
 import { type CallError, retried } from "./retrying.js"
 import { type Scrub, scrubOf } from "./scrubbing.js"
+import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
 /**
  * What an endpoint asks for, and how its answer is read.

@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import * as Address from "../flow/address.js"
-import { readBody } from "../seam/responseBody.js"
+import { readBody } from "../operations/responseBody.js"
 import type { Caller } from "./call.js"
 import type { CallError } from "./retrying.js"
 

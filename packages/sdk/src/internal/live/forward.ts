@@ -2,7 +2,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
 import type { AttemptInfo } from "../../LogHook.js"
-import { fromTransport } from "../errors/statusError.js"
 import * as Address from "../flow/address.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Tell } from "../telemetry/tell.js"
@@ -10,6 +9,7 @@ import { milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/errorBody.js"
 import type { Caller } from "./call.js"
 import type { CallError } from "./retrying.js"
+import { fromTransport } from "./statusError.js"
 
 /**
  * `POST …/execute` for somebody else (contract 13.2). Sent once: it is never known whether a run that may cost something

@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import type * as JobCall from "../../JobCall.js"
 import type { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
 import * as Address from "../flow/address.js"
-import { type ReadBody, readBody } from "../seam/responseBody.js"
+import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type { Caller } from "./call.js"
 import type { CallError } from "./retrying.js"
 

@@ -13,7 +13,7 @@ import type {
 } from "../../RunCall.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import * as Address from "../flow/address.js"
-import { type ReadBody, readBody } from "../seam/responseBody.js"
+import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type { Caller } from "./call.js"
 import { events } from "./eventStream.js"
 import type { CallError } from "./retrying.js"

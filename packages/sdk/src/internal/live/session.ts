@@ -3,13 +3,13 @@ import * as Either from "effect/Either"
 import type { ReplayMissError, SessionError } from "../../NoukaiError.js"
 import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
 import { spanNames } from "../../Telemetry.js"
-import { notSessionId } from "../errors/sessionProblem.js"
-import { ofSession } from "../errors/statusError.js"
 import { maxDepth, nestsTooDeep } from "../json/nesting.js"
+import { type ReadBody, readBody } from "../operations/responseBody.js"
 import { isSessionId } from "../scope/sessionId.js"
-import { type ReadBody, readBody } from "../seam/responseBody.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Caller } from "./call.js"
+import { notSessionId } from "./sessionProblem.js"
+import { ofSession } from "./statusError.js"
 
 /** What a session holds is walked again and again: compared, redacted, written. */
 const readSession: ReadBody<SessionResponse> = (json, received) =>

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
 import type { FlowExecutionError, HttpError } from "../../NoukaiError.js"
-import type { HttpService } from "../seam/httpService.js"
+import type { HttpService } from "../operations/httpService.js"
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
 

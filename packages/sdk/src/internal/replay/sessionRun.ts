@@ -6,8 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { SessionExecution, SessionStep } from "../../SessionCall.js"
-import { closedBy } from "../stream/closingEvent.js"
-import { keepOriginal } from "../stream/rawEvent.js"
+import { keepOriginal } from "../operations/rawEvent.js"
+import { closedBy } from "../run/closingEvent.js"
 
 /** @internal */
 export interface CompletedStep {

@@ -2,9 +2,9 @@ import type { HttpError } from "../../NoukaiError.js"
 import type { RecordedCassette } from "../../RecordedCassette.js"
 import type { SessionExecution } from "../../SessionCall.js"
 import type { SessionCassette } from "../../SessionCassette.js"
-import { encodeError } from "../recording/errorCodec.js"
-import type { Interaction } from "../recording/interaction.js"
-import { layout } from "../recording/layout.js"
+import { encodeError } from "../cassette/errorCodec.js"
+import type { Interaction } from "../cassette/interaction.js"
+import { layout } from "../cassette/layout.js"
 import { events } from "./events.js"
 
 /**

@@ -6,7 +6,7 @@
 import type { ExecuteOptions } from "../../ExecuteInput.js"
 import type { ToolDeclaration } from "../../Tool.js"
 import { isHandled } from "../../Tools.js"
-import * as Checks from "../execute/executeInput.js"
+import * as Checks from "../flow/executeInput.js"
 import { checkCount, checkOneOf } from "../input/checks.js"
 import { type Problem, problem } from "../input/problem.js"
 import { type Given, isUnresolved, type Resolved } from "./toolkit.js"

@@ -5,9 +5,9 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as E from "../../NoukaiError.js"
+import { unchecked } from "../errors/unchecked.js"
 import { clientClosed, isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
-import { unchecked } from "./unchecked.js"
 
 /**
  * What an error says about the call it came from.

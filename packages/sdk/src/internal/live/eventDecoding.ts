@@ -6,8 +6,8 @@
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as FlowEvent from "../../FlowEvent.js"
+import { keepOriginal } from "../operations/rawEvent.js"
 import { compiledCheck } from "../schema/compiledCheck.js"
-import { keepOriginal } from "./rawEvent.js"
 
 /**
  * A frame that the run cannot go on without, and that cannot be understood. It quotes nothing of the payload.

@@ -1,5 +1,5 @@
 import { ReplayInvalidSessionError } from "../../NoukaiError.js"
-import { unchecked } from "./unchecked.js"
+import { unchecked } from "../errors/unchecked.js"
 
 const maxQuoted = 60
 

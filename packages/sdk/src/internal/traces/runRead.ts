@@ -18,7 +18,7 @@ import { resolveFlow, totalOf } from "../flow/resolvedCall.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { problem } from "../input/problem.js"
 import { take, type Taking } from "../input/take.js"
-import type { HttpService } from "../seam/httpService.js"
+import type { HttpService } from "../operations/httpService.js"
 import * as Spans from "../telemetry/spans.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 

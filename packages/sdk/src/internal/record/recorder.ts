@@ -7,11 +7,11 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { HttpError } from "../../NoukaiError.js"
 import type { Answer, RecordedError, RecordedValue } from "../../RecordedCassette.js"
+import { encodeValue } from "../cassette/answerCodec.js"
+import { encodeError } from "../cassette/errorCodec.js"
+import { executionIdOf, type Interaction, type Question, redactQuestion } from "../cassette/interaction.js"
+import type { Redaction } from "../cassette/redaction.js"
 import { canonicalText } from "../json/canonical.js"
-import { encodeValue } from "./answerCodec.js"
-import { encodeError } from "./errorCodec.js"
-import { executionIdOf, type Interaction, type Question, redactQuestion } from "./interaction.js"
-import type { Redaction } from "./redaction.js"
 
 /** A call that was begun. @internal */
 export interface Ticket {

@@ -15,7 +15,7 @@ import {
 import { amended } from "../errors/amended.js"
 import { cursorOf } from "../errors/errorCursor.js"
 import { unchecked } from "../errors/unchecked.js"
-import { afterARunMayExist, CallProgress } from "../execute/callProgress.js"
+import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { StreamCursor } from "./streamCursor.js"
 
 type RunFailure = Pick<ConstructorParameters<typeof FlowExecutionError>[0], "code" | "detail" | "stepId" | "result">

@@ -7,12 +7,12 @@ import * as Predicate from "effect/Predicate"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import type { Answer } from "../../RecordedCassette.js"
 import type { Call, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
+import { maskChange } from "../cassette/credentials.js"
+import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
+import { index, keyOf, type Symbols } from "../cassette/symbols.js"
 import { unchecked } from "../errors/unchecked.js"
-import { nameDistance } from "../replay/similarity.js"
-import { maskChange } from "./credentials.js"
 import { differences, type Divergence } from "./diff.js"
-import { executionIdOf, type Interaction, type Question } from "./interaction.js"
-import { index, keyOf, type Symbols } from "./symbols.js"
+import { nameDistance } from "./similarity.js"
 
 interface Entry {
   readonly number: number

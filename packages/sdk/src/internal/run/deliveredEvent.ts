@@ -9,7 +9,7 @@ import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
 import type { EventsError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tool.js"
-import { rawOf } from "./rawEvent.js"
+import { rawOf } from "../operations/rawEvent.js"
 import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
 

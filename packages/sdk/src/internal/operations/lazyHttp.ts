@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { AuthenticationError, InvalidRequestError } from "../../NoukaiError.js"
-import type { Defaults, HttpService } from "../seam/httpService.js"
+import type { Defaults, HttpService } from "./httpService.js"
 
 /** @internal */
 export const make = (
