@@ -66,7 +66,7 @@ export const fromSession: (
 ) => Effect.Effect<SessionCassette, ReplayOpenError, NoukaiHttp> = Effect.fnUntraced(function*(sessionId: string) {
   const method = "Cassette.fromSession"
   const http = yield* NoukaiHttp
-  const session = yield* http.session({ method, options: {}, progress: { sent: "no" }, sessionId })
+  const session = yield* http.request("session", { method, options: {}, progress: { sent: "no" }, sessionId })
   yield* checkSnapshots(method, session)
   const { org, project } = http.defaults
   return {

@@ -19,7 +19,7 @@ import { checkDuration } from "./internal/input/checks.js"
 import { type Problem, problem } from "./internal/input/problem.js"
 import { take, type Taking } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
-import type { HttpService } from "./internal/operations/httpService.js"
+import type { HttpService } from "./internal/operations/operations.js"
 import { resolveSession } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
@@ -75,9 +75,7 @@ export declare namespace JobService {
      *
      * @example
      * ```ts
-     * import { JobService } from "@effect-noukai/sdk"
-     * import { Effect } from "effect"
-     *
+     *      *      *
      * const collect = (executionId: string) =>
      *   Effect.gen(function*() {
      *     const jobs = yield* JobService
@@ -203,7 +201,7 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput)
     const progress: Progress = { sent: "no" }
     const post = (parameters: unknown) =>
       totalTimeout(
-        http.submitJob({
+        http.request("submitJob", {
           method,
           flow: address,
           version: version.right,

@@ -1,5 +1,5 @@
 /**
- * The seam: the only code that speaks HTTP to Noukai, and the only thing that is ever swapped.
+ * All that is asked of Noukai over HTTP, and the only thing that is ever swapped.
  *
  * @since 0.1.0
  */
@@ -18,8 +18,13 @@ import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Step from "./internal/live/step.js"
-import type { HttpService } from "./internal/operations/httpService.js"
-import { forwardThrough } from "./internal/relay/forwardThrough.js"
+import {
+  type Defaults,
+  fromTable,
+  type HttpService,
+  type Requests,
+  type Streams
+} from "./internal/operations/operations.js"
 import * as StreamPull from "./internal/runtime/streamPull.js"
 import { scopeOf } from "./internal/scope/currentScope.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
@@ -35,7 +40,7 @@ import { NoukaiConfig } from "./NoukaiConfig.js"
  */
 export declare namespace NoukaiHttp {
   /**
-   * One method per endpoint (contract 4), taking and giving decoded values.
+   * Two functions over the table of operations, one row per endpoint, taking and giving decoded values.
    *
    * @since 0.1.0
    * @category models
@@ -44,73 +49,67 @@ export declare namespace NoukaiHttp {
 }
 
 /**
- * The seam: all that speaks HTTP to Noukai, and the one thing that a replay, a recording, a relay or a test replaces.
+ * All that speaks HTTP to Noukai, and the one thing that a replay, a recording, a relay or a test replaces.
  *
  * @since 0.1.0
  * @category tags
  */
 export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<NoukaiHttp, NoukaiHttp.Service>() {}
 
-type Requests = Omit<NoukaiHttp.Service, "step" | "traceStream">
+type WithoutStreams = Omit<NoukaiHttp.Service, "stream">
 
-/** What of an implementation answers at once: in a replay, that of the replay. */
-const requests = (implementation: Requests): Requests => {
-  const ask = <A, E>(call: (http: Requests) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.withFiberRuntime((fiber) => call(scopeOf(fiber)?.http ?? implementation))
-  return {
-    defaults: implementation.defaults,
-    execute: (request) => ask((http) => http.execute(request)),
-    forward: (request) => ask((http) => forwardThrough(http, request)),
-    submitJob: (request) => ask((http) => http.submitJob(request)),
-    pollJob: (request) => ask((http) => http.pollJob(request)),
-    trace: (request) => ask((http) => http.trace(request)),
-    stepTrace: (request) => ask((http) => http.stepTrace(request)),
-    runSummary: (request) => ask((http) => http.runSummary(request)),
-    runList: (request) => ask((http) => http.runList(request)),
-    session: (request) => ask((http) => http.session(request))
-  }
-}
+/** What of an implementation answers once: in a replay, that of the replay. */
+const inScope = ({ defaults, request }: WithoutStreams): WithoutStreams => ({
+  defaults,
+  request: (operation, input) =>
+    Effect.withFiberRuntime((fiber) => (scopeOf(fiber)?.http?.request ?? request)(operation, input))
+})
 
 /**
- * Makes the seam of an implementation. The one place that looks at the scope of the calling fiber: inside a replay it is
- * the replay that answers, and implementations know nothing of scopes.
+ * Makes the service of an implementation. The one place that looks at the scope of the calling fiber: inside a replay it
+ * is the replay that answers, and implementations know nothing of scopes.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => {
-  const read = <A, E>(call: (http: HttpService) => Stream.Stream<A, E>): Stream.Stream<A, E> =>
-    StreamPull.unwrap(Effect.withFiberRuntime((fiber) => Effect.succeed(call(scopeOf(fiber)?.http ?? implementation))))
-  return {
-    ...requests(implementation),
-    step: (request) => read((http) => http.step(request)),
-    traceStream: (request) => read((http) => http.traceStream(request))
-  }
-}
+export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => ({
+  ...inScope(implementation),
+  stream: (operation, input) =>
+    StreamPull.unwrap(
+      Effect.withFiberRuntime((fiber) =>
+        Effect.succeed((scopeOf(fiber)?.http ?? implementation).stream(operation, input))
+      )
+    )
+})
 
 /**
  * As {@link make}, of what has no streams: they fail with the given `InvalidRequestError`.
  *
  * @internal
  */
-export const makeWithoutStreams = (implementation: Requests, field: string, reason: string): NoukaiHttp.Service => {
-  const refused = (request: { readonly method: string }) => Stream.fail(invalid(request.method, field, reason))
-  return { ...requests(implementation), step: refused, traceStream: refused }
-}
+export const makeWithoutStreams = (
+  implementation: WithoutStreams,
+  field: string,
+  reason: string
+): NoukaiHttp.Service => ({
+  ...inScope(implementation),
+  stream: (_, input) => Stream.fail(invalid(input.method, field, reason))
+})
 
-const liveRequests = (config: NoukaiConfig.Service, caller: Call.Caller): Requests => ({
-  defaults: {
-    org: config.org,
-    project: config.project,
-    sessionId: config.sessionId,
-    timeout: config.timeout,
-    replayEnabled: config.replayEnabled,
-    runPaths: config.runPaths,
-    log: caller.log,
-    key: config.apiKey,
-    scrub: caller.scrub,
-    pause: caller.transport.pause
-  },
+const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): Defaults => ({
+  org: config.org,
+  project: config.project,
+  sessionId: config.sessionId,
+  timeout: config.timeout,
+  replayEnabled: config.replayEnabled,
+  runPaths: config.runPaths,
+  log: caller.log,
+  key: config.apiKey,
+  scrub: caller.scrub,
+  pause: caller.transport.pause
+})
+
+const requestsOf = (caller: Call.Caller): Requests => ({
   execute: Execute.execute(caller),
   forward: Forward.forward(caller),
   submitJob: Jobs.submitJob(caller),
@@ -122,21 +121,24 @@ const liveRequests = (config: NoukaiConfig.Service, caller: Call.Caller): Reques
   session: Session.session(caller)
 })
 
+const streamsOf = (caller: Call.Caller): Streams => ({
+  step: Step.step(caller),
+  traceStream: Runs.traceStream(caller)
+})
+
 type Live = (config: NoukaiConfig.Service, caller: Call.Caller) => NoukaiHttp.Service
 
 const live: Live = (config, caller) =>
-  make({
-    ...liveRequests(config, caller),
-    step: Step.step(caller),
-    traceStream: Runs.traceStream(caller)
-  })
+  make(fromTable(defaultsOf(config, caller), requestsOf(caller), streamsOf(caller)))
 
-const liveWithoutStreams: Live = (config, caller) =>
-  makeWithoutStreams(
-    liveRequests(config, caller),
+const liveWithoutStreams: Live = (config, caller) => {
+  const requests = requestsOf(caller)
+  return makeWithoutStreams(
+    { defaults: defaultsOf(config, caller), request: (operation, input) => requests[operation](input) },
     "layer",
     "NoukaiHttp.layerWithoutStreams has no streams: provide NoukaiHttp.layer"
   )
+}
 
 const layerOver = <R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
@@ -152,7 +154,7 @@ const layerOver = <R>(
   )
 
 /**
- * The live seam over a given transport.
+ * The live service over a given transport.
  *
  * @internal
  */
@@ -160,7 +162,7 @@ export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<Noukai
   layerOver(makeTransport, live)
 
 /**
- * The live seam, over the platform's best transport: undici on Node, `fetch` elsewhere.
+ * The live service, over the platform's best transport: undici on Node, `fetch` elsewhere.
  *
  * @since 0.1.0
  * @category layers
@@ -180,7 +182,7 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
 )
 
 /**
- * The live seam over a `fetch` of yours, whatever the platform: an instrumented one, one that a test has replaced. It is
+ * The live service over a `fetch` of yours, whatever the platform: an instrumented one, one that a test has replaced. It is
  * called with the URL as text and a plain `RequestInit`. It has no connect clock, and what broke before a response counts
  * as `sent: "unknown"`.
  *
@@ -204,7 +206,7 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
   layerOver(() => overFetch(fetch), live)
 
 /**
- * The live seam over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke
+ * The live service over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke
  * before a response counts as `sent: "unknown"`. When the layer is closed, what is under way ends and nothing more is sent;
  * the client stays open.
  *
@@ -214,8 +216,7 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
  * import * as FlowService from "@effect-noukai/sdk/FlowService"
  * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
  * import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
- * import { Layer } from "effect"
- *
+ *  *
  * const flows = FlowService.layer.pipe(
  *   Layer.provide(NoukaiHttp.layerHttpClient),
  *   Layer.provide([NoukaiConfig.layer(), FetchHttpClient.layer])

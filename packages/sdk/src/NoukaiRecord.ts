@@ -19,14 +19,18 @@ import { keyFinder } from "./internal/cassette/ownKey.js"
 import { liveOf, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { invalid } from "./internal/errors/invalid.js"
-import type { HttpService } from "./internal/operations/httpService.js"
-import * as LazyHttp from "./internal/operations/lazyHttp.js"
+import { type HttpService, lazily } from "./internal/operations/operations.js"
 import { Recorder } from "./internal/record/recorder.js"
 import * as RecordingHttp from "./internal/record/recordingHttp.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import { layerOverHttp, NoukaiLive, type Services } from "./Noukai.js"
-import type { AuthenticationError, CassetteError, InvalidRequestError, ReplayNoSnapshotsError } from "./NoukaiError.js"
-import { isNoukaiError } from "./NoukaiError.js"
+import {
+  type AuthenticationError,
+  type CassetteError,
+  type InvalidRequestError,
+  isNoukaiError,
+  type ReplayNoSnapshotsError
+} from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 import type { RecordedCassette } from "./RecordedCassette.js"
 import type { Redact } from "./Redact.js"
@@ -266,7 +270,7 @@ const record = <E, R>(
       const replay = yield* CassetteReplay.open(old, {
         ...replaying,
         defaults,
-        otherwise: LazyHttp.make(defaults, recording),
+        otherwise: lazily(defaults, recording),
         reach: (place) => recorder.reach(place)
       })
       return provided(replay.http, { verify: replay.verify("ReplayCassette.verify") }, { isRecording: true, save })

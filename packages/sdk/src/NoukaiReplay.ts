@@ -18,7 +18,7 @@ import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/client.js"
 import { checkCassette, replayFileOptions, replayOptions } from "./internal/cassette/recordingOptions.js"
-import type { HttpService } from "./internal/operations/httpService.js"
+import type { Requests } from "./internal/operations/operations.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import * as SessionHttp from "./internal/replay/sessionHttp.js"
@@ -89,7 +89,7 @@ export const fromSession = (
       const live = Context.get(yield* Layer.build(NoukaiHttp.layer), NoukaiHttp.NoukaiHttp)
       const enclosing = yield* currentScope
       // What the replay fetches itself is asked of whatever it is built in, and not of itself.
-      const fetch: HttpService["session"] = (request) => leavingReplay(enclosing, live.session(request))
+      const fetch: Requests["session"] = (request) => leavingReplay(enclosing, live.request("session", request))
       const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
       const replay = yield* SessionHttp.open(session, { method, fetch, defaults: live.defaults })
       return provide(replay)
@@ -155,9 +155,7 @@ export const fromCassette = (
  *
  * @example
  * ```ts
- * import { FlowService, NoukaiReplay } from "@effect-noukai/sdk"
- * import { Effect } from "effect"
- *
+ *  *  *
  * const program = Effect.gen(function*() {
  *   const flows = yield* FlowService
  *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })

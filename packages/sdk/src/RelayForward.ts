@@ -19,7 +19,6 @@ import * as Address from "./internal/flow/address.js"
 import { checkDuration, checkRecord, checkText } from "./internal/input/checks.js"
 import { guarded, take, type Taking } from "./internal/input/take.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
-import { forwardThrough } from "./internal/relay/forwardThrough.js"
 import { resolveSession } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
@@ -127,7 +126,7 @@ export const make = (
       { body, traceparent, tracestate }: Request,
       sessionId: string | undefined
     ) =>
-      forwardThrough(http, {
+      http.request("forward", {
         method,
         options: {
           headers: {

@@ -20,7 +20,7 @@ import { checkText } from "./internal/input/checks.js"
 import { guarded, take, type Taking } from "./internal/input/take.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
-import type { HttpService } from "./internal/operations/httpService.js"
+import { type HttpService, orElse } from "./internal/operations/operations.js"
 import { relayUrl } from "./internal/relay/relayUrl.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
 import type { MakeTransport } from "./internal/transport/HttpTransport.js"
@@ -76,8 +76,6 @@ export const pinned: FlowAddress = { org: "relay", project: "pinned", slug: "flo
 const method = "RelayHttp"
 
 const onlyExecutes = ["relay", "runs flows to their end and nothing else: use execute"] as const
-
-const refused = (request: { readonly method: string }) => Effect.fail(invalid(request.method, ...onlyExecutes))
 
 /** Why a run cannot go through the relay, or nothing. */
 const problemOf = (
@@ -137,19 +135,14 @@ const makeHttp = (
     const execute = Execute.executeAt(caller, path)
     return NoukaiHttp.makeWithoutStreams({
       defaults: { timeout: config.timeout, log: caller.log, pause: transport.pause },
-      execute: (request) =>
-        Effect.suspend(() => {
-          expected ??= request.flow
-          const problem = problemOf(request, expected)
-          return problem === undefined ? execute(request) : Effect.fail(problem)
-        }),
-      submitJob: refused,
-      pollJob: refused,
-      trace: refused,
-      stepTrace: refused,
-      runSummary: refused,
-      runList: refused,
-      session: refused
+      request: orElse({
+        execute: (request) =>
+          Effect.suspend(() => {
+            expected ??= request.flow
+            const problem = problemOf(request, expected)
+            return problem === undefined ? execute(request) : Effect.fail(problem)
+          })
+      }, (_, request) => Effect.fail(invalid(request.method, ...onlyExecutes)))
     }, ...onlyExecutes)
   })
 

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { unchecked } from "./internal/errors/unchecked.js"
-import type { HttpService } from "./internal/operations/httpService.js"
+import type { HttpService, Requests } from "./internal/operations/operations.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import { open as openSession } from "./internal/replay/sessionHttp.js"
 import { runInScope, storedScope } from "./internal/scope/ambientScope.js"
@@ -28,8 +28,12 @@ import {
 import { isSameSession, newSessionId } from "./internal/scope/sessionId.js"
 import { makeTell, type Tell } from "./internal/telemetry/tell.js"
 import type { LogEvent } from "./LogHook.js"
-import type { ReplayLeftoverError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
-import { ReplayDisabledError } from "./NoukaiError.js"
+import {
+  ReplayDisabledError,
+  type ReplayLeftoverError,
+  type ReplayOpenError,
+  type ReplayScopeError
+} from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
 /**
@@ -134,7 +138,7 @@ const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp
       return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
     }
     // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
-    const fetch: HttpService["session"] = (request) => leavingReplay(enclosing, http.session(request))
+    const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
       Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
       Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
@@ -233,9 +237,7 @@ export class TraceScope extends CurrentScope {
    *
    * @example
    * ```ts
-   * import { FlowService, TraceScope } from "@effect-noukai/sdk"
-   * import { Effect } from "effect"
-   *
+   *    *    *
    * const handler = Effect.gen(function*() {
    *   const flows = yield* FlowService
    *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })

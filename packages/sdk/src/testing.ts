@@ -9,6 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
+import type { WireEvent } from "./FlowEvent.js"
+import { forwardThrough } from "./internal/operations/forwardThrough.js"
+import { type EventStreams, type Operations, orElse } from "./internal/operations/operations.js"
+import type { HttpError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
 export { type Arbitraries, arbitraries } from "./internal/testing/arbitraries.js"
@@ -22,23 +26,29 @@ export { type AskedTool, completed, failed, paused, type RunFacts } from "./inte
  * @since 0.1.0
  * @category models
  */
-export type Endpoint = Exclude<keyof NoukaiHttp.NoukaiHttp.Service, "defaults" | "forward">
+export type Endpoint = Exclude<keyof Operations, "forward"> | keyof EventStreams
+
+type RequestOf = { readonly [K in keyof Operations]: Operations[K]["request"] } & EventStreams
+
+type AnswerOf =
+  & { readonly [K in keyof Operations]: Effect.Effect<Operations[K]["response"], Operations[K]["error"]> }
+  & { readonly [K in keyof EventStreams]: Stream.Stream<WireEvent, HttpError> }
 
 /**
- * What an endpoint of the seam takes.
+ * What an endpoint takes.
  *
  * @since 0.1.0
  * @category models
  */
-export type Request<K extends Endpoint> = Parameters<NoukaiHttp.NoukaiHttp.Service[K]>[0]
+export type Request<K extends Endpoint> = RequestOf[K]
 
 /**
- * What an endpoint of the seam answers with: the effect or stream itself, so that a script can also fail or stall.
+ * What an endpoint answers with: the effect or stream itself, so that a script can also fail or stall.
  *
  * @since 0.1.0
  * @category models
  */
-export type Answer<K extends Endpoint> = ReturnType<NoukaiHttp.NoukaiHttp.Service[K]>
+export type Answer<K extends Endpoint> = AnswerOf[K]
 
 /**
  * A call that the scripted seam received.
@@ -120,11 +130,12 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
     const calls = yield* Ref.make<ReadonlyArray<Recorded>>([])
     const queues = yield* Ref.make<Answers>(script)
 
-    const take = <K extends Endpoint>(endpoint: K, request: Request<K>): Effect.Effect<Answer<K>> =>
+    /** Notes the call, and takes the next answer of its endpoint. */
+    const take = <A>(endpoint: Endpoint, request: unknown): Effect.Effect<A> =>
       Ref.update(calls, (all) => [...all, { endpoint, request } as Recorded]).pipe(
         Effect.zipRight(Ref.modify(queues, (all) => {
           const [next, ...rest] = all[endpoint] ?? []
-          return [next as Answer<K> | undefined, { ...all, [endpoint]: rest }]
+          return [next as A | undefined, { ...all, [endpoint]: rest }]
         })),
         Effect.flatMap((answer) =>
           answer === undefined
@@ -142,18 +153,17 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
         return added as Answers
       })
 
+    const request: NoukaiHttp.NoukaiHttp.Service["request"] = (operation, input) =>
+      Effect.flatten(
+        take<Effect.Effect<Operations[typeof operation]["response"], Operations[typeof operation]["error"]>>(
+          operation === "forward" ? "execute" : operation,
+          input
+        )
+      )
     const http = NoukaiHttp.make({
       defaults: script.defaults ?? {},
-      execute: (request) => Effect.flatten(take("execute", request)),
-      step: (request) => Stream.unwrap(take("step", request)),
-      submitJob: (request) => Effect.flatten(take("submitJob", request)),
-      pollJob: (request) => Effect.flatten(take("pollJob", request)),
-      trace: (request) => Effect.flatten(take("trace", request)),
-      stepTrace: (request) => Effect.flatten(take("stepTrace", request)),
-      traceStream: (request) => Stream.unwrap(take("traceStream", request)),
-      runSummary: (request) => Effect.flatten(take("runSummary", request)),
-      runList: (request) => Effect.flatten(take("runList", request)),
-      session: (request) => Effect.flatten(take("session", request))
+      request: orElse({ forward: forwardThrough((input) => request("execute", input)) }, request),
+      stream: (operation, input) => Stream.unwrap(take<Stream.Stream<WireEvent, HttpError>>(operation, input))
     })
     return Context.make(NoukaiHttp.NoukaiHttp, http).pipe(
       Context.add(ScriptedHttp, {

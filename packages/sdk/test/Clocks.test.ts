@@ -6,8 +6,8 @@ import * as NoukaiHttpModule from "@effect-noukai/sdk/NoukaiHttp"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { Agent } from "undici"
-import { fakeHttp } from "../src/internal/operations/fakeHttp.js"
 import { clientFor } from "./support/client.js"
+import { httpOf } from "./support/http.js"
 import * as Wire from "./support/WireServer.js"
 
 const done = { status: "completed", result: 1, flowId: "f", blockCount: 1 }
@@ -71,14 +71,13 @@ describe("total clock: the whole call", () => {
       let runs = 0
       const flows = yield* FlowService.make.pipe(Effect.provideService(
         NoukaiHttp,
-        NoukaiHttpModule.make({
-          ...fakeHttp(() => Effect.succeed(1)),
+        NoukaiHttpModule.make(httpOf({
           execute: ({ progress }) => {
             if (runs++ > 0) return Effect.never
             progress.sent = "yes"
             return Effect.succeed({ status: "completed", result: 1, flowId: "f", blockCount: 1 })
           }
-        })
+        }))
       ))
       const call = flows.execute("a/b/c", { timeout: "3 seconds" })
       yield* call

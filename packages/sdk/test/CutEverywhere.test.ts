@@ -58,9 +58,9 @@ const uncounted = Layer.map(httpLayer, (context) => {
   const http = Context.get(context, NoukaiHttp)
   return Context.make(NoukaiHttp, {
     ...http,
-    step: (request) =>
+    stream: (operation, input) =>
       Stream.map(
-        http.step(request),
+        http.stream(operation, input),
         (event) => event.type === "run_started" ? { ...event, stepCount: undefined } : event
       )
   })

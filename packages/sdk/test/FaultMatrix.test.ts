@@ -257,7 +257,7 @@ const operations: ReadonlyArray<Operation> = [
     isRead: true,
     run: Effect.flatMap(
       NoukaiHttp,
-      (http) => http.session({ method: "test", options: {}, progress: { sent: "no" }, sessionId })
+      (http) => http.request("session", { method: "test", options: {}, progress: { sent: "no" }, sessionId })
     )
   },
   {

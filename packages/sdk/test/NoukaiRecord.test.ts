@@ -38,6 +38,7 @@ import {
 } from "effect"
 import { join } from "node:path"
 import { folder, list, read, write } from "./support/folder.js"
+import { httpOf } from "./support/http.js"
 import {
   assistant,
   flowCompleted,
@@ -57,31 +58,24 @@ const echo = (counts: { calls: number; built: number } = { calls: 0, built: 0 })
   const http = Effect.gen(function*() {
     counts.built++
     const number = yield* Ref.make(0)
-    const unused = () => Effect.dieMessage("not used")
-    return makeHttp({
-      defaults: { org: "acme", project: "test" },
-      execute: (request) =>
-        Effect.map(Ref.updateAndGet(number, (n) => n + 1), (n) => {
-          counts.calls++
-          return {
-            status: "completed" as const,
-            result: { said: request.body.message, n },
-            flowId: "fl_1",
-            blockCount: 1,
-            executionId: `ex-${counts.built}-${n}`,
-            requestId: `req-${counts.built}-${n}`
-          }
-        }),
-      step: () => Stream.fromEffect(unused()),
-      submitJob: unused,
-      pollJob: unused,
-      trace: unused,
-      stepTrace: unused,
-      traceStream: () => Stream.fromEffect(unused()),
-      runSummary: unused,
-      runList: unused,
-      session: unused
-    })
+    return makeHttp(httpOf(
+      {
+        execute: (request) =>
+          Effect.map(Ref.updateAndGet(number, (n) => n + 1), (n) => {
+            counts.calls++
+            return {
+              status: "completed" as const,
+              result: { said: request.body.message, n },
+              flowId: "fl_1",
+              blockCount: 1,
+              executionId: `ex-${counts.built}-${n}`,
+              requestId: `req-${counts.built}-${n}`
+            }
+          })
+      },
+      {},
+      { org: "acme", project: "test" }
+    ))
   })
   return { counts, live: Layer.effect(NoukaiHttp, http) }
 }

@@ -22,37 +22,31 @@ import { formatPath, parsePath } from "../src/internal/json/jsonPath.js"
 import { differences } from "../src/internal/replay/diff.js"
 import { RecordedMatching } from "../src/internal/replay/recordedMatching.js"
 import { folder, read } from "./support/folder.js"
+import { httpOf } from "./support/http.js"
 
 const flow = "acme/test/a"
 
 /** Answers each message with itself, after as many turns as it says. */
 const live = Layer.sync(NoukaiHttp, () => {
   let made = 0
-  const unused = () => Effect.dieMessage("not used")
-  return makeHttp({
-    defaults: {},
-    execute: (request) =>
-      Effect.suspend(() => {
-        const n = ++made
-        const turns = Number(request.body.message?.split(" ")[1] ?? 0)
-        return Effect.as(Effect.replicateEffect(Effect.yieldNow(), turns, { discard: true }), {
-          status: "completed" as const,
-          result: { said: request.body.message, parameters: request.body.parameters ?? null, n },
-          flowId: "fl_1",
-          blockCount: 1,
-          executionId: `ex-${n}`
+  return makeHttp(httpOf(
+    {
+      execute: (request) =>
+        Effect.suspend(() => {
+          const n = ++made
+          const turns = Number(request.body.message?.split(" ")[1] ?? 0)
+          return Effect.as(Effect.replicateEffect(Effect.yieldNow(), turns, { discard: true }), {
+            status: "completed" as const,
+            result: { said: request.body.message, parameters: request.body.parameters ?? null, n },
+            flowId: "fl_1",
+            blockCount: 1,
+            executionId: `ex-${n}`
+          })
         })
-      }),
-    step: () => Stream.fromEffect(unused()),
-    submitJob: unused,
-    pollJob: unused,
-    trace: unused,
-    stepTrace: unused,
-    traceStream: () => Stream.fromEffect(unused()),
-    runSummary: unused,
-    runList: unused,
-    session: unused
-  })
+    },
+    {},
+    {}
+  ))
 })
 
 type Parameters = { readonly [key: string]: unknown }

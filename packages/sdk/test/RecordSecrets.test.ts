@@ -20,6 +20,7 @@ import { credentialsIn, maskCredentials } from "../src/internal/cassette/credent
 import { redactionOf } from "../src/internal/cassette/redaction.js"
 import { plantedKey, servicesFor } from "./support/client.js"
 import { folder, list, read } from "./support/folder.js"
+import { httpOf } from "./support/http.js"
 import { cassette, execution } from "./support/sessions.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -39,11 +40,9 @@ type Place = "input" | "output" | "error" | "event"
 
 /** A seam that gives the secret back, where it is told to. */
 const live = (place: Place, secret: unknown) => {
-  const unused = () => Effect.dieMessage("not used")
   return Layer.succeed(
     NoukaiHttp,
-    makeHttp({
-      defaults: {},
+    makeHttp(httpOf({
       execute: () =>
         place === "error"
           ? Effect.fail(
@@ -59,22 +58,15 @@ const live = (place: Place, secret: unknown) => {
             result: place === "output" ? { nested: [{ secret }] } : "fine",
             flowId: "f",
             blockCount: 1
-          }),
+          })
+    }, {
       step: () =>
         Stream.make(
           { type: "run_started" as const, executionId: "ex-1" },
           { type: "step_completed" as const, stepId: "s", output: { secret } },
           { type: "flow_completed" as const, result: "fine" }
-        ),
-      submitJob: unused,
-      pollJob: unused,
-      trace: unused,
-      stepTrace: unused,
-      traceStream: () => Stream.fromEffect(unused()),
-      runSummary: unused,
-      runList: unused,
-      session: unused
-    })
+        )
+    }, {}))
   )
 }
 

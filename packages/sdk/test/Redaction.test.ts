@@ -19,6 +19,7 @@ import { join } from "node:path"
 import { redactionOf } from "../src/internal/cassette/redaction.js"
 import { folder, read } from "./support/folder.js"
 import { fuzz } from "./support/fuzz.js"
+import { httpOf } from "./support/http.js"
 import { cassette, execution, failedStep, sessionId, step } from "./support/sessions.js"
 
 const r = "[redacted]"
@@ -262,17 +263,14 @@ describe("a recording that was redacted", () => {
 
   const redact: Redact = { paths: ["**.email"], patterns: [card, /4711|acme-7/] }
 
-  const unused = () => Effect.dieMessage("not used")
-
   const secret = { card: 4111111111111111, email: "a@example.com", "key 4711": 1, "key 4111111111111111": 2 }
 
   const toolCall = { id: "call-1", type: "function", function: { name: "look_up", arguments: JSON.stringify(secret) } }
 
-  /** A seam that asks for a tool, and whose jobs and events say the secret too. */
+  /** A service that asks for a tool, and whose jobs and events say the secret too. */
   const live = Layer.succeed(
     NoukaiHttp,
-    makeHttp({
-      defaults: { org: "acme-7", project: "test" },
+    makeHttp(httpOf({
       execute: ({ body }) =>
         Effect.succeed(
           body.executionId === undefined && body.tools !== undefined
@@ -292,21 +290,16 @@ describe("a recording that was redacted", () => {
               blockCount: 1
             }
         ),
+      submitJob: () => Effect.succeed({ executionId: "ex-3", blockCount: 4711 }),
+      pollJob: () => Effect.succeed({ status: "completed", result: secret })
+    }, {
       step: () =>
         Stream.make(
           { type: "run_started" as const, executionId: "ex-2" },
           { type: "step_completed" as const, stepId: "s", output: JSON.stringify(secret), durationMs: 4711 },
           { type: "flow_completed" as const, result: secret }
-        ),
-      submitJob: () => Effect.succeed({ executionId: "ex-3", blockCount: 4711 }),
-      pollJob: () => Effect.succeed({ status: "completed", result: secret }),
-      trace: unused,
-      stepTrace: unused,
-      traceStream: () => Stream.fromEffect(unused()),
-      runSummary: unused,
-      runList: unused,
-      session: unused
-    })
+        )
+    }, { org: "acme-7", project: "test" }))
   )
 
   const tools = Tools.handle(
@@ -349,7 +342,12 @@ describe("a recording that was redacted", () => {
         assert.strictEqual(again[2], "completed")
         const none = NoukaiRecord.toFile(path, { mode: "none", match, redact })
         assert.deepStrictEqual(yield* Effect.provide(Effect.zipLeft(program, ReplayCassette.verify), none), again)
-        const more = NoukaiRecord.toFile(path, { mode: "new", match, redact, live: Layer.effect(NoukaiHttp, unused()) })
+        const more = NoukaiRecord.toFile(path, {
+          mode: "new",
+          match,
+          redact,
+          live: Layer.effect(NoukaiHttp, Effect.dieMessage("not used"))
+        })
         assert.deepStrictEqual(yield* Effect.provide(program, more), again)
         assert.strictEqual(yield* read(path), text)
       }))

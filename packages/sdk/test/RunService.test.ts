@@ -17,6 +17,7 @@ import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Context, Effect, Fiber, Layer, Stream, TestClock } from "effect"
 import { plantedKey, servicesFor } from "./support/client.js"
+import { httpOf } from "./support/http.js"
 import * as Wire from "./support/WireServer.js"
 
 const flowRun = { id: "ex-1", flowId: "fl_1", status: "completed" }
@@ -128,7 +129,7 @@ describe("a reading that breaks off says that it started and billed nothing", ()
     liveTrace: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))),
     poll: Effect.flatMap(JobService, (jobs) => Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll)),
     session: Effect.flatMap(NoukaiHttp, (http) =>
-      http.session({
+      http.request("session", {
         method: "test",
         options: {},
         progress: { sent: "no" },
@@ -346,16 +347,14 @@ describe("the seam", () => {
           asked.push(endpoint)
           return answer
         })
-      const live = yield* NoukaiHttp
-      const recording: NoukaiHttp.Service = {
-        ...live,
+      const recording: NoukaiHttp.Service = httpOf({
         submitJob: note("submitJob", { executionId: "recorded" }),
         pollJob: note("pollJob", { status: "running" }),
         trace: note("trace", { flowRun, steps: [] }),
         stepTrace: note("stepTrace", decodedStep),
         runSummary: note("runSummary", flowRun),
         runList: note("runList", { runs: [flowRun] })
-      }
+      })
       const runs = yield* RunService
       const jobs = yield* JobService
       const everything = Effect.gen(function*() {

@@ -11,7 +11,7 @@ const fetchFrom = (answers: ReadonlyArray<Wire.Answer>, id: string = sessionId) 
     const server = yield* Wire.serve(...answers)
     const http = yield* httpFor(server, { retry: Schedule.recurs(1), sessionId: "client-default" })
     const result = yield* Effect.either(
-      http.session({ method: "test", options: {}, progress: { sent: "no" }, sessionId: id })
+      http.request("session", { method: "test", options: {}, progress: { sent: "no" }, sessionId: id })
     )
     return { result, requests: server.requests }
   })

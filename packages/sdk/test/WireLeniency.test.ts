@@ -149,7 +149,7 @@ const readTrace = Effect.flatMap(RunService, (runs) => runs.trace(flow, "ex-1"))
 
 const readSession = Effect.flatMap(
   NoukaiHttp,
-  (http) => http.session({ method: "test", options: {}, progress: { sent: "no" }, sessionId })
+  (http) => http.request("session", { method: "test", options: {}, progress: { sent: "no" }, sessionId })
 )
 
 const answers: ReadonlyArray<Answer> = [
@@ -208,7 +208,7 @@ const answers: ReadonlyArray<Answer> = [
     read: Effect.flatMap(
       NoukaiHttp,
       (http) =>
-        http.submitJob({
+        http.request("submitJob", {
           method: "test",
           options: {},
           progress: { sent: "no" },
@@ -232,7 +232,7 @@ const answers: ReadonlyArray<Answer> = [
     read: Effect.flatMap(
       NoukaiHttp,
       (http) =>
-        http.pollJob({
+        http.request("pollJob", {
           method: "test",
           options: {},
           progress: { sent: "no" },
@@ -316,7 +316,7 @@ const answers: ReadonlyArray<Answer> = [
     read: Effect.flatMap(
       NoukaiHttp,
       (http) =>
-        http.runList({
+        http.request("runList", {
           method: "test",
           options: {},
           progress: { sent: "no" },
@@ -335,7 +335,7 @@ const answers: ReadonlyArray<Answer> = [
     read: Effect.flatMap(
       NoukaiHttp,
       (http) =>
-        http.runList({
+        http.request("runList", {
           method: "test",
           options: {},
           progress: { sent: "no" },

@@ -37,27 +37,13 @@ export interface Opened extends RequestScope {
 
 type Http = NoukaiHttp.Service
 
-/** The seam of a replay, with an eye on what it could not answer: the handler may make anything of it. */
+/** What answers in a replay, with an eye on what it could not answer: the handler may make anything of it. */
 const watched = (http: Http, see: (error: ReplayError) => void): Http => {
   const look = (error: unknown) => Effect.sync(() => isReplayError(error) ? see(error) : undefined)
-  const effect =
-    <A extends ReadonlyArray<unknown>, B, E>(method: (...args: A) => Effect.Effect<B, E>) => (...args: A) =>
-      Effect.tapError(method(...args), look)
-  const stream =
-    <A extends ReadonlyArray<unknown>, B, E>(method: (...args: A) => Stream.Stream<B, E>) => (...args: A) =>
-      Stream.tapError(method(...args), look)
   return {
     defaults: http.defaults,
-    execute: effect(http.execute),
-    step: stream(http.step),
-    submitJob: effect(http.submitJob),
-    pollJob: effect(http.pollJob),
-    trace: effect(http.trace),
-    stepTrace: effect(http.stepTrace),
-    traceStream: stream(http.traceStream),
-    runSummary: effect(http.runSummary),
-    runList: effect(http.runList),
-    session: effect(http.session)
+    request: (operation, input) => Effect.tapError(http.request(operation, input), look),
+    stream: (operation, input) => Stream.tapError(http.stream(operation, input), look)
   }
 }
 

@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -11,7 +10,7 @@ import { WireEvent } from "../../FlowEvent.js"
 import type { Answer, Endpoint, RecordedValue } from "../../RecordedCassette.js"
 import type { StepTraceResponse } from "../../RunCall.js"
 import { canonical } from "../json/canonical.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { Operations } from "../operations/operations.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import { decodeError } from "./errorCodec.js"
 import { quotingNoSecret } from "./readRecorded.js"
@@ -23,10 +22,10 @@ export type EffectEndpoint = Exclude<Endpoint, StreamEndpoint>
 export type StreamEndpoint = "step" | "traceStream"
 
 /** @internal */
-export type Request<K extends Endpoint> = Parameters<HttpService[K]>[0]
+export type Request<K extends EffectEndpoint> = Operations[K]["request"]
 
 /** @internal */
-export type Response<K extends EffectEndpoint> = Effect.Effect.Success<ReturnType<HttpService[K]>>
+export type Response<K extends EffectEndpoint> = Operations[K]["response"]
 
 type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
 

@@ -5,7 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import type { RecordedCassette } from "../../RecordedCassette.js"
-import type { Defaults } from "../operations/httpService.js"
+import type { Defaults } from "../operations/operations.js"
 import type { Redaction } from "./redaction.js"
 
 /** @internal */

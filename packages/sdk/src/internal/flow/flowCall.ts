@@ -1,5 +1,5 @@
 import type { FlowAddress, FlowRef, FlowVersion } from "../../Flow.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 import type { Answering } from "../tools/toolAnswering.js"
 
 /**

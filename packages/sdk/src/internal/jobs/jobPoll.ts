@@ -13,7 +13,7 @@ import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { unchecked } from "../errors/unchecked.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { withRaw } from "../json/raw.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 import { isTransient } from "../retry/retry.js"
 import { finite } from "../time/duration.js"
 import { monotonic } from "../time/monotonic.js"
@@ -149,7 +149,13 @@ export const poll = (target: Target, method: string, options: ReadOptions): Effe
     const progress: Progress = { sent: "no" }
     const { timeout } = target.http.defaults
     const answered = Effect.matchEffect(
-      target.http.pollJob({ method, options, progress, flow: target.address, executionId: target.executionId }),
+      target.http.request("pollJob", {
+        method,
+        options,
+        progress,
+        flow: target.address,
+        executionId: target.executionId
+      }),
       {
         onFailure: (error) =>
           error._tag === "FlowNotFoundError" && asked < target.graceEnds

@@ -3,40 +3,20 @@ import * as Stream from "effect/Stream"
 import type { ExecuteBody } from "../../ExecuteCall.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { ExecuteError } from "../../NoukaiError.js"
-import type { HttpService } from "./httpService.js"
+import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 
 /** Nothing but a `FlowService` stands on the fake. */
 const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows only")
 
-const unreachable = {
-  submitJob: notFaked,
-  pollJob: notFaked,
-  trace: notFaked,
-  stepTrace: notFaked,
-  traceStream: () => Stream.fromEffect(notFaked()),
-  runSummary: notFaked,
-  runList: notFaked,
-  session: notFaked
-}
-
 /**
- * A seam whose runs complete at once, in one step, with what `f` gives.
+ * A service whose runs complete at once, in one step, with what `f` gives.
  *
  * @internal
  */
 export const fakeHttp = (
   f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, ExecuteError>
-): HttpService => ({
-  defaults: { org: "test", project: "test" },
-  execute: (request) =>
-    Effect.map(f(request.flow.slug, request.body), (result) => ({
-      status: "completed",
-      result,
-      flowId: "fl_test",
-      blockCount: 1,
-      executionId: "ex_test"
-    })),
-  step: (request) => {
+): HttpService => {
+  const step: Streams["step"] = (request) => {
     const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body
     const body = { message, parameters, blockOverrides, attachments, tools, toolChoice, trace }
     const events = (result: unknown): ReadonlyArray<WireEvent> => [
@@ -46,6 +26,18 @@ export const fakeHttp = (
       { type: "flow_completed", executionId: "ex_test", result }
     ]
     return Stream.unwrap(Effect.map(f(request.flow.slug, body), (result) => Stream.fromIterable(events(result))))
-  },
-  ...unreachable
-})
+  }
+  const execute: Requests["execute"] = (request) =>
+    Effect.map(f(request.flow.slug, request.body), (result) => ({
+      status: "completed",
+      result,
+      flowId: "fl_test",
+      blockCount: 1,
+      executionId: "ex_test"
+    }))
+  return {
+    defaults: { org: "test", project: "test" },
+    request: orElse({ execute }, notFaked),
+    stream: streaming({ step }, () => Stream.fromEffect(notFaked()))
+  }
+}

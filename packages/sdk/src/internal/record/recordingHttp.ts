@@ -1,5 +1,5 @@
 /**
- * The seam over another one, with everything that crosses it recorded.
+ * A service over another one, with everything that is asked and answered recorded.
  *
  * @internal
  */
@@ -10,15 +10,15 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { RequestContext } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { HttpError } from "../../NoukaiError.js"
-import type { Answer, Endpoint } from "../../RecordedCassette.js"
+import type { Answer } from "../../RecordedCassette.js"
 import { decodeValue, type EffectEndpoint, encodeValue, type Request, type Response } from "../cassette/answerCodec.js"
 import { encodeError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
 import { canonical } from "../json/canonical.js"
-import type { HttpService } from "../operations/httpService.js"
+import { forwardThrough } from "../operations/forwardThrough.js"
+import { type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/monotonic.js"
 import type { Recorder } from "./recorder.js"
 
@@ -128,33 +128,21 @@ const recordStream = (
 
 /** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
-  const one = <K extends EffectEndpoint, E extends HttpError>(
-    endpoint: K,
-    call: (request: Request<K>) => Effect.Effect<Response<K>, E>
-  ) =>
-  (request: Request<K>): Effect.Effect<Response<K>, E> =>
+  const one = <K extends EffectEndpoint>(operation: K, input: Request<K>) =>
     Effect.suspend(() => {
-      const question = questionOf(endpoint, request)
-      return question === undefined ? call(request) : recordEffect(recorder, endpoint, question, call(request))
+      const question = questionOf(operation, input)
+      const asked = live.request(operation, input)
+      return question === undefined ? asked : recordEffect(recorder, operation, question, asked)
     })
-  const many =
-    <R extends RequestContext>(endpoint: Endpoint, call: (request: R) => Stream.Stream<WireEvent, HttpError>) =>
-    (request: R): Stream.Stream<WireEvent, HttpError> =>
-      Stream.suspend(() => {
-        const question = questionOf(endpoint, request)
-        return question === undefined ? call(request) : recordStream(recorder, question, call(request))
-      })
   return {
     defaults: live.defaults,
-    execute: one("execute", live.execute),
-    step: many("step", live.step),
-    submitJob: one("submitJob", live.submitJob),
-    pollJob: one("pollJob", live.pollJob),
-    trace: one("trace", live.trace),
-    stepTrace: one("stepTrace", live.stepTrace),
-    traceStream: many("traceStream", live.traceStream),
-    runSummary: one("runSummary", live.runSummary),
-    runList: one("runList", live.runList),
-    session: one("session", live.session)
+    // every operation but `forward` is recorded as it is
+    request: orElse({ forward: forwardThrough((input) => one("execute", input)) }, one as HttpService["request"]),
+    stream: (operation, input) =>
+      Stream.suspend(() => {
+        const question = questionOf(operation, input)
+        const asked = live.stream(operation, input)
+        return question === undefined ? asked : recordStream(recorder, question, asked)
+      })
   }
 }

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { ReplayLeftoverError } from "../../NoukaiError.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 
 /**
  * A replay that was opened.

@@ -9,8 +9,12 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import type { RequestContext } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { HttpError, InvalidRequestError, SessionError } from "../../NoukaiError.js"
-import { UnexpectedResponseError } from "../../NoukaiError.js"
+import {
+  type HttpError,
+  type InvalidRequestError,
+  type SessionError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
 import type { Answer, Endpoint, RecordedError } from "../../RecordedCassette.js"
 import type { Match } from "../../ReplayReport.js"
 import * as Codec from "../cassette/answerCodec.js"
@@ -19,7 +23,8 @@ import { executionIdOf, type Interaction, questionOf, redactQuestion } from "../
 import type { Redaction } from "../cassette/redaction.js"
 import { invalid } from "../errors/invalid.js"
 import { unchecked } from "../errors/unchecked.js"
-import type { Defaults, HttpService } from "../operations/httpService.js"
+import { forwardThrough } from "../operations/forwardThrough.js"
+import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/monotonic.js"
 import { InFlight } from "./inFlight.js"
 import { type OpenReplay, verifying } from "./OpenReplay.js"
@@ -163,8 +168,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   const one = <K extends Codec.EffectEndpoint>(
     endpoint: K,
-    elsewhere: (http: HttpService) => Effect.Effect<Codec.Response<K>, HttpError>,
-    request: Codec.Request<K>
+    request: Codec.Request<K> & RequestContext
   ): Effect.Effect<Codec.Response<K>, HttpError> =>
     Effect.suspend(() => {
       const asked = asking(endpoint, request)
@@ -175,7 +179,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
           const found = find(asked.right)
           if (Either.isLeft(found)) return Effect.fail(found.left)
           return found.right === undefined
-            ? Effect.map(elsewhere(otherwise!), markBeginning(asked.right, true))
+            ? Effect.map(otherwise!.request(endpoint, request), markBeginning(asked.right, true))
             : Effect.map(
               Effect.flatMap(
                 statusNow(asked.right, found.right),
@@ -208,8 +212,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   const many = <K extends Codec.StreamEndpoint>(
     endpoint: K,
-    elsewhere: (http: HttpService) => Stream.Stream<WireEvent, HttpError>,
-    request: Codec.Request<K>
+    request: EventStreams[K]
   ): Stream.Stream<WireEvent, HttpError> =>
     Stream.unwrapScoped(Effect.suspend(() => {
       const asked = asking(endpoint, request)
@@ -221,29 +224,25 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       )
       return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) =>
         found === undefined
-          ? Stream.map(elsewhere(otherwise!), markBeginning(asked.right, true))
+          ? Stream.map(otherwise!.stream(endpoint, request), markBeginning(asked.right, true))
           : Stream.map(eventsOf(asked.right, found.answer), markBeginning(asked.right, false)))
     }))
 
   const http: HttpService = {
     defaults: options.defaults,
-    execute: (request) => one("execute", (live) => live.execute(request), request),
-    step: (request) => many("step", (live) => live.step(request), request),
-    submitJob: (request) => one("submitJob", (live) => live.submitJob(request), request),
-    pollJob: (request) => one("pollJob", (live) => live.pollJob(request), request),
-    trace: (request) => one("trace", (live) => live.trace(request), request),
-    stepTrace: (request) => one("stepTrace", (live) => live.stepTrace(request), request),
-    traceStream: (request) => many("traceStream", (live) => live.traceStream(request), request),
-    runSummary: (request) => one("runSummary", (live) => live.runSummary(request), request),
-    runList: (request) => one("runList", (live) => live.runList(request), request),
-    session: (request) =>
-      Effect.mapError(
-        one("session", (live) => live.session(request), request),
-        ofSession({
-          operation: request.method,
-          question: { endpoint: "session", flow: undefined, version: undefined, input: undefined }
-        })
-      )
+    request: orElse({
+      forward: forwardThrough((request) => one("execute", request)),
+      session: (request) =>
+        Effect.mapError(
+          one("session", request),
+          ofSession({
+            operation: request.method,
+            question: { endpoint: "session", flow: undefined, version: undefined, input: undefined }
+          })
+        )
+      // every other operation fails with any `HttpError`
+    }, one as HttpService["request"]),
+    stream: many
   }
   return {
     http,

@@ -10,19 +10,24 @@ import type { RequestContext } from "../../CallOptions.js"
 import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { HttpError, ReplayMissError, SessionError } from "../../NoukaiError.js"
-import { FlowExecutionError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
+import {
+  FlowExecutionError,
+  type HttpError,
+  type ReplayMissError,
+  ReplayNoSnapshotsError,
+  type SessionError
+} from "../../NoukaiError.js"
 import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
 import type { StepRequest } from "../../StepCall.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import { format } from "../flow/address.js"
-import type { Defaults, HttpService } from "../operations/httpService.js"
+import { forwardThrough } from "../operations/forwardThrough.js"
+import { type Defaults, type HttpService, orElse, streaming } from "../operations/operations.js"
 import { isSameSession } from "../scope/sessionId.js"
 import { InFlight } from "./inFlight.js"
 import { type OpenReplay, verifying } from "./OpenReplay.js"
-import type { Asked, Trigger } from "./sessionMatching.js"
-import { SessionMatching } from "./sessionMatching.js"
+import { type Asked, SessionMatching, type Trigger } from "./sessionMatching.js"
 import { eventsOf, type RecordedRun, runOf } from "./sessionRun.js"
 
 /** @internal */
@@ -272,19 +277,20 @@ export const open = (
       )
     }
 
-    const refuse =
-      (endpoint: string) =>
-      (request: RequestContext & { readonly flow?: FlowAddress; readonly executionId?: string }) =>
-        Effect.suspend(() =>
-          Effect.fail(own.matching.refuse({
-            method: request.method,
-            endpoint,
-            flow: request.flow,
-            version: undefined,
-            executionId: request.executionId,
-            sessionId: undefined
-          }, "a session holds runs of flows, and neither jobs nor traces"))
-        )
+    const refuse = (
+      endpoint: string,
+      request: RequestContext & { readonly flow?: FlowAddress; readonly executionId?: string }
+    ) =>
+      Effect.suspend(() =>
+        Effect.fail(own.matching.refuse({
+          method: request.method,
+          endpoint,
+          flow: request.flow,
+          version: undefined,
+          executionId: request.executionId,
+          sessionId: undefined
+        }, "a session holds runs of flows, and neither jobs nor traces"))
+      )
 
     const fetched = (request: SessionRequest): Effect.Effect<SessionResponse, SessionError> =>
       isOwn(request.sessionId)
@@ -302,16 +308,8 @@ export const open = (
 
     const http: HttpService = {
       defaults: { ...options.defaults, sessionId: session.sessionId, replayedSessionId: session.sessionId },
-      execute,
-      step,
-      submitJob: refuse("submitJob"),
-      pollJob: refuse("pollJob"),
-      trace: refuse("trace"),
-      stepTrace: refuse("stepTrace"),
-      traceStream: (request) => Stream.fromEffect(refuse("traceStream")(request)),
-      runSummary: refuse("runSummary"),
-      runList: refuse("runList"),
-      session: fetched
+      request: orElse({ execute, forward: forwardThrough(execute), session: fetched }, refuse),
+      stream: streaming({ step }, (operation, request) => Stream.fromEffect(refuse(operation, request)))
     }
     return {
       http,

@@ -9,8 +9,7 @@ import * as ParseResult from "effect/ParseResult"
 import type { CallOptions } from "../../CallOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../../ExecuteResult.js"
-import type { ExecuteError } from "../../NoukaiError.js"
-import { FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { type ExecuteError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
@@ -60,7 +59,7 @@ export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): F
   Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
 
 const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, ExecuteError> => {
-  const response = run.http.execute({
+  const response = run.http.request("execute", {
     method: run.method,
     flow: run.address,
     version: run.version,

@@ -22,7 +22,7 @@ import { checkFlag, checkSchedule, checkSessionId, checkStream } from "../input/
 import { checkStored } from "../input/json.js"
 import { type Problem, problem } from "../input/problem.js"
 import type { Facts, Taking } from "../input/take.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 import { resolveSession } from "../scope/callSession.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"

@@ -174,7 +174,7 @@ export class StreamWalk<E, R> {
       return Effect.void
     }
     this.fold.begin()
-    const events = settings.http.step({
+    const events = settings.http.stream("step", {
       method: settings.method,
       flow: settings.address,
       version: settings.version,

@@ -3,7 +3,7 @@ import type * as Fiber from "effect/Fiber"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 import { checkSessionId } from "../input/checks.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 import { scopeOf } from "./currentScope.js"
 
 const sessionIdOf = (

@@ -28,7 +28,7 @@ import * as Address from "../flow/address.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import { checkStream } from "../input/checks.js"
 import type { Taking } from "../input/take.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 import * as Delivered from "../run/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
 import { StreamCursor } from "../run/streamCursor.js"
@@ -295,7 +295,7 @@ export const liveTrace = (http: HttpService) =>
     const [run, options] = resolved.right
     const progress: Progress = { sent: "no" }
     const named = http.defaults.runPaths === "flow-runs" ? undefined : executionId
-    const events = http.traceStream({ ...run, method, options, progress })
+    const events = http.stream("traceStream", { ...run, method, options, progress })
     return Spans.readStreamSpan(
       spanNames.runLiveTrace,
       { address: run.flow, executionId },

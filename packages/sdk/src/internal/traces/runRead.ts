@@ -18,7 +18,7 @@ import { resolveFlow, totalOf } from "../flow/resolvedCall.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { problem } from "../input/problem.js"
 import { take, type Taking } from "../input/take.js"
-import type { HttpService } from "../operations/httpService.js"
+import type { HttpService } from "../operations/operations.js"
 import * as Spans from "../telemetry/spans.js"
 import { totalTimeout } from "../time/totalTimeout.js"
 
@@ -109,7 +109,7 @@ export const trace =
         spanNames.runTrace,
         { address: run.flow, executionId },
         ({ flowRun }) => ({ status: flowRun.status }),
-        timed(http, method, options, run, (context) => http.trace({ ...context, ...run }))
+        timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run }))
       )
     })
 
@@ -126,7 +126,7 @@ export const summary =
         spanNames.runSummary,
         { address: run.flow, executionId },
         ({ status }) => ({ status }),
-        timed(http, method, options, run, (context) => http.runSummary({ ...context, ...run }))
+        timed(http, method, options, run, (context) => http.request("runSummary", { ...context, ...run }))
       )
     })
 
@@ -163,7 +163,7 @@ export const stepTrace = (http: HttpService) =>
     const [run, options] = resolved.right
     const attempt = options.attempt === "latest" ? undefined : options.attempt
     const asked = timed(http, method, options, run, (context) =>
-      http.stepTrace({ ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
+      http.request("stepTrace", { ...context, ...run, stepId, attempt, loopIndex: options.loopIndex }))
     return Spans.readSpan(
       spanNames.runStepTrace,
       { address: run.flow, executionId, stepId },
@@ -207,7 +207,13 @@ export const list = (http: HttpService) => (given: ListOptions): Effect.Effect<R
       {},
       noOutcome,
       Effect.map(
-        timed(http, method, options, undefined, (context) => http.runList({ ...context, flowId, limit, status })),
+        timed(
+          http,
+          method,
+          options,
+          undefined,
+          (context) => http.request("runList", { ...context, flowId, limit, status })
+        ),
         ({ runs }) => runs
       )
     )

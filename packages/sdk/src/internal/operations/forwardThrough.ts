@@ -1,0 +1,34 @@
+/**
+ * What is forwarded through a service that decodes: a replay, a recording, a fake.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type { ForwardResponse } from "../../ForwardCall.js"
+import type { FlowExecutionError } from "../../NoukaiError.js"
+import type { Requests } from "../operations/operations.js"
+
+const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
+
+/** What the server said, else the run as a failed one. */
+const failed = (error: FlowExecutionError): ForwardResponse =>
+  error.statusCode !== undefined && error.responseBody !== undefined
+    ? { status: error.statusCode, text: error.responseBody }
+    : json({
+      status: "failed",
+      result: error.result ?? error.detail ?? null,
+      flowId: error.flowId ?? "",
+      blockCount: error.blockCount ?? 0,
+      executionId: error.executionId
+    })
+
+/**
+ * `forward` by an `execute` that decodes: its answer is the body that came, or put into the shape of the wire again.
+ *
+ * @internal
+ */
+export const forwardThrough = (execute: Requests["execute"]): Requests["forward"] => (request) =>
+  execute({ ...request, body: { trace: false, ...request.body } }).pipe(
+    Effect.map(({ raw, requestId: _, ...response }) => json(raw ?? response)),
+    Effect.catchTag("FlowExecutionError", (error) => Effect.succeed(failed(error)))
+  )
