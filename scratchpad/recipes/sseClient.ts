@@ -1,0 +1,17 @@
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "@effect/platform"
+import { Effect, Schema, Stream } from "effect"
+import { RunEventJson } from "./runEvents.js"
+
+/** The events of a run, typed on this side too. The server writes each as one `data:` line. */
+export const watch = (url: string, message: string) =>
+  HttpClientRequest.post(url).pipe(
+    HttpClientRequest.bodyUnsafeJson({ message }),
+    HttpClient.execute,
+    Effect.flatMap(HttpClientResponse.filterStatusOk),
+    HttpClientResponse.stream,
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.filter((line) => line.startsWith("data: ")),
+    Stream.mapEffect((line) => Schema.decode(RunEventJson)(line.slice("data: ".length))),
+    Stream.takeUntil(({ type }) => type === "done" || type === "failed")
+  )

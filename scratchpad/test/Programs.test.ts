@@ -1,0 +1,145 @@
+/** The programs that the README and the guides show, against an emulator. */
+import { Emulator, samples } from "@effect-noukai/emulator"
+import { Noukai as NoukaiClient } from "@effect-noukai/promise"
+import { type FlowService, Noukai } from "@effect-noukai/sdk"
+import { assert, it } from "@effect/vitest"
+import { Chunk, ConfigProvider, Effect, Layer, Redacted, Runtime, Stream } from "effect"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { vi } from "vitest"
+import { again, handler } from "../answering.js"
+import { answer, ask } from "../approval.js"
+import { limited } from "../builders.js"
+import { graded } from "../cassettes.js"
+import { failure } from "../failure.js"
+import { faked, refused } from "../faking.js"
+import { grade, live } from "../grade.js"
+import { collect, follow, submit } from "../jobs.js"
+import { keep, kept } from "../keeping.js"
+import { local } from "../local.js"
+import { gradeByPromise } from "../promises.js"
+import { patient } from "../retrying.js"
+import { byHand, watched } from "../streaming.js"
+import { withTools } from "../tools.js"
+import { attempts, cost, watch } from "../traces.js"
+
+const world = Layer.provideMerge(
+  Noukai.layerServices,
+  Emulator.layer({
+    flows: samples,
+    organisations: { noukai: { capture: "full" } },
+    config: { replayEnabled: true }
+  })
+)
+
+const withEnv = (entries: Record<string, string>) =>
+  Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(entries))))
+
+const runs = Effect.flatMap(Emulator, ({ ledger }) => Effect.map(ledger, ({ runsStarted }) => runsStarted))
+
+/** What a program prints. */
+const printed = async (program: () => Promise<unknown>, enough: number) => {
+  const log = vi.spyOn(console, "log").mockReturnValue(undefined)
+  try {
+    await program()
+    await vi.waitUntil(() => log.mock.calls.length >= enough, { timeout: 20_000 })
+    return log.mock.calls.map(([line]) => line as unknown)
+  } finally {
+    log.mockRestore()
+  }
+}
+
+it.scopedLive("a typed program, local and live", () =>
+  Effect.gen(function*() {
+    assert.strictEqual((yield* local).score, 8)
+    assert.deepStrictEqual(yield* local, yield* grade)
+    assert.include(yield* Effect.flip(withEnv({})(live)), { _tag: "AuthenticationError" })
+  }).pipe(Effect.provide(world)))
+
+it("the program that runs it", async () => {
+  const [result] = await printed(() => import("../run.js"), 1)
+  assert.propertyVal(result as object, "score", 8)
+})
+
+it.scopedLive("Promises", () =>
+  Effect.gen(function*() {
+    const { apiKey, port } = yield* Emulator
+    const client = () => new NoukaiClient({ apiKey: Redacted.value(apiKey), env: "dev", port })
+    assert.deepStrictEqual(yield* Effect.promise(() => gradeByPromise(client())), yield* grade)
+    const { addFaults } = yield* Emulator
+    yield* addFaults({ script: ["reset"] })
+    assert.strictEqual(
+      yield* Effect.promise(() => gradeByPromise(client())),
+      "a run may exist, and may be billed"
+    )
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("tools, and a pause that is answered later", () =>
+  Effect.gen(function*() {
+    assert.include(JSON.stringify(yield* withTools), "18 °C and sunny in")
+    const stored = yield* ask
+    assert.isString(stored)
+    assert.strictEqual((yield* answer(stored as string, "rain")).status, "completed")
+    assert.strictEqual(yield* runs, 2)
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("streams", () =>
+  Effect.gen(function*() {
+    const { addFaults } = yield* Emulator
+    yield* addFaults({ script: ["cut:e3"] })
+    const runtime = yield* Effect.runtime<FlowService>()
+    const lines = yield* Effect.promise(() => printed(() => Runtime.runPromise(runtime, watched), 1))
+    assert.deepStrictEqual(lines.map(String).at(-1), `  result    {"text":"About your order: Where is my order?"}`)
+    assert.strictEqual(yield* runs, 1)
+    assert.deepStrictEqual(Chunk.toReadonlyArray(yield* byHand), [
+      { label: "order", about: "Where is my order?" },
+      { text: "About your order: Where is my order?" }
+    ])
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("jobs and traces", () =>
+  Effect.gen(function*() {
+    const executionId = yield* submit
+    assert.strictEqual((yield* collect(executionId)).score, 10)
+    assert.strictEqual(Chunk.unsafeLast(yield* Stream.runCollect(follow(executionId))), "completed")
+    assert.include(yield* cost(executionId), "in all $0.00075")
+    assert.deepStrictEqual(yield* attempts(executionId, "grade"), ["1: completed"])
+    assert.strictEqual(Chunk.unsafeLast(yield* Stream.runCollect(watch(executionId))), "flow_completed")
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("capture, replay, and a file of it", () =>
+  Effect.gen(function*() {
+    const folder = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "noukai-guides-"))),
+      (path) => Effect.promise(() => rm(path, { recursive: true }))
+    )
+    const question = "Where is my order?"
+    const captured = yield* handler(question)
+    const path = join(folder, "order.json")
+    assert.strictEqual(yield* runs, 2)
+    assert.deepStrictEqual(yield* again(question, captured.sessionId!), captured)
+    yield* keep(captured.sessionId!, path)
+    assert.deepStrictEqual((yield* kept(question, path)).answer, captured.answer)
+    assert.strictEqual(yield* runs, 2)
+
+    const recording = join(folder, "grade.json")
+    const recorded = yield* withEnv({})(graded(recording)) // where CI is set it would not record
+    assert.deepStrictEqual(yield* graded(recording), recorded)
+    assert.strictEqual(yield* limited, "later")
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("errors and retries", () =>
+  Effect.gen(function*() {
+    const { addFaults } = yield* Emulator
+    assert.include(yield* failure, "there is no such flow")
+    yield* addFaults({ script: ["402", "429:retry=30", "reset"] })
+    assert.deepStrictEqual(yield* Effect.all([failure, failure, failure]), [
+      "the workspace has no credits left",
+      "try again in 30 s",
+      "no answer; did the request arrive? unknown"
+    ])
+    assert.lengthOf(yield* patient, 3)
+    assert.deepStrictEqual(yield* faked, { score: 9, feedback: "grade-3: The cat sat." })
+    assert.strictEqual(yield* refused, "later")
+  }).pipe(Effect.provide(world)))
