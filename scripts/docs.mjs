@@ -1,5 +1,5 @@
 /**
- * The API reference: the docstrings of every public module as pages below `docs/`. Fails when an export has no
+ * The API reference: the docstrings of every public module as pages below `docs/api`. Fails when an export has no
  * description, a link leads nowhere, or an example does not compile as a user's program would.
  */
 import { join, relative } from "node:path"
@@ -122,8 +122,8 @@ const problems = [
   ...undescribed(project).map((reflection) => `${place(reflection)}: ${reflection.getFullName()} has no description`),
   ...compile(examples)
 ]
-await app.generateDocs(project, join(root, "docs"))
+await app.generateDocs(project, join(root, "docs/api"))
 
 for (const problem of problems) console.error(problem)
-console.log(`docs/index.html: ${modules.size} modules, ${examples.size} examples compiled`)
+console.log(`docs/api/index.html: ${modules.size} modules, ${examples.size} examples compiled`)
 if (problems.length > 0 || app.logger.hasErrors() || app.logger.hasWarnings()) process.exitCode = 1

@@ -1,15 +1,16 @@
 /**
- * The TypeScript in the READMEs is the text of files that the checks compile. Each block says which:
+ * The TypeScript in the READMEs and in `docs/guides` is the text of files that the checks compile and tests run. Each
+ * block says which:
  *
  *     <!-- file: scratchpad/execute.ts -->
  *     ```ts
  *     …
  *     ```
  *
- * `node scripts/readme.mjs` compares, `node scripts/readme.mjs --write` copies the files into the READMEs.
+ * `node scripts/readme.mjs` compares, `node scripts/readme.mjs --write` copies the files into the documents.
  */
 import { existsSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { files, read, root } from "./workspace.mjs"
 
@@ -18,15 +19,33 @@ const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript)\b[^\n]
 /** Files that a check compiles. */
 const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest))\/.+\.m?ts$/
 
-/** The README with the blocks' files in place, and what was wrong with it. */
-const render = (readme, text) => {
+const imports = /(?:from|import\(|import) ?"(\.[^"]+)\.js"|\bstarted\("([^"]+)\.ts"/g
+
+/** The files that tests import, or start as a program, and what those import. */
+const reached = (() => {
+  const found = new Set()
+  const visit = (path) => {
+    if (found.has(path) || !existsSync(join(root, path))) return
+    found.add(path)
+    for (const [, imported, started] of read(path).matchAll(imports)) {
+      visit(imported === undefined ? `scratchpad/${started}.ts` : join(dirname(path), `${imported}.ts`))
+    }
+  }
+  files().filter((path) => /\.test\.ts$/.test(path)).forEach(visit)
+  return found
+})()
+
+/** The document with the blocks' files in place, and what was wrong with it. */
+const render = (document, text) => {
   const problems = []
   const rendered = text.replace(fence, (block, file, ticks, language, code, offset) => {
-    const at = `${readme}:${text.slice(0, offset).split("\n").length}`
+    const at = `${document}:${text.slice(0, offset).split("\n").length}`
     if (file === undefined) {
       problems.push(`${at}: a ${language} block without <!-- file: … --> on the line before it`)
     } else if (!compiled.test(file) || !existsSync(join(root, file))) {
       problems.push(`${at}: ${file} is not a file below scratchpad/ or a package's tests`)
+    } else if (!reached.has(file)) {
+      problems.push(`${at}: no test runs ${file}`)
     } else if (read(file).trimEnd() !== code.trimEnd()) {
       problems.push(`${at}: differs from ${file}`)
       return `<!-- file: ${file} -->\n${ticks}${language}\n${read(file).trimEnd()}\n${ticks}`
@@ -36,19 +55,19 @@ const render = (readme, text) => {
   return { problems, rendered }
 }
 
-const readmes = () => files().filter((path) => /(^|\/)README\.md$/i.test(path))
+const documents = () => files().filter((path) => /(^|\/)README\.md$|^docs\/guides\/.+\.md$/i.test(path))
 
-/** What differs between the READMEs and the files they show. */
-export const differences = () => readmes().flatMap((readme) => render(readme, read(readme)).problems)
+/** What differs between the documents and the files they show. */
+export const differences = () => documents().flatMap((document) => render(document, read(document)).problems)
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes("--write")) {
-    for (const readme of readmes()) {
-      const text = read(readme)
-      const { rendered } = render(readme, text)
+    for (const document of documents()) {
+      const text = read(document)
+      const { rendered } = render(document, text)
       if (rendered !== text) {
-        writeFileSync(join(root, readme), rendered)
-        console.log(`wrote ${readme}`)
+        writeFileSync(join(root, document), rendered)
+        console.log(`wrote ${document}`)
       }
     }
   }

@@ -1,20 +1,24 @@
 /** Where things are: shared by the scripts of this folder. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { join, relative, sep } from "node:path"
+import { basename, dirname, join, relative, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
 
-const generated = new Set(["node_modules", "dist", "build", "docs", "coverage", ".git"])
+const generated = new Set(["node_modules", "dist", "build", "coverage", ".git"])
+
+/** Below `docs` the guides are written, and everything else is generated. */
+const isGenerated = (path) => generated.has(basename(path)) || dirname(path) === "docs" && path !== "docs/guides"
 
 /** The files below `folder`, without what is installed or generated; paths from the root, with "/". */
 export const files = (folder = ".") => {
   const absolute = join(root, folder)
   if (!existsSync(absolute)) return []
   return readdirSync(absolute, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(absolute, entry.name)
-    if (entry.isDirectory()) return generated.has(entry.name) ? [] : files(relative(root, path))
-    return entry.isFile() ? [relative(root, path).split(sep).join("/")] : []
+    const path = relative(root, join(absolute, entry.name)).split(sep).join("/")
+    if (isGenerated(path)) return []
+    if (entry.isDirectory()) return files(path)
+    return entry.isFile() ? [path] : []
   })
 }
 

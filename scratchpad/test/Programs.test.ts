@@ -1,5 +1,5 @@
 /** The programs that the README and the guides show, against an emulator. */
-import { Emulator, samples } from "@effect-noukai/emulator"
+import { Emulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { Noukai as NoukaiClient } from "@effect-noukai/promise"
 import { type FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, it } from "@effect/vitest"
@@ -60,6 +60,19 @@ it.scopedLive("a typed program, local and live", () =>
 it("the program that runs it", async () => {
   const [result] = await printed(() => import("../run.js"), 1)
   assert.propertyVal(result as object, "score", 8)
+})
+
+it("the program that runs it with Promises", async () => {
+  const emulator = await startEmulator()
+  const { fetch } = globalThis
+  vi.stubGlobal("fetch", (url: string, init: RequestInit) => fetch(url.replace(":8080", `:${emulator.port}`), init))
+  vi.stubEnv("NOUKAI_API_KEY", emulator.apiKey)
+  vi.stubEnv("NOUKAI_ENV", "dev")
+  const [result] = await printed(() => import("../runByPromise.js"), 1)
+  assert.propertyVal(result as object, "score", 8)
+  vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
+  await emulator.close()
 })
 
 it.scopedLive("Promises", () =>

@@ -7,6 +7,7 @@ import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
 import * as effects from "./examples/effects.js"
 import { run } from "./examples/errors.js"
 import * as jobs from "./examples/jobs.js"
+import { grade } from "./examples/quickStart.js"
 import { ask } from "./examples/relay.js"
 import * as scopes from "./examples/scopes.js"
 import * as streams from "./examples/streams.js"
@@ -23,11 +24,20 @@ beforeAll(async () => {
 
 afterEach(() => {
   vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
 })
 
 afterAll(async () => {
   await noukai.close()
   await emulator.close()
+})
+
+it("the quick start", async () => {
+  const { fetch } = globalThis
+  vi.stubGlobal("fetch", (url: string, init: RequestInit) => fetch(url.replace(":8080", `:${emulator.port}`), init))
+  vi.stubEnv("NOUKAI_API_KEY", emulator.apiKey)
+  vi.stubEnv("NOUKAI_ENV", "dev")
+  assert.propertyVal(await grade("The cat sat."), "score", 8)
 })
 
 it("tools, with a handler and by hand", async () => {
