@@ -1,6 +1,6 @@
 /**
  * What no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted, documents
- * that name files which are not there.
+ * that name files or headings which are not there.
  */
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -52,6 +52,31 @@ const found = files().filter((path) => text.test(path)).flatMap((path) => {
   )
 })
 
+/** The anchors of a document's headings. */
+const anchors = (path) => {
+  const seen = new Map()
+  return new Set(
+    read(path).replace(/^(`{3,})[\s\S]*?^\1/gm, "").split("\n").filter((line) => /^#+ /.test(line)).map((line) => {
+      const name = line.replace(/^#+ /, "").toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-")
+      const times = seen.get(name) ?? 0
+      seen.set(name, times + 1)
+      return times === 0 ? name : `${name}-${times}`
+    })
+  )
+}
+
+/** Links to headings, of the document itself and of others, that lead nowhere. */
+const headings = files().filter((path) => path.endsWith(".md")).flatMap((path) =>
+  read(path).split("\n").flatMap((line, index) =>
+    [...line.matchAll(/\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)/g)]
+      .map(([, file, anchor]) => ({ anchor, target: file === "" ? path : join(dirname(path), file) }))
+      .filter(({ anchor, target }) =>
+        target.endsWith(".md") && existsSync(join(root, target)) && !anchors(target).has(anchor)
+      )
+      .map(({ anchor, target }) => `${path}:${index + 1}: ${target} has no heading #${anchor}`)
+  )
+)
+
 /** A link to a file beside the document, and a path of the repository in backticks. `internal/…` is that of the sdk. */
 const mention = /\]\((?!\w+:|#)([^)#\s]+)|`((?:packages|scripts|scratchpad|internal)\/[\w./-]+\.(?:ts|mjs|json))`/g
 
@@ -66,6 +91,6 @@ const nowhere = files().filter((path) => path.endsWith(".md")).flatMap((path) =>
   )
 )
 
-const problems = [...found, ...differences(), ...nowhere]
+const problems = [...found, ...differences(), ...nowhere, ...headings]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -1,0 +1,53 @@
+/** The table of versions in the README is what the packages declare. */
+import { readFileSync } from "node:fs"
+import { assert, it } from "vitest"
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
+
+interface Manifest {
+  readonly version: string
+  readonly dependencies?: Record<string, string>
+  readonly peerDependencies?: Record<string, string>
+  readonly peerDependenciesMeta?: Record<string, { readonly optional?: boolean }>
+  readonly devDependencies?: Record<string, string>
+}
+
+const manifest = (path: string) => JSON.parse(read(path)) as Manifest
+
+/** "`effect` ^3.22.0, `hono` ^4.0.0" */
+const ranges = (text: string): Record<string, string> =>
+  Object.fromEntries(
+    [...text.matchAll(/`([^`]+)`\s+((?:\^?\d+(?:\.\d+)*)(?: or \^\d+(?:\.\d+)*)*)/g)]
+      .map(([, name, range]) => [name!, range!.replaceAll(" or ", " || ")])
+  )
+
+const readme = read("README.md")
+
+it.each(["sdk", "promise", "adapters", "emulator"])("%s", (folder) => {
+  const name = `@effect-noukai/${folder}`
+  const row = readme.split("\n").find((line) => line.startsWith(`| \`${name}\``))
+  const [own, beside, brought, optional] = row!.split("|").slice(1).map((cell) => ranges(cell)) as [
+    Record<string, string>,
+    Record<string, string>,
+    Record<string, string>,
+    Record<string, string>
+  ]
+  const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {}, version } = manifest(
+    `packages/${folder}/package.json`
+  )
+  const isOptional = ([peer]: [string, string]) => peerDependenciesMeta[peer]?.optional === true
+  const peers = Object.entries(peerDependencies)
+  assert.deepStrictEqual(own, { [name]: version })
+  assert.deepStrictEqual(beside, Object.fromEntries(peers.filter((peer) => !isOptional(peer))))
+  assert.deepStrictEqual(brought, dependencies)
+  assert.deepStrictEqual(optional, Object.fromEntries(peers.filter(isOptional)))
+})
+
+it("the releases of Effect's other packages", () => {
+  const named = ranges(
+    readme.slice(readme.indexOf("The releases of Effect's other packages"), readme.indexOf("Pin the"))
+  )
+  const { devDependencies } = manifest("package.json")
+  assert.lengthOf(Object.keys(named), 3)
+  for (const [name, range] of Object.entries(named)) assert.strictEqual(devDependencies![name], range)
+})
