@@ -3,11 +3,12 @@ import { Emulator, samples, startEmulator } from "@effect-noukai/emulator"
 import { Noukai as NoukaiClient } from "@effect-noukai/promise"
 import { type FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, it } from "@effect/vitest"
+import { Noukai as PublishedClient } from "@noukai/sdk"
 import { Chunk, ConfigProvider, Effect, Layer, Redacted, Runtime, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { vi } from "vitest"
+import { afterEach, vi } from "vitest"
 import { again, handler } from "../answering.js"
 import { answer, ask } from "../approval.js"
 import { limited } from "../builders.js"
@@ -18,6 +19,8 @@ import { grade, live } from "../grade.js"
 import { collect, follow, submit } from "../jobs.js"
 import { keep, kept } from "../keeping.js"
 import { local } from "../local.js"
+import { answers as after } from "../moving/after.js"
+import { answers as before } from "../moving/before.js"
 import { gradeByPromise } from "../promises.js"
 import { patient } from "../retrying.js"
 import { byHand, watched } from "../streaming.js"
@@ -37,6 +40,11 @@ const withEnv = (entries: Record<string, string>) =>
   Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(entries))))
 
 const runs = Effect.flatMap(Emulator, ({ ledger }) => Effect.map(ledger, ({ runsStarted }) => runsStarted))
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.unstubAllGlobals()
+})
 
 /** What a program prints. */
 const printed = async (program: () => Promise<unknown>, enough: number) => {
@@ -70,10 +78,20 @@ it("the program that runs it with Promises", async () => {
   vi.stubEnv("NOUKAI_ENV", "dev")
   const [result] = await printed(() => import("../runByPromise.js"), 1)
   assert.propertyVal(result as object, "score", 8)
-  vi.unstubAllEnvs()
-  vi.unstubAllGlobals()
   await emulator.close()
 })
+
+it.scopedLive("the program that moved over gives what it gave", () =>
+  Effect.gen(function*() {
+    const { addFaults, apiKey, port } = yield* Emulator
+    const { fetch } = globalThis
+    vi.stubGlobal("fetch", (url: string, init: RequestInit) => fetch(url.replace(":8080", `:${port}`), init))
+    const published = new PublishedClient({ apiKey: Redacted.value(apiKey), env: "dev", maxRetries: 0 })
+    const was = yield* Effect.promise(() => before(published, "hi"))
+    assert.deepStrictEqual(yield* after("hi"), was)
+    yield* addFaults({ script: ["429:retry=30"] })
+    assert.strictEqual(yield* after("hi"), "later")
+  }).pipe(Effect.provide(world)))
 
 it.scopedLive("Promises", () =>
   Effect.gen(function*() {
