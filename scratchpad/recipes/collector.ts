@@ -1,4 +1,4 @@
-import { Otlp } from "@effect/opentelemetry"
+import * as Otlp from "@effect/opentelemetry/Otlp"
 import { FetchHttpClient } from "@effect/platform"
 import { Config, Effect, Layer } from "effect"
 
