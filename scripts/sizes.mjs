@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 153,
+    budget: 160,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -1,4 +1,4 @@
-import type { EventsError, FlowEvent } from "@effect-noukai/sdk"
+import type { CallError, FlowEvent } from "@effect-noukai/sdk"
 import { Option, Schema } from "effect"
 
 /** What a page gets to see of a run; the last one is `done` or `failed`. */
@@ -33,7 +33,7 @@ export const fromFlowEvent = (event: FlowEvent.FlowEvent): Option.Option<RunEven
 }
 
 /** Of an error the page gets the tag and the run; what it says is for the log. */
-export const fromError = ({ _tag, executionId }: EventsError): RunEvent => ({
+export const fromError = ({ _tag, executionId }: CallError): RunEvent => ({
   type: "failed",
   error: _tag,
   executionId

@@ -1,9 +1,9 @@
-import { type ExecuteError, FlowService, isReplayError, type ReplayError } from "@effect-noukai/sdk"
+import { type CallError, FlowService, isReplayError, type ReplayError } from "@effect-noukai/sdk"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Effect, Schema } from "effect"
 
 /** What each error is to a caller of this server. An error that is new here does not compile. */
-const statuses: Record<Exclude<ExecuteError, ReplayError>["_tag"], number> = {
+const statuses: Record<Exclude<CallError, ReplayError>["_tag"], number> = {
   InvalidRequestError: 400,
   FlowNotFoundError: 404,
   RateLimitError: 429,
@@ -16,7 +16,7 @@ const statuses: Record<Exclude<ExecuteError, ReplayError>["_tag"], number> = {
   APITimeoutError: 504
 }
 
-export const toResponse = (error: ExecuteError) =>
+export const toResponse = (error: CallError) =>
   HttpServerResponse.json({ error: error._tag, executionId: error.executionId, isRetryable: error.isRetryable }, {
     status: isReplayError(error) ? 500 : statuses[error._tag],
     headers: error._tag === "RateLimitError" && error.retryAfter !== undefined

@@ -4,8 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import type * as FlowAddress from "@effect-noukai/sdk/FlowAddress"
+import type { Defaults, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import { type InvalidRequestError, isNoukaiError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
@@ -260,7 +259,7 @@ const notPost = (isRead: boolean): Answer => {
  */
 export const make = <Request, E, R>(
   options: Options<Request, E, R>,
-  defaultsOfClient: FlowAddress.Defaults = {}
+  defaultsOfClient: Defaults = {}
 ): Either.Either<Relay<Request, R | NoukaiHttp>, InvalidRequestError> => {
   return Either.gen(function*() {
     const forward = yield* RelayForward.make(

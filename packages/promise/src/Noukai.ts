@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as FlowAddress from "@effect-noukai/sdk/FlowAddress"
+import { type FlowAddress, resolve as resolveFlow } from "@effect-noukai/sdk/Flow"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -100,8 +100,8 @@ export class Noukai {
     return this.close()
   }
 
-  private address(identifier: FlowIdentifier): FlowAddress.FlowAddress {
-    const address = FlowAddress.resolve(identifier, this.client.defaults)
+  private address(identifier: FlowIdentifier): FlowAddress {
+    const address = resolveFlow(identifier, this.client.defaults)
     if (Either.isLeft(address)) throw promiseError(address.left)
     return address.right
   }

@@ -20,7 +20,7 @@ const facts = {
 }
 
 /** An error of every class of the sdk. */
-const every: ReadonlyArray<sdk.HttpError | sdk.CassetteError | sdk.ToolCallLimitError> = [
+const every: ReadonlyArray<sdk.NoukaiError> = [
   new sdk.AuthenticationError({ ...facts, statusCode: 401, wwwAuthenticate: "Bearer" }),
   new sdk.PermissionDeniedError({ ...facts, statusCode: 403 }),
   new sdk.FlowNotFoundError({ ...facts, statusCode: 404 }),
@@ -45,7 +45,7 @@ const every: ReadonlyArray<sdk.HttpError | sdk.CassetteError | sdk.ToolCallLimit
 
 /** What a call rejects with whose seam fails with an error. */
 const rejected = async (error: (typeof every)[number]): Promise<promise.NoukaiError> => {
-  const http = layerScripted({ execute: [Effect.fail(error as sdk.HttpError)] })
+  const http = layerScripted({ execute: [Effect.fail(error as sdk.CallError)] })
   const runtime = ManagedRuntime.make(Layer.provideMerge(Noukai.layerOverHttp, http))
   const noukai = await fromRuntime(runtime)
   const caught = await noukai.flow("acme/support/greet").execute({ message: "hi" })

@@ -8,14 +8,14 @@ import * as Either from "effect/Either"
 import * as Function from "effect/Function"
 import * as Schema from "effect/Schema"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
+import { RecordedCassette } from "./internal/cassette/RecordedCassette.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { redactSession } from "./internal/cassette/redactSession.js"
+import { SessionCassette } from "./internal/cassette/SessionCassette.js"
 import { checkSnapshots } from "./internal/replay/sessionHttp.js"
 import type { CassetteError, InvalidRequestError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import { RecordedCassette } from "./RecordedCassette.js"
 import type { Redact } from "./Redact.js"
-import { SessionCassette } from "./SessionCassette.js"
 
 export {
   /**

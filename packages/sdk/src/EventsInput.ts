@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import type * as Schedule from "effect/Schedule"
-import type { StreamOptions } from "./CallOptions.js"
 import type { ExecuteOptions, ParametersInput, ToolsInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { FlowCursor } from "./FlowCursor.js"
+import type { StreamOptions } from "./internal/operations/callOptions.js"
 import type { NoukaiError } from "./NoukaiError.js"
 
 /**

@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type { CallOptions } from "./CallOptions.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
-import type { ToolChoice } from "./Tool.js"
+import type { CallOptions } from "./internal/operations/callOptions.js"
+import type { ToolChoice } from "./Tools.js"
+
+export type { CallOptions, ReadOptions, StreamOptions } from "./internal/operations/callOptions.js"
 
 /**
  * An entry of `messages` (contract 5.4); other keys pass through untouched.

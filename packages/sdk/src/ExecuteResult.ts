@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { KeptObject } from "./internal/schema/keptObject.js"
-import type { ExecuteError } from "./NoukaiError.js"
+import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
 
 /**
@@ -100,5 +100,5 @@ export interface PausedResult<out A = unknown> {
    */
   readonly resume: (
     results: ReadonlyArray<ToolResult>
-  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, ExecuteError>
+  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, CallError>
 }

@@ -1,172 +1,54 @@
 /**
- * References to flows, with optional schemas that make everything after them typed (contract 1.4, 3).
+ * References to flows, and the addresses that they stand for.
  *
  * @since 0.1.0
  */
-import { type Pipeable, pipeArguments } from "effect/Pipeable"
-import * as Predicate from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import type * as Either from "effect/Either"
+import * as Address from "./internal/flow/address.js"
+import type { FlowAddress, FlowRef } from "./internal/flow/flow.js"
+import { guarded } from "./internal/input/take.js"
+import type { InvalidRequestError } from "./NoukaiError.js"
+
+export { isFlow, make, TypeId } from "./internal/flow/flow.js"
+export type { AnyParameters, Flow, FlowAddress, FlowRef, FlowVersion, Schemas } from "./internal/flow/flow.js"
 
 /**
- * Marks what {@link make} made.
- *
- * @since 0.1.0
- * @category type ids
- */
-export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Flow")
-
-/**
- * Marks what {@link make} made.
- *
- * @since 0.1.0
- * @category type ids
- */
-export type TypeId = typeof TypeId
-
-/**
- * The three slugs of a flow. Each becomes one percent-encoded path segment.
+ * The default org and project, for flows named by a bare slug.
  *
  * @since 0.1.0
  * @category models
  */
-export interface FlowAddress {
-  readonly org: string
-  readonly project: string
-  readonly slug: string
+export interface Defaults {
+  readonly org?: string | undefined
+  readonly project?: string | undefined
 }
 
 /**
- * Named inputs of a flow without a schema.
- *
- * @since 0.1.0
- * @category models
- */
-export type AnyParameters = { readonly [name: string]: unknown }
-
-/**
- * Which version of a flow runs: `"production"` the published one (the draft while nothing is published), `"draft"` or
- * 0 the live draft, N >= 1 the published version N. Step streams take no draft.
- *
- * @since 0.1.0
- * @category models
- */
-export type FlowVersion = "production" | "draft" | number
-
-/**
- * A flow whose parameters are `P` and whose result is `A`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
-  readonly [TypeId]: { readonly _P: (_: P) => void; readonly _A: () => A }
-  readonly ref: string | FlowAddress
-  readonly parameters: Schema.Schema.AnyNoContext | undefined
-  readonly result: Schema.Schema.AnyNoContext | undefined
-}
-
-/**
- * Whatever names a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
- * `Flow`.
- *
- * @since 0.1.0
- * @category models
- */
-export type FlowRef<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
-
-/**
- * The types of {@link Flow}.
- *
- * @since 0.1.0
- * @category models
- */
-export declare namespace Flow {
-  /**
-   * {@link FlowRef}, beside the other types of a flow.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  export type Ref<P = AnyParameters, A = unknown> = FlowRef<P, A>
-
-  /**
-   * The parameters of a flow: `Flow.Flow.Parameters<typeof Grade>`.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  export type Parameters<F> = F extends Flow<infer P, infer _> ? P : never
-
-  /**
-   * The result of a flow: `Flow.Flow.Result<typeof Grade>`.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  export type Result<F> = F extends Flow<infer _, infer A> ? A : never
-}
-
-/**
- * The schemas of a flow, both optional.
- *
- * @since 0.1.0
- * @category options
- */
-export interface Schemas<P, A, PI = unknown, AI = unknown> {
-  /** Types the parameters of every call, and encodes them. Default: any named inputs. */
-  readonly parameters?: Schema.Schema<P, PI> | undefined
-  /** Decodes the result. Default: `unknown`, as it comes. */
-  readonly result?: Schema.Schema<A, AI> | undefined
-}
-
-const variance = { _P: (_: never) => {}, _A: () => undefined as never }
-
-const Proto = {
-  [TypeId]: variance,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-}
-
-/** Schemas that cannot be read are none, as each operation will say. */
-const read = (schemas: { readonly parameters?: unknown; readonly result?: unknown } | undefined) => {
-  try {
-    return { parameters: schemas?.parameters, result: schemas?.result }
-  } catch {
-    return { parameters: null, result: null }
-  }
-}
-
-/**
- * Makes a flow reference. Pure: the address is checked by each operation, which fails with `InvalidRequestError`
- * before anything is sent.
- *
- * With `parameters`, the parameters of every call are typed and encoded through that schema; with `result`, the result
- * is decoded, and one that does not fit is an `UnexpectedResponseError` that carries the raw value.
+ * The address that a reference stands for: what every operation does first. An `InvalidRequestError` says what is wrong
+ * with it.
  *
  * @example
  * ```ts
  * import { Flow } from "@effect-noukai/sdk"
- * import { Schema } from "effect"
  *
- * const Grade = Flow.make("acme/spelling/grade-3", {
- *   parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
- *   result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
- * })
+ * const address = Flow.resolve("grade-3", { org: "acme", project: "spelling" })
  * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
-  ref: string | FlowAddress,
-  schemas?: Schemas<P, A, PI, AI>
-): Flow<P, A> => Object.assign(Object.create(Proto), { ref, ...read(schemas) })
+export const resolve = (
+  flow: FlowRef<never>,
+  defaults: Defaults = {}
+): Either.Either<FlowAddress, InvalidRequestError> => {
+  const method = "Flow.resolve"
+  return guarded(method, "flow", () => Address.resolve(method, flow, defaults))
+}
 
 /**
- * Whether a value was made by {@link make}.
+ * `org/project/slug`, as people write it.
  *
  * @since 0.1.0
- * @category guards
+ * @category combinators
  */
-export const isFlow = (u: unknown): u is Flow<never, unknown> => Predicate.hasProperty(u, TypeId)
+export const format: (address: FlowAddress) => string = Address.format

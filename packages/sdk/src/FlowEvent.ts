@@ -6,11 +6,11 @@
  */
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import { WireToolCall } from "./ExecuteCall.js"
 import type { FlowCursor } from "./FlowCursor.js"
+import { WireToolCall } from "./internal/operations/executeCall.js"
 import { nullable } from "./internal/schema/nullable.js"
-import type { EventsError } from "./NoukaiError.js"
-import type { ToolCall, ToolResult } from "./Tool.js"
+import type { CallError } from "./NoukaiError.js"
+import type { ToolCall, ToolResult } from "./Tools.js"
 
 const Index = Schema.NonNegativeInt
 
@@ -351,7 +351,7 @@ export interface ToolCallsRequired<out A = unknown> extends Received {
    * What follows, given exactly one result per call; missing, unknown or duplicate ones are an `InvalidRequestError`
    * before anything is sent. Nothing is sent until the stream is run.
    */
-  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A>, EventsError>
+  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A>, CallError>
 }
 
 /**

@@ -8,18 +8,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { EventsInput, StepsInput } from "./EventsInput.js"
-import type { ExecuteBody } from "./ExecuteCall.js"
 import type { ExecuteInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/errors/invalid.js"
+import type { ExecuteBody } from "./internal/operations/executeCall.js"
 import { fakeHttp } from "./internal/operations/fakeHttp.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
-import type { EventsError, ExecuteError, StepsError } from "./NoukaiError.js"
+import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import type { ToolResult } from "./Tool.js"
+import type { ToolResult } from "./Tools.js"
 import type * as Tools from "./Tools.js"
 
 /**
@@ -60,7 +60,7 @@ export declare namespace FlowService {
       input: ExecuteInput<NoInfer<P>, T>
     ) => Effect.Effect<
       ExecuteResult<A> | Tools.Paused<PausedResult<A>, T>,
-      ExecuteError | Tools.HandlerError<T>,
+      CallError | Tools.HandlerError<T>,
       Tools.HandlerContext<T>
     >
 
@@ -89,7 +89,7 @@ export declare namespace FlowService {
       input?: ResumeInput<T>
     ) => Effect.Effect<
       ExecuteResult<A> | Tools.Paused<PausedResult<A>, T> | (undefined extends T ? PausedResult<A> : never),
-      ExecuteError | Tools.HandlerError<T>,
+      CallError | Tools.HandlerError<T>,
       Tools.HandlerContext<T>
     >
 
@@ -119,7 +119,7 @@ export declare namespace FlowService {
       input: EventsInput<NoInfer<P>, T>
     ) => Stream.Stream<
       RunEvent<A> | Tools.Paused<ToolCallsRequired<A>, T>,
-      EventsError | Tools.HandlerError<T>,
+      CallError | Tools.HandlerError<T>,
       Tools.HandlerContext<T>
     >
 
@@ -142,7 +142,7 @@ export declare namespace FlowService {
     readonly steps: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
       flow: FlowRef<P, A>,
       input: StepsInput<NoInfer<P>, T>
-    ) => Stream.Stream<StepCompleted, StepsError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
+    ) => Stream.Stream<StepCompleted, CallError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
   }
 }
 
@@ -192,7 +192,7 @@ export const makeWithoutStreams = (
 }
 
 /**
- * The service over a seam: {@link NoukaiHttp}'s `layer`, a replay, or what a test scripts.
+ * The service over {@link NoukaiHttp}: live, in a replay, or scripted by a test.
  *
  * @since 0.1.0
  * @category layers
@@ -205,15 +205,10 @@ export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(F
  *
  * @example
  * ```ts
- * import * as FlowService from "@effect-noukai/sdk/FlowService"
- * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
- * import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
+ * import { Noukai } from "@effect-noukai/sdk"
  * import { Layer } from "effect"
  *
- * const flows = FlowService.layerWithoutStreams.pipe(
- *   Layer.provide(NoukaiHttp.layerWithoutStreams),
- *   Layer.provide(NoukaiConfig.layer())
- * )
+ * const flows = Layer.provide(Noukai.layerWithoutStreams, Noukai.layerOptions())
  * ```
  *
  * @since 0.1.0
@@ -230,15 +225,15 @@ export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = 
  *
  * @example
  * ```ts
- * import * as FlowService from "@effect-noukai/sdk/FlowService"
+ * import { layerTest } from "@effect-noukai/sdk/FlowService"
  * import { Effect } from "effect"
  *
- * const fake = FlowService.layerTest((slug) => Effect.succeed({ text: `from ${slug}` }))
+ * const fake = layerTest((slug) => Effect.succeed({ text: `from ${slug}` }))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerTest = (
-  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, ExecuteError>
+  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
 ): Layer.Layer<FlowService> => Layer.effect(FlowService, Effect.provideService(make, NoukaiHttp, fakeHttp(f)))

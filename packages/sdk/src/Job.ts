@@ -7,12 +7,12 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
-import type { ReadOptions } from "./CallOptions.js"
+import type { JobEnded, JobStatus } from "./internal/jobs/jobStatus.js"
 import * as Updates from "./internal/jobs/jobUpdates.js"
-import type { JobEnded, JobStatus } from "./JobStatus.js"
-import type { PollError, ResultError, UpdatesError, WaitError } from "./NoukaiError.js"
+import type { ReadOptions } from "./internal/operations/callOptions.js"
+import type { CallError } from "./NoukaiError.js"
 
-export { isEnded } from "./JobStatus.js"
+export { isEnded } from "./internal/jobs/jobStatus.js"
 export type {
   JobCancelled,
   JobCompleted,
@@ -22,7 +22,7 @@ export type {
   JobRunning,
   JobStatus,
   JobUnknown
-} from "./JobStatus.js"
+} from "./internal/jobs/jobStatus.js"
 
 /**
  * How to wait for a job.
@@ -65,7 +65,7 @@ export interface Job<out A = unknown> {
    * Asks once. In the first 5 seconds after the submission a 404 means `pending`, since the row is written by a worker;
    * later it is a `FlowNotFoundError`.
    */
-  readonly poll: Effect.Effect<JobStatus<A>, PollError>
+  readonly poll: Effect.Effect<JobStatus<A>, CallError>
 
   /**
    * Polls until the job has ended. That it failed or was cancelled is a status here.
@@ -74,19 +74,19 @@ export interface Job<out A = unknown> {
    * failed in passing (a 502, a reset, a rate limit) does not end the waiting; any other error does. A server that asks
    * for time (`Retry-After`) puts the next poll off for at most a minute.
    */
-  readonly wait: (options?: WaitOptions<A>) => Effect.Effect<JobEnded<A>, WaitError>
+  readonly wait: (options?: WaitOptions<A>) => Effect.Effect<JobEnded<A>, CallError>
 
   /**
    * Waits as `wait` does, and gives the result. A job that failed or was cancelled is a `FlowExecutionError`.
    */
-  readonly result: (options?: WaitOptions<A>) => Effect.Effect<A, ResultError>
+  readonly result: (options?: WaitOptions<A>) => Effect.Effect<A, CallError>
 
   /**
    * The statuses as they change, polled every 2 seconds, up to and with the last one. Failures in passing are
    * passed over until they have gone on for 300 seconds without an answer. A server that asks for time (`Retry-After`)
    * puts the next poll off for at most a minute.
    */
-  readonly updates: Stream.Stream<JobStatus<A>, UpdatesError>
+  readonly updates: Stream.Stream<JobStatus<A>, CallError>
 }
 
 /**
@@ -107,4 +107,4 @@ export interface Job<out A = unknown> {
 export const updates = <A>(
   job: Job<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, UpdatesError> => Updates.ofJob(job, schedule)
+): Stream.Stream<JobStatus<A>, CallError> => Updates.ofJob(job, schedule)

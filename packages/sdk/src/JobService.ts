@@ -8,7 +8,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type { CallOptions, Progress } from "./CallOptions.js"
 import type { ParametersInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
@@ -19,6 +18,7 @@ import { checkDuration } from "./internal/input/checks.js"
 import { type Problem, problem } from "./internal/input/problem.js"
 import { take, type Taking } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
+import type { CallOptions, Progress } from "./internal/operations/callOptions.js"
 import type { HttpService } from "./internal/operations/operations.js"
 import { resolveSession } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
@@ -27,7 +27,7 @@ import { milliseconds } from "./internal/time/duration.js"
 import { monotonic } from "./internal/time/monotonic.js"
 import { totalTimeout } from "./internal/time/totalTimeout.js"
 import type { Job } from "./Job.js"
-import type { InvalidRequestError, SubmitError } from "./NoukaiError.js"
+import type { CallError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
 
@@ -67,7 +67,7 @@ export declare namespace JobService {
     readonly submit: <A = unknown, P = AnyParameters>(
       flow: FlowRef<P, A>,
       input: SubmitInput<NoInfer<P>>
-    ) => Effect.Effect<Job<A>, SubmitError>
+    ) => Effect.Effect<Job<A>, CallError>
 
     /**
      * The handle of a job that was submitted elsewhere, from its execution id. Nothing is sent; an id that no path can
@@ -186,7 +186,7 @@ const takingAttach: Taking<AttachOptions, AttachOptions> = {
   check: ({ grace }) => checkDuration("grace", grace)
 }
 
-const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, SubmitError> =>
+const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
   Effect.withFiberRuntime((fiber) => {
     const method = "JobService.submit"
     const resolved = resolveCall(http, method, flow, taking, given)

@@ -1,17 +1,21 @@
 /**
- * Everything at once: the layers that provide all services.
+ * The layers: live, over a client or `fetch` of yours, without streams, and fakes for tests.
  *
  * @since 0.1.0
  */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
+import type { ExecuteBody } from "./internal/operations/executeCall.js"
 import * as Retryable from "./internal/retry/retryable.js"
+import * as Scripted from "./internal/testing/scripted.js"
 import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
-import type { AuthenticationError, InvalidRequestError } from "./NoukaiError.js"
+import type { AuthenticationError, CallError, InvalidRequestError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 import * as RunService from "./RunService.js"
 
@@ -28,7 +32,7 @@ export type Services =
   | RunService.RunService
 
 /**
- * The services over a given seam.
+ * The services over what answers for Noukai: live, a replay, a script.
  *
  * @since 0.1.0
  * @category layers
@@ -107,6 +111,115 @@ export const NoukaiLive: Layer.Layer<
   Services | NoukaiConfig.NoukaiConfig,
   AuthenticationError | InvalidRequestError
 > = layer()
+
+/**
+ * The configuration alone, from options, and from the environment where they are silent: for the layers below, which need
+ * it. Fails as {@link layer} does.
+ *
+ * @example
+ * ```ts
+ * import { Noukai } from "@effect-noukai/sdk"
+ * import { Layer } from "effect"
+ *
+ * const traced = Noukai.layerFetch((url, init) => fetch(url, init)).pipe(
+ *   Layer.provide(Noukai.layerOptions({ org: "acme", project: "spelling" }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerOptions: (
+  options?: NoukaiConfig.Options
+) => Layer.Layer<NoukaiConfig.NoukaiConfig, AuthenticationError | InvalidRequestError> = NoukaiConfig.layer
+
+/**
+ * The live services over a platform `HttpClient` of yours: proxies, custom certificates, fakes. There is no connect clock,
+ * and what broke before a response counts as `sent: "unknown"`. When the layer is closed, what is under way ends and nothing
+ * more is sent; the client stays open.
+ *
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Noukai } from "@effect-noukai/sdk"
+ * import { Layer } from "effect"
+ *
+ * const live = Noukai.layerHttpClient.pipe(
+ *   Layer.provide([Noukai.layerOptions(), FetchHttpClient.layer])
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerHttpClient: Layer.Layer<
+  Services,
+  never,
+  NoukaiConfig.NoukaiConfig | HttpClient.HttpClient
+> = Layer.provideMerge(layerOverHttp, NoukaiHttp.layerHttpClient)
+
+/**
+ * The live services over a `fetch` of yours, whatever the platform: an instrumented one, one that a test has replaced. It is
+ * called with the URL as text and a plain `RequestInit`. There is no connect clock, and what broke before a response counts
+ * as `sent: "unknown"`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFetch = (
+  fetch: typeof globalThis.fetch
+): Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> =>
+  Layer.provideMerge(layerOverHttp, NoukaiHttp.layerFetch(fetch))
+
+/**
+ * The live services of programs that only `execute` and `resume`: a bundle with it is about a fifth smaller. `events` and
+ * `steps` fail with `InvalidRequestError`, field `layer`, before anything is sent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWithoutStreams: Layer.Layer<
+  FlowService.FlowService | NoukaiHttp.NoukaiHttp,
+  never,
+  NoukaiConfig.NoukaiConfig
+> = Layer.provideMerge(FlowService.layerWithoutStreams, NoukaiHttp.layerWithoutStreams)
+
+/**
+ * Fake flows in one line: `f` gets the slug (the last segment of the address) and what would have been sent, and gives the
+ * result, which the flow's schema decodes as it would a real one.
+ *
+ * @example
+ * ```ts
+ * import { Noukai } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const fake = Noukai.layerTest((slug) => Effect.succeed({ text: `from ${slug}` }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTest: (
+  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
+) => Layer.Layer<FlowService.FlowService> = FlowService.layerTest
+
+/**
+ * The services over a script: answers by operation, served in order, and what was asked, in `ScriptedHttp`. A call beyond
+ * the script is a defect: the test did not expect it. Answers are built with `@effect-noukai/sdk/testing`.
+ *
+ * @example
+ * ```ts
+ * import { Noukai } from "@effect-noukai/sdk"
+ * import { completed } from "@effect-noukai/sdk/testing"
+ *
+ * const scripted = Noukai.layerScripted({ execute: [completed({ text: "hi" })] })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerScripted = (script: Scripted.Script = {}): Layer.Layer<Services | Scripted.ScriptedHttp> =>
+  Layer.provideMerge(layerOverHttp, Scripted.layerScripted(script))
 
 /**
  * A schedule for who makes calls again by hand, with `Effect.retry`. It waits what the server asked for (`retryAfter`), and

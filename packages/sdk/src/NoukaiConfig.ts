@@ -379,9 +379,9 @@ const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestE
  *
  * @example
  * ```ts
- * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+ * import { layer } from "@effect-noukai/sdk/NoukaiConfig"
  *
- * const config = NoukaiConfig.layer({ org: "acme", project: "spelling", attemptTimeout: "2 minutes" })
+ * const config = layer({ org: "acme", project: "spelling", attemptTimeout: "2 minutes" })
  * ```
  *
  * @since 0.1.0

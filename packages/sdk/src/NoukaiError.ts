@@ -8,8 +8,8 @@ import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
 import { cursorOf } from "./internal/errors/errorCursor.js"
 import { render } from "./internal/errors/errorMessage.js"
+import { ReplayReport } from "./internal/errors/replayReport.js"
 import { reportText } from "./internal/errors/reportText.js"
-import { ReplayReport } from "./ReplayReport.js"
 
 /**
  * Marks the errors of this package, across copies of it.
@@ -791,117 +791,18 @@ export type ApiError =
   | APITimeoutError
 
 /**
- * What a request through `NoukaiHttp` can fail with, whoever answers it.
+ * The failures of a call: of every operation of every service, whoever answers it. The replay errors are for programs that
+ * run in a replay, where a call may be one that was not recorded, or name another session that has to be fetched. What else
+ * a call may fail with (a tool handler's errors, `ToolCallLimitError`) is beside it in its type.
  *
  * @since 0.1.0
  * @category errors
  */
-export type HttpError = ApiError | InvalidRequestError | UnexpectedResponseError | ReplayError
-
-/**
- * What `FlowService.execute` can fail with, beside what a tool handler adds.
- *
- * @since 0.1.0
- * @category errors
- */
-export type ExecuteError = HttpError
-
-/**
- * What `FlowService.events` can fail with, beside what a tool handler adds. A failed step is an event there.
- *
- * @since 0.1.0
- * @category errors
- */
-export type EventsError = HttpError
-
-/**
- * What `FlowService.steps` can fail with, beside what a tool handler adds. A failed step is a `FlowExecutionError`.
- *
- * @since 0.1.0
- * @category errors
- */
-export type StepsError = HttpError
-
-/**
- * What `JobService.submit` can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type SubmitError = HttpError
-
-/**
- * What a poll of a job can fail with. That a job failed is a status, not an error.
- *
- * @since 0.1.0
- * @category errors
- */
-export type PollError = HttpError
-
-/**
- * What waiting for a job can fail with: a poll's errors, and `APITimeoutError` with `clock: "wait"`.
- *
- * @since 0.1.0
- * @category errors
- */
-export type WaitError = PollError
-
-/**
- * What asking a job for its result can fail with: those of waiting, and `FlowExecutionError` of a job that failed or was
- * cancelled.
- *
- * @since 0.1.0
- * @category errors
- */
-export type ResultError = WaitError | FlowExecutionError
-
-/**
- * What the stream of a job's statuses can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type UpdatesError = PollError
-
-/**
- * What `RunService.trace` can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type TraceError = HttpError
-
-/**
- * What `RunService.stepTrace` can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type StepTraceError = HttpError
-
-/**
- * What `RunService.liveTrace` can fail with. A failed step is an event there.
- *
- * @since 0.1.0
- * @category errors
- */
-export type LiveTraceError = HttpError
-
-/**
- * What `RunService.summary` can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type SummaryError = HttpError
-
-/**
- * What `RunService.list` can fail with.
- *
- * @since 0.1.0
- * @category errors
- */
-export type ListError = HttpError
+export type CallError =
+  | ApiError
+  | InvalidRequestError
+  | UnexpectedResponseError
+  | Exclude<ReplayError, ReplayLeftoverError | ReplayDisabledError>
 
 /**
  * What fetching a recorded session can fail with.

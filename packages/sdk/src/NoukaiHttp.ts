@@ -32,6 +32,9 @@ import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
+export type { Progress, RequestContext } from "./internal/operations/callOptions.js"
+export type { Defaults, EventStreams, Operations } from "./internal/operations/operations.js"
+
 /**
  * The types of {@link NoukaiHttp}.
  *
@@ -188,15 +191,9 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
  *
  * @example
  * ```ts
- * import * as FlowService from "@effect-noukai/sdk/FlowService"
- * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
- * import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
- * import { Layer } from "effect"
+ * import { layerFetch } from "@effect-noukai/sdk/NoukaiHttp"
  *
- * const flows = FlowService.layer.pipe(
- *   Layer.provide(NoukaiHttp.layerFetch((url, init) => fetch(url, init))),
- *   Layer.provide(NoukaiConfig.layer())
- * )
+ * const http = layerFetch((url, init) => fetch(url, init))
  * ```
  *
  * @since 0.1.0
@@ -213,14 +210,10 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
  * @example
  * ```ts
  * import { FetchHttpClient } from "@effect/platform"
- * import * as FlowService from "@effect-noukai/sdk/FlowService"
- * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
- * import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
- *  *
- * const flows = FlowService.layer.pipe(
- *   Layer.provide(NoukaiHttp.layerHttpClient),
- *   Layer.provide([NoukaiConfig.layer(), FetchHttpClient.layer])
- * )
+ * import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
+ * import { Layer } from "effect"
+ *
+ * const http = Layer.provide(layerHttpClient, FetchHttpClient.layer)
  * ```
  *
  * @since 0.1.0

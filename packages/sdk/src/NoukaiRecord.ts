@@ -16,9 +16,11 @@ import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { clientOf, defaultsOf } from "./internal/cassette/client.js"
 import { isSameRecording, layout, restore } from "./internal/cassette/layout.js"
 import { keyFinder } from "./internal/cassette/ownKey.js"
+import type { RecordedCassette } from "./internal/cassette/RecordedCassette.js"
 import { liveOf, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { invalid } from "./internal/errors/invalid.js"
+import type { Match } from "./internal/errors/replayReport.js"
 import { type HttpService, lazily } from "./internal/operations/operations.js"
 import { Recorder } from "./internal/record/recorder.js"
 import * as RecordingHttp from "./internal/record/recordingHttp.js"
@@ -32,10 +34,8 @@ import {
   type ReplayNoSnapshotsError
 } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
-import type { RecordedCassette } from "./RecordedCassette.js"
 import type { Redact } from "./Redact.js"
 import { ReplayCassette } from "./ReplayCassette.js"
-import type { Match } from "./ReplayReport.js"
 
 /**
  * When calls are recorded, and when they are replayed.

@@ -18,6 +18,7 @@ import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/client.js"
 import { checkCassette, replayFileOptions, replayOptions } from "./internal/cassette/recordingOptions.js"
+import type { Match } from "./internal/errors/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
@@ -29,7 +30,6 @@ import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, Replay
 import * as NoukaiHttp from "./NoukaiHttp.js"
 import type { Redact } from "./Redact.js"
 import { ReplayCassette } from "./ReplayCassette.js"
-import type { Match } from "./ReplayReport.js"
 
 /**
  * How the recording of a call is found.
@@ -63,8 +63,7 @@ const provide = (
  *
  * @example
  * ```ts
- * import { FlowService, NoukaiReplay } from "@effect-noukai/sdk"
- * import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+ * import { FlowService, Noukai, NoukaiReplay } from "@effect-noukai/sdk"
  * import { Effect, Layer } from "effect"
  *
  * const program = Effect.gen(function*() {
@@ -73,7 +72,7 @@ const provide = (
  * })
  *
  * const replayed = (sessionId: string) =>
- *   Effect.provide(program, Layer.provide(NoukaiReplay.fromSession(sessionId), NoukaiConfig.layer()))
+ *   Effect.provide(program, Layer.provide(NoukaiReplay.fromSession(sessionId), Noukai.layerOptions()))
  * ```
  *
  * @since 0.1.0
@@ -155,7 +154,9 @@ export const fromCassette = (
  *
  * @example
  * ```ts
- *  *  *
+ * import { FlowService, NoukaiReplay } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
  * const program = Effect.gen(function*() {
  *   const flows = yield* FlowService
  *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })

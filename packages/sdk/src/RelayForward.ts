@@ -13,20 +13,20 @@ import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import type { FlowRef, FlowVersion } from "./Flow.js"
-import type { Defaults } from "./FlowAddress.js"
-import type { ForwardResponse } from "./ForwardCall.js"
+import type { Defaults } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
 import { checkDuration, checkRecord, checkText } from "./internal/input/checks.js"
 import { guarded, take, type Taking } from "./internal/input/take.js"
+import type { ForwardResponse } from "./internal/operations/forwardCall.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
 import { resolveSession } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
-import type { HttpError, InvalidRequestError } from "./NoukaiError.js"
+import type { CallError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
 
-export type { ForwardResponse } from "./ForwardCall.js"
+export type { ForwardResponse } from "./internal/operations/forwardCall.js"
 
 /**
  * How a forwarded call runs.
@@ -65,7 +65,7 @@ export interface Request {
  * @since 0.1.0
  * @category models
  */
-export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, HttpError, NoukaiHttp>
+export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, CallError, NoukaiHttp>
 
 const method = "RelayForward"
 

@@ -10,11 +10,27 @@ import type * as Stream from "effect/Stream"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
 import { liveTrace } from "./internal/traces/liveTrace.js"
+import type {
+  Attempt,
+  ListOptions,
+  LiveTraceOptions,
+  RunOptions,
+  StepTraceOf,
+  StepTraceOptions
+} from "./internal/traces/runOptions.js"
 import * as RunRead from "./internal/traces/runRead.js"
-import type { ListError, LiveTraceError, StepTraceError, SummaryError, TraceError } from "./NoukaiError.js"
+import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import type { Attempt, ListOptions, LiveTraceOptions, RunOptions, StepTraceOf, StepTraceOptions } from "./RunOptions.js"
 import type { FlowRun, Trace } from "./Trace.js"
+
+export type {
+  Attempt,
+  ListOptions,
+  LiveTraceOptions,
+  RunOptions,
+  StepTraceOf,
+  StepTraceOptions
+} from "./internal/traces/runOptions.js"
 
 /**
  * The types of {@link RunService}.
@@ -38,7 +54,7 @@ export declare namespace RunService {
       flow: FlowRef<never>,
       executionId: string,
       options?: RunOptions
-    ) => Effect.Effect<Trace, TraceError>
+    ) => Effect.Effect<Trace, CallError>
 
     /**
      * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one. A run, step or
@@ -62,7 +78,7 @@ export declare namespace RunService {
       executionId: string,
       stepId: string,
       options?: StepTraceOptions<At>
-    ) => Effect.Effect<StepTraceOf<At>, StepTraceError>
+    ) => Effect.Effect<StepTraceOf<At>, CallError>
 
     /**
      * What has happened in a run so far, then what happens, up to its end (contract 9.3): `flow_completed` or
@@ -86,7 +102,7 @@ export declare namespace RunService {
       flow: FlowRef<never, A>,
       executionId: string,
       options?: LiveTraceOptions
-    ) => Stream.Stream<FlowEvent<A>, LiveTraceError>
+    ) => Stream.Stream<FlowEvent<A>, CallError>
 
     /**
      * A run as a whole, without its steps (contract 9.4). An unknown run is a `FlowNotFoundError`.
@@ -95,12 +111,12 @@ export declare namespace RunService {
       flow: FlowRef<never>,
       executionId: string,
       options?: RunOptions
-    ) => Effect.Effect<FlowRun, SummaryError>
+    ) => Effect.Effect<FlowRun, CallError>
 
     /**
      * The runs of a flow, newest first (contract 9.6). A `limit` that is out of range is an `InvalidRequestError`.
      */
-    readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<FlowRun>, ListError>
+    readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<FlowRun>, CallError>
   }
 }
 

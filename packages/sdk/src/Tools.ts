@@ -10,12 +10,28 @@ import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 import { problem } from "./internal/input/problem.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
+import type {
+  Json,
+  RoundSettings,
+  Tool,
+  ToolCall,
+  ToolDeclaration,
+  ToolOutcome,
+  ToolResult
+} from "./internal/tools/tool.js"
 import { failed } from "./internal/tools/toolOutcome.js"
 import * as TypedTool from "./internal/tools/typedTool.js"
 import type { InvalidRequestError, ToolCallLimitError } from "./NoukaiError.js"
-import type { Json, RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome, ToolResult } from "./Tool.js"
 
-export type { Json, Tool, ToolCall, ToolChoice, ToolDeclaration, ToolOutcome, ToolResult } from "./Tool.js"
+export type {
+  Json,
+  Tool,
+  ToolCall,
+  ToolChoice,
+  ToolDeclaration,
+  ToolOutcome,
+  ToolResult
+} from "./internal/tools/tool.js"
 
 /**
  * Marks tools that have a handler.

@@ -45,33 +45,20 @@ export {
   UnexpectedResponseError
 } from "./NoukaiError.js"
 export type {
-  EventsError,
-  ExecuteError,
-  HttpError,
-  ListError,
-  LiveTraceError,
-  PollError,
+  ApiError,
+  CallError,
   ReplayOpenError,
   ReplayScopeError,
-  ResultError,
   ServerErrorCode,
-  SessionError,
-  StepsError,
-  StepTraceError,
-  SubmitError,
-  SummaryError,
-  TraceError,
-  UpdatesError,
-  WaitError
+  SessionError
 } from "./NoukaiError.js"
 export { NoukaiHttp } from "./NoukaiHttp.js"
 export * as NoukaiRecord from "./NoukaiRecord.js"
 export * as NoukaiReplay from "./NoukaiReplay.js"
 export type { Redact } from "./Redact.js"
-export { ReplayCassette } from "./ReplayCassette.js"
-export type { ReplayReport } from "./ReplayReport.js"
+export { ReplayCassette, type ReplayReport } from "./ReplayCassette.js"
 export { RunService } from "./RunService.js"
-export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tool.js"
+export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tools.js"
 export * as Tools from "./Tools.js"
 export * as Trace from "./Trace.js"
 export { TraceScope } from "./TraceScope.js"

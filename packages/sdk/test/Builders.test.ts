@@ -9,7 +9,6 @@ import {
   ReplayCassette,
   Tools
 } from "@effect-noukai/sdk"
-import { ExecuteResponse } from "@effect-noukai/sdk/ExecuteCall"
 import { WireEvent } from "@effect-noukai/sdk/FlowEvent"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { Script } from "@effect-noukai/sdk/testing"
@@ -28,6 +27,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Layer, Schema, Stream } from "effect"
 import { join } from "node:path"
+import { ExecuteResponse } from "../src/internal/operations/executeCall.js"
 import { folder } from "./support/folder.js"
 
 const flow = "acme/spelling/grade-3"

@@ -9,7 +9,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import {
   APIConnectionError,
-  type EventsError,
+  type CallError,
   type EventsInput,
   type FlowCursor,
   type FlowEvent,
@@ -69,7 +69,7 @@ const uncounted = Layer.map(httpLayer, (context) => {
 type Run = (
   flows: FlowService.Service,
   more: EventsInput
-) => Stream.Stream<FlowEvent.FlowEvent, EventsError | ToolCallLimitError>
+) => Stream.Stream<FlowEvent.FlowEvent, CallError | ToolCallLimitError>
 
 interface Case {
   readonly name: string
@@ -200,8 +200,8 @@ const toolsEnabled: Case = {
 type Pausing<E> = Stream.Stream<FlowEvent.FlowEvent, E>
 
 /** Answers each pause by hand, and goes on with what follows. */
-const answered = (events: Pausing<EventsError>): Pausing<EventsError> =>
-  Stream.flatMap(events, (event): Pausing<EventsError> => {
+const answered = (events: Pausing<CallError>): Pausing<CallError> =>
+  Stream.flatMap(events, (event): Pausing<CallError> => {
     const here = Stream.succeed(event)
     return event.type === "tool_calls_required"
       ? Stream.concat(

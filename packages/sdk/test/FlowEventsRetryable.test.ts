@@ -3,7 +3,7 @@
  * while no request of this call may have run anything (contract 12.1).
  */
 import { APIConnectionError, APITimeoutError, type EventsInput, RateLimitError, Tools } from "@effect-noukai/sdk"
-import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream, TestClock } from "effect"
 import { clientFor } from "./support/client.js"
@@ -28,7 +28,7 @@ const tooMany = () => new RateLimitError({ method: "test", statusCode: 429, isRe
 const neverLeft = () => new APIConnectionError({ method: "test", detail: "refused", sent: "no", isRetryable: true })
 const neverConnected = () => new APITimeoutError({ method: "test", clock: "connect", sent: "no", isRetryable: true })
 
-const failing = (error: () => HttpError): Response => Stream.failSync(error)
+const failing = (error: () => CallError): Response => Stream.failSync(error)
 
 const tools = Tools.handle(
   [{ type: "function", function: { name: "lookup_order" } }],

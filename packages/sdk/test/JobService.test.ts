@@ -12,9 +12,8 @@ import {
   TraceScope
 } from "@effect-noukai/sdk"
 import { isEnded, updates } from "@effect-noukai/sdk/Job"
-import type { PollJobResponse } from "@effect-noukai/sdk/JobCall"
 import * as Jobs from "@effect-noukai/sdk/JobService"
-import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -33,15 +32,16 @@ import {
   Stream,
   TestClock
 } from "effect"
+import type { PollJobResponse } from "../src/internal/operations/jobCall.js"
 import { SetClock } from "./support/clock.js"
 
-type Poll = Effect.Effect<PollJobResponse, HttpError>
+type Poll = Effect.Effect<PollJobResponse, CallError>
 
 const status = (name: string, rest: Partial<PollJobResponse> = {}): Poll => Effect.succeed({ status: name, ...rest })
 
 const unchecked = { disableValidation: true }
 
-const failing = (error: HttpError): Poll => Effect.fail(error)
+const failing = (error: CallError): Poll => Effect.fail(error)
 
 const notFound = failing(
   new FlowNotFoundError({ method: "m", statusCode: 404, code: "JOB_NOT_FOUND", isRetryable: false }, unchecked)
@@ -745,8 +745,8 @@ describe("when the wall clock is set", () => {
   const jumping = (
     by: number,
     polls: ReadonlyArray<Poll>,
-    watch: (job: Job) => Effect.Effect<unknown, HttpError>,
-    use: (watching: Fiber.RuntimeFiber<HttpError, unknown>) => Effect.Effect<void>
+    watch: (job: Job) => Effect.Effect<unknown, CallError>,
+    use: (watching: Fiber.RuntimeFiber<CallError, unknown>) => Effect.Effect<void>
   ) =>
     Effect.flatMap(Effect.clock, (clock) => {
       const wall = new SetClock(clock)

@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Flow, FlowService, JobService, Noukai, RunService } from "@effect-noukai/sdk"
-import type { FlowEvent, LiveTraceError } from "@effect-noukai/sdk"
+import type { CallError, FlowEvent } from "@effect-noukai/sdk"
 import type { WireEvent } from "@effect-noukai/sdk/FlowEvent"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Runs from "@effect-noukai/sdk/RunService"
@@ -26,7 +26,7 @@ const collect = <A, E>(stream: Stream.Stream<A, E>) =>
   })
 
 const watchScripted = <A = unknown>(
-  events: Stream.Stream<WireEvent, LiveTraceError>,
+  events: Stream.Stream<WireEvent, CallError>,
   flow: Flow.Flow.Ref<never, A> = "a/b/c"
 ) =>
   Effect.flatMap(RunService, (runs) => collect(runs.liveTrace(flow, "ex-1"))).pipe(

@@ -17,7 +17,7 @@ import {
   TraceScope,
   UnexpectedResponseError
 } from "@effect-noukai/sdk"
-import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
 import * as Scripted from "@effect-noukai/sdk/testing"
@@ -423,7 +423,7 @@ const recorded = <A, E>(
   })
 
 describe("errors", () => {
-  const errors: ReadonlyArray<HttpError> = [
+  const errors: ReadonlyArray<CallError> = [
     new RateLimitError({
       method: "FlowService.execute",
       statusCode: 429,

@@ -1,17 +1,17 @@
 /** Reading runs over real sockets: paths of both families, queries, ids, errors and clocks (contract 9). */
 import {
+  type CallError,
   FlowService,
   JobService,
   type NoukaiError,
   NoukaiHttp,
   RunService,
   Trace,
-  type TraceError,
   TraceScope
 } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
-import type { StepTraceOptions } from "@effect-noukai/sdk/RunOptions"
+import type { StepTraceOptions } from "@effect-noukai/sdk/RunService"
 import * as Runs from "@effect-noukai/sdk/RunService"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -309,7 +309,7 @@ describe("B-PY-11: ids", () => {
       Effect.provide(Layer.provideMerge(Runs.layer, Scripted.layerScripted()))
     )
 
-  const bad: ReadonlyArray<readonly [string, (runs: RunService.Service) => Effect.Effect<unknown, TraceError>]> = [
+  const bad: ReadonlyArray<readonly [string, (runs: RunService.Service) => Effect.Effect<unknown, CallError>]> = [
     ["executionId", (runs) => runs.trace("a/b/c", "..")],
     ["executionId", (runs) => runs.summary("a/b/c", "")],
     ["executionId", (runs) => runs.stepTrace("a/b/c", "a\u0000b", "s")],

@@ -10,9 +10,9 @@ import {
   Tools
 } from "@effect-noukai/sdk"
 import { make as makeFlows } from "@effect-noukai/sdk/FlowService"
-import type { SessionRequest } from "@effect-noukai/sdk/SessionCall"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Fiber, Logger, Stream } from "effect"
+import type { SessionRequest } from "../src/internal/operations/sessionCall.js"
 import { open } from "../src/internal/replay/sessionHttp.js"
 import { cassette, execution, failedStep, otherId, session, sessionId, step } from "./support/sessions.js"
 

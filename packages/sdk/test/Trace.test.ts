@@ -1,8 +1,8 @@
 /** Traces as values: every optional and null field, and exact totals (contract 9.1, 9.2). */
 import { Trace } from "@effect-noukai/sdk"
-import { RunListResponse } from "@effect-noukai/sdk/RunCall"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Either, FastCheck as fc, Schema } from "effect"
+import { RunListResponse } from "../src/internal/operations/runCall.js"
 
 const fullRun = {
   id: "run-1",

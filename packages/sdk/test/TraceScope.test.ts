@@ -2,9 +2,8 @@
 import { FlowService, type NoukaiHttp, TraceScope } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { LogEvent } from "@effect-noukai/sdk/LogHook"
-import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { ReplaySessionNotFoundError } from "@effect-noukai/sdk/NoukaiError"
-import type { SessionResponse } from "@effect-noukai/sdk/SessionCall"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -22,6 +21,7 @@ import {
   Runtime,
   Stream
 } from "effect"
+import type { SessionResponse } from "../src/internal/operations/sessionCall.js"
 import { execution, otherId, session, sessionId } from "./support/sessions.js"
 
 const version4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -542,10 +542,10 @@ describe("the scope travels with the fiber", () => {
   it.effect("a worker fed by a queue does not have the scope of who fed it", () => {
     const { layer } = live({ answers: 1, sessions: [session()] })
     return Effect.gen(function*() {
-      const queue = yield* Queue.bounded<Deferred.Deferred<unknown, HttpError>>(1)
+      const queue = yield* Queue.bounded<Deferred.Deferred<unknown, CallError>>(1)
       yield* Effect.forkScoped(Effect.flatMap(Queue.take(queue), (done) => Effect.intoDeferred(result, done)))
       const answer = yield* TraceScope.replay(sessionId)(Effect.gen(function*() {
-        const done = yield* Deferred.make<unknown, HttpError>()
+        const done = yield* Deferred.make<unknown, CallError>()
         yield* Queue.offer(queue, done)
         return yield* Deferred.await(done)
       }))

@@ -1,12 +1,10 @@
 /** Types of `events` and `steps`: exact events, errors, requirements and inputs. */
 import type {
-  EventsError,
+  CallError,
   EventsInput,
-  ExecuteError,
   FlowCursor,
   FlowEvent,
   FlowService,
-  StepsError,
   StepsInput,
   ToolCallLimitError,
   ToolDeclaration
@@ -19,15 +17,15 @@ declare const flows: FlowService.Service
 declare const cursor: FlowCursor
 
 // the errors are those of every request, which the types of `execute` list one by one
-expectTypeOf<EventsError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<StepsError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
 
 // without tools: every event but the pause for tools, no requirement
 expectTypeOf(flows.events("a/b/c", { message: "hi" })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.RunEvent<unknown>, EventsError, never>
+  Stream.Stream<FlowEvent.RunEvent<unknown>, CallError, never>
 >()
 expectTypeOf(flows.steps("a/b/c", { message: "hi" })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.StepCompleted, StepsError, never>
+  Stream.Stream<FlowEvent.StepCompleted, CallError, never>
 >()
 expectTypeOf<FlowEvent.RunEvent["type"]>().toEqualTypeOf<
   | "run_started"
@@ -49,7 +47,7 @@ const Grade = Flow.make("acme/spelling/grade-3", {
 })
 const grading = flows.events(Grade, { parameters: { difficulty: "easy" } })
 expectTypeOf(grading).toEqualTypeOf<
-  Stream.Stream<FlowEvent.RunEvent<{ readonly score: number }>, EventsError, never>
+  Stream.Stream<FlowEvent.RunEvent<{ readonly score: number }>, CallError, never>
 >()
 void Stream.map(grading, (event) => {
   if (event.type === "flow_completed") expectTypeOf(event.result).toEqualTypeOf<{ readonly score: number }>()
@@ -112,17 +110,17 @@ void flows.steps("a/b/c", { runRemaining: true })
 const declarations: ReadonlyArray<ToolDeclaration> = []
 const manual = flows.events(Grade, { parameters: { difficulty: "easy" }, tools: declarations })
 expectTypeOf(manual).toEqualTypeOf<
-  Stream.Stream<FlowEvent.FlowEvent<{ readonly score: number }>, EventsError, never>
+  Stream.Stream<FlowEvent.FlowEvent<{ readonly score: number }>, CallError, never>
 >()
 void Stream.map(manual, (event) => {
   if (event.type !== "tool_calls_required") return
   expectTypeOf(event.resume([])).toEqualTypeOf<
-    Stream.Stream<FlowEvent.FlowEvent<{ readonly score: number }>, EventsError>
+    Stream.Stream<FlowEvent.FlowEvent<{ readonly score: number }>, CallError>
   >()
   expectTypeOf(event.cursor).toEqualTypeOf<FlowCursor>()
 })
 expectTypeOf(flows.steps("a/b/c", { tools: declarations })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.StepCompleted, StepsError, never>
+  Stream.Stream<FlowEvent.StepCompleted, CallError, never>
 >()
 
 // tools with a handler: no pause, the handler's errors and requirements
@@ -134,18 +132,18 @@ const handled = Tools.handle(declarations, (calls) =>
       ? Effect.fail(new NoSuchOrder({ id: "" }))
       : Effect.map(find, (content) => calls.map(({ id }) => ({ toolCallId: id, content })))))
 expectTypeOf(flows.events("a/b/c", { tools: handled })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.RunEvent<unknown>, EventsError | NoSuchOrder | ToolCallLimitError, Orders>
+  Stream.Stream<FlowEvent.RunEvent<unknown>, CallError | NoSuchOrder | ToolCallLimitError, Orders>
 >()
 expectTypeOf(flows.steps("a/b/c", { tools: handled })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.StepCompleted, StepsError | NoSuchOrder | ToolCallLimitError, Orders>
+  Stream.Stream<FlowEvent.StepCompleted, CallError | NoSuchOrder | ToolCallLimitError, Orders>
 >()
 
 // a wrapper keeps the types
 const follow = <A, P>(flow: Flow.Flow<P, A>, input: EventsInput<P>) => flows.events(flow, input)
 expectTypeOf(follow(Grade, { parameters: { difficulty: "easy" } })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.RunEvent<{ readonly score: number }>, EventsError, never>
+  Stream.Stream<FlowEvent.RunEvent<{ readonly score: number }>, CallError, never>
 >()
 const followSteps = <A, P>(flow: Flow.Flow<P, A>, input: StepsInput<P>) => flows.steps(flow, input)
 expectTypeOf(followSteps(Grade, { from: cursor })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.StepCompleted, StepsError, never>
+  Stream.Stream<FlowEvent.StepCompleted, CallError, never>
 >()

@@ -12,10 +12,8 @@ import type {
   PausedState,
   PermissionDeniedError,
   RateLimitError,
-  ReplayDisabledError,
   ReplayForbiddenError,
   ReplayInvalidSessionError,
-  ReplayLeftoverError,
   ReplayMissError,
   ReplayNoSnapshotsError,
   ReplaySessionExpiredError,
@@ -46,13 +44,11 @@ type Expected =
   | InvalidRequestError
   | UnexpectedResponseError
   | ReplayMissError
-  | ReplayLeftoverError
   | ReplayForbiddenError
   | ReplaySessionNotFoundError
   | ReplaySessionExpiredError
   | ReplayInvalidSessionError
   | ReplayNoSnapshotsError
-  | ReplayDisabledError
 
 // without tools: no pause, no requirement, exactly the errors of the contract
 expectTypeOf(flows.execute("a/b/c", { message: "hi" })).toEqualTypeOf<

@@ -1,18 +1,13 @@
 /** Types of jobs: exact errors, typed results, inputs without what the queue does not take. */
 import type {
-  ExecuteError,
+  CallError,
   FlowExecutionError,
   InvalidRequestError,
   Job,
   JobEnded,
   JobStatus,
-  PollError,
-  ResultError,
-  SubmitError,
   SubmitInput,
   ToolCallLimitError,
-  UpdatesError,
-  WaitError,
   WaitOptions
 } from "@effect-noukai/sdk"
 import { Flow, type JobService } from "@effect-noukai/sdk"
@@ -23,16 +18,16 @@ import { expectTypeOf } from "vitest"
 declare const jobs: JobService.Service
 
 // what each operation can fail with: the server's answers, the transport, checks, replays; no tool loop
-expectTypeOf<SubmitError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<PollError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<WaitError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<UpdatesError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<ResultError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<Extract<ResultError, FlowExecutionError>>().toEqualTypeOf<FlowExecutionError>()
-expectTypeOf<Extract<ResultError, ToolCallLimitError>>().toEqualTypeOf<never>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<Extract<CallError, FlowExecutionError>>().toEqualTypeOf<FlowExecutionError>()
+expectTypeOf<Extract<CallError, ToolCallLimitError>>().toEqualTypeOf<never>()
 
 // submit: no requirement, a handle whose result has the type of the flow
-expectTypeOf(jobs.submit("a/b/c", {})).toEqualTypeOf<Effect.Effect<Job<unknown>, SubmitError, never>>()
+expectTypeOf(jobs.submit("a/b/c", {})).toEqualTypeOf<Effect.Effect<Job<unknown>, CallError, never>>()
 
 const Grade = Flow.make("a/b/c", {
   parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
@@ -43,7 +38,7 @@ interface Score {
 }
 
 expectTypeOf(jobs.submit(Grade, { parameters: { difficulty: "easy" } })).toEqualTypeOf<
-  Effect.Effect<Job<Score>, SubmitError, never>
+  Effect.Effect<Job<Score>, CallError, never>
 >()
 // @ts-expect-error parameters are required
 void jobs.submit(Grade, {})
@@ -72,12 +67,12 @@ expectTypeOf(jobs.attach("a/b/c", "id", { grace: "5 seconds" })).toEqualTypeOf<
 
 // the handle
 declare const job: Job<Score>
-expectTypeOf(job.poll).toEqualTypeOf<Effect.Effect<JobStatus<Score>, PollError, never>>()
-expectTypeOf(job.wait()).toEqualTypeOf<Effect.Effect<JobEnded<Score>, WaitError, never>>()
-expectTypeOf(job.result({ timeout: "1 minute" })).toEqualTypeOf<Effect.Effect<Score, ResultError, never>>()
-expectTypeOf(job.updates).toEqualTypeOf<Stream.Stream<JobStatus<Score>, UpdatesError, never>>()
+expectTypeOf(job.poll).toEqualTypeOf<Effect.Effect<JobStatus<Score>, CallError, never>>()
+expectTypeOf(job.wait()).toEqualTypeOf<Effect.Effect<JobEnded<Score>, CallError, never>>()
+expectTypeOf(job.result({ timeout: "1 minute" })).toEqualTypeOf<Effect.Effect<Score, CallError, never>>()
+expectTypeOf(job.updates).toEqualTypeOf<Stream.Stream<JobStatus<Score>, CallError, never>>()
 expectTypeOf(Jobs.updates(job, Schedule.spaced("1 seconds"))).toEqualTypeOf<
-  Stream.Stream<JobStatus<Score>, UpdatesError, never>
+  Stream.Stream<JobStatus<Score>, CallError, never>
 >()
 expectTypeOf<Job<Score>>().toExtend<Job<unknown>>()
 expectTypeOf<Job<unknown>>().not.toExtend<Job<Score>>()

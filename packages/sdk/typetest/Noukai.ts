@@ -1,7 +1,6 @@
 /** Types of what goes around calls: a schedule for whatever fails. */
 import {
-  type EventsError,
-  type ExecuteError,
+  type CallError,
   type ExecuteResult,
   type FlowEvent,
   type FlowService,
@@ -17,8 +16,8 @@ declare const flows: FlowService.Service
 expectTypeOf<typeof Noukai.retryable>().toExtend<Schedule.Schedule<unknown, NoukaiError>>()
 expectTypeOf<typeof Noukai.retryable>().toExtend<Schedule.Schedule<unknown, Error | string>>()
 expectTypeOf(Effect.retry(flows.execute("a/b/c", {}), Noukai.retryable))
-  .toEqualTypeOf<Effect.Effect<ExecuteResult<unknown>, ExecuteError>>()
+  .toEqualTypeOf<Effect.Effect<ExecuteResult<unknown>, CallError>>()
 expectTypeOf(Effect.retry(flows.execute("a/b/c", {}), { schedule: Noukai.retryable, times: 8 }))
-  .toEqualTypeOf<Effect.Effect<ExecuteResult<unknown>, ExecuteError>>()
+  .toEqualTypeOf<Effect.Effect<ExecuteResult<unknown>, CallError>>()
 expectTypeOf(Stream.retry(flows.events("a/b/c", {}), Noukai.retryable))
-  .toEqualTypeOf<Stream.Stream<FlowEvent.RunEvent, EventsError>>()
+  .toEqualTypeOf<Stream.Stream<FlowEvent.RunEvent, CallError>>()

@@ -1,6 +1,6 @@
 import type { InvalidRequestError, NoukaiHttp, ReplayDisabledError, ReplayOpenError } from "@effect-noukai/sdk"
 import { TraceScope } from "@effect-noukai/sdk"
-import type { HttpError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
+import type { CallError, ReplayLeftoverError } from "@effect-noukai/sdk/NoukaiError"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import type { Effect, Either, Scope } from "effect"
 import { expectTypeOf } from "vitest"
@@ -13,7 +13,7 @@ declare const forward: RelayForward.RelayForward
 
 // every status is a success
 expectTypeOf(forward({ body: { message: "hi" } })).toEqualTypeOf<
-  Effect.Effect<{ readonly status: number; readonly text: string }, HttpError, NoukaiHttp>
+  Effect.Effect<{ readonly status: number; readonly text: string }, CallError, NoukaiHttp>
 >()
 
 expectTypeOf(TraceScope.open("id")).toEqualTypeOf<

@@ -1,32 +1,22 @@
 /** Types of reading runs: the result of `stepTrace` follows `attempt`. */
-import type {
-  ExecuteError,
-  FlowEvent,
-  ListError,
-  LiveTraceError,
-  RunService,
-  StepTraceError,
-  SummaryError,
-  Trace,
-  TraceError
-} from "@effect-noukai/sdk"
+import type { CallError, FlowEvent, RunService, Trace } from "@effect-noukai/sdk"
 import { Flow } from "@effect-noukai/sdk"
-import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunOptions"
+import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
 import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 declare const runs: RunService.Service
 
-expectTypeOf<TraceError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<StepTraceError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<SummaryError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<LiveTraceError>().toEqualTypeOf<ExecuteError>()
-expectTypeOf<ListError>().toEqualTypeOf<ExecuteError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
+expectTypeOf<CallError>().toEqualTypeOf<CallError>()
 
-expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace, TraceError, never>>()
-expectTypeOf(runs.summary("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.FlowRun, SummaryError, never>>()
+expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace, CallError, never>>()
+expectTypeOf(runs.summary("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.FlowRun, CallError, never>>()
 expectTypeOf(runs.list({ flowId: "fl_1", limit: 5, status: "failed" })).toEqualTypeOf<
-  Effect.Effect<ReadonlyArray<Trace.FlowRun>, ListError, never>
+  Effect.Effect<ReadonlyArray<Trace.FlowRun>, CallError, never>
 >()
 // @ts-expect-error a flow id is needed
 void runs.list({})
@@ -37,8 +27,8 @@ void runs.list({ flowId: "fl_1", status: "paused" })
 const Grade = Flow.make("a/b/c", { parameters: Schema.Struct({ level: Schema.Number }), result: Schema.Number })
 void runs.trace(Grade, "id")
 
-type One = Effect.Effect<Trace.StepTrace, StepTraceError, never>
-type All = Effect.Effect<Trace.StepAttempts, StepTraceError, never>
+type One = Effect.Effect<Trace.StepTrace, CallError, never>
+type All = Effect.Effect<Trace.StepAttempts, CallError, never>
 
 expectTypeOf(runs.stepTrace("a/b/c", "id", "s")).toEqualTypeOf<One>()
 expectTypeOf(runs.stepTrace("a/b/c", "id", "s", {})).toEqualTypeOf<One>()
@@ -53,14 +43,14 @@ expectTypeOf(runs.stepTrace(Grade, "id", "s", { attempt: "all", loopIndex: 1, ti
 // known only at run time: either
 declare const attempt: Attempt
 expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt })).toEqualTypeOf<
-  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, StepTraceError, never>
+  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, CallError, never>
 >()
 expectTypeOf(runs.stepTrace("a/b/c", "id", "s", { attempt: undefined })).toEqualTypeOf<
-  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, StepTraceError, never>
+  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, CallError, never>
 >()
 declare const options: StepTraceOptions
 expectTypeOf(runs.stepTrace("a/b/c", "id", "s", options)).toEqualTypeOf<
-  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, StepTraceError, never>
+  Effect.Effect<Trace.StepTrace | Trace.StepAttempts, CallError, never>
 >()
 // @ts-expect-error an attempt is a number, "latest" or "all"
 void runs.stepTrace("a/b/c", "id", "s", { attempt: "first" })
@@ -72,10 +62,10 @@ expectTypeOf<Trace.Totals["cost"]>().toEqualTypeOf<BigDecimal.BigDecimal>()
 
 // the events of the run itself, with the result in the type of the flow
 expectTypeOf(runs.liveTrace("a/b/c", "id")).toEqualTypeOf<
-  Stream.Stream<FlowEvent.FlowEvent<unknown>, LiveTraceError, never>
+  Stream.Stream<FlowEvent.FlowEvent<unknown>, CallError, never>
 >()
 expectTypeOf(runs.liveTrace(Grade, "id", { idleTimeout: "1 minute" })).toEqualTypeOf<
-  Stream.Stream<FlowEvent.FlowEvent<number>, LiveTraceError, never>
+  Stream.Stream<FlowEvent.FlowEvent<number>, CallError, never>
 >()
 // @ts-expect-error a stream has clocks of its own
 void runs.liveTrace("a/b/c", "id", { attemptTimeout: "1 minute" })

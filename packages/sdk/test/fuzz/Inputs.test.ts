@@ -11,7 +11,6 @@ import {
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
-import * as FlowAddress from "@effect-noukai/sdk/FlowAddress"
 import * as Job from "@effect-noukai/sdk/Job"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import { layerOverHttp } from "@effect-noukai/sdk/Noukai"
@@ -239,9 +238,9 @@ const operations: { readonly [name: string]: Operation } = {
       )
     }
   },
-  "FlowAddress.resolve": {
+  "Flow.resolve": {
     values: [ref, wrong],
-    call: (flow, defaults) => Effect.suspend(() => FlowAddress.resolve(any(flow), any(defaults)))
+    call: (flow, defaults) => Effect.suspend(() => Flow.resolve(any(flow), any(defaults)))
   },
   "RelayForward": {
     values: [

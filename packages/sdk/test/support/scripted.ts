@@ -1,12 +1,12 @@
 /** Responses of `/step` for the scripted seam, and what is asked of it. */
 import { APIConnectionError, type FlowCursor, type FlowEvent, FlowService } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
-import type { HttpError } from "@effect-noukai/sdk/NoukaiError"
-import type { StepRequest } from "@effect-noukai/sdk/StepCall"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { layerScripted, type Script, ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { Effect, Layer, Stream } from "effect"
+import type { StepRequest } from "../../src/internal/operations/stepCall.js"
 
-export type Response = Stream.Stream<FlowEvent.WireEvent, HttpError>
+export type Response = Stream.Stream<FlowEvent.WireEvent, CallError>
 
 export const runStarted = (stepCount?: number): FlowEvent.WireEvent => ({
   type: "run_started",

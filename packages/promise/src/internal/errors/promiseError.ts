@@ -49,7 +49,7 @@ const table: Table = {
 const operations: { readonly [method: string]: string } = {
   NoukaiConfig: "new Noukai",
   RelayHttp: "createRelayFlow",
-  "FlowAddress.resolve": "noukai.flow",
+  "Flow.resolve": "noukai.flow",
   "FlowService.execute": "flow.execute",
   "FlowService.events": "flow.events",
   "FlowService.steps": "flow.steps",

@@ -1,5 +1,5 @@
 import type { Job, JobStatus } from "@effect-noukai/sdk/Job"
-import { APITimeoutError, type PollError } from "@effect-noukai/sdk/NoukaiError"
+import { APITimeoutError, type CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 
 /**
@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
  *
  * @internal
  */
-export const pollOnce = (job: Job, timeout: number | undefined): Effect.Effect<JobStatus, PollError> =>
+export const pollOnce = (job: Job, timeout: number | undefined): Effect.Effect<JobStatus, CallError> =>
   timeout === undefined || timeout === Infinity
     ? job.poll
     : Effect.timeoutFail(job.poll, {

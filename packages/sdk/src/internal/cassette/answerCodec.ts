@@ -7,25 +7,25 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { WireEvent } from "../../FlowEvent.js"
-import type { Answer, Endpoint, RecordedValue } from "../../RecordedCassette.js"
-import type { StepTraceResponse } from "../../RunCall.js"
 import { canonical } from "../json/canonical.js"
 import type { Operations } from "../operations/operations.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
+import type { StepTraceResponse } from "../operations/runCall.js"
 import { decodeError } from "./errorCodec.js"
 import { quotingNoSecret } from "./readRecorded.js"
+import type { Answer, Operation, RecordedValue } from "./RecordedCassette.js"
 
 /** Endpoints that answer once. @internal */
-export type EffectEndpoint = Exclude<Endpoint, StreamEndpoint>
+export type AnsweredOperation = Exclude<Operation, StreamedOperation>
 
 /** Endpoints that answer with events. @internal */
-export type StreamEndpoint = "step" | "traceStream"
+export type StreamedOperation = "step" | "traceStream"
 
 /** @internal */
-export type Request<K extends EffectEndpoint> = Operations[K]["request"]
+export type Request<K extends AnsweredOperation> = Operations[K]["request"]
 
 /** @internal */
-export type Response<K extends EffectEndpoint> = Operations[K]["response"]
+export type Response<K extends AnsweredOperation> = Operations[K]["response"]
 
 type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
 
@@ -45,7 +45,7 @@ const readStepTrace: ReadBody<StepTraceResponse> = (json, received) =>
     ? readBody.stepAttempts(json, received)
     : readBody.stepTrace(json, received)
 
-const decoders: { readonly [K in EffectEndpoint]: Decoder<Response<K>> } = {
+const decoders: { readonly [K in AnsweredOperation]: Decoder<Response<K>> } = {
   execute: decoder(readBody.execute),
   submitJob: decoder(readBody.submitJob),
   pollJob: decoder(readBody.pollJob),
@@ -57,7 +57,7 @@ const decoders: { readonly [K in EffectEndpoint]: Decoder<Response<K>> } = {
 }
 
 /** @internal */
-export const decodeValue = <K extends EffectEndpoint>(
+export const decodeValue = <K extends AnsweredOperation>(
   endpoint: K,
   recorded: RecordedValue
 ): Either.Either<Response<K>, string> => decoders[endpoint](recorded)
@@ -84,7 +84,8 @@ export const decodeEvents = (events: ReadonlyArray<unknown>): Either.Either<Read
     : Either.left(`event ${bad + 1} is no event`)
 }
 
-const isStream = (endpoint: Endpoint): endpoint is StreamEndpoint => endpoint === "step" || endpoint === "traceStream"
+const isStream = (endpoint: Operation): endpoint is StreamedOperation =>
+  endpoint === "step" || endpoint === "traceStream"
 
 const check = (result: Either.Either<unknown, string>): string | undefined =>
   Either.isLeft(result) ? result.left : undefined
@@ -94,7 +95,7 @@ const check = (result: Either.Either<unknown, string>): string | undefined =>
  *
  * @internal
  */
-export const problemOfAnswer = (endpoint: Endpoint, answer: Answer): string | undefined => {
+export const problemOfAnswer = (endpoint: Operation, answer: Answer): string | undefined => {
   if ("unanswered" in answer) return undefined
   if ("error" in answer) return check(decodeError(answer.error, ""))
   if ("events" in answer) {

@@ -9,8 +9,6 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { CassetteError } from "../../NoukaiError.js"
-import { RecordedCassette } from "../../RecordedCassette.js"
-import { SessionCassette } from "../../SessionCassette.js"
 import { unchecked } from "../errors/unchecked.js"
 import type { FileFailure } from "../files/Files.js"
 import { canonical } from "../json/canonical.js"
@@ -18,6 +16,8 @@ import { maxDepth, nestsTooDeep } from "../json/nesting.js"
 import { problemOfAnswer } from "./answerCodec.js"
 import { credentialsIn } from "./credentials.js"
 import { readRecorded } from "./readRecorded.js"
+import { RecordedCassette } from "./RecordedCassette.js"
+import { SessionCassette } from "./SessionCassette.js"
 
 const formatVersion = 1
 

@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Duration from "effect/Duration"
-import type { RecordedCassette } from "../../RecordedCassette.js"
 import type { Defaults } from "../operations/operations.js"
+import type { RecordedCassette } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 
 /** @internal */

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { Change } from "../../ReplayReport.js"
+import type { Change } from "../errors/replayReport.js"
 import { formatPath, type Path, type Segment } from "../json/jsonPath.js"
 import { mapInside, partsOf } from "../json/jsonText.js"
 import type { Divergence } from "../replay/diff.js"

@@ -4,15 +4,15 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { RequestContext } from "../../CallOptions.js"
-import type { FlowAddress, FlowVersion } from "../../Flow.js"
-import type { Answer, Endpoint } from "../../RecordedCassette.js"
 import { format } from "../flow/address.js"
+import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import type { RequestContext } from "../operations/callOptions.js"
+import type { Answer, Operation } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 
 /** What a call asks. @internal */
 export interface Question {
-  readonly endpoint: Endpoint
+  readonly endpoint: Operation
   readonly flow: string | undefined
   readonly version: string | undefined
   readonly input: unknown
@@ -34,7 +34,7 @@ interface AnyRequest extends RequestContext {
 /** What a request carries beside the question. */
 const aside: ReadonlySet<string> = new Set(["method", "options", "progress", "flow", "version", "sessionId"])
 
-const inputOf = (endpoint: Endpoint, request: AnyRequest): unknown =>
+const inputOf = (endpoint: Operation, request: AnyRequest): unknown =>
   request.body ?? Object.fromEntries(
     Object.entries(request).filter(([key, value]) =>
       value !== undefined && (!aside.has(key) || (endpoint === "session" && key === "sessionId"))
@@ -47,7 +47,7 @@ const inputOf = (endpoint: Endpoint, request: AnyRequest): unknown =>
  *
  * @internal
  */
-export const questionOf = (endpoint: Endpoint, request: AnyRequest): Question | undefined => {
+export const questionOf = (endpoint: Operation, request: AnyRequest): Question | undefined => {
   try {
     return {
       endpoint,

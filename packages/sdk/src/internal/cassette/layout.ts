@@ -4,11 +4,11 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { Answer, Entry, Meta, RecordedCassette } from "../../RecordedCassette.js"
-import type { Match } from "../../ReplayReport.js"
+import type { Match } from "../errors/replayReport.js"
 import { canonical, canonicalText } from "../json/canonical.js"
 import type { Client } from "./client.js"
 import type { Interaction } from "./interaction.js"
+import type { Answer, Entry, Meta, RecordedCassette } from "./RecordedCassette.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
 import { restoreMeasured, withoutMeasured } from "./volatile.js"
 

@@ -8,15 +8,15 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { RecordedCassette } from "../../RecordedCassette.js"
 import type { Redact } from "../../Redact.js"
-import type { Match } from "../../ReplayReport.js"
-import { SessionCassette } from "../../SessionCassette.js"
 import { invalid } from "../errors/invalid.js"
+import type { Match } from "../errors/replayReport.js"
 import { checkOneOf, checkText } from "../input/checks.js"
 import { checkStored } from "../input/json.js"
 import { type Problem, problem } from "../input/problem.js"
 import { guarded, take, type Taking } from "../input/take.js"
+import { RecordedCassette } from "./RecordedCassette.js"
+import { SessionCassette } from "./SessionCassette.js"
 
 interface ReplayOptions {
   readonly org?: string | undefined

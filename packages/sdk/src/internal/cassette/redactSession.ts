@@ -1,6 +1,6 @@
-import type { SessionCassette } from "../../SessionCassette.js"
 import type { Redaction } from "./redaction.js"
 import { renamed } from "./renamed.js"
+import type { SessionCassette } from "./SessionCassette.js"
 
 const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
 

@@ -4,9 +4,9 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { Answer } from "../../RecordedCassette.js"
 import { formatPath, parsePath, type Path } from "../json/jsonPath.js"
 import { putInto } from "../json/walk.js"
+import type { Answer } from "./RecordedCassette.js"
 
 /** What the flow and its caller wrote; nothing in there is ours to judge. @internal */
 export const payloads: ReadonlySet<string> = new Set([

@@ -1,4 +1,4 @@
-import type { Call, Change, Difference, Recording, ReplayReport } from "../../ReplayReport.js"
+import type { Change, Difference, RecordedCall, ReplayedCall, ReplayReport } from "./replayReport.js"
 
 const maxDifferences = 10
 
@@ -10,7 +10,7 @@ const valueText = (holder: Change, key: "expected" | "actual"): string => {
   return json.length > maxValue ? `${json.slice(0, maxValue)}…` : json
 }
 
-const callText = (call: Call): string =>
+const callText = (call: ReplayedCall): string =>
   [
     `call ${call.number}, ${call.operation}`,
     call.flow,
@@ -18,7 +18,7 @@ const callText = (call: Call): string =>
     call.executionId === undefined ? undefined : `execution ${call.executionId}`
   ].filter((part) => part !== undefined).join(" ")
 
-const recordingText = (recording: Recording): string =>
+const recordingText = (recording: RecordedCall): string =>
   [
     `recording ${recording.number}, ${recording.endpoint}`,
     recording.flow,

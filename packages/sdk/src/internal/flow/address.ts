@@ -5,11 +5,11 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { Flow, FlowAddress, FlowRef, FlowVersion } from "../../Flow.js"
-import { isFlow } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 import { type Problem, problem } from "../input/problem.js"
+import type { Flow, FlowAddress, FlowRef, FlowVersion } from "./flow.js"
+import { isFlow } from "./flow.js"
 
 /**
  * The default org and project of a client; both or neither.

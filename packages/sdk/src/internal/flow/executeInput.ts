@@ -5,11 +5,11 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { CallOptions } from "../../CallOptions.js"
 import type { ExecuteOptions } from "../../ExecuteInput.js"
 import { checkCall, checkFlag, checkSessionId, checkText } from "../input/checks.js"
 import { checkJson } from "../input/json.js"
 import { type Problem, problem } from "../input/problem.js"
+import type { CallOptions } from "../operations/callOptions.js"
 
 export type { Problem } from "../input/problem.js"
 

@@ -8,7 +8,6 @@ import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { type FlowRef, isFlow } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
@@ -17,6 +16,7 @@ import { checkJson } from "../input/json.js"
 import { guarded } from "../input/take.js"
 import { issueText, readEffect } from "../schema/schemaReader.js"
 import { checkParameters } from "./executeInput.js"
+import { type FlowRef, isFlow } from "./flow.js"
 
 interface Codec {
   readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined

@@ -5,12 +5,12 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
-import type { FlowAddress, FlowRef } from "../../Flow.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { guarded, take, type Taking } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { milliseconds } from "../time/duration.js"
 import * as Address from "./address.js"
+import type { FlowAddress, FlowRef } from "./flow.js"
 import { checkSchemas } from "./flowCodec.js"
 
 /** @internal */

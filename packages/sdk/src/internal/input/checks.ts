@@ -5,8 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
-import type { CallOptions, StreamOptions } from "../../CallOptions.js"
 import { headersProblem, isHeaderValue } from "../config/headers.js"
+import type { CallOptions, StreamOptions } from "../operations/callOptions.js"
 import { durationReason, toMillis } from "../time/duration.js"
 import { type Problem, problem } from "./problem.js"
 

@@ -5,11 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { Job, WaitOptions } from "../../Job.js"
-import type { JobStatus } from "../../JobStatus.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/pause.js"
 import { label, pausing, poll, type Target } from "./jobPoll.js"
+import type { JobStatus } from "./jobStatus.js"
 import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOf, wait } from "./jobWait.js"
 

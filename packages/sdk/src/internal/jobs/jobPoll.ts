@@ -4,21 +4,21 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Progress, ReadOptions } from "../../CallOptions.js"
-import type { FlowAddress, FlowRef } from "../../Flow.js"
-import type { PollJobResponse } from "../../JobCall.js"
-import type { JobCompleted, JobPending, JobStatus } from "../../JobStatus.js"
-import { type NoukaiError, type PollError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { unchecked } from "../errors/unchecked.js"
+import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { withRaw } from "../json/raw.js"
+import type { Progress, ReadOptions } from "../operations/callOptions.js"
+import type { PollJobResponse } from "../operations/jobCall.js"
 import type { HttpService } from "../operations/operations.js"
 import { isTransient } from "../retry/retry.js"
 import { finite } from "../time/duration.js"
 import { monotonic } from "../time/monotonic.js"
 import { type Pause, sleep } from "../time/pause.js"
 import { totalTimeout } from "../time/totalTimeout.js"
+import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
 
 /**
  * What a handle knows of its job.
@@ -144,7 +144,7 @@ const statusOf = (
 }
 
 /** @internal */
-export const poll = (target: Target, method: string, options: ReadOptions): Effect.Effect<JobStatus, PollError> =>
+export const poll = (target: Target, method: string, options: ReadOptions): Effect.Effect<JobStatus, CallError> =>
   Effect.flatMap(monotonic, (asked) => {
     const progress: Progress = { sent: "no" }
     const { timeout } = target.http.defaults
@@ -161,7 +161,7 @@ export const poll = (target: Target, method: string, options: ReadOptions): Effe
           error._tag === "FlowNotFoundError" && asked < target.graceEnds
             ? Effect.succeed(pending(target.executionId))
             : Effect.fail(error),
-        onSuccess: (response): Effect.Effect<JobStatus, PollError> => statusOf(target, method, response)
+        onSuccess: (response): Effect.Effect<JobStatus, CallError> => statusOf(target, method, response)
       }
     )
     return totalTimeout(

@@ -8,8 +8,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { isEnded, type JobStatus } from "../../JobStatus.js"
-import type { PollError, UpdatesError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 import { checkSchedule } from "../input/checks.js"
 import { problem } from "../input/problem.js"
@@ -19,13 +18,14 @@ import { scheduleDriver } from "../retry/scheduleDriver.js"
 import { monotonic } from "../time/monotonic.js"
 import type { Pause } from "../time/pause.js"
 import { isPassing, label, pauseOfHandle, pending } from "./jobPoll.js"
+import { isEnded, type JobStatus } from "./jobStatus.js"
 
 /** How long polls may fail in a row, in milliseconds. */
 const patience = 300_000
 
 interface Watch<A> {
   status: JobStatus<A> | undefined
-  failure: PollError | undefined
+  failure: CallError | undefined
   /** When the first poll failed since one was answered. */
   failingSince: number | undefined
   first: boolean
@@ -37,16 +37,16 @@ interface Watch<A> {
  * @internal
  */
 export const updates = <A>(
-  poll: Effect.Effect<JobStatus<A>, PollError>,
+  poll: Effect.Effect<JobStatus<A>, CallError>,
   executionId: string,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>,
   sleep: Pause
-): Stream.Stream<JobStatus<A>, UpdatesError> =>
+): Stream.Stream<JobStatus<A>, CallError> =>
   Stream.unwrap(Effect.sync(() => {
     const next = scheduleDriver(schedule)
     const watch: Watch<A> = { status: undefined, failure: undefined, failingSince: undefined, first: true }
 
-    const pause: Effect.Effect<void, Option.Option<UpdatesError>> = Effect.suspend(() => {
+    const pause: Effect.Effect<void, Option.Option<CallError>> = Effect.suspend(() => {
       if (watch.first) {
         watch.first = false
         return Effect.void
@@ -61,7 +61,7 @@ export const updates = <A>(
       )
     })
 
-    const pull: Effect.Effect<JobStatus<A>, Option.Option<UpdatesError>> = Effect.gen(function*() {
+    const pull: Effect.Effect<JobStatus<A>, Option.Option<CallError>> = Effect.gen(function*() {
       while (watch.status === undefined || !isEnded(watch.status)) {
         yield* pause
         const outcome = yield* Effect.either(poll)
@@ -92,9 +92,9 @@ export const updates = <A>(
  * @internal
  */
 export const ofJob = <A>(
-  job: { readonly executionId: string; readonly poll: Effect.Effect<JobStatus<A>, PollError> },
+  job: { readonly executionId: string; readonly poll: Effect.Effect<JobStatus<A>, CallError> },
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
-): Stream.Stream<JobStatus<A>, UpdatesError> =>
+): Stream.Stream<JobStatus<A>, CallError> =>
   Stream.suspend(() => {
     const method = "Job.updates"
     const checked = guarded(method, "job", () => {

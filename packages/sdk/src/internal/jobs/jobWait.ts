@@ -8,8 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import type { WaitOptions } from "../../Job.js"
-import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus } from "../../JobStatus.js"
-import { APITimeoutError, FlowExecutionError, type WaitError } from "../../NoukaiError.js"
+import { APITimeoutError, type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import { checkCall, checkSchedule } from "../input/checks.js"
@@ -21,6 +20,7 @@ import { milliseconds } from "../time/duration.js"
 import { monotonic } from "../time/monotonic.js"
 import { pauseOf } from "../time/pause.js"
 import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
+import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus } from "./jobStatus.js"
 
 /** @internal */
 export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
@@ -31,7 +31,7 @@ const defaultTimeout = Duration.seconds(300)
 interface Seen {
   status: JobStatus | undefined
   /** Why the latest poll brought nothing. */
-  failure: WaitError | undefined
+  failure: CallError | undefined
 }
 
 const gaveUp = (target: Target, method: string, seen: Seen, detail: string): APITimeoutError => {
@@ -70,7 +70,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
   options: WaitOptions,
   seen: Seen,
   timeout: number
-): Effect.fn.Return<JobEnded, WaitError> {
+): Effect.fn.Return<JobEnded, CallError> {
   const deadline = (yield* monotonic) + timeout
   const next = scheduleDriver(options.schedule ?? defaultSchedule)
   const pause = pauseOf(target.http)
@@ -99,7 +99,7 @@ export const wait = (
   target: Target,
   method: string,
   given: WaitOptions = {}
-): Effect.Effect<JobEnded, WaitError> =>
+): Effect.Effect<JobEnded, CallError> =>
   Effect.suspend(() => {
     const facts = { flow: target.addressText, executionId: target.executionId }
     const taken = take(method, taking, given, facts)

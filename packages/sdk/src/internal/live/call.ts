@@ -25,7 +25,7 @@ import { finite, milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/errorBody.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
 import { type CallConfig, type Prepare, preparing, spentClock, type Wanted } from "./request.js"
-import { type CallError, retried } from "./retrying.js"
+import { type LiveError, retried } from "./retrying.js"
 import { type Scrub, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
@@ -50,7 +50,7 @@ export interface Caller {
   readonly scrub: Scrub
   readonly prepare: Prepare
   readonly facts: (endpoint: Wanted) => CallFacts
-  readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, CallError>
+  readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
 
 /** Who hears of what crosses the wire, and when. */
@@ -131,7 +131,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       n: number,
       response: TextResponse,
       now: () => number
-    ): Either.Either<A, CallError> => {
+    ): Either.Either<A, LiveError> => {
       const { status, text } = response
       if (!isOk(status)) return Either.left(fromStatus(facts(endpoint), response, text, now()))
       const json = parseJson(text)
@@ -153,7 +153,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       request: SendRequest,
       n: number,
       { now, tell }: Observer,
-      go: (outcome: Either.Either<A, CallError>) => Effect.Effect<B, E>
+      go: (outcome: Either.Either<A, LiveError>) => Effect.Effect<B, E>
     ): Effect.Effect<B, E> => {
       const sent = transport.send(request)
       if (tell === undefined) {
@@ -188,12 +188,12 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       )
     }
 
-    const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, CallError> =>
+    const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> =>
       Effect.withFiberRuntime((fiber) => {
         const { context: { method, options, progress } } = endpoint
         const isPost = endpoint.httpMethod === "POST"
         const isFresh = endpoint.executionId === undefined
-        const mayRetry = (error: CallError): boolean =>
+        const mayRetry = (error: LiveError): boolean =>
           shouldRetry(error, { isPost, isFresh, retryPost: options.retryPost ?? config.retryPost })
         const prepared = prepare(endpoint, "application/json", Spans.traceparent(fiber))
         if (Either.isLeft(prepared)) return Effect.fail(prepared.left)
@@ -216,7 +216,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           request,
           0,
           observer,
-          (outcome): Effect.Effect<A, CallError> =>
+          (outcome): Effect.Effect<A, LiveError> =>
             Either.isRight(outcome) || !mayRetry(outcome.left)
               ? outcome
               : retried({

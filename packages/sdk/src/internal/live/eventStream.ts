@@ -13,10 +13,10 @@ import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { RequestContext, StreamOptions } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
+import type { RequestContext, StreamOptions } from "../operations/callOptions.js"
 import { shouldRetry } from "../retry/retry.js"
 import { fromPull, type Pull } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -28,7 +28,7 @@ import type { OpenRequest, StreamResponse, TransportError } from "../transport/H
 import type { Caller, Endpoint } from "./call.js"
 import { decodeEvent } from "./eventDecoding.js"
 import { spentClock } from "./request.js"
-import { type CallError, retried } from "./retrying.js"
+import { type LiveError, retried } from "./retrying.js"
 import { scrubbing } from "./scrubbing.js"
 import { SseDecoder } from "./sse.js"
 import { fromStatus, fromTransport, unexpected } from "./statusError.js"
@@ -44,7 +44,7 @@ export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly isBilled: boolean
 }
 
-type EventPull = Pull<WireEvent, CallError>
+type EventPull = Pull<WireEvent, LiveError>
 
 const prepare = (
   caller: Caller,
@@ -97,7 +97,7 @@ const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => 
 interface Watch {
   readonly onRequest: Effect.Effect<void>
   readonly onResponse: (response: StreamResponse) => Effect.Effect<void>
-  readonly onError: (error: CallError) => Effect.Effect<void>
+  readonly onError: (error: LiveError) => Effect.Effect<void>
 }
 
 const watch = (
@@ -135,7 +135,7 @@ const open = (
   request: OpenRequest,
   attempt: number,
   tell: Tell | undefined
-): Effect.Effect<EventPull, CallError, Scope.Scope> =>
+): Effect.Effect<EventPull, LiveError, Scope.Scope> =>
   Effect.suspend(() => {
     const watching = tell === undefined ? undefined : watch(caller, endpoint, request, attempt, tell)
     const opening = Effect.matchEffect(caller.transport.open(request), {
@@ -154,7 +154,7 @@ const accepted = (
   endpoint: StreamEndpoint,
   response: StreamResponse,
   watching: Watch | undefined
-): Effect.Effect<EventPull, CallError> =>
+): Effect.Effect<EventPull, LiveError> =>
   errorBody.isOk(response.status)
     ? Effect.withFiberRuntime((fiber) =>
       Effect.succeed(decoding(caller, endpoint, response, watching, fiber.getFiberRef(FiberRef.currentMetricLabels)))
@@ -175,7 +175,7 @@ const decoding = (
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []
   let warnings: Array<string> = []
-  let end: Option.Option<CallError> | undefined
+  let end: Option.Option<LiveError> | undefined
   let ending = false
 
   const fail = (reason: string): void => {
@@ -246,12 +246,12 @@ const opened = (
   endpoint: StreamEndpoint,
   request: OpenRequest,
   tell: Tell | undefined
-): Effect.Effect<EventPull, CallError, Scope.Scope> => {
+): Effect.Effect<EventPull, LiveError, Scope.Scope> => {
   const { budget } = caller
   const isFresh = endpoint.executionId === undefined
-  const mayRetry = (error: CallError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
+  const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
   const once = Effect.tap(open(caller, endpoint, request, 0, tell), () => Effect.sync(() => budget.succeeded()))
-  return Effect.catchAll(once, (first: CallError) =>
+  return Effect.catchAll(once, (first: LiveError) =>
     mayRetry(first)
       ? retried({
         first,
@@ -273,7 +273,7 @@ const opened = (
  *
  * @internal
  */
-export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, CallError> =>
+export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
   fromPull(Effect.withFiberRuntime((fiber) => {
     const request = prepare(caller, endpoint, Spans.traceparent(fiber))
     if (Either.isLeft(request)) return Effect.fail(request.left)

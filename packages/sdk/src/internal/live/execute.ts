@@ -1,13 +1,13 @@
 import type * as Effect from "effect/Effect"
-import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import * as Address from "../flow/address.js"
+import type { ExecuteRequest, ExecuteResponse } from "../operations/executeCall.js"
 import { readBody } from "../operations/responseBody.js"
 import type { Caller } from "./call.js"
-import type { CallError } from "./retrying.js"
+import type { LiveError } from "./retrying.js"
 
 const send =
   (caller: Caller, path: (request: ExecuteRequest) => string) =>
-  (request: ExecuteRequest): Effect.Effect<ExecuteResponse, CallError> =>
+  (request: ExecuteRequest): Effect.Effect<ExecuteResponse, LiveError> =>
     caller.send({
       context: request,
       httpMethod: "POST",
@@ -24,7 +24,7 @@ const send =
  *
  * @internal
  */
-export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, CallError> =>
+export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> =>
   send(
     caller,
     ({ flow, version }) => `${Address.basePath(flow)}${Address.versionPath(version)}/execute`
@@ -38,4 +38,4 @@ export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Eff
 export const executeAt = (
   caller: Caller,
   path: string
-): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, CallError> => send(caller, () => path)
+): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> => send(caller, () => path)

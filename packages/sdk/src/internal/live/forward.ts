@@ -1,14 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import * as Address from "../flow/address.js"
+import type { ForwardRequest, ForwardResponse } from "../operations/forwardCall.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Tell } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/errorBody.js"
 import type { Caller } from "./call.js"
-import type { CallError } from "./retrying.js"
+import type { LiveError } from "./retrying.js"
 import { fromTransport } from "./statusError.js"
 
 /**
@@ -17,7 +17,7 @@ import { fromTransport } from "./statusError.js"
  *
  * @internal
  */
-export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, CallError> =>
+export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
     const { config, scrub } = caller
     const { method, options } = request

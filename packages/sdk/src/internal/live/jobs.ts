@@ -1,12 +1,12 @@
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as JobCall from "../../JobCall.js"
-import type { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
 import * as Address from "../flow/address.js"
+import type * as JobCall from "../operations/jobCall.js"
+import type { PollJobResponse, SubmitJobResponse } from "../operations/jobCall.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type { Caller } from "./call.js"
-import type { CallError } from "./retrying.js"
+import type { LiveError } from "./retrying.js"
 
 const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
   Either.filterOrLeft(
@@ -21,7 +21,7 @@ const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
  * @internal
  */
 export const submitJob =
-  (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, CallError> =>
+  (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, LiveError> =>
     caller.send({
       context: request,
       httpMethod: "POST",
@@ -43,7 +43,7 @@ const pollTimeout = Duration.seconds(30)
  */
 export const pollJob = (caller: Caller) => {
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)
-  return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, CallError> =>
+  return (request: JobCall.PollJobRequest): Effect.Effect<PollJobResponse, LiveError> =>
     caller.send({
       context: {
         ...request,

@@ -7,9 +7,9 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Schedule from "effect/Schedule"
-import type { Progress } from "../../CallOptions.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import type { ApiError, InvalidRequestError, NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
+import type { Progress } from "../operations/callOptions.js"
 import { backoffDriver, isBackoff } from "../retry/retry.js"
 import type { RetryBudget } from "../retry/retryBudget.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -17,30 +17,30 @@ import type { Tell } from "../telemetry/tell.js"
 import type { Pause } from "../time/pause.js"
 
 /** @internal */
-export type CallError = ApiError | InvalidRequestError | UnexpectedResponseError
+export type LiveError = ApiError | InvalidRequestError | UnexpectedResponseError
 
 /** @internal */
 export interface Retrying<A, R> {
-  readonly first: CallError
+  readonly first: LiveError
   /** Whether the same request may be sent once more. */
-  readonly mayRetry: (error: CallError) => boolean
+  readonly mayRetry: (error: LiveError) => boolean
   readonly schedule: Schedule.Schedule<unknown, NoukaiError>
   /** It limits the default schedule alone. */
   readonly budget: RetryBudget
   readonly tell: Tell | undefined
   readonly info: (attempt: number) => AttemptInfo
   readonly pause: Pause
-  readonly attempt: (n: number) => Effect.Effect<Either.Either<A, CallError>, never, R>
+  readonly attempt: (n: number) => Effect.Effect<Either.Either<A, LiveError>, never, R>
   /** Of what may begin a run: how far it has come, which is nowhere while every attempt was refused. */
   readonly progress: Progress | undefined
   /** The error to fail with; `mayHaveRun`: an attempt before the last one may have started a run. */
-  readonly givingUp: (error: CallError, mayHaveRun: boolean) => CallError
+  readonly givingUp: (error: LiveError, mayHaveRun: boolean) => LiveError
 }
 
 /** @internal */
 export const retried = <A, R>(
   { attempt, budget, first, givingUp, info, mayRetry, pause, progress, schedule, tell }: Retrying<A, R>
-): Effect.Effect<A, CallError, R> =>
+): Effect.Effect<A, LiveError, R> =>
   Effect.gen(function*() {
     const isLimited = isBackoff(schedule)
     const next = backoffDriver(schedule)

@@ -1,8 +1,11 @@
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { RequestContext } from "../../CallOptions.js"
-import type { FlowAddress } from "../../Flow.js"
 import type { WireEvent } from "../../FlowEvent.js"
+import type { FlowRun, Trace } from "../../Trace.js"
+import * as Address from "../flow/address.js"
+import type { FlowAddress } from "../flow/flow.js"
+import type { RequestContext } from "../operations/callOptions.js"
+import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type {
   RunListRequest,
   RunListResponse,
@@ -10,13 +13,10 @@ import type {
   StepTraceRequest,
   StepTraceResponse,
   TraceStreamRequest
-} from "../../RunCall.js"
-import type { FlowRun, Trace } from "../../Trace.js"
-import * as Address from "../flow/address.js"
-import { type ReadBody, readBody } from "../operations/responseBody.js"
+} from "../operations/runCall.js"
 import type { Caller } from "./call.js"
 import { events } from "./eventStream.js"
-import type { CallError } from "./retrying.js"
+import type { LiveError } from "./retrying.js"
 
 /** The path of a run, in the family of paths that the client is configured for (contract C26). */
 const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {
@@ -30,7 +30,7 @@ const get = <A>(
   path: string,
   run: { readonly flow: FlowAddress; readonly executionId: string } | undefined,
   decode: ReadBody<A>
-): Effect.Effect<A, CallError> =>
+): Effect.Effect<A, LiveError> =>
   caller.send({
     context,
     httpMethod: "GET",
@@ -47,7 +47,7 @@ const get = <A>(
  *
  * @internal
  */
-export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, CallError> =>
+export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
   get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, readBody.trace)
 
 /**
@@ -55,7 +55,7 @@ export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Tr
  *
  * @internal
  */
-export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, CallError> =>
+export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
     context: request,
     httpMethod: "GET",
@@ -73,7 +73,7 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
  * @internal
  */
 export const stepTrace =
-  (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, CallError> => {
+  (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
     const { attempt, executionId, flow, loopIndex, stepId } = request
     const query = [
       ...(attempt === undefined ? [] : [`attempt=${attempt}`]),
@@ -89,7 +89,7 @@ export const stepTrace =
  *
  * @internal
  */
-export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, CallError> =>
+export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, LiveError> =>
   get(caller, request, runPath(caller, request.flow, request.executionId), request, readBody.runSummary)
 
 /**
@@ -97,7 +97,7 @@ export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effe
  *
  * @internal
  */
-export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, CallError> => {
+export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, LiveError> => {
   const query = [
     `flow_id=${encodeURIComponent(request.flowId)}`,
     ...(request.limit === undefined ? [] : [`limit=${request.limit}`]),

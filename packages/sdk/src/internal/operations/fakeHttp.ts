@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { ExecuteBody } from "../../ExecuteCall.js"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { ExecuteError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
+import type { ExecuteBody } from "./executeCall.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 
 /** Nothing but a `FlowService` stands on the fake. */
@@ -14,7 +14,7 @@ const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows on
  * @internal
  */
 export const fakeHttp = (
-  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, ExecuteError>
+  f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
 ): HttpService => {
   const step: Streams["step"] = (request) => {
     const { attachments, blockOverrides, message, parameters, toolChoice, tools, trace } = request.body

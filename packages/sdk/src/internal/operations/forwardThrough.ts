@@ -4,9 +4,9 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { ForwardResponse } from "../../ForwardCall.js"
 import type { FlowExecutionError } from "../../NoukaiError.js"
-import type { Requests } from "../operations/operations.js"
+import type { ForwardResponse } from "./forwardCall.js"
+import type { Requests } from "./operations.js"
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
 

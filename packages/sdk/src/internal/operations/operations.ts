@@ -8,18 +8,20 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { ForwardRequest, ForwardResponse } from "../../ForwardCall.js"
-import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "../../JobCall.js"
 import type { LogEvent } from "../../LogHook.js"
 import type {
   AuthenticationError,
-  HttpError,
+  CallError,
   InvalidRequestError,
   ReplayMissError,
   SessionError
 } from "../../NoukaiError.js"
+import type { FlowRun, Trace } from "../../Trace.js"
+import type { Pause } from "../time/pause.js"
+import type { ExecuteRequest, ExecuteResponse } from "./executeCall.js"
+import type { ForwardRequest, ForwardResponse } from "./forwardCall.js"
+import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "./jobCall.js"
 import type {
   RunListRequest,
   RunListResponse,
@@ -27,11 +29,9 @@ import type {
   StepTraceRequest,
   StepTraceResponse,
   TraceStreamRequest
-} from "../../RunCall.js"
-import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
-import type { StepRequest } from "../../StepCall.js"
-import type { FlowRun, Trace } from "../../Trace.js"
-import type { Pause } from "../time/pause.js"
+} from "./runCall.js"
+import type { SessionRequest, SessionResponse } from "./sessionCall.js"
+import type { StepRequest } from "./stepCall.js"
 
 /** What a client adds where a call says nothing. */
 export interface Defaults {
@@ -57,7 +57,7 @@ export interface Defaults {
 }
 
 /** An operation that answers once. */
-interface Row<Q, A, E = HttpError> {
+interface Row<Q, A, E = CallError> {
   readonly request: Q
   readonly response: A
   readonly error: E
@@ -106,7 +106,7 @@ export interface HttpService {
   readonly stream: <K extends keyof EventStreams>(
     operation: K,
     input: EventStreams[K]
-  ) => Stream.Stream<WireEvent, HttpError>
+  ) => Stream.Stream<WireEvent, CallError>
 }
 
 /** A function for each operation that answers once. */
@@ -118,7 +118,7 @@ export type Requests = {
 
 /** A function for each operation that answers with events. */
 export type Streams = {
-  readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, HttpError>
+  readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, CallError>
 }
 
 /** The service of a whole table. */

@@ -6,14 +6,14 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
-import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "../../ExecuteCall.js"
-import { PollJobResponse, SubmitJobResponse } from "../../JobCall.js"
-import { RunListResponse } from "../../RunCall.js"
-import { SessionResponse } from "../../SessionCall.js"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import { withRaw } from "../json/raw.js"
 import { compiledCheck } from "../schema/compiledCheck.js"
 import { issueText, readEither } from "../schema/schemaReader.js"
+import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "./executeCall.js"
+import { PollJobResponse, SubmitJobResponse } from "./jobCall.js"
+import { RunListResponse } from "./runCall.js"
+import { SessionResponse } from "./sessionCall.js"
 
 /**
  * What came, beside the body itself.

@@ -5,11 +5,11 @@
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { HttpError } from "../../NoukaiError.js"
-import type { Answer, RecordedError, RecordedValue } from "../../RecordedCassette.js"
+import type { CallError } from "../../NoukaiError.js"
 import { encodeValue } from "../cassette/answerCodec.js"
 import { encodeError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, type Question, redactQuestion } from "../cassette/interaction.js"
+import type { Answer, RecordedError, RecordedValue } from "../cassette/RecordedCassette.js"
 import type { Redaction } from "../cassette/redaction.js"
 import { canonicalText } from "../json/canonical.js"
 
@@ -33,7 +33,7 @@ interface Timeline {
   last: string
 }
 
-const valueOf = (result: Either.Either<unknown, HttpError>): Status =>
+const valueOf = (result: Either.Either<unknown, CallError>): Status =>
   Either.isLeft(result) ? { error: encodeError(result.left) } : encodeValue(result.right)
 
 /** Two polls that say the same, each under a request id of its own. */
@@ -165,7 +165,7 @@ export class Recorder {
     return { ...redactQuestion(question, this.redact), answer: redactAnswer(answer, this.redact), at: undefined }
   }
 
-  answered(ticket: Ticket, result: Either.Either<unknown, HttpError>, now: number): void {
+  answered(ticket: Ticket, result: Either.Either<unknown, CallError>, now: number): void {
     if (ticket.question.endpoint === "submitJob" && Either.isRight(result) && Predicate.isRecord(result.right)) {
       const id = result.right.executionId
       if (typeof id === "string") this.submitted.set(id, now)
@@ -174,7 +174,7 @@ export class Recorder {
   }
 
   /** A poll: part of the one recording of its job. */
-  polled(question: Question, result: Either.Either<unknown, HttpError>, now: number): void {
+  polled(question: Question, result: Either.Either<unknown, CallError>, now: number): void {
     this.weigh(valueOf(result))
     if (!this.overflowed) this.safely(() => this.addStatus(question, redactStatus(valueOf(result), this.redact), now))
   }

@@ -11,11 +11,17 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { HttpError } from "../../NoukaiError.js"
-import type { Answer } from "../../RecordedCassette.js"
-import { decodeValue, type EffectEndpoint, encodeValue, type Request, type Response } from "../cassette/answerCodec.js"
+import type { CallError } from "../../NoukaiError.js"
+import {
+  type AnsweredOperation,
+  decodeValue,
+  encodeValue,
+  type Request,
+  type Response
+} from "../cassette/answerCodec.js"
 import { encodeError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
+import type { Answer } from "../cassette/RecordedCassette.js"
 import { canonical } from "../json/canonical.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { type HttpService, orElse } from "../operations/operations.js"
@@ -43,7 +49,7 @@ const inOrder = <A>(value: A): A => {
 }
 
 /** The same for an answer that came with its body: it is read as the replay will read it. */
-const answerInOrder = <K extends EffectEndpoint>(endpoint: K, value: Response<K>): Response<K> => {
+const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: Response<K>): Response<K> => {
   const recorded = encodeValue(value)
   if (recorded.received === undefined) return inOrder(value)
   try {
@@ -54,7 +60,7 @@ const answerInOrder = <K extends EffectEndpoint>(endpoint: K, value: Response<K>
 }
 
 /** Records a call that answers once. One that dies is not recorded. */
-const recordEffect = <K extends EffectEndpoint, E extends HttpError>(
+const recordEffect = <K extends AnsweredOperation, E extends CallError>(
   recorder: Recorder,
   endpoint: K,
   question: Question,
@@ -95,8 +101,8 @@ const recordEffect = <K extends EffectEndpoint, E extends HttpError>(
 const recordStream = (
   recorder: Recorder,
   question: Question,
-  live: Stream.Stream<WireEvent, HttpError>
-): Stream.Stream<WireEvent, HttpError> =>
+  live: Stream.Stream<WireEvent, CallError>
+): Stream.Stream<WireEvent, CallError> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const events: Array<WireEvent> = []
     let end: Extract<Answer, { readonly events: unknown }>["end"] = "left"
@@ -128,7 +134,7 @@ const recordStream = (
 
 /** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
-  const one = <K extends EffectEndpoint>(operation: K, input: Request<K>) =>
+  const one = <K extends AnsweredOperation>(operation: K, input: Request<K>) =>
     Effect.suspend(() => {
       const question = questionOf(operation, input)
       const asked = live.request(operation, input)

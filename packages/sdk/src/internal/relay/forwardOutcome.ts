@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { ForwardResponse } from "../../ForwardCall.js"
 import { fromStatus } from "../live/statusError.js"
+import type { ForwardResponse } from "../operations/forwardCall.js"
 import type { Outcome } from "../telemetry/spans.js"
 
 /** The statuses of a run on the wire (contract 5.3), in the words of the metrics. */

@@ -7,28 +7,28 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
-import type { RequestContext } from "../../CallOptions.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import {
-  type HttpError,
+  type CallError,
   type InvalidRequestError,
   type SessionError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import type { Answer, Endpoint, RecordedError } from "../../RecordedCassette.js"
-import type { Match } from "../../ReplayReport.js"
 import * as Codec from "../cassette/answerCodec.js"
 import { decodeError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, questionOf, redactQuestion } from "../cassette/interaction.js"
+import type { Answer, Operation, RecordedError } from "../cassette/RecordedCassette.js"
 import type { Redaction } from "../cassette/redaction.js"
 import { invalid } from "../errors/invalid.js"
+import type { Match } from "../errors/replayReport.js"
 import { unchecked } from "../errors/unchecked.js"
+import type { RequestContext } from "../operations/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/monotonic.js"
 import { InFlight } from "./inFlight.js"
 import { type OpenReplay, verifying } from "./OpenReplay.js"
-import { type Asked, RecordedMatching } from "./recordedMatching.js"
+import { type AskedCall, RecordedMatching } from "./recordedMatching.js"
 
 /** @internal */
 export interface Options {
@@ -44,7 +44,7 @@ export interface Options {
 }
 
 /** The recording is not what the endpoint answers with; it was checked when the cassette was read. */
-const spoiled = (asked: Asked, reason: string): UnexpectedResponseError =>
+const spoiled = (asked: AskedCall, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: asked.operation,
     ...(asked.question.flow === undefined ? undefined : { flow: asked.question.flow }),
@@ -52,20 +52,18 @@ const spoiled = (asked: Asked, reason: string): UnexpectedResponseError =>
     isRetryable: false
   }, unchecked)
 
-const failing = (asked: Asked, error: RecordedError): Effect.Effect<never, HttpError> =>
+const failing = (asked: AskedCall, error: RecordedError): Effect.Effect<never, CallError> =>
   Effect.flatMap(
     Either.mapLeft(decodeError(error, asked.operation), (reason) => spoiled(asked, reason)),
     Effect.fail
   )
 
 /** What a session fetch can fail with; other errors cannot have been recorded of one. */
-const ofSession = (asked: Asked) => (error: HttpError): SessionError => {
+const ofSession = (asked: AskedCall) => (error: CallError): SessionError => {
   switch (error._tag) {
     case "PermissionDeniedError":
     case "FlowNotFoundError":
-    case "ReplayLeftoverError":
     case "ReplayNoSnapshotsError":
-    case "ReplayDisabledError":
       return spoiled(asked, `a session fetch does not fail with ${error._tag}`)
     default:
       return error
@@ -82,7 +80,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   const begunElsewhere = new Set<string>()
 
   /** Marks where a run began, since what follows of it is asked for there; what only speaks of a run moves nothing. */
-  const markBeginning = (asked: Asked, isElsewhere: boolean) => {
+  const markBeginning = (asked: AskedCall, isElsewhere: boolean) => {
     const begins = executionIdOf(asked.question) === undefined
     return <A>(answer: A): A => {
       const id = begins && Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
@@ -94,7 +92,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     }
   }
 
-  const asking = (endpoint: Endpoint, request: RequestContext): Either.Either<Asked, InvalidRequestError> => {
+  const asking = (endpoint: Operation, request: RequestContext): Either.Either<AskedCall, InvalidRequestError> => {
     const question = questionOf(endpoint, request)
     return question === undefined
       ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
@@ -102,7 +100,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   }
 
   /** The recording of a call; `undefined` if it goes elsewhere. */
-  const find = (asked: Asked): Either.Either<Interaction | undefined, HttpError> => {
+  const find = (asked: AskedCall): Either.Either<Interaction | undefined, CallError> => {
     const executionId = executionIdOf(asked.question)
     if (executionId !== undefined && begunElsewhere.has(executionId)) return Either.right(undefined)
     const found = matching.find(asked)
@@ -113,12 +111,12 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     if (otherwise === undefined) return Either.left(matching.miss(asked))
     const { endpoint } = asked.question
     const goesOn = (endpoint === "execute" || endpoint === "step") &&
-      matching.isRecordedRun(executionId)
+      matching.isRunOfSession(executionId)
     return goesOn ? Either.left(matching.refuse(matching.miss(asked))) : Either.right(undefined)
   }
 
   /** Calls take their turn, so that others that run at once can be seen. */
-  const turn = <A, E>(asked: Asked, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const turn = <A, E>(asked: AskedCall, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
     const key = matching.sharedKey(asked.question)
     return key === undefined ? use : Effect.acquireUseRelease(
       inFlight.enter(key, asked.question.flow ?? ""),
@@ -127,13 +125,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     )
   }
 
-  const remember = (asked: Asked, value: unknown): Effect.Effect<void> =>
+  const remember = (asked: AskedCall, value: unknown): Effect.Effect<void> =>
     asked.question.endpoint === "submitJob" && Predicate.isRecord(value) && typeof value.executionId === "string"
       ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
       : Effect.void
 
   /** The status of a job at this moment of its life. */
-  const statusNow = (asked: Asked, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
+  const statusNow = (asked: AskedCall, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
     Effect.map(monotonic, (now) => {
       if (!("statuses" in answer)) return answer
       const id = executionIdOf(asked.question) ?? ""
@@ -143,7 +141,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
     })
 
-  const givenUp = ({ operation, question }: Asked): Effect.Effect<never> =>
+  const givenUp = ({ operation, question }: AskedCall): Effect.Effect<never> =>
     Effect.zipRight(
       Effect.logWarning(
         `${operation} ${question.flow ?? ""}: the program that was recorded gave this call up; it is never answered`
@@ -151,11 +149,11 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       Effect.never
     )
 
-  const answerWith = <K extends Codec.EffectEndpoint>(
+  const answerWith = <K extends Codec.AnsweredOperation>(
     endpoint: K,
-    asked: Asked,
+    asked: AskedCall,
     answer: Answer
-  ): Effect.Effect<Codec.Response<K>, HttpError> => {
+  ): Effect.Effect<Codec.Response<K>, CallError> => {
     if ("value" in answer) {
       return Effect.zipLeft(
         Either.mapLeft(Codec.decodeValue(endpoint, answer), (reason) => spoiled(asked, reason)),
@@ -166,10 +164,10 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     return "unanswered" in answer ? givenUp(asked) : Effect.fail(spoiled(asked, "it is of another endpoint"))
   }
 
-  const one = <K extends Codec.EffectEndpoint>(
+  const one = <K extends Codec.AnsweredOperation>(
     endpoint: K,
     request: Codec.Request<K> & RequestContext
-  ): Effect.Effect<Codec.Response<K>, HttpError> =>
+  ): Effect.Effect<Codec.Response<K>, CallError> =>
     Effect.suspend(() => {
       const asked = asking(endpoint, request)
       if (Either.isLeft(asked)) return Effect.fail(asked.left)
@@ -191,7 +189,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       )
     })
 
-  const eventsOf = (asked: Asked, answer: Answer): Stream.Stream<WireEvent, HttpError> => {
+  const eventsOf = (asked: AskedCall, answer: Answer): Stream.Stream<WireEvent, CallError> => {
     if ("error" in answer) return Stream.fromEffect(failing(asked, answer.error))
     if (!("events" in answer)) return Stream.fail(spoiled(asked, "it is of another endpoint"))
     const events = Codec.decodeEvents(answer.events)
@@ -210,10 +208,10 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     }
   }
 
-  const many = <K extends Codec.StreamEndpoint>(
+  const many = <K extends Codec.StreamedOperation>(
     endpoint: K,
     request: EventStreams[K]
-  ): Stream.Stream<WireEvent, HttpError> =>
+  ): Stream.Stream<WireEvent, CallError> =>
     Stream.unwrapScoped(Effect.suspend(() => {
       const asked = asking(endpoint, request)
       if (Either.isLeft(asked)) return Effect.fail(asked.left)
@@ -240,7 +238,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
             question: { endpoint: "session", flow: undefined, version: undefined, input: undefined }
           })
         )
-      // every other operation fails with any `HttpError`
+      // every other operation fails with any `CallError`
     }, one as HttpService["request"]),
     stream: many
   }

@@ -5,11 +5,11 @@
  */
 import * as Predicate from "effect/Predicate"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
-import type { Answer } from "../../RecordedCassette.js"
-import type { Call, Difference, Match, Recording, ReplayReport } from "../../ReplayReport.js"
 import { maskChange } from "../cassette/credentials.js"
 import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
+import type { Answer } from "../cassette/RecordedCassette.js"
 import { index, keyOf, type Symbols } from "../cassette/symbols.js"
+import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
 import { unchecked } from "../errors/unchecked.js"
 import { differences, type Divergence } from "./diff.js"
 import { nameDistance } from "./similarity.js"
@@ -22,7 +22,7 @@ interface Entry {
 }
 
 /** A call that was asked. @internal */
-export interface Asked {
+export interface AskedCall {
   /** What the program called: `FlowService.execute`. */
   readonly operation: string
   readonly question: Question
@@ -86,7 +86,7 @@ export class RecordedMatching {
   }
 
   /** Whether a run is one of those that were recorded: nobody but the recording knows how it goes on. */
-  isRecordedRun(executionId: string | undefined): boolean {
+  isRunOfSession(executionId: string | undefined): boolean {
     return executionId !== undefined && this.runs.has(executionId)
   }
 
@@ -98,7 +98,7 @@ export class RecordedMatching {
   }
 
   /** The recording of a call, which counts as made, and its place among all. */
-  find(asked: Asked): { readonly interaction: Interaction; readonly place: number } | undefined {
+  find(asked: AskedCall): { readonly interaction: Interaction; readonly place: number } | undefined {
     this.calls++
     const key = keyOf(asked.question, this.symbols)
     const entry = isJob(asked.question)
@@ -126,7 +126,7 @@ export class RecordedMatching {
   }
 
   /** A call whose recording says no more. */
-  unfinished(asked: Asked): ReplayMissError {
+  unfinished(asked: AskedCall): ReplayMissError {
     const reason = "the program that was recorded had left the stream here, so that nobody knows what follows"
     return this.missed(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1) })
   }
@@ -138,7 +138,7 @@ export class RecordedMatching {
     return new ReplayMissError({ ...error, detail }, unchecked)
   }
 
-  private callOf({ operation, question }: Asked, nth: number): Call {
+  private callOf({ operation, question }: AskedCall, nth: number): ReplayedCall {
     const { endpoint, flow, version } = question
     const executionId = executionIdOf(question)
     return {
@@ -153,7 +153,7 @@ export class RecordedMatching {
   }
 
   /** Why the call that was just looked for was not found. */
-  miss(asked: Asked): ReplayMissError {
+  miss(asked: AskedCall): ReplayMissError {
     const key = keyOf(asked.question, this.symbols)
     const same = this.keys.get(key) ?? []
     const place = this.match === "position" ? placeOf(asked.question, key) : key
@@ -233,7 +233,7 @@ export class RecordedMatching {
   }
 
   private missed(
-    { operation, question }: Asked,
+    { operation, question }: AskedCall,
     reason: string,
     matching: number,
     difference: Difference
@@ -278,7 +278,7 @@ const add = (map: Map<string, Array<Entry>>, key: string, entry: Entry): void =>
   else some.push(entry)
 }
 
-const recordingOf = ({ interaction, number }: Entry): Recording => {
+const recordingOf = ({ interaction, number }: Entry): RecordedCall => {
   const { endpoint, flow, version } = interaction
   const executionId = executionIn(interaction)
   return {

@@ -6,29 +6,29 @@
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
-import type { RequestContext } from "../../CallOptions.js"
-import type { ExecuteRequest, ExecuteResponse } from "../../ExecuteCall.js"
-import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import type { WireEvent } from "../../FlowEvent.js"
 import {
+  type CallError,
   FlowExecutionError,
-  type HttpError,
   type ReplayMissError,
   ReplayNoSnapshotsError,
   type SessionError
 } from "../../NoukaiError.js"
-import type { SessionRequest, SessionResponse } from "../../SessionCall.js"
-import type { StepRequest } from "../../StepCall.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import { format } from "../flow/address.js"
+import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import type { RequestContext } from "../operations/callOptions.js"
+import type { ExecuteRequest, ExecuteResponse } from "../operations/executeCall.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { type Defaults, type HttpService, orElse, streaming } from "../operations/operations.js"
+import type { SessionRequest, SessionResponse } from "../operations/sessionCall.js"
+import type { StepRequest } from "../operations/stepCall.js"
 import { isSameSession } from "../scope/sessionId.js"
 import { InFlight } from "./inFlight.js"
 import { type OpenReplay, verifying } from "./OpenReplay.js"
-import { type Asked, SessionMatching, type Trigger } from "./sessionMatching.js"
-import { eventsOf, type RecordedRun, runOf } from "./sessionRun.js"
+import { type SessionCall, SessionMatching, type Trigger } from "./sessionMatching.js"
+import { eventsOf, runOf, type RunOfSession } from "./sessionRun.js"
 
 /** @internal */
 export interface Options {
@@ -116,7 +116,7 @@ const askedOf = (
   endpoint: string,
   executionId: string | undefined,
   isForeign: boolean
-): Asked => ({
+): SessionCall => ({
   method: request.method,
   endpoint,
   flow: request.flow,
@@ -125,7 +125,7 @@ const askedOf = (
   sessionId: isForeign ? request.sessionId : undefined
 })
 
-const failureOf = (request: RunRequest, run: RecordedRun, stepId: string | undefined, error: unknown) => {
+const failureOf = (request: RunRequest, run: RunOfSession, stepId: string | undefined, error: unknown) => {
   const { code, detail } = problemOf(error)
   return new FlowExecutionError({
     method: request.method,
@@ -139,7 +139,7 @@ const failureOf = (request: RunRequest, run: RecordedRun, stepId: string | undef
   }, unchecked)
 }
 
-const warnOfTruncation = (request: RunRequest, run: RecordedRun): Effect.Effect<void> =>
+const warnOfTruncation = (request: RunRequest, run: RunOfSession): Effect.Effect<void> =>
   run.truncated.length === 0 ? Effect.void : Effect.logWarning(
     `${request.method} ${format(request.flow)}: snapshots of ${
       run.truncated.map((id) => JSON.stringify(id)).join(", ")
@@ -166,7 +166,7 @@ export const open = (
       sessionId === undefined || isSameSession(sessionId, session.sessionId)
 
     /** The session that a call names; fetched once, and counted on its own (contract 10.6). */
-    const other = (request: RunRequest, sessionId: string, asked: Asked): Effect.Effect<Replay, HttpError> => {
+    const other = (request: RunRequest, sessionId: string, asked: SessionCall): Effect.Effect<Replay, CallError> => {
       const { fetch } = options
       if (sessionId === "") {
         return Effect.fail(own.matching.refuse(asked, "the call says that it belongs to no session"))
@@ -185,7 +185,7 @@ export const open = (
       }))
     }
 
-    const replayOf = (request: RunRequest, asked: Asked): Effect.Effect<Replay, HttpError> =>
+    const replayOf = (request: RunRequest, asked: SessionCall): Effect.Effect<Replay, CallError> =>
       request.sessionId === undefined || isOwn(request.sessionId)
         ? Effect.succeed(own)
         : other(request, request.sessionId, asked)
@@ -194,8 +194,8 @@ export const open = (
       replay: Replay,
       trigger: Trigger,
       request: RunRequest,
-      asked: Asked
-    ): Effect.Effect<RecordedRun, ReplayMissError> => {
+      asked: SessionCall
+    ): Effect.Effect<RunOfSession, ReplayMissError> => {
       const found = asked.executionId === undefined
         ? replay.matching.take(trigger, request.flow, asked)
         : replay.matching.goOn(trigger, request.flow, asked)
@@ -208,11 +208,11 @@ export const open = (
     const response = (
       replay: Replay,
       request: ExecuteRequest,
-      asked: Asked
-    ): Effect.Effect<ExecuteResponse, HttpError> =>
+      asked: SessionCall
+    ): Effect.Effect<ExecuteResponse, CallError> =>
       Effect.flatMap(
         recordingOf(replay, "execute", request, asked),
-        (run): Effect.Effect<ExecuteResponse, HttpError> => {
+        (run): Effect.Effect<ExecuteResponse, CallError> => {
           const { completed, ending, execution } = run
           switch (ending._tag) {
             case "completed":
@@ -231,7 +231,7 @@ export const open = (
         }
       )
 
-    const execute = (request: ExecuteRequest): Effect.Effect<ExecuteResponse, HttpError> => {
+    const execute = (request: ExecuteRequest): Effect.Effect<ExecuteResponse, CallError> => {
       const asked = askedOf(request, "execute", request.body.executionId, !isOwn(request.sessionId))
       return Effect.flatMap(replayOf(request, asked), (replay) =>
         Effect.acquireUseRelease(
@@ -245,8 +245,8 @@ export const open = (
     const events = (
       replay: Replay,
       request: StepRequest,
-      asked: Asked
-    ): Effect.Effect<Stream.Stream<WireEvent, HttpError>, HttpError> =>
+      asked: SessionCall
+    ): Effect.Effect<Stream.Stream<WireEvent, CallError>, CallError> =>
       Effect.map(recordingOf(replay, "step", request, asked), (run) => {
         const recorded = Stream.fromIterable(eventsOf(run, request.body.stepIndex, asked.executionId === undefined))
         const { ending } = run
@@ -263,7 +263,7 @@ export const open = (
         }
       })
 
-    const step = (request: StepRequest): Stream.Stream<WireEvent, HttpError> => {
+    const step = (request: StepRequest): Stream.Stream<WireEvent, CallError> => {
       const asked = askedOf(request, "step", request.body.executionId, !isOwn(request.sessionId))
       return Stream.unwrapScoped(
         Effect.flatMap(replayOf(request, asked), (replay) =>

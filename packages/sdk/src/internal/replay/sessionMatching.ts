@@ -5,19 +5,19 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import type { FlowAddress } from "../../Flow.js"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
-import type { Call, Difference, Recording, ReplayReport } from "../../ReplayReport.js"
-import type { SessionExecution, SessionResponse } from "../../SessionCall.js"
+import type { Difference, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
 import { unchecked } from "../errors/unchecked.js"
 import { format } from "../flow/address.js"
+import type { FlowAddress } from "../flow/flow.js"
+import type { SessionExecution, SessionResponse } from "../operations/sessionCall.js"
 import { nameDistance } from "./similarity.js"
 
 /** @internal */
 export type Trigger = "execute" | "step"
 
 /** A call that was asked. @internal */
-export interface Asked {
+export interface SessionCall {
   /** What the program called: `FlowService.execute`. */
   readonly method: string
   readonly endpoint: string
@@ -81,7 +81,7 @@ export class SessionMatching {
   }
 
   /** The recording of a new run. */
-  take(trigger: Trigger, flow: FlowAddress, asked: Asked): Either.Either<SessionExecution, ReplayMissError> {
+  take(trigger: Trigger, flow: FlowAddress, asked: SessionCall): Either.Either<SessionExecution, ReplayMissError> {
     const slug = this.redact(flow.slug)
     const key = keyOf(trigger, slug)
     const recorded = this.byKey.get(key) ?? []
@@ -99,7 +99,7 @@ export class SessionMatching {
   }
 
   /** The recording of a run that the call goes on with. */
-  goOn(trigger: Trigger, flow: FlowAddress, asked: Asked): Either.Either<SessionExecution, ReplayMissError> {
+  goOn(trigger: Trigger, flow: FlowAddress, asked: SessionCall): Either.Either<SessionExecution, ReplayMissError> {
     const entry = asked.executionId === undefined ? undefined : this.byExecution.get(asked.executionId)
     const call = this.callOf(asked, 1)
     if (entry !== undefined && entry.trigger === trigger && entry.slug === this.redact(flow.slug)) {
@@ -111,17 +111,17 @@ export class SessionMatching {
   }
 
   /** A call that this replay can never answer. */
-  refuse(asked: Asked, reason: string): ReplayMissError {
+  refuse(asked: SessionCall, reason: string): ReplayMissError {
     return this.miss(asked, reason, 0, { kind: "extra", call: this.callOf(asked, 1) })
   }
 
   /** A call whose recording says no more. */
-  unfinished(asked: Asked, why: string): ReplayMissError {
+  unfinished(asked: SessionCall, why: string): ReplayMissError {
     const reason = `the recorded run had not ended when the session was read: ${why}`
     return this.miss(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1, false) })
   }
 
-  private callOf(asked: Asked, nth: number, counts = true): Call {
+  private callOf(asked: SessionCall, nth: number, counts = true): ReplayedCall {
     if (counts) this.calls++
     const { endpoint, executionId, flow, method, sessionId, version } = asked
     return {
@@ -136,7 +136,7 @@ export class SessionMatching {
     }
   }
 
-  private nearest(call: Call, trigger: Trigger, slug: string): Difference {
+  private nearest(call: ReplayedCall, trigger: Trigger, slug: string): Difference {
     const free = this.entries.filter((entry) => !this.consumed.has(entry))
     const otherTrigger = free.find((entry) => entry.slug === slug)
     if (otherTrigger !== undefined) {
@@ -169,7 +169,7 @@ export class SessionMatching {
     }
   }
 
-  private miss(asked: Asked, reason: string, matching: number, difference: Difference): ReplayMissError {
+  private miss(asked: SessionCall, reason: string, matching: number, difference: Difference): ReplayMissError {
     if (this.misses.length < keptMisses) this.misses.push(difference)
     const { executionId, flow, method } = asked
     return new ReplayMissError({
@@ -206,7 +206,7 @@ export class SessionMatching {
   }
 }
 
-const recordingOf = ({ execution, number, slug, trigger }: Entry): Recording => ({
+const recordingOf = ({ execution, number, slug, trigger }: Entry): RecordedCall => ({
   number,
   endpoint: trigger,
   flow: slug,

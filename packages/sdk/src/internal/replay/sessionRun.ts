@@ -5,8 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { SessionExecution, SessionStep } from "../../SessionCall.js"
 import { keepOriginal } from "../operations/rawEvent.js"
+import type { SessionExecution, SessionStep } from "../operations/sessionCall.js"
 import { closedBy } from "../run/closingEvent.js"
 
 /** @internal */
@@ -26,7 +26,7 @@ export type Ending =
   | { readonly _tag: "unfinished"; readonly reason: string }
 
 /** @internal */
-export interface RecordedRun {
+export interface RunOfSession {
   readonly execution: SessionExecution
   /** In order, each step once: what its last attempt gave. */
   readonly completed: ReadonlyArray<CompletedStep>
@@ -103,7 +103,7 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
 }
 
 /** @internal */
-export const runOf = (execution: SessionExecution): RecordedRun => {
+export const runOf = (execution: SessionExecution): RunOfSession => {
   const steps = lastAttempts(execution.steps).filter(({ status }) => status !== "skipped")
   const ending = endingOf(execution, steps)
   const end = ending._tag === "failed" && ending.stepId !== undefined
@@ -125,7 +125,7 @@ export const runOf = (execution: SessionExecution): RecordedRun => {
  *
  * @internal
  */
-export const eventsOf = (run: RecordedRun, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
+export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
   const { completed, ending, execution: { executionId, flowId } } = run
   const stepCount = completed.length + (ending._tag === "failed" && ending.stepId !== undefined ? 1 : 0)
   const events: Array<WireEvent> = isFirst

@@ -7,9 +7,9 @@
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
-import type { EventsError } from "../../NoukaiError.js"
-import type { ToolCall, ToolResult } from "../../Tool.js"
+import type { CallError } from "../../NoukaiError.js"
 import { rawOf } from "../operations/rawEvent.js"
+import type { ToolCall, ToolResult } from "../tools/tool.js"
 import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
 
@@ -157,7 +157,7 @@ export class StepPaused extends Resumable implements FlowEvent.StepPaused {
 export type Resume = (
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
-) => Stream.Stream<FlowEvent.FlowEvent, EventsError>
+) => Stream.Stream<FlowEvent.FlowEvent, CallError>
 
 /** @internal */
 export class ToolCallsRequired extends Resumable implements FlowEvent.ToolCallsRequired {

@@ -7,7 +7,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
-import type { EventsError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
 import type { StreamSpans } from "../telemetry/spans.js"
@@ -32,7 +32,7 @@ export type Ending =
   | { readonly _tag: "open" }
   | { readonly _tag: "answer" }
   | { readonly _tag: "complete"; readonly event: Wire<"flow_completed">; readonly result: KnownResult }
-  | { readonly _tag: "fail"; readonly error: EventsError }
+  | { readonly _tag: "fail"; readonly error: CallError }
   | { readonly _tag: "done" }
 
 /** A step may be skipped, and several in a row; a server that only ever pauses would be paid for each of them. */
@@ -207,7 +207,7 @@ export class EventFold {
     if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
   }
 
-  private fail(error: EventsError): void {
+  private fail(error: CallError): void {
     this.ending = { _tag: "fail", error: this.failures.of(error) }
   }
 

@@ -6,10 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import type { CallOptions } from "../../CallOptions.js"
-import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../../ExecuteCall.js"
 import type { ExecuteResult, PausedResult, PausedState } from "../../ExecuteResult.js"
-import { type ExecuteError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { type CallError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
@@ -17,6 +15,8 @@ import { unchecked } from "../errors/unchecked.js"
 import type { FlowCall } from "../flow/flowCall.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { withRaw } from "../json/raw.js"
+import type { CallOptions } from "../operations/callOptions.js"
+import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/executeCall.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
@@ -48,7 +48,7 @@ type AnyRun = Run<unknown, unknown>
 export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
 
 /** @internal */
-export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | E, R>
+export type Following<E, R> = Effect.Effect<Outcome, CallError | E, R>
 
 /**
  * Sends a body of this run and follows the run to its end or its next pause for the caller.
@@ -58,7 +58,7 @@ export type Following<E, R> = Effect.Effect<Outcome, ExecuteError | E, R>
 export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): Following<E, R> =>
   Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
 
-const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, ExecuteError> => {
+const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> => {
   const response = run.http.request("execute", {
     method: run.method,
     flow: run.address,

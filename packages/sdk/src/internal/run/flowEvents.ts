@@ -9,13 +9,13 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EventsInput } from "../../EventsInput.js"
-import type { AnyParameters, FlowRef } from "../../Flow.js"
 import { type FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { FlowEvent } from "../../FlowEvent.js"
-import type { EventsError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
+import type { CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
 import * as Address from "../flow/address.js"
 import * as Checks from "../flow/executeInput.js"
+import type { AnyParameters, FlowRef } from "../flow/flow.js"
 import { encodeParameters } from "../flow/flowCodec.js"
 import { resolveCall } from "../flow/resolvedCall.js"
 import { checkFlag, checkSchedule, checkSessionId, checkStream } from "../input/checks.js"
@@ -121,7 +121,7 @@ const firstCall = (input: AnyInput, parameters: unknown): FirstCall => {
   }
 }
 
-type Started<E, R> = Stream.Stream<FlowEvent, E | EventsError | ToolCallLimitError, R>
+type Started<E, R> = Stream.Stream<FlowEvent, E | CallError | ToolCallLimitError, R>
 
 const start = <E, R>(
   http: HttpService,

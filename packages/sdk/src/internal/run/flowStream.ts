@@ -11,13 +11,13 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { FlowEvent } from "../../FlowEvent.js"
-import type { EventsError } from "../../NoukaiError.js"
+import type { CallError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import type { ToolResult } from "../../Tool.js"
 import { invalid } from "../errors/invalid.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { monotonic } from "../time/monotonic.js"
+import type { ToolResult } from "../tools/tool.js"
 import { answeredPause, answersOf } from "../tools/toolRound.js"
 import { isOver } from "./streamCursor.js"
 import type { Origin, Settings } from "./streamSettings.js"
@@ -27,7 +27,7 @@ const resume = <E, R>(
   settings: Settings<E, R>,
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
-): Stream.Stream<FlowEvent, EventsError> => {
+): Stream.Stream<FlowEvent, CallError> => {
   const { pending } = cursor
   const facts = { flow: settings.addressText, executionId: cursor.executionId }
   if (pending === undefined) return Stream.fail(invalid(settings.method, "results", "answer no pause", facts))
@@ -56,9 +56,9 @@ const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<Event
  *
  * @internal
  */
-export const run = <E, R>(settings: Settings<E, R>, origin: Origin): Stream.Stream<FlowEvent, E | EventsError, R> =>
+export const run = <E, R>(settings: Settings<E, R>, origin: Origin): Stream.Stream<FlowEvent, E | CallError, R> =>
   Stream.unwrapScoped(
-    Effect.withFiberRuntime<Stream.Stream<FlowEvent, E | EventsError, R>, never, Scope.Scope>((fiber) =>
+    Effect.withFiberRuntime<Stream.Stream<FlowEvent, E | CallError, R>, never, Scope.Scope>((fiber) =>
       Effect.gen(function*() {
         const scope = yield* Effect.scope
         const name = settings.only === "steps" ? spanNames.steps : spanNames.events

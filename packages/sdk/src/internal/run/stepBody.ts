@@ -1,4 +1,4 @@
-import type { StepBody } from "../../StepCall.js"
+import type { StepBody } from "../operations/stepCall.js"
 import type { StreamCursor } from "./streamCursor.js"
 
 /**

@@ -3,8 +3,7 @@
  *
  * @internal
  */
-import type { Progress } from "../../CallOptions.js"
-import type { EventsError, HttpError, Sent } from "../../NoukaiError.js"
+import type { CallError, Sent } from "../../NoukaiError.js"
 import {
   APIConnectionError,
   APITimeoutError,
@@ -15,6 +14,7 @@ import {
 import { amended } from "../errors/amended.js"
 import { cursorOf } from "../errors/errorCursor.js"
 import { unchecked } from "../errors/unchecked.js"
+import type { Progress } from "../operations/callOptions.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { StreamCursor } from "./streamCursor.js"
 
@@ -47,7 +47,7 @@ export class StreamFailures {
     this.mayHaveRun = true
   }
 
-  requestFailed(error: HttpError): void {
+  requestFailed(error: CallError): void {
     this.mayHaveRun ||= !error.isRetryable
   }
 
@@ -61,7 +61,7 @@ export class StreamFailures {
   }
 
   /** The error as one of this run. */
-  of<E extends EventsError>(error: E): E {
+  of<E extends CallError>(error: E): E {
     const { cursor } = this
     const told = this.mayHaveRun ? afterARunMayExist(error, this.sent) : error
     return amended(

@@ -5,11 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { HttpError, NoukaiError } from "../../NoukaiError.js"
+import type { CallError, NoukaiError } from "../../NoukaiError.js"
 import { backoffDriver, mayPassSoon } from "../retry/retry.js"
 import type { StreamCursor } from "./streamCursor.js"
 
-const canHeal = (error: HttpError): boolean =>
+const canHeal = (error: CallError): boolean =>
   mayPassSoon(error) || (error._tag === "APITimeoutError" && error.clock === "idle")
 
 const gaveUp = Effect.as(Effect.void, undefined)
@@ -20,7 +20,7 @@ const gaveUp = Effect.as(Effect.void, undefined)
  *
  * @internal
  */
-export const isBeyondLastStep = (error: HttpError, cursor: StreamCursor): boolean =>
+export const isBeyondLastStep = (error: CallError, cursor: StreamCursor): boolean =>
   error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" &&
   cursor.stepIndex > 0 && cursor.pending === undefined && cursor.mayBeOver && !cursor.again
 
@@ -39,7 +39,7 @@ export class StreamHealing {
    * The milliseconds to wait; `undefined` when the stream fails. The schedule begins anew only when the run has come
    * further: the events of a step that is cut off each time do not count, since each time it may be paid for.
    */
-  delayAfter(error: HttpError): Effect.Effect<number | undefined> {
+  delayAfter(error: CallError): Effect.Effect<number | undefined> {
     const { cursor, schedule } = this
     if (schedule === undefined || cursor.executionId === undefined || !canHeal(error)) return gaveUp
     const reached = cursor.progress + cursor.rounds

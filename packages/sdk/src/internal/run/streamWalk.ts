@@ -14,7 +14,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
-import type { APITimeoutError, EventsError, HttpError } from "../../NoukaiError.js"
+import type { APITimeoutError, CallError } from "../../NoukaiError.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { type Pull, toPull } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -31,17 +31,17 @@ import { StreamFailures } from "./streamFailures.js"
 import { isBeyondLastStep, StreamHealing } from "./streamHealing.js"
 import type { Origin, Settings } from "./streamSettings.js"
 
-type ResponsePull = Pull<WireEvent, HttpError>
+type ResponsePull = Pull<WireEvent, CallError>
 
 /** @internal */
-export type EventPull<E, R> = Pull<FlowEvent, E | EventsError, R>
+export type EventPull<E, R> = Pull<FlowEvent, E | CallError, R>
 
 /** What the walk does when the next events are asked for. */
 type Next<E> =
   | Ending
   | { readonly _tag: "read"; readonly pull: ResponsePull; readonly scope: Scope.CloseableScope }
-  | { readonly _tag: "broken"; readonly scope: Scope.CloseableScope; readonly failure: Option.Option<HttpError> }
-  | { readonly _tag: "fail"; readonly error: E | EventsError }
+  | { readonly _tag: "broken"; readonly scope: Scope.CloseableScope; readonly failure: Option.Option<CallError> }
+  | { readonly _tag: "fail"; readonly error: E | CallError }
 
 const toOpen = { _tag: "open" } as const
 
@@ -153,7 +153,7 @@ export class StreamWalk<E, R> {
       : status ?? (fold.handedOver ? "paused" : "stopped")
   }
 
-  private fail(error: EventsError): void {
+  private fail(error: CallError): void {
     this.next = { _tag: "fail", error: this.failures.of(error) }
   }
 
@@ -209,13 +209,13 @@ export class StreamWalk<E, R> {
     return response === undefined ? Effect.void : Scope.close(response, Exit.void)
   })
 
-  private broken(scope: Scope.CloseableScope, failure: Option.Option<HttpError>): Effect.Effect<void> {
+  private broken(scope: Scope.CloseableScope, failure: Option.Option<CallError>): Effect.Effect<void> {
     const error = Option.getOrElse(failure, () => this.failures.endedEarly())
     this.response = undefined
     return Effect.zipRight(Scope.close(scope, Exit.void), Effect.suspend(() => this.recover(error)))
   }
 
-  private recover(error: HttpError): Effect.Effect<void> {
+  private recover(error: CallError): Effect.Effect<void> {
     const { cursor } = this
     if (isBeyondLastStep(error, cursor)) {
       cursor.stepCount = cursor.stepIndex

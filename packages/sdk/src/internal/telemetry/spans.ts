@@ -13,9 +13,9 @@ import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
-import type { FlowAddress, FlowVersion } from "../../Flow.js"
 import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
+import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 
 const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 

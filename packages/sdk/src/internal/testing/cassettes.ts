@@ -1,10 +1,10 @@
-import type { HttpError } from "../../NoukaiError.js"
-import type { RecordedCassette } from "../../RecordedCassette.js"
-import type { SessionExecution } from "../../SessionCall.js"
-import type { SessionCassette } from "../../SessionCassette.js"
+import type { CallError } from "../../NoukaiError.js"
 import { encodeError } from "../cassette/errorCodec.js"
 import type { Interaction } from "../cassette/interaction.js"
 import { layout } from "../cassette/layout.js"
+import type { RecordedCassette } from "../cassette/RecordedCassette.js"
+import type { SessionCassette } from "../cassette/SessionCassette.js"
+import type { SessionExecution } from "../operations/sessionCall.js"
 import { events } from "./events.js"
 
 /**
@@ -95,7 +95,7 @@ export interface RecordedRun {
   readonly parameters?: { readonly [name: string]: unknown } | undefined
   readonly result?: unknown
   readonly steps?: { readonly [stepId: string]: unknown } | undefined
-  readonly error?: HttpError | undefined
+  readonly error?: CallError | undefined
   /** Default: `ex_` and its place, from 1. */
   readonly executionId?: string | undefined
 }

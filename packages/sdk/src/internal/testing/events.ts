@@ -1,6 +1,6 @@
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
-import { APIConnectionError, type HttpError } from "../../NoukaiError.js"
+import { APIConnectionError, type CallError } from "../../NoukaiError.js"
 import { type AskedTool, pauseOf } from "./results.js"
 
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
@@ -101,5 +101,5 @@ const lost = (): APIConnectionError =>
  */
 export const cut = (
   events: ReadonlyArray<WireEvent>,
-  error: () => HttpError = lost
-): Stream.Stream<WireEvent, HttpError> => Stream.concat(respond(...events), Stream.failSync(error))
+  error: () => CallError = lost
+): Stream.Stream<WireEvent, CallError> => Stream.concat(respond(...events), Stream.failSync(error))

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import type { ExecuteResponse } from "../../ExecuteCall.js"
+import type { ExecuteResponse } from "../operations/executeCall.js"
 
 /**
  * What a builder may be told beside the result.

@@ -1,8 +1,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Progress } from "../../CallOptions.js"
 import { APITimeoutError } from "../../NoukaiError.js"
 import { unchecked } from "../errors/unchecked.js"
+import type { Progress } from "../operations/callOptions.js"
 
 /**
  * What is known of a call.

@@ -1,6 +1,6 @@
 import type * as AST from "effect/SchemaAST"
-import type { ToolDeclaration } from "../../Tool.js"
 import { ofParameters } from "./jsonSchema.js"
+import type { ToolDeclaration } from "./tool.js"
 
 /**
  * What is sent of a tool, and why its parameters cannot be, if they cannot.

@@ -1,5 +1,5 @@
-import type { Json, ToolCall, ToolOutcome } from "../../Tool.js"
 import { maxDepth, nestsTooDeep } from "../json/nesting.js"
+import type { Json, ToolCall, ToolOutcome } from "./tool.js"
 
 const describe = (error: unknown): string =>
   error instanceof Error && error.message !== ""

@@ -7,11 +7,11 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { PendingTools } from "../../FlowCursor.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import type { ToolCall, ToolResult } from "../../Tool.js"
 import { invalid } from "../errors/invalid.js"
 import { checkJson } from "../input/json.js"
 import type { Problem } from "../input/problem.js"
 import { type Facts, guarded } from "../input/take.js"
+import type { ToolCall, ToolResult } from "./tool.js"
 
 const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
   messages.findLast((message): message is { readonly [key: string]: unknown } =>

@@ -4,11 +4,11 @@
  * @internal
  */
 import type { ExecuteOptions } from "../../ExecuteInput.js"
-import type { ToolDeclaration } from "../../Tool.js"
 import { isHandled } from "../../Tools.js"
 import * as Checks from "../flow/executeInput.js"
 import { checkCount, checkOneOf } from "../input/checks.js"
 import { type Problem, problem } from "../input/problem.js"
+import type { ToolDeclaration } from "./tool.js"
 import { type Given, isUnresolved, type Resolved } from "./toolkit.js"
 
 /** @internal */

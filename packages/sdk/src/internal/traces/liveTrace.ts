@@ -9,25 +9,19 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Progress } from "../../CallOptions.js"
-import type { FlowAddress, FlowRef } from "../../Flow.js"
 import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
-import {
-  APIConnectionError,
-  FlowExecutionError,
-  type LiveTraceError,
-  UnexpectedResponseError
-} from "../../NoukaiError.js"
-import type { LiveTraceOptions } from "../../RunOptions.js"
+import { APIConnectionError, type CallError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../errors/invalid.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
 import * as Address from "../flow/address.js"
+import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import { checkStream } from "../input/checks.js"
 import type { Taking } from "../input/take.js"
+import type { Progress } from "../operations/callOptions.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Delivered from "../run/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
@@ -35,11 +29,12 @@ import { StreamCursor } from "../run/streamCursor.js"
 import { toPull } from "../runtime/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
+import type { LiveTraceOptions } from "./runOptions.js"
 import { resolveRead } from "./runRead.js"
 
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
-type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<LiveTraceError>>
+type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
 
 const method = "RunService.liveTrace"
 
@@ -64,7 +59,7 @@ class Watch {
   private readonly places = new Map<string, number>()
   private out: Array<FlowEvent> = []
   /** How the stream ends once what is in `out` has been delivered. */
-  private end: Effect.Effect<FlowEvent | void, LiveTraceError> | undefined = undefined
+  private end: Effect.Effect<FlowEvent | void, CallError> | undefined = undefined
   private over = false
 
   constructor(
@@ -108,7 +103,7 @@ class Watch {
     return next
   }
 
-  private ending(end: Effect.Effect<FlowEvent | void, LiveTraceError>): Pull<FlowEvent> {
+  private ending(end: Effect.Effect<FlowEvent | void, CallError>): Pull<FlowEvent> {
     if (this.over) return Effect.fail(Option.none())
     this.over = true
     return Effect.matchEffect(end, {
@@ -241,7 +236,7 @@ class Watch {
     this.end = Effect.void
   }
 
-  private completed(event: Wire<"flow_completed">): Effect.Effect<FlowEvent, LiveTraceError> {
+  private completed(event: Wire<"flow_completed">): Effect.Effect<FlowEvent, CallError> {
     const stepId = failedStepIn(event.summary)
     if (stepId !== undefined) {
       return Effect.fail(
@@ -288,7 +283,7 @@ export const liveTrace = (http: HttpService) =>
   flow: FlowRef<never>,
   executionId: string,
   given: LiveTraceOptions = {}
-): Stream.Stream<FlowEvent, LiveTraceError> =>
+): Stream.Stream<FlowEvent, CallError> =>
   Stream.suspend(() => {
     const resolved = resolveRead(http, method, flow, executionId, taking, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)

@@ -5,22 +5,22 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Progress, RequestContext } from "../../CallOptions.js"
-import type { FlowAddress, FlowRef } from "../../Flow.js"
-import { type HttpError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
-import type { StepTraceResponse } from "../../RunCall.js"
-import type { ListOptions, RunOptions, StepTraceOptions } from "../../RunOptions.js"
+import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import { unchecked } from "../errors/unchecked.js"
 import * as Address from "../flow/address.js"
+import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { resolveFlow, totalOf } from "../flow/resolvedCall.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { problem } from "../input/problem.js"
 import { take, type Taking } from "../input/take.js"
+import type { Progress, RequestContext } from "../operations/callOptions.js"
 import type { HttpService } from "../operations/operations.js"
+import type { StepTraceResponse } from "../operations/runCall.js"
 import * as Spans from "../telemetry/spans.js"
 import { totalTimeout } from "../time/totalTimeout.js"
+import type { ListOptions, RunOptions, StepTraceOptions } from "./runOptions.js"
 
 interface Run {
   readonly flow: FlowAddress
@@ -75,8 +75,8 @@ const timed = <A>(
   method: string,
   options: RunOptions,
   run: Run | undefined,
-  ask: (context: RequestContext) => Effect.Effect<A, HttpError>
-): Effect.Effect<A, HttpError> =>
+  ask: (context: RequestContext) => Effect.Effect<A, CallError>
+): Effect.Effect<A, CallError> =>
   Effect.suspend(() => {
     const total = totalOf(http, method, options.timeout)
     if (Either.isLeft(total)) return Effect.fail(total.left)
@@ -99,7 +99,7 @@ const noOutcome = () => ({})
 /** @internal */
 export const trace =
   (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace, HttpError> =>
+  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace, CallError> =>
     Effect.suspend(() => {
       const method = "RunService.trace"
       const resolved = resolveRead(http, method, flow, executionId, taking, given)
@@ -116,7 +116,7 @@ export const trace =
 /** @internal */
 export const summary =
   (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<FlowRun, HttpError> =>
+  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<FlowRun, CallError> =>
     Effect.suspend(() => {
       const method = "RunService.summary"
       const resolved = resolveRead(http, method, flow, executionId, taking, given)
@@ -152,7 +152,7 @@ export const stepTrace = (http: HttpService) =>
   executionId: string,
   stepId: string,
   given: StepTraceOptions = {}
-): Effect.Effect<StepTraceResponse, HttpError> =>
+): Effect.Effect<StepTraceResponse, CallError> =>
   Effect.suspend(() => {
     const method = "RunService.stepTrace"
     const resolved = Either.flatMap(
@@ -195,7 +195,7 @@ const takingList: Taking<ListOptions, ListOptions> = {
 }
 
 /** @internal */
-export const list = (http: HttpService) => (given: ListOptions): Effect.Effect<ReadonlyArray<FlowRun>, HttpError> =>
+export const list = (http: HttpService) => (given: ListOptions): Effect.Effect<ReadonlyArray<FlowRun>, CallError> =>
   Effect.suspend(() => {
     const method = "RunService.list"
     const taken = take(method, takingList, given)

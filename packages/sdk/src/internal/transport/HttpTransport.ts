@@ -8,8 +8,8 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Progress } from "../../CallOptions.js"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
+import type { Progress } from "../operations/callOptions.js"
 import type { Pause } from "../time/pause.js"
 
 /** @internal */

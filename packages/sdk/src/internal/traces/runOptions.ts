@@ -1,11 +1,7 @@
-/**
- * What the reads of `RunService` may be given (contract 9).
- *
- * @since 0.1.0
- */
+/** What the reads of `RunService` may be given (contract 9). */
 import type * as Duration from "effect/Duration"
-import type { ReadOptions, StreamOptions } from "./CallOptions.js"
-import type { StepAttempts, StepTrace } from "./Trace.js"
+import type { StepAttempts, StepTrace } from "../../Trace.js"
+import type { ReadOptions, StreamOptions } from "../operations/callOptions.js"
 
 /**
  * The options of reading a run.

@@ -1,8 +1,4 @@
-/**
- * Where a job stands (contract 8.2).
- *
- * @since 0.1.0
- */
+/** Where a job stands (contract 8.2). */
 
 interface Polled {
   /**

@@ -1,11 +1,9 @@
 /**
  * The request and response of `POST …/execute` for somebody else: a body that is not looked into, an answer that is left
  * as it is (contract 13.2).
- *
- * @since 0.1.0
  */
-import type { RequestContext } from "./CallOptions.js"
-import type { FlowAddress, FlowVersion } from "./Flow.js"
+import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import type { RequestContext } from "./callOptions.js"
 
 /**
  * What the seam's `forward` takes.

@@ -1,10 +1,6 @@
-/**
- * The request of `POST …/step` (contract 7.1), which answers with a stream of events.
- *
- * @since 0.1.0
- */
-import type { RequestContext, StreamOptions } from "./CallOptions.js"
-import type { FlowAddress, FlowVersion } from "./Flow.js"
+/** The request of `POST …/step` (contract 7.1), which answers with a stream of events. */
+import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import type { RequestContext, StreamOptions } from "./callOptions.js"
 
 /**
  * The JSON body (contract 7.1). Absent and `undefined` keys are not sent.

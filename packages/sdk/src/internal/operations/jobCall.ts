@@ -1,13 +1,9 @@
-/**
- * The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8).
- *
- * @since 0.1.0
- */
+/** The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8). */
 import * as Schema from "effect/Schema"
-import type { RequestContext } from "./CallOptions.js"
-import type { ExecuteBody } from "./ExecuteCall.js"
-import type { FlowAddress, FlowVersion } from "./Flow.js"
-import { lenient, nullAsAbsent } from "./internal/schema/nullable.js"
+import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import { lenient, nullAsAbsent } from "../schema/nullable.js"
+import type { RequestContext } from "./callOptions.js"
+import type { ExecuteBody } from "./executeCall.js"
 
 /**
  * The JSON body of a submission (contract 8.1). Absent and `undefined` keys are not sent.

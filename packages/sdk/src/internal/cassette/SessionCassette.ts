@@ -1,10 +1,6 @@
-/**
- * A recorded session as a cassette.
- *
- * @since 0.1.0
- */
+/** A recorded session as a cassette. */
 import * as Schema from "effect/Schema"
-import { SessionResponse } from "./SessionCall.js"
+import { SessionResponse } from "../operations/sessionCall.js"
 
 const sessionCassetteSchema = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),

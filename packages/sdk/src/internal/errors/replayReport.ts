@@ -1,8 +1,4 @@
-/**
- * How a replay departs from its recording, as data: what `ReplayMissError` and `ReplayLeftoverError` carry and print.
- *
- * @since 0.1.0
- */
+/** How a replay departs from its recording, as data: what `ReplayMissError` and `ReplayLeftoverError` carry and print. */
 import * as Schema from "effect/Schema"
 
 /**
@@ -29,7 +25,7 @@ export type Match = Schema.Schema.Type<typeof Match>
  * @since 0.1.0
  * @category schemas
  */
-export const Call = Schema.Struct({
+export const ReplayedCall = Schema.Struct({
   /** Its place among the calls of the replay, from 1. */
   number: Schema.Number,
   /** What the program called: `FlowService.execute`. */
@@ -51,7 +47,7 @@ export const Call = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface Call extends Schema.Schema.Type<typeof Call> {}
+export interface ReplayedCall extends Schema.Schema.Type<typeof ReplayedCall> {}
 
 /**
  * A recorded call.
@@ -59,7 +55,7 @@ export interface Call extends Schema.Schema.Type<typeof Call> {}
  * @since 0.1.0
  * @category schemas
  */
-export const Recording = Schema.Struct({
+export const RecordedCall = Schema.Struct({
   /** Its place in the recording, from 1. */
   number: Schema.Number,
   endpoint: Schema.String,
@@ -73,7 +69,7 @@ export const Recording = Schema.Struct({
  * @since 0.1.0
  * @category models
  */
-export interface Recording extends Schema.Schema.Type<typeof Recording> {}
+export interface RecordedCall extends Schema.Schema.Type<typeof RecordedCall> {}
 
 /**
  * One place in which a call differs from a recording. A value that is not there is absent; what looks like a credential
@@ -109,15 +105,15 @@ export interface Change extends Schema.Schema.Type<typeof Change> {}
  * @category schemas
  */
 export const Difference = Schema.Union(
-  Schema.Struct({ kind: Schema.Literal("missing"), recording: Recording }),
-  Schema.Struct({ kind: Schema.Literal("extra"), call: Call }),
+  Schema.Struct({ kind: Schema.Literal("missing"), recording: RecordedCall }),
+  Schema.Struct({ kind: Schema.Literal("extra"), call: ReplayedCall }),
   Schema.Struct({
     kind: Schema.Literal("changed"),
-    call: Call,
-    recording: Recording,
+    call: ReplayedCall,
+    recording: RecordedCall,
     changes: Schema.Array(Change)
   }),
-  Schema.Struct({ kind: Schema.Literal("moved"), call: Call, recording: Recording })
+  Schema.Struct({ kind: Schema.Literal("moved"), call: ReplayedCall, recording: RecordedCall })
 )
 
 /**

@@ -1,12 +1,8 @@
-/**
- * The requests and responses of the run endpoints (contract 9). The schemas of what they answer are in `Trace`.
- *
- * @since 0.1.0
- */
+/** The requests and responses of the run endpoints (contract 9). The schemas of what they answer are in `Trace`. */
 import * as Schema from "effect/Schema"
-import type { RequestContext, StreamOptions } from "./CallOptions.js"
-import type { FlowAddress } from "./Flow.js"
-import { FlowRun, type StepAttempts, type StepTrace } from "./Trace.js"
+import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
+import type { FlowAddress } from "../flow/flow.js"
+import type { RequestContext, StreamOptions } from "./callOptions.js"
 
 /**
  * Names one run of one flow.

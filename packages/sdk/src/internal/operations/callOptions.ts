@@ -1,11 +1,7 @@
-/**
- * What a caller may set for one call, and what every request through the seam carries.
- *
- * @since 0.1.0
- */
+/** What a caller may set for one call, and what every request through the seam carries. */
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
-import type { NoukaiError, Sent } from "./NoukaiError.js"
+import type { NoukaiError, Sent } from "../../NoukaiError.js"
 
 /**
  * Per-call settings; each one replaces the client's. Checked before anything is sent.

@@ -1,8 +1,4 @@
-/**
- * What was recorded on this side: every call that crossed the seam, with what came of it.
- *
- * @since 0.1.0
- */
+/** What was recorded on this side: every call that crossed the seam, with what came of it. */
 import * as Schema from "effect/Schema"
 
 /**
@@ -11,7 +7,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category schemas
  */
-export const Endpoint = Schema.Literal(
+export const Operation = Schema.Literal(
   "execute",
   "step",
   "submitJob",
@@ -28,7 +24,7 @@ export const Endpoint = Schema.Literal(
  * @since 0.1.0
  * @category models
  */
-export type Endpoint = Schema.Schema.Type<typeof Endpoint>
+export type Operation = Schema.Schema.Type<typeof Operation>
 
 /**
  * A typed error, as its fields.
@@ -108,7 +104,7 @@ export type Answer = Schema.Schema.Type<typeof Answer>
 export const Entry = Schema.Struct({
   /** `org/project/slug` */
   flow: Schema.optional(Schema.String),
-  endpoint: Endpoint,
+  endpoint: Operation,
   version: Schema.optional(Schema.String),
   /** Of flow, endpoint, version and input. */
   fingerprint: Schema.String,

@@ -1,8 +1,4 @@
-/**
- * The vocabulary of tools: declarations, calls, results (contract 6).
- *
- * @since 0.1.0
- */
+/** The vocabulary of tools: declarations, calls, results (contract 6). */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 

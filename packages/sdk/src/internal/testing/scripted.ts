@@ -1,0 +1,170 @@
+/** An implementation that answers from a queue and remembers what it was asked. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { CallError } from "../../NoukaiError.js"
+import * as NoukaiHttp from "../../NoukaiHttp.js"
+import { forwardThrough } from "../operations/forwardThrough.js"
+import { type EventStreams, type Operations, orElse } from "../operations/operations.js"
+
+/**
+ * An operation that can be scripted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Operation = Exclude<keyof Operations, "forward"> | keyof EventStreams
+
+type RequestOf = { readonly [K in keyof Operations]: Operations[K]["request"] } & EventStreams
+
+type AnswerOf =
+  & { readonly [K in keyof Operations]: Effect.Effect<Operations[K]["response"], Operations[K]["error"]> }
+  & { readonly [K in keyof EventStreams]: Stream.Stream<WireEvent, CallError> }
+
+/**
+ * What an endpoint takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Request<K extends Operation> = RequestOf[K]
+
+/**
+ * What an endpoint answers with: the effect or stream itself, so that a script can also fail or stall.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answer<K extends Operation> = AnswerOf[K]
+
+/**
+ * A call that the scripted service received.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Recorded = { readonly [K in Operation]: { readonly endpoint: K; readonly request: Request<K> } }[Operation]
+
+/**
+ * Answers by endpoint, served in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answers = { readonly [K in Operation]?: ReadonlyArray<Answer<K>> | undefined }
+
+/**
+ * The types of {@link ScriptedHttp}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace ScriptedHttp {
+  /**
+   * What was asked of a scripted service, and what it answers next.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** The calls so far, in order. */
+    readonly calls: Effect.Effect<ReadonlyArray<Recorded>>
+    /** The requests to one endpoint so far, in order. */
+    readonly requests: <K extends Operation>(endpoint: K) => Effect.Effect<ReadonlyArray<Request<K>>>
+    /** Adds answers behind those that are still to be served. */
+    readonly queue: (answers: Answers) => Effect.Effect<void>
+    /** Adds answers to `execute`, served in order. */
+    readonly queueExecute: (...answers: ReadonlyArray<Answer<"execute">>) => Effect.Effect<void>
+  }
+}
+
+/**
+ * The controls of the scripted service.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class ScriptedHttp extends Context.Tag("@effect-noukai/sdk/internal/testing/scripted/ScriptedHttp")<
+  ScriptedHttp,
+  ScriptedHttp.Service
+>() {}
+
+/**
+ * What a script begins with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Script = Answers & {
+  readonly defaults?: NoukaiHttp.NoukaiHttp.Service["defaults"] | undefined
+}
+
+/**
+ * An implementation that answers from a queue. A call beyond the queue is a defect: the test did not expect it.
+ *
+ * @example
+ * ```ts
+ * import { completed, layerScripted } from "@effect-noukai/sdk/testing"
+ *
+ * const http = layerScripted({ execute: [completed({ text: "hi" })] })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const calls = yield* Ref.make<ReadonlyArray<Recorded>>([])
+    const queues = yield* Ref.make<Answers>(script)
+
+    /** Notes the call, and takes the next answer of its endpoint. */
+    const take = <A>(endpoint: Operation, request: unknown): Effect.Effect<A> =>
+      Ref.update(calls, (all) => [...all, { endpoint, request } as Recorded]).pipe(
+        Effect.zipRight(Ref.modify(queues, (all) => {
+          const [next, ...rest] = all[endpoint] ?? []
+          return [next as A | undefined, { ...all, [endpoint]: rest }]
+        })),
+        Effect.flatMap((answer) =>
+          answer === undefined
+            ? Effect.dieMessage(`the script has no answer for ${endpoint}`)
+            : Effect.succeed(answer)
+        )
+      )
+
+    const add = (more: Answers): Effect.Effect<void> =>
+      Ref.update(queues, (all) => {
+        const added: Record<string, unknown> = { ...all }
+        for (const [endpoint, answers] of Object.entries(more)) {
+          added[endpoint] = [...all[endpoint as Operation] ?? [], ...answers ?? []]
+        }
+        return added as Answers
+      })
+
+    const request: NoukaiHttp.NoukaiHttp.Service["request"] = (operation, input) =>
+      Effect.flatten(
+        take<Effect.Effect<Operations[typeof operation]["response"], Operations[typeof operation]["error"]>>(
+          operation === "forward" ? "execute" : operation,
+          input
+        )
+      )
+    const http = NoukaiHttp.make({
+      defaults: script.defaults ?? {},
+      request: orElse({ forward: forwardThrough((input) => request("execute", input)) }, request),
+      stream: (operation, input) => Stream.unwrap(take<Stream.Stream<WireEvent, CallError>>(operation, input))
+    })
+    return Context.make(NoukaiHttp.NoukaiHttp, http).pipe(
+      Context.add(ScriptedHttp, {
+        calls: Ref.get(calls),
+        requests: <K extends Operation>(endpoint: K) =>
+          Effect.map(
+            Ref.get(calls),
+            (all) => all.filter((call) => call.endpoint === endpoint).map((call) => call.request as Request<K>)
+          ),
+        queue: add,
+        queueExecute: (...more) => add({ execute: more })
+      })
+    )
+  }))
