@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { RequestEntry } from "../src/EmulatorLedger.js"
 import * as FaultRules from "../src/internal/faults/faultRules.js"
-import * as Flows from "../src/internal/store/flows.js"
+import * as Flows from "../src/internal/flow/flows.js"
 import * as Ledger from "../src/internal/store/ledger.js"
 
 setFlagsFromString("--expose-gc")

@@ -7,8 +7,8 @@
  * @since 0.1.0
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
+import { type Entering, enterScope } from "./internal/client/enterScope.js"
 import { fieldsOf, reading, refusal, rightOrThrow } from "./internal/options/reading.js"
-import { type Entering, enterScope } from "./internal/scope/enterScope.js"
 import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 

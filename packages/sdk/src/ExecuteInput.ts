@@ -5,10 +5,10 @@
  */
 import type * as Duration from "effect/Duration"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
-import type { CallOptions } from "./internal/operations/callOptions.js"
+import type { CallOptions } from "./internal/input/callOptions.js"
 import type { ToolChoice } from "./Tools.js"
 
-export type { CallOptions, ReadOptions, StreamOptions } from "./internal/operations/callOptions.js"
+export type { CallOptions, ReadOptions, StreamOptions } from "./internal/input/callOptions.js"
 
 /**
  * An entry of `messages` (contract 5.4); other keys pass through untouched.

@@ -10,22 +10,22 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type { ParametersInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
+import { type Problem, problem } from "./internal/errors/problem.js"
 import * as Address from "./internal/flow/address.js"
 import * as Input from "./internal/flow/executeInput.js"
 import { encodeParameters } from "./internal/flow/flowCodec.js"
-import { resolveCall, resolveFlow } from "./internal/flow/resolvedCall.js"
+import type { CallOptions, Progress } from "./internal/input/callOptions.js"
 import { checkDuration } from "./internal/input/checks.js"
-import { type Problem, problem } from "./internal/input/problem.js"
 import { take, type Taking } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
-import type { CallOptions, Progress } from "./internal/operations/callOptions.js"
 import type { HttpService } from "./internal/operations/operations.js"
+import { resolveCall, resolveFlow } from "./internal/operations/resolvedCall.js"
+import { totalTimeout } from "./internal/operations/totalTimeout.js"
 import { resolveSession } from "./internal/scope/callSession.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
 import { milliseconds } from "./internal/time/duration.js"
 import { monotonic } from "./internal/time/monotonic.js"
-import { totalTimeout } from "./internal/time/totalTimeout.js"
 import type { Job } from "./Job.js"
 import type { CallError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
@@ -75,7 +75,9 @@ export declare namespace JobService {
      *
      * @example
      * ```ts
-     *      *      *
+     * import { JobService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
      * const collect = (executionId: string) =>
      *   Effect.gen(function*() {
      *     const jobs = yield* JobService

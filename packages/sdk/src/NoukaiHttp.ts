@@ -32,7 +32,7 @@ import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
-export type { Progress, RequestContext } from "./internal/operations/callOptions.js"
+export type { Progress, RequestContext } from "./internal/input/callOptions.js"
 export type { Defaults, EventStreams, Operations } from "./internal/operations/operations.js"
 
 /**

@@ -237,7 +237,9 @@ export class TraceScope extends CurrentScope {
    *
    * @example
    * ```ts
-   *    *    *
+   * import { FlowService, TraceScope } from "@effect-noukai/sdk"
+   * import { Effect } from "effect"
+   *
    * const handler = Effect.gen(function*() {
    *   const flows = yield* FlowService
    *   return yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })

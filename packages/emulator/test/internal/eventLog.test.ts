@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber } from "effect"
-import { wireEvent } from "../../src/internal/engine/wireEvent.js"
-import type { WireEvent } from "../../src/internal/engine/wireEvent.js"
 import { EventLog } from "../../src/internal/store/eventLog.js"
+import { wireEvent } from "../../src/internal/wire/wireEvent.js"
+import type { WireEvent } from "../../src/internal/wire/wireEvent.js"
 
 const started = wireEvent("run_started", { executionId: "x" })
 

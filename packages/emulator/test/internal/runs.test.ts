@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { RunEntry } from "../../src/EmulatorLedger.js"
-import * as Flows from "../../src/internal/store/flows.js"
+import * as Flows from "../../src/internal/flow/flows.js"
 import * as Ids from "../../src/internal/store/ids.js"
 import * as Runs from "../../src/internal/store/runs.js"
 import { samples } from "../../src/samples.js"

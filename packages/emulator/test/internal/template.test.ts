@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import type { Json } from "../../src/Flow.js"
-import { placeholders, render } from "../../src/internal/engine/template.js"
-import type { TemplateScope } from "../../src/internal/engine/template.js"
+import { placeholders, render } from "../../src/internal/flow/template.js"
+import type { TemplateScope } from "../../src/internal/flow/template.js"
 
 const scope: TemplateScope = {
   message: "hi",

@@ -4,8 +4,8 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type { Endpoint, RouteOf } from "../server/endpoint.js"
 import { json } from "../server/reply.js"
-import type { Endpoint, RouteOf } from "./endpoint.js"
 
 /** The id is the part of a key that is no secret (contract 1.3). */
 const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null

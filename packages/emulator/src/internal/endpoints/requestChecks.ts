@@ -7,9 +7,9 @@ import * as Either from "effect/Either"
 import type { Json, Step } from "../../Flow.js"
 import { invalid, refuse } from "../apiError.js"
 import type { ApiError, ValidationIssue } from "../apiError.js"
+import type { Tree } from "../flow/flows.js"
 import { isObject } from "../json/jsonObject.js"
 import type { JsonObject } from "../json/jsonObject.js"
-import type { Tree } from "../store/flows.js"
 
 type Check = Either.Either<void, ApiError>
 

@@ -5,13 +5,13 @@
  */
 import * as Either from "effect/Either"
 import { refuse } from "../apiError.js"
+import type { Endpoint, RouteOf } from "../server/endpoint.js"
 import { json } from "../server/reply.js"
 import type { State } from "../state.js"
 import type { Run } from "../store/runs.js"
 import { isUuid } from "../store/sessions.js"
 import * as Snapshots from "../store/snapshots.js"
 import type { StepRecord } from "../store/stepLog.js"
-import type { Endpoint, RouteOf } from "./endpoint.js"
 import { gone, mayKnow } from "./evicted.js"
 import { errorOf, iso, stepFields, stepsOf } from "./stepFields.js"
 

@@ -7,13 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import type { WireEvent } from "../engine/wireEvent.js"
 import { json } from "../server/reply.js"
 import type { Reply } from "../server/reply.js"
 import type { State } from "../state.js"
 import type { Ledger, Moment } from "../store/ledger.js"
 import type { Run, RunStatus } from "../store/runs.js"
 import { isUuid } from "../store/sessions.js"
+import type { WireEvent } from "../wire/wireEvent.js"
 
 const bad = (message: string): Either.Either<never, ApiError> => Either.left(coded(400, "BAD_REQUEST", message))
 

@@ -10,9 +10,9 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Ledger } from "../store/ledger.js"
 import type { Run, Runs } from "../store/runs.js"
+import { wireEvent } from "../wire/wireEvent.js"
 import { wholeRun } from "./engine.js"
 import type { Engine } from "./engine.js"
-import { wireEvent } from "./wireEvent.js"
 
 /** @internal */
 export interface JobOptions {

@@ -5,8 +5,8 @@
  */
 import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json } from "../../Flow.js"
-import { wireEvent } from "./wireEvent.js"
-import type { WireEvent } from "./wireEvent.js"
+import { wireEvent } from "../wire/wireEvent.js"
+import type { WireEvent } from "../wire/wireEvent.js"
 
 interface Fields {
   readonly [key: string]: unknown

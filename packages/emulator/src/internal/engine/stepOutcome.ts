@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Json, StepFailure } from "../../Flow.js"
-import type { Message, WireToolCall } from "./toolConversation.js"
+import type { Message, WireToolCall } from "../wire/toolConversation.js"
 
 /** @internal */
 export type StepOutcome =

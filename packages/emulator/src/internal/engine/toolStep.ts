@@ -4,12 +4,12 @@
  * @internal
  */
 import type { Json, ToolStep } from "../../Flow.js"
+import { render } from "../flow/template.js"
+import type { TemplateScope } from "../flow/template.js"
 import type { RunInput } from "../store/runs.js"
+import { askingMessage, resultsOf, roundsOf } from "../wire/toolConversation.js"
+import type { Casing, Message, WireToolCall } from "../wire/toolConversation.js"
 import type { StepOutcome } from "./stepOutcome.js"
-import { render } from "./template.js"
-import type { TemplateScope } from "./template.js"
-import { askingMessage, resultsOf, roundsOf } from "./toolConversation.js"
-import type { Casing, Message, WireToolCall } from "./toolConversation.js"
 
 /** Results that the caller brought for a paused step. @internal */
 export interface Resume {

@@ -4,7 +4,7 @@
  * @internal
  */
 import type * as Effect from "effect/Effect"
-import type { WireEvent } from "../engine/wireEvent.js"
+import type { WireEvent } from "../wire/wireEvent.js"
 import type { ConnectionGone } from "./readBody.js"
 
 /** @internal */

@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import { ApiError, coded } from "../apiError.js"
-import type { FlowAddress } from "../store/flows.js"
+import type { FlowAddress } from "../flow/flows.js"
 
 /** What a POST does with a flow; the only paths with a version (contract 3.1). */
 type Action = "execute" | "step" | "jobs"

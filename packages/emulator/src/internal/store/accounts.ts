@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import type { ApiKey, Organisation, RateLimit } from "../../Account.js"
 import type { CaptureMode } from "../../Flow.js"
 import { ApiError, refuse } from "../apiError.js"
-import { millis } from "../engine/time.js"
+import { millis } from "../time/time.js"
 import * as Money from "./money.js"
 
 /** @internal */

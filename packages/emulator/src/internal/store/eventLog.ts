@@ -6,7 +6,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import type { WireEvent } from "../engine/wireEvent.js"
+import type { WireEvent } from "../wire/wireEvent.js"
 import { Segments } from "./segments.js"
 import type { Packing } from "./segments.js"
 

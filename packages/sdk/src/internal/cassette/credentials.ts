@@ -5,9 +5,9 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { Change } from "../errors/replayReport.js"
+import type { Divergence } from "../json/diff.js"
 import { formatPath, type Path, type Segment } from "../json/jsonPath.js"
 import { mapInside, partsOf } from "../json/jsonText.js"
-import type { Divergence } from "../replay/diff.js"
 import { looksLikeCredential, maskGiven } from "./credentialShapes.js"
 import { redacted } from "./redacted.js"
 import { renamed } from "./renamed.js"

@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext } from "../operations/callOptions.js"
+import type { RequestContext } from "../input/callOptions.js"
 import type { Answer, Operation } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 

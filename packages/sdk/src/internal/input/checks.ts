@@ -6,9 +6,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { headersProblem, isHeaderValue } from "../config/headers.js"
-import type { CallOptions, StreamOptions } from "../operations/callOptions.js"
+import { type Problem, problem } from "../errors/problem.js"
 import { durationReason, toMillis } from "../time/duration.js"
-import { type Problem, problem } from "./problem.js"
+import type { CallOptions, StreamOptions } from "./callOptions.js"
 
 /** @internal */
 export const checkText = (field: string, value: unknown): Problem | undefined =>

@@ -9,8 +9,8 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
+import type { Problem } from "../errors/problem.js"
 import { checkStored } from "./json.js"
-import type { Problem } from "./problem.js"
 
 /**
  * What a refusal says of the call beside what is wrong with it.

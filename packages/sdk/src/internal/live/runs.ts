@@ -4,7 +4,7 @@ import type { WireEvent } from "../../FlowEvent.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress } from "../flow/flow.js"
-import type { RequestContext } from "../operations/callOptions.js"
+import type { RequestContext } from "../input/callOptions.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type {
   RunListRequest,

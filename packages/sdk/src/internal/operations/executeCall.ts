@@ -1,9 +1,9 @@
 /** The request and response of `POST …/execute` (contract 5). */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import type { RequestContext } from "../input/callOptions.js"
 import { KeptObject } from "../schema/keptObject.js"
 import { lenient, lenientWith } from "../schema/nullable.js"
-import type { RequestContext } from "./callOptions.js"
 
 /**
  * The JSON body (contract 5.1). Absent and `undefined` keys are not sent.

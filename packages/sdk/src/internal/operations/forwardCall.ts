@@ -3,7 +3,7 @@
  * as it is (contract 13.2).
  */
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext } from "./callOptions.js"
+import type { RequestContext } from "../input/callOptions.js"
 
 /**
  * What the seam's `forward` takes.

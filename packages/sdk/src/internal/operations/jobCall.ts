@@ -1,8 +1,8 @@
 /** The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8). */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
+import type { RequestContext } from "../input/callOptions.js"
 import { lenient, nullAsAbsent } from "../schema/nullable.js"
-import type { RequestContext } from "./callOptions.js"
 import type { ExecuteBody } from "./executeCall.js"
 
 /**

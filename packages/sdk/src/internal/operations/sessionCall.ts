@@ -1,7 +1,7 @@
 /** The request and response of `GET /seq/sessions/{sessionId}`: what was recorded under a session id (contract 10.4). */
 import * as Schema from "effect/Schema"
+import type { RequestContext } from "../input/callOptions.js"
 import { lenient, lenientWith, nullAsAbsent } from "../schema/nullable.js"
-import type { RequestContext } from "./callOptions.js"
 
 /**
  * What the seam's `session` takes.

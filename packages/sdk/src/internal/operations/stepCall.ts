@@ -1,6 +1,6 @@
 /** The request of `POST …/step` (contract 7.1), which answers with a stream of events. */
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext, StreamOptions } from "./callOptions.js"
+import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 
 /**
  * The JSON body (contract 7.1). Absent and `undefined` keys are not sent.

@@ -11,7 +11,7 @@ import type { Answer } from "../cassette/RecordedCassette.js"
 import { index, keyOf, type Symbols } from "../cassette/symbols.js"
 import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
 import { unchecked } from "../errors/unchecked.js"
-import { differences, type Divergence } from "./diff.js"
+import { differences, type Divergence } from "../json/diff.js"
 import { nameDistance } from "./similarity.js"
 
 interface Entry {

@@ -1,6 +1,6 @@
 import type { NoukaiError, Sent } from "../../NoukaiError.js"
 import { amended } from "../errors/amended.js"
-import type { Progress } from "../operations/callOptions.js"
+import type { Progress } from "../input/callOptions.js"
 
 const rank = { no: 0, unknown: 1, yes: 2 } as const
 

@@ -12,14 +12,14 @@ import type { ToolCall, ToolResult } from "../../Tools.js"
 import { isOfRun, otherRun } from "../errors/runIdentity.js"
 import { problemOf } from "../errors/runProblem.js"
 import { unchecked } from "../errors/unchecked.js"
-import type { FlowCall } from "../flow/flowCall.js"
 import { decodeResult } from "../flow/flowCodec.js"
+import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
-import type { CallOptions } from "../operations/callOptions.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/executeCall.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
+import type { FlowCall } from "./flowCall.js"
 
 /**
  * What a run sends again on every resume (contract 6.3, step 5).

@@ -14,7 +14,7 @@ import {
 import { amended } from "../errors/amended.js"
 import { cursorOf } from "../errors/errorCursor.js"
 import { unchecked } from "../errors/unchecked.js"
-import type { Progress } from "../operations/callOptions.js"
+import type { Progress } from "../input/callOptions.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { StreamCursor } from "./streamCursor.js"
 

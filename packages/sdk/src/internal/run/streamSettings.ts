@@ -1,8 +1,8 @@
 import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { NoukaiError } from "../../NoukaiError.js"
-import type { FlowCall } from "../flow/flowCall.js"
-import type { StreamOptions } from "../operations/callOptions.js"
+import type { StreamOptions } from "../input/callOptions.js"
+import type { FlowCall } from "./flowCall.js"
 import type { EveryRequest } from "./stepBody.js"
 
 /**

@@ -5,9 +5,9 @@
  */
 import type { ExecuteOptions } from "../../ExecuteInput.js"
 import { isHandled } from "../../Tools.js"
+import { type Problem, problem } from "../errors/problem.js"
 import * as Checks from "../flow/executeInput.js"
 import { checkCount, checkOneOf } from "../input/checks.js"
-import { type Problem, problem } from "../input/problem.js"
 import type { ToolDeclaration } from "./tool.js"
 import { type Given, isUnresolved, type Resolved } from "./toolkit.js"
 

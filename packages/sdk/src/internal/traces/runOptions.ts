@@ -1,7 +1,7 @@
 /** What the reads of `RunService` may be given (contract 9). */
 import type * as Duration from "effect/Duration"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
-import type { ReadOptions, StreamOptions } from "../operations/callOptions.js"
+import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
 
 /**
  * The options of reading a run.

@@ -9,7 +9,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
-import type { Progress } from "../operations/callOptions.js"
+import type { Progress } from "../input/callOptions.js"
 import type { Pause } from "../time/pause.js"
 
 /** @internal */

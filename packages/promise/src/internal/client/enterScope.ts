@@ -10,11 +10,11 @@ import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
-import { Client } from "../client/client.js"
 import { valueOrThrow } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
-import { hasAsyncContext } from "./asyncContext.js"
-import { withGate } from "./replayGate.js"
+import { hasAsyncContext } from "../scope/asyncContext.js"
+import { withGate } from "../scope/replayGate.js"
+import { Client } from "./client.js"
 
 /**
  * How a scope is entered.

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from "node:util"
 import type { CaptureMode, Flow, Step } from "../../Flow.js"
 import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
-import { placeholders } from "../engine/template.js"
+import { placeholders } from "./template.js"
 
 interface Slugs {
   readonly org: string

@@ -7,9 +7,9 @@ import type * as Effect from "effect/Effect"
 import type { ApiError } from "../apiError.js"
 import type { Plan } from "../faults/plan.js"
 import type { JsonObject } from "../json/jsonObject.js"
-import type { Reply } from "../server/reply.js"
-import type { EndpointName, Route } from "../server/router.js"
 import type { Caller } from "../store/accounts.js"
+import type { Reply } from "./reply.js"
+import type { EndpointName, Route } from "./router.js"
 
 /** @internal */
 export interface ApiRequest<R extends Route = Route> {

@@ -1,6 +1,6 @@
+import type { FlowAddress, FlowRef, FlowVersion } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
 import type { Answering } from "../tools/toolAnswering.js"
-import type { FlowAddress, FlowRef, FlowVersion } from "./flow.js"
 
 /**
  * What stays the same from the first request of a run to its last, however it is run.

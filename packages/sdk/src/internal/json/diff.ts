@@ -1,5 +1,5 @@
 import * as Predicate from "effect/Predicate"
-import type { Path } from "../json/jsonPath.js"
+import type { Path } from "./jsonPath.js"
 
 /**
  * A place in which two values differ; what is not there is absent.

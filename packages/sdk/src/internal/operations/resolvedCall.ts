@@ -6,12 +6,12 @@
 import type * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
+import * as Address from "../flow/address.js"
+import type { FlowAddress, FlowRef } from "../flow/flow.js"
+import { checkSchemas } from "../flow/flowCodec.js"
 import { guarded, take, type Taking } from "../input/take.js"
-import type { HttpService } from "../operations/operations.js"
 import { milliseconds } from "../time/duration.js"
-import * as Address from "./address.js"
-import type { FlowAddress, FlowRef } from "./flow.js"
-import { checkSchemas } from "./flowCodec.js"
+import type { HttpService } from "./operations.js"
 
 /** @internal */
 export interface ResolvedFlow {

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { APITimeoutError } from "../../NoukaiError.js"
 import { unchecked } from "../errors/unchecked.js"
-import type { Progress } from "../operations/callOptions.js"
+import type { Progress } from "../input/callOptions.js"
 
 /**
  * What is known of a call.
