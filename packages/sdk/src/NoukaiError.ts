@@ -9,7 +9,7 @@ import type { FlowCursor } from "./FlowCursor.js"
 import { cursorOf } from "./internal/errors/errorCursor.js"
 import { render } from "./internal/errors/errorMessage.js"
 import { ReplayReport } from "./internal/errors/replayReport.js"
-import { reportText } from "./internal/errors/reportText.js"
+import { reportText } from "./internal/errors/replayReport.js"
 
 /**
  * Marks the errors of this package, across copies of it.

@@ -14,9 +14,8 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { clientOf, defaultsOf } from "./internal/cassette/client.js"
-import { isSameRecording, layout, restore } from "./internal/cassette/layout.js"
+import { restore } from "./internal/cassette/layout.js"
 import { keyFinder } from "./internal/cassette/ownKey.js"
-import type { RecordedCassette } from "./internal/cassette/RecordedCassette.js"
 import { liveOf, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { invalid } from "./internal/errors/invalid.js"
@@ -24,6 +23,7 @@ import type { Match } from "./internal/errors/replayReport.js"
 import { type HttpService, lazily } from "./internal/operations/operations.js"
 import { Recorder } from "./internal/record/recorder.js"
 import * as RecordingHttp from "./internal/record/recordingHttp.js"
+import { existing, savedAtTheEnd, saving } from "./internal/record/saving.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import { layerOverHttp, NoukaiLive, type Services } from "./Noukai.js"
 import {
@@ -124,63 +124,6 @@ const defaultMode: Effect.Effect<Mode, InvalidRequestError> = Config.string("CI"
   Effect.mapError((cause) => invalid(method, "CI", "could not be read", { cause })),
   Effect.map((value) => switchedOff.has(value.trim().toLowerCase()) ? "once" : "none")
 )
-
-const existing = (path: string, mode: Mode) => {
-  const read = Effect.asSome(CassetteFile.read(method, path))
-  return mode === "none" ? read : Effect.catchIf(
-    read,
-    (error) => error.reason === "NotFound",
-    () => Effect.succeedNone
-  )
-}
-
-const notJson = (path: string, cause?: unknown): CassetteError =>
-  CassetteFile.cassetteError(method, "Invalid", {
-    path,
-    detail: "something was recorded that cannot be written as JSON",
-    cause
-  })
-
-/** Writes the cassette unless nothing but ids, times and costs has changed. */
-const saving = (
-  path: string,
-  match: Match,
-  recorder: Recorder,
-  old: RecordedCassette | undefined,
-  client: () => RecordedCassette["client"],
-  holdsKey: () => ((text: string) => boolean) | undefined
-): Effect.Effect<void, CassetteError> =>
-  Effect.suspend(() => {
-    if (recorder.overflowed) {
-      return Effect.fail(
-        CassetteFile.tooLarge(method, path, `what was recorded is over the limit of ${CassetteFile.maxBytes} bytes`)
-      )
-    }
-    if (!recorder.changed && !recorder.broken) return Effect.void
-    // Only now is it known of the calls in flight whether they can be written.
-    const { recorded } = recorder
-    if (recorder.broken) return Effect.fail(notJson(path))
-    const laidOut = Effect.try({
-      try: () => {
-        const cassette = layout(recorded, client())
-        return old !== undefined && isSameRecording(old, cassette, match) ? undefined : cassette
-      },
-      catch: (cause) => notJson(path, cause)
-    })
-    return laidOut.pipe(
-      Effect.flatMap((cassette) =>
-        cassette === undefined ? Effect.void : CassetteFile.write(method, path, cassette, holdsKey())
-      ),
-      Effect.map(() => recorder.written())
-    )
-  })
-
-/** Whatever way the program ends, what it has paid for is kept. */
-const savedAtTheEnd = (save: Effect.Effect<void, CassetteError>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer(() =>
-    // A finalizer has no error channel, and a cassette that was not written must not pass for one that was.
-    Effect.catchAll(save, (error) => Effect.die(error))
-  )
 
 const buildOnce = <E, R>(
   live: Layer.Layer<NoukaiHttp.NoukaiHttp, E, R>

@@ -10,31 +10,30 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { unchecked } from "./internal/errors/unchecked.js"
-import type { HttpService, Requests } from "./internal/operations/operations.js"
-import type { OpenReplay } from "./internal/replay/OpenReplay.js"
-import { open as openSession } from "./internal/replay/sessionHttp.js"
 import { runInScope, storedScope } from "./internal/scope/ambientScope.js"
 import {
   CurrentScope,
   currentScope,
   entered,
-  leavingReplay,
   type Scope as ScopeOfCall,
   scopeOf,
   streamWithin,
   within
 } from "./internal/scope/currentScope.js"
-import { isSameSession, newSessionId } from "./internal/scope/sessionId.js"
-import { makeTell, type Tell } from "./internal/telemetry/tell.js"
-import type { LogEvent } from "./LogHook.js"
+import { promiseInScope, type PromiseOptions } from "./internal/traceScope/promiseInScope.js"
+import { logged, loggedScoped } from "./internal/traceScope/scopeLog.js"
 import {
-  ReplayDisabledError,
-  type ReplayLeftoverError,
-  type ReplayOpenError,
-  type ReplayScopeError
-} from "./NoukaiError.js"
-import { NoukaiHttp } from "./NoukaiHttp.js"
+  enter,
+  method,
+  newCapture,
+  openCapture,
+  type Opened as OpenedScope,
+  openReplay,
+  replayed,
+  sessionScope
+} from "./internal/traceScope/sessionScope.js"
+import type { ReplayDisabledError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
+import type { NoukaiHttp } from "./NoukaiHttp.js"
 
 /**
  * The types of {@link TraceScope}.
@@ -57,132 +56,14 @@ export declare namespace TraceScope {
    * @since 0.1.0
    * @category models
    */
-  export interface Opened {
-    readonly scope: Scope
-    /** Fails if recordings are left that nothing asked for; of what is no replay, never. */
-    readonly verify: Effect.Effect<void, ReplayLeftoverError>
-  }
+  export interface Opened extends OpenedScope {}
 }
-
-const method = "TraceScope.replay"
-
-/** A scope is told to the log hook of the client that it is entered with, if there is one. */
-const currentTell: Effect.Effect<Tell | undefined> = Effect.flatMap(
-  Effect.serviceOption(NoukaiHttp),
-  (http) =>
-    Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(makeTell(http._tag === "Some" ? http.value.defaults.log : undefined)(fiber))
-    )
-)
-
-type Named = Pick<TraceScope.Scope, "mode" | "sessionId">
-
-const event = (phase: "scope_open" | "scope_close", { mode, sessionId }: Named): LogEvent => ({
-  phase,
-  mode,
-  sessionId
-})
-
-const logged = <A, E, R>(named: Named, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(currentTell, (tell) =>
-    tell === undefined ? body : Effect.acquireUseRelease(
-      tell(event("scope_open", named)),
-      () => body,
-      () => tell(event("scope_close", named))
-    ))
-
-const loggedScoped = (named: Named): Effect.Effect<void, never, EffectScope.Scope> =>
-  Effect.flatMap(currentTell, (tell) =>
-    tell === undefined ? Effect.void : Effect.acquireRelease(
-      tell(event("scope_open", named)),
-      () => tell(event("scope_close", named))
-    ))
 
 const inside = <A, E, R>(scope: TraceScope.Scope, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   logged(scope, within(scope, body))
 
 const insideStream = <A, E, R>(scope: TraceScope.Scope, body: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.unwrapScoped(Effect.as(loggedScoped(scope), streamWithin(scope, body)))
-
-/** Over a replay, a capture has the id of what is replayed. */
-const newCapture: Effect.Effect<TraceScope.Scope> = Effect.gen(function*() {
-  const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
-  const sessionId = http?.defaults.replayedSessionId ?? (yield* newSessionId)
-  return { mode: "capture", sessionId, http: undefined }
-})
-
-/** The scope of a named session; in a replay, still one that only replays. */
-const sessionScope = (sessionId: string): Effect.Effect<TraceScope.Scope> =>
-  Effect.map(currentScope, (enclosing) => ({ mode: "session", sessionId, http: enclosing?.http }))
-
-/** Whether calls are already answered from this session. */
-const isReplayed = (id: string, http: HttpService, enclosing: TraceScope.Scope | undefined): boolean =>
-  enclosing?.http === undefined
-    ? http.defaults.replayedSessionId !== undefined && isSameSession(http.defaults.replayedSessionId, id)
-    : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
-
-interface OpenedReplay extends OpenReplay {
-  readonly scope: TraceScope.Scope
-}
-
-type Entry =
-  | { readonly _tag: "joined"; readonly scope: TraceScope.Scope | undefined }
-  | { readonly _tag: "new"; readonly open: Effect.Effect<OpenedReplay, ReplayOpenError> }
-
-const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp> =>
-  Effect.gen(function*() {
-    const http = yield* NoukaiHttp
-    const enclosing = yield* currentScope
-    if (isReplayed(id, http, enclosing)) return { _tag: "joined", scope: enclosing }
-    if (http.defaults.replayEnabled !== true) {
-      return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
-    }
-    // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
-    const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
-    const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
-      Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
-      Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
-    )
-    return { _tag: "new", open }
-  })
-
-const replayed = <A, E, R>(
-  sessionId: string,
-  entry: Entry,
-  body: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | ReplayScopeError, R> =>
-  entry._tag === "joined" ? body : logged(
-    { mode: "replay", sessionId },
-    Effect.flatMap(entry.open, ({ scope, verify }) => Effect.zipLeft(within(scope, body), verify(method)))
-  )
-
-interface PromiseOptions<A, E> {
-  readonly try: (signal: AbortSignal) => PromiseLike<A>
-  readonly catch: (error: unknown) => E
-}
-
-const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
-  Effect.flatMap(
-    currentScope,
-    (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
-  )
-
-const openCapture: Effect.Effect<TraceScope.Opened, never, EffectScope.Scope> = Effect.gen(function*() {
-  const enclosing = yield* currentScope
-  if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
-  const scope = yield* newCapture
-  yield* loggedScoped(scope)
-  return { scope, verify: Effect.void }
-})
-
-const openReplay = (
-  sessionId: string
-): Effect.Effect<TraceScope.Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
-  Effect.flatMap(enter(sessionId), (entry) =>
-    entry._tag === "joined" ? openCapture : Effect.zipRight(
-      loggedScoped({ mode: "replay", sessionId }),
-      Effect.map(entry.open, ({ scope, verify }) => ({ scope, verify: verify(method) }))
-    ))
 
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 

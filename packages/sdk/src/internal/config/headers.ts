@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
-import { type Problem, problem } from "../errors/problem.js"
+import { type Problem, problem } from "../errors/invalid.js"
 import { userAgent } from "./userAgent.js"
 import { apiVersion } from "./version.js"
 

@@ -7,7 +7,7 @@
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/invalid.js"
-import { type Problem, problem } from "../errors/problem.js"
+import { type Problem, problem } from "../errors/invalid.js"
 import type { Flow, FlowAddress, FlowRef, FlowVersion } from "./flow.js"
 import { isFlow } from "./flow.js"
 

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import { type Problem, problem } from "../errors/problem.js"
+import { type Problem, problem } from "../errors/invalid.js"
 import { maxDepth, maxValues } from "../json/nesting.js"
 
 /** What servers send and callers send back may nest deeper than what callers write themselves, if it can be written. */

@@ -1,15 +1,33 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { ReplayMissError, SessionError } from "../../NoukaiError.js"
+import { ReplayInvalidSessionError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
+import { unchecked } from "../errors/unchecked.js"
 import { maxDepth, nestsTooDeep } from "../json/nesting.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type { SessionRequest, SessionResponse } from "../operations/sessionCall.js"
 import { isSessionId } from "../scope/sessionId.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Caller } from "./call.js"
-import { notSessionId } from "./sessionProblem.js"
 import { ofSession } from "./statusError.js"
+
+const maxQuoted = 60
+
+/**
+ * The id is none that a session can have; found before anything is sent (contract 10.4).
+ *
+ * @internal
+ */
+export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
+  const quoted = typeof id === "string" ? JSON.stringify(id.slice(0, maxQuoted)) : "the session id"
+  return new ReplayInvalidSessionError({
+    method,
+    detail: `${quoted} is not a UUID`,
+    statusCode: 400,
+    isRetryable: false
+  }, unchecked)
+}
 
 /** What a session holds is walked again and again: compared, redacted, written. */
 const readSession: ReadBody<SessionResponse> = (json, received) =>

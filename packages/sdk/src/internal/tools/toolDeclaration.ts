@@ -1,6 +1,43 @@
+import * as JSONSchema from "effect/JSONSchema"
+import * as Predicate from "effect/Predicate"
 import type * as AST from "effect/SchemaAST"
-import { ofParameters } from "./jsonSchema.js"
 import type { ToolDeclaration } from "./tool.js"
+
+type JsonObject = { readonly [key: string]: unknown }
+
+/** Effect's own ids mean nothing to a model provider. */
+const withoutIds = (u: unknown): unknown => {
+  if (Array.isArray(u)) return u.map(withoutIds)
+  if (!Predicate.isRecord(u)) return u
+  return Object.fromEntries(
+    Object.entries(u).flatMap(([key, value]) =>
+      key === "$id" && typeof value === "string" && value.startsWith("/schemas/") ? [] : [[key, withoutIds(value)]]
+    )
+  )
+}
+
+/** A struct without fields takes any object or array in Effect; here it is a tool without parameters. */
+const isEmptyStruct = (ast: AST.AST): boolean =>
+  ast._tag === "TypeLiteral" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
+
+/**
+ * The JSON Schema of a tool's parameters, an object schema; or why there is none.
+ *
+ * @internal
+ */
+export const ofParameters = (ast: AST.AST): JsonObject | string => {
+  if (isEmptyStruct(ast)) return { type: "object", properties: {}, required: [], additionalProperties: false }
+  const definitions = {}
+  try {
+    const schema = withoutIds(JSONSchema.fromAST(ast, { definitions, topLevelReferenceStrategy: "skip" }))
+    if (!Predicate.isRecord(schema) || (schema.type !== "object" && !("anyOf" in schema))) {
+      return "parameters must be an object"
+    }
+    return Object.keys(definitions).length === 0 ? schema : { ...schema, $defs: withoutIds(definitions) }
+  } catch (error) {
+    return error instanceof Error ? error.message : "it has no JSON Schema"
+  }
+}
 
 /**
  * What is sent of a tool, and why its parameters cannot be, if they cannot.

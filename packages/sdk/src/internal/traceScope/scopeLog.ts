@@ -1,0 +1,44 @@
+/**
+ * Scopes told to the log hook of the client that they are entered with, if there is one.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as EffectScope from "effect/Scope"
+import type { LogEvent } from "../../LogHook.js"
+import { NoukaiHttp } from "../../NoukaiHttp.js"
+import type { Scope } from "../scope/currentScope.js"
+import { makeTell, type Tell } from "../telemetry/tell.js"
+
+const currentTell: Effect.Effect<Tell | undefined> = Effect.flatMap(
+  Effect.serviceOption(NoukaiHttp),
+  (http) =>
+    Effect.withFiberRuntime((fiber) =>
+      Effect.succeed(makeTell(http._tag === "Some" ? http.value.defaults.log : undefined)(fiber))
+    )
+)
+
+type Named = Pick<Scope, "mode" | "sessionId">
+
+const event = (phase: "scope_open" | "scope_close", { mode, sessionId }: Named): LogEvent => ({
+  phase,
+  mode,
+  sessionId
+})
+
+/** @internal */
+export const logged = <A, E, R>(named: Named, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(currentTell, (tell) =>
+    tell === undefined ? body : Effect.acquireUseRelease(
+      tell(event("scope_open", named)),
+      () => body,
+      () => tell(event("scope_close", named))
+    ))
+
+/** @internal */
+export const loggedScoped = (named: Named): Effect.Effect<void, never, EffectScope.Scope> =>
+  Effect.flatMap(currentTell, (tell) =>
+    tell === undefined ? Effect.void : Effect.acquireRelease(
+      tell(event("scope_open", named)),
+      () => tell(event("scope_close", named))
+    ))

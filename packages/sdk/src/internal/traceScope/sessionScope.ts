@@ -1,0 +1,114 @@
+/**
+ * Ways into a scope: a new session, a named one, a replay, and those that lead nowhere new.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as EffectScope from "effect/Scope"
+import {
+  ReplayDisabledError,
+  type ReplayLeftoverError,
+  type ReplayOpenError,
+  type ReplayScopeError
+} from "../../NoukaiError.js"
+import { NoukaiHttp } from "../../NoukaiHttp.js"
+import { unchecked } from "../errors/unchecked.js"
+import type { HttpService, Requests } from "../operations/operations.js"
+import type { OpenReplay } from "../replay/OpenReplay.js"
+import { open as openSession } from "../replay/sessionHttp.js"
+import { currentScope, leavingReplay, type Scope, within } from "../scope/currentScope.js"
+import { isSameSession, newSessionId } from "../scope/sessionId.js"
+import { logged, loggedScoped } from "./scopeLog.js"
+
+/** @internal */
+export const method = "TraceScope.replay"
+
+/** A scope that was entered by hand. */
+export interface Opened {
+  readonly scope: Scope
+  /** Fails if recordings are left that nothing asked for; of what is no replay, never. */
+  readonly verify: Effect.Effect<void, ReplayLeftoverError>
+}
+
+/**
+ * Over a replay, a capture has the id of what is replayed.
+ *
+ * @internal
+ */
+export const newCapture: Effect.Effect<Scope> = Effect.gen(function*() {
+  const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
+  const sessionId = http?.defaults.replayedSessionId ?? (yield* newSessionId)
+  return { mode: "capture", sessionId, http: undefined }
+})
+
+/**
+ * The scope of a named session; in a replay, still one that only replays.
+ *
+ * @internal
+ */
+export const sessionScope = (sessionId: string): Effect.Effect<Scope> =>
+  Effect.map(currentScope, (enclosing) => ({ mode: "session", sessionId, http: enclosing?.http }))
+
+/** Whether calls are already answered from this session. */
+const isReplayed = (id: string, http: HttpService, enclosing: Scope | undefined): boolean =>
+  enclosing?.http === undefined
+    ? http.defaults.replayedSessionId !== undefined && isSameSession(http.defaults.replayedSessionId, id)
+    : enclosing.mode === "replay" && isSameSession(enclosing.sessionId, id)
+
+interface OpenedReplay extends OpenReplay {
+  readonly scope: Scope
+}
+
+/** @internal */
+export type Entry =
+  | { readonly _tag: "joined"; readonly scope: Scope | undefined }
+  | { readonly _tag: "new"; readonly open: Effect.Effect<OpenedReplay, ReplayOpenError> }
+
+/** @internal */
+export const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp> =>
+  Effect.gen(function*() {
+    const http = yield* NoukaiHttp
+    const enclosing = yield* currentScope
+    if (isReplayed(id, http, enclosing)) return { _tag: "joined", scope: enclosing }
+    if (http.defaults.replayEnabled !== true) {
+      return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
+    }
+    // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
+    const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
+    const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
+      Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),
+      Effect.map((replay): OpenedReplay => ({ ...replay, scope: { mode: "replay", sessionId: id, http: replay.http } }))
+    )
+    return { _tag: "new", open }
+  })
+
+/** @internal */
+export const replayed = <A, E, R>(
+  sessionId: string,
+  entry: Entry,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ReplayScopeError, R> =>
+  entry._tag === "joined" ? body : logged(
+    { mode: "replay", sessionId },
+    Effect.flatMap(entry.open, ({ scope, verify }) => Effect.zipLeft(within(scope, body), verify(method)))
+  )
+
+/** @internal */
+export const openCapture: Effect.Effect<Opened, never, EffectScope.Scope> = Effect.gen(function*() {
+  const enclosing = yield* currentScope
+  if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
+  const scope = yield* newCapture
+  yield* loggedScoped(scope)
+  return { scope, verify: Effect.void }
+})
+
+/** @internal */
+export const openReplay = (
+  sessionId: string
+): Effect.Effect<Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
+  Effect.flatMap(enter(sessionId), (entry) =>
+    entry._tag === "joined" ? openCapture : Effect.zipRight(
+      loggedScoped({ mode: "replay", sessionId }),
+      Effect.map(entry.open, ({ scope, verify }) => ({ scope, verify: verify(method) }))
+    ))
