@@ -5,7 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { KeptObject } from "./internal/schema/keptObject.js"
+import { KeptObject } from "./internal/schema/schemaReader.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { KeptObject } from "./internal/schema/keptObject.js"
+import { KeptObject } from "./internal/schema/schemaReader.js"
 
 /**
  * A tool pause whose step has not completed, or may have to run again: what the next request must echo (contract 7.6).

@@ -12,15 +12,15 @@ import type { ExecuteInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
-import { invalid } from "./internal/errors/invalid.js"
+import { invalid } from "./internal/errors/makeError.js"
 import type { ExecuteBody } from "./internal/operations/executeCall.js"
 import { fakeHttp } from "./internal/operations/fakeHttp.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
 import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import type { ToolResult } from "./Tools.js"
 import type * as Tools from "./Tools.js"
+import type { ToolResult } from "./Tools.js"
 
 /**
  * The types of {@link FlowService}.

@@ -6,10 +6,8 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { cursorOf } from "./internal/errors/errorCursor.js"
-import { render } from "./internal/errors/errorMessage.js"
-import { ReplayReport } from "./internal/errors/replayReport.js"
-import { reportText } from "./internal/errors/replayReport.js"
+import { cursorOf, render } from "./internal/errors/errorClass.js"
+import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
 
 /**
  * Marks the errors of this package, across copies of it.

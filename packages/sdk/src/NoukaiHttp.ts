@@ -10,14 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { invalid } from "./internal/errors/invalid.js"
+import { invalid } from "./internal/errors/makeError.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
-import * as Forward from "./internal/live/forward.js"
+import * as Forward from "./internal/live/execute.js"
+import * as Step from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
-import * as Step from "./internal/live/step.js"
 import {
   type Defaults,
   fromTable,

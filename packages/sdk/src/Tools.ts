@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
-import { problem } from "./internal/errors/invalid.js"
+import { problem } from "./internal/errors/makeError.js"
 import { toolSpans } from "./internal/telemetry/spans.js"
 import type {
   Json,

@@ -6,9 +6,9 @@ import {
   NoukaiHttp,
   NoukaiRecord,
   NoukaiReplay,
-  ReplayCassette
+  ReplayCassette,
+  type ReplayMissError
 } from "@effect-noukai/sdk"
-import type { ReplayMissError } from "@effect-noukai/sdk"
 import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
@@ -17,9 +17,9 @@ import { join } from "node:path"
 import type { Interaction } from "../src/internal/cassette/interaction.js"
 import { isSameRecording, layout, restore } from "../src/internal/cassette/layout.js"
 import type { RecordedCassette } from "../src/internal/cassette/RecordedCassette.js"
-import { canonicalText } from "../src/internal/json/canonical.js"
 import { differences } from "../src/internal/json/diff.js"
 import { formatPath, parsePath } from "../src/internal/json/jsonPath.js"
+import { canonicalText } from "../src/internal/json/jsonText.js"
 import { RecordedMatching } from "../src/internal/replay/recordedMatching.js"
 import { folder, read } from "./support/folder.js"
 import { httpOf } from "./support/http.js"

@@ -4,9 +4,8 @@
  * @internal
  */
 import { isVaried, looksRandom } from "./randomText.js"
-import { redacted } from "./redacted.js"
 import { isSecretName } from "./secretNames.js"
-import { isStandIn, isStandInOfProse } from "./standIn.js"
+import { isStandIn, isStandInOfProse, redacted } from "./standIn.js"
 
 /**
  * The keys of this very service; they are always removed.

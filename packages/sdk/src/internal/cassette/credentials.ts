@@ -9,10 +9,9 @@ import type { Divergence } from "../json/diff.js"
 import { formatPath, type Path, type Segment } from "../json/jsonPath.js"
 import { mapInside, partsOf } from "../json/jsonText.js"
 import { looksLikeCredential, maskGiven } from "./credentialShapes.js"
-import { redacted } from "./redacted.js"
 import { renamed } from "./renamed.js"
 import { isSecretName } from "./secretNames.js"
-import { isStandIn } from "./standIn.js"
+import { isStandIn, redacted } from "./standIn.js"
 
 type Fields = { readonly [key: string]: unknown }
 

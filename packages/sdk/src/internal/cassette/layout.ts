@@ -3,14 +3,35 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Match } from "../errors/replayReport.js"
-import { canonical, canonicalText } from "../json/canonical.js"
-import type { Client } from "./client.js"
+import { canonical, canonicalText } from "../json/jsonText.js"
+import type { Defaults } from "../operations/operations.js"
 import type { Interaction } from "./interaction.js"
 import type { Answer, Entry, Meta, RecordedCassette } from "./RecordedCassette.js"
+import type { Redaction } from "./redaction.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
 import { restoreMeasured, withoutMeasured } from "./volatile.js"
+
+/** @internal */
+export type Client = RecordedCassette["client"]
+
+/** @internal */
+export const clientOf = ({ org, project, replayEnabled, timeout }: Defaults, redact: Redaction): Client => ({
+  ...(org === undefined ? undefined : { org: redact.text(org) }),
+  ...(project === undefined ? undefined : { project: redact.text(project) }),
+  ...(timeout === undefined || !Duration.isFinite(timeout) ? undefined : { timeout: Duration.toMillis(timeout) }),
+  ...(replayEnabled === true ? { replayEnabled } : undefined)
+})
+
+/** @internal */
+export const defaultsOf = ({ org, project, replayEnabled, timeout }: Client): Defaults => ({
+  ...(org === undefined ? undefined : { org }),
+  ...(project === undefined ? undefined : { project }),
+  ...(timeout === undefined ? undefined : { timeout: Duration.millis(timeout) }),
+  ...(replayEnabled === undefined ? undefined : { replayEnabled })
+})
 
 const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 

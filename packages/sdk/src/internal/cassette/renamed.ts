@@ -1,5 +1,5 @@
-import { canonicalText } from "../json/canonical.js"
-import { redacted } from "./redacted.js"
+import { canonicalText } from "../json/jsonText.js"
+import { redacted } from "./standIn.js"
 
 interface Field {
   readonly key: string

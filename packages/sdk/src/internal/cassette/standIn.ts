@@ -5,6 +5,9 @@
  */
 import { looksRandom } from "./randomText.js"
 
+/** What takes the place of what was removed. @internal */
+export const redacted = "[redacted]"
+
 const standIn =
   /^(?:(?:bearer|basic|token|digest)\s+)?(?:<[^<>]*>|\{\{?[^{}]*\}?\}|\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Z_][A-Z0-9_]*|%[A-Z_][A-Z0-9_]*%|\[[A-Za-z][\w .-]*\]|[*•xX.…_?-]{3,}|your[a-z_ -]*|redacted|removed|null|none|nil|undefined|true|false|yes|no|n\/a)$/i
 

@@ -3,8 +3,8 @@
  *
  * @internal
  */
-import { canonicalText } from "../json/canonical.js"
-import { eachString, mapStrings } from "../json/walk.js"
+import { eachString, mapStrings } from "../json/jsonPath.js"
+import { canonicalText } from "../json/jsonText.js"
 import type { Interaction, Question } from "./interaction.js"
 import { idsIn } from "./volatile.js"
 

@@ -4,8 +4,7 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import { formatPath, parsePath, type Path } from "../json/jsonPath.js"
-import { putInto } from "../json/walk.js"
+import { formatPath, parsePath, type Path, putInto } from "../json/jsonPath.js"
 import type { Answer } from "./RecordedCassette.js"
 
 /** What the flow and its caller wrote; nothing in there is ours to judge. @internal */

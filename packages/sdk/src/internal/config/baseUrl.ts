@@ -6,7 +6,7 @@
  */
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/invalid.js"
+import { invalid } from "../errors/makeError.js"
 
 /** @internal */
 export interface BaseUrl {

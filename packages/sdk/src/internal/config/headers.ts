@@ -7,10 +7,35 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/invalid.js"
-import { type Problem, problem } from "../errors/invalid.js"
-import { userAgent } from "./userAgent.js"
-import { apiVersion } from "./version.js"
+import { invalid, type Problem, problem } from "../errors/makeError.js"
+import { apiVersion, version } from "./version.js"
+
+declare const globalThis: {
+  readonly Deno?: { readonly version?: { readonly deno?: string } }
+  readonly Bun?: { readonly version?: string }
+  readonly EdgeRuntime?: unknown
+  readonly navigator?: { readonly userAgent?: string }
+  readonly window?: unknown
+  readonly process?: { readonly versions?: { readonly node?: string }; readonly platform?: string }
+}
+
+const runtime = (): string => {
+  const scope = globalThis
+  if (scope.Deno !== undefined) return `deno/${scope.Deno.version?.deno ?? "unknown"}`
+  if (scope.Bun !== undefined) return `bun/${scope.Bun.version ?? "unknown"}`
+  if (scope.navigator?.userAgent === "Cloudflare-Workers") return "workerd"
+  if (scope.EdgeRuntime !== undefined) return "edge"
+  const node = scope.process?.versions?.node
+  if (node !== undefined) return `node/${node}; ${scope.process?.platform ?? "unknown"}`
+  return scope.window === undefined ? "unknown" : "browser"
+}
+
+/**
+ * `effect-noukai/0.1.0 (node/20.19.0; linux)`: product and version, then the runtime (contract 2.1).
+ *
+ * @internal
+ */
+export const userAgent = (): string => `effect-noukai/${version} (${runtime()})`
 
 /** Ours alone: what a caller gives for them is dropped without a word (contract 2.5). */
 const reserved: ReadonlySet<string> = new Set([

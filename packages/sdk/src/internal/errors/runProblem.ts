@@ -1,5 +1,16 @@
 import * as Predicate from "effect/Predicate"
 
+/**
+ * Whether an answer that may name a run is of this one. One that names another run is nobody's result.
+ *
+ * @internal
+ */
+export const isOfRun = (executionId: string, named: string | null | undefined): boolean =>
+  named === undefined || named === null || named === "" || named === executionId
+
+/** @internal */
+export const otherRun = (named: string | null | undefined): string => `the server answered for another run, ${named}`
+
 const textOf = (u: unknown, name: "code" | "message"): string | undefined => {
   const value = Predicate.isRecord(u) ? u[name] : undefined
   return typeof value === "string" ? value : undefined

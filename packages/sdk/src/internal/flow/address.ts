@@ -6,10 +6,8 @@
  */
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/invalid.js"
-import { type Problem, problem } from "../errors/invalid.js"
-import type { Flow, FlowAddress, FlowRef, FlowVersion } from "./flow.js"
-import { isFlow } from "./flow.js"
+import { invalid, type Problem, problem } from "../errors/makeError.js"
+import { type Flow, type FlowAddress, type FlowRef, type FlowVersion, isFlow } from "./flow.js"
 
 /**
  * The default org and project of a client; both or neither.

@@ -6,12 +6,12 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { ExecuteOptions } from "../../ExecuteInput.js"
-import { type Problem, problem } from "../errors/invalid.js"
+import { type Problem, problem } from "../errors/makeError.js"
 import type { CallOptions } from "../input/callOptions.js"
 import { checkCall, checkFlag, checkSessionId, checkText } from "../input/checks.js"
 import { checkJson } from "../input/json.js"
 
-export type { Problem } from "../errors/invalid.js"
+export type { Problem } from "../errors/makeError.js"
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 

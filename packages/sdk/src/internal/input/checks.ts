@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { headersProblem, isHeaderValue } from "../config/headers.js"
-import { type Problem, problem } from "../errors/invalid.js"
+import { type Problem, problem } from "../errors/makeError.js"
 import { durationReason, toMillis } from "../time/duration.js"
 import type { CallOptions, StreamOptions } from "./callOptions.js"
 

@@ -4,8 +4,8 @@
  *
  * @internal
  */
-import { type Problem, problem } from "../errors/invalid.js"
-import { maxDepth, maxValues } from "../json/nesting.js"
+import { type Problem, problem } from "../errors/makeError.js"
+import { maxDepth, maxValues } from "../json/jsonText.js"
 
 /** What servers send and callers send back may nest deeper than what callers write themselves, if it can be written. */
 const maxDepthOfServers = 2000

@@ -8,8 +8,7 @@
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/invalid.js"
-import type { Problem } from "../errors/invalid.js"
+import { invalid, type Problem } from "../errors/makeError.js"
 import { checkStored } from "./json.js"
 
 /**

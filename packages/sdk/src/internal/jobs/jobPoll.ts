@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { isOfRun, otherRun } from "../errors/runIdentity.js"
-import { unchecked } from "../errors/unchecked.js"
+import { unchecked } from "../errors/makeError.js"
+import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { Progress, ReadOptions } from "../input/callOptions.js"
@@ -15,9 +15,8 @@ import type { PollJobResponse } from "../operations/jobCall.js"
 import type { HttpService } from "../operations/operations.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import { isTransient } from "../retry/retry.js"
+import { monotonic, type Pause, sleep } from "../time/clock.js"
 import { finite } from "../time/duration.js"
-import { monotonic } from "../time/monotonic.js"
-import { type Pause, sleep } from "../time/pause.js"
 import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
 
 /**

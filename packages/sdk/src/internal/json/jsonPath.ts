@@ -1,8 +1,9 @@
 /**
- * Paths into JSON values: `$.a.b[0]["c d"]`.
+ * Paths into JSON values, `$.a.b[0]["c d"]`, and walks along them.
  *
  * @internal
  */
+import * as Predicate from "effect/Predicate"
 
 /** @internal */
 export type Segment = string | number
@@ -60,4 +61,55 @@ export const parsePath = (text: string): Path | undefined => {
     at += whole.length
   }
   return path
+}
+
+/**
+ * A value with its strings, and the names of its keys, replaced.
+ *
+ * @internal
+ */
+export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
+  if (typeof value === "string") return f(value)
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, f))
+  return Predicate.isRecord(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [f(key), mapStrings(item, f)]))
+    : value
+}
+
+/**
+ * Every string of a value, those of keys included, with the place where it is.
+ *
+ * @internal
+ */
+export const eachString = (
+  value: unknown,
+  f: (text: string, path: Path, isKey: boolean) => void,
+  path: Path = []
+): void => {
+  if (typeof value === "string") f(value, path, false)
+  else if (Array.isArray(value)) value.forEach((item, index) => eachString(item, f, [...path, index]))
+  else if (Predicate.isRecord(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      f(key, path, true)
+      eachString(item, f, [...path, key])
+    }
+  }
+}
+
+/**
+ * Puts something at a place inside a value that is nobody else's. Where there is nothing that could hold it, nothing is
+ * put.
+ *
+ * @internal
+ */
+export const putInto = (value: unknown, path: Path, item: unknown): void => {
+  let holder = value
+  for (const segment of path.slice(0, -1)) {
+    if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, segment)) return
+    holder = (holder as { readonly [key: string | number]: unknown })[segment]
+  }
+  const last = path.at(-1)
+  const fits = typeof last === "number" ? Array.isArray(holder) && last < holder.length : Predicate.isRecord(holder)
+  if (last === undefined || !fits) return
+  Object.defineProperty(holder, last, { value: item, enumerable: true, writable: true, configurable: true })
 }

@@ -14,7 +14,7 @@ import { backoffDriver, isBackoff } from "../retry/retry.js"
 import type { RetryBudget } from "../retry/retryBudget.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { Tell } from "../telemetry/tell.js"
-import type { Pause } from "../time/pause.js"
+import type { Pause } from "../time/clock.js"
 
 /** @internal */
 export type LiveError = ApiError | InvalidRequestError | UnexpectedResponseError

@@ -5,7 +5,7 @@
  * @internal
  */
 import * as Data from "effect/Data"
-import { concat } from "../transport/bytes.js"
+import { concat } from "../transport/response.js"
 
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or

@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as E from "../../NoukaiError.js"
-import { unchecked } from "../errors/unchecked.js"
+import { unchecked } from "../errors/makeError.js"
 import { clientClosed, isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
 

@@ -1,9 +1,75 @@
-/** The request and response of `POST …/execute` (contract 5). */
+/** The requests and responses of `POST …/execute`, for the caller and for somebody else, and the request of `POST …/step`. */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-import type { RequestContext } from "../input/callOptions.js"
-import { KeptObject } from "../schema/keptObject.js"
+import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { lenient, lenientWith } from "../schema/nullable.js"
+import { KeptObject } from "../schema/schemaReader.js"
+
+/**
+ * The request of `forward`: `POST …/execute` for somebody else, with a body that is not looked into and an answer that is
+ * left as it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForwardRequest extends RequestContext {
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  /** The JSON body, whole. */
+  readonly body: { readonly [key: string]: unknown }
+}
+
+/**
+ * A response of any status.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForwardResponse {
+  readonly status: number
+  /** The body, with the key taken out should it ever be in there. */
+  readonly text: string
+}
+
+/**
+ * The JSON body (contract 7.1). Absent and `undefined` keys are not sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepBody {
+  readonly executionId?: string | undefined
+  /** The step to run, 0-based, in the whole flow. */
+  readonly stepIndex: number
+  /** The output of every step before it. */
+  readonly accumulatedOutputs: { readonly [stepId: string]: unknown }
+  readonly message?: string | undefined
+  readonly parameters?: unknown
+  readonly attachments?: ReadonlyArray<unknown> | undefined
+  readonly inputOverrides: { readonly [stepId: string]: unknown }
+  readonly blockOverrides?: { readonly [stepId: string]: unknown } | undefined
+  readonly runRemaining: boolean
+  readonly tools?: ReadonlyArray<unknown> | undefined
+  readonly toolChoice?: unknown
+  readonly toolCallMessages?: ReadonlyArray<unknown> | undefined
+  readonly iterationsUsed: number
+  readonly trace: boolean
+}
+
+/**
+ * What the seam's `step` takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepRequest extends RequestContext {
+  readonly options: StreamOptions
+  readonly flow: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  readonly body: StepBody
+}
 
 /**
  * The JSON body (contract 5.1). Absent and `undefined` keys are not sent.

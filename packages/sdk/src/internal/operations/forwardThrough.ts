@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { FlowExecutionError } from "../../NoukaiError.js"
-import type { ForwardResponse } from "./forwardCall.js"
+import type { ForwardResponse } from "./executeCall.js"
 import type { Requests } from "./operations.js"
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })

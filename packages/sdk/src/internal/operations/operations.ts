@@ -18,9 +18,8 @@ import type {
   SessionError
 } from "../../NoukaiError.js"
 import type { FlowRun, Trace } from "../../Trace.js"
-import type { Pause } from "../time/pause.js"
-import type { ExecuteRequest, ExecuteResponse } from "./executeCall.js"
-import type { ForwardRequest, ForwardResponse } from "./forwardCall.js"
+import type { Pause } from "../time/clock.js"
+import type { ExecuteRequest, ExecuteResponse, ForwardRequest, ForwardResponse, StepRequest } from "./executeCall.js"
 import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "./jobCall.js"
 import type {
   RunListRequest,
@@ -31,7 +30,6 @@ import type {
   TraceStreamRequest
 } from "./runCall.js"
 import type { SessionRequest, SessionResponse } from "./sessionCall.js"
-import type { StepRequest } from "./stepCall.js"
 
 /** What a client adds where a call says nothing. */
 export interface Defaults {

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { APITimeoutError } from "../../NoukaiError.js"
-import { unchecked } from "../errors/unchecked.js"
+import { unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
 
 /**

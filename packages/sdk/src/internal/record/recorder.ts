@@ -11,7 +11,7 @@ import { encodeError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, type Question, redactQuestion } from "../cassette/interaction.js"
 import type { Answer, RecordedError, RecordedValue } from "../cassette/RecordedCassette.js"
 import type { Redaction } from "../cassette/redaction.js"
-import { canonicalText } from "../json/canonical.js"
+import { canonicalText } from "../json/jsonText.js"
 
 /** A call that was begun. @internal */
 export interface Ticket {

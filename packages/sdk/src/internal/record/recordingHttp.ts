@@ -22,10 +22,10 @@ import {
 import { encodeError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
 import type { Answer } from "../cassette/RecordedCassette.js"
-import { canonical } from "../json/canonical.js"
+import { canonical } from "../json/jsonText.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { type HttpService, orElse } from "../operations/operations.js"
-import { monotonic } from "../time/monotonic.js"
+import { monotonic } from "../time/clock.js"
 import type { Recorder } from "./recorder.js"
 
 /** After one of these the run waits for its caller, or is over: what is left of the response means nothing. */

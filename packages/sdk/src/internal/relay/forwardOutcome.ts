@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { fromStatus } from "../live/statusError.js"
-import type { ForwardResponse } from "../operations/forwardCall.js"
+import type { ForwardResponse } from "../operations/executeCall.js"
 import type { Outcome } from "../telemetry/spans.js"
 
 /** The statuses of a run on the wire (contract 5.3), in the words of the metrics. */

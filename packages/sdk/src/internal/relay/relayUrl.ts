@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/invalid.js"
+import { invalid } from "../errors/makeError.js"
 
 declare const globalThis: { readonly location?: { readonly href?: unknown } }
 

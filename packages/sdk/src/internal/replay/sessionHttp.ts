@@ -14,19 +14,17 @@ import {
   ReplayNoSnapshotsError,
   type SessionError
 } from "../../NoukaiError.js"
+import { unchecked } from "../errors/makeError.js"
 import { problemOf } from "../errors/runProblem.js"
-import { unchecked } from "../errors/unchecked.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
-import type { ExecuteRequest, ExecuteResponse } from "../operations/executeCall.js"
+import type { ExecuteRequest, ExecuteResponse, StepRequest } from "../operations/executeCall.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { type Defaults, type HttpService, orElse, streaming } from "../operations/operations.js"
 import type { SessionRequest, SessionResponse } from "../operations/sessionCall.js"
-import type { StepRequest } from "../operations/stepCall.js"
 import { isSameSession } from "../scope/sessionId.js"
-import { InFlight } from "./inFlight.js"
-import { type OpenReplay, verifying } from "./OpenReplay.js"
+import { InFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { type SessionCall, SessionMatching, type Trigger } from "./sessionMatching.js"
 import { eventsOf, runOf, type RunOfSession } from "./sessionRun.js"
 

@@ -6,8 +6,8 @@
  */
 import * as Either from "effect/Either"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import { unchecked } from "../errors/makeError.js"
 import type { Difference, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
-import { unchecked } from "../errors/unchecked.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { SessionExecution, SessionResponse } from "../operations/sessionCall.js"

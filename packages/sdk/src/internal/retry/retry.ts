@@ -7,8 +7,38 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { NoukaiError, RateLimitError } from "../../NoukaiError.js"
-import { scheduleDriver } from "./scheduleDriver.js"
+import { unsafeMonotonic } from "../time/clock.js"
+
+/**
+ * Steps a schedule by hand: the milliseconds to wait after each input, `undefined` when the schedule is done. Holds the
+ * state of one walk through the schedule, which begins at the time of day and then goes on evenly, whatever becomes of
+ * the wall clock.
+ *
+ * @internal
+ */
+export const scheduleDriver = <In>(
+  schedule: Schedule.Schedule<unknown, In>
+): (input: In) => Effect.Effect<number | undefined> => {
+  let state: unknown = schedule.initial
+  let toWallClock: number | undefined
+  return (input) =>
+    Effect.clockWith((clock) =>
+      Effect.suspend(() => {
+        const elapsed = unsafeMonotonic(clock)
+        toWallClock ??= clock.unsafeCurrentTimeMillis() - elapsed
+        const now = elapsed + toWallClock
+        return Effect.map(schedule.step(now, input, state), ([next, _, decision]) => {
+          state = next
+          return ScheduleDecision.isDone(decision)
+            ? undefined
+            : Math.max(ScheduleIntervals.start(decision.intervals) - now, 0)
+        })
+      })
+    )
+}
 
 /** The longest wait of one call, ours or the server's, in milliseconds. */
 const cap = 20_000

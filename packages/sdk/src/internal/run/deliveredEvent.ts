@@ -15,6 +15,21 @@ import type { Mark } from "./streamCursor.js"
 
 type Wire<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
 
+/**
+ * A failed step ends a live response. Of a run that is replayed it is known what comes after it (contract 10.7): that event
+ * is kept with the failed step, so that it is delivered however the events are chunked.
+ */
+const closings = new WeakMap<Wire<"step_error">, Wire<"flow_completed">>()
+
+/** The same event, with the one that ends its run. @internal */
+export const closedBy = (event: Wire<"step_error">, closing: Wire<"flow_completed">): Wire<"step_error"> => {
+  closings.set(event, closing)
+  return event
+}
+
+/** @internal */
+export const closingOf = (event: Wire<"step_error">): Wire<"flow_completed"> | undefined => closings.get(event)
+
 /** An event with the one of the wire behind it, if there is one. */
 class Received {
   readonly #event: FlowEvent.WireEvent | undefined

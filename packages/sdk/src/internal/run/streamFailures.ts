@@ -3,17 +3,17 @@
  *
  * @internal
  */
-import type { CallError, Sent } from "../../NoukaiError.js"
 import {
   APIConnectionError,
   APITimeoutError,
+  type CallError,
   FlowExecutionError,
   isNoukaiError,
+  type Sent,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { amended } from "../errors/amended.js"
-import { cursorOf } from "../errors/errorCursor.js"
-import { unchecked } from "../errors/unchecked.js"
+import { cursorOf } from "../errors/errorClass.js"
+import { amended, unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { StreamCursor } from "./streamCursor.js"

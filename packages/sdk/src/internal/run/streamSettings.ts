@@ -2,8 +2,49 @@ import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { NoukaiError } from "../../NoukaiError.js"
 import type { StreamOptions } from "../input/callOptions.js"
+import type { StepBody } from "../operations/executeCall.js"
 import type { FlowCall } from "./flowCall.js"
-import type { EveryRequest } from "./stepBody.js"
+import type { StreamCursor } from "./streamCursor.js"
+
+/**
+ * What every request of a run carries as it was given.
+ *
+ * @internal
+ */
+export type EveryRequest = Pick<
+  StepBody,
+  "inputOverrides" | "blockOverrides" | "runRemaining" | "tools" | "toolChoice" | "trace"
+>
+
+/**
+ * The request for the step that a run goes on with (contract 7.1).
+ *
+ * @internal
+ */
+export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): StepBody => {
+  const { again, stepToRun } = cursor
+  const pending = again ? cursor.answered : cursor.pending
+  const fresh = stepToRun === 0 && pending === undefined
+  return {
+    executionId: cursor.executionId,
+    stepIndex: stepToRun,
+    accumulatedOutputs: stepToRun === 0 && again ? {} : cursor.outputs(again ? cursor.lastStepId : undefined),
+    message: fresh ? cursor.first?.message : undefined,
+    parameters: (fresh ? cursor.first?.parameters : undefined) ?? {},
+    attachments: fresh ? cursor.first?.attachments : undefined,
+    ...everyRequest,
+    toolCallMessages: pending?.toolCallMessages,
+    iterationsUsed: pending?.iterationsUsed ?? 0
+  }
+}
+
+/**
+ * Whether such a request can be made: only a first one does without the id of a run.
+ *
+ * @internal
+ */
+export const isAddressed = (body: StepBody): boolean =>
+  body.executionId !== undefined || (body.stepIndex === 0 && body.toolCallMessages === undefined)
 
 /**
  * What a streamed run stays with.

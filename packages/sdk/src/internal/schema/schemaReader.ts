@@ -8,8 +8,23 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as ParseResult from "effect/ParseResult"
-import type * as Schema from "effect/Schema"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import type { ParseOptions } from "effect/SchemaAST"
+
+/**
+ * An object by key, kept as it is: a `Schema.Record` copies, and loses a key that is called `__proto__`.
+ *
+ * @internal
+ */
+export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
+  (u): u is { readonly [key: string]: unknown } => Predicate.isRecord(u),
+  {
+    identifier: "KeptObject",
+    arbitrary: () => (fc) => fc.dictionary(fc.string(), fc.jsonValue()),
+    jsonSchema: { type: "object" }
+  }
+)
 
 const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
   new ParseResult.Type(schema.ast, value, "a value cannot be read")

@@ -17,7 +17,7 @@ import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
-import { unsafeMonotonic } from "../time/monotonic.js"
+import { unsafeMonotonic } from "../time/clock.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { InvalidRequestError } from "../../NoukaiError.js"
-import { invalid } from "../errors/invalid.js"
+import { invalid } from "../errors/makeError.js"
 
 /**
  * Milliseconds of a clock that was checked before; `undefined` when it is off (infinite).

@@ -4,13 +4,11 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { InvalidRequestError } from "../../NoukaiError.js"
-import { ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { type Handled, isHandled } from "../../Tools.js"
-import { invalid } from "../errors/invalid.js"
-import { unchecked } from "../errors/unchecked.js"
+import { invalid, unchecked } from "../errors/makeError.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
-import { canonicalText } from "../json/canonical.js"
+import { canonicalText } from "../json/jsonText.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "./tool.js"
 import type { Resolved } from "./toolkit.js"

@@ -1,4 +1,4 @@
-import { maxDepth, nestsTooDeep } from "../json/nesting.js"
+import { maxDepth, nestsTooDeep } from "../json/jsonText.js"
 import type { Json, ToolCall, ToolOutcome } from "./tool.js"
 
 const describe = (error: unknown): string =>

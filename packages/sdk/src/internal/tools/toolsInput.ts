@@ -5,7 +5,7 @@
  */
 import type { ExecuteOptions } from "../../ExecuteInput.js"
 import { isHandled } from "../../Tools.js"
-import { type Problem, problem } from "../errors/invalid.js"
+import { type Problem, problem } from "../errors/makeError.js"
 import * as Checks from "../flow/executeInput.js"
 import { checkCount, checkOneOf } from "../input/checks.js"
 import type { ToolDeclaration } from "./tool.js"

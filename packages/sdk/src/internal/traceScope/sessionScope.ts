@@ -13,7 +13,7 @@ import {
   type ReplayScopeError
 } from "../../NoukaiError.js"
 import { NoukaiHttp } from "../../NoukaiHttp.js"
-import { unchecked } from "../errors/unchecked.js"
+import { unchecked } from "../errors/makeError.js"
 import type { HttpService, Requests } from "../operations/operations.js"
 import type { OpenReplay } from "../replay/OpenReplay.js"
 import { open as openSession } from "../replay/sessionHttp.js"

@@ -10,7 +10,7 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
 import type { Progress } from "../input/callOptions.js"
-import type { Pause } from "../time/pause.js"
+import type { Pause } from "../time/clock.js"
 
 /** @internal */
 export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">

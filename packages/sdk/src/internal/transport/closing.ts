@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Pause } from "../time/pause.js"
-import * as timers from "../time/timers.js"
+import * as timers from "../time/clock.js"
+import type { Pause } from "../time/clock.js"
 
 /**
  * What ends with the transport.

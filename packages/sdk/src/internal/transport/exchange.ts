@@ -8,24 +8,28 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import type { Sent } from "../../NoukaiError.js"
-import type { Cancel, Timers } from "../time/timers.js"
-import * as timers from "../time/timers.js"
-import { concat } from "./bytes.js"
+import * as timers from "../time/clock.js"
+import type { Cancel, Timers } from "../time/clock.js"
 import * as Closing from "./closing.js"
 import { connectionFailure } from "./connectionFailure.js"
-import * as errorBody from "./errorBody.js"
-import type {
-  HttpTransport,
-  OpenRequest,
-  SendRequest,
-  StreamResponse,
-  TextResponse,
-  TransportClock,
-  TransportError,
-  TransportRequest
+import {
+  BodyTooLarge,
+  BodyUndecodable,
+  ClockExpired,
+  ConnectionFailure,
+  type HttpTransport,
+  type OpenRequest,
+  type SendRequest,
+  type StreamResponse,
+  type TextResponse,
+  type TransportClock,
+  TransportClosed,
+  type TransportError,
+  type TransportRequest
 } from "./HttpTransport.js"
-import { BodyTooLarge, BodyUndecodable, ClockExpired, ConnectionFailure, TransportClosed } from "./HttpTransport.js"
 import * as Decoding from "./nodeDecoding.js"
+import * as errorBody from "./response.js"
+import { concat } from "./response.js"
 
 type GetHeader = (name: string) => string | undefined
 

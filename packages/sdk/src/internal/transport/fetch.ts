@@ -8,10 +8,9 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { Receiver, Wire } from "./exchange.js"
-import { transportOver } from "./exchange.js"
+import { type Receiver, transportOver, type Wire } from "./exchange.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
-import { redirectStatus } from "./redirect.js"
+import { redirectStatus } from "./response.js"
 
 /** The `fetch` of a runtime, or one that stands for it. @internal */
 export type Fetch = typeof globalThis.fetch

@@ -20,10 +20,9 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Receiver, Wire } from "./exchange.js"
-import { transportOver } from "./exchange.js"
+import { type Receiver, transportOver, type Wire } from "./exchange.js"
 import type { HttpTransport, TransportRequest } from "./HttpTransport.js"
-import { redirectStatus } from "./redirect.js"
+import { redirectStatus } from "./response.js"
 
 const clientRequest = (
   { body, headers, method, origin, path }: TransportRequest

@@ -5,7 +5,7 @@
  *
  * @internal
  */
-import { concat } from "./bytes.js"
+import { concat } from "./response.js"
 
 /** What can be made to wait. @internal */
 export interface Flow {

@@ -12,6 +12,35 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 
+/** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
+export type Pause = (ms: number) => Effect.Effect<boolean>
+
+/** @internal */
+export const sleep: Pause = (ms) => Number.isFinite(ms) ? Effect.as(Effect.sleep(ms), true) : Effect.never
+
+/**
+ * How what asks a client sleeps between two requests: the end of the client wakes it.
+ *
+ * @internal
+ */
+export const pauseOf = ({ defaults }: { readonly defaults: { readonly pause?: Pause | undefined } }): Pause =>
+  defaults.pause ?? sleep
+
+/**
+ * Milliseconds of a clock that goes on evenly when the wall clock is set, for differences alone: when something began,
+ * is over, or was last seen.
+ *
+ * @internal
+ */
+export const unsafeMonotonic = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1_000_000
+
+/**
+ * `unsafeMonotonic` of the fiber's clock.
+ *
+ * @internal
+ */
+export const monotonic: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(() => unsafeMonotonic(clock)))
+
 /** Cancels a timer; safe to call after it fired. @internal */
 export type Cancel = () => void
 

@@ -1,3 +1,10 @@
+/**
+ * The parts that the error classes share: the line that they print, and the cursor.
+ *
+ * @internal
+ */
+import type { FlowCursor } from "../../FlowCursor.js"
+
 /** @internal */
 export interface Renderable {
   readonly method: string
@@ -26,3 +33,14 @@ export const render = (error: Renderable, what: string, hint?: string): string =
   return `${error.method}${flow}: ${what}${detail}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}` +
     (hint === undefined ? "" : `; ${hint}`)
 }
+
+/** Cursors are built when they are asked for, and are neither fields that are encoded nor ones that are printed. */
+const marks = new WeakMap<object, () => FlowCursor>()
+
+/** Only for an error that has just been made. @internal */
+export const setCursor = (error: object, mark: () => FlowCursor): void => {
+  marks.set(error, mark)
+}
+
+/** @internal */
+export const cursorOf = (error: object): FlowCursor | undefined => marks.get(error)?.()

@@ -1,2 +1,0 @@
-/** What takes the place of what was removed. @internal */
-export const redacted = "[redacted]"

@@ -1,0 +1,53 @@
+import type { FlowCursor } from "../../FlowCursor.js"
+import { InvalidRequestError, type NoukaiError } from "../../NoukaiError.js"
+import { setCursor } from "./errorClass.js"
+
+interface Changes {
+  readonly isRetryable?: boolean
+  readonly sent?: string
+  readonly executionId?: string
+}
+
+/**
+ * Another error of the same class that tells more. The given one stays as it is: it is a value, and may be shared.
+ *
+ * @internal
+ */
+export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?: () => FlowCursor): E => {
+  const Class = error.constructor as new(fields: object, options: typeof unchecked) => E
+  const other = new Class({ ...error, ...changes }, unchecked)
+  if (mark !== undefined) setCursor(other, mark)
+  return other
+}
+
+/**
+ * Makes an error of whatever the server sent: a constructor that checks its fields throws instead.
+ *
+ * @internal
+ */
+export const unchecked = { disableValidation: true }
+
+/**
+ * What is wrong with something that a caller gave.
+ *
+ * @internal
+ */
+export interface Problem {
+  readonly field: string
+  readonly reason: string
+}
+
+/** @internal */
+export const problem = (field: string, reason: string): Problem => ({ field, reason })
+
+/**
+ * A check on this side that failed, before anything was sent.
+ *
+ * @internal
+ */
+export const invalid = (
+  method: string,
+  field: string,
+  reason: string,
+  facts?: { readonly flow?: string | undefined; readonly cause?: unknown; readonly executionId?: string | undefined }
+): InvalidRequestError => new InvalidRequestError({ method, field, reason, isRetryable: false, ...facts }, unchecked)
