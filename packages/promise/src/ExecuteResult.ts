@@ -1,32 +1,32 @@
 /**
- * What `execute` resolves with.
+ * The results of `execute`.
  *
  * @since 0.1.0
  */
 import type { ToolCall } from "./Tool.js"
 
 /**
- * A run that ended. One that failed is a value too: look at `status`. Fields of the response that are not declared here
- * are there too, and fields that it lacks are not.
+ * A run that ended. A failed run is a result too: read `status`. Fields of the response that this type does not declare
+ * are kept, and fields that the response lacks are absent.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ExecuteResult {
   status: "completed" | "failed"
-  /** What the flow returned; of a failed run, what the server said about it. */
+  /** The value that the flow returned; of a failed run, the server's account of the failure. */
   result?: unknown
   flowId: string
   blockCount: number
   executionId?: string
   /** The session that the run was tagged with, or replayed from. */
   sessionId?: string
-  /** Tells results apart; not in their JSON. */
+  /** Tells the two results apart; not part of their JSON. */
   readonly requiresToolCalls: false
 }
 
 /**
- * A run that waits for the results of `toolCalls`. Fields of the response that are not declared here are there too.
+ * A run that waits for the results of `toolCalls`. Fields of the response that this type does not declare are kept.
  *
  * @since 0.1.0
  * @category models
@@ -34,26 +34,26 @@ export interface ExecuteResult {
 export interface PausedResult {
   status: "tool_calls_required"
   executionId: string
-  /** The step id. */
+  /** The id of the step that waits. */
   pausedAtStep: string
   /** The server's count of tool rounds. */
   iterationsUsed: number
-  /** The conversation inside the paused step. Opaque. */
+  /** The conversation inside the paused step, opaque. */
   toolCallMessages: Record<string, unknown>[]
   toolCalls: ToolCall[]
-  /** By step id. */
+  /** Outputs of the steps so far, by step id. */
   accumulatedOutputs: Record<string, unknown>
   flowId: string
   blockCount: number
   /** The session that the run was tagged with. */
   sessionId?: string
-  /** There is none yet; declared so that it may be asked for. */
+  /** Always absent; declared so that both results of `execute` can be read alike. */
   readonly result?: undefined
-  /** Tells results apart; not in their JSON. */
+  /** Tells the two results apart; not part of their JSON. */
   readonly requiresToolCalls: true
   /**
-   * Goes on with exactly one result per call. Missing, unknown or duplicate ones reject with an `InvalidRequestError`
-   * before anything is sent. The settings of the first call, its signal included, hold here too.
+   * Goes on with exactly one result per call, under the options of the first call, its signal included. Rejects with an
+   * `InvalidRequestError`, before anything is sent, when a result is missing, unknown or given twice.
    */
   resume(args: { toolResults: Record<string, unknown>[] }): Promise<ExecuteResult | PausedResult>
 }

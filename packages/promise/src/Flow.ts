@@ -1,4 +1,4 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
  * A flow that is bound to a client.
@@ -13,17 +13,17 @@ import * as Stream from "effect/Stream"
 import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
 import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions } from "./FlowOptions.js"
 import type { Client } from "./internal/client/client.js"
-import { executed } from "./internal/execute/executed.js"
+import { executeResult } from "./internal/execute/executeResult.js"
 import { eventsInput, executeInput, submitInput } from "./internal/execute/flowInput.js"
 import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
-import { EventNames } from "./internal/stream/eventNames.js"
+import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { Job } from "./Job.js"
 import { Run } from "./Run.js"
 import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
 
 /**
- * Made by `noukai.flow(…)`.
+ * A flow and its operations, made by `noukai.flow(…)`.
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +45,7 @@ export class Flow {
   }
 
   /**
-   * Runs the flow and waits for its end (contract 5). A run that failed is a result too; a request that failed rejects.
+   * Runs the flow and waits for its end. A run that failed is a result; a request that failed rejects.
    *
    * @example
    * ```ts
@@ -65,11 +65,11 @@ export class Flow {
     const { client } = this
     const { input, signal } = rightOrThrow(takeOptions("flow.execute", options, executeInput))
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
-    return await client.run(executed(effect, (resumed) => client.run(resumed, signal)), signal)
+    return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
   }
 
   /**
-   * Puts a run into the queue (contract 8) and resolves with its handle.
+   * Puts a run into the queue and resolves with its handle.
    *
    * @example
    * ```ts
@@ -89,20 +89,20 @@ export class Flow {
   }
 
   /**
-   * Runs the flow step by step and gives every step that has completed. A step that failed, and a pause for tool calls
-   * without a `toolHandler`, reject.
+   * Runs the flow step by step and gives each step that completed. Rejects when a step fails, and when the run pauses
+   * for tool calls without a `toolHandler`.
    */
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
     const asked = takeOptions("flow.steps", options, (given) => {
       const input = eventsInput(given)
       return Stream.unwrap(Effect.map(FlowService, (flows) => flows.steps(this.address, input)))
     })
-    return new EventIterator(this.client, asked, new EventNames().step)
+    return new EventIterator(this.client, asked, new EventTranslator().step)
   }
 
   /**
-   * Runs the flow step by step and gives every event as it arrives (contract 7). Nothing is sent before the first event
-   * is asked for; leaving the loop closes the connection.
+   * Runs the flow step by step and gives every event as it arrives. Nothing is sent before the first event is asked
+   * for; leaving the loop closes the connection.
    *
    * @example
    * ```ts
@@ -120,11 +120,11 @@ export class Flow {
       const input = eventsInput(given)
       return Stream.unwrap(Effect.map(FlowService, (flows) => flows.events(this.address, input)))
     })
-    return new EventIterator(this.client, asked, new EventNames().event)
+    return new EventIterator(this.client, asked, new EventTranslator().event)
   }
 
   /**
-   * What a run left behind.
+   * A handle on an earlier run, for its traces. Nothing is sent.
    */
   run(executionId: string): Run {
     return new Run(this.client, this.address, executionId)

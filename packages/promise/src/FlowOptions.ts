@@ -1,13 +1,13 @@
 /**
- * What the operations of a flow take.
+ * The options of a flow's operations.
  *
  * @since 0.1.0
  */
 import type { ToolHandler } from "./Tool.js"
 
 /**
- * `"production"`, the default: what is published, or the draft while nothing is. `"draft"`: the live draft, which cannot
- * be streamed. N: the published version N.
+ * The version of a flow that runs. `"production"`, the default, is the published version, or the draft while there is
+ * none. `"draft"` is the live draft, which cannot be streamed. A number is that published version.
  *
  * @since 0.1.0
  * @category models
@@ -15,15 +15,15 @@ import type { ToolHandler } from "./Tool.js"
 export type VersionSpec = "draft" | "production" | number
 
 /**
- * What a run is given.
+ * The options of `execute`.
  *
  * @since 0.1.0
  * @category options
  */
 export interface ExecuteOptions {
-  /** The user's message. With `messages`: not both. */
+  /** The user's message; excludes `messages`. */
   message?: string | undefined
-  /** A conversation; its last entry is the current turn. An empty one counts as absent. */
+  /** A conversation whose last entry is the current turn; excludes `message`. An empty one counts as absent. */
   messages?: ReadonlyArray<Record<string, unknown>> | undefined
   /** The flow's inputs, by name. */
   parameters?: Record<string, unknown> | undefined
@@ -31,28 +31,28 @@ export interface ExecuteOptions {
   blockOverrides?: Record<string, Record<string, unknown>> | undefined
   /** At most 10 images: `{ url, mime_type, filename? }`; `mimeType` is accepted too. */
   attachments?: ReadonlyArray<Record<string, unknown>> | undefined
-  /** In OpenAI's function format; at most 64. */
+  /** Tools in OpenAI's function format; at most 64. */
   tools?: ReadonlyArray<Record<string, unknown>> | undefined
   /** `"auto"`, `"none"`, `"required"`, or one of the tools. */
   toolChoice?: unknown
   /** Answers tool calls; without one a run that asks for them pauses. */
   toolHandler?: ToolHandler | undefined
-  /** How often the handler may run; 0: never. Default: 10. */
+  /** How many times the handler may run; 0 is never. Default: 10. */
   maxToolRounds?: number | undefined
   /** Asks the server to keep input and output snapshots of this run. Default: false. */
   trace?: boolean | undefined
   /** Default: `"production"`. */
   version?: VersionSpec | undefined
-  /** Milliseconds for each request; on a stream, for each silence. Default: the client's. */
+  /** Milliseconds for each request, and on a stream for each silence. Default: the client's. */
   timeout?: number | undefined
   /** Ends the call; it rejects with the signal's reason. */
   signal?: AbortSignal | undefined
-  /** Tags the run for replay. Default: the scope's, then the client's. */
+  /** The session that the run is tagged with, for replay. Default: the scope's, then the client's. */
   sessionId?: string | undefined
 }
 
 /**
- * What a run in the queue is given: that of `execute`, without tools, conversation and attachments.
+ * The options of `executeAsync`: those of `execute` without tools, conversation and attachments.
  *
  * @since 0.1.0
  * @category options
@@ -65,23 +65,23 @@ export interface ExecuteAsyncOptions extends
 {}
 
 /**
- * What a run step by step is given: that of `execute`, without a conversation.
+ * The options of `steps`: those of `execute` without a conversation.
  *
  * @since 0.1.0
  * @category options
  */
 export interface StepsOptions extends Omit<ExecuteOptions, "messages"> {
-  /** Replacement outputs, by step id, for what the next steps are given. */
+  /** Outputs that later steps are given in place of the real ones, by step id. */
   inputOverrides?: Record<string, unknown> | undefined
 }
 
 /**
- * What a run with all its events is given.
+ * The options of `events`.
  *
  * @since 0.1.0
  * @category options
  */
 export interface EventsOptions extends StepsOptions {
-  /** All steps in one response. Default: false. */
+  /** Runs all steps in one response. Default: false. */
   runRemaining?: boolean | undefined
 }

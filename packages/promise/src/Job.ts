@@ -1,7 +1,7 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * A run in the queue (contract 8).
+ * A run in the queue.
  *
  * @since 0.1.0
  */
@@ -29,13 +29,13 @@ export interface PollOptions {
 }
 
 /**
- * For how long, and how often, a job is asked for.
+ * The options of `wait`: how long and how often the job is polled.
  *
  * @since 0.1.0
  * @category options
  */
 export interface WaitOptions {
-  /** Milliseconds; when they are over, `wait` rejects with an `APITimeoutError`. Default: 300,000. */
+  /** Milliseconds until `wait` rejects with an `APITimeoutError`. Default: 300,000. */
   timeout?: number | undefined
   /** Milliseconds between two polls. Default: 2,000. */
   pollInterval?: number | undefined
@@ -44,15 +44,15 @@ export interface WaitOptions {
 }
 
 /**
- * Made by `flow.executeAsync(…)` and `noukai.job(…)`. Nothing here can start a second run.
+ * A run in the queue, made by `flow.executeAsync(…)` and `noukai.job(…)`. No method starts a second run.
  *
  * @since 0.1.0
  * @category models
  */
 export class Job {
-  /** Keep this to come back to the job in another process. */
+  /** The id that attaches to the job from another process. */
   readonly executionId: string
-  /** Empty on a job that was attached to by `noukai.job(…)`. */
+  /** The id of the flow; empty on a job from `noukai.job(…)`. */
   readonly flowId: string
   /** The session that the run was tagged with, if any. */
   readonly sessionId: string | undefined
@@ -73,7 +73,7 @@ export class Job {
   }
 
   /**
-   * Asks once. In the first 5 seconds after the submission a job that is not found is `pending`.
+   * Polls once. For 5 seconds after its submission a job that is not found counts as `pending`.
    */
   async poll(options?: PollOptions): Promise<JobStatus> {
     const operation = "job.poll"
@@ -85,7 +85,7 @@ export class Job {
   }
 
   /**
-   * Polls until the job has ended. That it failed or was cancelled is a status, not a rejection.
+   * Polls until the job has ended. A failed or cancelled job is a status, not a rejection.
    */
   async wait(options?: WaitOptions): Promise<JobStatus> {
     const operation = "job.wait"

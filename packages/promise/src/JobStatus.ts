@@ -1,11 +1,11 @@
 /**
- * Where a run in the queue stands.
+ * The state of a run in the queue.
  *
  * @since 0.1.0
  */
 
 /**
- * What the server answers to a submission.
+ * The server's answer to a submission.
  *
  * @since 0.1.0
  * @category models
@@ -19,16 +19,16 @@ export interface JobAccepted {
 }
 
 /**
- * Where a job stands.
+ * The state of a job.
  *
  * @since 0.1.0
  * @category models
  */
 export interface JobStatus {
   executionId: string
-  /** `"completed"`, `"failed"` and `"cancelled"` are the last ones. */
+  /** The last three values are final. */
   status: "pending" | "running" | "completed" | "failed" | "cancelled"
   result?: unknown
-  /** What the server said about a failure, as text. */
+  /** The server's account of a failure, as text. */
   error?: string
 }

@@ -1,28 +1,30 @@
 /**
- * What `onLog` sees.
+ * The events that `onLog` is told of.
  *
  * @since 0.1.0
  */
 
 /**
+ * An event of one request or of a trace scope:
+ *
  * - `request`: before each attempt.
  * - `response`: after each attempt's response.
  * - `retry`: before the wait that precedes the next attempt.
  * - `error`: an attempt ended without a usable response.
  * - `scope_open`, `scope_close`: entering and leaving a trace scope; always paired.
  *
- * Never a header and never the key; bodies only with `logPayloads`.
+ * Headers and the key never appear; bodies appear only with `logPayloads`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface LogEvent {
   phase: "request" | "response" | "retry" | "error" | "scope_open" | "scope_close"
-  /** Not of scopes. */
+  /** Absent on scopes. */
   method?: string
-  /** Relative to the base URL. Not of scopes. */
+  /** Relative to the base URL; absent on scopes. */
   path?: string
-  /** From 0. Not of scopes. */
+  /** Counted from 0; absent on scopes. */
   attempt?: number
   /** True for event streams. */
   streaming?: boolean
@@ -30,14 +32,14 @@ export interface LogEvent {
   requestId?: string
   requestBody?: unknown
   responseBody?: unknown
-  /** Of `retry`: milliseconds until the next attempt. */
+  /** On `retry`: milliseconds until the next attempt. */
   delay?: number
-  /** Of `error`: the name of the error class. */
+  /** On `error`: the name of the error class. */
   error?: string
-  /** Of `error`. */
+  /** On `error`: its message. */
   message?: string
-  /** Of scopes. */
+  /** On scopes. */
   mode?: "normal" | "capture" | "replay"
-  /** Of scopes. */
+  /** On scopes. */
   sessionId?: string | null
 }

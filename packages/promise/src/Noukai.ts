@@ -18,7 +18,8 @@ import type { NoukaiTransport } from "./NoukaiTransport.js"
 export type { NoukaiEnv, NoukaiOptions } from "./NoukaiOptions.js"
 
 /**
- * `"slug"` with the client's default organisation and project, `"org/project/slug"`, or all three by name.
+ * The name of a flow: `"slug"` with the client's default organisation and project, `"org/project/slug"`, or all three
+ * as fields.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +27,7 @@ export type { NoukaiEnv, NoukaiOptions } from "./NoukaiOptions.js"
 export type FlowIdentifier = string | { org: string; project: string; slug: string }
 
 /**
- * A client: it holds connections until it is closed, but does not keep a process alive.
+ * A client. It holds connections until it is closed, but keeps no process alive.
  *
  * @example
  * ```ts
@@ -43,11 +44,11 @@ export type FlowIdentifier = string | { org: string; project: string; slug: stri
  * @category models
  */
 export class Noukai {
-  /** Default organisation, if there is one. */
+  /** The default organisation, if there is one. */
   readonly defaultOrg: string | undefined
-  /** Default project, if there is one. */
+  /** The default project, if there is one. */
   readonly defaultProject: string | undefined
-  /** Default session id, if there is one. */
+  /** The default session id, if there is one. */
   readonly defaultSessionId: string | undefined
   private readonly client: Client
 
@@ -66,7 +67,7 @@ export class Noukai {
     this.defaultSessionId = sessionId
   }
 
-  /** For `traceScope({ transport })`; nothing else. */
+  /** The value for `traceScope({ transport })`; it has no other use. */
   get _transport(): NoukaiTransport {
     return this.client
   }
@@ -89,13 +90,13 @@ export class Noukai {
   }
 
   /**
-   * Ends what is under way and releases the connections. Later calls reject. Again: does nothing more.
+   * Ends the calls under way and releases the connections. Later calls reject. Closing twice is harmless.
    */
   close(): Promise<void> {
     return this.client.lifetime.close()
   }
 
-  /** `close`, for `await using`. */
+  /** Calls `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -1,8 +1,8 @@
 /**
- * Everything that a call can reject with: a plain class tree, told apart by `instanceof`.
+ * The errors that a call rejects with: a plain class tree, told apart by `instanceof`.
  *
- * Every error that a call rejects with has the error of `@effect-noukai/sdk` as its `cause`. What a tool handler throws
- * is not wrapped, and an aborted call rejects with the reason of its signal.
+ * The `cause` of every error that a call rejects with is the error of `@effect-noukai/sdk`. An error thrown by a tool
+ * handler is not wrapped, and an aborted call rejects with the reason of its signal.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export interface NoukaiErrorInit {
 }
 
 /**
- * The base of all.
+ * The base class of all errors.
  *
  * @since 0.1.0
  * @category errors
@@ -35,11 +35,11 @@ export class NoukaiError extends Error {
   readonly statusCode?: number | undefined
   /** The server's code, such as `FLOW_NOT_FOUND`: compare it with `ServerErrorCode`. */
   readonly code?: string | undefined
-  /** The run that it is about, where that is known. */
+  /** The id of the run, where it is known. */
   readonly executionId?: string | undefined
-  /** `X-Request-ID` of the response: what to quote to support. */
+  /** The `X-Request-ID` of the response, to quote to support. */
   readonly requestId?: string | undefined
-  /** The body of the response, parsed if it is JSON; without the key, cut at 64 KiB. */
+  /** The body of the response, parsed if it is JSON; the key is taken out, and it is cut at 64 KiB. */
   readonly responseBody?: unknown
   /** True only if sending the same request again cannot start a second run. */
   readonly isRetryable: boolean
@@ -60,8 +60,8 @@ export class NoukaiError extends Error {
 }
 
 /**
- * Whether the request reached the server: `"no"` it provably never left, `"yes"` the server began to answer,
- * `"unknown"` it may have arrived, so a run may exist and may be billed.
+ * Whether the request reached the server. `"no"`: it provably never left. `"yes"`: the server began to answer.
+ * `"unknown"`: it may have arrived, so a run may exist and may be billed.
  *
  * @since 0.1.0
  * @category models
@@ -80,13 +80,13 @@ export interface APIConnectionErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * No response, or one that broke off; also a client that was closed.
+ * No response came, or it broke off; also a call on a closed client.
  *
  * @since 0.1.0
  * @category errors
  */
 export class APIConnectionError extends NoukaiError {
-  /** Whether a run may exist, and may be billed. */
+  /** Whether a run may exist and may be billed. */
   readonly sent: Sent
 
   constructor(message: string, init: APIConnectionErrorInit = {}) {
@@ -100,8 +100,8 @@ export class APIConnectionError extends NoukaiError {
 }
 
 /**
- * The clock that ran out: `connect` until the request is on a socket, `attempt` one attempt with its body, `total` the
- * whole call, `firstByte` and `idle` of a stream, `wait` of a job.
+ * The clock that ran out: `connect` until the request is on a socket, `attempt` for one attempt with its body, `total`
+ * for the whole call, `firstByte` and `idle` on a stream, `wait` for a job.
  *
  * @since 0.1.0
  * @category models
@@ -119,7 +119,7 @@ export interface APITimeoutErrorInit extends APIConnectionErrorInit {
 }
 
 /**
- * A `timeout` was over; `clock` says which.
+ * A timeout ran out; `clock` says which.
  *
  * @since 0.1.0
  * @category errors
@@ -149,8 +149,8 @@ export interface AuthenticationErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * 401; or, thrown by the constructor of the client, a key that is missing or does not begin with `nk_` (then without
- * `statusCode`).
+ * The server answered 401. Also thrown by the constructor of the client, without `statusCode`, for a key that is
+ * missing or does not begin with `nk_`.
  *
  * @since 0.1.0
  * @category errors
@@ -170,7 +170,7 @@ export class AuthenticationError extends NoukaiError {
 }
 
 /**
- * 403: the key is good, but not for this flow or run.
+ * The server answered 403: the key is valid, but not for this flow or run.
  *
  * @since 0.1.0
  * @category errors
@@ -182,7 +182,7 @@ export class PermissionDeniedError extends NoukaiError {
 }
 
 /**
- * 404, for flows, versions, jobs and runs alike; `code` tells which.
+ * The server answered 404, for a flow, version, job or run; `code` tells which.
  *
  * @since 0.1.0
  * @category errors
@@ -194,7 +194,7 @@ export class FlowNotFoundError extends NoukaiError {
 }
 
 /**
- * 402: no credits before the run, or they ran out during it (`CREDITS_EXHAUSTED`).
+ * The server answered 402: no credits before the run, or none left during it (`CREDITS_EXHAUSTED`).
  *
  * @since 0.1.0
  * @category errors
@@ -216,7 +216,7 @@ export interface RateLimitErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * 429.
+ * The server answered 429.
  *
  * @since 0.1.0
  * @category errors
@@ -246,13 +246,13 @@ export interface FlowExecutionErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * Every other status that is not 2xx, and a failed step where steps are what was asked for: branch on `code`.
+ * Any other status outside 2xx, or a failed step of `steps`; `code` tells which.
  *
  * @since 0.1.0
  * @category errors
  */
 export class FlowExecutionError extends NoukaiError {
-  /** The step that failed, where that is known. */
+  /** The id of the failed step, where it is known. */
   readonly stepId?: string | undefined
 
   constructor(message: string, init: FlowExecutionErrorInit = {}) {
@@ -266,7 +266,7 @@ export class FlowExecutionError extends NoukaiError {
 }
 
 /**
- * The tool handler had run `maxToolRounds` times and the flow asked again (code `TOOL_CALL_LIMIT_CLIENT`).
+ * The flow asked for tools again after the handler had run `maxToolRounds` times (code `TOOL_CALL_LIMIT_CLIENT`).
  *
  * @since 0.1.0
  * @category errors
@@ -289,15 +289,15 @@ export interface InvalidRequestErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * A check on this side failed, and nothing was sent.
+ * A check of this package failed, and nothing was sent.
  *
  * @since 0.1.0
  * @category errors
  */
 export class InvalidRequestError extends NoukaiError {
-  /** What was wrong: `"version"`, `"tools[0].function.name"`. */
+  /** The wrong option, such as `"version"` or `"tools[0].function.name"`. */
   readonly field?: string | undefined
-  /** What it must be. */
+  /** The rule that it breaks. */
   readonly reason?: string | undefined
 
   constructor(message: string, init: InvalidRequestErrorInit = {}) {
@@ -323,15 +323,15 @@ export interface UnexpectedResponseErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The server's answer makes no sense: empty, HTML, of a wrong shape, too long. The run may have happened.
+ * The server's answer cannot be used: empty, HTML, of a wrong shape, or too long. The run may have happened.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UnexpectedResponseError extends NoukaiError {
-  /** What was not as expected. */
+  /** The defect of the answer. */
   readonly reason?: string | undefined
-  /** The `result` in the answer, whole, if it held one. */
+  /** The whole `result` of the answer, if it held one. */
   readonly result?: unknown
 
   constructor(message: string, init: UnexpectedResponseErrorInit = {}) {
@@ -346,7 +346,7 @@ export class UnexpectedResponseError extends NoukaiError {
 }
 
 /**
- * The base of what a replay can fail with.
+ * The base class of the errors of a replay.
  *
  * @since 0.1.0
  * @category errors
@@ -358,7 +358,7 @@ export class ReplayError extends NoukaiError {
 }
 
 /**
- * A replay was asked for where `NOUKAI_REPLAY_ENABLED` is off.
+ * A replay was asked for while `NOUKAI_REPLAY_ENABLED` is off.
  *
  * @since 0.1.0
  * @category errors
@@ -370,7 +370,7 @@ export class ReplayDisabledError extends ReplayError {
 }
 
 /**
- * The session id is not a UUID (before anything is sent), or 400 on the session.
+ * The session id is no UUID (nothing is sent), or the server answered 400 for the session.
  *
  * @since 0.1.0
  * @category errors
@@ -382,7 +382,7 @@ export class ReplayInvalidSessionError extends ReplayError {
 }
 
 /**
- * 403 on the session: recorded by another project.
+ * The server answered 403 for the session: another project recorded it.
  *
  * @since 0.1.0
  * @category errors
@@ -394,7 +394,7 @@ export class ReplayForbiddenError extends ReplayError {
 }
 
 /**
- * 404 on the session.
+ * The server answered 404 for the session.
  *
  * @since 0.1.0
  * @category errors
@@ -406,7 +406,7 @@ export class ReplaySessionNotFoundError extends ReplayError {
 }
 
 /**
- * 410 on the session.
+ * The server answered 410 for the session: it has expired.
  *
  * @since 0.1.0
  * @category errors
@@ -418,7 +418,7 @@ export class ReplaySessionExpiredError extends ReplayError {
 }
 
 /**
- * An execution of the session was captured without payloads.
+ * A run of the session was captured without payloads.
  *
  * @since 0.1.0
  * @category errors
@@ -442,7 +442,7 @@ export class ReplayMissError extends ReplayError {
 }
 
 /**
- * The replay ended with recordings that nothing had asked for.
+ * The replay ended with recordings that no call asked for.
  *
  * @since 0.1.0
  * @category errors
@@ -454,7 +454,7 @@ export class ReplayLeftoverError extends ReplayError {
 }
 
 /**
- * A cassette file could not be read or written; only of clients over a runtime that has one.
+ * A cassette file cannot be read or written. Occurs only on clients over a runtime that has a cassette.
  *
  * @since 0.1.0
  * @category errors

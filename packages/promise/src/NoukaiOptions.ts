@@ -1,12 +1,12 @@
 /**
- * What a client takes.
+ * The options of a client.
  *
  * @since 0.1.0
  */
 import type { LogEvent } from "./LogEvent.js"
 
 /**
- * Noukai itself, or a server on this machine.
+ * The server of a client: Noukai itself, or one on this machine.
  *
  * @since 0.1.0
  * @category models
@@ -14,7 +14,7 @@ import type { LogEvent } from "./LogEvent.js"
 export type NoukaiEnv = "dev" | "production"
 
 /**
- * The options of a client. One that is absent comes from the environment, then from its default.
+ * The options of a client. An absent option is read from the environment, then takes its default.
  *
  * @since 0.1.0
  * @category options
@@ -24,30 +24,35 @@ export interface NoukaiOptions {
   apiKey?: string | undefined
   /** `"dev"` is `http://localhost:8080/api/v1`. Default: `NOUKAI_ENV`, else `"production"`. */
   env?: NoukaiEnv | undefined
-  /** The port of `"dev"`, for a local server on another one. Default: 8080. */
+  /** The port of `"dev"`. Default: 8080. */
   port?: number | undefined
-  /** Default organisation, for flows named by a bare slug. With `project` or not at all. */
+  /** The default organisation of flows named by a bare slug; needs `project`. */
   org?: string | undefined
-  /** Default project, for flows named by a bare slug. With `org` or not at all. */
+  /** The default project of flows named by a bare slug; needs `org`. */
   project?: string | undefined
-  /** Milliseconds for each request; on a stream, for each silence. Default: 300,000. */
+  /** Milliseconds for each request, and on a stream for each silence. Default: 300,000. */
   timeout?: number | undefined
-  /** How often a request is repeated that only reads, or was refused (429) before a run; 0: never. Default: 1. */
+  /**
+   * How many times a request is repeated that only reads, or was refused (429) before a run; 0 is never. Default: 1.
+   */
   maxRetries?: number | undefined
-  /** Sees every request. What it throws is ignored. */
+  /** Told of every request. An error that it throws is ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
-  /** Lets `onLog` see bodies. Default: false. */
+  /** Shows bodies to `onLog`. Default: false. */
   logPayloads?: boolean | undefined
-  /** Session id of calls that have none of their own and are in no trace scope. Default: none. */
+  /** The session id of calls that have none of their own and are in no trace scope. Default: none. */
   sessionId?: string | undefined
   /** Ends every call of the client that is under way, and every later one. */
   signal?: AbortSignal | undefined
-  /** Node: an undici `Dispatcher`, for proxies. It is not closed with the client. Default: own connections. */
+  /**
+   * An undici `Dispatcher` on Node, for proxies. Closing the client leaves it open. Default: connections of the
+   * client's own.
+   */
   dispatcher?: unknown
   /**
-   * What requests go through instead; not beside `dispatcher`. Nothing is retried then, whatever `maxRetries` says, and
-   * `sent` is `"unknown"` until there is a response. Default: `globalThis.fetch` if it was replaced since this package was
-   * imported, else what the platform does best.
+   * The function that sends requests; excludes `dispatcher`. With it nothing is retried, whatever `maxRetries` says,
+   * and `sent` is `"unknown"` until there is a response. Default: `globalThis.fetch` if it was replaced since this
+   * package was imported, else the platform's best transport.
    */
   fetch?: typeof globalThis.fetch | undefined
 }

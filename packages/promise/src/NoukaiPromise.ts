@@ -1,7 +1,7 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * The Promise client in programs that also have Effect. Types of Effect occur in this module alone.
+ * The Promise client in programs that also use Effect. This is the only module with types of Effect.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import { withGate } from "./internal/scope/replayGate.js"
 import { Noukai } from "./Noukai.js"
 
 /**
- * What a runtime must have for a client: what `NoukaiLive`, `Noukai.layer` and `NoukaiReplay` provide.
+ * The services that a client needs of a runtime; `NoukaiLive`, `Noukai.layer` and `NoukaiReplay` provide them.
  *
  * @since 0.1.0
  * @category models
@@ -37,13 +37,13 @@ export type Services = FlowService | JobService | RunService | NoukaiHttp
  */
 export interface Options {
   /**
-   * Of a client: ends every call that is under way, and every later one. Of `run`: ends it; it rejects with the signal's
-   * reason. Default: none.
+   * For a client: ends every call that is under way, and every later one. For `run`: ends the effect, and the promise
+   * rejects with the signal's reason. Default: none.
    */
   readonly signal?: AbortSignal | undefined
 }
 
-/** The client of this package that something is, if it is one. */
+/** The client of this package behind a value, if the value is one. */
 const clientOf = (noukai: unknown): Client | undefined => {
   try {
     const transport = Predicate.hasProperty(noukai, "_transport") ? noukai._transport : undefined
@@ -55,9 +55,9 @@ const clientOf = (noukai: unknown): Client | undefined => {
 
 /**
  * A client over a runtime of yours: your layers, your tracer, your fakes. Closing the client ends its calls and leaves
- * the runtime alone. Replays are possible if the runtime's configuration says so.
+ * the runtime running. Replays are enabled if the runtime's configuration enables them.
  *
- * Rejects with what the layers of the runtime fail with.
+ * Rejects with the error of a layer that fails.
  *
  * @example
  * ```ts
@@ -86,11 +86,11 @@ export const fromRuntime = async <E>(
 }
 
 /**
- * The client for code that an Effect calls: whenever it is used, its calls are in the scope that the fiber is in now, be
- * it a capture, a replay, or none.
+ * The client for code that an Effect calls: each of its calls, whenever it is made, is in the scope that the fiber is
+ * in now, be it a capture, a replay, or none.
  *
- * A client that is not bound sees the fiber's scope only in its first synchronous calls; `TraceScope.promise` of the sdk
- * is the other way, for code that makes its own client.
+ * A client that is not bound sees the fiber's scope only in its first synchronous calls. For code that makes its own
+ * client, use `TraceScope.promise` of the sdk.
  *
  * @example
  * ```ts
@@ -117,11 +117,11 @@ export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
   })
 
 /**
- * Runs an effect with the services of a client, as a call of the client: in the scope of the calling code, and ended by
- * `signal` and by the end of the client. For libraries around the client.
+ * Runs an effect with the services of a client, as one of its calls: in the scope of the calling code, ended by
+ * `signal` and by closing the client. For libraries around the client.
  *
- * Rejects with the error of this package that stands for what the effect fails with, and with an
- * `InvalidRequestError` for a client of another copy of this package.
+ * Rejects with the error of this package that stands for the effect's failure, and with an `InvalidRequestError` for a
+ * client of another copy of this package.
  *
  * @since 0.1.0
  * @category combinators

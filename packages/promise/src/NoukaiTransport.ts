@@ -1,16 +1,16 @@
 /**
- * What ties a scope to a client.
+ * The link between a scope and a client.
  *
  * @since 0.1.0
  */
 
 /**
- * A client, as `traceScope` takes it for its `transport`: `noukai._transport`.
+ * A client as the `transport` of `traceScope`: `noukai._transport`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface NoukaiTransport {
-  /** Makes the type one of its own; there is nothing to read here. */
+  /** Keeps other objects out of the type; its value has no meaning. */
   readonly _noukai: true
 }

@@ -1,7 +1,7 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * One flow without a key, through a relay: for browsers (contract 13).
+ * One flow through a relay, without a key: for browsers.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import { fetchInUse } from "./internal/client/fetchInUse.js"
 import { Lifetime } from "./internal/client/lifetime.js"
 import { signalsOf } from "./internal/client/signals.js"
 import { valueOrThrow } from "./internal/errors/promiseError.js"
-import { executed } from "./internal/execute/executed.js"
+import { executeResult } from "./internal/execute/executeResult.js"
 import { executeInput } from "./internal/execute/flowInput.js"
 import { consoleLogger } from "./internal/logging/consoleLogger.js"
 import { logHook } from "./internal/logging/logHook.js"
@@ -25,37 +25,36 @@ import { fieldsOf, reading, refusal, rightOrThrow, signalOf, takeOptions } from 
 import type { LogEvent } from "./LogEvent.js"
 
 /**
- * Where a relay is, and what is sent to it beside the call.
+ * The options of a relay's flow.
  *
  * @since 0.1.0
  * @category options
  */
 export interface RelayFlowOptions {
-  /** Where the relay listens. In a page it may be relative: `/agent/execute`. */
+  /** The address of the relay. In a page it may be relative: `/agent/execute`. */
   url: string
-  /** Sent with every request: a login of yours. `Content-Type` is ours. Default: none. */
+  /** Headers of every request, such as a login of yours. `Content-Type` cannot be changed. Default: none. */
   headers?: Record<string, string> | undefined
   /** Milliseconds for each request. Default: 300,000. */
   timeout?: number | undefined
   /** Ends every call that is under way, and every later one. Default: none. */
   signal?: AbortSignal | undefined
-  /** Sees every request. What it throws is ignored. */
+  /** Told of every request. An error that it throws is ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
-  /** Lets `onLog` see bodies. Default: false. */
+  /** Shows bodies to `onLog`. Default: false. */
   logPayloads?: boolean | undefined
-  /** Node: an undici `Dispatcher`, for proxies. Default: own connections. */
+  /** An undici `Dispatcher` on Node, for proxies. Default: connections of the flow's own. */
   dispatcher?: unknown
   /**
-   * What requests go through instead; not beside `dispatcher`. Nothing is retried then, and `sent` is `"unknown"` until
-   * there is a response. Default: `globalThis.fetch` if it was replaced since this package was imported, else what the
-   * platform does best.
+   * The function that sends requests; excludes `dispatcher`. With it nothing is retried, and `sent` is `"unknown"`
+   * until there is a response. Default: `globalThis.fetch` if it was replaced since this package was imported, else the
+   * platform's best transport.
    */
   fetch?: typeof globalThis.fetch | undefined
 }
 
 /**
- * What a run through a relay is given: that of `execute`, without version and session id, which are the relay's to
- * choose.
+ * The options of a run through a relay: those of `execute` without version and session id, which the relay chooses.
  *
  * @since 0.1.0
  * @category options
@@ -70,13 +69,13 @@ export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "s
  */
 export interface RelayFlow {
   /**
-   * Runs the flow and waits for its end, as `flow.execute` does: with the same tools, results and errors. The relay's own
-   * codes (`BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, …) are the `code` of the error.
+   * Runs the flow and waits for its end, with the tools, results and errors of `flow.execute`. The `code` of an error
+   * may be one of the relay's own: `BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, ….
    */
   execute(options?: RelayExecuteOptions): Promise<ExecuteResult | PausedResult>
-  /** Ends what is under way. Later calls reject. Again: does nothing more. */
+  /** Ends the calls under way. Later calls reject. Closing twice is harmless. */
   close(): Promise<void>
-  /** `close`, for `await using`. */
+  /** Calls `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -110,14 +109,14 @@ const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
   return new Lifetime(runtime, () => runtime.dispose())
 }
 
-/** In a replay nothing goes live; a session id, which a relay does not carry, is left out. */
+/** Stays in a replay; a capture is left alone, because a relay carries no session id. */
 const inReplayOfNow = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const scope = TraceScope.ambient()
   return scope?.http === undefined ? effect : TraceScope.within(scope)(effect)
 }
 
 /**
- * The flow behind a relay of yours. No key is sent and none is needed, so it may run in a browser.
+ * The flow behind a relay of yours. It needs and sends no key, so it may run in a browser.
  *
  * Throws an `InvalidRequestError` when an option is wrong.
  *
@@ -144,7 +143,7 @@ export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
       const signals = signalsOf(signal, taken.signal)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
       return await lifetime.run(
-        inReplayOfNow(executed(execution, (resumed) => lifetime.run(resumed, signals))),
+        inReplayOfNow(executeResult(execution, (resumed) => lifetime.run(resumed, signals))),
         signals
       )
     },

@@ -1,5 +1,5 @@
 /**
- * A run, and what it left behind (contract 9).
+ * A handle on an earlier run, and its traces.
  *
  * @since 0.1.0
  */
@@ -10,15 +10,15 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import type { Client } from "./internal/client/client.js"
 import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
-import { stepTraceOf, traceOf } from "./internal/runs/traces.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
-import { EventNames } from "./internal/stream/eventNames.js"
+import { EventTranslator } from "./internal/stream/eventTranslator.js"
 import { answerOf } from "./internal/tools/toolHandling.js"
+import { stepTraceOf, traceOf } from "./internal/traces/traces.js"
 import type { StreamEvent } from "./StreamEvent.js"
 import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 
 /**
- * Which attempt at a step: the latest, every one, or one by its number, from 1.
+ * The attempt at a step: the latest, every one, or one by its number from 1.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,7 @@ import type { StepAttempts, StepTrace, Trace } from "./Trace.js"
 export type AttemptSpec = "latest" | "all" | number
 
 /**
- * The options of reading a trace.
+ * The options of `trace` and `liveTrace`.
  *
  * @since 0.1.0
  * @category options
@@ -39,7 +39,7 @@ export interface TraceOptions {
 }
 
 /**
- * Which attempt and iteration of a step to read.
+ * The options of `stepTrace`: the attempt and iteration to read.
  *
  * @since 0.1.0
  * @category options
@@ -60,7 +60,7 @@ const stepOptions = ({ attempt, loopIndex, timeout }: StepTraceOptions) => ({
 })
 
 /**
- * Made by `flow.run(executionId)`.
+ * A handle on an earlier run, made by `flow.run(executionId)`.
  *
  * @since 0.1.0
  * @category models
@@ -78,7 +78,7 @@ export class Run {
   }
 
   /**
-   * The run and all its steps.
+   * Reads the run and all its steps.
    */
   async trace(options?: TraceOptions): Promise<Trace> {
     const { input, signal } = rightOrThrow(takeOptions("run.trace", options, readOptions))
@@ -87,7 +87,7 @@ export class Run {
   }
 
   /**
-   * One step: its latest attempt, a given one, or with `attempt: "all"` every one.
+   * Reads one step: its latest attempt, a given one, or every one with `attempt: "all"`.
    */
   async stepTrace(stepId: string, options?: StepTraceOptions): Promise<StepTrace | StepAttempts> {
     const { input, signal } = rightOrThrow(takeOptions("run.stepTrace", options, stepOptions))
@@ -96,8 +96,8 @@ export class Run {
   }
 
   /**
-   * What has happened in the run so far, then what happens, up to its end. It only watches: `resume` of a pause for tool
-   * calls rejects. `timeout` is for each silence.
+   * Gives the events of the run so far, then those that follow, up to its end. `resume` of a pause for tool calls
+   * rejects, because a watcher cannot answer it. `timeout` is for each silence.
    */
   liveTrace(options?: TraceOptions): AsyncIterable<StreamEvent> {
     const { client } = this
@@ -107,9 +107,9 @@ export class Run {
       return Stream.unwrap(Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input)))
     })
     const signal = Either.isRight(asked) ? asked.right.signal : undefined
-    const names = new EventNames()
+    const translator = new EventTranslator()
     return new EventIterator(client, asked, (event) =>
-      names.event(event, (pause) => async (answer) => {
+      translator.event(event, (pause) => async (answer) => {
         const results = rightOrThrow(answerOf("run.liveTrace", answer, pause.executionId))
         return await client.run(Stream.runDrain(pause.resume(results)), signal)
       }))

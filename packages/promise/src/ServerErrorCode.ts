@@ -1,11 +1,11 @@
 /**
- * The codes that the server is known to answer with (contract 11.3).
+ * The error codes of the server.
  *
  * @since 0.1.0
  */
 
 /**
- * For comparing with `error.code`, which may also be a code that is not listed here.
+ * Known codes to compare with `error.code`, which may also be a code outside this list.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * What `flow.events()` gives, told apart by `type` (contract 7.3).
+ * The events of `flow.events()`, told apart by `type`.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { TokenBreakdown } from "./Trace.js"
  */
 export interface RunStarted {
   type: "run_started" | "flow_started"
-  /** The execution id, where the server names no other. */
+  /** The execution id, unless the server names another. */
   runId: string
   executionId?: string
   flowId?: string
@@ -36,7 +36,7 @@ export interface StepStarted {
 }
 
 /**
- * What a step is given.
+ * The input of a step.
  *
  * @since 0.1.0
  * @category models
@@ -48,7 +48,7 @@ export interface StepInput {
 }
 
 /**
- * What a step has produced so far; may come many times.
+ * The output of a step so far; may come many times.
  *
  * @since 0.1.0
  * @category models
@@ -60,7 +60,7 @@ export interface StepOutput {
 }
 
 /**
- * A step has ended. Its output is there wherever the server sent it; the key is absent where it sent none.
+ * A step has completed. Its output is present where the server sent it; the key is absent otherwise.
  *
  * @since 0.1.0
  * @category models
@@ -70,7 +70,7 @@ export interface StepCompleted {
   stepId: string
   name?: string
   output?: unknown
-  /** Where the output came with an event before this one. */
+  /** Set when the output came with an earlier event. */
   outputFrom?: "step_output"
   durationMs?: number
   tokens?: TokenBreakdown
@@ -81,7 +81,7 @@ export interface StepCompleted {
 }
 
 /**
- * A step has failed, and the run with it: the last event, but in a replay, where `flow_completed` follows.
+ * A step has failed, and the run with it. This is the last event, except in a replay, where `flow_completed` follows.
  *
  * @since 0.1.0
  * @category models
@@ -95,7 +95,7 @@ export interface StepFailed {
 }
 
 /**
- * Between two steps; the loop goes on by itself.
+ * A pause between two steps; the loop goes on by itself.
  *
  * @since 0.1.0
  * @category models
@@ -104,13 +104,13 @@ export interface StepPaused {
   type: "step_paused"
   /** The step that has just completed. */
   stepId: string
-  /** The step that has just completed: from 0, in the whole flow. */
+  /** Its index, from 0, in the whole flow. */
   stepIndex: number
 }
 
 /**
- * The run waits for tool results: call `resume` before asking for the next event, and the same loop goes on. Only
- * without a `toolHandler`.
+ * The run waits for tool results. Call `resume` before asking for the next event, and the same loop goes on. Occurs
+ * only without a `toolHandler`.
  *
  * @since 0.1.0
  * @category models
@@ -125,31 +125,31 @@ export interface ToolCallsRequired {
   stepIndex: number
   /** The server's count of tool rounds. */
   iterationsUsed: number
-  /** The conversation inside the paused step. Opaque. */
+  /** The conversation inside the paused step, opaque. */
   toolCallMessages: Record<string, unknown>[]
   toolCalls: ToolCall[]
-  /** By step id. */
+  /** Outputs of the steps so far, by step id. */
   accumulatedOutputs: Record<string, unknown>
   /**
-   * Goes on with exactly one result per call: the next event is the first of what follows. Rejects with an
-   * `InvalidRequestError` when the pause was answered already, or the loop has ended.
+   * Goes on with exactly one result per call; the next event is the first of the continuation. Rejects with an
+   * `InvalidRequestError` when the pause was already answered or the loop has ended.
    */
   resume(args: { toolResults: Record<string, unknown>[] }): Promise<void>
 }
 
 /**
- * The run has ended: the last event. Of a failure that is replayed, `summary.failedAtStep` names the step.
+ * The run has ended. This is the last event. In the replay of a failed run, `summary.failedAtStep` names the step.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FlowCompleted {
   type: "flow_completed"
-  /** The execution id, where the server names no other. */
+  /** The execution id, unless the server names another. */
   runId?: string
   executionId?: string
   result?: unknown
-  /** Where the server sent no result: it is the output of the step that completed last. */
+  /** Set when the server sent no result: `result` is the output of the step that completed last. */
   resultFrom?: "last_step"
   summary?: Record<string, unknown>
 }

@@ -1,11 +1,11 @@
 /**
- * Tools that a flow may call while it runs (contract 6).
+ * Tools that a flow may call while it runs.
  *
  * @since 0.1.0
  */
 
 /**
- * A call that the flow asks for. `function.arguments` is JSON text.
+ * One tool call of a flow. `function.arguments` is JSON text.
  *
  * @since 0.1.0
  * @category models
@@ -17,19 +17,20 @@ export type ToolCall = {
 }
 
 /**
- * What a tool handler is given beside the calls.
+ * The context that a tool handler is given beside the calls.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ToolHandlerContext {
-  /** Aborted when the call is: hand it to whatever the handler waits for. */
+  /** Aborted together with the call; pass it to whatever the handler waits for. */
   readonly signal: AbortSignal
 }
 
 /**
- * Answers the calls of one round: one result per call, `{ tool_call_id, content }`. `toolCallId` and `output` are
- * accepted as other names; content that is not a string is sent as JSON text. What it throws, the call rejects with.
+ * Answers the calls of one round with one result per call, `{ tool_call_id, content }`. `toolCallId` and `output` are
+ * accepted as other names, and content that is not a string is sent as JSON text. The call rejects with whatever the
+ * handler throws.
  *
  * @since 0.1.0
  * @category models

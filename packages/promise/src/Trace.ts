@@ -1,5 +1,5 @@
 /**
- * What a run left behind (contract 9).
+ * The trace of a run.
  *
  * @since 0.1.0
  */
@@ -17,14 +17,14 @@ export interface TokenBreakdown {
 }
 
 /**
- * One attempt at one step. Contexts are there only if payloads were captured.
+ * One attempt at one step. Contexts are present only if payloads were captured.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StepTrace {
   stepId: string
-  /** From 1. */
+  /** Counted from 1. */
   attempt: number
   /** The iteration of a step in a loop, from 0. */
   loopIndex?: number | null
@@ -63,7 +63,7 @@ export interface RunSummary {
 }
 
 /**
- * What the steps of a trace add up to, every attempt and iteration included.
+ * The sums over all steps of a trace, every attempt and iteration included.
  *
  * @since 0.1.0
  * @category models
@@ -71,7 +71,7 @@ export interface RunSummary {
 export interface TraceTotals {
   durationMs: number
   tokens: TokenBreakdown
-  /** US dollars, as decimal text, exact. */
+  /** Exact US dollars, as decimal text. */
   costUsd: string
 }
 
@@ -84,7 +84,7 @@ export interface TraceTotals {
 export interface Trace {
   flowRun: RunSummary
   steps: StepTrace[]
-  /** Added up here, and not enumerable, unless the server sends one. */
+  /** The server's sums, or sums computed here, which are not enumerable. */
   readonly summary: TraceTotals
 }
 

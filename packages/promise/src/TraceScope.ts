@@ -1,34 +1,34 @@
 /**
- * Scopes: the runs of a piece of asynchronous code as one session, captured or replayed (contract 10).
+ * Scopes: they put the runs of a piece of asynchronous code into one session, captured or replayed.
  *
- * A scope travels with the code through `AsyncLocalStorage`, where the runtime has it. Elsewhere it lasts until the first
+ * A scope follows the code through `AsyncLocalStorage`, where the runtime has it. Elsewhere it lasts until the first
  * `await`, and a replay is refused.
  *
  * @since 0.1.0
  */
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
-import { type Entering, enterScope } from "./internal/client/enterScope.js"
+import { enterScope, type ScopeEntry } from "./internal/client/enterScope.js"
 import { fieldsOf, reading, refusal, rightOrThrow } from "./internal/options/reading.js"
 import type { Noukai } from "./Noukai.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
 /**
- * Whether the runs of a scope are captured or replayed, and through which client.
+ * The options of a scope: captured or replayed, and through which client.
  *
  * @since 0.1.0
  * @category options
  */
 export interface TraceScopeOptions {
   /**
-   * Answers the runs from this recorded session, if `NOUKAI_REPLAY_ENABLED` is on. While it is off the runs are live,
-   * billed and captured, and a warning says so. Needs a client. An empty one counts as none.
+   * The recorded session that answers the runs, if `NOUKAI_REPLAY_ENABLED` is on. While it is off, the runs are live,
+   * billed and captured, and a warning is logged. Needs a client. An empty id counts as none.
    */
   replaySessionId?: string | undefined
-  /** `false`: the runs belong to no session, unless they are being replayed. Default: true. */
+  /** `false` puts the runs into no session, unless they are being replayed. Default: true. */
   capture?: boolean | undefined
-  /** The client that fetches the session, and whose `onLog` is told of the scope: `noukai._transport`. */
+  /** The client that fetches the session and whose `onLog` is told of the scope: `noukai._transport`. */
   transport?: NoukaiTransport | undefined
-  /** The same, as the client itself; it goes before `transport`. */
+  /** The client itself, in place of `transport`; it takes precedence. */
   client?: Noukai | undefined
 }
 
@@ -47,7 +47,7 @@ const operation = "traceScope"
 
 const optionNames = ["replaySessionId", "capture", "client", "transport"]
 
-const entering = (fn: unknown, given: TraceScopeOptions | undefined): Entering => {
+const entry = (fn: unknown, given: TraceScopeOptions | undefined): ScopeEntry => {
   if (typeof fn !== "function") throw refusal(operation, "fn", "must be a function")
   const { capture, client, replaySessionId, transport } = fieldsOf(operation, given)
   if (replaySessionId !== undefined && replaySessionId !== null && typeof replaySessionId !== "string") {
@@ -67,8 +67,8 @@ const entering = (fn: unknown, given: TraceScopeOptions | undefined): Entering =
  * Runs `fn` in a scope: its runs are tagged with a new session id, or answered from a recorded session. Inside another
  * scope, `fn` joins that one.
  *
- * Rejects with what `fn` throws. A replay rejects before `fn` begins if the session cannot be fetched or replayed, and
- * with a `ReplayLeftoverError` after it if recordings are left that nothing asked for.
+ * Rejects with the error that `fn` throws. A replay rejects before `fn` begins if the session cannot be fetched or
+ * replayed, and with a `ReplayLeftoverError` after `fn` if no call asked for some of its recordings.
  *
  * @example
  * ```ts
@@ -85,10 +85,10 @@ const entering = (fn: unknown, given: TraceScopeOptions | undefined): Entering =
  * @category combinators
  */
 export const traceScope = async <T>(fn: () => Promise<T> | T, options?: TraceScopeOptions): Promise<T> =>
-  await enterScope(fn, rightOrThrow(reading(operation, "options", options, optionNames, () => entering(fn, options))))
+  await enterScope(fn, rightOrThrow(reading(operation, "options", options, optionNames, () => entry(fn, options))))
 
 /**
- * `traceScope` under its newer name.
+ * The newer name of `traceScope`.
  *
  * @since 0.1.0
  * @category combinators
@@ -96,7 +96,7 @@ export const traceScope = async <T>(fn: () => Promise<T> | T, options?: TraceSco
 export const replayScope: typeof traceScope = traceScope
 
 /**
- * A function whose every call is a scope.
+ * Wraps a function so that each of its calls runs in a scope of its own.
  *
  * @since 0.1.0
  * @category combinators

@@ -1,5 +1,5 @@
 /**
- * Which version this is.
+ * The version of this package.
  *
  * @since 0.1.0
  */

@@ -1,11 +1,11 @@
 /**
- * The bodies of requests as they go over the wire, for code that builds or inspects them (contract 5.1, 7.1).
+ * The request bodies of the wire, for code that builds or inspects them.
  *
  * @since 0.1.0
  */
 
 /**
- * `POST …/execute`.
+ * The body of `POST …/execute`.
  *
  * @since 0.1.0
  * @category models
@@ -18,19 +18,19 @@ export interface ExecuteRequest {
   attachments?: Record<string, unknown>[]
   tools?: Record<string, unknown>[]
   toolChoice?: unknown
-  /** With `pausedAtStep` and `toolCallMessages`: resumes that run. */
+  /** Resumes this run, together with `pausedAtStep` and `toolCallMessages`. */
   executionId?: string
   pausedAtStep?: string
   iterationsUsed?: number
   toolCallMessages?: Record<string, unknown>[]
   accumulatedOutputs?: Record<string, unknown>
   trace?: boolean
-  /** Is part of the path, not of the body. */
+  /** Part of the path, not of the body. */
   version?: "production" | number
 }
 
 /**
- * `POST …/step`.
+ * The body of `POST …/step`.
  *
  * @since 0.1.0
  * @category models

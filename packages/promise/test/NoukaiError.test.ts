@@ -43,7 +43,7 @@ const every: ReadonlyArray<sdk.NoukaiError> = [
   new sdk.CassetteError({ ...facts, reason: "NotFound", path: "grade.json" })
 ]
 
-/** What a call rejects with whose seam fails with an error. */
+/** The rejection of a call whose transport fails with an error. */
 const rejected = async (error: (typeof every)[number]): Promise<promise.NoukaiError> => {
   const http = layerScripted({ execute: [Effect.fail(error as sdk.CallError)] })
   const runtime = ManagedRuntime.make(Layer.provideMerge(Noukai.layerOverHttp, http))

@@ -1,5 +1,5 @@
 /**
- * What the objects of a client share: its lifetime, its defaults, and the scope of its calls.
+ * The state that the objects of a client share: lifetime, defaults, and the scope of its calls.
  *
  * @internal
  */
@@ -16,7 +16,7 @@ export interface Defaults {
   readonly sessionId: string | undefined
   /** Ends every call of the client. */
   readonly signal: AbortSignal | undefined
-  /** Whether replays are possible now; by default, as the runtime is configured. */
+  /** Whether replays are enabled now. Default: as the runtime is configured. */
   readonly replayEnabled?: Effect.Effect<boolean, unknown> | undefined
 }
 
@@ -34,11 +34,11 @@ export class Client implements NoukaiTransport {
   constructor(
     readonly lifetime: Lifetime,
     readonly defaults: Defaults,
-    /** What every call is in, be it a scope or none; without it, the scope that a call is made in. */
+    /** The scope, or none, of every call; absent: the scope in which a call is made. */
     private readonly pinned?: { readonly scope: TraceScope.Scope | undefined }
   ) {}
 
-  /** Whether something is a client; what throws when it is asked is none. */
+  /** Whether a value is a client; a value that throws on inspection is none. */
   static is(u: unknown): u is Client {
     try {
       return u instanceof Client
@@ -52,12 +52,12 @@ export class Client implements NoukaiTransport {
     return new Client(this.lifetime, this.defaults, { scope })
   }
 
-  /** What ends a call that was given this signal. */
+  /** The signals that end a call: its own and the client's. */
   signals(signal: AbortSignal | undefined): ReadonlyArray<AbortSignal> {
     return signalsOf(signal, this.defaults.signal)
   }
 
-  /** Puts effects into the scope of now, or into the one that the client is bound to; in a replay they stay in it. */
+  /** Puts effects into the current scope, or into the pinned one; inside a replay they stay in the replay as well. */
   inScopeOfNow(): InScope {
     const now = TraceScope.ambient()
     const bound = this.pinned === undefined ? now : this.pinned.scope

@@ -1,5 +1,5 @@
 /**
- * From the options of the client to a checked configuration.
+ * Translates the options of the client into a checked configuration.
  *
  * @internal
  */
@@ -27,9 +27,9 @@ const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Opti
 })
 
 /**
- * Throws what is wrong with the options.
+ * Throws an error of this package when an option is wrong.
  *
- * @param retries whether anything is retried at all
+ * @param retries whether anything is retried
  *
  * @internal
  */

@@ -1,7 +1,7 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * Entering a scope: the sdk's scopes around asynchronous code that is no Effect.
+ * Runs asynchronous code that is no Effect in a scope of the sdk.
  *
  * @internal
  */
@@ -17,11 +17,11 @@ import { withGate } from "../scope/replayGate.js"
 import { Client } from "./client.js"
 
 /**
- * How a scope is entered.
+ * The checked options of a scope.
  *
  * @internal
  */
-export interface Entering {
+export interface ScopeEntry {
   /** The session to replay; an empty id counts as none. */
   readonly replaySessionId: string | undefined
   readonly capture: boolean
@@ -31,7 +31,7 @@ export interface Entering {
 const bodyOf = <A>(fn: () => PromiseLike<A> | A): Effect.Effect<A, Thrown> =>
   TraceScope.promise({ try: async () => fn(), catch: (reason) => new Thrown({ reason }) })
 
-/** No session, but what is being replayed stays so. */
+/** Leaves the session, but not a replay. */
 const outside = TraceScope.within(undefined)
 
 const refused = (field: string, reason: string) =>
@@ -51,7 +51,7 @@ const needsContext = refused(
   "it has no AsyncLocalStorage, without which a replay would go live after the first await"
 )
 
-/** A replay, if it is one that holds. */
+/** A replay, refused where it would not hold beyond the first `await`. */
 const replay = <A>(sessionId: string, body: Effect.Effect<A, Thrown>): Effect.Effect<A, unknown, NoukaiHttp> => {
   const replayed = TraceScope.replayOrCapture(sessionId)(body)
   return hasAsyncContext()
@@ -59,7 +59,7 @@ const replay = <A>(sessionId: string, body: Effect.Effect<A, Thrown>): Effect.Ef
     : Effect.flatMap(NoukaiHttp, (http) => http.defaults.replayEnabled === true ? needsContext : replayed)
 }
 
-/** What runs where there is no client: a replay, which needs one, fails. */
+/** The effect of a scope without a client: a replay, which needs one, fails. */
 const withoutClient = <A>(
   live: Effect.Effect<A, Thrown>,
   replaySessionId: string | undefined
@@ -69,9 +69,9 @@ const withoutClient = <A>(
     : Effect.flatMap(NoukaiConfig.replayEnabled, (on): Effect.Effect<A, unknown> => on ? needsClient : live)
 
 /** @internal */
-export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Entering): Promise<A> => {
-  const { capture, client } = entering
-  const replaySessionId = entering.replaySessionId === "" ? undefined : entering.replaySessionId
+export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entry: ScopeEntry): Promise<A> => {
+  const { capture, client } = entry
+  const replaySessionId = entry.replaySessionId === "" ? undefined : entry.replaySessionId
   const live = capture ? TraceScope.capture : outside
   const body = bodyOf(fn)
   if (!Client.is(client)) {
@@ -79,7 +79,7 @@ export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entering: Ente
     return valueOrThrow(await Effect.runPromiseExit(effect))
   }
   const inScope = client.inScopeOfNow()
-  // without a session to fetch, there is nothing for a signal to end
+  // without a session to fetch, a signal has nothing to end
   const signals = replaySessionId === undefined ? [] : client.signals(undefined)
   return await client.lifetime.runBody((began) => {
     const begun = Effect.zipRight(began, body)

@@ -1,6 +1,6 @@
 /**
- * The `fetch` that a client sends its requests through, if it is not to use what the platform has for it: one that it was
- * given, or one that somebody put in the place of the global one, as tests and instrumentations do.
+ * The `fetch` that a client sends its requests through in place of the platform's transport: the one from its options,
+ * or a replacement of the global one, as tests and instrumentations install.
  *
  * @internal
  */
@@ -16,7 +16,7 @@ const atImport = globalThis.fetch
 /** @internal */
 export interface FetchInUse {
   readonly fetch: Fetch
-  /** Says so once, where nobody asked for it. */
+  /** Logs once that a replaced global `fetch` is used. */
   readonly announce: Effect.Effect<void>
 }
 
@@ -31,7 +31,7 @@ const wrong = (operation: string, reason: string): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid fetch: ${reason}`, { field: "fetch", reason })
 
 /**
- * Throws an `InvalidRequestError` for a `fetch` that is none, or that has a dispatcher beside it.
+ * Throws an `InvalidRequestError` when `fetch` is no function, or is given together with a dispatcher.
  *
  * @internal
  */

@@ -1,7 +1,7 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * A runtime and what is under way on it.
+ * A runtime and the calls under way on it.
  *
  * @internal
  */
@@ -14,14 +14,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { APIConnectionError } from "../../NoukaiError.js"
 import { promiseError } from "../errors/promiseError.js"
-import { type Runner, Running, type UnderWay } from "./running.js"
-import { hear } from "./signals.js"
+import { onAbort } from "./signals.js"
+import { type Runner, type Stoppable, StoppableEffect } from "./stoppable.js"
 
 /** @internal */
 export type Services = FlowService | JobService | RunService | NoukaiHttp
 
 /**
- * Why a call cannot begin, or has ended.
+ * The reason why a call cannot begin, or has ended.
  *
  * @internal
  */
@@ -42,44 +42,44 @@ const notOpen = (): APIConnectionError =>
 
 /** @internal */
 export class Lifetime<R = Services> {
-  private readonly underWay = new Set<UnderWay>()
+  private readonly underWay = new Set<Stoppable>()
   private closing: Promise<void> | undefined
 
   constructor(
     private readonly runner: Runner<R>,
-    /** Of the runtime; one that is the caller's stays. */
+    /** Releases the runtime; does nothing for a runtime of the caller's. */
     private readonly release: () => Promise<void>
   ) {}
 
-  begin(underWay: UnderWay): void {
+  begin(underWay: Stoppable): void {
     this.underWay.add(underWay)
   }
 
-  end(underWay: UnderWay): void {
+  end(underWay: Stoppable): void {
     this.underWay.delete(underWay)
   }
 
-  /** Why nothing can be begun now, if so. */
+  /** The reason why no call can begin now, if there is one. */
   refusal(signals: ReadonlyArray<AbortSignal>): Rejection | undefined {
     if (this.closing !== undefined) return { reason: notOpen() }
     const aborted = signals.find((signal) => signal.aborted)
     return aborted === undefined ? undefined : { reason: aborted.reason }
   }
 
-  /** Why something was ended from outside. */
+  /** The reason of an interruption: an aborted signal, else the closed client. */
   interruption(signals: ReadonlyArray<AbortSignal>, byClose: () => APIConnectionError = closed): unknown {
     const aborted = signals.find((signal) => signal.aborted)
     return aborted === undefined ? byClose() : aborted.reason
   }
 
-  /** An effect that is to run on the runtime; it has not begun. */
-  running<A, E>(effect: Effect.Effect<A, E, R>): Running<A, R> {
-    return new Running(this.runner, effect)
+  /** An effect for this runtime, not yet begun. */
+  running<A, E>(effect: Effect.Effect<A, E, R>): StoppableEffect<A, R> {
+    return new StoppableEffect(this.runner, effect)
   }
 
   /**
    * Runs an effect to its end, unless a signal or the end of the client comes first. Errors are made after an `await`
-   * and not in the fiber: so their stack names who called.
+   * and not in the fiber, so that their stack names the caller.
    */
   async run<A, E>(effect: Effect.Effect<A, E, R>, signals: ReadonlyArray<AbortSignal>): Promise<A> {
     const refusal = this.refusal(signals)
@@ -89,8 +89,8 @@ export class Lifetime<R = Services> {
   }
 
   /**
-   * Runs an effect that has a body of the caller's, which `began` comes before. Until then it ends as a call does; from
-   * then on it runs to its end, beyond that of the client.
+   * Runs an effect that contains a body of the caller's, which starts after `began`. Before `began` a signal and the
+   * end of the client stop the effect; afterwards it runs to its end, even beyond that of the client.
    */
   async runBody<A, E>(
     make: (began: Effect.Effect<void>) => Effect.Effect<A, E, R>,
@@ -104,15 +104,15 @@ export class Lifetime<R = Services> {
     return await this.outcome(running, release, signals, closedInOpening)
   }
 
-  /** Ends what is under way, then releases the runtime. Again: the same promise. */
+  /** Ends the calls under way, then releases the runtime. Calling again returns the same promise. */
   close(): Promise<void> {
     this.closing ??= Promise.all(Array.from(this.underWay, (call) => call.stop())).then(() => this.release())
     return this.closing
   }
 
-  /** What comes of what signals and the end of the client may stop. */
+  /** The value of an effect that signals or the end of the client may stop. */
   private async outcome<A>(
-    running: Running<A, R>,
+    running: StoppableEffect<A, R>,
     release: () => void,
     signals: ReadonlyArray<AbortSignal>,
     byClose: () => APIConnectionError
@@ -125,9 +125,9 @@ export class Lifetime<R = Services> {
       : promiseError(Cause.squash(exit.cause))
   }
 
-  /** Until it is called off, signals and the end of the client stop what is running. */
-  private watch(running: UnderWay, signals: ReadonlyArray<AbortSignal>): () => void {
-    const leave = hear(signals, running.stop)
+  /** Stops an effect on an abort or the end of the client, until the returned function is called. */
+  private watch(running: Stoppable, signals: ReadonlyArray<AbortSignal>): () => void {
+    const leave = onAbort(signals, running.stop)
     this.begin(running)
     return () => {
       leave()

@@ -1,5 +1,5 @@
 /**
- * From options to a client with a runtime of its own.
+ * Opens a client with a runtime of its own.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ import { Client } from "./client.js"
 import { clientConfig } from "./clientConfig.js"
 import { type FetchInUse, fetchInUse } from "./fetchInUse.js"
 import { Lifetime, type Services } from "./lifetime.js"
-import type { Runner } from "./running.js"
+import type { Runner } from "./stoppable.js"
 
 declare const globalThis: { readonly window?: unknown }
 
@@ -27,7 +27,7 @@ const inBrowser = Effect.logWarning(
 
 const operation = "new Noukai"
 
-/** What is read of the options, each once. */
+/** The options that are read, each once. */
 const optionNames = [
   "apiKey",
   "env",
@@ -84,7 +84,7 @@ const servicesOver = (given: FetchInUse | undefined) =>
     : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
 
 /**
- * Throws what is wrong with the options.
+ * Throws an error of this package when an option is wrong.
  *
  * @internal
  */
@@ -100,7 +100,7 @@ export const openClient = (given: NoukaiOptions | undefined): Client => {
   )
   if (replaced !== undefined) runtime.runSync(replaced.announce)
   if (globalThis.window !== undefined) runtime.runSync(inBrowser)
-  // a hook of the caller's is to see the context of the call that it is told of
+  // the caller's hook sees the context of the call that it is told of
   const runner: Runner<Services> = options.onLog === undefined
     ? runtime
     : { runFork: (effect) => runtime.runFork(effect, { scheduler: schedulerOfNow() }) }

@@ -1,5 +1,5 @@
 /**
- * The signals that a call ends with. JavaScript passes `null` for none.
+ * The signals that end a call. JavaScript passes `null` for none.
  *
  * @internal
  */
@@ -13,41 +13,41 @@ export const signalsOf = (
   return client === undefined ? [call] : [call, client]
 }
 
-/** Who is to hear of one signal, through one listener. */
-interface Hearers {
+/** The work that one signal stops, behind one listener. */
+interface AbortListener {
   readonly stops: Set<() => void>
   readonly tell: () => void
 }
 
-const hearers = new WeakMap<AbortSignal, Hearers>()
+const listeners = new WeakMap<AbortSignal, AbortListener>()
 
 const join = (signal: AbortSignal, stop: () => void): void => {
-  let all = hearers.get(signal)
+  let all = listeners.get(signal)
   if (all === undefined) {
     const stops = new Set<() => void>()
     all = { stops, tell: () => [...stops].forEach((stop) => stop()) }
     signal.addEventListener("abort", all.tell)
-    hearers.set(signal, all)
+    listeners.set(signal, all)
   }
   all.stops.add(stop)
 }
 
 const leave = (signal: AbortSignal, stop: () => void): void => {
-  const all = hearers.get(signal)
+  const all = listeners.get(signal)
   if (all === undefined) return
   all.stops.delete(stop)
   if (all.stops.size > 0) return
-  hearers.delete(signal)
+  listeners.delete(signal)
   signal.removeEventListener("abort", all.tell)
 }
 
 /**
- * Lets the abort of any of these signals stop something, until it is called off. However many hear of a signal, it has
- * one listener, and none when nobody needs it any more: runtimes warn of a leak when there are more than ten.
+ * Calls `stop` when any of the signals aborts, until the returned function is called. Each signal has one listener,
+ * however much work it stops, and none when no work is left: runtimes warn of a leak beyond ten.
  *
  * @internal
  */
-export const hear = (signals: ReadonlyArray<AbortSignal>, stop: () => void): () => void => {
+export const onAbort = (signals: ReadonlyArray<AbortSignal>, stop: () => void): () => void => {
   for (const signal of signals) join(signal, stop)
   return () => {
     for (const signal of signals) leave(signal, stop)

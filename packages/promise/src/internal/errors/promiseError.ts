@@ -1,5 +1,5 @@
 /**
- * From the tagged errors of the sdk to the classes of this package. The only place that does so.
+ * Translates the tagged errors of the sdk into the classes of this package, here and nowhere else.
  *
  * @internal
  */
@@ -45,7 +45,7 @@ const table: Table = {
   CassetteError: (_, message, init) => new NoukaiError.CassetteError(message, init)
 }
 
-/** What the operations of the sdk are called here. */
+/** The names of this package for the operations of the sdk. */
 const operations: { readonly [method: string]: string } = {
   NoukaiConfig: "new Noukai",
   RelayHttp: "createRelayFlow",
@@ -63,7 +63,7 @@ const operations: { readonly [method: string]: string } = {
   "TraceScope.replay": "traceScope"
 }
 
-/** What the fields of the sdk are called here. */
+/** The names of this package for the fields of the sdk. */
 const fields: { readonly [field: string]: string } = {
   attemptTimeout: "timeout",
   firstByteTimeout: "timeout",
@@ -84,7 +84,7 @@ const rendered = (error: Sdk.NoukaiError): string => {
     : named
 }
 
-/** What the server said is the message, as it is for users of `@noukai/sdk`; `cause` tells the rest. */
+/** The server's text is the message, as in `@noukai/sdk`; `cause` has the rest. */
 const messageOf = (error: Sdk.NoukaiError): string =>
   error.detail !== undefined && (error.statusCode !== undefined || error._tag === "FlowExecutionError")
     ? error.detail
@@ -105,8 +105,7 @@ const translate = <T extends Tag>(error: Of<T>): NoukaiError.NoukaiError => {
 }
 
 /**
- * What a promise rejects with for a failure of the sdk. What the caller's code threw, and what is no failure of ours,
- * stays as it is.
+ * The rejection for a failure of the sdk. An error thrown by the caller's code, and any other value, stays as it is.
  *
  * @internal
  */
@@ -114,7 +113,7 @@ export const promiseError = (error: unknown): unknown =>
   error instanceof Thrown ? error.reason : Sdk.isNoukaiError(error) ? translate(error) : error
 
 /**
- * What an effect came to, or its error, thrown.
+ * The value of an effect; throws its translated error otherwise.
  *
  * @internal
  */

@@ -1,7 +1,7 @@
 import * as Data from "effect/Data"
 
 /**
- * What code of the caller's threw: a tool handler, the body of a scope. A promise rejects with `reason` itself.
+ * An error thrown by the caller's code: a tool handler, or the body of a scope. A promise rejects with `reason` itself.
  *
  * @internal
  */

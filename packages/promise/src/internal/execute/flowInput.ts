@@ -1,5 +1,5 @@
 /**
- * From the options of this package to the inputs of the sdk, which checks them.
+ * Translates the options of this package into the inputs of the sdk, which checks them.
  *
  * @internal
  */
@@ -10,9 +10,13 @@ import type { SubmitInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tools"
 import * as Predicate from "effect/Predicate"
 import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../../FlowOptions.js"
-import { type GivenTools, toolsOf } from "../tools/toolHandling.js"
+import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 
-/** `null` is as good as absent (contract 0.4). */
+/**
+ * Treats `null` as absent.
+ *
+ * @see contract 0.4
+ */
 const given = <A>(value: A | null | undefined): A | undefined => value ?? undefined
 
 const attachmentOf = (given: unknown): unknown => {
@@ -21,10 +25,10 @@ const attachmentOf = (given: unknown): unknown => {
   return mimeType === undefined || "mime_type" in attachment ? attachment : { ...attachment, mime_type: mimeType }
 }
 
-/** More are left for the sdk to refuse. */
+/** The largest list that is translated; the sdk refuses a longer one. */
 const maxAttachments = 10
 
-/** What are no attachments is left as it is, for the sdk to refuse. */
+/** Translates a list of attachments; the sdk refuses any other value. */
 const attachmentsOf = (attachments: unknown): ReadonlyArray<Attachment> | undefined =>
   given(
     Array.isArray(attachments) && attachments.length <= maxAttachments ? attachments.map(attachmentOf) : attachments
@@ -44,8 +48,8 @@ export const submitInput = (options: ExecuteAsyncOptions): SubmitInput => ({
 })
 
 /** @internal */
-export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameters, GivenTools> => ({
-  // one literal: an object put together from others costs as much as the rest of the call
+export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameters, ToolsInput> => ({
+  // one literal: composing objects costs as much as the rest of the call
   message: given(options.message),
   messages: given(options.messages) as ReadonlyArray<Message> | undefined,
   parameters: given(options.parameters),
@@ -61,7 +65,7 @@ export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameter
 })
 
 /** @internal */
-export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, GivenTools> => {
+export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput> => {
   const { attemptTimeout, ...input } = executeInput(options)
   return {
     ...input,

@@ -1,5 +1,5 @@
 /**
- * From the statuses of the sdk to those of this package.
+ * Translates the job statuses of the sdk into those of this package.
  *
  * @internal
  */
@@ -22,7 +22,7 @@ const declared = (status: Sdk.JobStatus): JobStatus => {
     case "cancelled":
       return { executionId, status: status.status, ...textOf(status.error) }
     case "unknown":
-      // a status of the future, as the server calls it
+      // a status unknown to the sdk keeps the server's name
       return { executionId, status: status.reported as JobStatus["status"] }
   }
 }

@@ -3,7 +3,7 @@ import { APITimeoutError, type CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 
 /**
- * One poll, for so many milliseconds at most.
+ * Polls once, for at most `timeout` milliseconds with its retries.
  *
  * @internal
  */

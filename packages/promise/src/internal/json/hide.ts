@@ -1,5 +1,5 @@
 /**
- * Adds what is not data: `JSON.stringify` and comparisons do not see it.
+ * Adds a property that `JSON.stringify` and comparisons do not see.
  *
  * @internal
  */

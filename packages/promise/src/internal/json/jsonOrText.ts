@@ -1,5 +1,5 @@
 /**
- * What a body says, if it is JSON; else the text itself.
+ * The JSON value of a body, or its text if it is no JSON.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What the server sent under what is declared: fields that the types do not know stay, as in `@noukai/sdk`.
+ * Objects of the server under declared fields: fields that the types do not know are kept, as in `@noukai/sdk`.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 export type Json = { readonly [key: string]: unknown }
 
 /**
- * Declared fields over those that were sent. Of nothing that was sent, they are all there is.
+ * The declared fields over those that were received; alone if `raw` is no object.
  *
  * @internal
  */

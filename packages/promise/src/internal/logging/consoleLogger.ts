@@ -2,7 +2,7 @@ import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 
 /**
- * Warnings as people without Effect expect them: one line, on the console method of their level.
+ * Logs one line on the console method of the level, as programs without Effect expect.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * From the log events of the sdk to those of this package.
+ * Translates the log events of the sdk into those of this package.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ const logEvent = (event: Sdk.LogEvent): LogEvent => {
 }
 
 /**
- * The hook for the sdk; what is no function is left as it is, for the sdk to refuse.
+ * The hook for the sdk, which refuses a value that is no function.
  *
  * @internal
  */

@@ -1,7 +1,6 @@
 /**
- * How what a caller gives is read: in one go, so that whatever it is (no object, a proxy that was revoked, getters that
- * throw), the call is refused with an error of this package before anything is sent. What the values must be is known to
- * the sdk.
+ * Reads the options of a caller in one go: a value that is no object, a revoked proxy or a getter that throws refuses
+ * the call with an error of this package before anything is sent. The sdk checks the values themselves.
  *
  * @internal
  */
@@ -18,7 +17,7 @@ export const refusal = (
 ): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid ${field}: ${reason}`, { field, reason, ...more })
 
-/** Objects by their fields: no list, no map, no promise of one. */
+/** Whether a value is a plain set of fields: no list, no map, no promise of one. */
 const isFields = (u: unknown): boolean =>
   Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
 
@@ -31,14 +30,14 @@ const throws = (read: () => unknown): boolean => {
   }
 }
 
-/** Which of the options cannot be read, if not all of them. */
+/** The first option that cannot be read; `undefined` if none can. */
 const culprit = (given: unknown, names: ReadonlyArray<string>): string | undefined =>
   throws(() => isFields(given))
     ? undefined
     : names.find((name) => throws(() => (given as { readonly [name: string]: unknown })[name]))
 
 /**
- * What `read` gives, or the refusal that it throws; anything else that it throws is because of what was given.
+ * The value of `read`, or the refusal that it throws; any other error that it throws is blamed on the options.
  *
  * @internal
  */
@@ -61,7 +60,7 @@ export const reading = <A>(
 }
 
 /**
- * The options of a call, none if there are none. Throws for what are no options.
+ * The fields of the options of a call, none if there are none. Throws a refusal for a value that is no set of options.
  *
  * @internal
  */
@@ -77,7 +76,7 @@ const isSignal = (u: unknown): u is AbortSignal =>
   "removeEventListener" in u && typeof u.removeEventListener === "function"
 
 /**
- * A signal, if there is one; `null` is none. Throws for what is none.
+ * A signal, if there is one; `null` is none. Throws a refusal for any other value.
  *
  * @internal
  */
@@ -88,7 +87,7 @@ export const signalOf = (operation: string, signal: unknown): AbortSignal | unde
 }
 
 /**
- * Milliseconds, if there are any; `null` is none. Throws for what are none.
+ * Milliseconds, if there are any; `null` is none. Throws a refusal for any other value.
  *
  * @internal
  */
@@ -100,7 +99,7 @@ export const millisOf = (operation: string, field: string, millis: unknown): num
   return millis
 }
 
-/** The options of every call of this package, for the search for one that cannot be read. */
+/** The options of every call of this package, searched for one that cannot be read. */
 const names = [
   "message",
   "messages",
@@ -125,7 +124,7 @@ const names = [
 ]
 
 /** @internal */
-export interface Taken<B> {
+export interface CallOptions<B> {
   readonly input: B
   readonly signal: AbortSignal | undefined
 }
@@ -139,7 +138,7 @@ export const takeOptions = <A extends { signal?: AbortSignal | undefined }, B>(
   operation: string,
   given: A | undefined,
   read: (options: Partial<A>) => B
-): Either.Either<Taken<B>, InvalidRequestError> =>
+): Either.Either<CallOptions<B>, InvalidRequestError> =>
   reading(operation, "options", given, names, () => {
     const options = fieldsOf(operation, given)
     return { input: read(options), signal: signalOf(operation, options.signal) }

@@ -1,5 +1,5 @@
 /**
- * The platform's asynchronous context, where it has one. It is asked for, never imported, so that this package loads
+ * The platform's asynchronous context, where it has one. It is looked up, never imported, so that this package loads
  * everywhere.
  *
  * @internal
@@ -23,25 +23,25 @@ const storage = (): Storage | undefined => {
 }
 
 /**
- * Whether scopes reach beyond the first `await` here.
+ * Whether scopes reach beyond the first `await` on this platform.
  *
  * @internal
  */
 export const hasAsyncContext = (): boolean => storage() !== undefined
 
-type Run = <A>(f: () => A) => A
+type ContextRunner = <A>(f: () => A) => A
 
-const here: Run = (f) => f()
+const here: ContextRunner = (f) => f()
 
 /**
- * Runs functions in the asynchronous context of now.
+ * Captures the current asynchronous context, to run functions in it later.
  *
  * @internal
  */
-export const snapshot = (): Run => storage()?.snapshot?.() ?? here
+export const snapshot = (): ContextRunner => storage()?.snapshot?.() ?? here
 
 /**
- * Runs a fiber, wherever it is woken, in the asynchronous context of now.
+ * Captures the current asynchronous context, to run a fiber in it wherever the fiber is woken.
  *
  * @internal
  */

@@ -1,10 +1,10 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 
 /**
- * Whether replays are possible is asked at each scope, as the environment may have changed.
+ * Asks at each scope whether replays are enabled, because the environment may have changed.
  *
  * @internal
  */

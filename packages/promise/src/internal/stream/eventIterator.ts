@@ -1,5 +1,5 @@
 /**
- * A stream of the sdk as an asynchronous iterator: one loop through one run. Events come a chunk at a time and are
+ * Reads a stream of the sdk as an asynchronous iterator: one loop through one run. Events arrive in chunks and are
  * handed out without a fiber of their own.
  *
  * @internal
@@ -14,10 +14,10 @@ import { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCallsRequired } from "../../StreamEvent.js"
 import type { Client, InScope } from "../client/client.js"
 import type { Rejection, Services } from "../client/lifetime.js"
-import type { UnderWay } from "../client/running.js"
-import { hear } from "../client/signals.js"
+import { onAbort } from "../client/signals.js"
+import type { Stoppable } from "../client/stoppable.js"
 import { promiseError } from "../errors/promiseError.js"
-import { rightOrThrow, type Taken } from "../options/reading.js"
+import { type CallOptions, rightOrThrow } from "../options/reading.js"
 import { answerOf } from "../tools/toolHandling.js"
 import { StreamReader } from "./streamReader.js"
 
@@ -25,18 +25,18 @@ type Resume = ToolCallsRequired["resume"]
 
 type Events<E> = Stream.Stream<E, unknown, Services>
 
-/** A pause that was handed out: nothing follows until it has its answer. */
+/** A pause that was handed out; no event follows until it has its answer. */
 interface Pause<E> {
   readonly event: SdkPause
   answer: Events<E> | undefined
 }
 
 /**
- * What is handed out for an event, if anything. `pause` is to be told of a pause, and gives its `resume`.
+ * Translates an event; `undefined` hands out none. `pause` registers a pause and returns its `resume`.
  *
  * @internal
  */
-export type Naming<E, A> = (event: E, pause: (event: SdkPause) => Resume) => A | undefined
+export type EventTranslation<E, A> = (event: E, pause: (event: SdkPause) => Resume) => A | undefined
 
 const done = { done: true, value: undefined } as const
 
@@ -48,7 +48,7 @@ const wrongAnswer = ({ executionId }: SdkPause, reason: string): InvalidRequestE
   })
 
 /** @internal */
-export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, UnderWay {
+export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, Stoppable {
   private readonly stream: Events<E>
   private readonly signals: ReadonlyArray<AbortSignal>
   private inScope: InScope | undefined
@@ -57,18 +57,18 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   private index = 0
   private paused: Pause<E> | undefined
   private over = false
-  /** It hears of the signals no more. */
+  /** Stops listening to the signals. */
   private leave: () => void = () => {}
-  /** Why it is over, until somebody has been told. */
+  /** The reason of the end, until a caller has been told. */
   private failure: Rejection | undefined
   private asked = 0
   private last: Promise<unknown> = Promise.resolve()
 
-  /** What cannot be asked for is refused to who asks for the first event. */
+  /** Options that are refused make the first `next` reject. */
   constructor(
     private readonly client: Client,
-    asked: Either.Either<Taken<Events<E>>, InvalidRequestError>,
-    private readonly naming: Naming<E, A>
+    asked: Either.Either<CallOptions<Events<E>>, InvalidRequestError>,
+    private readonly translate: EventTranslation<E, A>
   ) {
     this.stream = Either.isRight(asked) ? asked.right.input : Stream.fail(asked.left)
     this.signals = client.signals(Either.isRight(asked) ? asked.right.signal : undefined)
@@ -83,7 +83,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       const ready = this.take()
       if (ready !== undefined) return Promise.resolve(ready)
     }
-    // who asks before an earlier answer has come is answered after it
+    // calls that overlap are answered in their order
     const answer = this.asked++ === 0 ? this.advance() : this.last.then(this.advance, this.advance)
     this.last = answer
     return answer
@@ -94,17 +94,17 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     return done
   }
 
-  /** The client is closing. */
+  /** Ends the loop because the client closes. */
   readonly stop = (): Promise<void> => this.finish({ reason: this.client.lifetime.interruption([]) })
 
   private readonly abort = (): void => {
     void this.finish({ reason: this.client.lifetime.interruption(this.signals) })
   }
 
-  /** The next event that is here already. */
+  /** The next event that has already arrived. */
   private take(): IteratorYieldResult<A> | undefined {
     while (this.index < this.events.length) {
-      const value = this.naming(this.events[this.index++]!, this.pause)
+      const value = this.translate(this.events[this.index++]!, this.pause)
       if (value !== undefined) return { done: false, value }
     }
     return undefined
@@ -161,7 +161,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     )
   }
 
-  /** What is to be read next; `undefined` if it is over. */
+  /** The reader of the next events; `undefined` if the loop is over. */
   private async open(): Promise<StreamReader<E> | undefined> {
     if (this.inScope === undefined) return this.begin()
     const { paused, reader } = this
@@ -190,14 +190,14 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       this.failure = refusal
       return undefined
     }
-    this.leave = hear(this.signals, this.abort)
+    this.leave = onAbort(this.signals, this.abort)
     client.lifetime.begin(this)
     this.inScope = client.inScopeOfNow()
     this.reader = new StreamReader(client.lifetime, this.inScope, this.stream)
     return this.reader
   }
 
-  /** It is over: the next who asks is told why, unless it simply ended. */
+  /** Ends the loop; the next call of `next` rejects with the failure, if there is one. */
   private async finish(failure: Rejection | undefined): Promise<void> {
     if (!this.over) {
       this.over = true

@@ -1,5 +1,5 @@
 /**
- * Reads a stream a chunk at a time.
+ * Reads a stream chunk by chunk.
  *
  * @internal
  */
@@ -11,22 +11,22 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { InScope } from "../client/client.js"
 import type { Lifetime, Services } from "../client/lifetime.js"
-import type { Running } from "../client/running.js"
+import type { StoppableEffect } from "../client/stoppable.js"
 import { valueOrThrow } from "../errors/promiseError.js"
 
 type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
 
 /**
- * One fiber reads the whole stream and waits between the reads: to fork one for each costs as much as to decode some
- * events.
+ * Reads a whole stream in one fiber that waits between the reads, because a fork for each read costs as much as
+ * decoding several events.
  *
  * @internal
  */
 export class StreamReader<E> {
   private readonly scope = Effect.runSync(Scope.make())
   private readonly reading: Effect.Effect<void, Option.Option<unknown>, Services>
-  private running: Running<void, Services> | undefined
-  /** Who waits for the next events. */
+  private running: StoppableEffect<void, Services> | undefined
+  /** Resolves the read that waits. */
   private answer: ((read: Read<E>) => void) | undefined
   private wake: (() => void) | undefined
   private end: Read<E> | undefined
@@ -43,7 +43,7 @@ export class StreamReader<E> {
     )
   }
 
-  /** The next events; fails with `None` at the end, and from then on. One call at a time. */
+  /** The next events; fails with `None` at the end and from then on. Reads must not overlap. */
   read(): Promise<Read<E>> {
     if (this.end !== undefined) return Promise.resolve(this.end)
     return new Promise((resolve) => {
@@ -53,7 +53,7 @@ export class StreamReader<E> {
     })
   }
 
-  /** Stops what is being read, and closes the connection. */
+  /** Stops the read under way and closes the connection. */
   close(): Promise<void> {
     this.closing ??= this.stop()
     return this.closing

@@ -1,5 +1,5 @@
 /**
- * Tools, their calls and their results, between the names of this package and those of the sdk.
+ * Translates tools, calls and results between this package and the sdk.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ import { fieldsOf, reading, refusal } from "../options/reading.js"
 import { snapshot } from "../scope/asyncContext.js"
 
 /**
- * Calls as they are on the wire, over those that were sent.
+ * Tool calls in the shape of the wire, over those that were received.
  *
  * @internal
  */
@@ -36,22 +36,22 @@ const resultOf = (given: Given): Tools.ToolResult => {
   return { toolCallId: typeof id === "string" ? id : "", content: content as Tools.ToolResult["content"] }
 }
 
-/** More than any pause asks for. */
+/** The largest list that is translated; no pause asks for as many. */
 const maxResults = 10_000
 
 /**
- * Results as the sdk takes them. It is the sdk that checks that they answer the calls.
+ * Translates results for the sdk, which checks that they answer the calls.
  *
  * @internal
  */
 export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
   Array.isArray(results) && results.length <= maxResults
     ? results.map((result: unknown) => resultOf(Object(result) as Given))
-    // no list of results, as the sdk will say
+    // the sdk refuses any other value
     : results as ReadonlyArray<Tools.ToolResult>
 
 /**
- * The results that a pause is answered with.
+ * The results that answer a pause.
  *
  * @internal
  */
@@ -67,22 +67,22 @@ export const answerOf = (
   })
 
 /**
- * What `tools` is for the sdk.
+ * The `tools` of the sdk's inputs.
  *
  * @internal
  */
-export type GivenTools = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
+export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
 
 /**
- * The tools of a call: by hand, or with their handler, which runs in the asynchronous context of the call.
+ * The tools of a call: declarations alone, or with their handler, which runs in the asynchronous context of the call.
  *
  * @internal
  */
 export const toolsOf = (
   declarations: ReadonlyArray<Given> | undefined,
   handler: ToolHandler | undefined
-): GivenTools => {
-  // what is declared is checked by the sdk
+): ToolsInput => {
+  // the sdk checks the declarations
   const declared = declarations as ReadonlyArray<Tools.ToolDeclaration> | undefined
   if (handler === undefined) return declared
   if (typeof handler !== "function") return Tools.handle(declared ?? [], handler)
@@ -93,7 +93,7 @@ export const toolsOf = (
       const { signal } = controller
       const handled = async () => resultsOf(await handler(wireCalls(calls), { signal }))
       return Effect.tryPromise({
-        // of a client that is bound to a scope, what the handler calls is in that scope as well
+        // with a client that is pinned to a scope, calls of the handler are in that scope as well
         try: () => inContext(() => scope === undefined ? handled() : TraceScope.runIn(scope, handled)),
         catch: (reason) => new Thrown({ reason })
       }).pipe(

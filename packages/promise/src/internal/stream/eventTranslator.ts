@@ -1,5 +1,6 @@
 /**
- * From the events of the sdk to those of this package. One per loop: some events repeat what earlier ones said.
+ * Translates the events of the sdk into those of this package. One instance per loop, because some events repeat fields
+ * of earlier ones.
  *
  * @internal
  */
@@ -8,7 +9,7 @@ import type * as StreamEvent from "../../StreamEvent.js"
 import { hide } from "../json/hide.js"
 import { wireCalls } from "../tools/toolHandling.js"
 
-/** The fields that say something. */
+/** The fields that have a value. */
 const said = <A extends object>(fields: { readonly [K in keyof A]?: A[K] | undefined }): Partial<A> => {
   const out: Partial<A> = {}
   for (const key in fields) if (fields[key] !== undefined) out[key] = fields[key]
@@ -20,10 +21,10 @@ const fieldsOf = (error: unknown): Record<string, unknown> =>
     ? error as Record<string, unknown>
     : { message: String(error) }
 
-/** Keys that mean nothing to callers. */
-const unheard: ReadonlySet<string> = new Set(["type", "eventType", "__proto__"])
+/** Keys of the wire that no caller sees. */
+const hidden: ReadonlySet<string> = new Set(["type", "eventType", "__proto__"])
 
-/** Keys of the wire that have a place in our own events; without a value they are left out. */
+/** Keys of the wire that have a place in the events of this package; without a value they are left out. */
 const named: ReadonlySet<string> = new Set([
   "executionId",
   "runId",
@@ -48,14 +49,14 @@ const named: ReadonlySet<string> = new Set([
   "summary"
 ])
 
-/** Adds what the server says beyond these types, as it came. */
+/** Adds the fields that these types do not declare, as they came. */
 const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A => {
   if (raw === undefined) return out
   const received = raw as { readonly [key: string]: unknown }
   const fields = out as { [key: string]: unknown }
   for (const key of Object.keys(received)) {
     const isOurs = named.has(key) && (key in fields || received[key] === null)
-    if (!isOurs && !unheard.has(key)) fields[key] = received[key]
+    if (!isOurs && !hidden.has(key)) fields[key] = received[key]
   }
   return out
 }
@@ -63,16 +64,16 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A =
 type Pause = (event: FlowEvent.ToolCallsRequired) => StreamEvent.ToolCallsRequired["resume"]
 
 /** @internal */
-export class EventNames {
+export class EventTranslator {
   private executionId: string | undefined
   private started: string | undefined
   private completed: string | undefined
 
-  /** A completed step, of a loop that has nothing else. */
+  /** Translates a completed step for a loop of steps alone. */
   readonly step = (event: FlowEvent.StepCompleted): StreamEvent.StepCompleted =>
     withUnknown(this.stepCompleted(event), event)
 
-  /** An event; `undefined` for one that this package has no name for. */
+  /** Translates an event; `undefined` for one that this package has no name for. */
   readonly event = (event: FlowEvent.FlowEvent, pause: Pause): StreamEvent.StreamEvent | undefined => {
     const out = this.fieldsOf(event, pause)
     return out === undefined ? undefined : withUnknown(out, event)

@@ -1,5 +1,5 @@
 /**
- * From the traces of the sdk to those of this package.
+ * Translates the traces of the sdk into those of this package.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Trace from "../../Trace.js"
 import { fieldOf, type Json, overReceived } from "../json/received.js"
 
-/** Fields that may be without a value, and are then left out. */
+/** Fields that are left out when they have no value. */
 const valueless: ReadonlySet<string> = new Set(
   [
     "attempt",
@@ -32,13 +32,13 @@ const valueless: ReadonlySet<string> = new Set(
   ] satisfies ReadonlyArray<keyof Trace.StepTrace | keyof Trace.RunSummary>
 )
 
-/** As it was sent, but for what has no value; of nothing that was sent, as it was read. */
+/** The received object without the fields that have no value; the read one if nothing was received. */
 const partOf = <A extends object>(value: A & { readonly raw?: unknown }): Json =>
   Predicate.isRecord(value.raw)
     ? Object.fromEntries(Object.entries(value.raw).filter(([key, item]) => item !== null || !valueless.has(key)))
     : value as Json
 
-/** A status, and contexts, are what the server says they are. */
+/** Status and contexts keep the server's values. */
 const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => {
   const { attempt, raw, tokens } = step
   const fields = partOf(step)

@@ -1,5 +1,5 @@
 /**
- * From what an execution comes to in the sdk to the results of this package.
+ * Translates the outcome of `execute` in the sdk into the results of this package.
  *
  * @internal
  */
@@ -15,19 +15,19 @@ import { answerOf, wireCalls } from "../tools/toolHandling.js"
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
 
 /**
- * Runs what a pause goes on with.
+ * Runs the continuation of a pause.
  *
  * @internal
  */
-export type Start = (
+export type ContinuationRunner = (
   execution: Effect.Effect<ExecuteResult | PausedResult, unknown>
 ) => Promise<ExecuteResult | PausedResult>
 
 const isRunFailure = (error: unknown): error is FlowExecutionError =>
   isNoukaiError(error) && error._tag === "FlowExecutionError"
 
-/** What a run that ended and a pause have in common. */
-interface Run {
+/** The fields that an ended run and a paused run share. */
+interface RunFields {
   readonly raw?: unknown
   readonly executionId?: string | undefined
   readonly flowId?: string | undefined
@@ -35,9 +35,9 @@ interface Run {
   readonly sessionId?: string | undefined
 }
 
-/** What the server said of a run; what it did not say is absent, whatever the types of `@noukai/sdk` promise. */
+/** The fields that the server sent; others are absent, whatever the types of `@noukai/sdk` promise. */
 const common = (
-  { blockCount, executionId, flowId, sessionId }: Run
+  { blockCount, executionId, flowId, sessionId }: RunFields
 ): Pick<ExecuteResult, "flowId" | "blockCount" | "executionId" | "sessionId"> => ({
   ...(flowId === undefined ? undefined : { flowId }),
   ...(blockCount === undefined ? undefined : { blockCount }),
@@ -45,7 +45,7 @@ const common = (
   ...(sessionId === undefined ? undefined : { sessionId })
 } as Pick<ExecuteResult, "flowId" | "blockCount">)
 
-const ended = (run: Run & { readonly result?: unknown }, status: "completed" | "failed"): ExecuteResult => {
+const ended = (run: RunFields & { readonly result?: unknown }, status: "completed" | "failed"): ExecuteResult => {
   const fields: Fields<ExecuteResult> = overReceived(run.raw, {
     status,
     ...(run.result === undefined ? undefined : { result: run.result }),
@@ -54,7 +54,7 @@ const ended = (run: Run & { readonly result?: unknown }, status: "completed" | "
   return hide(fields, "requiresToolCalls", false as const)
 }
 
-const paused = (run: SdkPaused, start: Start): PausedResult => {
+const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
   const { state } = run
   const fields: Fields<PausedResult> = overReceived(run.raw, {
     status: "tool_calls_required",
@@ -68,19 +68,19 @@ const paused = (run: SdkPaused, start: Start): PausedResult => {
   })
   const resume: PausedResult["resume"] = async (answer) => {
     const results = rightOrThrow(answerOf("flow.execute", answer, run.executionId))
-    return await start(executed(Effect.suspend(() => run.resume(results)), start))
+    return await start(executeResult(Effect.suspend(() => run.resume(results)), start))
   }
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
 }
 
 /**
- * The result of an execution. A run that failed is a result here. `start` is for what a pause resumes.
+ * The result of an execution; a failed run is a result here. `start` runs the continuation of a pause.
  *
  * @internal
  */
-export const executed = <E, R>(
+export const executeResult = <E, R>(
   execution: Effect.Effect<SdkResult | SdkPaused, E, R>,
-  start: Start
+  start: ContinuationRunner
 ): Effect.Effect<ExecuteResult | PausedResult, E, R> =>
   Effect.matchEffect(execution, {
     onFailure: (error) =>

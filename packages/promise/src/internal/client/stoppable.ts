@@ -1,7 +1,7 @@
-// what a promise rejects with has no type, so errors are anything at this edge
+// a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
 /**
- * What runs on a runtime and can be stopped.
+ * Effects on a runtime that can be stopped.
  *
  * @internal
  */
@@ -12,17 +12,17 @@ import * as FiberId from "effect/FiberId"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
 
 /**
- * What ends with the client.
+ * Work that closing the client ends.
  *
  * @internal
  */
-export interface UnderWay {
-  /** Resolves when it has ended. */
+export interface Stoppable {
+  /** Stops the work and resolves when it has ended. */
   readonly stop: () => Promise<unknown>
 }
 
 /**
- * What forks.
+ * The part of a runtime that starts fibers.
  *
  * @internal
  */
@@ -33,7 +33,7 @@ export type Runner<R> = Pick<ManagedRuntime.ManagedRuntime<R, unknown>, "runFork
  *
  * @internal
  */
-export class Running<A, R> implements UnderWay {
+export class StoppableEffect<A, R> implements Stoppable {
   private fiber: Fiber.RuntimeFiber<A, unknown> | undefined
   private stopped = false
   private end: () => void = () => {}
