@@ -1,6 +1,6 @@
 /**
- * The rules of a relay server (contract 13.2): a browser that has no key runs one flow of yours, through you. What a
- * server adds to them is how a request is read and an answer written; `platform`, `express` and `web` do that.
+ * The rules of a relay server: a browser without a key runs one flow of yours, through you. The modules `platform`,
+ * `express` and `web` add how a server reads a request and writes an answer.
  *
  * @since 0.1.0
  */
@@ -34,13 +34,13 @@ export interface Body {
 }
 
 /**
- * What stands for a caller, such as its user or its session: any object that is no array, function, promise or Effect.
+ * An object that stands for a caller, such as its user or its session; no array, function, promise or Effect.
  *
  * @since 0.1.0
  * @category models
  */
 export type Caller = object & {
-  // by symbols: these are not in the way of an object that may have any name
+  // keyed by symbols, which leave every string name free for the caller's object
   readonly [Symbol.toStringTag]?: undefined
   readonly [Symbol.hasInstance]?: undefined
   readonly [Symbol.unscopables]?: undefined
@@ -48,7 +48,7 @@ export type Caller = object & {
 }
 
 /**
- * What `authorize` decides. `true` and an object let the caller pass; `false` does not.
+ * The decision of `authorize`: `true` and an object let the caller pass, `false` does not.
  *
  * @since 0.1.0
  * @category models
@@ -56,82 +56,81 @@ export type Caller = object & {
 export type Verdict = boolean | Caller
 
 /**
- * What a relay runs, and how much of a request it takes.
+ * The flow that a relay runs, and the bounds of its requests.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Limits {
-  /** The flow that is run, whatever a request says. A bare slug needs a default org and project on the client. */
+  /** The flow that is run, whatever a request asks for. A bare slug needs a default org and project on the client. */
   readonly flow: FlowRef<never>
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** A longer body is 413. Default: 262,144. */
+  /** Bytes; a longer body is 413. Default: 262,144. */
   readonly maxBodyBytes?: number | undefined
-  /** More entries in `messages` or `toolCallMessages` are 413. Default: 40. */
+  /** Entries of `messages` or `toolCallMessages`; more are 413. Default: 40. */
   readonly maxMessages?: number | undefined
-  /** Deeper JSON is 400. Default: 64. */
+  /** Nesting of the JSON; a deeper one is 400. Default: 64. */
   readonly maxDepth?: number | undefined
-  /** For the whole body to arrive; after that it is 408. Default: 10 seconds. */
+  /** The time for the whole body to arrive; a later one is 408. Default: 10 seconds. */
   readonly bodyTimeout?: Duration.DurationInput | undefined
-  /** For `authorize`; after that it is 403. Default: 10 seconds. */
+  /** The time for `authorize` to decide; a later decision is 403. Default: 10 seconds. */
   readonly authorizeTimeout?: Duration.DurationInput | undefined
-  /** For Noukai's answer; after that it is 502. Default: the client's, 300 seconds. */
+  /** The time for Noukai to answer; a later answer is 502. Default: the client's, 300 seconds. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
 /**
- * The limits of a relay, and who may pass.
+ * The limits of a relay, and its check of the caller.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options<in Request, out E, out R> extends Limits {
   /**
-   * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
-   * Noukai: `blockOverrides` too.
+   * Decides who may run the flow and with which body: every run is on your bill. It sees the whole body that goes to
+   * Noukai, `blockOverrides` included.
    *
-   * `true` or an object, such as the user, lets a caller pass. All else is 403 `FORBIDDEN`: `false`, whatever it fails
-   * with, and what neither lets pass nor refuses, such as `undefined`, about which there is a warning. An error with a
-   * `status` or `statusCode` from 400 to 599 is that status, and its `detail` is shown to the caller if it is a string;
-   * its message never is.
+   * `true` or an object, such as the user, lets the caller pass. Anything else is 403 `FORBIDDEN`: `false`, a failure,
+   * and any other value, such as `undefined`, which also logs a warning. A failure with a `status` or `statusCode` from
+   * 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its message never is.
    */
   readonly authorize: (request: Request, body: Body) => Effect.Effect<Verdict, E, R>
 }
 
 /**
- * A request, as far as the rules look into it.
+ * A request, as far as the rules read it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Call<Request> {
-  /** Handed to `authorize`. */
+  /** The request that `authorize` is given. */
   readonly request: Request
   readonly method: string
-  /** By lower-case name. */
+  /** The value of a header, by its lower-case name. */
   readonly header: (name: string) => string | undefined
   /** The next bytes of the body; `None` at its end. It is pulled no further than the limits. */
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
 }
 
 /**
- * What goes back to the caller, as status, headers and body of a response.
+ * The response to a caller: status, headers and body.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Answer {
   readonly status: number
-  /** JSON; a response of this status has no body if it is absent. */
+  /** JSON text; absent for a status whose responses have no body. */
   readonly body: string | undefined
   readonly headers: Readonly<Record<string, string>>
-  /** Whether the request has been read to its end. If not, it is yours to read on while the answer goes out. */
+  /** Whether the request has been read to its end. If not, read on while the answer goes out. */
   readonly isRead: boolean
 }
 
 /**
- * Answers one request, whatever it is; never fails.
+ * Answers one request, whatever it holds; never fails.
  *
  * @since 0.1.0
  * @category models
@@ -162,7 +161,7 @@ const statusOf: { readonly [Problem in ReadProblem | BodyProblem]: number } = {
 
 const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
 
-/** What an error of `authorize` says for the caller, if it was made to. */
+/** The answer that an error of `authorize` asks for, if it has a status. */
 const refusalOf = (error: unknown): Answer | undefined => {
   if (!isJsonObject(error) || isNoukaiError(error)) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
@@ -179,7 +178,10 @@ const nameOf = (error: unknown): string => {
 
 const forbidden = refusal(403, "FORBIDDEN")
 
-/** `undefined` if the caller may go on. What was given may be a secret, so that only what it is is logged. */
+/**
+ * The answer that refuses a caller, if `authorize` does not let it pass. Only the kind of an odd verdict is logged,
+ * because the verdict may hold a secret.
+ */
 const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
   const odd = oddVerdict(verdict)
   const warned = odd === undefined ? Effect.void : Effect.logWarning(
@@ -189,7 +191,10 @@ const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
   return Effect.as(warned, odd === undefined && verdict !== false ? undefined : forbidden)
 }
 
-/** `undefined` if the caller may go on. The message of an error may hold anything, so that only its name is logged. */
+/**
+ * The answer that refuses a caller, if `authorize` does not let it pass. Only the name of an error is logged, because
+ * its message may hold anything.
+ */
 const authorized = <Request, E, R>(
   authorize: Options<Request, E, R>["authorize"],
   timeout: Duration.Duration
@@ -216,7 +221,7 @@ const authorized = <Request, E, R>(
 
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
 
-/** The answer of Noukai as it is, if it is one. */
+/** Noukai's answer unchanged, if it is a usable one. */
 const relayed = ({ status, text }: RelayForward.ForwardResponse): Answer => {
   if (status < 200 || status > 599) return refusal(502, "UPSTREAM_NON_JSON")
   if (withoutBody.has(status)) return answer(status, undefined)
@@ -247,12 +252,12 @@ const notPost = (isRead: boolean): Answer => {
 }
 
 /**
- * The rules, in the order of the contract: the body is bounded while it is read, parsed, counted, authorised, forwarded
- * once, and the answer given back as it came. Nothing of a request but its body and its trace context goes on; neither
- * the key nor a body is logged.
+ * Builds the relay. The body is bounded while it is read, parsed, counted, authorised and forwarded once, and the
+ * answer is returned as it came. Only the body and the trace context of a request are forwarded; neither the key nor a
+ * body is logged.
  *
- * An `InvalidRequestError` says what is wrong with the flow, the version or a limit. The defaults are for a flow named
- * by a bare slug.
+ * Fails with an `InvalidRequestError` when the flow, the version or a limit is wrong. `defaultsOfClient` completes a
+ * flow named by a bare slug.
  *
  * @since 0.1.0
  * @category constructors

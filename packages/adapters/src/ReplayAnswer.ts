@@ -1,6 +1,6 @@
 /**
- * What a caller of your server is answered when a replay fails (contract 10.8, C40). The middleware does it by itself;
- * error handlers of your own may want it.
+ * The answer to a caller of your server when a replay fails. The middleware sends it by itself; error handlers of your
+ * own may need it.
  *
  * @since 0.1.0
  */
@@ -9,15 +9,14 @@ import { isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { looked } from "./internal/untrusted.js"
 
 /**
- * The response to a request whose replay went wrong (contract 10.8). It is for no cache to keep: send it with
- * `Cache-Control: no-store`.
+ * The response to a request whose replay went wrong. No cache may keep it: send it with `Cache-Control: no-store`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ReplayAnswer {
   readonly status: number
-  /** Goes out as JSON. */
+  /** Sent as JSON. */
   readonly body: { readonly error: string; readonly message: string }
 }
 
@@ -52,8 +51,8 @@ const found = (error: unknown): ReplayError | undefined => {
 }
 
 /**
- * The replay error that an error is or was caused by: one of the sdk, or one of the Promise client, or of yours around
- * either.
+ * The replay error that an error is, or was caused by: of the sdk, of the Promise client, or wrapped in an error of
+ * yours.
  *
  * @since 0.1.0
  * @category combinators
@@ -61,7 +60,7 @@ const found = (error: unknown): ReplayError | undefined => {
 export const replayErrorIn = (error: unknown): ReplayError | undefined => looked(() => found(error))
 
 /**
- * The answer for an error that is or was caused by a replay error; `undefined` for any other.
+ * The answer to an error that is, or was caused by, a replay error; `undefined` for any other.
  *
  * @since 0.1.0
  * @category combinators
@@ -72,8 +71,8 @@ export const fromError = (error: unknown): ReplayAnswer | undefined => {
 }
 
 /**
- * The answer when a replay could not be opened. Of what is no replay error it tells the caller nothing: the server is not
- * let in (500), or Noukai does not answer (502).
+ * The answer when a replay cannot be opened. For an error that is no replay error it tells the caller only that the
+ * server has no access (500), or that Noukai does not answer (502).
  *
  * @since 0.1.0
  * @category combinators

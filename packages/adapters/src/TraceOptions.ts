@@ -1,5 +1,5 @@
 /**
- * What the middlewares that capture and replay have in common: options, and the headers that are read and set.
+ * The options and headers that all middleware for capture and replay shares.
  *
  * @since 0.1.0
  */
@@ -12,20 +12,20 @@
  */
 export interface TraceOptions {
   /**
-   * Paths that get no scope: `"/health"` with all that is below it, a pattern, or a function of the path. Default: none.
+   * Paths that get no scope: `"/health"` with everything below it, a pattern, or a function of the path. Default: none.
    */
   readonly exclude?: ReadonlyArray<string | RegExp> | ((path: string) => boolean) | undefined
   /** Lets pages of other origins read `X-Noukai-Session`. Default: false. */
   readonly exposeSession?: boolean | undefined
   /**
-   * What becomes of `X-Noukai-Replay` while replay is off. `"capture"`: a capture, with a warning, because the header may
-   * be a stranger's. `"fail"`: a 500. Default: `"capture"`.
+   * The response to `X-Noukai-Replay` while replay is off. `"capture"` captures with a warning, because a stranger may
+   * have sent the header; `"fail"` answers 500. Default: `"capture"`.
    */
   readonly whenDisabled?: "capture" | "fail" | undefined
 }
 
 /**
- * The header that asks for a replay.
+ * The request header that asks for a replay.
  *
  * @since 0.1.0
  * @category constants
@@ -33,7 +33,7 @@ export interface TraceOptions {
 export const replayHeader = "x-noukai-replay"
 
 /**
- * The header that says which session a response belongs to.
+ * The response header that names the session.
  *
  * @since 0.1.0
  * @category constants

@@ -1,5 +1,5 @@
 /**
- * For Express 4 and 5.
+ * Middleware and relay for Express 4 and 5.
  *
  * @since 0.1.0
  */
@@ -10,15 +10,15 @@ import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { snapshot, type Within } from "./internal/asyncContext.js"
+import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
 import { bindEmitter } from "./internal/express/boundEmitter.js"
-import { holdResponse } from "./internal/express/heldResponse.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
 import { cutOff, over, send, sendEarly } from "./internal/express/response.js"
+import { holdResponse } from "./internal/express/responseHold.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
-import { type InContext, promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
+import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody } from "./internal/relay/readBody.js"
 import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
 import { promiseHook } from "./internal/trace/promiseHook.js"
@@ -29,7 +29,7 @@ import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as TraceOptions from "./TraceOptions.js"
 
 /**
- * What is used of a request: those of Express and of Node fit.
+ * The parts of a request that are used; requests of Express and of Node have them.
  *
  * @since 0.1.0
  * @category models
@@ -37,7 +37,7 @@ import * as TraceOptions from "./TraceOptions.js"
 export interface ExpressRequest extends NodeRequest {}
 
 /**
- * What is used of a response: those of Express and of Node fit.
+ * The parts of a response that are used; responses of Express and of Node have them.
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +45,7 @@ export interface ExpressRequest extends NodeRequest {}
 export interface ExpressResponse extends NodeResponse {}
 
 /**
- * Hands a request on; given an error, to the error handlers.
+ * Hands a request on; with an error, to the error handlers.
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +53,7 @@ export interface ExpressResponse extends NodeResponse {}
 export type NextFunction = (error?: unknown) => void
 
 /**
- * Middleware of Express 4 and 5, and of everything that calls the same three arguments.
+ * Middleware of Express 4 and 5, and of every server that passes the same three arguments.
  *
  * @since 0.1.0
  * @category models
@@ -67,9 +67,9 @@ export type Middleware = (request: ExpressRequest, response: ExpressResponse, ne
  * @category options
  */
 export interface Options extends TraceOptions.TraceOptions {
-  /** Fetches the sessions that are replayed. The runs of every client belong to the scope. */
+  /** The client that fetches the sessions to replay. The runs of every client belong to the scope. */
   readonly client: Noukai
-  /** Told what went wrong with a replay whose response had begun, beside a warning in the log. Default: nobody. */
+  /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
 
@@ -85,7 +85,7 @@ const answerInstead = (scope: RequestScope.RequestScope) => (status: number): Re
   return answer._tag === "Success" ? answer.value : undefined
 }
 
-/** Sends an answer in place of all that comes after. */
+/** Sends an answer in place of all later handlers. */
 const refused = (
   request: NodeRequest,
   response: NodeResponse,
@@ -102,24 +102,24 @@ const inScope = (
   pass: (scope: TraceScope.Scope) => void
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    // it may have begun while the session was fetched
+    // the response may have begun while the session was fetched
     if (!response.headersSent) nameSession(response, scope.scope.sessionId, options.exposeSession === true)
     const held = scope.isReplay ? holdResponse(response, answerInstead(scope)) : undefined
     pass(scope.scope)
     return Effect.flatMap(over(response), () =>
       held === undefined || held.isSettled() ? Effect.void : RequestScope.report(
         scope,
-        // one that broke off is not asked what it left over
+        // a response that broke off is not asked for its leftover recordings
         response.writableFinished ? response.statusCode : 500,
         promiseHook(options.onReplayError)
       ))
   })
 
 /**
- * Middleware that gives each request a scope (contract 10.8), open until the response has been sent. A request with
- * `X-Noukai-Replay` is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other one is captured
- * under a new session. The response says which in `X-Noukai-Session`. What goes wrong with a replay is a JSON response of
- * contract 10.8 unless the response has begun; then it is logged.
+ * Middleware that gives each request a scope, open until the response has been sent. A request with `X-Noukai-Replay`
+ * is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other request is captured under a new
+ * session. `X-Noukai-Session` of the response names the session. A replay error becomes a JSON response; once the
+ * response has begun, it is logged instead.
  *
  * @example
  * ```ts
@@ -142,7 +142,7 @@ export const trace = (options: Options): Middleware => (request, response, next)
   let isPassedOn = false
   const pass = (scope: TraceScope.Scope): void => {
     isPassedOn = true
-    const inScope: Within = (f) => TraceScope.runIn(scope, f)
+    const inScope: ContextRunner = (f) => TraceScope.runIn(scope, f)
     bindEmitter(request, inScope)
     bindEmitter(response, inScope)
     within(() => inScope(() => next()))
@@ -162,7 +162,7 @@ export const trace = (options: Options): Middleware => (request, response, next)
 }
 
 /**
- * `trace`, under the name that `@noukai/sdk` has for it.
+ * The name of `trace` in `@noukai/sdk`.
  *
  * @since 0.1.0
  * @category middleware
@@ -170,7 +170,7 @@ export const trace = (options: Options): Middleware => (request, response, next)
 export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
 
 /**
- * Aborted when the caller leaves before the response has been sent. Given to a call as its `signal`, that call ends too.
+ * Aborted when the caller leaves before the response has been sent. A call that is given it as its `signal` ends too.
  *
  * @example
  * ```ts
@@ -201,23 +201,22 @@ export const requestSignal = (response: ExpressResponse): AbortSignal => cutOff(
  * @category options
  */
 export interface RelayOptions<Request extends ExpressRequest = ExpressRequest> extends Relay.Limits {
-  /** Has the key. */
+  /** The client with the key. */
   readonly client: Noukai
   /**
-   * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
-   * Noukai: `blockOverrides` too.
+   * Decides who may run the flow and with which body: every run is on your bill. It sees the whole body that goes to
+   * Noukai, `blockOverrides` included.
    *
-   * `true` or an object, such as the user, lets a caller pass. All else is 403 `FORBIDDEN`: `false`, whatever it throws,
-   * and what neither lets pass nor refuses, such as `undefined`, about which there is a warning. An error with a `status`
-   * or `statusCode` from 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its
-   * message never is.
+   * `true` or an object, such as the user, lets the caller pass. Anything else is 403 `FORBIDDEN`: `false`, an error,
+   * and any other value, such as `undefined`, which also logs a warning. An error with a `status` or `statusCode` from
+   * 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its message never is.
    */
   readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
 
 const relayed = <Request extends ExpressRequest>(
-  rules: Relay.Relay<InContext<Request>, NoukaiHttp>,
-  inContext: InContext<Request>,
+  rules: Relay.Relay<RequestInContext<Request>, NoukaiHttp>,
+  inContext: RequestInContext<Request>,
   response: ExpressResponse
 ): Effect.Effect<void, never, NoukaiHttp | Scope.Scope> =>
   Effect.gen(function*() {
@@ -234,8 +233,8 @@ const relayed = <Request extends ExpressRequest>(
   })
 
 /**
- * The relay as a handler (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the client's key,
- * if `authorize` lets it, and is answered what Noukai answers. A body parser before it does no harm.
+ * The relay as a handler: a `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`
+ * lets the caller pass, and returns Noukai's answer. It also works behind a body parser.
  *
  * Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
@@ -266,7 +265,7 @@ export const relay = <Request extends ExpressRequest = ExpressRequest>(
 }
 
 /**
- * `relay`, under the name that `@noukai/sdk` has for it.
+ * The name of `relay` in `@noukai/sdk`.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,6 +1,6 @@
 /**
- * Capture, replay and relay Noukai flows in HTTP servers. The middlewares and handlers are at `/platform`, `/express`,
- * `/web` and `/nextjs`; here is what they have in common.
+ * Captures, replays and relays Noukai flows in HTTP servers. The middleware and handlers are at `/platform`,
+ * `/express`, `/web` and `/nextjs`; this module has their common parts.
  *
  * @since 0.1.0
  */

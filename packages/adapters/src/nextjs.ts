@@ -1,5 +1,5 @@
 /**
- * For route handlers of the Next.js App Router, under the names that `@noukai/sdk` has. They are those of `web`.
+ * Handlers for routes of the Next.js App Router: those of `web`, under the names of `@noukai/sdk`.
  *
  * @since 0.1.0
  */

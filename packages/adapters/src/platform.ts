@@ -1,5 +1,5 @@
 /**
- * For servers of `@effect/platform`: `HttpRouter`, `HttpApi`, or any `HttpApp`.
+ * Middleware and relay for servers of `@effect/platform`: `HttpRouter`, `HttpApi`, or any `HttpApp`.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ import * as TraceOptions from "./TraceOptions.js"
  * @category options
  */
 export interface Options extends TraceOptions.TraceOptions {
-  /** Told what went wrong with a replay whose response had begun, beside a warning in the log. Default: nobody. */
+  /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
   readonly onReplayError?: ((error: ReplayError) => Effect.Effect<void>) | undefined
 }
 
@@ -45,7 +45,7 @@ const encoder = new TextEncoder()
 
 /**
  * A response to a request whose body has not been read to its end. All of it is sent at once; it ends when the rest of
- * the request has come, or as much of it as is read.
+ * the request has arrived, or as much of it as is read.
  */
 const early = (pull: Pull, { body, headers, status }: JsonAnswer): HttpServerResponse.HttpServerResponse => {
   const bytes = encoder.encode(body ?? "")
@@ -56,16 +56,16 @@ const early = (pull: Pull, { body, headers, status }: JsonAnswer): HttpServerRes
 }
 
 /**
- * The body of a request, not touched before it is pulled. When the request's scope closes, the connection of one that was
- * not read to its end does too.
+ * The body of a request, not touched before it is pulled. When the request's scope closes on a body that was not read
+ * to its end, its connection closes too.
  */
 const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<Pull, never, Scope.Scope> =>
   Stream.toPull(Stream.suspend(() =>
-    // a request of the web has none where none was sent
+    // a web request without a body has `null` here
     Predicate.hasProperty(request.source, "body") && request.source.body === null ? Stream.empty : request.stream
   ))
 
-/** What is answered in place of the app, that the request's body was for. */
+/** The answer in place of the app, which was to read the body. */
 const refused = (
   request: HttpServerRequest.HttpServerRequest,
   answer: JsonAnswer
@@ -88,7 +88,7 @@ const withSession = (
 const isPiecewise = (body: unknown): body is AsyncIterable<Uint8Array> =>
   typeof body === "object" && body !== null && Symbol.asyncIterator in body
 
-/** What is given as a stream of Node or of the web comes piece by piece too. */
+/** The body of a response; one given as a stream of Node or of the web becomes a stream of pieces. */
 const pieces = ({ body, headers }: HttpServerResponse.HttpServerResponse): HttpBody.HttpBody =>
   body._tag === "Raw" && isPiecewise(body.body)
     ? HttpBody.stream(
@@ -98,7 +98,7 @@ const pieces = ({ body, headers }: HttpServerResponse.HttpServerResponse): HttpB
     )
     : body
 
-/** A body that comes piece by piece belongs to the scope while it comes, and to the replay until it has ended. */
+/** A body that comes piece by piece stays in the scope, and in the replay, until it has ended. */
 const streamed = (
   response: HttpServerResponse.HttpServerResponse,
   body: HttpBody.Stream,
@@ -127,12 +127,12 @@ const settled = (
 }
 
 /**
- * Middleware that gives each request a scope (contract 10.8). A request with `X-Noukai-Replay` is answered from that
- * session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other one is captured under a new session. The response says
- * which in `X-Noukai-Session`. What goes wrong with a replay is a JSON response of contract 10.8 unless the response has
- * begun; then it is logged.
+ * Middleware that gives each request a scope. A request with `X-Noukai-Replay` is answered from that session if replay
+ * is on (`NOUKAI_REPLAY_ENABLED`); any other request is captured under a new session. `X-Noukai-Session` of the
+ * response names the session. A replay error becomes a JSON response; once the response has begun, it is logged
+ * instead.
  *
- * It can be given to `HttpServer.serve` and `HttpApiBuilder.serve`, or be used on a router.
+ * Give it to `HttpServer.serve` or `HttpApiBuilder.serve`, or use it on a router.
  *
  * @example
  * ```ts
@@ -169,7 +169,7 @@ export const trace =
     })
 
 /**
- * The options of {@link relay}: its limits, and who may pass.
+ * The options of {@link relay}: its limits, and its check of the caller.
  *
  * @since 0.1.0
  * @category options
@@ -191,8 +191,8 @@ const relayed = <R>(
   })
 
 /**
- * The relay as an app for a route (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the key
- * of this server, if `authorize` lets it, and is answered what Noukai answers.
+ * The relay as an app for a route: a `POST` of the body of `/execute` runs the pinned flow with the key of this server,
+ * if `authorize` lets the caller pass, and returns Noukai's answer.
  *
  * Fails with `InvalidRequestError` when the flow, the version or a limit is wrong.
  *

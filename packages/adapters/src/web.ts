@@ -1,5 +1,5 @@
 /**
- * For handlers from a `Request` to a `Response`: Next.js, Hono, Bun, Deno, Workers.
+ * Middleware and relay for handlers from a `Request` to a `Response`: Next.js, Hono, Bun, Deno, Workers.
  *
  * @since 0.1.0
  */
@@ -16,13 +16,13 @@ import { isExcluded, requestedSession } from "./internal/trace/request.js"
 import * as RequestScope from "./internal/trace/requestScope.js"
 import { earlyResponse } from "./internal/web/earlyResponse.js"
 import { requestBody } from "./internal/web/requestBody.js"
-import { answered, ScopedRequest } from "./internal/web/scopedRequest.js"
+import { responseOf, ScopedRequest } from "./internal/web/scopedRequest.js"
 import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
 import * as TraceOptions from "./TraceOptions.js"
 
 /**
- * What is used of a request.
+ * The parts of a request that are used.
  *
  * @since 0.1.0
  * @category models
@@ -40,25 +40,25 @@ export interface WebRequest {
  * @category options
  */
 export interface Options extends TraceOptions.TraceOptions {
-  /** Fetches the sessions that are replayed. The runs of every client belong to the scope. */
+  /** The client that fetches the sessions to replay. The runs of every client belong to the scope. */
   readonly client: Noukai
-  /** Told what went wrong with a replay whose response had begun, beside a warning in the log. Default: nobody. */
+  /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
 
-/** What is answered in place of the handler, that the request's body was for. */
+/** The answer in place of the handler, which was to read the body. */
 const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Response =>
   declaresBody((name) => request.headers.get(name))
     ? earlyResponse(requestBody(request), jsonAnswer(answer))
-    : answered(answer)
+    : responseOf(answer)
 
 /**
- * A handler whose every request has a scope (contract 10.8), open until the response has been sent. A request with
- * `X-Noukai-Replay` is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other one is captured
- * under a new session. The response says which in `X-Noukai-Session`. What goes wrong with a replay is a JSON response of
- * contract 10.8 unless the response has begun; then it is logged.
+ * Wraps a handler so that each request has a scope, open until the response has been sent. A request with
+ * `X-Noukai-Replay` is answered from that session if replay is on (`NOUKAI_REPLAY_ENABLED`); any other request is
+ * captured under a new session. `X-Noukai-Session` of the response names the session. A replay error becomes a JSON
+ * response; once the response has begun, it is logged instead.
  *
- * What the handler throws beside that, the returned handler throws too.
+ * The returned handler throws every other error of the handler.
  *
  * @example
  * ```ts
@@ -103,23 +103,22 @@ async (request, ...rest) => {
  * @category options
  */
 export interface RelayOptions<Request extends globalThis.Request = globalThis.Request> extends Relay.Limits {
-  /** Has the key. */
+  /** The client with the key. */
   readonly client: Noukai
   /**
-   * Who may run the flow, and with what: every run is on your bill. It sees the whole body, which is what goes to
-   * Noukai: `blockOverrides` too. Do not read the request's own body.
+   * Decides who may run the flow and with which body: every run is on your bill. It sees the whole body that goes to
+   * Noukai, `blockOverrides` included. It must not read the request's own body.
    *
-   * `true` or an object, such as the user, lets a caller pass. All else is 403 `FORBIDDEN`: `false`, whatever it throws,
-   * and what neither lets pass nor refuses, such as `undefined`, about which there is a warning. An error with a `status`
-   * or `statusCode` from 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its
-   * message never is.
+   * `true` or an object, such as the user, lets the caller pass. Anything else is 403 `FORBIDDEN`: `false`, an error,
+   * and any other value, such as `undefined`, which also logs a warning. An error with a `status` or `statusCode` from
+   * 400 to 599 is that status, and its `detail` is shown to the caller if it is a string; its message never is.
    */
   readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
 
 /**
- * The relay as a handler (contract 13.2): a `POST` of the body of `/execute` runs the pinned flow with the client's key,
- * if `authorize` lets it, and is answered what Noukai answers.
+ * The relay as a handler: a `POST` of the body of `/execute` runs the pinned flow with the client's key, if `authorize`
+ * lets the caller pass, and returns Noukai's answer.
  *
  * Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
  *
@@ -153,7 +152,7 @@ export const relay = <Request extends globalThis.Request = globalThis.Request>(
       const answer = await run(client, rules(call), { signal: request.signal })
       return answer.isRead ? new Response(answer.body ?? null, answer) : earlyResponse(requested, answer)
     } catch (error) {
-      // nobody is there to be answered
+      // no caller is left to answer
       if (request.signal.aborted) throw error
       return earlyResponse(requested, unavailable)
     }

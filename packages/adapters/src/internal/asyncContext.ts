@@ -1,5 +1,5 @@
 /**
- * The platform's asynchronous context, where it has one. It is asked for, never imported, so that this package loads
+ * The platform's asynchronous context, where it has one. It is looked up, never imported, so that this package loads
  * everywhere.
  *
  * @internal
@@ -16,24 +16,25 @@ const storage = (): typeof AsyncHooks.AsyncLocalStorage | undefined =>
     globalThis.AsyncLocalStorage
 
 /**
- * Whether scopes reach beyond the first `await` here.
+ * Whether scopes reach beyond the first `await` on this platform.
  *
  * @internal
  */
 export const hasAsyncContext = (): boolean => storage() !== undefined
 
 /**
- * Runs a function in some context, at once.
+ * Runs a function in a fixed context, at once.
  *
  * @internal
  */
-export type Within = <A>(f: () => A) => A
+export type ContextRunner = <A>(f: () => A) => A
 
-const here: Within = (f) => f()
+const here: ContextRunner = (f) => f()
 
 /**
- * Runs functions in the asynchronous context of now: what a fiber calls later would be in that of whoever woke it.
+ * Captures the current asynchronous context, to run functions in it later; a function called by a fiber would otherwise
+ * run in the context of the code that woke the fiber.
  *
  * @internal
  */
-export const snapshot = (): Within => storage()?.snapshot?.() ?? here
+export const snapshot = (): ContextRunner => storage()?.snapshot?.() ?? here

@@ -1,5 +1,5 @@
 /**
- * An answer of ours, on any server.
+ * A response of this package, on any server.
  *
  * @internal
  */
@@ -10,7 +10,7 @@ export interface JsonAnswer {
 }
 
 /**
- * The headers of an answer of ours. None is for a cache to give to somebody else.
+ * The headers of such a response. No cache may give it to another caller.
  *
  * @internal
  */

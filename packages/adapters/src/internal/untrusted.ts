@@ -1,6 +1,5 @@
 /**
- * Code of users, and what comes of it. A getter or a proxy may throw when it is looked at, and the runtime looks at what
- * is thrown to it.
+ * Runs code of users. A getter or a proxy may throw when it is inspected, and the runtime inspects thrown values.
  *
  * @internal
  */
@@ -10,14 +9,14 @@ import * as Either from "effect/Either"
 import { constUndefined } from "effect/Function"
 
 /**
- * What code that is no Effect has thrown, whatever it is.
+ * The value thrown by code that is no Effect.
  *
  * @internal
  */
 export class Thrown extends Data.TaggedError("Thrown")<{ readonly reason: unknown }> {}
 
 /**
- * The Effect that a function gives. What the function throws instead is a `Thrown`.
+ * The Effect that a function returns; a `Thrown` for what the function throws.
  *
  * @internal
  */
@@ -30,7 +29,7 @@ export const called = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<
   )
 
 /**
- * What is seen by looking at a value; `undefined` if the value does not let itself be looked at.
+ * The result of inspecting a value; `undefined` if the inspection throws.
  *
  * @internal
  */

@@ -1,18 +1,18 @@
-import type { Within } from "../asyncContext.js"
+import type { ContextRunner } from "../asyncContext.js"
 
 interface Emitter {
   emit(event: string, ...args: Array<unknown>): boolean
 }
 
-const bound = new WeakMap<Emitter, Within>()
+const bound = new WeakMap<Emitter, ContextRunner>()
 
 /**
- * Lets the listeners of an emitter run in some context, from now on. Without it they run in that of whoever emits: a body
- * that is read by events would be handled outside of the scope of its request. Bound again, the later context counts.
+ * Runs the listeners of an emitter in a context, from now on. Otherwise they run in the context of the emitting code,
+ * and a body that is read by events is handled outside of its request's scope. Binding again replaces the context.
  *
  * @internal
  */
-export const bindEmitter = (emitter: Emitter, within: Within): void => {
+export const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
   const isBound = bound.has(emitter)
   bound.set(emitter, within)
   if (isBound) return

@@ -1,11 +1,11 @@
-/** What is used of a request of Node, as Express hands it on. */
+/** The parts of Node's request that are used, as Express hands it on. */
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
   readonly originalUrl?: string | undefined
   readonly headers: { readonly [name: string]: string | Array<string> | undefined }
   readonly readableEnded: boolean
-  /** What a body parser before us has made of the body. */
+  /** The body as an earlier body parser left it. */
   readonly body?: unknown
   on(event: string, listener: (argument: Uint8Array) => void): unknown
   off(event: string, listener: (argument: Uint8Array) => void): unknown
@@ -15,7 +15,7 @@ export interface NodeRequest {
   emit(event: string, ...args: Array<unknown>): boolean
 }
 
-/** What is used of a response of Node, as Express hands it on. */
+/** The parts of Node's response that are used, as Express hands it on. */
 export interface NodeResponse {
   statusCode: number
   statusMessage: string
@@ -35,7 +35,7 @@ export interface NodeResponse {
 }
 
 /**
- * A header by its lower-case name; of a repeated one the first.
+ * A header by its lower-case name; the first value of a repeated one.
  *
  * @internal
  */

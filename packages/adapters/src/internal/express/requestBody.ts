@@ -1,5 +1,5 @@
 /**
- * The body of a request of Node, read no further than it is pulled.
+ * The body of Node's request, read no further than it is pulled.
  *
  * @internal
  */
@@ -72,7 +72,7 @@ class Reader {
 
 const encoder = new TextEncoder()
 
-/** What a parser before us has read, as the bytes that it stands for. */
+/** The bytes of a body that an earlier parser has read. */
 const parsed = (body: unknown): Uint8Array | undefined => {
   if (body instanceof Uint8Array) return body
   if (typeof body === "string") return encoder.encode(body)

@@ -1,5 +1,5 @@
 /**
- * Ends of responses of Node.
+ * The ends of Node's responses.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import { linger, type Pull } from "../relay/readBody.js"
 import type { NodeRequest, NodeResponse } from "./messages.js"
 
 /**
- * Waits until a response has been handed to the system, or cannot be any more.
+ * Waits until a response has been handed to the system, or no longer can be.
  *
  * @internal
  */
@@ -27,11 +27,11 @@ export const over = (response: NodeResponse): Effect.Effect<void> =>
 
 const encoder = new TextEncoder()
 
-/** What says something of a body that is not sent, or how long to keep it. */
+/** Headers that describe a body, or how long to keep it; they do not fit the response that replaces it. */
 const ofBody =
   /^(content-(?!security-policy)|etag$|last-modified$|accept-ranges$|transfer-encoding$|location$|expires$|age$|.*cache-control$|surrogate-control$)/
 
-/** Gives a response its status and headers, unless it has begun; it may be in place of one that was about to be sent. */
+/** Gives a response its status and headers, unless it has begun. Drops the headers of a response that it replaces. */
 const begin = (response: NodeResponse, { headers, status }: JsonAnswer): boolean => {
   if (response.headersSent || response.writableEnded) return false
   for (const name of response.getHeaderNames()) {
@@ -55,8 +55,8 @@ export const send = (response: NodeResponse, answer: JsonAnswer): void => {
 }
 
 /**
- * Sends a response to a request whose body has not been read to its end, unless one has begun. All of it is sent at once;
- * it ends when the rest of the request has come, or as much of it as is read.
+ * Sends a response to a request whose body has not been read to its end, unless one has begun. All of it is sent at
+ * once; it ends when the rest of the request has arrived, or as much of it as is read.
  *
  * @internal
  */

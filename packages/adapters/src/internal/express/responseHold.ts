@@ -4,23 +4,23 @@ import type { NodeResponse } from "./messages.js"
 import { send } from "./response.js"
 
 /** @internal */
-export interface Held {
-  /** Whether the response was looked at before it began. */
+export interface ResponseHold {
+  /** Whether the response was inspected before it began. */
   readonly isSettled: () => boolean
 }
 
 const isCallback = (argument: unknown): argument is () => void => typeof argument === "function"
 
 /**
- * Looks at a response when it is about to be sent in one piece, and sends another one if it must. One that comes piece
- * by piece has begun by its end, and is left alone.
+ * Inspects a response that is about to be sent in one piece, and sends another one if `instead` gives one. A response
+ * that comes piece by piece has begun by its end, and is left alone.
  *
  * @internal
  */
 export const holdResponse = (
   response: NodeResponse,
   instead: (status: number) => ReplayAnswer | undefined
-): Held => {
+): ResponseHold => {
   let isSettled = false
   const end = response.end
   response.end = (...args) => {

@@ -13,7 +13,7 @@ export const answer = (status: number, body: string | undefined, isRead: boolean
 })
 
 /**
- * What a caller is told when the relay does not let a request through.
+ * The answer to a request that the relay refuses.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ const invalid = (field: string, reason: string): InvalidRequestError =>
   new InvalidRequestError({ method: "Relay.make", field, reason, isRetryable: false }, { disableValidation: true })
 
 /**
- * How much there may be of something. What is no number would be no limit.
+ * A checked count. A value that is no number is refused, because it would bound nothing.
  *
  * @internal
  */
@@ -23,7 +23,7 @@ export const limit = (
 }
 
 /**
- * How long something may take.
+ * A checked duration.
  *
  * @internal
  */

@@ -1,6 +1,7 @@
 /**
- * From the text of a request to its JSON object (contract 13.2, steps 2 and 3).
+ * Parses the text of a request into its JSON object.
  *
+ * @see contract 13.2
  * @internal
  */
 import * as Either from "effect/Either"
@@ -11,8 +12,8 @@ export interface JsonObject {
 }
 
 /**
- * What is wrong with a body, as the caller is told. What is declared as something else than JSON is refused because a
- * page of another site may send that without asking first.
+ * The error codes of a body. A declared type other than JSON is refused, because a page of another site may send it
+ * without asking first.
  *
  * @internal
  */
@@ -21,7 +22,7 @@ export type BodyProblem = "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "TOO_MANY_
 const quote = 0x22
 const backslash = 0x5c
 
-/** Whether arrays and objects are nested deeper than `max`. Of text that is no JSON it says something or other. */
+/** Whether arrays and objects nest deeper than `max`. The result is meaningless for text that is no JSON. */
 const isDeeperThan = (text: string, max: number): boolean => {
   let depth = 0
   let inString = false
@@ -60,7 +61,7 @@ const jsonType = /^application\/(json|[a-z0-9!#$&^_.+-]+\+json)\s*(;|$)/i
 const isLonger = (list: unknown, max: number): boolean => Array.isArray(list) && list.length > max
 
 /**
- * The object that a body stands for; an empty body is an empty object.
+ * The object of a body; an empty body is an empty object.
  *
  * @internal
  */

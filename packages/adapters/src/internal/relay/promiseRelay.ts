@@ -9,18 +9,18 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Relay from "../../Relay.js"
-import type { Within } from "../asyncContext.js"
+import type { ContextRunner } from "../asyncContext.js"
 import { Thrown } from "../untrusted.js"
 import { refusal } from "./answer.js"
 
 /**
- * A request and the asynchronous context that it came in.
+ * A request and the asynchronous context in which it came.
  *
  * @internal
  */
-export interface InContext<out Request> {
+export interface RequestInContext<out Request> {
   readonly request: Request
-  readonly within: Within
+  readonly within: ContextRunner
 }
 
 interface Options<Request> extends Relay.Limits {
@@ -35,11 +35,11 @@ interface Options<Request> extends Relay.Limits {
  */
 export const promiseRelay = <Request>(
   { authorize, client, ...limits }: Options<Request>
-): Relay.Relay<InContext<Request>, NoukaiHttp> =>
+): Relay.Relay<RequestInContext<Request>, NoukaiHttp> =>
   Either.getOrThrowWith(
     Relay.make({
       ...limits,
-      authorize: ({ request, within }: InContext<Request>, body) =>
+      authorize: ({ request, within }: RequestInContext<Request>, body) =>
         Effect.tryPromise({
           try: async () => within(() => authorize(request, body)),
           catch: (reason) => new Thrown({ reason })
@@ -49,7 +49,7 @@ export const promiseRelay = <Request>(
   )
 
 /**
- * The answer when the client runs nothing any more; nothing of the request has been read.
+ * The answer of a closed client; nothing of the request has been read.
  *
  * @internal
  */

@@ -1,6 +1,7 @@
 /**
- * The body of a request, bounded while it is read (contract 13.2, step 1).
+ * Reads the body of a request within its bounds.
  *
+ * @see contract 13.2
  * @internal
  */
 import * as Chunk from "effect/Chunk"
@@ -17,21 +18,22 @@ import * as Option from "effect/Option"
 export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
 
 /**
- * Why a body was not read to its end, as the caller is told. One that breaks off or is not UTF-8 is no JSON.
+ * The error codes of a body that was not read to its end. A body that breaks off or is not UTF-8 counts as invalid
+ * JSON.
  *
  * @internal
  */
 export type ReadProblem = "BODY_TOO_LARGE" | "BODY_TOO_SLOW" | "INVALID_JSON"
 
 /**
- * Of a body that has come to its end.
+ * The pull of a body that has come to its end.
  *
  * @internal
  */
 export const ended: Pull = Effect.fail(Option.none())
 
 /**
- * Of a body that has broken off, or cannot be read.
+ * The pull of a body that has broken off, or cannot be read.
  *
  * @internal
  */
@@ -39,11 +41,11 @@ export const broken: Pull = Effect.fail(Option.some("broken"))
 
 interface ReadLimits {
   readonly maxBytes: number
-  /** For the whole body. */
+  /** The time for the whole body. */
   readonly timeout: Duration.DurationInput
 }
 
-/** What the request says of its length, if that is a number. */
+/** The length that the request declares, if it is a number. */
 const declaredLength = (value: string | undefined): number =>
   value !== undefined && /^\d+$/.test(value) ? Number(value) : 0
 
@@ -57,7 +59,7 @@ const decode = (parts: ReadonlyArray<Uint8Array>): Either.Either<string, "INVALI
   })
 
 /**
- * The whole body as text. Whatever it fails with, the rest of the body has not been read.
+ * The whole body as text. After any failure the rest of the body is still unread.
  *
  * @internal
  */
@@ -88,15 +90,15 @@ export const readBody = (
 
 const most = {
   bytes: 64 * 1024 * 1024,
-  /** For all that is still to come. */
+  /** The time for all that is still to come. */
   time: Duration.seconds(30),
-  /** Between two parts of it. */
+  /** The time between two parts. */
   pause: Duration.seconds(2)
 }
 
 /**
- * Reads on and throws away what comes, so that a client that is still sending gets to see the answer, and its connection
- * can be used again. Gives whether the body came to its end, or broke off; one that is too long or too slow does not.
+ * Reads on and drops the bytes, so that a client that is still sending sees the answer and its connection can be used
+ * again. Returns whether the body came to its end or broke off; `false` for one that is too long or too slow.
  *
  * @internal
  */
@@ -118,7 +120,7 @@ export const linger = (pull: Pull): Effect.Effect<boolean> =>
   })
 
 /**
- * Whether a request says that it brings a body.
+ * Whether a request declares a body.
  *
  * @internal
  */

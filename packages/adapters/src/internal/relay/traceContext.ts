@@ -1,5 +1,5 @@
 /**
- * The W3C trace context that a request brings, if it is one.
+ * The W3C trace context of a request, if it is a valid one.
  *
  * @internal
  */

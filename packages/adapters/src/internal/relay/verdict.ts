@@ -5,19 +5,19 @@ import * as Predicate from "effect/Predicate"
 const isBoxed = (value: object): boolean =>
   value instanceof Boolean || value instanceof Number || value instanceof String
 
-/** What an object is that stands for no caller: most of them are what a mistake gives. */
+/** The kind of an object that stands for no caller; most of them come from a mistake in `authorize`. */
 const oddObject = (value: object): string | undefined => {
   if (Array.isArray(value)) return "an array"
   if (value instanceof Error) return "an error"
   if (isBoxed(value)) return "a boxed primitive"
   if (value instanceof Response) return "a response"
-  // an Option, an Either and a response of the platform too
+  // an Option, an Either and a response of the platform are Effects too
   if (Effect.isEffect(value)) return "an Effect"
   return Predicate.isPromiseLike(value) ? "a promise" : undefined
 }
 
 /**
- * What a value is that neither lets a caller pass nor refuses it, in words; `undefined` of `true`, `false` and an object.
+ * The kind of a value that is no verdict, in words; `undefined` for `true`, `false` and an object.
  *
  * @internal
  */

@@ -1,14 +1,14 @@
 import { sessionHeader } from "../../TraceOptions.js"
 
 /**
- * The header that says which others a page of another origin may read.
+ * The header that names the headers which a page of another origin may read.
  *
  * @internal
  */
 export const exposeHeader = "access-control-expose-headers"
 
 /**
- * Its value, with the session's header after those that are exposed already.
+ * The value of that header, with the session's header after the ones that are exposed already.
  *
  * @internal
  */

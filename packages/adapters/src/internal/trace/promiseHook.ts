@@ -2,14 +2,14 @@ import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { Thrown } from "../untrusted.js"
-import { type Hook, ignored } from "./requestScope.js"
+import { ignored, type ReplayErrorHook } from "./requestScope.js"
 
 /**
- * A hook that is no Effect. A promise that it gives is not waited for.
+ * A hook that is no Effect. A promise that it returns is not awaited.
  *
  * @internal
  */
-export const promiseHook = (hook: ((error: ReplayError) => unknown) | undefined): Hook | undefined =>
+export const promiseHook = (hook: ((error: ReplayError) => unknown) | undefined): ReplayErrorHook | undefined =>
   hook === undefined ? undefined : (error) => {
     const given = hook(error)
     if (!Predicate.isPromiseLike(given)) return Effect.void

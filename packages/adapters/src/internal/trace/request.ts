@@ -1,13 +1,13 @@
 /**
- * What a request says of its scope.
+ * The parts of a request that decide its scope.
  *
  * @internal
  */
 import type { TraceOptions } from "../../TraceOptions.js"
 
 /**
- * The session that a request asks to be replayed: the first value of a repeated header, however the repetition arrives
- * (B-TS-26). A blank one is none (C32).
+ * The session that a request asks to replay: the first value of a repeated header, in any form of the repetition. A
+ * blank value is none.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ export const requestedSession = (header: string | ReadonlyArray<string> | null |
 }
 
 /**
- * The path of a target: `/a/b?c` and `http://host/a/b` have `/a/b`.
+ * The path of a target: `/a/b` for `/a/b?c` and `http://host/a/b`.
  *
  * @internal
  */

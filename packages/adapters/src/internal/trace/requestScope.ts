@@ -20,24 +20,24 @@ import { called } from "../untrusted.js"
 export interface RequestScope {
   readonly scope: TraceScope.Scope
   readonly isReplay: boolean
-  /** What the response would have to be instead, as far as calls have been made; asked before it begins. */
+  /** The answer that must replace the response, judged by the calls so far; asked before the response begins. */
   readonly answerInstead: (status: number) => Effect.Effect<ReplayAnswer.ReplayAnswer | undefined>
-  /** What went wrong with the replay; asked when a response of that status has ended. */
+  /** The error of the replay, asked when a response of that status has ended. */
   readonly problem: (status: number) => Effect.Effect<ReplayError | undefined>
 }
 
 /**
- * A scope that is left by hand.
+ * A scope that is closed by hand.
  *
  * @internal
  */
-export interface Opened extends RequestScope {
+export interface OpenRequestScope extends RequestScope {
   readonly close: Effect.Effect<void>
 }
 
 type Http = NoukaiHttp.Service
 
-/** What answers in a replay, with an eye on what it could not answer: the handler may make anything of it. */
+/** Watches the calls of a replay for its errors, because a handler may swallow them. */
 const watched = (http: Http, see: (error: ReplayError) => void): Http => {
   const look = (error: unknown) => Effect.sync(() => isReplayError(error) ? see(error) : undefined)
   return {
@@ -56,7 +56,7 @@ const requestScope = ({ scope, verify }: TraceScope.Opened): RequestScope => {
   }
   let failure: ReplayError | undefined
   const leftover = Effect.match(verify, { onFailure: (error) => error, onSuccess: () => undefined })
-  // a body that failed is not asked what it left over (contract 10.3)
+  // a body that failed is not asked for its leftover recordings
   const problem = (status: number): Effect.Effect<ReplayError | undefined> =>
     Effect.suspend(() => status >= 500 ? Effect.succeed(failure) : leftover)
   return {
@@ -71,8 +71,9 @@ const requestScope = ({ scope, verify }: TraceScope.Opened): RequestScope => {
 const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; the runs are live, and captured"
 
 /**
- * Opens the scope that a request asks for (contract 10.3).
+ * Opens the scope that a request asks for.
  *
+ * @see contract 10.3
  * @internal
  */
 export const open = (
@@ -90,7 +91,9 @@ export const open = (
 const withoutContext = "replay: refused, because this runtime has no AsyncLocalStorage and runs would be live after " +
   "the first await (on Workers, the flag nodejs_compat provides it)"
 
-/** For code that is no Effect: where its scope would be lost on the way, what is asked to be replayed does not run. */
+/**
+ * Opens a scope for code that is no Effect. A replay is refused where the scope would be lost after the first `await`.
+ */
 const openForPromises = (
   sessionId: string | undefined,
   options: TraceOptions
@@ -113,14 +116,14 @@ const openForPromises = (
         : open(sessionId, options))
 
 /**
- * Opens a scope that is left by hand, for code that is no Effect.
+ * Opens a scope that is closed by hand, for code that is no Effect.
  *
  * @internal
  */
 export const openByHand = (
   sessionId: string | undefined,
   options: TraceOptions
-): Effect.Effect<Opened, ReplayScopeError, NoukaiHttp> =>
+): Effect.Effect<OpenRequestScope, ReplayScopeError, NoukaiHttp> =>
   Effect.flatMap(Scope.make(), (scope) =>
     openForPromises(sessionId, options).pipe(
       Scope.extend(scope),
@@ -129,25 +132,25 @@ export const openByHand = (
     ))
 
 /**
- * Told what went wrong with a replay.
+ * Told of the error of a replay.
  *
  * @internal
  */
-export type Hook = (error: ReplayError) => Effect.Effect<void>
+export type ReplayErrorHook = (error: ReplayError) => Effect.Effect<void>
 
 /** @internal */
 export const ignored: Effect.Effect<void> = Effect.logWarning("replay: onReplayError failed and was ignored")
 
 /**
- * Says what went wrong with a replay, if anything did, when its response of that status has been sent all the same. What the
- * hook throws breaks nothing.
+ * Logs the error of a replay whose response was sent all the same, and tells the hook. A failure of the hook is logged
+ * and ignored.
  *
  * @internal
  */
 export const report = (
   { problem }: RequestScope,
   status: number,
-  hook: Hook | undefined
+  hook: ReplayErrorHook | undefined
 ): Effect.Effect<void> =>
   Effect.flatMap(problem(status), (error) =>
     error === undefined ? Effect.void : Effect.zipRight(

@@ -6,8 +6,8 @@ import type { RequestBody } from "./requestBody.js"
 const encoder = new TextEncoder()
 
 /**
- * A response to a request whose body has not been read to its end. All of it is sent at once, and it says its length;
- * but to the server it ends when the rest of the request has come, or as much of it as is read.
+ * A response to a request whose body has not been read to its end. All of it is sent at once with its length; for the
+ * server it ends when the rest of the request has arrived, or as much of it as is read.
  *
  * @internal
  */

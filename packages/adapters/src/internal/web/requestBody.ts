@@ -5,7 +5,7 @@ import { broken, ended, type Pull } from "../relay/readBody.js"
 /** @internal */
 export interface RequestBody {
   readonly pull: Pull
-  /** Lets go of a body that will not be read to its end. The connection may go with it. */
+  /** Releases a body that will not be read to its end, perhaps together with its connection. */
   readonly cancel: () => void
 }
 
@@ -13,8 +13,8 @@ const isStream = (u: unknown): u is ReadableStream<Uint8Array> =>
   typeof u === "object" && u !== null && "getReader" in u && typeof u.getReader === "function"
 
 /**
- * The body of a `Request`. It is not touched before it is pulled: servers of Node begin to read a body when they are
- * asked for it, and then do not throw away the rest of it any more.
+ * The body of a `Request`, not touched before it is pulled: a server on Node starts to read a body on first access, and
+ * then no longer discards its rest.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * A handler from a `Request` to a `Response` in the scope of its request.
+ * Runs a handler from a `Request` to a `Response` in the scope of its request.
  *
  * @internal
  */
@@ -10,12 +10,12 @@ import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import * as ReplayAnswer from "../../ReplayAnswer.js"
 import { sessionHeader } from "../../TraceOptions.js"
-import type { Within } from "../asyncContext.js"
+import type { ContextRunner } from "../asyncContext.js"
 import { jsonAnswer } from "../jsonAnswer.js"
 import { exposeHeader, withSessionHeader } from "../trace/exposedHeaders.js"
 import { promiseHook } from "../trace/promiseHook.js"
 import * as RequestScope from "../trace/requestScope.js"
-import { type Coming, peekBody } from "./peekBody.js"
+import { peekBody, type PiecewiseBody } from "./peekBody.js"
 
 interface Options {
   readonly client: Noukai
@@ -24,17 +24,17 @@ interface Options {
 }
 
 /** @internal */
-export const answered = (answer: ReplayAnswer.ReplayAnswer): Response => {
+export const responseOf = (answer: ReplayAnswer.ReplayAnswer): Response => {
   const { body, headers, status } = jsonAnswer(answer)
   return new Response(body, { status, headers })
 }
 
 type Body = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
 
-/** What a response cannot be made of again: an upgrade, a network error. */
+/** Whether a response cannot be rebuilt: an upgrade, or a network error. */
 const isBare = ({ status }: Response): boolean => status < 200
 
-const streamOf = (body: Coming, ended: (isWell: boolean) => Promise<void>): ReadableStream<Uint8Array> =>
+const streamOf = (body: PiecewiseBody, ended: (isWell: boolean) => Promise<void>): ReadableStream<Uint8Array> =>
   new ReadableStream<Uint8Array>({
     pull: async (controller) => {
       const piece = await body.next().catch(async (error: unknown) => {
@@ -54,12 +54,12 @@ const streamOf = (body: Coming, ended: (isWell: boolean) => Promise<void>): Read
 /** @internal */
 export class ScopedRequest {
   constructor(
-    private readonly scope: RequestScope.Opened,
+    private readonly scope: RequestScope.OpenRequestScope,
     private readonly options: Options,
-    private readonly within: Within
+    private readonly within: ContextRunner
   ) {}
 
-  /** Whatever comes of the handler, the scope ends. */
+  /** Runs the handler; the scope ends however the handler does. */
   async handle(handler: () => Response | Promise<Response>, isHead: boolean): Promise<Response> {
     try {
       return await this.respond(handler, isHead)
@@ -76,7 +76,7 @@ export class ScopedRequest {
     } catch (error) {
       const answer = ReplayAnswer.fromError(error)
       const instead = await this.instead(500)
-      if (answer !== undefined) return this.named(answered(answer))
+      if (answer !== undefined) return this.named(responseOf(answer))
       if (instead !== undefined) return instead
       throw error
     }
@@ -85,7 +85,7 @@ export class ScopedRequest {
       return response
     }
     if (response.body === null || isHead) {
-      // whether it lets go is not ours to wait for
+      // the cancellation is not awaited, because it may never end
       const { body } = response
       this.inScope(() => body?.cancel().catch(() => undefined))
       return await this.instead(response.status) ?? this.named(response, null)
@@ -96,14 +96,14 @@ export class ScopedRequest {
       : this.streamed(response, body)
   }
 
-  private readonly inScope: Within = (f) => this.within(() => TraceScope.runIn(this.scope.scope, f))
+  private readonly inScope: ContextRunner = (f) => this.within(() => TraceScope.runIn(this.scope.scope, f))
 
-  /** `undefined` when the client has been closed. */
+  /** Runs an effect; `undefined` when the client has been closed. */
   private run<A>(effect: Effect.Effect<A>): Promise<A | undefined> {
     return run(this.options.client, effect).catch(() => undefined)
   }
 
-  /** The response, with the session that it belongs to. */
+  /** The response with the name of its session. */
   private named(response: Response, body: Body = response.body): Response {
     const { status, statusText } = response
     const headers = new Headers(response.headers)
@@ -112,14 +112,14 @@ export class ScopedRequest {
     return new Response(body, { status, statusText, headers })
   }
 
-  /** What the response has to be instead, if it has to; the scope ends. */
+  /** The answer that must replace the response, if there is one; ends the scope. */
   private async instead(status: number): Promise<Response | undefined> {
     const answer = await this.run(Effect.zipLeft(this.scope.answerInstead(status), this.scope.close))
-    return answer === undefined ? undefined : this.named(answered(answer))
+    return answer === undefined ? undefined : this.named(responseOf(answer))
   }
 
-  /** A body that comes piece by piece belongs to the scope while it comes, and to the replay until it has ended. */
-  private streamed(response: Response, body: Coming): Response {
+  /** A body that comes piece by piece stays in the scope, and in the replay, until it has ended. */
+  private streamed(response: Response, body: PiecewiseBody): Response {
     const { options, scope } = this
     const hook = promiseHook(options.onReplayError)
     const ended = async (isWell: boolean): Promise<void> => {
