@@ -1,5 +1,5 @@
 /**
- * Who may call an emulator, and what is set for whole organisations.
+ * The keys that an emulator accepts, and the settings of whole organisations.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { CaptureMode, FlowDuration, Money } from "./Flow.js"
 
 /**
- * A name in an address: lower-case letters, digits and hyphens.
+ * The schema of a name in an address: lower-case letters, digits and hyphens.
  *
  * @since 0.1.0
  * @category schemas
@@ -20,7 +20,8 @@ export const Slug = (what: string): Schema.Schema<string> =>
   )
 
 /**
- * A limit on requests: at most `requests` in each window of `per`. Over it: 429 `RATE_LIMIT` with `Retry-After`.
+ * A limit on requests: at most `requests` in each window of `per`. A request over it is 429 `RATE_LIMIT` with
+ * `Retry-After`.
  *
  * @since 0.1.0
  * @category schemas
@@ -37,7 +38,7 @@ export const RateLimit = Schema.Struct({
 export type RateLimit = typeof RateLimit.Type
 
 /**
- * An API key, bound to one project (contract 1.3). When any key is listed, only listed keys are let in.
+ * An API key, bound to one project. Once any key is listed, only listed keys are accepted.
  *
  * @since 0.1.0
  * @category schemas
@@ -61,19 +62,19 @@ export const ApiKey = Schema.Struct({
 export type ApiKey = typeof ApiKey.Type
 
 /**
- * What is set for a whole organisation.
+ * The settings of a whole organisation.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Organisation = Schema.Struct({
-  /** What it may still spend. Default: no limit. */
+  /** The amount that it may still spend. Default: no limit. */
   credits: Schema.optional(Money),
-  /** Default: that of the emulator, `"metadata_only"`. */
+  /** Default: the emulator's, `"metadata_only"`. */
   capture: Schema.optional(CaptureMode),
   /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. Default true. */
   billing: Schema.optional(Schema.Boolean),
-  /** Of all its keys together. Default: none. */
+  /** The limit of all its keys together. Default: none. */
   rateLimit: Schema.optional(RateLimit)
 }).annotations({ identifier: "Organisation", description: "credits, capture mode, billing and limits" })
 

@@ -1,6 +1,6 @@
 /**
- * A conformance suite as data: requests to the API and what they must be answered. It runs against any base URL, the
- * emulator's or another server's.
+ * The conformance suite as data: requests to the API and the answers that they must get. It runs against any base URL,
+ * the emulator's or another server's.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as Fixture from "./internal/conformance/fixture.js"
 import { runCase } from "./internal/conformance/runCase.js"
 
 /**
- * A case whose answers were not as expected; `problems` says where.
+ * A case with an answer that was not as expected; `problems` says where.
  *
  * @since 0.1.0
  * @category errors
@@ -31,7 +31,7 @@ export class ConformanceError extends Schema.TaggedError<ConformanceError>("@eff
   "ConformanceError",
   {
     case: Schema.String,
-    /** Which of its exchanges, from 0. */
+    /** The index of the exchange in its case, from 0. */
     exchange: Schema.Number,
     problems: Schema.Array(Schema.String)
   }
@@ -45,7 +45,7 @@ export class ConformanceError extends Schema.TaggedError<ConformanceError>("@eff
 }
 
 /**
- * Options of an emulator that has all that cases need, beside the samples.
+ * Options of an emulator with everything that the cases need, besides the samples.
  *
  * @since 0.1.0
  * @category fixtures
@@ -83,7 +83,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
 ]
 
 /**
- * Runs one case. Fails with the first exchange whose answer is not as expected, or that got none.
+ * Runs one case. Fails with a `ConformanceError` for the first exchange whose answer is not as expected or does not
+ * come.
  *
  * @since 0.1.0
  * @category combinators

@@ -1,5 +1,5 @@
 /**
- * What a case of the conformance suite is made of.
+ * The parts of a case of the conformance suite.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type { StreamOutputs } from "./EmulatorOptions.js"
 import type { Json } from "./Flow.js"
 
 /**
- * What a case needs beyond the sample flows: the flows, keys and organisations of `Conformance.fixture`, the fault
+ * A need of a case beyond the sample flows: the flows, keys and organisations of `Conformance.fixture`, the fault
  * header, the control endpoint, the fields that older servers sent (`legacyFields`), or a queue whose jobs wait
  * (`jobs.queueDelay` of an hour).
  *
@@ -17,8 +17,8 @@ import type { Json } from "./Flow.js"
 export type Need = "fixture" | "faults" | "control" | "legacy" | "idleQueue"
 
 /**
- * One request. In its strings `{{name}}` stands for what an earlier exchange saved; `{ "$repeat": ["x", 3] }` is text
- * repeated, `{ "$concat": [a, b] }` lists joined.
+ * One request. In its strings `{{name}}` stands for a value that an earlier exchange saved; `{ "$repeat": ["x", 3] }`
+ * is repeated text, `{ "$concat": [a, b] }` joined lists.
  *
  * @since 0.1.0
  * @category models
@@ -29,17 +29,21 @@ export interface ConformanceRequest {
   readonly path: string
   readonly headers?: { readonly [name: string]: string }
   readonly body?: Json
-  /** In place of `body`: sent as it is. */
+  /** Text that is sent unchanged in place of `body`. */
   readonly text?: string
-  /** Whose key is sent: `org/project`, `"unknown"`, `"revoked"`, `"malformed"` or `"none"`. Default: the path's. */
+  /**
+   * The key that is sent: of `org/project`, or `"unknown"`, `"revoked"`, `"malformed"` or `"none"`. Default: the
+   * path's.
+   */
   readonly as?: string
   readonly control?: boolean
 }
 
 /**
- * What an answer must be. Objects may have more keys than expected, lists may not have more items. In a place of a
- * value, `{ "$any": "string" }` takes any of a kind (`"undefined"`: no such key), `{ "$matches": "…" }` text by a regular
- * expression, `{ "$absent": true }` null or nothing, `{ "$each": … }` every item, `{ "$length": 3 }` a list by its length.
+ * The expected answer. Objects may have more keys than expected, lists may not have more items. In the place of a
+ * value, `{ "$any": "string" }` takes any value of a kind (`"undefined"`: no such key), `{ "$matches": "…" }` text that
+ * matches a regular expression, `{ "$absent": true }` null or nothing, `{ "$each": … }` every item, `{ "$length": 3 }`
+ * a list of that length.
  *
  * @since 0.1.0
  * @category models
@@ -56,7 +60,7 @@ export interface Expectation {
 }
 
 /**
- * One request, and what must come back.
+ * One request and its expected answer.
  *
  * @since 0.1.0
  * @category models
@@ -64,14 +68,14 @@ export interface Expectation {
 export interface ConformanceExchange {
   readonly request: ConformanceRequest
   readonly expect: Expectation
-  /** Names for later requests, by a path such as `body.executionId` or `events.0.data.executionId`. */
+  /** Values to save for later requests, by name: paths such as `body.executionId` or `events.0.data.executionId`. */
   readonly save?: { readonly [name: string]: string }
-  /** Sends the request again until the expectation holds: at most so often, that far apart. */
+  /** Sends the request again until the expectation holds, at most `times` times, `everyMs` ms apart. */
   readonly retry?: { readonly times: number; readonly everyMs: number }
 }
 
 /**
- * What a server must do, as requests and expectations, for any runner to send.
+ * One demand on a server, as requests and expectations that any runner can send.
  *
  * @since 0.1.0
  * @category models
@@ -79,23 +83,23 @@ export interface ConformanceExchange {
 export interface ConformanceCase {
   /** Begins with the section of the contract. */
   readonly name: string
-  /** The rows of the contract that it is about, such as `5.1 message`. */
+  /** The rows of the contract that it covers, such as `5.1 message`. */
   readonly rows: ReadonlyArray<string>
   readonly needs: ReadonlyArray<Need>
-  /** The shape of streams that it belongs to, where the two differ. Default: both. */
+  /** The shape of streams that it is for, where the two differ. Default: both. */
   readonly streamOutputs?: StreamOutputs
   readonly exchanges: ReadonlyArray<ConformanceExchange>
 }
 
 /**
- * A server to run cases against.
+ * A server that cases run against.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Target {
-  /** With the prefix: `http://127.0.0.1:8080/api/v1`. */
+  /** The base URL with the prefix: `http://127.0.0.1:8080/api/v1`. */
   readonly baseUrl: string
-  /** Keys by `org/project`; and by `unknown`, `revoked`, `malformed` when cases use them. */
+  /** Keys by `org/project`, and by `unknown`, `revoked` and `malformed` where cases use them. */
   readonly keys: { readonly [name: string]: string }
 }

@@ -21,7 +21,7 @@ import { serve } from "./internal/serve.js"
  */
 export declare namespace Emulator {
   /**
-   * A running emulator, as programs see it: its address, ledger and controls.
+   * A running emulator: its address, ledger and controls.
    *
    * @since 0.1.0
    * @category models
@@ -47,7 +47,7 @@ export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Em
 }
 
 /**
- * What an emulator serves, and where it listens.
+ * The options of an emulator.
  *
  * @since 0.1.0
  * @category options
@@ -55,10 +55,10 @@ export class Emulator extends Context.Tag("@effect-noukai/emulator/Emulator")<Em
 export type Options = EmulatorOptions
 
 /**
- * Starts an emulator for the life of the scope. Its time is the `Clock` of the fiber that runs this.
+ * Starts an emulator for the life of the scope. Its time is the `Clock` of the fiber that runs the effect.
  *
  * Fails with `EmulatorError`: `PortInUse` or `Listen` when the server cannot listen, `File` when the flows file cannot
- * be read, `InvalidFlow` when it, a flow or a fault is wrong.
+ * be read, `InvalidFlow` when the file, a flow or a fault is wrong.
  *
  * @since 0.1.0
  * @category constructors
@@ -68,7 +68,8 @@ export const make: (options?: Options) => Effect.Effect<Emulator.Service, Emulat
 /**
  * An emulator and a client configuration that points at it.
  *
- * Fails with `EmulatorError` as {@link make} does, and with `Config` when `options.config` is no configuration.
+ * Fails with `EmulatorError` as {@link make} does, and with its reason `Config` when `options.config` is no valid
+ * configuration.
  *
  * @example
  * ```ts

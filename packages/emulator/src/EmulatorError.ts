@@ -1,5 +1,5 @@
 /**
- * Why an emulator did not start, or refused what it was to add.
+ * The error of an emulator that did not start, or refused an addition.
  *
  * @since 0.1.0
  */
@@ -22,9 +22,9 @@ export const TypeId: unique symbol = Symbol.for("@effect-noukai/emulator/Emulato
 export type TypeId = typeof TypeId
 
 /**
- * The emulator could not start, or refused flows or faults that were to be added. `PortInUse`: another process
- * listens there; `Listen`: the address cannot be used; `InvalidFlow`: a flow, key or fault is wrong, and `path` names
- * the place; `File`: the flows file cannot be read; `Config`: the client configuration could not be made.
+ * The emulator could not start, or refused flows or faults. `PortInUse`: another process listens there. `Listen`: the
+ * address cannot be used. `InvalidFlow`: a flow, key or fault is wrong, and `path` names the place. `File`: the flows
+ * file cannot be read. `Config`: the client configuration cannot be made.
  *
  * @since 0.1.0
  * @category errors
@@ -34,7 +34,7 @@ export class EmulatorError extends Schema.TaggedError<EmulatorError>("@effect-no
   {
     reason: Schema.Literal("PortInUse", "Listen", "InvalidFlow", "File", "Config"),
     message: Schema.String,
-    /** Where in the flows the mistake is, such as `flows[0].steps[1].kind`. */
+    /** The place of the mistake in the flows, such as `flows[0].steps[1].kind`. */
     path: Schema.optional(Schema.String),
     cause: Schema.optional(Schema.Defect)
   }

@@ -1,11 +1,12 @@
 /**
- * What an emulator has seen and done. Times are in ms since the epoch, on the emulator's clock.
+ * The record of an emulator: its connections, requests, runs and steps. Times are in ms since the epoch, on the
+ * emulator's clock.
  *
  * @since 0.1.0
  */
 
 /**
- * Who ended a connection: the client, the server, or a fault that the test asked for.
+ * The side that ended a connection: the client, the server, or a fault that the test asked for.
  *
  * @since 0.1.0
  * @category models
@@ -20,7 +21,7 @@ export type ClosedBy = "client" | "server" | "fault"
  */
 export interface ConnectionEntry {
   readonly id: number
-  /** How many requests it has carried; some clients open spare ones. */
+  /** The number of requests that it has carried; 0 on the spare ones of some clients. */
   readonly requests: number
   readonly openedAt: number
   readonly closedAt: number | undefined
@@ -28,7 +29,7 @@ export interface ConnectionEntry {
 }
 
 /**
- * One request as it arrived, and what it was answered.
+ * One request as it arrived, and its answer.
  *
  * @since 0.1.0
  * @category models
@@ -40,18 +41,18 @@ export interface RequestEntry {
   readonly method: string
   /** Path and query, as on the wire. */
   readonly target: string
-  /** `execute`, `step`, `jobs`, …; `undefined` when the path is none of the API's. */
+  /** `execute`, `step`, `jobs`, …; `undefined` for a path outside the API. */
   readonly endpoint: string | undefined
   /** `org/project/flow`. */
   readonly flow: string | undefined
-  /** By lower-case name; the key is masked. */
+  /** Headers by lower-case name; the key is masked. */
   readonly headers: { readonly [name: string]: string }
-  /** The body as received, cut at `limits.ledgerBodyBytes`; empty again when newer ones need the room (64 MiB). */
+  /** The body as received, cut at `limits.ledgerBodyBytes`; emptied when newer bodies need its room (64 MiB). */
   readonly body: string
   readonly bodyBytes: number
-  /** The faults that were applied, as in a script. */
+  /** The applied faults, written as in a script. */
   readonly fault: string | undefined
-  /** `undefined` until the response begins; stays so when none was sent. */
+  /** `undefined` until the response begins, and for good when none was sent. */
   readonly status: number | undefined
   /** Body bytes handed to the socket. */
   readonly responseBytes: number
@@ -59,7 +60,7 @@ export interface RequestEntry {
   readonly responseEvents: number
   readonly receivedAt: number
   readonly endedAt: number | undefined
-  /** `"open"` while it is being answered; `"complete"` when the whole response was written; else who cut it. */
+  /** `"open"` until the answer ends, `"complete"` when the whole response was written, else the side that cut it. */
   readonly outcome: "open" | "complete" | ClosedBy
 }
 
@@ -80,12 +81,12 @@ export interface RunEntry {
   readonly sessionId: string | undefined
   readonly startedAt: number
   readonly endedAt: number | undefined
-  /** Decimal string. */
+  /** US dollars, as decimal text. */
   readonly billedUsd: string
 }
 
 /**
- * One execution of one step: a step that was run twice has two.
+ * One execution of one step; a step that ran twice has two entries.
  *
  * @since 0.1.0
  * @category models
@@ -93,7 +94,7 @@ export interface RunEntry {
 export interface StepEntry {
   readonly executionId: string
   readonly stepId: string
-  /** Place in the flow, from 0. */
+  /** Index in the flow, from 0. */
   readonly stepIndex: number
   /** Counted from 1. */
   readonly attempt: number
@@ -101,14 +102,14 @@ export interface StepEntry {
   readonly loopIndex: number | undefined
   readonly startedAt: number
   readonly endedAt: number | undefined
-  /** `"interrupted"`: the caller went away while it ran. */
+  /** `"interrupted"`: the caller left while the step ran. */
   readonly outcome: "running" | "completed" | "failed" | "paused" | "interrupted"
-  /** Decimal string; `"0"` unless it completed. */
+  /** US dollars, as decimal text; `"0"` unless the step completed. */
   readonly billedUsd: string
 }
 
 /**
- * Something that happened, in order.
+ * One entry of the emulator's history, in order.
  *
  * @since 0.1.0
  * @category models
@@ -145,8 +146,8 @@ export type LedgerEvent =
   }
 
 /**
- * A snapshot. Counts are of everything since the start or the last reset; lists have the newest 10,000 entries, of requests
- * only as many as have 16 MiB of targets and headers.
+ * A snapshot. Counts cover everything since the start or the last reset. Lists have the newest 10,000 entries, and of
+ * requests only as many as fit 16 MiB of targets and headers.
  *
  * @since 0.1.0
  * @category models
@@ -154,7 +155,7 @@ export type LedgerEvent =
 export interface EmulatorLedger {
   readonly runsStarted: number
   readonly stepsRun: number
-  /** Decimal string. */
+  /** US dollars, as decimal text. */
   readonly billedUsd: string
   readonly requestsReceived: number
   readonly openConnections: number

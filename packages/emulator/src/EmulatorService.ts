@@ -1,5 +1,5 @@
 /**
- * What a running emulator offers to the program that started it.
+ * The interface of a running emulator for the program that started it.
  *
  * @since 0.1.0
  */
@@ -21,41 +21,41 @@ import type { Flow } from "./Flow.js"
 export interface EmulatorService {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string
-  /** `url` and the prefix of the API: what clients are pointed at. */
+  /** The base URL for clients: `url` with the prefix of the API. */
   readonly baseUrl: string
   readonly port: number
-  /** A key that is let in. */
+  /** An accepted key. */
   readonly apiKey: Redacted.Redacted<string>
-  /** What ran, what was billed, what was asked; now. */
+  /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: Effect.Effect<EmulatorLedger>
-  /** What happened since the start or the last reset, then what happens, as it happens. */
+  /** The events since the start or the last reset, then each new one as it happens. */
   readonly events: Stream.Stream<LedgerEvent>
-  /** The first event that `predicate` takes, past ones included; waits for it when there is none yet. */
+  /** The first event that `predicate` accepts, past ones included; waits for it when there is none yet. */
   readonly awaitEvent: {
     <E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
     (predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>
   }
   /** Waits until every connection that has carried a request is closed. */
   readonly awaitClose: Effect.Effect<void>
-  /** Adds faults behind those that are set. Fails with `EmulatorError` (`InvalidFlow`) when one is no fault. */
+  /** Adds faults after the present ones. Fails with `EmulatorError` (`InvalidFlow`) when one is no fault. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => Effect.Effect<void, EmulatorError>
-  /** No more faults, except by header. */
+  /** Removes all faults; those of a request's header still apply. */
   readonly clearFaults: Effect.Effect<void>
   /**
-   * Adds flows, or replaces those of the same `ref`: runs of a replaced one are stale. Fails with `EmulatorError`
+   * Adds flows, or replaces those of the same `ref`, whose runs become stale. Fails with `EmulatorError`
    * (`InvalidFlow`) when one is wrong.
    */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => Effect.Effect<void, EmulatorError>
-  /** Removes a flow: it is not found any more, and recorded sessions lose its slug. */
+  /** Removes a flow: requests no longer find it, and recorded sessions lose its slug. */
   readonly removeFlow: (ref: string) => Effect.Effect<void>
   /** Cancels a job that has not ended; `false` when there is none. */
   readonly cancelJob: (executionId: string) => Effect.Effect<boolean>
-  /** From now on the session is 410. */
+  /** Expires a session, which answers 410 from now on. */
   readonly expireSession: (sessionId: string) => Effect.Effect<void>
-  /** Replaces what is set for an organisation. */
+  /** Replaces the settings of an organisation. */
   readonly putOrganisation: (org: string, organisation: Organisation) => Effect.Effect<void>
-  /** From now on the key is refused. */
+  /** Revokes a key, which is refused from now on. */
   readonly revokeKey: (key: Redacted.Redacted<string>) => Effect.Effect<void>
-  /** Everything as at the start: ledger, runs, sessions, keys, credits, faults, flows, ids. Connections stay open. */
+  /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */
   readonly reset: Effect.Effect<void>
 }

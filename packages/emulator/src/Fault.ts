@@ -1,5 +1,5 @@
 /**
- * Faults: what goes wrong with a response, written as text.
+ * Faults of responses, written as text.
  *
  * One request takes one list of faults, separated by commas, from the header `X-Noukai-Emulator-Fault` or from a
  * script: `crlf,split:1,cut:e3`.
@@ -7,7 +7,7 @@
  * | fault | what happens |
  * | --- | --- |
  * | `ok` | nothing |
- * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body (contract 11.1) |
+ * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body |
  * | `reset` | the connection is reset before anything runs; `reset:late` after it ran, before the response; `reset:b<n>`, `reset:e<n>` within the body (a client that had not read all of it yet may see an end instead) |
  * | `cut:b<n>`, `cut:e<n>` | the connection is closed after n bytes of the body, or after n events |
  * | `end:b<n>`, `end:e<n>` | the body ends there, as if that were all |
@@ -43,7 +43,7 @@ export interface Position {
 }
 
 /**
- * The shape of an error body (contract 11.1).
+ * The shape of an error body.
  *
  * @since 0.1.0
  * @category models
@@ -54,7 +54,7 @@ export type ErrorShape = "coded" | "text" | "list" | "empty" | "html"
  * One fault.
  *
  * @since 0.1.0
- * @category models
+ * Seconds, or any text.
  */
 export type Fault =
   | {
@@ -173,7 +173,8 @@ const parseOne = (text: string): Fault | undefined => {
 }
 
 /**
- * Reads a list of faults; `ok` and empty text are none. Fails with a sentence that quotes what is no fault.
+ * Parses a list of faults; `ok` and empty text are an empty list. Fails with a sentence that quotes the first text that
+ * is no fault.
  *
  * @since 0.1.0
  * @category combinators
@@ -190,7 +191,7 @@ export const parse = (text: string): Either.Either<ReadonlyArray<Fault>, string>
 }
 
 /**
- * The text of a list of faults.
+ * The schema of a list of faults as text.
  *
  * @since 0.1.0
  * @category schemas
@@ -203,7 +204,7 @@ export const FaultText: Schema.Schema<string> = Schema.String.pipe(
 ).annotations({ identifier: "Fault" })
 
 /**
- * Which requests a rule is about. What is absent matches everything.
+ * The requests that a rule applies to. An absent field matches everything.
  *
  * @since 0.1.0
  * @category schemas
@@ -213,12 +214,12 @@ export const FaultMatch = Schema.Struct({
   endpoint: Schema.optional(Schema.String),
   /** `org/project/flow`. */
   flow: Schema.optional(Schema.String),
-  /** Only the nth of them, from 1. */
+  /** The only request of the matching ones that the rule applies to, from 1. */
   nth: Schema.optional(Schema.Int.pipe(Schema.positive()))
 }).annotations({ identifier: "FaultMatch" })
 
 /**
- * Faults by script: each matching request takes the next entry; after the last, requests are untouched, or the
+ * Faults by script: each matching request takes the next entry. After the last entry requests are untouched, or the
  * script begins again when `repeat` is set.
  *
  * @since 0.1.0
@@ -233,8 +234,8 @@ export const FaultScript = Schema.Struct({
 }).annotations({ identifier: "FaultScript" })
 
 /**
- * Faults by seed: a matching request takes one of `faults` with the probability `rate`. The same seed and requests
- * give the same faults.
+ * Faults by seed: a matching request takes one of `faults` with the probability `rate`. The same seed and requests give
+ * the same faults.
  *
  * @since 0.1.0
  * @category schemas
@@ -258,7 +259,7 @@ export const FaultDice = Schema.Struct({
 export const FaultRule = Schema.Union(FaultScript, FaultDice).annotations({ identifier: "FaultRule" })
 
 /**
- * When which requests go wrong, and how. The first rule that has a fault for a request wins.
+ * A rule that gives faults to requests. The first rule that has a fault for a request wins.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * The flow language: what a flow of the emulator is made of.
+ * The flow language: the parts of an emulated flow.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
 /**
- * Schema of any JSON value.
+ * The schema of any JSON value.
  *
  * @since 0.1.0
  * @category schemas
@@ -50,7 +50,7 @@ export const FlowDuration: Schema.Schema<number | string> = Schema.Union(
 ).annotations({ identifier: "Duration", description: "milliseconds, or text such as \"2 seconds\"" })
 
 /**
- * An amount of money as the wire has it: a decimal string, never a number.
+ * US dollars as decimal text, never a number.
  *
  * @since 0.1.0
  * @category schemas
@@ -79,7 +79,7 @@ const StepId = Schema.String.pipe(
 const Count = Schema.Int.pipe(Schema.nonNegative())
 
 /**
- * What a step uses of its model, as the traces report it.
+ * The tokens that a step uses, as traces report them.
  *
  * @since 0.1.0
  * @category schemas
@@ -87,7 +87,7 @@ const Count = Schema.Int.pipe(Schema.nonNegative())
 export const Tokens = Schema.Struct({ prompt: Count, completion: Count })
 
 /**
- * How often a step fails before it succeeds; each failed attempt takes the step's duration and shows in the trace.
+ * The failures of a step before it succeeds. Each failed attempt takes the step's duration and shows in the trace.
  *
  * @since 0.1.0
  * @category schemas
@@ -101,17 +101,17 @@ export const FailsFirst = Schema.Struct({
 })
 
 const common = {
-  /** Names the step in outputs, events and traces; unique in its flow. */
+  /** The name of the step in outputs, events and traces; unique in its flow. */
   id: StepId,
-  /** Shown to people. Default: the id. */
+  /** The name for people. Default: the id. */
   name: Schema.optional(Schema.String),
-  /** How long the step takes on the emulator's clock. Default: nothing. */
+  /** The time that the step takes on the emulator's clock. Default: none. */
   duration: Schema.optional(FlowDuration),
   /** Default: none reported. */
   tokens: Schema.optional(Tokens),
-  /** What the step costs. Default: nothing, and none reported. */
+  /** US dollars. Default: nothing, and no cost reported. */
   costUsd: Schema.optional(Money),
-  /** Reported in traces. */
+  /** The name of the model, for traces. */
   model: Schema.optional(Schema.String),
   /** Default: it succeeds at once. */
   failsFirst: Schema.optional(FailsFirst)
@@ -119,7 +119,7 @@ const common = {
 
 /**
  * A step whose output is a template. In its strings `{{message}}`, `{{parameters.x}}`, `{{steps.id.output}}` and
- * `{{input}}` (the output of the step before) stand for values; a string that is one placeholder becomes the value
+ * `{{input}}` (the output of the step before) stand for values; a string that is a single placeholder becomes the value
  * itself, of any type. `{ "$match": "{{parameters.x}}", "cases": { … }, "default": … }` chooses by a value.
  *
  * @since 0.1.0
@@ -129,11 +129,11 @@ export const TemplateStep = Schema.Struct({
   kind: Schema.Literal("template"),
   ...common,
   output: Json,
-  /** Rendered and kept beside the output in recorded sessions, as `__rendered_prompt__`. */
+  /** A prompt that is rendered and kept with the output in recorded sessions, as `__rendered_prompt__`. */
   prompt: Schema.optional(Schema.String),
-  /** `step_output` events before the step completes: each item is one, rendered. */
+  /** The outputs of the `step_output` events before the step completes: each item is one event, rendered. */
   partials: Schema.optional(Schema.Array(Json)),
-  /** Sends every partial that many times. Default 1. */
+  /** The number of times that every partial is sent. Default 1. */
   repeatPartials: Schema.optional(Schema.Int.pipe(Schema.between(1, 10_000_000)))
 }).annotations({
   identifier: "TemplateStep",
@@ -147,7 +147,7 @@ export const TemplateStep = Schema.Struct({
 export type TemplateStep = typeof TemplateStep.Type
 
 /**
- * A step that fails. With `status` the execution answers with that HTTP status; without, it answers 200 with
+ * A step that fails. With `status` the request is answered with that HTTP status; without it, with 200 and
  * `status: "failed"`. On a stream both are a `step_error` event.
  *
  * @since 0.1.0
@@ -157,7 +157,7 @@ export const FailStep = Schema.Struct({
   kind: Schema.Literal("fail"),
   ...common,
   code: Schema.NonEmptyString,
-  /** Default: that the step failed, by its id. */
+  /** Default: a sentence that names the step. */
   message: Schema.optional(Schema.String),
   /** Default: none. */
   status: Schema.optional(Schema.Int.pipe(Schema.between(400, 599)))
@@ -173,7 +173,7 @@ export const FailStep = Schema.Struct({
 export type FailStep = typeof FailStep.Type
 
 /**
- * One call that a `tool` step asks for. `arguments` is a template; its rendering goes out as a JSON-encoded string.
+ * One call that a `tool` step asks for. `arguments` is a template, sent as a JSON-encoded string.
  *
  * @since 0.1.0
  * @category schemas
@@ -182,9 +182,9 @@ export const ToolRequest = Schema.Struct({
   name: Schema.NonEmptyString,
   /** Default: an empty object. */
   arguments: Schema.optional(Json),
-  /** Sent as it is in place of encoded `arguments`: a model that writes broken JSON. */
+  /** Text that is sent unchanged in place of encoded `arguments`, for a model that writes broken JSON. */
   rawArguments: Schema.optional(Schema.String),
-  /** Default: one that is unique in the run. */
+  /** Default: an id that is unique in the run. */
   id: Schema.optional(Schema.NonEmptyString)
 }).annotations({ identifier: "ToolRequest" })
 
@@ -195,8 +195,8 @@ export const ToolRequest = Schema.Struct({
 export type ToolRequest = typeof ToolRequest.Type
 
 /**
- * A step that asks the caller for tool calls, one round after another, and then answers from their results:
- * `{{tools.name}}` is the newest result of a tool (parsed when it is JSON), `{{results}}` all of them in order.
+ * A step that asks the caller for tool calls, round after round, and then answers from their results: `{{tools.name}}`
+ * is the newest result of a tool (parsed when it is JSON), `{{results}}` all results in order.
  *
  * @since 0.1.0
  * @category schemas
@@ -210,7 +210,7 @@ export const ToolStep = Schema.Struct({
   forever: Schema.optional(Schema.Boolean),
   /** `"declared"`: asks only when the request declares every tool of the round. Default `"always"`. */
   asks: Schema.optional(Schema.Literal("always", "declared")),
-  /** Keys added to each assistant message of the pause, as models of some vendors do. */
+  /** Keys that are added to each assistant message of the pause, as models of some vendors do. */
   assistantExtra: Schema.optional(Schema.Record({ key: Schema.String, value: Json })),
   output: Json
 }).annotations({
@@ -225,8 +225,9 @@ export const ToolStep = Schema.Struct({
 export type ToolStep = typeof ToolStep.Type
 
 /**
- * A block that runs its steps several times: once per item of `over` (a template that gives a list), or `times`
- * times. `{{loop.index}}` and `{{loop.item}}` stand for the place. Its output is the list of its last step's outputs.
+ * A block that runs its steps several times: once per item of `over` (a template that gives a list), or `times` times.
+ * `{{loop.index}}` and `{{loop.item}}` stand for the current round. Its output is the list of the outputs of its last
+ * step.
  *
  * @since 0.1.0
  * @category models
@@ -235,15 +236,15 @@ export interface LoopStep {
   readonly kind: "loop"
   readonly id: string
   readonly name?: string | undefined
-  /** Instead of `over`. */
+  /** The number of rounds; excludes `over`. */
   readonly times?: number | undefined
-  /** Instead of `times`. What gives no list is an empty one. */
+  /** A template that gives a list; excludes `times`. Any other value counts as an empty list. */
   readonly over?: Json | undefined
   readonly steps: ReadonlyArray<FileStep>
 }
 
 /**
- * Schema of {@link LoopStep}.
+ * The schema of {@link LoopStep}.
  *
  * @since 0.1.0
  * @category schemas
@@ -269,7 +270,7 @@ export const LoopStep: Schema.Schema<LoopStep> = Schema.Struct({
 export type FileStep = TemplateStep | FailStep | ToolStep | LoopStep
 
 /**
- * Schema of {@link FileStep}.
+ * The schema of {@link FileStep}.
  *
  * @since 0.1.0
  * @category schemas
@@ -279,19 +280,19 @@ export const FileStep: Schema.Schema<FileStep> = Schema.Union(TemplateStep, Fail
 })
 
 /**
- * What a `function` step is given.
+ * The input of a `function` step.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FunctionInput {
-  /** The user message; the content of the last entry when the caller sent `messages`. */
+  /** The user's message, or the content of the last entry when the caller sent `messages`. */
   readonly message: string | null
   readonly messages: ReadonlyArray<Json>
   readonly parameters: { readonly [name: string]: Json }
-  /** Output of the step before; `null` in the first one. */
+  /** The output of the step before; `null` in the first step. */
   readonly input: Json
-  /** Outputs so far, by step id. */
+  /** The outputs so far, by step id. */
   readonly outputs: { readonly [stepId: string]: Json }
   readonly executionId: string
   /** Counted from 1. */
@@ -299,7 +300,7 @@ export interface FunctionInput {
 }
 
 /**
- * How a `function` step fails: as a {@link FailStep} does.
+ * The failure of a `function` step, with the effect of a {@link FailStep}.
  *
  * @since 0.1.0
  * @category models
@@ -311,8 +312,8 @@ export interface StepFailure {
 }
 
 /**
- * A step computed by code: an Effect, a promise or a plain value. Only for flows written in code. What it throws,
- * or rejects with, fails the step with `INTERNAL_ERROR` (500).
+ * A step computed by code: an Effect, a promise or a plain value. Only flows written in code can have it. Code that
+ * throws or rejects fails the step with `INTERNAL_ERROR` (500).
  *
  * @since 0.1.0
  * @category models
@@ -330,7 +331,7 @@ export interface FunctionStep {
 }
 
 /**
- * A loop block in code: its steps may be functions too.
+ * A loop block in code, whose steps may be functions too.
  *
  * @since 0.1.0
  * @category models
@@ -348,7 +349,7 @@ export interface CodeLoopStep extends Omit<LoopStep, "steps"> {
 export type Step = TemplateStep | FailStep | ToolStep | FunctionStep | CodeLoopStep
 
 /**
- * How much of each step's payloads the run keeps (contract 9.7).
+ * The part of each step's payloads that a run keeps.
  *
  * @since 0.1.0
  * @category schemas
@@ -363,7 +364,7 @@ export type CaptureMode = typeof CaptureMode.Type
 
 const FileVersion = Schema.Struct({
   steps: Schema.Array(FileStep),
-  /** Makes the tree not executable: every execution answers `INVALID_TREE` with this text. */
+  /** Makes the tree not executable: every run is refused with `INVALID_TREE` and this text. */
   broken: Schema.optional(Schema.String)
 }).annotations({ identifier: "FlowVersion", description: "a published version" })
 
@@ -371,23 +372,22 @@ const flowFields = {
   ref: FlowRef,
   /** Default: derived from `ref`. */
   id: Schema.optional(Schema.NonEmptyString),
-  /** As in a version. */
+  /** Makes the tree not executable, as in a version. */
   broken: Schema.optional(Schema.String),
-  /** The published version that the plain path runs. Default: the highest of `versions`. */
+  /** The published version that runs when the path names none. Default: the highest of `versions`. */
   production: Schema.optional(Schema.Int.pipe(Schema.positive())),
-  /** Whether a call needs a message. Default: whether a template uses `{{message}}`. */
+  /** Whether a request needs a message. Default: whether a template uses `{{message}}`. */
   needsMessage: Schema.optional(Schema.Boolean),
-  /** Whether callers may send tools. Default: whether it has a `tool` step. */
+  /** Whether requests may declare tools. Default: whether the flow has a `tool` step. */
   toolsEnabled: Schema.optional(Schema.Boolean),
   /** Whether the model sees images. Default true. */
   vision: Schema.optional(Schema.Boolean),
-  /** Default: that of the organisation. */
+  /** Default: the organisation's. */
   capture: Schema.optional(CaptureMode)
 }
 
 /**
- * A flow as a file holds it: its live draft (`steps`) and its published `versions` (contract 3.1). Without versions
- * the draft is what runs.
+ * A flow as a file holds it: its live draft (`steps`) and its published `versions`. Without versions the draft runs.
  *
  * @since 0.1.0
  * @category schemas

@@ -59,8 +59,8 @@ const checked = (
   mistakes.length === 0 ? Either.right(flows) : Either.left(invalid(source, mistakes))
 
 /**
- * Checks what the types cannot: limits, addresses that occur twice, steps that refer to later ones, versions that are
- * missing. Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
+ * Checks the rules that types cannot express: limits, addresses that occur twice, steps that refer to later ones,
+ * missing versions. Fails with an `EmulatorError` (`InvalidFlow`) that lists every mistake with its place.
  *
  * @since 0.1.0
  * @category combinators
@@ -72,7 +72,7 @@ export const validate = (
   Either.flatMap(checked(flows, source, shapeMistakes(flows)), () => checked(flows, source, findMistakes(flows)))
 
 /**
- * Reads a flows file that has been parsed already. Fails with an `EmulatorError` (`InvalidFlow`) that names each
+ * Decodes a flows file that has been parsed already. Fails with an `EmulatorError` (`InvalidFlow`) that names each
  * wrong place, such as `flows[0].steps[1].costUsd`.
  *
  * @since 0.1.0
@@ -85,7 +85,8 @@ export const decode = (value: unknown, source = "flows file"): Either.Either<Flo
   )
 
 /**
- * Reads the text of a flows file: {@link decode} after `JSON.parse`. What is no JSON is an `EmulatorError` too.
+ * Decodes the text of a flows file: {@link decode} after `JSON.parse`. Fails with an `EmulatorError` for text that is
+ * no JSON, too.
  *
  * @since 0.1.0
  * @category combinators
@@ -106,7 +107,7 @@ export const decodeText = (text: string, source = "flows file"): Either.Either<F
   )
 
 /**
- * A JSON Schema of the flows file, for editors.
+ * The JSON Schema of the flows file, for editors.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,5 +1,5 @@
 /**
- * The flows an emulator has when it is given none.
+ * The flows of an emulator that is given none.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The emulator for people without Effect.
+ * The emulator for programs without Effect.
  *
  * @since 0.1.0
  */
@@ -23,41 +23,41 @@ import type { Flow } from "./Flow.js"
 export interface RunningEmulator extends AsyncDisposable {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string
-  /** `url` and the prefix of the API: what clients are pointed at. */
+  /** The base URL for clients: `url` with the prefix of the API. */
   readonly baseUrl: string
   readonly port: number
-  /** A key that is let in. */
+  /** An accepted key. */
   readonly apiKey: string
-  /** What ran, what was billed, what was asked; now. */
+  /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: () => EmulatorLedger
-  /** Adds faults behind those that are set. Throws an `EmulatorError` when one is no fault. */
+  /** Adds faults after the present ones. Throws an `EmulatorError` when one is no fault. */
   readonly addFaults: (...rules: ReadonlyArray<FaultRule>) => void
-  /** No more faults, except by header. */
+  /** Removes all faults; those of a request's header still apply. */
   readonly clearFaults: () => void
   /**
-   * Adds flows, or replaces those of the same `ref`: runs of a replaced one are stale. Throws an `EmulatorError` when
-   * one is wrong.
+   * Adds flows, or replaces those of the same `ref`, whose runs become stale. Throws an `EmulatorError` when one is
+   * wrong.
    */
   readonly putFlows: (...flows: ReadonlyArray<Flow>) => void
-  /** Removes a flow: it is not found any more, and recorded sessions lose its slug. */
+  /** Removes a flow: requests no longer find it, and recorded sessions lose its slug. */
   readonly removeFlow: (ref: string) => void
   /** Cancels a job that has not ended; `false` when there is none. */
   readonly cancelJob: (executionId: string) => Promise<boolean>
-  /** From now on the session is 410. */
+  /** Expires a session, which answers 410 from now on. */
   readonly expireSession: (sessionId: string) => void
-  /** Replaces what is set for an organisation. */
+  /** Replaces the settings of an organisation. */
   readonly putOrganisation: (org: string, organisation: Organisation) => void
-  /** From now on the key is refused. */
+  /** Revokes a key, which is refused from now on. */
   readonly revokeKey: (key: string) => void
-  /** Everything as at the start: ledger, runs, sessions, keys, credits, faults, flows, ids. Connections stay open. */
+  /** Restores the start: ledger, runs, sessions, keys, credits, faults, flows and ids. Connections stay open. */
   readonly reset: () => Promise<void>
-  /** Stops listening and closes every connection. Again: does nothing. */
+  /** Stops listening and closes every connection. Closing twice is harmless. */
   readonly close: () => Promise<void>
 }
 
 /**
- * Starts an emulator. Rejects with an `EmulatorError` when the server cannot listen, the flows file cannot be read, or
- * it, a flow or a fault is wrong.
+ * Starts an emulator. Rejects with an `EmulatorError` when the server cannot listen, when the flows file cannot be
+ * read, and when the file, a flow or a fault is wrong.
  *
  * @example
  * ```ts

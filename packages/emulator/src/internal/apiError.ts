@@ -1,12 +1,18 @@
 /**
- * How an endpoint refuses: the status and body that go to the caller (contract 11).
+ * The refusal of an endpoint: the status and body that go to the caller.
  *
+ * @see contract 11
  * @internal
  */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 
-/** One entry of a 422 body (contract 11.1). @internal */
+/**
+ * One entry of a 422 body.
+ *
+ * @see contract 11.1
+ * @internal
+ */
 export interface ValidationIssue {
   readonly loc: ReadonlyArray<string | number>
   readonly msg: string
@@ -23,7 +29,12 @@ export class ApiError extends Data.TaggedError("ApiError")<{
   readonly headers?: { readonly [name: string]: string }
 }> {}
 
-/** A refusal with a code (contract 11.3). @internal */
+/**
+ * A refusal with a code.
+ *
+ * @see contract 11.3
+ * @internal
+ */
 export const coded = (
   status: number,
   code: string,
@@ -31,10 +42,15 @@ export const coded = (
   extra?: { readonly [name: string]: unknown }
 ): ApiError => new ApiError({ status, detail: { code, message, ...extra } })
 
-/** {@link coded} for a check. @internal */
+/** A refusal with a code, as the result of a check. @internal */
 export const refuse = (status: number, code: string, message: string): Either.Either<never, ApiError> =>
   Either.left(coded(status, code, message))
 
-/** What does not fit at the named places (contract 11.1). @internal */
+/**
+ * A validation failure with its places.
+ *
+ * @see contract 11.1
+ * @internal
+ */
 export const invalid = (issues: ReadonlyArray<ValidationIssue>): ApiError =>
   new ApiError({ status: 422, detail: issues })

@@ -1,5 +1,5 @@
 /**
- * The command `noukai-emulator`: arguments in, a server until a signal.
+ * The command `noukai-emulator`: parses its arguments and serves until a signal.
  *
  * @internal
  */
@@ -44,7 +44,7 @@ export const main = (args: ReadonlyArray<string>): void => {
   else if (parsed.right.schema) NodeRuntime.runMain(print(JSON.stringify(jsonSchema(), undefined, 2)))
   else {
     NodeRuntime.runMain(run(parsed.right.options), {
-      // after a signal the process ends well: it did what it was asked
+      // a signal is the normal end of the process, so its exit code is 0
       teardown: (_exit, onExit) => onExit(Number(process.exitCode ?? 0))
     })
   }

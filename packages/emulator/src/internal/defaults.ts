@@ -1,15 +1,15 @@
 /**
- * What options are when they are not given: what the server uses and what `--help` says.
+ * The defaults of the options, used by the server and printed by `--help`.
  *
  * @internal
  */
 import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"
 
-/** Options with nothing left out. @internal */
-export type Given<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
+/** Options of which none is left out. @internal */
+export type CompleteOptions<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
 
 /** @internal */
-export const limits: Given<Limits> = {
+export const limits: CompleteOptions<Limits> = {
   bodyBytes: 16 * 1024 * 1024,
   headerBytes: 16 * 1024,
   connections: 4_096,
@@ -23,7 +23,7 @@ export const limits: Given<Limits> = {
 }
 
 /** @internal */
-export const jobs: Given<Jobs> = {
+export const jobs: CompleteOptions<Jobs> = {
   rowDelay: 0,
   queueDelay: 0,
   workers: 8,
@@ -31,18 +31,18 @@ export const jobs: Given<Jobs> = {
 }
 
 /** @internal */
-export const sessions: Given<Sessions> = {
+export const sessions: CompleteOptions<Sessions> = {
   lag: 0
 }
 
-/** The options that have a value when none is given. @internal */
-export type Valued = Pick<
+/** The options that have a default. @internal */
+export type DefaultedOptions = Pick<
   EmulatorOptions,
   "host" | "seed" | "capture" | "toolIterationLimit" | "toolMessageCasing" | "streamOutputs" | "legacyFields"
 >
 
 /** @internal */
-export const options: Given<Valued> = {
+export const options: CompleteOptions<DefaultedOptions> = {
   host: "127.0.0.1",
   seed: 1,
   capture: "metadata_only",
@@ -52,8 +52,8 @@ export const options: Given<Valued> = {
   legacyFields: false
 }
 
-/** What is given, and the defaults in place of what is not. @internal */
-export const given = <O extends object>(defaults: Given<O>, options: O | undefined): Given<O> => ({
+/** The given options, with the defaults for the others. @internal */
+export const given = <O extends object>(defaults: CompleteOptions<O>, options: O | undefined): CompleteOptions<O> => ({
   ...defaults,
   ...Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))
 })

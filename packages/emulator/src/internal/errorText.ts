@@ -1,5 +1,5 @@
 /**
- * What to say of something that was thrown.
+ * The text of a thrown value.
  *
  * @internal
  */

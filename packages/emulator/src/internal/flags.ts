@@ -21,15 +21,15 @@ type Read = (name: string, text: string) => Either.Either<EmulatorOptions, strin
 
 interface Flag {
   readonly name: string
-  /** What stands for the value in the usage; none for a switch. */
+  /** The name of the value in the usage; absent for a switch. */
   readonly value: string | undefined
   readonly does: string
-  /** As the usage says it. */
+  /** The default as the usage prints it. */
   readonly default: string
   readonly read: Read
 }
 
-/** In the command the port is the one where clients of `NOUKAI_ENV=dev` look. */
+/** The default port of the command, where clients of `NOUKAI_ENV=dev` connect. */
 const defaultPort = 8080
 
 const wholeNumber = (least: number, most: number) => (name: string, text: string): Either.Either<number, string> =>
@@ -43,7 +43,7 @@ const wholeNumber = (least: number, most: number) => (name: string, text: string
 
 const count = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
-/** Milliseconds, or text such as `"2 seconds"`. */
+/** Parses milliseconds, or text such as `"2 seconds"`. */
 const duration = (name: string, text: string): Either.Either<Duration.Duration, string> =>
   Option.match(Duration.decodeUnknown(/^\d+$/.test(text) ? Number(text) : text), {
     onNone: () => Either.left(`--${name} takes milliseconds or a duration such as "2 seconds", not "${text}"`),
@@ -62,7 +62,7 @@ const decodeOrganisations = readSchema(
   Schema.Record({ key: Slug("an organisation"), value: Organisation })
 )
 
-/** JSON as it is, or the path of a file that holds it. */
+/** Parses JSON, or reads it from the file at that path. */
 const organisations = (
   name: string,
   value: string
@@ -218,7 +218,7 @@ export interface Arguments {
 
 const groups = ["limits", "jobs", "sessions"] as const
 
-/** Each flag sets one option, perhaps one of a group. */
+/** Adds the option of one flag, which may belong to a group. */
 const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions => ({
   ...before,
   ...more,
@@ -227,7 +227,7 @@ const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions
   )
 })
 
-/** What is wrong with them, or what they say. @internal */
+/** The parsed arguments, or a sentence about the mistake in them. @internal */
 export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, string> =>
   Either.gen(function*() {
     const { values } = yield* Either.try({

@@ -43,7 +43,7 @@ import * as Runs from "./store/runs.js"
 import * as Sessions from "./store/sessions.js"
 import { millis } from "./time/time.js"
 
-/** Let in when no key is listed. */
+/** The key of an emulator that lists none. */
 const defaultKey = "nk_test_emulator_00000000000000000000000000000000"
 
 const decodeRules = readSchema(Schema.Array(FaultRule))
@@ -81,7 +81,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const limits = Defaults.given(Defaults.limits, options.limits)
     const jobs = Defaults.given(Defaults.jobs, options.jobs)
     const { capture, host, legacyFields, seed, streamOutputs, toolIterationLimit, toolMessageCasing } = Defaults.given<
-      Defaults.Valued
+      Defaults.DefaultedOptions
     >(Defaults.options, options)
 
     const clock = yield* Effect.clock
@@ -113,7 +113,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       streamOutputs
     }
 
-    // offers the emulator itself, so it is made when that is there
+    // needs the service, which is made later
     let control: OtherPaths | undefined
     const handle = HandleRequest.make(
       state,
@@ -173,7 +173,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       expireSession: (sessionId) => Effect.sync(() => state.sessions.expire(sessionId)),
       putOrganisation: (org, organisation) => Effect.sync(() => state.accounts.put(org, organisation)),
       revokeKey: (key) => Effect.sync(() => state.accounts.revoke(Redacted.value(key))),
-      // at once, except for the jobs that run: they are stopped, and what they still do is not seen
+      // takes effect at once; jobs that run are stopped, and their late results stay unseen
       reset: Effect.zipRight(
         Effect.sync(() => {
           state.sessions.reset()

@@ -1,5 +1,5 @@
 /**
- * What all endpoints of one server share.
+ * The state that all endpoints of one server share.
  *
  * @internal
  */
@@ -25,7 +25,7 @@ export interface State {
   readonly engine: Engine
   readonly sessions: Sessions
   readonly jobs: JobQueue
-  /** ms before the row of a job is there */
+  /** ms before the row of a job is visible. */
   readonly jobRowDelay: number
   readonly streamOutputs: StreamOutputs
 }

@@ -1,5 +1,5 @@
 /**
- * Shorthands for writing cases; what they give is plain data.
+ * Shorthands for writing cases; their results are plain data.
  *
  * @internal
  */
@@ -70,15 +70,20 @@ export const made = (
 /** @internal */
 export const event = (name: string, data: Json = {}): Json => ({ event: name, data })
 
-/** How streams carry inputs and outputs, as cases expect it (contract 7.3, 7.8). @internal */
+/**
+ * The events that carry inputs and outputs, as cases expect them.
+ *
+ * @see contract 7.3, 7.8
+ * @internal
+ */
 export interface Shape {
   readonly name: StreamOutputs
   readonly input: (stepId: string, input: Json) => Json
   readonly partial: (stepId: string, output: Json) => Json
-  /** Of a completed step; its output is in the first of them, at {@link Shape.outputPath}. */
+  /** The events of a completed step. The first has the output, at {@link Shape.outputPath}. */
   readonly completed: (stepId: string, output: Json, fields?: { readonly [name: string]: Json }) => ReadonlyArray<Json>
   readonly flowCompleted: (result: Json, fields?: { readonly [name: string]: Json }) => Json
-  /** Of an event of {@link Shape.completed}, at that place in the stream. */
+  /** The path of the output in an event of {@link Shape.completed}, at that index in the stream. */
   readonly outputPath: (index: number) => string
 }
 

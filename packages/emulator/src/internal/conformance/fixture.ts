@@ -1,5 +1,5 @@
 /**
- * What the cases need of a server beside the sample flows.
+ * The flows, keys and organisations that the cases need besides the sample flows.
  *
  * @internal
  */

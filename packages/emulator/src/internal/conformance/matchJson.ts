@@ -1,5 +1,5 @@
 /**
- * Compares an answer with what a case expects.
+ * Compares an answer with the expectation of a case.
  *
  * @internal
  */
@@ -38,7 +38,7 @@ const matchers: { readonly [name: string]: (argument: Json, actual: Json | undef
         : [`${path}: expected a list, got ${show(actual)}`]
   }
 
-/** Where `actual` is not as expected; empty when it is. @internal */
+/** The places where `actual` is not as expected; empty when it matches. @internal */
 export const mismatches = (expected: Json, actual: Json | undefined, path: string): Array<string> => {
   if (isList(expected)) {
     if (!isList(actual)) return [`${path}: expected a list, got ${show(actual)}`]

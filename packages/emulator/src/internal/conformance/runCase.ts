@@ -22,12 +22,12 @@ interface Answer {
 
 class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly cause: unknown }> {}
 
-/** With the names that earlier exchanges saved, and the long texts and lists written out. */
+/** Replaces the names that earlier exchanges saved, and writes out repeated texts and joined lists. */
 const fill = (value: Json, saved: Saved): Json => {
   if (typeof value === "string") {
     const whole = /^\{\{(\w+)\}\}$/.exec(value)
     if (whole !== null) return Object.hasOwn(saved, whole[1]!) ? saved[whole[1]!]! : value
-    // a name that nothing saved is the server's to fill
+    // an unsaved name is a placeholder of the server's own
     return value.replace(
       /\{\{(\w+)\}\}/g,
       (text, name: string) => Object.hasOwn(saved, name) ? String(saved[name]) : text
@@ -49,7 +49,7 @@ const at = (value: Json, path: string): Json =>
     value
   )
 
-/** `null` when it is no JSON. */
+/** The JSON value of a text; `null` when it is no JSON. */
 const parsed = (text: string): Json => {
   try {
     return JSON.parse(text) as Json

@@ -1,5 +1,5 @@
 /**
- * `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key, and answers no page of a browser.
+ * `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key and refuses the pages of browsers.
  *
  * @internal
  */
@@ -47,7 +47,7 @@ const Key = Schema.Struct({ key: Schema.NonEmptyString })
 
 const done = json({ ok: true })
 
-/** What callers may set up, of each kind: a server that runs for long is not filled by them. */
+/** The most entries of each kind that callers may add, so that they cannot fill a long-lived server. */
 const most = 10_000
 
 const hasRoom = (what: string, has: number, more: number): Either.Either<void, ApiError> =>
@@ -60,7 +60,7 @@ const hasRoom = (what: string, has: number, more: number): Either.Either<void, A
     )
 
 interface ControlRequest {
-  /** What follows the name of the handler in the path. */
+  /** The segments of the path after the name of the handler. */
   readonly rest: ReadonlyArray<string>
   readonly text: string
   readonly query: URLSearchParams
@@ -132,7 +132,7 @@ export const make = (emulator: EmulatorService, state: State, anyHost: boolean):
     // sessions/{id}/expire, jobs/{id}/cancel
     if (rest.length === 3 && first !== "flows") return [handlers[`${method} ${first}/${action}`], [id]]
     if (first === "keys") return [handlers[`${method} ${rest.join("/")}`], []]
-    // the only name with slashes is that of a flow
+    // a flow's name is the only one with slashes
     return [rest.length <= 1 || first === "flows" ? handlers[`${method} ${first}`] : undefined, rest.slice(1)]
   }
 

@@ -1,5 +1,5 @@
 /**
- * What is answered of runs that the emulator no longer keeps.
+ * Answers for runs that the emulator no longer keeps.
  *
  * @internal
  */
@@ -13,7 +13,7 @@ import type { EvictedRun } from "../store/runs.js"
 export const gone = (what: string): Either.Either<never, ApiError> =>
   refuse(410, "GONE", `${what} has been evicted: the emulator keeps the newest runs only (limits.runs).`)
 
-/** Whose it was is still known. @internal */
+/** Refuses a key of another project, because the project of an evicted run is still known. @internal */
 export const mayKnow = ({ org, project }: Caller, evicted: Pick<EvictedRun, "isIn">): Either.Either<void, ApiError> =>
   org === undefined || project === undefined || evicted.isIn(org, project)
     ? Either.void

@@ -1,6 +1,7 @@
 /**
- * E1: `POST …/execute`, fresh and resumed (contract 5, 6).
+ * E1: `POST …/execute`, new and resumed.
  *
+ * @see contract 5, 6
  * @internal
  */
 import * as Effect from "effect/Effect"
@@ -50,7 +51,7 @@ const reply = (run: Run, outcome: SegmentOutcome): Either.Either<Reply, ApiError
         : Either.left(coded(status, code, message, { executionId: run.id }))
     }
     case "StepPaused":
-      // only a single-step segment pauses so
+      // only a segment of a single step pauses like this
       return refuse(500, "INTERNAL_ERROR", "The run stopped in the middle.")
   }
 }
@@ -94,7 +95,11 @@ const fresh = (
     return wholeRun(run, tree)
   })
 
-/** The run goes on with its own flow, input and outputs; the request brings the results (contract 5.2, 6.2). */
+/**
+ * Resumes a run with its own flow, input and outputs; the request brings the results.
+ *
+ * @see contract 5.2, 6.2
+ */
 const resumed = (
   state: State,
   caller: Caller,

@@ -1,6 +1,7 @@
 /**
- * E3 and E4: `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8).
+ * E3 and E4: `POST …/jobs` and `GET …/jobs/{executionId}`.
  *
+ * @see contract 8
  * @internal
  */
 import * as Effect from "effect/Effect"
@@ -21,7 +22,7 @@ const decode = decoder(JobBody)
 
 const callbackEventNames: ReadonlySet<unknown> = new Set(["flow.completed", "flow.failed"])
 
-/** Callbacks are checked, but nobody is called back. */
+/** Validates a callback, which is never sent. */
 const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
   const { callbackEvents = [], callbackUrl } = body
   if (callbackUrl !== undefined && (!URL.canParse(callbackUrl) || new URL(callbackUrl).protocol !== "https:")) {
@@ -69,7 +70,7 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
         parameters: request.parameters ?? {},
         blockOverrides: request.blockOverrides ?? {},
         tools: undefined,
-        // nobody could answer
+        // a job has no caller that could answer tool calls
         toolChoice: "none",
         trace: request.trace ?? false
       }

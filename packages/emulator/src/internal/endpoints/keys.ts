@@ -1,13 +1,18 @@
 /**
- * `GET /keys/verify` (contract 14): whose key it is.
+ * `GET /keys/verify`: the owner of a key.
  *
+ * @see contract 14
  * @internal
  */
 import * as Effect from "effect/Effect"
 import type { Endpoint, RouteOf } from "../server/endpoint.js"
 import { json } from "../server/reply.js"
 
-/** The id is the part of a key that is no secret (contract 1.3). */
+/**
+ * The id of a key, its part that is no secret.
+ *
+ * @see contract 1.3
+ */
 const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null
 
 /** @internal */

@@ -11,11 +11,15 @@ import type { JsonObject } from "../json/jsonObject.js"
 import type { State } from "../state.js"
 import type { NewRun as Row, Run } from "../store/runs.js"
 
-/** `trace: true` asks for payloads; `off` stays off (contract 9.7). */
+/**
+ * The capture mode of one run: `trace: true` keeps payloads, except where capture is `off`.
+ *
+ * @see contract 9.7
+ */
 const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
   trace && configured === "metadata_only" ? "full" : configured
 
-/** `message`, or the last of `messages` when that is what was sent. @internal */
+/** The text of `message`, or of the last of `messages`. @internal */
 export const messageOf = (
   message: string | undefined,
   messages: ReadonlyArray<JsonObject> | undefined
@@ -27,11 +31,11 @@ export const messageOf = (
 
 /** @internal */
 export interface NewRun extends Pick<Row, "tree" | "trigger" | "input" | "sessionId" | "size"> {
-  /** ms before readers see the row */
+  /** ms before readers see the row. */
   readonly rowDelay?: number
 }
 
-/** Refused where the emulator would have to forget that runs were evicted. @internal */
+/** Starts a run. Refused when keeping it would need forgetting an evicted one. @internal */
 export const startRun = (
   state: State,
   { input, rowDelay = 0, sessionId, size, tree, trigger }: NewRun

@@ -1,7 +1,7 @@
 /**
- * Request bodies: their fields and JSON types (contract 5.1, 7.1, 8.1). Wrong types are validation failures, listed as
- * in contract 11.1.
+ * Request bodies: their fields and JSON types. A wrong type is a validation failure.
  *
+ * @see contract 5.1, 7.1, 8.1, 11.1
  * @internal
  */
 import * as Either from "effect/Either"
@@ -103,7 +103,11 @@ export const JobBody = Schema.Struct({
 /** @internal */
 export type JobBody = typeof JobBody.Type
 
-/** Null and absent are the same at the top of a body (contract 0.4); both spellings of the overrides are known. */
+/**
+ * Removes `null` at the top of a body, where it equals an absent field, and unifies the spellings of the overrides.
+ *
+ * @see contract 0.4
+ */
 const normalise = (body: JsonObject): JsonObject => {
   const entries = Object.entries(body).filter(([, value]) => value !== null)
   const { block_overrides: snake, ...rest } = Object.fromEntries(entries)

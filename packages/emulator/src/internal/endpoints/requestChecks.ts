@@ -1,5 +1,5 @@
 /**
- * What the server demands of a request beyond its JSON types: messages, attachments, tools, the flow itself.
+ * Checks of a request beyond its JSON types: messages, attachments, tools, and the flow itself.
  *
  * @internal
  */
@@ -13,7 +13,7 @@ import type { JsonObject } from "../json/jsonObject.js"
 
 type Check = Either.Either<void, ApiError>
 
-/** The first refusal, in order. @internal */
+/** The first refusal among the checks, in order. @internal */
 export const all = (...checks: ReadonlyArray<() => Check>): Check => {
   for (const check of checks) {
     const result = check()
@@ -22,13 +22,23 @@ export const all = (...checks: ReadonlyArray<() => Check>): Check => {
   return Either.void
 }
 
-/** Contract 11.3: `INVALID_TREE`, `NO_STEPS`. @internal */
+/**
+ * Refuses `INVALID_TREE` and `NO_STEPS`.
+ *
+ * @see contract 11.3
+ * @internal
+ */
 export const executable = (tree: Tree): Check => {
   if (tree.broken !== undefined) return refuse(400, "INVALID_TREE", tree.broken)
   return tree.steps.length === 0 ? refuse(400, "NO_STEPS", `${tree.ref} has no steps.`) : Either.void
 }
 
-/** Contract 5.1. @internal */
+/**
+ * Checks the names of parameters.
+ *
+ * @see contract 5.1
+ * @internal
+ */
 export const parameterNames = (parameters: JsonObject | undefined): Check =>
   parameters !== undefined && Object.hasOwn(parameters, "attachments")
     ? refuse(400, "PARAMETER_NAME_RESERVED", "A parameter cannot be named attachments.")
@@ -36,7 +46,12 @@ export const parameterNames = (parameters: JsonObject | undefined): Check =>
 
 const maxMessageBytes = 1_000_000
 
-/** Contract 5.1: of `messages` and of `toolCallMessages`. @internal */
+/**
+ * Bounds `messages` and `toolCallMessages`.
+ *
+ * @see contract 5.1
+ * @internal
+ */
 export const messageSize = (name: string, messages: ReadonlyArray<Json> | undefined): Check =>
   messages !== undefined && Buffer.byteLength(JSON.stringify(messages)) > maxMessageBytes
     ? refuse(413, "MESSAGES_TOO_LARGE", `${name} is larger than ${maxMessageBytes} bytes.`)
@@ -44,7 +59,12 @@ export const messageSize = (name: string, messages: ReadonlyArray<Json> | undefi
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
-/** Contract 5.4. @internal */
+/**
+ * Checks the roles of a conversation.
+ *
+ * @see contract 5.4
+ * @internal
+ */
 export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): Check => {
   const missing = (messages ?? []).flatMap((entry, index): Array<ValidationIssue> =>
     entry.role === undefined
@@ -58,7 +78,12 @@ export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): C
     : refuse(400, "MESSAGES_ROLE_INVALID", `A message cannot have the role ${JSON.stringify(odd.role)}.`)
 }
 
-/** Contract 5.1: `messages` excludes `message`. @internal */
+/**
+ * Refuses `messages` together with `message`.
+ *
+ * @see contract 5.1
+ * @internal
+ */
 export const oneOfMessages = (message: string | undefined, messages: ReadonlyArray<Json> | undefined): Check =>
   message !== undefined && messages !== undefined && messages.length > 0
     ? Either.left(
@@ -70,7 +95,12 @@ export const oneOfMessages = (message: string | undefined, messages: ReadonlyArr
     )
     : Either.void
 
-/** Contract 5.1, C6: refuses only when nothing at all is given. @internal */
+/**
+ * Refuses a request with neither message nor parameters, where the flow needs a message.
+ *
+ * @see contract 5.1, C6
+ * @internal
+ */
 export const hasMessage = (
   tree: Tree,
   input: {
@@ -122,7 +152,12 @@ const attachmentIssues = (attachment: Json, index: number): ReadonlyArray<Valida
 
 const maxAttachments = 10
 
-/** Contract 5.5. @internal */
+/**
+ * Checks the attachments.
+ *
+ * @see contract 5.5
+ * @internal
+ */
 export const attachments = (tree: Tree, list: ReadonlyArray<Json> | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
   const issues = list.length > maxAttachments
@@ -168,7 +203,12 @@ const toolNames = (list: ReadonlyArray<Json>): Either.Either<ReadonlySet<string>
   return Either.right(names)
 }
 
-/** Contract 6.1. @internal */
+/**
+ * Checks the declared tools and the tool choice.
+ *
+ * @see contract 6.1
+ * @internal
+ */
 export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice: Json | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
   if (!tree.toolsEnabled) return refuse(400, "TOOLS_NOT_ENABLED", `${tree.ref} does not allow tools.`)

@@ -1,6 +1,7 @@
 /**
- * E5 to E8 and E10: runs and their traces (contract 9).
+ * E5 to E8 and E10: runs and their traces.
  *
+ * @see contract 9
  * @internal
  */
 import * as Effect from "effect/Effect"
@@ -115,7 +116,7 @@ export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => (
       : json(stepTrace(run, latest))
   })
 
-/** What was stored, then what happens, until the run ends. @internal */
+/** Streams the stored events, then new ones until the run ends. @internal */
 export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
     type: "events",

@@ -1,6 +1,7 @@
 /**
- * Session ids: UUIDs, in any case (contract 10.9).
+ * Session ids: UUIDs, in any case.
  *
+ * @see contract 10.9
  * @internal
  */
 import * as Either from "effect/Either"
@@ -8,7 +9,12 @@ import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import { isUuid } from "../store/sessions.js"
 
-/** An empty header is none; one that is no UUID is refused (contract 10.9). @internal */
+/**
+ * The session id of a request. An empty header is none; any other text that is no UUID is refused.
+ *
+ * @see contract 10.9
+ * @internal
+ */
 export const sessionIdOf = (
   headers: { readonly [name: string]: string }
 ): Either.Either<string | undefined, ApiError> => {

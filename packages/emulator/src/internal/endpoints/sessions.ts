@@ -1,6 +1,7 @@
 /**
- * E9: `GET /seq/sessions/{sessionId}` (contract 10.4).
+ * E9: `GET /seq/sessions/{sessionId}`.
  *
+ * @see contract 10.4
  * @internal
  */
 import * as Either from "effect/Either"

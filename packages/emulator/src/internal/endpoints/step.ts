@@ -1,7 +1,9 @@
 /**
- * E2: `POST …/step` (contract 7). The row ties the calls together, remembers what the first one brought and, in the hosted
- * shape, the outputs (contract 7.8). In the documented shape those come from the request, as tool messages do in both.
+ * E2: `POST …/step`. The row of the run ties its requests together: it keeps the input of the first one and, in the
+ * hosted shape, the outputs. In the documented shape the request brings the outputs; in both it brings the tool
+ * messages.
  *
+ * @see contract 7, 7.8
  * @internal
  */
 import * as Effect from "effect/Effect"
@@ -24,24 +26,24 @@ import { sessionIdOf } from "./sessionId.js"
 
 const decode = decoder(StepBody)
 
-interface Ready {
+interface PreparedStep {
   readonly run: Run
   readonly tree: Tree
   readonly resume: Resume | undefined
   readonly first: boolean
-  /** Of the steps before. */
+  /** The outputs of earlier steps. */
   readonly outputs: JsonObject
 }
 
 const hasAny = (record: object | undefined): boolean => record !== undefined && Object.keys(record).length > 0
 
-const firstCall = (
+const firstRequest = (
   state: State,
   tree: Tree,
   body: StepBody,
   headers: { readonly [name: string]: string },
   size: number
-): Either.Either<Ready, ApiError> =>
+): Either.Either<PreparedStep, ApiError> =>
   Either.gen(function*() {
     const sessionId = yield* sessionIdOf(headers)
     if ((body.stepIndex ?? 0) > 0) {
@@ -111,7 +113,12 @@ const resumeOf = (
     return resume
   })
 
-const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody): Either.Either<Ready, ApiError> =>
+const laterRequest = (
+  state: State,
+  tree: Tree,
+  executionId: string,
+  body: StepBody
+): Either.Either<PreparedStep, ApiError> =>
   Either.gen(function*() {
     const run = yield* runOf(state, tree, executionId)
     const index = body.stepIndex ?? 0
@@ -137,7 +144,7 @@ const laterCall = (state: State, tree: Tree, executionId: string, body: StepBody
     if (Either.isLeft(state.accounts.mayStart(tree.org))) {
       return yield* refuse(402, "CREDITS_EXHAUSTED", "The credits ran out during the run.")
     }
-    // the row keeps message and parameters; the rest is sent with every call
+    // the row keeps message and parameters; every request sends the rest
     const { input: known } = run
     const input: RunInput = {
       ...known,
@@ -158,7 +165,7 @@ const prepare = (
   body: StepBody,
   headers: { readonly [name: string]: string },
   size: number
-): Either.Either<Ready, ApiError> =>
+): Either.Either<PreparedStep, ApiError> =>
   Either.gen(function*() {
     if (flow.version === 0) return yield* refuse(400, "INVALID_VERSION", "The draft cannot be stepped through by /v0.")
     const tree = yield* state.flows.resolve(flow)
@@ -177,8 +184,8 @@ const prepare = (
       return yield* refuse(400, "INVALID_STEP_INDEX", `${tree.ref} has ${tree.steps.length} steps, none at ${index}.`)
     }
     return yield* body.executionId === undefined
-      ? firstCall(state, tree, body, headers, size)
-      : laterCall(state, tree, body.executionId, body)
+      ? firstRequest(state, tree, body, headers, size)
+      : laterRequest(state, tree, body.executionId, body)
   })
 
 /** @internal */

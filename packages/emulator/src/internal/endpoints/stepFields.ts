@@ -1,6 +1,7 @@
 /**
- * What traces and sessions tell alike of a run's steps (contract 9.1, 10.4).
+ * The fields of a run's steps that traces and sessions share.
  *
+ * @see contract 9.1, 10.4
  * @internal
  */
 import type { Json } from "../../Flow.js"
@@ -11,7 +12,12 @@ import type { StepRecord } from "../store/stepLog.js"
 /** @internal */
 export const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
 
-/** The steps that the run's capture mode shows (contract 9.7). @internal */
+/**
+ * The steps that the run's capture mode shows.
+ *
+ * @see contract 9.7
+ * @internal
+ */
 export const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps.list()
 
 /** @internal */

@@ -1,5 +1,5 @@
 /**
- * `GET /_emulator/runs` and `GET /_emulator/events`: what a page or a command shows.
+ * `GET /_emulator/runs` and `GET /_emulator/events`: the data of a page or command that watches the emulator.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ import type { WireEvent } from "../wire/wireEvent.js"
 
 const bad = (message: string): Either.Either<never, ApiError> => Either.left(coded(400, "BAD_REQUEST", message))
 
-/** Times are in ms since the epoch, as in the ledger. */
+/** A run as JSON. Times are in ms since the epoch, as in the ledger. */
 const row = (run: Run) => ({
   executionId: run.id,
   flow: run.flow.ref,
@@ -51,7 +51,7 @@ const wholeNumber = (
     : bad(`${name} is a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`)
 }
 
-/** Newest first, in pages that stay as they are when more runs come. @internal */
+/** Runs, newest first, in pages that stay the same when more runs come. @internal */
 export const runs = (state: State, query: URLSearchParams): Either.Either<Reply, ApiError> =>
   Either.gen(function*() {
     const unknown = [...query.keys()].find((name) => !parameters.includes(name))
@@ -86,14 +86,14 @@ export const runs = (state: State, query: URLSearchParams): Either.Either<Reply,
 
 const wire = ({ at, event, id }: Moment): WireEvent => ({ id, event: event.type, data: { ...event, at } })
 
-/** That some are no longer kept: those after `from` and before the id of the event. */
+/** The event that stands for dropped ones: those after `from` and before its own id. */
 const missed = (ledger: Ledger, from: number, first: number): WireEvent => ({
   id: first - 1,
   event: "Missed",
   data: { type: "Missed", count: first - 1 - from, at: ledger.now() }
 })
 
-/** Waits until there is something after that moment. */
+/** Waits for an event after the one with that id. */
 const another = (ledger: Ledger, id: number): Effect.Effect<void> =>
   Effect.async((resume) => {
     if (ledger.lastId() > id) return resume(Effect.void)
@@ -104,7 +104,7 @@ const another = (ledger: Ledger, id: number): Effect.Effect<void> =>
     return Effect.sync(stop)
   })
 
-/** What is kept, then what happens, without end. @internal */
+/** Streams the kept events, then each new one, without end. @internal */
 export const events = (
   { ledger }: State,
   query: URLSearchParams,
@@ -122,7 +122,7 @@ export const events = (
       run: Effect.fnUntraced(function*(emit) {
         let last = given
         if (last > ledger.lastId()) {
-          // of a server that ran here before
+          // the id is of an earlier server on this port
           last = 0
           yield* emit({ id: 0, event: "Reset", data: { type: "Reset", at: ledger.now() } })
         }

@@ -1,5 +1,5 @@
 /**
- * Flows written in code, held to what a file may hold.
+ * Holds flows written in code to the rules of a flows file.
  *
  * @internal
  */
@@ -15,13 +15,13 @@ import type { Mistake } from "../json/schemaMistakes.js"
 
 const decode = readSchema(Schema.Struct({ flows: Schema.Array(FileFlow) }))
 
-/** Durations of Effect as a file has them. */
+/** A duration of Effect as a file has it. */
 const inFile = (duration: unknown): unknown =>
   typeof duration === "string"
     ? duration
     : Option.match(Duration.decodeUnknown(duration), { onNone: () => duration, onSome: Duration.toMillis })
 
-/** With a template in place of a function: their other fields are the same. */
+/** A step as a file has it, with a template in place of a function; their other fields are the same. */
 const asFileStep = (step: Step): unknown => {
   if (step.kind === "loop") return { ...step, steps: step.steps.map(asFileStep) }
   const timed = step.duration === undefined ? step : { ...step, duration: inFile(step.duration) }
@@ -45,6 +45,6 @@ const asFileFlow = (flow: Flow): unknown => ({
     })
 })
 
-/** What a file would be refused for. @internal */
+/** The mistakes for which a file would be refused. @internal */
 export const shapeMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> =>
   Either.match(decode({ flows: flows.map(asFileFlow) }), { onLeft: mistakesOf, onRight: () => [] })

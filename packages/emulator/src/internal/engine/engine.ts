@@ -1,6 +1,6 @@
 /**
- * Runs the steps of a flow, one segment at a time: a whole run for `/execute` and jobs, one step or the rest for
- * `/step`.
+ * Runs the steps of a flow, one segment at a time. A segment is a whole run for `/execute` and jobs, and one step or
+ * the rest for `/step`.
  *
  * @internal
  */
@@ -30,21 +30,25 @@ type Outputs = { readonly [stepId: string]: Json }
 export interface Segment<E> {
   readonly run: Run
   readonly tree: Tree
-  /** Index of the first step. */
+  /** The index of the first step. */
   readonly from: number
   /** Stops after one step. */
   readonly single: boolean
-  /** Outputs of the steps before. */
+  /** The outputs of earlier steps. */
   readonly outputs: Outputs
-  /** What later steps see in place of outputs (contract 7.1). */
+  /**
+   * The outputs that later steps see in place of the real ones.
+   *
+   * @see contract 7.1
+   */
   readonly inputOverrides: Outputs
   readonly resume: Resume | undefined
-  /** Whether `run_started` comes first. */
+  /** Whether the segment begins with `run_started`. */
   readonly first: boolean
   readonly emit: (event: WireEvent) => Effect.Effect<void, E>
 }
 
-/** A run from its first step to its last, whose events nobody reads as they come. @internal */
+/** A run from its first step to its last, without a reader of its events. @internal */
 export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
   run,
   tree,
@@ -57,7 +61,7 @@ export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
   emit: () => Effect.void
 })
 
-/** How a segment ended. @internal */
+/** The end of a segment. @internal */
 export type SegmentOutcome =
   | { readonly type: "Completed"; readonly result: Json }
   | { readonly type: "StepPaused" }
@@ -73,11 +77,15 @@ export interface EngineOptions extends ToolOptions {
 /** @internal */
 export interface Engine {
   readonly runSegment: <E>(segment: Segment<E>) => Effect.Effect<SegmentOutcome, E>
-  /** Whether the step would ask for one more round than the server allows (contract 11.3). */
+  /**
+   * Whether the step would ask for one more round than the server allows.
+   *
+   * @see contract 11.3
+   */
   readonly exceedsToolLimit: (step: Step, input: RunInput, resume: Resume) => boolean
 }
 
-/** Partial outputs cost far less than the rounds of a loop. */
+/** The partial outputs before a pause for other fibers; they cost far less than rounds of a loop. */
 const partialsTurn = 2_000
 
 /** @internal */
@@ -151,7 +159,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
         run.pausedAt = new Set([...run.pausedAt, step.id])
         yield* send(wireEvent("step_paused_for_tool_calls", {
           executionId: run.id,
-          // clients of every age end in silence without it (contract 7.8)
+          // without it clients of every age wait in silence
           runId: run.id,
           stepId: step.id,
           stepIndex: index,
@@ -167,7 +175,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
       if (!Object.hasOwn(segment.inputOverrides, step.id)) seen[step.id] = output
       if (run.trigger === "step") run.keepOutput(step.id, output)
       const last = index === steps.length - 1
-      // before its events are written, which may take long or never end
+      // ends the run before its events are written, because writing may take long or never end
       if (last) {
         if (run.trigger === "job") run.remember({ result: output })
         settle(run, "completed")
@@ -202,7 +210,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
         return { type: "StepPaused" } satisfies SegmentOutcome
       }
     }
-    // a tree without steps is refused before a run, and an index beyond the last one as well
+    // a flow without steps and an index beyond the last step are refused before a run
     return yield* Effect.dieMessage("a segment ended without a last step")
   })
 

@@ -19,7 +19,11 @@ const isStepFailure = (value: unknown): value is StepFailure =>
 const isThenable = (value: unknown): value is PromiseLike<Json> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
-/** The output, or how the code failed; what is thrown or no JSON is `INTERNAL_ERROR`. @internal */
+/**
+ * The output, or the failure of the code; a thrown error or an output that is no JSON is `INTERNAL_ERROR`.
+ *
+ * @internal
+ */
 export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Effect<Json, StepFailure> =>
   Effect.try({ try: () => step.run(input), catch: internalError }).pipe(
     Effect.flatMap((result): Effect.Effect<Json, StepFailure> => {
@@ -31,7 +35,7 @@ export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Ef
         : Effect.succeed(result)
     }),
     Effect.catchAllDefect((defect) => Effect.fail(internalError(defect))),
-    // what is no JSON value could not be sent
+    // a value that is no JSON could not be sent
     Effect.flatMap((output) =>
       Effect.try({
         try: (): Json => output === undefined ? null : JSON.parse(JSON.stringify(output)) as Json,

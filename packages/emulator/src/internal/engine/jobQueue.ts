@@ -1,6 +1,7 @@
 /**
- * The queue behind `/jobs` and its workers (contract 8).
+ * The queue behind `/jobs` and its workers.
  *
+ * @see contract 8
  * @internal
  */
 import * as Effect from "effect/Effect"
@@ -16,7 +17,7 @@ import type { Engine } from "./engine.js"
 
 /** @internal */
 export interface JobOptions {
-  /** ms that a worker waits with a job before it runs it */
+  /** ms that a worker waits before it runs a job. */
   readonly queueDelay: number
   readonly workers: number
   readonly capacity: number
@@ -24,9 +25,9 @@ export interface JobOptions {
 
 /** @internal */
 export interface JobQueue {
-  /** `false`: the queue is full, and the job is not in it */
+  /** `false` when the queue is full and the job is not in it. */
   readonly submit: (run: Run, cancelAfter: number | undefined) => Effect.Effect<boolean>
-  /** `false`: the job has ended already */
+  /** `false` when the job has ended already. */
   readonly cancel: (run: Run) => Effect.Effect<boolean>
   readonly reset: Effect.Effect<void>
 }
@@ -52,7 +53,7 @@ export const make = (
       run.wake()
       run.status = "cancelled"
       run.completedAt = ledger.now()
-      // whoever follows the run live must be told that it is over, and not that it went well
+      // a live trace must end with a failure, not look completed
       const stepId = run.steps.list().at(-1)?.stepId ?? run.tree?.steps[0]?.id ?? ""
       run.events.append(
         wireEvent("step_error", { stepId, error: { code: "CANCELLED", message: "The run was cancelled." } })
@@ -70,7 +71,7 @@ export const make = (
 
     const execute = ({ cancelAfter, run }: Job): Effect.Effect<void> => {
       const { tree } = run
-      // one that has not begun has what it runs
+      // a job that has not begun still has its tree
       if (cancelAfter === 0 || tree === undefined) return Effect.sync(() => markCancelled(run))
       const whole = Effect.asVoid(engine.runSegment(wholeRun(run, tree)))
       return cancelAfter === undefined

@@ -1,6 +1,7 @@
 /**
- * The events that carry inputs and outputs of steps, in either shape (contract 7.3, 7.8).
+ * The events that carry inputs and outputs of steps, in either shape.
  *
+ * @see contract 7.3, 7.8
  * @internal
  */
 import type { StreamOutputs } from "../../EmulatorOptions.js"
@@ -16,7 +17,7 @@ interface Fields {
 export interface OutputEvents {
   readonly input: (stepId: string, input: Json) => WireEvent
   readonly partial: (stepId: string, output: Json) => WireEvent
-  /** A completed step: `before`, the output and `after` are in the order of the wire. */
+  /** The events of a completed step, with `before`, the output and `after` in the order of the wire. */
   readonly completed: (stepId: string, before: Fields, output: Json, after: Fields) => ReadonlyArray<WireEvent>
   readonly flowCompleted: (before: Fields, result: Json, after: Fields) => WireEvent
 }

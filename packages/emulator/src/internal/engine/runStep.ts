@@ -1,5 +1,5 @@
 /**
- * Runs one step on the clock: its attempts, what they cost, and their records for traces and ledger.
+ * Runs one step on the clock: its attempts, their cost, and their records for traces and ledger.
  *
  * @internal
  */
@@ -47,7 +47,7 @@ export type RunStep = <E>(
   send: (event: WireEvent) => Effect.Effect<void, E>
 ) => Effect.Effect<StepRun, E>
 
-/** What the step at that index is given, as traces show it. @internal */
+/** The input of the step at that index, as traces show it. @internal */
 export const inputOf = ({ message, parameters }: RunInput, input: Json, stepIndex: number): JsonObject => {
   if (stepIndex === 0) return { ...(message === null ? {} : { message }), ...parameters }
   return isObject(input) ? input : { input }
@@ -91,7 +91,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       const { output, prompt } = result
       record.status = "completed"
       record.output = Snapshots.take(capture, output)
-      // the prompt is stored beside an output that is an object
+      // an output that is an object is stored with its prompt
       if (prompt !== undefined && isObject(output)) {
         record.prompted = Snapshots.take(capture, { ...output, __rendered_prompt__: prompt })
       }
@@ -138,7 +138,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
     }
   }
 
-  /** All attempts of one step. */
+  /** Runs all attempts of one step. */
   const runLeaf = Effect.fnUntraced(function*(
     run: Run,
     tree: Tree,
@@ -220,7 +220,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
     const close = (result: Parameters<typeof end>[3]) => end(run, record, ledger.now() - from, result)
     const outcome = yield* runRounds(run, tree, loop, stepIndex, scope, items, send).pipe(
       Effect.onInterrupt(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." }))),
-      // whoever reads the stream has gone
+      // the reader of the stream has left
       Effect.tapError(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." })))
     )
     if (outcome.type === "Fail") close(outcome.failure)
@@ -246,7 +246,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       let outputs = scope.outputs
       let input: Json = item
       for (const step of loop.steps) {
-        // a flow with a loop inside a loop is refused before it runs
+        // a loop inside a loop is refused before a run
         if (step.kind === "loop") continue
         const overridden = overrideStep(step, run.input.blockOverrides[step.id])
         const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }

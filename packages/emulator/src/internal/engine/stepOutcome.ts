@@ -1,5 +1,5 @@
 /**
- * How one execution of a step went.
+ * The outcome of one execution of a step.
  *
  * @internal
  */

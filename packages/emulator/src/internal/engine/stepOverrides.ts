@@ -1,6 +1,6 @@
 /**
- * `blockOverrides`: fields of a step that one request replaces. Fields that the emulator has no use for are ignored,
- * as are values of another type than the field has.
+ * `blockOverrides`: the fields of a step that one request replaces. Unknown fields, and values of another type than the
+ * field's, are ignored.
  *
  * @internal
  */

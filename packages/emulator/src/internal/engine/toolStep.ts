@@ -1,6 +1,7 @@
 /**
- * What a `tool` step does next: it asks for another round of calls, or answers from their results (contract 6).
+ * Decides the next move of a `tool` step: another round of calls, or an answer from their results.
  *
+ * @see contract 6
  * @internal
  */
 import type { Json, ToolStep } from "../../Flow.js"
@@ -19,7 +20,11 @@ export interface Resume {
 
 /** @internal */
 export interface ToolOptions {
-  /** Rounds after which a run fails (contract 11.3). */
+  /**
+   * The rounds after which a run fails.
+   *
+   * @see contract 11.3
+   */
   readonly toolIterationLimit: number
   readonly casing: Casing
 }
@@ -42,11 +47,21 @@ const nextRound = (
   return round.every((call) => declared.has(call.name)) ? round : undefined
 }
 
-/** Whether the step would ask for one more round than `limit` (contract 11.3). @internal */
+/**
+ * Whether the step would ask for one more round than `limit`.
+ *
+ * @see contract 11.3
+ * @internal
+ */
 export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, limit: number): boolean =>
   nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
 
-/** Inside a loop a step never asks: nobody could answer it there (contract 6.1). @internal */
+/**
+ * Asks for calls or answers. Inside a loop a step never asks, because the caller could not answer it there.
+ *
+ * @see contract 6.1
+ * @internal
+ */
 export const askOrAnswer = (
   step: ToolStep,
   input: RunInput,

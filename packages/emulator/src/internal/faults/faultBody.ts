@@ -1,11 +1,11 @@
 /**
- * What faults answer in place of the API: a status with a body of some shape, or a page.
+ * The bodies that faults send in place of the API's: an error of some shape, or a page.
  *
  * @internal
  */
 import type { StatusFault } from "./plan.js"
 
-/** A page as proxies answer it. @internal */
+/** An HTML page as proxies send it. @internal */
 export const page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
 const codes: { readonly [status: number]: string } = {

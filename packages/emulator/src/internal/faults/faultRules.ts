@@ -14,20 +14,20 @@ export const headerName = "x-noukai-emulator-fault"
 
 /** @internal */
 export interface FaultRules {
-  /** Fails with a sentence when the header holds no faults. */
+  /** The faults of a request. Fails with a sentence when the header holds no list of faults. */
   readonly take: (
     header: string | undefined,
     endpoint: string,
     flow: string | undefined
   ) => Either.Either<Plan.Plan, string>
   readonly add: (rules: ReadonlyArray<FaultRule>) => void
-  /** How many may still give a fault. */
+  /** The number of rules that may still give a fault. */
   readonly count: () => number
   readonly clear: () => void
   readonly reset: () => void
 }
 
-interface Armed {
+interface ArmedRule {
   readonly rule: FaultRule
   readonly random: PCGRandom
   matched: number
@@ -35,20 +35,20 @@ interface Armed {
 
 /** @internal */
 export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRules => {
-  let armed: Array<Armed> = []
+  let armed: Array<ArmedRule> = []
 
-  const arm = (rule: FaultRule): Armed => ({
+  const arm = (rule: FaultRule): ArmedRule => ({
     rule,
     random: new PCGRandom("seed" in rule && rule.seed !== undefined ? rule.seed : seed),
     matched: 0
   })
 
-  const next = (entry: Armed): string | undefined => {
+  const next = (entry: ArmedRule): string | undefined => {
     const { rule } = entry
     const index = entry.matched++
     if (rule.match?.nth !== undefined && rule.match.nth !== index + 1) return undefined
     if ("script" in rule) {
-      // a rule about the nth request has one entry to give
+      // a rule about the nth request gives only its first entry
       const place = rule.match?.nth === undefined ? index : 0
       return rule.script[rule.repeat === true ? place % rule.script.length : place]
     }
@@ -57,8 +57,8 @@ export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRule
     return hit ? rule.faults[chosen] : undefined
   }
 
-  /** A script that has given its last entry, or a rule about an nth request that is past. */
-  const isUsedUp = ({ matched, rule }: Armed): boolean => {
+  /** Whether a script has given its last entry, or a rule's nth request is past. */
+  const isUsedUp = ({ matched, rule }: ArmedRule): boolean => {
     if (rule.match?.nth !== undefined) return matched >= rule.match.nth
     return "script" in rule && rule.repeat !== true && matched >= rule.script.length
   }

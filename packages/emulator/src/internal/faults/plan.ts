@@ -1,11 +1,11 @@
 /**
- * What a list of faults means for one response.
+ * Translates a list of faults into a plan for one response.
  *
  * @internal
  */
 import type { Fault, Position } from "../../Fault.js"
 
-/** How a body stops before its end. @internal */
+/** The early end of a body. @internal */
 export interface Break {
   readonly at: Position
   readonly how: "cut" | "reset" | "end"
@@ -16,7 +16,7 @@ export type StatusFault = Extract<Fault, { readonly type: "status" }>
 
 /** @internal */
 export interface Plan {
-  /** As it was written; `undefined` when there is no fault. */
+  /** The faults as written; `undefined` when there are none. */
   readonly text: string | undefined
   readonly status: StatusFault | undefined
   readonly reset: "early" | "late" | undefined
@@ -33,7 +33,7 @@ export interface Plan {
   readonly malformed: ReadonlySet<number>
   readonly dropped: ReadonlySet<number>
   readonly repeated: ReadonlySet<number>
-  /** Of a job. */
+  /** For a job: ms during which polls do not find it. */
   readonly rowDelayMs: number | undefined
   readonly cancelAfterMs: number | undefined
   readonly body: "html" | "empty" | undefined

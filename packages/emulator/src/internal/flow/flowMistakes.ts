@@ -1,5 +1,5 @@
 /**
- * Mistakes in flows that their types allow.
+ * Finds the mistakes in flows that their types allow.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ const templatesOf = (step: Step): ReadonlyArray<readonly [name: string, template
   }
 }
 
-/** What is wrong with a placeholder, if anything. */
+/** The mistake in a placeholder, if there is one. */
 const checkPlaceholder = (path: string, before: ReadonlySet<string>): string | undefined => {
   const [root, id, output] = path.split(".")
   if (!roots.has(root!)) return `{{${path}}} refers to nothing: it begins with none of ${[...roots].join(", ")}`

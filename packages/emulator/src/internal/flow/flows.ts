@@ -1,6 +1,7 @@
 /**
- * The flows of a server and how a path picks one of their versions (contract 3.1).
+ * The flows of a server, and the choice of a version by a path.
  *
+ * @see contract 3.1
  * @internal
  */
 import * as Either from "effect/Either"
@@ -17,16 +18,16 @@ interface Slugs {
   readonly slug: string
 }
 
-/** What a request names: three slugs and the version segment, if any. @internal */
+/** The flow that a request names: three slugs and the version segment, if any. @internal */
 export interface FlowAddress extends Slugs {
-  /** `undefined`: the plain path; 0: the draft */
+  /** `undefined` for the plain path, 0 for the draft. */
   readonly version: number | undefined
 }
 
 /** @internal */
 export const refOf = ({ org, project, slug }: Slugs): string => `${org}/${project}/${slug}`
 
-/** What the rows of runs say of a version of a flow. Each version has one of its own. @internal */
+/** The summary of one version of a flow that the rows of its runs share. @internal */
 export interface FlowSummary extends Slugs {
   readonly ref: string
   readonly flowId: string

@@ -6,7 +6,7 @@
 import type { Json } from "../../Flow.js"
 import { isObject } from "../json/jsonObject.js"
 
-/** What placeholders can refer to. @internal */
+/** The values that placeholders can refer to. @internal */
 export interface TemplateScope {
   readonly message: string | null
   readonly messages: ReadonlyArray<Json>
@@ -42,7 +42,11 @@ const member = (value: Json | undefined, key: string): Json | undefined => {
 
 const descend = (value: Json | undefined, path: ReadonlyArray<string>): Json => path.reduce(member, value) ?? null
 
-/** A parameter named `message` is what `message` is shorthand for (contract 5.1). */
+/**
+ * The value of a placeholder. A parameter named `message` equals `message`.
+ *
+ * @see contract 5.1
+ */
 const resolve = (path: string, scope: TemplateScope): Json => {
   const [root, ...rest] = path.split(".")
   switch (root) {

@@ -1,5 +1,5 @@
 /**
- * JSON objects, told from lists and from `null`.
+ * JSON objects, as distinct from lists and `null`.
  *
  * @internal
  */
@@ -10,6 +10,6 @@ export interface JsonObject {
   readonly [key: string]: Json
 }
 
-/** For values that are JSON. @internal */
+/** Whether a JSON value is an object. @internal */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)

@@ -1,10 +1,10 @@
 /**
- * How deep the JSON of others may nest.
+ * The bound on the nesting of foreign JSON.
  *
  * @internal
  */
 
-/** Deep enough for any real file or body; a deeper one would overflow the stack of whoever walks it. @internal */
+/** Deep enough for any real file or body; a deeper value would overflow the stack of recursive code. @internal */
 export const maxDepth = 200
 
 /** @internal */
@@ -28,7 +28,7 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** Of JSON text, before anybody walks what it is parsed to. @internal */
+/** Whether JSON text nests too deep, checked before the parsed value is walked. @internal */
 export const textNestsTooDeep = (text: string): boolean => {
   let depth = 0
   let inString = false

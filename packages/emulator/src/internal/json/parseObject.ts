@@ -1,5 +1,5 @@
 /**
- * Reads the JSON object of a request body.
+ * Parses the JSON object of a request body.
  *
  * @internal
  */
@@ -10,7 +10,12 @@ import { isObject } from "./jsonObject.js"
 import type { JsonObject } from "./jsonObject.js"
 import { textNestsTooDeep } from "./nesting.js"
 
-/** JSON that is no object, or no JSON at all, is a validation failure (contract 16.1). @internal */
+/**
+ * The object of a body; any other text is a validation failure.
+ *
+ * @see contract 16.1
+ * @internal
+ */
 export const parseObject = (text: string): Either.Either<JsonObject, ApiError> => {
   if (textNestsTooDeep(text)) {
     return Either.left(invalid([{ loc: ["body"], msg: "value is nested too deep", type: "value_error.depth" }]))

@@ -1,6 +1,6 @@
 /**
- * JSON of others read by a schema, where `Schema` itself would throw: it walks values without end, and where it chooses
- * by a literal it makes text of what is there, which may be an object whose `toString` is no function.
+ * Decodes foreign JSON by a schema where `Schema` itself would throw: it recurses without a bound, and to choose by a
+ * literal it makes text of a value, which may be an object whose `toString` is no function.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What does not fit a schema, with its place in the value.
+ * The mistakes of a value against a schema, with their places.
  *
  * @internal
  */
@@ -7,7 +7,7 @@ import * as ParseResult from "effect/ParseResult"
 
 /** @internal */
 export interface Mistake {
-  /** Such as `flows[0].steps[1].kind`. */
+  /** The place, such as `flows[0].steps[1].kind`. */
   readonly path: string
   readonly message: string
 }
@@ -21,6 +21,6 @@ const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
 /** @internal */
 export const mistakesOf = (error: ParseResult.ParseError): ReadonlyArray<Mistake> =>
   ParseResult.ArrayFormatter.formatErrorSync(error)
-    // what may be left out may be undefined, which no JSON is
+    // an optional field may be undefined, which no JSON is
     .filter((issue) => !issue.message.startsWith("Expected undefined"))
     .map((issue) => ({ path: placeOf(issue.path), message: issue.message }))

@@ -1,5 +1,5 @@
 /**
- * What every endpoint is given.
+ * The interface of every endpoint.
  *
  * @internal
  */
@@ -17,11 +17,11 @@ export interface ApiRequest<R extends Route = Route> {
   readonly caller: Caller
   readonly query: URLSearchParams
   readonly headers: { readonly [name: string]: string }
-  /** Of a POST; empty otherwise. */
+  /** The body of a POST; empty otherwise. */
   readonly body: JsonObject
   /** Bytes of the body. */
   readonly size: number
-  /** Faults that the endpoint itself must know of. */
+  /** The faults of the request, for endpoints that apply some themselves. */
   readonly plan: Plan
 }
 

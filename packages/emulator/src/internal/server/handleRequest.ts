@@ -1,5 +1,5 @@
 /**
- * From a request on a socket to the response on it.
+ * Handles one request on a socket, up to its response.
  *
  * @internal
  */
@@ -15,14 +15,14 @@ import { refOf } from "../flow/flows.js"
 import type { FlowAddress } from "../flow/flows.js"
 import { parseObject } from "../json/parseObject.js"
 import type { State } from "../state.js"
-import type { Open } from "../store/ledger.js"
+import type { OpenEntry } from "../store/ledger.js"
 import type { ApiRequest, Endpoint, RouteOf } from "./endpoint.js"
 import type { Exchange } from "./httpServer.js"
 import { readBody, tooLarge } from "./readBody.js"
 import type { ConnectionGone } from "./readBody.js"
 import { json } from "./reply.js"
 import type { Reply } from "./reply.js"
-import { make as makeWriter, untold } from "./responseWriter.js"
+import { make as makeWriter, noProgress } from "./responseWriter.js"
 import type { ResponseWriter } from "./responseWriter.js"
 import * as Router from "./router.js"
 import type { EndpointName, Route } from "./router.js"
@@ -31,7 +31,7 @@ import { isLocal } from "./trustedCaller.js"
 /** @internal */
 export type Endpoints = { readonly [N in EndpointName]: Endpoint<RouteOf<N>> }
 
-/** A path that is not the API's. @internal */
+/** Handles a path outside the API. @internal */
 export type OtherPaths = (request: {
   readonly method: string
   readonly path: string
@@ -43,11 +43,11 @@ export type OtherPaths = (request: {
 /** @internal */
 export interface HandlerOptions {
   readonly maxBodyBytes: number
-  /** ms that a reader may leave a full socket unread */
+  /** ms that a reader may leave a full socket unread. */
   readonly readerTimeout: number
-  /** How much of each request body the ledger keeps. */
+  /** Bytes of each request body that the ledger keeps. */
   readonly keptBodyBytes: number
-  /** Answers callers on this machine alone. */
+  /** Refuses requests that do not come from this machine. */
   readonly localOnly: boolean
 }
 
@@ -59,7 +59,7 @@ const headersOf = (raw: { readonly [name: string]: string | ReadonlyArray<string
   return headers
 }
 
-/** The ledger is shown to people, so it has no key. */
+/** The headers without the key, because people read the ledger. */
 const masked = (headers: { readonly [name: string]: string }): { readonly [name: string]: string } =>
   headers.authorization === undefined
     ? headers
@@ -93,7 +93,7 @@ export const make = (
       const isPost = route.endpoint === "execute" || route.endpoint === "step" || route.endpoint === "jobs"
       const body = isPost ? yield* parseObject(text) : {}
       const request: ApiRequest = { route, caller, body, ...rest }
-      // the endpoint of a route takes that route
+      // an endpoint takes the routes of its own name
       const endpoint = endpoints[route.endpoint] as Endpoint
       return yield* endpoint(request)
     })
@@ -137,7 +137,7 @@ export const make = (
     const address = Either.isRight(route) ? addressOf(route.right) : undefined
     const flow = address && refOf(address)
 
-    const received = (body: string, bodyBytes: number, fault: string | undefined): Open<RequestEntry> =>
+    const received = (body: string, bodyBytes: number, fault: string | undefined): OpenEntry<RequestEntry> =>
       ledger.requestReceived({
         id: exchange.id,
         connection: exchange.connection.entry.id,
@@ -159,13 +159,13 @@ export const make = (
     return Effect.gen(function*() {
       const { bytes, length } = yield* readBody(request, options.maxBodyBytes)
       const text = bytes?.toString("utf8") ?? ""
-      // of the bytes: a part of the text would hold on to all of it
+      // cuts the bytes, because a substring would keep the whole text alive
       const kept = bytes?.toString("utf8", 0, options.keptBodyBytes) ?? ""
       const other = Either.isLeft(route) ? otherPaths({ method, path, query, headers, text }) : undefined
       if (other !== undefined) {
-        // the control endpoint looks at the ledger, so it is not in it, and nobody waits for its connections
+        // the control endpoint reads the ledger, so it is not in it, and `awaitClose` ignores its connections
         exchange.connection.entry.requests--
-        const writer = makeWriter(exchange, Plan.none, options.readerTimeout, untold())
+        const writer = makeWriter(exchange, Plan.none, options.readerTimeout, noProgress())
         return yield* Effect.flatMap(safely(other), writer.send)
       }
       const isForeign = options.localOnly && !isLocal(headers)
@@ -194,7 +194,7 @@ export const make = (
         Effect.onInterrupt(() => Effect.sync(() => ledger.requestEnded(entry, "server")))
       )
     }).pipe(
-      // nobody is left to answer
+      // no caller is left to answer
       Effect.catchTag("ConnectionGone", () => Effect.void)
     )
   }

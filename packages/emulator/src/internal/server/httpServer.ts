@@ -1,5 +1,6 @@
 /**
- * The HTTP server: connections, bounds and the fibers that answer. Node's own server, because faults need its sockets.
+ * The HTTP server: connections, bounds and the fibers that answer. It is Node's own server, because faults need its
+ * sockets.
  *
  * @internal
  */
@@ -13,7 +14,7 @@ import type * as Net from "node:net"
 import { EmulatorError } from "../../EmulatorError.js"
 import type { ConnectionEntry } from "../../EmulatorLedger.js"
 import type { Ids } from "../store/ids.js"
-import type { Ledger, Open } from "../store/ledger.js"
+import type { Ledger, OpenEntry } from "../store/ledger.js"
 
 /** @internal */
 export interface ServerOptions {
@@ -21,9 +22,9 @@ export interface ServerOptions {
   readonly port: number
   readonly maxHeaderBytes: number
   readonly maxConnections: number
-  /** ms until the whole of a request must have arrived */
+  /** ms until the whole of a request must have arrived. */
   readonly requestTimeout: number
-  /** ms that a connection may be idle between requests */
+  /** ms that a connection may be idle between requests. */
   readonly keepAliveTimeout: number
 }
 
@@ -33,15 +34,15 @@ export interface Exchange {
   readonly connection: Connection
   readonly request: Http.IncomingMessage
   readonly response: Http.ServerResponse
-  /** Completes when the connection is gone, or the response was written whole. */
+  /** Completes when the connection is gone or the response was written whole. */
   readonly closed: Effect.Effect<void>
 }
 
 /** @internal */
 export interface Connection {
   readonly socket: Net.Socket
-  readonly entry: Open<ConnectionEntry>
-  /** A fault closes it, so nobody else is to blame. */
+  readonly entry: OpenEntry<ConnectionEntry>
+  /** Whether a fault closes it; then neither the client nor the server is to blame. */
   faulted: boolean
   endedByClient: boolean
 }
@@ -53,7 +54,7 @@ const reasons: { readonly [code: string]: readonly [status: number, code: string
 
 const malformed = [400, "BAD_REQUEST", "That is not an HTTP request."] as const
 
-/** For what never became a request: the parser has given up, so the answer is written by hand. */
+/** Answers bytes that never became a request, by hand, because the parser has given up. */
 const refuse = (socket: Net.Socket, requestId: string, errorCode: string | undefined): void => {
   const [status, code, message] = reasons[errorCode ?? ""] ?? malformed
   const body = JSON.stringify({ detail: { code, message } })
@@ -78,7 +79,8 @@ const listenError = (error: NodeJS.ErrnoException, options: ServerOptions): Emul
     })
 
 /**
- * Listens for the life of the scope, and gives the port. When it closes, no connection and no answering fiber is left.
+ * Listens for the life of the scope, and gives the port. Closing the scope ends every connection and every answering
+ * fiber.
  *
  * @internal
  */
@@ -114,7 +116,7 @@ export const listen = (
       socket.on("end", () => {
         connection.endedByClient = true
       })
-      // a peer that resets is a peer that closes
+      // a peer that resets counts as a peer that closes
       socket.on("error", () => {
         connection.endedByClient = true
       })

@@ -1,5 +1,5 @@
 /**
- * Which hosts are this machine's own.
+ * Whether a host is this machine.
  *
  * @internal
  */

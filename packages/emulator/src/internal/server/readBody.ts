@@ -14,16 +14,17 @@ export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
 
 /** @internal */
 export interface ReceivedBody {
-  /** `undefined` when it was larger than the limit */
+  /** `undefined` for a body over the limit. */
   readonly bytes: Buffer | undefined
   readonly length: number
 }
 
-/** Up to how many times the limit is read. */
+/** The multiple of the limit up to which a body is read. */
 const patience = 4
 
 /**
- * A body over the limit is not kept, but its rest is read so that the refusal reaches a client that is still sending.
+ * Reads a body. One over the limit is not kept, but its rest is read so that the refusal reaches a client that is still
+ * sending.
  *
  * @internal
  */

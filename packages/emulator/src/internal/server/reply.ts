@@ -1,5 +1,5 @@
 /**
- * What an endpoint answers, before it is bytes.
+ * The answer of an endpoint, before it is bytes.
  *
  * @internal
  */

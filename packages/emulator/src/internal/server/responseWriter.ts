@@ -1,5 +1,5 @@
 /**
- * Turns replies into bytes on a socket, with the faults that the request asked for.
+ * Turns replies into bytes on a socket, with the faults of the request.
  *
  * @internal
  */
@@ -8,7 +8,7 @@ import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"
 import { page } from "../faults/faultBody.js"
 import type { Break, Plan } from "../faults/plan.js"
-import type { Open } from "../store/ledger.js"
+import type { OpenEntry } from "../store/ledger.js"
 import { takeTime } from "../time/time.js"
 import type { WireEvent } from "../wire/wireEvent.js"
 import type { Exchange } from "./httpServer.js"
@@ -25,28 +25,28 @@ interface Mark {
 /** @internal */
 export interface ResponseWriter {
   readonly send: (reply: Reply) => Effect.Effect<void, ConnectionGone>
-  /** A body of any kind. */
+  /** Sends a body of any kind. */
   readonly sendText: (
     status: number,
     headers: { readonly [name: string]: string },
     text: string
   ) => Effect.Effect<void, ConnectionGone>
   readonly reset: Effect.Effect<void, ConnectionGone>
-  /** Nothing is sent for so long. */
+  /** Sends nothing for `ms` milliseconds. */
   readonly wait: (ms: number) => Effect.Effect<void, ConnectionGone>
 }
 
-/** What the writer tells of its progress. @internal */
+/** Told of the progress of a response. @internal */
 export interface Progress {
-  readonly entry: Open<Pick<RequestEntry, "status" | "responseBytes" | "responseEvents">>
-  /** A fault ends the response before its end. */
+  readonly entry: OpenEntry<Pick<RequestEntry, "status" | "responseBytes" | "responseEvents">>
+  /** A fault ends the response early. */
   readonly onStopped: () => void
-  /** The response is silent for so long; its timer is set. */
+  /** The response is silent for `ms` milliseconds; the timer is set. */
   readonly onWaiting: (ms: number) => void
 }
 
-/** For responses that nobody follows. @internal */
-export const untold = (): Progress => ({
+/** The progress of a response that nothing follows. @internal */
+export const noProgress = (): Progress => ({
   entry: { status: undefined, responseBytes: 0, responseEvents: 0 },
   onStopped: () => undefined,
   onWaiting: () => undefined
@@ -56,7 +56,7 @@ export const untold = (): Progress => ({
 export const make = (
   exchange: Exchange,
   plan: Plan,
-  /** ms that a reader may leave a full socket unread before it is given up */
+  /** ms that a reader may leave a full socket unread before it is given up. */
   readerTimeout: number,
   { entry, onStopped, onWaiting }: Progress
 ): ResponseWriter => {
@@ -67,14 +67,14 @@ export const make = (
 
   const isGone = () => response.destroyed || socket.destroyed
 
-  /** Whatever `effect` waits for, a connection that goes away ends it. */
+  /** Runs `effect` until the connection goes away. */
   const whileOpen = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | ConnectionGone> =>
     Effect.raceFirst(effect, Effect.zipRight(exchange.closed, gone))
 
   const wait = (ms: number): Effect.Effect<void, ConnectionGone> =>
     ms <= 0 ? Effect.void : whileOpen(takeTime(ms, () => onWaiting(ms)))
 
-  /** Until the bytes have left this process, so that what follows cannot overtake them. */
+  /** Waits until the bytes have left this process, so that later ones cannot overtake them. */
   const flushed = (bytes: Buffer): Effect.Effect<void, ConnectionGone> =>
     Effect.async((resume) => {
       const onClose = () => resume(gone)
@@ -111,7 +111,7 @@ export const make = (
     ...plan.stalls.flatMap(({ at, ms }) => at === undefined ? [] : [{ at, stallMs: ms, how: undefined }]),
     ...plan.breaks.map(({ at, how }) => ({ at, stallMs: 0, how }))
   ]
-  /** Of stalls without a position: after the headers, or after the first event. */
+  /** ms of the stalls without a position, which come after the headers or the first event. */
   const looseStallMs = plan.stalls.filter(({ at }) => at === undefined).reduce((total, { ms }) => total + ms, 0)
 
   const stop = (how: Break["how"]): Effect.Effect<never, ConnectionGone> =>
@@ -130,14 +130,14 @@ export const make = (
 
   const counts = { bytes: 0, events: 0 }
 
-  /** The marks that lie exactly here, stalls before breaks. */
+  /** Applies the marks at exactly this place, stalls before breaks. */
   const passMarks = (unit: Position["unit"]): Effect.Effect<void, ConnectionGone> => {
     const here = marks.filter(({ at }) => at.unit === unit && at.count === counts[unit])
     if (here.length === 0) return Effect.void
     for (const mark of here) marks.splice(marks.indexOf(mark), 1)
     const how = here.find((mark) => mark.how !== undefined)?.how
     return Effect.gen(function*() {
-      // what was written so far must be with the peer before silence or an end
+      // earlier bytes must reach the peer before silence or an end
       yield* flushed(Buffer.alloc(0))
       for (const mark of here) yield* wait(mark.stallMs)
       if (how !== undefined) return yield* stop(how)
@@ -155,7 +155,7 @@ export const make = (
     entry.responseBytes = counts.bytes
   }
 
-  /** Bytes whose pieces or marks matter. */
+  /** Writes bytes in pieces, and stops at marks. */
   const writeCarefully = Effect.fnUntraced(function*(bytes: Buffer) {
     let rest = bytes
     while (rest.length > 0) {
@@ -208,11 +208,11 @@ export const make = (
     yield* finish
   })
 
-  /** Text of the stream, whose lines end as the plan says. */
+  /** Bytes of text whose lines end as the plan says. */
   const lines = (text: string): Buffer =>
     Buffer.from(plan.newline === "\n" ? text : text.replaceAll("\n", plan.newline))
 
-  /** The newest frame, while it may be the last and is to lose its blank line. */
+  /** The newest frame, held back because the last one loses its blank line. */
   let held: Buffer | undefined
 
   const writeFrame = (bytes: Buffer): Effect.Effect<void, ConnectionGone> => {
@@ -226,7 +226,7 @@ export const make = (
     plan.repeated.size > 0 || looseStallMs > 0
 
   let produced = 0
-  /** Of the event before: a partial that is repeated is encoded once. */
+  /** The encoding of the last event, so that a repeated partial is encoded once. */
   let encoded: { readonly event: WireEvent; readonly bytes: Buffer } | undefined
 
   const encode = (event: WireEvent, spoil: boolean): Buffer => {

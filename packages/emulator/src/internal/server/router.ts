@@ -1,13 +1,18 @@
 /**
- * Which endpoint a method and path name (contract 4).
+ * Finds the endpoint of a method and path.
  *
+ * @see contract 4
  * @internal
  */
 import * as Either from "effect/Either"
 import { ApiError, coded } from "../apiError.js"
 import type { FlowAddress } from "../flow/flows.js"
 
-/** What a POST does with a flow; the only paths with a version (contract 3.1). */
+/**
+ * The operations of a POST on a flow, the only paths with a version.
+ *
+ * @see contract 3.1
+ */
 type Action = "execute" | "step" | "jobs"
 
 /** @internal */
@@ -70,7 +75,7 @@ const matchFlow = (segments: ReadonlyArray<string>): Match | undefined => {
   }
   if (first === "runs") return matchRun(plain(org, project, slug), second, rest)
   if (isAction(second) && rest.length === 0 && first.startsWith("v")) {
-    // a version that is no number is one that does not exist
+    // a version that is no number does not exist
     const version = /^v\d{1,9}$/.test(first) ? Number(first.slice(1)) : -1
     return { method: "POST", route: { endpoint: second, flow: { org, project, slug, version } } }
   }
@@ -95,7 +100,7 @@ const matchSegments = (segments: ReadonlyArray<string>): Match | undefined => {
 }
 
 /**
- * The decoded segments of a path: never normalised, so an encoded `../` stays one segment.
+ * The decoded segments of a path. They are never normalised, so that an encoded `../` stays one segment.
  *
  * @internal
  */
@@ -109,7 +114,7 @@ export const segmentsOf = (path: string): ReadonlyArray<string> | undefined => {
 
 const notFound = coded(404, "NOT_FOUND", "There is no such endpoint.")
 
-/** Paths below `/api/v1`. @internal */
+/** Matches paths below `/api/v1`. @internal */
 export const match = (method: string, path: string): Either.Either<Route, ApiError> => {
   const segments = segmentsOf(path)
   if (segments === undefined || segments[0] !== "api" || segments[1] !== "v1") return Either.left(notFound)

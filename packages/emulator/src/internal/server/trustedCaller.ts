@@ -1,6 +1,6 @@
 /**
- * Whom a server on loopback answers. A page of a browser can post to it without asking, and a name of its own can be
- * made to mean this machine (DNS rebinding).
+ * Decides which callers a server on loopback answers. A page in a browser can post to it without asking first, and can
+ * make a name of its own mean this machine (DNS rebinding).
  *
  * @internal
  */
@@ -19,11 +19,11 @@ export const namesLoopback = ({ host = "" }: Headers): boolean =>
 const isLocalOrigin = (origin: string): boolean =>
   URL.canParse(origin) && isLoopback(withoutBrackets(new URL(origin).hostname))
 
-/** No page at all. @internal */
+/** Whether a request comes from no page. @internal */
 export const isNoPage = (headers: Headers): boolean =>
   headers.origin === undefined && (headers["sec-fetch-site"] ?? "none") === "none"
 
-/** Neither another host's page nor another name of this one. @internal */
+/** Whether a request comes neither from another host's page nor under another name of this host. @internal */
 export const isLocal = (headers: Headers): boolean =>
   namesLoopback(headers) && headers["sec-fetch-site"] !== "cross-site" &&
   (headers.origin === undefined || isLocalOrigin(headers.origin))

@@ -1,6 +1,7 @@
 /**
- * Who may call (contract 1.3, 16.1) and what they may still spend.
+ * The accepted keys and the credits of organisations.
  *
+ * @see contract 1.3, 16.1
  * @internal
  */
 import * as BigDecimal from "effect/BigDecimal"
@@ -14,7 +15,7 @@ import * as Money from "./money.js"
 /** @internal */
 export interface Caller {
   readonly key: string
-  /** What the key is bound to; `undefined`: any. */
+  /** The organisation that the key is bound to; `undefined` is any. */
   readonly org: string | undefined
   readonly project: string | undefined
 }
@@ -25,9 +26,9 @@ export interface Accounts {
   readonly authorize: (caller: Caller, org: string, project: string) => Either.Either<void, ApiError>
   /** Counts one request against the limits of the key and of the organisation. */
   readonly admit: (caller: Caller, org: string | undefined, now: number) => Either.Either<void, ApiError>
-  /** Before a run: billing works and something is left. */
+  /** Checks before a run that billing works and credits are left. */
   readonly mayStart: (org: string) => Either.Either<void, ApiError>
-  /** Before a step: its cost can be paid. */
+  /** Whether the cost of a step can be paid. */
   readonly canPay: (org: string, cost: BigDecimal.BigDecimal) => boolean
   readonly pay: (org: string, cost: BigDecimal.BigDecimal) => void
   readonly capture: (org: string) => CaptureMode
@@ -39,7 +40,7 @@ export interface Accounts {
   readonly reset: () => void
 }
 
-/** A key that no table lists may be anything after the prefix; spaces would not be one token. */
+/** An unlisted key may have anything after the prefix but spaces, which would end the token. */
 const bearer = /^Bearer (nk_\S+)$/i
 
 const unauthenticated = (message: string): Either.Either<never, ApiError> =>
@@ -60,7 +61,7 @@ interface Window {
 export const make = (
   keys: ReadonlyArray<ApiKey>,
   initial: { readonly [org: string]: Organisation },
-  /** Where an organisation says nothing. */
+  /** The capture mode of organisations that set none. */
   capture: CaptureMode
 ): Accounts => {
   const table = new Map(keys.map((entry) => [entry.key, entry]))

@@ -1,6 +1,7 @@
 /**
- * The events of a run, kept for its live trace (contract 9.3).
+ * The events of a run, kept for its live trace.
  *
+ * @see contract 9.3
  * @internal
  */
 import * as Deferred from "effect/Deferred"
@@ -10,12 +11,12 @@ import type { WireEvent } from "../wire/wireEvent.js"
 import { Segments } from "./segments.js"
 import type { Packing } from "./segments.js"
 
-/** How much a live trace can replay of what one execution of a step says on its way, beside the last of it. */
+/** The number of partial outputs per execution of a step that a live trace can replay, besides the last one. */
 const keptInBetween = 100
 
-interface InBetween {
+interface PartialEvents {
   kept: number
-  /** The newest of those beyond {@link keptInBetween}: kept after all when the step goes on to something else. */
+  /** The newest partial output beyond {@link keptInBetween}; kept after all when the step moves on. */
   last: WireEvent | undefined
 }
 
@@ -31,14 +32,14 @@ const packing: Packing<WireEvent> = {
   decode: ([event, data]: Encoded) => ({ event, data })
 }
 
-/** Shared by all that have none, and never added to. */
+/** Shared by all logs without events, and never added to. */
 const none: Array<WireEvent> = []
 
 /** @internal */
 export class EventLog {
   private readonly segments = new Segments(packing)
   private live: Array<WireEvent> = none
-  private inBetween: Map<string | undefined, InBetween> | undefined
+  private inBetween: Map<string | undefined, PartialEvents> | undefined
   private arrival: Deferred.Deferred<void> | undefined
 
   append(event: WireEvent): void {
@@ -59,14 +60,14 @@ export class EventLog {
     }
   }
 
-  /** What is kept from a position on, and the position after it. */
+  /** The kept events from a position on, and the position after them. */
   from(position: number): { readonly events: ReadonlyArray<WireEvent>; readonly next: number } {
     const { next } = this.segments
     const events = position < next ? [...this.segments.from(position), ...this.live] : this.live.slice(position - next)
     return { events, next: next + this.live.length }
   }
 
-  /** Waits until there is an event at that position. */
+  /** Waits for an event at that position. */
   awaitAt(position: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (position < this.segments.next + this.live.length) return Effect.void
@@ -75,7 +76,7 @@ export class EventLog {
     })
   }
 
-  /** Gives how many bytes it takes. */
+  /** Packs the events, and returns their bytes. */
   rest(): number {
     for (const { last } of this.inBetween?.values() ?? []) if (last !== undefined) this.keep(last)
     this.inBetween = undefined

@@ -1,21 +1,21 @@
 /**
- * Ids drawn from a seed: the same seed and the same requests give the same ids. The id of a run tells the number of the
- * run, so that one that was issued and is no longer kept is known without a memory of it.
+ * Ids drawn from a seed: the same seed and requests give the same ids. The id of a run encodes its number, so that an
+ * evicted run is recognised without a record of it.
  *
  * @internal
  */
 
 /** @internal */
 export interface Ids {
-  /** The id of the run of that number: a version 4 UUID. */
+  /** The id of the run with that number: a version 4 UUID. */
   readonly run: (number: number) => string
-  /** The number of the run that has the id, if any can. */
+  /** The number of the run with that id; `undefined` for an id that no run can have. */
   readonly numberOf: (id: string) => number | undefined
   readonly request: () => string
   readonly reset: () => void
 }
 
-/** Each step of these can be undone, so no two numbers give the same 32 bits. */
+/** Odd, so that multiplication is invertible and no two numbers give the same 32 bits. */
 const multiplier = 0x9e3779b1
 
 /** `multiplier * inverse` is 1, modulo 2 to the 32nd. */
@@ -28,7 +28,7 @@ const scramble = (number: number, seed: number): number => {
 
 const unscramble = (bits: number, seed: number): number => (Math.imul((bits ^ (bits >>> 16)) | 0, inverse) ^ seed) >>> 0
 
-/** Of murmur3. */
+/** The finaliser of murmur3. */
 const mix = (value: number): number => {
   let bits = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)

@@ -1,5 +1,5 @@
 /**
- * Keeps the ledger. Bounded: the newest entries stay, the counts are of all.
+ * Keeps the ledger within bounds: the newest entries stay, the counts cover all.
  *
  * @internal
  */
@@ -18,13 +18,13 @@ import * as Money from "./money.js"
 import { Series } from "./series.js"
 
 /** An entry that its owner may still change. @internal */
-export type Open<A> = Types.Mutable<A>
+export type OpenEntry<A> = Types.Mutable<A>
 
 type Listener = (event: LedgerEvent) => void
 
-/** What happened, when; also that everything before is void. @internal */
+/** An event with its id and time, or a reset that voids everything before. @internal */
 export interface Moment {
-  /** Counts up from 1 for as long as the server runs, over resets. */
+  /** Counted from 1 for the life of the server, resets included. */
   readonly id: number
   /** ms since the epoch, on the emulator's clock. */
   readonly at: number
@@ -34,22 +34,22 @@ export interface Moment {
 /** @internal */
 export interface Ledger {
   readonly now: () => number
-  readonly connectionOpened: () => Open<ConnectionEntry>
-  readonly connectionClosed: (entry: Open<ConnectionEntry>, by: ClosedBy) => void
-  readonly requestReceived: (entry: Omit<RequestEntry, "receivedAt">) => Open<RequestEntry>
-  readonly requestEnded: (entry: Open<RequestEntry>, outcome: RequestEntry["outcome"]) => void
+  readonly connectionOpened: () => OpenEntry<ConnectionEntry>
+  readonly connectionClosed: (entry: OpenEntry<ConnectionEntry>, by: ClosedBy) => void
+  readonly requestReceived: (entry: Omit<RequestEntry, "receivedAt">) => OpenEntry<RequestEntry>
+  readonly requestEnded: (entry: OpenEntry<RequestEntry>, outcome: RequestEntry["outcome"]) => void
   readonly waiting: (request: string, ms: number) => void
-  readonly runStarted: (entry: Omit<RunEntry, "startedAt" | "endedAt" | "billedUsd">) => Open<RunEntry>
-  readonly runEnded: (entry: Open<RunEntry>, status: string) => void
+  readonly runStarted: (entry: Omit<RunEntry, "startedAt" | "endedAt" | "billedUsd">) => OpenEntry<RunEntry>
+  readonly runEnded: (entry: OpenEntry<RunEntry>, status: string) => void
   readonly stepStarted: (
-    run: Open<RunEntry>,
+    run: OpenEntry<RunEntry>,
     entry: Omit<StepEntry, "startedAt" | "endedAt" | "outcome" | "billedUsd">
-  ) => Open<StepEntry>
-  /** Announced apart, because the step's timer is set in between. */
+  ) => OpenEntry<StepEntry>
+  /** Separate from `stepStarted`, because the step's timer is set in between. */
   readonly announceStep: (entry: StepEntry) => void
   readonly stepEnded: (
-    run: Open<RunEntry>,
-    entry: Open<StepEntry>,
+    run: OpenEntry<RunEntry>,
+    entry: OpenEntry<StepEntry>,
     outcome: StepEntry["outcome"],
     cost: BigDecimal.BigDecimal
   ) => void
@@ -57,22 +57,22 @@ export interface Ledger {
   /** The newest {@link capacity} events since the start or the last reset. */
   readonly past: () => Iterable<LedgerEvent>
   readonly listen: (listener: Listener) => () => void
-  /** What is kept of what followed the moment of that id. */
+  /** The kept moments after the one with that id. */
   readonly after: (id: number) => ReadonlyArray<Moment>
   /** The id of the newest moment; 0 before the first. */
   readonly lastId: () => number
-  /** To be told that there is another moment. */
+  /** Calls the listener at each new moment; returns its removal. */
   readonly onMoment: (listener: () => void) => () => void
   readonly reset: () => void
 }
 
-/** How many entries of a kind are kept, events too. @internal */
+/** The number of entries of each kind, and of events, that are kept. @internal */
 export const capacity = 10_000
 
-/** Bytes of request bodies; the oldest are dropped, their entries stay. */
+/** Bytes of request bodies. The oldest bodies are dropped; their entries stay. */
 const bodyBudget = 64 * 1024 * 1024
 
-/** Bytes of targets and headers; beyond that the oldest entries go. */
+/** Bytes of targets and headers. The oldest entries are dropped. */
 const headBudget = 16 * 1024 * 1024
 
 const keep = <A>(list: Series<A>, entry: A): void => {
@@ -82,10 +82,10 @@ const keep = <A>(list: Series<A>, entry: A): void => {
 
 const copies = <A extends object>(list: Iterable<A>): ReadonlyArray<A> => Array.from(list, (entry) => ({ ...entry }))
 
-/** From one reset to the next. */
+/** The time from one reset to the next. */
 class Epoch {}
 
-/** An entry knows its epoch, and its copies do not. */
+/** An entry that knows its epoch; its copies do not. */
 class Entry {
   readonly #epoch: Epoch | undefined
 
@@ -102,22 +102,22 @@ const of = <A extends object>(epoch: Epoch | undefined, fields: A): A => Object.
 
 const isOf = Entry.isOf
 
-/** As much as the objects take, roughly. */
+/** The approximate bytes of an entry without its body. */
 const headBytes = ({ flow, headers, target }: RequestEntry): number =>
   Object.entries(headers).reduce(
     (bytes, [name, value]) => bytes + name.length + value.length,
     256 + target.length + (flow?.length ?? 0)
   )
 
-/** Requests, within a count and two budgets. */
+/** Request entries within a count and two byte budgets. */
 class Requests {
-  private readonly list = new Series<Open<RequestEntry>>()
+  private readonly list = new Series<OpenEntry<RequestEntry>>()
   private heads = 0
   private bodies = 0
-  /** Of the oldest that has its body. */
+  /** The number of the oldest entry that still has its body. */
   private withBody = 0
 
-  push(entry: Open<RequestEntry>): void {
+  push(entry: OpenEntry<RequestEntry>): void {
     this.list.push(entry)
     this.heads += headBytes(entry)
     this.bodies += entry.body.length
@@ -151,18 +151,18 @@ class Requests {
 
 /** @internal */
 export const make = (now: () => number): Ledger => {
-  const runs = new Series<Open<RunEntry>>()
-  const steps = new Series<Open<StepEntry>>()
+  const runs = new Series<OpenEntry<RunEntry>>()
+  const steps = new Series<OpenEntry<StepEntry>>()
   const requests = new Requests()
   const closed = new Series<ConnectionEntry>()
-  const open = new Map<number, Open<ConnectionEntry>>()
+  const open = new Map<number, OpenEntry<ConnectionEntry>>()
   const moments = new Series<Moment>()
   const listeners = new Set<Listener>()
   const watchers = new Set<() => void>()
   let connections = 0
   let counts = { runs: 0, steps: 0, requests: 0 }
   let billed = Money.zero
-  // what began before a reset may end after it, unseen
+  // an entry from before a reset may end after it, unseen
   let epoch = new Epoch()
 
   const note = (event: Moment["event"]): void => {
@@ -219,7 +219,7 @@ export const make = (now: () => number): Ledger => {
     },
     stepStarted: (run, fields) => {
       const isCurrent = isOf(run, epoch)
-      const entry = of<Open<StepEntry>>(isCurrent ? epoch : undefined, {
+      const entry = of<OpenEntry<StepEntry>>(isCurrent ? epoch : undefined, {
         ...fields,
         startedAt: now(),
         endedAt: undefined,
@@ -262,7 +262,7 @@ export const make = (now: () => number): Ledger => {
     },
     after: (id) => {
       const following: Array<Moment> = []
-      // the first moment is number 0
+      // the first moment has number 0
       for (let number = Math.max(id, moments.first); number < moments.next; number++) {
         const moment = moments.at(number)
         if (moment !== undefined) following.push(moment)

@@ -22,7 +22,7 @@ const eventsOf = (ledger: Ledger): Stream.Stream<LedgerEvent> =>
         }),
         (stop) => Effect.sync(stop)
       ),
-    // room for all that is past; a reader that falls behind by more loses the oldest
+    // room for the whole past; a reader that falls further behind loses the oldest events
     { bufferSize: capacity * 2, strategy: "sliding" }
   )
 

@@ -8,11 +8,11 @@ import * as BigDecimal from "effect/BigDecimal"
 /** @internal */
 export const zero: BigDecimal.BigDecimal = BigDecimal.unsafeFromNumber(0)
 
-/** For text that the flow schema has checked. @internal */
+/** The amount of a text that the flow schema has checked. @internal */
 export const parse = (text: string | undefined): BigDecimal.BigDecimal =>
   text === undefined ? zero : BigDecimal.unsafeFromString(text)
 
-/** Never in scientific notation. @internal */
+/** The decimal text of an amount, never in scientific notation. @internal */
 export const print = (amount: BigDecimal.BigDecimal): string => {
   const { scale, value } = BigDecimal.normalize(amount)
   if (scale <= 0) return (value * 10n ** BigInt(-scale)).toString()

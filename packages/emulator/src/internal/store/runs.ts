@@ -1,6 +1,6 @@
 /**
- * Run rows: what `/execute`, `/step` and `/jobs` leave behind and the run endpoints read. The oldest go when there are too
- * many; what went is known to have been.
+ * The rows of runs, written by `/execute`, `/step` and `/jobs` and read by the run endpoints. The oldest are evicted
+ * beyond the limits; evicted runs are remembered.
  *
  * @internal
  */
@@ -11,13 +11,13 @@ import type { FlowSummary, Tree } from "../flow/flows.js"
 import type { Message, WireToolCall } from "../wire/toolConversation.js"
 import { EventLog } from "./eventLog.js"
 import type { Ids } from "./ids.js"
-import { Kept } from "./kept.js"
-import type { Open } from "./ledger.js"
+import type { OpenEntry } from "./ledger.js"
+import { PackedValue } from "./packedValue.js"
 import { Series } from "./series.js"
 import { StepLog } from "./stepLog.js"
 import { UuidTable } from "./uuidTable.js"
 
-/** What the first call of a run brought. @internal */
+/** The input of the request that starts a run. @internal */
 export interface RunInput {
   readonly message: string | null
   readonly messages: ReadonlyArray<Json>
@@ -28,7 +28,7 @@ export interface RunInput {
   readonly trace: boolean
 }
 
-/** Where a run waits for tool results. @internal */
+/** The point where a run waits for tool results. @internal */
 export interface Pause {
   readonly stepId: string
   readonly stepIndex: number
@@ -44,21 +44,23 @@ export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancel
 /** @internal */
 export type Trigger = "execute" | "step" | "job"
 
-/** What a run may be asked for again. */
+/** The parts of a run that a later request may need. */
 interface RunMemory {
-  /** Of the first call; overrides, tools and trace of the newest one. */
+  /** The input of the first request, with overrides, tools and trace of the newest one. */
   readonly input?: RunInput
-  /** Of its steps so far, as the hosted server keeps them: the newest of each, or what a request put in its place. */
+  /**
+   * The outputs of its steps so far, as the hosted server keeps them: the newest of each, or a request's replacement.
+   */
   readonly outputs?: { [stepId: string]: Json }
   /** Set while the run waits for tool results; a resume of `/execute` goes on from it. */
   readonly pause?: Pause | undefined
-  /** Of a job. */
+  /** The result of a job. */
   readonly result?: Json
 }
 
 const nothing: RunMemory = {}
 
-/** Of a run that no other call can follow. */
+/** The input of a run that no further request can continue. */
 const noInput: RunInput = {
   message: null,
   messages: [],
@@ -69,7 +71,7 @@ const noInput: RunInput = {
   trace: false
 }
 
-/** Of the objects of a run, beside what it packs. */
+/** The approximate bytes of a run's objects, besides its packed values. */
 const rowBytes = 1_024
 
 /** @internal */
@@ -80,7 +82,7 @@ export interface NewRun {
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
   readonly createdAt: number
-  /** The row is not there for readers before that instant. */
+  /** The instant before which readers do not see the row. */
   readonly visibleAt: number
   readonly status: RunStatus
   /** Bytes of the request that starts it. */
@@ -100,19 +102,19 @@ export class Run {
   error: { readonly code: string; readonly message: string; readonly stepId: string | undefined } | undefined
   readonly steps: StepLog = new StepLog()
   readonly events: EventLog = new EventLog()
-  /** Steps at which a `/step` iteration has paused. */
+  /** The steps at which a `/step` iteration has paused. */
   pausedAt: ReadonlySet<string> = noSteps
-  /** What it runs; not kept of one that has ended. */
+  /** The running version; dropped when the run has ended. */
   tree: Tree | undefined
-  /** What it takes, as far as it is known. */
+  /** The bytes of the run, as of its last rest. */
   bytes: number
   private atWork = 0
-  private readonly memory: Kept<RunMemory>
+  private readonly memory: PackedValue<RunMemory>
 
   constructor(
     readonly number: number,
     readonly id: string,
-    readonly entry: Open<RunEntry>,
+    readonly entry: OpenEntry<RunEntry>,
     { capture, createdAt, input, sessionId, size, status, tree, trigger, visibleAt }: NewRun
   ) {
     this.trigger = trigger
@@ -126,7 +128,7 @@ export class Run {
     this.error = undefined
     this.tree = tree
     this.bytes = rowBytes + size
-    this.memory = new Kept<RunMemory>({ input, outputs: {} })
+    this.memory = new PackedValue<RunMemory>({ input, outputs: {} })
   }
 
   get input(): RunInput {
@@ -165,12 +167,12 @@ export class Run {
     this.memory.wake()
   }
 
-  /** Whoever woke it is done. */
+  /** Ends one `wake`; packs the run when it was the last. */
   rest(): void {
     if (--this.atWork > 0) return
     if (this.hasEnded) {
       this.tree = undefined
-      // no other call can follow
+      // no further request can continue the run
       if (this.trigger === "execute") this.memory.value = nothing
       if (this.trigger === "job") this.memory.value = this.result === undefined ? nothing : { result: this.result }
     }
@@ -181,7 +183,7 @@ export class Run {
 
 const noSteps: ReadonlySet<string> = new Set()
 
-/** What is known of a run that is no longer kept. @internal */
+/** The record of a run that is no longer kept. @internal */
 export interface EvictedRun {
   readonly trigger: Trigger
   readonly isOf: (ref: string) => boolean
@@ -192,25 +194,25 @@ export interface EvictedRun {
 export interface RunLimits {
   readonly runs: number
   readonly bytes: number
-  /** How many evicted runs are remembered. */
+  /** The number of evicted runs that are remembered. */
   readonly evicted: number
 }
 
 /** @internal */
 export interface Runs {
-  /** Whether another run can be kept without forgetting that one was evicted. */
+  /** Whether another run can be kept without forgetting an evicted one. */
   readonly hasRoom: () => boolean
-  readonly add: (run: NewRun, entryOf: (id: string) => Open<RunEntry>) => Run
-  /** To be called by whoever woke a run, when done. */
+  readonly add: (run: NewRun, entryOf: (id: string) => OpenEntry<RunEntry>) => Run
+  /** Ends one `wake` of a run. */
   readonly rest: (run: Run) => void
   readonly get: (id: string) => Run | undefined
   readonly evicted: (id: string) => EvictedRun | undefined
-  /** How many are known to have been evicted. */
+  /** The number of remembered evicted runs. */
   readonly evictedCount: () => number
   readonly newestFirst: (before?: number) => Iterable<Run>
-  /** In the order of recording. */
+  /** The runs of a session, in the order of recording. */
   readonly ofSession: (sessionId: string) => ReadonlyArray<Run>
-  /** Whether a run of the session was evicted. */
+  /** The project of a session that lost a run to eviction; `undefined` if it lost none. */
   readonly evictedSession: (sessionId: string) => Pick<EvictedRun, "isIn"> | undefined
   readonly reset: () => void
 }
@@ -221,10 +223,10 @@ const hashOf = (text: string): number => (Hash.string(text) | 1) >>> 0
 
 const hashOfProject = (org: string, project: string): number => hashOf(`${org}/${project}`)
 
-/** Of a session whose evicted runs were of several projects: the hash of none. */
+/** The value of a session whose evicted runs belong to several projects; no project has this hash. */
 const severalProjects = 2
 
-/** Three words for each. */
+/** The evicted runs, in three words each. */
 class EvictedRuns {
   private words = new Uint32Array(3 * 64)
   count = 0

@@ -1,10 +1,9 @@
 /**
- * What a run has left behind in stretches, one for each time that it was at work: packed, and limited where steps were
- * run again.
+ * The records of a run in packed segments, one for each time that the run was active, bounded where steps run again.
  *
  * @internal
  */
-import { pack, unpack } from "./kept.js"
+import { pack, unpack } from "./packedValue.js"
 
 interface Segment {
   /** The position of its first entry. */
@@ -13,16 +12,16 @@ interface Segment {
   readonly bytes: Buffer
 }
 
-/** Entries of one run beyond which stretches whose steps have all been run again are dropped. */
+/** Entries of one run beyond which segments are dropped whose steps have all run again. */
 const keptEntries = 10_000
 
 const keptBytes = 16 * 1024 * 1024
 
 /** How entries are packed. @internal */
 export interface Packing<A> {
-  /** The step that an entry is about. */
+  /** The id of the step that an entry belongs to. */
   readonly stepIdOf: (entry: A) => string | undefined
-  /** As JSON, with little said again and again. */
+  /** The entry as compact JSON. */
   readonly encode: (entry: A) => unknown
   readonly decode: (encoded: never) => A
 }
@@ -31,9 +30,9 @@ export interface Packing<A> {
 export class Segments<A> {
   private list: Array<Segment> = []
   private count = 0
-  /** What is looked at again only when it has doubled, because it could not be dropped. */
+  /** The size that could not be compacted; compaction is tried again only at its double. */
   private stuck: { readonly count: number; readonly bytes: number } | undefined
-  /** Of the next entry. */
+  /** The position of the next entry. */
   next = 0
   bytes = 0
 
@@ -49,7 +48,7 @@ export class Segments<A> {
     this.stuck = { count: this.count, bytes: this.bytes }
   }
 
-  /** Those at or after a position. */
+  /** The entries at or after a position. */
   from(position: number): ReadonlyArray<A> {
     return this.list.flatMap((segment) => {
       const { count, first } = segment
@@ -68,14 +67,14 @@ export class Segments<A> {
   }
 
   private put(segment: Segment): void {
-    // most have one, and an array that is pushed to has room for many
+    // most runs have one segment, and an array that is pushed to has room for many
     if (this.list.length === 0) this.list = [segment]
     else this.list.push(segment)
     this.count += segment.count
     this.bytes += segment.bytes.length
   }
 
-  /** Keeps the newest stretch of each step, what comes before the first step, and half of the rest. */
+  /** Keeps the newest segment of each step, the entries before the first step, and half of the rest. */
   private compact(): void {
     const newer = new Set<string>()
     const superseded = new Set<Segment>()

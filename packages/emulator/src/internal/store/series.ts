@@ -1,24 +1,24 @@
 /**
- * Numbered entries, of which the oldest leave first.
+ * Numbered entries that are removed from the oldest on.
  *
  * @internal
  */
 
-/** Emptied places at the front that are put up with before the rest moves up. */
+/** The number of empty slots at the front before the rest moves up. */
 const slack = 1_024
 
 /** @internal */
 export class Series<A> implements Iterable<A> {
   private readonly entries: Array<A | undefined> = []
   private head = 0
-  /** The number of the oldest entry: how many have left. */
+  /** The number of the oldest entry, which is how many were removed. */
   first = 0
 
   get size(): number {
     return this.entries.length - this.head
   }
 
-  /** The number that the next entry will have. */
+  /** The number of the next entry. */
   get next(): number {
     return this.first + this.size
   }
@@ -27,7 +27,7 @@ export class Series<A> implements Iterable<A> {
     this.entries.push(entry)
   }
 
-  /** Takes out the oldest. */
+  /** Removes the oldest entry. */
   shift(): A | undefined {
     if (this.size === 0) return undefined
     const oldest = this.entries[this.head]
@@ -44,7 +44,7 @@ export class Series<A> implements Iterable<A> {
     return number < this.first ? undefined : this.entries[this.head + number - this.first]
   }
 
-  /** The numbers go on. */
+  /** Removes all entries; the numbers go on. */
   clear(): void {
     this.first = this.next
     this.entries.length = 0
@@ -58,7 +58,7 @@ export class Series<A> implements Iterable<A> {
     }
   }
 
-  /** Backwards from the entry before that number, or from the newest. */
+  /** The entries backwards from the one before that number, or from the newest. */
   *newestFirst(before: number = this.next): Generator<A> {
     for (let number = Math.min(before, this.next) - 1; number >= this.first; number--) {
       const entry = this.at(number)

@@ -1,6 +1,7 @@
 /**
- * Sessions: the runs that were tagged with one id (contract 10.9), and which of them are gone.
+ * Sessions: the runs that were tagged with one id, and the ids that have expired.
  *
+ * @see contract 10.9
  * @internal
  */
 import type { Run, Runs } from "./runs.js"
@@ -8,9 +9,9 @@ import { UuidTable } from "./uuidTable.js"
 
 /** @internal */
 export interface Sessions {
-  /** Those that the list shows by now, in the order of recording. */
+  /** The runs that the list shows by now, in the order of recording. */
   readonly runsOf: (sessionId: string, now: number) => ReadonlyArray<Run>
-  /** What is no UUID is no session. */
+  /** Expires a session; ignores text that is no UUID. */
   readonly expire: (sessionId: string) => void
   readonly hasExpired: (sessionId: string) => boolean
   readonly reset: () => void
@@ -24,7 +25,7 @@ export const isUuid = (text: string): boolean => uuid.test(text)
 /** @internal */
 export const make = (
   runs: Runs,
-  /** ms before the list of a session shows a run */
+  /** ms before the list of a session shows a run. */
   lag: number
 ): Sessions => {
   const expired = new UuidTable()

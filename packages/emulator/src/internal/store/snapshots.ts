@@ -1,6 +1,7 @@
 /**
- * What a run keeps of its payloads, by its capture mode (contract 9.7).
+ * The part of a run's payloads that its capture mode keeps.
  *
+ * @see contract 9.7
  * @internal
  */
 import type { CaptureMode, Json } from "../../Flow.js"
@@ -15,7 +16,7 @@ export interface Snapshot {
   readonly truncated: boolean
 }
 
-/** E-mail addresses and long numbers. */
+/** E-mail addresses and long numbers, which `redacted` masks. */
 const secrets = /[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+|\d(?:[ -]?\d){8,}/g
 
 const redacted = (value: Json): Json => {
@@ -29,12 +30,12 @@ const redacted = (value: Json): Json => {
 /** @internal */
 export const hasPayloads = (mode: CaptureMode): boolean => mode === "full" || mode === "redacted"
 
-/** Of nothing. @internal */
+/** The snapshot of no payload. @internal */
 export const none: Snapshot = { value: null, sizeBytes: 0, truncated: false }
 
 /** A payload as it is stored; `null` where the mode stores none. @internal */
 export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
-  // nobody is shown even the size
+  // `off` hides even the size
   if (payload === undefined || mode === "off") return none
   const text = JSON.stringify(payload)
   const sizeBytes = Buffer.byteLength(text)
@@ -46,5 +47,5 @@ export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => 
   return { value: mode === "redacted" ? redacted(payload) : payload, sizeBytes, truncated: false }
 }
 
-/** Contexts are objects; what is none is put into one. @internal */
+/** A context is an object; any other value is put into one. @internal */
 export const asObject = (value: Json, key: string): Json => value === null || isObject(value) ? value : { [key]: value }

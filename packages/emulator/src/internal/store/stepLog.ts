@@ -1,5 +1,5 @@
 /**
- * The executions of the steps of a run, as traces and sessions show them.
+ * The executions of a run's steps, as traces and sessions show them.
  *
  * @internal
  */
@@ -23,12 +23,12 @@ export interface StepRecord {
   costUsd: string | undefined
   readonly input: Snapshot
   output: Snapshot | undefined
-  /** The output with its prompt, where there is one. */
+  /** The output together with its prompt, if the step has one. */
   prompted: Snapshot | undefined
   error: { readonly code: string; readonly message: string } | undefined
 }
 
-/** Rounds of loops that a run keeps, at least; at most twice as many. */
+/** The least rounds of loops that a run keeps; it keeps at most twice as many. */
 const keptRounds = 25_000
 
 type EncodedSnapshot = readonly [value: Json, sizeBytes: number, truncated: 0 | 1] | 0
@@ -39,7 +39,7 @@ const encodeSnapshot = (snapshot: Snapshot | undefined): EncodedSnapshot =>
 const decodeSnapshot = (encoded: EncodedSnapshot): Snapshot | undefined =>
   encoded === 0 ? undefined : { value: encoded[0], sizeBytes: encoded[1], truncated: encoded[2] === 1 }
 
-/** What is not there is null in JSON. */
+/** A record as a list, in which JSON turns `undefined` into null. */
 const encode = (record: StepRecord) =>
   [
     record.stepId,
@@ -97,7 +97,7 @@ const decode = (encoded: Nullable<ReturnType<typeof encode>>): StepRecord => {
 
 const packing: Packing<StepRecord> = { stepIdOf: ({ stepId }) => stepId, encode, decode }
 
-/** Shared by all that have none, and never added to. */
+/** Shared by all logs without records, and never added to. */
 const none: Array<StepRecord> = []
 
 const placeOf = (stepId: string, loopIndex: number | undefined): string => `${loopIndex ?? ""}/${stepId}`
@@ -106,12 +106,12 @@ const placeOf = (stepId: string, loopIndex: number | undefined): string => `${lo
 export class StepLog {
   private readonly segments = new Segments(packing)
   private live: Array<StepRecord> = none
-  /** At most a loop and a step in it, or one that waits for tool results. */
+  /** The records that are running: a loop and a step in it, or a step that waits for tool results. */
   private running: ReadonlyArray<StepRecord> = none
-  /** How often each place has been executed. */
+  /** The number of executions of each step, per round of a loop. */
   private attempts: Map<string, number> | undefined
 
-  /** Goes on with an execution that waits for tool results, or begins the next one. */
+  /** Continues an execution that waits for tool results, or begins the next one. */
   begin(
     stepId: string,
     loopIndex: number | undefined,
@@ -132,19 +132,19 @@ export class StepLog {
     return record
   }
 
-  /** In the order in which they began. */
+  /** The records, in the order in which they began. */
   list(): ReadonlyArray<StepRecord> {
     return [...this.segments.from(0), ...this.live]
   }
 
-  /** Gives how many bytes it takes, or would. */
+  /** Packs the records unless one is running, and returns the bytes that they take. */
   rest(hasEnded: boolean): number {
     if (this.live.every(({ status }) => status !== "running")) {
       const again = this.live.some(({ attempt }) => attempt > 1)
       this.segments.add(this.live)
       this.live = none
       this.running = none
-      // whoever runs the steps of an ended run again may do so for long
+      // steps of an ended run that run again may do so many times
       if (hasEnded && !again) this.attempts = undefined
     }
     return this.segments.bytes + this.live.length * 512

@@ -1,10 +1,10 @@
 /**
- * A number for each of many UUIDs, in twenty bytes of a table outside the heap.
+ * A table of numbers by UUID, twenty bytes each, outside the heap.
  *
  * @internal
  */
 
-/** Four words of the id, one of the value; a value of 0 is an empty place. */
+/** Four words of the id and one of the value; the value 0 marks an empty slot. */
 const width = 5
 
 const smallest = 64
@@ -18,7 +18,7 @@ export class UuidTable {
     return this.table.length / width
   }
 
-  /** Where the id is, or could be. */
+  /** The slot of the id, or the one where it would go. */
   private placeOf(words: ReadonlyArray<number>): number {
     const [a, b, c, d] = words as [number, number, number, number]
     const last = this.places - 1
@@ -48,7 +48,7 @@ export class UuidTable {
     return value === 0 ? undefined : value
   }
 
-  /** Not 0, and of 32 bits. */
+  /** The value is a 32-bit number other than 0. */
   set(uuid: string, value: number): void {
     if (this.size >= this.places * 0.7) this.grow()
     const words = wordsOf(uuid)

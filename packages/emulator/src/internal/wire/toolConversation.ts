@@ -1,6 +1,7 @@
 /**
- * The messages of a paused step, read in either casing (contract 6.2, 16.1) and written in one.
+ * The messages of a paused step, read in either casing and written in one.
  *
+ * @see contract 6.2, 16.1
  * @internal
  */
 import * as Either from "effect/Either"
@@ -13,7 +14,12 @@ import type { JsonObject } from "../json/jsonObject.js"
 /** @internal */
 export type Casing = "snake" | "camel"
 
-/** One requested call, as `toolCalls` has it (contract 5.3). @internal */
+/**
+ * One requested call, as `toolCalls` has it.
+ *
+ * @see contract 5.3
+ * @internal
+ */
 export interface WireToolCall {
   readonly id: string
   readonly type: "function"
@@ -62,7 +68,7 @@ export const roundsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Round>
 const roleOf = ({ role }: Message): string =>
   role === undefined || role === null ? "has no role" : `has the role ${JSON.stringify(role)}`
 
-/** Why a message that looks like an answer is none. */
+/** The reason why messages that look like answers are none. */
 const whyUnanswered = (messages: ReadonlyArray<Message>, missing: ReadonlyArray<string>): string => {
   const unnamed = messages.some((message) => message.role === "tool" && typeof callIdOf(message) !== "string")
   for (const id of missing) {
@@ -80,13 +86,13 @@ const whyNotAsked = (messages: ReadonlyArray<Message>): string => {
 const list = (ids: Iterable<string>): string => [...ids].join(", ")
 
 /**
- * Every id of the newest round must be answered once, and nothing else.
+ * Checks that every id of the newest round is answered once, and no other id is.
  *
  * @internal
  */
 export const checkAnswered = (
   messages: ReadonlyArray<Message>,
-  /** The ids of the pause that the server remembers, when it does. */
+  /** The ids of the pause, where the server remembers them. */
   asked?: ReadonlyArray<string>
 ): Either.Either<void, ApiError> => {
   const mismatch = (message: string) => refuse(400, "TOOL_RESULTS_MISMATCH", message)
@@ -110,13 +116,13 @@ export const checkAnswered = (
     : mismatch(`Not answered: ${list(missing)}.${whyUnanswered(messages, missing)}`)
 }
 
-/** Content that is JSON as what it says, other text as it is. */
+/** The value of content that is JSON; other text as it is. */
 const parsed = (content: Json): Json => {
   if (typeof content !== "string") return content
   return Either.getOrElse(Either.try((): Json => JSON.parse(content) as Json), () => content)
 }
 
-/** What a template may quote of the results. @internal */
+/** The results that a template may quote. @internal */
 export interface ToolResults {
   readonly tools: { readonly [name: string]: Json }
   readonly texts: { readonly [name: string]: string }
@@ -125,7 +131,7 @@ export interface ToolResults {
 
 /** @internal */
 export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
-  // by name, the newest last: `fromEntries` takes any name, also one that an assignment would not
+  // by name, the newest last: unlike an assignment, `fromEntries` takes any name
   const tools: Array<readonly [name: string, value: Json]> = []
   const texts: Array<readonly [name: string, text: string]> = []
   const results: Array<Json> = []

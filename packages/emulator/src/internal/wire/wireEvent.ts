@@ -1,13 +1,14 @@
 /**
- * Events as `/step` and the live trace send them (contract 7.3).
+ * Events as `/step` and the live trace send them.
  *
+ * @see contract 7.3
  * @internal
  */
 
 /** @internal */
 export interface WireEvent {
   readonly event: string
-  /** Of the control endpoint's events alone. */
+  /** Set on the control endpoint's events alone. */
   readonly id?: number
   readonly data: { readonly [key: string]: unknown }
 }
@@ -15,6 +16,6 @@ export interface WireEvent {
 /** @internal */
 export const wireEvent = (event: string, data: { readonly [key: string]: unknown }): WireEvent => ({ event, data })
 
-/** Nothing follows such an event in a live trace. @internal */
+/** Whether an event ends a live trace. @internal */
 export const isTerminal = (event: WireEvent): boolean =>
   event.event === "flow_completed" || event.event === "step_error"

@@ -1,6 +1,7 @@
 /**
- * Versions, keys and paths (contract 1 to 4, 14).
+ * Cases of versions, keys and paths.
  *
+ * @see contract 1 to 4, 14
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"

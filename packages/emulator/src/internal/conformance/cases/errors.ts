@@ -1,6 +1,7 @@
 /**
- * Errors (contract 11).
+ * Cases of errors.
  *
+ * @see contract 11
  * @internal
  */
 import type { ConformanceCase, Expectation } from "../../../ConformanceCase.js"

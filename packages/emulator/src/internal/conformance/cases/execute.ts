@@ -1,6 +1,7 @@
 /**
- * `/execute` without tools (contract 5).
+ * Cases of `/execute` without tools.
  *
+ * @see contract 5
  * @internal
  */
 import type { ConformanceCase, ConformanceRequest } from "../../../ConformanceCase.js"

@@ -1,6 +1,7 @@
 /**
- * Jobs (contract 8).
+ * Cases of jobs.
  *
+ * @see contract 8
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"

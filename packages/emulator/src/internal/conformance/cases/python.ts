@@ -1,7 +1,8 @@
 /**
- * What the Python client 0.2.0 sends, byte for byte in its keys and their order, and what it cannot do without: `runId`
- * in `run_started` and in a tool pause, `stepId` in `step_paused`, an object as `error` (contract 5.2, 7.1, 7.6, 8.1, C7, 17.1).
+ * Cases of the Python client 0.2.0: its requests, byte for byte in their keys and order, and the fields that it depends
+ * on: `runId` in `run_started` and in a tool pause, `stepId` in `step_paused`, an object as `error`.
  *
+ * @see contract 5.2, 7.1, 7.6, 8.1, C7, 17.1
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
@@ -143,7 +144,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     )
   ),
   ...inBothShapes((shape) => stepBodies(shape, { classify: "{{output}}" })),
-  // what its map holds where `step_completed` brings no output
+  // the content of its map where `step_completed` has no output
   ...[{}, { classify: null }].map((outputs) => inHosted((shape) => stepBodies(shape, outputs))),
   ...inBothShapes((shape) =>
     made(

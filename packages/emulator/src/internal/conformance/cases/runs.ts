@@ -1,6 +1,7 @@
 /**
- * Runs and traces (contract 9).
+ * Cases of runs and traces.
  *
+ * @see contract 9
  * @internal
  */
 import type { ConformanceCase, ConformanceExchange } from "../../../ConformanceCase.js"

@@ -1,6 +1,7 @@
 /**
- * Sessions (contract 10.4, 10.9).
+ * Cases of sessions.
  *
+ * @see contract 10.4, 10.9
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
@@ -20,7 +21,7 @@ import {
   savePause
 } from "../caseParts.js"
 
-/** Ids differ from case to case, so that cases can run in any order. */
+/** An id that no other case uses, so that cases can run in any order. */
 const idOf = (number: number): string => `5d1c9f44-7a0b-4f5e-9a55-${String(number).padStart(12, "0")}`
 
 const tagged = (number: number) => ({ headers: { "x-session-id": idOf(number) } })

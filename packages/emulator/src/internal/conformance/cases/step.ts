@@ -1,6 +1,7 @@
 /**
- * `/step` (contract 7).
+ * Cases of `/step`.
  *
+ * @see contract 7
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
@@ -66,7 +67,7 @@ const first = (shape: Shape) =>
     { save: { executionId: "events.0.data.executionId", output: shape.outputPath(2) } }
   )
 
-/** The first step has run, however its output travelled. */
+/** The first step has run, whichever event carried its output. */
 const begun = exchange(
   post(twoStep, { stepIndex: 0, message: "hi" }),
   { status: 200 },
@@ -87,7 +88,7 @@ const rest = (shape: Shape): ReadonlyArray<Json> => [
   shape.flowCompleted(any("object"), { executionId: any("string"), summary: any("object") })
 ]
 
-/** The end of the second step and of the flow, when it saw that label. */
+/** The end of the second step and of the flow, for a first output with that label. */
 const labelled = (shape: Shape, label: string): ReadonlyArray<Json> => {
   const text = { text: { $matches: `^About your ${label}:` } }
   return [
@@ -214,7 +215,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
         stream(...labelled(shape, "complaint"))
       ),
-      // of that request alone
+      // the override holds for that request alone
       exchange(post(twoStep, later), stream(...labelled(shape, "order")))
     )
   ),
@@ -287,7 +288,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
           post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: output } }),
           stream(...labelled(shape, label))
         ),
-        // and for later requests too
+        // the override holds for later requests too
         exchange(
           post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: {} }),
           stream(...labelled(shape, label))

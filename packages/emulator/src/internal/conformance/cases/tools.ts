@@ -1,6 +1,7 @@
 /**
- * Tool calls on `/execute` (contract 5.3, 6).
+ * Cases of tool calls on `/execute`.
  *
+ * @see contract 5.3, 6
  * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"

@@ -1,5 +1,5 @@
 /**
- * JSON that is held as bytes outside the heap while nobody works with it.
+ * JSON that is packed into bytes outside the heap while it is not in use.
  *
  * @internal
  */
@@ -7,11 +7,11 @@
 /** @internal */
 export const pack = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
-/** What was packed: keys of `undefined` are gone. @internal */
+/** The packed value, without its `undefined` keys. @internal */
 export const unpack = <A>(bytes: Buffer): A => JSON.parse(bytes.toString()) as A
 
 /** @internal */
-export class Kept<A extends object> {
+export class PackedValue<A extends object> {
   private live: A | undefined
   private bytes: Buffer | undefined
 
@@ -19,7 +19,7 @@ export class Kept<A extends object> {
     this.live = value
   }
 
-  /** Not to be changed in place. */
+  /** The value, which must not be changed in place. */
   get value(): A {
     return this.live ?? unpack<A>(this.bytes!)
   }
@@ -29,12 +29,12 @@ export class Kept<A extends object> {
     this.bytes = undefined
   }
 
-  /** Makes reading cheap until it rests again. */
+  /** Unpacks the value, so that reads are cheap until `rest`. */
   wake(): void {
     this.live = this.value
   }
 
-  /** Gives how many bytes it takes. */
+  /** Packs the value, and returns its bytes. */
   rest(): number {
     this.bytes ??= pack(this.live)
     this.live = undefined
