@@ -6,7 +6,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { lenient, lenientWith, nullAsAbsent } from "./internal/schema/nullable.js"
+import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/schema/nullable.js"
 
 const count = lenientWith(Schema.Number, 0)
 
@@ -140,7 +140,7 @@ export const StepAttempts: Schema.Schema<StepAttempts, Schema.Schema.Encoded<typ
 
 const traceSchema = Schema.Struct({
   flowRun: FlowRun,
-  steps: Schema.optionalWith(Schema.Array(StepTrace), { nullable: true, default: () => [] })
+  steps: nullAs(Schema.Array(StepTrace), () => [])
 })
 
 /**

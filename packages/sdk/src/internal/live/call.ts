@@ -4,9 +4,6 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
@@ -17,6 +14,7 @@ import type { ReadBody } from "../operations/responseBody.js"
 import { shouldRetry } from "../retry/retry.js"
 import * as RetryBudget from "../retry/retryBudget.js"
 import { afterARunMayExist } from "../run/callProgress.js"
+import { clockOf } from "../runtime/fiber.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { makeLog, makeTell, type Tell } from "../telemetry/tell.js"
@@ -60,8 +58,7 @@ interface Observer {
 
 const observing = (fiber: Fiber.RuntimeFiber<unknown, unknown>, tell: Tell | undefined): Observer => ({
   tell,
-  now: () =>
-    Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock).unsafeCurrentTimeMillis()
+  now: () => clockOf(fiber).unsafeCurrentTimeMillis()
 })
 
 const parseJson = (text: string): Either.Either<unknown, string> => {

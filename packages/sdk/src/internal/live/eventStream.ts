@@ -8,7 +8,6 @@ import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberRef from "effect/FiberRef"
 import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -18,6 +17,7 @@ import type { AttemptInfo } from "../../LogHook.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { shouldRetry } from "../retry/retry.js"
+import { metricLabelsOf } from "../runtime/fiber.js"
 import { fromPull, type Pull } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -157,7 +157,7 @@ const accepted = (
 ): Effect.Effect<EventPull, LiveError> =>
   errorBody.isOk(response.status)
     ? Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(decoding(caller, endpoint, response, watching, fiber.getFiberRef(FiberRef.currentMetricLabels)))
+      Effect.succeed(decoding(caller, endpoint, response, watching, metricLabelsOf(fiber)))
     )
     : Effect.flatMap(
       Effect.zip(readText(response), Clock.currentTimeMillis),

@@ -1,7 +1,7 @@
 /** The request and response of `GET /seq/sessions/{sessionId}`: what was recorded under a session id (contract 10.4). */
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "../input/callOptions.js"
-import { lenient, lenientWith, nullAsAbsent } from "../schema/nullable.js"
+import { lenient, lenientWith, nullAs, nullAsAbsent } from "../schema/nullable.js"
 
 /**
  * What the seam's `session` takes.
@@ -28,7 +28,7 @@ export const SessionStep = Schema.Struct({
   /** From 0, of a step in a loop. */
   loopIndex: nullAsAbsent(Schema.Number),
   /** `running`, `completed`, `failed`, `skipped`, or something newer. */
-  status: Schema.optionalWith(Schema.String, { nullable: true, default: () => "completed" }),
+  status: nullAs(Schema.String, () => "completed"),
   startedAt: lenient(Schema.String),
   completedAt: lenient(Schema.String),
   /** Milliseconds. */
@@ -70,7 +70,7 @@ export const SessionExecution = Schema.Struct({
   snapshotsAvailable: lenientWith(Schema.Boolean, false),
   errorAtStep: nullAsAbsent(Schema.String),
   /** In the order in which they began. */
-  steps: Schema.optionalWith(Schema.Array(SessionStep), { nullable: true, default: () => [] })
+  steps: nullAs(Schema.Array(SessionStep), () => [])
 })
 
 /**
@@ -88,7 +88,7 @@ export interface SessionExecution extends Schema.Schema.Type<typeof SessionExecu
 export const SessionResponse = Schema.Struct({
   sessionId: Schema.String,
   /** In the order in which they were recorded. */
-  executions: Schema.optionalWith(Schema.Array(SessionExecution), { nullable: true, default: () => [] })
+  executions: nullAs(Schema.Array(SessionExecution), () => [])
 })
 
 /**

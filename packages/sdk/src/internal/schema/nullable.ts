@@ -6,6 +6,7 @@
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Types from "effect/Types"
 
 /**
  * A `null` stays what it is: reading changes nothing.
@@ -24,6 +25,17 @@ export const nullable = <A, I>(
 export const nullAsAbsent = <A, I>(
   schema: Schema.Schema<A, I>
 ): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true }> => Schema.optionalWith(schema, { nullable: true })
+
+/**
+ * The same with a value for what is absent or `null`; anything else has to fit.
+ *
+ * @internal
+ */
+export const nullAs = <A, I>(
+  schema: Schema.Schema<A, I>,
+  absent: () => Types.NoInfer<A>
+): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true; default: () => Types.NoInfer<A> }> =>
+  Schema.optionalWith(schema, { nullable: true, default: absent })
 
 const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> => {
   const decode = Schema.decodeUnknownOption(schema)

@@ -1,13 +1,12 @@
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
-import * as Random from "effect/Random"
+import type * as Random from "effect/Random"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 import { checkSessionId } from "../input/checks.js"
 import type { HttpService } from "../operations/operations.js"
+import { liveRandom } from "../runtime/fiber.js"
 import { scopeOf } from "./currentScope.js"
 
 const sessionIdOf = (
@@ -54,8 +53,6 @@ export const isSessionId = (id: unknown): id is string => typeof id === "string"
 /** @internal */
 export const isSameSession = (a: unknown, b: unknown): boolean =>
   typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase()
-
-const liveRandom: Random.Random = Context.get(DefaultServices.liveServices, Random.Random)
 
 const fromRandom = (random: Random.Random): Effect.Effect<Uint8Array> =>
   Effect.map(

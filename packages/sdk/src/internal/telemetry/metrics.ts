@@ -5,18 +5,15 @@
  * @internal
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
+import { clockOf, metricLabelsOf } from "../runtime/fiber.js"
 import { unsafeMonotonic } from "../time/clock.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -70,8 +67,7 @@ export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
   return isNoukaiError(failure.value) ? failure.value._tag : "handler_failed"
 }
 
-const now = (fiber: AnyFiber): number =>
-  unsafeMonotonic(Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock))
+const now = (fiber: AnyFiber): number => unsafeMonotonic(clockOf(fiber))
 
 /**
  * Counts one execution when it ends.
@@ -80,7 +76,7 @@ const now = (fiber: AnyFiber): number =>
  */
 export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcome: string) => void => {
   const began = now(fiber)
-  const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
+  const labels = metricLabelsOf(fiber)
   return (outcome) => {
     const { byOutcome, duration } = operations[operation]
     let executions = byOutcome.get(outcome)
@@ -149,7 +145,7 @@ const open = Metric.gauge(metricNames.openStreams, { description: "event streams
  */
 export const streamOpen = Effect.acquireRelease(
   Effect.withFiberRuntime<ReadonlyArray<MetricLabel.MetricLabel>>((fiber) => {
-    const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
+    const labels = metricLabelsOf(fiber)
     open.unsafeModify(1, labels)
     return Effect.succeed(labels)
   }),

@@ -3,30 +3,24 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
-
-const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+import { clockOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
 
 /**
  * Whether spans of this fiber go anywhere: Effect's built-in tracer keeps them to itself.
  *
  * @internal
  */
-export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
-  Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Tracer.Tracer) !== liveTracer &&
-  fiber.getFiberRef(FiberRef.currentTracerEnabled)
+export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => tracerOf(fiber) !== undefined
 
 /**
  * The W3C `traceparent` of the fiber's span, if it traces.
@@ -199,11 +193,10 @@ export const streamSpans = (
   address: FlowAddress,
   version: FlowVersion
 ): StreamSpans | undefined => {
-  if (!isTracing(fiber)) return undefined
-  const services = fiber.getFiberRef(DefaultServices.currentServices)
-  const tracer = Context.unsafeGet(services, Tracer.Tracer)
-  const clock = Context.unsafeGet(services, Clock.Clock)
-  const annotations = fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)
+  const tracer = tracerOf(fiber)
+  if (tracer === undefined) return undefined
+  const clock = clockOf(fiber)
+  const annotations = spanAnnotationsOf(fiber)
 
   const open = (
     spanName: string,

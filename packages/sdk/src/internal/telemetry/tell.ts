@@ -5,11 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import type { LogEvent, LogHook } from "../../LogHook.js"
+import { writesDebug } from "../runtime/fiber.js"
 
 /**
  * The hook of a client, made safe: what it throws is reported once as a warning and never reaches the call.
@@ -44,10 +43,6 @@ const debugLine: Tell = (event) => {
   const about = "path" in event ? `${event.method} ${event.path}` : `${event.mode} ${event.sessionId}`
   return Effect.annotateLogs(Effect.logDebug(`noukai ${phase}: ${about}`), fields)
 }
-
-/** Whether a debug line of this fiber would be written. */
-const writesDebug = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
-  LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
 
 /**
  * Who is to be told by a fiber; `undefined` when nobody listens.

@@ -4,13 +4,12 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import { clockOf, liveClock } from "../runtime/fiber.js"
 
 /** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
 export type Pause = (ms: number) => Effect.Effect<boolean>
@@ -50,8 +49,6 @@ export interface Timers {
   readonly after: (ms: number, fire: () => void) => Cancel
 }
 
-const liveClock: Clock.Clock = Context.get(DefaultServices.liveServices, Clock.Clock)
-
 /** The longest delay that the runtime's timers take; longer ones would fire at once. */
 const maxDelay = 2_147_483_647
 
@@ -75,6 +72,6 @@ const onClock = (clock: Clock.Clock): Timers => ({
  * @internal
  */
 export const ofFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Timers => {
-  const clock = Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), Clock.Clock)
+  const clock = clockOf(fiber)
   return clock === liveClock ? native : onClock(clock)
 }

@@ -392,13 +392,16 @@ class OpenExchange extends Exchange {
   }
 
   private wakeHead(result: Effect.Effect<StreamResponse, TransportError>): void {
-    this.resumeHead?.(result)
+    const resume = this.resumeHead
+    // before it is called: who is resumed may wait for the next one at once
     this.resumeHead = undefined
+    resume?.(result)
   }
 
   private wakePull(result: Pulled): void {
-    this.resumePull?.(result)
+    const resume = this.resumePull
     this.resumePull = undefined
+    resume?.(result)
   }
 }
 
