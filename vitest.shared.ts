@@ -18,6 +18,8 @@ const shared: ViteUserConfig = {
     isolate: false,
     pool: "forks",
     setupFiles: [fileURLToPath(new URL("vitest.leaks.ts", import.meta.url))],
+    // what is written to run at the same time waits, and does not compute
+    maxConcurrency: 50,
     sequence: { concurrent: false },
     testTimeout: 60_000
   }

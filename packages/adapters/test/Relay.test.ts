@@ -4,6 +4,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import type { TestContext } from "vitest"
 import { rawConnection } from "./support/rawRequest.js"
 import { afterParsers, relays } from "./support/relays.js"
 import type { RelaySetup } from "./support/relays.js"
@@ -560,38 +561,6 @@ for (const framework of [...relays, ...afterParsers]) {
         connection.socket.destroy()
       })
 
-      it("1: a body is cut off where it becomes too long, though it never ends", async () => {
-        await start()
-        const before = upstream.received.length
-        const connection = await rawConnection(app!.url, [
-          "POST /agent/execute HTTP/1.1",
-          "Host: localhost",
-          "Content-Type: application/json",
-          "Transfer-Encoding: chunked"
-        ])
-        const part = "x".repeat(64 * 1024)
-        for (let n = 0; n < 5; n++) connection.socket.write(`${part.length.toString(16)}\r\n${part}\r\n`)
-        await expect.poll(connection.soFar).toContain("{\"detail\":\"BODY_TOO_LARGE\"}")
-        assert.match(connection.soFar(), /^HTTP\/1.1 413 /)
-        connection.socket.on("error", () => {})
-        await connection.response
-        assert.lengthOf(upstream.received, before)
-      })
-
-      it("a body that is too slow is 408, and its connection is closed", async () => {
-        await start({ bodyTimeout: "100 millis" })
-        const before = upstream.received.length
-        const connection = await rawConnection(app!.url, [
-          "POST /agent/execute HTTP/1.1",
-          "Host: localhost",
-          "Content-Type: application/json",
-          "Content-Length: 100"
-        ])
-        connection.socket.write("{\"message\":")
-        assert.match(await connection.response, /^HTTP\/1.1 408 [^]*\{"detail":"BODY_TOO_SLOW"\}/)
-        assert.lengthOf(upstream.received, before)
-      })
-
       it("requests that contradict themselves about their length have nothing sent", async () => {
         await start()
         const before = upstream.received.length
@@ -630,5 +599,53 @@ for (const framework of [...relays, ...afterParsers]) {
         assert.lengthOf(upstream.received, before + 1)
       })
     }
+  })
+}
+
+// the server waits for what is still on its way, and these wait together
+for (const framework of relays) {
+  describe.concurrent(framework.name, () => {
+    const start = async ({ onTestFinished }: TestContext, setup: Partial<RelaySetup> = {}): Promise<RunningApp> => {
+      const app = await framework.start({
+        port: upstream.port,
+        flow: "acme/support/agent",
+        authorize: () => true,
+        ...setup
+      })
+      onTestFinished(app.close)
+      return app
+    }
+
+    it("1: a body is cut off where it becomes too long, though it never ends", async (context) => {
+      const app = await start(context)
+      const before = upstream.received.length
+      const connection = await rawConnection(app.url, [
+        "POST /agent/execute HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        "Transfer-Encoding: chunked"
+      ])
+      const part = "x".repeat(64 * 1024)
+      for (let n = 0; n < 5; n++) connection.socket.write(`${part.length.toString(16)}\r\n${part}\r\n`)
+      await context.expect.poll(connection.soFar).toContain("{\"detail\":\"BODY_TOO_LARGE\"}")
+      assert.match(connection.soFar(), /^HTTP\/1.1 413 /)
+      connection.socket.on("error", () => {})
+      await connection.response
+      assert.lengthOf(upstream.received, before)
+    })
+
+    it("a body that is too slow is 408, and its connection is closed", async (context) => {
+      const app = await start(context, { bodyTimeout: "100 millis" })
+      const before = upstream.received.length
+      const connection = await rawConnection(app.url, [
+        "POST /agent/execute HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        "Content-Length: 100"
+      ])
+      connection.socket.write("{\"message\":")
+      assert.match(await connection.response, /^HTTP\/1.1 408 [^]*\{"detail":"BODY_TOO_SLOW"\}/)
+      assert.lengthOf(upstream.received, before)
+    })
   })
 }

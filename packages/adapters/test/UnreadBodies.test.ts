@@ -30,14 +30,19 @@ afterEach(async () => {
 const framings = ["Content-Length", "chunked"] as const
 
 /** The request, and one after it on the same connection. */
-const answers = async (request: LongRequest): Promise<ReadonlyArray<number>> => {
-  const connection = await open()
-  await connection.send(request)
-  await connection.sendSmall(request.path)
-  await expect.poll(() => connection.statuses().length === 2 || connection.isClosed()).toBe(true)
-  connection.close()
-  return connection.statuses()
+const answersOf = async ({ url }: RunningApp, request: LongRequest): Promise<ReadonlyArray<number>> => {
+  const connection = await Connection.open(url)
+  try {
+    await connection.send(request)
+    await connection.sendSmall(request.path)
+    await connection.answered(2)
+    return connection.statuses()
+  } finally {
+    connection.close()
+  }
 }
+
+const answers = (request: LongRequest) => answersOf(app!, request)
 
 describe("13.2: a relay", () => {
   let upstream: Upstream
@@ -57,9 +62,8 @@ describe("13.2: a relay", () => {
       }
 
       const eachTime = async (requests: ReadonlyArray<LongRequest>, status: number) => {
-        for (const request of requests) {
-          assert.deepStrictEqual([request, await answers(request)], [request, [status, 200]])
-        }
+        const all = requests.map(async (request) => [request, await answers(request)])
+        assert.deepStrictEqual(await Promise.all(all), requests.map((request) => [request, [status, 200]]))
       }
 
       it("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
@@ -72,14 +76,6 @@ describe("13.2: a relay", () => {
           sizes.flatMap(([bytes, isDeaf]) => framings.map((framing) => ({ path, bytes, framing, isDeaf }))),
           413
         )
-      })
-
-      it("1: and however slowly it comes", async () => {
-        await start()
-        const all = framings.map((framing) =>
-          answers({ path, bytes: 12_000_000, framing, isDeaf: true, pauseBetween: 5 })
-        )
-        assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
       })
 
       it("1: it is answered when it is known, and the rest may come later", async () => {
@@ -152,6 +148,20 @@ describe("13.2: a relay", () => {
       })
     })
   }
+
+  // callers that are slow, at the same time on all of them
+  for (const framework of [...relays, ...traced]) {
+    describe.concurrent(framework.name, () => {
+      it("1: and however slowly it comes", async ({ onTestFinished }) => {
+        const app = await framework.start({ port: upstream.port, flow: "acme/support/agent", authorize: () => true })
+        onTestFinished(app.close)
+        const all = framings.map((framing) =>
+          answersOf(app, { path, bytes: 12_000_000, framing, isDeaf: true, pauseBetween: 5 })
+        )
+        assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
+      })
+    })
+  }
 })
 
 describe("10.8: a replay that cannot be opened", () => {
@@ -164,11 +174,12 @@ describe("10.8: a replay that cannot be opened", () => {
   afterAll(() => world.emulator.close())
 
   for (const framework of [...express, ...platform, ...web]) {
-    it(`${framework.name}: is 400, whatever the request sends`, async () => {
-      app = await framework.start({ emulator: world.emulator, replayEnabled: true })
+    it.concurrent(`${framework.name}: is 400, whatever the request sends`, async ({ onTestFinished }) => {
+      const app = await framework.start({ emulator: world.emulator, replayEnabled: true })
+      onTestFinished(app.close)
       const headers = ["X-Noukai-Replay: nonsense"]
       const all = framings.map((framing) =>
-        answers({ path: "/none", headers, bytes: 10_000_000, framing, pauseBetween: 5, isDeaf: true })
+        answersOf(app, { path: "/none", headers, bytes: 10_000_000, framing, pauseBetween: 5, isDeaf: true })
       )
       assert.deepStrictEqual(await Promise.all(all), [[400, 200], [400, 200]])
     })

@@ -5,6 +5,7 @@ import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer } from "effect"
 import { clientFor } from "./support/client.js"
+import { anyText } from "./support/fuzz.js"
 import * as Wire from "./support/WireServer.js"
 
 const ok = Wire.json(200, { status: "completed", result: null, flowId: "f", blockCount: 0 })
@@ -86,7 +87,7 @@ describe("refused before anything is sent", () => {
 
 it.effect.prop(
   "any text either fails typed or arrives as exactly three segments that decode to it",
-  { ref: FastCheck.oneof(FastCheck.string({ unit: "binary" }), FastCheck.webPath()) },
+  { ref: FastCheck.oneof(anyText(), FastCheck.webPath()) },
   ({ ref }) =>
     Effect.gen(function*() {
       const flows = yield* FlowService

@@ -84,6 +84,18 @@ for (const over of transports) {
         yield* server.allClosed
       }))
 
+    it.scopedLive("a body that is cut off has said enough", () =>
+      Effect.gen(function*() {
+        const cut = begun((response) => response.socket!.destroy())
+        const { calls } = yield* client(over, Array.from({ length: 9 }, () => cut))
+        for (const call of calls) assertTold(yield* Effect.flip(call))
+      }))
+  })
+}
+
+// they wait for real, so they wait together
+for (const over of transports) {
+  describe.concurrent(`over ${over.name}`, () => {
     it.scopedLive("12.2: the body of an error is no reason to run out of time", () =>
       Effect.gen(function*() {
         const { calls, server } = yield* client(over, Array.from({ length: 9 }, () => begun()), {
@@ -95,13 +107,6 @@ for (const over of transports) {
         errors.forEach(assertTold)
         yield* server.allClosed
       }), 60_000)
-
-    it.scopedLive("a body that is cut off has said enough", () =>
-      Effect.gen(function*() {
-        const cut = begun((response) => response.socket!.destroy())
-        const { calls } = yield* client(over, Array.from({ length: 9 }, () => cut))
-        for (const call of calls) assertTold(yield* Effect.flip(call))
-      }))
   })
 }
 
@@ -111,4 +116,4 @@ it.scopedLive("a relay's errors too", () =>
     const relay = RelayHttp.layer({ url: `${server.baseUrl}/relay`, attemptTimeout: "2 seconds" })
     const flows = Context.get(yield* Layer.build(Layer.orDie(relay)), FlowService)
     assertTold(yield* Effect.flip(flows.execute(flow, { message: "hi" })))
-  }))
+  }), { concurrent: true })

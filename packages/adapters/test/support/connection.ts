@@ -20,6 +20,12 @@ export interface LongRequest {
 
 const partSize = 64 * 1024
 
+const chunk = (bytes: Buffer): Buffer =>
+  Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")])
+
+const wholePart = Buffer.alloc(partSize, "x")
+const wholeChunk = chunk(wholePart)
+
 const head = (method: string, path: string, headers: ReadonlyArray<string>): string =>
   [`${method} ${path} HTTP/1.1`, "Host: localhost", ...headers, "", ""].join("\r\n")
 
@@ -53,6 +59,15 @@ export class Connection {
   readonly statuses = (): ReadonlyArray<number> =>
     [...this.seen.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
 
+  /** Waits until so many answers have come, or the connection is gone. */
+  readonly answered = async (count: number): Promise<void> => {
+    while (this.isOpen && this.statuses().length < count) {
+      const controller = new AbortController()
+      await Promise.race([this.gone, once(this.socket, "data", { signal: controller.signal }).catch(() => {})])
+      controller.abort()
+    }
+  }
+
   readonly soFar = (): string => this.seen
 
   readonly isClosed = (): boolean => !this.isOpen
@@ -66,12 +81,8 @@ export class Connection {
   }
 
   readonly part = (framing: LongRequest["framing"], length: number = partSize): Promise<void> => {
-    const bytes = Buffer.alloc(length, "x")
-    return this.write(
-      framing === "chunked"
-        ? Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")])
-        : bytes
-    )
+    const bytes = length === partSize ? wholePart : Buffer.alloc(length, "x")
+    return this.write(framing === "chunked" ? (length === partSize ? wholeChunk : chunk(bytes)) : bytes)
   }
 
   readonly begin = ({ bytes, framing, headers, method, path }: LongRequest): Promise<void> =>

@@ -191,7 +191,8 @@ const operations: { readonly [name: string]: Operation } = {
   },
   "job.wait": {
     values: [spoiled(waiting, ["timeout", "schedule", ...callFields])],
-    call: (options) => Effect.flatMap(attached, (job) => job.wait(any(options))).pipe(Effect.timeoutOption("1 seconds"))
+    call: (options) =>
+      Effect.flatMap(attached, (job) => job.wait(any(options))).pipe(Effect.timeoutOption("100 millis"))
   },
   "Job.updates": {
     values: [wrong, wrong],
@@ -271,7 +272,7 @@ const fieldOf = (error: unknown): string | undefined =>
 describe("values of any kind are refused, or taken, and never break", () => {
   for (const [name, { call, values }] of Object.entries(operations)) {
     it.live(name, () =>
-      fuzzEffect(FC.tuple(...values), 150, (given) =>
+      fuzzEffect(FC.tuple(...values), 75, (given) =>
         Effect.gen(function*() {
           const { seen, transport } = counting()
           const http = NoukaiHttp.layerTransport(() => Effect.succeed(transport))
@@ -375,7 +376,7 @@ const layers: {
 describe("options of any kind are refused, or taken, while a layer is built", () => {
   for (const [name, [values, make]] of Object.entries(layers)) {
     it.live(name, () =>
-      fuzzEffect(values, 150, ([first, second]) =>
+      fuzzEffect(values, 75, ([first, second]) =>
         Effect.gen(function*() {
           const exit = yield* Effect.suspend(() => Effect.scoped(Layer.build(make(first.make(), second.make())))).pipe(
             Effect.provide(Logger.remove(Logger.defaultLogger)),
