@@ -2,7 +2,6 @@
 import { Noukai } from "@effect-noukai/sdk"
 import type { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { getRequestListener } from "@hono/node-server"
 import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import express from "express"
 import { createServer } from "node:http"
@@ -14,7 +13,7 @@ import hono from "./examples/hono.js"
 import * as HttpApi from "./examples/httpApi.js"
 import * as Platform from "./examples/platform.js"
 import { POST, relayPOST } from "./examples/route.js"
-import { listen, urlOf } from "./support/listen.js"
+import { listen, listenWeb, urlOf } from "./support/listen.js"
 import type { RunningApp } from "./support/world.js"
 
 const { emulator, noukai } = await vi.hoisted(async () => {
@@ -81,12 +80,12 @@ it("Express", async () => {
 })
 
 it("route handlers", async () => {
-  await withApp(await listen(getRequestListener(POST), nothing), asks)
-  await withApp(await listen(getRequestListener(relayPOST), nothing), (url) => relays(url, login))
+  await withApp(await listenWeb(POST, nothing), asks)
+  await withApp(await listenWeb(relayPOST, nothing), (url) => relays(url, login))
 })
 
 it("Hono", async () => {
-  await withApp(await listen(getRequestListener(hono.fetch), nothing), async (url) => {
+  await withApp(await listenWeb(hono.fetch, nothing), async (url) => {
     await asks(url)
     await relays(url, { "x-login": "ada" })
   })

@@ -1,12 +1,11 @@
 /** The programs with adapters of the README of `@noukai/sdk` run with other imports, each twice: captured and replayed. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { startEmulator } from "@effect-noukai/emulator"
-import { getRequestListener } from "@hono/node-server"
 import express from "express"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, beforeEach, it, vi } from "vitest"
-import { listen } from "./support/listen.js"
+import { listen, listenWeb } from "./support/listen.js"
 import { listenOn } from "./support/referenceClient.js"
 import type { RunningApp } from "./support/world.js"
 
@@ -75,5 +74,5 @@ it("Express", async () => {
 
 it("Next.js", async () => {
   const { POST } = await load("nextjs")
-  await works(await listen(getRequestListener(POST as (request: Request) => Promise<Response>), async () => {}))
+  await works(await listenWeb(POST as (request: Request) => Promise<Response>, async () => {}))
 })

@@ -1,3 +1,4 @@
+import { getRequestListener } from "@hono/node-server"
 import type { RequestListener, Server } from "node:http"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -20,4 +21,26 @@ export const listen = async (listener: RequestListener, close: () => Promise<voi
       await close()
     }
   }
+}
+
+const globals = (["Request", "Response"] as const).map((name) =>
+  [name, Object.getOwnPropertyDescriptor(globalThis, name)!] as const
+)
+
+let bridged = 0
+
+/**
+ * The same for a handler of web requests. The bridge to it puts its own `Request` and `Response` in the place of Node's,
+ * as it does in a program; they stand there until the last such server closes.
+ */
+export const listenWeb = (
+  handler: Parameters<typeof getRequestListener>[0],
+  close: () => Promise<void>,
+  options?: Parameters<typeof getRequestListener>[1]
+): Promise<RunningApp> => {
+  bridged++
+  return listen(getRequestListener(handler, options), async () => {
+    if (--bridged === 0) globals.forEach(([name, property]) => Object.defineProperty(globalThis, name, property))
+    await close()
+  })
 }

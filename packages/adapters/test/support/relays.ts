@@ -8,13 +8,12 @@ import { Noukai as PromiseNoukai } from "@effect-noukai/promise"
 import { Noukai } from "@effect-noukai/sdk"
 import { HttpApp, HttpRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { getRequestListener } from "@hono/node-server"
 import { Effect, Layer, Logger, ManagedRuntime, Redacted } from "effect"
 import express5 from "express"
 import express4 from "express4"
 import { Hono } from "hono"
 import { createServer } from "node:http"
-import { listen, urlOf } from "./listen.js"
+import { listen, listenWeb, urlOf } from "./listen.js"
 import type { RunningApp } from "./world.js"
 import { plantedKey } from "./world.js"
 
@@ -74,14 +73,14 @@ const handler = (setup: RelaySetup, make: typeof relay) => {
 
 const inWeb = async (setup: RelaySetup) => {
   const { close, route } = handler(setup, createRelayRoute)
-  return listen(getRequestListener(route), close)
+  return listenWeb(route, close)
 }
 
 const inHono = (isTraced: boolean) => async (setup: RelaySetup) => {
   const { client, close, route } = handler(setup, relay)
   const app = new Hono()
   app.all("/agent/execute", (context) => route(context.req.raw))
-  return listen(getRequestListener(isTraced ? trace(app.fetch, { client }) : app.fetch), close)
+  return listenWeb(isTraced ? trace(app.fetch, { client }) : app.fetch, close)
 }
 
 const router = (setup: RelaySetup) =>
@@ -138,7 +137,7 @@ const inPlatformWeb = async (setup: RelaySetup): Promise<RunningApp> => {
   const runtime = ManagedRuntime.make(live(setup))
   const app = await runtime.runPromise(router(setup))
   const handler = HttpApp.toWebHandlerRuntime(await runtime.runtime())(app)
-  return listen(getRequestListener((request) => handler(request)), () => runtime.dispose())
+  return listenWeb((request) => handler(request), () => runtime.dispose())
 }
 
 export const relays: ReadonlyArray<RelayFramework> = [

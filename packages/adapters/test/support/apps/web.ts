@@ -2,9 +2,8 @@
 import { withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
 import { trace } from "@effect-noukai/adapters/web"
 import { currentSessionId, type Noukai } from "@effect-noukai/promise"
-import { getRequestListener } from "@hono/node-server"
 import { Hono } from "hono"
-import { listen } from "../listen.js"
+import { listenWeb } from "../listen.js"
 import { openClient } from "../promiseClient.js"
 import type { Framework, Setup } from "../world.js"
 import { answer, never, two } from "../world.js"
@@ -68,8 +67,7 @@ const routed = (routes: { readonly [route: string]: Handler }): Handler => (requ
 
 const failed = (error: unknown) => new Response(`failed: ${String(error)}`, { status: 500 })
 
-const served = (fetch: Handler, close: () => Promise<void>) =>
-  listen(getRequestListener(fetch, { errorHandler: failed }), close)
+const served = (fetch: Handler, close: () => Promise<void>) => listenWeb(fetch, close, { errorHandler: failed })
 
 const plain = async (setup: Setup) => {
   const { client, close } = openClient(setup)
