@@ -5,14 +5,30 @@
  * `npm run test:faults` runs all cells and prints the grid; `npm test` a seeded slice (`FAULTS_SEED` picks another).
  */
 import { FlowService, JobService, NoukaiHttp, RunService } from "@effect-noukai/sdk"
+import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
 import { assert, it } from "@effect/vitest"
-import { Array as Arr, Cause, Context, Effect, Exit, Fiber, Layer, Schedule, Stream, Supervisor } from "effect"
+import {
+  Array as Arr,
+  Cause,
+  Clock,
+  Context,
+  type Duration,
+  Effect,
+  Exit,
+  Fiber,
+  identity,
+  Layer,
+  Schedule,
+  Stream,
+  Supervisor
+} from "effect"
 import type * as Net from "node:net"
 import { inspect } from "node:util"
 import { Agent } from "undici"
 import { plantedKey, servicesFor } from "./support/client.js"
+import { SetClock } from "./support/clock.js"
 import * as Frames from "./support/eventFrames.js"
 import { type Act, type FaultServer, serveFault } from "./support/FaultServer.js"
 
@@ -352,20 +368,43 @@ const ignoresClocks = ({ fault, mode }: Cell): boolean => mode === "interrupted"
 /** What the caller of a relay proves itself with; the relay's server does not know it. */
 const visitorToken = "visitor-token-0123456789abcdef"
 
-const clientOf = (cell: Cell, server: FaultServer) => {
+/**
+ * The live clock, but time begins to run out when what was sent has arrived: on a busy machine it would end an attempt
+ * that the server has yet to see.
+ */
+class ArrivedClock extends SetClock {
+  constructor(private readonly arrived: Effect.Effect<void>) {
+    super(Clock.make())
+  }
+
+  override sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return Effect.zipRight(this.arrived, super.sleep(duration))
+  }
+}
+
+const clockOf = ({ fault }: Cell, server: FaultServer, sent: () => number): Clock.Clock => {
+  const arrived = fault.onConnection === undefined ? server.requested : server.connected
+  return new ArrivedClock(Effect.suspend(() => arrived(sent())))
+}
+
+const clientOf = (cell: Cell, server: FaultServer, onSent: () => void) => {
   const retry = cell.mode === "retry" ? { retry: Schedule.recurs(retries) } : { maxRetries: 0 }
   const { baseUrl = `http://127.0.0.1:${server.port}/api/v1`, ...options } = {
     ...retry,
     // a clock that is left to run out would hide that interruption waits for it
-    ...(ignoresClocks(cell) ? undefined : cell.fault.options?.(server))
+    ...(ignoresClocks(cell) ? undefined : cell.fault.options?.(server)),
+    log: ({ phase }: LogEvent) => {
+      if (phase === "request") onSent()
+    }
   }
   if (cell.operation.isRelay !== true) return servicesFor({ baseUrl }, options)
-  const { attemptTimeout, dispatcher } = options
+  const { attemptTimeout, dispatcher, log } = options
   const relay = RelayHttp.layer({
     url: baseUrl.replace("/api/v1", "/relay"),
     ...retry,
     attemptTimeout,
     dispatcher,
+    log,
     headers: { authorization: `Bearer ${visitorToken}` }
   })
   return Effect.map(
@@ -383,16 +422,17 @@ const check = (cell: Cell): Effect.Effect<string | undefined> =>
     const { fault, mode, operation } = cell
     const server = yield* serveFault(fault.act(operation.kind), fault.onConnection)
     const supervisor = yield* Supervisor.track
+    let sent = 0
     const run = Effect.scoped(
-      Effect.flatMap(clientOf(cell, server), (services) => Effect.provide(operation.run, services))
-    )
+      Effect.flatMap(clientOf(cell, server, () => sent++), (services) => Effect.provide(operation.run, services))
+    ).pipe(fault.is === "clock" ? Effect.withClock(clockOf(cell, server, () => sent)) : identity)
     const fiber = yield* Effect.fork(Effect.supervised(run, supervisor))
     if (mode === "interrupted") {
       yield* fault.unsent === true
         ? Effect.yieldNow()
         : fault.onConnection === undefined
-        ? server.requested
-        : server.connected
+        ? server.requested(1)
+        : server.connected(1)
       yield* Fiber.interruptFork(fiber)
     }
     const exit = yield* Fiber.await(fiber)

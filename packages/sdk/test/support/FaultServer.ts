@@ -10,10 +10,10 @@ export interface FaultServer {
   readonly port: number
   /** Requests that arrived whole. */
   readonly requests: () => number
-  /** Completes when a connection has arrived. */
-  readonly connected: Effect.Effect<void>
-  /** Completes when a whole request has arrived. */
-  readonly requested: Effect.Effect<void>
+  /** Completes when so many connections have arrived. */
+  readonly connected: (count: number) => Effect.Effect<void>
+  /** Completes when so many whole requests have arrived. */
+  readonly requested: (count: number) => Effect.Effect<void>
   /** Completes when no connection is open. */
   readonly allClosed: Effect.Effect<void>
 }
@@ -70,8 +70,8 @@ export const serveFault = (
             state: {
               port: typeof address === "object" && address !== null ? address.port : 0,
               requests: () => requests,
-              connected: until(() => connections > 0),
-              requested: until(() => requests > 0),
+              connected: (count) => until(() => connections >= count),
+              requested: (count) => until(() => requests >= count),
               allClosed: until(() => sockets.size === 0)
             }
           }))
