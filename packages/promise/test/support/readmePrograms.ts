@@ -63,8 +63,8 @@ export const moduleOf = ({ text }: Program): string => {
   const given = ["noukai", "flow", "result", "controller", "abortController", "logger", "getWeather", "runTools"]
     .concat("givenTools", "givenExecution", "givenSession", "otherSession", "setTimeout")
     .filter((name) => !declared.has(name))
-  return `import { ${names} } from "./readmeClient.js"
-import type { Given } from "../ReadmePrograms.test.js"
+  return `import { ${names} } from "../../test/support/readmeClient.js"
+import type { Given } from "../../test/ReadmePrograms.test.js"
 export const program = async ({ ${given.join(", ")} }: Given): Promise<void> => {
 ${body}
 }
