@@ -8,7 +8,7 @@ import {
   HttpServerResponse
 } from "@effect/platform"
 import { Effect, Layer, Schedule, Schema, Stream } from "effect"
-import { fromError, fromFlowEvent, RunEventJson } from "./runEvents.js"
+import { fromError, type RunEvent, RunEventLine } from "./runEvents.js"
 
 const events = HttpApiEndpoint.post("events", "/runs/events")
   .setPayload(Schema.Struct({ message: Schema.NonEmptyString }))
@@ -30,9 +30,8 @@ const Runs = HttpApiBuilder.group(
       handlers.handle("events", ({ payload }) => {
         const body = flows.events(flow, { message: payload.message, heal }).pipe(
           Stream.tapError(({ message }) => Effect.logError(message)),
-          Stream.filterMap(fromFlowEvent),
-          Stream.catchAll((error) => Stream.succeed(fromError(error))),
-          Stream.mapEffect(Schema.encode(RunEventJson)),
+          Stream.catchAll((error) => Stream.succeed<RunEvent>(fromError(error))),
+          Stream.mapEffect(Schema.encode(RunEventLine)),
           Stream.map((json) => `data: ${json}\n\n`),
           Stream.merge(heartbeat, { haltStrategy: "left" }),
           Stream.encodeText

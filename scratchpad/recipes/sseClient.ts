@@ -1,6 +1,6 @@
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "@effect/platform"
 import { Effect, Schema, Stream } from "effect"
-import { RunEventJson } from "./runEvents.js"
+import { isLast, RunEventLine } from "./runEvents.js"
 
 /** The events of a run, typed on this side too. The server writes each as one `data:` line. */
 export const watch = (url: string, message: string) =>
@@ -12,6 +12,6 @@ export const watch = (url: string, message: string) =>
     Stream.decodeText(),
     Stream.splitLines,
     Stream.filter((line) => line.startsWith("data: ")),
-    Stream.mapEffect((line) => Schema.decode(RunEventJson)(line.slice("data: ".length))),
-    Stream.takeUntil(({ type }) => type === "done" || type === "failed")
+    Stream.mapEffect((line) => Schema.decode(RunEventLine)(line.slice("data: ".length))),
+    Stream.takeUntil(isLast)
   )

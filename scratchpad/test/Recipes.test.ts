@@ -12,6 +12,7 @@ import {
   Fiber,
   Layer,
   Logger,
+  Option,
   Queue,
   Redacted,
   Schedule,
@@ -49,14 +50,19 @@ it.scopedLive("run events, typed on both sides", () =>
     yield* Layer.build(SseServer)
     const events = yield* Stream.runCollect(watch("/runs/events", "Where is A17?"))
     const [started] = events
-    assert(started?.type === "started")
-    assert.deepStrictEqual(Chunk.toReadonlyArray(events).slice(1), [
-      { type: "step", index: 0, name: "Classify" },
-      { type: "output", index: 0, output: { label: "order", about: "Where is A17?" } },
-      { type: "step", index: 1, name: "Answer" },
-      { type: "output", index: 1, output: { text: "About your order: Where is A17?" } },
-      { type: "done", result: { text: "About your order: Where is A17?" } }
+    assert(started?.type === "run_started")
+    assert.isNotEmpty(started.executionId)
+    const outputs = Chunk.filterMap(events, (event) =>
+      event.type === "step_completed"
+        ? Option.some([event.stepIndex, event.name, event.output])
+        : Option.none())
+    assert.deepStrictEqual(Chunk.toReadonlyArray(outputs), [
+      [0, "Classify", { label: "order", about: "Where is A17?" }],
+      [1, "Answer", { text: "About your order: Where is A17?" }]
     ])
+    const last = Chunk.unsafeLast(events)
+    assert(last.type === "flow_completed")
+    assert.deepStrictEqual(last.result, { text: "About your order: Where is A17?" })
   }).pipe(Effect.provide(world)))
 
 it.scopedLive("run events: a refused payload is a status, a failure is the last event, a cut goes on", () =>
@@ -73,7 +79,7 @@ it.scopedLive("run events: a refused payload is a status, a failure is the last 
 
     yield* addFaults({ script: ["cut:e3"] })
     const events = yield* Stream.runCollect(watch("/runs/events", "hi"))
-    assert.strictEqual(Chunk.unsafeLast(events).type, "done")
+    assert.strictEqual(Chunk.unsafeLast(events).type, "flow_completed")
     assert.strictEqual((yield* ledger).runsStarted, 1)
   }).pipe(Effect.provide(world)))
 
@@ -235,6 +241,6 @@ it.scopedLive("ports from the environment", () =>
       })
     ).pipe(Effect.retry(Schedule.spaced("50 millis")), Effect.timeout("20 seconds"))
     assert.strictEqual(response.headers.get("content-type"), "text/event-stream")
-    assert.include(yield* Effect.promise(() => response.text()), `data: {"type":"done"`)
+    assert.include(yield* Effect.promise(() => response.text()), `data: {"type":"flow_completed"`)
     assert.strictEqual((yield* ledger).runsStarted, 1)
   }).pipe(Effect.provide(local)))

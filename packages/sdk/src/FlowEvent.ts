@@ -398,6 +398,79 @@ export type RunEvent<A = unknown> =
  */
 export type FlowEvent<A = unknown> = RunEvent<A> | ToolCallsRequired<A>
 
+const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
+
+const stepFields = { stepId: Schema.String, name: maybe(Schema.String) }
+
+/**
+ * Run events as JSON, for those who pass them on: an endpoint encodes the events of a run with it, and the page decodes
+ * them. Cursors and `raw` are not part of it.
+ *
+ * @example
+ * ```ts
+ * import { FlowEvent, FlowService } from "@effect-noukai/sdk"
+ * import { Effect, Schema, Stream } from "effect"
+ *
+ * const lines = Stream.unwrap(Effect.map(FlowService, (flows) =>
+ *   flows.events("acme/spelling/grade-3", { message: "The cat sat." }).pipe(
+ *     Stream.mapEffect(Schema.encode(Schema.parseJson(FlowEvent.RunEventJson)))
+ *   )))
+ * ```
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RunEventJson = Schema.Union(
+  Schema.Struct({
+    type: Schema.Literal("run_started"),
+    executionId: Schema.String,
+    flowId: maybe(Schema.String),
+    stepCount: maybe(Schema.Number),
+    runId: maybe(Schema.String)
+  }),
+  Schema.Struct({ type: Schema.Literal("step_started"), ...stepFields, stepIndex: Schema.Number }),
+  Schema.Struct({ type: Schema.Literal("step_input"), stepId: Schema.String, inputData: maybe(Schema.Unknown) }),
+  Schema.Struct({ type: Schema.Literal("step_output"), stepId: Schema.String, outputData: maybe(Schema.Unknown) }),
+  Schema.Struct({
+    type: Schema.Literal("step_completed"),
+    ...stepFields,
+    stepIndex: Schema.Number,
+    output: maybe(Schema.Unknown),
+    outputFrom: maybe(Schema.Literal("completed", "step_output")),
+    durationMs: maybe(Schema.Number),
+    tokens: maybe(Schema.Struct({ prompt: Schema.Number, completion: Schema.Number, total: Schema.Number })),
+    costUsd: maybe(Schema.String)
+  }),
+  Schema.Struct({
+    type: Schema.Literal("step_error"),
+    ...stepFields,
+    error: Schema.Unknown,
+    code: maybe(Schema.String),
+    message: maybe(Schema.String)
+  }),
+  Schema.Struct({
+    type: Schema.Literal("step_paused"),
+    executionId: maybe(Schema.String),
+    stepIndex: Schema.Number,
+    nextStepIndex: Schema.Number
+  }),
+  Schema.Struct({
+    type: Schema.Literal("flow_completed"),
+    executionId: maybe(Schema.String),
+    runId: maybe(Schema.String),
+    result: maybe(Schema.Unknown),
+    resultFrom: maybe(Schema.Literal("completed", "last_step")),
+    summary: maybe(Fields)
+  }),
+  Unknown
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RunEventJson = Schema.Schema.Type<typeof RunEventJson>
+
 /**
  * Whether a run has ended with this event: a stream that ends without one was cut. None follows but `flow_completed` after
  * a `step_error`, in the replay of a session.
