@@ -55,8 +55,7 @@ export type Cassette = Schema.Schema.Type<typeof Cassette>
 /**
  * A cassette of what was recorded under a session id, to be replayed now or saved as a file.
  *
- * Fails as fetching a session does (contract 10.4), and with `ReplayNoSnapshotsError` if an execution was captured
- * without payloads.
+ * Fails as fetching a session does, and with `ReplayNoSnapshotsError` if an execution was captured without payloads.
  *
  * @since 0.1.0
  * @category constructors

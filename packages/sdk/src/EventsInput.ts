@@ -1,5 +1,5 @@
 /**
- * What an event stream of a run is given (contract 7.1).
+ * What an event stream of a run is given.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What a run is given (contract 5.1).
+ * What a run is given.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { ToolChoice } from "./Tools.js"
 export type { CallOptions, ReadOptions, StreamOptions } from "./internal/input/callOptions.js"
 
 /**
- * An entry of `messages` (contract 5.4); other keys pass through untouched.
+ * An entry of `messages`; other keys pass through untouched.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,7 @@ export interface Message {
 }
 
 /**
- * An image for the flow (contract 5.5): an https URL of at most 2,048 characters that anyone can reach.
+ * An image for the flow: an https URL of at most 2,048 characters that anyone can reach.
  *
  * @since 0.1.0
  * @category models

@@ -18,7 +18,7 @@ import type { ToolCall, ToolResult } from "./Tools.js"
 export interface ExecuteResult<out A = unknown> {
   readonly status: "completed"
   readonly result: A
-  /** Absent if the server did not say (contract C36). */
+  /** Absent if the server did not say. */
   readonly executionId: string | undefined
   /** The server's id of the flow, which `RunService.list` takes; absent if the server did not say. */
   readonly flowId: string | undefined

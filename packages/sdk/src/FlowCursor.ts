@@ -1,5 +1,5 @@
 /**
- * Where a streamed run stands, as a value that survives `JSON.stringify` and another process (contract 7.5).
+ * Where a streamed run stands, as a value that survives `JSON.stringify` and another process.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { KeptObject } from "./internal/schema/schemaReader.js"
 
 /**
- * A tool pause whose step has not completed, or may have to run again: what the next request must echo (contract 7.6).
+ * A tool pause whose step has not completed, or may have to run again: what the next request must echo.
  *
  * @since 0.1.0
  * @category schemas

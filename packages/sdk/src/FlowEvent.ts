@@ -1,6 +1,6 @@
 /**
- * What happens while a flow runs (contract 7.3): the events of `FlowService.events` and, as they come from the server,
- * those of the seam.
+ * What happens while a flow runs: the events of `FlowService.events` and, as they come from the server, those of the
+ * seam.
  *
  * @since 0.1.0
  */

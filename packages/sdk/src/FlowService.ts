@@ -37,7 +37,7 @@ export declare namespace FlowService {
    */
   export interface Service {
     /**
-     * Runs a flow and waits for its end (contract 5).
+     * Runs a flow and waits for its end.
      *
      * A run that failed is a `FlowExecutionError`. Without tools a run cannot pause; with tools declared by hand it may
      * end in a `PausedResult`; with a handler the loop runs by itself and adds the handler's errors and requirements.
@@ -65,8 +65,8 @@ export declare namespace FlowService {
     >
 
     /**
-     * Answers a pause from its stored state, in another process if need be (contract 6.3). Exactly one result per call
-     * of `state.toolCalls`; anything else, and a state of another flow, is an `InvalidRequestError` before anything is
+     * Answers a pause from its stored state, in another process if need be. Exactly one result per call of
+     * `state.toolCalls`; anything else, and a state of another flow, is an `InvalidRequestError` before anything is
      * sent. Without `tools` the run may pause again, to be answered by hand as before.
      *
      * @example
@@ -94,7 +94,7 @@ export declare namespace FlowService {
     >
 
     /**
-     * Runs a flow step by step and gives every event as it arrives (contract 7).
+     * Runs a flow step by step and gives every event as it arrives.
      *
      * The stream ends after `flow_completed` or `step_error` (where a session is replayed: after both), and, with tools
      * declared by hand, after `tool_calls_required`, whose `resume` gives what follows. Any other end is a failure, which

@@ -1,5 +1,5 @@
 /**
- * A run in the queue, and what can be asked of it (contract 8).
+ * A run in the queue, and what can be asked of it.
  *
  * @since 0.1.0
  */

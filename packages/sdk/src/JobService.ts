@@ -1,5 +1,5 @@
 /**
- * Runs flows through the queue: submit now, ask later, in another process if need be (contract 8).
+ * Runs flows through the queue: submit now, ask later, in another process if need be.
  *
  * @since 0.1.0
  */
@@ -46,8 +46,7 @@ export declare namespace JobService {
    */
   export interface Service {
     /**
-     * Puts a run into the queue (contract 8.1) and gives its handle. The session id is the call's, the scope's, or the
-     * client's.
+     * Puts a run into the queue and gives its handle. The session id is the call's, the scope's, or the client's.
      *
      * A failure with `sent: "unknown"` may have queued a run: it is never repeated unless `retryPost` says so. An answer
      * without an execution id is an `UnexpectedResponseError`: there is a run, but nobody can find it.
@@ -142,7 +141,7 @@ export interface AttachOptions {
   readonly grace?: Duration.DurationInput | undefined
 }
 
-/** How long after a submission a 404 means `pending`, in milliseconds (contract 8.3). */
+/** How long after a submission a 404 means `pending`, in milliseconds. */
 const submitGrace = 5000
 
 const refused = ["tools", "toolChoice", "attachments", "messages"] as const

@@ -1,6 +1,5 @@
 /**
- * A callback that sees what crosses the wire (contract 12.3): never a header, never the key, a body only when payloads
- * were asked for.
+ * A callback that sees what crosses the wire: never a header, never the key, a body only when payloads were asked for.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What a client is configured with: key, environment, defaults, clocks, retries (contract 1, 12).
+ * What a client is configured with: key, environment, defaults, clocks, retries.
  *
  * @since 0.1.0
  */
@@ -119,9 +119,9 @@ export interface Options {
   readonly retryPost?: boolean | undefined
   /** Lets `TraceScope.replay` replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
   readonly replayEnabled?: boolean | undefined
-  /** Which family of run endpoints to read: `/seq/…/runs` or `/flow-runs` (contract C26). Default: `"seq"`. */
+  /** Which family of run endpoints to read: `/seq/…/runs` or `/flow-runs`. Default: `"seq"`. */
   readonly runPaths?: "seq" | "flow-runs" | undefined
-  /** Sent on every request; reserved ones are dropped (contract 2.5). Default: none. */
+  /** Sent on every request; reserved ones are dropped. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** A longer response is an `UnexpectedResponseError`. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined

@@ -26,7 +26,7 @@ export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/NoukaiError"
 export type TypeId = typeof TypeId
 
 /**
- * The codes that the server is known to answer with (contract 11.3). Errors carry any other code unchanged.
+ * The codes that the server is known to answer with. Errors carry any other code unchanged.
  *
  * @since 0.1.0
  * @category models

@@ -2,9 +2,9 @@
  * The services of `NoukaiLive`, answered from a recording: swap the layer, and a program that ran for money runs again
  * for nothing. Nothing here is sent but the fetch of the session, and replay needs no `NOUKAI_REPLAY_ENABLED`.
  *
- * Of a session (contract 10.7), `execute`, `steps` and `events` are replayed. The n-th call of a flow takes its n-th
- * recording: the bodies of requests are not compared, and tool handlers are not called, because a session only knows
- * what a conversation came to. Jobs and traces fail with `ReplayMissError`.
+ * Of a session, `execute`, `steps` and `events` are replayed. The n-th call of a flow takes its n-th recording: the
+ * bodies of requests are not compared, and tool handlers are not called, because a session only knows what a
+ * conversation came to. Jobs and traces fail with `ReplayMissError`.
  *
  * Of what was recorded on this side (`NoukaiRecord`), everything is replayed: tool conversations round by round with
  * their handlers, jobs on the clock, errors and cuts as what they were.
@@ -58,8 +58,8 @@ const provide = (
 /**
  * Replays a recorded session. It is fetched once, when the layer is built.
  *
- * Fails as fetching a session does (contract 10.4), and with `ReplayNoSnapshotsError` if an execution was captured
- * without payloads: capture needs the mode `full` or `redacted`.
+ * Fails as fetching a session does, and with `ReplayNoSnapshotsError` if an execution was captured without payloads:
+ * capture needs the mode `full` or `redacted`.
  *
  * @example
  * ```ts

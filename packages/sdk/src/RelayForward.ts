@@ -1,6 +1,6 @@
 /**
  * What a relay server runs its flow with: the body of a stranger goes to `/execute` under the server's key, once, and
- * what comes back is left as it is (contract 13.2). The rules before and after that are the relay's.
+ * what comes back is left as it is. The rules before and after that are the relay's.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow (contract 13). For
- * browsers, and for whatever else must not hold a key.
+ * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow. For browsers, and for
+ * whatever else must not hold a key.
  *
  * @since 0.1.0
  */
@@ -160,8 +160,8 @@ const layerOver = (
  * type and your own headers is sent: no key, no session id. Events and steps, another flow or version, and a session id
  * are an `InvalidRequestError` before anything is sent.
  *
- * A code that the relay answers with (`BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, …; contract 13.2) is the
- * `code` of the error.
+ * A code that the relay answers with (`BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, …) is the `code` of the
+ * error.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Reads what runs left behind: traces, steps, summaries, lists (contract 9).
+ * Reads what runs left behind: traces, steps, summaries, lists.
  *
  * @since 0.1.0
  */
@@ -47,8 +47,8 @@ export declare namespace RunService {
    */
   export interface Service {
     /**
-     * A run and all its steps (contract 9.1). An unknown run is a `FlowNotFoundError`; a key that may not read traces is
-     * an `AuthenticationError` or `PermissionDeniedError`.
+     * A run and all its steps. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an
+     * `AuthenticationError` or `PermissionDeniedError`.
      */
     readonly trace: (
       flow: FlowRef<never>,
@@ -57,8 +57,8 @@ export declare namespace RunService {
     ) => Effect.Effect<Trace, CallError>
 
     /**
-     * One step of a run (contract 9.2): its latest attempt, a given one, or with `attempt: "all"` every one. A run, step or
-     * attempt that does not exist is a `FlowNotFoundError`.
+     * One step of a run: its latest attempt, a given one, or with `attempt: "all"` every one. A run, step or attempt
+     * that does not exist is a `FlowNotFoundError`.
      *
      * @example
      * ```ts
@@ -81,9 +81,8 @@ export declare namespace RunService {
     ) => Effect.Effect<StepTraceOf<At>, CallError>
 
     /**
-     * What has happened in a run so far, then what happens, up to its end (contract 9.3): `flow_completed` or
-     * `step_error` is the last event. Watching changes nothing, and any run can be watched: executed, stepped through,
-     * or queued.
+     * What has happened in a run so far, then what happens, up to its end: `flow_completed` or `step_error` is the last
+     * event. Watching changes nothing, and any run can be watched: executed, stepped through, or queued.
      *
      * A stream that is cut before the end fails with `APIConnectionError`; running it again begins from the first event,
      * and costs nothing. Events have a `cursor`, whose version is `"production"` since a trace does not tell; `resume` of
@@ -105,7 +104,7 @@ export declare namespace RunService {
     ) => Stream.Stream<FlowEvent<A>, CallError>
 
     /**
-     * A run as a whole, without its steps (contract 9.4). An unknown run is a `FlowNotFoundError`.
+     * A run as a whole, without its steps. An unknown run is a `FlowNotFoundError`.
      */
     readonly summary: (
       flow: FlowRef<never>,
@@ -114,7 +113,7 @@ export declare namespace RunService {
     ) => Effect.Effect<FlowRun, CallError>
 
     /**
-     * The runs of a flow, newest first (contract 9.6). A `limit` that is out of range is an `InvalidRequestError`.
+     * The runs of a flow, newest first. A `limit` that is out of range is an `InvalidRequestError`.
      */
     readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<FlowRun>, CallError>
   }

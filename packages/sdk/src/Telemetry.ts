@@ -1,6 +1,6 @@
 /**
- * The names of this package's spans, of their attributes, and of its metrics (contract 13.5). Spans are opened only when
- * somebody traces.
+ * The names of this package's spans, of their attributes, and of its metrics. Spans are opened only when somebody
+ * traces.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Tools that a flow may call while it runs (contract 6). `tools` is one value: declarations by hand (the run pauses and
- * hands the calls over), or declarations with a handler (the loop runs by itself).
+ * Tools that a flow may call while it runs. `tools` is one value: declarations by hand (the run pauses and hands the
+ * calls over), or declarations with a handler (the loop runs by itself).
  *
  * @since 0.1.0
  */

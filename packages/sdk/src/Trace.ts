@@ -1,5 +1,5 @@
 /**
- * What a run left behind: its summary, its steps with every attempt, and what they add up to (contract 9).
+ * What a run left behind: its summary, its steps with every attempt, and what they add up to.
  *
  * @since 0.1.0
  */
@@ -33,8 +33,8 @@ export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {
 }
 
 /**
- * A run as a whole (contract 9.1). Keys that the server leaves out, sends as `null` or in another type are absent.
- * Timestamps are ISO-8601 text.
+ * A run as a whole. Keys that the server leaves out, sends as `null` or in another type are absent. Timestamps are
+ * ISO-8601 text.
  *
  * @since 0.1.0
  * @category schemas
@@ -107,8 +107,8 @@ export interface StepTrace extends Schema.Schema.Type<typeof stepTraceSchema> {
 }
 
 /**
- * One attempt at one step, in one iteration if the step is in a loop (contract 9.1). Keys that the server leaves out,
- * sends as `null` or in another type are absent; contexts are absent unless payloads were captured (contract 9.7).
+ * One attempt at one step, in one iteration if the step is in a loop. Keys that the server leaves out, sends as `null`
+ * or in another type are absent; contexts are absent unless payloads were captured.
  *
  * @since 0.1.0
  * @category schemas
@@ -130,7 +130,7 @@ export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSche
 }
 
 /**
- * Every attempt at one step (contract 9.2).
+ * Every attempt at one step.
  *
  * @since 0.1.0
  * @category schemas
@@ -153,7 +153,7 @@ export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
 }
 
 /**
- * A run and its steps, every attempt and iteration one entry (contract 9.1).
+ * A run and its steps, every attempt and iteration one entry.
  *
  * @since 0.1.0
  * @category schemas

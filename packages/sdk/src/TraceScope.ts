@@ -1,5 +1,5 @@
 /**
- * The scope of a call: which session it belongs to, and whether it is answered from a recording (contract 10.3).
+ * The scope of a call: which session it belongs to, and whether it is answered from a recording.
  *
  * @since 0.1.0
  */
@@ -108,13 +108,12 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Answers the runs of an effect from a recorded session (contract 10): nothing inside goes live, whatever it nests.
-   * In a replay of the same session it joins that one.
+   * Answers the runs of an effect from a recorded session: nothing inside goes live, whatever it nests. In a replay of
+   * the same session it joins that one.
    *
    * Before the body runs, it fails with `ReplayDisabledError` unless `replayEnabled` (`NOUKAI_REPLAY_ENABLED`) is on,
-   * with `ReplayNoSnapshotsError` if an execution was captured without payloads, and as fetching the session does
-   * (contract 10.4). If the body succeeds and recordings are left that nothing asked for, it fails with
-   * `ReplayLeftoverError`.
+   * with `ReplayNoSnapshotsError` if an execution was captured without payloads, and as fetching the session does. If
+   * the body succeeds and recordings are left that nothing asked for, it fails with `ReplayLeftoverError`.
    *
    * @example
    * ```ts
@@ -139,9 +138,9 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * What a request from outside may ask for (contract 10.3): replays if an id was given and replay is on, and captures
-   * otherwise. An id that comes while replay is off is passed over with a warning, because it may be a stranger's; an
-   * empty one counts as none. Fails as `replay` does, but never with `ReplayDisabledError`.
+   * What a request from outside may ask for: replays if an id was given and replay is on, and captures otherwise. An id
+   * that comes while replay is off is passed over with a warning, because it may be a stranger's; an empty one counts
+   * as none. Fails as `replay` does, but never with `ReplayDisabledError`.
    *
    * @since 0.1.0
    */

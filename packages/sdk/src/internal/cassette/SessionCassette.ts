@@ -17,7 +17,7 @@ const sessionCassetteSchema = Schema.Struct({
 export interface SessionCassette extends Schema.Schema.Type<typeof sessionCassetteSchema> {}
 
 /**
- * What was recorded under a session id (contract 10.4), as the server gave it.
+ * What was recorded under a session id, as the server gave it.
  *
  * @since 0.1.0
  * @category schemas

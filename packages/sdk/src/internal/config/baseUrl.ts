@@ -1,7 +1,7 @@
 /**
- * Where the key may go (contract 1.1, C2): the two hosted hosts over https, or loopback. Nothing in the environment can
- * name another host.
+ * Where the key may go: the two hosted hosts over https, or loopback. Nothing in the environment can name another host.
  *
+ * @see contract 1.1, C2
  * @internal
  */
 import * as Either from "effect/Either"

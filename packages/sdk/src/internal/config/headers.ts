@@ -1,6 +1,7 @@
 /**
- * The headers of a request (contract 2).
+ * The headers of a request.
  *
+ * @see contract 2
  * @internal
  */
 import * as Either from "effect/Either"
@@ -31,13 +32,14 @@ const runtime = (): string => {
 }
 
 /**
- * `effect-noukai/0.1.0 (node/20.19.0; linux)`: product and version, then the runtime (contract 2.1).
+ * `effect-noukai/0.1.0 (node/20.19.0; linux)`: product and version, then the runtime.
  *
+ * @see contract 2.1
  * @internal
  */
 export const userAgent = (): string => `effect-noukai/${version} (${runtime()})`
 
-/** Ours alone: what a caller gives for them is dropped without a word (contract 2.5). */
+/** Ours alone: what a caller gives for them is dropped without a word. */
 const reserved: ReadonlySet<string> = new Set([
   "authorization",
   "x-noukai-api-version",

@@ -1,5 +1,5 @@
 /** The version of this package, as in its `package.json`. @internal */
 export const version = "0.1.0"
 
-/** The date-pinned version of the HTTP contract (contract 2.1). @internal */
+/** The date-pinned version of the HTTP contract. @internal */
 export const apiVersion = "2026-05-31"

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 /**
  * How the recording of a call is found.
  *
- * - `position`: the n-th call of a flow takes its n-th recording; inputs are not compared (contract 10.6).
+ * - `position`: the n-th call of a flow takes its n-th recording; inputs are not compared.
  * - `input`: the n-th call with an equal input takes the n-th recording with that input.
  * - `strict`: as `input`, and all calls in the recorded order.
  *

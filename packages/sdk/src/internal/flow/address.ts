@@ -1,7 +1,7 @@
 /**
- * From what names a flow to its path (contract 1.4, 3.2). Everything that is not plainly right is refused here, before
- * anything is sent.
+ * From what names a flow to its path. Everything that is not plainly right is refused here, before anything is sent.
  *
+ * @see contract 1.4, 3.2
  * @internal
  */
 import * as Either from "effect/Either"

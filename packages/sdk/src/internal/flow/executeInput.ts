@@ -1,7 +1,7 @@
 /**
- * The checks on what a caller gives to a run (contract 5.1, 5.4, 5.5, 6.1), made before anything is sent. Each check
- * says what is wrong, or nothing.
+ * The checks on what a caller gives to a run, made before anything is sent. Each check says what is wrong, or nothing.
  *
+ * @see contract 5.1, 5.4, 5.5, 6.1
  * @internal
  */
 import * as Predicate from "effect/Predicate"

@@ -13,8 +13,9 @@ const bytes = (value: unknown): number => {
 }
 
 /**
- * Says so when a list of messages comes near the server's limit of 1,000,000 bytes (contract 5.1, 5.4).
+ * Says so when a list of messages comes near the server's limit of 1,000,000 bytes.
  *
+ * @see contract 5.1, 5.4
  * @internal
  */
 export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes

@@ -10,7 +10,7 @@ import type { NoukaiError, Sent } from "../../NoukaiError.js"
  * @category options
  */
 export interface CallOptions {
-  /** Sent beside the client's; reserved ones are dropped (contract 2.5). Default: none. */
+  /** Sent beside the client's; reserved ones are dropped. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Until the request is on a socket. Default: the client's, 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined

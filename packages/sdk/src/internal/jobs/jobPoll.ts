@@ -1,6 +1,7 @@
 /**
- * One poll of a job: the request, the grace after a submission, and the status that comes of it (contract 8.2, 8.3).
+ * One poll of a job: the request, the grace after a submission, and the status that comes of it.
  *
+ * @see contract 8.2, 8.3
  * @internal
  */
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** Where a job stands (contract 8.2). */
+/** Where a job stands. */
 
 interface Polled {
   /**
@@ -9,7 +9,7 @@ interface Polled {
 }
 
 /**
- * In the queue, or so new that the server does not show it yet (contract 8.3).
+ * In the queue, or so new that the server does not show it yet.
  *
  * @since 0.1.0
  * @category models

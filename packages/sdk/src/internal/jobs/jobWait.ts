@@ -1,6 +1,7 @@
 /**
- * Waiting for a job to end (contract 8.4).
+ * Waiting for a job to end.
  *
+ * @see contract 8.4
  * @internal
  */
 import * as Duration from "effect/Duration"

@@ -1,7 +1,8 @@
 /**
  * One call to Noukai: headers, clocks, retries, log events, and the mapping of whatever comes back. Every endpoint goes
- * through here (contract 2, 11, 12).
+ * through here.
  *
+ * @see contract 2, 11, 12
  * @internal
  */
 import * as Effect from "effect/Effect"

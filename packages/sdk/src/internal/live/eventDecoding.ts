@@ -1,6 +1,7 @@
 /**
- * From a frame to the event that it means (contract 7.2, 7.3).
+ * From a frame to the event that it means.
  *
+ * @see contract 7.2, 7.3
  * @internal
  */
 import * as Schema from "effect/Schema"

@@ -1,7 +1,8 @@
 /**
  * An event stream of Noukai, as `/step` and the live trace have it: opened inside the stream, decoded in its pull, once
- * per arrival of bytes (contract 7.2).
+ * per arrival of bytes.
  *
+ * @see contract 7.2
  * @internal
  */
 import * as Chunk from "effect/Chunk"

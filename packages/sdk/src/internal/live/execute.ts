@@ -22,9 +22,10 @@ import type { LiveError } from "./retrying.js"
 import { fromTransport } from "./statusError.js"
 
 /**
- * `POST …/execute` for somebody else (contract 13.2). Sent once: it is never known whether a run that may cost something
- * has begun. The log hook is told that it was sent, and never of what was in it.
+ * `POST …/execute` for somebody else. Sent once: it is never known whether a run that may cost something has begun. The
+ * log hook is told that it was sent, and never of what was in it.
  *
+ * @see contract 13.2
  * @internal
  */
 export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
@@ -78,8 +79,9 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
   })
 
 /**
- * E2, `POST …/step` (contract 7).
+ * `POST …/step`.
  *
+ * @see contract 7
  * @internal
  */
 export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<WireEvent, LiveError> =>
@@ -109,8 +111,9 @@ const send =
     })
 
 /**
- * E1, `POST …/execute` (contract 5).
+ * `POST …/execute`.
  *
+ * @see contract 5
  * @internal
  */
 export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> =>
@@ -120,8 +123,9 @@ export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Eff
   )
 
 /**
- * R1, an `/execute` whose flow is the server's choice (contract 13.1).
+ * R1, an `/execute` whose flow is the server's choice.
  *
+ * @see contract 13.1
  * @internal
  */
 export const executeAt = (

@@ -16,8 +16,9 @@ const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
   )
 
 /**
- * E3, `POST …/jobs` (contract 8.1).
+ * `POST …/jobs`.
  *
+ * @see contract 8.1
  * @internal
  */
 export const submitJob =
@@ -37,8 +38,9 @@ export const submitJob =
 const pollTimeout = Duration.seconds(30)
 
 /**
- * E4, `GET …/jobs/{executionId}` (contract 8.2). An attempt takes at most 30 s unless the call says otherwise.
+ * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
  *
+ * @see contract 8.2
  * @internal
  */
 export const pollJob = (caller: Caller) => {

@@ -1,6 +1,7 @@
 /**
- * What an endpoint asks for, as a request on the wire: path, headers, body and connect clock (contract 2).
+ * What an endpoint asks for, as a request on the wire: path, headers, body and connect clock.
  *
+ * @see contract 2
  * @internal
  */
 import * as Either from "effect/Either"

@@ -1,7 +1,8 @@
 /**
- * A call whose first attempt failed: it waits and tries again for as long as the schedule, the retry budget and the kind
- * of error allow (contract 12.1).
+ * A call whose first attempt failed: it waits and tries again for as long as the schedule, the retry budget and the
+ * kind of error allow.
  *
+ * @see contract 12.1
  * @internal
  */
 import * as Effect from "effect/Effect"

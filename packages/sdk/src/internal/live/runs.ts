@@ -18,7 +18,7 @@ import type { Caller } from "./call.js"
 import { events } from "./eventStream.js"
 import type { LiveError } from "./retrying.js"
 
-/** The path of a run, in the family of paths that the client is configured for (contract C26). */
+/** The path of a run, in the family of paths that the client is configured for. */
 const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {
   const id = Address.encode(executionId)
   return caller.config.runPaths === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
@@ -43,16 +43,18 @@ const get = <A>(
   })
 
 /**
- * E5, `GET …/runs/{executionId}/trace` (contract 9.1).
+ * `GET …/runs/{executionId}/trace`.
  *
+ * @see contract 9.1
  * @internal
  */
 export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
   get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, readBody.trace)
 
 /**
- * E7, `GET …/runs/{executionId}/trace/stream` (contract 9.3).
+ * `GET …/runs/{executionId}/trace/stream`.
  *
+ * @see contract 9.3
  * @internal
  */
 export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
@@ -68,8 +70,9 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
   })
 
 /**
- * E6, `GET …/runs/{executionId}/steps/{stepId}/trace` (contract 9.2).
+ * `GET …/runs/{executionId}/steps/{stepId}/trace`.
  *
+ * @see contract 9.2
  * @internal
  */
 export const stepTrace =
@@ -85,16 +88,18 @@ export const stepTrace =
   }
 
 /**
- * E8, `GET …/runs/{executionId}` (contract 9.4).
+ * `GET …/runs/{executionId}`.
  *
+ * @see contract 9.4
  * @internal
  */
 export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, LiveError> =>
   get(caller, request, runPath(caller, request.flow, request.executionId), request, readBody.runSummary)
 
 /**
- * E10, `GET /flow-runs?flow_id=…` (contract 9.6).
+ * `GET /flow-runs?flow_id=…`.
  *
+ * @see contract 9.6
  * @internal
  */
 export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, LiveError> => {

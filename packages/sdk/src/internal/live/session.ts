@@ -14,8 +14,9 @@ import { ofSession } from "./statusError.js"
 const maxQuoted = 60
 
 /**
- * The id is none that a session can have; found before anything is sent (contract 10.4).
+ * The id is none that a session can have; found before anything is sent.
  *
+ * @see contract 10.4
  * @internal
  */
 export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
@@ -35,9 +36,10 @@ const readSession: ReadBody<SessionResponse> = (json, received) =>
     : readBody.session(json, received)
 
 /**
- * E9, `GET /seq/sessions/{sessionId}` (contract 10.4). The id may come from a stranger's request, so that nothing but a
- * UUID ever becomes part of a path.
+ * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that nothing but a UUID ever becomes
+ * part of a path.
  *
+ * @see contract 10.4
  * @internal
  */
 export const session =

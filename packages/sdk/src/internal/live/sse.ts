@@ -1,7 +1,8 @@
 /**
- * Bytes of an event stream to frames, as the server's streams are read (contract 7.2; where that differs from WHATWG's
- * algorithm, 7.2 wins). The work is linear in the bytes, however they are cut into chunks.
+ * Bytes of an event stream to frames, as the server's streams are read. The work is linear in the bytes, however they
+ * are cut into chunks.
  *
+ * @see contract 7.2; where that differs from WHATWG's algorithm, 7.2 wins
  * @internal
  */
 import * as Data from "effect/Data"

@@ -1,6 +1,7 @@
 /**
- * From a response that is not 2xx to the error that it means (contract 11). The only place that maps statuses.
+ * From a response that is not 2xx to the error that it means. The only place that maps statuses.
  *
+ * @see contract 11
  * @internal
  */
 import * as Predicate from "effect/Predicate"
@@ -77,7 +78,7 @@ const ofText = (words: string, executionId?: string): Problem => ({
   executionId
 })
 
-/** The shapes of an error body (contract 11.1), and those of gateways. */
+/** The shapes of an error body, and those of gateways. */
 const readProblem = (body: string): Problem => {
   const parsed = parse(body)
   if (typeof parsed === "string") return ofText(parsed)
@@ -277,8 +278,9 @@ export const unexpected = (
 }
 
 /**
- * What a failed fetch of a session means (contract 10.4).
+ * What a failed fetch of a session means.
  *
+ * @see contract 10.4
  * @internal
  */
 export const ofSession = (

@@ -33,7 +33,7 @@ export interface ForwardResponse {
 }
 
 /**
- * The JSON body (contract 7.1). Absent and `undefined` keys are not sent.
+ * The JSON body. Absent and `undefined` keys are not sent.
  *
  * @since 0.1.0
  * @category models
@@ -72,7 +72,7 @@ export interface StepRequest extends RequestContext {
 }
 
 /**
- * The JSON body (contract 5.1). Absent and `undefined` keys are not sent.
+ * The JSON body. Absent and `undefined` keys are not sent.
  *
  * @since 0.1.0
  * @category models
@@ -192,7 +192,7 @@ export interface ExecutePaused {
 }
 
 /**
- * What `/execute` answers with a 200 (contract 5.3).
+ * What `/execute` answers with a 200.
  *
  * @since 0.1.0
  * @category schemas

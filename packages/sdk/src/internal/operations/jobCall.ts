@@ -1,4 +1,4 @@
-/** The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}` (contract 8). */
+/** The requests and responses of `POST …/jobs` and `GET …/jobs/{executionId}`. */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
@@ -6,7 +6,7 @@ import { lenient, nullAsAbsent } from "../schema/nullable.js"
 import type { ExecuteBody } from "./executeCall.js"
 
 /**
- * The JSON body of a submission (contract 8.1). Absent and `undefined` keys are not sent.
+ * The JSON body of a submission. Absent and `undefined` keys are not sent.
  *
  * @since 0.1.0
  * @category models
@@ -61,7 +61,7 @@ export interface PollJobRequest extends RequestContext {
 }
 
 /**
- * What a poll answers with a 2xx (contract 8.2).
+ * What a poll answers with a 2xx.
  *
  * @since 0.1.0
  * @category schemas

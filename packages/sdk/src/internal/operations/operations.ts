@@ -61,7 +61,7 @@ interface Row<Q, A, E = CallError> {
   readonly error: E
 }
 
-/** The operations that answer once: one row per endpoint (contract 4), of decoded values. */
+/** The operations that answer once: one row per endpoint, of decoded values. */
 export interface Operations {
   /** E1: runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
   readonly execute: Row<ExecuteRequest, ExecuteResponse>

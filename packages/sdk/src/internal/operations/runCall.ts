@@ -1,4 +1,4 @@
-/** The requests and responses of the run endpoints (contract 9). The schemas of what they answer are in `Trace`. */
+/** The requests and responses of the run endpoints. The schemas of what they answer are in `Trace`. */
 import * as Schema from "effect/Schema"
 import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
 import type { FlowAddress } from "../flow/flow.js"
@@ -59,7 +59,7 @@ export interface RunListRequest extends RequestContext {
 }
 
 /**
- * The runs of a flow, newest first (contract 9.6).
+ * The runs of a flow, newest first.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,4 +1,4 @@
-/** The request and response of `GET /seq/sessions/{sessionId}`: what was recorded under a session id (contract 10.4). */
+/** The request and response of `GET /seq/sessions/{sessionId}`: what was recorded under a session id. */
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "../input/callOptions.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "../schema/nullable.js"
@@ -66,7 +66,7 @@ export const SessionExecution = Schema.Struct({
   completedAt: lenient(Schema.String),
   /** `full`, `redacted`, `metadata_only`, `off`; absent when no step was recorded. */
   traceCaptureMode: lenient(Schema.String),
-  /** Whether payloads were kept. Taken as false when the server does not say (contract C34). */
+  /** Whether payloads were kept. Taken as false when the server does not say. */
   snapshotsAvailable: lenientWith(Schema.Boolean, false),
   errorAtStep: nullAsAbsent(Schema.String),
   /** In the order in which they began. */

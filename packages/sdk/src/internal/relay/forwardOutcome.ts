@@ -8,7 +8,7 @@ import { fromStatus } from "../live/statusError.js"
 import type { ForwardResponse } from "../operations/executeCall.js"
 import type { Outcome } from "../telemetry/spans.js"
 
-/** The statuses of a run on the wire (contract 5.3), in the words of the metrics. */
+/** The statuses of a run on the wire, in the words of the metrics. */
 const outcomes: ReadonlyMap<unknown, string> = new Map([
   ["completed", "completed"],
   ["failed", "failed"],

@@ -40,7 +40,7 @@ const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? 
 
 const isJob = ({ endpoint }: Question): boolean => endpoint === "pollJob"
 
-/** What counts together under `position`: the new runs of a slug (contract 10.6), and the calls about one run. */
+/** What counts together under `position`: the new runs of a slug, and the calls about one run. */
 const placeOf = (question: Question, key: string): string => {
   const { endpoint, flow } = question
   if (endpoint !== "execute" && endpoint !== "step" && endpoint !== "submitJob") return key

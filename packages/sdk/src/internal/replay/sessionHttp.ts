@@ -41,8 +41,9 @@ export interface Options {
 }
 
 /**
- * Every execution must have its payloads (contract 10.3).
+ * Every execution must have its payloads.
  *
+ * @see contract 10.3
  * @internal
  */
 export const checkSnapshots = (
@@ -163,7 +164,7 @@ export const open = (
     const isOwn = (sessionId: string | undefined): boolean =>
       sessionId === undefined || isSameSession(sessionId, session.sessionId)
 
-    /** The session that a call names; fetched once, and counted on its own (contract 10.6). */
+    /** The session that a call names; fetched once, and counted on its own. */
     const other = (request: RunRequest, sessionId: string, asked: SessionCall): Effect.Effect<Replay, CallError> => {
       const { fetch } = options
       if (sessionId === "") {

@@ -1,7 +1,7 @@
 /**
- * Which recording of a session a call takes (contract 10.6): the n-th call of a slug by one trigger takes its n-th
- * recording.
+ * Which recording of a session a call takes: the n-th call of a slug by one trigger takes its n-th recording.
  *
+ * @see contract 10.6
  * @internal
  */
 import * as Either from "effect/Either"
@@ -182,7 +182,7 @@ export class SessionMatching {
     }, unchecked)
   }
 
-  /** What was recorded and never asked for; unmatchable recordings do not count (contract 10.6). */
+  /** What was recorded and never asked for; unmatchable recordings do not count. */
   leftover(method: string): ReplayLeftoverError | undefined {
     const left = this.entries.filter((entry) => !this.consumed.has(entry))
     if (left.length === 0) return undefined

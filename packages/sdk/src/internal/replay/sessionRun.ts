@@ -1,6 +1,7 @@
 /**
- * From a recorded execution to what came of it (contract 10.7).
+ * From a recorded execution to what came of it.
  *
+ * @see contract 10.7
  * @internal
  */
 import * as Predicate from "effect/Predicate"

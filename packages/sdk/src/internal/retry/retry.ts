@@ -1,6 +1,7 @@
 /**
- * When a failed attempt is made again, and how long to wait (contract 12.1).
+ * When a failed attempt is made again, and how long to wait.
  *
+ * @see contract 12.1
  * @internal
  */
 import * as Duration from "effect/Duration"

@@ -16,8 +16,10 @@ import type { Mark } from "./streamCursor.js"
 type Wire<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
 
 /**
- * A failed step ends a live response. Of a run that is replayed it is known what comes after it (contract 10.7): that event
- * is kept with the failed step, so that it is delivered however the events are chunked.
+ * A failed step ends a live response. Of a run that is replayed it is known what comes after it: that event is kept
+ * with the failed step, so that it is delivered however the events are chunked.
+ *
+ * @see contract 10.7
  */
 const closings = new WeakMap<Wire<"step_error">, Wire<"flow_completed">>()
 

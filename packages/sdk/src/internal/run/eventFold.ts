@@ -1,7 +1,8 @@
 /**
- * From what the server sends to what the caller sees: events move the cursor, are delivered or not, and end the response
- * (contract 7.3–7.6).
+ * From what the server sends to what the caller sees: events move the cursor, are delivered or not, and end the
+ * response.
  *
+ * @see contract 7.3–7.6
  * @internal
  */
 import * as Chunk from "effect/Chunk"

@@ -1,6 +1,7 @@
 /**
- * One run on `/execute`, from its first request through its tool rounds to its end (contract 6.3).
+ * One run on `/execute`, from its first request through its tool rounds to its end.
  *
+ * @see contract 6.3
  * @internal
  */
 import * as Effect from "effect/Effect"
@@ -21,8 +22,9 @@ import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
 
 /**
- * What a run sends again on every resume (contract 6.3, step 5).
+ * What a run sends again on every resume.
  *
+ * @see contract 6.3, step 5
  * @internal
  */
 export type Sticky = Pick<

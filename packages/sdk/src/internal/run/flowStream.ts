@@ -1,6 +1,7 @@
 /**
- * The streams of a run: from its beginning, from a cursor, and from the answer to a pause (contract 7.4–7.6).
+ * The streams of a run: from its beginning, from a cursor, and from the answer to a pause.
  *
+ * @see contract 7.4–7.6
  * @internal
  */
 import * as Duration from "effect/Duration"

@@ -1,6 +1,7 @@
 /**
- * Where a streamed run stands (contract 7.5), while it runs. Marks of it are cheap; the value is built when asked for.
+ * Where a streamed run stands, while it runs. Marks of it are cheap; the value is built when asked for.
  *
+ * @see contract 7.5
  * @internal
  */
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"

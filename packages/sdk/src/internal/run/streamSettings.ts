@@ -17,8 +17,9 @@ export type EveryRequest = Pick<
 >
 
 /**
- * The request for the step that a run goes on with (contract 7.1).
+ * The request for the step that a run goes on with.
  *
+ * @see contract 7.1
  * @internal
  */
 export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): StepBody => {

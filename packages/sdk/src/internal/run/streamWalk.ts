@@ -1,7 +1,8 @@
 /**
  * A walk through one run on `/step`: requests it, reads the responses, answers the pauses and goes on after cuts, one
- * pull at a time (contract 7.4–7.6).
+ * pull at a time.
  *
+ * @see contract 7.4–7.6
  * @internal
  */
 import * as Chunk from "effect/Chunk"

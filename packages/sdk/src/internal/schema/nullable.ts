@@ -1,6 +1,7 @@
 /**
- * Keys that the server may leave out or send as `null`, which is the same (contract 0.4).
+ * Keys that the server may leave out or send as `null`, which is the same.
  *
+ * @see contract 0.4
  * @internal
  */
 import { identity } from "effect/Function"

@@ -44,8 +44,9 @@ export const resolveSession = (
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
- * Whether a session can have this id (contract 10.4): any UUID, in any case.
+ * Whether a session can have this id: any UUID, in any case.
  *
+ * @see contract 10.4
  * @internal
  */
 export const isSessionId = (id: unknown): id is string => typeof id === "string" && uuid.test(id)

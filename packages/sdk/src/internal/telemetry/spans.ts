@@ -1,6 +1,7 @@
 /**
- * The spans of this package, opened here and nowhere else, and only when somebody traces (contract 13.5).
+ * The spans of this package, opened here and nowhere else, and only when somebody traces.
  *
+ * @see contract 13.5
  * @internal
  */
 import * as Context from "effect/Context"

@@ -1,4 +1,4 @@
-/** The vocabulary of tools: declarations, calls, results (contract 6). */
+/** The vocabulary of tools: declarations, calls, results. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 

@@ -1,6 +1,7 @@
 /**
- * What answers the tool pauses of a run, on `/execute` and in event streams alike (contract 6.3, 7.6).
+ * What answers the tool pauses of a run, on `/execute` and in event streams alike.
  *
+ * @see contract 6.3, 7.6
  * @internal
  */
 import * as Effect from "effect/Effect"

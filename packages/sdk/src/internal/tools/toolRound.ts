@@ -1,6 +1,7 @@
 /**
- * The answer to one pause: checks on the results, and their form on the wire (contract 6.2, C3).
+ * The answer to one pause: checks on the results, and their form on the wire.
  *
+ * @see contract 6.2, C3
  * @internal
  */
 import * as Either from "effect/Either"
@@ -39,9 +40,10 @@ const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
 }
 
 /**
- * The calls of a pause in our own form. Where the server sent none that can be read, those of the last assistant message
- * (contract 5.3).
+ * The calls of a pause in our own form. Where the server sent none that can be read, those of the last assistant
+ * message.
  *
+ * @see contract 5.3
  * @internal
  */
 export const callsOf = (
@@ -147,8 +149,9 @@ export const resumeMessages = (
 }
 
 /**
- * A pause of a stream with its answer: what the next request echoes (contract 7.6).
+ * A pause of a stream with its answer: what the next request echoes.
  *
+ * @see contract 7.6
  * @internal
  */
 export const answeredPause = (pending: PendingTools, results: ReadonlyArray<ToolResult>): PendingTools => ({

@@ -1,7 +1,8 @@
 /**
- * A run as it is recorded: what has happened so far, then what happens (contract 9.3). Events come as they do from the
- * run itself, but nothing here moves the run.
+ * A run as it is recorded: what has happened so far, then what happens. Events come as they do from the run itself, but
+ * nothing here moves the run.
  *
+ * @see contract 9.3
  * @internal
  */
 import * as Chunk from "effect/Chunk"

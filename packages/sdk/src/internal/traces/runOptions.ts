@@ -1,4 +1,4 @@
-/** What the reads of `RunService` may be given (contract 9). */
+/** What the reads of `RunService` may be given. */
 import type * as Duration from "effect/Duration"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
 import type { ReadOptions, StreamOptions } from "../input/callOptions.js"

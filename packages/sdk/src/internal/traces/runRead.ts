@@ -1,6 +1,7 @@
 /**
- * Reading runs: checks, clocks and spans around the run endpoints of the seam (contract 9).
+ * Reading runs: checks, clocks and spans around the run endpoints of the seam.
  *
+ * @see contract 9
  * @internal
  */
 import * as Effect from "effect/Effect"
