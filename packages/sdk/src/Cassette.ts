@@ -1,5 +1,5 @@
 /**
- * What a replay is fed with, as a value and as a file: a recorded session, or what was recorded on this side.
+ * Recordings to replay, as a value and as a file: a session of the server, or the calls that a program recorded.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export {
 }
 
 /**
- * A cassette file of more bytes is neither read nor written: 64 MiB.
+ * The limit of a cassette file, in bytes: 64 MiB. A larger one is neither read nor written.
  *
  * @since 0.1.0
  * @category constants
@@ -39,7 +39,7 @@ export {
 export const maxBytes: number = CassetteFile.maxBytes
 
 /**
- * What a file can hold: a session as the server gave it, or a recording.
+ * The content of a cassette file: a session as the server gave it, or a recording.
  *
  * @since 0.1.0
  * @category schemas
@@ -53,7 +53,7 @@ export const Cassette = Schema.Union(SessionCassette, RecordedCassette)
 export type Cassette = Schema.Schema.Type<typeof Cassette>
 
 /**
- * A cassette of what was recorded under a session id, to be replayed now or saved as a file.
+ * A cassette of the runs that were recorded under a session id, to replay now or to save as a file.
  *
  * Fails as fetching a session does, and with `ReplayNoSnapshotsError` if an execution was captured without payloads.
  *
@@ -77,9 +77,9 @@ export const fromSession: (
 })
 
 /**
- * Removes from a session what must not be committed. Paths are matched against each snapshot, `**.email`, `message`;
- * patterns also against the names of flows and steps, and then a replay has to be given the same. What was recorded on
- * this side is redacted as it is recorded.
+ * Removes from a session the values that must not be committed. Paths are matched against each snapshot: `**.email`,
+ * `message`. Patterns are also matched against the names of flows and steps; a replay must then be given the same
+ * patterns. A recording is redacted while it is recorded.
  *
  * Fails with `InvalidRequestError` if a path cannot be read.
  *
@@ -96,8 +96,8 @@ export const redact: {
 )
 
 /**
- * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is none, or one of
- * a newer format.
+ * Reads a JSON value, such as an imported JSON file, as a cassette. Fails with `CassetteError` if it is no cassette, or
+ * one of a newer format.
  *
  * @since 0.1.0
  * @category constructors
@@ -114,10 +114,10 @@ export const decode = (value: unknown): Either.Either<Cassette, CassetteError> =
 export const encode = (cassette: Cassette): string => CassetteFile.encode(cassette)
 
 /**
- * Writes a cassette to a file, as a whole or not at all. The folder is made if need be.
+ * Writes a cassette to a file, as a whole or not at all. A missing folder is made.
  *
- * Fails with `CassetteError`: `Credentials` if it holds what looks like a credential (`at` says where), `TooLarge`, or
- * `Files` if it could not be written.
+ * Fails with `CassetteError`: `Credentials` if it holds a text that looks like a credential (`at` says where),
+ * `TooLarge`, or `Files` if it could not be written.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What an event stream of a run is given.
+ * The input of an event stream.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { StreamOptions } from "./internal/input/callOptions.js"
 import type { NoukaiError } from "./NoukaiError.js"
 
 /**
- * What a streamed run may be given, but for its parameters and tools.
+ * The options of a streamed run, without its parameters and tools.
  *
  * @since 0.1.0
  * @category options
@@ -23,17 +23,17 @@ export interface StreamRunOptions
 {
   /** Default: the cursor's, else `"production"`. */
   readonly version?: Exclude<FlowVersion, "draft"> | undefined
-  /** Outputs, by step id, that later steps see in place of the real ones. */
+  /** Outputs, by step id, that later steps see in place of the real ones. Default: none. */
   readonly inputOverrides?: { readonly [stepId: string]: unknown } | undefined
   /**
-   * Goes on from where a run stood: the cursor of an event or an error, of this process or another. Its outputs may
-   * have been edited. A step that had not completed runs again; so does the last one, if the end of the run was lost.
+   * Goes on from the cursor of an event or an error, of this process or another. The outputs in it may have been
+   * edited. A step that had not completed runs again; so does the last one, if the end of the run was lost.
    */
   readonly from?: FlowCursor | undefined
   /**
-   * Goes on by itself after a cut, while the schedule lasts; it begins anew when a step or a tool round has completed
-   * since. A run is never started twice, but the step that was cut off runs again with each recurrence, and may be paid
-   * for as often. Default: off.
+   * Goes on after a cut, while the schedule lasts; the schedule begins anew when a step or a tool round has completed
+   * since. A run is never started twice, but the step that was cut off runs again with each recurrence and may be
+   * billed as often. Default: off.
    */
   readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
 }
@@ -47,8 +47,8 @@ type ParametersOrCursor<P> = {} extends P ? ParametersInput<P>
   }
 
 /**
- * What `events` takes. `parameters` is required exactly when the flow's schema requires some and `from` does not bring
- * them.
+ * The input of `events`. `parameters` is required exactly when the flow's schema requires some and `from` does not
+ * bring them.
  *
  * @since 0.1.0
  * @category options
@@ -56,14 +56,14 @@ type ParametersOrCursor<P> = {} extends P ? ParametersInput<P>
 export type EventsInput<P = AnyParameters, T = undefined> =
   & StreamRunOptions
   & {
-    /** Runs all that is left in one response, without a pause after each step. Default: false. */
+    /** Runs all steps that are left in one response, without a pause after each. Default: false. */
     readonly runRemaining?: boolean | undefined
   }
   & ParametersOrCursor<P>
   & ToolsInput<T>
 
 /**
- * What `steps` takes: one step runs per request.
+ * The input of `steps`, which runs one step per request.
  *
  * @since 0.1.0
  * @category options

@@ -1,5 +1,5 @@
 /**
- * What a run is given.
+ * The input of a run.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { ToolChoice } from "./Tools.js"
 export type { CallOptions, ReadOptions, StreamOptions } from "./internal/input/callOptions.js"
 
 /**
- * An entry of `messages`; other keys pass through untouched.
+ * An entry of `messages`. Other keys are sent untouched.
  *
  * @since 0.1.0
  * @category models
@@ -37,13 +37,13 @@ export interface Attachment {
 }
 
 /**
- * What a run may be given, but for its parameters and tools.
+ * The options of a run, without its parameters and tools.
  *
  * @since 0.1.0
  * @category options
  */
 export interface ExecuteOptions extends CallOptions {
-  /** The user's message. With `messages`: not both. */
+  /** The user's message. Not together with `messages`. */
   readonly message?: string | undefined
   /** A conversation; its last entry is the current turn. An empty one counts as absent. */
   readonly messages?: ReadonlyArray<Message> | undefined
@@ -53,19 +53,19 @@ export interface ExecuteOptions extends CallOptions {
   readonly attachments?: ReadonlyArray<Attachment> | undefined
   /** Which tools the model may or must call. Default: not sent. */
   readonly toolChoice?: ToolChoice | undefined
-  /** How often a handler may run; 0: never. Default: 10. */
+  /** The limit of calls of the tool handler; 0: none. Default: 10. */
   readonly maxToolRounds?: number | undefined
-  /** How many calls of one round run at a time (tools made by `Tools.make`). Default: 4. */
+  /** How many calls of one round are answered at a time, by tools made by `Tools.make`. Default: 4. */
   readonly toolConcurrency?: number | undefined
-  /** A failing handler fails the run, or is reported to the model as a tool error. Default: `"fail"`. */
+  /** Whether a failing handler fails the run, or is reported to the model as a tool error. Default: `"fail"`. */
   readonly onToolFailure?: "fail" | "report" | undefined
   /** Asks the server to keep input and output snapshots of this run. Default: false. */
   readonly trace?: boolean | undefined
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** Tags the run for replay. Default: the scope's, then the client's. */
+  /** The session of the run, for replay. Default: the scope's, then the client's. */
   readonly sessionId?: string | undefined
-  /** The whole call: attempts, waits and tool rounds. Default: the client's, none. */
+  /** The limit of the whole call: attempts, waits and tool rounds. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
@@ -93,14 +93,14 @@ export type ParametersInput<P = AnyParameters> = {} extends P ? {
  */
 export type ToolsInput<T = undefined> = {
   /**
-   * What the flow may call while it runs: declarations by hand (the run may pause), `Tools.handle`, `Tools.make`, or an
-   * `@effect/ai` toolkit. At most 64. Default: none.
+   * The tools that the flow may call while it runs: declarations by hand (the run may pause), `Tools.handle`,
+   * `Tools.make`, or an `@effect/ai` toolkit. At most 64. Default: none.
    */
   readonly tools?: T
 }
 
 /**
- * What `execute` takes. `parameters` is required exactly when the flow's schema requires some.
+ * The input of `execute`. `parameters` is required exactly when the flow's schema requires some.
  *
  * @since 0.1.0
  * @category options
@@ -108,7 +108,7 @@ export type ToolsInput<T = undefined> = {
 export type ExecuteInput<P = AnyParameters, T = undefined> = ExecuteOptions & ParametersInput<P> & ToolsInput<T>
 
 /**
- * What `resume` may be given: everything else of the first call travels in the paused state.
+ * The input of `resume`. Everything else of the first call travels in the paused state.
  *
  * @since 0.1.0
  * @category options
@@ -117,6 +117,6 @@ export type ResumeInput<T = undefined> =
   & CallOptions
   & Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "timeout">
   & {
-    /** What answers the rounds after this one. Default: the tools of the first call, answered by hand. */
+    /** The tools for the rounds after this one. Default: the tools of the first call, answered by hand. */
     readonly tools?: T
   }

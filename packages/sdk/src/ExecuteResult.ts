@@ -1,5 +1,5 @@
 /**
- * What an execution comes to: a result, or a pause that waits for tool results.
+ * The end of an execution: a result, or a pause that waits for tool results.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
 
 /**
- * A run that completed. A run that failed is a `FlowExecutionError` instead.
+ * The result of a run that completed. A run that failed is a `FlowExecutionError` instead.
  *
  * @since 0.1.0
  * @category models
@@ -23,13 +23,13 @@ export interface ExecuteResult<out A = unknown> {
   /** The server's id of the flow, which `RunService.list` takes; absent if the server did not say. */
   readonly flowId: string | undefined
   readonly blockCount: number | undefined
-  /** The session that the run was tagged with, if any. */
+  /** The session of the run, if any. */
   readonly sessionId: string | undefined
-  /** The server's id of the last request, for its support. */
+  /** The server's id of the last request, for questions to its support. */
   readonly requestId: string | undefined
   /**
-   * The last response as the server sent it, with what is not modelled here and without the key. Not enumerable. Absent
-   * where no server sent one, as in the replay of a session.
+   * The last response as the server sent it, unknown keys included, without the key. Not enumerable. Absent where no
+   * server answered, as in the replay of a session.
    */
   readonly raw?: unknown
 }
@@ -48,7 +48,7 @@ const pausedStateSchema = Schema.Struct({
   toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
   accumulatedOutputs: KeptObject,
   sessionId: Schema.optional(Schema.String),
-  /** How often a handler had run before this pause. */
+  /** The number of calls of the tool handler before this pause. */
   rounds: Schema.NonNegativeInt,
   parameters: Schema.optional(Schema.Unknown),
   blockOverrides: Schema.optional(KeptObject),
@@ -65,7 +65,7 @@ const pausedStateSchema = Schema.Struct({
 export interface PausedState extends Schema.Schema.Type<typeof pausedStateSchema> {}
 
 /**
- * Everything needed to resume a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
+ * The state that resumes a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
  * `executionId` and `toolCalls`.
  *
  * @since 0.1.0
@@ -75,7 +75,7 @@ export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeo
   pausedStateSchema
 
 /**
- * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is posted until `resume` is run, and
+ * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is sent until `resume` runs, and
  * `state` can be stored and resumed elsewhere with `FlowService.resume`.
  *
  * @since 0.1.0
@@ -86,16 +86,16 @@ export interface PausedResult<out A = unknown> {
   readonly executionId: string
   /** The calls that wait for a result. */
   readonly toolCalls: ReadonlyArray<ToolCall>
-  /** What to store, to resume the run later. */
+  /** The state to store, to resume the run later. */
   readonly state: PausedState
   readonly flowId: string | undefined
   readonly blockCount: number | undefined
   readonly sessionId: string | undefined
   readonly requestId: string | undefined
-  /** The response as the server sent it, as a result has it. */
+  /** The response as the server sent it. Not enumerable. */
   readonly raw?: unknown
   /**
-   * Goes on with exactly one result per call; missing, unknown or duplicate ones are an `InvalidRequestError` before
+   * Goes on with exactly one result per call. Missing, unknown or duplicate results are an `InvalidRequestError` before
    * anything is sent.
    */
   readonly resume: (

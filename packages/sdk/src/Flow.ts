@@ -1,5 +1,5 @@
 /**
- * References to flows, and the addresses that they stand for.
+ * References to flows, and the addresses that they resolve to.
  *
  * @since 0.1.0
  */
@@ -24,8 +24,8 @@ export interface Defaults {
 }
 
 /**
- * The address that a reference stands for: what every operation does first. An `InvalidRequestError` says what is wrong
- * with it.
+ * The address of a reference. Every operation resolves it first, and fails with the `InvalidRequestError` given here if
+ * it is wrong.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ export const resolve = (
 }
 
 /**
- * `org/project/slug`, as people write it.
+ * The text `org/project/slug` of an address.
  *
  * @since 0.1.0
  * @category combinators

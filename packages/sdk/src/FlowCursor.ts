@@ -1,5 +1,5 @@
 /**
- * Where a streamed run stands, as a value that survives `JSON.stringify` and another process.
+ * The place of a streamed run, as a value that survives `JSON.stringify` and another process.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { KeptObject } from "./internal/schema/schemaReader.js"
 
 /**
- * A tool pause whose step has not completed, or may have to run again: what the next request must echo.
+ * A tool pause whose step has not completed, or may have to run again; the next request echoes it.
  *
  * @since 0.1.0
  * @category schemas
@@ -18,7 +18,7 @@ export const PendingTools = Schema.Struct({
   iterationsUsed: Schema.Number,
   /** The conversation inside the paused step; opaque, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
-  /** What is still to be answered; absent once `toolCallMessages` holds the results. */
+  /** The calls that wait for a result; absent once `toolCallMessages` holds the results. */
   toolCalls: Schema.optional(
     Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
   )
@@ -31,7 +31,7 @@ export const PendingTools = Schema.Struct({
 export interface PendingTools extends Schema.Schema.Type<typeof PendingTools> {}
 
 /**
- * What the first request of a run carried, kept while step 0 may have to be run again.
+ * The input of the first request of a run, kept while step 0 may have to run again.
  *
  * @since 0.1.0
  * @category schemas
@@ -56,14 +56,14 @@ const flowCursorSchema = Schema.Struct({
   executionId: Schema.optional(Schema.String),
   /** The step that the next request runs, 0-based. */
   stepIndex: Schema.NonNegativeInt,
-  /** How many steps the flow has, where the server said so. */
+  /** The number of steps of the flow, where the server said so. */
   stepCount: Schema.optional(Schema.Number),
   outputs: KeptObject,
   /** The step that completed last: its output is the result of the run where the server sends none. */
   lastStepId: Schema.optional(Schema.String),
   sessionId: Schema.optional(Schema.String),
   pending: Schema.optional(PendingTools),
-  /** How often the tool handler has run so far. */
+  /** The number of calls of the tool handler so far. */
   rounds: Schema.Number,
   first: Schema.optional(FirstCall)
 })
@@ -75,8 +75,8 @@ const flowCursorSchema = Schema.Struct({
 export interface FlowCursor extends Schema.Schema.Type<typeof flowCursorSchema> {}
 
 /**
- * Where a streamed run stands. Indices are those of the whole flow. `outputs` holds the output of every completed step, as far as it is known; change one and go on from the cursor
- * to see what the rest of the flow makes of it.
+ * The place of a streamed run. Indices are those of the whole flow. `outputs` holds the output of every completed step,
+ * as far as it is known; change one and go on from the cursor to run the rest of the flow with it.
  *
  * @example
  * ```ts

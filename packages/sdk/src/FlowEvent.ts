@@ -1,6 +1,6 @@
 /**
- * What happens while a flow runs: the events of `FlowService.events` and, as they come from the server, those of the
- * seam.
+ * The events of a run: those that `FlowService.events` gives, and those that `NoukaiHttp` gives, as they come from the
+ * server.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,7 @@ export const WireStepStarted = Schema.Struct({
 })
 
 /**
- * What a step was given.
+ * The input of a step.
  *
  * @since 0.1.0
  * @category schemas
@@ -53,12 +53,12 @@ export const WireStepInput = Schema.Struct({
   type: Schema.Literal("step_input"),
   stepId: Schema.String,
   inputData: Schema.optional(Schema.Unknown),
-  /** Where the hosted server has it. */
+  /** The input, where the hosted server puts it. */
   inputContext: Schema.optional(Schema.Unknown)
 })
 
 /**
- * What a step has produced so far, in part or in whole.
+ * The output of a step so far, in part or in whole.
  *
  * @since 0.1.0
  * @category schemas
@@ -67,12 +67,12 @@ export const WireStepOutput = Schema.Struct({
   type: Schema.Literal("step_output"),
   stepId: Schema.String,
   outputData: Schema.optional(Schema.Unknown),
-  /** Where the hosted server has it: the output of the step. */
+  /** The output of the step, where the hosted server puts it. */
   outputContext: Schema.optional(Schema.Unknown)
 })
 
 /**
- * A step has ended well. The hosted server sends its output before, on `step_output`.
+ * A step has completed. The hosted server sends its output before, on `step_output`.
  *
  * @since 0.1.0
  * @category schemas
@@ -118,7 +118,7 @@ export const WireStepPaused = Schema.Struct({
 })
 
 /**
- * The run waits for tool results (`step_paused_for_tool_calls` on the wire). `toolCallMessages` is opaque.
+ * The run waits for tool results; `step_paused_for_tool_calls` on the wire. `toolCallMessages` is opaque.
  *
  * @since 0.1.0
  * @category schemas
@@ -157,7 +157,7 @@ export const WireFlowCompleted = Schema.Struct({
  */
 export const Unknown = Schema.Struct({
   type: Schema.Literal("unknown"),
-  /** Its name on the wire. */
+  /** The name of the event on the wire. */
   name: Schema.String,
   data: Fields
 })
@@ -169,8 +169,8 @@ export const Unknown = Schema.Struct({
 export interface Unknown extends Schema.Schema.Type<typeof Unknown>, Received {}
 
 /**
- * An event as the server sent it, under our names: what `NoukaiHttp.step` and `NoukaiHttp.traceStream` give. Indices are
- * the server's, and there is no cursor.
+ * An event as the server sent it, under the names of this package: the elements of the streams of `NoukaiHttp`. Indices
+ * are the server's, and there is no cursor.
  *
  * @since 0.1.0
  * @category schemas
@@ -214,8 +214,8 @@ export interface Tokens {
  */
 export interface Received {
   /**
-   * The JSON of the event, unknown keys included, without the API key. Not enumerable, and built when asked for; absent
-   * where nobody sent the event, as in the replay of a session.
+   * The JSON of the event, unknown keys included, without the API key. Not enumerable, and built when asked for. Absent
+   * where no server sent the event, as in the replay of a session.
    */
   readonly raw?: unknown
 }
@@ -232,12 +232,12 @@ export interface RunStarted extends Received {
   readonly flowId: string | undefined
   readonly stepCount: number | undefined
   readonly runId: string | undefined
-  /** Where the run stands. Built when asked for. */
+  /** The place of the run. Built when asked for. */
   readonly cursor: FlowCursor
 }
 
 /**
- * A step has begun. Of a step that paused for tool calls there may be a second one.
+ * A step has begun. A step that paused for tool calls may begin a second time.
  *
  * @since 0.1.0
  * @category models
@@ -251,7 +251,7 @@ export interface StepStarted extends Received {
 }
 
 /**
- * The input of a step; absent where the server did not say it.
+ * The input of a step; absent where the server did not send it.
  *
  * @since 0.1.0
  * @category models
@@ -263,7 +263,7 @@ export interface StepInput extends Received {
 }
 
 /**
- * The output of a step so far, in part or in whole; may come many times.
+ * The output of a step so far, in part or in whole. May come many times.
  *
  * @since 0.1.0
  * @category models
@@ -275,8 +275,8 @@ export interface StepOutput extends Received {
 }
 
 /**
- * A step has ended well. Its output is that of the event, or else of the `step_output` before it; the key is absent where
- * the server sent neither.
+ * A step has completed. Its output is that of the event, or else of the `step_output` before it; the key is absent
+ * where the server sent neither.
  *
  * @since 0.1.0
  * @category models
@@ -295,13 +295,13 @@ export interface StepCompleted extends Received {
   readonly costUsd: string | undefined
   /** 0-based, in the whole flow. */
   readonly stepIndex: number
-  /** Where the run stands, this step included. Built when asked for. */
+  /** The place of the run, this step included. Built when asked for. */
   readonly cursor: FlowCursor
 }
 
 /**
- * A step has failed, and the run with it: the last event. `error` is what the server said; `code` and `message` are
- * taken from it where it has them.
+ * A step has failed, and the run with it: the last event. `error` is the server's error; `code` and `message` are taken
+ * from it where it has them.
  *
  * @since 0.1.0
  * @category models
@@ -316,7 +316,7 @@ export interface StepError extends Received {
 }
 
 /**
- * Between two steps: the run waits for the next request, which follows by itself when the next event is asked for.
+ * The run waits between two steps. The next request is sent when the next event is pulled.
  *
  * @since 0.1.0
  * @category models
@@ -327,13 +327,13 @@ export interface StepPaused extends Received {
   /** The step that has just completed; 0-based, in the whole flow. */
   readonly stepIndex: number
   readonly nextStepIndex: number
-  /** Where the run stands. Built when asked for. */
+  /** The place of the run. Built when asked for. */
   readonly cursor: FlowCursor
 }
 
 /**
- * The run waits for tool results, and the stream ends here: what follows is the stream that `resume` gives. Only with
- * tools declared by hand.
+ * The run waits for tool results, and the stream ends: `resume` gives the stream that follows. Only with tools declared
+ * by hand.
  *
  * @since 0.1.0
  * @category models
@@ -345,19 +345,19 @@ export interface ToolCallsRequired<out A = unknown> extends Received {
   /** 0-based, in the whole flow. */
   readonly stepIndex: number
   readonly toolCalls: ReadonlyArray<ToolCall>
-  /** Where the run stands; with it the pause can be answered later, in another process. Built when asked for. */
+  /** The place of the run, from which the pause can be answered later, in another process. Built when asked for. */
   readonly cursor: FlowCursor
   /**
-   * What follows, given exactly one result per call; missing, unknown or duplicate ones are an `InvalidRequestError`
-   * before anything is sent. Nothing is sent until the stream is run.
+   * The stream that follows, given exactly one result per call. Missing, unknown or duplicate results are an
+   * `InvalidRequestError` before anything is sent. Nothing is sent until the stream runs.
    */
   readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A>, CallError>
 }
 
 /**
- * The run has ended: the last event. Its result is that of the event, or else the output of the step that completed last;
- * the key is absent where neither is known. The replay of a session ends with it too where a step failed, after
- * `step_error`: its result is null then, and `summary.failedAtStep` names the step.
+ * The run has ended: the last event. Its result is that of the event, or else the output of the step that completed
+ * last; the key is absent where neither is known. The replay of a session also ends with it after the `step_error` of a
+ * failed step: the result is then null, and `summary.failedAtStep` names the step.
  *
  * @since 0.1.0
  * @category models
@@ -367,9 +367,9 @@ export interface FlowCompleted<out A = unknown> extends Received {
   readonly executionId: string | undefined
   readonly runId: string | undefined
   readonly result: A
-  /** Where the result comes from. Absent with it. */
+  /** The origin of the result. Absent with it. */
   readonly resultFrom?: "completed" | "last_step"
-  /** Totals, in the server's own words. */
+  /** Totals, as the server sent them. */
   readonly summary: { readonly [key: string]: unknown } | undefined
 }
 
@@ -472,8 +472,8 @@ export const RunEventJson = Schema.Union(
 export type RunEventJson = Schema.Schema.Type<typeof RunEventJson>
 
 /**
- * Whether a run has ended with this event: a stream that ends without one was cut. None follows but `flow_completed` after
- * a `step_error`, in the replay of a session.
+ * Whether a run ends with this event; a stream that ends without one was cut. Nothing follows it but, in the replay of
+ * a session, `flow_completed` after a `step_error`.
  *
  * @since 0.1.0
  * @category guards

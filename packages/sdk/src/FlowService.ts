@@ -30,7 +30,7 @@ import type { ToolResult } from "./Tools.js"
  */
 export declare namespace FlowService {
   /**
-   * What can be done with a flow.
+   * The operations on a flow.
    *
    * @since 0.1.0
    * @category models
@@ -40,9 +40,9 @@ export declare namespace FlowService {
      * Runs a flow and waits for its end.
      *
      * A run that failed is a `FlowExecutionError`. Without tools a run cannot pause; with tools declared by hand it may
-     * end in a `PausedResult`; with a handler the loop runs by itself and adds the handler's errors and requirements.
-     * A failure with `sent: "unknown"` may have started a run: it is never repeated unless `retryPost` says so. A refusal
-     * (429) that names no run is repeated as reads are.
+     * end in a `PausedResult`; with a handler every pause is answered, and the handler's errors and requirements are
+     * added. A failure with `sent: "unknown"` may have started a run, so it is never repeated unless `retryPost` is
+     * set. A refusal (429) that names no run is repeated as a read is.
      *
      * @example
      * ```ts
@@ -65,8 +65,8 @@ export declare namespace FlowService {
     >
 
     /**
-     * Answers a pause from its stored state, in another process if need be. Exactly one result per call of
-     * `state.toolCalls`; anything else, and a state of another flow, is an `InvalidRequestError` before anything is
+     * Answers a pause from its stored state, in another process if need be, with exactly one result per call of
+     * `state.toolCalls`. Other results, and a state of another flow, are an `InvalidRequestError` before anything is
      * sent. Without `tools` the run may pause again, to be answered by hand as before.
      *
      * @example
@@ -96,9 +96,10 @@ export declare namespace FlowService {
     /**
      * Runs a flow step by step and gives every event as it arrives.
      *
-     * The stream ends after `flow_completed` or `step_error` (where a session is replayed: after both), and, with tools
-     * declared by hand, after `tool_calls_required`, whose `resume` gives what follows. Any other end is a failure, which
-     * carries the `cursor` to go on from; with `heal` the stream goes on by itself. Leaving the stream closes its socket.
+     * The stream ends after `flow_completed` or `step_error` (in the replay of a session, after both), and, with tools
+     * declared by hand, after `tool_calls_required`, whose `resume` gives the stream that follows. Any other end is a
+     * failure with the `cursor` to go on from; with `heal` the stream goes on by itself. Leaving the stream closes its
+     * socket.
      *
      * @example
      * ```ts
@@ -124,8 +125,8 @@ export declare namespace FlowService {
     >
 
     /**
-     * As `events`, but gives completed steps alone. A failed step is a `FlowExecutionError`, a pause for tool calls that
-     * no handler answers an `UnexpectedResponseError`.
+     * Gives the completed steps of a run that is streamed as by `events`. A failed step is a `FlowExecutionError`, a
+     * pause for tool calls that no handler answers an `UnexpectedResponseError`.
      *
      * @example
      * ```ts
@@ -164,7 +165,7 @@ const over = (
 })
 
 /**
- * The service over a seam.
+ * Makes the service over `NoukaiHttp`.
  *
  * @since 0.1.0
  * @category constructors
@@ -179,7 +180,8 @@ export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effec
 )
 
 /**
- * The service over a seam, without the code of streams: `events` and `steps` fail with the given `InvalidRequestError`.
+ * Makes the service over `NoukaiHttp`, without the code of streams: `events` and `steps` fail with the given
+ * `InvalidRequestError`.
  *
  * @internal
  */
@@ -200,8 +202,9 @@ export const makeWithoutStreams = (
 export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(FlowService, make)
 
 /**
- * As {@link layer}, for programs that only `execute` and `resume`: a bundle with it, over `NoukaiHttp.layerWithoutStreams`,
- * is about a fifth smaller. `events` and `steps` fail with `InvalidRequestError`, field `layer`, before anything is sent.
+ * The service as {@link layer} gives it, for programs that only `execute` and `resume`: a bundle with it, over
+ * `NoukaiHttp.layerWithoutStreams`, is about a fifth smaller. `events` and `steps` fail with `InvalidRequestError`,
+ * field `layer`, before anything is sent.
  *
  * @example
  * ```ts
@@ -220,8 +223,8 @@ export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = 
 )
 
 /**
- * A fake in one line: `f` gets the slug (the last segment of the address) and what would have been sent, and gives the
- * result, which the flow's schema decodes as it would a real one.
+ * A fake in one line: `f` is given the slug (the last segment of the address) and the input that would have been sent,
+ * and returns the result, which the flow's schema decodes as it does a real one.
  *
  * @example
  * ```ts

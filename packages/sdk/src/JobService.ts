@@ -39,7 +39,7 @@ import { spanNames } from "./Telemetry.js"
  */
 export declare namespace JobService {
   /**
-   * What can be done with runs in the queue.
+   * The operations on runs in the queue.
    *
    * @since 0.1.0
    * @category models
@@ -48,8 +48,8 @@ export declare namespace JobService {
     /**
      * Puts a run into the queue and gives its handle. The session id is the call's, the scope's, or the client's.
      *
-     * A failure with `sent: "unknown"` may have queued a run: it is never repeated unless `retryPost` says so. An answer
-     * without an execution id is an `UnexpectedResponseError`: there is a run, but nobody can find it.
+     * A failure with `sent: "unknown"` may have queued a run, so it is never repeated unless `retryPost` is set. An
+     * answer without an execution id is an `UnexpectedResponseError`: the run exists, but nobody can find it.
      *
      * @example
      * ```ts
@@ -69,8 +69,8 @@ export declare namespace JobService {
     ) => Effect.Effect<Job<A>, CallError>
 
     /**
-     * The handle of a job that was submitted elsewhere, from its execution id. Nothing is sent; an id that no path can
-     * carry is an `InvalidRequestError`.
+     * The handle of a job that was submitted elsewhere, from its execution id. Nothing is sent; an id that does not fit
+     * into a path is an `InvalidRequestError`.
      *
      * @example
      * ```ts
@@ -102,7 +102,7 @@ export declare namespace JobService {
 export class JobService extends Context.Tag("@effect-noukai/sdk/JobService")<JobService, JobService.Service>() {}
 
 /**
- * What a job may be given, but for its parameters. The queue takes no tools, attachments or `messages`.
+ * The options of a job, without its parameters. The queue takes no tools, attachments or `messages`.
  *
  * @since 0.1.0
  * @category options
@@ -116,14 +116,14 @@ export interface SubmitOptions extends CallOptions {
   readonly trace?: boolean | undefined
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** Tags the run for replay. Default: the scope's, then the client's. */
+  /** The session of the run, for replay. Default: the scope's, then the client's. */
   readonly sessionId?: string | undefined
-  /** The submission with its attempts, not the run. Default: the client's, none. */
+  /** The limit of the submission with its attempts, not of the run. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
 /**
- * What `submit` takes. `parameters` is required exactly when the flow's schema requires some.
+ * The input of `submit`. `parameters` is required exactly when the flow's schema requires some.
  *
  * @since 0.1.0
  * @category options
@@ -131,17 +131,17 @@ export interface SubmitOptions extends CallOptions {
 export type SubmitInput<P = AnyParameters> = SubmitOptions & ParametersInput<P>
 
 /**
- * How a job of another process is found.
+ * The options of attaching to a job of another process.
  *
  * @since 0.1.0
  * @category options
  */
 export interface AttachOptions {
-  /** For how long from now a 404 means `pending`: for an id that was submitted a moment ago. Default: 0. */
+  /** The time from now in which a 404 means `pending`, for an id that was submitted a moment ago. Default: 0. */
   readonly grace?: Duration.DurationInput | undefined
 }
 
-/** How long after a submission a 404 means `pending`, in milliseconds. */
+/** The time after a submission in which a 404 means `pending`, in milliseconds. */
 const submitGrace = 5000
 
 const refused = ["tools", "toolChoice", "attachments", "messages"] as const
@@ -265,7 +265,7 @@ const attach = (http: HttpService) =>
   })
 
 /**
- * The service over a seam.
+ * Makes the service over `NoukaiHttp`.
  *
  * @since 0.1.0
  * @category constructors
@@ -276,7 +276,7 @@ export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect
 }))
 
 /**
- * The service over a seam.
+ * The service over {@link NoukaiHttp}: live, in a replay, or scripted by a test.
  *
  * @since 0.1.0
  * @category layers

@@ -1,20 +1,20 @@
 /**
- * A callback that sees what crosses the wire: never a header, never the key, a body only when payloads were asked for.
+ * A callback that sees every attempt at a request: never a header, never the key, a body only with `logPayloads`.
  *
  * @since 0.1.0
  */
 
 /**
- * What every event of one HTTP attempt carries.
+ * The fields that every event of one HTTP attempt has.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AttemptInfo {
   readonly method: "GET" | "POST"
-  /** Relative to the base URL, with its `/seq` prefix. */
+  /** The path relative to the base URL, with its `/seq` prefix. */
   readonly path: string
-  /** From 0. */
+  /** The number of the attempt, from 0. */
   readonly attempt: number
   /** True for event streams, whose response bodies are never logged. */
   readonly streaming?: true
@@ -52,8 +52,8 @@ export type LogEvent =
   }
 
 /**
- * Called synchronously. What it throws is swallowed and reported once per client as a warning: a hook never breaks a
- * call.
+ * A function that is called synchronously with every event. An exception of it is swallowed and reported once per
+ * client as a warning, so that a hook never breaks a call.
  *
  * @example
  * ```ts

@@ -32,7 +32,7 @@ export type Services =
   | RunService.RunService
 
 /**
- * The services over what answers for Noukai: live, a replay, a script.
+ * The services over any `NoukaiHttp`: live, a replay, a script.
  *
  * @since 0.1.0
  * @category layers
@@ -113,7 +113,7 @@ export const NoukaiLive: Layer.Layer<
 > = layer()
 
 /**
- * The configuration alone, from options, and from the environment where they are silent: for the layers below, which need
+ * The configuration alone, from options, and from the environment where they are silent, for the layers that require
  * it. Fails as {@link layer} does.
  *
  * @example
@@ -134,9 +134,9 @@ export const layerOptions: (
 ) => Layer.Layer<NoukaiConfig.NoukaiConfig, AuthenticationError | InvalidRequestError> = NoukaiConfig.layer
 
 /**
- * The live services over a platform `HttpClient` of yours: proxies, custom certificates, fakes. There is no connect clock,
- * and what broke before a response counts as `sent: "unknown"`. When the layer is closed, what is under way ends and nothing
- * more is sent; the client stays open.
+ * The live services over a platform `HttpClient` of yours, for proxies, custom certificates and fakes. There is no
+ * connect clock, and a failure before a response counts as `sent: "unknown"`. Closing the layer ends the requests that
+ * are under way; the client stays open.
  *
  * @example
  * ```ts
@@ -159,9 +159,9 @@ export const layerHttpClient: Layer.Layer<
 > = Layer.provideMerge(layerOverHttp, NoukaiHttp.layerHttpClient)
 
 /**
- * The live services over a `fetch` of yours, whatever the platform: an instrumented one, one that a test has replaced. It is
- * called with the URL as text and a plain `RequestInit`. There is no connect clock, and what broke before a response counts
- * as `sent: "unknown"`.
+ * The live services over a `fetch` of yours, on any platform: an instrumented one, or one that a test has replaced. It
+ * is called with the URL as text and a plain `RequestInit`. There is no connect clock, and a failure before a response
+ * counts as `sent: "unknown"`.
  *
  * @since 0.1.0
  * @category layers
@@ -185,8 +185,8 @@ export const layerWithoutStreams: Layer.Layer<
 > = Layer.provideMerge(FlowService.layerWithoutStreams, NoukaiHttp.layerWithoutStreams)
 
 /**
- * Fake flows in one line: `f` gets the slug (the last segment of the address) and what would have been sent, and gives the
- * result, which the flow's schema decodes as it would a real one.
+ * Fake flows in one line: `f` is given the slug (the last segment of the address) and the input that would have been
+ * sent, and returns the result, which the flow's schema decodes as it does a real one.
  *
  * @example
  * ```ts
@@ -204,8 +204,8 @@ export const layerTest: (
 ) => Layer.Layer<FlowService.FlowService> = FlowService.layerTest
 
 /**
- * The services over a script: answers by operation, served in order, and what was asked, in `ScriptedHttp`. A call beyond
- * the script is a defect: the test did not expect it. Answers are built with `@effect-noukai/sdk/testing`.
+ * The services over a script: answers by operation, served in order. `ScriptedHttp` holds the requests. A call beyond
+ * the script is a defect, since the test did not expect it. Answers are built with `@effect-noukai/sdk/testing`.
  *
  * @example
  * ```ts
@@ -222,13 +222,13 @@ export const layerScripted = (script: Scripted.Script = {}): Layer.Layer<Service
   Layer.provideMerge(layerOverHttp, Scripted.layerScripted(script))
 
 /**
- * A schedule for who makes calls again by hand, with `Effect.retry`. It waits what the server asked for (`retryAfter`), and
- * where it asked for nothing anything up to 1, 4, 16, 20, 20 … s; its output is the wait. It goes on for as long as you let
- * it: bound it with `times`, `Schedule.upTo` or `Effect.timeout`.
+ * A schedule for callers that repeat calls by hand, with `Effect.retry`. It waits for the time of `retryAfter`, else
+ * for a random time up to 1, 4, 16, 20, 20 … s; its output is the wait. It has no end of its own: bound it with
+ * `times`, `Schedule.upTo` or `Effect.timeout`.
  *
- * It ends, so that the call fails with the error it has, on what may have run (`isRetryable` is false), on errors that are
- * not ours, and on a server that asks to wait for more than an hour. That a request which was refused with 429 ran nothing
- * is an assumption about the server.
+ * It ends, so that the call fails with the error it has, on an error after which a run may exist (`isRetryable` is
+ * false), on errors of other packages, and on a server that asks to wait for more than an hour. That a request refused
+ * with 429 ran nothing is an assumption about the server.
  *
  * @example
  * ```ts

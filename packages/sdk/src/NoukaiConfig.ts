@@ -1,5 +1,5 @@
 /**
- * What a client is configured with: key, environment, defaults, clocks, retries.
+ * The configuration of a client: key, environment, defaults, clocks, retries.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ export declare namespace NoukaiConfig {
     readonly apiKey: Redacted.Redacted<string>
     /** Scheme, host and port. */
     readonly origin: string
-    /** What comes before `/seq`: `/api/v1`. */
+    /** The path before `/seq`: `/api/v1`. */
     readonly prefix: string
     readonly org: string | undefined
     readonly project: string | undefined
@@ -77,61 +77,69 @@ export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")
 >() {}
 
 /**
- * Everything is optional. What the environment may set (`NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`) is
- * read where an option is absent; an option always wins.
+ * The options of a client, all optional. `NOUKAI_API_KEY`, `NOUKAI_ENV` and `NOUKAI_REPLAY_ENABLED` are read where an
+ * option is absent; an option always wins.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options {
-  /** The key, `nk_…`. Default: `NOUKAI_API_KEY`. An empty one is refused, not replaced by the variable. */
+  /** The key, `nk_…`. Default: `NOUKAI_API_KEY`. An empty key is refused, not replaced by the variable. */
   readonly apiKey?: Redacted.Redacted<string> | undefined
-  /** `"dev"` (or `"development"`) is `http://localhost:8080`. Default: `NOUKAI_ENV`, else `"production"`. */
+  /**
+   * The server: `"production"`, or `"dev"` (also `"development"`) for `http://localhost:8080`. Default: `NOUKAI_ENV`,
+   * else `"production"`.
+   */
   readonly env?: "production" | "dev" | "development" | undefined
   /** The port of the `dev` environment. Default: 8080. */
   readonly port?: number | undefined
   /**
-   * Instead of `env`: `https://api.noukai.xyz/api/v1`, `https://api.noukai.dev/api/v1` or a loopback address. Anything
-   * else is refused, since the key is sent there.
+   * The server by URL, instead of `env`: `https://api.noukai.xyz/api/v1`, `https://api.noukai.dev/api/v1` or a loopback
+   * address. Any other URL is refused, since the key is sent there.
    */
   readonly baseUrl?: string | undefined
-  /** Default organisation, for flows named by a bare slug. With `project` or not at all. */
+  /** Default organisation, for flows named by a bare slug. Requires `project`. */
   readonly org?: string | undefined
-  /** Default project, for flows named by a bare slug. With `org` or not at all. */
+  /** Default project, for flows named by a bare slug. Requires `org`. */
   readonly project?: string | undefined
-  /** Session id of calls that have none of their own and are in no `TraceScope`. Default: none. */
+  /** The session of calls that name none and are in no `TraceScope`. Default: none. */
   readonly sessionId?: string | undefined
-  /** Until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
+  /** The time until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
-  /** One attempt, its body included. Default: 300 seconds. */
+  /** The limit of one attempt, its body included. Default: 300 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** The whole call: attempts, waits and tool rounds. Default: none. */
+  /** The limit of the whole call: attempts, waits and tool rounds. Default: none. */
   readonly timeout?: Duration.DurationInput | undefined
-  /** Streams: from sending to the first byte of the body. Default: 300 seconds. */
+  /** The time from sending to the first byte of a streamed body. Default: 300 seconds. */
   readonly firstByteTimeout?: Duration.DurationInput | undefined
-  /** Streams: between two arrivals of bytes. Default: 300 seconds. */
+  /** The time between two arrivals of bytes of a stream. Default: 300 seconds. */
   readonly idleTimeout?: Duration.DurationInput | undefined
-  /** Retries of the default policy: of reads, and of what never left or was refused (429) before a run; 0: none. Default: 1. */
+  /**
+   * Retries of the default policy, of reads and of requests that never left or were refused (429) before a run; 0:
+   * none. Default: 1.
+   */
   readonly maxRetries?: number | undefined
-  /** Replaces the default policy (full jitter up to 1, 4, 16, 20 s …). `maxRetries` does not apply to it. */
+  /**
+   * A schedule in place of the default policy (full jitter up to 1, 4, 16, 20 s …). `maxRetries` does not apply to it.
+   */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
-  /** Also retry a POST that may have arrived, which may run and bill a flow twice. Default: false. */
+  /** Whether to repeat a POST that may have arrived, which may run and bill a flow twice. Default: false. */
   readonly retryPost?: boolean | undefined
-  /** Lets `TraceScope.replay` replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
+  /** Whether `TraceScope.replay` may replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
   readonly replayEnabled?: boolean | undefined
-  /** Which family of run endpoints to read: `/seq/…/runs` or `/flow-runs`. Default: `"seq"`. */
+  /** The family of run endpoints to read: `/seq/…/runs` or `/flow-runs`. Default: `"seq"`. */
   readonly runPaths?: "seq" | "flow-runs" | undefined
-  /** Sent on every request; reserved ones are dropped. Default: none. */
+  /** Headers of every request; reserved ones are dropped. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** A longer response is an `UnexpectedResponseError`. Default: 64 MiB. */
+  /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined
-  /** A longer event of a stream is an `UnexpectedResponseError`. Default: 16 MiB. */
+  /** The limit of an event of a stream, in bytes; a longer one is an `UnexpectedResponseError`. Default: 16 MiB. */
   readonly maxFrameBytes?: number | undefined
-  /** Sees every attempt. Default: none. */
+  /** A hook that sees every attempt. Default: none. */
   readonly log?: LogHook | undefined
-  /** Lets `log` see bodies. Default: false. */
+  /** Whether `log` sees bodies. Default: false. */
   readonly logPayloads?: boolean | undefined
-  /** Node: an undici `Dispatcher`, for proxies. It is not closed with the layer. Default: an own `Agent`. */
+  /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
   readonly dispatcher?: unknown
 }
 
@@ -242,7 +250,7 @@ const pickOptions = (given: Options): Options => ({
 })
 
 /**
- * The options that a caller gives, read once; of a relay too, which has fewer.
+ * Reads the options of a caller once; also those of a relay, which has fewer.
  *
  * @internal
  */
@@ -253,7 +261,7 @@ export const takeOptions = <A>(
 ): Either.Either<Options, InvalidRequestError> => take(method, { field: "options", pick, check: checkOptions }, given)
 
 /**
- * What does not say where requests go, nor with which key.
+ * The settings without the server and the key.
  *
  * @internal
  */
@@ -296,7 +304,7 @@ const resolveOptions = (
   })
 
 /**
- * Checks options. Reads no environment.
+ * Checks options, without the environment.
  *
  * Fails with `AuthenticationError` when the key is missing or does not begin with `nk_`, and with
  * `InvalidRequestError` for anything else that is wrong.
@@ -332,7 +340,7 @@ const environmentOf = (value: string): Either.Either<"production" | "dev", Inval
 const switchedOn: ReadonlySet<string> = new Set(["1", "true", "yes", "on"])
 
 /**
- * What the environment says about replays: `NOUKAI_REPLAY_ENABLED` is on when it is 1, true, yes or on, in any case.
+ * Whether the environment allows replays: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on, in any case.
  *
  * @since 0.1.0
  * @category options
@@ -348,7 +356,7 @@ const fromConfigError = (error: ConfigError.ConfigError): InvalidRequestError =>
     unchecked
   )
 
-/** An application's own settings as one; there is one only if it was given settings. */
+/** An application's own settings as one, if it gave any. */
 const unwrapped = (
   config: Config.Config.Wrap<Options>
 ): Either.Either<Config.Config<Options>, InvalidRequestError> =>
@@ -357,7 +365,7 @@ const unwrapped = (
       ? Either.right(Config.unwrap(config))
       : Either.left(invalid("configuration", "must be a Config, or an object of them")))
 
-/** Adds what the environment says where the options are silent. */
+/** Adds the variables of the environment where the options are silent. */
 const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestError> =>
   Effect.gen(function*() {
     const options = yield* takeOptions(method, given, pickOptions)

@@ -1,5 +1,5 @@
 /**
- * Everything that can go wrong, as tagged errors. Each operation lists only what it can fail with.
+ * The tagged errors of this package. Each operation lists only those that it can fail with.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/NoukaiError"
 export type TypeId = typeof TypeId
 
 /**
- * The codes that the server is known to answer with. Errors carry any other code unchanged.
+ * The known error codes of the server. Errors carry any other code unchanged.
  *
  * @since 0.1.0
  * @category models
@@ -62,8 +62,8 @@ export type ServerErrorCode =
   | "JOB_NOT_FOUND"
 
 /**
- * The code of an error: a known server code, `TOOL_CALL_LIMIT_CLIENT` and `CLIENT_CLOSED` (ours), or whatever else the
- * server said.
+ * The code of an error: a known code of the server, `TOOL_CALL_LIMIT_CLIENT` and `CLIENT_CLOSED` (of this package), or
+ * any other code of the server.
  *
  * @since 0.1.0
  * @category models
@@ -73,8 +73,9 @@ export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | "CLIENT_CLO
 const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
 
 /**
- * Whether the request reached the server: `"no"` it provably never left, or was refused and was to be sent again, `"yes"`
- * the server began to answer, `"unknown"` it may have arrived. Unless the call only reads, a run may exist then.
+ * Whether the request reached the server: `"no"`: it provably never left, or was refused and not sent again; `"yes"`:
+ * the server began to answer; `"unknown"`: it may have arrived. After the last two a run may exist, unless the call
+ * only reads.
  *
  * @since 0.1.0
  * @category models
@@ -104,23 +105,23 @@ const TimeoutClock: Schema.Schema<TimeoutClock> = Schema.Literal(
 const fields = {
   /** The operation that failed: `FlowService.execute`. */
   method: Schema.String,
-  /** The flow it was about: `acme/spelling/grade-3`. */
+  /** The flow of the call: `acme/spelling/grade-3`. */
   flow: Schema.optional(Schema.String),
-  /** What the server, the transport or the check said, for people. */
+  /** The words of the server, the transport or the check, for people. */
   detail: Schema.optional(Schema.String),
-  /** Of the response, if there was one. */
+  /** The status of the response, if there was one. */
   statusCode: Schema.optional(Schema.Number),
-  /** What the server calls the error. */
+  /** The code of the error. */
   code: Schema.optional(ErrorCode),
-  /** The run it was about, where it is known. */
+  /** The id of the run, where it is known. */
   executionId: Schema.optional(Schema.String),
   /** The server's id of the request. */
   requestId: Schema.optional(Schema.String),
   /** The body of the response, scrubbed of the key and cut at 64 KiB. */
   responseBody: Schema.optional(Schema.String),
   /**
-   * True only if making the same call again cannot start a second run. So an error of an event stream is retryable
-   * before anything has run because of it, and no longer: go on from its `cursor` then.
+   * Whether the same call can be made again without starting a second run. An error of an event stream is retryable
+   * only before anything has run because of it; go on from its `cursor` then.
    */
   isRetryable: Schema.Boolean,
   cause: Schema.optional(Schema.Defect)
@@ -142,8 +143,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -172,8 +172,7 @@ export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedEr
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -198,8 +197,7 @@ export class FlowNotFoundError extends Schema.TaggedError<FlowNotFoundError>(
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -224,8 +222,7 @@ export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCre
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -239,8 +236,8 @@ export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCre
 }
 
 /**
- * 429. `retryAfter` is in seconds, from a number or an HTTP date, and always finite; absent when the server sent none or
- * garbage.
+ * 429. `retryAfter` is in seconds, from a number or an HTTP date, and always finite; absent when the server sent none
+ *      or garbage.
  *
  * @since 0.1.0
  * @category errors
@@ -249,15 +246,14 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
   "RateLimitError",
   {
     ...fields,
-    /** Seconds. */
+    /** The wait that the server asked for, in seconds. */
     retryAfter: Schema.optional(Schema.Number)
   }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -275,8 +271,8 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
 }
 
 /**
- * Every other status that is not 2xx (branch on `code`), a run that ended with `status: "failed"`, and a failed step
- * where steps are what was asked for.
+ * Every other status that is not 2xx (branch on `code`), a run that ended with `status: "failed"`, and a failed step of
+ * an operation that gives steps.
  *
  * @since 0.1.0
  * @category errors
@@ -285,17 +281,17 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   "@effect-noukai/sdk/FlowExecutionError"
 )("FlowExecutionError", {
   ...fields,
-  /** On 503, how long the server asked to wait, in seconds. */
+  /** The wait that the server asked for on 503, in seconds. */
   retryAfter: Schema.optional(Schema.Number),
   /** `failed` of a run whose response says so; absent of any other failure. */
   status: Schema.optional(Schema.Literal("failed")),
-  /** What the failed run returned as its `result`. */
+  /** The `result` that the failed run returned. */
   result: Schema.optional(Schema.Unknown),
-  /** Of a run that ended with `status: "failed"`: the server's id of the flow. */
+  /** The server's id of the flow, of a run that ended with `status: "failed"`. */
   flowId: Schema.optional(Schema.String),
-  /** Of a run that ended with `status: "failed"`. */
+  /** The number of steps, of a run that ended with `status: "failed"`. */
   blockCount: Schema.optional(Schema.Number),
-  /** Of a run that ended with `status: "failed"`: the session that it was tagged with. */
+  /** The session, of a run that ended with `status: "failed"`. */
   sessionId: Schema.optional(Schema.String),
   /** The step that failed, where it is known. */
   stepId: Schema.optional(Schema.String)
@@ -303,14 +299,13 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * Of a run or a job that ended as failed: the response as the server sent it, without the key. Not enumerable.
+   * The response as the server sent it, without the key, of a run or a job that ended as failed. Not enumerable.
    *
    * @since 0.1.0
    */
   declare readonly raw?: unknown
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -325,9 +320,9 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
 
 /**
  * No response, or one that broke off. With `sent: "unknown"` or `"yes"` a run may exist and may be billed, unless the
- * call only reads: then it is retryable, and starts nothing. The code `CLIENT_CLOSED` says that the layer was closed:
- * before the call (`sent: "no"`), or while it was under way.
- * `instanceof APIConnectionError` also holds for `APITimeoutError`.
+ * call only reads: then it is retryable, and starts nothing. The code `CLIENT_CLOSED` means that the layer was closed:
+ * before the call (`sent: "no"`), or while it was under way. `instanceof APIConnectionError` also holds for
+ * `APITimeoutError`.
  *
  * @since 0.1.0
  * @category errors
@@ -338,8 +333,7 @@ export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -369,15 +363,14 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
     ...fields,
     clock: TimeoutClock,
     sent: Sent,
-    /** Of a job that was waited for: the last status seen. */
+    /** The last status of a job that was waited for. */
     lastStatus: Schema.optional(Schema.String)
   }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -395,8 +388,8 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
 }
 
 /**
- * The tool handler had been called `maxToolRounds` times and the flow asked again; raised before the handler is called
- * once more (`TOOL_CALL_LIMIT_CLIENT`). Also ends a run whose model called one tool wrongly three rounds in a row.
+ * The flow asked for tools again after `maxToolRounds` calls of the handler (`TOOL_CALL_LIMIT_CLIENT`); raised before
+ * another call of the handler. Also ends a run whose model called one tool wrongly three rounds in a row.
  *
  * @since 0.1.0
  * @category errors
@@ -405,7 +398,7 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
   "@effect-noukai/sdk/ToolCallLimitError"
 )("ToolCallLimitError", {
   ...fields,
-  /** How many times the handler had run. */
+  /** The number of calls of the handler. */
   rounds: Schema.optional(Schema.Number),
   /** The tool that the model called wrongly, if that ended the run. */
   toolName: Schema.optional(Schema.String)
@@ -413,8 +406,7 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -437,9 +429,9 @@ export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>
   "@effect-noukai/sdk/InvalidRequestError"
 )("InvalidRequestError", {
   ...fields,
-  /** The input: `parameters.difficulty`. */
+  /** The name of the input: `parameters.difficulty`. */
   field: Schema.String,
-  /** What it must be. */
+  /** The rule that the input breaks. */
   reason: Schema.String
 }) {
   /** @since 0.1.0 */
@@ -451,9 +443,9 @@ export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>
 }
 
 /**
- * The response does not fit the contract (empty, HTML, wrong shape, over a limit), or does not fit the schema of the
- * `Flow`; `value` is then the raw value. The run may have happened: `executionId` is there when it was readable, and
- * `result` when the response held one.
+ * The response does not fit the API (empty, HTML, wrong shape, over a limit), or does not fit the schema of the `Flow`;
+ * `value` is then the raw value. The run may have happened: `executionId` is there when it was readable, and `result`
+ * when the response held one.
  *
  * @since 0.1.0
  * @category errors
@@ -462,7 +454,7 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
   "@effect-noukai/sdk/UnexpectedResponseError"
 )("UnexpectedResponseError", {
   ...fields,
-  /** What was not as expected. */
+  /** The mismatch, in words. */
   reason: Schema.String,
   /** The raw value that a schema of the `Flow` refused. */
   value: Schema.optional(Schema.Unknown),
@@ -472,8 +464,7 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -499,8 +490,7 @@ export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effec
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -514,7 +504,7 @@ export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effec
 }
 
 /**
- * The replay ended with recordings that nothing asked for. `report` lists them.
+ * The replay ended with recordings that no call took. `report` lists them.
  *
  * @since 0.1.0
  * @category errors
@@ -523,15 +513,14 @@ export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>
   "@effect-noukai/sdk/ReplayLeftoverError"
 )("ReplayLeftoverError", {
   ...fields,
-  /** The executions that were never consumed, sorted. */
+  /** The ids of the executions that no call took, sorted. */
   executionIds: Schema.optional(Schema.Array(Schema.String)),
   report: Schema.optional(ReplayReport)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -556,8 +545,7 @@ export class ReplayForbiddenError extends Schema.TaggedError<ReplayForbiddenErro
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -582,8 +570,7 @@ export class ReplaySessionNotFoundError extends Schema.TaggedError<ReplaySession
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -608,8 +595,7 @@ export class ReplaySessionExpiredError extends Schema.TaggedError<ReplaySessionE
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -634,8 +620,7 @@ export class ReplayInvalidSessionError extends Schema.TaggedError<ReplayInvalidS
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -660,8 +645,7 @@ export class ReplayNoSnapshotsError extends Schema.TaggedError<ReplayNoSnapshots
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -686,8 +670,7 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * On errors of an event stream, where the run stood: `events(flow, { from: error.cursor })` goes on from there.
-   * Built when asked for; not enumerable, so that printing the error prints no outputs.
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -704,10 +687,10 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
  * A cassette file could not be read or was not written.
  *
  * - `NotFound`: there is no such file.
- * - `Invalid`: it is no cassette, or one that was spoiled. What would be one is not written.
+ * - `Invalid`: it is no cassette, or a damaged one. A value that is no cassette is not written.
  * - `NewerFormat`: it was written by a newer version of this package.
  * - `TooLarge`: it is over the limit of 64 MiB.
- * - `Credentials`: it would hold what looks like a credential; `at` says where. Nothing was written.
+ * - `Credentials`: it would hold a text that looks like a credential; `at` says where. Nothing was written.
  * - `Files`: it is no plain file, the file system failed, or there is none here.
  *
  * @since 0.1.0
@@ -718,7 +701,7 @@ export class CassetteError extends Schema.TaggedError<CassetteError>("@effect-no
   {
     ...fields,
     reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Credentials", "Files"),
-    /** The file. */
+    /** The path of the file. */
     path: Schema.optional(Schema.String),
     /** The places inside it that are wrong: `$.entries[3].input.message`. */
     at: Schema.optional(Schema.Array(Schema.String))
@@ -757,7 +740,7 @@ const cassetteHint = (reason: CassetteError["reason"]): string | undefined => {
 }
 
 /**
- * What a replay can fail with.
+ * The failures of a replay.
  *
  * @since 0.1.0
  * @category errors
@@ -773,7 +756,8 @@ export type ReplayError =
   | ReplayDisabledError
 
 /**
- * What the server's statuses and a broken connection come to; common to every operation that talks to Noukai.
+ * The failures that statuses of the server and broken connections map to; common to every operation that sends
+ * requests.
  *
  * @since 0.1.0
  * @category errors
@@ -789,9 +773,9 @@ export type ApiError =
   | APITimeoutError
 
 /**
- * The failures of a call: of every operation of every service, whoever answers it. The replay errors are for programs that
- * run in a replay, where a call may be one that was not recorded, or name another session that has to be fetched. What else
- * a call may fail with (a tool handler's errors, `ToolCallLimitError`) is beside it in its type.
+ * The failures of a call: of every operation of every service, live, replayed or scripted. The replay errors are for
+ * programs that run in a replay, where a call may have no recording, or name another session that has to be fetched.
+ * Other failures of a call (a tool handler's errors, `ToolCallLimitError`) are beside it in its type.
  *
  * @since 0.1.0
  * @category errors
@@ -803,7 +787,7 @@ export type CallError =
   | Exclude<ReplayError, ReplayLeftoverError | ReplayDisabledError>
 
 /**
- * What fetching a recorded session can fail with.
+ * The failures of fetching a recorded session.
  *
  * @since 0.1.0
  * @category errors
@@ -819,7 +803,7 @@ export type SessionError =
   | ReplayInvalidSessionError
 
 /**
- * What opening the replay of a session can fail with.
+ * The failures of opening the replay of a session.
  *
  * @since 0.1.0
  * @category errors
@@ -827,7 +811,7 @@ export type SessionError =
 export type ReplayOpenError = SessionError | ReplayNoSnapshotsError
 
 /**
- * What `TraceScope.replay` adds to what its body can fail with.
+ * The failures that `TraceScope.replay` adds to those of its body.
  *
  * @since 0.1.0
  * @category errors
@@ -849,7 +833,7 @@ export type NoukaiError =
   | CassetteError
 
 /**
- * Whether a value is an error of this package, also one made by another copy of it.
+ * Whether a value is an error of this package, or of another copy of it.
  *
  * @example
  * ```ts
@@ -899,7 +883,7 @@ interface Progressed {
   readonly isRetryable: boolean
 }
 
-/** What has left and may be made again can start no run. */
+/** Whether an error is of requests that start no run: one that was sent and may be repeated. */
 const onlyRead = ({ isRetryable, sent }: Progressed): boolean => isRetryable && sent !== "no"
 
 const sentHint = (error: Progressed): string => {

@@ -1,5 +1,5 @@
 /**
- * All that is asked of Noukai over HTTP, and the only thing that is ever swapped.
+ * The HTTP API of Noukai, as the one service that replays, recordings, relays and tests replace.
  *
  * @since 0.1.0
  */
@@ -43,7 +43,7 @@ export type { Defaults, EventStreams, Operations } from "./internal/operations/o
  */
 export declare namespace NoukaiHttp {
   /**
-   * Two functions over the table of operations, one row per endpoint, taking and giving decoded values.
+   * Two functions over the table of operations, one row per endpoint, of decoded values.
    *
    * @since 0.1.0
    * @category models
@@ -52,7 +52,8 @@ export declare namespace NoukaiHttp {
 }
 
 /**
- * All that speaks HTTP to Noukai, and the one thing that a replay, a recording, a relay or a test replaces.
+ * The HTTP API of Noukai, as operations of decoded values. A replay, a recording, a relay or a test replaces this
+ * service alone.
  *
  * @since 0.1.0
  * @category tags
@@ -61,7 +62,7 @@ export class NoukaiHttp extends Context.Tag("@effect-noukai/sdk/NoukaiHttp")<Nou
 
 type WithoutStreams = Omit<NoukaiHttp.Service, "stream">
 
-/** What of an implementation answers once: in a replay, that of the replay. */
+/** The requests of an implementation: in a replay, those of the replay. */
 const inScope = ({ defaults, request }: WithoutStreams): WithoutStreams => ({
   defaults,
   request: (operation, input) =>
@@ -69,8 +70,8 @@ const inScope = ({ defaults, request }: WithoutStreams): WithoutStreams => ({
 })
 
 /**
- * Makes the service of an implementation. The one place that looks at the scope of the calling fiber: inside a replay it
- * is the replay that answers, and implementations know nothing of scopes.
+ * Makes the service of an implementation. The one place that looks at the scope of the calling fiber: in a replay the
+ * replay answers, so that implementations know nothing of scopes.
  *
  * @since 0.1.0
  * @category constructors
@@ -86,7 +87,7 @@ export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => 
 })
 
 /**
- * As {@link make}, of what has no streams: they fail with the given `InvalidRequestError`.
+ * Makes the service of an implementation without streams: they fail with the given `InvalidRequestError`.
  *
  * @internal
  */
@@ -173,7 +174,7 @@ export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<Noukai
 export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerTransport(Transport.make)
 
 /**
- * As {@link layer}, without the code of `step` and `traceStream`, for programs that read no event streams. Both fail
+ * The live service without the code of `step` and `traceStream`, for programs that read no event streams. Both fail
  * with `InvalidRequestError`, field `layer`, before anything is sent.
  *
  * @since 0.1.0
@@ -185,9 +186,9 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
 )
 
 /**
- * The live service over a `fetch` of yours, whatever the platform: an instrumented one, one that a test has replaced. It is
- * called with the URL as text and a plain `RequestInit`. It has no connect clock, and what broke before a response counts
- * as `sent: "unknown"`.
+ * The live service over a `fetch` of yours, on any platform: an instrumented one, or one that a test has replaced. It
+ * is called with the URL as text and a plain `RequestInit`. It has no connect clock, and a failure before a response
+ * counts as `sent: "unknown"`.
  *
  * @example
  * ```ts
@@ -203,9 +204,9 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
   layerOver(() => overFetch(fetch), live)
 
 /**
- * The live service over a given `HttpClient`: proxies, custom certificates, fakes. It has no connect clock, and what broke
- * before a response counts as `sent: "unknown"`. When the layer is closed, what is under way ends and nothing more is sent;
- * the client stays open.
+ * The live service over a given `HttpClient`, for proxies, custom certificates and fakes. It has no connect clock, and
+ * a failure before a response counts as `sent: "unknown"`. Closing the layer ends the requests that are under way; the
+ * client stays open.
  *
  * @example
  * ```ts

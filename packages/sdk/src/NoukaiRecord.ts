@@ -1,6 +1,6 @@
 /**
- * Recording on this side: everything that crosses the seam goes into a cassette that people review and tests replay.
- * Results, typed errors, every event, cuts, tool rounds, jobs and traces are kept; keys and headers never are.
+ * Records every call through `NoukaiHttp` into a cassette that people review and tests replay. Results, typed errors,
+ * every event, cuts, tool rounds, jobs and traces are kept; keys and headers never are.
  *
  * @since 0.1.0
  */
@@ -57,17 +57,16 @@ export type Mode = "once" | "new" | "all" | "none"
  */
 export declare namespace Recording {
   /**
-   * What a program can do with the recording that it is part of.
+   * The operations on the recording of a program.
    *
    * @since 0.1.0
    * @category models
    */
   export interface Service {
-    /** Whether the program's calls are made, and not replayed; in the mode `new` they may be. */
+    /** Whether calls are made, and not only replayed. Always true in the modes `new` and `all`. */
     readonly isRecording: boolean
     /**
-     * Writes what was recorded so far. It is written by itself when the layer is closed; here a failure is typed, and
-     * there a defect.
+     * Writes the calls recorded so far. Closing the layer writes them too; a failure is typed here, and a defect there.
      *
      * Fails with `CassetteError`: `Credentials`, `TooLarge` or `Files`.
      */
@@ -76,7 +75,7 @@ export declare namespace Recording {
 }
 
 /**
- * The recording that a program is part of.
+ * The recording that a program writes or replays.
  *
  * @since 0.1.0
  * @category tags
@@ -87,7 +86,7 @@ export class Recording extends Context.Tag("@effect-noukai/sdk/NoukaiRecord/Reco
 >() {}
 
 /**
- * How calls are recorded, found again, and what of them is removed.
+ * The options of a recording: its mode, its matching, its redaction.
  *
  * @since 0.1.0
  * @category options
@@ -95,11 +94,11 @@ export class Recording extends Context.Tag("@effect-noukai/sdk/NoukaiRecord/Reco
 export interface Options {
   /** Default: `"once"`; where the variable `CI` is set, `"none"`. */
   readonly mode?: Mode | undefined
-  /** How the recording of a call is found in a replay. Default: `"input"`. */
+  /** The rule that finds the recording of a call in a replay. Default: `"input"`. */
   readonly match?: Match | undefined
-  /** What must not get into the file, beside the keys of Noukai. Default: nothing else. */
+  /** The values to remove, beside the keys of Noukai. Default: none. */
   readonly redact?: Redact | undefined
-  // `live`, what answers where calls are recorded, is an option of `toFile`, whose type depends on it.
+  // `live`, the services that calls are recorded from, is an option of `toFile`, whose type depends on it.
 }
 
 const method = "NoukaiRecord.toFile"
@@ -140,7 +139,7 @@ const buildOnce = <E, R>(
     }
   )
 
-/** What a call can fail with if it finds that the live services cannot be built. */
+/** The failure of a call that finds that the live services cannot be built. */
 const cannotBuild = (error: unknown): AuthenticationError | InvalidRequestError => {
   if (isNoukaiError(error) && (error._tag === "AuthenticationError" || error._tag === "InvalidRequestError")) {
     return error
@@ -226,9 +225,9 @@ const record = <E, R>(
  * recording the same thing again leaves it as it is. It is written as a whole when the layer is closed, however the
  * program ends; a crash leaves the old one. `live` (`NoukaiLive`) is built only if it is needed.
  *
- * Fails, beside with what `live` fails with, with `CassetteError` (`NotFound` in the mode `none`, else what reading a
- * file can come to), and with `InvalidRequestError` if an option is wrong. What would hold a credential is not written:
- * the layer then ends in a `CassetteError` as a defect, or, if asked for with `save`, as a failure.
+ * Fails as `live` does, with `CassetteError` (`NotFound` in the mode `none`, else as reading a file does), and with
+ * `InvalidRequestError` if an option is wrong. A file that would hold a credential is not written: closing the layer is
+ * then a `CassetteError` as a defect, and `save` fails with it.
  *
  * @example
  * ```ts
@@ -277,7 +276,7 @@ export function toFile<E, R>(
 }
 
 /**
- * Writes what was recorded so far, so that a failure to do so is typed. Does nothing in a replay.
+ * Writes the calls recorded so far, so that a failure to do so is typed. Does nothing in a replay.
  *
  * @since 0.1.0
  * @category combinators

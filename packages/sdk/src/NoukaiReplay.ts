@@ -1,13 +1,13 @@
 /**
- * The services of `NoukaiLive`, answered from a recording: swap the layer, and a program that ran for money runs again
- * for nothing. Nothing here is sent but the fetch of the session, and replay needs no `NOUKAI_REPLAY_ENABLED`.
+ * The services of `NoukaiLive`, answered from a recording: swap the layer, and a program that was billed runs again for
+ * nothing. The one request is the fetch of the session, and replay needs no `NOUKAI_REPLAY_ENABLED`.
  *
- * Of a session, `execute`, `steps` and `events` are replayed. The n-th call of a flow takes its n-th recording: the
- * bodies of requests are not compared, and tool handlers are not called, because a session only knows what a
- * conversation came to. Jobs and traces fail with `ReplayMissError`.
+ * A session replays `execute`, `steps` and `events`. The n-th call of a flow takes its n-th recording: the bodies of
+ * requests are not compared, and tool handlers are not called, because a session knows only the end of a conversation.
+ * Jobs and traces fail with `ReplayMissError`.
  *
- * Of what was recorded on this side (`NoukaiRecord`), everything is replayed: tool conversations round by round with
- * their handlers, jobs on the clock, errors and cuts as what they were.
+ * A recording (`NoukaiRecord`) replays everything: tool conversations round by round with their handlers, jobs on the
+ * clock, errors and cuts as they were.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,7 @@ import type { Redact } from "./Redact.js"
 import { ReplayCassette } from "./ReplayCassette.js"
 
 /**
- * How the recording of a call is found.
+ * The options of a replay.
  *
  * @since 0.1.0
  * @category options
@@ -42,9 +42,9 @@ export interface Options {
   readonly org?: string | undefined
   /** Project of flows named by a bare slug. Default: the one that was recorded. */
   readonly project?: string | undefined
-  /** How the recording of a call is found. A session is always replayed by position. Default: `"input"`. */
+  /** The rule that finds the recording of a call. A session is always replayed by position. Default: `"input"`. */
   readonly match?: Match | undefined
-  /** What was removed from the recording, and must be removed from calls too. Default: the keys of Noukai. */
+  /** The values that were removed from the recording, to remove from calls too. Default: the keys of Noukai. */
   readonly redact?: Redact | undefined
 }
 
@@ -87,7 +87,7 @@ export const fromSession = (
       const method = "NoukaiReplay.fromSession"
       const live = Context.get(yield* Layer.build(NoukaiHttp.layer), NoukaiHttp.NoukaiHttp)
       const enclosing = yield* currentScope
-      // What the replay fetches itself is asked of whatever it is built in, and not of itself.
+      // the fetch leaves this replay and goes through the one around it
       const fetch: Requests["session"] = (request) => leavingReplay(enclosing, live.request("session", request))
       const session = yield* fetch({ method, options: {}, progress: { sent: "no" }, sessionId })
       const replay = yield* SessionHttp.open(session, { method, fetch, defaults: live.defaults })
@@ -121,8 +121,8 @@ const open = (
   )
 
 /**
- * Replays a cassette value. It asks for no configuration and opens no socket; a session that a call names and that is
- * not the recorded one is a `ReplayMissError`.
+ * Replays a cassette value. It needs no configuration and opens no socket; a session that a call names and that is not
+ * the recorded one is a `ReplayMissError`.
  *
  * Fails with `ReplayNoSnapshotsError` if an execution of a session was captured without payloads, and with
  * `InvalidRequestError` if an option is wrong.
@@ -147,10 +147,10 @@ export const fromCassette = (
   )
 
 /**
- * Replays a cassette file, as `fromCassette` does its value.
+ * Replays a cassette file, as {@link fromCassette} replays its value.
  *
  * Fails with `CassetteError` if the file is missing, no cassette, of a newer format or too large, and as
- * `fromCassette` does.
+ * {@link fromCassette} does.
  *
  * @example
  * ```ts

@@ -1,20 +1,20 @@
 /**
- * What must not get into a cassette.
+ * The values that must not get into a cassette.
  *
  * @since 0.1.0
  */
 
 /**
- * Removes values from what is recorded, before anything is compared or written; a replay removes the same from its
- * calls. What was removed reads `[redacted]`.
+ * Removes values from a recording, before anything is compared or written; a replay removes the same from its calls. A
+ * removed value reads `[redacted]`.
  *
- * A path is matched against the body of a request and against what came of it: `parameters.customer.email` in a
- * request, `result.email` in an answer, `output.email` in an event. `*` is any one key or index, `**` any number of
- * them: `**.email` removes every `email`, wherever the flow carries it, also in JSON that travels as text:
+ * A path is matched against the body of a request and against its outcome: `parameters.customer.email` in a request,
+ * `result.email` in an answer, `output.email` in an event. `*` is any one key or index, `**` any number of them:
+ * `**.email` removes every `email`, wherever the flow carries it, also in JSON that travels as text:
  * `function.arguments.email` in the call of a tool.
  *
- * A pattern is matched inside every text, names of keys, flows and projects included, and in every number that a flow or
- * its caller wrote, which goes as a whole. What a call counts and measures stays (`blockCount`, `durationMs`). Keys that
+ * A pattern is matched inside every text, names of keys, flows and projects included, and in every number of a flow or
+ * its caller, which is removed as a whole. Counts and measures of a call stay (`blockCount`, `durationMs`). Keys that
  * become equal are numbered, `[redacted 2]`, and keep their values.
  *
  * The keys of Noukai are always removed.
@@ -30,8 +30,8 @@
  * @category options
  */
 export interface Redact {
-  /** Default: none. */
+  /** Paths of values to remove. Default: none. */
   readonly paths?: ReadonlyArray<string> | undefined
-  /** Each as if it had the flag `g`. Default: none. */
+  /** Patterns of text to remove, each as if it had the flag `g`. Default: none. */
   readonly patterns?: ReadonlyArray<RegExp> | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * What a relay server runs its flow with: the body of a stranger goes to `/execute` under the server's key, once, and
- * what comes back is left as it is. The rules before and after that are the relay's.
+ * Runs the flow of a relay server: the body of a stranger's request goes to `/execute` under the server's key, once,
+ * and the response is left as it is. The rules before and after that are the relay's.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ import { spanNames } from "./Telemetry.js"
 export type { ForwardResponse } from "./internal/operations/executeCall.js"
 
 /**
- * How a forwarded call runs.
+ * The options of forwarded calls.
  *
  * @since 0.1.0
  * @category options
@@ -36,30 +36,30 @@ export type { ForwardResponse } from "./internal/operations/executeCall.js"
 export interface Options {
   /** Default: `"production"`. */
   readonly version?: FlowVersion | undefined
-  /** For the answer, its body included. Default: the client's, 300 seconds. */
+  /** The limit of the response, its body included. Default: the client's, 300 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
 }
 
 /**
- * A call that came from somebody else, to be passed on.
+ * A request of somebody else, to forward.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Request {
-  /** Becomes the body of `/execute`, whole. */
+  /** The body of `/execute`, whole. */
   readonly body: { readonly [key: string]: unknown }
   /**
-   * The W3C trace context of whoever asks. Where spans are traced, that of the run's own span goes on in its place; it is
-   * a child of the span that is open, else of this one.
+   * The W3C trace context of the request. Where spans are traced, the context of the run's own span is sent in its
+   * place, as a child of the open span, or else of this one.
    */
   readonly traceparent?: string | undefined
   readonly tracestate?: string | undefined
 }
 
 /**
- * Runs one version of one flow. What Noukai answers, whatever its status, is a success; it fails when nobody answered,
- * and as a replay does.
+ * Runs one version of one flow. Every response of Noukai, whatever its status, is a success; without a response it
+ * fails, and it fails as a replay does.
  *
  * @since 0.1.0
  * @category models
@@ -68,7 +68,7 @@ export type RelayForward = (request: Request) => Effect.Effect<ForwardResponse, 
 
 const method = "RelayForward"
 
-/** The parent that a request brings, for when no span is open. */
+/** The parent span that a request brings, for use when no span is open. */
 const broughtParent = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   traceparent: string | undefined
@@ -101,8 +101,8 @@ const takingRequest: Taking<Request, Request> = {
 }
 
 /**
- * Checks what is to be run, once and before any request; nothing in a request can change it. An `InvalidRequestError`
- * says what is wrong with the flow, the version or the clock.
+ * Checks the flow and the options once, before any request; nothing in a request can change them. A wrong flow, version
+ * or clock is an `InvalidRequestError`.
  *
  * A request belongs to the session of the scope that it is made in; in a replay it is answered from there.
  *

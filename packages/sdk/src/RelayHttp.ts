@@ -1,6 +1,6 @@
 /**
  * Flows without a key, through a relay: a handler of yours that adds the key and runs one flow. For browsers, and for
- * whatever else must not hold a key.
+ * every other place that must not hold a key.
  *
  * @since 0.1.0
  */
@@ -30,43 +30,43 @@ import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
 /**
- * Where a relay is, and what is sent to it beside the call.
+ * The options of a relay: its address, and the extras of every request.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options {
-  /** Where the relay listens. In a page it may be relative: `/agent/execute`. */
+  /** The URL of the relay. In a page it may be relative: `/agent/execute`. */
   readonly url: string
   /**
-   * The flow that the relay runs, as `org/project/slug` or a `Flow`. Another one is an `InvalidRequestError`, since the
-   * relay would run its own in its place. Default: the first flow that is run.
+   * The flow that the relay runs, as `org/project/slug` or a `Flow`. A call of another one is an `InvalidRequestError`,
+   * since the relay would run its own in its place. Default: the first flow that is run.
    */
   readonly flow?: FlowRef<never, unknown> | undefined
-  /** Sent with every request: a login of yours. `Content-Type` is ours. Default: none. */
+  /** Headers of every request, such as a login of yours. `Content-Type` is reserved. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
+  /** The time until the request is on a socket, where the transport can see that (Node). Default: 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
-  /** One attempt, its body included. Default: 300 seconds. */
+  /** The limit of one attempt, its body included. Default: 300 seconds. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
-  /** The whole call: attempts, waits and tool rounds. Default: none. */
+  /** The limit of the whole call: attempts, waits and tool rounds. Default: none. */
   readonly timeout?: Duration.DurationInput | undefined
-  /** Retries of what provably never left, or was refused (429) before a run; 0 means none. Default: 1. */
+  /** Retries of requests that provably never left, or were refused (429) before a run; 0: none. Default: 1. */
   readonly maxRetries?: number | undefined
-  /** Replaces the default policy. `maxRetries` does not apply to it. */
+  /** A schedule in place of the default policy. `maxRetries` does not apply to it. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
-  /** A longer response is an `UnexpectedResponseError`. Default: 64 MiB. */
+  /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined
-  /** Sees every attempt. Default: none. */
+  /** A hook that sees every attempt. Default: none. */
   readonly log?: LogHook | undefined
-  /** Lets `log` see bodies. Default: false. */
+  /** Whether `log` sees bodies. Default: false. */
   readonly logPayloads?: boolean | undefined
-  /** Node: an undici `Dispatcher`, for proxies. It is not closed with the layer. Default: an own `Agent`. */
+  /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
   readonly dispatcher?: unknown
 }
 
 /**
- * A name for whatever flow the relay runs, where its real one is not known or does not matter.
+ * The address of the relay's flow, where the real one is not known or does not matter.
  *
  * @since 0.1.0
  * @category models
@@ -77,7 +77,7 @@ const method = "RelayHttp"
 
 const onlyExecutes = ["relay", "runs flows to their end and nothing else: use execute"] as const
 
-/** Why a run cannot go through the relay, or nothing. */
+/** The reason why a run cannot go through the relay, if there is one. */
 const problemOf = (
   { flow, method, sessionId, version }: ExecuteRequest,
   expected: FlowAddress
@@ -156,9 +156,9 @@ const layerOver = (
   )
 
 /**
- * `FlowService` over a relay: `execute` and `resume`, with the same tools and the same errors. Nothing but the content
- * type and your own headers is sent: no key, no session id. Events and steps, another flow or version, and a session id
- * are an `InvalidRequestError` before anything is sent.
+ * `FlowService` over a relay: `execute` and `resume`, with the same tools and the same errors. The only headers are the
+ * content type and your own: no key, no session id. Events and steps, another flow or version, and a session id are an
+ * `InvalidRequestError` before anything is sent.
  *
  * A code that the relay answers with (`BODY_TOO_LARGE`, `FORBIDDEN`, `UPSTREAM_UNAVAILABLE`, …) is the `code` of the
  * error.
@@ -186,7 +186,7 @@ export const layer = (options: Options): Layer.Layer<FlowService.FlowService, In
   layerOver(options, Transport.make)
 
 /**
- * As {@link layer}, over a `fetch` of yours, whatever the platform; see `NoukaiHttp.layerFetch`.
+ * The layer as {@link layer} gives it, over a `fetch` of yours, on any platform; see `NoukaiHttp.layerFetch`.
  *
  * @since 0.1.0
  * @category layers

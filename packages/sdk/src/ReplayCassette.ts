@@ -1,5 +1,5 @@
 /**
- * The state of one replay: what has been consumed of its cassette.
+ * The state of one replay: the recordings that calls have taken.
  *
  * @since 0.1.0
  */
@@ -17,22 +17,22 @@ export { Change, Difference, Match, RecordedCall, ReplayedCall, ReplayReport } f
  */
 export declare namespace ReplayCassette {
   /**
-   * What of a replay has been asked for.
+   * The operations on the replay of a program.
    *
    * @since 0.1.0
    * @category models
    */
   export interface Service {
     /**
-     * Fails with `ReplayLeftoverError` if there are recordings that nothing has asked for; its `report` lists them.
-     * Recordings that no call can have do not count.
+     * Fails with `ReplayLeftoverError` if there are recordings that no call has taken; its `report` lists them.
+     * Recordings that no call can take do not count.
      */
     readonly verify: Effect.Effect<void, ReplayLeftoverError>
   }
 }
 
 /**
- * The replay that a program runs in: what of its cassette has been asked for.
+ * The replay that a program runs in.
  *
  * @since 0.1.0
  * @category tags
@@ -42,7 +42,7 @@ export class ReplayCassette extends Context.Tag("@effect-noukai/sdk/ReplayCasset
   ReplayCassette.Service
 >() {
   /**
-   * Fails with `ReplayLeftoverError` if there are recordings that nothing has asked for: the last line of a test.
+   * Fails with `ReplayLeftoverError` if there are recordings that no call has taken: the last line of a test.
    *
    * @example
    * ```ts

@@ -1,5 +1,5 @@
 /**
- * Reads what runs left behind: traces, steps, summaries, lists.
+ * Reads the records of runs: traces, steps, summaries, lists.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export type {
  */
 export declare namespace RunService {
   /**
-   * What can be read of runs.
+   * The operations that read runs.
    *
    * @since 0.1.0
    * @category models
@@ -81,12 +81,12 @@ export declare namespace RunService {
     ) => Effect.Effect<StepTraceOf<At>, CallError>
 
     /**
-     * What has happened in a run so far, then what happens, up to its end: `flow_completed` or `step_error` is the last
-     * event. Watching changes nothing, and any run can be watched: executed, stepped through, or queued.
+     * The events of a run, past and future, up to its end: `flow_completed` or `step_error` is the last one. Watching
+     * changes nothing, and any run can be watched: executed, stepped through, or queued.
      *
-     * A stream that is cut before the end fails with `APIConnectionError`; running it again begins from the first event,
-     * and costs nothing. Events have a `cursor`, whose version is `"production"` since a trace does not tell; `resume` of
-     * a pause for tool calls fails, because that is up to whoever runs the flow.
+     * A stream that is cut before the end fails with `APIConnectionError`; running it again begins from the first
+     * event, and costs nothing. Events have a `cursor`, whose version is `"production"` since a trace does not tell.
+     * `resume` of a pause for tool calls fails, because only the program that runs the flow can answer it.
      *
      * @example
      * ```ts
@@ -120,7 +120,7 @@ export declare namespace RunService {
 }
 
 /**
- * Reads what runs did and what they cost, and watches those that go on.
+ * Reads the steps and costs of runs, and watches those that go on.
  *
  * @since 0.1.0
  * @category tags
@@ -128,7 +128,7 @@ export declare namespace RunService {
 export class RunService extends Context.Tag("@effect-noukai/sdk/RunService")<RunService, RunService.Service>() {}
 
 /**
- * The service over a seam.
+ * Makes the service over `NoukaiHttp`.
  *
  * @since 0.1.0
  * @category constructors
@@ -142,7 +142,7 @@ export const make: Effect.Effect<RunService.Service, never, NoukaiHttp> = Effect
 }))
 
 /**
- * The service over a seam.
+ * The service over {@link NoukaiHttp}: live, in a replay, or scripted by a test.
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,6 @@
 /**
- * The names of this package's spans, of their attributes, and of its metrics. Spans are opened only when somebody
- * traces.
+ * The names of this package's spans, of their attributes, and of its metrics. Spans are opened only when a tracer is
+ * installed.
  *
  * @since 0.1.0
  */
@@ -58,18 +58,18 @@ export const attributeKeys = {
 } as const
 
 /**
- * Names of metrics, with their labels. They also carry what `Effect.tagMetrics` adds.
+ * Names of metrics, with their labels. The tags of `Effect.tagMetrics` are added.
  *
- * - `executions`, a counter by `operation` (`execute`, `events`, `steps`, `submit`, `forward`) and `outcome`: `completed`,
- *   `failed` (a stream that gave a failed step as an event, an answer that a relay passed on), `paused`, `submitted`,
- *   `stopped` (a stream that was left early), `interrupted`, `handler_failed`, `defect`, or the `_tag` of the error, for
- *   a relay of the one that the status means. What a replay answers counts too.
+ * - `executions`, a counter by `operation` (`execute`, `events`, `steps`, `submit`, `forward`) and `outcome`:
+ *   `completed`, `failed` (a failed step as an event of a stream, or in a response that a relay passed on), `paused`,
+ *   `submitted`, `stopped` (a stream that was left early), `interrupted`, `handler_failed`, `defect`, or the `_tag` of
+ *   the error, for a relay that of the status. Replayed calls count too.
  * - `executionDuration`, a histogram of milliseconds by `operation`.
  * - `retries`, a counter by `reason`: `transient` or `throttled`.
- * - `retryTokens`, a gauge: what is left of the retry budget of the client whose budget changed last, of 500.
+ * - `retryTokens`, a gauge: the retry budget that is left of 500, of the client whose budget changed last.
  * - `openStreams`, a gauge: event streams that are open.
- * - `tokens`, a counter by `type` (`input`, `output`), and `cost`, a counter of USD: what the completed steps of event
- *   streams took. Other calls are not told.
+ * - `tokens`, a counter by `type` (`input`, `output`), and `cost`, a counter of USD: those of the completed steps of
+ *   event streams. Other operations are not told.
  *
  * @since 0.1.0
  * @category constants

@@ -1,6 +1,6 @@
 /**
  * Tools that a flow may call while it runs. `tools` is one value: declarations by hand (the run pauses and hands the
- * calls over), or declarations with a handler (the loop runs by itself).
+ * calls over), or declarations with a handler (every pause is answered).
  *
  * @since 0.1.0
  */
@@ -58,7 +58,7 @@ export type TypeId = typeof TypeId
 export type Handler<E, R> = (calls: ReadonlyArray<ToolCall>) => Effect.Effect<ReadonlyArray<ToolResult>, E, R>
 
 /**
- * Declarations together with what answers them; made by `Tools.handle` and `Tools.make`.
+ * Declarations together with their handler; made by `Tools.handle` and `Tools.make`.
  *
  * @since 0.1.0
  * @category models
@@ -66,7 +66,7 @@ export type Handler<E, R> = (calls: ReadonlyArray<ToolCall>) => Effect.Effect<Re
 export interface Handled<out E, out R> {
   readonly [TypeId]: TypeId
   readonly declarations: ReadonlyArray<ToolDeclaration>
-  /** A declaration that cannot be sent; runs with these tools fail with an `InvalidRequestError` that says so. */
+  /** The reason why a declaration cannot be sent; runs with these tools fail with it as an `InvalidRequestError`. */
   readonly problem: { readonly field: string; readonly reason: string } | undefined
   readonly run: (
     calls: ReadonlyArray<ToolCall>,
@@ -75,7 +75,7 @@ export interface Handled<out E, out R> {
 }
 
 /**
- * The part of an `@effect/ai` `Toolkit.WithHandler` that is used. It is taken by shape; that package is not needed.
+ * The part of an `@effect/ai` `Toolkit.WithHandler` that is used. It is taken by shape, so that package is not needed.
  *
  * @since 0.1.0
  * @category models
@@ -96,7 +96,7 @@ export interface ToolkitLike<out E, out R> {
 }
 
 /**
- * What `tools` takes: declarations by hand (the run may pause), `Tools.handle`, `Tools.make`, or an `@effect/ai`
+ * The tools of a run: declarations by hand (the run may pause), `Tools.handle`, `Tools.make`, or an `@effect/ai`
  * toolkit, with its handlers or as the effect that provides them.
  *
  * @since 0.1.0
@@ -109,7 +109,7 @@ export type Tools =
   | Effect.Effect<ToolkitLike<unknown, unknown>, unknown, unknown>
 
 /**
- * What a run with these tools may pause with: nothing unless they are declared by hand.
+ * The pause of a run with these tools: `never` unless they are declared by hand.
  *
  * @since 0.1.0
  * @category models
@@ -117,7 +117,7 @@ export type Tools =
 export type Paused<X, T> = T extends ReadonlyArray<ToolDeclaration> ? X : never
 
 /**
- * What the handler of these tools adds to the errors of a run.
+ * The errors that the handler of these tools adds to those of a run.
  *
  * @since 0.1.0
  * @category models
@@ -138,7 +138,7 @@ export type ToolsError<T> = T extends Handled<infer E, infer _> ? E
   : never
 
 /**
- * What the handler of these tools needs.
+ * The requirements of the handler of these tools.
  *
  * @since 0.1.0
  * @category models
@@ -157,7 +157,7 @@ export type HandlerContext<T> = T extends Handled<infer _, infer R> ? R
 export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer E, infer _> ? E : never
 
 /**
- * What tools gathered by `Tools.make` need.
+ * The requirements of tools gathered by `Tools.make`.
  *
  * @since 0.1.0
  * @category models
@@ -165,19 +165,19 @@ export type MadeError<T extends ReadonlyArray<unknown>> = T[number] extends Tool
 export type MadeContext<T extends ReadonlyArray<unknown>> = T[number] extends Tool<infer _, infer R> ? R : never
 
 /**
- * What a typed tool is made of.
+ * The options of a typed tool.
  *
  * @since 0.1.0
  * @category options
  */
 export interface ToolOptions<P, PI, E, R, S = Json | void, SI = unknown> {
-  /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  /** The name of the tool: 1 to 64 of `A-Z a-z 0-9 _ -`. */
   readonly name: string
-  /** What the model is told of the tool. Default: nothing. */
+  /** The description that the model reads. Default: none. */
   readonly description?: string | undefined
-  /** Of an object: its fields are the arguments of the tool. */
+  /** The schema of an object whose fields are the arguments of the tool. */
   readonly parameters: Schema.Schema<P, PI>
-  /** Encodes what the handler gives. Default: it is sent as it is; nothing is sent as `null`. */
+  /** Encodes the result of the handler. Default: the result is sent as it is; `undefined` is sent as `null`. */
   readonly success?: Schema.Schema<S, SI> | undefined
   /** Answers one call. */
   readonly handler: (parameters: P, call: ToolCall) => Effect.Effect<NoInfer<S>, E, R>
@@ -280,7 +280,7 @@ export const make = <T extends ReadonlyArray<Tool<unknown, unknown>>>(...tools: 
 }
 
 /**
- * Whether tools have a handler: what {@link handle} and {@link make} give.
+ * Whether tools have a handler, as {@link handle} and {@link make} give them.
  *
  * @since 0.1.0
  * @category guards

@@ -1,5 +1,5 @@
 /**
- * What a run left behind: its summary, its steps with every attempt, and what they add up to.
+ * The record of a run: its summary, its steps with every attempt, and their totals.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ const flowRunSchema = Schema.Struct({
  * @category models
  */
 export interface FlowRun extends Schema.Schema.Type<typeof flowRunSchema> {
-  /** The run as the server gave it, with what is not modelled here. Not enumerable; absent of what no server gave. */
+  /** The run as the server gave it, unknown keys included. Not enumerable. Absent where no server gave it. */
   readonly raw?: unknown
 }
 
@@ -57,7 +57,7 @@ export interface Tokens extends Schema.Schema.Type<typeof tokensSchema> {}
  */
 export const Tokens: Schema.Schema<Tokens, Schema.Schema.Encoded<typeof tokensSchema>> = tokensSchema
 
-/** Bounded, so that adding costs up stays cheap whatever the server says. */
+/** The limit of digits keeps adding costs cheap whatever the server sends. */
 const decimal = /^[+-]?(\d{1,64}(\.\d{0,64})?|\.\d{1,64})([eE][+-]?\d{1,2})?$/
 
 /**
@@ -72,9 +72,9 @@ export const Cost: Schema.Schema<string> = Schema.String.pipe(
 
 const stepTraceSchema = Schema.Struct({
   stepId: Schema.String,
-  /** From 1. */
+  /** The number of the attempt, from 1. */
   attempt: lenientWith(Schema.Number, 1),
-  /** From 0. */
+  /** The iteration of the loop, from 0. */
   loopIndex: lenient(Schema.Number),
   /** `running`, `completed`, `failed`, `skipped`, or something newer. */
   status: Schema.String,
@@ -125,7 +125,7 @@ const stepAttemptsSchema = Schema.Struct({
  * @category models
  */
 export interface StepAttempts extends Schema.Schema.Type<typeof stepAttemptsSchema> {
-  /** The answer as it came, with what is not modelled here. Not enumerable; absent of what no server gave. */
+  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
   readonly raw?: unknown
 }
 
@@ -148,7 +148,7 @@ const traceSchema = Schema.Struct({
  * @category models
  */
 export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
-  /** The answer as it came, with what is not modelled here. Not enumerable; absent of what no server gave. */
+  /** The answer as it came, unknown keys included. Not enumerable. Absent where no server gave it. */
   readonly raw?: unknown
 }
 
@@ -161,7 +161,7 @@ export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
 export const Trace: Schema.Schema<Trace, Schema.Schema.Encoded<typeof traceSchema>> = traceSchema
 
 /**
- * What steps add up to.
+ * The totals of steps.
  *
  * @since 0.1.0
  * @category models
@@ -184,7 +184,7 @@ const costOf = (step: StepTrace): BigDecimal.BigDecimal =>
 
 /**
  * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
- * since all of them are billed. What a step does not say counts as 0. Costs are added as decimals, never as floats.
+ * since all of them are billed. A number that a step lacks counts as 0. Costs are added as decimals, never as floats.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The scope of a call: which session it belongs to, and whether it is answered from a recording.
+ * The scope of a fiber: the session of its calls, and whether they are answered from a recording.
  *
  * @since 0.1.0
  */
@@ -43,7 +43,7 @@ import type { NoukaiHttp } from "./NoukaiHttp.js"
  */
 export declare namespace TraceScope {
   /**
-   * Which session a call belongs to, and whether it is answered from a recording.
+   * The session of a call, and whether it is answered from a recording.
    *
    * @since 0.1.0
    * @category models
@@ -70,9 +70,9 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
 /**
  * The scope of the calling fiber; by default there is none.
  *
- * It travels with the fiber: into what it forks, and into services that were built before. A stream has the scope in
- * which it is *pulled*; one that leaves its scope needs the stream forms. Effect gives whoever joins a fiber what the
- * fiber was provided with, so that `Fiber.await` and not `Fiber.join` is for who waits outside the scope.
+ * It travels with the fiber: into the fibers that it forks, and into services that were built before. A stream has the
+ * scope in which it is *pulled*; one that leaves its scope needs the stream forms. `Fiber.join` hands the context of
+ * the fiber to the joining one, so wait with `Fiber.await` from outside the scope.
  *
  * @since 0.1.0
  * @category references
@@ -80,9 +80,9 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
 export class TraceScope extends CurrentScope {
   /**
    * Tags the runs of an effect with a new session id, so that they can be replayed together. Inside another scope it
-   * joins that one: nothing in a replay goes live, and there is one id per request of yours.
+   * joins that one: nothing in a replay goes live, and one request of yours has one id.
    *
-   * To be replayed, runs must be captured with the mode `full` or `redacted`, which is set in Noukai.
+   * Runs can be replayed only if they are captured with the mode `full` or `redacted`, which is set in Noukai.
    *
    * @example
    * ```ts
@@ -108,12 +108,12 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Answers the runs of an effect from a recorded session: nothing inside goes live, whatever it nests. In a replay of
-   * the same session it joins that one.
+   * Answers the runs of an effect from a recorded session: nothing inside goes live. In a replay of the same session it
+   * joins that one.
    *
    * Before the body runs, it fails with `ReplayDisabledError` unless `replayEnabled` (`NOUKAI_REPLAY_ENABLED`) is on,
    * with `ReplayNoSnapshotsError` if an execution was captured without payloads, and as fetching the session does. If
-   * the body succeeds and recordings are left that nothing asked for, it fails with `ReplayLeftoverError`.
+   * the body succeeds and recordings are left that no call took, it fails with `ReplayLeftoverError`.
    *
    * @example
    * ```ts
@@ -138,9 +138,9 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * What a request from outside may ask for: replays if an id was given and replay is on, and captures otherwise. An id
-   * that comes while replay is off is passed over with a warning, because it may be a stranger's; an empty one counts
-   * as none. Fails as `replay` does, but never with `ReplayDisabledError`.
+   * Replays the session that a request from outside names, if replay is on, and captures otherwise. An id that comes
+   * while replay is off is ignored with a warning, because it may be a stranger's; an empty one counts as none. Fails
+   * as `replay` does, but never with `ReplayDisabledError`.
    *
    * @since 0.1.0
    */
@@ -164,8 +164,8 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * The scope that the calls of the fiber are in; `undefined` outside any. In a replay it is that one, also where the
-   * context says otherwise.
+   * The scope of the fiber; `undefined` outside any. In a replay it is the replay's, also where the context says
+   * otherwise.
    *
    * @since 0.1.0
    */
@@ -197,8 +197,8 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * `replay` of a stream. What is left over is looked for when the stream has ended by itself: a stream that is cut
-   * short, by `Stream.take` say, skips that. Fails as `replay` does.
+   * `replay` of a stream. Leftover recordings are an error only when the stream has ended by itself: a stream that is
+   * cut short, by `Stream.take` say, skips the check. Fails as `replay` does.
    *
    * @since 0.1.0
    */
@@ -231,10 +231,10 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Runs asynchronous code that is no Effect with the fiber's scope, where it asks for it with `ambient`: the Promise
+   * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, as the Promise
    * client does. Interrupting aborts the signal.
    *
-   * Fails with what the promise is rejected with, as `Effect.tryPromise` does.
+   * Fails with the reason of a rejected promise, as `Effect.tryPromise` does.
    *
    * @since 0.1.0
    */
@@ -253,7 +253,7 @@ export class TraceScope extends CurrentScope {
 
   /**
    * The scope of code that is no Effect: of the fiber that is running this very call, else of the `TraceScope.promise`
-   * around it. Read it at once and not after an `await`; put it back with `TraceScope.within(scope)`.
+   * around it. Read it at once and not after an `await`; restore it with `TraceScope.within(scope)`.
    *
    * @since 0.1.0
    */
@@ -264,8 +264,8 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Runs code that is no Effect in a scope: what it calls, now and later, finds it with `ambient`. In a replay it enters
-   * what `within` does.
+   * Runs code that is no Effect in a scope: its calls, now and later, find the scope with `ambient`. In a replay it
+   * enters only the scopes that `within` enters.
    *
    * @since 0.1.0
    */
@@ -274,9 +274,9 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Runs an effect in a scope that was entered by hand. Of a replay nothing inside leaves it, whatever context it is
-   * given and whatever scope it enters: there a capture joins the replay, a named session is answered from that session,
-   * and `undefined` changes nothing. Only another replay is entered.
+   * Runs an effect in a scope that was entered by hand. Nothing inside leaves a replay, whatever context it is given
+   * and whatever scope it enters: there a capture joins the replay, a named session is answered from that session, and
+   * `undefined` changes nothing. Only another replay is entered.
    *
    * @since 0.1.0
    */
@@ -298,9 +298,10 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * A scope whose body is no effect, such as a request whose response outlives its handler: a replay of the session, else
-   * a capture; it joins the scopes that `replay` and `capture` join. Put it around what belongs to it with
-   * `TraceScope.within`, `TraceScope.withinStream` or `TraceScope.runIn`, and ask `verify` at the end, if all went well.
+   * Opens a scope whose body is no effect, such as a request whose response outlives its handler: a replay of the
+   * session, else a capture; it joins the scopes that `replay` and `capture` join. Put it around its body with
+   * `TraceScope.within`, `TraceScope.withinStream` or `TraceScope.runIn`, and run `verify` at the end, if all went
+   * well.
    *
    * Fails as `replay` does before its body runs. An empty id counts as none.
    *

@@ -1,5 +1,5 @@
 /**
- * What a caller types every day. Everything else is at the module's own subpath, such as
+ * The exports for everyday use. Every other export is at its module's own subpath, such as
  * `@effect-noukai/sdk/FlowService`.
  *
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Support for tests of code that uses flows: an implementation that answers from a queue and remembers what it was asked,
+ * Support for tests of code that uses flows: an implementation that answers from a queue and remembers its requests,
  * and builders of results, events and cassettes, with arbitraries of them.
  *
  * @since 0.1.0
