@@ -56,7 +56,7 @@ export interface Job<out A = unknown> {
   readonly executionId: string
   /** The server's id of the flow. Absent on a handle that was attached. */
   readonly flowId: string | undefined
-  /** The number of steps of the flow. Absent on a handle that was attached. */
+  /** The server's count of blocks. Absent on a handle that was attached. */
   readonly blockCount: number | undefined
   /** The session of the run, if any. Absent on a handle that was attached. */
   readonly sessionId: string | undefined

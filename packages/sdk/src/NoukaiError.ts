@@ -73,9 +73,9 @@ export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | "CLIENT_CLO
 const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
 
 /**
- * Whether the request reached the server: `"no"`: it provably never left, or was refused and not sent again; `"yes"`:
- * the server began to answer; `"unknown"`: it may have arrived. After the last two a run may exist, unless the call
- * only reads.
+ * Whether the request reached the server. `"no"`: it provably never left, or was refused and waited to be sent again.
+ * `"yes"`: the server began to answer. `"unknown"`: it may have arrived. After the last two a run may exist, unless the
+ * call only reads.
  *
  * @since 0.1.0
  * @category models
@@ -289,7 +289,7 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   result: Schema.optional(Schema.Unknown),
   /** The server's id of the flow, of a run that ended with `status: "failed"`. */
   flowId: Schema.optional(Schema.String),
-  /** The number of steps, of a run that ended with `status: "failed"`. */
+  /** The server's count of blocks, of a run that ended with `status: "failed"`. */
   blockCount: Schema.optional(Schema.Number),
   /** The session, of a run that ended with `status: "failed"`. */
   sessionId: Schema.optional(Schema.String),
@@ -883,7 +883,7 @@ interface Progressed {
   readonly isRetryable: boolean
 }
 
-/** Whether an error is of requests that start no run: one that was sent and may be repeated. */
+/** Whether the requests of an error start no run: they were sent, and may still be repeated. */
 const onlyRead = ({ isRetryable, sent }: Progressed): boolean => isRetryable && sent !== "no"
 
 const sentHint = (error: Progressed): string => {
