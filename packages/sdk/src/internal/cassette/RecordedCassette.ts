@@ -1,8 +1,8 @@
-/** What was recorded on this side: every call that crossed the seam, with what came of it. */
+/** The recording of a program: every call through `NoukaiHttp`, with its outcome. */
 import * as Schema from "effect/Schema"
 
 /**
- * The endpoints of the seam.
+ * The operations of `NoukaiHttp` that are recorded.
  *
  * @since 0.1.0
  * @category schemas
@@ -44,16 +44,19 @@ export const RecordedError = Schema.Struct(
 export interface RecordedError extends Schema.Schema.Type<typeof RecordedError> {}
 
 /**
- * What an endpoint answered.
+ * The answer of an endpoint.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const RecordedValue = Schema.Struct({
   value: Schema.Unknown,
-  /** The value is the body as the server sent it, so that a replay has it as `raw`. Absent: what was made of the body. */
+  /**
+   * The value is the body as the server sent it, which a replay gives as `raw`. Absent: the value that was decoded from
+   * the body.
+   */
   received: Schema.optional(Schema.Literal(true)),
-  /** Of what was received: the server's id of the request. */
+  /** The server's id of the request, of a body that was received. */
   requestId: Schema.optional(Schema.String)
 })
 
@@ -66,12 +69,12 @@ export interface RecordedValue extends Schema.Schema.Type<typeof RecordedValue> 
 const Failure = Schema.Struct({ error: RecordedError })
 
 /**
- * What came of a call.
+ * The outcome of a call.
  *
  * - `value`, `error`: an answer.
- * - `events`: a stream, and how it ended: `done` by itself, `left` by the program before that, cut by an error, or
+ * - `events`: a stream, and its end: `done` by itself, `left` by the program before that, cut by an error, or
  *   `unanswered` as the program gave up waiting for more.
- * - `statuses`: a job, as it was seen to change.
+ * - `statuses`: the changes of a job's status.
  * - `unanswered`: the program gave the call up.
  *
  * @since 0.1.0
@@ -95,8 +98,8 @@ export const Answer = Schema.Union(
 export type Answer = Schema.Schema.Type<typeof Answer>
 
 /**
- * One recorded call. Values that differ from one recording to the next are in `RecordedCassette.meta`: ids stand as
- * `<id:…>`, times and costs are left out.
+ * One recorded call. Values that differ between recordings of the same calls are in `RecordedCassette.meta`: ids are
+ * replaced by `<id:…>`, times and costs are left out.
  *
  * @since 0.1.0
  * @category schemas
@@ -106,9 +109,9 @@ export const Entry = Schema.Struct({
   flow: Schema.optional(Schema.String),
   endpoint: Operation,
   version: Schema.optional(Schema.String),
-  /** Of flow, endpoint, version and input. */
+  /** A hash of flow, endpoint, version and input. */
   fingerprint: Schema.String,
-  /** Among the calls of this fingerprint, from 1. */
+  /** The place among the calls of this fingerprint, from 1. */
   occurrence: Schema.Int.pipe(Schema.positive()),
   input: Schema.Unknown,
   answer: Answer
@@ -121,23 +124,23 @@ export const Entry = Schema.Struct({
 export interface Entry extends Schema.Schema.Type<typeof Entry> {}
 
 /**
- * What differs from one recording of the same thing to the next.
+ * The values that differ between recordings of the same calls.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Meta = Schema.Struct({
-  /** What each `<id:…>` stands for. */
+  /** The id behind each `<id:…>`. */
   ids: Schema.Record({ key: Schema.String, value: Schema.String }),
   /** By `fingerprint.occurrence`. */
   entries: Schema.Record({
     key: Schema.String,
     value: Schema.Struct({
-      /** Place among all calls, in the order in which they began, from 1. */
+      /** The place among all calls, in the order in which they began, from 1. */
       order: Schema.Number,
-      /** Of `statuses`: when each was seen, in milliseconds since the submission. */
+      /** The times of `statuses`, in milliseconds since the submission. */
       at: Schema.optional(Schema.Array(Schema.Number)),
-      /** What was left out of the answer, by JSON path. */
+      /** The values that were left out of the answer, by JSON path. */
       values: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
     })
   })
@@ -152,12 +155,12 @@ export interface Meta extends Schema.Schema.Type<typeof Meta> {}
 const recordedCassetteSchema = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),
   kind: Schema.Literal("recording"),
-  /** What the client added when this was recorded. */
+  /** The settings of the client that recorded. */
   client: Schema.Struct({
-    /** Where bare slugs belonged. */
+    /** The org and project of bare slugs. */
     org: Schema.optional(Schema.String),
     project: Schema.optional(Schema.String),
-    /** The total clock of a call, in milliseconds. */
+    /** The total timeout of a call, in milliseconds. */
     timeout: Schema.optional(Schema.Number),
     /** Whether sessions could be replayed with `TraceScope.replay`. */
     replayEnabled: Schema.optional(Schema.Literal(true))
@@ -173,7 +176,7 @@ const recordedCassetteSchema = Schema.Struct({
 export interface RecordedCassette extends Schema.Schema.Type<typeof recordedCassetteSchema> {}
 
 /**
- * Entries are in the order of flow, fingerprint and occurrence.
+ * A recording. Its entries are in the order of flow, fingerprint and occurrence.
  *
  * @since 0.1.0
  * @category schemas

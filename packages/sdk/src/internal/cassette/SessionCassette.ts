@@ -5,7 +5,7 @@ import { SessionResponse } from "../operations/sessionCall.js"
 const sessionCassetteSchema = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),
   kind: Schema.Literal("session"),
-  /** Where bare slugs belonged when this was read. */
+  /** The org and project of bare slugs when the session was fetched. */
   client: Schema.Struct({ org: Schema.optional(Schema.String), project: Schema.optional(Schema.String) }),
   session: SessionResponse
 })
@@ -17,7 +17,7 @@ const sessionCassetteSchema = Schema.Struct({
 export interface SessionCassette extends Schema.Schema.Type<typeof sessionCassetteSchema> {}
 
 /**
- * What was recorded under a session id, as the server gave it.
+ * The runs of a session id, as the server gave them.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,5 +1,5 @@
 /**
- * What the endpoints answer, read back from JSON.
+ * Answers of the endpoints, read back from JSON.
  *
  * @internal
  */
@@ -31,7 +31,10 @@ type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
 const requestIdIn = (json: unknown): string | undefined =>
   Predicate.isRecord(json) && typeof json.requestId === "string" ? json.requestId : undefined
 
-/** The body as the server sent it, in the order in which a recording gives it; else what was made of it then. */
+/**
+ * Decodes the body as the server sent it, in the order of keys of a recording, or else the value that was decoded from
+ * it.
+ */
 const decoder = <A>(read: ReadBody<A>): Decoder<A> => ({ received, requestId, value }) =>
   quotingNoSecret(value, (json) => {
     if (received === undefined) return read(json, { raw: undefined, requestId: requestIdIn(json) })
@@ -62,7 +65,7 @@ export const decodeValue = <K extends AnsweredOperation>(
 ): Either.Either<Response<K>, string> => decoders[endpoint](recorded)
 
 /**
- * What an endpoint gave, as it is recorded: the body where there is one.
+ * The recorded form of an answer: the body where there is one.
  *
  * @internal
  */
@@ -90,7 +93,7 @@ const check = (result: Either.Either<unknown, string>): string | undefined =>
   Either.isLeft(result) ? result.left : undefined
 
 /**
- * What is wrong with an answer, if it could not be given to a call of this endpoint.
+ * The reason why an answer does not fit calls of an endpoint, if it does not.
  *
  * @internal
  */

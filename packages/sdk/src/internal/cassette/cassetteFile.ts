@@ -135,7 +135,7 @@ const plainRecording = ({ client, entries, format, kind, meta }: RecordedCassett
   meta: canonical(meta)
 })
 
-/** What is written, in the order in which it is written. */
+/** The plain value of a cassette, with its keys in the order of the file. */
 const plain = (cassette: AnyCassette): unknown =>
   cassette.kind === "session" ? plainSession(cassette) : plainRecording(cassette)
 
@@ -143,8 +143,8 @@ const plain = (cassette: AnyCassette): unknown =>
 export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
 
 /**
- * Writes a cassette, unless it is too large, would hold what looks like a credential or the key that `holdsKey` knows, or
- * could not be read again.
+ * Writes a cassette, unless it is too large, would hold a text that looks like a credential or the key that `holdsKey`
+ * finds, or could not be read again.
  *
  * @internal
  */
@@ -164,10 +164,10 @@ export const write = (
       return yield* tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`)
     }
     const value: unknown = JSON.parse(text)
-    // Most often it is nowhere in the whole, and need not be looked for at each place.
+    // searching the whole first is cheaper: most cassettes hold the key nowhere
     const at = credentialsIn(value, holdsKey?.(text) === true ? holdsKey : undefined)
     if (at.length > 0) return yield* cassetteError(method, "Credentials", { path, at })
-    // What was taken out of it may be what every answer must have.
+    // a redaction may have removed a part that every answer must have
     yield* decode(method, path, value)
     yield* Effect.mapError(files.write(path, text), ofFile(method, path))
   })

@@ -1,5 +1,5 @@
 /**
- * What credentials look like, wherever they stand.
+ * The shapes of credentials in any text.
  *
  * @internal
  */
@@ -8,7 +8,7 @@ import { isSecretName } from "./secretNames.js"
 import { isStandIn, isStandInOfProse, redacted } from "./standIn.js"
 
 /**
- * The keys of this very service; they are always removed.
+ * Keys of Noukai; they are always removed.
  *
  * @internal
  */
@@ -16,16 +16,16 @@ export const noukaiKey = /\bnk_[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|\bnk_[\w.~+/=-
 
 interface Shape {
   readonly pattern: RegExp
-  /** What the first group has to be; absent: nothing else looks like this. */
+  /** A test of the first group. Absent: every match is a credential. */
   readonly is?: (text: string) => boolean
 }
 
 const isMixed = (text: string): boolean => /\d/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text)
 
-/** What follows the prefix of a key, which has to be told from a long name. */
+/** Whether the text behind a prefix was drawn at random, unlike a long name. */
 const isDrawn = (text: string): boolean => isVaried(text) && (isMixed(text) || looksRandom(text))
 
-/** The same of letters and digits, which make no name of such a length. */
+/** Whether the text is long enough to be drawn at random, made of letters and digits that form no name. */
 const isLong = (text: string): boolean => isVaried(text) && (text.length >= 30 || isDrawn(text))
 
 const isOfNoukai = (text: string): boolean =>
@@ -47,7 +47,10 @@ const isUserAndPassword = (encoded: string): boolean => {
   }
 }
 
-/** A prefix that a word can begin with, and what follows it. Each is a pattern of its own, since those are searched fastest. */
+/**
+ * A prefix that a word can begin with, and the pattern behind it. Each is a pattern of its own, since those are
+ * searched fastest.
+ */
 const prefixed = (prefix: string, rest: string, is?: Shape["is"]): Shape => {
   const pattern = new RegExp(`(?<![A-Za-z0-9])${prefix}${rest}`, "g")
   return is === undefined ? { pattern } : { pattern, is }
@@ -57,7 +60,7 @@ const base62 = "([A-Za-z0-9+/]{16,})"
 const words = "([\\w-]{16,})"
 const hexadecimal = "([0-9a-f]{32})(?![A-Za-z0-9])"
 
-/** All of these are at least so long, and without a space. */
+/** The least length of these shapes, none of which has a space. */
 const shortest = 20
 
 const shapes: ReadonlyArray<Shape> = [
@@ -99,7 +102,7 @@ const shapes: ReadonlyArray<Shape> = [
   { pattern: /6e6b5f(?:6c697665|74657374)5f[0-9a-f]{16}/gi }
 ]
 
-/** These may be short, or have spaces in them. */
+/** Shapes that may be short, or have spaces in them. */
 const phrases: ReadonlyArray<Shape> = [
   {
     pattern:
@@ -121,7 +124,7 @@ const has = (text: string, { is, pattern }: Shape): boolean => {
   return false
 }
 
-/** Whether so many characters follow each other without a space. Reads but every so many. */
+/** Whether so many characters follow each other without a space. Reads only every so many. */
 const hasRun = (text: string, length: number): boolean => {
   for (let at = length - 1; at < text.length; at += length) {
     let start = at
@@ -138,13 +141,13 @@ const isBase64 = (code: number): boolean =>
 
 const secretLength = 40
 
-/** Neither a part of an address or a path, nor the end of something longer. */
+/** Whether the place is neither a part of an address or a path, nor the end of a longer text. */
 const standsAlone = (text: string, start: number, end: number): boolean =>
   !/^(?:=|[._~%-]\w)/.test(text.slice(end, end + 2)) &&
   !/(?:[._~%-]|https?:)$/.test(text.slice(Math.max(0, start - 6), start)) &&
   !/[\w+/]{40}\r?\n$/.test(text.slice(Math.max(0, start - 42), start))
 
-/** The secret half of a key of AWS. */
+/** Whether a text holds the secret half of an AWS key. */
 const hasSecretHalf = (text: string): boolean => {
   for (let at = secretLength - 1; at < text.length; at += secretLength) {
     if (!isBase64(text.charCodeAt(at))) continue
@@ -162,13 +165,13 @@ const hasSecretHalf = (text: string): boolean => {
 /** A field of JSON, or of code, inside other text. */
 const quotedField = /["']([\w$.@-]{3,64})\\*["']\s{0,8}[:=]>?\s{0,8}\\*["']([^"'\\]{1,200})/g
 
-/** Where a value is given to a name that could be secret. */
+/** The places where a name is given a value. */
 const given =
   /((?:pass(?:word|wd|phrase|code|wort)|pwd|secret|token|key|credentials?|cookie|authori[sz]ation)s?["'`]?\s{0,3}(?::|=>?|:=)\s{0,3}(?:(?:token|apikey|key|digest)\s{1,3})?["'`]?)([^\s"'`<>,;&|(){}[\]\\]{1,200})/gi
 
 const longestName = 64
 
-/** Where the name begins that goes on at a place. */
+/** The begin of the name that a place is in. */
 const nameStart = (text: string, at: number): number => {
   let start = at
   while (start > at - longestName && /[\w.$@-]/.test(text[start - 1] ?? "")) start--
@@ -190,7 +193,7 @@ export const maskGiven = (text: string): string =>
       isStandIn(value) || !isSecretName(nameAt(text, nameStart(text, at))) ? whole : `${before}${redacted}`
   )
 
-/** `DB_PASSWORD=hunter2`, `;Password=hunter2;`: as it is written for machines. */
+/** Whether an assignment is written for machines: `DB_PASSWORD=hunter2`, `;Password=hunter2;`. */
 const isOfMachines = (text: string, start: number, name: string, rest: string): boolean =>
   /^=[^\s=]/.test(rest) &&
   ((/^[;&?]$/.test(text[start - 1] ?? "") && /pass|pwd|secret/i.test(name)) ||
@@ -215,7 +218,7 @@ const hasQuotedField = (text: string): boolean => {
   quotedField.lastIndex = 0
   for (let match = quotedField.exec(text); match !== null; match = quotedField.exec(text)) {
     const [, name = "", value = ""] = match
-    // words of a text are called tokens too
+    // the words of a text are called tokens too
     if (/token$/i.test(name) && value.length < 8) continue
     if (isSecretName(name) && !isStandInOfProse(value)) return true
   }
@@ -223,7 +226,7 @@ const hasQuotedField = (text: string): boolean => {
 }
 
 /**
- * Whether something in a text looks like a credential.
+ * Whether a text holds a text that looks like a credential.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What looks like a credential, and must not be in a file that people commit.
+ * The search for credentials, which must not be in a file that people commit.
  *
  * @internal
  */
@@ -15,15 +15,15 @@ import { isStandIn, redacted } from "./standIn.js"
 
 type Fields = { readonly [key: string]: unknown }
 
-/** What holds secrets under names of their own. */
+/** Names of objects that hold secrets under names of their own. */
 const holder = /(?:credentials?|creds|secrets|cookies|passwords)$/i
 
-/** What describes a value says nothing of it: `{ "type": "string" }`. */
+/** Whether an object describes a value, and so does not hold it: `{ "type": "string" }`. */
 const isDescription = (fields: Fields): boolean =>
   ["$ref", "anyOf", "oneOf", "allOf", "properties", "description"].some((key) => Object.hasOwn(fields, key)) ||
   (typeof fields.type === "string" && /^(?:string|number|integer|boolean|object|array|null)$/.test(fields.type))
 
-/** The parts of a text that a model or a parser made are called tokens too. */
+/** Whether an object is a token of a text that a model or a parser made, and no secret. */
 const isPartOfText = (fields: Fields): boolean =>
   ["logprob", "logprobs", "lemma", "pos", "offset", "start", "score"].some((key) => Object.hasOwn(fields, key))
 
@@ -31,7 +31,7 @@ const isPartOfText = (fields: Fields): boolean =>
 const isNamedSecret = ({ key, name, value }: Fields): boolean =>
   typeof value === "string" && [name, key].some((one) => typeof one === "string" && isSecretName(one))
 
-/** Tells of the fields of an object which are secret: by their own name, or that of what holds them. */
+/** The test of which fields of an object are secret, by their own name or by the name of their holder. */
 const secrecy = (fields: Fields, isHeld: boolean, isSecret: (name: string) => boolean): (key: string) => boolean => {
   const areHeld = isHeld && !isDescription(fields)
   const isNamed = isNamedSecret(fields)
@@ -40,13 +40,13 @@ const secrecy = (fields: Fields, isHeld: boolean, isSecret: (name: string) => bo
     (isSecret(key) && !(/token$/i.test(key) && isPartOfText(fields)))
 }
 
-/** Of these a number is one too. */
+/** Names whose numbers are secret too. */
 const isPassword = /pass|pwd/i
 
 const rememberedLength = 40
 const maxRemembered = 10_000
 
-/** Names and words come again and again. */
+/** Remembers the answer for a text, since names and words come again and again. */
 const remembering = (known: Map<string, boolean>, text: string, ask: (text: string) => boolean): boolean => {
   if (text.length > rememberedLength) return ask(text)
   const before = known.get(text)
@@ -86,7 +86,7 @@ class Scan {
     return remembering(this.texts, text, this.looksLike)
   }
 
-  /** Where a key is itself a credential, it is not quoted. */
+  /** Masks a key that is itself a credential, so that the path does not quote it. */
   private readonly safe = (segment: Segment): Segment =>
     typeof segment === "string" && this.isCredential(segment) ? redacted : segment
 
@@ -121,7 +121,7 @@ class Scan {
 const never = (): boolean => false
 
 /**
- * The places of a value that look like a credential, or hold what `holdsMore` knows. A key of an object that does is not
+ * The places of a value that look like a credential, or that `holdsMore` finds. A key of an object that does is not
  * quoted.
  *
  * @internal
@@ -152,7 +152,7 @@ const mask = (value: unknown, isSecret: boolean, isHeld: boolean): unknown => {
   })
 }
 
-/** Whether a place of a value is secret, by its own name or that of what it is in. */
+/** Whether a place of a value is secret, by its own name or by the name of a holder. */
 const isSecretAt = (value: unknown, path: Path): boolean => {
   let inner = value
   let isHeld = false
@@ -169,8 +169,7 @@ const isSecretAt = (value: unknown, path: Path): boolean => {
 }
 
 /**
- * A place where two values differ without what looks like a credential, by what it is or by the name that it stands
- * under, for people to read.
+ * A difference for people to read, without the values that look like a credential by themselves or by their name.
  *
  * @internal
  */
@@ -183,7 +182,7 @@ export const maskChange = ({ path, ...values }: Divergence, expected: unknown, a
 }
 
 /**
- * A value without what looks like a credential, for people to read.
+ * A value for people to read, without the texts that look like a credential.
  *
  * @internal
  */

@@ -11,7 +11,7 @@ import { maskCredentials } from "./credentials.js"
 import type { RecordedError } from "./RecordedCassette.js"
 
 /**
- * Reads what was recorded. What does not fit is told in words, which quote values, but no secret.
+ * Reads a recorded value. A mismatch is told in words, which quote values, but no secret.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ export const quotingNoSecret = <A>(
 }
 
 /**
- * The same by a schema.
+ * Reads a recorded value by a schema.
  *
  * @internal
  */
@@ -56,7 +56,10 @@ const CallErrors = Schema.Union(
 
 const decode = readRecorded(CallErrors)
 
-/** A cause may say where the machine is that recorded it; the operation is whichever replays it. */
+/**
+ * Fields that are not recorded: a cause may name places of the recording machine, and the operation is that of the
+ * replay.
+ */
 const leftOut: ReadonlySet<string> = new Set(["cause", "method", "name", "message", "stack"])
 
 /** @internal */

@@ -1,5 +1,5 @@
 /**
- * A call that crossed the seam, as JSON.
+ * A call through `NoukaiHttp`, as JSON.
  *
  * @internal
  */
@@ -10,7 +10,7 @@ import type { RequestContext } from "../input/callOptions.js"
 import type { Answer, Operation } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 
-/** What a call asks. @internal */
+/** The question of a call, by which its recording is found. @internal */
 export interface Question {
   readonly endpoint: Operation
   readonly flow: string | undefined
@@ -21,7 +21,7 @@ export interface Question {
 /** @internal */
 export interface Interaction extends Question {
   readonly answer: Answer
-  /** Of `statuses`: when each was seen, in milliseconds. */
+  /** The times of `statuses`, in milliseconds. */
   readonly at: ReadonlyArray<number> | undefined
 }
 
@@ -31,7 +31,7 @@ interface AnyRequest extends RequestContext {
   readonly body?: unknown
 }
 
-/** What a request carries beside the question. */
+/** Fields of a request that are not part of the question. */
 const aside: ReadonlySet<string> = new Set(["method", "options", "progress", "flow", "version", "sessionId"])
 
 const inputOf = (endpoint: Operation, request: AnyRequest): unknown =>
@@ -42,8 +42,8 @@ const inputOf = (endpoint: Operation, request: AnyRequest): unknown =>
   )
 
 /**
- * The question of a request, or `undefined` if it is not JSON. The session that a run is tagged with is not part of it:
- * it is another one each time.
+ * The question of a request, or `undefined` if it is not JSON. The session of the run is left out: it is another one
+ * each time.
  *
  * @internal
  */
@@ -61,7 +61,7 @@ export const questionOf = (endpoint: Operation, request: AnyRequest): Question |
 }
 
 /**
- * A question without what must not be recorded; a recording and a replay of it ask the same.
+ * A question without the values to redact, the same for a recording and its replay.
  *
  * @internal
  */
@@ -73,7 +73,7 @@ export const redactQuestion = ({ endpoint, flow, input, version }: Question, red
 })
 
 /**
- * The run that a call goes on with, or asks about.
+ * The id of the run that a call goes on with, or asks about.
  *
  * @internal
  */

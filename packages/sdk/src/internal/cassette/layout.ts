@@ -35,7 +35,7 @@ export const defaultsOf = ({ org, project, replayEnabled, timeout }: Client): De
 
 const texts: ReadonlySet<string> = new Set(["detail", "responseBody", "reason"])
 
-/** The words of an error name ids too. */
+/** Replaces ids in an error, whose words name them too. */
 const symboliseError = (error: unknown, symbols: Symbols): unknown =>
   Predicate.isRecord(error)
     ? Object.fromEntries(
@@ -74,7 +74,7 @@ const order = (a: Entry, b: Entry): number => {
 }
 
 /**
- * The calls of a recording, in the order in which they began, as a cassette.
+ * The cassette of the calls of a recording, given in the order in which they began.
  *
  * @internal
  */
@@ -113,8 +113,8 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Client)
 }
 
 /**
- * The calls of a cassette, in the order in which they began. Entries without a place in `meta`, as one writes them by
- * hand, come last.
+ * The calls of a cassette, in the order in which they began. Entries without a place in `meta`, such as those written
+ * by hand, come last.
  *
  * @internal
  */
@@ -140,8 +140,8 @@ const orderOf = ({ meta }: RecordedCassette): unknown =>
   Object.fromEntries(Object.entries(meta.entries).map(([key, { order }]) => [key, order]))
 
 /**
- * Whether two cassettes differ in nothing but what differs between any two recordings. The order of different calls is
- * such a thing only where recordings are found by their input.
+ * Whether two cassettes are recordings of the same calls: all differences are in the values that differ between any two
+ * recordings. The order of different calls is one of those only where recordings are found by their input.
  *
  * @internal
  */

@@ -1,10 +1,10 @@
 /**
- * A key whose text is known, wherever and however it was written down.
+ * Finds a key whose text is known, in any place and any writing.
  *
  * @internal
  */
 
-/** Shorter ones are no keys, and in other writing too short to be told from anything else. */
+/** The least length of a key: a shorter one, in another writing, is too short to be told from other text. */
 const shortest = 8
 
 const character = (code: string, radix: number): string => {
@@ -27,7 +27,7 @@ const decodedOnce = (text: string): string =>
     return decimal !== undefined ? character(decimal, 10) : other ?? (whole === "&lowbar;" ? "_" : whole)
   })
 
-/** Escapes may be escaped in turn, as in JSON that travels as text. */
+/** Decodes escapes, which may be escaped in turn, as in JSON that travels as text. */
 const decoded = (text: string): string => {
   if (!/[%\\&]/.test(text)) return text
   let before = text
@@ -39,7 +39,7 @@ const decoded = (text: string): string => {
   return before
 }
 
-/** What base64 makes of bytes if so many others come before them, and any after: the characters that these do not change. */
+/** The characters of base64 that these bytes fix, whatever bytes come after them and with so many before them. */
 const inBase64 = (bytes: Uint8Array, before: number): string => {
   const padded = String.fromCharCode(...new Uint8Array(before), ...bytes)
   const whole = Math.floor(padded.length * 8 / 6)
@@ -47,8 +47,8 @@ const inBase64 = (bytes: Uint8Array, before: number): string => {
 }
 
 /**
- * Tells of texts whether they hold a key: as it is, in other letters, escaped, in hexadecimal, or in base64 from any byte
- * on.
+ * A test of whether a text holds a key: as it is, in other letter case, escaped, in hexadecimal, or in base64 from any
+ * byte on.
  *
  * @internal
  */

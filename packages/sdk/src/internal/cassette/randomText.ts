@@ -1,10 +1,10 @@
 /**
- * Telling what a machine drew from what people write and name.
+ * Tells random text of machines from the words and names of people.
  *
  * @internal
  */
 
-/** By letter, the letters that often follow it in English, German and French. */
+/** The letters that often follow a letter in English, German and French, by letter. */
 const followers: ReadonlyArray<string> =
   ("bcdghiklmnprstuvy aeilou aehikot aeiou abcdefghilmnrstuvxy aeilort aehilort aeilnort acdefghlmnorstv e aeilo adeilosty " +
     "aeimop acdegiknostu cdfhlmnoprstuvw aelor u adeginorstuy acehiopstu aehiorstuyz cefglmnrst eio aehio i o eu")
@@ -22,8 +22,8 @@ const kindOf = (code: number): Kind =>
     : "other"
 
 /**
- * Whether so many neighbours in a text are such as words and names do not have: letters that do not follow each other,
- * and digits among letters. Nothing that is shorter than about twelve characters is called random.
+ * Whether many neighbours in a text are such as words and names do not have: letters that do not follow each other, and
+ * digits among letters. No text of fewer than about twelve characters is called random.
  *
  * @internal
  */
@@ -35,7 +35,7 @@ export const looksRandom = (text: string): boolean => {
   for (let index = 1; index < text.length; index++) {
     const code = text.charCodeAt(index)
     const kind = kindOf(code)
-    // the seams of `camelCase` and `kebab-case`, the insides of numbers and a letter again and again say nothing
+    // boundaries in `camelCase` and `kebab-case`, the insides of numbers, and repeated letters tell nothing
     if (
       code !== before && kind !== "other" && kindBefore !== "other" && !(kindBefore === "lower" && kind === "upper")
     ) {

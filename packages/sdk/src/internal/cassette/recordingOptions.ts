@@ -1,5 +1,5 @@
 /**
- * What replays and recordings are given, read and checked.
+ * Reads and checks the options of replays and recordings.
  *
  * @internal
  */
@@ -62,7 +62,7 @@ const takingRecord: Taking<RecordOptions, RecordOptions> = {
     checkOneOf("mode", mode, modes) ?? checkOneOf("match", match, matches) ?? checkRedact(redact)
 }
 
-/** A path is text: a number would be a file that is open already. */
+/** Checks that a path is text, since the file system takes a number for a file that is already open. */
 const checkPath = (method: string, path: unknown): Either.Either<void, InvalidRequestError> =>
   typeof path === "string" && path !== ""
     ? Either.void
@@ -104,7 +104,7 @@ export const checkCassette = <A>(method: string, cassette: A): Either.Either<A, 
   )
 
 /**
- * The layer that a caller gives as `live`, if it gives one.
+ * The layer of the option `live`, if it is given.
  *
  * @internal
  */

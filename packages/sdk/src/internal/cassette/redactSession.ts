@@ -4,7 +4,7 @@ import type { SessionCassette } from "./SessionCassette.js"
 
 const snapshots = ["inputSnapshot", "outputSnapshot", "errorSnapshot"] as const
 
-/** By what a step is called: what it is called afterwards. Steps that were told apart are told apart still. */
+/** The new names of steps, by their names. Steps with different names keep different names. */
 const stepNames = (ids: ReadonlyArray<string>, redact: Redaction): ReadonlyMap<string, string> =>
   new Map(
     Object.entries(renamed(Object.fromEntries(ids.map((id) => [id, id])), redact.text, (id) => id))
@@ -12,7 +12,7 @@ const stepNames = (ids: ReadonlyArray<string>, redact: Redaction): ReadonlyMap<s
   )
 
 /**
- * A session without what must not be committed: in its snapshots, and in the names of its flows and steps.
+ * A session without the values to redact, in its snapshots and in the names of its flows and steps.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * From what a caller wants removed to a function that removes it.
+ * Turns the options of a redaction into the functions that redact.
  *
  * @internal
  */
@@ -16,14 +16,14 @@ import { redacted } from "./standIn.js"
 import { payloads } from "./volatile.js"
 
 /**
- * Removes what must not be recorded. Removing twice is removing once.
+ * Removes values that must not be recorded. Removing twice is removing once.
  *
  * @internal
  */
 export interface Redaction {
-  /** From the body of a call, or from what came of it. */
+  /** From the body of a call, or from its outcome. */
   readonly call: (value: unknown) => unknown
-  /** From what a flow or its caller wrote. */
+  /** From a value of a flow or its caller. */
   readonly payload: (value: unknown) => unknown
   /** From a name. */
   readonly text: (text: string) => string
@@ -53,7 +53,7 @@ const parse = (text: string): Pattern | undefined => {
 const fits = (pattern: Segment | undefined, segment: Segment): boolean =>
   pattern === "*" || pattern === segment || (typeof segment === "number" && pattern === String(segment))
 
-/** What is left of the patterns below one step; an empty one means that the value there is removed. */
+/** The rests of the patterns below one step. An empty one means that the value there is removed. */
 const descend = (patterns: ReadonlyArray<Pattern>, segment: Segment): ReadonlyArray<Pattern> =>
   patterns.flatMap((pattern): ReadonlyArray<Pattern> => {
     const [first, ...rest] = pattern
@@ -61,7 +61,10 @@ const descend = (patterns: ReadonlyArray<Pattern>, segment: Segment): ReadonlyAr
     return [pattern, ...descend([rest], segment)]
   })
 
-/** What a call counts and measures, and a replay needs as it is: a pattern that happens to fit it is not meant for it. */
+/**
+ * Counts and measures of a call, which a replay needs as they are: a pattern that happens to match one is not meant for
+ * it.
+ */
 const counts: ReadonlySet<string> = new Set([
   "attempt",
   "blockCount",
@@ -86,14 +89,14 @@ const counts: ReadonlySet<string> = new Set([
   "unmatchable"
 ])
 
-/** The same of texts. */
+/** Measures that are texts. */
 const measures: ReadonlySet<string> = new Set(["completedAt", "costUsd", "startedAt"])
 
 const isFact = (key: Segment, item: unknown): boolean =>
   typeof key === "string" &&
   (typeof item === "number" ? counts.has(key) : typeof item === "string" && measures.has(key))
 
-/** What a caller writes into a call; what comes back is in `payloads`. */
+/** Fields of a request that a caller writes; those of answers are in `payloads`. */
 const written: ReadonlySet<string> = new Set([
   "attachments",
   "blockOverrides",
@@ -112,7 +115,7 @@ const global = (pattern: RegExp): RegExp => new RegExp(pattern.source, `${patter
 
 const marker = /\[redacted(?: \d{1,9})?\]/g
 
-/** What was removed before is not looked into again. */
+/** Replaces matches, but does not look into text that was removed before. */
 const without = (text: string, pattern: RegExp): string => {
   if (!text.includes("[redacted")) return text.replace(pattern, redacted)
   const markers = Array.from(text.matchAll(marker), ({ 0: { length }, index }) => ({ from: index, to: index + length }))
@@ -138,7 +141,7 @@ class Redactor implements Redaction {
   readonly payload = (value: unknown): unknown => this.clean(value, this.paths, true)
 
   readonly text = (text: string): string => {
-    // Keys go first, and whole: another pattern might take a part of one away, and leave the rest.
+    // keys go first, since another pattern could remove a part of one and leave the rest
     return this.patterns.reduce(without, this.withoutKeys(text))
   }
 
@@ -177,7 +180,7 @@ class Redactor implements Redaction {
     return this.text(inside)
   }
 
-  /** A number goes as a whole. */
+  /** Removes a number, as a whole. */
   private cleanNumber(digits: string): string | undefined {
     return this.text(digits) === digits ? undefined : redacted
   }

@@ -7,7 +7,10 @@ interface Field {
   readonly item: unknown
 }
 
-/** What has its name anyway keeps it; else their values order them, so that it does not matter what was removed. */
+/**
+ * The order of fields whose names become equal: a field that keeps its name first, the others by value, so that the
+ * removed text does not matter.
+ */
 const byValue = (a: Field, b: Field): number => {
   const [left, right] = [a, b].map(({ item, key, name }) =>
     [key === name ? 0 : 1, canonicalText(item), key] as const
@@ -20,7 +23,7 @@ const byValue = (a: Field, b: Field): number => {
 }
 
 /**
- * An object with other names and other values. Where names become equal they are numbered, `[redacted 2]`, and no value
+ * An object with other names and other values. Names that become equal are numbered, `[redacted 2]`, so that no value
  * is lost.
  *
  * @internal

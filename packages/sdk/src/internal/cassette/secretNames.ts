@@ -6,13 +6,13 @@
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "))
 
-/** The last word of a name says what it names. */
+/** Last words of names of secrets; the last word of a name says what it names. */
 const secrets = words(
   "password passwords passwd passwds passwort passwörter kennwort pwd passphrase passphrases passcode secret secrets credential " +
     "credentials creds cookie cookies authorization authorisation jwt bearer motdepasse"
 )
 
-/** The same where nothing parts the words. */
+/** Endings of names of secrets whose words nothing parts. */
 const endings = [
   "password",
   "passwd",
@@ -36,7 +36,7 @@ const endings = [
   "connectionstring"
 ]
 
-/** What is kept secret if it is somebody's: `pass` alone says how something went. */
+/** First words that make `pass` a password; alone it says how something went. */
 const ofPass = words(
   "db database user username smtp mail email ftp sftp ssh sql mysql pg postgres redis mongo admin root login auth proxy my"
 )
@@ -46,7 +46,7 @@ const ofKey = words(
     "admin deploy ssh webhook app application hmac aes rsa pgp gpg jwt server license wallet"
 )
 
-/** Counts, marks of models and places in lists. */
+/** First words that make `token` a count, a mark of a model or a place in a list. */
 const ofToken = words(
   "max min num total count eos bos pad unk sep cls mask stop start end special next prev previous page cursor continuation sync " +
     "prompt completion input output cached reasoning thinking per"
@@ -56,7 +56,7 @@ const ofTokens = words("access refresh auth api session bearer csrf xsrf id logi
 
 const ofHash = words("password passwd pwd passphrase passwort secret")
 
-/** What is said of a secret, rather than that it is another thing: `passwordConfirmation`, `DB_PASSWORD_PROD`. */
+/** Last words that remark on a secret and do not name another thing: `passwordConfirmation`, `DB_PASSWORD_PROD`. */
 const remarks = words(
   "confirm confirmation confirmed again repeat repeated value raw plain plaintext text new old current prod production dev development " +
     "staging stage test testing live local default base64 b64 encoded header env"
@@ -104,11 +104,11 @@ const isSecret = (name: string): boolean => {
   }
 }
 
-/** Is in every one of them: most names end here. */
+/** A pattern that every name of a secret matches, and that most other names fail at little cost. */
 const hint = /pass|pwd|secret|token|key|cred|cookie|authori|jwt|bearer|kennwort|string|hash|salt|digest/i
 
 /**
- * Whether what has this name is secret: `password`, `DB_PASSWORD`, `x-api-key`, `sessionToken`. `max_tokens` is not.
+ * Whether a name is that of a secret: `password`, `DB_PASSWORD`, `x-api-key`, `sessionToken`. `max_tokens` is not.
  *
  * @internal
  */

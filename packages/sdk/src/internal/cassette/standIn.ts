@@ -1,11 +1,11 @@
 /**
- * What stands where a secret would: it was removed, or is yet to come.
+ * Texts in the place of a secret that was removed, or is yet to come.
  *
  * @internal
  */
 import { looksRandom } from "./randomText.js"
 
-/** What takes the place of what was removed. @internal */
+/** The text in the place of a removed value. @internal */
 export const redacted = "[redacted]"
 
 const standIn =
@@ -20,6 +20,6 @@ export const isStandIn = (text: string): boolean => {
 const ofProse =
   /^(?:(?:bearer|basic|token|digest)\s+)?(?:your|my|example|sample|dummy|fake|demo|test|foo|bar|abc|xyz|change-?me|placeholder|insert|enter|todo|string|text|pass|pass(?:word|wd|phrase)|passwort|pwd|secret|token|key|value|user)\d{0,3}(?=$|[-_ ])|^(?:the|an?|some|any)\s|^(?:process|os|env|import|config|settings|secrets|self|this)\.|\.{3}|…|\s\S*\s/i
 
-/** The same where people explain something, rather than give it. @internal */
+/** Whether a text stands for a secret in prose that explains rather than gives it. @internal */
 export const isStandInOfProse = (text: string): boolean =>
   isStandIn(text) || (ofProse.test(text.trim()) && !looksRandom(text))

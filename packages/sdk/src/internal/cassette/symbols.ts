@@ -9,7 +9,8 @@ import type { Interaction, Question } from "./interaction.js"
 import { idsIn } from "./volatile.js"
 
 /**
- * 64 bits of a text, as 16 hexadecimal digits: enough to tell the calls of a file apart, and no more than that.
+ * A hash of a text, of 64 bits as 16 hexadecimal digits: enough to tell the calls of a file apart, and no more than
+ * that.
  *
  * @internal
  */
@@ -26,16 +27,16 @@ export const hashText = (text: string): string => {
   return [low, high].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("")
 }
 
-/** By id: its name. @internal */
+/** The names of ids, by id. @internal */
 export type Symbols = ReadonlyMap<string, string>
 
-/** What a user wrote and looks like a name of ours gets a mark that is taken off again. */
+/** Marks a text of a user that looks like one of these names; the mark is taken off again when it is read. */
 const escape = (text: string): string => text.replace(/<id(!*):/g, "<id!$1:")
 
 const reference = (name: string): string => `<id:${name}>`
 
 /**
- * A value with names in place of ids, wherever a text is an id as a whole.
+ * A value with names in place of ids, wherever a whole text is an id.
  *
  * @internal
  */
@@ -46,7 +47,7 @@ export const symbolise = (value: unknown, symbols: Symbols): unknown =>
   })
 
 /**
- * The same for what people read, such as the message of an error, where ids stand between other words.
+ * A text for people, such as the message of an error, with names in place of the ids between its words.
  *
  * @internal
  */
@@ -57,7 +58,7 @@ export const symboliseText = (text: string, symbols: Symbols): string =>
   })
 
 /**
- * The inverse of both. A name that is not known stays.
+ * The inverse of both. An unknown name stays.
  *
  * @internal
  */
@@ -70,7 +71,7 @@ export const desymbolise = (value: unknown, ids: { readonly [name: string]: stri
       : text)
 
 /**
- * What two equal calls have in common, as text.
+ * The text by which equal calls are found equal.
  *
  * @internal
  */
@@ -82,7 +83,7 @@ export interface Keyed {
   readonly interaction: Interaction
   readonly key: string
   readonly fingerprint: string
-  /** Among the interactions with this key, from 1. */
+  /** The place among the interactions with this key, from 1. */
   readonly occurrence: number
 }
 
@@ -90,7 +91,7 @@ const longestId = 200
 
 /**
  * Names the ids of a recording, and gives each call its key. An id is named after the call that introduced it, so that
- * names are the same in the next recording; one that the program knew before stands for itself.
+ * names are the same in the next recording; an id that the program knew before keeps its text.
  *
  * @internal
  */

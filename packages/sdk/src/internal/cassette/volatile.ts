@@ -1,5 +1,5 @@
 /**
- * What differs from one recording of the same thing to the next: ids, times, costs.
+ * The values that differ between recordings of the same calls: ids, times, costs.
  *
  * @internal
  */
@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { formatPath, parsePath, type Path, putInto } from "../json/jsonPath.js"
 import type { Answer } from "./RecordedCassette.js"
 
-/** What the flow and its caller wrote; nothing in there is ours to judge. @internal */
+/** Fields with values of the flow and its caller, in which nothing is replaced. @internal */
 export const payloads: ReadonlySet<string> = new Set([
   "result",
   "output",
@@ -62,7 +62,7 @@ export const idsIn = (answer: Answer): ReadonlyArray<string> => {
 }
 
 /**
- * An answer without what was measured, and that by its place.
+ * An answer without its measured values, and those values by their place.
  *
  * @internal
  */
@@ -88,7 +88,7 @@ export const withoutMeasured = (
 }
 
 /**
- * Puts back what was measured, into an answer that is nobody else's.
+ * Puts measured values back into an answer, which is changed in place and so must not be shared.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * Where the key may go: the two hosted hosts over https, or loopback. Nothing in the environment can name another host.
+ * The servers that the key may be sent to: the two hosted hosts over https, or loopback. No variable of the environment
+ * names another host.
  *
  * @see contract 1.1, C2
  * @internal
@@ -31,7 +32,7 @@ const isAllowed = (url: URL): boolean => {
 }
 
 /**
- * Where the options say that requests go.
+ * The base URL that the options name.
  *
  * @internal
  */

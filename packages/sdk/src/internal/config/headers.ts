@@ -39,7 +39,7 @@ const runtime = (): string => {
  */
 export const userAgent = (): string => `effect-noukai/${version} (${runtime()})`
 
-/** Ours alone: what a caller gives for them is dropped without a word. */
+/** Headers of the client; values of a caller for them are dropped in silence. */
 const reserved: ReadonlySet<string> = new Set([
   "authorization",
   "x-noukai-api-version",
@@ -49,7 +49,7 @@ const reserved: ReadonlySet<string> = new Set([
   "cookie"
 ])
 
-/** What frames the message: setting one would break the request, so it is refused. */
+/** Headers that frame the message; they are refused, since setting one would break the request. */
 const framing: ReadonlySet<string> = new Set([
   "host",
   "connection",
@@ -69,7 +69,7 @@ const nameShape = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 const valueShape = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
-/** What a relay's own server may be sent, a login of its own among it. */
+/** Headers that a caller cannot set for a relay, whose server may be sent a login. */
 const reservedOfRelay: ReadonlySet<string> = new Set(["content-type"])
 
 /**
@@ -83,7 +83,7 @@ export const extra = (
 ): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reserved)
 
 /**
- * The headers of a relay, where all but the content type is the caller's affair.
+ * The headers of a request to a relay, of which only the content type is set here.
  *
  * @internal
  */
@@ -126,7 +126,7 @@ const checked = (
   Either.mapLeft(read("headers", headers, dropped), ({ field, reason }) => invalid(method, field, reason))
 
 /**
- * Why something can be no headers of a call, or nothing.
+ * The reason why a value cannot be the headers of a call, if there is one.
  *
  * @internal
  */
@@ -136,14 +136,14 @@ export const headersProblem = (field: string, headers: unknown): Problem | undef
 }
 
 /**
- * Whether a value is text that can be sent as that of a header; a list of one text is not.
+ * Whether a value is text that fits into a header; a list of one text is not.
  *
  * @internal
  */
 export const isHeaderValue = (value: unknown): value is string => typeof value === "string" && valueShape.test(value)
 
 /**
- * What every request of a client carries. The only place where the key is read.
+ * The headers of every request of a client. The only place where the key is read.
  *
  * @internal
  */

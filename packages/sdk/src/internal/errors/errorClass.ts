@@ -17,7 +17,7 @@ export interface Renderable {
 }
 
 /**
- * One line: what failed, on which flow, what the server said, what to do, and the ids to quote.
+ * The message of an error in one line: the failure, the flow, the words of the server, advice, and the ids to quote.
  *
  * @internal
  */
@@ -34,10 +34,10 @@ export const render = (error: Renderable, what: string, hint?: string): string =
     (hint === undefined ? "" : `; ${hint}`)
 }
 
-/** Cursors are built when they are asked for, and are neither fields that are encoded nor ones that are printed. */
+/** Cursors by error. They are built when asked for, and are neither encoded nor printed with the fields. */
 const marks = new WeakMap<object, () => FlowCursor>()
 
-/** Only for an error that has just been made. @internal */
+/** Sets the cursor of an error that has just been made. @internal */
 export const setCursor = (error: object, mark: () => FlowCursor): void => {
   marks.set(error, mark)
 }

@@ -9,7 +9,7 @@ interface Changes {
 }
 
 /**
- * Another error of the same class that tells more. The given one stays as it is: it is a value, and may be shared.
+ * A copy of an error with other fields. The given one stays as it is: it is a value, and may be shared.
  *
  * @internal
  */
@@ -21,14 +21,14 @@ export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?
 }
 
 /**
- * Makes an error of whatever the server sent: a constructor that checks its fields throws instead.
+ * Allows any values of the server in an error: a constructor that checks its fields would throw.
  *
  * @internal
  */
 export const unchecked = { disableValidation: true }
 
 /**
- * What is wrong with something that a caller gave.
+ * The fault of a value that a caller gave.
  *
  * @internal
  */
@@ -41,7 +41,7 @@ export interface Problem {
 export const problem = (field: string, reason: string): Problem => ({ field, reason })
 
 /**
- * A check on this side that failed, before anything was sent.
+ * The error of a check on this side that failed, before anything was sent.
  *
  * @internal
  */

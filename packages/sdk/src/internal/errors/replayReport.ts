@@ -1,8 +1,10 @@
-/** How a replay departs from its recording, as data: what `ReplayMissError` and `ReplayLeftoverError` carry and print. */
+/**
+ * The differences of a replay from its recording, as data: the `report` of `ReplayMissError` and `ReplayLeftoverError`.
+ */
 import * as Schema from "effect/Schema"
 
 /**
- * How the recording of a call is found.
+ * The rule that finds the recording of a call.
  *
  * - `position`: the n-th call of a flow takes its n-th recording; inputs are not compared.
  * - `input`: the n-th call with an equal input takes the n-th recording with that input.
@@ -28,18 +30,18 @@ export type Match = Schema.Schema.Type<typeof Match>
 export const ReplayedCall = Schema.Struct({
   /** Its place among the calls of the replay, from 1. */
   number: Schema.Number,
-  /** What the program called: `FlowService.execute`. */
+  /** The operation that the program called: `FlowService.execute`. */
   operation: Schema.String,
-  /** What that asks of Noukai: `execute`, `step`, `submitJob`, … */
+  /** The endpoint of the call: `execute`, `step`, `submitJob`, … */
   endpoint: Schema.String,
   /** `org/project/slug` */
   flow: Schema.optional(Schema.String),
   version: Schema.optional(Schema.String),
-  /** The run that it goes on with. */
+  /** The run that the call goes on with. */
   executionId: Schema.optional(Schema.String),
-  /** Another session than the replayed one, which the call named. */
+  /** The session that the call named, if it is not the replayed one. */
   sessionId: Schema.optional(Schema.String),
-  /** Its place among the calls that recordings are counted for together, from 1. */
+  /** Its place among the calls that are counted together, from 1. */
   nth: Schema.Number
 })
 
@@ -59,7 +61,7 @@ export const RecordedCall = Schema.Struct({
   /** Its place in the recording, from 1. */
   number: Schema.Number,
   endpoint: Schema.String,
-  /** `org/project/slug`; of a session, where no more is known, the slug. */
+  /** `org/project/slug`; for a session, which does not know more, the slug. */
   flow: Schema.optional(Schema.String),
   version: Schema.optional(Schema.String),
   executionId: Schema.optional(Schema.String)
@@ -72,18 +74,18 @@ export const RecordedCall = Schema.Struct({
 export interface RecordedCall extends Schema.Schema.Type<typeof RecordedCall> {}
 
 /**
- * One place in which a call differs from a recording. A value that is not there is absent; what looks like a credential
+ * One place in which a call differs from a recording. An absent value is left out; a text that looks like a credential
  * is masked.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Change = Schema.Struct({
-  /** Where: `$.parameters.difficulty`. */
+  /** The place: `$.parameters.difficulty`. */
   path: Schema.String,
-  /** What was recorded. */
+  /** The recorded value. */
   expected: Schema.optional(Schema.Unknown),
-  /** What the program said. */
+  /** The value of the call. */
   actual: Schema.optional(Schema.Unknown)
 })
 
@@ -96,10 +98,10 @@ export interface Change extends Schema.Schema.Type<typeof Change> {}
 /**
  * One way in which the calls depart from the recording.
  *
- * - `missing`: recorded, and never asked for.
- * - `extra`: asked for, and nothing like it was recorded.
- * - `changed`: asked for, and what was recorded is a little different.
- * - `moved`: asked for, and recorded at another place.
+ * - `missing`: a recording that no call took.
+ * - `extra`: a call that nothing recorded is like.
+ * - `changed`: a call that differs a little from a recording.
+ * - `moved`: a call that was recorded at another place.
  *
  * @since 0.1.0
  * @category schemas
@@ -123,25 +125,25 @@ export const Difference = Schema.Union(
 export type Difference = Schema.Schema.Type<typeof Difference>
 
 /**
- * Why a replay went wrong, as data: what was asked, what was recorded, and what differs.
+ * The reason why a replay failed, as data: the calls, the recordings, and the differences.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const ReplayReport = Schema.Struct({
   match: Match,
-  /** What was replayed: `session 5d1c…`, `cassette grade.json`. */
+  /** The replayed source: `session 5d1c…`, `cassette grade.json`. */
   source: Schema.String,
-  /** In a few words. */
+  /** The reason in a few words. */
   reason: Schema.String,
   recordings: Schema.Struct({
-    /** Those that would have fitted the call but for their number. */
+    /** The number of recordings that would have fitted the call but for their place. */
     matching: Schema.Number,
     total: Schema.Number,
-    /** Those that no call can ever have: jobs of a session, and runs of flows that were deleted. */
+    /** The number of recordings that no call can take: jobs of a session, and runs of flows that were deleted. */
     unmatchable: Schema.Number
   }),
-  /** Of a miss: the one that concerns the call. */
+  /** The differences; of a miss, the one that concerns the call. */
   differences: Schema.Array(Difference)
 })
 
@@ -196,7 +198,7 @@ const lines = (difference: Difference): ReadonlyArray<string> => {
 }
 
 /**
- * A report as the lines that follow the first line of an error.
+ * The report as the lines that follow the first line of an error.
  *
  * @internal
  */

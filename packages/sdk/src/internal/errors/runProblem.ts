@@ -1,7 +1,7 @@
 import * as Predicate from "effect/Predicate"
 
 /**
- * Whether an answer that may name a run is of this one. One that names another run is nobody's result.
+ * Whether an answer that may name a run names this one; the answer of another run is not used as a result.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ const textOf = (u: unknown, name: "code" | "message"): string | undefined => {
 }
 
 /**
- * What a run that failed says about it: text, or an object with a code and a message.
+ * The problem that a failed run reports: text, or an object with a code and a message.
  *
  * @internal
  */

@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * Why a file could not be read or written.
+ * The reason why a file could not be read or written.
  *
  * @internal
  */

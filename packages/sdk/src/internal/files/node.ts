@@ -20,7 +20,10 @@ const failure = (cause: unknown): FileFailure => {
 const kindOf = (stats: Stats): string =>
   stats.isDirectory() ? "a folder" : stats.isFIFO() ? "a pipe" : stats.isSocket() ? "a socket" : "a device"
 
-/** Whoever opens something else may wait for ever, never come to its end, or take from somebody what was for another. */
+/**
+ * Refuses all but plain files: reading a device or a pipe may wait for ever, never end, or take data from another
+ * reader.
+ */
 const checkPlain = (stats: Stats): void => {
   if (!stats.isFile()) throw new FileFailure("Files", `it is ${kindOf(stats)}, and no plain file`)
 }
@@ -30,7 +33,7 @@ const tooLarge = (size: string, maxBytes: number): FileFailure =>
 
 const pieceBytes = 1024 * 1024
 
-/** A file may grow while it is read, and some say that they are empty and are not. */
+/** Reads to the end and not to a size, since a file may grow while it is read, and some report a size of 0. */
 const readUpTo = async (file: FileHandle, size: number, maxBytes: number): Promise<string> => {
   const pieces: Array<Uint8Array> = []
   let total = 0
@@ -47,7 +50,7 @@ const readUpTo = async (file: FileHandle, size: number, maxBytes: number): Promi
 
 const readWhole = async (path: string, maxBytes: number): Promise<string> => {
   checkPlain(await stat(path))
-  // what it was a moment ago it need not be now, and a pipe would be waited for
+  // the path may have become a pipe since the check, and opening one would wait for a writer
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     const stats = await file.stat()
@@ -59,7 +62,7 @@ const readWhole = async (path: string, maxBytes: number): Promise<string> => {
   }
 }
 
-/** Where a link leads, also to a file that is not there yet. */
+/** The target of a link, also one that does not exist yet. */
 const targetOf = async (path: string): Promise<string> => {
   const there = await realpath(path).catch(() => undefined)
   if (there !== undefined) return there

@@ -5,7 +5,7 @@ import { FileFailure } from "./Files.js"
 const nowhere = Effect.suspend(() => Effect.fail(new FileFailure("Files", "there are no files on this platform")))
 
 /**
- * Where there is no file system that this package knows.
+ * The file system of runtimes in which none is known: every operation fails.
  *
  * @internal
  */

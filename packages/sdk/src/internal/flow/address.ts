@@ -1,5 +1,6 @@
 /**
- * From what names a flow to its path. Everything that is not plainly right is refused here, before anything is sent.
+ * Resolves references to flows to addresses and paths. Every reference that is not plainly right is refused before
+ * anything is sent.
  *
  * @see contract 1.4, 3.2
  * @internal
@@ -23,7 +24,7 @@ const maxSegmentBytes = 255
 
 const encoder = new TextEncoder()
 
-/** Why a string cannot be one path segment, or `undefined`. */
+/** The reason why a string cannot be one path segment, or `undefined`. */
 const segmentProblem = (segment: string): string | undefined => {
   if (segment === "") return "must not be empty"
   if (segment === "." || segment === "..") return "must not be a dot segment"
@@ -39,7 +40,7 @@ const segmentProblem = (segment: string): string | undefined => {
 const plain = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
- * Why a value cannot be one path segment, or nothing.
+ * The problem of a value that cannot be one path segment, if it cannot.
  *
  * @internal
  */
@@ -105,7 +106,7 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
 }
 
 /**
- * The address that a reference stands for.
+ * The address of a reference.
  *
  * @internal
  */
@@ -125,7 +126,7 @@ export const resolve = (
   return address
 }
 
-/** Of flows that name all three segments: the same address for every call of every client. */
+/** Resolved flows that name all three segments, whose address is the same for every client. */
 const complete = new WeakMap<Flow<never>, Either.Either<FlowAddress, InvalidRequestError>>()
 
 const basePaths = new WeakMap<FlowAddress, string>()
@@ -142,21 +143,21 @@ const fromRef = (
 }
 
 /**
- * `org/project/slug`, as people write it.
+ * The text `org/project/slug` of an address.
  *
  * @internal
  */
 export const format = (address: FlowAddress): string => `${address.org}/${address.project}/${address.slug}`
 
 /**
- * One path segment, of a value that `segment` has checked.
+ * Encodes one path segment, which `segment` has checked.
  *
  * @internal
  */
 export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
 
 /**
- * `/seq/{org}/{project}/{slug}`, of a checked address.
+ * The path `/seq/{org}/{project}/{slug}` of a checked address.
  *
  * @internal
  */
@@ -166,7 +167,7 @@ const pathOf = (address: FlowAddress): string =>
   `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
 
 /**
- * `""`, `/v0` or `/vN`.
+ * The path of a version: `""`, `/v0` or `/vN`.
  *
  * @internal
  */
@@ -174,7 +175,7 @@ export const versionPath = (version: FlowVersion): string =>
   version === "production" ? "" : version === "draft" ? "/v0" : `/v${version}`
 
 /**
- * The version that is meant; absent, the production version, and 0 the draft.
+ * The version of a call. Absent: the production version; 0: the draft.
  *
  * @internal
  */

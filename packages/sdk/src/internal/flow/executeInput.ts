@@ -1,5 +1,5 @@
 /**
- * The checks on what a caller gives to a run, made before anything is sent. Each check says what is wrong, or nothing.
+ * Checks of the input of a run, made before anything is sent. Each gives the problem, or `undefined`.
  *
  * @see contract 5.1, 5.4, 5.5, 6.1
  * @internal
@@ -90,7 +90,7 @@ export const checkAttachments = (attachments: unknown): Problem | undefined => {
 }
 
 /**
- * Attachments as the wire wants them: `kind` is always there.
+ * Attachments in their form on the wire, where `kind` is always present.
  *
  * @internal
  */
@@ -153,7 +153,7 @@ export const checkToolChoice = (
 }
 
 /**
- * What every request that may begin a run is given beside what it runs with.
+ * Checks the options of every request that may begin a run.
  *
  * @internal
  */

@@ -1,12 +1,12 @@
 /**
- * References to flows, with optional schemas that make everything after them typed.
+ * References to flows, with optional schemas that type their parameters and results.
  */
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 
 /**
- * Marks what {@link make} made.
+ * Marks the flows of {@link make}.
  *
  * @since 0.1.0
  * @category type ids
@@ -14,7 +14,7 @@ import type * as Schema from "effect/Schema"
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Flow")
 
 /**
- * Marks what {@link make} made.
+ * Marks the flows of {@link make}.
  *
  * @since 0.1.0
  * @category type ids
@@ -42,8 +42,8 @@ export interface FlowAddress {
 export type AnyParameters = { readonly [name: string]: unknown }
 
 /**
- * Which version of a flow runs: `"production"` the published one (the draft while nothing is published), `"draft"` or
- * 0 the live draft, N >= 1 the published version N. Step streams take no draft.
+ * The version of a flow that runs: `"production"` the published one (the draft while nothing is published), `"draft"`
+ * or 0 the live draft, N >= 1 the published version N. Step streams take no draft.
  *
  * @since 0.1.0
  * @category models
@@ -64,7 +64,7 @@ export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
 }
 
 /**
- * Whatever names a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
+ * A name of a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
  * `Flow`.
  *
  * @since 0.1.0
@@ -80,7 +80,7 @@ export type FlowRef<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress |
  */
 export declare namespace Flow {
   /**
-   * {@link FlowRef}, beside the other types of a flow.
+   * The type {@link FlowRef}, beside the other types of a flow.
    *
    * @since 0.1.0
    * @category models
@@ -111,9 +111,9 @@ export declare namespace Flow {
  * @category options
  */
 export interface Schemas<P, A, PI = unknown, AI = unknown> {
-  /** Types the parameters of every call, and encodes them. Default: any named inputs. */
+  /** Types and encodes the parameters of every call. Default: any named inputs. */
   readonly parameters?: Schema.Schema<P, PI> | undefined
-  /** Decodes the result. Default: `unknown`, as it comes. */
+  /** Decodes the result. Default: the result is `unknown`. */
   readonly result?: Schema.Schema<A, AI> | undefined
 }
 
@@ -126,7 +126,7 @@ const Proto = {
   }
 }
 
-/** Schemas that cannot be read are none, as each operation will say. */
+/** Reads schemas; of an unreadable object none, and each operation will then refuse the flow. */
 const read = (schemas: { readonly parameters?: unknown; readonly result?: unknown } | undefined) => {
   try {
     return { parameters: schemas?.parameters, result: schemas?.result }

@@ -1,5 +1,5 @@
 /**
- * The schemas of a `Flow` at work: parameters out, results in. Where a schema needs no effects the outcome is an
+ * Encodes parameters and decodes results by the schemas of a `Flow`. Where a schema needs no effects the outcome is an
  * `Either`, with which `ParseResult.map` and `flatMap` go on without one.
  *
  * @internal
@@ -38,7 +38,7 @@ const codecOf = (flow: FlowRef<never>): Codec => {
 }
 
 /**
- * Whether the schemas of a flow are schemas, before a run is paid for whose result could not be read.
+ * Checks that the schemas of a flow are schemas, before a run is billed whose result could not be read.
  *
  * @internal
  */
@@ -59,7 +59,7 @@ export const checkSchemas = (
   }, { flow: address })
 }
 
-/** Parameters that a request can carry. */
+/** Checks that parameters are JSON, which a request can carry. */
 const written = (
   method: string,
   address: string,
@@ -73,7 +73,7 @@ const written = (
   }, { flow: address })
 
 /**
- * Parameters as the wire wants them. Fails before anything is sent.
+ * Encodes parameters. Fails before anything is sent.
  *
  * @internal
  */
@@ -101,14 +101,14 @@ const noParameters: Either.Either<undefined> = Either.right(undefined)
 const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
 
 /**
- * Whether results of this flow have to be decoded.
+ * Whether the results of a flow are decoded by a schema.
  *
  * @internal
  */
 export const hasResultSchema = (flow: FlowRef<never>): boolean => codecOf(flow).decode !== undefined
 
 /**
- * What is known of the run whose result is decoded.
+ * The facts of the run whose result is decoded.
  *
  * @internal
  */
@@ -120,7 +120,7 @@ export interface ResultFacts {
 }
 
 /**
- * A result in the type of its flow. One that does not fit fails with the raw value.
+ * Decodes a result. One that does not fit fails with the raw value.
  *
  * @internal
  */

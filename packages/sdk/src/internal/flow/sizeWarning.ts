@@ -7,13 +7,13 @@ const bytes = (value: unknown): number => {
     const text = JSON.stringify(value)
     return text.length * 3 <= warnBytes ? text.length : new TextEncoder().encode(text).length
   } catch {
-    // what is not JSON is refused where the request is made
+    // the request refuses values that are not JSON
     return 0
   }
 }
 
 /**
- * Says so when a list of messages comes near the server's limit of 1,000,000 bytes.
+ * Whether a list of messages comes near the server's limit of 1,000,000 bytes.
  *
  * @see contract 5.1, 5.4
  * @internal

@@ -1,5 +1,5 @@
 /**
- * Checks on one field of what a caller gives. Each says what is wrong, or nothing; what is absent is right.
+ * Checks of single fields of an input. Each gives the problem, or `undefined`; an absent field has none.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ export const checkCount = (field: string, value: unknown, minimum: number): Prob
     ? undefined
     : problem(field, `must be an integer of at least ${minimum}`)
 
-/** A clock; it may be infinite. @internal */
+/** Checks a duration, which may be infinite. @internal */
 export const checkDuration = (field: string, value: unknown): Problem | undefined =>
   value === undefined || toMillis(value) !== undefined ? undefined : problem(field, durationReason)
 
@@ -56,7 +56,7 @@ export const checkHeaders = (field: string, value: unknown): Problem | undefined
 export const checkRecord = (field: string, value: unknown, reason: string): Problem | undefined =>
   value === undefined || Predicate.isRecord(value) ? undefined : problem(field, reason)
 
-/** Of every request. @internal */
+/** Checks the options of every call. @internal */
 export const checkCall = (options: CallOptions): Problem | undefined =>
   checkHeaders("headers", options.headers) ??
     checkDuration("connectTimeout", options.connectTimeout) ??
@@ -64,7 +64,7 @@ export const checkCall = (options: CallOptions): Problem | undefined =>
     checkSchedule("retry", options.retry) ??
     checkFlag("retryPost", options.retryPost)
 
-/** Of every event stream. @internal */
+/** Checks the options of every event stream. @internal */
 export const checkStream = (options: StreamOptions): Problem | undefined =>
   checkCall(options) ??
     checkDuration("firstByteTimeout", options.firstByteTimeout) ??

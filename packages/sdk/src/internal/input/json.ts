@@ -1,13 +1,13 @@
 /**
- * Whether what a caller gives is JSON as it stands: nothing of it would be dropped, replaced or followed without end by
- * `JSON.stringify`.
+ * Checks that an input is JSON as it stands: `JSON.stringify` would drop or replace no part of it, nor follow it
+ * without end.
  *
  * @internal
  */
 import { type Problem, problem } from "../errors/makeError.js"
 import { maxDepth, maxValues } from "../json/jsonText.js"
 
-/** What servers send and callers send back may nest deeper than what callers write themselves, if it can be written. */
+/** The depth of values that servers send and callers send back, which may be greater than that of inputs. */
 const maxDepthOfServers = 2000
 
 interface Walk {
@@ -15,7 +15,7 @@ interface Walk {
   readonly maxDepth: number
 }
 
-/** A reason, behind the path to where it is; of the whole, without one. */
+/** A reason, with the path to its place; no path for the whole. */
 interface Fault {
   path: string | undefined
   readonly reason: string
@@ -36,7 +36,7 @@ const plainKey = /^[A-Za-z_][A-Za-z0-9_]{0,40}$/
 
 const step = (key: string): string => plainKey.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 40))}]`
 
-/** An object of this or another realm that is only its own keys. */
+/** Whether an object, of this or another realm, has only its own keys. */
 const isPlain = (value: object): boolean => {
   const proto: unknown = Object.getPrototypeOf(value)
   return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
@@ -97,7 +97,7 @@ const checked = (field: string, value: unknown, maxDepth: number): Problem | und
 export const checkJson = (field: string, value: unknown): Problem | undefined => checked(field, value, maxDepth)
 
 /**
- * The same of what a server has sent before.
+ * Checks a value that a server has sent before.
  *
  * @internal
  */

@@ -1,7 +1,7 @@
 /**
- * How what a caller gives is taken, in every operation: read once, into a value of ours, and checked, so that a call is
- * refused before anything is sent and whatever it was given. TypeScript is not asked: JavaScript calls too, and the fields
- * of a request from outside have any type.
+ * Reads the input of every operation once, into a new value, and checks it, so that a wrong input of any type is
+ * refused before anything is sent. Types of TypeScript are not trusted: JavaScript calls too, and the fields of a
+ * request from outside have any type.
  *
  * @internal
  */
@@ -12,7 +12,7 @@ import { invalid, type Problem } from "../errors/makeError.js"
 import { checkStored } from "./json.js"
 
 /**
- * What a refusal says of the call beside what is wrong with it.
+ * The facts of a refused call beside its problem.
  *
  * @internal
  */
@@ -22,19 +22,19 @@ export interface Facts {
 }
 
 /**
- * What is taken, and how.
+ * The rules by which an input is read and checked.
  *
  * @internal
  */
 export interface Taking<in A, in out B extends object> {
-  /** What the whole is called. */
+  /** The name of the whole input. */
   readonly field: string
-  /** Reads the fields, each once. Of an object without fields it gives them all, undefined. */
+  /** Reads the fields, each once. For an object without fields it gives them all as `undefined`. */
   readonly pick: (given: A) => B
   readonly check: (taken: B, facts: Facts | undefined) => Problem | undefined
 }
 
-/** Objects by their fields: no list, no map, no promise of one, no effect. */
+/** Whether a value is an object of fields: no list, map, promise or effect. */
 const isFields = (u: unknown): boolean =>
   Predicate.isRecord(u) && Object.prototype.toString.call(u) === "[object Object]" && !(Symbol.iterator in u)
 
@@ -49,7 +49,7 @@ const throws = (read: () => unknown): boolean => {
   }
 }
 
-/** Which of the fields cannot be read, or else the whole. */
+/** The field that cannot be read, or else the whole. */
 const culprit = (whole: string, fields: ReadonlyArray<string>, given: unknown): string =>
   throws(() => isFields(given))
     ? whole
@@ -57,8 +57,8 @@ const culprit = (whole: string, fields: ReadonlyArray<string>, given: unknown): 
       whole
 
 /**
- * Runs what reads values of a caller's. A getter that throws, a proxy that was revoked, values that nest too deeply for the
- * stack: they are the caller's to mend.
+ * Runs a function that reads values of a caller. A getter that throws, a revoked proxy, and values that nest too deeply
+ * for the stack are failures here and no defects.
  *
  * @internal
  */

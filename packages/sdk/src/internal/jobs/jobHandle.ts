@@ -14,7 +14,7 @@ import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOf, wait } from "./jobWait.js"
 
 /**
- * What a submission tells beside the execution id.
+ * The facts of a submission beside the execution id.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * One poll of a job: the request, the grace after a submission, and the status that comes of it.
+ * One poll of a job: the request, the grace after a submission, and the resulting status.
  *
  * @see contract 8.2, 8.3
  * @internal
@@ -21,7 +21,7 @@ import { finite } from "../time/duration.js"
 import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
 
 /**
- * What a handle knows of its job.
+ * The facts that a handle has of its job.
  *
  * @internal
  */
@@ -31,14 +31,14 @@ export interface Target {
   readonly address: FlowAddress
   readonly addressText: string
   readonly executionId: string
-  /** Until this instant of the monotonic clock, in milliseconds, a 404 means `pending`. */
+  /** The instant of the monotonic clock, in milliseconds, before which a 404 means `pending`. */
   readonly graceEnds: number
 }
 
 const pauses = new WeakMap<object, Pause>()
 
 /**
- * Notes how a handle sleeps.
+ * Keeps the sleep of a handle's client.
  *
  * @internal
  */
@@ -48,7 +48,7 @@ export const pausing = <A extends object>(handle: A, pause: Pause): A => {
 }
 
 /**
- * How a handle sleeps, whoever made it.
+ * The sleep of a handle's client; the plain one for handles made elsewhere.
  *
  * @internal
  */
@@ -58,14 +58,14 @@ export const pauseOfHandle = (handle: object): Pause => pauses.get(handle) ?? sl
 export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
 
 /**
- * A status as the server would call it.
+ * The server's name of a status.
  *
  * @internal
  */
 export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
 
 /**
- * Whether a failed poll says nothing about the job, so that the next one may well be answered.
+ * Whether a failed poll tells nothing about the job, so that the next one may be answered.
  *
  * @internal
  */
@@ -86,7 +86,7 @@ const completed = (
     (result) => withRaw({ status: "completed", executionId: target.executionId, result }, response.raw)
   )
 
-/** A status that is not known is not the last one, unless there is a result: that would never be handed over. */
+/** An unknown status is not the last one, unless it has a result, which would otherwise be lost. */
 const unknown = (
   target: Target,
   method: string,

@@ -1,15 +1,15 @@
-/** Where a job stands. */
+/** The status of a job. */
 
 interface Polled {
   /**
-   * What the server answered to the poll, with what is not modelled here and without the key. Not enumerable. Absent where
-   * no server answered: of a job so new that it is not shown yet.
+   * The answer to the poll as the server sent it, unknown keys included, without the key. Not enumerable. Absent where
+   * no server answered: for a job so new that the server does not show it yet.
    */
   readonly raw?: unknown
 }
 
 /**
- * In the queue, or so new that the server does not show it yet.
+ * A job in the queue, or so new that the server does not show it yet.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,7 @@ export interface JobCompleted<out A = unknown> extends Polled {
 export interface JobFailed extends Polled {
   readonly status: "failed"
   readonly executionId: string
-  /** What the server said about it: text, or an object. */
+  /** The error as the server sent it: text, or an object. */
   readonly error: unknown
 }
 
@@ -64,13 +64,13 @@ export interface JobFailed extends Polled {
 export interface JobCancelled extends Polled {
   readonly status: "cancelled"
   readonly executionId: string
-  /** What the server said about it, if anything. */
+  /** The error as the server sent it, if any. */
   readonly error: unknown
 }
 
 /**
- * A status that this version does not know; taken as one that is not the last. Next to a result it is an
- * `UnexpectedResponseError` instead, which holds the result.
+ * A status that this version does not know; it is not the last one. Next to a result it is an `UnexpectedResponseError`
+ * instead, which holds the result.
  *
  * @since 0.1.0
  * @category models
@@ -78,12 +78,12 @@ export interface JobCancelled extends Polled {
 export interface JobUnknown extends Polled {
   readonly status: "unknown"
   readonly executionId: string
-  /** The status as the server calls it. */
+  /** The status as the server names it. */
   readonly reported: string
 }
 
 /**
- * Where a job stands.
+ * The status of a job.
  *
  * @since 0.1.0
  * @category models
@@ -97,7 +97,7 @@ export type JobStatus<A = unknown> =
   | JobUnknown
 
 /**
- * Where a job stands for good.
+ * The last status of a job.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * A job's statuses as a stream.
+ * The statuses of a job as a stream.
  *
  * @internal
  */
@@ -17,19 +17,19 @@ import { monotonic, type Pause } from "../time/clock.js"
 import { isPassing, label, pauseOfHandle, pending } from "./jobPoll.js"
 import { isEnded, type JobStatus } from "./jobStatus.js"
 
-/** How long polls may fail in a row, in milliseconds. */
+/** The time for which polls may fail in a row, in milliseconds. */
 const patience = 300_000
 
 interface Watch<A> {
   status: JobStatus<A> | undefined
   failure: CallError | undefined
-  /** When the first poll failed since one was answered. */
+  /** The time of the first failed poll since the last answered one. */
   failingSince: number | undefined
   first: boolean
 }
 
 /**
- * The statuses as they change, up to and with the last one.
+ * The changes of the status, up to and with the last one.
  *
  * @internal
  */
@@ -84,7 +84,7 @@ export const updates = <A>(
   }))
 
 /**
- * `Job.updates`, of what a caller gives for a job and a schedule.
+ * The stream `Job.updates`, of a caller's job and schedule.
  *
  * @internal
  */

@@ -26,10 +26,10 @@ export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 se
 
 const defaultTimeout = Duration.seconds(300)
 
-/** What the polls have brought so far. */
+/** The outcome of the polls so far. */
 interface Seen {
   status: JobStatus | undefined
-  /** Why the latest poll brought nothing. */
+  /** The failure of the latest poll, if it failed. */
   failure: CallError | undefined
 }
 
@@ -88,7 +88,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
     if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
     const ms = Math.max(delay, pollDelay(seen.failure))
     const left = Math.max(deadline - (yield* monotonic), 0)
-    // A poll that would begin at the deadline could not be answered in time.
+    // a poll that begins at the deadline could not be answered in time
     if ((yield* pause(Math.min(ms, left))) && ms >= left) return yield* gaveUp(target, method, seen, outOfTime(timeout))
   }
 })
@@ -134,7 +134,7 @@ const notCompleted = (target: Target, method: string, status: JobFailed | JobCan
 }
 
 /**
- * The result of a job that has ended, or why there is none.
+ * The result of a job that has ended, or the error of a job without one.
  *
  * @internal
  */

@@ -2,7 +2,7 @@ import * as Predicate from "effect/Predicate"
 import type { Path } from "./jsonPath.js"
 
 /**
- * A place in which two values differ; what is not there is absent.
+ * A place in which two values differ; an absent value is left out.
  *
  * @internal
  */

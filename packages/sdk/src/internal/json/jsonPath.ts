@@ -28,7 +28,7 @@ export const formatPath = (path: Path): string =>
 const segment = /\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]/y
 
 /**
- * What a quoted segment says; `undefined` if it is no JSON text.
+ * The text of a quoted segment; `undefined` if it is no JSON text.
  *
  * @internal
  */
@@ -77,7 +77,7 @@ export const mapStrings = (value: unknown, f: (text: string) => string): unknown
 }
 
 /**
- * Every string of a value, those of keys included, with the place where it is.
+ * Calls `f` with every string of a value, those of keys included, and its place.
  *
  * @internal
  */
@@ -97,8 +97,8 @@ export const eachString = (
 }
 
 /**
- * Puts something at a place inside a value that is nobody else's. Where there is nothing that could hold it, nothing is
- * put.
+ * Puts a value at a place inside another one, which is changed in place and so must not be shared. Without an object or
+ * list to hold it, it is dropped.
  *
  * @internal
  */

@@ -1,20 +1,20 @@
 /**
- * JSON that travels as text: the arguments of a tool, what it answered, a body that is quoted.
+ * JSON that travels as text: the arguments of a tool, its answer, a quoted body.
  *
  * @internal
  */
 import * as Predicate from "effect/Predicate"
 
 /**
- * Deeper than anything that is recorded, and far from what overflows the stack of whoever walks it.
+ * The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk.
  *
  * @internal
  */
 export const maxDepth = 512
 
 /**
- * More values than any request or recording can hold. Lists that hold one another a few times each have as many: no
- * text, and no walk, of them comes to an end.
+ * The limit of values: more than any request or recording holds. Lists that hold one another a few times each reach it,
+ * and neither their text nor a walk through them would end.
  *
  * @internal
  */
@@ -57,12 +57,11 @@ export const canonical = (value: unknown): unknown => {
 /** @internal */
 export const canonicalText = (value: unknown): string => JSON.stringify(canonical(value)) ?? "null"
 
-/** What begins like this can be more than one value: where it cannot, it is cheaper to see that than to fail at it. */
+/** Begins of JSON of more than one value, since testing for one is cheaper than a failed parse. */
 const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/
 
 /**
- * The value of a text that is JSON of an object, a list or a text; else `undefined`, also if it nests too deeply to be
- * walked through.
+ * The value of a text that is JSON of an object, a list or a text; else `undefined`, also if it nests too deeply.
  *
  * @internal
  */
@@ -76,10 +75,12 @@ export const valueOfText = (text: string): unknown => {
   }
 }
 
-/** Begins a text that stands for a number which would be written otherwise than it was: `1.0`, `12345678901234567890`. */
+/**
+ * Begins a text that stands for a number which `JSON.stringify` would write otherwise: `1.0`, `12345678901234567890`.
+ */
 const mark = "\uE000\uE001"
 
-/** The digits of a number that stands as text, if that is what it is. @internal */
+/** The digits of a text that stands for a number; else `undefined`. @internal */
 export const digitsOf = (text: string): string | undefined =>
   text.startsWith(mark) ? text.slice(mark.length) : undefined
 
@@ -93,11 +94,11 @@ const marked = new RegExp(`"${mark}(-?\\d[\\d.eE+-]*)"`, "g")
 
 const opens = /[[{]/
 
-/** In a fence, as models write it, or on a line of its own, as in a log. */
+/** JSON in a fence, as models write it, or on a line of its own, as in a log. */
 const piece = /(?<=```[\w-]{0,20}[ \t]{0,9}\r?\n)[{["][^]*?(?=\r?\n[ \t]{0,9}```)|^[ \t]*[{[].*[}\]][ \t]*$/gm
 
 /**
- * The values that a text holds as JSON, and what is left of it without them.
+ * The JSON values inside a text, and the rest of the text.
  *
  * @internal
  */
@@ -116,8 +117,8 @@ export const partsOf = (text: string): { readonly values: ReadonlyArray<unknown>
 }
 
 /**
- * A text with the values changed that it holds as JSON; what is no JSON, or is not changed, stays to the letter. Numbers
- * stay as they were written: some are given as text that {@link digitsOf} reads.
+ * A text with its JSON values mapped; other text, and unchanged JSON, stays to the letter. Numbers stay as they were
+ * written: some are given as text that {@link digitsOf} reads.
  *
  * @internal
  */

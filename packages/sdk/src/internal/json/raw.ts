@@ -1,11 +1,11 @@
 /**
- * The JSON that a value was decoded from, at hand as its `raw`. It is no enumerable property and the getter is shared, so
- * that neither comparisons nor `JSON.stringify` nor `inspect` see it, and it costs little where nobody looks.
+ * The JSON that a value was decoded from, as its `raw`. It is no enumerable property and the getter is shared, so that
+ * neither comparisons nor `JSON.stringify` nor `inspect` see it, and it costs little where it is not read.
  *
  * @internal
  */
 
-/** A class whose instances are the objects that it is given. */
+/** A class whose constructor returns the given object as the instance. */
 class Given {
   constructor(value: object) {
     return value
@@ -33,13 +33,13 @@ const getter: PropertyDescriptor = {
 }
 
 /**
- * Gives a new object its `raw`. Without JSON it gets none.
+ * Adds `raw` to a new object, unless there is no JSON.
  *
  * @internal
  */
 export const withRaw = <A extends object>(value: A, json: unknown): A => {
   if (json === undefined) return value
-  // what is made is the value itself; a bundler drops what is made and not used
+  // the instance is the value itself; a bundler would drop an unused expression
   const received: object = new Received(Object.defineProperty(value, "raw", getter), json)
   return received as A
 }
