@@ -13,7 +13,7 @@ export interface Divergence {
 }
 
 /**
- * Where two JSON values differ, up to so many places.
+ * The places in which two JSON values differ, at most so many.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * One call to Noukai: headers, clocks, retries, log events, and the mapping of whatever comes back. Every endpoint goes
+ * One call on the wire: headers, clocks, retries, log events, and the mapping of every outcome. Every endpoint goes
  * through here.
  *
  * @see contract 2, 11, 12
@@ -28,7 +28,7 @@ import { type Scrub, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
 /**
- * What an endpoint asks for, and how its answer is read.
+ * A request to an endpoint, and the reader of its answer.
  *
  * @internal
  */
@@ -42,7 +42,7 @@ export interface Caller {
   readonly config: CallConfig
   readonly transport: HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
-  /** Whom a fiber tells of what crosses the wire. */
+  /** The event sink of a fiber; `undefined` when nobody listens. */
   readonly telling: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Tell | undefined
   readonly budget: RetryBudget.RetryBudget
   readonly scrub: Scrub
@@ -51,7 +51,7 @@ export interface Caller {
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
 
-/** Who hears of what crosses the wire, and when. */
+/** The sink of a call's log events. */
 interface Observer {
   readonly tell: Tell | undefined
   readonly now: () => number
@@ -113,7 +113,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       }
     }
 
-    /** What the server says, without the key, should it ever repeat it. */
+    /** A response without the key, should the server ever repeat it. */
     const scrubbed = ({ header, status, text }: TextResponse): TextResponse => ({
       status,
       text: isOk(status) ? scrub(text) : scrub.cut(text),
@@ -144,7 +144,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       return Either.right(decoded.right)
     }
 
-    /** One request and what came of it, given to `go`. */
+    /** Makes one request and gives its outcome to `go`. */
     const attempt = <A, B, E>(
       endpoint: Endpoint<A>,
       request: SendRequest,
@@ -200,7 +200,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
           if (Either.isLeft(ms)) return Effect.fail(ms.left)
           timeout = ms.right
         }
-        // grown in place: a copy per call is measurable
+        // extended in place, since a copy per call is measurable
         const request: SendRequest = Object.assign(prepared.right, {
           attemptTimeout: timeout,
           maxBytes: config.maxResponseBytes

@@ -1,5 +1,5 @@
 /**
- * From a frame to the event that it means.
+ * Decodes the frames of an event stream.
  *
  * @see contract 7.2, 7.3
  * @internal
@@ -11,7 +11,7 @@ import { keepOriginal } from "../operations/rawEvent.js"
 import { compiledCheck } from "../schema/compiledCheck.js"
 
 /**
- * A frame that the run cannot go on without, and that cannot be understood. It quotes nothing of the payload.
+ * A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ type Payload = { [key: string]: unknown }
 
 interface Kind {
   readonly type: FlowEvent.WireEvent["type"]
-  /** Whether the run depends on it. */
+  /** Whether the run depends on the event. */
   readonly essential: boolean
   readonly fits: (payload: Payload) => boolean
   readonly fields: ReadonlyArray<{ readonly name: string; readonly dispensable: boolean; readonly fits: Kind["fits"] }>
@@ -35,7 +35,9 @@ const literalOf = (schema: Schema.Schema.AnyNoContext): FlowEvent.WireEvent["typ
   return (type as AST.Literal).literal as FlowEvent.WireEvent["type"]
 }
 
-/** `dispensable` fields only inform: one that does not fit is left out rather than costing the event. */
+/**
+ * Makes a kind of event. Fields in `dispensable` only inform: one that does not fit is dropped, and the event is kept.
+ */
 const kind = (
   schema: Schema.Schema.AnyNoContext,
   essential: boolean,
@@ -58,7 +60,7 @@ const kind = (
 
 const runStarted = kind(FlowEvent.WireRunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
 
-/** The most frequent first: names are compared, which is cheaper than to hash one that is made anew for each event. */
+/** The kinds, most frequent first: comparing names is cheaper than hashing one that is made anew for each event. */
 const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["step_output", kind(FlowEvent.WireStepOutput, false, [])],
   ["step_started", kind(FlowEvent.WireStepStarted, false, ["name", "stepIndex"])],
@@ -86,7 +88,7 @@ const parse = (data: string): Payload | undefined => {
   }
 }
 
-/** Gives up what only informs and does not fit. */
+/** Drops fields that only inform and do not fit. */
 const mend = (kind: Kind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
   keepOriginal(payload, { ...payload })
   for (const field of kind.fields) {
@@ -99,8 +101,8 @@ const mend = (kind: Kind, name: string, payload: Payload, warn: (text: string) =
 }
 
 /**
- * The event of a frame; `undefined` for one that was dropped, which `warn` has been told. `name` is the frame's own
- * name, if it has one.
+ * The event of a frame; `undefined` for a dropped one, which `warn` is told of. `name` is the frame's own name, if it
+ * has one.
  *
  * @internal
  */
@@ -133,7 +135,7 @@ export const decodeEvent = (
   if (known === runStarted && typeof payload.executionId !== "string" && typeof payload.runId !== "string") {
     return refuse("has no executionId that fits")
   }
-  // a key of that name is the server's own
+  // a key `type` of the payload is the server's own, and stays in `raw`
   if (payload.type !== undefined) keepOriginal(payload, { ...payload })
   payload.type = known.type
   return payload as FlowEvent.WireEvent

@@ -1,6 +1,6 @@
 /**
- * An event stream of Noukai, as `/step` and the live trace have it: opened inside the stream, decoded in its pull, once
- * per arrival of bytes.
+ * Event streams, of `/step` and of the live trace: opened inside the stream, decoded in its pull, once per arrival of
+ * bytes.
  *
  * @see contract 7.2
  * @internal
@@ -35,13 +35,13 @@ import { SseDecoder } from "./sse.js"
 import { fromStatus, fromTransport, unexpected } from "./statusError.js"
 
 /**
- * What an endpoint asks for.
+ * The request of an event stream.
  *
  * @internal
  */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly context: RequestContext & { readonly options: StreamOptions }
-  /** What its steps took is ours: the metrics count it. */
+  /** Whether the metrics count the tokens and costs of its steps; those of a trace belong to another call. */
   readonly isBilled: boolean
 }
 
@@ -66,7 +66,7 @@ const prepare = (
     }
   })
 
-/** The body of an error, as far as it comes in time and is of use. */
+/** The body of an error, as far as it comes in time. */
 const readText = (response: StreamResponse): Effect.Effect<string> =>
   Effect.suspend(() => {
     const text = new TextDecoder()
@@ -94,7 +94,7 @@ const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => 
   streaming: true
 })
 
-/** Tells of one attempt: that it begins, that a response came, and that it broke. */
+/** Reports one attempt: its begin, its response, and its failure. */
 interface Watch {
   readonly onRequest: Effect.Effect<void>
   readonly onResponse: (response: StreamResponse) => Effect.Effect<void>
@@ -241,7 +241,10 @@ const decoding = (
   return next
 }
 
-/** Opens again only what never left or was refused: a stream that has begun is never repeated here. */
+/**
+ * Opens the stream, again only if the request never left or was refused: a stream that has begun is never repeated
+ * here.
+ */
 const opened = (
   caller: Caller,
   endpoint: StreamEndpoint,

@@ -22,8 +22,8 @@ import type { LiveError } from "./retrying.js"
 import { fromTransport } from "./statusError.js"
 
 /**
- * `POST …/execute` for somebody else. Sent once: it is never known whether a run that may cost something has begun. The
- * log hook is told that it was sent, and never of what was in it.
+ * `POST …/execute` for a relay. Sent once, since it is never known whether a run that may be billed has begun. The log
+ * hook sees the attempt, and never its body.
  *
  * @see contract 13.2
  * @internal
@@ -123,7 +123,7 @@ export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Eff
   )
 
 /**
- * R1, an `/execute` whose flow is the server's choice.
+ * `POST` of an execution to a relay, whose server chooses the flow.
  *
  * @see contract 13.1
  * @internal

@@ -34,7 +34,7 @@ export const submitJob =
       decode: readSubmitted
     })
 
-/** A poll reads one row: it gets less time than a run. */
+/** The limit of a poll, which reads one row and so gets less time than a run. */
 const pollTimeout = Duration.seconds(30)
 
 /**

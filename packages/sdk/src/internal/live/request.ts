@@ -1,5 +1,5 @@
 /**
- * What an endpoint asks for, as a request on the wire: path, headers, body and connect clock.
+ * Requests on the wire: path, headers, body and connect clock.
  *
  * @see contract 2
  * @internal
@@ -26,24 +26,24 @@ export interface CallConfig extends Omit<NoukaiConfig.Service, "apiKey"> {
 }
 
 /**
- * What an endpoint asks for.
+ * The description of a request.
  *
  * @internal
  */
 export interface Wanted {
   readonly context: RequestContext
   readonly httpMethod: "GET" | "POST"
-  /** Below the base URL, encoded. */
+  /** The path below the base URL, encoded. */
   readonly path: string
   readonly flow: FlowAddress | undefined
   readonly sessionId: string | undefined
-  /** The JSON value to send. */
+  /** The JSON value of the body. */
   readonly body: unknown
   readonly executionId: string | undefined
 }
 
 /**
- * The request for what is wanted, or why it cannot be made.
+ * Makes the request of a description, or the error that it cannot be made.
  *
  * @internal
  */
@@ -53,7 +53,7 @@ export type Prepare = (
   traceparent: string | undefined
 ) => Either.Either<TransportRequest, InvalidRequestError>
 
-/** Which field of a body cannot be written, or else the whole. */
+/** The field of a body that JSON cannot hold, or else the whole. */
 const unwritable = (body: unknown): string =>
   (Predicate.isRecord(body) ? Object.keys(body) : []).find((name) => {
     try {
@@ -126,8 +126,8 @@ export const preparing = (config: CallConfig): Prepare => {
 }
 
 /**
- * The clock of a request that has run out before it begins: one of nothing. What is sent all the same would be given up
- * at once, and may be paid for.
+ * The clock of zero that a request has, if any: the attempt then fails before it is sent, since it would be interrupted
+ * at once and could be billed.
  *
  * @internal
  */

@@ -1,6 +1,5 @@
 /**
- * A call whose first attempt failed: it waits and tries again for as long as the schedule, the retry budget and the
- * kind of error allow.
+ * Repeats a call whose first attempt failed, for as long as the schedule, the retry budget and the kind of error allow.
  *
  * @see contract 12.1
  * @internal
@@ -26,15 +25,15 @@ export interface Retrying<A, R> {
   /** Whether the same request may be sent once more. */
   readonly mayRetry: (error: LiveError) => boolean
   readonly schedule: Schedule.Schedule<unknown, NoukaiError>
-  /** It limits the default schedule alone. */
+  /** The budget, which limits the default schedule alone. */
   readonly budget: RetryBudget
   readonly tell: Tell | undefined
   readonly info: (attempt: number) => AttemptInfo
   readonly pause: Pause
   readonly attempt: (n: number) => Effect.Effect<Either.Either<A, LiveError>, never, R>
-  /** Of what may begin a run: how far it has come, which is nowhere while every attempt was refused. */
+  /** The progress of a call that may begin a run; it is reset while every attempt was refused. */
   readonly progress: Progress | undefined
-  /** The error to fail with; `mayHaveRun`: an attempt before the last one may have started a run. */
+  /** The error of the call. `mayHaveRun`: an attempt before the last one may have started a run. */
   readonly givingUp: (error: LiveError, mayHaveRun: boolean) => LiveError
 }
 

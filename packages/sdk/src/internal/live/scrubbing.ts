@@ -1,27 +1,27 @@
 /**
- * The key taken out of text, as it is and as JSON may write it: with `\/` for `/`, with `\u002f`, and with more backslashes
- * where JSON is a text within JSON.
+ * Removes the key from text, as it is and as JSON may write it: with `\/` for `/`, with `\u002f`, and with more
+ * backslashes where JSON is a text within JSON.
  *
  * @internal
  */
 export interface Scrub {
   (text: string): string
-  /** The same of a text that may break off within the key. */
+  /** Removes the key from a text that may end inside it. */
   readonly cut: (text: string) => string
-  /** The most characters that the key takes. */
+  /** The greatest number of characters of the key in any writing. */
   readonly reach: number
 }
 
 const redacted = "<redacted>"
 
-/** One character; each JSON in a text doubles the backslashes of what it holds, and deeper than four nobody looks. */
+/** The pattern of one character. Each level of JSON in text doubles the backslashes; four levels are searched. */
 const formOf = (char: string): string => {
   const hex = char.charCodeAt(0).toString(16).replace(/[a-f]/, (digit) => `[${digit}${digit.toUpperCase()}]`)
   const slashes = char === "/" ? "\\\\{0,16}" : ""
   return `(?:${slashes}${char.replace(/\W/, "\\$&")}|\\\\{1,16}u00${hex})`
 }
 
-/** What is shorter tells nothing of a key. */
+/** The least length of a cut key that tells anything of it. */
 const minCut = 6
 
 /**
@@ -34,7 +34,7 @@ export const scrubOf = (key: string | undefined): Scrub => {
   const forms = Array.from(key, formOf)
   let whole: RegExp | undefined
   const scrub = (text: string): string => {
-    // these searches are all that a text costs that has neither the key nor such escapes
+    // these searches are the whole cost of a text without the key and such escapes
     if (!text.includes(key) && !text.includes("\\u00") && !(key.includes("/") && text.includes("\\/"))) return text
     whole ??= new RegExp(forms.join(""), "g")
     return text.replace(whole, redacted)
@@ -50,8 +50,8 @@ export const scrubOf = (key: string | undefined): Scrub => {
 }
 
 /**
- * Scrubbing of a text that arrives in chunks and is used in pieces: the pieces are searched only once a chunk has had
- * something to remove, since one search through a chunk costs a fraction of one through each of its pieces.
+ * Scrubbing of a text that arrives in chunks and is used in pieces. The pieces are searched only once a chunk has held
+ * the key, since one search through a chunk costs a fraction of one through each of its pieces.
  *
  * @internal
  */
@@ -62,7 +62,7 @@ export interface Scrubbing {
 
 /** @internal */
 export const scrubbing = (scrub: Scrub): Scrubbing => {
-  // so that a key which two chunks share is seen
+  // long enough to find a key that two chunks share
   const edge = Math.max(512, scrub.reach)
   let tail = ""
   let found = false

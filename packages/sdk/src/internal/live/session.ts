@@ -14,7 +14,7 @@ import { ofSession } from "./statusError.js"
 const maxQuoted = 60
 
 /**
- * The id is none that a session can have; found before anything is sent.
+ * The error of an id that no session can have, found before anything is sent.
  *
  * @see contract 10.4
  * @internal
@@ -29,15 +29,15 @@ export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionE
   }, unchecked)
 }
 
-/** What a session holds is walked again and again: compared, redacted, written. */
+/** Reads a session and checks its depth, since it is walked again and again: compared, redacted, written. */
 const readSession: ReadBody<SessionResponse> = (json, received) =>
   nestsTooDeep(json)
     ? Either.left(`the session nests deeper than ${maxDepth} levels`)
     : readBody.session(json, received)
 
 /**
- * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that nothing but a UUID ever becomes
- * part of a path.
+ * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
+ * path.
  *
  * @see contract 10.4
  * @internal

@@ -1,6 +1,5 @@
 /**
- * Bytes of an event stream to frames, as the server's streams are read. The work is linear in the bytes, however they
- * are cut into chunks.
+ * Turns the bytes of an event stream into frames. The work is linear in the bytes, however they are cut into chunks.
  *
  * @see contract 7.2; where that differs from WHATWG's algorithm, 7.2 wins
  * @internal
@@ -17,7 +16,7 @@ import { concat } from "../transport/response.js"
 export type OnFrame = (name: string | undefined, data: string) => void
 
 /**
- * A frame, or a line, is longer than the limit. It has nothing of what was received.
+ * A frame, or a line, is longer than the limit. The error holds nothing of the frame.
  *
  * @internal
  */
@@ -34,10 +33,10 @@ const space = 32
 const colon = 58
 const byteOrderMark = 0xfeff
 
-/** Strips no byte order mark: it would strip one from every chunk. */
+/** Keeps byte order marks: the decoder would strip one from every chunk. */
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true })
 
-/** How many bytes at the end of `bytes` begin a character that may go on in the next chunk: 0 to 3. */
+/** The number of bytes at the end of `bytes` that begin a character which may go on in the next chunk: 0 to 3. */
 const unfinished = (bytes: Uint8Array): number => {
   const length = bytes.length
   for (let back = 1; back <= 3 && back <= length; back++) {
@@ -86,7 +85,7 @@ export class SseDecoder {
   constructor(
     private readonly onFrame: OnFrame,
     private readonly limit: number = defaultFrameLimit,
-    /** Sees the text of each chunk before its frames are delivered. */
+    /** A function that sees the text of each chunk before its frames are delivered. */
     private readonly onText: (text: string) => void = () => {}
   ) {}
 
@@ -144,7 +143,8 @@ export class SseDecoder {
       this.afterCr = false
       start = text.charCodeAt(start) === LF ? start + 1 : start
     }
-    // One search for both kinds of line end would look at the whole text again for each line of a stream that has only one.
+    // one search for both kinds of line end would scan the whole text again for each line of a stream that has only one
+    // kind
     const rest = text.indexOf("\r", start) === -1 ? this.readLf(text, start) : this.readAny(text, start)
     if (rest < text.length && this.failure === undefined) {
       this.line.push(rest === 0 ? text : text.slice(rest))
@@ -155,7 +155,7 @@ export class SseDecoder {
     }
   }
 
-  /** Reads the lines of a text that has only line feeds; returns where the line begins that does not end in it. */
+  /** Reads the lines of a text that has only line feeds; returns the begin of the line that does not end in it. */
   private readLf(text: string, from: number): number {
     let start = from
     let end = text.indexOf("\n", start)
@@ -185,7 +185,7 @@ export class SseDecoder {
     return start
   }
 
-  /** The same for a text that has carriage returns. */
+  /** Reads the lines of a text that has carriage returns; returns the begin of the line that does not end in it. */
   private readAny(text: string, from: number): number {
     let start = from
     let cr = text.indexOf("\r", start)
@@ -244,7 +244,7 @@ export class SseDecoder {
     }
   }
 
-  /** Where the value of a field begins whose name ends at `at`; -1 if the name goes on. */
+  /** The begin of the value of a field whose name ends at `at`; -1 if the name goes on. */
   private valueAt(text: string, at: number, end: number): number {
     if (at === end) {
       return at

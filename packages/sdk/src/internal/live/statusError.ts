@@ -1,5 +1,5 @@
 /**
- * From a response that is not 2xx to the error that it means. The only place that maps statuses.
+ * Maps responses that are not 2xx to errors. The only place that maps statuses.
  *
  * @see contract 11
  * @internal
@@ -11,7 +11,7 @@ import { clientClosed, isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
 
 /**
- * What an error says about the call it came from.
+ * The facts of a call that its errors carry.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ export interface CallFacts {
 
 const maxBodyBytes = 65_536
 
-/** A body as an error may keep it: without the key, at most 64 KiB. */
+/** The body of an error: without the key, at most 64 KiB. */
 const keepBody = (facts: CallFacts, body: string): string => {
   const safe = facts.scrub(body)
   if (safe.length * 3 <= maxBodyBytes) return safe
@@ -62,7 +62,7 @@ const validationIssue = (issue: unknown): string | undefined => {
   return at === "" ? message : `${at}: ${message}`
 }
 
-/** A proxy's page in a few words: its tags out, its white space folded. */
+/** The text of a proxy's page in a few words, without tags, with white space folded. */
 const excerpt = (body: string): string | undefined => {
   const plain = body.slice(0, 4096).replace(/<(script|style)[^]*?<\/\1>/gi, " ").replace(/<[^>]*>/g, " ")
     .replace(/\s+/g, " ").trim()
@@ -71,14 +71,14 @@ const excerpt = (body: string): string | undefined => {
 
 const codeShape = /^[A-Z][A-Z0-9_]+$/
 
-/** A text that is all there is may be a code, as a relay's is. */
+/** The problem of a body that is only text, which may be a code, as of a relay. */
 const ofText = (words: string, executionId?: string): Problem => ({
   code: codeShape.test(words) ? words : undefined,
   detail: text(words),
   executionId
 })
 
-/** The shapes of an error body, and those of gateways. */
+/** The problem of an error body, also of a gateway's. */
 const readProblem = (body: string): Problem => {
   const parsed = parse(body)
   if (typeof parsed === "string") return ofText(parsed)
@@ -106,18 +106,18 @@ const readProblem = (body: string): Problem => {
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/
 
-/** Seconds, from a number or an HTTP date; `undefined` for garbage. */
+/** The wait in seconds, from a number or an HTTP date; `undefined` for garbage. */
 const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined
   const trimmed = value.trim()
-  // more digits than a number holds are still a number
+  // a number with too many digits for a double is still a number
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Math.min(Number(trimmed), Number.MAX_SAFE_INTEGER)
   if (!httpDate.test(trimmed)) return undefined
   const at = Date.parse(trimmed)
   return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)
 }
 
-/** A key for the id of a run, with a value; a run with its fields; a run by its id in a sentence. */
+/** Matches the mention of a run: a key for its id, with a value; a run with its fields; its id in a sentence. */
 const runIn = new RegExp(
   [
     String.raw`(?:execution|run)[_-]?id\\*["']?\s*[:=]\s*(?!null\b|''|\\*""|\\+"\\+"|[,}\s])`,
@@ -128,18 +128,18 @@ const runIn = new RegExp(
 )
 
 /**
- * Whether an answer that refuses a request speaks of a run, which then may have begun.
+ * Whether a refusal names a run, which then may have begun.
  */
 const namesARun = (problem: Problem, body: string): boolean => problem.executionId !== undefined || runIn.test(body)
 
-/** Whether making the call again, after this answer, cannot start a second run. */
+/** Whether the call may be made again after this answer without starting a second run. */
 const isRetryable = (facts: CallFacts, status: number, problem: Problem, body: string): boolean => {
   if (!facts.isPost) return status === 429 || isTransientStatus(status)
   return status === 429 && (facts.executionId !== undefined || !namesARun(problem, body))
 }
 
 /**
- * A status that is not 2xx.
+ * The error of a status that is not 2xx.
  *
  * @internal
  */
@@ -195,7 +195,7 @@ export const fromStatus = (
 const maxQuoted = 60
 
 /**
- * A request that brought no whole response.
+ * The error of a request without a whole response.
  *
  * @internal
  */
@@ -251,7 +251,7 @@ export const fromTransport = (
 }
 
 /**
- * A 2xx whose body is not what the contract says. What a run returned is kept whole.
+ * The error of a 2xx whose body does not fit the API. A result in it is kept whole.
  *
  * @internal
  */
@@ -278,7 +278,7 @@ export const unexpected = (
 }
 
 /**
- * What a failed fetch of a session means.
+ * The error of a failed fetch of a session.
  *
  * @see contract 10.4
  * @internal

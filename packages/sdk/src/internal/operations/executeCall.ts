@@ -1,4 +1,4 @@
-/** The requests and responses of `POST …/execute`, for the caller and for somebody else, and the request of `POST …/step`. */
+/** The requests and responses of `POST …/execute`, also for a relay, and the request of `POST …/step`. */
 import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
@@ -6,8 +6,7 @@ import { lenient, lenientWith } from "../schema/nullable.js"
 import { KeptObject } from "../schema/schemaReader.js"
 
 /**
- * The request of `forward`: `POST …/execute` for somebody else, with a body that is not looked into and an answer that is
- * left as it is.
+ * The request of `forward`: `POST …/execute` with a body and a response that are passed on unread.
  *
  * @since 0.1.0
  * @category models
@@ -28,7 +27,7 @@ export interface ForwardRequest extends RequestContext {
  */
 export interface ForwardResponse {
   readonly status: number
-  /** The body, with the key taken out should it ever be in there. */
+  /** The body, without the key. */
   readonly text: string
 }
 
@@ -58,7 +57,7 @@ export interface StepBody {
 }
 
 /**
- * What the seam's `step` takes.
+ * The request of `step`.
  *
  * @since 0.1.0
  * @category models
@@ -94,7 +93,7 @@ export interface ExecuteBody {
 }
 
 /**
- * What the seam's `execute` takes.
+ * The request of `execute`.
  *
  * @since 0.1.0
  * @category models
@@ -107,7 +106,7 @@ export interface ExecuteRequest extends RequestContext {
 }
 
 /**
- * A run that ended. What nobody needs is absent where the server leaves it out or says it wrongly.
+ * A run that ended. Keys that nothing depends on are absent where the server leaves them out or sends another type.
  *
  * @since 0.1.0
  * @category schemas
@@ -121,7 +120,7 @@ export const ExecuteEnded = Schema.Struct({
 })
 
 /**
- * One tool call as it stands on the wire; `arguments` is JSON text.
+ * One tool call as it is on the wire; `arguments` is JSON text.
  *
  * @since 0.1.0
  * @category schemas
@@ -146,7 +145,7 @@ export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
  */
 export const ExecutePaused = Schema.Struct({
   status: Schema.Literal("tool_calls_required"),
-  /** Absent, it is that of the request. */
+  /** The id of the run; absent: that of the request. */
   executionId: lenient(Schema.String),
   pausedAtStep: Schema.String,
   iterationsUsed: lenientWith(Schema.Number, 0),
@@ -192,7 +191,7 @@ export interface ExecutePaused {
 }
 
 /**
- * What `/execute` answers with a 200.
+ * The response of `/execute` with status 200.
  *
  * @since 0.1.0
  * @category schemas

@@ -5,11 +5,11 @@ import type { CallError } from "../../NoukaiError.js"
 import type { ExecuteBody } from "./executeCall.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 
-/** Nothing but a `FlowService` stands on the fake. */
+/** The defect of all other operations, since only a `FlowService` is built over the fake. */
 const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows only")
 
 /**
- * A service whose runs complete at once, in one step, with what `f` gives.
+ * A service whose runs complete at once, in one step, with the result of `f`.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What is forwarded through a service that decodes: a replay, a recording, a fake.
+ * Forwarding through a service that decodes: a replay, a recording, a fake.
  *
  * @internal
  */
@@ -10,7 +10,7 @@ import type { Requests } from "./operations.js"
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
 
-/** What the server said, else the run as a failed one. */
+/** The response of a failed run: the server's, else one that is made from the error. */
 const failed = (error: FlowExecutionError): ForwardResponse =>
   error.statusCode !== undefined && error.responseBody !== undefined
     ? { status: error.statusCode, text: error.responseBody }
@@ -23,7 +23,7 @@ const failed = (error: FlowExecutionError): ForwardResponse =>
     })
 
 /**
- * `forward` by an `execute` that decodes: its answer is the body that came, or put into the shape of the wire again.
+ * The operation `forward` by an `execute` that decodes: its response is the received body, or else one encoded again.
  *
  * @internal
  */

@@ -14,7 +14,7 @@ import type { ExecuteBody } from "./executeCall.js"
 export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
 
 /**
- * What the seam's `submitJob` takes.
+ * The request of `submitJob`.
  *
  * @since 0.1.0
  * @category models
@@ -27,14 +27,15 @@ export interface SubmitJobRequest extends RequestContext {
 }
 
 /**
- * What a submission answers with a 2xx. Only `executionId` is needed: without it the job could not be found again.
+ * The response of a submission with a 2xx. Only `executionId` is required, since without it the job could not be found
+ * again.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const SubmitJobResponse = Schema.Struct({
   executionId: Schema.NonEmptyString,
-  /** Free text, such as `started`; means nothing. */
+  /** Free text, such as `started`, that nothing depends on. */
   status: lenient(Schema.String),
   flowId: lenient(Schema.String),
   blockCount: lenient(Schema.Number)
@@ -50,7 +51,7 @@ export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobRe
 }
 
 /**
- * What the seam's `pollJob` takes.
+ * The request of `pollJob`.
  *
  * @since 0.1.0
  * @category models
@@ -61,7 +62,7 @@ export interface PollJobRequest extends RequestContext {
 }
 
 /**
- * What a poll answers with a 2xx.
+ * The response of a poll with a 2xx.
  *
  * @since 0.1.0
  * @category schemas
@@ -70,9 +71,9 @@ export const PollJobResponse = Schema.Struct({
   executionId: lenient(Schema.String),
   /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
   status: Schema.String,
-  /** Of a completed job; `null` is a result. */
+  /** The result of a completed job, which may be `null`. */
   result: Schema.optional(Schema.Unknown),
-  /** Of a failed job: text, or an object. */
+  /** The error of a failed job: text, or an object. */
   error: nullAsAbsent(Schema.Unknown)
 })
 

@@ -1,6 +1,6 @@
 /**
- * The table of what can be asked of Noukai, and what is made of tables. What is asked is answered live, from a replay, by
- * a relay or by a script, and whoever asks cannot tell.
+ * The table of operations, and the services that are made of it. Calls are answered live, from a replay, by a relay or
+ * by a script, and callers cannot tell the difference.
  *
  * @internal
  */
@@ -31,70 +31,70 @@ import type {
 } from "./runCall.js"
 import type { SessionRequest, SessionResponse } from "./sessionCall.js"
 
-/** What a client adds where a call says nothing. */
+/** The settings of a client for calls without their own. */
 export interface Defaults {
   readonly org?: string | undefined
   readonly project?: string | undefined
   readonly sessionId?: string | undefined
-  /** The total clock of a call; absent or infinite: none. */
+  /** The limit of a whole call. Absent or infinite: none. */
   readonly timeout?: Duration.Duration | undefined
-  /** The family of paths that runs are read by: `flow-runs` may have ids of its own. Default: `seq`. */
+  /** The family of run paths: `flow-runs` may have ids of its own. Default: `seq`. */
   readonly runPaths?: "seq" | "flow-runs" | undefined
   /** Whether `TraceScope.replay` may replay. Default: false. */
   readonly replayEnabled?: boolean | undefined
-  /** Of what replays a session: its id. */
+  /** The id of the replayed session, in a replay of one. */
   readonly replayedSessionId?: string | undefined
-  /** Sees scopes being entered and left; never throws. */
+  /** A hook that sees scopes being entered and left; it never throws. */
   readonly log?: ((event: LogEvent) => void) | undefined
-  /** For whoever must look for it in what is written; absent: there is none. */
+  /** The key, to search for in files before they are written. Absent: there is none. */
   readonly key?: Redacted.Redacted | undefined
-  /** Takes the key out of text. */
+  /** Removes the key from text. */
   readonly scrub?: ((text: string) => string) | undefined
-  /** Sleeps, but not beyond the end of the client. Absent: there is no such end. */
+  /** Sleeps until the time is over or the client is closed. Absent: the client is never closed. */
   readonly pause?: Pause | undefined
 }
 
-/** An operation that answers once. */
+/** An operation with one response. */
 interface Row<Q, A, E = CallError> {
   readonly request: Q
   readonly response: A
   readonly error: E
 }
 
-/** The operations that answer once: one row per endpoint, of decoded values. */
+/** The operations with one response: one row per endpoint, of decoded values. */
 export interface Operations {
-  /** E1: runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
+  /** Runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
   readonly execute: Row<ExecuteRequest, ExecuteResponse>
-  /** E1 for a relay: a body and an answer that nobody looks into, sent once. */
+  /** Runs a flow for a relay: body and response are not read, and the request is sent once. */
   readonly forward: Row<ForwardRequest, ForwardResponse>
-  /** E3: puts a run into the queue. */
+  /** Puts a run into the queue. */
   readonly submitJob: Row<SubmitJobRequest, SubmitJobResponse>
-  /** E4: where a job stands. A job that failed is a value here. */
+  /** Reads the status of a job. A job that failed is a value here. */
   readonly pollJob: Row<PollJobRequest, PollJobResponse>
-  /** E5: a run and its steps. */
+  /** Reads a run and its steps. */
   readonly trace: Row<RunRequest, Trace>
-  /** E6: one step; every attempt if `attempt` is `"all"`. */
+  /** Reads one step; every attempt if `attempt` is `"all"`. */
   readonly stepTrace: Row<StepTraceRequest, StepTraceResponse>
-  /** E8: a run as a whole. */
+  /** Reads a run as a whole. */
   readonly runSummary: Row<RunRequest, FlowRun>
-  /** E10: the runs of a flow. */
+  /** Reads the runs of a flow. */
   readonly runList: Row<RunListRequest, RunListResponse>
-  /** E9: the runs of a session. Ids that are no UUID fail before anything is sent. */
+  /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
   readonly session: Row<SessionRequest, SessionResponse, SessionError>
 }
 
-/** The operations that answer with events, by their requests. */
+/** The operations with a stream of events, by their requests. */
 export interface EventStreams {
-  /** E2: runs one step, or the rest, as it happens. A failed step is an event here. */
+  /** Runs one step, or the rest of the steps. A failed step is an event here. */
   readonly step: StepRequest
-  /** E7: the events of a run, past ones first, as they come. */
+  /** Reads the events of a run, past and future. */
   readonly traceStream: TraceStreamRequest
 }
 
-/** Why an implementation does not answer an operation. */
+/** The error of an operation that an implementation does not answer. */
 export type Refusal = InvalidRequestError | ReplayMissError
 
-/** All that is asked of Noukai: two functions over the table of its operations. */
+/** The HTTP API of Noukai: two functions over the table of operations. */
 export interface HttpService {
   readonly defaults: Defaults
   readonly request: <K extends keyof Operations>(
@@ -107,14 +107,14 @@ export interface HttpService {
   ) => Stream.Stream<WireEvent, CallError>
 }
 
-/** A function for each operation that answers once. */
+/** A function for each operation with one response. */
 export type Requests = {
   readonly [K in keyof Operations]: (
     input: Operations[K]["request"]
   ) => Effect.Effect<Operations[K]["response"], Operations[K]["error"] | Refusal>
 }
 
-/** A function for each operation that answers with events. */
+/** A function for each operation with a stream of events. */
 export type Streams = {
   readonly [K in keyof EventStreams]: (input: EventStreams[K]) => Stream.Stream<WireEvent, CallError>
 }
@@ -126,25 +126,25 @@ export const fromTable = (defaults: Defaults, requests: Requests, streams: Strea
   stream: (operation, input) => streams[operation](input)
 })
 
-/** `request` of a table with gaps; `otherwise` says what becomes of the operations that are not in it. */
+/** The function `request` of a table with gaps; `otherwise` answers the operations that are not in it. */
 export const orElse =
   (requests: Partial<Requests>, otherwise: HttpService["request"]): HttpService["request"] => (operation, input) => {
     const request: Requests[typeof operation] | undefined = requests[operation]
     return request === undefined ? otherwise(operation, input) : request(input)
   }
 
-/** `stream` of a table with gaps; `otherwise` says what becomes of the streams that are not in it. */
+/** The function `stream` of a table with gaps; `otherwise` answers the streams that are not in it. */
 export const streaming =
   (streams: Partial<Streams>, otherwise: HttpService["stream"]): HttpService["stream"] => (operation, input) => {
     const stream: Streams[typeof operation] | undefined = streams[operation]
     return stream === undefined ? otherwise(operation, input) : stream(input)
   }
 
-/** A call with the session that the client would have added, had it been there when the call began. */
+/** The input of a call with the default session of a client that did not exist yet when the call was made. */
 const tagged = <Q extends object>(input: Q, { defaults }: HttpService): Q =>
   "sessionId" in input && input.sessionId === undefined ? { ...input, sessionId: defaults.sessionId } : input
 
-/** A service that is built when something is first asked of it. */
+/** A service that is built at its first call. */
 export const lazily = (
   defaults: Defaults,
   build: Effect.Effect<HttpService, Refusal | AuthenticationError>

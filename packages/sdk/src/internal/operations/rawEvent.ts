@@ -1,6 +1,6 @@
 /**
- * Events as they were received. A wire event is the JSON itself with our name of its type, so that nothing is kept beside
- * it but for the few that had to be changed.
+ * The JSON behind events. A wire event is the JSON itself under this package's name of its type, so that the original
+ * is kept only for the few that had to be changed.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import type { WireEvent } from "../../FlowEvent.js"
 const originals = new WeakMap<object, unknown>()
 
 /**
- * Keeps what was received where reading changes it; `undefined` for an event that nobody sent.
+ * Keeps the original of an event that reading changes; `undefined` for an event that no server sent.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ export const keepOriginal = (event: object, original: unknown): void => {
 }
 
 /**
- * The JSON of an event as it was received; `undefined` for one that nobody sent.
+ * The JSON of an event as it was received; `undefined` for one that no server sent.
  *
  * @internal
  */

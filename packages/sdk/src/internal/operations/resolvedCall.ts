@@ -1,5 +1,5 @@
 /**
- * What a call of a flow is about, before anything is sent: the flow, what was given for it, its clock.
+ * Resolves a call of a flow before anything is sent: the flow, the input, the total timeout.
  *
  * @internal
  */
@@ -21,14 +21,14 @@ export interface ResolvedFlow {
 
 /** @internal */
 export interface ResolvedCall<B> extends ResolvedFlow {
-  /** What was given, as the checks have seen it. */
+  /** The checked input. */
   readonly input: B
-  /** The clock over the whole call in milliseconds, if it has one. */
+  /** The total timeout of the call in milliseconds, if it has one. */
   readonly total: number | undefined
 }
 
 /**
- * The flow that a reference stands for.
+ * The flow of a reference.
  *
  * @internal
  */
@@ -48,7 +48,7 @@ export const resolveFlow = (
   )
 
 /**
- * The clock over a whole call: its own, else the client's.
+ * The total timeout of a call: its own, else the client's.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What the endpoints answer with, read from JSON: off the wire, and out of a recording.
+ * Reads the responses of the endpoints from JSON, off the wire and out of a recording.
  *
  * @internal
  */
@@ -16,18 +16,18 @@ import { RunListResponse } from "./runCall.js"
 import { SessionResponse } from "./sessionCall.js"
 
 /**
- * What came, beside the body itself.
+ * The facts of a response beside its body.
  *
  * @internal
  */
 export interface Received {
-  /** The body, where it is what a server sent; absent of a recording that does not hold it. */
+  /** The body, if a server sent it; absent for a recording without it. */
   readonly raw: unknown
   readonly requestId?: string | undefined
 }
 
 /**
- * Reads a body; a string says what does not fit.
+ * Reads a body. A string is the reason why it does not fit.
  *
  * @internal
  */
@@ -45,7 +45,7 @@ const whole = <A extends object, I>(schema: Schema.Schema<A, I>): ReadBody<A> =>
 
 const fieldOf = (raw: unknown, name: string): unknown => Predicate.isRecord(raw) ? raw[name] : undefined
 
-/** Gives the entries of a list what each was read from. */
+/** Adds to each entry of a list the JSON that it was read from. */
 const eachRaw = (values: ReadonlyArray<object>, raw: unknown): void => {
   if (Array.isArray(raw)) values.forEach((value, place) => withRaw(value, raw[place]))
 }
@@ -86,7 +86,7 @@ const paused = (response: ExecutePaused, { raw, requestId }: Received): ExecuteP
 const executed = (response: ExecuteResponse, received: Received): ExecuteResponse =>
   response.status === "tool_calls_required" ? paused(response, received) : ended(response, received)
 
-/** What fits as it is needs no decoding. */
+/** Decodes only bodies that do not fit as they are. */
 const execute: ReadBody<ExecuteResponse> = (json, received) =>
   fits(json)
     ? Either.right(executed(json, received))

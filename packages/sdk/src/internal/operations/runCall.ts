@@ -1,11 +1,11 @@
-/** The requests and responses of the run endpoints. The schemas of what they answer are in `Trace`. */
+/** The requests and responses of the run endpoints. The schemas of runs and steps are in `Trace`. */
 import * as Schema from "effect/Schema"
 import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 
 /**
- * Names one run of one flow.
+ * The request of one run of one flow.
  *
  * @since 0.1.0
  * @category models
@@ -16,7 +16,7 @@ export interface RunRequest extends RequestContext {
 }
 
 /**
- * Asks for the events of a run, past and to come.
+ * The request of the events of a run, past and future.
  *
  * @since 0.1.0
  * @category models
@@ -26,14 +26,14 @@ export interface TraceStreamRequest extends RunRequest {
 }
 
 /**
- * What the seam's `stepTrace` takes.
+ * The request of `stepTrace`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StepTraceRequest extends RunRequest {
   readonly stepId: string
-  /** Absent: the latest. */
+  /** The attempt; absent: the latest. */
   readonly attempt: "all" | number | undefined
   readonly loopIndex: number | undefined
 }
@@ -47,7 +47,7 @@ export interface StepTraceRequest extends RunRequest {
 export type StepTraceResponse = StepTrace | StepAttempts
 
 /**
- * What the seam's `runList` takes.
+ * The request of `runList`.
  *
  * @since 0.1.0
  * @category models

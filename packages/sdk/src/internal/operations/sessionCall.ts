@@ -1,10 +1,10 @@
-/** The request and response of `GET /seq/sessions/{sessionId}`: what was recorded under a session id. */
+/** The request and response of `GET /seq/sessions/{sessionId}`. */
 import * as Schema from "effect/Schema"
 import type { RequestContext } from "../input/callOptions.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "../schema/nullable.js"
 
 /**
- * What the seam's `session` takes.
+ * The request of `session`.
  *
  * @since 0.1.0
  * @category models
@@ -48,7 +48,7 @@ export const SessionStep = Schema.Struct({
 export interface SessionStep extends Schema.Schema.Type<typeof SessionStep> {}
 
 /**
- * One run that was tagged with the session.
+ * One run of the session.
  *
  * @since 0.1.0
  * @category schemas
@@ -66,7 +66,7 @@ export const SessionExecution = Schema.Struct({
   completedAt: lenient(Schema.String),
   /** `full`, `redacted`, `metadata_only`, `off`; absent when no step was recorded. */
   traceCaptureMode: lenient(Schema.String),
-  /** Whether payloads were kept. Taken as false when the server does not say. */
+  /** Whether payloads were kept. False when the server does not say. */
   snapshotsAvailable: lenientWith(Schema.Boolean, false),
   errorAtStep: nullAsAbsent(Schema.String),
   /** In the order in which they began. */

@@ -5,7 +5,7 @@ import { unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
 
 /**
- * What is known of a call.
+ * The facts of a call that its timeout error carries.
  *
  * @internal
  */
@@ -13,12 +13,12 @@ export interface TimedCall {
   readonly method: string
   readonly flow: string | undefined
   readonly executionId: () => string | undefined
-  /** It starts nothing, and may be made again. Default: false. */
+  /** Whether the call starts nothing, and so may be made again. Default: false. */
   readonly onlyReads?: boolean
 }
 
 /**
- * The clock over a whole call: attempts, waits and tool rounds. Costs nothing when there is none.
+ * Limits a whole call: attempts, waits and tool rounds. Costs nothing without a limit.
  *
  * @internal
  */
@@ -39,6 +39,6 @@ export const totalTimeout = <A, E, R>(
       sent: progress.sent,
       isRetryable: facts.onlyReads === true || progress.sent === "no"
     }, unchecked)
-  // there is no time to send anything in
+  // with a limit of 0 nothing may be sent
   return ms === 0 ? Effect.failSync(onTimeout) : Effect.timeoutFail(self, { duration: Duration.millis(ms), onTimeout })
 }

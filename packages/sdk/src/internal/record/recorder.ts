@@ -1,5 +1,5 @@
 /**
- * Keeps what crosses the seam, up to a limit.
+ * Keeps the calls through `NoukaiHttp`, up to a limit.
  *
  * @internal
  */
@@ -13,11 +13,11 @@ import type { Answer, RecordedError, RecordedValue } from "../cassette/RecordedC
 import type { Redaction } from "../cassette/redaction.js"
 import { canonicalText } from "../json/jsonText.js"
 
-/** A call that was begun. @internal */
+/** A call that has begun. @internal */
 export interface Ticket {
   readonly question: Question
   readonly place: number
-  /** What came of it as far as is known. */
+  /** The outcome so far. */
   readonly soFar: () => Answer
 }
 
@@ -36,13 +36,13 @@ interface Timeline {
 const valueOf = (result: Either.Either<unknown, CallError>): Status =>
   Either.isLeft(result) ? { error: encodeError(result.left) } : encodeValue(result.right)
 
-/** Two polls that say the same, each under a request id of its own. */
+/** The content of a poll, equal for polls that differ only in their request id. */
 const sameness = (status: Status): string => {
   const inner = "error" in status ? status.error : status.value
   return canonicalText(Predicate.isRecord(inner) ? { ...inner, requestId: undefined } : inner)
 }
 
-/** As it will be read: JSON. */
+/** The value as it will be read from JSON. */
 const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
 
 const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
@@ -69,7 +69,7 @@ const redactAnswer = (answer: Answer, redact: Redaction): Answer => {
 export class Recorder {
   private readonly interactions: Array<Interaction | undefined>
   private readonly inFlight = new Map<number, Ticket>()
-  /** By place, of what was added: the last of the earlier recordings that the program had come to. */
+  /** For each added call, by its place: the last of the earlier recordings that the program had reached. */
   private readonly after = new Map<number, number>()
   private reached = -1
   private readonly timelines = new Map<string, Timeline>()
@@ -86,17 +86,17 @@ export class Recorder {
     this.interactions = [...earlier]
   }
 
-  /** Whether more came than may be kept. What was kept is gone. */
+  /** Whether more calls came than may be kept. None are kept then. */
   get overflowed(): boolean {
     return this.size > this.maxSize
   }
 
-  /** Whether something came that cannot be written as JSON, such as what nests too deeply. */
+  /** Whether a call came that cannot be written as JSON, such as one that nests too deeply. */
   get broken(): boolean {
     return this.hasBroken
   }
 
-  /** A call that was paid for must not fail because it cannot be kept. */
+  /** Swallows failures of keeping a call, since a call that was billed must not fail because of them. */
   private safely(keep: () => void): void {
     try {
       keep()
@@ -105,7 +105,7 @@ export class Recorder {
     }
   }
 
-  /** Whether there is something that was not there at the start, or when it was last written. */
+  /** Whether there are calls since the start, or since the last save. */
   get changed(): boolean {
     return this.hasChanged || this.inFlight.size > 0
   }
@@ -114,7 +114,10 @@ export class Recorder {
     this.hasChanged = false
   }
 
-  /** The program has come to an earlier recording; what is added from now on has its place behind that. */
+  /**
+   * Notes that the program has reached an earlier recording; calls that are added from now on have their place behind
+   * it.
+   */
   reach(place: number): void {
     this.reached = Math.max(this.reached, place)
   }
@@ -125,7 +128,7 @@ export class Recorder {
     return ticket
   }
 
-  /** The place of what begins now. */
+  /** Reserves the place of a call that begins. */
   private reserve(): number {
     const place = this.interactions.length
     this.interactions.push(undefined)
@@ -133,12 +136,12 @@ export class Recorder {
     return place
   }
 
-  /** Of a call that nothing came of. */
+  /** Drops a call without an outcome. */
   drop({ place }: Ticket): void {
     this.inFlight.delete(place)
   }
 
-  /** Counts what will be kept against the limit; beyond it, nothing is. */
+  /** Counts a value against the limit, beyond which nothing is kept. */
   weigh(value: unknown): void {
     this.safely(() => {
       this.size += canonicalText(value).length
@@ -154,7 +157,7 @@ export class Recorder {
     this.interactions[place] = interaction
   }
 
-  /** Of a stream, the events have been weighed as they came. */
+  /** Ends a call. The events of a stream have been weighed as they came. */
   end(ticket: Ticket, answer: Answer): void {
     this.weigh("events" in answer ? ticket.question.input : [ticket.question.input, answer])
     this.drop(ticket)
@@ -173,7 +176,7 @@ export class Recorder {
     this.end(ticket, valueOf(result))
   }
 
-  /** A poll: part of the one recording of its job. */
+  /** Adds a poll to the one recording of its job. */
   polled(question: Question, result: Either.Either<unknown, CallError>, now: number): void {
     this.weigh(valueOf(result))
     if (!this.overflowed) this.safely(() => this.addStatus(question, redactStatus(valueOf(result), this.redact), now))
@@ -211,7 +214,7 @@ export class Recorder {
     return timeline
   }
 
-  /** What is kept so far, in the order in which it began; of calls that are in flight, what is known of them. */
+  /** The calls so far, in the order in which they began; those in flight with their outcome so far. */
   get recorded(): ReadonlyArray<Interaction> {
     const kept = [...this.interactions]
     for (const [place, ticket] of this.inFlight) {

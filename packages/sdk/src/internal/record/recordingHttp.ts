@@ -1,5 +1,5 @@
 /**
- * A service over another one, with everything that is asked and answered recorded.
+ * A service over another one that records every call and its outcome.
  *
  * @internal
  */
@@ -28,7 +28,7 @@ import { type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import type { Recorder } from "./recorder.js"
 
-/** After one of these the run waits for its caller, or is over: what is left of the response means nothing. */
+/** Events after which the rest of a response has no meaning: the run waits for its caller, or is over. */
 const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
   "step_paused",
   "tool_calls_required",
@@ -37,8 +37,8 @@ const endsResponse: ReadonlySet<WireEvent["type"]> = new Set([
 ])
 
 /**
- * With keys in the order that the file gives them, so that what a program makes of an answer, such as the text of its next
- * message, is the same in a replay. What is too deep for that cannot be written either, and is left as it is.
+ * A value with its keys in the order of the file, so that text which a program makes of an answer, such as its next
+ * message, is the same in a replay. A value that is too deep for that is left as it is, and cannot be written either.
  */
 const inOrder = <A>(value: A): A => {
   try {
@@ -48,7 +48,7 @@ const inOrder = <A>(value: A): A => {
   }
 }
 
-/** The same for an answer that came with its body: it is read as the replay will read it. */
+/** An answer with its body in the order of the file, read as the replay will read it. */
 const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: Response<K>): Response<K> => {
   const recorded = encodeValue(value)
   if (recorded.received === undefined) return inOrder(value)
@@ -59,7 +59,7 @@ const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: Response
   }
 }
 
-/** Records a call that answers once. One that dies is not recorded. */
+/** Records a call with one response. A call that dies is not recorded. */
 const recordEffect = <K extends AnsweredOperation, E extends CallError>(
   recorder: Recorder,
   endpoint: K,

@@ -1,5 +1,5 @@
 /**
- * The file of a recording: read if it is there, and written once there is something new to write.
+ * The file of a recording: read if it exists, and written if the recording has changed.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ import type { Recorder } from "./recorder.js"
 const method = "NoukaiRecord.toFile"
 
 /**
- * The cassette that is there, if one is; in the mode `none` there has to be one.
+ * The cassette of the file, if it exists; in the mode `none` it must.
  *
  * @internal
  */
@@ -36,7 +36,7 @@ const notJson = (path: string, cause?: unknown): CassetteError =>
   })
 
 /**
- * Writes the cassette unless nothing but ids, times and costs has changed.
+ * Writes the cassette, unless only ids, times and costs have changed.
  *
  * @internal
  */
@@ -55,7 +55,7 @@ export const saving = (
       )
     }
     if (!recorder.changed && !recorder.broken) return Effect.void
-    // Only now is it known of the calls in flight whether they can be written.
+    // only now is it known whether the calls in flight can be written
     const { recorded } = recorder
     if (recorder.broken) return Effect.fail(notJson(path))
     const laidOut = Effect.try({
@@ -74,12 +74,12 @@ export const saving = (
   })
 
 /**
- * Whatever way the program ends, what it has paid for is kept.
+ * Saves at the end of the scope, however the program ends, since its calls were billed.
  *
  * @internal
  */
 export const savedAtTheEnd = (save: Effect.Effect<void, CassetteError>): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer(() =>
-    // A finalizer has no error channel, and a cassette that was not written must not pass for one that was.
+    // a finalizer has no error channel, and a cassette that was not written must not pass for one that was
     Effect.catchAll(save, (error) => Effect.die(error))
   )

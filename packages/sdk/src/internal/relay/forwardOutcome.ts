@@ -1,5 +1,5 @@
 /**
- * What an answer that is passed on as it is says of the run.
+ * The outcome of a run, read from a response that is passed on as it is.
  *
  * @internal
  */
@@ -8,7 +8,7 @@ import { fromStatus } from "../live/statusError.js"
 import type { ForwardResponse } from "../operations/executeCall.js"
 import type { Outcome } from "../telemetry/spans.js"
 
-/** The statuses of a run on the wire, in the words of the metrics. */
+/** The outcomes in the metrics, by the status of a run on the wire. */
 const outcomes: ReadonlyMap<unknown, string> = new Map([
   ["completed", "completed"],
   ["failed", "failed"],
@@ -18,7 +18,7 @@ const outcomes: ReadonlyMap<unknown, string> = new Map([
 /** @internal */
 export interface Forwarded extends Outcome {
   readonly response: ForwardResponse
-  /** In the words of the metrics. */
+  /** The outcome in the metrics. */
   readonly outcome: string
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where a relay listens. Any host may: there is no key to lose.
+ * The URL of a relay. Any host is allowed, since no key is sent.
  *
  * @internal
  */
@@ -15,7 +15,7 @@ export interface RelayUrl {
   readonly path: string
 }
 
-/** What a page, or a worker, takes relative URLs from. */
+/** The base of relative URLs, in a page or a worker. */
 const base = (): string | undefined => {
   const href = globalThis.location?.href
   return typeof href === "string" ? href : undefined

@@ -3,7 +3,7 @@ import type { ReplayLeftoverError } from "../../NoukaiError.js"
 import type { HttpService } from "../operations/operations.js"
 
 /**
- * Which calls are in flight, so that two that could have taken each other's recording can be told of.
+ * The calls in flight, to warn of two that could take each other's recording.
  *
  * @internal
  */
@@ -43,7 +43,7 @@ export interface OpenReplay {
 }
 
 /**
- * Fails with what is left over when it is run, if anything is.
+ * Fails with the leftover recordings, if there are any when it runs.
  *
  * @internal
  */

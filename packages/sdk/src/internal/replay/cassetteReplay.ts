@@ -1,5 +1,5 @@
 /**
- * Opens the replay of a cassette, whatever it holds.
+ * Opens the replay of a cassette of either kind.
  *
  * @internal
  */
@@ -19,14 +19,14 @@ import * as SessionHttp from "./sessionHttp.js"
 /** @internal */
 export interface Options {
   readonly method: string
-  /** What is replayed, for people. */
+  /** The name of the replayed cassette, for people. */
   readonly source: string
   readonly match: Match
   readonly redact: Redact | undefined
   readonly defaults: Defaults
-  /** What answers a call that was not recorded; absent: nothing does. */
+  /** The service for calls that were not recorded; absent: they fail. */
   readonly otherwise: HttpService | undefined
-  /** Is told the place of each recording that is asked for. */
+  /** A function that is given the place of each recording that a call takes. */
   readonly reach?: ((place: number) => void) | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * The seam over a recording: every call is answered with what came of it then.
+ * `NoukaiHttp` over a recording: every call has its recorded outcome.
  *
  * @internal
  */
@@ -30,18 +30,20 @@ import { type AskedCall, RecordedMatching } from "./recordedMatching.js"
 
 /** @internal */
 export interface Options {
-  /** What is replayed, for people: `cassette grade.json`. */
+  /** The name of the replayed cassette, for people: `cassette grade.json`. */
   readonly source: string
   readonly match: Match
   readonly redact: Redaction
   readonly defaults: Defaults
-  /** What answers a call that was not recorded; absent: nothing does. */
+  /** The service for calls that were not recorded; absent: they fail. */
   readonly otherwise: HttpService | undefined
-  /** Is told the place of each recording that is asked for. */
+  /** A function that is given the place of each recording that a call takes. */
   readonly reach?: ((place: number) => void) | undefined
 }
 
-/** The recording is not what the endpoint answers with; it was checked when the cassette was read. */
+/**
+ * The error of a recorded answer that does not fit its endpoint, although it was checked when the cassette was read.
+ */
 const spoiled = (asked: AskedCall, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: asked.operation,
@@ -56,7 +58,7 @@ const failing = (asked: AskedCall, error: RecordedError): Effect.Effect<never, C
     Effect.fail
   )
 
-/** What a session fetch can fail with; other errors cannot have been recorded of one. */
+/** The error of a session fetch; other errors cannot have been recorded for one. */
 const ofSession = (asked: AskedCall) => (error: CallError): SessionError => {
   switch (error._tag) {
     case "PermissionDeniedError":
@@ -74,10 +76,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   const matching = new RecordedMatching(interactions, match, source)
   const inFlight = new InFlight()
   const submitted = new Map<string, number>()
-  /** Runs that began elsewhere. A server may give one the id that a recorded run had. */
+  /** Runs that began outside the recording. A server may give one the id of a recorded run. */
   const begunElsewhere = new Set<string>()
 
-  /** Marks where a run began, since what follows of it is asked for there; what only speaks of a run moves nothing. */
+  /**
+   * Notes whether a run began outside the recording, since its later calls are then made there; calls that only read a
+   * run change nothing.
+   */
   const markBeginning = (asked: AskedCall, isElsewhere: boolean) => {
     const begins = executionIdOf(asked.question) === undefined
     return <A>(answer: A): A => {
@@ -97,7 +102,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       : Either.right({ operation: request.method, question: redactQuestion(question, redact) })
   }
 
-  /** The recording of a call; `undefined` if it goes elsewhere. */
+  /** The recording of a call; `undefined` if it is made elsewhere. */
   const find = (asked: AskedCall): Either.Either<Interaction | undefined, CallError> => {
     const executionId = executionIdOf(asked.question)
     if (executionId !== undefined && begunElsewhere.has(executionId)) return Either.right(undefined)
@@ -113,7 +118,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     return goesOn ? Either.left(matching.refuse(matching.miss(asked))) : Either.right(undefined)
   }
 
-  /** Calls take their turn, so that others that run at once can be seen. */
+  /** Lets a call yield once, so that calls that run at once can be seen. */
   const turn = <A, E>(asked: AskedCall, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
     const key = matching.sharedKey(asked.question)
     return key === undefined ? use : Effect.acquireUseRelease(
@@ -128,7 +133,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
       : Effect.void
 
-  /** The status of a job at this moment of its life. */
+  /** The status of a job at its present age. */
   const statusNow = (asked: AskedCall, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
     Effect.map(monotonic, (now) => {
       if (!("statuses" in answer)) return answer
@@ -236,7 +241,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
             question: { endpoint: "session", flow: undefined, version: undefined, input: undefined }
           })
         )
-      // every other operation fails with any `CallError`
+      // every operation but `session` fails with any `CallError`
     }, one as HttpService["request"]),
     stream: many
   }

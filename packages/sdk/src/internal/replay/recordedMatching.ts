@@ -1,5 +1,5 @@
 /**
- * Which recorded call an asked one is.
+ * Finds the recording of a call.
  *
  * @internal
  */
@@ -17,22 +17,24 @@ import { nameDistance } from "./similarity.js"
 interface Entry {
   readonly number: number
   readonly interaction: Interaction
-  /** Of flow, version and input. */
+  /** A hash of flow, version and input. */
   readonly key: string
 }
 
-/** A call that was asked. @internal */
+/** A call of the program. @internal */
 export interface AskedCall {
-  /** What the program called: `FlowService.execute`. */
+  /** The operation that the program called: `FlowService.execute`. */
   readonly operation: string
   readonly question: Question
 }
 
-/** More misses are not kept for the report, and more places not named. */
+/** The number of misses that a report keeps, and of places that it names. */
 const keptMisses = 100
 const namedChanges = 50
 
-/** The recorded calls that are looked at for the one that was probably meant: in all, and at the least for each miss. */
+/**
+ * The number of recordings compared to find the one that was probably meant: in all, and at the least for each miss.
+ */
 const comparedInAll = 100_000
 const comparedAtLeast = 200
 
@@ -40,7 +42,7 @@ const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? 
 
 const isJob = ({ endpoint }: Question): boolean => endpoint === "pollJob"
 
-/** What counts together under `position`: the new runs of a slug, and the calls about one run. */
+/** The group whose calls are counted together under `position`: the new runs of a slug, or the calls about one run. */
 const placeOf = (question: Question, key: string): string => {
   const { endpoint, flow } = question
   if (endpoint !== "execute" && endpoint !== "step" && endpoint !== "submitJob") return key
@@ -85,19 +87,19 @@ export class RecordedMatching {
     }
   }
 
-  /** Whether a run is one of those that were recorded: nobody but the recording knows how it goes on. */
+  /** Whether a run is a recorded one, whose next steps only the recording knows. */
   isRunOfSession(executionId: string | undefined): boolean {
     return executionId !== undefined && this.runs.has(executionId)
   }
 
-  /** Under which key calls that run at once could take each other's recording; only `position` has such. */
+  /** The key under which calls that run at once could take each other's recording; only `position` has one. */
   sharedKey(question: Question): string | undefined {
     return this.match === "position" && executionIdOf(question) === undefined
       ? placeOf(question, "")
       : undefined
   }
 
-  /** The recording of a call, which counts as made, and its place among all. */
+  /** Takes the recording of a call, and gives it with its place among all. */
   find(asked: AskedCall): { readonly interaction: Interaction; readonly place: number } | undefined {
     this.calls++
     const key = keyOf(asked.question, this.symbols)
@@ -125,13 +127,13 @@ export class RecordedMatching {
     return entry
   }
 
-  /** A call whose recording says no more. */
+  /** The miss of a call whose recording ends too early. */
   unfinished(asked: AskedCall): ReplayMissError {
     const reason = "the program that was recorded had left the stream here, so that nobody knows what follows"
     return this.missed(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1) })
   }
 
-  /** A call that would go on with a replayed run where Noukai answers, which knows nothing of it. */
+  /** Counts the miss of a call that would go on with a replayed run on the server, which does not know that run. */
   refuse(error: ReplayMissError): ReplayMissError {
     const detail =
       `${error.detail}; the run it goes on with was replayed, so record all of it again with the mode "all"`
@@ -152,7 +154,7 @@ export class RecordedMatching {
     }
   }
 
-  /** Why the call that was just looked for was not found. */
+  /** The miss of a call for which no recording was found, with its reasons. */
   miss(asked: AskedCall): ReplayMissError {
     const key = keyOf(asked.question, this.symbols)
     const same = this.keys.get(key) ?? []

@@ -1,5 +1,5 @@
 /**
- * The seam over a recorded session: runs of flows are answered from it, and nothing else is answered at all.
+ * `NoukaiHttp` over a recorded session: runs of flows are replayed, and every other operation is a miss.
  *
  * @internal
  */
@@ -34,14 +34,14 @@ export interface Options {
   readonly method: string
   /** Fetches another session that a call names; absent where none can be fetched. */
   readonly fetch: ((request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>) | undefined
-  /** What the client adds where a call says nothing. */
+  /** The settings of the client for calls without their own. */
   readonly defaults: Defaults
-  /** What was done to the names of flows before the session was kept. Default: nothing. */
+  /** The redaction of the names of flows before the session was kept. Default: none. */
   readonly redact?: ((text: string) => string) | undefined
 }
 
 /**
- * Every execution must have its payloads.
+ * Fails unless every execution has its payloads.
  *
  * @see contract 10.3
  * @internal
@@ -147,7 +147,7 @@ const warnOfTruncation = (request: RunRequest, run: RunOfSession): Effect.Effect
   )
 
 /**
- * Opens the replay of a session. Warns of recordings that no call can have.
+ * Opens the replay of a session. Warns of recordings that no call can take.
  *
  * @internal
  */
@@ -164,7 +164,7 @@ export const open = (
     const isOwn = (sessionId: string | undefined): boolean =>
       sessionId === undefined || isSameSession(sessionId, session.sessionId)
 
-    /** The session that a call names; fetched once, and counted on its own. */
+    /** The replay of another session that a call names; fetched once, and counted on its own. */
     const other = (request: RunRequest, sessionId: string, asked: SessionCall): Effect.Effect<Replay, CallError> => {
       const { fetch } = options
       if (sessionId === "") {
@@ -235,7 +235,7 @@ export const open = (
       return Effect.flatMap(replayOf(request, asked), (replay) =>
         Effect.acquireUseRelease(
           replay.enter("execute", request.flow),
-          // A call takes its turn, as it would if it had to wait for an answer: others that run at once can be seen.
+          // the call yields once, as a wait for a response would, so that calls that run at once can be seen
           () => Effect.zipLeft(response(replay, request, asked), Effect.yieldNow()),
           () => replay.leave("execute", request.flow)
         ))

@@ -1,5 +1,5 @@
 /**
- * Which recording of a session a call takes: the n-th call of a slug by one trigger takes its n-th recording.
+ * Finds the recording of a call in a session: the n-th call of a slug by one trigger takes its n-th recording.
  *
  * @see contract 10.6
  * @internal
@@ -16,16 +16,16 @@ import { nameDistance } from "./similarity.js"
 /** @internal */
 export type Trigger = "execute" | "step"
 
-/** A call that was asked. @internal */
+/** A call of the program. @internal */
 export interface SessionCall {
-  /** What the program called: `FlowService.execute`. */
+  /** The operation that the program called: `FlowService.execute`. */
   readonly method: string
   readonly endpoint: string
   readonly flow: FlowAddress | undefined
   readonly version: string | undefined
-  /** Of a call that goes on with a run. */
+  /** The run that the call goes on with, if any. */
   readonly executionId: string | undefined
-  /** Of a call that names another session. */
+  /** The session that the call names, if it is another one. */
   readonly sessionId: string | undefined
 }
 
@@ -41,7 +41,7 @@ const triggerOf = (execution: SessionExecution): Trigger | undefined =>
 
 const keyOf = (trigger: Trigger, slug: string): string => `${trigger} ${slug}`
 
-/** More misses are not kept for the report. */
+/** The number of misses that a report keeps. */
 const keptMisses = 100
 
 const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`
@@ -55,12 +55,12 @@ export class SessionMatching {
   private readonly consumed = new Set<Entry>()
   private readonly misses: Array<Difference> = []
   private calls = 0
-  /** Recordings that no call can have. */
+  /** The number of recordings that no call can take. */
   readonly unmatchable: number
 
   constructor(
     private readonly session: SessionResponse,
-    /** Of the names of flows. */
+    /** The redaction of the names of flows. */
     private readonly redact: (text: string) => string
   ) {
     this.entries = session.executions.flatMap((execution, index) => {
@@ -80,7 +80,7 @@ export class SessionMatching {
     }
   }
 
-  /** The recording of a new run. */
+  /** Takes the recording of a new run. */
   take(trigger: Trigger, flow: FlowAddress, asked: SessionCall): Either.Either<SessionExecution, ReplayMissError> {
     const slug = this.redact(flow.slug)
     const key = keyOf(trigger, slug)
@@ -98,7 +98,7 @@ export class SessionMatching {
     return Either.left(this.miss(asked, reason, recorded.length, this.nearest(call, trigger, slug)))
   }
 
-  /** The recording of a run that the call goes on with. */
+  /** The recording of a run that a call goes on with. */
   goOn(trigger: Trigger, flow: FlowAddress, asked: SessionCall): Either.Either<SessionExecution, ReplayMissError> {
     const entry = asked.executionId === undefined ? undefined : this.byExecution.get(asked.executionId)
     const call = this.callOf(asked, 1)
@@ -110,12 +110,12 @@ export class SessionMatching {
     return Either.left(this.miss(asked, reason, 0, { kind: "extra", call }))
   }
 
-  /** A call that this replay can never answer. */
+  /** The miss of a call that this replay can never answer. */
   refuse(asked: SessionCall, reason: string): ReplayMissError {
     return this.miss(asked, reason, 0, { kind: "extra", call: this.callOf(asked, 1) })
   }
 
-  /** A call whose recording says no more. */
+  /** The miss of a call whose recording ends too early. */
   unfinished(asked: SessionCall, why: string): ReplayMissError {
     const reason = `the recorded run had not ended when the session was read: ${why}`
     return this.miss(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1, false) })
@@ -182,7 +182,7 @@ export class SessionMatching {
     }, unchecked)
   }
 
-  /** What was recorded and never asked for; unmatchable recordings do not count. */
+  /** The recordings that no call took; those that no call can take do not count. */
   leftover(method: string): ReplayLeftoverError | undefined {
     const left = this.entries.filter((entry) => !this.consumed.has(entry))
     if (left.length === 0) return undefined

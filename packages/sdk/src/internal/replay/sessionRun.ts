@@ -1,5 +1,5 @@
 /**
- * From a recorded execution to what came of it.
+ * Turns a recorded execution into a run to replay.
  *
  * @see contract 10.7
  * @internal
@@ -17,7 +17,7 @@ export interface CompletedStep {
 }
 
 /**
- * How the run ended; `unfinished` if it had not when the session was fetched, and why one thinks so.
+ * The end of the run; `unfinished` if it had not ended when the session was fetched, with the reason for that verdict.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ export type Ending =
 /** @internal */
 export interface RunOfSession {
   readonly execution: SessionExecution
-  /** In order, each step once: what its last attempt gave. */
+  /** The outputs of the last attempts, in order, each step once. */
   readonly completed: ReadonlyArray<CompletedStep>
   readonly ending: Ending
   /** Steps whose snapshots were cut when they were stored. */
@@ -48,10 +48,10 @@ const hasError = (step: SessionStep): boolean => step.errorSnapshot !== undefine
 
 const hasFailed = (step: SessionStep): boolean => step.status === "failed" || hasError(step)
 
-/** Nobody knows what such a step comes to. */
+/** Whether a step was under way, so that its outcome is not known. */
 const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
 
-/** Whether a step of a loop is accounted for by the block around it, which is recorded too. */
+/** Whether a step of a loop is covered by the block around it, which is recorded too. */
 const isInside = (inner: SessionStep, outer: SessionStep | undefined): boolean =>
   outer?.startedAt !== undefined && outer.completedAt !== undefined && inner.startedAt !== undefined &&
   inner.completedAt !== undefined && Date.parse(outer.startedAt) <= Date.parse(inner.startedAt) &&
@@ -71,7 +71,7 @@ const lastAttempts = (steps: ReadonlyArray<SessionStep>): ReadonlyArray<SessionS
   return [...last.values()]
 }
 
-/** A step that the run names as the one it failed at, and that went well when it was tried again. */
+/** Whether the step that a failed run names succeeded when it was tried again. */
 const hasRecovered = (execution: SessionExecution, step: SessionStep): boolean =>
   execution.status === "completed" && !hasFailed(step) && step.status === "completed" &&
   execution.steps.some((other) => other.stepId === step.stepId && other.attempt < step.attempt && hasFailed(other))
@@ -121,8 +121,8 @@ export const runOf = (execution: SessionExecution): RunOfSession => {
 }
 
 /**
- * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step, if
- * that is known, and with `flow_completed`. No server sent them, so that they have no JSON behind them.
+ * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
+ * if it is known, and with `flow_completed`. No server sent the events, so that they have no JSON behind them.
  *
  * @internal
  */

@@ -1,4 +1,4 @@
-/** How many letters must change to make one text of the other. */
+/** The number of letters to change to make one text of the other. */
 const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
@@ -14,7 +14,7 @@ const distance = (a: string, b: string): number => {
 const longest = 255
 
 /**
- * Whether one name was probably meant to be the other; the smaller, the likelier. `undefined`: probably not.
+ * The distance of two names of which one was probably meant to be the other; `undefined`: probably not.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * When a failed attempt is made again, and how long to wait.
+ * The rules of retries: whether a failed attempt is made again, and when.
  *
  * @see contract 12.1
  * @internal
@@ -15,8 +15,8 @@ import { unsafeMonotonic } from "../time/clock.js"
 
 /**
  * Steps a schedule by hand: the milliseconds to wait after each input, `undefined` when the schedule is done. Holds the
- * state of one walk through the schedule, which begins at the time of day and then goes on evenly, whatever becomes of
- * the wall clock.
+ * state of one walk through the schedule, which begins at the time of day and then goes on evenly, even if the wall
+ * clock is set.
  *
  * @internal
  */
@@ -41,30 +41,30 @@ export const scheduleDriver = <In>(
     )
 }
 
-/** The longest wait of one call, ours or the server's, in milliseconds. */
+/** The longest wait of one call, by the backoff or by `Retry-After`, in milliseconds. */
 const cap = 20_000
 
-/** The longest that the next poll of a job is put off because the server says so, in milliseconds. */
+/** The longest delay of the next poll of a job by `Retry-After`, in milliseconds. */
 const pollCap = 60_000
 
 const backoffs = new WeakSet<object>()
 
 /**
- * Whether a schedule is the default policy, whatever its number of retries: the one that a budget limits.
+ * Whether a schedule is the default policy, with any number of retries: only that one is limited by a budget.
  *
  * @internal
  */
 export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => backoffs.has(schedule)
 
 /**
- * Before retry k, from 0, in milliseconds: min(20 s, 1 s × 4^k).
+ * The longest wait before retry k, from 0, in milliseconds: min(20 s, 1 s × 4^k).
  *
  * @internal
  */
 export const longestBackoff = (retry: number): number => Math.min(cap, 1000 * 4 ** retry)
 
 /**
- * Full jitter: before retry k anything up to `longestBackoff`.
+ * The default policy, with full jitter: before retry k any wait up to `longestBackoff`.
  *
  * @internal
  */
@@ -77,18 +77,18 @@ export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
   return schedule
 }
 
-/** Statuses that may pass by themselves. */
+/** Statuses of failures that may pass. */
 const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
 
 /**
- * The code of the error of a client that is closed, and so is not to be asked again.
+ * The code of the error of a closed client, which is not retried.
  *
  * @internal
  */
 export const clientClosed = "CLIENT_CLOSED"
 
 /**
- * Whether the same request may well succeed a moment later, regardless of what sending it again could cost.
+ * Whether the same request may succeed a moment later, regardless of the cost of sending it again.
  *
  * @internal
  */
@@ -110,7 +110,7 @@ export const isTransientStatus = (status: number | undefined): boolean =>
   status !== undefined && transientStatus.has(status)
 
 /**
- * What the server asked to wait, in milliseconds; 0 if it asked for nothing that makes sense.
+ * The wait that the server asked for, in milliseconds; 0 if it asked for none, or sent garbage.
  *
  * @internal
  */
@@ -120,8 +120,8 @@ export const serverDelay = (error: NoukaiError): number => {
 }
 
 /**
- * How long the next poll of a job is put off after this failure: what the server asked for, but at most a minute, since
- * it is the caller's clock that says for how long a job is watched.
+ * The delay of the next poll of a job after a failure, in milliseconds: the server's wish, but at most a minute, since
+ * the caller's timeout decides for how long a job is watched.
  *
  * @internal
  */
@@ -129,14 +129,14 @@ export const pollDelay = (error: NoukaiError | undefined): number =>
   error === undefined ? 0 : Math.min(serverDelay(error), pollCap)
 
 /**
- * Whether the same request may well succeed within what a call waits by itself, regardless of what sending it again could
- * cost: not if the server asks for a longer wait than 20 s.
+ * Whether the same request may succeed within the longest wait of a call (20 s), regardless of the cost of sending it
+ * again.
  *
  * @internal
  */
 export const mayPassSoon = (error: NoukaiError): boolean => serverDelay(error) <= cap && isTransient(error)
 
-/** How servers and proxies call it that there were too many requests. */
+/** Codes of servers and proxies for too many requests. */
 const rateLimitCode = /rate.?limit|too.?many.?requests|throttl/i
 
 /** Whether the server refused the request before it ran anything: an assumption about the server. */
@@ -144,21 +144,21 @@ const wasRefused = (error: RateLimitError): boolean =>
   error.isRetryable && (error.code === undefined || rateLimitCode.test(error.code))
 
 /**
- * What a request may cost when it is sent again.
+ * The facts that decide whether a request may be sent again.
  *
  * @internal
  */
 export interface Repeating {
   readonly isPost: boolean
-  /** Of a POST: it begins a run, and so names none. */
+  /** Whether a POST names no run, and so begins one. */
   readonly isFresh: boolean
-  /** The caller's consent to send a POST again that may have arrived. */
+  /** The caller's consent to repeat a POST that may have arrived. */
   readonly retryPost: boolean
 }
 
 /**
- * Whether this client sends the request again: reads that failed transiently, a POST only when it never left, was refused
- * before it began a run, or the caller opted in.
+ * Whether the client sends the request again: a read that failed transiently, a POST only when it never left, was
+ * refused before it began a run, or the caller opted in.
  *
  * @internal
  */
@@ -177,8 +177,8 @@ export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: 
 }
 
 /**
- * The waits of one call, in milliseconds: what `schedule` says, but at least what the server asked for. `undefined`
- * when the schedule is done.
+ * The waits of one call, in milliseconds: those of `schedule`, but at least the server's wish. `undefined` when the
+ * schedule is done.
  *
  * @internal
  */

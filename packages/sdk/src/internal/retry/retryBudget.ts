@@ -1,31 +1,31 @@
 /**
- * What keeps a client from making an outage worse: retries under the default policy take tokens from one bucket per
- * client, and successes put tokens back.
+ * A budget of retries that keeps a client from making an outage worse: retries under the default policy take tokens
+ * from one bucket per client, and successes put tokens back.
  *
  * @internal
  */
 import type { NoukaiError } from "../../NoukaiError.js"
 
-/** How many tokens a bucket holds, and begins with. */
+/** The capacity of a bucket, which is full at first. */
 const capacity = 500
 
-/** What a retry takes after the server asked for fewer requests, and after any other failure. */
+/** The cost of a retry after the server asked for fewer requests, and after any other failure. */
 const throttlingCost = 5
 const transientCost = 14
 
-/** What a success gives back when it took no retry. */
+/** The return of a success that took no retry. */
 const plainReturn = 1
 
 /** @internal */
 export interface RetryBudget {
-  /** Takes what a retry after this error costs: the cost, or `undefined` when too little is left. */
+  /** Takes the cost of a retry after this error: the cost, or `undefined` when too little is left. */
   readonly take: (error: NoukaiError) => number | undefined
-  /** A call succeeded: gives back what its last retry took, `undefined` when it took none. */
+  /** Returns the cost of the last retry of a call that succeeded; `undefined`: it took none. */
   readonly succeeded: (taken?: number) => void
 }
 
 /**
- * `onLevel` sees every level that differs from the one before, and the first.
+ * Makes a full budget. `onLevel` sees the first level and every change.
  *
  * @internal
  */

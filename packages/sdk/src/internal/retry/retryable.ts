@@ -7,7 +7,7 @@ import * as ScheduleInterval from "effect/ScheduleInterval"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { longestBackoff, serverDelay } from "./retry.js"
 
-/** The longest that is waited because the server says so, in milliseconds. */
+/** The longest wait that a server may ask for, in milliseconds. */
 const maxServerDelay = 3_600_000
 
 const delayAfter = (error: NoukaiError, retry: number): Effect.Effect<number> => {
