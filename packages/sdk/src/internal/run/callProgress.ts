@@ -7,8 +7,8 @@ const rank = { no: 0, unknown: 1, yes: 2 } as const
 const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
 
 /**
- * How far a call of several requests has come: as far as any of them. Each request has a progress of its own, since one
- * that never left may be sent again whatever became of those before.
+ * The progress of a call of several requests: the furthest of any of them. Each request has a progress of its own,
+ * since one that never left may be sent again whatever became of those before.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ export class CallProgress {
 }
 
 /**
- * The error of a call that may have started a run before: sending it again could start a second one.
+ * The error of a call after a request that may have started a run: it is not retryable, since a second run could start.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * The events that callers see. The cursor and the JSON behind an event are built when asked for, and are not among its
+ * The events that callers see. The cursor and the JSON of an event are built when asked for, and are not among its
  * fields.
  *
  * @internal
@@ -16,14 +16,15 @@ import type { Mark } from "./streamCursor.js"
 type Wire<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
 
 /**
- * A failed step ends a live response. Of a run that is replayed it is known what comes after it: that event is kept
- * with the failed step, so that it is delivered however the events are chunked.
+ * The last events of replayed runs, by the failed step before them. A failed step ends a live response, but of a
+ * replayed run the event after it is known: it is kept with the failed step, so that it is delivered however the events
+ * are chunked.
  *
  * @see contract 10.7
  */
 const closings = new WeakMap<Wire<"step_error">, Wire<"flow_completed">>()
 
-/** The same event, with the one that ends its run. @internal */
+/** The failed step, with the event that ends its run. @internal */
 export const closedBy = (event: Wire<"step_error">, closing: Wire<"flow_completed">): Wire<"step_error"> => {
   closings.set(event, closing)
   return event
@@ -32,7 +33,7 @@ export const closedBy = (event: Wire<"step_error">, closing: Wire<"flow_complete
 /** @internal */
 export const closingOf = (event: Wire<"step_error">): Wire<"flow_completed"> | undefined => closings.get(event)
 
-/** An event with the one of the wire behind it, if there is one. */
+/** An event with the wire event behind it, if there is one. */
 class Received {
   readonly #event: FlowEvent.WireEvent | undefined
   constructor(event: FlowEvent.WireEvent | undefined) {

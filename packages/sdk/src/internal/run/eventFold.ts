@@ -1,6 +1,6 @@
 /**
- * From what the server sends to what the caller sees: events move the cursor, are delivered or not, and end the
- * response.
+ * Turns the events of a response into those that the caller sees: they move the cursor, are delivered or dropped, and
+ * end the response.
  *
  * @see contract 7.3–7.6
  * @internal
@@ -24,8 +24,8 @@ import type { Settings } from "./streamSettings.js"
 type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 /**
- * What comes after a response: the next request, the answer to a pause, the result that is still to be decoded, or the
- * end of the stream.
+ * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the
+ * stream.
  *
  * @internal
  */
@@ -36,7 +36,10 @@ export type Ending =
   | { readonly _tag: "fail"; readonly error: CallError }
   | { readonly _tag: "done" }
 
-/** A step may be skipped, and several in a row; a server that only ever pauses would be paid for each of them. */
+/**
+ * The limit of pauses in a row without progress: a step may be skipped, and several in a row, but a server that only
+ * pauses would be sent a request for each.
+ */
 const maxIdlePauses = 16
 
 const textIn = (u: unknown, field: string): string | undefined => {
@@ -44,7 +47,7 @@ const textIn = (u: unknown, field: string): string | undefined => {
   return typeof value === "string" ? value : undefined
 }
 
-/** What an event says of the run that it belongs to. */
+/** The ids of an event that name its run. */
 interface NamesRun {
   readonly executionId?: string | null | undefined
   readonly runId?: string | null | undefined
@@ -55,24 +58,27 @@ const failedStepIn = (summary: unknown): string | undefined =>
 
 /** @internal */
 export class EventFold {
-  /** What the caller has not got yet. */
+  /** The events that have not been delivered. */
   out: Array<FlowEvent> = []
   /** Set once the response has ended. */
   ending: Ending | undefined
-  /** How the run ended. */
+  /** The status with which the run ended. */
   status: string | undefined
-  /** The caller goes on elsewhere, and may never come back for the end. */
+  /** Whether the caller goes on with another stream, and may never read the end of this one. */
   handedOver = false
   /** The step that the request in flight began with. */
   private requested = -1
   /** A pause that a cut swallowed; it is delivered once the server goes on from there. */
   private owed: Delivered.StepPaused | undefined
   private completedHere = false
-  /** The step that completed last in this response, until another one's event: a loop may complete once per iteration. */
+  /**
+   * The step that completed last in this response, until an event of another step: a loop may complete once per
+   * iteration.
+   */
   private justCompleted: string | undefined
   private readonly repeated: RepeatedEvents | undefined
   private readonly outputs = new StepOutputs()
-  /** How far the run had come at the last pause, and how many pauses ago that was. */
+  /** The progress of the run at the last pause, and the number of pauses since it changed. */
   private paused: { readonly progress: number; readonly times: number }
 
   constructor(
@@ -87,7 +93,7 @@ export class EventFold {
     this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()
   }
 
-  /** Another response is asked for. */
+  /** Begins another response. */
   begin(): void {
     const { cursor } = this
     this.requested = cursor.stepToRun
@@ -98,7 +104,7 @@ export class EventFold {
     if (cursor.again) this.owed = undefined
   }
 
-  /** The response broke off, and the run goes on from where it stands. */
+  /** Ends a response that broke off; the run goes on from its cursor. */
   interrupted(): void {
     const { cursor } = this
     if (this.completedHere && !this.settings.everyRequest.runRemaining) {
@@ -106,7 +112,7 @@ export class EventFold {
     }
   }
 
-  /** A pause was answered: its step goes on as another attempt. */
+  /** Goes on after the answer to a pause: its step is another attempt. */
   answered(): void {
     this.repeated?.forget()
   }
@@ -114,18 +120,18 @@ export class EventFold {
   accept(events: Chunk.Chunk<WireEvent>): void {
     for (const event of Chunk.toReadonlyArray(events)) {
       this.take(event)
-      // what comes after the end of a response has no meaning
+      // events after the end of a response have no meaning
       if (this.ending !== undefined) return
     }
   }
 
-  /** The result of the run, decoded. */
+  /** Delivers the end of the run, with its decoded result. */
   deliverCompleted(event: Wire<"flow_completed">, result: KnownResult | undefined): void {
     this.emit(new Delivered.FlowCompleted(event, event.executionId ?? this.cursor.executionId, result))
     this.ending = { _tag: "done" }
   }
 
-  /** Hands the pause that the cursor holds to whoever answers it. */
+  /** Ends the response with the pause that the cursor holds. */
   pauseForTools(event?: Wire<"tool_calls_required">): void {
     const { cursor, settings } = this
     const { stepId, toolCalls = [] } = cursor.pending ?? {}
@@ -216,14 +222,14 @@ export class EventFold {
     this.fail(this.failures.unexpected(reason))
   }
 
-  /** Whether an event of the step in progress has not been delivered before a cut. */
+  /** Whether an event of the step in progress was not delivered before a cut. */
   private isNew(type: string, stepId: string): boolean {
     return !this.cursor.again && (this.repeated === undefined || this.repeated.isNew(type, stepId))
   }
 
   /**
-   * Takes the id of the run; another one than before means another run, which nobody asked for. Older servers name a run
-   * that begins in `runId` alone.
+   * Takes the id of the run from an event; another id than before is that of another run, whose events are refused.
+   * Older servers name a run that begins in `runId` alone.
    */
   private isOfThisRun({ executionId, runId }: NamesRun): boolean {
     const { cursor } = this
@@ -293,10 +299,10 @@ export class EventFold {
     this.ending = { _tag: "open" }
   }
 
-  /** Whether the pauses since the last new step are too many: each of them is answered with a request. */
+  /** Whether there were too many pauses since the last new step, each of which costs a request. */
   private comesNoFurther(): boolean {
     const { progress, stepCount } = this.cursor
-    // a loop may complete the same step again and again, within the steps that the flow is known to have
+    // a loop may complete the same step repeatedly, within the number of steps that the flow is known to have
     const hasCome = progress > this.paused.progress || (this.completedHere && stepCount !== undefined)
     this.paused = { progress, times: hasCome ? 0 : this.paused.times + 1 }
     return this.paused.times >= maxIdlePauses
@@ -339,7 +345,7 @@ export class EventFold {
     if (!this.isOfThisRun(event)) return
     const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)
     for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) cursor.add(stepId, output)
-    // A lower index than ours is one that the server counted from the start of this response.
+    // a lower index than ours is counted from the start of this response
     if (!cursor.again) cursor.stepIndex = Math.max(cursor.stepIndex, event.stepIndex ?? 0)
     const pending = {
       ...(typeof event.stepId === "string" ? { stepId: event.stepId } : undefined),

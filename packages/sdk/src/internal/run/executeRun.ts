@@ -22,7 +22,7 @@ import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
 
 /**
- * What a run sends again on every resume.
+ * The fields of a run that every resume sends again.
  *
  * @see contract 6.3, step 5
  * @internal
@@ -37,9 +37,9 @@ export interface Run<E, R> extends FlowCall<E, R> {
   readonly options: CallOptions
   readonly progress: CallProgress
   readonly sticky: Sticky
-  /** Known from the first response on. */
+  /** The id of the run, from the first response on. */
   executionId: string | undefined
-  /** A handler has answered: to run the whole call again would start a second run. */
+  /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
   answeredItself: boolean
 }
 
@@ -52,7 +52,7 @@ export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
 export type Following<E, R> = Effect.Effect<Outcome, CallError | E, R>
 
 /**
- * Sends a body of this run and follows the run to its end or its next pause for the caller.
+ * Sends a body of this run and goes on to the end of the run or its next pause for the caller.
  *
  * @internal
  */
@@ -128,7 +128,7 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
     response.raw
   )
 
-/** What a run returned is kept, whosever it is. */
+/** The error of a response that does not fit. A result in it is kept, of whichever run. */
 const unexpected = (run: AnyRun, response: ExecuteResponse, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: run.method,
@@ -213,7 +213,7 @@ const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused):
   }, response.raw)
 
 /**
- * Answers a pause by hand: checks the results and posts them.
+ * Answers a pause by hand: checks the results and sends them.
  *
  * @internal
  */
@@ -228,7 +228,7 @@ export const resume = <E, R>(
   return Either.isLeft(answers) ? Effect.fail(answers.left) : goOn(run, state, answers.right, rounds)
 }
 
-/** Posts the checked answer to a pause. */
+/** Sends the checked answer to a pause. */
 const goOn = <E, R>(
   run: Run<E, R>,
   state: PausedState,

@@ -3,7 +3,7 @@ import type { HttpService } from "../operations/operations.js"
 import type { Answering } from "../tools/toolAnswering.js"
 
 /**
- * What stays the same from the first request of a run to its last, however it is run.
+ * The constants of a run, from its first request to its last.
  *
  * @internal
  */

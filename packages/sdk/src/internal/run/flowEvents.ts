@@ -1,5 +1,5 @@
 /**
- * `FlowService.events` and `steps`: from what a caller gives to a walk through a run.
+ * `FlowService.events` and `steps`: from the input of a caller to a walk through a run.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ import type { Settings } from "./streamSettings.js"
 
 type Input<E, R> = EventsInput<AnyParameters, Toolkit.Given<E, R> | undefined>
 
-/** What is read of the input, and what of it belongs to `execute` alone. */
+/** The fields that are read of the input, with one of `execute` that is refused. */
 type Taken<E, R> = Input<E, R> & { readonly messages?: unknown }
 
 type AnyInput = Taken<unknown, unknown>
@@ -109,7 +109,9 @@ const taking = <E, R>(only: "steps" | "events"): Taking<Taken<E, R>, Taken<E, R>
   check: checkInput(only)
 })
 
-/** What the first request carries; of a run that goes on, what it carried then, unless it is given anew. */
+/**
+ * The fields of the first request; of a run that goes on, those of its first request then, unless they are given anew.
+ */
 const firstCall = (input: AnyInput, parameters: unknown): FirstCall => {
   const attachments = Checks.wireAttachments(input.attachments)
   return {

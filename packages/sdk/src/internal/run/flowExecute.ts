@@ -1,5 +1,5 @@
 /**
- * `FlowService.execute` and `resume`: from what a caller gives to a run on the seam.
+ * `FlowService.execute` and `resume`: from the input of a caller to a run through `NoukaiHttp`.
  *
  * @internal
  */
@@ -101,7 +101,7 @@ export const execute = (
       if (Either.isLeft(session)) return Effect.fail(session.left)
       const { tools } = input
       if (Toolkit.isUnresolved(tools)) {
-        // one clock over what provides the tools and the run
+        // one timeout over the effect that provides the tools and the run
         return totalTimeout(
           Effect.flatMap(
             Toolkit.resolve(method, tools),
@@ -180,7 +180,7 @@ const takingResume = <E, R>(): Taking<Resuming<E, R>, Resuming<E, R>> => ({
   check: (input) => checkToolsInput(input) ?? checkCall(input)
 })
 
-/** The state of a pause, as it was stored, or why it is none. */
+/** The stored state of a pause, or the error of a value that is none. */
 const stateOf = (
   method: string,
   addressText: string,

@@ -35,12 +35,12 @@ const resume = <E, R>(
   const answers = answersOf(settings.method, pending.toolCalls ?? [], results, facts)
   if (Either.isLeft(answers)) return Stream.fail(answers.left)
   const answered = { ...cursor, pending: answeredPause(pending, answers.right) }
-  // only what is answered by hand is resumed, and then there is no handler
+  // only a pause that is answered by hand is resumed, so there is no handler
   const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
   return run(manual, { cursor: answered, begun: true, mayBeOver: isOver(cursor) })
 }
 
-/** Each pull under what is left of the total clock. */
+/** Limits each pull by the rest of the total timeout. */
 const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<EventPull<E, R>> =>
   Effect.map(monotonic, (begin): EventPull<E, R> => {
     const onTimeout = () => Option.some(walk.timedOut(total))
@@ -53,7 +53,7 @@ const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<Event
   })
 
 /**
- * What gives the events of a run, from an origin to its end or its next pause for the caller.
+ * The events of a run, from an origin to its end or its next pause for the caller.
  *
  * @internal
  */

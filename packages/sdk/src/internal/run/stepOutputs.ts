@@ -41,7 +41,7 @@ export const inputOf = (event: Wire<"step_input">): unknown =>
 export const partialOutputOf = (event: Wire<"step_output">): unknown => carriedBy(event).value
 
 /**
- * An output that is known, and the event that carried it.
+ * A known output, and the event that carried it.
  *
  * @internal
  */
@@ -51,10 +51,10 @@ export interface KnownOutput {
 }
 
 interface Kept {
-  /** Of its best output since it last began or completed. */
+  /** The rank of its best output since it last began or completed. */
   rank: number
   value: unknown
-  /** Of the output that it completed with. */
+  /** The rank of the output that it completed with. */
   taken: number | undefined
 }
 
@@ -64,10 +64,12 @@ interface Kept {
  * @internal
  */
 export class StepOutputs {
-  /** By step, since it last began; none of a step whose last event completed it with an output of its own. */
+  /**
+   * The outputs by step, since it last began; none for a step whose last event completed it with an output of its own.
+   */
   private readonly kept = new Map<string, Kept>()
 
-  /** Another response begins. */
+  /** Begins another response. */
   begin(): void {
     this.kept.clear()
   }
@@ -76,7 +78,7 @@ export class StepOutputs {
     if (this.kept.size > 0) this.kept.delete(stepId)
   }
 
-  /** Takes an output; gives it back where the step has completed already and its output may be replaced. */
+  /** Takes an output; gives it back where the step has completed already and its output is replaced by it. */
   arrived(event: Wire<"step_output">): { readonly value: unknown } | undefined {
     const { rank, value } = carriedBy(event)
     if (rank === ranks.none) return undefined
@@ -94,7 +96,7 @@ export class StepOutputs {
     return { value }
   }
 
-  /** The output of a step that completes, if any event carried one. */
+  /** The output of a step that completes, if an event carried one. */
   complete({ output, stepId }: Wire<"step_completed">): KnownOutput | undefined {
     const kept = this.kept.size === 0 ? undefined : this.kept.get(stepId)
     if (output !== undefined) {
@@ -114,7 +116,7 @@ export class StepOutputs {
 }
 
 /**
- * The result of a run that is known, and where it comes from.
+ * A known result of a run, and its origin.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Where a streamed run stands, while it runs. Marks of it are cheap; the value is built when asked for.
+ * The cursor of a streamed run, while it runs. Marks of it are cheap; the value is built when asked for.
  *
  * @see contract 7.5
  * @internal
@@ -8,13 +8,13 @@ import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { KnownOutput } from "./stepOutputs.js"
 
 /**
- * A moment of a run.
+ * A moment of a run, as its cursor.
  *
  * @internal
  */
 export type Mark = () => FlowCursor
 
-/** The output of a step that completed, and did not say it. */
+/** The output of a completed step that no event carried. */
 const unknownOutput = Symbol("unknown output")
 
 /** Outputs by step, in order of completion; of a step that completed often, the last one counts. */
@@ -45,7 +45,7 @@ const latest = ({ outputs, stepIds }: Log, length: number): Map<string, unknown>
 const minCompaction = 1024
 
 /**
- * Whether every step has completed, as far as is known.
+ * Whether every step has completed, as far as the number of steps is known.
  *
  * @internal
  */
@@ -56,23 +56,23 @@ export const isOver = (
 /** @internal */
 export class StreamCursor {
   executionId: string | undefined
-  /** The first step that has not completed; flow-absolute. */
+  /** The index of the first step that has not completed, in the whole flow. */
   stepIndex: number
   stepCount: number | undefined
   pending: PendingTools | undefined
-  /** The answer with which the step went on that completed last. */
+  /** The answered pause of the step that completed last. */
   answered: PendingTools | undefined
   rounds: number
   readonly first: FirstCall | undefined
   /** The step that completed last. */
   lastStepId: string | undefined
-  /** The steps that have completed, but for those that the log has from here on. */
+  /** The ids of the completed steps, without those of the log from here on. */
   private readonly stepIds: Set<string>
   private counted: number
-  /** The last step is run once more, because what came after it was lost; it has been delivered. */
+  /** Whether the last step, which has been delivered, runs once more, because the events after it were lost. */
   again = false
 
-  /** What a mark sees is the beginning of it, which never changes. */
+  /** The log of completed steps. A mark sees a prefix of it, which never changes. */
   private log: Log
   private compactAt = minCompaction
 
@@ -92,7 +92,7 @@ export class StreamCursor {
     if (start.lastStepId !== undefined) this.stepIds.add(start.lastStepId)
   }
 
-  /** Another step has completed. */
+  /** Notes that another step has completed. */
   complete(stepId: string, output: KnownOutput | undefined): void {
     this.completeAgain(stepId, output)
     this.stepIndex++
@@ -100,19 +100,19 @@ export class StreamCursor {
     this.pending = undefined
   }
 
-  /** Takes the answer to a pause; of a step that runs again, once it has completed, it is kept apart. */
+  /** Keeps the answer to a pause; that of a step that completed before and runs again is kept apart. */
   answer(pending: PendingTools): void {
     this.pending = this.isOver ? undefined : pending
     this.answered = this.isOver ? pending : this.answered
   }
 
-  /** The step that completed last, or one that is run again, has completed once more. */
+  /** Notes that a step has completed once more: the last one, or one that ran again. */
   completeAgain(stepId: string, output: KnownOutput | undefined): void {
     this.add(stepId, output === undefined ? unknownOutput : output.value)
     this.lastStepId = stepId
   }
 
-  /** How many steps have completed, each counted once: whoever runs one again has come no further. */
+  /** The number of different steps that have completed: running one again is no progress. */
   get progress(): number {
     this.countSteps()
     return this.stepIds.size
@@ -138,7 +138,7 @@ export class StreamCursor {
     if (stepIds.length >= this.compactAt) this.compact()
   }
 
-  /** A step in a loop would make it grow without end. */
+  /** Shortens the log, which a step in a loop would make grow without end. */
   private compact(): void {
     const { length } = this.log.stepIds
     const map = latest(this.log, length)
@@ -150,7 +150,7 @@ export class StreamCursor {
     this.compactAt = Math.max(minCompaction, map.size * 8)
   }
 
-  /** The outputs so far, but for one. */
+  /** The outputs so far, without one. */
   outputs(but?: string): { readonly [stepId: string]: unknown } {
     const map = latest(this.log, this.log.stepIds.length)
     if (but !== undefined) map.delete(but)
@@ -166,7 +166,7 @@ export class StreamCursor {
     return isOver(this)
   }
 
-  /** Whether what the first request carried may be needed again. */
+  /** Whether the input of the first request may be needed again. */
   private get mayRunFirst(): boolean {
     return this.stepIndex === 0 || (this.stepIndex === 1 && (this.stepCount ?? 1) <= 1)
   }

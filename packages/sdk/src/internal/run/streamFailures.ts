@@ -1,5 +1,5 @@
 /**
- * The errors of a stream: each with the run, the cursor to go on from, and whether the whole call may be made again.
+ * The errors of a stream: each with its run, its cursor, and whether the whole call may be made again.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ type RunFailure = Pick<ConstructorParameters<typeof FlowExecutionError>[0], "cod
 export class StreamFailures {
   private readonly progress = new CallProgress()
   private received = false
-  /** Something may have run because of this call: to make the whole call again could run it twice. */
+  /** Whether something may have run because of this call, so that making the whole call again could run it twice. */
   private mayHaveRun = false
 
   constructor(
@@ -51,7 +51,7 @@ export class StreamFailures {
     this.mayHaveRun ||= !error.isRetryable
   }
 
-  /** How far this call has come: as far as any of its requests. */
+  /** The progress of this call: the furthest of its requests. */
   private get sent(): Sent {
     return this.received ? "yes" : this.progress.sent
   }
@@ -60,7 +60,7 @@ export class StreamFailures {
     return { method: this.method, flow: this.addressText, executionId: this.cursor.executionId }
   }
 
-  /** The error as one of this run. */
+  /** The error with the facts of this run. */
   of<E extends CallError>(error: E): E {
     const { cursor } = this
     const told = this.mayHaveRun ? afterARunMayExist(error, this.sent) : error
@@ -71,7 +71,7 @@ export class StreamFailures {
     )
   }
 
-  /** An error of the handler is the caller's own, unless the round itself was at fault. */
+  /** An error of the handler, which is the caller's own and stays as it is, unless the round itself was at fault. */
   ofHandler<E>(error: E): E {
     const { cursor } = this
     return isNoukaiError(error) && error.executionId === cursor.executionId && cursorOf(error) === undefined
@@ -83,7 +83,7 @@ export class StreamFailures {
     return new UnexpectedResponseError({ ...this.facts, reason, isRetryable: false }, unchecked)
   }
 
-  /** A response that ended without the end of the run, or a pause. */
+  /** The error of a response that ended without the end of the run, or a pause. */
   endedEarly(): APIConnectionError {
     return new APIConnectionError({
       ...this.facts,
@@ -97,7 +97,7 @@ export class StreamFailures {
     return new FlowExecutionError({ ...this.facts, ...failure, isRetryable: false }, unchecked)
   }
 
-  /** The total clock ran out. */
+  /** The error of a total timeout. */
   timedOut(ms: number): APITimeoutError {
     const { sent } = this
     return this.of(

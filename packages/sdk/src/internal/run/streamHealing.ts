@@ -1,5 +1,5 @@
 /**
- * Whether a run goes on after a response that broke off, and when.
+ * The decision whether a run goes on after a response that broke off, and when.
  *
  * @internal
  */
@@ -11,7 +11,7 @@ import type { StreamCursor } from "./streamCursor.js"
 
 /**
  * Tells the events of a step that runs again after a cut from those that were delivered before it: as many of each kind
- * and step as were delivered are repeated ones.
+ * and step as were delivered are repetitions.
  *
  * @internal
  */
@@ -19,12 +19,12 @@ export class RepeatedEvents {
   private readonly delivered = new Map<string, number>()
   private readonly seen = new Map<string, number>()
 
-  /** Another response begins. */
+  /** Begins another response. */
   begin(): void {
     this.seen.clear()
   }
 
-  /** The step has completed: what follows is of another one, or of another attempt. */
+  /** Forgets the events of a step that completed: later ones are of another step, or of another attempt. */
   forget(): void {
     this.delivered.clear()
     this.seen.clear()
@@ -46,8 +46,8 @@ const canHeal = (error: CallError): boolean =>
 const gaveUp = Effect.as(Effect.void, undefined)
 
 /**
- * Whether a server says that the step asked for is none, because the last one has completed. What carries the answer of
- * a tool belongs to a step that has not completed.
+ * Whether the server refuses the step of a request because the last one has completed. A request with the answer to a
+ * tool call is for a step that has not completed.
  *
  * @internal
  */
@@ -58,7 +58,7 @@ export const isBeyondLastStep = (error: CallError, cursor: StreamCursor): boolea
 /** @internal */
 export class StreamHealing {
   private delay: ((error: NoukaiError) => Effect.Effect<number | undefined>) | undefined
-  /** How far the run had come when the schedule began. */
+  /** The progress of the run when the schedule began. */
   private since = -1
 
   constructor(
@@ -67,8 +67,8 @@ export class StreamHealing {
   ) {}
 
   /**
-   * The milliseconds to wait; `undefined` when the stream fails. The schedule begins anew only when the run has come
-   * further: the events of a step that is cut off each time do not count, since each time it may be paid for.
+   * The milliseconds to wait; `undefined` when the stream fails. The schedule begins anew only when the run has made
+   * progress: the events of a step that is cut off each time do not count, since it may be billed each time.
    */
   delayAfter(error: CallError): Effect.Effect<number | undefined> {
     const { cursor, schedule } = this

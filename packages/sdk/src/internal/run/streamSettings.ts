@@ -7,7 +7,7 @@ import type { FlowCall } from "./flowCall.js"
 import type { StreamCursor } from "./streamCursor.js"
 
 /**
- * What every request of a run carries as it was given.
+ * The fields that every request of a run carries as they were given.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ export type EveryRequest = Pick<
 >
 
 /**
- * The request for the step that a run goes on with.
+ * The body of the request for the next step of a run.
  *
  * @see contract 7.1
  * @internal
@@ -40,7 +40,7 @@ export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): Step
 }
 
 /**
- * Whether such a request can be made: only a first one does without the id of a run.
+ * Whether a request with this body can be made: only a first one does without the id of a run.
  *
  * @internal
  */
@@ -48,29 +48,29 @@ export const isAddressed = (body: StepBody): boolean =>
   body.executionId !== undefined || (body.stepIndex === 0 && body.toolCallMessages === undefined)
 
 /**
- * What a streamed run stays with.
+ * The constants of a streamed run.
  *
  * @internal
  */
 export interface Settings<E, R> extends FlowCall<E, R> {
   readonly options: StreamOptions
-  /** Completed steps alone, or every event. */
+  /** The delivered events: completed steps alone, or every event. */
   readonly only: "steps" | "events"
   readonly everyRequest: EveryRequest
   readonly heal: Schedule.Schedule<unknown, NoukaiError> | undefined
-  /** ms */
+  /** The total timeout, in milliseconds. */
   readonly timeout: number | undefined
 }
 
 /**
- * Where a walk begins.
+ * The origin of a walk.
  *
  * @internal
  */
 export interface Origin {
   readonly cursor: FlowCursor
-  /** `run_started` has been delivered. */
+  /** Whether `run_started` has been delivered. */
   readonly begun: boolean
-  /** The cursor may be one of a run whose last step has completed. */
+  /** Whether the last step of the cursor's run may have completed. */
   readonly mayBeOver: boolean
 }

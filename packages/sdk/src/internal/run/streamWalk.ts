@@ -36,7 +36,7 @@ type ResponsePull = Pull<WireEvent, CallError>
 /** @internal */
 export type EventPull<E, R> = Pull<FlowEvent, E | CallError, R>
 
-/** What the walk does when the next events are asked for. */
+/** The action of the walk at its next pull. */
 type Next<E> =
   | Ending
   | { readonly _tag: "read"; readonly pull: ResponsePull; readonly scope: Scope.CloseableScope }
@@ -45,7 +45,7 @@ type Next<E> =
 
 const toOpen = { _tag: "open" } as const
 
-/** `ParentSpan` is not among the requirements that callers see. */
+/** Sets the parent span, and hides `ParentSpan` from the requirements that callers see. */
 const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
@@ -111,8 +111,8 @@ export class StreamWalk<E, R> {
   })
 
   /**
-   * What has effects of its own is done once, in the scope of the stream: who is interrupted while it waits, and pulls
-   * again, waits for the same.
+   * Runs an effect once, in the scope of the stream: a pull that is interrupted while it waits, and repeated, waits for
+   * the same fiber.
    */
   private once<R2>(effect: Effect.Effect<void, never, R2>): Effect.Effect<void, never, R2> {
     return Effect.uninterruptible(
@@ -135,14 +135,14 @@ export class StreamWalk<E, R> {
     return fold.handedOver ? Effect.as(this.closeResponse, chunk) : Effect.succeed(chunk)
   })
 
-  /** What the total clock says when it runs out. */
+  /** The error of the total timeout. */
   timedOut(ms: number): APITimeoutError {
     const error = this.failures.timedOut(ms)
     this.next = { _tag: "fail", error }
     return error
   }
 
-  /** Ends what is observed of the run, and says how it ended. */
+  /** Ends the telemetry of the run, and gives its outcome. */
   end(exit: Exit.Exit<unknown, unknown>): string {
     const { fold, next, spans } = this
     const failure = next._tag === "fail" ? Exit.fail(next.error) : exit
@@ -157,7 +157,7 @@ export class StreamWalk<E, R> {
     this.next = { _tag: "fail", error: this.failures.of(error) }
   }
 
-  /** Goes on with what comes after the response, if it has ended. */
+  /** Goes on with the continuation of a response that has ended. */
   private endResponse(): void {
     const { ending } = this.fold
     if (ending === undefined) return

@@ -1,6 +1,6 @@
 /**
  * Streams that can be read without the machinery of channels, which costs as much per arrival of bytes as the decoding
- * of some events does. For everybody else they are plain streams.
+ * of some events. To all other readers they are plain streams.
  *
  * @internal
  */
@@ -15,13 +15,14 @@ import * as Stream from "effect/Stream"
 /** The next elements; `None` at the end. @internal */
 export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
 
-/** Opens in a scope what is pulled from then on. */
+/** Opens the pull of a stream in a scope. */
 type Open<A, E> = Effect.Effect<Pull<A, E>, E, Scope.Scope>
 
 const opens = new WeakMap<object, unknown>()
 
 /**
- * Done once, in a fiber of the scope: who is interrupted while it waits, and comes back, waits for the same one.
+ * Runs an effect once, in a fiber of the scope: a caller that is interrupted while it waits, and comes back, waits for
+ * the same fiber.
  */
 const once = <A, E>(effect: Effect.Effect<A, E>, scope: Scope.Scope): Effect.Effect<A, E> => {
   let fiber: Fiber.RuntimeFiber<A, E> | undefined
@@ -34,7 +35,7 @@ const once = <A, E>(effect: Effect.Effect<A, E>, scope: Scope.Scope): Effect.Eff
   return Effect.suspend(() => fiber === undefined ? Effect.zipRight(start, wait) : wait)
 }
 
-/** A response is asked for once, however often the first pull is made; what follows can be pulled again as it is. */
+/** A pull that opens the stream once, however often the first pull is made; later pulls can be repeated as they are. */
 const opening = <A, E>(open: Open<A, E>, scope: Scope.Scope): Pull<A, E> => {
   let opened: Pull<A, E> | undefined
   const first = Effect.flatMap(once(Effect.mapError(Scope.extend(open, scope), Option.some), scope), (pull) => {
@@ -44,7 +45,7 @@ const opening = <A, E>(open: Open<A, E>, scope: Scope.Scope): Pull<A, E> => {
   return Effect.suspend(() => opened ?? first)
 }
 
-/** Each pull is made once, whatever the stream does when one is interrupted. */
+/** A pull each of whose elements is made once, also if the stream does not support the interruption of a pull. */
 const resumable = <A, E>(pull: Pull<A, E>, scope: Scope.Scope): Pull<A, E> => {
   let current: Pull<A, E> | undefined
   return Effect.suspend(() => {
@@ -65,11 +66,11 @@ export const fromPull = <A, E>(open: Open<A, E>): Stream.Stream<A, E> => {
   return stream
 }
 
-/** What `Stream.unwrap` does. @internal */
+/** The `Stream.unwrap` of streams that can be read directly. @internal */
 export const unwrap = <A, E>(effect: Effect.Effect<Stream.Stream<A, E>>): Stream.Stream<A, E> =>
   fromPull(Effect.flatMap(effect, toPull))
 
-/** What `Stream.toPull` does: nothing is opened before the first pull. @internal */
+/** The `Stream.toPull` of streams that can be read directly: nothing is opened before the first pull. @internal */
 export const toPull = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Pull<A, E>, never, Scope.Scope> => {
   const open = opens.get(stream) as Open<A, E> | undefined
   return open === undefined

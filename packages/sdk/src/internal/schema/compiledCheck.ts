@@ -1,6 +1,6 @@
 /**
- * `Schema.is` for the hot path: closures compiled once from the AST of a schema, so that the schema stays the only place
- * that says what fits.
+ * `Schema.is` for the hot path: closures compiled once from the AST of a schema, so that the schema stays the only
+ * definition.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ interface Property {
   readonly name: PropertyKey
   readonly check: Check
   readonly isOptional: boolean
-  /** Absent and undefined are the same. */
+  /** Whether an absent key and an undefined one are the same. */
   readonly isLoose: boolean
 }
 
@@ -32,7 +32,7 @@ const struct = (ast: AST.TypeLiteral): Check | undefined => {
   if (others.length > 0 || (index !== undefined && !AST.isStringKeyword(index.parameter))) return undefined
   if (index === undefined && ast.propertySignatures.length === 0) return undefined
   const properties = ast.propertySignatures.map(propertyOf)
-  // What is inherited does not count, and a plain object inherits none of these names.
+  // inherited fields do not count, and a plain object inherits none of these names
   const inheritable = properties.some(({ name }) => name in Object.prototype)
   const value = index === undefined || AST.isUnknownKeyword(index.type) ? undefined : compile(index.type)
 
@@ -107,7 +107,7 @@ const compile = (ast: AST.AST): Check => {
 const fallback = (ast: AST.AST): Check => ParseResult.is(Schema.make(ast))
 
 /**
- * What `Schema.is` answers, at a fraction of its cost for structs of plain fields; anything else is left to it.
+ * The function `Schema.is`, at a fraction of its cost for structs of plain fields; other schemas are left to it.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Keys that the server may leave out or send as `null`, which is the same.
+ * Schemas of keys that the server may leave out or send as `null`, which is the same.
  *
  * @see contract 0.4
  * @internal

@@ -1,6 +1,6 @@
 /**
- * Values of others read by a schema. `Schema` itself throws at some that JSON can hold: where it chooses by a literal it
- * makes text of what is there, which may be an object whose `toString` is no function or lists that nest without end.
+ * Reads foreign values by a schema. `Schema` itself throws at some JSON values: where it chooses by a literal it makes
+ * text of the value, which may be an object whose `toString` is no function, or lists that nest without end.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ export const readEither = <A, I>(
     Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
 }
 
-/** The same for a schema of a caller, which may take its time. @internal */
+/** Reads by a schema of a caller, which may be asynchronous. @internal */
 export const readEffect = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> => {
@@ -57,8 +57,7 @@ export const readEffect = <A, I>(
 const maxLength = 4_096
 
 /**
- * What does not fit, in words: it quotes the value, so that a long one is cut, and one that nests too deeply to be
- * walked is not quoted.
+ * The mismatch in words, which quote the value: a long one is cut, and one that nests too deeply is not quoted.
  *
  * @internal
  */

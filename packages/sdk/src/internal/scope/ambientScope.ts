@@ -1,5 +1,5 @@
 /**
- * The scope of asynchronous code that is no Effect: carried by the platform's `AsyncLocalStorage` where it has one.
+ * The scope of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where it has one.
  *
  * @internal
  */
@@ -10,7 +10,7 @@ interface Storage {
   readonly getStore: () => Scope | undefined
 }
 
-/** Without the platform's help, a scope lasts until the first `await`. */
+/** A storage without the platform's help, in which a scope lasts until the first `await`. */
 class SynchronousStorage implements Storage {
   private store: Scope | undefined
   getStore(): Scope | undefined {

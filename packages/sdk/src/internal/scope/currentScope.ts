@@ -6,11 +6,11 @@ import { globalValue } from "effect/GlobalValue"
 import * as Stream from "effect/Stream"
 import type { HttpService } from "../operations/operations.js"
 
-/** Which session a call belongs to, and whether it is answered from a recording. */
+/** The session of a call, and whether it is answered from a recording. */
 export interface Scope {
   readonly mode: "capture" | "replay" | "session"
   readonly sessionId: string
-  /** In a replay: what answers instead of Noukai. */
+  /** The service of a replay, in a replay. */
   readonly http: HttpService | undefined
 }
 
@@ -22,8 +22,8 @@ export class CurrentScope extends Context.Reference<CurrentScope>()("@effect-nou
 }) {}
 
 /**
- * The replay that a fiber is in. It stays in it whatever context it is given, such as that of a program that captures;
- * who joins the fiber does not enter it.
+ * The replay that a fiber is in. A fiber stays in it whatever context it is given, such as that of a program that
+ * captures; joining the fiber does not enter it.
  */
 const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
   "@effect-noukai/sdk/currentReplay",
@@ -44,8 +44,8 @@ export const currentScope: Effect.Effect<Scope | undefined> = Effect.withFiberRu
 const replayIn = (scope: Scope | undefined): Scope | undefined => scope?.http === undefined ? undefined : scope
 
 /**
- * What one is in who enters a scope. Out of a replay nothing leads but another one: in it a capture joins, a named session
- * is answered from that session, and no scope changes nothing.
+ * The scope that results from entering a scope. Only another replay leaves a replay: in it a capture joins, a named
+ * session is answered from that session, and `undefined` changes nothing.
  *
  * @internal
  */
@@ -61,7 +61,7 @@ const placed = <A, E, R>(
 ): Effect.Effect<A, E, R> => {
   const provided = Effect.provideService(body, CurrentScope, scope)
   const replay = replayIn(scope)
-  // Where nothing changes nothing is set, so that a runtime taken inside says nothing of replays.
+  // an unchanged reference is not set, so that a runtime taken inside says nothing of replays
   return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
 }
 
@@ -70,7 +70,7 @@ export const within = <A, E, R>(scope: Scope | undefined, body: Effect.Effect<A,
   Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
 
 /**
- * In this scope and no other, also out of a replay: for what a replay itself has to ask of what is outside of it.
+ * Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * The spans of this package, opened here and nowhere else, and only when somebody traces.
+ * The spans of this package, opened here and nowhere else, and only when a tracer is installed.
  *
  * @see contract 13.5
  * @internal

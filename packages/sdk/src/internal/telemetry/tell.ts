@@ -1,5 +1,5 @@
 /**
- * Says what crosses the wire, to the log hook and, at level debug, to Effect's `Logger`.
+ * Reports log events to the log hook and, at level debug, to Effect's `Logger`.
  *
  * @internal
  */

@@ -17,17 +17,17 @@ import { pauseOf } from "./results.js"
 export interface Arbitraries {
   /** Any value that JSON can hold. */
   readonly json: FastCheck.Arbitrary<unknown>
-  /** What `/execute` may answer: a result, a failure, or a pause. */
+  /** A response of `/execute`: a result, a failure, or a pause. */
   readonly response: FastCheck.Arbitrary<ExecuteResponse>
-  /** The events of a whole run, in their order: completed, failed, with partial outputs, with events that nobody knows. */
+  /** The events of a whole run, in their order: completed, failed, with partial outputs, with unknown events. */
   readonly run: FastCheck.Arbitrary<ReadonlyArray<WireEvent>>
   /** A cassette of a recorded session. */
   readonly session: FastCheck.Arbitrary<SessionCassette>
-  /** A cassette of what was recorded on this side. */
+  /** A cassette of a recording. */
   readonly recording: FastCheck.Arbitrary<RecordedCassette>
 }
 
-/** As it comes out of a response: without `-0`, and with `__proto__` an ordinary key. */
+/** A JSON value as it comes out of a response: without `-0`, and with `__proto__` an ordinary key. */
 const json: FastCheck.Arbitrary<unknown> = FastCheck.jsonValue({ maxDepth: 3 }).map((value): unknown =>
   JSON.parse(JSON.stringify(value))
 )
@@ -115,7 +115,7 @@ const recordedRun: FastCheck.Arbitrary<RecordedRun> = FastCheck.record({
 })
 
 /**
- * Arbitraries of what Noukai answers, and of cassettes.
+ * Arbitraries of responses of Noukai, and of cassettes.
  *
  * @example
  * ```ts

@@ -8,7 +8,7 @@ import type { SessionExecution } from "../operations/sessionCall.js"
 import { events } from "./events.js"
 
 /**
- * A run of a recorded session. What it came to is its `result`, the outputs of its `steps` in order, or its `error`.
+ * A run of a recorded session. Its outcome is its `result`, the outputs of its `steps` in order, or its `error`.
  *
  * @since 0.1.0
  * @category models
@@ -16,17 +16,17 @@ import { events } from "./events.js"
 export interface SessionRun {
   /** The bare slug of the flow. */
   readonly slug: string
-  /** `step` is what `events` and `steps` take. Default: `"execute"`. */
+  /** The operation that the run replays for: `step` is `events` and `steps`. Default: `"execute"`. */
   readonly trigger?: "execute" | "step" | "job" | undefined
   readonly result?: unknown
   readonly steps?: { readonly [stepId: string]: unknown } | undefined
-  /** The run failed, at this step. */
+  /** The failure of the run, at this step. */
   readonly error?: { readonly stepId: string; readonly code?: string; readonly message?: string } | undefined
-  /** Default: `ex_` and its place, from 1. */
+  /** Default: `ex_` and the place of the run, from 1. */
   readonly executionId?: string | undefined
 }
 
-/** The session that builders make. */
+/** The id of the sessions that builders make. */
 const testSessionId = "00000000-0000-4000-8000-000000000000"
 
 const executionOf = (run: SessionRun, place: number): SessionExecution => {
@@ -55,7 +55,7 @@ const executionOf = (run: SessionRun, place: number): SessionExecution => {
 }
 
 /**
- * The cassette of a session in which these runs were recorded, in this order.
+ * The cassette of a session with these runs, in this order.
  *
  * @example
  * ```ts
@@ -80,8 +80,8 @@ export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => 
 })
 
 /**
- * A recorded call. With `steps` it is one of `events` or `steps`, else of `execute`; what came of it is its `result`, the
- * outputs of its `steps` in order, or its `error`.
+ * A recorded call: with `steps` one of `events` or `steps`, else of `execute`. Its outcome is its `result`, the outputs
+ * of its `steps` in order, or its `error`.
  *
  * @since 0.1.0
  * @category models
@@ -96,7 +96,7 @@ export interface RecordedRun {
   readonly result?: unknown
   readonly steps?: { readonly [stepId: string]: unknown } | undefined
   readonly error?: CallError | undefined
-  /** Default: `ex_` and its place, from 1. */
+  /** Default: `ex_` and the place of the call, from 1. */
   readonly executionId?: string | undefined
 }
 
@@ -137,7 +137,7 @@ const interactionOf = (run: RecordedRun, place: number): Interaction => ({
 })
 
 /**
- * The cassette that recording these calls would have made. They are found by their input, in any order.
+ * The cassette of a recording of these calls. They are found by their input, in any order.
  *
  * @example
  * ```ts

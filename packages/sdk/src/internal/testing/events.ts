@@ -23,7 +23,7 @@ export interface Events {
   /** `error` is text, or an object with `code` and `message`. */
   readonly stepError: (stepId: string, error: unknown, more?: More<"step_error">) => Wire<"step_error">
   readonly stepPaused: (nextStepIndex: number, more?: More<"step_paused">) => Wire<"step_paused">
-  /** Default: of the run `ex_test`. */
+  /** Default: a pause of the run `ex_test`. */
   readonly toolCallsRequired: (
     stepId: string,
     tools: ReadonlyArray<AskedTool>,

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type { ExecuteResponse } from "../operations/executeCall.js"
 
 /**
- * What a builder may be told beside the result.
+ * The facts of a run beside its result.
  *
  * @since 0.1.0
  * @category models
@@ -41,16 +41,16 @@ export const failed = (error: unknown, facts?: RunFacts): Effect.Effect<ExecuteR
   Effect.succeed({ status: "failed", result: error, ...common(facts) })
 
 /**
- * A call of a tool, as a model makes it.
+ * A call of a tool by a model.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AskedTool {
-  /** Default: `tc_` and its place in the round, from 1. */
+  /** Default: `tc_` and the place of the call in the round, from 1. */
   readonly id?: string | undefined
   readonly name: string
-  /** Becomes JSON text. Default: `{}`. */
+  /** The arguments, which become JSON text. Default: `{}`. */
   readonly arguments?: unknown
 }
 

@@ -1,4 +1,4 @@
-/** An implementation that answers from a queue and remembers what it was asked. */
+/** An implementation that answers from a queue and remembers its requests. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -25,7 +25,7 @@ type AnswerOf =
   & { readonly [K in keyof EventStreams]: Stream.Stream<WireEvent, CallError> }
 
 /**
- * What an endpoint takes.
+ * The request of an operation.
  *
  * @since 0.1.0
  * @category models
@@ -33,7 +33,7 @@ type AnswerOf =
 export type Request<K extends Operation> = RequestOf[K]
 
 /**
- * What an endpoint answers with: the effect or stream itself, so that a script can also fail or stall.
+ * The answer to an operation: the effect or stream itself, so that a script can also fail or stall.
  *
  * @since 0.1.0
  * @category models
@@ -64,7 +64,7 @@ export type Answers = { readonly [K in Operation]?: ReadonlyArray<Answer<K>> | u
  */
 export declare namespace ScriptedHttp {
   /**
-   * What was asked of a scripted service, and what it answers next.
+   * The controls of a scripted service: its requests so far, and its next answers.
    *
    * @since 0.1.0
    * @category models
@@ -74,7 +74,7 @@ export declare namespace ScriptedHttp {
     readonly calls: Effect.Effect<ReadonlyArray<Recorded>>
     /** The requests to one endpoint so far, in order. */
     readonly requests: <K extends Operation>(endpoint: K) => Effect.Effect<ReadonlyArray<Request<K>>>
-    /** Adds answers behind those that are still to be served. */
+    /** Adds answers behind those that are not yet served. */
     readonly queue: (answers: Answers) => Effect.Effect<void>
     /** Adds answers to `execute`, served in order. */
     readonly queueExecute: (...answers: ReadonlyArray<Answer<"execute">>) => Effect.Effect<void>
@@ -93,7 +93,7 @@ export class ScriptedHttp extends Context.Tag("@effect-noukai/sdk/internal/testi
 >() {}
 
 /**
- * What a script begins with.
+ * The initial state of a script.
  *
  * @since 0.1.0
  * @category models
@@ -120,7 +120,7 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
     const calls = yield* Ref.make<ReadonlyArray<Recorded>>([])
     const queues = yield* Ref.make<Answers>(script)
 
-    /** Notes the call, and takes the next answer of its endpoint. */
+    /** Notes the call, and takes the next answer of its operation. */
     const take = <A>(endpoint: Operation, request: unknown): Effect.Effect<A> =>
       Ref.update(calls, (all) => [...all, { endpoint, request } as Recorded]).pipe(
         Effect.zipRight(Ref.modify(queues, (all) => {

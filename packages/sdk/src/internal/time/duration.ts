@@ -5,7 +5,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 
 /**
- * Milliseconds of a clock that was checked before; `undefined` when it is off (infinite).
+ * Milliseconds of a duration that was checked before; `undefined` when it is infinite.
  *
  * @internal
  */
@@ -14,7 +14,7 @@ export const finite = (duration: Duration.Duration): number | undefined =>
 
 const isPart = (u: unknown): boolean => typeof u === "number" && u >= 0
 
-/** Effect takes what is less than nothing for nothing, and a clock of nothing runs out at once. */
+/** Whether an input is negative, which Effect takes for zero, and a clock of zero runs out at once. */
 const isNegative = (input: unknown): boolean => {
   switch (typeof input) {
     case "string":
@@ -27,7 +27,7 @@ const isNegative = (input: unknown): boolean => {
 }
 
 /**
- * Milliseconds of a duration of any form, which may be infinite; `undefined` for what is none, or is less than nothing.
+ * Milliseconds of a duration of any form, which may be infinite; `undefined` for a value that is none, or is negative.
  *
  * @internal
  */
@@ -47,7 +47,7 @@ export const durationReason =
   "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\""
 
 /**
- * Milliseconds of a clock; `undefined` when it is off (infinite).
+ * Milliseconds of an optional duration; `undefined` when it is infinite.
  *
  * @internal
  */

@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 
 /**
- * Anything that JSON can say.
+ * Any JSON value.
  *
  * @since 0.1.0
  * @category models
@@ -11,7 +11,7 @@ import type * as Schema from "effect/Schema"
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
 /**
- * A tool as the wire has it: OpenAI's function format. At most 64 of them; names are 1 to 64 of `A-Z a-z 0-9 _ -`.
+ * A tool in its form on the wire: OpenAI's function format. At most 64 of them; names are 1 to 64 of `A-Z a-z 0-9 _ -`.
  *
  * @since 0.1.0
  * @category models
@@ -27,7 +27,7 @@ export interface ToolDeclaration {
 }
 
 /**
- * Which tools the model may or must call.
+ * The tools that the model may or must call.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +39,7 @@ export type ToolChoice =
   | { readonly type: "function"; readonly function: { readonly name: string } }
 
 /**
- * A call that the model asks for. `arguments` is JSON text.
+ * A call of a tool by the model. `arguments` is JSON text.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,7 @@ export interface ToolCall {
 }
 
 /**
- * The answer to one call. Content that is not a string is sent as JSON text.
+ * The result of one call. Content that is not a string is sent as JSON text.
  *
  * @since 0.1.0
  * @category models
@@ -62,7 +62,7 @@ export interface ToolResult {
 }
 
 /**
- * How the calls of one round are answered; from `toolConcurrency` and `onToolFailure` of the run.
+ * The settings of a round, from `toolConcurrency` and `onToolFailure` of the run.
  *
  * @since 0.1.0
  * @category models
@@ -74,8 +74,8 @@ export interface RoundSettings {
 }
 
 /**
- * The answer to one call as the loop sees it. `fault` marks calls that never reached a handler because the model named
- * an unknown tool or gave arguments that do not fit.
+ * The result of one call, with its fault: a call that never reached a handler because the model named an unknown tool
+ * or gave arguments that do not fit.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * What answers the tool pauses of a run, on `/execute` and in event streams alike.
+ * Answers the tool pauses of a run, on `/execute` and in event streams alike.
  *
  * @see contract 6.3, 7.6
  * @internal
@@ -17,7 +17,7 @@ import { parseArguments } from "./toolOutcome.js"
 import { checkResults } from "./toolRound.js"
 
 /**
- * What answers a pause: nobody, the caller later, or a handler now.
+ * The way in which pauses are answered: not at all, by the caller later, or by a handler now.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ export interface HandledAnswering<E = unknown, R = unknown> {
   readonly onFailure: "fail" | "report"
   /** Results by the id of their call, so that no handler runs twice for one. */
   readonly answered: Map<string, Answered>
-  /** How many rounds in a row the model called a tool wrongly, by tool. */
+  /** The number of rounds in a row in which the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
   /** The error of a run whose rounds are used up. */
   readonly limit: (pause: Pause, detail: string, toolName?: string) => E
@@ -55,7 +55,7 @@ export interface AnsweringOptions<E = unknown, R = unknown> {
 }
 
 /**
- * What answers the pauses of one run.
+ * The way in which the pauses of one run are answered.
  *
  * @internal
  */
@@ -88,7 +88,7 @@ export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E | 
 const warnEntries = 200
 
 /**
- * Says so when the conversation of a paused step comes near the server's limit.
+ * Warns when the conversation of a paused step comes near the server's limit.
  *
  * @internal
  */
@@ -104,7 +104,7 @@ export const warnOfConversation = (
 const maxFaultyRounds = 3
 
 /**
- * A pause as its handler sees it.
+ * The facts of a pause that its handler needs.
  *
  * @internal
  */
@@ -113,12 +113,12 @@ export interface Pause {
   readonly addressText: string
   readonly executionId: string
   readonly toolCalls: ReadonlyArray<ToolCall>
-  /** How often a handler had run before this pause. */
+  /** The number of calls of the handler before this pause. */
   readonly rounds: number
 }
 
 /**
- * Runs the handler for a pause, unless its rounds are used up. Exactly one result per call comes out.
+ * Runs the handler for a pause, unless its rounds are used up. Gives exactly one result per call.
  *
  * @internal
  */
@@ -194,7 +194,7 @@ const distinct = (calls: ReadonlyArray<ToolCall>): ReadonlyArray<ToolCall> | und
   return [...byId.values()]
 }
 
-/** A tool that was not called in a round keeps its count: only a good call of it starts anew. */
+/** Counts faults in a row. A tool that was not called in a round keeps its count: only a good call resets it. */
 const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<Answered>): void => {
   const faulty = new Set(answers.filter(({ outcome }) => outcome.fault !== undefined).map(({ call }) => call.name))
   for (const { call } of answers) if (!faulty.has(call.name)) faults.delete(call.name)

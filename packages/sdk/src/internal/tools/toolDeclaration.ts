@@ -5,7 +5,7 @@ import type { ToolDeclaration } from "./tool.js"
 
 type JsonObject = { readonly [key: string]: unknown }
 
-/** Effect's own ids mean nothing to a model provider. */
+/** Removes Effect's own ids, which mean nothing to a model provider. */
 const withoutIds = (u: unknown): unknown => {
   if (Array.isArray(u)) return u.map(withoutIds)
   if (!Predicate.isRecord(u)) return u
@@ -16,12 +16,15 @@ const withoutIds = (u: unknown): unknown => {
   )
 }
 
-/** A struct without fields takes any object or array in Effect; here it is a tool without parameters. */
+/**
+ * Whether a schema is a struct without fields, which takes any object or array in Effect, and means a tool without
+ * parameters here.
+ */
 const isEmptyStruct = (ast: AST.AST): boolean =>
   ast._tag === "TypeLiteral" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
 
 /**
- * The JSON Schema of a tool's parameters, an object schema; or why there is none.
+ * The JSON Schema of a tool's parameters, an object schema; or the reason why there is none.
  *
  * @internal
  */
@@ -40,7 +43,7 @@ export const ofParameters = (ast: AST.AST): JsonObject | string => {
 }
 
 /**
- * What is sent of a tool, and why its parameters cannot be, if they cannot.
+ * The declaration of a tool, and the reason why its parameters cannot be sent, if they cannot.
  *
  * @internal
  */

@@ -9,7 +9,7 @@ const describe = (error: unknown): string =>
     : "the tool failed"
 
 /**
- * What the model is told of a handler's value; nothing is `null`.
+ * The result of a call from a handler's value; `undefined` is `null`.
  *
  * @internal
  */
@@ -19,7 +19,7 @@ export const answered = (call: ToolCall, content: unknown): ToolOutcome => ({
 })
 
 /**
- * What the model is told about a failure of a handler: its message, no stack.
+ * The result of a call whose handler failed: the message, no stack.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ export const failed = (call: ToolCall, error: unknown): ToolOutcome => ({
 })
 
 /**
- * What the model is told about a call that no handler could take.
+ * The result of a call that no handler could take.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>,
 })
 
 /**
- * What the model is told about a call of a tool that there is not.
+ * The result of a call of an unknown tool.
  *
  * @internal
  */
@@ -48,7 +48,7 @@ export const unknownTool = (call: ToolCall, known: Iterable<string>): ToolOutcom
   faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${[...known].join(", ")}`)
 
 /**
- * Arguments of a call as a value; a string says why they are none. No text at all means no arguments.
+ * The arguments of a call as a value; a string is the reason why they are none. An empty text means no arguments.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * The answer to one pause: checks on the results, and their form on the wire.
+ * The answer to one pause: the checks of its results, and their form on the wire.
  *
  * @see contract 6.2, C3
  * @internal
@@ -18,7 +18,7 @@ const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: strin
     Predicate.isRecord(message) && message.role === "assistant"
   )
 
-/** As JSON text, if it can be: what nests too deeply for the stack cannot. */
+/** The JSON text of a value; `undefined` where it nests too deeply for the stack. */
 const written = (value: unknown): string | undefined => {
   try {
     return JSON.stringify(value)
@@ -27,7 +27,7 @@ const written = (value: unknown): string | undefined => {
   }
 }
 
-/** None at all where one of them cannot be read: an answer to the others would be incomplete. */
+/** The calls of a list, or none where one of them cannot be read: an answer to the others would be incomplete. */
 const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
   if (!Array.isArray(wireCalls)) return []
   const calls = wireCalls.flatMap((call: unknown) => {
@@ -40,8 +40,7 @@ const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
 }
 
 /**
- * The calls of a pause in our own form. Where the server sent none that can be read, those of the last assistant
- * message.
+ * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
  *
  * @see contract 5.3
  * @internal
@@ -56,17 +55,20 @@ export const callsOf = (
   return readCalls(assistant?.tool_calls ?? assistant?.toolCalls)
 }
 
-/** More than any pause asks for. */
+/** A limit far above the calls of any pause. */
 const maxResults = 10_000
 
 type CheckContent = (field: string, content: unknown) => Problem | undefined
 
-/** What a handler says is told as JSON tells it: its run has begun, and would be lost. */
+/**
+ * Checks the content of a handler's result only for depth: JSON may drop parts of it, since the run has begun and would
+ * be lost.
+ */
 const checkWritten: CheckContent = (field, content) =>
   written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 
 /**
- * What is wrong with the results of a round: every call answered once, nothing else answered.
+ * The problem of the results of a round, unless every call is answered once, and nothing else is.
  *
  * @internal
  */
@@ -100,7 +102,7 @@ export const checkResults = (
 }
 
 /**
- * Results that a caller gives by hand, read once and checked.
+ * Reads and checks the results that a caller gives by hand.
  *
  * @internal
  */
@@ -127,7 +129,7 @@ export const answersOf = (
   }, facts)
 
 /**
- * The messages of a resume: the pause's, verbatim, then one entry per result in the casing that the pause uses.
+ * The messages of a resume: those of the pause, verbatim, then one entry per result in the casing that the pause uses.
  *
  * @internal
  */
@@ -149,7 +151,7 @@ export const resumeMessages = (
 }
 
 /**
- * A pause of a stream with its answer: what the next request echoes.
+ * A pause of a stream with its answer, which the next request echoes.
  *
  * @see contract 7.6
  * @internal

@@ -1,5 +1,5 @@
 /**
- * `@effect/ai` toolkits, taken by shape: their tools as declarations, their `handle` as what answers.
+ * `@effect/ai` toolkits, taken by shape: their tools as declarations, their `handle` as handlers.
  *
  * @internal
  */
@@ -17,7 +17,7 @@ import { declare } from "./toolDeclaration.js"
 import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
 
 /**
- * Declarations by hand, or with what answers them.
+ * Declarations by hand, or with their handlers.
  *
  * @internal
  */
@@ -31,14 +31,14 @@ export type Resolved<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> 
 export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
 
 /**
- * What `tools` was given; `E` and `R` are those of its handlers.
+ * The input `tools`; `E` and `R` are those of its handlers.
  *
  * @internal
  */
 export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
 
 /**
- * Whether `tools` still has to be turned into declarations and handlers by `resolve`.
+ * Whether `tools` must still be turned into declarations and handlers by `resolve`.
  *
  * @internal
  */
@@ -59,11 +59,11 @@ const parametersOf = (tool: ToolkitLike<unknown, unknown>["tools"][string]): AST
     ? "it is run by a model provider, not by this program"
     : tool.parametersSchema.ast
 
-/** Errors of the toolkit that speak of the model's call, not of the handler. */
+/** Whether an error of the toolkit is the fault of the model's call, not of the handler. */
 const isFault = (error: unknown): error is { readonly description?: unknown } =>
   Predicate.isTagged(error, "MalformedOutput")
 
-/** The handler's own value does not fit the tool's success schema. */
+/** Whether the handler's own value does not fit the tool's success schema. */
 const isMisfit = (error: unknown): error is { readonly description?: unknown } =>
   Predicate.isTagged(error, "MalformedInput")
 
@@ -117,7 +117,7 @@ const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequest
 }
 
 /**
- * A toolkit, or the effect that provides one, as declarations with handlers.
+ * The declarations with handlers of a toolkit, or of the effect that provides one.
  *
  * @internal
  */

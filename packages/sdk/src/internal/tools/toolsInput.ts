@@ -1,5 +1,5 @@
 /**
- * The checks on what a caller gives as tools, made before anything is sent.
+ * Checks of the tools of a caller, made before anything is sent.
  *
  * @internal
  */
@@ -36,7 +36,7 @@ export const checkAnswering = (
     checkOneOf("onToolFailure", input.onToolFailure, failures)
 
 /**
- * Of a run that may have tools; what is still to be provided is checked once it is.
+ * Checks the tools of a run; a toolkit that is still to be provided is checked later.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Tools made from schemas, at work: the declaration that is sent, and the way of one call through them.
+ * Tools made from schemas: their declaration, and the steps of one call.
  *
  * @internal
  */
@@ -24,7 +24,7 @@ export interface Runner<E, R> {
   readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
 
-/** What is no tool, with the reason; runs that are given it are refused, so that it never runs. */
+/** A tool that cannot run, with the reason; runs with it are refused. */
 const noTool = (reason: string): Runner<never, never> => ({
   name: "",
   declaration: { type: "function", function: { name: "" } },
@@ -36,7 +36,7 @@ const noTool = (reason: string): Runner<never, never> => ({
 
 const isSchema = (u: unknown): boolean => u === undefined || Schema.isSchema(u)
 
-/** Why something that was given for a tool is none. */
+/** The reason why a value is no tool, if it is none. */
 const checkTool = (tool: unknown): string | undefined => {
   if (!Predicate.isRecord(tool) || typeof tool.name !== "string") return "must be made by Tools.tool, with a name"
   const of = JSON.stringify(tool.name.slice(0, 64))
@@ -49,7 +49,7 @@ const checkTool = (tool: unknown): string | undefined => {
 }
 
 /**
- * What is made of options that cannot be read: it has no fields, and runs that are given it are refused.
+ * The tool of options that cannot be read: it has no fields, and runs with it are refused.
  *
  * @internal
  */
@@ -76,7 +76,7 @@ const runnerOf = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
       : { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${problem}` },
     decode: readEffect(tool.parameters),
     encode: tool.success === undefined ? undefined : ParseResult.encodeUnknown(tool.success, { errors: "all" }),
-    // what `decode` gives is what the handler takes: both come from one schema
+    // the value of `decode` is of the handler's type: both come from one schema
     handler: (parameters, call) => tool.handler(parameters as never, call)
   }
 }
@@ -96,7 +96,7 @@ const encoded = (
       ))
 
 /**
- * The way of one call: tool found, arguments decoded, handler run, value encoded.
+ * Answers one call: finds the tool, decodes the arguments, runs the handler, encodes the value.
  *
  * @internal
  */

@@ -9,7 +9,7 @@ export interface PromiseOptions<A, E> {
 }
 
 /**
- * Asynchronous code that is no Effect, with the fiber's scope.
+ * Runs asynchronous code that is no Effect with the fiber's scope.
  *
  * @internal
  */

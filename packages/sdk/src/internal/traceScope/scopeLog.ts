@@ -1,5 +1,5 @@
 /**
- * Scopes told to the log hook of the client that they are entered with, if there is one.
+ * Log events of scopes, for the hook of the client that they are entered with, if there is one.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Ways into a scope: a new session, a named one, a replay, and those that lead nowhere new.
+ * Makes scopes: of a new session, of a named one, of a replay, and of those that join the enclosing one.
  *
  * @internal
  */
@@ -27,12 +27,12 @@ export const method = "TraceScope.replay"
 /** A scope that was entered by hand. */
 export interface Opened {
   readonly scope: Scope
-  /** Fails if recordings are left that nothing asked for; of what is no replay, never. */
+  /** Fails if recordings are left that no call took; without a replay, never. */
   readonly verify: Effect.Effect<void, ReplayLeftoverError>
 }
 
 /**
- * Over a replay, a capture has the id of what is replayed.
+ * The scope of a capture; in a replay it has the id of the replayed session.
  *
  * @internal
  */
@@ -74,7 +74,7 @@ export const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, Nou
     if (http.defaults.replayEnabled !== true) {
       return yield* new ReplayDisabledError({ method, isRetryable: false }, unchecked)
     }
-    // What the replay fetches itself is asked of whatever it is nested in, and not of itself.
+    // the fetch leaves this replay and goes through the one around it
     const fetch: Requests["session"] = (request) => leavingReplay(enclosing, http.request("session", request))
     const open = fetch({ method, options: {}, progress: { sent: "no" }, sessionId: id }).pipe(
       Effect.flatMap((session) => openSession(session, { method, fetch, defaults: http.defaults })),

@@ -1,6 +1,5 @@
 /**
- * A run as it is recorded: what has happened so far, then what happens. Events come as they do from the run itself, but
- * nothing here moves the run.
+ * The events of a run, past and future. They are those of the run itself, but reading them does not move the run.
  *
  * @see contract 9.3
  * @internal
@@ -48,16 +47,16 @@ const namesRun = (
   event.type === "run_started" || event.type === "step_paused" || event.type === "tool_calls_required" ||
   event.type === "flow_completed"
 
-/** Follows the events of one run. */
+/** A reader of the events of one run. */
 class Watch {
   private readonly cursor: StreamCursor
   private readonly addressText: string
   private readonly outputs = new StepOutputs()
   private begun = false
-  /** Where each step stands in the flow: one that runs again, in a loop or after a cut, keeps its place. */
+  /** The index of each step in the flow: one that runs again, in a loop or after a cut, keeps its index. */
   private readonly places = new Map<string, number>()
   private out: Array<FlowEvent> = []
-  /** How the stream ends once what is in `out` has been delivered. */
+  /** The end of the stream, once the events in `out` have been delivered. */
   private end: Effect.Effect<FlowEvent | void, CallError> | undefined = undefined
   private over = false
 
@@ -65,7 +64,7 @@ class Watch {
     private readonly flow: FlowRef<never>,
     address: FlowAddress,
     private readonly executionId: string,
-    /** The id that the events have; `undefined` until one tells. */
+    /** The id of the run in the events; `undefined` until one has it. */
     private named: string | undefined
   ) {
     this.addressText = Address.format(address)
@@ -184,7 +183,7 @@ class Watch {
 
   private runStarted(event: Wire<"run_started">): void {
     this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
-    // Each request of a run that is stepped through may begin with one.
+    // each request of a run that is stepped through may begin with one
     if (this.begun) return
     this.begun = true
     this.out.push(new Delivered.RunStarted(event, event.executionId || event.runId || "", this.cursor.mark()))

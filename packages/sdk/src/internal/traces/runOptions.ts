@@ -1,4 +1,4 @@
-/** What the reads of `RunService` may be given. */
+/** The options of `RunService`. */
 import type * as Duration from "effect/Duration"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
 import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
@@ -10,12 +10,12 @@ import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
  * @category options
  */
 export interface RunOptions extends ReadOptions {
-  /** The whole call with its attempts. Default: the client's, none. */
+  /** The limit of the whole call with its attempts. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
 /**
- * Which attempt to read: the latest, every one, or one by its number, from 1.
+ * The attempt to read: the latest, every one, or one by its number, from 1.
  *
  * @since 0.1.0
  * @category options
@@ -23,20 +23,20 @@ export interface RunOptions extends ReadOptions {
 export type Attempt = "latest" | "all" | number
 
 /**
- * Which attempt, and which iteration of a loop.
+ * The options of reading one step: its attempt, and its iteration of a loop.
  *
  * @since 0.1.0
  * @category options
  */
 export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
-  /** Default: `"latest"`. */
+  /** The attempt. Default: `"latest"`. */
   readonly attempt?: At | undefined
   /** The iteration, from 0, of a step in a loop. */
   readonly loopIndex?: number | undefined
 }
 
 /**
- * What `stepTrace` gives: all attempts for `"all"`, one otherwise.
+ * The value of `stepTrace`: all attempts for `"all"`, one otherwise.
  *
  * @since 0.1.0
  * @category models
@@ -44,7 +44,7 @@ export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunO
 export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
 
 /**
- * Which runs to list.
+ * The options of listing runs.
  *
  * @since 0.1.0
  * @category options
@@ -52,14 +52,14 @@ export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : 
 export interface ListOptions extends RunOptions {
   /** The server's id of the flow, as results, jobs and traces carry it. */
   readonly flowId: string
-  /** 1 to 100. Default: the server's, 20. */
+  /** The number of runs, 1 to 100. Default: the server's, 20. */
   readonly limit?: number | undefined
-  /** Default: any. */
+  /** The status of the runs. Default: any. */
   readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
 }
 
 /**
- * How to watch a run. There is no clock over the whole.
+ * The options of watching a run. There is no timeout over the whole.
  *
  * @since 0.1.0
  * @category options

@@ -1,5 +1,5 @@
 /**
- * Reading runs: checks, clocks and spans around the run endpoints of the seam.
+ * Reads runs: the checks, clocks and spans around the run endpoints.
  *
  * @see contract 9
  * @internal
@@ -27,7 +27,7 @@ interface Run {
   readonly executionId: string
 }
 
-/** The run that is meant, or why it cannot be asked for. */
+/** The run to read, or the error of an input that names none. */
 const resolveRun = (
   http: HttpService,
   method: string,
@@ -51,7 +51,7 @@ const pickOptions = (given: RunOptions): RunOptions => ({
 const taking: Taking<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
 
 /**
- * The run that is meant, and how it is to be read.
+ * The run to read, and the settings of the read.
  *
  * @internal
  */
@@ -69,7 +69,7 @@ export const resolveRead = <A, B extends object>(
       (options) => [run, options]
     ))
 
-/** One call under the total clock. */
+/** Limits one call by the total timeout. */
 const timed = <A>(
   http: HttpService,
   method: string,

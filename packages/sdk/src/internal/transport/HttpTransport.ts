@@ -1,6 +1,6 @@
 /**
- * What carries bytes to Noukai and back. `NoukaiHttp` is the only caller; which implementation it gets is chosen by
- * the `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
+ * The carrier of bytes to Noukai and back. `NoukaiHttp` is the only caller; its implementation is chosen by the
+ * `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
  *
  * @internal
  */
@@ -18,37 +18,37 @@ export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firs
 /** @internal */
 export interface TransportRequest {
   readonly method: "GET" | "POST"
-  /** scheme, host and port: `https://api.noukai.xyz` */
+  /** Scheme, host and port: `https://api.noukai.xyz`. */
   readonly origin: string
-  /** path and query, already encoded: `/api/v1/seq/…` */
+  /** Path and query, already encoded: `/api/v1/seq/…`. */
   readonly path: string
   readonly headers: Record<string, string>
   readonly body: string | undefined
-  /** ms until the request is on a socket; `undefined`: no clock. Only where the transport can see it. */
+  /** Milliseconds until the request is on a socket; `undefined`: no clock. Only where the transport can see it. */
   readonly connectTimeout: number | undefined
   readonly progress: Progress
 }
 
 /** @internal */
 export interface SendRequest extends TransportRequest {
-  /** ms for the whole attempt, body included; `undefined`: no clock. */
+  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
   readonly attemptTimeout: number | undefined
-  /** bytes, decoded; a longer body fails with `BodyTooLarge`. */
+  /** Bytes, decoded; a longer body fails with `BodyTooLarge`. */
   readonly maxBytes: number
 }
 
 /** @internal */
 export interface OpenRequest extends TransportRequest {
-  /** ms from the moment the request is on a socket to the first byte of the body; `undefined`: no clock. */
+  /** Milliseconds from the moment the request is on a socket to the first byte of the body; `undefined`: no clock. */
   readonly firstByteTimeout: number | undefined
-  /** ms between two arrivals of bytes, while somebody waits for them; `undefined`: no clock. */
+  /** Milliseconds between two arrivals of bytes, while a pull waits for them; `undefined`: no clock. */
   readonly idleTimeout: number | undefined
 }
 
 /** @internal */
 export interface TransportResponse {
   readonly status: number
-  /** value of a header by its lower-case name; of a repeated one the first, or all joined by `, ` where `fetch` is below */
+  /** The value of a header by its lower-case name; of a repeated one the first, or all joined by `, ` over `fetch`. */
   readonly header: (name: string) => string | undefined
 }
 
@@ -68,7 +68,7 @@ export interface StreamResponse extends TransportResponse {
 
 /** @internal */
 export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
-  /** Short and safe to show: `connect ECONNREFUSED 127.0.0.1:1`. */
+  /** A short text that is safe to show: `connect ECONNREFUSED 127.0.0.1:1`. */
   readonly reason: string
   readonly sent: Sent
   /** The original error, free of request headers. */
@@ -76,7 +76,7 @@ export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
 }> {}
 
 /**
- * The transport is closed: this request ends with it, or was made after it.
+ * The transport was closed before the request, or while it was under way.
  *
  * @internal
  */
@@ -87,7 +87,7 @@ export class TransportClosed extends Data.TaggedClass("TransportClosed")<{
 /** @internal */
 export class ClockExpired extends Data.TaggedClass("ClockExpired")<{
   readonly clock: TransportClock
-  /** ms */
+  /** Milliseconds. */
   readonly after: number
   readonly sent: Sent
 }> {}
@@ -99,7 +99,7 @@ export class BodyTooLarge extends Data.TaggedClass("BodyTooLarge")<{
 }> {}
 
 /**
- * The body has a content coding that nobody here knows or can take off.
+ * The body has a content coding that is unknown or cannot be decoded.
  *
  * @internal
  */
@@ -113,28 +113,28 @@ export class BodyUndecodable extends Data.TaggedClass("BodyUndecodable")<{
 export type TransportError = ConnectionFailure | TransportClosed | ClockExpired | BodyTooLarge | BodyUndecodable
 
 /**
- * Never follows a redirect; a response of any status is a success here. Interruption closes the socket. With its scope it
- * fails what is under way and closes the sockets of that; after it nothing is sent.
+ * Sends requests. Never follows a redirect; a response of any status is a success here. Interruption closes the socket.
+ * Closing its scope fails the requests under way and closes their sockets; after that nothing is sent.
  *
  * @internal
  */
 export interface HttpTransport {
-  /** Sends a request and reads the whole body; of an error, what comes of it in 5 s. */
+  /** Sends a request and reads the whole body; of an error, the part that comes in 5 s. */
   readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
   /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
   readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
-  /** Sleeps, but not beyond the end of the transport. */
+  /** Sleeps until the time is over or the transport is closed. */
   readonly pause: Pause
 }
 
 /** @internal */
 export interface TransportOptions {
-  /** Node only: an undici `Dispatcher` (a proxy, a mock) to use instead of own connections; not closed by us. */
+  /** An undici `Dispatcher` (a proxy, a mock), on Node, in place of own connections; it is not closed. */
   readonly dispatcher: unknown
 }
 
 /**
- * What a `#transport` module exports as `make`.
+ * The export `make` of a `#transport` module.
  *
  * @internal
  */

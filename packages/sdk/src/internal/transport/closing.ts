@@ -1,5 +1,5 @@
 /**
- * The end of a transport: what is under way fails with it, and nothing begins after it.
+ * The end of a transport: it fails the requests under way, and none begins after it.
  *
  * @internal
  */
@@ -9,7 +9,7 @@ import * as timers from "../time/clock.js"
 import type { Pause } from "../time/clock.js"
 
 /**
- * What ends with the transport.
+ * A request that ends with the transport.
  *
  * @internal
  */
@@ -29,8 +29,8 @@ export class Closing {
   }
 
   /**
-   * Sleeps until the end comes, or for these milliseconds. What is sent next then fails; what is answered otherwise, from a
-   * recording, sleeps on as before.
+   * Sleeps until the end comes, or for these milliseconds. A request that follows the end fails; a replayed call sleeps
+   * on as before.
    */
   readonly pause: Pause = (ms) =>
     Effect.withFiberRuntime((fiber) =>
@@ -46,7 +46,7 @@ export class Closing {
         }
         const one: UnderWay = { transportClosed: () => wake(false) }
         this.underWay.add(one)
-        // a clock may be done at once
+        // the clock may fire before it returns
         if (Number.isFinite(ms)) cancel = timers.ofFiber(fiber).after(ms, () => wake(true))
         return Effect.sync(stop)
       })
@@ -54,7 +54,7 @@ export class Closing {
 }
 
 /**
- * Comes with the end of the scope.
+ * Makes the end of a transport, which comes with the end of the scope.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * What a runtime says about a connection that failed, made safe to show: the innermost error's words, without the
- * request that many of these errors carry and without the values of its headers, which some of them quote.
+ * The reason of a failed connection, made safe to show: the innermost error's words, without the request that many of
+ * these errors carry and without the values of its headers, which some of them quote.
  *
  * @internal
  */
@@ -29,7 +29,7 @@ const codeOf = (error: unknown): string | undefined =>
     ? error.code
     : undefined
 
-/** An attempt at several addresses fails with an error that has only theirs. */
+/** The messages of an error; one after attempts at several addresses has only those of the attempts. */
 const messagesOf = (error: unknown): string => {
   if (error instanceof AggregateError && error.message === "") {
     return error.errors.map(messagesOf).join(", ")
@@ -40,7 +40,7 @@ const messagesOf = (error: unknown): string => {
   return codeOf(error) ?? "connection failed"
 }
 
-/** Shorter words are too common to be taken out of a message, and no secret. */
+/** The least length of a header value that is removed: a shorter one is too common in messages, and no secret. */
 const minSecret = 8
 
 const withoutValues = (message: string, headers: Record<string, string>): string => {

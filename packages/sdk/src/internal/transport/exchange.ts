@@ -1,5 +1,5 @@
 /**
- * One request and its response, over whatever carries them: the clocks, the limits, what was sent, and who waits.
+ * One request and its response, over any wire: the clocks, the limits, the progress, and the waiting fiber.
  *
  * @internal
  */
@@ -33,22 +33,22 @@ import { concat } from "./response.js"
 
 type GetHeader = (name: string) => string | undefined
 
-/** What a wire tells of its exchange, in this order. @internal */
+/** The events of a wire, in this order. @internal */
 export interface Receiver {
   /** The request is about to be written, as far as the wire knows. */
   readonly onSocket: () => void
-  /** A response begins; those of status 1xx are not the last. */
+  /** A response begins; one of status 1xx is not the last. */
   readonly onHead: (status: number, header: GetHeader) => void
   readonly onBody: (bytes: Uint8Array) => void
   readonly onEnd: () => void
-  /** Instead of what has not been told yet; `sent` where the wire knows better. */
+  /** The exchange failed; `sent` where the wire knows better. */
   readonly onError: (error: unknown, sent?: Sent) => void
 }
 
 /** Carries one request and its response. Paused, it stops reading the socket; a few bytes may still come. @internal */
 export interface Wire extends Decoding.Flow {
   readonly start: (receiver: Receiver) => void
-  /** Closes the socket. What is told afterwards is not listened to. */
+  /** Closes the socket. Later events of the wire are ignored. */
   readonly abort: () => void
 }
 
@@ -60,11 +60,11 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   protected cancelTimer: Cancel = noTimer
   protected cancelErrorTimer: Cancel = noTimer
   protected onItsWay = false
-  /** The response has ended, or nobody wants it. */
+  /** Whether the response has ended, or is not wanted any more. */
   private over = false
-  /** The wire has told everything. */
+  /** Whether the wire has no more events. */
   private wireOver = false
-  /** What takes the codings of the body off, if it has any. */
+  /** The decoders of the codings of the body, if it has any. */
   private stages: ReadonlyArray<Decoding.Decoding> = none
 
   constructor(
@@ -109,7 +109,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
     this.stages = stages
   }
 
-  /** Where the bytes of the body are made to wait. */
+  /** The stage at which the bytes of the body are paused. */
   protected get flow(): Decoding.Flow {
     return this.stages[0] ?? this.wire
   }
@@ -172,7 +172,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   protected stop(): void {
     if (!this.over) {
       this.finish()
-      // what has ended has left its connection to others
+      // a wire that has ended has given its connection back
       if (!this.wireOver) this.wire.abort()
     }
   }
@@ -189,7 +189,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   }
 }
 
-/** Not told to stream, it takes a byte order mark off. */
+/** A decoder of whole texts, which removes a byte order mark. */
 const utf8 = new TextDecoder()
 
 type Resume = (result: Effect.Effect<TextResponse, TransportError>) => void
@@ -223,7 +223,7 @@ class SendExchange extends Exchange {
     return Effect.sync(() => this.stop())
   })
 
-  /** One timer for both clocks: it is set to the nearer one, and set again only if the call lives that long. */
+  /** Sets one timer for both clocks: to the nearer one, and again only if the call lives that long. */
   private arm(): void {
     const { attemptTimeout, connectTimeout } = this.request
     if (connectTimeout !== undefined && (attemptTimeout === undefined || connectTimeout < attemptTimeout)) {
@@ -274,14 +274,14 @@ class SendExchange extends Exchange {
     this.give(Effect.succeed({ status: this.status, header: this.header, text }))
   }
 
-  /** Of an error the status is enough, with whatever came of its body. */
+  /** Ends with the status of an error, and the part of its body that came. */
   protected failed(error: TransportError): void {
     if (this.status === 0 || errorBody.isOk(this.status) || error._tag === "TransportClosed") {
       this.give(Effect.fail(error))
     } else this.ended()
   }
 
-  /** What is over holds neither the response nor the fiber: who made the request may hold it for much longer. */
+  /** Resumes the fiber, and then holds neither the response nor the fiber: the request may be held for much longer. */
   private give(result: Effect.Effect<TextResponse, TransportError>): void {
     const { resume } = this
     this.resume = noResume
@@ -291,7 +291,7 @@ class SendExchange extends Exchange {
   }
 }
 
-/** The wire is paused when more bytes than these wait to be taken. */
+/** The number of waiting bytes above which the wire is paused. */
 const maxQueued = 64 * 1024
 
 type Pulled = Effect.Effect<Uint8Array, Option.Option<TransportError>>
@@ -302,7 +302,7 @@ class OpenExchange extends Exchange {
   private queue: Array<Uint8Array> = []
   private queued = 0
   private hasBody = false
-  /** What `pull` gives when the queue is empty and nothing more will come. */
+  /** The outcome of `pull` when the queue is empty and nothing more will come. */
   private end: Pulled | undefined = undefined
 
   constructor(
@@ -376,7 +376,7 @@ class OpenExchange extends Exchange {
       this.flow.pause()
     }
     this.cancelTimer()
-    // Taken when the fiber runs, so that it gets all that this read of the socket brought.
+    // the queue is taken when the fiber runs, so that it gets all bytes of this read of the socket
     this.wakePull(this.take)
   }
 

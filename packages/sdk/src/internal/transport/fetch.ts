@@ -1,9 +1,9 @@
 /**
- * The transport of every runtime but Node, the global `fetch`, and of who gives one. It does not tell when a request is on a socket, so there
- * is no connect clock, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
- * What a runtime's `fetch` hides stays hidden. That of Node 20 ends cleanly a chunked body that is cut on a connection
- * that was to close, a body of no known length that is reset, and a compressed one that is cut off; of one that is not
- * compressed as it says, it gives nothing more.
+ * The transport over `fetch`: the global one, in every runtime but Node, or a given one. It does not tell when a
+ * request is on a socket, so there is no connect clock, the first-byte clock starts with the call, and `sent` is
+ * `"unknown"` until there is a response. Failures that a runtime's `fetch` hides stay hidden. That of Node 20 ends
+ * cleanly a chunked body that is cut on a connection that was to close, a body of no known length that is reset, and a
+ * compressed one that is cut off; of one that is not compressed as it says, it gives nothing more.
  *
  * @internal
  */
@@ -12,7 +12,7 @@ import { type Receiver, transportOver, type Wire } from "./exchange.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
 import { redirectStatus } from "./response.js"
 
-/** The `fetch` of a runtime, or one that stands for it. @internal */
+/** The `fetch` of a runtime, or a replacement of it. @internal */
 export type Fetch = typeof globalThis.fetch
 
 /** The bytes of a body, as they come. */
@@ -29,7 +29,7 @@ async function* textOf(response: Response): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(await response.text())
 }
 
-/** Of a body that is a stream of the web, a stream of Node, or nothing but a text. */
+/** The bytes of a body that is a stream of the web, a stream of Node, or only a text. */
 const bytesOf = (response: Response): Bytes => {
   const { body } = response
   if (typeof body?.getReader === "function") {
@@ -63,7 +63,7 @@ class FetchWire implements Wire {
       return
     }
     receiver.onSocket()
-    // one that is given may throw, and answer with anything
+    // a given `fetch` may throw, and answer with any value
     new Promise<Response>((resolve) => {
       resolve(fetch(origin + path, body === undefined ? init : { ...init, body }))
     }).then((response) => this.onResponse(receiver, response)).catch((error: unknown) => receiver.onError(error))
@@ -96,7 +96,7 @@ class FetchWire implements Wire {
     ).catch((error: unknown) => this.receiver?.onError(error))
   }
 
-  /** Also takes leave of a body whose `fetch` knows no signal. */
+  /** Cancels the body too, since a given `fetch` may ignore its signal. */
   abort(): void {
     const { bytes } = this
     this.bytes = undefined
@@ -117,7 +117,7 @@ class FetchWire implements Wire {
 }
 
 /**
- * Over a given `fetch`.
+ * The transport over a given `fetch`.
  *
  * @internal
  */
@@ -125,7 +125,7 @@ export const over = (fetch: Fetch): ReturnType<MakeTransport> =>
   transportOver((request) => new FetchWire(request, fetch))
 
 /**
- * Over the global `fetch` of each call.
+ * The transport over the global `fetch` of each call.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 /**
- * The transport over a given platform `HttpClient`: for proxies, custom certificates, fakes. It sees as little as `fetch`
- * does: no connect clock, the first-byte clock starts with the call, `sent` is `"unknown"` until there is a response.
+ * The transport over a given platform `HttpClient`, for proxies, custom certificates and fakes. As over `fetch` there
+ * is no connect clock, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
  *
  * @internal
  */
@@ -34,7 +34,7 @@ const clientRequest = (
 const contentType = (headers: Record<string, string>): string =>
   Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "application/json"
 
-/** A client that filters statuses has the response in its error. */
+/** The response in the error of a client that filters statuses. */
 const unfiltered = (
   error: HttpClientError.HttpClientError
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> =>
@@ -60,23 +60,23 @@ const head = (
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError, Scope.Scope> =>
   Effect.suspend(() => client.execute(clientRequest(request))).pipe(
     Effect.catchAll(unfiltered),
-    // The platform's span would hold the response, and with it the request and the key; ours say what matters.
+    // the platform's span would hold the response, and with it the request and the key
     Effect.locally(HttpClient.currentTracerDisabledWhen, () => true),
     withoutRedirects
   )
 
-/** An empty body is one too. */
+/** The body of a response, which may be empty. */
 const body = (response: HttpClientResponse): Stream.Stream<Uint8Array, HttpClientError.HttpClientError> =>
   Stream.catchAll(
     response.stream,
     (error) => error._tag === "ResponseError" && error.reason === "EmptyBody" ? Stream.empty : Stream.fail(error)
   )
 
-/** Nothing left when the request could not be made. */
+/** Whether the request could not be made, so that nothing left. */
 const neverSent = (error: unknown): boolean =>
   error instanceof HttpClientError.RequestError && error.reason !== "Transport"
 
-/** An exchange on a fiber of its own, so that it can be closed and paused from without. */
+/** An exchange on a fiber of its own, so that it can be closed and paused from outside. */
 class HttpClientWire implements Wire {
   private fiber: ExchangeFiber | undefined = undefined
   private aborted = false
@@ -105,7 +105,7 @@ class HttpClientWire implements Wire {
       const error = Cause.squash(exit.cause)
       receiver.onError(error, neverSent(error) ? "no" : undefined)
     })
-    // what answers from memory may have done so by now
+    // a client that answers from memory may have done so by now
     if (this.aborted) this.abort()
   }
 
@@ -135,8 +135,8 @@ class HttpClientWire implements Wire {
 }
 
 /**
- * Redirects are not followed over the platform's `fetch` client; a client that was made to follow them does. Its spans
- * show no header that could hold a secret, and no tracing headers are sent.
+ * The transport over a client. Redirects are not followed over the platform's `fetch` client; a client that was made to
+ * follow them does. Its spans show no header that could hold a secret, and no tracing headers are sent.
  *
  * @internal
  */
@@ -145,7 +145,7 @@ export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<Htt
   return Effect.flatMap(
     Effect.acquireRelease(
       Effect.sync(() => new Set<ExchangeFiber>()),
-      // the sockets are closed when they have ended
+      // the sockets are closed when these fibers have ended
       (underWay) => Effect.suspend(() => Fiber.interruptAll(underWay))
     ),
     (underWay) =>

@@ -1,29 +1,29 @@
 /**
- * Bodies that came compressed although nobody asked for that, as a proxy may send them. Node decompresses them with its own
- * zlib, which is loaded for the first of them; elsewhere `fetch` has done so. What `fetch` has decompressed still says that
- * it is compressed: its bytes tell.
+ * Decompresses bodies that came compressed without being asked for, as a proxy may send them, with Node's own zlib,
+ * which is loaded for the first of them; elsewhere `fetch` has done so. The headers of a body that `fetch` has
+ * decompressed still name the coding, so its first bytes decide.
  *
  * @internal
  */
 import { concat } from "./response.js"
 
-/** What can be made to wait. @internal */
+/** A source of bytes that can be paused. @internal */
 export interface Flow {
   readonly pause: () => void
   readonly resume: () => void
 }
 
-/** Where bytes go. @internal */
+/** A receiver of bytes. @internal */
 export interface Sink {
   readonly body: (bytes: Uint8Array) => void
   readonly end: () => void
-  /** They break off here. */
+  /** The bytes break off here. */
   readonly broken: (error: unknown) => void
-  /** They are not what this coding makes of a body, or nobody here can read it. */
+  /** The bytes are not in this coding, or it is unknown. */
   readonly undecodable: (coding: string) => void
 }
 
-/** What of a stream of zlib matters here. */
+/** The part of a zlib stream that is used. */
 interface ZlibStream {
   readonly readableLength: number
   readonly write: (bytes: Uint8Array, done?: () => void) => boolean
@@ -39,7 +39,7 @@ interface Zlib {
   readonly createInflate: () => ZlibStream
   readonly createInflateRaw: () => ZlibStream
   readonly createBrotliDecompress: () => ZlibStream
-  /** Since Node 22.15. */
+  /** Present since Node 22.15. */
   readonly createZstdDecompress?: () => ZlibStream
 }
 
@@ -63,10 +63,13 @@ const open = (coding: string, first: number): ZlibStream | undefined => {
   return zlib && openers.get(coding)?.(zlib, first)
 }
 
-/** As many bytes as tell text from what is compressed. */
+/** The number of bytes that tell text from compressed bytes. */
 const enough = 64
 
-/** Text has no control characters and no broken ones; what is compressed has some from its first bytes on. */
+/**
+ * Whether bytes are text, which has no control characters and no broken ones; compressed bytes have some from the first
+ * on.
+ */
 const isText = (bytes: Uint8Array): boolean => {
   const start = bytes.subarray(0, enough)
   try {
@@ -81,10 +84,10 @@ export interface Decoding extends Sink, Flow {
   readonly stop: () => void
 }
 
-/** Takes one coding off. Whatever came before an end or an error has been given on by then. */
+/** Decodes one coding. The bytes before an end or an error have been given on by then. */
 const decoding = (coding: string, sink: Sink, source: () => Flow): Decoding => {
   let stream: ZlibStream | undefined
-  /** What has come before it is known whether it is text. */
+  /** The bytes so far, until it is known whether they are text. */
   let start: Array<Uint8Array> | undefined = []
   let size = 0
   let last: (() => void) | undefined
@@ -119,7 +122,7 @@ const decoding = (coding: string, sink: Sink, source: () => Flow): Decoding => {
     }
     give(bytes)
   }
-  /** Does the last thing once everything has been given on. */
+  /** Runs the last action once all bytes have been given on. */
   const finish = (run: () => void) => {
     begin()
     if (stream === undefined) return run()
@@ -146,11 +149,11 @@ const decoding = (coding: string, sink: Sink, source: () => Flow): Decoding => {
   }
 }
 
-/** More are no body but an attack. */
+/** The limit of codings; more are an attack. */
 const maxCodings = 3
 
 /**
- * Takes the codings of a body off, the last one first; of codings that nobody knows it gives the name.
+ * Decodes the codings of a body, the last one first; gives the name of an unknown one.
  *
  * @param encoding the header `content-encoding`
  * @returns the codings as they were applied: bytes go into the last and come out of the first

@@ -1,12 +1,12 @@
 /**
- * Milliseconds that the body of an error is waited for, from the head on: the status says what it means, and the body only
- * tells more.
+ * The time to wait for the body of an error, from the head on, in milliseconds: the status tells the error, and the
+ * body only adds to it.
  *
  * @internal
  */
 export const timeout = 5000
 
-/** Bytes of an error's body that are read at most. @internal */
+/** The limit of the body of an error, in bytes. @internal */
 export const maxBytes: number = 1024 * 1024
 
 /** Whether a status is no error. @internal */
@@ -33,8 +33,8 @@ export const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Arr
 }
 
 /**
- * A status as it came, and 302, the plainest redirect, for status 0: the opaque response that `fetch` of a browser gives
- * for a redirect that it does not follow.
+ * The status of a response, and 302, the plainest redirect, for status 0: the opaque response that `fetch` of a browser
+ * gives for a redirect that it does not follow.
  *
  * @internal
  */

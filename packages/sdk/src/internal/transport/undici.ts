@@ -1,6 +1,6 @@
 /**
- * The transport of Node: undici's `dispatch`, which costs little more than the socket does. Undici's own timers are off;
- * the clocks are the fiber's.
+ * The transport of Node: undici's `dispatch`, which costs little more than the socket does. Undici's own timers are
+ * off; the clocks are the fiber's.
  *
  * @internal
  */
@@ -15,10 +15,10 @@ import * as UndiciConnections from "./undiciConnections.js"
 type Controller = Dispatcher.DispatchController
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
 
-/** Given to undici when an exchange is over; nobody sees it. */
+/** The reason of an abort of a finished exchange, which nobody sees. */
 const stopped = new Error("stopped")
 
-/** Of a repeated header the first; all codings matter. */
+/** The value of a header: the first of a repeated one, but all codings. */
 const valueOf = (headers: Headers, name: string): string | undefined => {
   const value = headers[name]
   return typeof value === "object" ? name === "content-encoding" ? value.join() : value[0] : value
@@ -30,7 +30,7 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
 
   constructor(protected readonly request: TransportRequest) {}
 
-  /** What the request is given to; it may throw. */
+  /** The dispatcher of the request; it may throw. */
   protected abstract dispatcher(): Pick<Dispatcher, "dispatch">
   abstract abort(): void
 
@@ -76,7 +76,10 @@ abstract class UndiciWire implements Wire, Dispatcher.DispatchHandler {
     this.leave()?.onError(error)
   }
 
-  /** Undici holds on to a request for longer than it runs; what belongs to the call would outlive many collections with it. */
+  /**
+   * Releases the receiver: undici keeps a request for longer than it runs, and the objects of the call would outlive
+   * many collections with it.
+   */
   protected leave(): Receiver | undefined {
     const { receiver } = this
     this.receiver = undefined
@@ -102,7 +105,7 @@ class ConnectionWire extends UndiciWire {
   }
 
   override onResponseEnd(): void {
-    // A body that ends with its connection has no other mark of its end, and undici takes a reset for one.
+    // the end of a body without a length is the end of its connection, for which undici also takes a reset
     const error = this.connection?.errored
     if (error) {
       this.leave()?.onError(error)
@@ -139,8 +142,8 @@ class DispatcherWire extends UndiciWire {
 }
 
 /**
- * Over own connections, closed when the scope ends, or over the given `dispatcher`. A dispatcher that cannot dispatch
- * fails each call with a `ConnectionFailure`.
+ * The transport over own connections, closed when the scope ends, or over the given `dispatcher`. A dispatcher that
+ * cannot dispatch fails each call with a `ConnectionFailure`.
  *
  * @internal
  */

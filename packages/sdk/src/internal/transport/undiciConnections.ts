@@ -1,5 +1,5 @@
 /**
- * Connections over undici whose every socket is known and ends with them.
+ * Connections over undici whose sockets are all known, and end with them.
  *
  * @internal
  */
@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { buildConnector, Client } from "undici"
 
-/** What of a socket matters here. */
+/** The part of a socket that is used. */
 interface Socket {
   readonly errored: Error | null
   readonly destroy: (error: Error) => unknown
@@ -18,8 +18,8 @@ const isSocket = (value: unknown): value is Socket =>
   typeof value === "object" && value !== null && "destroy" in value && "once" in value
 
 /**
- * One connection at a time, which is made anew when it has been closed. Undici does not show the socket that it connects
- * and lets an attempt go on when nobody waits for it any more; this does neither.
+ * One connection at a time, which is made anew when it has been closed. Undici does not show the socket that it
+ * connects and lets an attempt go on when nobody waits for it any more; this does neither.
  *
  * @internal
  */
@@ -31,7 +31,7 @@ export class Connection extends Client {
   }
 
   private connectSocket(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    // It returns the socket, though its type does not say so.
+    // undici returns the socket, though its type does not say so
     const socket: unknown = this.connections.connect(options, callback)
     if (isSocket(socket)) {
       this.socket = socket
@@ -40,12 +40,12 @@ export class Connection extends Client {
     }
   }
 
-  /** What went wrong with the socket, if anything did. */
+  /** The error of the socket, if it had one. */
   get errored(): Error | null {
     return this.socket?.errored ?? null
   }
 
-  /** The response has been read, so the next request may come. */
+  /** Frees the connection for the next request, after its response has been read. */
   release(): void {
     this.connections.release(this)
   }
@@ -70,10 +70,10 @@ export class Connections {
   readonly connect = buildConnector({ timeout: 0 })
   private readonly all = new Set<Connection>()
   private readonly sockets = new Set<Socket>()
-  /** The latest one last: it is taken first, so that what a burst left over times out. */
+  /** The idle connections, the latest one last: it is taken first, so that the others of a burst time out. */
   private readonly idle = new Map<string, Array<Connection>>()
 
-  /** A connection that nobody uses. */
+  /** An idle connection, or a new one. */
   acquire(origin: string): Connection {
     const connection = this.idle.get(origin)?.pop() ?? new Connection(origin, this)
     this.all.add(connection)
@@ -110,7 +110,7 @@ export class Connections {
     this.all.delete(connection)
   }
 
-  /** Ends every connection and waits until its socket is closed. Nobody may acquire one from then on. */
+  /** Ends every connection and waits until its socket is closed. No connection may be acquired after that. */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
     this.idle.clear()
     this.all.forEach((connection) => connection.end(closed))
