@@ -69,8 +69,8 @@ export const scrubbing = (scrub: Scrub): Scrubbing => {
   return {
     see: (chunk) => {
       if (found) return
-      const seam = tail === "" ? "" : tail + chunk.slice(0, edge)
-      found = scrub(chunk) !== chunk || scrub(seam) !== seam
+      const edges = tail === "" ? "" : tail + chunk.slice(0, edge)
+      found = scrub(chunk) !== chunk || scrub(edges) !== edges
       tail = chunk.length < edge ? (tail + chunk).slice(-edge) : chunk.slice(-edge)
     },
     scrub: (piece) => found ? scrub(piece) : piece

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
 
 /**
- * A `null` stays what it is: reading changes nothing.
+ * A key whose `null` is kept: reading changes nothing.
  *
  * @internal
  */
@@ -19,7 +19,7 @@ export const nullable = <A, I>(
 ): Schema.optional<Schema.NullOr<Schema.Schema<A, I>>> => Schema.optional(Schema.NullOr(schema))
 
 /**
- * A `null` becomes absent.
+ * A key whose `null` becomes absent.
  *
  * @internal
  */
@@ -44,7 +44,7 @@ const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unkno
 }
 
 /**
- * A key that nobody needs: `null` and what does not fit become absent, so that they lose nothing else.
+ * A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else.
  *
  * @internal
  */
@@ -57,7 +57,7 @@ export const lenient = <A, I>(
   })
 
 /**
- * The same with a value for what is absent.
+ * A key that nothing depends on, with a default for `null` and values that do not fit.
  *
  * @internal
  */

@@ -22,9 +22,8 @@ const sessionIdOf = (
 }
 
 /**
- * The session that a run is tagged with: the call's own, else the scope's, else the client's. Where a session is being
- * replayed, what a capturing scope would call its session is the one that was recorded. Scopes are entered with ids that
- * came with a request from outside, so that they too are looked at here.
+ * The session of a run: the call's own, else the scope's, else the client's. In the replay of a session, a capture's
+ * session is the recorded one. Ids of scopes may come with a request from outside, so they too are checked here.
  *
  * @internal
  */
@@ -44,7 +43,7 @@ export const resolveSession = (
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
- * Whether a session can have this id: any UUID, in any case.
+ * Whether a value can be the id of a session: any UUID, in any case.
  *
  * @see contract 10.4
  * @internal

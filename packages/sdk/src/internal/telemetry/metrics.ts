@@ -29,7 +29,7 @@ const counter = (name: string, description: string, labels: Readonly<Record<stri
     MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
   )
 
-/** Milliseconds, from 16 to about nine minutes. */
+/** The bounds of durations in milliseconds, from 16 to about nine minutes. */
 const boundaries = MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 })
 
 const duration = (operation: Operation) =>
@@ -56,7 +56,7 @@ const operations: Readonly<Record<Operation, OfOperation>> = {
 }
 
 /**
- * How a call ended, in one word: the tag of its error, if that is one of ours.
+ * The outcome of a failed call in one word: the tag of its error, if that is one of this package.
  *
  * @internal
  */
@@ -90,7 +90,7 @@ export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcom
 }
 
 /**
- * Counts the execution that an effect is.
+ * Counts the execution of an effect.
  *
  * @internal
  */
@@ -101,7 +101,7 @@ export const counted = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const ended = executionStarted(fiber, operation)
-  // what `Effect.onExit` does, less the effect of the finalizer
+  // `Effect.onExit`, without the effect of the finalizer
   return Effect.uninterruptibleMask((restore) =>
     Effect.matchCauseEffect(restore(self), {
       onFailure: (cause) => {
@@ -139,7 +139,8 @@ export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tok
 const open = Metric.gauge(metricNames.openStreams, { description: "event streams that are open" })
 
 /**
- * An event stream is open for as long as the scope, under the labels of whoever opened it: another fiber may close it.
+ * Counts an event stream as open for as long as its scope, under the labels of the fiber that opened it: another one
+ * may close it.
  *
  * @internal
  */
@@ -156,7 +157,7 @@ const inputTokens = counter(metricNames.tokens, "tokens of completed steps, as s
 const outputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "output" })
 const cost = counter(metricNames.cost, "USD that completed steps cost, as streams tell it")
 
-/** What a completed step says that it took. */
+/** The tokens and the cost of a completed step. */
 interface Usage {
   readonly tokens?:
     | { readonly prompt?: number | null | undefined; readonly completion?: number | null | undefined }
@@ -166,7 +167,8 @@ interface Usage {
 }
 
 /**
- * Adds up what completed steps took, and counts it when told to: to update metrics for every event is measurable.
+ * Adds up the tokens and costs of completed steps, and counts them when told to, since updating metrics for every event
+ * is measurable.
  *
  * @internal
  */

@@ -17,7 +17,7 @@ import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import { clockOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
 
 /**
- * Whether spans of this fiber go anywhere: Effect's built-in tracer keeps them to itself.
+ * Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself.
  *
  * @internal
  */
@@ -37,14 +37,14 @@ export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string
 }
 
 /**
- * What is known of a run once it ended.
+ * The facts of a run that ended.
  *
  * @internal
  */
 export interface Outcome {
   readonly executionId?: string | undefined
   readonly status?: string | undefined
-  /** Of a response that is passed on as it is. */
+  /** The status of a response that is passed on as it is. */
   readonly httpStatus?: number | undefined
 }
 
@@ -55,7 +55,7 @@ const outcomeAttributes = (outcome: Outcome): Record<string, unknown> => ({
 })
 
 /**
- * Opens a span around a call, if somebody traces.
+ * Opens a span around a call, if a tracer is installed.
  *
  * @internal
  */
@@ -98,7 +98,7 @@ const clientSpan = <A, E, R>(
   ) as Effect.Effect<A, E, R>
 
 /**
- * What a read is about.
+ * The subject of a read.
  *
  * @internal
  */
@@ -110,7 +110,7 @@ export interface ReadFacts {
 }
 
 /**
- * Opens a span around what reads a job, a run or a session, if somebody traces.
+ * Opens a span around the read of a job, a run or a session, if a tracer is installed.
  *
  * @internal
  */
@@ -134,7 +134,7 @@ const readAttributes = (facts: ReadFacts): Record<string, unknown> => ({
 })
 
 /**
- * Opens a span around a stream that only reads, if somebody traces.
+ * Opens a span around a stream that only reads, if a tracer is installed.
  *
  * @internal
  */
@@ -156,7 +156,7 @@ export const readStreamSpan = <A, E, R>(
   ))
 
 /**
- * What a step tells of itself when it completes.
+ * The facts of a step that completed.
  *
  * @internal
  */
@@ -179,12 +179,12 @@ export interface StreamSpans {
   readonly stepStarted: (stepId: string) => void
   readonly stepCompleted: (facts: StepFacts) => void
   readonly stepFailed: (error: unknown) => void
-  /** Also ends a step that is still open. */
+  /** Ends the stream's span, and that of a step that is still open. */
   readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: Outcome) => void
 }
 
 /**
- * Opens the span of an event stream, if somebody traces.
+ * Opens the span of an event stream, if a tracer is installed.
  *
  * @internal
  */
@@ -257,7 +257,7 @@ export const streamSpans = (
 }
 
 /**
- * A child span around one tool round, if somebody traces.
+ * Opens a child span around one tool round, if a tracer is installed.
  *
  * @internal
  */
@@ -272,7 +272,7 @@ export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>):
   )
 
 /**
- * One child span per tool call around what answers them, if somebody traces.
+ * Opens one child span per tool call around their answer, if a tracer is installed.
  *
  * @internal
  */

@@ -11,7 +11,7 @@ import type { LogEvent, LogHook } from "../../LogHook.js"
 import { writesDebug } from "../runtime/fiber.js"
 
 /**
- * The hook of a client, made safe: what it throws is reported once as a warning and never reaches the call.
+ * The safe hook of a client: an exception is reported once as a warning and never reaches the call.
  *
  * @internal
  */
@@ -26,7 +26,7 @@ export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void>
     return (event) => {
       try {
         const outcome: unknown = hook(event)
-        // an async function fits the type of a hook; what it rejects with must not end the process
+        // an async function fits the type of a hook; its rejection must not end the process
         if (Predicate.isPromiseLike(outcome)) outcome.then(undefined, report)
       } catch (error) {
         report(error)
@@ -37,7 +37,7 @@ export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void>
 /** @internal */
 export type Tell = (event: LogEvent) => Effect.Effect<void>
 
-/** Writes an event as a log line: what it is about as text, every field as an annotation. */
+/** Writes an event as a log line: its subject as text, every field as an annotation. */
 const debugLine: Tell = (event) => {
   const { phase, ...fields } = event
   const about = "path" in event ? `${event.method} ${event.path}` : `${event.mode} ${event.sessionId}`
@@ -45,7 +45,7 @@ const debugLine: Tell = (event) => {
 }
 
 /**
- * Who is to be told by a fiber; `undefined` when nobody listens.
+ * The sink of a fiber's log events; `undefined` when nobody listens.
  *
  * @internal
  */

@@ -18,7 +18,7 @@ export type Pause = (ms: number) => Effect.Effect<boolean>
 export const sleep: Pause = (ms) => Number.isFinite(ms) ? Effect.as(Effect.sleep(ms), true) : Effect.never
 
 /**
- * How what asks a client sleeps between two requests: the end of the client wakes it.
+ * The sleep of a client between two requests, which the end of the client wakes.
  *
  * @internal
  */
@@ -26,8 +26,7 @@ export const pauseOf = ({ defaults }: { readonly defaults: { readonly pause?: Pa
   defaults.pause ?? sleep
 
 /**
- * Milliseconds of a clock that goes on evenly when the wall clock is set, for differences alone: when something began,
- * is over, or was last seen.
+ * Milliseconds of a clock that goes on evenly when the wall clock is set, for differences alone.
  *
  * @internal
  */
