@@ -16,7 +16,7 @@ import * as Input from "./internal/flow/executeInput.js"
 import { encodeParameters } from "./internal/flow/flowCodec.js"
 import type { CallOptions, Progress } from "./internal/input/callOptions.js"
 import { checkDuration } from "./internal/input/checks.js"
-import { take, type Taking } from "./internal/input/take.js"
+import { type InputRules, take } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import type { HttpService } from "./internal/operations/operations.js"
 import { resolveCall, resolveFlow } from "./internal/operations/resolvedCall.js"
@@ -146,14 +146,14 @@ const submitGrace = 5000
 
 const refused = ["tools", "toolChoice", "attachments", "messages"] as const
 
-type Taken = SubmitInput & { readonly [K in typeof refused[number]]?: unknown }
+type SubmitFields = SubmitInput & { readonly [K in typeof refused[number]]?: unknown }
 
-const checkRefused = (input: Taken): Problem | undefined => {
+const checkRefused = (input: SubmitFields): Problem | undefined => {
   const field = refused.find((name) => input[name] !== undefined)
   return field === undefined ? undefined : problem(field, "is not taken by the queue: use FlowService")
 }
 
-const taking: Taking<Taken, Taken> = {
+const submitRules: InputRules<SubmitFields, SubmitFields> = {
   field: "input",
   pick: (given) => ({
     message: given.message,
@@ -181,7 +181,7 @@ const taking: Taking<Taken, Taken> = {
       Input.checkRun(input)
 }
 
-const takingAttach: Taking<AttachOptions, AttachOptions> = {
+const attachRules: InputRules<AttachOptions, AttachOptions> = {
   field: "options",
   pick: (given) => ({ grace: given.grace }),
   check: ({ grace }) => checkDuration("grace", grace)
@@ -190,7 +190,7 @@ const takingAttach: Taking<AttachOptions, AttachOptions> = {
 const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
   Effect.withFiberRuntime((fiber) => {
     const method = "JobService.submit"
-    const resolved = resolveCall(http, method, flow, taking, given)
+    const resolved = resolveCall(http, method, flow, submitRules, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, total } = resolved.right
     const version = Address.checkVersion(method, input.version)
@@ -248,7 +248,7 @@ const attach = (http: HttpService) =>
     return Either.gen(function*() {
       const { address, addressText } = yield* resolveFlow(http, method, flow)
       yield* Address.segment(method, "executionId", executionId)
-      const taken = yield* take(method, takingAttach, options, { flow: addressText })
+      const taken = yield* take(method, attachRules, options, { flow: addressText })
       const grace = yield* milliseconds(method, "grace", taken.grace ?? 0)
       return JobHandle.make(
         {

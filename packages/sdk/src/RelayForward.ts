@@ -15,7 +15,7 @@ import * as Tracer from "effect/Tracer"
 import type { Defaults, FlowRef, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
 import { checkDuration, checkRecord, checkText } from "./internal/input/checks.js"
-import { guarded, take, type Taking } from "./internal/input/take.js"
+import { guarded, type InputRules, take } from "./internal/input/take.js"
 import type { ForwardResponse } from "./internal/operations/executeCall.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
 import { resolveSession } from "./internal/scope/sessionId.js"
@@ -85,13 +85,13 @@ const isPresent = (u: unknown): boolean => u !== undefined && u !== null
 const isResume = ({ executionId, pausedAtStep, toolCallMessages }: Request["body"]): boolean =>
   isPresent(executionId) && isPresent(pausedAtStep) && isPresent(toolCallMessages)
 
-const taking: Taking<Options, Options> = {
+const forwardRules: InputRules<Options, Options> = {
   field: "options",
   pick: ({ attemptTimeout, version }) => ({ attemptTimeout, version }),
   check: ({ attemptTimeout }) => checkDuration("attemptTimeout", attemptTimeout)
 }
 
-const takingRequest: Taking<Request, Request> = {
+const requestRules: InputRules<Request, Request> = {
   field: "request",
   pick: ({ body, traceparent, tracestate }) => ({ body, traceparent, tracestate }),
   check: ({ body, traceparent, tracestate }) =>
@@ -116,7 +116,7 @@ export const make = (
 ): Either.Either<RelayForward, InvalidRequestError> =>
   Either.gen(function*() {
     const address = yield* guarded(method, "flow", () => Address.resolve(method, flow, defaults))
-    const { attemptTimeout, version: given } = yield* take(method, taking, options)
+    const { attemptTimeout, version: given } = yield* take(method, forwardRules, options)
     const version = yield* Address.checkVersion(method, given)
 
     const answered = (
@@ -146,7 +146,7 @@ export const make = (
     return (given) =>
       Effect.flatMap(NoukaiHttp, (http) =>
         Effect.withFiberRuntime((fiber) => {
-          const taken = take(method, takingRequest, given, facts)
+          const taken = take(method, requestRules, given, facts)
           if (Either.isLeft(taken)) return Effect.fail(taken.left)
           const request = taken.right
           const session = resolveSession(fiber, http, undefined, facts)

@@ -16,7 +16,7 @@ import * as Headers from "./internal/config/headers.js"
 import { invalid } from "./internal/errors/makeError.js"
 import * as Address from "./internal/flow/address.js"
 import { checkText } from "./internal/input/checks.js"
-import { guarded, take, type Taking } from "./internal/input/take.js"
+import { guarded, type InputRules, take } from "./internal/input/take.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
 import type { ExecuteRequest } from "./internal/operations/executeCall.js"
@@ -90,13 +90,13 @@ const problemOf = (
   return sessionId === undefined ? undefined : wrong("sessionId", "does not go through a relay")
 }
 
-interface Taken {
+interface RelayOptions {
   readonly url: string
   readonly flow: FlowRef<never, unknown> | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
 }
 
-const taking: Taking<Options, Taken> = {
+const relayRules: InputRules<Options, RelayOptions> = {
   field: "options",
   pick: ({ flow, headers, url }) => ({ flow, headers, url }),
   check: ({ url }) => checkText("url", url)
@@ -122,7 +122,7 @@ const makeHttp = (
   makeTransport: MakeTransport
 ): Effect.Effect<HttpService, InvalidRequestError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { flow, headers: given = {}, url } = yield* take(method, taking, options)
+    const { flow, headers: given = {}, url } = yield* take(method, relayRules, options)
     const { origin, path } = yield* relayUrl(method, url)
     let expected = flow === undefined
       ? undefined

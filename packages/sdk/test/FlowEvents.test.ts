@@ -1,4 +1,4 @@
-/** Event streams over the scripted seam: cursor, requests, ends (contract 7.1, 7.4, 7.5). */
+/** Event streams over the scripted `NoukaiHttp`: cursor, requests, ends (contract 7.1, 7.4, 7.5). */
 import {
   APIConnectionError,
   APITimeoutError,

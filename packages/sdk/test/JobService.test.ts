@@ -1,4 +1,4 @@
-/** Jobs over the scripted seam: what is asked, what statuses mean, and the clocks (contract 8). */
+/** Jobs over the scripted `NoukaiHttp`: what is asked, what statuses mean, and the clocks (contract 8). */
 import {
   APIConnectionError,
   APITimeoutError,

@@ -53,7 +53,7 @@ import { cassette, execution } from "./support/sessions.js"
 
 const flow = "acme/test/a"
 
-/** A seam that counts, and answers each message with itself. */
+/** A `NoukaiHttp` that counts its calls, and answers each message with itself. */
 const echo = (counts: { calls: number; built: number } = { calls: 0, built: 0 }) => {
   const http = Effect.gen(function*() {
     counts.built++

@@ -38,7 +38,7 @@ const flow = "acme/test/a"
 
 type Place = "input" | "output" | "error" | "event"
 
-/** A seam that gives the secret back, where it is told to. */
+/** A `NoukaiHttp` that answers with the secret, where it is told to. */
 const live = (place: Place, secret: unknown) => {
   return Layer.succeed(
     NoukaiHttp,

@@ -201,7 +201,7 @@ describe("RelayForward", () => {
       assert.deepStrictEqual(server.requests.map(({ method }) => method), ["GET"])
     }))
 
-  it.effect("a seam that only decodes is asked to execute", () =>
+  it.effect("a service that only decodes is asked to execute", () =>
     Effect.gen(function*() {
       const forward = yield* RelayForward.make(flow)
       const response = yield* forward({ body: { message: "hi" } })

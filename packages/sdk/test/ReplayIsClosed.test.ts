@@ -17,7 +17,7 @@ const recorded = (id: string, ...results: ReadonlyArray<unknown>) => ({
   sessionId: id
 })
 
-/** A seam that would answer any number of runs, and these sessions. */
+/** A `NoukaiHttp` that would answer any number of runs, and these sessions. */
 const live = (...sessions: ReadonlyArray<ReturnType<typeof recorded>>) =>
   Layer.provideMerge(
     layerOverHttp,

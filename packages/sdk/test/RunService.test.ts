@@ -338,7 +338,7 @@ describe("B-PY-11: ids", () => {
   }
 })
 
-describe("the seam", () => {
+describe("NoukaiHttp", () => {
   it.effect("a scope that answers instead of Noukai answers jobs and runs too", () =>
     Effect.gen(function*() {
       const asked: Array<string> = []

@@ -34,7 +34,7 @@ interface Live {
   readonly defaults?: NoukaiHttp.Service["defaults"]
 }
 
-/** A scripted seam that answers so many runs live, and these sessions. */
+/** A scripted `NoukaiHttp` that answers so many runs live, and these sessions. */
 const live = ({ answers = 0, defaults, sessions = [] }: Live = {}) => {
   const events: Array<LogEvent> = []
   const layer = Layer.provideMerge(

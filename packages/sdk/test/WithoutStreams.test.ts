@@ -48,7 +48,7 @@ describe("FlowService.layerWithoutStreams", () => {
       assert.strictEqual(server.requests.length, 0)
     }))
 
-  it.effect("replays what was recorded, over any seam", () =>
+  it.effect("replays a recording, over any `NoukaiHttp`", () =>
     Effect.gen(function*() {
       const flows = yield* Effect.provide(FlowService.FlowService, FlowService.layerWithoutStreams)
       assert.strictEqual((yield* flows.execute(agent, input)).result, "recorded")

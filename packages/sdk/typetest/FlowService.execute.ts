@@ -26,7 +26,7 @@ import { Flow, type FlowService, Noukai, NoukaiLive, Tools } from "@effect-nouka
 import type { NoukaiConfig, NoukaiHttp } from "@effect-noukai/sdk"
 import type { ExecuteInput } from "@effect-noukai/sdk"
 import type * as FlowServices from "@effect-noukai/sdk/FlowService"
-import type * as Seam from "@effect-noukai/sdk/NoukaiHttp"
+import type * as Http from "@effect-noukai/sdk/NoukaiHttp"
 import { Context, Data, Effect, type Layer, Schema } from "effect"
 import { expectTypeOf } from "vitest"
 
@@ -163,8 +163,8 @@ export const wrap = <P, A>(flow: Flow.Flow<P, A>, input: ExecuteInput<P>): Effec
 // a program does not know which of these it got
 expectTypeOf<typeof FlowServices.layer>().toEqualTypeOf<Layer.Layer<FlowService, never, NoukaiHttp>>()
 expectTypeOf<typeof FlowServices.layerWithoutStreams>().toEqualTypeOf<Layer.Layer<FlowService, never, NoukaiHttp>>()
-expectTypeOf<typeof Seam.layer>().toEqualTypeOf<Layer.Layer<NoukaiHttp, never, NoukaiConfig>>()
-expectTypeOf<typeof Seam.layerWithoutStreams>().toEqualTypeOf<Layer.Layer<NoukaiHttp, never, NoukaiConfig>>()
+expectTypeOf<typeof Http.layer>().toEqualTypeOf<Layer.Layer<NoukaiHttp, never, NoukaiConfig>>()
+expectTypeOf<typeof Http.layerWithoutStreams>().toEqualTypeOf<Layer.Layer<NoukaiHttp, never, NoukaiConfig>>()
 expectTypeOf(NoukaiLive).toEqualTypeOf<
   Layer.Layer<Noukai.Services | NoukaiConfig, AuthenticationError | InvalidRequestError, never>
 >()

@@ -21,7 +21,7 @@ expectTypeOf(NoukaiRecord.toFile("path", { mode: "new", match: "strict", redact:
   Layer.Layer<Provided, AuthenticationError | InvalidRequestError | CassetteError | ReplayNoSnapshotsError>
 >()
 
-// any seam, with its own errors and requirements
+// any service, with its own errors and requirements
 expectTypeOf(NoukaiRecord.toFile("path", { live: Noukai.layerServices })).toEqualTypeOf<
   Layer.Layer<Provided, InvalidRequestError | CassetteError | ReplayNoSnapshotsError, NoukaiConfig>
 >()
@@ -29,7 +29,7 @@ declare const failing: Layer.Layer<NoukaiHttp, "broken", "needs">
 expectTypeOf(NoukaiRecord.toFile("path", { live: failing })).toEqualTypeOf<
   Layer.Layer<Provided, "broken" | InvalidRequestError | CassetteError | ReplayNoSnapshotsError, "needs">
 >()
-// @ts-expect-error what is no seam cannot be recorded
+// @ts-expect-error only a `NoukaiHttp` can be recorded
 NoukaiRecord.toFile("path", { live: Layer.empty })
 // @ts-expect-error there is no such mode
 NoukaiRecord.toFile("path", { mode: "twice" })

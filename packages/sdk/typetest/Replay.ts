@@ -70,7 +70,7 @@ type Opening = Fetching | ReplayNoSnapshotsError
 
 type Replaying = Opening | ReplayDisabledError | ReplayLeftoverError
 
-// a replay adds what opening and leaving it can fail with, and needs the seam for the fetch
+// a replay adds the errors of opening and leaving it, and requires `NoukaiHttp` for the fetch
 expectTypeOf(TraceScope.replay("id")(effect)).toEqualTypeOf<Effect.Effect<A, E | Replaying, R | NoukaiHttp>>()
 expectTypeOf(effect.pipe(TraceScope.replay("id"))).toEqualTypeOf<Effect.Effect<A, E | Replaying, R | NoukaiHttp>>()
 expectTypeOf(TraceScope.replayOrCapture(undefined)(effect)).toEqualTypeOf<

@@ -1,4 +1,4 @@
-/** Responses of `/step` for the scripted seam, and what is asked of it. */
+/** Responses of `/step` for the scripted `NoukaiHttp`, and its requests. */
 import { APIConnectionError, type FlowCursor, type FlowEvent, FlowService } from "@effect-noukai/sdk"
 import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
@@ -91,7 +91,7 @@ export const between = (flow: string): FlowCursor => ({
 const layerOf = (script: Script): Layer.Layer<FlowService | ScriptedHttp> =>
   Layer.provideMerge(flowLayer, layerScripted(script))
 
-/** Runs `body` on a seam that answers `/step` with these responses. */
+/** Runs `body` on a service that answers `/step` with these responses. */
 export const scripted = <A, E, R>(
   step: ReadonlyArray<Response>,
   body: (flows: FlowService.Service) => Effect.Effect<A, E, R>

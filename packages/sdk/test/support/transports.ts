@@ -22,14 +22,14 @@ type Build = (options: Options) => Effect.Effect<
 
 export interface Over {
   readonly name: string
-  readonly seam: Build
+  readonly http: Build
   /** More options of the client. */
   readonly options?: Effect.Effect<Options, never, Scope.Scope>
 }
 
 const overClient = (name: string, client: Layer.Layer<HttpClient.HttpClient>): Over => ({
   name,
-  seam: () =>
+  http: () =>
     Effect.map(
       Layer.build(client),
       (context) => Layer.provide(NoukaiHttp.layerHttpClient, Layer.succeedContext(context))
@@ -42,13 +42,13 @@ const agent = Effect.acquireRelease(
 )
 
 export const transports: ReadonlyArray<Over> = [
-  { name: "undici", seam: () => Effect.succeed(NoukaiHttp.layer) },
+  { name: "undici", http: () => Effect.succeed(NoukaiHttp.layer) },
   {
     name: "a given dispatcher",
-    seam: () => Effect.succeed(NoukaiHttp.layer),
+    http: () => Effect.succeed(NoukaiHttp.layer),
     options: Effect.map(agent, (dispatcher) => ({ dispatcher }))
   },
-  { name: "fetch", seam: () => Effect.succeed(NoukaiHttp.layerTransport(Fetch.make)) },
+  { name: "fetch", http: () => Effect.succeed(NoukaiHttp.layerTransport(Fetch.make)) },
   overClient(
     "HttpClient of node:http",
     Layer.provide(NodeHttpClient.layerWithoutAgent, NodeHttpClient.makeAgentLayer({ keepAlive: true }))
@@ -66,8 +66,8 @@ export const servicesOver = (
 ): Effect.Effect<Context.Context<Services>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const all = { baseUrl: server.baseUrl, ...options, ...(over.options === undefined ? {} : yield* over.options) }
-    const seam = yield* over.seam(all)
-    return yield* Layer.buildWithScope(Layer.provide(Layer.provideMerge(layerOverHttp, seam), config(all)), scope)
+    const http = yield* over.http(all)
+    return yield* Layer.buildWithScope(Layer.provide(Layer.provideMerge(layerOverHttp, http), config(all)), scope)
   })
 
 /** The flows of such a client, for as long as the test lasts. */

@@ -21,10 +21,10 @@ export type AnsweredOperation = Exclude<Operation, StreamedOperation>
 export type StreamedOperation = "step" | "traceStream"
 
 /** @internal */
-export type Request<K extends AnsweredOperation> = Operations[K]["request"]
+export type OperationRequest<K extends AnsweredOperation> = Operations[K]["request"]
 
 /** @internal */
-export type Response<K extends AnsweredOperation> = Operations[K]["response"]
+export type OperationResponse<K extends AnsweredOperation> = Operations[K]["response"]
 
 type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
 
@@ -47,7 +47,7 @@ const readStepTrace: ReadBody<StepTraceResponse> = (json, received) =>
     ? readBody.stepAttempts(json, received)
     : readBody.stepTrace(json, received)
 
-const decoders: { readonly [K in AnsweredOperation]: Decoder<Response<K>> } = {
+const decoders: { readonly [K in AnsweredOperation]: Decoder<OperationResponse<K>> } = {
   execute: decoder(readBody.execute),
   submitJob: decoder(readBody.submitJob),
   pollJob: decoder(readBody.pollJob),
@@ -62,7 +62,7 @@ const decoders: { readonly [K in AnsweredOperation]: Decoder<Response<K>> } = {
 export const decodeValue = <K extends AnsweredOperation>(
   endpoint: K,
   recorded: RecordedValue
-): Either.Either<Response<K>, string> => decoders[endpoint](recorded)
+): Either.Either<OperationResponse<K>, string> => decoders[endpoint](recorded)
 
 /**
  * The recorded form of an answer: the body where there is one.

@@ -27,7 +27,7 @@ const AnyCassette = Schema.Union(SessionCassette, RecordedCassette)
 
 type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
 
-interface Facts {
+interface CassetteErrorFields {
   readonly path?: string | undefined
   readonly detail?: string | undefined
   readonly at?: ReadonlyArray<string> | undefined
@@ -35,8 +35,11 @@ interface Facts {
 }
 
 /** @internal */
-export const cassetteError = (method: string, reason: CassetteError["reason"], facts: Facts): CassetteError =>
-  new CassetteError({ method, reason, ...facts, isRetryable: false }, unchecked)
+export const cassetteError = (
+  method: string,
+  reason: CassetteError["reason"],
+  facts: CassetteErrorFields
+): CassetteError => new CassetteError({ method, reason, ...facts, isRetryable: false }, unchecked)
 
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })

@@ -10,9 +10,9 @@ const followers: ReadonlyArray<string> =
     "aeimop acdegiknostu cdfhlmnoprstuvw aelor u adeginorstuy acehiopstu aehiorstuyz cefglmnrst eio aehio i o eu")
     .split(" ")
 
-type Kind = "lower" | "upper" | "digit" | "other"
+type LetterKind = "lower" | "upper" | "digit" | "other"
 
-const kindOf = (code: number): Kind =>
+const kindOf = (code: number): LetterKind =>
   code >= 97 && code <= 122
     ? "lower"
     : code >= 65 && code <= 90

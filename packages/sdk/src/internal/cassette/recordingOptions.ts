@@ -13,7 +13,7 @@ import { invalid, type Problem, problem } from "../errors/makeError.js"
 import type { Match } from "../errors/replayReport.js"
 import { checkOneOf, checkText } from "../input/checks.js"
 import { checkStored } from "../input/json.js"
-import { guarded, take, type Taking } from "../input/take.js"
+import { guarded, type InputRules, take } from "../input/take.js"
 import { RecordedCassette } from "./RecordedCassette.js"
 import { SessionCassette } from "./SessionCassette.js"
 
@@ -48,14 +48,14 @@ const checkRedact = (redact: unknown): Problem | undefined => {
     checkList("redact.patterns", redact.patterns, Predicate.isRegExp, "a list of regular expressions")
 }
 
-const takingReplay: Taking<ReplayOptions, ReplayOptions> = {
+const replayRules: InputRules<ReplayOptions, ReplayOptions> = {
   field: "options",
   pick: ({ match, org, project, redact }) => ({ match, org, project, redact }),
   check: ({ match, org, project, redact }) =>
     checkText("org", org) ?? checkText("project", project) ?? checkOneOf("match", match, matches) ?? checkRedact(redact)
 }
 
-const takingRecord: Taking<RecordOptions, RecordOptions> = {
+const recordRules: InputRules<RecordOptions, RecordOptions> = {
   field: "options",
   pick: ({ match, mode, redact }) => ({ match, mode, redact }),
   check: ({ match, mode, redact }) =>
@@ -72,7 +72,7 @@ const checkPath = (method: string, path: unknown): Either.Either<void, InvalidRe
 export const replayOptions = (
   method: string,
   options: ReplayOptions
-): Either.Either<ReplayOptions, InvalidRequestError> => take(method, takingReplay, options)
+): Either.Either<ReplayOptions, InvalidRequestError> => take(method, replayRules, options)
 
 /** @internal */
 export const replayFileOptions = (
@@ -88,7 +88,7 @@ export const recordOptions = (
   path: string,
   options: RecordOptions
 ): Either.Either<RecordOptions, InvalidRequestError> =>
-  Either.flatMap(checkPath(method, path), () => take(method, takingRecord, options))
+  Either.flatMap(checkPath(method, path), () => take(method, recordRules, options))
 
 const isCassette = Schema.is(Schema.Union(SessionCassette, RecordedCassette))
 

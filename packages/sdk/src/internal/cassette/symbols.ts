@@ -79,7 +79,7 @@ export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Sym
   canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
 
 /** @internal */
-export interface Keyed {
+export interface KeyedInteraction {
   readonly interaction: Interaction
   readonly key: string
   readonly fingerprint: string
@@ -97,11 +97,11 @@ const longestId = 200
  */
 export const index = (
   interactions: ReadonlyArray<Interaction>
-): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<Keyed> } => {
+): { readonly symbols: Symbols; readonly keyed: ReadonlyArray<KeyedInteraction> } => {
   const symbols = new Map<string, string>()
   const known = new Set<string>()
   const counts = new Map<string, number>()
-  const keyed = interactions.map((interaction): Keyed => {
+  const keyed = interactions.map((interaction): KeyedInteraction => {
     eachString(interaction.input, (text) => {
       if (text.length <= longestId && !symbols.has(text)) known.add(text)
     })

@@ -16,7 +16,7 @@ import { checkStored } from "./json.js"
  *
  * @internal
  */
-export interface Facts {
+export interface RefusalFacts {
   readonly flow?: string | undefined
   readonly executionId?: string | undefined
 }
@@ -26,12 +26,12 @@ export interface Facts {
  *
  * @internal
  */
-export interface Taking<in A, in out B extends object> {
+export interface InputRules<in A, in out B extends object> {
   /** The name of the whole input. */
   readonly field: string
   /** Reads the fields, each once. For an object without fields it gives them all as `undefined`. */
   readonly pick: (given: A) => B
-  readonly check: (taken: B, facts: Facts | undefined) => Problem | undefined
+  readonly check: (taken: B, facts: RefusalFacts | undefined) => Problem | undefined
 }
 
 /** Whether a value is an object of fields: no list, map, promise or effect. */
@@ -66,7 +66,7 @@ export const guarded = <A, E>(
   method: string,
   field: string | (() => string),
   read: () => Either.Either<A, E>,
-  facts?: Facts
+  facts?: RefusalFacts
 ): Either.Either<A, E | InvalidRequestError> => {
   try {
     return read()
@@ -78,9 +78,9 @@ export const guarded = <A, E>(
 /** @internal */
 export const take = <A, B extends object>(
   method: string,
-  { check, field, pick }: Taking<A, B>,
+  { check, field, pick }: InputRules<A, B>,
   given: A,
-  facts?: Facts
+  facts?: RefusalFacts
 ): Either.Either<B, InvalidRequestError> => {
   const refused = (at: string, reason: string): Either.Either<never, InvalidRequestError> =>
     Either.left(invalid(method, at, reason, facts))

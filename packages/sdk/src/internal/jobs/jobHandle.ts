@@ -18,10 +18,10 @@ import { defaultSchedule, resultOf, wait } from "./jobWait.js"
  *
  * @internal
  */
-export type Facts = Pick<Job, "flowId" | "blockCount" | "sessionId">
+export type SubmissionFacts = Pick<Job, "flowId" | "blockCount" | "sessionId">
 
 /** @internal */
-export const make = (target: Target, facts: Facts): Job => {
+export const make = (target: Target, facts: SubmissionFacts): Job => {
   const { address, executionId } = target
   const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)

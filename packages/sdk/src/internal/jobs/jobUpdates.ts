@@ -20,7 +20,7 @@ import { isEnded, type JobStatus } from "./jobStatus.js"
 /** The time for which polls may fail in a row, in milliseconds. */
 const patience = 300_000
 
-interface Watch<A> {
+interface UpdateState<A> {
   status: JobStatus<A> | undefined
   failure: CallError | undefined
   /** The time of the first failed poll since the last answered one. */
@@ -41,7 +41,7 @@ export const updates = <A>(
 ): Stream.Stream<JobStatus<A>, CallError> =>
   Stream.unwrap(Effect.sync(() => {
     const next = scheduleDriver(schedule)
-    const watch: Watch<A> = { status: undefined, failure: undefined, failingSince: undefined, first: true }
+    const watch: UpdateState<A> = { status: undefined, failure: undefined, failingSince: undefined, first: true }
 
     const pause: Effect.Effect<void, Option.Option<CallError>> = Effect.suspend(() => {
       if (watch.first) {

@@ -13,7 +13,7 @@ import { APITimeoutError, type CallError, FlowExecutionError } from "../../Nouka
 import { unchecked } from "../errors/makeError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { checkCall, checkSchedule } from "../input/checks.js"
-import { take, type Taking } from "../input/take.js"
+import { type InputRules, take } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic, pauseOf } from "../time/clock.js"
@@ -27,13 +27,13 @@ export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 se
 const defaultTimeout = Duration.seconds(300)
 
 /** The outcome of the polls so far. */
-interface Seen {
+interface PollOutcome {
   status: JobStatus | undefined
   /** The failure of the latest poll, if it failed. */
   failure: CallError | undefined
 }
 
-const gaveUp = (target: Target, method: string, seen: Seen, detail: string): APITimeoutError => {
+const gaveUp = (target: Target, method: string, seen: PollOutcome, detail: string): APITimeoutError => {
   const lastStatus = seen.status === undefined ? undefined : label(seen.status)
   return new APITimeoutError({
     method,
@@ -48,7 +48,7 @@ const gaveUp = (target: Target, method: string, seen: Seen, detail: string): API
   }, unchecked)
 }
 
-const taking: Taking<WaitOptions, WaitOptions> = {
+const waitRules: InputRules<WaitOptions, WaitOptions> = {
   field: "options",
   pick: (given) => ({
     timeout: given.timeout,
@@ -67,7 +67,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
   target: Target,
   method: string,
   options: WaitOptions,
-  seen: Seen,
+  seen: PollOutcome,
   timeout: number
 ): Effect.fn.Return<JobEnded, CallError> {
   const deadline = (yield* monotonic) + timeout
@@ -101,13 +101,13 @@ export const wait = (
 ): Effect.Effect<JobEnded, CallError> =>
   Effect.suspend(() => {
     const facts = { flow: target.addressText, executionId: target.executionId }
-    const taken = take(method, taking, given, facts)
+    const taken = take(method, waitRules, given, facts)
     if (Either.isLeft(taken)) return Effect.fail(taken.left)
     const options = taken.right
     const timeout = milliseconds(method, "timeout", options.timeout ?? defaultTimeout)
     if (Either.isLeft(timeout)) return Effect.fail(timeout.left)
     const ms = timeout.right
-    const seen: Seen = { status: undefined, failure: undefined }
+    const seen: PollOutcome = { status: undefined, failure: undefined }
     const polling = pollUntilEnded(target, method, options, seen, ms ?? Infinity)
     return ms === undefined || ms === 0
       ? polling

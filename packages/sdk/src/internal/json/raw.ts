@@ -6,14 +6,14 @@
  */
 
 /** A class whose constructor returns the given object as the instance. */
-class Given {
+class GivenObject {
   constructor(value: object) {
     return value
   }
 }
 
 /** Adds a private field to a plain object: cheaper than a `WeakMap`, and no reflection shows it. */
-class Received extends Given {
+class ObjectWithJson extends GivenObject {
   readonly #json: unknown
   constructor(value: object, json: unknown) {
     super(value)
@@ -26,7 +26,7 @@ class Received extends Given {
 
 const getter: PropertyDescriptor = {
   get(this: object) {
-    return Received.jsonOf(this)
+    return ObjectWithJson.jsonOf(this)
   },
   enumerable: false,
   configurable: true
@@ -40,6 +40,6 @@ const getter: PropertyDescriptor = {
 export const withRaw = <A extends object>(value: A, json: unknown): A => {
   if (json === undefined) return value
   // the instance is the value itself; a bundler would drop an unused expression
-  const received: object = new Received(Object.defineProperty(value, "raw", getter), json)
+  const received: object = new ObjectWithJson(Object.defineProperty(value, "raw", getter), json)
   return received as A
 }

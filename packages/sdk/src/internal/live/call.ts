@@ -18,11 +18,11 @@ import { afterARunMayExist } from "../run/callProgress.js"
 import { clockOf } from "../runtime/fiber.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { makeLog, makeTell, type Tell } from "../telemetry/tell.js"
+import { type EventSink, makeEventSink, makeLog } from "../telemetry/tell.js"
 import { finite, milliseconds } from "../time/duration.js"
 import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
 import { isOk } from "../transport/response.js"
-import { type CallConfig, type Prepare, preparing, spentClock, type Wanted } from "./request.js"
+import { type CallConfig, type RequestBuilder, requestBuilder, type RequestDescription, spentClock } from "./request.js"
 import { type LiveError, retried } from "./retrying.js"
 import { type Scrub, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
@@ -32,7 +32,7 @@ import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusE
  *
  * @internal
  */
-export interface Endpoint<A> extends Wanted {
+export interface Endpoint<A> extends RequestDescription {
   /** Reads a 2xx body. */
   readonly decode: ReadBody<A>
 }
@@ -43,21 +43,21 @@ export interface Caller {
   readonly transport: HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
   /** The event sink of a fiber; `undefined` when nobody listens. */
-  readonly telling: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Tell | undefined
+  readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
   readonly budget: RetryBudget.RetryBudget
   readonly scrub: Scrub
-  readonly prepare: Prepare
-  readonly facts: (endpoint: Wanted) => CallFacts
+  readonly prepare: RequestBuilder
+  readonly facts: (endpoint: RequestDescription) => CallFacts
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
 
 /** The sink of a call's log events. */
 interface Observer {
-  readonly tell: Tell | undefined
+  readonly tell: EventSink | undefined
   readonly now: () => number
 }
 
-const observing = (fiber: Fiber.RuntimeFiber<unknown, unknown>, tell: Tell | undefined): Observer => ({
+const observing = (fiber: Fiber.RuntimeFiber<unknown, unknown>, tell: EventSink | undefined): Observer => ({
   tell,
   now: () => clockOf(fiber).unsafeCurrentTimeMillis()
 })
@@ -83,10 +83,10 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
     const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
     const scrub = scrubOf(key)
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
-    const telling = makeTell(log)
+    const sinkOf = makeEventSink(log)
     const budget = RetryBudget.make(Metrics.retryTokens)
     const attemptTimeout = finite(config.attemptTimeout)
-    const prepare = preparing(config)
+    const prepare = requestBuilder(config)
 
     const facts: Caller["facts"] = (endpoint) => ({
       method: endpoint.context.method,
@@ -207,7 +207,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         })
         const spent = spentClock(request)
         if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
-        const observer = observing(fiber, telling(fiber))
+        const observer = observing(fiber, sinkOf(fiber))
         return attempt(
           endpoint,
           request,
@@ -231,5 +231,5 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         )
       })
 
-    return { config, transport, log, telling, budget, scrub, prepare, facts, send }
+    return { config, transport, log, sinkOf, budget, scrub, prepare, facts, send }
   })

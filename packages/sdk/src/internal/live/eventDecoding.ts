@@ -15,19 +15,21 @@ import { compiledCheck } from "../schema/compiledCheck.js"
  *
  * @internal
  */
-export interface Undecodable {
+export interface UndecodableFrame {
   readonly type: "undecodable"
   readonly reason: string
 }
 
 type Payload = { [key: string]: unknown }
 
-interface Kind {
+interface EventKind {
   readonly type: FlowEvent.WireEvent["type"]
   /** Whether the run depends on the event. */
   readonly essential: boolean
   readonly fits: (payload: Payload) => boolean
-  readonly fields: ReadonlyArray<{ readonly name: string; readonly dispensable: boolean; readonly fits: Kind["fits"] }>
+  readonly fields: ReadonlyArray<
+    { readonly name: string; readonly dispensable: boolean; readonly fits: EventKind["fits"] }
+  >
 }
 
 const literalOf = (schema: Schema.Schema.AnyNoContext): FlowEvent.WireEvent["type"] => {
@@ -42,7 +44,7 @@ const kind = (
   schema: Schema.Schema.AnyNoContext,
   essential: boolean,
   dispensable: ReadonlyArray<string>
-): Kind => {
+): EventKind => {
   const signatures = AST.getPropertySignatures(schema.ast).filter(({ name }) => name !== "type")
   const checkOf = (some: ReadonlyArray<AST.PropertySignature>) =>
     compiledCheck(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
@@ -61,7 +63,7 @@ const kind = (
 const runStarted = kind(FlowEvent.WireRunStarted, true, ["executionId", "flowId", "stepCount", "runId"])
 
 /** The kinds, most frequent first: comparing names is cheaper than hashing one that is made anew for each event. */
-const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
+const kinds: ReadonlyArray<readonly [name: string, kind: EventKind]> = [
   ["step_output", kind(FlowEvent.WireStepOutput, false, [])],
   ["step_started", kind(FlowEvent.WireStepStarted, false, ["name", "stepIndex"])],
   ["step_completed", kind(FlowEvent.WireStepCompleted, true, ["name", "durationMs", "tokens", "costUsd"])],
@@ -74,7 +76,7 @@ const kinds: ReadonlyArray<readonly [name: string, kind: Kind]> = [
   ["flow_started", runStarted]
 ]
 
-const kindOf = (name: string): Kind | undefined => {
+const kindOf = (name: string): EventKind | undefined => {
   for (const entry of kinds) if (entry[0] === name) return entry[1]
   return undefined
 }
@@ -89,7 +91,7 @@ const parse = (data: string): Payload | undefined => {
 }
 
 /** Drops fields that only inform and do not fit. */
-const mend = (kind: Kind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
+const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: string) => void): string | undefined => {
   keepOriginal(payload, { ...payload })
   for (const field of kind.fields) {
     if (field.fits(payload)) continue
@@ -110,7 +112,7 @@ export const decodeEvent = (
   frameName: string | undefined,
   data: string,
   warn: (text: string) => void
-): FlowEvent.WireEvent | Undecodable | undefined => {
+): FlowEvent.WireEvent | UndecodableFrame | undefined => {
   const payload = parse(data)
   const name = frameName ?? payload?.eventType
   if (typeof name !== "string" || name === "") {
@@ -118,7 +120,7 @@ export const decodeEvent = (
     return undefined
   }
   const known = kindOf(name)
-  const refuse = (problem: string): Undecodable | undefined => {
+  const refuse = (problem: string): UndecodableFrame | undefined => {
     if (known?.essential === true) {
       return { type: "undecodable", reason: `an event ${name} ${problem}` }
     }

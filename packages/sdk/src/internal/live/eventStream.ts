@@ -22,7 +22,7 @@ import { metricLabelsOf } from "../runtime/fiber.js"
 import { fromPull, type Pull } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import type { Tell } from "../telemetry/tell.js"
+import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import * as errorBody from "../transport/response.js"
@@ -45,7 +45,7 @@ export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly isBilled: boolean
 }
 
-type EventPull = Pull<WireEvent, LiveError>
+type WireEventPull = Pull<WireEvent, LiveError>
 
 const prepare = (
   caller: Caller,
@@ -95,19 +95,19 @@ const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => 
 })
 
 /** Reports one attempt: its begin, its response, and its failure. */
-interface Watch {
+interface AttemptReporter {
   readonly onRequest: Effect.Effect<void>
   readonly onResponse: (response: StreamResponse) => Effect.Effect<void>
   readonly onError: (error: LiveError) => Effect.Effect<void>
 }
 
-const watch = (
+const attemptReporter = (
   caller: Caller,
   endpoint: StreamEndpoint,
   request: OpenRequest,
   attempt: number,
-  tell: Tell
-): Watch => {
+  tell: EventSink
+): AttemptReporter => {
   const { config } = caller
   const info = attemptInfo(endpoint, attempt)
   const { scrub } = caller.facts(endpoint)
@@ -135,30 +135,30 @@ const open = (
   endpoint: StreamEndpoint,
   request: OpenRequest,
   attempt: number,
-  tell: Tell | undefined
-): Effect.Effect<EventPull, LiveError, Scope.Scope> =>
+  tell: EventSink | undefined
+): Effect.Effect<WireEventPull, LiveError, Scope.Scope> =>
   Effect.suspend(() => {
-    const watching = tell === undefined ? undefined : watch(caller, endpoint, request, attempt, tell)
+    const reporter = tell === undefined ? undefined : attemptReporter(caller, endpoint, request, attempt, tell)
     const opening = Effect.matchEffect(caller.transport.open(request), {
       onFailure: (failure) => {
         const error = fromTransport(caller.facts(endpoint), failure)
-        return Effect.zipRight(watching?.onError(error) ?? Effect.void, Effect.fail(error))
+        return Effect.zipRight(reporter?.onError(error) ?? Effect.void, Effect.fail(error))
       },
       onSuccess: (response) =>
-        Effect.zipRight(watching?.onResponse(response) ?? Effect.void, accepted(caller, endpoint, response, watching))
+        Effect.zipRight(reporter?.onResponse(response) ?? Effect.void, accepted(caller, endpoint, response, reporter))
     })
-    return watching === undefined ? opening : Effect.zipRight(watching.onRequest, opening)
+    return reporter === undefined ? opening : Effect.zipRight(reporter.onRequest, opening)
   })
 
 const accepted = (
   caller: Caller,
   endpoint: StreamEndpoint,
   response: StreamResponse,
-  watching: Watch | undefined
-): Effect.Effect<EventPull, LiveError> =>
+  reporter: AttemptReporter | undefined
+): Effect.Effect<WireEventPull, LiveError> =>
   errorBody.isOk(response.status)
     ? Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(decoding(caller, endpoint, response, watching, metricLabelsOf(fiber)))
+      Effect.succeed(decoding(caller, endpoint, response, reporter, metricLabelsOf(fiber)))
     )
     : Effect.flatMap(
       Effect.zip(readText(response), Clock.currentTimeMillis),
@@ -170,9 +170,9 @@ const decoding = (
   caller: Caller,
   endpoint: StreamEndpoint,
   response: StreamResponse,
-  watching: Watch | undefined,
+  reporter: AttemptReporter | undefined,
   labels: ReadonlyArray<MetricLabel.MetricLabel>
-): EventPull => {
+): WireEventPull => {
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []
   let warnings: Array<string> = []
@@ -211,7 +211,7 @@ const decoding = (
     const more = others.length === 0 ? "" : ` (and ${others.length} more)`
     return Effect.logWarning(`${facts.method} ${facts.flow ?? ""}: ${first}${more}`)
   })
-  const settle: EventPull = Effect.suspend(() => {
+  const settle: WireEventPull = Effect.suspend(() => {
     if (events.length > 0) {
       const chunk = Chunk.unsafeFromArray(events)
       events = []
@@ -220,22 +220,22 @@ const decoding = (
     }
     return end === undefined ? next : Effect.fail(end)
   })
-  const onBytes = (bytes: Uint8Array): EventPull => {
+  const onBytes = (bytes: Uint8Array): WireEventPull => {
     tooLarge(decoder.push(bytes))
     return warnings.length === 0 ? settle : Effect.zipRight(report, settle)
   }
-  const onEnd = (failure: Option.Option<TransportError>): EventPull => {
+  const onEnd = (failure: Option.Option<TransportError>): WireEventPull => {
     if (Option.isSome(failure)) {
       const error = fromTransport(facts, failure.value)
       end = Option.some(error)
-      return Effect.zipRight(watching?.onError(error) ?? Effect.void, settle)
+      return Effect.zipRight(reporter?.onError(error) ?? Effect.void, settle)
     }
     ending = true
     tooLarge(decoder.end())
     end ??= Option.none()
     return settle
   }
-  const next: EventPull = Effect.suspend(() =>
+  const next: WireEventPull = Effect.suspend(() =>
     end === undefined ? Effect.matchEffect(response.pull, { onFailure: onEnd, onSuccess: onBytes }) : Effect.fail(end)
   )
   return next
@@ -249,8 +249,8 @@ const opened = (
   caller: Caller,
   endpoint: StreamEndpoint,
   request: OpenRequest,
-  tell: Tell | undefined
-): Effect.Effect<EventPull, LiveError, Scope.Scope> => {
+  tell: EventSink | undefined
+): Effect.Effect<WireEventPull, LiveError, Scope.Scope> => {
   const { budget } = caller
   const isFresh = endpoint.executionId === undefined
   const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
@@ -286,6 +286,6 @@ export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<
       ? Effect.fail(fromTransport(caller.facts(endpoint), spent))
       : Effect.zipRight(
         Metrics.streamOpen,
-        opened(caller, endpoint, request.right, caller.telling(fiber))
+        opened(caller, endpoint, request.right, caller.sinkOf(fiber))
       )
   }))

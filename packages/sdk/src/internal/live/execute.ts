@@ -13,7 +13,7 @@ import type {
 } from "../operations/executeCall.js"
 import { readBody } from "../operations/responseBody.js"
 import * as Spans from "../telemetry/spans.js"
-import type { Tell } from "../telemetry/tell.js"
+import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/response.js"
 import type { Caller } from "./call.js"
@@ -51,7 +51,7 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
       maxBytes: config.maxResponseBytes
     })
     const info: AttemptInfo = { method: "POST", path: endpoint.path, attempt: 0 }
-    const tell: Tell = caller.telling(fiber) ?? (() => Effect.void)
+    const tell: EventSink = caller.sinkOf(fiber) ?? (() => Effect.void)
     return Effect.zipRight(
       tell({ ...info, phase: "request" }),
       Effect.matchEffect(sent, {

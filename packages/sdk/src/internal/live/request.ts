@@ -30,7 +30,7 @@ export interface CallConfig extends Omit<NoukaiConfig.Service, "apiKey"> {
  *
  * @internal
  */
-export interface Wanted {
+export interface RequestDescription {
   readonly context: RequestContext
   readonly httpMethod: "GET" | "POST"
   /** The path below the base URL, encoded. */
@@ -47,8 +47,8 @@ export interface Wanted {
  *
  * @internal
  */
-export type Prepare = (
-  wanted: Wanted,
+export type RequestBuilder = (
+  description: RequestDescription,
   accept: string,
   traceparent: string | undefined
 ) => Either.Either<TransportRequest, InvalidRequestError>
@@ -73,7 +73,7 @@ const serialise = (method: string, body: unknown): Either.Either<string, Invalid
 }
 
 /** @internal */
-export const preparing = (config: CallConfig): Prepare => {
+export const requestBuilder = (config: CallConfig): RequestBuilder => {
   const { apiKey } = config
   const baseHeaders = {
     ...config.headers,

@@ -13,21 +13,21 @@ import type { Progress } from "../input/callOptions.js"
 import { backoffDriver, isBackoff } from "../retry/retry.js"
 import type { RetryBudget } from "../retry/retryBudget.js"
 import * as Metrics from "../telemetry/metrics.js"
-import type { Tell } from "../telemetry/tell.js"
+import type { EventSink } from "../telemetry/tell.js"
 import type { Pause } from "../time/clock.js"
 
 /** @internal */
 export type LiveError = ApiError | InvalidRequestError | UnexpectedResponseError
 
 /** @internal */
-export interface Retrying<A, R> {
+export interface RetryOptions<A, R> {
   readonly first: LiveError
   /** Whether the same request may be sent once more. */
   readonly mayRetry: (error: LiveError) => boolean
   readonly schedule: Schedule.Schedule<unknown, NoukaiError>
   /** The budget, which limits the default schedule alone. */
   readonly budget: RetryBudget
-  readonly tell: Tell | undefined
+  readonly tell: EventSink | undefined
   readonly info: (attempt: number) => AttemptInfo
   readonly pause: Pause
   readonly attempt: (n: number) => Effect.Effect<Either.Either<A, LiveError>, never, R>
@@ -39,7 +39,7 @@ export interface Retrying<A, R> {
 
 /** @internal */
 export const retried = <A, R>(
-  { attempt, budget, first, givingUp, info, mayRetry, pause, progress, schedule, tell }: Retrying<A, R>
+  { attempt, budget, first, givingUp, info, mayRetry, pause, progress, schedule, tell }: RetryOptions<A, R>
 ): Effect.Effect<A, LiveError, R> =>
   Effect.gen(function*() {
     const isLimited = isBackoff(schedule)

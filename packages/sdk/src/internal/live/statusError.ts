@@ -33,7 +33,7 @@ const keepBody = (facts: CallFacts, body: string): string => {
   return safe.slice(0, new TextEncoder().encodeInto(safe, new Uint8Array(maxBodyBytes)).read)
 }
 
-interface Problem {
+interface ServerProblem {
   readonly code: E.ErrorCode | undefined
   readonly detail: string | undefined
   readonly executionId: string | undefined
@@ -72,14 +72,14 @@ const excerpt = (body: string): string | undefined => {
 const codeShape = /^[A-Z][A-Z0-9_]+$/
 
 /** The problem of a body that is only text, which may be a code, as of a relay. */
-const ofText = (words: string, executionId?: string): Problem => ({
+const ofText = (words: string, executionId?: string): ServerProblem => ({
   code: codeShape.test(words) ? words : undefined,
   detail: text(words),
   executionId
 })
 
 /** The problem of an error body, also of a gateway's. */
-const readProblem = (body: string): Problem => {
+const readProblem = (body: string): ServerProblem => {
   const parsed = parse(body)
   if (typeof parsed === "string") return ofText(parsed)
   const fields = record(parsed)
@@ -130,10 +130,11 @@ const runIn = new RegExp(
 /**
  * Whether a refusal names a run, which then may have begun.
  */
-const namesARun = (problem: Problem, body: string): boolean => problem.executionId !== undefined || runIn.test(body)
+const namesARun = (problem: ServerProblem, body: string): boolean =>
+  problem.executionId !== undefined || runIn.test(body)
 
 /** Whether the call may be made again after this answer without starting a second run. */
-const isRetryable = (facts: CallFacts, status: number, problem: Problem, body: string): boolean => {
+const isRetryable = (facts: CallFacts, status: number, problem: ServerProblem, body: string): boolean => {
   if (!facts.isPost) return status === 429 || isTransientStatus(status)
   return status === 429 && (facts.executionId !== undefined || !namesARun(problem, body))
 }

@@ -9,7 +9,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { checkSchemas } from "../flow/flowCodec.js"
-import { guarded, take, type Taking } from "../input/take.js"
+import { guarded, type InputRules, take } from "../input/take.js"
 import { milliseconds } from "../time/duration.js"
 import type { HttpService } from "./operations.js"
 
@@ -64,13 +64,13 @@ export const resolveCall = <A, B extends { readonly timeout?: Duration.DurationI
   http: HttpService,
   method: string,
   flow: FlowRef<never>,
-  taking: Taking<A, B>,
+  rules: InputRules<A, B>,
   given: A
 ): Either.Either<ResolvedCall<B>, InvalidRequestError> => {
   const resolved = resolveFlow(http, method, flow)
   if (Either.isLeft(resolved)) return Either.left(resolved.left)
   const { address, addressText } = resolved.right
-  const input = take(method, taking, given, { flow: addressText })
+  const input = take(method, rules, given, { flow: addressText })
   if (Either.isLeft(input)) return Either.left(input.left)
   const total = totalOf(http, method, input.right.timeout)
   return Either.isLeft(total)

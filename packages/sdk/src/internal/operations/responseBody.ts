@@ -20,7 +20,7 @@ import { SessionResponse } from "./sessionCall.js"
  *
  * @internal
  */
-export interface Received {
+export interface ResponseFacts {
   /** The body, if a server sent it; absent for a recording without it. */
   readonly raw: unknown
   readonly requestId?: string | undefined
@@ -31,7 +31,7 @@ export interface Received {
  *
  * @internal
  */
-export type ReadBody<A> = (json: unknown, received: Received) => Either.Either<A, string>
+export type ReadBody<A> = (json: unknown, received: ResponseFacts) => Either.Either<A, string>
 
 const reading = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.Either<A, string> => {
   const decode = readEither(schema)
@@ -63,10 +63,10 @@ const explained = (json: unknown, problem: string): string => {
 
 const ended = (
   { blockCount, executionId, flowId, result, status }: ExecuteEnded,
-  { raw, requestId }: Received
+  { raw, requestId }: ResponseFacts
 ): ExecuteEnded => withRaw({ status, result, flowId, blockCount, executionId, requestId }, raw)
 
-const paused = (response: ExecutePaused, { raw, requestId }: Received): ExecutePaused => {
+const paused = (response: ExecutePaused, { raw, requestId }: ResponseFacts): ExecutePaused => {
   const { accumulatedOutputs, blockCount, executionId, flowId, iterationsUsed } = response
   const { pausedAtStep, status, toolCallMessages, toolCalls } = response
   return withRaw({
@@ -83,7 +83,7 @@ const paused = (response: ExecutePaused, { raw, requestId }: Received): ExecuteP
   }, raw)
 }
 
-const executed = (response: ExecuteResponse, received: Received): ExecuteResponse =>
+const executed = (response: ExecuteResponse, received: ResponseFacts): ExecuteResponse =>
   response.status === "tool_calls_required" ? paused(response, received) : ended(response, received)
 
 /** Decodes only bodies that do not fit as they are. */

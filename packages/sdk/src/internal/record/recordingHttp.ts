@@ -16,8 +16,8 @@ import {
   type AnsweredOperation,
   decodeValue,
   encodeValue,
-  type Request,
-  type Response
+  type OperationRequest,
+  type OperationResponse
 } from "../cassette/answerCodec.js"
 import { encodeError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
@@ -49,7 +49,7 @@ const inOrder = <A>(value: A): A => {
 }
 
 /** An answer with its body in the order of the file, read as the replay will read it. */
-const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: Response<K>): Response<K> => {
+const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: OperationResponse<K>): OperationResponse<K> => {
   const recorded = encodeValue(value)
   if (recorded.received === undefined) return inOrder(value)
   try {
@@ -64,12 +64,12 @@ const recordEffect = <K extends AnsweredOperation, E extends CallError>(
   recorder: Recorder,
   endpoint: K,
   question: Question,
-  live: Effect.Effect<Response<K>, E>
-): Effect.Effect<Response<K>, E> =>
+  live: Effect.Effect<OperationResponse<K>, E>
+): Effect.Effect<OperationResponse<K>, E> =>
   Effect.suspend(() => {
     const isPoll = question.endpoint === "pollJob"
     const ticket = isPoll ? undefined : recorder.begin(question)
-    const done = (result: Either.Either<Response<K>, E>): Effect.Effect<void> =>
+    const done = (result: Either.Either<OperationResponse<K>, E>): Effect.Effect<void> =>
       Effect.map(monotonic, (instant) => {
         const now = Math.round(instant)
         if (ticket === undefined) recorder.polled(question, result, now)
@@ -134,7 +134,7 @@ const recordStream = (
 
 /** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
-  const one = <K extends AnsweredOperation>(operation: K, input: Request<K>) =>
+  const one = <K extends AnsweredOperation>(operation: K, input: OperationRequest<K>) =>
     Effect.suspend(() => {
       const question = questionOf(operation, input)
       const asked = live.request(operation, input)

@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import { fromStatus } from "../live/statusError.js"
 import type { ForwardResponse } from "../operations/executeCall.js"
-import type { Outcome } from "../telemetry/spans.js"
+import type { RunOutcome } from "../telemetry/spans.js"
 
 /** The outcomes in the metrics, by the status of a run on the wire. */
 const outcomes: ReadonlyMap<unknown, string> = new Map([
@@ -16,7 +16,7 @@ const outcomes: ReadonlyMap<unknown, string> = new Map([
 ])
 
 /** @internal */
-export interface Forwarded extends Outcome {
+export interface Forwarded extends RunOutcome {
   readonly response: ForwardResponse
   /** The outcome in the metrics. */
   readonly outcome: string

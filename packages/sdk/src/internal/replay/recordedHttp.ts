@@ -26,7 +26,7 @@ import { forwardThrough } from "../operations/forwardThrough.js"
 import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import { InFlight, type OpenReplay, verifying } from "./OpenReplay.js"
-import { type AskedCall, RecordedMatching } from "./recordedMatching.js"
+import { type ProgramCall, RecordedMatching } from "./recordedMatching.js"
 
 /** @internal */
 export interface Options {
@@ -44,7 +44,7 @@ export interface Options {
 /**
  * The error of a recorded answer that does not fit its endpoint, although it was checked when the cassette was read.
  */
-const spoiled = (asked: AskedCall, reason: string): UnexpectedResponseError =>
+const spoiled = (asked: ProgramCall, reason: string): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: asked.operation,
     ...(asked.question.flow === undefined ? undefined : { flow: asked.question.flow }),
@@ -52,14 +52,14 @@ const spoiled = (asked: AskedCall, reason: string): UnexpectedResponseError =>
     isRetryable: false
   }, unchecked)
 
-const failing = (asked: AskedCall, error: RecordedError): Effect.Effect<never, CallError> =>
+const failing = (asked: ProgramCall, error: RecordedError): Effect.Effect<never, CallError> =>
   Effect.flatMap(
     Either.mapLeft(decodeError(error, asked.operation), (reason) => spoiled(asked, reason)),
     Effect.fail
   )
 
 /** The error of a session fetch; other errors cannot have been recorded for one. */
-const ofSession = (asked: AskedCall) => (error: CallError): SessionError => {
+const ofSession = (asked: ProgramCall) => (error: CallError): SessionError => {
   switch (error._tag) {
     case "PermissionDeniedError":
     case "FlowNotFoundError":
@@ -83,7 +83,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
    * Notes whether a run began outside the recording, since its later calls are then made there; calls that only read a
    * run change nothing.
    */
-  const markBeginning = (asked: AskedCall, isElsewhere: boolean) => {
+  const markBeginning = (asked: ProgramCall, isElsewhere: boolean) => {
     const begins = executionIdOf(asked.question) === undefined
     return <A>(answer: A): A => {
       const id = begins && Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
@@ -95,7 +95,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     }
   }
 
-  const asking = (endpoint: Operation, request: RequestContext): Either.Either<AskedCall, InvalidRequestError> => {
+  const asking = (endpoint: Operation, request: RequestContext): Either.Either<ProgramCall, InvalidRequestError> => {
     const question = questionOf(endpoint, request)
     return question === undefined
       ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
@@ -103,7 +103,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   }
 
   /** The recording of a call; `undefined` if it is made elsewhere. */
-  const find = (asked: AskedCall): Either.Either<Interaction | undefined, CallError> => {
+  const find = (asked: ProgramCall): Either.Either<Interaction | undefined, CallError> => {
     const executionId = executionIdOf(asked.question)
     if (executionId !== undefined && begunElsewhere.has(executionId)) return Either.right(undefined)
     const found = matching.find(asked)
@@ -119,7 +119,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   }
 
   /** Lets a call yield once, so that calls that run at once can be seen. */
-  const turn = <A, E>(asked: AskedCall, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const turn = <A, E>(asked: ProgramCall, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
     const key = matching.sharedKey(asked.question)
     return key === undefined ? use : Effect.acquireUseRelease(
       inFlight.enter(key, asked.question.flow ?? ""),
@@ -128,13 +128,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     )
   }
 
-  const remember = (asked: AskedCall, value: unknown): Effect.Effect<void> =>
+  const remember = (asked: ProgramCall, value: unknown): Effect.Effect<void> =>
     asked.question.endpoint === "submitJob" && Predicate.isRecord(value) && typeof value.executionId === "string"
       ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
       : Effect.void
 
   /** The status of a job at its present age. */
-  const statusNow = (asked: AskedCall, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
+  const statusNow = (asked: ProgramCall, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
     Effect.map(monotonic, (now) => {
       if (!("statuses" in answer)) return answer
       const id = executionIdOf(asked.question) ?? ""
@@ -144,7 +144,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
     })
 
-  const givenUp = ({ operation, question }: AskedCall): Effect.Effect<never> =>
+  const givenUp = ({ operation, question }: ProgramCall): Effect.Effect<never> =>
     Effect.zipRight(
       Effect.logWarning(
         `${operation} ${question.flow ?? ""}: the program that was recorded gave this call up; it is never answered`
@@ -154,9 +154,9 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   const answerWith = <K extends Codec.AnsweredOperation>(
     endpoint: K,
-    asked: AskedCall,
+    asked: ProgramCall,
     answer: Answer
-  ): Effect.Effect<Codec.Response<K>, CallError> => {
+  ): Effect.Effect<Codec.OperationResponse<K>, CallError> => {
     if ("value" in answer) {
       return Effect.zipLeft(
         Either.mapLeft(Codec.decodeValue(endpoint, answer), (reason) => spoiled(asked, reason)),
@@ -169,8 +169,8 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   const one = <K extends Codec.AnsweredOperation>(
     endpoint: K,
-    request: Codec.Request<K> & RequestContext
-  ): Effect.Effect<Codec.Response<K>, CallError> =>
+    request: Codec.OperationRequest<K> & RequestContext
+  ): Effect.Effect<Codec.OperationResponse<K>, CallError> =>
     Effect.suspend(() => {
       const asked = asking(endpoint, request)
       if (Either.isLeft(asked)) return Effect.fail(asked.left)
@@ -192,7 +192,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       )
     })
 
-  const eventsOf = (asked: AskedCall, answer: Answer): Stream.Stream<WireEvent, CallError> => {
+  const eventsOf = (asked: ProgramCall, answer: Answer): Stream.Stream<WireEvent, CallError> => {
     if ("error" in answer) return Stream.fromEffect(failing(asked, answer.error))
     if (!("events" in answer)) return Stream.fail(spoiled(asked, "it is of another endpoint"))
     const events = Codec.decodeEvents(answer.events)

@@ -14,7 +14,7 @@ import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from
 import { differences, type Divergence } from "../json/diff.js"
 import { nameDistance } from "./similarity.js"
 
-interface Entry {
+interface EntryState {
   readonly number: number
   readonly interaction: Interaction
   /** A hash of flow, version and input. */
@@ -22,7 +22,7 @@ interface Entry {
 }
 
 /** A call of the program. @internal */
-export interface AskedCall {
+export interface ProgramCall {
   /** The operation that the program called: `FlowService.execute`. */
   readonly operation: string
   readonly question: Question
@@ -59,11 +59,11 @@ const executionIn = ({ answer, input }: { readonly answer: Answer; readonly inpu
 
 /** @internal */
 export class RecordedMatching {
-  private readonly entries: ReadonlyArray<Entry>
-  private readonly queues = new Map<string, Array<Entry>>()
-  private readonly keys = new Map<string, Array<Entry>>()
+  private readonly entries: ReadonlyArray<EntryState>
+  private readonly queues = new Map<string, Array<EntryState>>()
+  private readonly keys = new Map<string, Array<EntryState>>()
   private readonly symbols: Symbols
-  private readonly consumed = new Set<Entry>()
+  private readonly consumed = new Set<EntryState>()
   private readonly misses: Array<Difference> = []
   private readonly runs = new Set<string>()
   private readonly taken = new Map<string, number>()
@@ -100,7 +100,7 @@ export class RecordedMatching {
   }
 
   /** Takes the recording of a call, and gives it with its place among all. */
-  find(asked: AskedCall): { readonly interaction: Interaction; readonly place: number } | undefined {
+  find(asked: ProgramCall): { readonly interaction: Interaction; readonly place: number } | undefined {
     this.calls++
     const key = keyOf(asked.question, this.symbols)
     const entry = isJob(asked.question)
@@ -113,13 +113,13 @@ export class RecordedMatching {
     return { interaction: entry.interaction, place: entry.number - 1 }
   }
 
-  private findQueued(place: string): Entry | undefined {
+  private findQueued(place: string): EntryState | undefined {
     const nth = this.taken.get(place) ?? 0
     this.taken.set(place, nth + 1)
     return this.queues.get(place)?.[nth]
   }
 
-  private findNext(key: string): Entry | undefined {
+  private findNext(key: string): EntryState | undefined {
     while (this.next < this.entries.length && isJob(this.entries[this.next]!.interaction)) this.next++
     const entry = this.entries[this.next]
     if (entry?.key !== key) return undefined
@@ -128,7 +128,7 @@ export class RecordedMatching {
   }
 
   /** The miss of a call whose recording ends too early. */
-  unfinished(asked: AskedCall): ReplayMissError {
+  unfinished(asked: ProgramCall): ReplayMissError {
     const reason = "the program that was recorded had left the stream here, so that nobody knows what follows"
     return this.missed(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1) })
   }
@@ -140,7 +140,7 @@ export class RecordedMatching {
     return new ReplayMissError({ ...error, detail }, unchecked)
   }
 
-  private callOf({ operation, question }: AskedCall, nth: number): ReplayedCall {
+  private callOf({ operation, question }: ProgramCall, nth: number): ReplayedCall {
     const { endpoint, flow, version } = question
     const executionId = executionIdOf(question)
     return {
@@ -155,7 +155,7 @@ export class RecordedMatching {
   }
 
   /** The miss of a call for which no recording was found, with its reasons. */
-  miss(asked: AskedCall): ReplayMissError {
+  miss(asked: ProgramCall): ReplayMissError {
     const key = keyOf(asked.question, this.symbols)
     const same = this.keys.get(key) ?? []
     const place = this.match === "position" ? placeOf(asked.question, key) : key
@@ -193,18 +193,18 @@ export class RecordedMatching {
 
   private nearest(
     question: Question,
-    expected: Entry | undefined
-  ): { readonly entry: Entry; readonly changes: ReadonlyArray<Divergence> } | undefined {
+    expected: EntryState | undefined
+  ): { readonly entry: EntryState; readonly changes: ReadonlyArray<Divergence> } | undefined {
     if (expected?.interaction.endpoint === question.endpoint && expected.interaction.flow === question.flow) {
       return { entry: expected, changes: this.changesOf(expected.interaction, question, namedChanges) }
     }
     const candidates = this.entries.filter(({ interaction }) => interaction.endpoint === question.endpoint)
     const free = candidates.filter((entry) => !this.consumed.has(entry))
-    const sameFlow = (entry: Entry): boolean => entry.interaction.flow === question.flow
+    const sameFlow = (entry: EntryState): boolean => entry.interaction.flow === question.flow
     const pools = [free.filter(sameFlow), candidates.filter(sameFlow)]
     const pool = pools.find((some) => some.length > 0) ??
       free.filter(({ interaction }) => nameDistance(slugOf(interaction.flow), slugOf(question.flow)) !== undefined)
-    let best: { readonly entry: Entry; readonly changes: ReadonlyArray<Divergence> } | undefined
+    let best: { readonly entry: EntryState; readonly changes: ReadonlyArray<Divergence> } | undefined
     for (const entry of pool.slice(0, Math.max(comparedAtLeast, comparedInAll - this.compared))) {
       this.compared++
       const changes = this.changesOf(entry.interaction, question, best?.changes.length ?? namedChanges)
@@ -235,7 +235,7 @@ export class RecordedMatching {
   }
 
   private missed(
-    { operation, question }: AskedCall,
+    { operation, question }: ProgramCall,
     reason: string,
     matching: number,
     difference: Difference
@@ -274,13 +274,13 @@ export class RecordedMatching {
   }
 }
 
-const add = (map: Map<string, Array<Entry>>, key: string, entry: Entry): void => {
+const add = (map: Map<string, Array<EntryState>>, key: string, entry: EntryState): void => {
   const some = map.get(key)
   if (some === undefined) map.set(key, [entry])
   else some.push(entry)
 }
 
-const recordingOf = ({ interaction, number }: Entry): RecordedCall => {
+const recordingOf = ({ interaction, number }: EntryState): RecordedCall => {
   const { endpoint, flow, version } = interaction
   const executionId = executionIn(interaction)
   return {

@@ -104,14 +104,14 @@ const openReplay = (
     })
   )
 
-interface RunRequest extends RequestContext {
+interface FlowRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly version: FlowVersion
   readonly sessionId: string | undefined
 }
 
 const askedOf = (
-  request: RunRequest,
+  request: FlowRequest,
   endpoint: string,
   executionId: string | undefined,
   isForeign: boolean
@@ -124,7 +124,7 @@ const askedOf = (
   sessionId: isForeign ? request.sessionId : undefined
 })
 
-const failureOf = (request: RunRequest, run: RunOfSession, stepId: string | undefined, error: unknown) => {
+const failureOf = (request: FlowRequest, run: RunOfSession, stepId: string | undefined, error: unknown) => {
   const { code, detail } = problemOf(error)
   return new FlowExecutionError({
     method: request.method,
@@ -138,7 +138,7 @@ const failureOf = (request: RunRequest, run: RunOfSession, stepId: string | unde
   }, unchecked)
 }
 
-const warnOfTruncation = (request: RunRequest, run: RunOfSession): Effect.Effect<void> =>
+const warnOfTruncation = (request: FlowRequest, run: RunOfSession): Effect.Effect<void> =>
   run.truncated.length === 0 ? Effect.void : Effect.logWarning(
     `${request.method} ${format(request.flow)}: snapshots of ${
       run.truncated.map((id) => JSON.stringify(id)).join(", ")
@@ -165,7 +165,7 @@ export const open = (
       sessionId === undefined || isSameSession(sessionId, session.sessionId)
 
     /** The replay of another session that a call names; fetched once, and counted on its own. */
-    const other = (request: RunRequest, sessionId: string, asked: SessionCall): Effect.Effect<Replay, CallError> => {
+    const other = (request: FlowRequest, sessionId: string, asked: SessionCall): Effect.Effect<Replay, CallError> => {
       const { fetch } = options
       if (sessionId === "") {
         return Effect.fail(own.matching.refuse(asked, "the call says that it belongs to no session"))
@@ -184,7 +184,7 @@ export const open = (
       }))
     }
 
-    const replayOf = (request: RunRequest, asked: SessionCall): Effect.Effect<Replay, CallError> =>
+    const replayOf = (request: FlowRequest, asked: SessionCall): Effect.Effect<Replay, CallError> =>
       request.sessionId === undefined || isOwn(request.sessionId)
         ? Effect.succeed(own)
         : other(request, request.sessionId, asked)
@@ -192,7 +192,7 @@ export const open = (
     const recordingOf = (
       replay: Replay,
       trigger: Trigger,
-      request: RunRequest,
+      request: FlowRequest,
       asked: SessionCall
     ): Effect.Effect<RunOfSession, ReplayMissError> => {
       const found = asked.executionId === undefined

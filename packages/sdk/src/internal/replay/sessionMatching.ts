@@ -29,7 +29,7 @@ export interface SessionCall {
   readonly sessionId: string | undefined
 }
 
-interface Entry {
+interface ExecutionState {
   readonly number: number
   readonly slug: string
   readonly trigger: Trigger
@@ -48,11 +48,11 @@ const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun}
 
 /** @internal */
 export class SessionMatching {
-  private readonly entries: ReadonlyArray<Entry>
-  private readonly byKey = new Map<string, Array<Entry>>()
-  private readonly byExecution = new Map<string, Entry>()
+  private readonly entries: ReadonlyArray<ExecutionState>
+  private readonly byKey = new Map<string, Array<ExecutionState>>()
+  private readonly byExecution = new Map<string, ExecutionState>()
   private readonly taken = new Map<string, number>()
-  private readonly consumed = new Set<Entry>()
+  private readonly consumed = new Set<ExecutionState>()
   private readonly misses: Array<Difference> = []
   private calls = 0
   /** The number of recordings that no call can take. */
@@ -206,7 +206,7 @@ export class SessionMatching {
   }
 }
 
-const recordingOf = ({ execution, number, slug, trigger }: Entry): RecordedCall => ({
+const recordingOf = ({ execution, number, slug, trigger }: ExecutionState): RecordedCall => ({
   number,
   endpoint: trigger,
   flow: slug,

@@ -21,7 +21,7 @@ export interface CompletedStep {
  *
  * @internal
  */
-export type Ending =
+export type RunEnding =
   | { readonly _tag: "completed"; readonly result: unknown }
   | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown }
   | { readonly _tag: "unfinished"; readonly reason: string }
@@ -31,7 +31,7 @@ export interface RunOfSession {
   readonly execution: SessionExecution
   /** The outputs of the last attempts, in order, each step once. */
   readonly completed: ReadonlyArray<CompletedStep>
-  readonly ending: Ending
+  readonly ending: RunEnding
   /** Steps whose snapshots were cut when they were stored. */
   readonly truncated: ReadonlyArray<string>
 }
@@ -76,7 +76,7 @@ const hasRecovered = (execution: SessionExecution, step: SessionStep): boolean =
   execution.status === "completed" && !hasFailed(step) && step.status === "completed" &&
   execution.steps.some((other) => other.stepId === step.stepId && other.attempt < step.attempt && hasFailed(other))
 
-const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>): Ending => {
+const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>): RunEnding => {
   const { errorAtStep, status } = execution
   if (errorAtStep !== undefined) {
     const step = steps.findLast(({ stepId }) => stepId === errorAtStep)

@@ -148,7 +148,7 @@ const wasRefused = (error: RateLimitError): boolean =>
  *
  * @internal
  */
-export interface Repeating {
+export interface RepeatFacts {
   readonly isPost: boolean
   /** Whether a POST names no run, and so begins one. */
   readonly isFresh: boolean
@@ -162,7 +162,7 @@ export interface Repeating {
  *
  * @internal
  */
-export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: Repeating): boolean => {
+export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: RepeatFacts): boolean => {
   if (!mayPassSoon(error)) return false
   if (!isPost || retryPost) return true
   switch (error._tag) {

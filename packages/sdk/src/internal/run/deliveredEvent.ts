@@ -34,7 +34,7 @@ export const closedBy = (event: Wire<"step_error">, closing: Wire<"flow_complete
 export const closingOf = (event: Wire<"step_error">): Wire<"flow_completed"> | undefined => closings.get(event)
 
 /** An event with the wire event behind it, if there is one. */
-class Received {
+class DeliveredEvent {
   readonly #event: FlowEvent.WireEvent | undefined
   constructor(event: FlowEvent.WireEvent | undefined) {
     this.#event = event
@@ -45,7 +45,7 @@ class Received {
 }
 
 /** An event from which a run can go on. */
-class Resumable extends Received {
+class ResumableEvent extends DeliveredEvent {
   readonly #mark: Mark
   constructor(event: FlowEvent.WireEvent | undefined, mark: Mark) {
     super(event)
@@ -57,7 +57,7 @@ class Resumable extends Received {
 }
 
 /** @internal */
-export class RunStarted extends Resumable implements FlowEvent.RunStarted {
+export class RunStarted extends ResumableEvent implements FlowEvent.RunStarted {
   readonly type = "run_started"
   readonly flowId: string | undefined
   readonly stepCount: number | undefined
@@ -71,7 +71,7 @@ export class RunStarted extends Resumable implements FlowEvent.RunStarted {
 }
 
 /** @internal */
-export class StepStarted extends Received implements FlowEvent.StepStarted {
+export class StepStarted extends DeliveredEvent implements FlowEvent.StepStarted {
   readonly type = "step_started"
   readonly stepId: string
   readonly name: string | undefined
@@ -83,7 +83,7 @@ export class StepStarted extends Received implements FlowEvent.StepStarted {
 }
 
 /** @internal */
-export class StepInput extends Received implements FlowEvent.StepInput {
+export class StepInput extends DeliveredEvent implements FlowEvent.StepInput {
   readonly type = "step_input"
   readonly stepId: string
   declare readonly inputData?: unknown
@@ -96,7 +96,7 @@ export class StepInput extends Received implements FlowEvent.StepInput {
 }
 
 /** @internal */
-export class StepOutput extends Received implements FlowEvent.StepOutput {
+export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
   readonly type = "step_output"
   readonly stepId: string
   declare readonly outputData?: unknown
@@ -114,7 +114,7 @@ const tokensOf = (tokens: Wire<"step_completed">["tokens"]): FlowEvent.Tokens | 
     : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
 
 /** @internal */
-export class StepCompleted extends Resumable implements FlowEvent.StepCompleted {
+export class StepCompleted extends ResumableEvent implements FlowEvent.StepCompleted {
   readonly type = "step_completed"
   readonly stepId: string
   readonly name: string | undefined
@@ -143,7 +143,7 @@ export class StepCompleted extends Resumable implements FlowEvent.StepCompleted 
 }
 
 /** @internal */
-export class StepError extends Received implements FlowEvent.StepError {
+export class StepError extends DeliveredEvent implements FlowEvent.StepError {
   readonly type = "step_error"
   readonly stepId: string
   readonly name: string | undefined
@@ -157,7 +157,7 @@ export class StepError extends Received implements FlowEvent.StepError {
 }
 
 /** @internal */
-export class StepPaused extends Resumable implements FlowEvent.StepPaused {
+export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
   readonly type = "step_paused"
   readonly stepIndex: number
   constructor(
@@ -172,15 +172,15 @@ export class StepPaused extends Resumable implements FlowEvent.StepPaused {
 }
 
 /** @internal */
-export type Resume = (
+export type ResumeStream = (
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
 ) => Stream.Stream<FlowEvent.FlowEvent, CallError>
 
 /** @internal */
-export class ToolCallsRequired extends Resumable implements FlowEvent.ToolCallsRequired {
+export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolCallsRequired {
   readonly type = "tool_calls_required"
-  readonly #resume: Resume
+  readonly #resume: ResumeStream
   constructor(
     event: Wire<"tool_calls_required"> | undefined,
     readonly executionId: string,
@@ -188,7 +188,7 @@ export class ToolCallsRequired extends Resumable implements FlowEvent.ToolCallsR
     readonly stepIndex: number,
     readonly toolCalls: ReadonlyArray<ToolCall>,
     mark: Mark,
-    resume: Resume
+    resume: ResumeStream
   ) {
     super(event, mark)
     this.#resume = resume
@@ -199,7 +199,7 @@ export class ToolCallsRequired extends Resumable implements FlowEvent.ToolCallsR
 }
 
 /** @internal */
-export class FlowCompleted extends Received implements FlowEvent.FlowCompleted {
+export class FlowCompleted extends DeliveredEvent implements FlowEvent.FlowCompleted {
   readonly type = "flow_completed"
   readonly runId: string | undefined
   declare readonly result: unknown
@@ -221,7 +221,7 @@ export class FlowCompleted extends Received implements FlowEvent.FlowCompleted {
 }
 
 /** @internal */
-export class Unknown extends Received implements FlowEvent.Unknown {
+export class Unknown extends DeliveredEvent implements FlowEvent.Unknown {
   readonly type = "unknown"
   readonly name: string
   readonly data: { readonly [key: string]: unknown }

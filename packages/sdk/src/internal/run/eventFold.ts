@@ -29,7 +29,7 @@ type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }
  *
  * @internal
  */
-export type Ending =
+export type Continuation =
   | { readonly _tag: "open" }
   | { readonly _tag: "answer" }
   | { readonly _tag: "complete"; readonly event: Wire<"flow_completed">; readonly result: KnownResult }
@@ -61,7 +61,7 @@ export class EventFold {
   /** The events that have not been delivered. */
   out: Array<FlowEvent> = []
   /** Set once the response has ended. */
-  ending: Ending | undefined
+  ending: Continuation | undefined
   /** The status with which the run ended. */
   status: string | undefined
   /** Whether the caller goes on with another stream, and may never read the end of this one. */
@@ -87,7 +87,7 @@ export class EventFold {
     private readonly failures: StreamFailures,
     private readonly spans: StreamSpans | undefined,
     private begun: boolean,
-    private readonly resume: Delivered.Resume
+    private readonly resume: Delivered.ResumeStream
   ) {
     this.paused = { progress: cursor.progress, times: 0 }
     this.repeated = settings.heal === undefined ? undefined : new RepeatedEvents()

@@ -27,7 +27,7 @@ import type { FlowCall } from "./flowCall.js"
  * @see contract 6.3, step 5
  * @internal
  */
-export type Sticky = Pick<
+export type ResumeFields = Pick<
   ExecuteBody,
   "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
 >
@@ -36,7 +36,7 @@ export type Sticky = Pick<
 export interface Run<E, R> extends FlowCall<E, R> {
   readonly options: CallOptions
   readonly progress: CallProgress
-  readonly sticky: Sticky
+  readonly resumeFields: ResumeFields
   /** The id of the run, from the first response on. */
   executionId: string | undefined
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
@@ -46,17 +46,17 @@ export interface Run<E, R> extends FlowCall<E, R> {
 type AnyRun = Run<unknown, unknown>
 
 /** @internal */
-export type Outcome = ExecuteResult<unknown> | PausedResult<unknown>
+export type RunResult = ExecuteResult<unknown> | PausedResult<unknown>
 
 /** @internal */
-export type Following<E, R> = Effect.Effect<Outcome, CallError | E, R>
+export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | E, R>
 
 /**
  * Sends a body of this run and goes on to the end of the run or its next pause for the caller.
  *
  * @internal
  */
-export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): Following<E, R> =>
+export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): RunEffect<E, R> =>
   Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
 
 const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> => {
@@ -72,7 +72,7 @@ const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, Ca
   return run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
 }
 
-const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): Following<E, R> => {
+const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): RunEffect<E, R> => {
   if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
     return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
   }
@@ -158,10 +158,10 @@ const stateOf = (
   accumulatedOutputs: response.accumulatedOutputs ?? {},
   ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
   rounds,
-  ...run.sticky
+  ...run.resumeFields
 })
 
-const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): Following<E, R> => {
+const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): RunEffect<E, R> => {
   const { answering, executionId } = run
   if (answering._tag === "none") {
     return Effect.fail(unexpected(run, response, "the run paused for tool calls, and no tools were sent"))
@@ -222,7 +222,7 @@ export const resume = <E, R>(
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Following<E, R> => {
+): RunEffect<E, R> => {
   const facts = { flow: run.addressText, executionId: state.executionId }
   const answers = answersOf(run.method, state.toolCalls, results, facts)
   return Either.isLeft(answers) ? Effect.fail(answers.left) : goOn(run, state, answers.right, rounds)
@@ -234,10 +234,10 @@ const goOn = <E, R>(
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): Following<E, R> => {
+): RunEffect<E, R> => {
   const toolCallMessages = resumeMessages(state.toolCallMessages, results)
   const body: ExecuteBody = {
-    ...run.sticky,
+    ...run.resumeFields,
     executionId: state.executionId,
     pausedAtStep: state.pausedAtStep,
     iterationsUsed: state.iterationsUsed,

@@ -19,7 +19,7 @@ import type { AnyParameters, FlowRef } from "../flow/flow.js"
 import { encodeParameters } from "../flow/flowCodec.js"
 import { checkFlag, checkSchedule, checkSessionId, checkStream } from "../input/checks.js"
 import { checkStored } from "../input/json.js"
-import type { Facts, Taking } from "../input/take.js"
+import type { InputRules, RefusalFacts } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
 import { resolveSession } from "../scope/sessionId.js"
@@ -29,14 +29,14 @@ import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import * as FlowStream from "./flowStream.js"
 import type { Settings } from "./streamSettings.js"
 
-type Input<E, R> = EventsInput<AnyParameters, Toolkit.Given<E, R> | undefined>
+type EventsInputOf<E, R> = EventsInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined>
 
 /** The fields that are read of the input, with one of `execute` that is refused. */
-type Taken<E, R> = Input<E, R> & { readonly messages?: unknown }
+type EventsFields<E, R> = EventsInputOf<E, R> & { readonly messages?: unknown }
 
-type AnyInput = Taken<unknown, unknown>
+type AnyEventsInput = EventsFields<unknown, unknown>
 
-const pickInput = <E, R>(given: Taken<E, R>): Taken<E, R> => ({
+const pickInput = <E, R>(given: EventsFields<E, R>): EventsFields<E, R> => ({
   message: given.message,
   messages: given.messages,
   parameters: given.parameters,
@@ -64,7 +64,7 @@ const pickInput = <E, R>(given: Taken<E, R>): Taken<E, R> => ({
 
 const isCursor = Schema.is(FlowCursor)
 
-const checkFrom = ({ from, tools, version }: AnyInput, addressText: string | undefined): Problem | undefined => {
+const checkFrom = ({ from, tools, version }: AnyEventsInput, addressText: string | undefined): Problem | undefined => {
   if (from === undefined) return undefined
   const unwritten = checkStored("from", from)
   if (unwritten !== undefined) return unwritten
@@ -84,26 +84,27 @@ const checkFrom = ({ from, tools, version }: AnyInput, addressText: string | und
     : checkSessionId("from.sessionId", from.sessionId)
 }
 
-const checkInput = (only: "steps" | "events") => (input: AnyInput, facts: Facts | undefined): Problem | undefined =>
-  (input.messages === undefined
-    ? undefined
-    : problem("messages", "cannot be streamed; give message, or use execute")) ??
-    checkFlag("runRemaining", input.runRemaining) ??
-    (only === "steps" && input.runRemaining === true
-      ? problem("runRemaining", "steps runs one step per request; use events")
-      : undefined) ??
-    Checks.checkMessages(input.message, undefined) ??
-    Checks.checkParameters(input.parameters) ??
-    Checks.checkOverrides("inputOverrides", input.inputOverrides, false) ??
-    Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
-    Checks.checkAttachments(input.attachments) ??
-    checkToolsInput(input) ??
-    Checks.checkRun(input) ??
-    checkStream(input) ??
-    checkSchedule("heal", input.heal) ??
-    checkFrom(input, facts?.flow)
+const checkInput =
+  (only: "steps" | "events") => (input: AnyEventsInput, facts: RefusalFacts | undefined): Problem | undefined =>
+    (input.messages === undefined
+      ? undefined
+      : problem("messages", "cannot be streamed; give message, or use execute")) ??
+      checkFlag("runRemaining", input.runRemaining) ??
+      (only === "steps" && input.runRemaining === true
+        ? problem("runRemaining", "steps runs one step per request; use events")
+        : undefined) ??
+      Checks.checkMessages(input.message, undefined) ??
+      Checks.checkParameters(input.parameters) ??
+      Checks.checkOverrides("inputOverrides", input.inputOverrides, false) ??
+      Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
+      Checks.checkAttachments(input.attachments) ??
+      checkToolsInput(input) ??
+      Checks.checkRun(input) ??
+      checkStream(input) ??
+      checkSchedule("heal", input.heal) ??
+      checkFrom(input, facts?.flow)
 
-const taking = <E, R>(only: "steps" | "events"): Taking<Taken<E, R>, Taken<E, R>> => ({
+const eventsRules = <E, R>(only: "steps" | "events"): InputRules<EventsFields<E, R>, EventsFields<E, R>> => ({
   field: "input",
   pick: pickInput,
   check: checkInput(only)
@@ -112,7 +113,7 @@ const taking = <E, R>(only: "steps" | "events"): Taking<Taken<E, R>, Taken<E, R>
 /**
  * The fields of the first request; of a run that goes on, those of its first request then, unless they are given anew.
  */
-const firstCall = (input: AnyInput, parameters: unknown): FirstCall => {
+const firstCall = (input: AnyEventsInput, parameters: unknown): FirstCall => {
   const attachments = Checks.wireAttachments(input.attachments)
   return {
     ...input.from?.first,
@@ -122,17 +123,17 @@ const firstCall = (input: AnyInput, parameters: unknown): FirstCall => {
   }
 }
 
-type Started<E, R> = Stream.Stream<FlowEvent, E | CallError | ToolCallLimitError, R>
+type EventStream<E, R> = Stream.Stream<FlowEvent, E | CallError | ToolCallLimitError, R>
 
 const start = <E, R>(
   http: HttpService,
   only: "steps" | "events",
   flow: FlowRef<never>,
-  given: Input<E, R>
-): Effect.Effect<Started<E, R>, E | InvalidRequestError, R> =>
+  given: EventsInputOf<E, R>
+): Effect.Effect<EventStream<E, R>, E | InvalidRequestError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
-    const resolved = resolveCall(http, method, flow, taking<E, R>(only), given)
+    const resolved = resolveCall(http, method, flow, eventsRules<E, R>(only), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, total } = resolved.right
     const { tools } = input
@@ -176,7 +177,7 @@ const start = <E, R>(
       heal: input.heal,
       timeout: total
     }
-    const begin = (parameters: unknown): Started<E, R> => {
+    const begin = (parameters: unknown): EventStream<E, R> => {
       const cursor: FlowCursor = {
         ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
         ...(sessionId === undefined ? undefined : { sessionId }),
@@ -191,5 +192,6 @@ const start = <E, R>(
 
 /** @internal */
 export const stream =
-  (http: HttpService, only: "steps" | "events") => <E, R>(flow: FlowRef<never>, input: Input<E, R>): Started<E, R> =>
+  (http: HttpService, only: "steps" | "events") =>
+  <E, R>(flow: FlowRef<never>, input: EventsInputOf<E, R>): EventStream<E, R> =>
     Stream.unwrap(start(http, only, flow, input))

@@ -20,7 +20,7 @@ import { encodeParameters } from "../flow/flowCodec.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
 import { checkCall, checkSessionId } from "../input/checks.js"
 import { checkStored } from "../input/json.js"
-import { guarded, type Taking } from "../input/take.js"
+import { guarded, type InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
@@ -34,11 +34,11 @@ import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { CallProgress } from "./callProgress.js"
 import * as ExecuteRun from "./executeRun.js"
 
-type Input<E, R> = ExecuteInput<AnyParameters, Toolkit.Given<E, R> | undefined>
+type ExecuteInputOf<E, R> = ExecuteInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined>
 
-type AnyInput = Input<unknown, unknown>
+type AnyExecuteInput = ExecuteInputOf<unknown, unknown>
 
-const pickInput = <E, R>(given: Input<E, R>): Input<E, R> => ({
+const pickInput = <E, R>(given: ExecuteInputOf<E, R>): ExecuteInputOf<E, R> => ({
   message: given.message,
   messages: given.messages,
   parameters: given.parameters,
@@ -60,7 +60,7 @@ const pickInput = <E, R>(given: Input<E, R>): Input<E, R> => ({
   retryPost: given.retryPost
 })
 
-const checkInput = (input: AnyInput): Problem | undefined =>
+const checkInput = (input: AnyExecuteInput): Problem | undefined =>
   Checks.checkMessages(input.message, input.messages) ??
     Checks.checkParameters(input.parameters) ??
     Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
@@ -68,14 +68,18 @@ const checkInput = (input: AnyInput): Problem | undefined =>
     checkToolsInput(input) ??
     Checks.checkRun(input)
 
-const taking = <E, R>(): Taking<Input<E, R>, Input<E, R>> => ({ field: "input", pick: pickInput, check: checkInput })
+const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E, R>> => ({
+  field: "input",
+  pick: pickInput,
+  check: checkInput
+})
 
-const outcomeOf = ({ status }: ExecuteRun.Outcome): string => status === "completed" ? "completed" : "paused"
+const outcomeOf = ({ status }: ExecuteRun.RunResult): string => status === "completed" ? "completed" : "paused"
 
 /** @internal */
 export const execute = (
   http: HttpService
-): <E, R>(flow: FlowRef<never>, input: Input<E, R>) => ExecuteRun.Following<E | ToolCallLimitError, R> => {
+): <E, R>(flow: FlowRef<never>, input: ExecuteInputOf<E, R>) => ExecuteRun.RunEffect<E | ToolCallLimitError, R> => {
   const method = "FlowService.execute"
   let warned = false
 
@@ -87,12 +91,12 @@ export const execute = (
 
   const call = <E, R>(
     flow: FlowRef<never>,
-    given: Input<E, R>,
+    given: ExecuteInputOf<E, R>,
     enclosing?: CallProgress
-  ): ExecuteRun.Following<E | ToolCallLimitError, R> =>
+  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
     Effect.withFiberRuntime((fiber) => {
       const progress = enclosing ?? new CallProgress()
-      const resolved = resolveCall(http, method, flow, taking<E, R>(), given)
+      const resolved = resolveCall(http, method, flow, executeRules<E, R>(), given)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const { address, addressText, input, total } = resolved.right
       const version = Address.checkVersion(method, input.version)
@@ -115,8 +119,8 @@ export const execute = (
       }
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-      const start = (parameters: unknown): ExecuteRun.Following<E | ToolCallLimitError, R> => {
-        const sticky: ExecuteRun.Sticky = {
+      const start = (parameters: unknown): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => {
+        const sticky: ExecuteRun.ResumeFields = {
           parameters,
           blockOverrides: input.blockOverrides,
           attachments: Checks.wireAttachments(input.attachments),
@@ -134,7 +138,7 @@ export const execute = (
           sessionId: session.right,
           options: input,
           progress,
-          sticky,
+          resumeFields: sticky,
           answering: answeringOf({ ...input, tools }),
           executionId: undefined,
           answeredItself: false
@@ -161,9 +165,9 @@ export const execute = (
 
 const isPausedState = Schema.is(PausedState)
 
-type Resuming<E, R> = ResumeInput<Toolkit.Given<E, R> | undefined>
+type ResumeInputOf<E, R> = ResumeInput<Toolkit.ToolsOption<E, R> | undefined>
 
-const takingResume = <E, R>(): Taking<Resuming<E, R>, Resuming<E, R>> => ({
+const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R>> => ({
   field: "input",
   pick: (given) => ({
     tools: given.tools,
@@ -204,13 +208,13 @@ export const resume = (http: HttpService) =>
   flow: FlowRef<never>,
   givenState: PausedState,
   results: ReadonlyArray<ToolResult>,
-  given: Resuming<E, R> = {},
+  given: ResumeInputOf<E, R> = {},
   enclosing?: CallProgress
-): ExecuteRun.Following<E | ToolCallLimitError, R> =>
+): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const progress = enclosing ?? new CallProgress()
     const method = "FlowService.resume"
-    const resolved = resolveCall(http, method, flow, takingResume<E, R>(), given)
+    const resolved = resolveCall(http, method, flow, resumeRules<E, R>(), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, total } = resolved.right
     const checked = stateOf(method, addressText, givenState)
@@ -245,7 +249,7 @@ export const resume = (http: HttpService) =>
       sessionId: state.sessionId,
       options: input,
       progress,
-      sticky: {
+      resumeFields: {
         parameters: state.parameters,
         blockOverrides: state.blockOverrides,
         attachments: state.attachments,

@@ -11,14 +11,14 @@ type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }
 /** A carrier of a higher rank is not replaced by one of a lower rank. */
 const ranks = { none: 0, outputData: 1, outputContext: 2 } as const
 
-interface Carried {
+interface CarriedOutput {
   readonly rank: number
   readonly value: unknown
 }
 
-const nothing: Carried = { rank: ranks.none, value: undefined }
+const nothing: CarriedOutput = { rank: ranks.none, value: undefined }
 
-const carriedBy = (event: Wire<"step_output">): Carried =>
+const carriedBy = (event: Wire<"step_output">): CarriedOutput =>
   event.outputContext !== undefined
     ? { rank: ranks.outputContext, value: event.outputContext }
     : event.outputData !== undefined
@@ -50,7 +50,7 @@ export interface KnownOutput {
   readonly from: "completed" | "step_output"
 }
 
-interface Kept {
+interface OutputState {
   /** The rank of its best output since it last began or completed. */
   rank: number
   value: unknown
@@ -67,7 +67,7 @@ export class StepOutputs {
   /**
    * The outputs by step, since it last began; none for a step whose last event completed it with an output of its own.
    */
-  private readonly kept = new Map<string, Kept>()
+  private readonly kept = new Map<string, OutputState>()
 
   /** Begins another response. */
   begin(): void {

@@ -18,13 +18,13 @@ export type Mark = () => FlowCursor
 const unknownOutput = Symbol("unknown output")
 
 /** Outputs by step, in order of completion; of a step that completed often, the last one counts. */
-interface Log {
+interface CompletionLog {
   readonly stepIds: Array<string>
   readonly outputs: Array<unknown>
 }
 
-const logOf = (entries: Iterable<readonly [string, unknown]>): Log => {
-  const log: Log = { stepIds: [], outputs: [] }
+const logOf = (entries: Iterable<readonly [string, unknown]>): CompletionLog => {
+  const log: CompletionLog = { stepIds: [], outputs: [] }
   for (const [stepId, output] of entries) {
     log.stepIds.push(stepId)
     log.outputs.push(output)
@@ -32,7 +32,7 @@ const logOf = (entries: Iterable<readonly [string, unknown]>): Log => {
   return log
 }
 
-const latest = ({ outputs, stepIds }: Log, length: number): Map<string, unknown> => {
+const latest = ({ outputs, stepIds }: CompletionLog, length: number): Map<string, unknown> => {
   const map = new Map<string, unknown>()
   for (let i = 0; i < length; i++) {
     const output = outputs[i]
@@ -73,7 +73,7 @@ export class StreamCursor {
   again = false
 
   /** The log of completed steps. A mark sees a prefix of it, which never changes. */
-  private log: Log
+  private log: CompletionLog
   private compactAt = minCompaction
 
   /** `mayBeOver`: the last step may have completed, and the end of the run been lost. */

@@ -23,8 +23,8 @@ import type { StreamSpans } from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answeredPause } from "../tools/toolRound.js"
-import type { Resume } from "./deliveredEvent.js"
-import { type Ending, EventFold } from "./eventFold.js"
+import type { ResumeStream } from "./deliveredEvent.js"
+import { type Continuation, EventFold } from "./eventFold.js"
 import type { KnownResult } from "./stepOutputs.js"
 import { StreamCursor } from "./streamCursor.js"
 import { StreamFailures } from "./streamFailures.js"
@@ -38,7 +38,7 @@ export type EventPull<E, R> = Pull<FlowEvent, E | CallError, R>
 
 /** The action of the walk at its next pull. */
 type Next<E> =
-  | Ending
+  | Continuation
   | { readonly _tag: "read"; readonly pull: ResponsePull; readonly scope: Scope.CloseableScope }
   | { readonly _tag: "broken"; readonly scope: Scope.CloseableScope; readonly failure: Option.Option<CallError> }
   | { readonly _tag: "fail"; readonly error: E | CallError }
@@ -64,7 +64,7 @@ export class StreamWalk<E, R> {
     origin: Origin,
     private readonly scope: Scope.Scope,
     private readonly spans: StreamSpans | undefined,
-    resume: Resume
+    resume: ResumeStream
   ) {
     this.cursor = new StreamCursor(origin.cursor, origin.mayBeOver)
     this.failures = new StreamFailures(settings.method, settings.addressText, this.cursor)

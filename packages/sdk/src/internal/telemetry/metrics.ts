@@ -19,7 +19,7 @@ import { unsafeMonotonic } from "../time/clock.js"
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** @internal */
-export type Operation = "execute" | "events" | "steps" | "submit" | "forward"
+export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
 
 const labelled = (labels: Readonly<Record<string, string>>): ReadonlyArray<MetricLabel.MetricLabel> =>
   Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
@@ -32,7 +32,7 @@ const counter = (name: string, description: string, labels: Readonly<Record<stri
 /** The bounds of durations in milliseconds, from 16 to about nine minutes. */
 const boundaries = MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 })
 
-const duration = (operation: Operation) =>
+const duration = (operation: CountedOperation) =>
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
       MetricKey.histogram(metricNames.executionDuration, boundaries, "milliseconds from the call to its end"),
@@ -45,9 +45,12 @@ interface OfOperation {
   readonly byOutcome: Map<string, ReturnType<typeof counter>>
 }
 
-const ofOperation = (operation: Operation): OfOperation => ({ duration: duration(operation), byOutcome: new Map() })
+const ofOperation = (operation: CountedOperation): OfOperation => ({
+  duration: duration(operation),
+  byOutcome: new Map()
+})
 
-const operations: Readonly<Record<Operation, OfOperation>> = {
+const operations: Readonly<Record<CountedOperation, OfOperation>> = {
   execute: ofOperation("execute"),
   events: ofOperation("events"),
   steps: ofOperation("steps"),
@@ -74,7 +77,7 @@ const now = (fiber: AnyFiber): number => unsafeMonotonic(clockOf(fiber))
  *
  * @internal
  */
-export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcome: string) => void => {
+export const executionStarted = (fiber: AnyFiber, operation: CountedOperation): (outcome: string) => void => {
   const began = now(fiber)
   const labels = metricLabelsOf(fiber)
   return (outcome) => {
@@ -96,7 +99,7 @@ export const executionStarted = (fiber: AnyFiber, operation: Operation): (outcom
  */
 export const counted = <A, E, R>(
   fiber: AnyFiber,
-  operation: Operation,
+  operation: CountedOperation,
   outcomeOf: (value: A) => string,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {

@@ -41,14 +41,14 @@ export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string
  *
  * @internal
  */
-export interface Outcome {
+export interface RunOutcome {
   readonly executionId?: string | undefined
   readonly status?: string | undefined
   /** The status of a response that is passed on as it is. */
   readonly httpStatus?: number | undefined
 }
 
-const outcomeAttributes = (outcome: Outcome): Record<string, unknown> => ({
+const outcomeAttributes = (outcome: RunOutcome): Record<string, unknown> => ({
   ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
   ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status }),
   ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus })
@@ -59,7 +59,7 @@ const outcomeAttributes = (outcome: Outcome): Record<string, unknown> => ({
  *
  * @internal
  */
-export const flowSpan = <A extends Outcome, E, R>(
+export const flowSpan = <A extends RunOutcome, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   name: string,
   address: FlowAddress,
@@ -84,7 +84,7 @@ const addressAttributes = (address: FlowAddress): Record<string, unknown> => ({
 const clientSpan = <A, E, R>(
   name: string,
   attributes: Record<string, unknown>,
-  outcomeOf: (value: A) => Outcome,
+  outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   self.pipe(
@@ -117,7 +117,7 @@ export interface ReadFacts {
 export const readSpan = <A, E, R>(
   name: string,
   facts: ReadFacts,
-  outcomeOf: (value: A) => Outcome,
+  outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
@@ -180,7 +180,7 @@ export interface StreamSpans {
   readonly stepCompleted: (facts: StepFacts) => void
   readonly stepFailed: (error: unknown) => void
   /** Ends the stream's span, and that of a step that is still open. */
-  readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: Outcome) => void
+  readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: RunOutcome) => void
 }
 
 /**

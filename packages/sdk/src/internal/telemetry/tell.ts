@@ -35,10 +35,10 @@ export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void>
   })
 
 /** @internal */
-export type Tell = (event: LogEvent) => Effect.Effect<void>
+export type EventSink = (event: LogEvent) => Effect.Effect<void>
 
 /** Writes an event as a log line: its subject as text, every field as an annotation. */
-const debugLine: Tell = (event) => {
+const debugLine: EventSink = (event) => {
   const { phase, ...fields } = event
   const about = "path" in event ? `${event.method} ${event.path}` : `${event.mode} ${event.sessionId}`
   return Effect.annotateLogs(Effect.logDebug(`noukai ${phase}: ${about}`), fields)
@@ -49,11 +49,11 @@ const debugLine: Tell = (event) => {
  *
  * @internal
  */
-export const makeTell = (
+export const makeEventSink = (
   hook: ((event: LogEvent) => void) | undefined
-): (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Tell | undefined => {
-  const toHook: Tell | undefined = hook && ((event) => Effect.sync(() => hook(event)))
-  const toBoth: Tell = toHook === undefined
+): (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined => {
+  const toHook: EventSink | undefined = hook && ((event) => Effect.sync(() => hook(event)))
+  const toBoth: EventSink = toHook === undefined
     ? debugLine
     : (event) => Effect.zipRight(toHook(event), debugLine(event))
   return (fiber) => writesDebug(fiber) ? toBoth : toHook

@@ -12,7 +12,7 @@ import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
 import { canonicalText } from "../json/jsonText.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "./tool.js"
-import type { Resolved } from "./toolkit.js"
+import type { ResolvedTools } from "./toolkit.js"
 import { parseArguments } from "./toolOutcome.js"
 import { checkResults } from "./toolRound.js"
 
@@ -43,12 +43,12 @@ export interface HandledAnswering<E = unknown, R = unknown> {
   /** The number of rounds in a row in which the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
   /** The error of a run whose rounds are used up. */
-  readonly limit: (pause: Pause, detail: string, toolName?: string) => E
+  readonly limit: (pause: ToolPause, detail: string, toolName?: string) => E
 }
 
 /** @internal */
 export interface AnsweringOptions<E = unknown, R = unknown> {
-  readonly tools?: Resolved<E, R> | undefined
+  readonly tools?: ResolvedTools<E, R> | undefined
   readonly maxToolRounds?: number | undefined
   readonly toolConcurrency?: number | undefined
   readonly onToolFailure?: "fail" | "report" | undefined
@@ -108,7 +108,7 @@ const maxFaultyRounds = 3
  *
  * @internal
  */
-export interface Pause {
+export interface ToolPause {
   readonly method: string
   readonly addressText: string
   readonly executionId: string
@@ -124,7 +124,7 @@ export interface Pause {
  */
 export const answer = <E, R>(
   answering: HandledAnswering<E, R>,
-  pause: Pause
+  pause: ToolPause
 ): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> => {
   const limit = (detail: string, toolName?: string) => Effect.fail(answering.limit(pause, detail, toolName))
   if (pause.rounds >= answering.maxRounds) return limit(`the handler has run ${pause.rounds} times`)

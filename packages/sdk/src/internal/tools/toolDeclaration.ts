@@ -47,7 +47,7 @@ export const ofParameters = (ast: AST.AST): JsonObject | string => {
  *
  * @internal
  */
-export interface Declared {
+export interface DeclaredTool {
   readonly declaration: ToolDeclaration
   readonly problem: string | undefined
 }
@@ -60,7 +60,7 @@ export interface Declared {
 export const declare = (
   tool: { readonly name: string; readonly description?: string | undefined },
   parameters: AST.AST | string
-): Declared => {
+): DeclaredTool => {
   const schema = typeof parameters === "string" ? parameters : ofParameters(parameters)
   const hasSchema = typeof schema !== "string"
   return {

@@ -10,7 +10,7 @@ import type { PendingTools } from "../../FlowCursor.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem } from "../errors/makeError.js"
 import { checkJson } from "../input/json.js"
-import { type Facts, guarded } from "../input/take.js"
+import { guarded, type RefusalFacts } from "../input/take.js"
 import type { ToolCall, ToolResult } from "./tool.js"
 
 const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
@@ -110,7 +110,7 @@ export const answersOf = (
   method: string,
   calls: ReadonlyArray<ToolCall>,
   results: unknown,
-  facts: Facts
+  facts: RefusalFacts
 ): Either.Either<ReadonlyArray<ToolResult>, InvalidRequestError> =>
   guarded(method, "results", () => {
     const answers: unknown = Array.isArray(results) && results.length <= maxResults

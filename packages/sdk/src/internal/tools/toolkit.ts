@@ -21,7 +21,7 @@ import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOut
  *
  * @internal
  */
-export type Resolved<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
+export type ResolvedTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
 
 /**
  * A toolkit with its handlers, or the effect that provides one.
@@ -35,14 +35,14 @@ export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>,
  *
  * @internal
  */
-export type Given<E, R> = Resolved<E, R> | Toolkit<E, R>
+export type ToolsOption<E, R> = ResolvedTools<E, R> | Toolkit<E, R>
 
 /**
  * Whether `tools` must still be turned into declarations and handlers by `resolve`.
  *
  * @internal
  */
-export const isUnresolved = <E, R>(tools: Given<E, R> | undefined): tools is Toolkit<E, R> =>
+export const isUnresolved = <E, R>(tools: ToolsOption<E, R> | undefined): tools is Toolkit<E, R> =>
   tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
 
 const isToolkit = <E, R>(u: ToolkitLike<E, R> | Effect.Effect<unknown, E, R>): u is ToolkitLike<E, R> =>

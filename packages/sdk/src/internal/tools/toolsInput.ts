@@ -9,20 +9,20 @@ import { type Problem, problem } from "../errors/makeError.js"
 import * as Checks from "../flow/executeInput.js"
 import { checkCount, checkOneOf } from "../input/checks.js"
 import type { ToolDeclaration } from "./tool.js"
-import { type Given, isUnresolved, type Resolved } from "./toolkit.js"
+import { isUnresolved, type ResolvedTools, type ToolsOption } from "./toolkit.js"
 
 /** @internal */
 export const declarationsOf = (
-  tools: Resolved<unknown, unknown> | undefined
+  tools: ResolvedTools<unknown, unknown> | undefined
 ): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
 
-const checkHandler = (tools: Resolved<unknown, unknown> | undefined): Problem | undefined => {
+const checkHandler = (tools: ResolvedTools<unknown, unknown> | undefined): Problem | undefined => {
   if (!isHandled(tools)) return undefined
   return typeof tools.run === "function" ? tools.problem : problem("tools", "have no handler that is a function")
 }
 
 /** @internal */
-export const checkTools = (tools: Resolved<unknown, unknown> | undefined): Problem | undefined =>
+export const checkTools = (tools: ResolvedTools<unknown, unknown> | undefined): Problem | undefined =>
   checkHandler(tools) ?? Checks.checkTools(declarationsOf(tools))
 
 const failures = ["fail", "report"]
@@ -42,7 +42,7 @@ export const checkAnswering = (
  */
 export const checkToolsInput = (
   input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "toolChoice"> & {
-    readonly tools?: Given<unknown, unknown> | undefined
+    readonly tools?: ToolsOption<unknown, unknown> | undefined
   }
 ): Problem | undefined => {
   const { toolChoice, tools } = input

@@ -8,27 +8,27 @@ import type * as EffectScope from "effect/Scope"
 import type { LogEvent } from "../../LogHook.js"
 import { NoukaiHttp } from "../../NoukaiHttp.js"
 import type { Scope } from "../scope/currentScope.js"
-import { makeTell, type Tell } from "../telemetry/tell.js"
+import { type EventSink, makeEventSink } from "../telemetry/tell.js"
 
-const currentTell: Effect.Effect<Tell | undefined> = Effect.flatMap(
+const currentSink: Effect.Effect<EventSink | undefined> = Effect.flatMap(
   Effect.serviceOption(NoukaiHttp),
   (http) =>
     Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(makeTell(http._tag === "Some" ? http.value.defaults.log : undefined)(fiber))
+      Effect.succeed(makeEventSink(http._tag === "Some" ? http.value.defaults.log : undefined)(fiber))
     )
 )
 
-type Named = Pick<Scope, "mode" | "sessionId">
+type ScopeName = Pick<Scope, "mode" | "sessionId">
 
-const event = (phase: "scope_open" | "scope_close", { mode, sessionId }: Named): LogEvent => ({
+const event = (phase: "scope_open" | "scope_close", { mode, sessionId }: ScopeName): LogEvent => ({
   phase,
   mode,
   sessionId
 })
 
 /** @internal */
-export const logged = <A, E, R>(named: Named, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(currentTell, (tell) =>
+export const logged = <A, E, R>(named: ScopeName, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(currentSink, (tell) =>
     tell === undefined ? body : Effect.acquireUseRelease(
       tell(event("scope_open", named)),
       () => body,
@@ -36,8 +36,8 @@ export const logged = <A, E, R>(named: Named, body: Effect.Effect<A, E, R>): Eff
     ))
 
 /** @internal */
-export const loggedScoped = (named: Named): Effect.Effect<void, never, EffectScope.Scope> =>
-  Effect.flatMap(currentTell, (tell) =>
+export const loggedScoped = (named: ScopeName): Effect.Effect<void, never, EffectScope.Scope> =>
+  Effect.flatMap(currentSink, (tell) =>
     tell === undefined ? Effect.void : Effect.acquireRelease(
       tell(event("scope_open", named)),
       () => tell(event("scope_close", named))

@@ -61,12 +61,12 @@ interface OpenedReplay extends OpenReplay {
 }
 
 /** @internal */
-export type Entry =
+export type ScopeEntry =
   | { readonly _tag: "joined"; readonly scope: Scope | undefined }
   | { readonly _tag: "new"; readonly open: Effect.Effect<OpenedReplay, ReplayOpenError> }
 
 /** @internal */
-export const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, NoukaiHttp> =>
+export const enter = (id: string): Effect.Effect<ScopeEntry, ReplayDisabledError, NoukaiHttp> =>
   Effect.gen(function*() {
     const http = yield* NoukaiHttp
     const enclosing = yield* currentScope
@@ -86,7 +86,7 @@ export const enter = (id: string): Effect.Effect<Entry, ReplayDisabledError, Nou
 /** @internal */
 export const replayed = <A, E, R>(
   sessionId: string,
-  entry: Entry,
+  entry: ScopeEntry,
   body: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ReplayScopeError, R> =>
   entry._tag === "joined" ? body : logged(

@@ -19,7 +19,7 @@ import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import type { Progress } from "../input/callOptions.js"
 import { checkStream } from "../input/checks.js"
-import type { Taking } from "../input/take.js"
+import type { InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Delivered from "../run/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
@@ -48,7 +48,7 @@ const namesRun = (
   event.type === "flow_completed"
 
 /** A reader of the events of one run. */
-class Watch {
+class TraceReader {
   private readonly cursor: StreamCursor
   private readonly addressText: string
   private readonly outputs = new StepOutputs()
@@ -263,7 +263,7 @@ class Watch {
   }
 }
 
-const taking: Taking<LiveTraceOptions, LiveTraceOptions> = {
+const traceRules: InputRules<LiveTraceOptions, LiveTraceOptions> = {
   field: "options",
   pick: (given) => ({
     firstByteTimeout: given.firstByteTimeout,
@@ -283,7 +283,7 @@ export const liveTrace = (http: HttpService) =>
   given: LiveTraceOptions = {}
 ): Stream.Stream<FlowEvent, CallError> =>
   Stream.suspend(() => {
-    const resolved = resolveRead(http, method, flow, executionId, taking, given)
+    const resolved = resolveRead(http, method, flow, executionId, traceRules, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
     const [run, options] = resolved.right
     const progress: Progress = { sent: "no" }
@@ -293,6 +293,6 @@ export const liveTrace = (http: HttpService) =>
       spanNames.runLiveTrace,
       { address: run.flow, executionId },
       Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
-        Stream.repeatEffectChunkOption(new Watch(flow, run.flow, executionId, named).pull(source))))
+        Stream.repeatEffectChunkOption(new TraceReader(flow, run.flow, executionId, named).pull(source))))
     )
   })

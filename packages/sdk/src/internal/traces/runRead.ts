@@ -14,7 +14,7 @@ import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import type { Progress, RequestContext } from "../input/callOptions.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
-import { take, type Taking } from "../input/take.js"
+import { type InputRules, take } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveFlow, totalOf } from "../operations/resolvedCall.js"
 import type { StepTraceResponse } from "../operations/runCall.js"
@@ -22,7 +22,7 @@ import { totalTimeout } from "../operations/totalTimeout.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "./runOptions.js"
 
-interface Run {
+interface RunAddress {
   readonly flow: FlowAddress
   readonly executionId: string
 }
@@ -33,7 +33,7 @@ const resolveRun = (
   method: string,
   flow: FlowRef<never>,
   executionId: string
-): Either.Either<Run, InvalidRequestError> =>
+): Either.Either<RunAddress, InvalidRequestError> =>
   Either.flatMap(
     resolveFlow(http, method, flow),
     ({ address }) =>
@@ -48,7 +48,7 @@ const pickOptions = (given: RunOptions): RunOptions => ({
   retry: given.retry
 })
 
-const taking: Taking<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
+const readRules: InputRules<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
 
 /**
  * The run to read, and the settings of the read.
@@ -60,12 +60,12 @@ export const resolveRead = <A, B extends object>(
   method: string,
   flow: FlowRef<never>,
   executionId: string,
-  taking: Taking<A, B>,
+  rules: InputRules<A, B>,
   given: A
-): Either.Either<readonly [run: Run, options: B], InvalidRequestError> =>
+): Either.Either<readonly [run: RunAddress, options: B], InvalidRequestError> =>
   Either.flatMap(resolveRun(http, method, flow, executionId), (run) =>
     Either.map(
-      take(method, taking, given, { flow: Address.format(run.flow), executionId }),
+      take(method, rules, given, { flow: Address.format(run.flow), executionId }),
       (options) => [run, options]
     ))
 
@@ -74,7 +74,7 @@ const timed = <A>(
   http: HttpService,
   method: string,
   options: RunOptions,
-  run: Run | undefined,
+  run: RunAddress | undefined,
   ask: (context: RequestContext) => Effect.Effect<A, CallError>
 ): Effect.Effect<A, CallError> =>
   Effect.suspend(() => {
@@ -102,7 +102,7 @@ export const trace =
   (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace, CallError> =>
     Effect.suspend(() => {
       const method = "RunService.trace"
-      const resolved = resolveRead(http, method, flow, executionId, taking, given)
+      const resolved = resolveRead(http, method, flow, executionId, readRules, given)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const [run, options] = resolved.right
       return Spans.readSpan(
@@ -119,7 +119,7 @@ export const summary =
   (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<FlowRun, CallError> =>
     Effect.suspend(() => {
       const method = "RunService.summary"
-      const resolved = resolveRead(http, method, flow, executionId, taking, given)
+      const resolved = resolveRead(http, method, flow, executionId, readRules, given)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const [run, options] = resolved.right
       return Spans.readSpan(
@@ -133,7 +133,7 @@ export const summary =
 const isIndex = (value: unknown, minimum: number): boolean =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= minimum
 
-const takingStep: Taking<StepTraceOptions, StepTraceOptions> = {
+const stepRules: InputRules<StepTraceOptions, StepTraceOptions> = {
   field: "options",
   pick: (given) => ({ ...pickOptions(given), attempt: given.attempt, loopIndex: given.loopIndex }),
   check: (options) =>
@@ -157,7 +157,7 @@ export const stepTrace = (http: HttpService) =>
     const method = "RunService.stepTrace"
     const resolved = Either.flatMap(
       Address.segment(method, "stepId", stepId),
-      () => resolveRead(http, method, flow, executionId, takingStep, given)
+      () => resolveRead(http, method, flow, executionId, stepRules, given)
     )
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const [run, options] = resolved.right
@@ -182,7 +182,7 @@ export const stepTrace = (http: HttpService) =>
 
 const statuses = ["running", "completed", "failed", "cancelled"]
 
-const takingList: Taking<ListOptions, ListOptions> = {
+const listRules: InputRules<ListOptions, ListOptions> = {
   field: "options",
   pick: (given) => ({ ...pickOptions(given), flowId: given.flowId, limit: given.limit, status: given.status }),
   check: (options) =>
@@ -198,7 +198,7 @@ const takingList: Taking<ListOptions, ListOptions> = {
 export const list = (http: HttpService) => (given: ListOptions): Effect.Effect<ReadonlyArray<FlowRun>, CallError> =>
   Effect.suspend(() => {
     const method = "RunService.list"
-    const taken = take(method, takingList, given)
+    const taken = take(method, listRules, given)
     if (Either.isLeft(taken)) return Effect.fail(taken.left)
     const options = taken.right
     const { flowId, limit, status } = options

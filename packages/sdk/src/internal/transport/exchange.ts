@@ -46,7 +46,7 @@ export interface Receiver {
 }
 
 /** Carries one request and its response. Paused, it stops reading the socket; a few bytes may still come. @internal */
-export interface Wire extends Decoding.Flow {
+export interface Wire extends Decoding.Pausable {
   readonly start: (receiver: Receiver) => void
   /** Closes the socket. Later events of the wire are ignored. */
   readonly abort: () => void
@@ -110,7 +110,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   }
 
   /** The stage at which the bytes of the body are paused. */
-  protected get flow(): Decoding.Flow {
+  protected get flow(): Decoding.Pausable {
     return this.stages[0] ?? this.wire
   }
 

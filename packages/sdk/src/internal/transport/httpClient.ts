@@ -49,7 +49,7 @@ const withoutRedirects = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
 
 type ScopedClient = HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>
 
-type Exchange = Effect.Effect<void, HttpClientError.HttpClientError>
+type ExchangeEffect = Effect.Effect<void, HttpClientError.HttpClientError>
 
 type ExchangeFiber = Fiber.RuntimeFiber<void, HttpClientError.HttpClientError>
 
@@ -86,7 +86,7 @@ class HttpClientWire implements Wire {
   constructor(
     private readonly request: TransportRequest,
     private readonly client: ScopedClient,
-    private readonly run: (exchange: Exchange) => ExchangeFiber
+    private readonly run: (exchange: ExchangeEffect) => ExchangeFiber
   ) {}
 
   start(receiver: Receiver): void {

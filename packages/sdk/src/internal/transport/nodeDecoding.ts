@@ -8,7 +8,7 @@
 import { concat } from "./response.js"
 
 /** A source of bytes that can be paused. @internal */
-export interface Flow {
+export interface Pausable {
   readonly pause: () => void
   readonly resume: () => void
 }
@@ -45,11 +45,11 @@ interface Zlib {
 
 declare const globalThis: { readonly process?: { readonly getBuiltinModule?: (id: string) => unknown } }
 
-type Open = (zlib: Zlib, first: number) => ZlibStream | undefined
+type OpenDecoder = (zlib: Zlib, first: number) => ZlibStream | undefined
 
-const gunzip: Open = (zlib) => zlib.createGunzip()
+const gunzip: OpenDecoder = (zlib) => zlib.createGunzip()
 
-const openers = new Map<string, Open>([
+const openers = new Map<string, OpenDecoder>([
   ["gzip", gunzip],
   ["x-gzip", gunzip],
   // some servers leave the header of zlib out
@@ -80,12 +80,12 @@ const isText = (bytes: Uint8Array): boolean => {
 }
 
 /** @internal */
-export interface Decoding extends Sink, Flow {
+export interface Decoding extends Sink, Pausable {
   readonly stop: () => void
 }
 
 /** Decodes one coding. The bytes before an end or an error have been given on by then. */
-const decoding = (coding: string, sink: Sink, source: () => Flow): Decoding => {
+const decoding = (coding: string, sink: Sink, source: () => Pausable): Decoding => {
   let stream: ZlibStream | undefined
   /** The bytes so far, until it is known whether they are text. */
   let start: Array<Uint8Array> | undefined = []
@@ -160,7 +160,7 @@ const maxCodings = 3
  *
  * @internal
  */
-export const decode = (encoding: string, reader: Sink, wire: Flow): ReadonlyArray<Decoding> | string => {
+export const decode = (encoding: string, reader: Sink, wire: Pausable): ReadonlyArray<Decoding> | string => {
   const codings = encoding.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>
     coding !== "" && coding !== "identity"
   )
