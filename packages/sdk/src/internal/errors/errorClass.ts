@@ -6,7 +6,7 @@
 import type { FlowCursor } from "../../FlowCursor.js"
 
 /** @internal */
-export interface Renderable {
+export interface ErrorFields {
   readonly method: string
   readonly flow?: string | undefined
   readonly detail?: string | undefined
@@ -21,7 +21,7 @@ export interface Renderable {
  *
  * @internal
  */
-export const render = (error: Renderable, what: string, hint?: string): string => {
+export const render = (error: ErrorFields, what: string, hint?: string): string => {
   const flow = error.flow === undefined ? "" : ` ${error.flow}`
   const detail = error.detail === undefined || error.detail === "" ? "" : `: ${error.detail}`
   const facts = [

@@ -8,7 +8,7 @@ import type { Job, WaitOptions } from "../../Job.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
-import { label, pausing, poll, type Target } from "./jobPoll.js"
+import { type JobTarget, label, pausing, poll } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOf, wait } from "./jobWait.js"
@@ -21,7 +21,7 @@ import { defaultSchedule, resultOf, wait } from "./jobWait.js"
 export type SubmissionFacts = Pick<Job, "flowId" | "blockCount" | "sessionId">
 
 /** @internal */
-export const make = (target: Target, facts: SubmissionFacts): Job => {
+export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
   const { address, executionId } = target
   const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)

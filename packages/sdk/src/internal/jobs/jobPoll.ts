@@ -25,7 +25,7 @@ import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
  *
  * @internal
  */
-export interface Target {
+export interface JobTarget {
   readonly http: HttpService
   readonly flow: FlowRef<never>
   readonly address: FlowAddress
@@ -72,7 +72,7 @@ export const label = (status: JobStatus): string => status.status === "unknown" 
 export const isPassing = (error: NoukaiError): boolean => error._tag === "APITimeoutError" || isTransient(error)
 
 const completed = (
-  target: Target,
+  target: JobTarget,
   method: string,
   response: PollJobResponse
 ): Effect.Effect<JobCompleted, UnexpectedResponseError> =>
@@ -88,7 +88,7 @@ const completed = (
 
 /** An unknown status is not the last one, unless it has a result, which would otherwise be lost. */
 const unknown = (
-  target: Target,
+  target: JobTarget,
   method: string,
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
@@ -110,7 +110,7 @@ const unknown = (
 }
 
 const statusOf = (
-  target: Target,
+  target: JobTarget,
   method: string,
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
@@ -144,7 +144,7 @@ const statusOf = (
 }
 
 /** @internal */
-export const poll = (target: Target, method: string, options: ReadOptions): Effect.Effect<JobStatus, CallError> =>
+export const poll = (target: JobTarget, method: string, options: ReadOptions): Effect.Effect<JobStatus, CallError> =>
   Effect.flatMap(monotonic, (asked) => {
     const progress: Progress = { sent: "no" }
     const { timeout } = target.http.defaults

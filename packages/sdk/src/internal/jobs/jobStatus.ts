@@ -1,6 +1,6 @@
 /** The status of a job. */
 
-interface Polled {
+interface PolledStatus {
   /**
    * The answer to the poll as the server sent it, unknown keys included, without the key. Not enumerable. Absent where
    * no server answered: for a job so new that the server does not show it yet.
@@ -14,7 +14,7 @@ interface Polled {
  * @since 0.1.0
  * @category models
  */
-export interface JobPending extends Polled {
+export interface JobPending extends PolledStatus {
   readonly status: "pending"
   readonly executionId: string
 }
@@ -25,7 +25,7 @@ export interface JobPending extends Polled {
  * @since 0.1.0
  * @category models
  */
-export interface JobRunning extends Polled {
+export interface JobRunning extends PolledStatus {
   readonly status: "running"
   readonly executionId: string
 }
@@ -36,7 +36,7 @@ export interface JobRunning extends Polled {
  * @since 0.1.0
  * @category models
  */
-export interface JobCompleted<out A = unknown> extends Polled {
+export interface JobCompleted<out A = unknown> extends PolledStatus {
   readonly status: "completed"
   readonly executionId: string
   readonly result: A
@@ -48,7 +48,7 @@ export interface JobCompleted<out A = unknown> extends Polled {
  * @since 0.1.0
  * @category models
  */
-export interface JobFailed extends Polled {
+export interface JobFailed extends PolledStatus {
   readonly status: "failed"
   readonly executionId: string
   /** The error as the server sent it: text, or an object. */
@@ -61,7 +61,7 @@ export interface JobFailed extends Polled {
  * @since 0.1.0
  * @category models
  */
-export interface JobCancelled extends Polled {
+export interface JobCancelled extends PolledStatus {
   readonly status: "cancelled"
   readonly executionId: string
   /** The error as the server sent it, if any. */
@@ -75,7 +75,7 @@ export interface JobCancelled extends Polled {
  * @since 0.1.0
  * @category models
  */
-export interface JobUnknown extends Polled {
+export interface JobUnknown extends PolledStatus {
   readonly status: "unknown"
   readonly executionId: string
   /** The status as the server names it. */

@@ -18,7 +18,7 @@ import { withRaw } from "../json/raw.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic, pauseOf } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
-import { isPassing, label, pending, poll, type Target } from "./jobPoll.js"
+import { isPassing, type JobTarget, label, pending, poll } from "./jobPoll.js"
 import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus } from "./jobStatus.js"
 
 /** @internal */
@@ -33,7 +33,7 @@ interface PollOutcome {
   failure: CallError | undefined
 }
 
-const gaveUp = (target: Target, method: string, seen: PollOutcome, detail: string): APITimeoutError => {
+const gaveUp = (target: JobTarget, method: string, seen: PollOutcome, detail: string): APITimeoutError => {
   const lastStatus = seen.status === undefined ? undefined : label(seen.status)
   return new APITimeoutError({
     method,
@@ -64,7 +64,7 @@ const waitRules: InputRules<WaitOptions, WaitOptions> = {
 const outOfTime = (ms: number): string => `after ${ms} ms`
 
 const pollUntilEnded = Effect.fnUntraced(function*(
-  target: Target,
+  target: JobTarget,
   method: string,
   options: WaitOptions,
   seen: PollOutcome,
@@ -95,7 +95,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
 
 /** @internal */
 export const wait = (
-  target: Target,
+  target: JobTarget,
   method: string,
   given: WaitOptions = {}
 ): Effect.Effect<JobEnded, CallError> =>
@@ -117,7 +117,7 @@ export const wait = (
       })
   })
 
-const notCompleted = (target: Target, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
+const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
   const problem = problemOf(status.error)
   return withRaw(
     new FlowExecutionError({
@@ -139,7 +139,7 @@ const notCompleted = (target: Target, method: string, status: JobFailed | JobCan
  * @internal
  */
 export const resultOf = (
-  target: Target,
+  target: JobTarget,
   method: string,
   status: JobEnded
 ): Effect.Effect<unknown, FlowExecutionError> =>

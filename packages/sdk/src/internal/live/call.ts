@@ -24,7 +24,7 @@ import type { HttpTransport, SendRequest, TextResponse } from "../transport/Http
 import { isOk } from "../transport/response.js"
 import { type CallConfig, type RequestBuilder, requestBuilder, type RequestDescription, spentClock } from "./request.js"
 import { type LiveError, retried } from "./retrying.js"
-import { type Scrub, scrubOf } from "./scrubbing.js"
+import { type Scrubber, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
 /**
@@ -45,7 +45,7 @@ export interface Caller {
   /** The event sink of a fiber; `undefined` when nobody listens. */
   readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
   readonly budget: RetryBudget.RetryBudget
-  readonly scrub: Scrub
+  readonly scrub: Scrubber
   readonly prepare: RequestBuilder
   readonly facts: (endpoint: RequestDescription) => CallFacts
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>

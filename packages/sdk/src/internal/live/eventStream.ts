@@ -30,7 +30,7 @@ import type { Caller, Endpoint } from "./call.js"
 import { decodeEvent } from "./eventDecoding.js"
 import { spentClock } from "./request.js"
 import { type LiveError, retried } from "./retrying.js"
-import { scrubbing } from "./scrubbing.js"
+import { chunkScrubber } from "./scrubbing.js"
 import { SseDecoder } from "./sse.js"
 import { fromStatus, fromTransport, unexpected } from "./statusError.js"
 
@@ -186,7 +186,7 @@ const decoding = (
     warnings.push(text)
   }
   const meter = new Metrics.Meter(labels)
-  const { scrub, see } = scrubbing(caller.scrub)
+  const { scrub, see } = chunkScrubber(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
       if (end !== undefined) return

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-export interface Scrub {
+export interface Scrubber {
   (text: string): string
   /** Removes the key from a text that may end inside it. */
   readonly cut: (text: string) => string
@@ -29,7 +29,7 @@ const minCut = 6
  *
  * @internal
  */
-export const scrubOf = (key: string | undefined): Scrub => {
+export const scrubOf = (key: string | undefined): Scrubber => {
   if (key === undefined) return Object.assign((text: string) => text, { cut: (text: string) => text, reach: 0 })
   const forms = Array.from(key, formOf)
   let whole: RegExp | undefined
@@ -55,13 +55,13 @@ export const scrubOf = (key: string | undefined): Scrub => {
  *
  * @internal
  */
-export interface Scrubbing {
+export interface ChunkScrubber {
   readonly see: (chunk: string) => void
   readonly scrub: (piece: string) => string
 }
 
 /** @internal */
-export const scrubbing = (scrub: Scrub): Scrubbing => {
+export const chunkScrubber = (scrub: Scrubber): ChunkScrubber => {
   // long enough to find a key that two chunks share
   const edge = Math.max(512, scrub.reach)
   let tail = ""

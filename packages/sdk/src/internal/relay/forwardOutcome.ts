@@ -16,7 +16,7 @@ const outcomes: ReadonlyMap<unknown, string> = new Map([
 ])
 
 /** @internal */
-export interface Forwarded extends RunOutcome {
+export interface ForwardOutcome extends RunOutcome {
   readonly response: ForwardResponse
   /** The outcome in the metrics. */
   readonly outcome: string
@@ -34,7 +34,7 @@ const fieldsOf = (text: string): { readonly executionId?: unknown; readonly stat
 }
 
 /** @internal */
-export const of = (method: string, response: ForwardResponse): Forwarded => {
+export const of = (method: string, response: ForwardResponse): ForwardOutcome => {
   const { status: httpStatus, text } = response
   if (httpStatus < 200 || httpStatus > 299) {
     const facts = { method, flow: undefined, isPost: true, executionId: undefined, scrub: (text: string) => text }

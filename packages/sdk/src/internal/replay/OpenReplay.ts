@@ -7,7 +7,7 @@ import type { HttpService } from "../operations/operations.js"
  *
  * @internal
  */
-export class InFlight {
+export class CallsInFlight {
   private readonly running = new Map<string, number>()
   private readonly warned = new Set<string>()
 

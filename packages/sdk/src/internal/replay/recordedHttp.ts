@@ -25,7 +25,7 @@ import type { RequestContext } from "../input/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
-import { InFlight, type OpenReplay, verifying } from "./OpenReplay.js"
+import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { type ProgramCall, RecordedMatching } from "./recordedMatching.js"
 
 /** @internal */
@@ -74,7 +74,7 @@ const ofSession = (asked: ProgramCall) => (error: CallError): SessionError => {
 export const open = (interactions: ReadonlyArray<Interaction>, options: Options): OpenReplay => {
   const { match, otherwise, redact, source } = options
   const matching = new RecordedMatching(interactions, match, source)
-  const inFlight = new InFlight()
+  const inFlight = new CallsInFlight()
   const submitted = new Map<string, number>()
   /** Runs that began outside the recording. A server may give one the id of a recorded run. */
   const begunElsewhere = new Set<string>()

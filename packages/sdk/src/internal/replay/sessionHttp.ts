@@ -24,7 +24,7 @@ import { forwardThrough } from "../operations/forwardThrough.js"
 import { type Defaults, type HttpService, orElse, streaming } from "../operations/operations.js"
 import type { SessionRequest, SessionResponse } from "../operations/sessionCall.js"
 import { isSameSession } from "../scope/sessionId.js"
-import { InFlight, type OpenReplay, verifying } from "./OpenReplay.js"
+import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { type SessionCall, SessionMatching, type Trigger } from "./sessionMatching.js"
 import { eventsOf, runOf, type RunOfSession } from "./sessionRun.js"
 
@@ -69,7 +69,7 @@ export const checkSnapshots = (
 /** A session being replayed. */
 class Replay {
   readonly matching: SessionMatching
-  private readonly inFlight = new InFlight()
+  private readonly inFlight = new CallsInFlight()
 
   constructor(readonly session: SessionResponse, private readonly redact: (text: string) => string) {
     this.matching = new SessionMatching(session, redact)

@@ -13,7 +13,7 @@ import type { ToolCall, ToolResult } from "../tools/tool.js"
 import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
 
-type Wire<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
+type WireEventOf<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
 
 /**
  * The last events of replayed runs, by the failed step before them. A failed step ends a live response, but of a
@@ -22,16 +22,20 @@ type Wire<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, 
  *
  * @see contract 10.7
  */
-const closings = new WeakMap<Wire<"step_error">, Wire<"flow_completed">>()
+const closings = new WeakMap<WireEventOf<"step_error">, WireEventOf<"flow_completed">>()
 
 /** The failed step, with the event that ends its run. @internal */
-export const closedBy = (event: Wire<"step_error">, closing: Wire<"flow_completed">): Wire<"step_error"> => {
+export const closedBy = (
+  event: WireEventOf<"step_error">,
+  closing: WireEventOf<"flow_completed">
+): WireEventOf<"step_error"> => {
   closings.set(event, closing)
   return event
 }
 
 /** @internal */
-export const closingOf = (event: Wire<"step_error">): Wire<"flow_completed"> | undefined => closings.get(event)
+export const closingOf = (event: WireEventOf<"step_error">): WireEventOf<"flow_completed"> | undefined =>
+  closings.get(event)
 
 /** An event with the wire event behind it, if there is one. */
 class DeliveredEvent {
@@ -62,7 +66,7 @@ export class RunStarted extends ResumableEvent implements FlowEvent.RunStarted {
   readonly flowId: string | undefined
   readonly stepCount: number | undefined
   readonly runId: string | undefined
-  constructor(event: Wire<"run_started">, readonly executionId: string, mark: Mark) {
+  constructor(event: WireEventOf<"run_started">, readonly executionId: string, mark: Mark) {
     super(event, mark)
     this.flowId = event.flowId ?? undefined
     this.stepCount = event.stepCount ?? undefined
@@ -75,7 +79,7 @@ export class StepStarted extends DeliveredEvent implements FlowEvent.StepStarted
   readonly type = "step_started"
   readonly stepId: string
   readonly name: string | undefined
-  constructor(event: Wire<"step_started">, readonly stepIndex: number) {
+  constructor(event: WireEventOf<"step_started">, readonly stepIndex: number) {
     super(event)
     this.stepId = event.stepId
     this.name = event.name ?? undefined
@@ -87,7 +91,7 @@ export class StepInput extends DeliveredEvent implements FlowEvent.StepInput {
   readonly type = "step_input"
   readonly stepId: string
   declare readonly inputData?: unknown
-  constructor(event: Wire<"step_input">) {
+  constructor(event: WireEventOf<"step_input">) {
     super(event)
     this.stepId = event.stepId
     const input = inputOf(event)
@@ -100,7 +104,7 @@ export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
   readonly type = "step_output"
   readonly stepId: string
   declare readonly outputData?: unknown
-  constructor(event: Wire<"step_output">) {
+  constructor(event: WireEventOf<"step_output">) {
     super(event)
     this.stepId = event.stepId
     const output = partialOutputOf(event)
@@ -108,7 +112,7 @@ export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
   }
 }
 
-const tokensOf = (tokens: Wire<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
+const tokensOf = (tokens: WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
   tokens === undefined || tokens === null
     ? undefined
     : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
@@ -124,7 +128,7 @@ export class StepCompleted extends ResumableEvent implements FlowEvent.StepCompl
   readonly tokens: FlowEvent.Tokens | undefined
   readonly costUsd: string | undefined
   constructor(
-    event: Wire<"step_completed">,
+    event: WireEventOf<"step_completed">,
     readonly stepIndex: number,
     output: KnownOutput | undefined,
     mark: Mark
@@ -148,7 +152,11 @@ export class StepError extends DeliveredEvent implements FlowEvent.StepError {
   readonly stepId: string
   readonly name: string | undefined
   readonly error: unknown
-  constructor(event: Wire<"step_error">, readonly code: string | undefined, readonly message: string | undefined) {
+  constructor(
+    event: WireEventOf<"step_error">,
+    readonly code: string | undefined,
+    readonly message: string | undefined
+  ) {
     super(event)
     this.stepId = event.stepId
     this.name = event.name ?? undefined
@@ -161,7 +169,7 @@ export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
   readonly type = "step_paused"
   readonly stepIndex: number
   constructor(
-    event: Wire<"step_paused"> | undefined,
+    event: WireEventOf<"step_paused"> | undefined,
     readonly executionId: string | undefined,
     readonly nextStepIndex: number,
     mark: Mark
@@ -182,7 +190,7 @@ export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolC
   readonly type = "tool_calls_required"
   readonly #resume: ResumeStream
   constructor(
-    event: Wire<"tool_calls_required"> | undefined,
+    event: WireEventOf<"tool_calls_required"> | undefined,
     readonly executionId: string,
     readonly stepId: string | undefined,
     readonly stepIndex: number,
@@ -206,7 +214,7 @@ export class FlowCompleted extends DeliveredEvent implements FlowEvent.FlowCompl
   declare readonly resultFrom?: KnownResult["from"]
   readonly summary: { readonly [key: string]: unknown } | undefined
   constructor(
-    event: Wire<"flow_completed">,
+    event: WireEventOf<"flow_completed">,
     readonly executionId: string | undefined,
     result: KnownResult | undefined
   ) {
@@ -225,7 +233,7 @@ export class Unknown extends DeliveredEvent implements FlowEvent.Unknown {
   readonly type = "unknown"
   readonly name: string
   readonly data: { readonly [key: string]: unknown }
-  constructor(event: Wire<"unknown">) {
+  constructor(event: WireEventOf<"unknown">) {
     super(event)
     this.name = event.name
     this.data = event.data

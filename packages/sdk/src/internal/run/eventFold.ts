@@ -21,7 +21,7 @@ import type { StreamFailures } from "./streamFailures.js"
 import { RepeatedEvents } from "./streamHealing.js"
 import type { Settings } from "./streamSettings.js"
 
-type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 /**
  * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the
@@ -32,7 +32,7 @@ type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }
 export type Continuation =
   | { readonly _tag: "open" }
   | { readonly _tag: "answer" }
-  | { readonly _tag: "complete"; readonly event: Wire<"flow_completed">; readonly result: KnownResult }
+  | { readonly _tag: "complete"; readonly event: WireEventOf<"flow_completed">; readonly result: KnownResult }
   | { readonly _tag: "fail"; readonly error: CallError }
   | { readonly _tag: "done" }
 
@@ -48,7 +48,7 @@ const textIn = (u: unknown, field: string): string | undefined => {
 }
 
 /** The ids of an event that name its run. */
-interface NamesRun {
+interface RunIds {
   readonly executionId?: string | null | undefined
   readonly runId?: string | null | undefined
 }
@@ -126,13 +126,13 @@ export class EventFold {
   }
 
   /** Delivers the end of the run, with its decoded result. */
-  deliverCompleted(event: Wire<"flow_completed">, result: KnownResult | undefined): void {
+  deliverCompleted(event: WireEventOf<"flow_completed">, result: KnownResult | undefined): void {
     this.emit(new Delivered.FlowCompleted(event, event.executionId ?? this.cursor.executionId, result))
     this.ending = { _tag: "done" }
   }
 
   /** Ends the response with the pause that the cursor holds. */
-  pauseForTools(event?: Wire<"tool_calls_required">): void {
+  pauseForTools(event?: WireEventOf<"tool_calls_required">): void {
     const { cursor, settings } = this
     const { stepId, toolCalls = [] } = cursor.pending ?? {}
     switch (settings.answering._tag) {
@@ -231,7 +231,7 @@ export class EventFold {
    * Takes the id of the run from an event; another id than before is that of another run, whose events are refused.
    * Older servers name a run that begins in `runId` alone.
    */
-  private isOfThisRun({ executionId, runId }: NamesRun): boolean {
+  private isOfThisRun({ executionId, runId }: RunIds): boolean {
     const { cursor } = this
     if (cursor.executionId === undefined) {
       cursor.executionId = executionId || runId || undefined
@@ -242,7 +242,7 @@ export class EventFold {
     return false
   }
 
-  private runStarted(event: Wire<"run_started">): void {
+  private runStarted(event: WireEventOf<"run_started">): void {
     if (!this.isOfThisRun(event)) return
     this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
     if (this.begun) return
@@ -250,13 +250,13 @@ export class EventFold {
     this.emit(new Delivered.RunStarted(event, this.cursor.executionId ?? "", this.cursor.mark()))
   }
 
-  private stepOutput(event: Wire<"step_output">): void {
+  private stepOutput(event: WireEventOf<"step_output">): void {
     const late = this.outputs.arrived(event)
     if (late !== undefined) this.cursor.add(event.stepId, late.value)
     if (this.isNew(event.type, event.stepId)) this.emit(new Delivered.StepOutput(event))
   }
 
-  private stepCompleted(event: Wire<"step_completed">): void {
+  private stepCompleted(event: WireEventOf<"step_completed">): void {
     const { cursor } = this
     this.repeated?.forget()
     const repeats = this.justCompleted === event.stepId
@@ -276,7 +276,7 @@ export class EventFold {
     this.emit(completed)
   }
 
-  private stepPaused(event: Wire<"step_paused">): void {
+  private stepPaused(event: WireEventOf<"step_paused">): void {
     const { cursor } = this
     if (!this.isOfThisRun(event)) return
     const index = event.nextStepIndex ?? cursor.stepIndex
@@ -308,7 +308,7 @@ export class EventFold {
     return this.paused.times >= maxIdlePauses
   }
 
-  private stepFailed(event: Wire<"step_error">): void {
+  private stepFailed(event: WireEventOf<"step_error">): void {
     const code = textIn(event.error, "code")
     const message = typeof event.error === "string" ? event.error : textIn(event.error, "message")
     const error = this.failures.runFailed({ code, detail: message, stepId: event.stepId, result: event.error })
@@ -323,7 +323,7 @@ export class EventFold {
     this.ending = { _tag: "done" }
   }
 
-  private flowCompleted(event: Wire<"flow_completed">): void {
+  private flowCompleted(event: WireEventOf<"flow_completed">): void {
     if (!this.isOfThisRun(event)) return
     const failedStep = failedStepIn(event.summary)
     if (failedStep !== undefined) {
@@ -340,7 +340,7 @@ export class EventFold {
     this.deliverCompleted(event, result)
   }
 
-  private toolsRequired(event: Wire<"tool_calls_required">): void {
+  private toolsRequired(event: WireEventOf<"tool_calls_required">): void {
     const { cursor } = this
     if (!this.isOfThisRun(event)) return
     const toolCalls = callsOf(event.toolCalls, event.toolCallMessages)

@@ -1,6 +1,6 @@
 import type { FlowAddress, FlowRef, FlowVersion } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
-import type { Answering } from "../tools/toolAnswering.js"
+import type { AnswerStrategy } from "../tools/toolAnswering.js"
 
 /**
  * The constants of a run, from its first request to its last.
@@ -15,5 +15,5 @@ export interface FlowCall<E, R> {
   readonly addressText: string
   readonly version: FlowVersion
   readonly sessionId: string | undefined
-  readonly answering: Answering<E, R>
+  readonly answering: AnswerStrategy<E, R>
 }

@@ -6,7 +6,7 @@
  */
 import type { WireEvent } from "../../FlowEvent.js"
 
-type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 /** A carrier of a higher rank is not replaced by one of a lower rank. */
 const ranks = { none: 0, outputData: 1, outputContext: 2 } as const
@@ -18,7 +18,7 @@ interface CarriedOutput {
 
 const nothing: CarriedOutput = { rank: ranks.none, value: undefined }
 
-const carriedBy = (event: Wire<"step_output">): CarriedOutput =>
+const carriedBy = (event: WireEventOf<"step_output">): CarriedOutput =>
   event.outputContext !== undefined
     ? { rank: ranks.outputContext, value: event.outputContext }
     : event.outputData !== undefined
@@ -30,7 +30,7 @@ const carriedBy = (event: Wire<"step_output">): CarriedOutput =>
  *
  * @internal
  */
-export const inputOf = (event: Wire<"step_input">): unknown =>
+export const inputOf = (event: WireEventOf<"step_input">): unknown =>
   event.inputContext === undefined ? event.inputData : event.inputContext
 
 /**
@@ -38,7 +38,7 @@ export const inputOf = (event: Wire<"step_input">): unknown =>
  *
  * @internal
  */
-export const partialOutputOf = (event: Wire<"step_output">): unknown => carriedBy(event).value
+export const partialOutputOf = (event: WireEventOf<"step_output">): unknown => carriedBy(event).value
 
 /**
  * A known output, and the event that carried it.
@@ -79,7 +79,7 @@ export class StepOutputs {
   }
 
   /** Takes an output; gives it back where the step has completed already and its output is replaced by it. */
-  arrived(event: Wire<"step_output">): { readonly value: unknown } | undefined {
+  arrived(event: WireEventOf<"step_output">): { readonly value: unknown } | undefined {
     const { rank, value } = carriedBy(event)
     if (rank === ranks.none) return undefined
     const kept = this.kept.get(event.stepId)
@@ -97,7 +97,7 @@ export class StepOutputs {
   }
 
   /** The output of a step that completes, if an event carried one. */
-  complete({ output, stepId }: Wire<"step_completed">): KnownOutput | undefined {
+  complete({ output, stepId }: WireEventOf<"step_completed">): KnownOutput | undefined {
     const kept = this.kept.size === 0 ? undefined : this.kept.get(stepId)
     if (output !== undefined) {
       if (kept !== undefined) this.kept.delete(stepId)
@@ -131,7 +131,7 @@ export interface KnownResult {
  * @internal
  */
 export const resultOf = (
-  { result }: Wire<"flow_completed">,
+  { result }: WireEventOf<"flow_completed">,
   lastOutput: { readonly value: unknown } | undefined
 ): KnownResult | undefined =>
   result !== undefined

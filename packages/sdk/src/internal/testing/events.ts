@@ -3,9 +3,9 @@ import type { WireEvent } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
 import { type AskedTool, pauseOf } from "./results.js"
 
-type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
-type More<T extends WireEvent["type"]> = Partial<Omit<Wire<T>, "type">>
+type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>
 
 /**
  * Events as the server sends them, for scripts and cassettes.
@@ -15,21 +15,25 @@ type More<T extends WireEvent["type"]> = Partial<Omit<Wire<T>, "type">>
  */
 export interface Events {
   /** Default: the run `ex_test`. */
-  readonly runStarted: (more?: More<"run_started">) => Wire<"run_started">
-  readonly stepStarted: (stepId: string, more?: More<"step_started">) => Wire<"step_started">
-  readonly stepInput: (stepId: string, inputData: unknown) => Wire<"step_input">
-  readonly stepOutput: (stepId: string, outputData: unknown) => Wire<"step_output">
-  readonly stepCompleted: (stepId: string, output: unknown, more?: More<"step_completed">) => Wire<"step_completed">
+  readonly runStarted: (more?: More<"run_started">) => WireEventOf<"run_started">
+  readonly stepStarted: (stepId: string, more?: More<"step_started">) => WireEventOf<"step_started">
+  readonly stepInput: (stepId: string, inputData: unknown) => WireEventOf<"step_input">
+  readonly stepOutput: (stepId: string, outputData: unknown) => WireEventOf<"step_output">
+  readonly stepCompleted: (
+    stepId: string,
+    output: unknown,
+    more?: More<"step_completed">
+  ) => WireEventOf<"step_completed">
   /** `error` is text, or an object with `code` and `message`. */
-  readonly stepError: (stepId: string, error: unknown, more?: More<"step_error">) => Wire<"step_error">
-  readonly stepPaused: (nextStepIndex: number, more?: More<"step_paused">) => Wire<"step_paused">
+  readonly stepError: (stepId: string, error: unknown, more?: More<"step_error">) => WireEventOf<"step_error">
+  readonly stepPaused: (nextStepIndex: number, more?: More<"step_paused">) => WireEventOf<"step_paused">
   /** Default: a pause of the run `ex_test`. */
   readonly toolCallsRequired: (
     stepId: string,
     tools: ReadonlyArray<AskedTool>,
     more?: More<"tool_calls_required">
-  ) => Wire<"tool_calls_required">
-  readonly flowCompleted: (result: unknown, more?: More<"flow_completed">) => Wire<"flow_completed">
+  ) => WireEventOf<"tool_calls_required">
+  readonly flowCompleted: (result: unknown, more?: More<"flow_completed">) => WireEventOf<"flow_completed">
   /** A whole run, from the output of each step, in order; the last one is the result. */
   readonly run: (
     outputs: { readonly [stepId: string]: unknown },

@@ -21,25 +21,25 @@ import { checkResults } from "./toolRound.js"
  *
  * @internal
  */
-export type Answering<E = unknown, R = unknown> =
+export type AnswerStrategy<E = unknown, R = unknown> =
   | { readonly _tag: "none" }
   | { readonly _tag: "manual" }
-  | HandledAnswering<E, R>
+  | HandlerStrategy<E, R>
 
-interface Answered {
+interface AnsweredCall {
   readonly call: ToolCall
   readonly outcome: ToolOutcome
 }
 
 /** @internal */
-export interface HandledAnswering<E = unknown, R = unknown> {
+export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly _tag: "handled"
   readonly tools: Handled<E, R>
   readonly maxRounds: number
   readonly concurrency: number
   readonly onFailure: "fail" | "report"
   /** Results by the id of their call, so that no handler runs twice for one. */
-  readonly answered: Map<string, Answered>
+  readonly answered: Map<string, AnsweredCall>
   /** The number of rounds in a row in which the model called a tool wrongly, by tool. */
   readonly faults: Map<string, number>
   /** The error of a run whose rounds are used up. */
@@ -47,7 +47,7 @@ export interface HandledAnswering<E = unknown, R = unknown> {
 }
 
 /** @internal */
-export interface AnsweringOptions<E = unknown, R = unknown> {
+export interface AnswerOptions<E = unknown, R = unknown> {
   readonly tools?: ResolvedTools<E, R> | undefined
   readonly maxToolRounds?: number | undefined
   readonly toolConcurrency?: number | undefined
@@ -59,7 +59,7 @@ export interface AnsweringOptions<E = unknown, R = unknown> {
  *
  * @internal
  */
-export const answeringOf = <E, R>(input: AnsweringOptions<E, R>): Answering<E | ToolCallLimitError, R> => {
+export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E | ToolCallLimitError, R> => {
   const { tools } = input
   if (tools === undefined) return { _tag: "none" }
   if (!isHandled(tools)) return { _tag: "manual" }
@@ -123,7 +123,7 @@ export interface ToolPause {
  * @internal
  */
 export const answer = <E, R>(
-  answering: HandledAnswering<E, R>,
+  answering: HandlerStrategy<E, R>,
   pause: ToolPause
 ): Effect.Effect<ReadonlyArray<ToolResult>, E | InvalidRequestError | UnexpectedResponseError, R> => {
   const limit = (detail: string, toolName?: string) => Effect.fail(answering.limit(pause, detail, toolName))
@@ -195,7 +195,7 @@ const distinct = (calls: ReadonlyArray<ToolCall>): ReadonlyArray<ToolCall> | und
 }
 
 /** Counts faults in a row. A tool that was not called in a round keeps its count: only a good call resets it. */
-const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<Answered>): void => {
+const countFaults = (faults: Map<string, number>, answers: ReadonlyArray<AnsweredCall>): void => {
   const faulty = new Set(answers.filter(({ outcome }) => outcome.fault !== undefined).map(({ call }) => call.name))
   for (const { call } of answers) if (!faulty.has(call.name)) faults.delete(call.name)
   for (const name of faulty) faults.set(name, (faults.get(name) ?? 0) + 1)

@@ -30,20 +30,20 @@ import { callsOf } from "../tools/toolRound.js"
 import type { LiveTraceOptions } from "./runOptions.js"
 import { resolveRead } from "./runRead.js"
 
-type Wire<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
-type Pull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
+type TracePull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
 
 const method = "RunService.liveTrace"
 
-const failedStepIn = (summary: Wire<"flow_completed">["summary"]): string | undefined => {
+const failedStepIn = (summary: WireEventOf<"flow_completed">["summary"]): string | undefined => {
   const step = summary?.failedAtStep ?? summary?.failed_at_step
   return typeof step === "string" ? step : undefined
 }
 
 const namesRun = (
   event: WireEvent
-): event is Wire<"run_started" | "step_paused" | "tool_calls_required" | "flow_completed"> =>
+): event is WireEventOf<"run_started" | "step_paused" | "tool_calls_required" | "flow_completed"> =>
   event.type === "run_started" || event.type === "step_paused" || event.type === "tool_calls_required" ||
   event.type === "flow_completed"
 
@@ -79,8 +79,8 @@ class TraceReader {
     })
   }
 
-  readonly pull = (source: Pull<WireEvent>): Pull<FlowEvent> => {
-    const next: Pull<FlowEvent> = Effect.suspend(() => {
+  readonly pull = (source: TracePull<WireEvent>): TracePull<FlowEvent> => {
+    const next: TracePull<FlowEvent> = Effect.suspend(() => {
       if (this.out.length > 0) {
         const chunk = Chunk.unsafeFromArray(this.out)
         this.out = []
@@ -101,7 +101,7 @@ class TraceReader {
     return next
   }
 
-  private ending(end: Effect.Effect<FlowEvent | void, CallError>): Pull<FlowEvent> {
+  private ending(end: Effect.Effect<FlowEvent | void, CallError>): TracePull<FlowEvent> {
     if (this.over) return Effect.fail(Option.none())
     this.over = true
     return Effect.matchEffect(end, {
@@ -181,7 +181,7 @@ class TraceReader {
     }
   }
 
-  private runStarted(event: Wire<"run_started">): void {
+  private runStarted(event: WireEventOf<"run_started">): void {
     this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
     // each request of a run that is stepped through may begin with one
     if (this.begun) return
@@ -189,7 +189,7 @@ class TraceReader {
     this.out.push(new Delivered.RunStarted(event, event.executionId || event.runId || "", this.cursor.mark()))
   }
 
-  private stepCompleted(event: Wire<"step_completed">): void {
+  private stepCompleted(event: WireEventOf<"step_completed">): void {
     const { cursor } = this
     const place = this.placeOf(event.stepId)
     const output = this.outputs.complete(event)
@@ -200,7 +200,7 @@ class TraceReader {
     this.out.push(new Delivered.StepCompleted(event, place, output, cursor.mark()))
   }
 
-  private toolsRequired(event: Wire<"tool_calls_required">): void {
+  private toolsRequired(event: WireEventOf<"tool_calls_required">): void {
     const { cursor } = this
     for (const [stepId, output] of Object.entries(event.accumulatedOutputs ?? {})) cursor.add(stepId, output)
     cursor.stepIndex = Math.max(cursor.stepIndex, event.stepIndex ?? 0)
@@ -228,13 +228,13 @@ class TraceReader {
     )
   }
 
-  private stepFailed(event: Wire<"step_error">): void {
+  private stepFailed(event: WireEventOf<"step_error">): void {
     const { code, detail } = problemOf(event.error)
     this.out.push(new Delivered.StepError(event, code, detail))
     this.end = Effect.void
   }
 
-  private completed(event: Wire<"flow_completed">): Effect.Effect<FlowEvent, CallError> {
+  private completed(event: WireEventOf<"flow_completed">): Effect.Effect<FlowEvent, CallError> {
     const stepId = failedStepIn(event.summary)
     if (stepId !== undefined) {
       return Effect.fail(

@@ -13,14 +13,14 @@ import type { Pause } from "../time/clock.js"
  *
  * @internal
  */
-export interface UnderWay {
+export interface ClosableExchange {
   readonly transportClosed: () => void
 }
 
 /** @internal */
 export class Closing {
   isClosed = false
-  readonly underWay = new Set<UnderWay>()
+  readonly underWay = new Set<ClosableExchange>()
 
   close(): void {
     this.isClosed = true
@@ -44,7 +44,7 @@ export class Closing {
           stop()
           resume(Effect.succeed(slept))
         }
-        const one: UnderWay = { transportClosed: () => wake(false) }
+        const one: ClosableExchange = { transportClosed: () => wake(false) }
         this.underWay.add(one)
         // the clock may fire before it returns
         if (Number.isFinite(ms)) cancel = timers.ofFiber(fiber).after(ms, () => wake(true))

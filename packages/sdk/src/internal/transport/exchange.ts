@@ -56,7 +56,7 @@ const noTimer: Cancel = () => {}
 
 const none: ReadonlyArray<never> = []
 
-abstract class Exchange implements Receiver, Closing.UnderWay {
+abstract class Exchange implements Receiver, Closing.ClosableExchange {
   protected cancelTimer: Cancel = noTimer
   protected cancelErrorTimer: Cancel = noTimer
   protected onItsWay = false
@@ -65,7 +65,7 @@ abstract class Exchange implements Receiver, Closing.UnderWay {
   /** Whether the wire has no more events. */
   private wireOver = false
   /** The decoders of the codings of the body, if it has any. */
-  private stages: ReadonlyArray<Decoding.Decoding> = none
+  private stages: ReadonlyArray<Decoding.BodyDecoder> = none
 
   constructor(
     protected readonly request: TransportRequest,
@@ -294,16 +294,16 @@ class SendExchange extends Exchange {
 /** The number of waiting bytes above which the wire is paused. */
 const maxQueued = 64 * 1024
 
-type Pulled = Effect.Effect<Uint8Array, Option.Option<TransportError>>
+type PullResult = Effect.Effect<Uint8Array, Option.Option<TransportError>>
 
 class OpenExchange extends Exchange {
   private resumeHead: ((result: Effect.Effect<StreamResponse, TransportError>) => void) | undefined = undefined
-  private resumePull: ((result: Pulled) => void) | undefined = undefined
+  private resumePull: ((result: PullResult) => void) | undefined = undefined
   private queue: Array<Uint8Array> = []
   private queued = 0
   private hasBody = false
   /** The outcome of `pull` when the queue is empty and nothing more will come. */
-  private end: Pulled | undefined = undefined
+  private end: PullResult | undefined = undefined
 
   constructor(
     protected override readonly request: OpenRequest,
@@ -330,7 +330,7 @@ class OpenExchange extends Exchange {
     )
   })
 
-  private readonly take: Pulled = Effect.sync(() => {
+  private readonly take: PullResult = Effect.sync(() => {
     const { queue, queued } = this
     this.queue = []
     this.queued = 0
@@ -340,7 +340,7 @@ class OpenExchange extends Exchange {
     return concat(queue, queued)
   })
 
-  private readonly wait: Pulled = Effect.async((resume) => {
+  private readonly wait: PullResult = Effect.async((resume) => {
     this.resumePull = resume
     const { idleTimeout } = this.request
     if (this.hasBody && idleTimeout !== undefined) {
@@ -354,7 +354,7 @@ class OpenExchange extends Exchange {
     })
   })
 
-  private readonly pull: Pulled = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
+  private readonly pull: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
 
   protected started(): void {
     this.cancelTimer()
@@ -398,7 +398,7 @@ class OpenExchange extends Exchange {
     resume?.(result)
   }
 
-  private wakePull(result: Pulled): void {
+  private wakePull(result: PullResult): void {
     const resume = this.resumePull
     this.resumePull = undefined
     resume?.(result)

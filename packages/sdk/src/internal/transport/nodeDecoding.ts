@@ -80,12 +80,12 @@ const isText = (bytes: Uint8Array): boolean => {
 }
 
 /** @internal */
-export interface Decoding extends Sink, Pausable {
+export interface BodyDecoder extends Sink, Pausable {
   readonly stop: () => void
 }
 
 /** Decodes one coding. The bytes before an end or an error have been given on by then. */
-const decoding = (coding: string, sink: Sink, source: () => Pausable): Decoding => {
+const decoding = (coding: string, sink: Sink, source: () => Pausable): BodyDecoder => {
   let stream: ZlibStream | undefined
   /** The bytes so far, until it is known whether they are text. */
   let start: Array<Uint8Array> | undefined = []
@@ -160,13 +160,13 @@ const maxCodings = 3
  *
  * @internal
  */
-export const decode = (encoding: string, reader: Sink, wire: Pausable): ReadonlyArray<Decoding> | string => {
+export const decode = (encoding: string, reader: Sink, wire: Pausable): ReadonlyArray<BodyDecoder> | string => {
   const codings = encoding.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>
     coding !== "" && coding !== "identity"
   )
   const unknown = codings.length > maxCodings ? encoding : codings.find((coding) => !openers.has(coding))
   if (unknown !== undefined) return unknown
-  const stages: Array<Decoding> = []
+  const stages: Array<BodyDecoder> = []
   codings.forEach((coding, index) =>
     stages.push(decoding(coding, stages[index - 1] ?? reader, () => stages[index + 1] ?? wire))
   )

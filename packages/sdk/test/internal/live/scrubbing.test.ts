@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { scrubbing, scrubOf } from "../../../src/internal/live/scrubbing.js"
+import { chunkScrubber, scrubOf } from "../../../src/internal/live/scrubbing.js"
 
 const key = "nk_test_planted8/0123456789+abcdef-ABC.x~/y"
 
@@ -77,7 +77,7 @@ describe("scrubbing", () => {
       FastCheck.property(FastCheck.array(part), FastCheck.array(FastCheck.nat(3000)), (parts, cuts) => {
         const text = parts.join("")
         const at = [0, ...cuts.map((cut) => cut % (text.length + 1)).sort((a, b) => a - b), text.length]
-        const watched = scrubbing(scrub)
+        const watched = chunkScrubber(scrub)
         for (const [i, end] of at.slice(1).entries()) watched.see(text.slice(at[i], end))
         assert.strictEqual(watched.scrub(text), scrub(text))
       })
@@ -85,7 +85,7 @@ describe("scrubbing", () => {
   })
 
   it("leaves a text without one as it is", () => {
-    const watched = scrubbing(scrub)
+    const watched = chunkScrubber(scrub)
     watched.see("nothing")
     assert.strictEqual(watched.scrub("nothing"), "nothing")
   })
