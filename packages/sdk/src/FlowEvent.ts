@@ -403,8 +403,8 @@ const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
 const stepFields = { stepId: Schema.String, name: maybe(Schema.String) }
 
 /**
- * Run events as JSON, for those who pass them on: an endpoint encodes the events of a run with it, and the page decodes
- * them. Cursors and `raw` are not part of it.
+ * Run events as JSON, for programs that pass them on: an endpoint encodes the events of a run with it, and the page
+ * decodes them. Cursors and `raw` are not part of it.
  *
  * @example
  * ```ts

@@ -32,7 +32,7 @@ export type {
  */
 export interface WaitOptions<in A = unknown> extends ReadOptions {
   /**
-   * The limit of the wait, from its begin. A poll in flight is interrupted then, and none begins at the deadline or
+   * The limit of the wait, from its start. A poll in flight is interrupted then, and none begins at the deadline or
    * later. 0: one poll, and no waiting. `Duration.infinity`: no limit. Default: 300 seconds.
    */
   readonly timeout?: Duration.DurationInput | undefined

@@ -49,7 +49,7 @@ export declare namespace JobService {
      * Puts a run into the queue and gives its handle. The session id is the call's, the scope's, or the client's.
      *
      * A failure with `sent: "unknown"` may have queued a run, so it is never repeated unless `retryPost` is set. An
-     * answer without an execution id is an `UnexpectedResponseError`: the run exists, but nobody can find it.
+     * answer without an execution id is an `UnexpectedResponseError`: the run exists, but cannot be found.
      *
      * @example
      * ```ts

@@ -420,7 +420,7 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
 }
 
 /**
- * A check on this side failed; nothing was sent. `field` names the input, `reason` says what it must be.
+ * A check on this side failed; nothing was sent. `field` names the input, `reason` the rule that it breaks.
  *
  * @since 0.1.0
  * @category errors
@@ -478,7 +478,7 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
 }
 
 /**
- * The replay has no recording for a call. `report` says which call, what was nearest and what differs.
+ * The replay has no recording for a call. `report` holds the call, the nearest recording and the differences.
  *
  * @since 0.1.0
  * @category errors

@@ -40,7 +40,7 @@ import { ReplayCassette } from "./ReplayCassette.js"
  * When calls are recorded, and when they are replayed.
  *
  * - `once`: records if the file is absent, else replays it.
- * - `new`: replays what the file holds, and records what it does not.
+ * - `new`: replays the calls of the file, and records other calls.
  * - `all`: records everything anew.
  * - `none`: replays, and records nothing.
  *

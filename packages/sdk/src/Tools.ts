@@ -219,8 +219,8 @@ export const handle = <E, R>(
 
 /**
  * A tool from schemas. The JSON Schema on the wire is derived from `parameters`; arguments are decoded before the
- * handler sees them, and what it returns is encoded through `success` where that is given. Bad arguments go back to the
- * model as a tool error that says what was wrong.
+ * handler sees them, and its result is encoded through `success` where that is given. Bad arguments go back to the
+ * model as a tool error with the reason.
  *
  * @example
  * ```ts

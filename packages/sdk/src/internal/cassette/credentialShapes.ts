@@ -171,7 +171,7 @@ const given =
 
 const longestName = 64
 
-/** The begin of the name that a place is in. */
+/** The start of the name that a place is in. */
 const nameStart = (text: string, at: number): number => {
   let start = at
   while (start > at - longestName && /[\w.$@-]/.test(text[start - 1] ?? "")) start--

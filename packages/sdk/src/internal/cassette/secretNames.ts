@@ -6,7 +6,7 @@
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "))
 
-/** Last words of names of secrets; the last word of a name says what it names. */
+/** Words that make a name that of a secret, as its last word. */
 const secrets = words(
   "password passwords passwd passwds passwort passwörter kennwort pwd passphrase passphrases passcode secret secrets credential " +
     "credentials creds cookie cookies authorization authorisation jwt bearer motdepasse"
@@ -36,7 +36,7 @@ const endings = [
   "connectionstring"
 ]
 
-/** First words that make `pass` a password; alone it says how something went. */
+/** Words before `pass` that make it a password; alone it is the outcome of a test. */
 const ofPass = words(
   "db database user username smtp mail email ftp sftp ssh sql mysql pg postgres redis mongo admin root login auth proxy my"
 )
@@ -46,7 +46,7 @@ const ofKey = words(
     "admin deploy ssh webhook app application hmac aes rsa pgp gpg jwt server license wallet"
 )
 
-/** First words that make `token` a count, a mark of a model or a place in a list. */
+/** Words before `token` that make it a count, a mark of a model or a place in a list. */
 const ofToken = words(
   "max min num total count eos bos pad unk sep cls mask stop start end special next prev previous page cursor continuation sync " +
     "prompt completion input output cached reasoning thinking per"
@@ -56,7 +56,10 @@ const ofTokens = words("access refresh auth api session bearer csrf xsrf id logi
 
 const ofHash = words("password passwd pwd passphrase passwort secret")
 
-/** Last words that remark on a secret and do not name another thing: `passwordConfirmation`, `DB_PASSWORD_PROD`. */
+/**
+ * Last words that are skipped, since they describe the secret and name no other thing: `passwordConfirmation`,
+ * `DB_PASSWORD_PROD`.
+ */
 const remarks = words(
   "confirm confirmation confirmed again repeat repeated value raw plain plaintext text new old current prod production dev development " +
     "staging stage test testing live local default base64 b64 encoded header env"

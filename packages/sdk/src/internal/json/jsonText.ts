@@ -57,7 +57,7 @@ export const canonical = (value: unknown): unknown => {
 /** @internal */
 export const canonicalText = (value: unknown): string => JSON.stringify(canonical(value)) ?? "null"
 
-/** Begins of JSON of more than one value, since testing for one is cheaper than a failed parse. */
+/** The starts of JSON with more than one value: testing for them is cheaper than a failed parse. */
 const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/
 
 /**

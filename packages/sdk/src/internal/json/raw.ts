@@ -5,7 +5,9 @@
  * @internal
  */
 
-/** A class whose constructor returns the given object as the instance. */
+/**
+ * A class whose constructor returns the given object as the instance, so that a subclass can add a private field to it.
+ */
 class GivenObject {
   constructor(value: object) {
     return value

@@ -42,7 +42,7 @@ export interface Caller {
   readonly config: CallConfig
   readonly transport: HttpTransport
   readonly log: ((event: LogEvent) => void) | undefined
-  /** The event sink of a fiber; `undefined` when nobody listens. */
+  /** The event sink of a fiber; `undefined` without a listener. */
   readonly sinkOf: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined
   readonly budget: RetryBudget.RetryBudget
   readonly scrub: Scrubber

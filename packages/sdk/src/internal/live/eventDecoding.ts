@@ -103,8 +103,8 @@ const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: stri
 }
 
 /**
- * The event of a frame; `undefined` for a dropped one, which `warn` is told of. `name` is the frame's own name, if it
- * has one.
+ * The event of a frame; `undefined` for a dropped one, which `warn` reports. `name` is the frame's own name, if it has
+ * one.
  *
  * @internal
  */

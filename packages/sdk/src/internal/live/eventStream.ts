@@ -94,7 +94,7 @@ const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => 
   streaming: true
 })
 
-/** Reports one attempt: its begin, its response, and its failure. */
+/** Reports one attempt: its start, its response, and its failure. */
 interface AttemptReporter {
   readonly onRequest: Effect.Effect<void>
   readonly onResponse: (response: StreamResponse) => Effect.Effect<void>

@@ -155,7 +155,7 @@ export class SseDecoder {
     }
   }
 
-  /** Reads the lines of a text that has only line feeds; returns the begin of the line that does not end in it. */
+  /** Reads the lines of a text that has only line feeds; returns the start of the line that does not end in it. */
   private readLf(text: string, from: number): number {
     let start = from
     let end = text.indexOf("\n", start)
@@ -185,7 +185,7 @@ export class SseDecoder {
     return start
   }
 
-  /** Reads the lines of a text that has carriage returns; returns the begin of the line that does not end in it. */
+  /** Reads the lines of a text that has carriage returns; returns the start of the line that does not end in it. */
   private readAny(text: string, from: number): number {
     let start = from
     let cr = text.indexOf("\r", start)
@@ -244,7 +244,7 @@ export class SseDecoder {
     }
   }
 
-  /** The begin of the value of a field whose name ends at `at`; -1 if the name goes on. */
+  /** The start of the value of a field whose name ends at `at`; -1 if the name goes on. */
   private valueAt(text: string, at: number, end: number): number {
     if (at === end) {
       return at

@@ -17,7 +17,7 @@ import { nameDistance } from "./similarity.js"
 interface EntryState {
   readonly number: number
   readonly interaction: Interaction
-  /** A hash of flow, version and input. */
+  /** The text by which equal calls are found equal. */
   readonly key: string
 }
 
@@ -92,7 +92,7 @@ export class RecordedMatching {
     return executionId !== undefined && this.runs.has(executionId)
   }
 
-  /** The key under which calls that run at once could take each other's recording; only `position` has one. */
+  /** The key of calls that, if they run at once, could take each other's recording; only `position` has one. */
   sharedKey(question: Question): string | undefined {
     return this.match === "position" && executionIdOf(question) === undefined
       ? placeOf(question, "")

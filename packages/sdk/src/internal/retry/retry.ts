@@ -120,8 +120,8 @@ export const serverDelay = (error: NoukaiError): number => {
 }
 
 /**
- * The delay of the next poll of a job after a failure, in milliseconds: the server's wish, but at most a minute, since
- * the caller's timeout decides for how long a job is watched.
+ * The delay of the next poll of a job after a failure, in milliseconds: the wait that the server asked for, but at most
+ * a minute, since the caller's timeout decides for how long a job is watched.
  *
  * @internal
  */
@@ -177,8 +177,8 @@ export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: 
 }
 
 /**
- * The waits of one call, in milliseconds: those of `schedule`, but at least the server's wish. `undefined` when the
- * schedule is done.
+ * The waits of one call, in milliseconds: those of `schedule`, but at least the wait that the server asked for.
+ * `undefined` when the schedule is done.
  *
  * @internal
  */

@@ -32,7 +32,7 @@ const serviceOf = <I, S>(fiber: AnyFiber, tag: Context.Tag<I, S>): S =>
 export const clockOf = (fiber: AnyFiber): Clock.Clock => serviceOf(fiber, Clock.Clock)
 
 /**
- * The tracer of a fiber where somebody traces; `undefined` where it is Effect's built-in one, or switched off.
+ * The tracer of a fiber; `undefined` where it is Effect's built-in one, or switched off.
  *
  * @internal
  */

@@ -45,7 +45,7 @@ const opening = <A, E>(open: Open<A, E>, scope: Scope.Scope): Pull<A, E> => {
   return Effect.suspend(() => opened ?? first)
 }
 
-/** A pull each of whose elements is made once, also if the stream does not support the interruption of a pull. */
+/** A pull that makes each pull of the stream once, whether or not the stream survives the interruption of one. */
 const resumable = <A, E>(pull: Pull<A, E>, scope: Scope.Scope): Pull<A, E> => {
   let current: Pull<A, E> | undefined
   return Effect.suspend(() => {

@@ -28,7 +28,7 @@ export const nullAsAbsent = <A, I>(
 ): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true }> => Schema.optionalWith(schema, { nullable: true })
 
 /**
- * The same with a value for what is absent or `null`; anything else has to fit.
+ * A key with a default for an absent value or `null`; any other value must fit.
  *
  * @internal
  */

@@ -45,7 +45,7 @@ const debugLine: EventSink = (event) => {
 }
 
 /**
- * The sink of a fiber's log events; `undefined` when nobody listens.
+ * The sink of a fiber's log events; `undefined` without a listener.
  *
  * @internal
  */

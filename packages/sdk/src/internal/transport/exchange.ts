@@ -393,7 +393,7 @@ class OpenExchange extends Exchange {
 
   private wakeHead(result: Effect.Effect<StreamResponse, TransportError>): void {
     const resume = this.resumeHead
-    // before it is called: who is resumed may wait for the next one at once
+    // cleared before the call, since the resumed fiber may wait for the next one at once
     this.resumeHead = undefined
     resume?.(result)
   }

@@ -15,7 +15,7 @@ import * as UndiciConnections from "./undiciConnections.js"
 type Controller = Dispatcher.DispatchController
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2]
 
-/** The reason of an abort of a finished exchange, which nobody sees. */
+/** The reason of the abort of a finished exchange; it reaches no caller. */
 const stopped = new Error("stopped")
 
 /** The value of a header: the first of a repeated one, but all codings. */
