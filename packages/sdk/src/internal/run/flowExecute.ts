@@ -120,7 +120,7 @@ export const execute = (
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
       const start = (parameters: unknown): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => {
-        const sticky: ExecuteRun.ResumeFields = {
+        const resumeFields: ExecuteRun.ResumeFields = {
           parameters,
           blockOverrides: input.blockOverrides,
           attachments: Checks.wireAttachments(input.attachments),
@@ -138,13 +138,13 @@ export const execute = (
           sessionId: session.right,
           options: input,
           progress,
-          resumeFields: sticky,
+          resumeFields,
           answering: answeringOf({ ...input, tools }),
           executionId: undefined,
           answeredItself: false
         }
         return totalTimeout(
-          ExecuteRun.post(run, { message: input.message, messages, ...sticky }, 0),
+          ExecuteRun.post(run, { message: input.message, messages, ...resumeFields }, 0),
           total,
           { method, flow: addressText, executionId: () => run.executionId },
           progress
