@@ -1,4 +1,4 @@
-/** What is no plain file is neither read nor replaced. */
+/** Only plain files are read and replaced. */
 import { Cassette, CassetteError, FlowService, NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,4 +1,4 @@
-/** What a proxy compressed is read all the same: a run that was paid keeps its result. */
+/** Bodies that a proxy compressed are read, so that a run that was billed keeps its result. */
 import {
   APIConnectionError,
   FlowService,

@@ -1,4 +1,4 @@
-/** What counts as a credential, and what does not. None of the keys here was ever one. */
+/** Texts that count as a credential, and texts that do not. None of the keys here was ever one. */
 import { assert, describe, it } from "@effect/vitest"
 import * as FC from "effect/FastCheck"
 import { credentialsIn, maskCredentials } from "../src/internal/cassette/credentials.js"

@@ -93,7 +93,7 @@ const sweep = ({ asked, delivers = (name) => name !== "step_paused_for_tool_call
     )
   }
 
-  /** What the server sends, byte for byte: after a reset it is always the same. */
+  /** The bytes of the server, which are the same after each reset. */
   const record = Effect.gen(function*() {
     const emulator = yield* Emulator
     yield* emulator.reset
@@ -130,7 +130,7 @@ const sweep = ({ asked, delivers = (name) => name !== "step_paused_for_tool_call
       return emulator
     })
 
-  /** What had arrived whole when response `response` was cut at `offset`. */
+  /** The counts of events that had arrived whole when response `response` was cut at `offset`. */
   const arrived = (transcript: Transcript, response: number, offset: number) => {
     const frames = transcript[response]!
     const here = frames.filter(({ end }) => end <= offset).map(({ name }) => name)

@@ -50,7 +50,7 @@ type Kind = "json" | "stream"
 interface Fault {
   readonly name: string
   readonly act: (kind: Kind) => Act
-  /** What is known of the failure. */
+  /** The kind of the failure. */
   readonly is: "connection" | "body" | "frame" | "clock" | number
   /** Provably never left. */
   readonly unsent?: boolean
@@ -182,7 +182,7 @@ interface Operation {
   readonly kind: Kind
   /** Looks at a run, and starts none. */
   readonly isGet: boolean
-  /** What is asked for again after a passing failure. */
+  /** Whether the operation only reads, and so is repeated after a passing failure. */
   readonly isRead: boolean
   readonly run: Effect.Effect<unknown, unknown, Services>
   readonly isRelay?: boolean
@@ -365,7 +365,7 @@ const all: ReadonlyArray<Cell> = faults.flatMap((fault) =>
 
 const ignoresClocks = ({ fault, mode }: Cell): boolean => mode === "interrupted" && fault.is === "clock"
 
-/** What the caller of a relay proves itself with; the relay's server does not know it. */
+/** The credential of a relay's caller; the relay's server does not know it. */
 const visitorToken = "visitor-token-0123456789abcdef"
 
 /**
@@ -416,7 +416,7 @@ const clientOf = (cell: Cell, server: FaultServer, onSent: () => void) => {
 const printed = (value: unknown): string =>
   [String(value), JSON.stringify(value), inspect(value, { depth: 20, showHidden: true, getters: true })].join("\n")
 
-/** What is wrong with a cell; nothing if all is well. */
+/** The fault of a cell, if it has one. */
 const check = (cell: Cell): Effect.Effect<string | undefined> =>
   Effect.gen(function*() {
     const { fault, mode, operation } = cell
@@ -453,7 +453,7 @@ const check = (cell: Cell): Effect.Effect<string | undefined> =>
     if (tag !== expected.tag) return `${String(tag)}, not ${expected.tag}: ${Cause.pretty(exit.cause).split("\n")[0]}`
     const may = typeof error === "object" && error !== null && "isRetryable" in error ? error.isRetryable : undefined
     if (expected.isRetryable !== undefined && may !== expected.isRetryable) return `isRetryable is ${String(may)}`
-    // what a relay's server says of a key of Noukai's is no secret that its caller holds
+    // a relay's server may say a key of Noukai: its callers hold another secret
     const secret = operation.isRelay === true ? visitorToken : plantedKey
     return printed(error).includes(secret) ? "a secret is in the error" : undefined
   }).pipe(

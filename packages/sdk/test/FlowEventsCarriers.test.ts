@@ -40,7 +40,7 @@ const endOf = (events: ReadonlyArray<FlowEvent.FlowEvent>) => {
 
 const executionId = "ex-1"
 
-/** What the hosted server sends for two steps. */
+/** The events of the hosted server for two steps. */
 const hosted = [
   respondWith(
     frame("run_started", { executionId, stepCount: 2 }),
@@ -336,7 +336,7 @@ describe("raw", () => {
     }))
 })
 
-/** What becomes of the outputs of a run, in a few lines. */
+/** A model of the outputs of a run, in a few lines. */
 const model = (responses: ReadonlyArray<ReadonlyArray<Wire>>) => {
   const known: Record<string, unknown> = {}
   const seen: Array<unknown> = []

@@ -1,6 +1,6 @@
 /**
- * What a stream's error says of running the whole call again: there is no idempotency key, so `isRetryable` is true only
- * while no request of this call may have run anything (contract 12.1).
+ * Whether a stream's error allows running the whole call again: there is no idempotency key, so `isRetryable` is true
+ * only while no request of this call may have run anything (contract 12.1).
  */
 import { APIConnectionError, APITimeoutError, type EventsInput, RateLimitError, Tools } from "@effect-noukai/sdk"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"

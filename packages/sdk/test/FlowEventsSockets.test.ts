@@ -397,7 +397,7 @@ describe("leaving", () => {
         for (let i = 0; i < 25; i++) yield* Effect.promise(() => fetch(server.baseUrl).then((other) => other.text()))
       }
       assert.strictEqual(seen.length, 2)
-      // what the sockets' buffers of both ends hold, and no more
+      // as much as the buffers of both sockets hold, and no more
       assert.isBelow(written, parts / 2)
       yield* Deferred.succeed(goOn, undefined)
       yield* Fiber.join(fiber)

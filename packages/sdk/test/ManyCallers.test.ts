@@ -96,7 +96,7 @@ it.live(`1000 callers against ${perMinute} a minute end with every run once, wit
     assert.strictEqual(new Set(runs).size, 1000)
     assert.strictEqual(new Set(results.map(({ executionId }) => executionId)).size, 1000)
     assert.isAtLeast(clock.unsafeCurrentTimeMillis(), 16 * 60_000)
-    // what nobody asked for by hand, the client's budget has paid for
+    // retries that no caller made by hand are paid from the client's budget
     assert.isAtMost(requests - byHand, budgetOf(1000))
   }).pipe(Effect.provide(layer), Effect.withClock(clock))
 }, 60_000)

@@ -159,7 +159,7 @@ for (const row of rows) {
           Effect.provide(Effect.withTracer(row.read, tracer), answered(row.body)),
           Effect.provide(Effect.withTracer(row.read, tracer), answered(withoutMore(row)))
         ])
-        // what resumes a pause is a function of its own each time
+        // `resume` is another function each time
         const comparable = (result: unknown) =>
           row.name === "a pause" ? Object.assign(result as object, { resume: undefined }) : result
         deepStrictEqual(comparable(value), comparable(other))

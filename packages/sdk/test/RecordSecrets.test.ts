@@ -1,4 +1,4 @@
-/** What must not be in a cassette is in none, nor in a report or a log. */
+/** Secrets are in no cassette, report or log. */
 import {
   Cassette,
   CassetteError,
@@ -361,7 +361,7 @@ describe("secret fields are masked by their names in what a miss says", () => {
   const flat = (value: unknown): ReadonlyArray<string> =>
     typeof value === "object" && value !== null ? Object.values(value).flatMap(flat) : [String(value)]
 
-  /** What must not be said: the secrets themselves, and numbers that stand for them. */
+  /** The secrets themselves, and numbers that stand for them. */
   const secretsIn = (parameters: unknown): ReadonlyArray<string> => [
     said1,
     said2,

@@ -1,4 +1,4 @@
-/** What `redact` removes: wherever it is, however it travels, and in a way that a replay still finds its recordings. */
+/** Values are redacted wherever they are, however they travel, and so that a replay still finds its recordings. */
 import {
   Cassette,
   FlowExecutionError,

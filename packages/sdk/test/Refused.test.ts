@@ -20,7 +20,7 @@ interface Operation {
   readonly answers: ReadonlyArray<Wire.Answer>
 }
 
-/** What begins a run, and what a server answers to it. */
+/** The operations that begin a run, each with the answer of a server. */
 const fresh: { readonly [name: string]: Operation } = {
   execute: {
     call: Effect.flatMap(FlowService, (flows) => flows.execute(flow, { message: "hi" })),

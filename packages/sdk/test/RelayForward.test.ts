@@ -1,4 +1,4 @@
-/** What a relay forwards, on the wire (contract 13.2). */
+/** Forwarding of a relay, on the wire (contract 13.2). */
 import { NoukaiHttp, NoukaiRecord, NoukaiReplay, TraceScope } from "@effect-noukai/sdk"
 import type * as LogHook from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"

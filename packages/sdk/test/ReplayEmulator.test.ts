@@ -104,7 +104,7 @@ const program = Effect.gen(function*() {
 
 const ledger = Effect.flatMap(Emulator, (emulator) => emulator.ledger)
 
-/** What a replay asked of the server, and that it ran nothing. */
+/** The requests of a replay to the server, which ran nothing. */
 const asked = <A, E, R>(replay: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const before = yield* ledger

@@ -68,7 +68,7 @@ type Told =
     readonly error: NoukaiError
     /** The id of the run that the caller holds already. */
     readonly known: string | undefined
-    /** What failed only looked at the run: to do so again starts nothing. */
+    /** Whether the failed operation only read the run, so that repeating it starts nothing. */
     readonly isRead: boolean
   }
 
@@ -176,7 +176,7 @@ const settled: Effect.Effect<void, never, Emulator> = Effect.flatMap(
       : Effect.void
 )
 
-/** What is wrong with what was told, or nothing. */
+/** The fault of a report, if it has one. */
 const judge = (operation: Operation, told: Told, runs: ReadonlyArray<{ executionId: string; status: string }>) => {
   if (runs.length > operation.mayStart) return `${runs.length} runs started`
   if (told._tag === "completed") {

@@ -1,5 +1,5 @@
 /**
- * What is read is read leniently: a row per field of every answer, that nobody needs, or with the reason why it is needed.
+ * Answers are read leniently: a row per field of every answer, which is optional, or has the reason why it is required.
  * Each body is also there as it came: `raw`.
  */
 import type { NoukaiError } from "@effect-noukai/sdk"
@@ -21,7 +21,7 @@ import { sessionId } from "./support/sessions.js"
 /** Why an answer with another type in the field is refused, and one without it, unless that has a meaning. */
 interface Needed {
   readonly because: string
-  /** What null and absent mean. */
+  /** The meaning of null and absent. */
   readonly absent?: string
 }
 

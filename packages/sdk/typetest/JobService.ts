@@ -17,7 +17,7 @@ import { expectTypeOf } from "vitest"
 
 declare const jobs: JobService.Service
 
-// what each operation can fail with: the server's answers, the transport, checks, replays; no tool loop
+// the errors of each operation: the server's answers, the transport, checks, replays; no tool loop
 expectTypeOf<CallError>().toEqualTypeOf<CallError>()
 expectTypeOf<CallError>().toEqualTypeOf<CallError>()
 expectTypeOf<CallError>().toEqualTypeOf<CallError>()

@@ -72,7 +72,7 @@ const checked = (name: string, answer: MadeUp): Effect.Effect<Exit.Exit<unknown,
         assert.isTrue(Cause.isFailType(exit.cause), Cause.pretty(exit.cause))
         const error = Cause.squash(exit.cause)
         assert.isTrue(isNoukaiError(error), String(error))
-        // what a flow gave is kept as it is, however deep
+        // the result of a flow is kept as it is, however deep
         const { result: _, value: __, ...rest } = error as { readonly result?: unknown; readonly value?: unknown }
         const said = `${String(error)} ${JSON.stringify(rest)} ${(error as NoukaiError).message}`
         assert.isFalse(said.includes(plantedKey))

@@ -17,7 +17,7 @@ import { brokenBytes, brokenJson, fuzz, fuzzEffect, fuzzTimeout } from "../suppo
 
 const cassette: FC.Arbitrary<unknown> = FC.oneof(arbitraries.session, arbitraries.recording)
 
-/** What there is of the text; most of the broken ones are still JSON. */
+/** The JSON value of the text, or else the text; most of the broken ones are still JSON. */
 const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import * as Net from "node:net"
 
-/** What is done to a connection once a whole request has arrived on it. */
+/** An act on a connection once a whole request has arrived on it. */
 export type Act = (socket: Net.Socket) => void
 
 export interface FaultServer {

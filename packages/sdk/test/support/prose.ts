@@ -1,5 +1,5 @@
 /**
- * What people, their models and their programs write, none of it a secret: sentences in three languages, with the words
+ * Texts of people, their models and their programs, none of it a secret: sentences in three languages, with the words
  * that stand beside secrets too, and the long and odd things that occur in text.
  */
 import * as FC from "effect/FastCheck"
@@ -445,7 +445,7 @@ const around: FC.Arbitrary<(inner: string) => string> = FC.constantFrom(...[...e
   )
 )
 
-/** What looks drawn and is no secret: ids, hashes, pictures, addresses, in the middle of a sentence. */
+/** Texts that look random and are no secret: ids, hashes, pictures, addresses, in the middle of a sentence. */
 export const oddities: FC.Arbitrary<string> = FC.tuple(
   around,
   FC.oneof(

@@ -146,7 +146,7 @@ const random: FC.Arbitrary<Wrong> = FC.anything({
 
 export const wrong: FC.Arbitrary<Wrong> = FC.oneof({ weight: 3, arbitrary: known }, { weight: 1, arbitrary: random })
 
-/** What is right, with up to three fields that are not; or something else altogether. */
+/** A right value with up to three wrong fields; or any other value. */
 export const spoiled = (right: object, fields: ReadonlyArray<string>): FC.Arbitrary<Wrong> =>
   FC.oneof(
     {

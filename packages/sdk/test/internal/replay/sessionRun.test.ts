@@ -1,4 +1,4 @@
-/** What comes of a recorded execution (contract 10.7). */
+/** Runs of recorded executions (contract 10.7). */
 import { assert, describe, it } from "@effect/vitest"
 import { eventsOf, runOf } from "../../../src/internal/replay/sessionRun.js"
 import { execution, failedStep, session, step } from "../../support/sessions.js"

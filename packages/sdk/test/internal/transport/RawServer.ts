@@ -15,7 +15,7 @@ export interface Connection {
   readonly request: Effect.Effect<string>
   /** Completes when the socket is closed, from whatever side. */
   readonly closed: Effect.Effect<void>
-  /** What came in and was not read as a request. */
+  /** The bytes that came in and were not read as a request. */
   readonly received: () => string
   /** Completes when the bytes are handed to the system. */
   readonly write: (bytes: string | Uint8Array) => Effect.Effect<void>

@@ -1,5 +1,5 @@
 /**
- * What every transport promises, over real sockets.
+ * The promises of every transport, over real sockets.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
@@ -111,7 +111,7 @@ const bombs: ReadonlyArray<readonly [header: string, body: Uint8Array]> = [
   ]
 ]
 
-/** What no decoder takes. */
+/** Bytes that no decoder takes. */
 const noise = Uint8Array.from({ length: 200 }, (_, index) => (index * 167 + 255) % 256)
 
 const encodedHead = (status: number, header: string, length: number, connection = "close"): string =>
