@@ -17,18 +17,11 @@ import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import * as vite from "vite"
+import { environment } from "./suite.mjs"
 import { publishable, read, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
 const stopping = new AbortController()
-
-/** Without what npm sets for the scripts it runs: the consumer's npm has its own project. */
-const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) =>
-    !/^npm_(package|lifecycle|command|execpath|node_execpath)|^npm_config_(local_prefix|prefix|workspace)|^INIT_CWD$/
-      .test(name)
-  )
-)
 
 const exec = async (command, args, cwd) => {
   try {

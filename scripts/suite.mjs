@@ -1,0 +1,58 @@
+/** Runs the test suite with another Node or in another folder: shared by `test-nodes.mjs` and `test-peers.mjs`. */
+import { spawn } from "node:child_process"
+import { join, resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { root } from "./workspace.mjs"
+
+/** Without what npm sets for the scripts it runs: an npm that one of them runs has a project of its own. */
+export const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) =>
+    !/^npm_(package|lifecycle|command|execpath|node_execpath)|^npm_config_(local_prefix|prefix|workspace)|^INIT_CWD$/
+      .test(name)
+  )
+)
+
+const stopping = new AbortController()
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())
+
+/** Runs a command that prints where this script does, and tells whether it succeeded. */
+export const succeeds = (command, args, { cwd = root, env = environment } = {}) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, signal: stopping.signal, stdio: ["ignore", "inherit", "inherit"] })
+    // one that is stopped still has to close
+    child.once("error", (error) => error.name === "AbortError" || reject(error))
+    child.once("close", (code) => resolve(code === 0))
+  })
+
+/**
+ * What the command line asks for: the runs of `known` that it names, or all; the folder of `--reports`; and, after a
+ * `--`, what is for vitest.
+ */
+export const suiteArguments = (known) => {
+  const all = process.argv.slice(2)
+  const end = all.includes("--") ? all.indexOf("--") : all.length
+  const { positionals, values } = parseArgs({
+    args: all.slice(0, end),
+    allowPositionals: true,
+    options: { reports: { type: "string" } }
+  })
+  const unknown = positionals.filter((name) => !known.includes(name))
+  if (unknown.length > 0) {
+    console.error(`not one of ${known.join(", ")}: ${unknown.join(", ")}`)
+    process.exit(2)
+  }
+  return {
+    chosen: positionals.length === 0 ? known : known.filter((name) => positionals.includes(name)),
+    named: positionals,
+    reports: values.reports === undefined ? undefined : resolve(values.reports),
+    vitest: all.slice(end + 1)
+  }
+}
+
+/** Runs `npm test` in `cwd`; its report, if there is a folder for reports, is called `name`. */
+export const suite = (name, { reports, vitest, ...where }) => {
+  const reporters = reports === undefined
+    ? []
+    : ["--reporter=default", "--reporter=json", `--outputFile.json=${join(reports, `${name}.json`)}`]
+  return succeeds("npm", ["test", "--", ...reporters, ...vitest], where)
+}
