@@ -1,5 +1,5 @@
 /**
- * A callback that sees every attempt at a request: never a header, never the key, a body only with `logPayloads`.
+ * A callback that sees attempts, retries and scopes: never a header, never the key, a body only with `logPayloads`.
  *
  * @since 0.1.0
  */
