@@ -108,11 +108,17 @@ class ConnectionWire extends UndiciWire {
     // the end of a body without a length is the end of its connection, for which undici also takes a reset
     const error = this.connection?.errored
     if (error) {
-      this.leave()?.onError(error)
+      this.onResponseError(undefined, error)
     } else {
       this.connection?.release()
       super.onResponseEnd()
     }
+  }
+
+  override onResponseError(controller: unknown, error: Error): void {
+    // it is not taken again
+    this.connection?.end(stopped)
+    super.onResponseError(controller, error)
   }
 }
 

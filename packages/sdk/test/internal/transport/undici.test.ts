@@ -9,6 +9,7 @@ import { Agent, MockAgent } from "undici"
 import type { Progress } from "../../../src/internal/input/callOptions.js"
 import type { HttpTransport, TransportError, TransportResponse } from "../../../src/internal/transport/HttpTransport.js"
 import * as Undici from "../../../src/internal/transport/undici.js"
+import { Connections } from "../../../src/internal/transport/undiciConnections.js"
 import * as RawServer from "./RawServer.js"
 import { assertNoSecret, openRequest, sendRequest, transportSuite, under } from "./transportSuite.js"
 
@@ -51,6 +52,40 @@ const hanging = <A, E>(call: (transport: HttpTransport, origin: string) => Effec
     const connection = yield* server.accept
     return { fiber, connection, scope }
   })
+
+describe("a connection whose request failed is forgotten", () => {
+  const failures = {
+    "a reset before the response": ({ socket }: RawServer.Connection) =>
+      Effect.sync(() => void socket.resetAndDestroy()),
+    "a cut in the body": ({ socket, write }: RawServer.Connection) =>
+      Effect.zipRight(
+        write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"),
+        Effect.sync(() => void socket.destroy())
+      ),
+    "a reset that ends a body without a length": ({ socket, write }: RawServer.Connection) =>
+      Effect.zipRight(write("HTTP/1.1 200 OK\r\n\r\n{"), Effect.sync(() => void socket.resetAndDestroy()))
+  }
+  for (const [name, fail] of Object.entries(failures)) {
+    it.scopedLive(name, () =>
+      Effect.gen(function*() {
+        const acquired = vi.spyOn(Connections.prototype, "acquire")
+        const ended = vi.spyOn(Connections.prototype, "ended")
+        yield* Effect.addFinalizer(() => Effect.sync(() => [acquired, ended].forEach((spy) => spy.mockRestore())))
+        const server = yield* RawServer.make()
+        const transport = yield* make
+        const fiber = yield* Effect.fork(
+          Effect.exit(transport.send(sendRequest(`http://127.0.0.1:${server.port}`)))
+        )
+        yield* Effect.flatMap(server.accept, fail)
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(fiber)))
+        assert.lengthOf(acquired.mock.results, 1)
+        assert.deepStrictEqual(
+          new Set(ended.mock.calls.map(([connection]) => connection)),
+          new Set(acquired.mock.results.map(({ value }) => value as unknown))
+        )
+      }))
+  }
+})
 
 describe("a connection attempt that hangs", () => {
   it.scoped("12.2: ends with the connect clock, nothing sent, and its socket closes", () =>
