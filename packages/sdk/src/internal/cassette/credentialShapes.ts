@@ -25,12 +25,29 @@ const isMixed = (text: string): boolean => /\d/.test(text) && /[a-z]/.test(text)
 /** Whether the text behind a prefix was drawn at random, unlike a long name. */
 const isDrawn = (text: string): boolean => isVaried(text) && (isMixed(text) || looksRandom(text))
 
-/** Whether the text is long enough to be drawn at random, made of letters and digits that form no name. */
-const isLong = (text: string): boolean => isVaried(text) && (text.length >= 30 || isDrawn(text))
+/** Whether the text is drawn at random, or made of letters and digits alone, which form no name of such a length. */
+const isLong = (text: string): boolean => isVaried(text) && (/^[A-Za-z0-9+/]{20,}$/.test(text) || isDrawn(text))
+
+/** Whether the text has more capitals than a name made of words. */
+const hasHumps = (text: string): boolean => {
+  const share = text.replace(/[^A-Z]/g, "").length / text.length
+  return share > 0.3 && share < 0.7
+}
+
+/** Whether the word behind a scheme, which may be any, is a token. */
+const isBearer = (text: string): boolean =>
+  looksRandom(text) ||
+  (isVaried(text) && (
+    /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text) ||
+    (/^(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9]{20,}$/.test(text)) ||
+    (/^[A-Za-z0-9]{16,}$/.test(text) && isMixed(text)) ||
+    (/^(?=.*[a-z])[A-Za-z]{24,}$/.test(text) && hasHumps(text))
+  ))
 
 const isOfNoukai = (text: string): boolean =>
   isVaried(text) &&
-  (/^(?:live|test)[_%\\].*\d/i.test(text) || (text.length >= 30 && /\d/.test(text)) || looksRandom(text))
+  (/^(?:live|test)[_%\\](?:.*\d|[a-z0-9]{8}[_%\\][a-z0-9]{32})/i.test(text) || (text.length >= 30 && /\d/.test(text)) ||
+    looksRandom(text))
 
 const bytesOf = (encoded: string): Uint8Array =>
   Uint8Array.from(atob(encoded.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0))
@@ -69,9 +86,9 @@ const shapes: ReadonlyArray<Shape> = [
   prefixed("AIza", "[\\w-]{30,}"),
   { pattern: /(?<![\w-])eyJ[\w-]{6,}\.(?:[\w-]{6,}\.|\.[\w-]{6,}\.)/g },
   prefixed("gh[pousr]_", base62, isLong),
-  prefixed("github_pat_", words, isDrawn),
-  prefixed("glpat-", words, isDrawn),
-  prefixed("GOCSPX-", words, isDrawn),
+  prefixed("github_pat_", words, isLong),
+  prefixed("glpat-", words, (text) => isVaried(text) && /[A-Z\d]/.test(text)),
+  prefixed("GOCSPX-", words, isLong),
   prefixed("SG\\.", "[\\w-]{16,}\\.[\\w-]{16,}"),
   prefixed("SK", hexadecimal, isVaried),
   prefixed("dapi", hexadecimal, isVaried),
@@ -81,18 +98,18 @@ const shapes: ReadonlyArray<Shape> = [
   prefixed("key-", words, isDrawn),
   prefixed("lin_api_", base62, isLong),
   prefixed("npm_", base62, isLong),
-  prefixed("pplx-", words, isDrawn),
-  prefixed("pypi-", words, isDrawn),
+  prefixed("pplx-", words, isLong),
+  prefixed("pypi-", words, isLong),
   prefixed("r8_", base62, isLong),
   prefixed("[rs]k_(?:live|test|prod)_", base62, isLong),
   prefixed("shp(?:at|ca|pa|ss)_", base62, isLong),
-  prefixed("sk-", "((?:[a-z0-9]{2,8}-){0,3}[\\w-]{20,})", isDrawn),
+  prefixed("sk-", "((?:[a-z0-9]{2,8}-){0,3}[\\w-]{20,})", isLong),
   prefixed("sq0(?:atp|csp)-", words, isDrawn),
   prefixed("whsec_", base62, isLong),
-  prefixed("xai-", words, isDrawn),
+  prefixed("xai-", words, isLong),
   prefixed("xapp-", "(\\d-[\\w-]{16,})", isDrawn),
   prefixed("xox[abeoprs]-", "([\\w.-]{15,})", (text) => /\d{5}/.test(text) || isDrawn(text)),
-  prefixed("ya29\\.", words, isDrawn),
+  prefixed("ya29\\.", words, isLong),
   { pattern: /hooks\.slack\.com\/services\/T\w+\/B\w+\/(\w{16,})/g, is: isDrawn },
   // a key of Noukai in base64, from each of three bytes on, and in hexadecimal
   { pattern: /(?<![\w+/-])bmtf[\w+/-]{20,}/g },
@@ -108,8 +125,8 @@ const phrases: ReadonlyArray<Shape> = [
     pattern:
       /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----(?:(?:[ \t\r\n]|\\{1,4}[rn]){0,4}(?:[\r\n]|\\{1,4}[rn])\s{0,4}[A-Za-z0-9+/]{4}|\s{1,4}[A-Za-z0-9+/=]{32})/g
   },
-  { pattern: /:\/\/[^\s/:@"'<>]{0,200}:([^\s/@"'<>]{2,200})@/g, is: (text) => !isStandInOfProse(text) },
-  { pattern: /(?<![a-z0-9])bearer(?:\s{1,8}|%20|\+)["']?([\w.~+/%-]{12,}=*)/gi, is: looksRandom },
+  { pattern: /:\/\/[^\s/:@#?"'<>]{0,200}:([^\s/@#?"'<>]{2,200})@/g, is: (text) => !isStandInOfProse(text) },
+  { pattern: /(?<![a-z0-9])bearer(?:\s{1,8}|%20|\+)["']?([\w.~+/%-]{12,}=*)/gi, is: isBearer },
   { pattern: /(?<![a-z0-9])basic(?:\s{1,8}|%20|\+)["']?([\w+/-]{4,2000}=*)/gi, is: isUserAndPassword }
 ]
 
@@ -156,7 +173,7 @@ const hasSecretHalf = (text: string): boolean => {
     let end = at + 1
     while (end < text.length && isBase64(text.charCodeAt(end))) end++
     const half = end - start === secretLength && standsAlone(text, start, end) ? text.slice(start, end) : ""
-    if (/[a-z]/.test(half) && /[A-Z]/.test(half) && looksRandom(half)) return true
+    if (/[a-z]/.test(half) && /[A-Z]/.test(half) && (hasHumps(half) || looksRandom(half))) return true
     at = end - 1
   }
   return false

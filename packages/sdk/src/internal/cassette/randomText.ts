@@ -10,6 +10,9 @@ const followers: ReadonlyArray<string> =
     "aeimop acdegiknostu cdfhlmnoprstuvw aelor u adeginorstuy acehiopstu aehiorstuyz cefglmnrst eio aehio i o eu")
     .split(" ")
 
+/** Long words have odd places in every language. */
+const word = /^(?:\p{L}?[\p{Ll}'’-]*|[\p{Lu}'’-]*)$/u
+
 type LetterKind = "lower" | "upper" | "digit" | "other"
 
 const kindOf = (code: number): LetterKind =>
@@ -48,7 +51,7 @@ export const looksRandom = (text: string): boolean => {
     kindBefore = kind
   }
   if (/\d/.test(text)) return odd >= 4 && odd * 2 > even
-  return /^(?:[A-Za-z]?[a-z]*|[A-Z]*)$/.test(text) ? odd >= 8 && odd > even : odd >= 5 && odd * 3 > even * 2
+  return word.test(text) ? odd >= 10 && odd > even : odd >= 6 && odd * 3 > even * 2
 }
 
 /**
@@ -56,4 +59,4 @@ export const looksRandom = (text: string): boolean => {
  *
  * @internal
  */
-export const isVaried = (text: string): boolean => new Set(text.slice(0, 64)).size > 5
+export const isVaried = (text: string): boolean => new Set(text.slice(0, 64)).size > 2

@@ -18,7 +18,7 @@ export const isStandIn = (text: string): boolean => {
 }
 
 const ofProse =
-  /^(?:(?:bearer|basic|token|digest)\s+)?(?:your|my|example|sample|dummy|fake|demo|test|foo|bar|abc|xyz|change-?me|placeholder|insert|enter|todo|string|text|pass|pass(?:word|wd|phrase)|passwort|pwd|secret|token|key|value|user)\d{0,3}(?=$|[-_ ])|^(?:the|an?|some|any)\s|^(?:process|os|env|import|config|settings|secrets|self|this)\.|\.{3}|…|\s\S*\s/i
+  /^(?:(?:bearer|basic|token|digest)\s+)?(?:your|my|example|sample|dummy|fake|demo|test|foo|bar|abc|xyz|change-?me|placeholder|insert|enter|todo|string|text|pass|pass(?:word|wd|phrase)|passwort|pwd|secret|token|key|value|user)\d{0,3}(?:[-_ ][a-z]+\d{0,3})*$|^(?:the|an?|some|any)\s|^(?:process|os|env|import|config|settings|secrets|self|this)\.|\.{3}|…|\s\S*\s/i
 
 /** Whether a text stands for a secret in prose that explains rather than gives it. @internal */
 export const isStandInOfProse = (text: string): boolean =>
