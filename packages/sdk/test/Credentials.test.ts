@@ -192,6 +192,8 @@ describe("what has the name of a secret is one", () => {
     "Ocp-Apim-Subscription-Key",
     "private_key",
     "privateKey",
+    "privateKeyPem",
+    "PRIVATE_KEY_BASE64",
     "encryption-key",
     "signingKey",
     "authorization",

@@ -353,6 +353,40 @@ describe("a recording that was redacted", () => {
       }))
   }
 
+  for (const match of ["input", "strict", "position"] as const) {
+    it.scoped(`from before there was something to remove: replays with ${match}, and is cleaned when it is added to`, () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "c.json")
+        const first = yield* Effect.provide(program, NoukaiRecord.toFile(path, { mode: "all", match, live }))
+        assert.include(yield* read(path), "4111111111111111")
+        const replayed = Effect.zipLeft(program, ReplayCassette.verify)
+        assert.deepStrictEqual(yield* Effect.provide(replayed, NoukaiReplay.fromFile(path, { match, redact })), first)
+        const more = NoukaiRecord.toFile(path, {
+          mode: "new",
+          match,
+          redact,
+          live: Layer.effect(NoukaiHttp, Effect.dieMessage("not used"))
+        })
+        assert.deepStrictEqual(yield* Effect.provide(replayed, more), first)
+        const text = yield* read(path)
+        for (const gone of ["4111111111111111", "example.com"]) assert.notInclude(text, gone)
+        for (const line of text.match(/^.*4711.*$/gm) ?? []) assert.match(line, /blockCount|durationMs/)
+        yield* Effect.provide(replayed, NoukaiReplay.fromFile(path, { match, redact }))
+      }))
+  }
+
+  it.scoped("goes on with runs, and waits for jobs, whose ids a pattern happens to find", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "c.json")
+      const ids: Redact = { patterns: [/ex-\d/] }
+      yield* Effect.provide(program, NoukaiRecord.toFile(path, { mode: "all", redact: ids, live }))
+      assert.notMatch(yield* read(path), /ex-\d/)
+      yield* Effect.provide(
+        Effect.zipLeft(program, ReplayCassette.verify),
+        NoukaiReplay.fromFile(path, { redact: ids })
+      )
+    }))
+
   it.scoped("says nothing of it when it is missed", () =>
     Effect.gen(function*() {
       const path = join(yield* folder, "c.json")

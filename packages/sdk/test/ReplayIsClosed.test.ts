@@ -1,10 +1,13 @@
 /** Nothing inside a replay goes live, whatever scope is entered there, by whatever way. */
 import type { NoukaiHttp } from "@effect-noukai/sdk"
 import { FlowService, JobService, RunService, TraceScope } from "@effect-noukai/sdk"
-import { layerOverHttp } from "@effect-noukai/sdk/Noukai"
+import { layerOverHttp, layerServices } from "@effect-noukai/sdk/Noukai"
+import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
 import * as NoukaiReplay from "@effect-noukai/sdk/NoukaiReplay"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
+import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
 import * as Scripted from "@effect-noukai/sdk/testing"
+import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Either, Fiber, Layer, ManagedRuntime, Runtime, Stream } from "effect"
 import { config } from "./support/client.js"
@@ -142,6 +145,20 @@ describe("in a replay, these do not leave it:", () => {
       assert.strictEqual(Chunk.unsafeHead(done).result, "recorded")
       assert.deepStrictEqual(yield* asked, ["session"])
     })).pipe(Effect.provide(live(recorded(sessionId, "recorded")))))
+
+  it.effect("services that are built inside, over any transport", () =>
+    Effect.gen(function*() {
+      const dead = config({ baseUrl: "http://127.0.0.1:1/api/v1", maxRetries: 0 })
+      const client = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.dieMessage("it was sent")))
+      const bodies = [
+        Effect.provide(call, Layer.provide(layerServices, dead)),
+        Effect.provide(call, Layer.provide(Layer.provideMerge(layerOverHttp, layerHttpClient), [dead, client])),
+        Effect.provide(call, RelayHttp.layer({ url: "http://127.0.0.1:1/execute", maxRetries: 0 }))
+      ]
+      const done = yield* TraceScope.replay(sessionId)(within(undefined)(Effect.all(bodies)))
+      assert.deepStrictEqual(done.map(({ result }) => result), [1, 2, 3])
+      assert.deepStrictEqual(yield* asked, ["session"])
+    }).pipe(Effect.provide(live(recorded(sessionId, 1, 2, 3)))))
 
   it.effect("a named session that was made outside: answered from that session", () =>
     Effect.gen(function*() {

@@ -8,7 +8,6 @@ import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
 import type { Answer, Operation } from "./RecordedCassette.js"
-import type { Redaction } from "./redaction.js"
 
 /** The question of a call, by which its recording is found. @internal */
 export interface Question {
@@ -59,18 +58,6 @@ export const questionOf = (endpoint: Operation, request: AnyRequest): Question |
     return undefined
   }
 }
-
-/**
- * A question without the values to redact, the same for a recording and its replay.
- *
- * @internal
- */
-export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
-  endpoint,
-  flow: flow === undefined ? undefined : redact.text(flow),
-  version: version === undefined ? undefined : redact.text(version),
-  input: redact.call(input)
-})
 
 /**
  * The id of the run that a call goes on with, or asks about.

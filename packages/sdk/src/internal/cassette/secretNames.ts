@@ -62,7 +62,7 @@ const ofHash = words("password passwd pwd passphrase passwort secret")
  */
 const remarks = words(
   "confirm confirmation confirmed again repeat repeated value raw plain plaintext text new old current prod production dev development " +
-    "staging stage test testing live local default base64 b64 encoded header env"
+    "staging stage test testing live local default base64 b64 hex pem der encoded header env"
 )
 
 const isRemark = (word: string): boolean => /^v?\d*$/.test(word) || remarks.has(word)

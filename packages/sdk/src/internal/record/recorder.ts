@@ -8,8 +8,15 @@ import * as Predicate from "effect/Predicate"
 import type { CallError } from "../../NoukaiError.js"
 import { encodeValue } from "../cassette/answerCodec.js"
 import { encodeError } from "../cassette/errorCodec.js"
-import { executionIdOf, type Interaction, type Question, redactQuestion } from "../cassette/interaction.js"
-import type { Answer, RecordedError, RecordedValue } from "../cassette/RecordedCassette.js"
+import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
+import type { Answer } from "../cassette/RecordedCassette.js"
+import {
+  redactAnswer,
+  redactInteraction,
+  redactQuestion,
+  redactStatus,
+  type Status
+} from "../cassette/redactInteraction.js"
 import type { Redaction } from "../cassette/redaction.js"
 import { canonicalText } from "../json/jsonText.js"
 
@@ -22,8 +29,6 @@ export interface Ticket {
 }
 
 const unanswered: Answer = { unanswered: true }
-
-type Status = RecordedValue | { readonly error: RecordedError }
 
 interface Timeline {
   readonly place: number
@@ -40,29 +45,6 @@ const valueOf = (result: Either.Either<unknown, CallError>): Status =>
 const sameness = (status: Status): string => {
   const inner = "error" in status ? status.error : status.value
   return canonicalText(Predicate.isRecord(inner) ? { ...inner, requestId: undefined } : inner)
-}
-
-/** The value as it will be read from JSON. */
-const plain = <A>(value: A): A => JSON.parse(JSON.stringify(value)) as A
-
-const redactError = (error: RecordedError, redact: Redaction): RecordedError => ({
-  ...redact.call(plain(error)) as { readonly [key: string]: unknown },
-  _tag: error._tag
-})
-
-const redactStatus = (status: Status, redact: Redaction): Status =>
-  "error" in status
-    ? { error: redactError(status.error, redact) }
-    : { ...status, value: redact.call(plain(status.value ?? null)) }
-
-const redactAnswer = (answer: Answer, redact: Redaction): Answer => {
-  if ("value" in answer || "error" in answer) return redactStatus(answer, redact)
-  return "events" in answer
-    ? {
-      events: answer.events.map((event) => redact.call(plain(event))),
-      end: typeof answer.end === "string" ? answer.end : { error: redactError(answer.end.error, redact) }
-    }
-    : answer
 }
 
 /** @internal */
@@ -83,7 +65,9 @@ export class Recorder {
     private readonly maxSize: number,
     earlier: ReadonlyArray<Interaction>
   ) {
-    this.interactions = [...earlier]
+    this.interactions = earlier.map((interaction) => redactInteraction(interaction, redact))
+    // what an earlier recording still holds, and is to be removed now, is a reason to write it anew
+    this.hasChanged = canonicalText(earlier) !== canonicalText(this.interactions)
   }
 
   /** Whether more calls came than may be kept. None are kept then. */

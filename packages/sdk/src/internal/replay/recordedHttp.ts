@@ -16,8 +16,9 @@ import {
 } from "../../NoukaiError.js"
 import * as Codec from "../cassette/answerCodec.js"
 import { decodeError } from "../cassette/errorCodec.js"
-import { executionIdOf, type Interaction, questionOf, redactQuestion } from "../cassette/interaction.js"
+import { executionIdOf, type Interaction, questionOf } from "../cassette/interaction.js"
 import type { Answer, Operation, RecordedError } from "../cassette/RecordedCassette.js"
+import { redactQuestion } from "../cassette/redactInteraction.js"
 import type { Redaction } from "../cassette/redaction.js"
 import { invalid, unchecked } from "../errors/makeError.js"
 import type { Match } from "../errors/replayReport.js"
@@ -73,7 +74,9 @@ const ofSession = (asked: ProgramCall) => (error: CallError): SessionError => {
 /** @internal */
 export const open = (interactions: ReadonlyArray<Interaction>, options: Options): OpenReplay => {
   const { match, otherwise, redact, source } = options
-  const matching = new RecordedMatching(interactions, match, source)
+  // of both sides, lest a recording from before something was to be removed is found no more
+  const redacted = interactions.map((one): Interaction => ({ ...one, ...redactQuestion(one, redact) }))
+  const matching = new RecordedMatching(redacted, match, source)
   const inFlight = new CallsInFlight()
   const submitted = new Map<string, number>()
   /** Runs that began outside the recording. A server may give one the id of a recorded run. */
@@ -84,7 +87,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
    * run change nothing.
    */
   const markBeginning = (asked: ProgramCall, isElsewhere: boolean) => {
-    const begins = executionIdOf(asked.question) === undefined
+    const begins = asked.run === undefined
     return <A>(answer: A): A => {
       const id = begins && Predicate.hasProperty(answer, "executionId") ? answer.executionId : undefined
       if (typeof id === "string") {
@@ -99,13 +102,16 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     const question = questionOf(endpoint, request)
     return question === undefined
       ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
-      : Either.right({ operation: request.method, question: redactQuestion(question, redact) })
+      : Either.right({
+        operation: request.method,
+        question: redactQuestion(question, redact),
+        run: executionIdOf(question)
+      })
   }
 
   /** The recording of a call; `undefined` if it is made elsewhere. */
   const find = (asked: ProgramCall): Either.Either<Interaction | undefined, CallError> => {
-    const executionId = executionIdOf(asked.question)
-    if (executionId !== undefined && begunElsewhere.has(executionId)) return Either.right(undefined)
+    if (asked.run !== undefined && begunElsewhere.has(asked.run)) return Either.right(undefined)
     const found = matching.find(asked)
     if (found !== undefined) {
       options.reach?.(found.place)
@@ -114,7 +120,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     if (otherwise === undefined) return Either.left(matching.miss(asked))
     const { endpoint } = asked.question
     const goesOn = (endpoint === "execute" || endpoint === "step") &&
-      matching.isRunOfSession(executionId)
+      matching.isRecordedRun(asked.run)
     return goesOn ? Either.left(matching.refuse(matching.miss(asked))) : Either.right(undefined)
   }
 
@@ -137,7 +143,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   const statusNow = (asked: ProgramCall, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
     Effect.map(monotonic, (now) => {
       if (!("statuses" in answer)) return answer
-      const id = executionIdOf(asked.question) ?? ""
+      const id = asked.run ?? ""
       const began = submitted.get(id) ?? now - (at[0] ?? 0)
       submitted.set(id, began)
       const later = answer.statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > now - began)
@@ -238,7 +244,8 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
           one("session", request),
           ofSession({
             operation: request.method,
-            question: { endpoint: "session", flow: undefined, version: undefined, input: undefined }
+            question: { endpoint: "session", flow: undefined, version: undefined, input: undefined },
+            run: undefined
           })
         )
       // every operation but `session` fails with any `CallError`

@@ -26,6 +26,8 @@ export interface ProgramCall {
   /** The operation that the program called: `FlowService.execute`. */
   readonly operation: string
   readonly question: Question
+  /** The run that it goes on with, or asks about, under the id that the program knows it by. */
+  readonly run?: string | undefined
 }
 
 /** The number of misses that a report keeps, and of places that it names. */
@@ -88,7 +90,7 @@ export class RecordedMatching {
   }
 
   /** Whether a run is a recorded one, whose next steps only the recording knows. */
-  isRunOfSession(executionId: string | undefined): boolean {
+  isRecordedRun(executionId: string | undefined): boolean {
     return executionId !== undefined && this.runs.has(executionId)
   }
 
