@@ -49,10 +49,13 @@ export const suiteArguments = (known) => {
   }
 }
 
-/** Runs `npm test` in `cwd`; its report, if there is a folder for reports, is called `name`. */
+/**
+ * Runs `npm test` in `cwd`; its report, if there is a folder for reports, is called `name`. These runs ask whether a
+ * version is supported, not whether the machine is quiet: a test that fails is run once more.
+ */
 export const suite = (name, { reports, vitest, ...where }) => {
   const reporters = reports === undefined
     ? []
     : ["--reporter=default", "--reporter=json", `--outputFile.json=${join(reports, `${name}.json`)}`]
-  return succeeds("npm", ["test", "--", ...reporters, ...vitest], where)
+  return succeeds("npm", ["test", "--", "--retry=1", ...reporters, ...vitest], where)
 }

@@ -212,7 +212,7 @@ describe("a stream", () => {
     emulator.addFaults({ script: ["stall:3600000:e2"] })
     const types: Array<string> = []
     const error = await rejection((async () => {
-      for await (const event of client().flow(twoStep).events({ message: "hi", timeout: 50 })) types.push(event.type)
+      for await (const event of client().flow(twoStep).events({ message: "hi", timeout: 500 })) types.push(event.type)
     })()) as { name: string; clock: string; executionId: string }
     assert.deepStrictEqual([error.name, error.clock], ["APITimeoutError", "idle"])
     assert.strictEqual(error.executionId, emulator.ledger().runs[0]!.executionId)
