@@ -176,13 +176,22 @@ const settled: Effect.Effect<void, never, Emulator> = Effect.flatMap(
       : Effect.void
 )
 
+/** Whether a fault may take the event that carries an output: the result is then not known, and absent. */
+const losesEvents = (fault: string): boolean => /^(?:drop|malformed|repeat):e/.test(fault)
+
 /** The fault of a report, if it has one. */
-const judge = (operation: Operation, told: Told, runs: ReadonlyArray<{ executionId: string; status: string }>) => {
+const judge = (
+  operation: Operation,
+  told: Told,
+  runs: ReadonlyArray<{ executionId: string; status: string }>,
+  faults: ReadonlyArray<string>
+) => {
   if (runs.length > operation.mayStart) return `${runs.length} runs started`
   if (told._tag === "completed") {
     const run = runs.find(({ executionId }) => executionId === told.executionId)
     if (run === undefined) return `success of a run that is not in the ledger: ${told.executionId}`
     if (run.status !== "completed") return `success of a run that is ${run.status}`
+    if (told.result === undefined && faults.some(losesEvents)) return undefined
     return operation.result === undefined || JSON.stringify(told.result) === JSON.stringify(operation.result)
       ? undefined
       : `a wrong result: ${JSON.stringify(told.result)}`
@@ -209,7 +218,7 @@ const attempt = (operation: Operation, faults: ReadonlyArray<string>) =>
     ))
     if (Exit.isFailure(exit)) return Cause.pretty(exit.cause)
     yield* settled
-    return judge(operation, exit.value, (yield* emulator.ledger).runs)
+    return judge(operation, exit.value, (yield* emulator.ledger).runs, faults)
   })
 
 const plan = (seed: number) => {
