@@ -1,13 +1,20 @@
-/** Types of what goes around calls: a schedule for whatever fails. */
+/** Types of the layers, and of the schedule that goes around calls. */
 import {
+  type AuthenticationError,
   type CallError,
   type ExecuteResult,
   type FlowEvent,
   type FlowService,
+  type InvalidRequestError,
   Noukai,
-  type NoukaiError
+  type NoukaiConfig,
+  type NoukaiError,
+  type NoukaiHttp
 } from "@effect-noukai/sdk"
-import { Effect, type Schedule, Stream } from "effect"
+import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import type { ScriptedHttp } from "@effect-noukai/sdk/testing"
+import type { HttpClient } from "@effect/platform"
+import { Effect, type Layer, type Schedule, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 declare const flows: FlowService.Service
@@ -21,3 +28,24 @@ expectTypeOf(Effect.retry(flows.execute("a/b/c", {}), { schedule: Noukai.retryab
   .toEqualTypeOf<Effect.Effect<ExecuteResult<unknown>, CallError>>()
 expectTypeOf(Stream.retry(flows.events("a/b/c", {}), Noukai.retryable))
   .toEqualTypeOf<Stream.Stream<FlowEvent.RunEvent, CallError>>()
+
+// the layers: what they provide, what they need, and what they fail with
+expectTypeOf(Noukai.layer()).toEqualTypeOf<
+  Layer.Layer<Noukai.Services | NoukaiConfig, AuthenticationError | InvalidRequestError>
+>()
+expectTypeOf(Noukai.layerOptions({ org: "acme" })).toEqualTypeOf<
+  Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError>
+>()
+expectTypeOf(Noukai.layerServices).toEqualTypeOf<Layer.Layer<Noukai.Services, never, NoukaiConfig>>()
+expectTypeOf(Noukai.layerFetch(fetch)).toEqualTypeOf<Layer.Layer<Noukai.Services, never, NoukaiConfig>>()
+expectTypeOf(Noukai.layerHttpClient).toEqualTypeOf<
+  Layer.Layer<Noukai.Services, never, NoukaiConfig | HttpClient.HttpClient>
+>()
+expectTypeOf(Noukai.layerWithoutStreams).toEqualTypeOf<Layer.Layer<FlowService | NoukaiHttp, never, NoukaiConfig>>()
+expectTypeOf(Noukai.layerTest(() => Effect.succeed(1))).toEqualTypeOf<Layer.Layer<FlowService>>()
+expectTypeOf(Noukai.layerScripted()).toEqualTypeOf<Layer.Layer<Noukai.Services | ScriptedHttp>>()
+expectTypeOf(RelayHttp.layerFetch({ url: "/agent/execute" }, fetch)).toEqualTypeOf<
+  Layer.Layer<FlowService, InvalidRequestError>
+>()
+// @ts-expect-error a fake fails with errors of calls
+Noukai.layerTest(() => Effect.fail("no"))
