@@ -1,8 +1,6 @@
 /**
  * The table of operations, and the services that are made of it. Calls are answered live, from a replay, by a relay or
  * by a script, and callers cannot tell the difference.
- *
- * @internal
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

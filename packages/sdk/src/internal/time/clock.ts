@@ -1,8 +1,6 @@
 /**
  * One-shot timers on the fiber's clock. On the live clock they are the runtime's own, because an Effect timeout costs
  * more than a whole call; on any other clock (`TestClock`) they sleep on that clock.
- *
- * @internal
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

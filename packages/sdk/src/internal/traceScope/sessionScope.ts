@@ -1,7 +1,5 @@
 /**
  * Makes scopes: of a new session, of a named one, of a replay, and of those that join the enclosing one.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
