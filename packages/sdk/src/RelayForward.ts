@@ -11,6 +11,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as Tracer from "effect/Tracer"
 import type { Defaults, FlowRef, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
@@ -93,7 +94,12 @@ const forwardRules: InputRules<Options, Options> = {
 
 const requestRules: InputRules<Request, Request> = {
   field: "request",
-  pick: ({ body, traceparent, tracestate }) => ({ body, traceparent, tracestate }),
+  // the fields of a body are read here, where one that cannot be read is refused
+  pick: ({ body, traceparent, tracestate }) => ({
+    body: Predicate.isRecord(body) ? { ...body } : body,
+    traceparent,
+    tracestate
+  }),
   check: ({ body, traceparent, tracestate }) =>
     checkRecord("body", body ?? null, "must be an object") ??
       checkText("traceparent", traceparent) ??

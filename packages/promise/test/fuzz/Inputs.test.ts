@@ -254,8 +254,8 @@ describe("values of any kind are refused, or taken, and never break", () => {
         try {
           await call(noukai, ...given.map(({ make }) => make()))
         } catch (error) {
-          // a handler was called, and the call gives what it throws
-          if (shown.includes("toolHandler: a revoked function") && error instanceof TypeError) return
+          // a handler or a body was called, and the call gives what it throws
+          if (/(?:toolHandler: |^)a revoked function/.test(shown) && error instanceof TypeError) return
           assert.instanceOf(error, NoukaiError, `${shown}: ${error instanceof Error ? error.stack : typeof error}`)
           assert.notInclude(`${String(error)} ${(error as Error).stack}`, apiKey)
           if (error instanceof InvalidRequestError && values.length === 1) {
