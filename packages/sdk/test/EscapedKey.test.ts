@@ -1,10 +1,11 @@
 /** A key that a server repeats in the escapes of JSON is in no error, event, log or span either. */
 import { FlowService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Context, Effect, Exit, Redacted, Schedule, Stream, Tracer } from "effect"
+import { Chunk, Context, Effect, Redacted, Schedule, Stream } from "effect"
 import type { ServerResponse } from "node:http"
 import { inspect } from "node:util"
 import { frame } from "./support/eventFrames.js"
+import { spanLog } from "./support/tracer.js"
 import { flowsOver, type Over, transports } from "./support/transports.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -71,32 +72,7 @@ const seen = (over: Over, given: Wire.Answer) =>
 
 const tracing = () => {
   const spans: Array<unknown> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      return {
-        _tag: "Span",
-        name,
-        spanId: "0123456789abcdef",
-        traceId: "0123456789abcdef0123456789abcdef",
-        parent,
-        context,
-        links,
-        sampled: true,
-        kind,
-        attributes,
-        status: { _tag: "Started", startTime },
-        end: (_, exit) => {
-          spans.push(name, [...attributes], Exit.isFailure(exit) ? Cause.pretty(exit.cause) : exit)
-        },
-        attribute: (name, value) => void attributes.set(name, value),
-        event: (event, _, more) => void spans.push(event, more),
-        addLinks: () => {}
-      }
-    },
-    context: (f) => f()
-  })
-  return { spans, tracer }
+  return { spans, tracer: spanLog((...seen) => void spans.push(...seen)) }
 }
 
 for (const over of transports.filter(({ name }) => ["undici", "fetch", "HttpClient of node:http"].includes(name))) {

@@ -79,6 +79,8 @@ interface Operation {
   readonly result: unknown
   /** Runs that may start. */
   readonly mayStart: number
+  /** Whether the result travels on an event, which a fault may take. */
+  readonly readsEvents?: true
   readonly run: Effect.Effect<Told, unknown, FlowService | JobService>
 }
 
@@ -123,6 +125,7 @@ const streaming = (
   name,
   result,
   mayStart: 1,
+  readsEvents: true as const,
   run: Effect.flatMap(FlowService, (flows) => {
     let told: Told | undefined
     let known: string | undefined
@@ -191,7 +194,7 @@ const judge = (
     const run = runs.find(({ executionId }) => executionId === told.executionId)
     if (run === undefined) return `success of a run that is not in the ledger: ${told.executionId}`
     if (run.status !== "completed") return `success of a run that is ${run.status}`
-    if (told.result === undefined && faults.some(losesEvents)) return undefined
+    if (operation.readsEvents && told.result === undefined && faults.some(losesEvents)) return undefined
     return operation.result === undefined || JSON.stringify(told.result) === JSON.stringify(operation.result)
       ? undefined
       : `a wrong result: ${JSON.stringify(told.result)}`

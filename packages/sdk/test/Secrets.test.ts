@@ -6,10 +6,11 @@ import * as Config from "@effect-noukai/sdk/NoukaiConfig"
 import { layerHttpClient } from "@effect-noukai/sdk/NoukaiHttp"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Logger, LogLevel, Redacted, Schedule, Schema, Tracer } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, LogLevel, Redacted, Schedule, Schema } from "effect"
 import { inspect } from "node:util"
 import * as Errors from "../src/NoukaiError.js"
 import { clientFor, config, plantedKey } from "./support/client.js"
+import { spanLog } from "./support/tracer.js"
 import * as Wire from "./support/WireServer.js"
 
 /** Everything that a person or a program may print of a value. */
@@ -57,31 +58,7 @@ const answers: ReadonlyArray<readonly [string, Wire.Answer]> = [
 const everything = (run: (flows: FlowService.Service) => Effect.Effect<unknown, unknown>, flows: FlowService.Service) =>
   Effect.gen(function*() {
     const seen: Array<unknown> = []
-    const tracer = Tracer.make({
-      span: (name, parent, context, links, startTime, kind) => {
-        const attributes = new Map<string, unknown>()
-        return {
-          _tag: "Span",
-          name,
-          spanId: "0123456789abcdef",
-          traceId: "0123456789abcdef0123456789abcdef",
-          parent,
-          context,
-          links,
-          sampled: true,
-          kind,
-          attributes,
-          status: { _tag: "Started", startTime },
-          end: (_, exit) => {
-            seen.push(name, [...attributes], exit, Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "")
-          },
-          attribute: (key, value) => void attributes.set(key, value),
-          event: (event, _, more) => void seen.push(event, more),
-          addLinks: () => {}
-        }
-      },
-      context: (f) => f()
-    })
+    const tracer = spanLog((...all) => void seen.push(...all))
     const logger = Logger.make((entry) => seen.push(entry.message, Cause.pretty(entry.cause), [...entry.annotations]))
     const exit = yield* Effect.exit(run(flows)).pipe(
       Effect.tap((exit) => Effect.logError("the call", exit)),

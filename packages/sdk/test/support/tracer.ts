@@ -1,5 +1,5 @@
-/** A tracer that keeps what it is told. */
-import { type Exit, Option, Tracer } from "effect"
+/** Tracers that keep what they are told. */
+import { Cause, Exit, Option, Tracer } from "effect"
 
 export interface Opened {
   readonly span: Tracer.Span
@@ -42,3 +42,29 @@ export const collecting = () => {
   })
   return { opened, tracer }
 }
+
+/** All that spans hold: names, attributes, exits and events, as they come. */
+export const spanLog = (tell: (...seen: ReadonlyArray<unknown>) => void): Tracer.Tracer =>
+  Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      return {
+        _tag: "Span",
+        name,
+        spanId: "0123456789abcdef",
+        traceId: "0123456789abcdef0123456789abcdef",
+        parent,
+        context,
+        links,
+        sampled: true,
+        kind,
+        attributes,
+        status: { _tag: "Started", startTime },
+        end: (_, exit) => tell(name, [...attributes], exit, Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""),
+        attribute: (key, value) => void attributes.set(key, value),
+        event: (event, _, more) => tell(event, more),
+        addLinks: () => {}
+      }
+    },
+    context: (f) => f()
+  })
