@@ -7,7 +7,7 @@
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "./FlowCursor.js"
-import { WireToolCall } from "./internal/operations/executeCall.js"
+import { WireToolCall } from "./internal/operations/runRequests.js"
 import { nullable } from "./internal/schema/nullable.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"

@@ -17,7 +17,7 @@ import type { Defaults, FlowRef, FlowVersion } from "./Flow.js"
 import * as Address from "./internal/flow/address.js"
 import { checkDuration, checkRecord, checkText } from "./internal/input/checks.js"
 import { guarded, type InputRules, take } from "./internal/input/take.js"
-import type { ForwardResponse } from "./internal/operations/executeCall.js"
+import type { ForwardResponse } from "./internal/operations/runRequests.js"
 import * as ForwardOutcome from "./internal/relay/forwardOutcome.js"
 import { resolveSession } from "./internal/scope/sessionId.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
@@ -26,7 +26,7 @@ import type { CallError, InvalidRequestError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
 
-export type { ForwardResponse } from "./internal/operations/executeCall.js"
+export type { ForwardResponse } from "./internal/operations/runRequests.js"
 
 /**
  * The options of forwarded calls.

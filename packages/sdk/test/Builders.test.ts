@@ -27,7 +27,7 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck, Layer, Schema, Stream } from "effect"
 import { join } from "node:path"
-import { ExecuteResponse } from "../src/internal/operations/executeCall.js"
+import { ExecuteResponse } from "../src/internal/operations/runRequests.js"
 import { folder } from "./support/folder.js"
 
 const flow = "acme/spelling/grade-3"

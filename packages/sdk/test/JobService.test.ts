@@ -32,7 +32,7 @@ import {
   Stream,
   TestClock
 } from "effect"
-import type { PollJobResponse } from "../src/internal/operations/jobCall.js"
+import type { PollJobResponse } from "../src/internal/operations/jobRequests.js"
 import { SetClock } from "./support/clock.js"
 
 type Poll = Effect.Effect<PollJobResponse, CallError>

@@ -2,7 +2,7 @@
 import { Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Either, FastCheck as fc, Schema } from "effect"
-import { RunListResponse } from "../src/internal/operations/runCall.js"
+import { RunListResponse } from "../src/internal/operations/traceRequests.js"
 
 const fullRun = {
   id: "run-1",

@@ -1,6 +1,6 @@
 /** A recorded session as a cassette. */
 import * as Schema from "effect/Schema"
-import { SessionResponse } from "../operations/sessionCall.js"
+import { SessionResponse } from "../operations/sessionRequests.js"
 
 const sessionCassetteSchema = Schema.Struct({
   format: Schema.Literal("noukai-cassette/1"),

@@ -10,7 +10,7 @@ import { WireEvent } from "../../FlowEvent.js"
 import { canonical } from "../json/jsonText.js"
 import type { Operations } from "../operations/operations.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
-import type { StepTraceResponse } from "../operations/runCall.js"
+import type { StepTraceResponse } from "../operations/traceRequests.js"
 import { decodeError, quotingNoSecret } from "./errorCodec.js"
 import type { Answer, Operation, RecordedValue } from "./RecordedCassette.js"
 

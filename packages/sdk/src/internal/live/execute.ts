@@ -4,14 +4,14 @@ import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { AttemptInfo } from "../../LogHook.js"
 import * as Address from "../flow/address.js"
+import { readBody } from "../operations/responseBody.js"
 import type {
   ExecuteRequest,
   ExecuteResponse,
   ForwardRequest,
   ForwardResponse,
   StepRequest
-} from "../operations/executeCall.js"
-import { readBody } from "../operations/responseBody.js"
+} from "../operations/runRequests.js"
 import * as Spans from "../telemetry/spans.js"
 import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"

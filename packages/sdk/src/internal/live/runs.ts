@@ -13,7 +13,7 @@ import type {
   StepTraceRequest,
   StepTraceResponse,
   TraceStreamRequest
-} from "../operations/runCall.js"
+} from "../operations/traceRequests.js"
 import type { Caller } from "./call.js"
 import { events } from "./eventStream.js"
 import type { LiveError } from "./retrying.js"

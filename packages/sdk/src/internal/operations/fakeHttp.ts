@@ -2,8 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
-import type { ExecuteBody } from "./executeCall.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
+import type { ExecuteBody } from "./runRequests.js"
 
 /** The defect of all other operations, since only a `FlowService` is built over the fake. */
 const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows only")

@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { FlowExecutionError } from "../../NoukaiError.js"
-import type { ForwardResponse } from "./executeCall.js"
 import type { Requests } from "./operations.js"
+import type { ForwardResponse } from "./runRequests.js"
 
 const json = (value: unknown): ForwardResponse => ({ status: 200, text: JSON.stringify(value) })
 

@@ -17,8 +17,9 @@ import type {
 } from "../../NoukaiError.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import type { Pause } from "../time/clock.js"
-import type { ExecuteRequest, ExecuteResponse, ForwardRequest, ForwardResponse, StepRequest } from "./executeCall.js"
-import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "./jobCall.js"
+import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "./jobRequests.js"
+import type { ExecuteRequest, ExecuteResponse, ForwardRequest, ForwardResponse, StepRequest } from "./runRequests.js"
+import type { SessionRequest, SessionResponse } from "./sessionRequests.js"
 import type {
   RunListRequest,
   RunListResponse,
@@ -26,8 +27,7 @@ import type {
   StepTraceRequest,
   StepTraceResponse,
   TraceStreamRequest
-} from "./runCall.js"
-import type { SessionRequest, SessionResponse } from "./sessionCall.js"
+} from "./traceRequests.js"
 
 /** The settings of a client for calls without their own. */
 export interface Defaults {

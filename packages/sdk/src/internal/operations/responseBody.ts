@@ -10,10 +10,10 @@ import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import { withRaw } from "../json/raw.js"
 import { compiledCheck } from "../schema/compiledCheck.js"
 import { issueText, readEither } from "../schema/schemaReader.js"
-import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "./executeCall.js"
-import { PollJobResponse, SubmitJobResponse } from "./jobCall.js"
-import { RunListResponse } from "./runCall.js"
-import { SessionResponse } from "./sessionCall.js"
+import { PollJobResponse, SubmitJobResponse } from "./jobRequests.js"
+import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "./runRequests.js"
+import { SessionResponse } from "./sessionRequests.js"
+import { RunListResponse } from "./traceRequests.js"
 
 /**
  * The facts of a response beside its body.

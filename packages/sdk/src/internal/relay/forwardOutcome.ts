@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { fromStatus } from "../live/statusError.js"
-import type { ForwardResponse } from "../operations/executeCall.js"
+import type { ForwardResponse } from "../operations/runRequests.js"
 import type { RunOutcome } from "../telemetry/spans.js"
 
 /** The outcomes in the metrics, by the status of a run on the wire. */

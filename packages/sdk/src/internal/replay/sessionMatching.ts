@@ -10,7 +10,7 @@ import { unchecked } from "../errors/makeError.js"
 import type { Difference, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress } from "../flow/flow.js"
-import type { SessionExecution, SessionResponse } from "../operations/sessionCall.js"
+import type { SessionExecution, SessionResponse } from "../operations/sessionRequests.js"
 import { nameDistance } from "./similarity.js"
 
 /** @internal */

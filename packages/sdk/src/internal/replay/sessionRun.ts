@@ -7,7 +7,7 @@
 import * as Predicate from "effect/Predicate"
 import type { WireEvent } from "../../FlowEvent.js"
 import { keepOriginal } from "../operations/rawEvent.js"
-import type { SessionExecution, SessionStep } from "../operations/sessionCall.js"
+import type { SessionExecution, SessionStep } from "../operations/sessionRequests.js"
 import { closedBy } from "../run/deliveredEvent.js"
 
 /** @internal */

@@ -2,7 +2,7 @@ import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { NoukaiError } from "../../NoukaiError.js"
 import type { StreamOptions } from "../input/callOptions.js"
-import type { StepBody } from "../operations/executeCall.js"
+import type { StepBody } from "../operations/runRequests.js"
 import type { FlowCall } from "./flowCall.js"
 import type { StreamCursor } from "./streamCursor.js"
 

@@ -4,7 +4,7 @@ import type { Interaction } from "../cassette/interaction.js"
 import { layout } from "../cassette/layout.js"
 import type { RecordedCassette } from "../cassette/RecordedCassette.js"
 import type { SessionCassette } from "../cassette/SessionCassette.js"
-import type { SessionExecution } from "../operations/sessionCall.js"
+import type { SessionExecution } from "../operations/sessionRequests.js"
 import { events } from "./events.js"
 
 /**

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
 import { lenient, nullAsAbsent } from "../schema/nullable.js"
-import type { ExecuteBody } from "./executeCall.js"
+import type { ExecuteBody } from "./runRequests.js"
 
 /**
  * The JSON body of a submission. Absent and `undefined` keys are not sent.
