@@ -4,7 +4,7 @@ import { InvalidRequestError, Noukai, traceScope } from "@effect-noukai/promise"
 import type { EventsOptions, NoukaiOptions } from "@effect-noukai/promise"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it, vi } from "vitest"
-import { flows, tools } from "./support/world.js"
+import { flows, rejection, tools } from "./support/world.js"
 
 type Running = Emulator.Service
 
@@ -51,9 +51,6 @@ const closedByClient = () =>
 const requests = async () => (await Effect.runPromise(emulator.ledger)).requestsReceived
 
 const faults = (...script: [string, ...Array<string>]) => Effect.runPromise(emulator.addFaults({ script }))
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
 
 /** Both ways to abort. */
 const both: ReadonlyArray<

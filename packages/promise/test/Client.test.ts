@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises"
 import { inspect } from "node:util"
 import { Agent, MockAgent } from "undici"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
-import { answers, collect, hello, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
+import { answers, collect, hello, rejection, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
 
 let emulator: RunningEmulator
 const clients: Array<Noukai> = []
@@ -30,9 +30,6 @@ const client = (options: NoukaiOptions = {}): Noukai => {
   clients.push(made)
   return made
 }
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
 
 describe("the asynchronous context of the caller", () => {
   const context = new AsyncLocalStorage<string>()

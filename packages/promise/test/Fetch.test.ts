@@ -4,7 +4,7 @@ import { APIConnectionError, createRelayFlow, InvalidRequestError, Noukai, trace
 import type { NoukaiOptions } from "@effect-noukai/promise"
 import { Agent } from "undici"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
-import { collect, hello, startWorldEmulator, twoStep } from "./support/world.js"
+import { collect, hello, rejection, startWorldEmulator, twoStep } from "./support/world.js"
 
 type Fetch = typeof globalThis.fetch
 
@@ -31,9 +31,6 @@ const client = (options: NoukaiOptions = {}): Noukai => {
   clients.push(made)
   return made
 }
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
 
 /** A `fetch` that notes what it is asked, and answers with what `answer` makes of it. */
 const noting = (answer: Fetch) => {

@@ -18,7 +18,7 @@ import type { AddressInfo } from "node:net"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import type { Relay } from "./support/relay.js"
 import { startRelay } from "./support/relay.js"
-import { answers, hello, startWorldEmulator, tools, weather } from "./support/world.js"
+import { answers, hello, rejection, startWorldEmulator, tools, weather } from "./support/world.js"
 
 let emulator: RunningEmulator
 const relays: Array<Relay> = []
@@ -40,9 +40,6 @@ const relayed = async (flow: string, options: Partial<RelayFlowOptions> = {}) =>
   relays.push(relay)
   return { relay, flow: createRelayFlow({ url: relay.url, ...options }) }
 }
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
 
 describe("createRelayFlow", () => {
   it("runs the flow of the relay, without a key and without a header of ours", async () => {

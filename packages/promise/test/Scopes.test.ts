@@ -16,7 +16,7 @@ import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import { layerScripted } from "@effect-noukai/sdk/testing"
 import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
-import { collect, hello, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
+import { collect, hello, rejection, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
 
 let emulator: RunningEmulator
 let noukai: Noukai
@@ -43,9 +43,6 @@ const execute = (client = noukai) => client.flow(hello).execute({ message: "hi" 
 
 /** A session with one run of hello-world. */
 const recorded = async (): Promise<string> => (await traceScope(() => execute())).sessionId!
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
 
 describe("traceScope", () => {
   it("is also called replayScope", () => {

@@ -3,6 +3,7 @@ import type { RunningEmulator } from "@effect-noukai/emulator"
 import { samples, startEmulator } from "@effect-noukai/emulator"
 import * as ours from "@effect-noukai/promise"
 import * as published from "@noukai/sdk"
+import { assert } from "vitest"
 import type { RawServer } from "./rawServer.js"
 
 /** What `JSON.parse` gives: the suite looks into values that two clients type differently. */
@@ -184,3 +185,7 @@ export const collect = async <A>(events: AsyncIterable<A>, most = 50): Promise<A
   }
   return out
 }
+
+/** What a promise is rejected with; one that resolves fails the test. */
+export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)
