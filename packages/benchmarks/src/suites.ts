@@ -3,12 +3,13 @@ import { cassette } from "./suites/cassette.js"
 import { events } from "./suites/events.js"
 import { execute } from "./suites/execute.js"
 import { promise } from "./suites/promise.js"
+import { sessions } from "./suites/sessions.js"
 import { sse } from "./suites/sse.js"
 import { start } from "./suites/start.js"
 import { transport } from "./suites/transport.js"
 
 /** What `npm run bench` measures, in this order. */
-export const suites: ReadonlyArray<Suite> = [transport, sse, execute, events, promise, cassette, start]
+export const suites: ReadonlyArray<Suite> = [transport, sse, execute, events, promise, cassette, sessions, start]
 
 /** Those with the names, in the order above; without names all. Throws when there is no suite of a name. */
 export const suitesNamed = (names: ReadonlyArray<string>): ReadonlyArray<Suite> => {
