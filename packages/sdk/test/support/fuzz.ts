@@ -22,13 +22,24 @@ const parameters = (runs: number): FC.Parameters<unknown> => ({
 export const fuzz = <A>(arbitrary: FC.Arbitrary<A>, runs: number, check: (value: A) => void): void =>
   FC.assert(FC.property(arbitrary, (value) => check(value)), parameters(runs))
 
+/** The runs after which timers and sockets have a turn, lest the test runner takes a long check for one that hangs. */
+const runsInARow = 100
+
 /** The same for a promise, which must settle. */
 export const fuzzAsync = <A>(
   arbitrary: FC.Arbitrary<A>,
   runs: number,
   check: (value: A) => Promise<void>
-): Promise<void> =>
-  FC.assert(FC.asyncProperty(arbitrary, (value) => check(value)), { ...parameters(runs), timeout: 10_000 })
+): Promise<void> => {
+  let count = 0
+  return FC.assert(
+    FC.asyncProperty(arbitrary, async (value) => {
+      if (++count % runsInARow === 0) await new Promise((resolve) => setImmediate(resolve))
+      await check(value)
+    }),
+    { ...parameters(runs), timeout: 10_000 }
+  )
+}
 
 /** The same for an Effect, which must end. */
 export const fuzzEffect = <A>(
