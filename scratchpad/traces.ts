@@ -1,5 +1,5 @@
 import { RunService, Trace } from "@effect-noukai/sdk"
-import { BigDecimal, Effect, Stream } from "effect"
+import { Effect, Stream } from "effect"
 
 const flow = "acme/spelling/grade-3"
 
@@ -7,9 +7,17 @@ const flow = "acme/spelling/grade-3"
 export const cost = (executionId: string) =>
   Effect.gen(function*() {
     const runs = yield* RunService
-    const trace = yield* runs.trace(flow, executionId)
-    const steps = trace.steps.map(({ costUsd = "0", stepId }) => `${stepId} $${costUsd}`)
-    return [...steps, `in all $${BigDecimal.format(Trace.totals(trace).cost)}`].join(", ")
+    const totals = Trace.totals(yield* runs.trace(flow, executionId))
+    const steps = totals.steps.map(({ costUsd, stepId }) => `${stepId} $${costUsd}`)
+    return [...steps, `in all $${totals.costUsd}`].join(", ")
+  })
+
+// where its time went: at work, waiting for tools, and between the steps
+export const time = (executionId: string) =>
+  Effect.gen(function*() {
+    const runs = yield* RunService
+    const { busyMs, waitingMs, wallMs } = Trace.totals(yield* runs.trace(flow, executionId))
+    return `${wallMs} ms: ${busyMs} at work, ${waitingMs} for tools, ${wallMs - busyMs - waitingMs} between`
   })
 
 // every attempt at one step: the result type follows `attempt`

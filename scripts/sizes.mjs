@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 160,
+    budget: 164,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -25,7 +25,7 @@ import { gradeByPromise } from "../promises.js"
 import { patient } from "../retrying.js"
 import { byHand, watched } from "../streaming.js"
 import { withTools } from "../tools.js"
-import { attempts, cost, watch } from "../traces.js"
+import { attempts, cost, time, watch } from "../traces.js"
 
 const world = Layer.provideMerge(
   Noukai.layerServices,
@@ -135,6 +135,7 @@ it.scopedLive("jobs and traces", () =>
     assert.strictEqual((yield* collect(executionId)).score, 10)
     assert.strictEqual(Chunk.unsafeLast(yield* Stream.runCollect(follow(executionId))), "completed")
     assert.include(yield* cost(executionId), "in all $0.00075")
+    assert.match(yield* time(executionId), /^\d+ ms: \d+ at work, 0 for tools, \d+ between$/)
     assert.deepStrictEqual(yield* attempts(executionId, "grade"), ["1: completed"])
     assert.strictEqual(Chunk.unsafeLast(yield* Stream.runCollect(watch(executionId))), "flow_completed")
   }).pipe(Effect.provide(world)))

@@ -32,6 +32,8 @@ export interface StepTrace {
   startedAt?: string
   completedAt?: string
   durationMs?: number
+  /** Milliseconds for which the step waited for tool results, where the server says it. */
+  waitingMs?: number
   modelUsed?: string
   tokens?: TokenBreakdown
   /** US dollars, as decimal text. */
@@ -69,7 +71,14 @@ export interface RunSummary {
  * @category models
  */
 export interface TraceTotals {
+  /** The `durationMs` of all steps together, in milliseconds. */
   durationMs: number
+  /** Milliseconds from the start of the run to its end. */
+  wallMs: number
+  /** Milliseconds in which its steps were at work. */
+  busyMs: number
+  /** Milliseconds in which its steps waited for tool results. */
+  waitingMs: number
   tokens: TokenBreakdown
   /** Exact US dollars, as decimal text. */
   costUsd: string

@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import * as BigDecimal from "effect/BigDecimal"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/schema/nullable.js"
+import { formatCost, noCost, parseCost } from "./internal/traces/costs.js"
+import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/traces/stepTimes.js"
 
 const count = lenientWith(Schema.Number, 0)
 
@@ -80,8 +81,10 @@ const stepTraceSchema = Schema.Struct({
   status: Schema.String,
   startedAt: lenient(Schema.String),
   completedAt: lenient(Schema.String),
-  /** Milliseconds. */
+  /** Milliseconds, as the server counts them: with the waits for tool results, or without. */
   durationMs: lenient(Schema.Number),
+  /** Milliseconds for which the step waited for tool results. Absent where the server does not say. */
+  waitingMs: lenient(Schema.Number),
   modelUsed: lenient(Schema.String),
   tokens: lenient(Tokens),
   /** US dollars, as decimal text. */
@@ -161,59 +164,159 @@ export interface Trace extends Schema.Schema.Type<typeof traceSchema> {
 export const Trace: Schema.Schema<Trace, Schema.Schema.Encoded<typeof traceSchema>> = traceSchema
 
 /**
- * The totals of steps.
+ * Times in milliseconds, tokens and cost.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Totals {
-  /**
-   * Milliseconds of all attempts together. Steps that ran side by side all count, so it may be more than
-   * `flowRun.durationMs`, the time from start to end.
-   */
-  readonly durationMs: number
+export interface Amounts {
+  /** From start to end, waits included. */
+  readonly wallMs: number
+  /** The part in which a step was at work, and did not wait for tool results. */
+  readonly busyMs: number
+  /** The part in which a step waited for tool results. */
+  readonly waitingMs: number
   readonly tokens: Tokens
-  /** US dollars, exact. `BigDecimal.format` makes text of it. */
+  /** US dollars, exact. */
   readonly cost: BigDecimal.BigDecimal
+  /** The cost as decimal text with all its digits, never in scientific notation. */
+  readonly costUsd: string
 }
 
-const zero = BigDecimal.make(0n, 0)
+/**
+ * The amounts of one step, all its attempts and iterations together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepTotals extends Amounts {
+  readonly stepId: string
+  /** The number of attempts, those of every iteration counted. */
+  readonly attempts: number
+}
 
-const costOf = (step: StepTrace): BigDecimal.BigDecimal =>
-  step.costUsd === undefined ? zero : Option.getOrElse(BigDecimal.fromString(step.costUsd), () => zero)
+/**
+ * The tokens and cost of one model.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ModelTotals extends Pick<Amounts, "tokens" | "cost" | "costUsd"> {
+  /** The name of the model; absent for steps whose model is not told. */
+  readonly model: string | undefined
+}
+
+/**
+ * The totals of a run, or of the attempts at one step.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Totals extends Amounts {
+  /**
+   * The `durationMs` of all attempts together, as the server said them; loops and their iterations both count. The
+   * times of a run are `wallMs`, `busyMs` and `waitingMs`.
+   */
+  readonly durationMs: number
+  /** By step, in the order of their first attempts. */
+  readonly steps: ReadonlyArray<StepTotals>
+  /** By model, in the order of their first use. Steps without tokens and cost are not among them. */
+  readonly models: ReadonlyArray<ModelTotals>
+}
+
+class Sum {
+  wall = 0n
+  busy = 0n
+  waiting = 0n
+  attempts = 0
+  private prompt = 0
+  private completion = 0
+  private total = 0
+  private cost = noCost
+
+  add({ costUsd, tokens }: StepTrace, { waiting, wall }: Times, iterations: bigint): void {
+    this.attempts++
+    this.wall += wall
+    this.waiting += waiting
+    this.busy += wall - waiting > iterations ? wall - waiting - iterations : 0n
+    if (tokens !== undefined) {
+      this.prompt += tokens.prompt
+      this.completion += tokens.completion
+      this.total += tokens.total
+    }
+    if (costUsd !== undefined) this.cost = BigDecimal.sum(this.cost, parseCost(costUsd))
+  }
+
+  get used(): Pick<Amounts, "tokens" | "cost" | "costUsd"> {
+    const { completion, cost, prompt, total } = this
+    return { tokens: { prompt, completion, total }, cost, costUsd: formatCost(cost) }
+  }
+
+  get amounts(): Amounts {
+    const { busy, waiting, wall } = this
+    return { wallMs: millisOf(wall), busyMs: millisOf(busy), waitingMs: millisOf(waiting), ...this.used }
+  }
+}
+
+const sumOf = <K>(sums: Map<K, Sum>, key: K): Sum => {
+  const sum = sums.get(key) ?? new Sum()
+  sums.set(key, sum)
+  return sum
+}
 
 /**
  * Adds up a trace, or the attempts at one step: every attempt and every iteration of a loop counts, failed ones too,
  * since all of them are billed. A number that a step lacks counts as 0. Costs are added as decimals, never as floats.
  *
+ * `wallMs` of a run is the time from its start to its end; while it goes on, to the last moment that the trace knows.
+ * The other times are sums: steps side by side all count, so that `busyMs` may exceed `wallMs`, and a loop is busy only
+ * while none of its iterations is. What is neither busy nor waiting was spent between steps.
+ *
+ * A step waited as long as its `waitingMs` says. Where the server does not say it, the wait is the time between
+ * `startedAt` and `completedAt` that `durationMs` leaves out, as far as it is more than the rounding of the timestamps:
+ * a server that counts waits into `durationMs` and says no `waitingMs` has steps that seem busy while they wait.
+ *
  * @example
  * ```ts
  * import { RunService, Trace } from "@effect-noukai/sdk"
- * import { BigDecimal, Effect } from "effect"
+ * import { Effect } from "effect"
  *
  * const cost = (executionId: string) =>
  *   Effect.gen(function*() {
  *     const runs = yield* RunService
  *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
- *     return BigDecimal.format(Trace.totals(trace).cost)
+ *     return Trace.totals(trace).costUsd
  *   })
  * ```
  *
  * @since 0.1.0
  * @category combinators
  */
-export const totals = (trace: Pick<Trace, "steps"> | StepAttempts): Totals => {
-  let durationMs = 0
-  let prompt = 0
-  let completion = 0
-  let total = 0
-  let cost = zero
-  for (const step of "steps" in trace ? trace.steps : trace.attempts) {
-    durationMs += step.durationMs ?? 0
-    prompt += step.tokens?.prompt ?? 0
-    completion += step.tokens?.completion ?? 0
-    total += step.tokens?.total ?? 0
-    cost = BigDecimal.sum(cost, costOf(step))
+export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun">> | StepAttempts): Totals => {
+  const records = "steps" in trace ? trace.steps : trace.attempts
+  const flowRun = "steps" in trace ? trace.flowRun : undefined
+  const resolution = resolutionOf(flowRun === undefined ? records : [flowRun, ...records])
+  const times = records.map((record) => timesOf(record, resolution))
+  const iterations = records.map(() => 0n)
+  for (const [index, loop] of loopsOf(records, times).entries()) {
+    if (loop !== undefined) iterations[loop]! += times[index]!.wall
   }
-  return { durationMs, tokens: { prompt, completion, total }, cost }
+  const all = new Sum()
+  const steps = new Map<string, Sum>()
+  const models = new Map<string | undefined, Sum>()
+  let durationMs = 0
+  for (const [index, record] of records.entries()) {
+    durationMs += record.durationMs ?? 0
+    const { costUsd, modelUsed, stepId, tokens } = record
+    const sums = [all, sumOf(steps, stepId)]
+    if (tokens !== undefined || costUsd !== undefined) sums.push(sumOf(models, modelUsed))
+    for (const sum of sums) sum.add(record, times[index]!, iterations[index]!)
+  }
+  all.wall = timesOfRun(flowRun, times, resolution).wall
+  return {
+    ...all.amounts,
+    durationMs,
+    steps: [...steps].map(([stepId, sum]) => ({ stepId, attempts: sum.attempts, ...sum.amounts })),
+    models: [...models].map(([model, sum]) => ({ model, ...sum.used }))
+  }
 }

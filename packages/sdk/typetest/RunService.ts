@@ -59,6 +59,9 @@ void runs.stepTrace("a/b/c", "id", "s", { attempt: "all", loopindex: 1 })
 
 expectTypeOf<Trace.StepTrace["costUsd"]>().toEqualTypeOf<string | undefined>()
 expectTypeOf<Trace.Totals["cost"]>().toEqualTypeOf<BigDecimal.BigDecimal>()
+expectTypeOf<Trace.Totals["waitingMs"]>().toEqualTypeOf<number>()
+expectTypeOf<Trace.Totals["steps"][number]["costUsd"]>().toEqualTypeOf<string>()
+expectTypeOf<Trace.Totals["models"][number]["model"]>().toEqualTypeOf<string | undefined>()
 
 // the events of the run itself, with the result in the type of the flow
 expectTypeOf(runs.liveTrace("a/b/c", "id")).toEqualTypeOf<

@@ -166,7 +166,7 @@ export const differences: ReadonlyArray<Difference> = [
     "summary",
     "`trace.summary`, which the README shows",
     "Not there.",
-    "Added up from the steps: `durationMs`, `tokens`, `costUsd`."
+    "Added up from the steps: times in milliseconds, `tokens`, `costUsd`."
   ),
   row(
     "attachments on the wire",

@@ -16,11 +16,11 @@ import { type Behaviour, differs, same } from "./Behaviour.js"
 
 type Events = Parameters<ReturnType<ReturnType<World["client"]>["flow"]>["events"]>[0]
 
-/** The fields that the types of the events declare; of those that only one client fills, see below. */
+/** The fields that the types of the events declare, without times; of those that only one client fills, see below. */
 const declared = (event: Parsed): unknown => {
   const { runId: _, stepId, type, ...rest } = event
   const keys = ["executionId", "flowId", "inputData", "name", "output", "outputData", "stepCount", "stepIndex"]
-    .concat("costUsd", "durationMs", "error", "iterationsUsed", "result", "summary", "tokens", "toolCalls")
+    .concat("costUsd", "error", "iterationsUsed", "result", "summary", "tokens", "toolCalls")
     .concat("accumulatedOutputs", "toolCallMessages")
   const fields = Object.fromEntries(keys.flatMap((key) => rest[key] === undefined ? [] : [[key, rest[key]]]))
   if (type === "step_paused") delete fields.executionId

@@ -36,6 +36,8 @@ const stepTrace = (run: Run, record: StepRecord) => {
   const { input, output } = record
   return {
     ...stepFields(record),
+    // ours: the time within durationMs in which the step waited for tool results
+    ...(record.waitingMs > 0 ? { waitingMs: record.waitingMs } : {}),
     modelUsed: record.model ?? null,
     tokens: record.tokens ?? null,
     costUsd: record.costUsd ?? null,

@@ -7,6 +7,7 @@
 import type { Json } from "../../Flow.js"
 import type { JsonObject } from "../json/jsonObject.js"
 import type { Run } from "../store/runs.js"
+import { durationOf } from "../store/stepLog.js"
 import type { StepRecord } from "../store/stepLog.js"
 
 /** @internal */
@@ -28,7 +29,7 @@ export const stepFields = (record: StepRecord): JsonObject => ({
   status: record.status,
   startedAt: iso(record.startedAt),
   completedAt: iso(record.completedAt),
-  durationMs: record.durationMs ?? null
+  durationMs: durationOf(record) ?? null
 })
 
 /** @internal */

@@ -14,6 +14,7 @@ import { ownCopy } from "../json/ownKeys.js"
 import type { Accounts } from "../store/accounts.js"
 import type { Ledger } from "../store/ledger.js"
 import type { Pause, Run, RunInput, Runs } from "../store/runs.js"
+import { durationOf } from "../store/stepLog.js"
 import { giveWay } from "../time/time.js"
 import { wireEvent } from "../wire/wireEvent.js"
 import type { WireEvent } from "../wire/wireEvent.js"
@@ -191,7 +192,7 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
         }
       }
       const measured = {
-        durationMs: record.durationMs,
+        durationMs: durationOf(record),
         ...(record.tokens === undefined ? {} : { tokens: record.tokens }),
         ...(record.costUsd === undefined ? {} : { costUsd: record.costUsd })
       }

@@ -4,7 +4,6 @@
  * @internal
  */
 import type * as BigDecimal from "effect/BigDecimal"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StepEntry } from "../../EmulatorLedger.js"
 import type { CodeLoopStep, Json, Step, StepFailure } from "../../Flow.js"
@@ -61,15 +60,17 @@ const creditsExhausted: StepFailure = {
 
 /** @internal */
 export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
-  const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord =>
-    run.steps.begin(step.id, loopIndex, (attempt) => ({
+  const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord => {
+    const record = run.steps.begin(step.id, loopIndex, (attempt) => ({
       stepId: step.id,
       attempt,
       loopIndex,
       status: "running",
       startedAt: ledger.now(),
       completedAt: undefined,
-      durationMs: undefined,
+      busyMs: 0,
+      pausedAt: undefined,
+      waitingMs: 0,
       model: step.kind === "loop" ? undefined : step.model,
       tokens: undefined,
       costUsd: undefined,
@@ -78,15 +79,22 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       prompted: undefined,
       error: undefined
     }))
+    if (record.pausedAt !== undefined) {
+      record.waitingMs += ledger.now() - record.pausedAt
+      record.pausedAt = undefined
+    }
+    return record
+  }
 
   const end = (
     { capture }: Run,
     record: StepRecord,
-    durationMs: number,
+    busyMs: number,
     result: { readonly output: Json; readonly prompt?: string | undefined } | StepFailure
   ): void => {
-    record.completedAt = ledger.now()
-    record.durationMs = durationMs
+    record.busyMs += busyMs
+    // the time that a step was told to take, so that one seed gives one trace: timers of a live clock are late
+    record.completedAt = record.startedAt + record.busyMs + record.waitingMs
     if ("output" in result) {
       const { output, prompt } = result
       record.status = "completed"
@@ -167,7 +175,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         return { outcome: { type: "Fail", failure: creditsExhausted }, record } satisfies StepRun
       }
       const failsNow = resume === undefined && failures < (step.failsFirst?.times ?? 0)
-      const from = yield* Clock.currentTimeMillis
+      const from = ledger.now()
       const outcome = yield* Effect.gen(function*() {
         yield* takeTime(durationMs, () => ledger.announceStep(entry))
         if (failsNow) {
@@ -181,7 +189,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
           close("interrupted")
         })
       ))
-      const took = step.kind === "function" ? (yield* Clock.currentTimeMillis) - from : durationMs
+      const took = step.kind === "function" ? ledger.now() - from : durationMs
       if (outcome.type === "Fail") {
         end(run, record, took, outcome.failure)
         close("failed")
@@ -189,6 +197,8 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         return { outcome, record } satisfies StepRun
       }
       if (outcome.type === "Ask") {
+        record.busyMs += took
+        record.pausedAt = ledger.now()
         close("paused")
         return { outcome, record } satisfies StepRun
       }

@@ -17,7 +17,12 @@ export interface StepRecord {
   status: "running" | "completed" | "failed"
   readonly startedAt: number
   completedAt: number | undefined
-  durationMs: number | undefined
+  /** ms for which it has been at work. */
+  busyMs: number
+  /** The instant at which it began to wait for tool results, while it waits. */
+  pausedAt: number | undefined
+  /** ms for which it has waited for tool results. */
+  waitingMs: number
   readonly model: string | undefined
   tokens: { readonly prompt: number; readonly completion: number; readonly total: number } | undefined
   costUsd: string | undefined
@@ -27,6 +32,10 @@ export interface StepRecord {
   prompted: Snapshot | undefined
   error: { readonly code: string; readonly message: string } | undefined
 }
+
+/** ms from the beginning of an execution to its end, its waits for tool results included. @internal */
+export const durationOf = ({ completedAt, startedAt }: StepRecord): number | undefined =>
+  completedAt === undefined ? undefined : completedAt - startedAt
 
 /** The least rounds of loops that a run keeps; it keeps at most twice as many. */
 const keptRounds = 25_000
@@ -48,7 +57,9 @@ const encode = (record: StepRecord) =>
     record.status,
     record.startedAt,
     record.completedAt,
-    record.durationMs,
+    record.busyMs,
+    record.pausedAt,
+    record.waitingMs,
     record.model,
     record.tokens,
     record.costUsd,
@@ -68,7 +79,9 @@ const decode = (encoded: Nullable<ReturnType<typeof encode>>): StepRecord => {
     status,
     startedAt,
     completedAt,
-    durationMs,
+    busyMs,
+    pausedAt,
+    waitingMs,
     model,
     tokens,
     costUsd,
@@ -84,7 +97,9 @@ const decode = (encoded: Nullable<ReturnType<typeof encode>>): StepRecord => {
     status,
     startedAt,
     completedAt: completedAt ?? undefined,
-    durationMs: durationMs ?? undefined,
+    busyMs,
+    pausedAt: pausedAt ?? undefined,
+    waitingMs,
     model: model ?? undefined,
     tokens: tokens ?? undefined,
     costUsd: costUsd ?? undefined,

@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Sdk from "@effect-noukai/sdk/Trace"
-import * as BigDecimal from "effect/BigDecimal"
 import * as Predicate from "effect/Predicate"
 import type * as Trace from "../../Trace.js"
 import { fieldOf, type Json, overReceived } from "../json/received.js"
@@ -19,6 +18,7 @@ const valueless: ReadonlySet<string> = new Set(
     "startedAt",
     "completedAt",
     "durationMs",
+    "waitingMs",
     "stepCount",
     "modelUsed",
     "tokens",
@@ -50,8 +50,8 @@ const stepOf = (step: Sdk.StepTrace): Trace.StepTrace => {
 }
 
 const totalsOf = (trace: Sdk.Trace): Trace.TraceTotals => {
-  const { cost, durationMs, tokens } = Sdk.totals(trace)
-  return { durationMs, tokens: { ...tokens }, costUsd: BigDecimal.format(cost) }
+  const { busyMs, costUsd, durationMs, tokens, waitingMs, wallMs } = Sdk.totals(trace)
+  return { durationMs, wallMs, busyMs, waitingMs, tokens: { ...tokens }, costUsd }
 }
 
 /** @internal */

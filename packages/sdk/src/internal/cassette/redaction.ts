@@ -70,6 +70,7 @@ const counts: ReadonlySet<string> = new Set([
   "blockCount",
   "completion",
   "durationMs",
+  "waitingMs",
   "inputSizeBytes",
   "iterationsUsed",
   "limit",

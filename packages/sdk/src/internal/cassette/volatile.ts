@@ -28,6 +28,7 @@ export const payloads: ReadonlySet<string> = new Set([
 const measured: ReadonlySet<string> = new Set([
   "requestId",
   "durationMs",
+  "waitingMs",
   "costUsd",
   "startedAt",
   "completedAt",

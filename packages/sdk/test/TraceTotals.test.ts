@@ -1,0 +1,247 @@
+/** The times and sums of traces: said, computed, and as the emulator's ledger has them (contract 9.1). */
+import { Emulator, type Flow } from "@effect-noukai/emulator"
+import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
+import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Effect, FastCheck as fc, Layer, Stream, TestClock } from "effect"
+import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/traces/stepTimes.js"
+
+const step = (rest: Partial<Trace.StepTrace>): Trace.StepTrace => ({
+  stepId: "s",
+  attempt: 1,
+  status: "completed",
+  truncated: false,
+  ...rest
+})
+
+const at = (ms: number) => new Date(Date.UTC(2026, 5, 7, 9) + ms).toISOString()
+
+const run = (ms: number, rest: Partial<Trace.FlowRun> = {}): Trace.FlowRun => ({
+  id: "r",
+  status: "completed",
+  startedAt: at(0),
+  completedAt: at(ms),
+  ...rest
+})
+
+const times = ({ busyMs, waitingMs, wallMs }: Trace.Amounts) => ({ wallMs, busyMs, waitingMs })
+
+describe("the times of a trace", () => {
+  it("a step that says 0 and lasted 400 ms waited for its tool", () => {
+    const totals = Trace.totals({
+      flowRun: run(779),
+      steps: [
+        step({ stepId: "classify", startedAt: at(10), completedAt: at(160), durationMs: 150 }),
+        step({ stepId: "look-up", startedAt: at(165), completedAt: at(565), durationMs: 0 }),
+        step({ stepId: "answer", startedAt: at(570), completedAt: at(770), durationMs: 200 })
+      ]
+    })
+    assert.deepStrictEqual(times(totals), { wallMs: 779, busyMs: 350, waitingMs: 400 })
+    assert.deepStrictEqual(totals.steps.map(times), [
+      { wallMs: 150, busyMs: 150, waitingMs: 0 },
+      { wallMs: 400, busyMs: 0, waitingMs: 400 },
+      { wallMs: 200, busyMs: 200, waitingMs: 0 }
+    ])
+  })
+
+  it("a wait that is said is taken, whether durationMs holds it or not", () => {
+    for (const durationMs of [460, 60]) {
+      const totals = Trace.totals({
+        steps: [step({ startedAt: at(0), completedAt: at(460), durationMs, waitingMs: 400 })]
+      })
+      assert.deepStrictEqual(times(totals), { wallMs: 460, busyMs: 60, waitingMs: 400 })
+    }
+  })
+
+  it("timestamps of whole seconds tell of no waits within their rounding", () => {
+    const second = (n: number) => `2026-06-07T09:00:0${n}Z`
+    const totals = Trace.totals({
+      flowRun: { id: "r", status: "completed", startedAt: second(0), completedAt: second(2), durationMs: 1145 },
+      steps: [
+        step({ stepId: "classify", startedAt: second(0), completedAt: second(1), durationMs: 412 }),
+        step({ stepId: "ask", startedAt: second(1), completedAt: second(6), durationMs: 733 })
+      ]
+    })
+    assert.strictEqual(totals.wallMs, 1145)
+    assert.deepStrictEqual(totals.steps.map(times), [
+      { wallMs: 412, busyMs: 412, waitingMs: 0 },
+      { wallMs: 5000, busyMs: 733, waitingMs: 4267 }
+    ])
+  })
+
+  it("either a duration or timestamps will do; with neither a step took no time that is known", () => {
+    assert.deepStrictEqual(times(Trace.totals({ steps: [step({ durationMs: 7 })] })), {
+      wallMs: 7,
+      busyMs: 7,
+      waitingMs: 0
+    })
+    assert.deepStrictEqual(times(Trace.totals({ steps: [step({ startedAt: at(0), completedAt: at(9) })] })), {
+      wallMs: 9,
+      busyMs: 9,
+      waitingMs: 0
+    })
+    assert.deepStrictEqual(times(Trace.totals({ steps: [step({ startedAt: at(0), status: "running" })] })), {
+      wallMs: 0,
+      busyMs: 0,
+      waitingMs: 0
+    })
+  })
+
+  it("a run that goes on lasts to the last moment that is known", () => {
+    const totals = Trace.totals({
+      flowRun: { id: "r", status: "running", startedAt: at(0) },
+      steps: [
+        step({ startedAt: at(5), completedAt: at(20), durationMs: 15 }),
+        step({ startedAt: at(30), status: "running" })
+      ]
+    })
+    assert.deepStrictEqual(times(totals), { wallMs: 30, busyMs: 15, waitingMs: 0 })
+  })
+
+  it("a loop is busy only while none of its iterations is; a step before it is not the loop", () => {
+    const inner = (loopIndex: number, from: number) =>
+      step({ stepId: "in", loopIndex, startedAt: at(from), completedAt: at(from + 10), durationMs: 10 })
+    const totals = Trace.totals({
+      steps: [
+        step({ stepId: "first", startedAt: at(0), completedAt: at(5), durationMs: 5 }),
+        step({ stepId: "each", startedAt: at(5), completedAt: at(38), durationMs: 33 }),
+        inner(0, 6),
+        inner(1, 16),
+        inner(2, 27)
+      ]
+    })
+    assert.deepStrictEqual(totals.steps.map(({ busyMs, stepId }) => [stepId, busyMs]), [
+      ["first", 5],
+      ["each", 3],
+      ["in", 30]
+    ])
+    assert.strictEqual(totals.busyMs, 38)
+    const alone = [step({ startedAt: at(0), completedAt: at(5) }), inner(0, 6)]
+    assert.deepStrictEqual(loopsOf(alone, alone.map((record) => timesOf(record, 1n))), [undefined, undefined])
+  })
+
+  it("tokens and cost are told by model, and all of them add up", () => {
+    const tokens = (prompt: number, completion: number) => ({ prompt, completion, total: prompt + completion })
+    const { costUsd, models, steps } = Trace.totals({
+      steps: [
+        step({ modelUsed: "a", tokens: tokens(1, 2), costUsd: "0.1" }),
+        step({ stepId: "t", modelUsed: "b", tokens: tokens(10, 20), costUsd: "0.2" }),
+        step({ attempt: 2, modelUsed: "a", tokens: tokens(3, 4), costUsd: "1E-20" }),
+        step({ stepId: "t", costUsd: "3" }),
+        step({ stepId: "free" })
+      ]
+    })
+    assert.deepStrictEqual(models.map(({ costUsd, model, tokens }) => [model, tokens.total, costUsd]), [
+      ["a", 10, "0.10000000000000000001"],
+      ["b", 30, "0.2"],
+      [undefined, 0, "3"]
+    ])
+    assert.deepStrictEqual(steps.map(({ attempts, costUsd, stepId }) => [stepId, attempts, costUsd]), [
+      ["s", 2, "0.10000000000000000001"],
+      ["t", 2, "3.2"],
+      ["free", 1, "0"]
+    ])
+    assert.strictEqual(costUsd, "3.30000000000000000001")
+  })
+
+  it("timestamps are read with fractions and zones of any length, and nothing else is", () => {
+    const whole = BigInt(Date.UTC(2026, 5, 7, 9)) * 1_000_000n
+    assert.strictEqual(parseInstant("2026-06-07T09:00:00.123456789Z"), whole + 123_456_789n)
+    assert.strictEqual(parseInstant("2026-06-07T11:00:00.5+02:00"), whole + 500_000_000n)
+    assert.strictEqual(parseInstant("2026-06-07T11:00:00+0200"), whole)
+    assert.strictEqual(parseInstant("2026-06-07 09:00:00.000001"), whole + 1_000n)
+    assert.strictEqual(parseInstant("2026-06-07T09:00"), whole)
+    for (const text of ["", "soon", "2026-13-07T09:00:00Z", "2026-06-07", "1970", "2026-06-07T09:00:00Z and more"]) {
+      assert.isUndefined(parseInstant(text), text)
+    }
+    assert.isUndefined(parseInstant(undefined))
+  })
+
+  it("busy and waiting never exceed the time of a step, and no time is negative, whatever is said", () => {
+    const time = fc.option(fc.integer({ min: -10, max: 5000 }).map(at), { nil: undefined })
+    const ms = fc.option(fc.oneof(fc.integer({ min: -5, max: 5000 }), fc.double()), { nil: undefined })
+    fc.assert(fc.property(time, time, ms, ms, (startedAt, completedAt, durationMs, waitingMs) => {
+      const record = { startedAt, completedAt, durationMs, waitingMs }
+      const { waiting, wall } = timesOf(record, resolutionOf([record]))
+      assert.isTrue(waiting >= 0n && wall >= 0n && waiting <= wall)
+    }))
+  })
+})
+
+const durations: Readonly<Record<string, number>> = { classify: 150, ask: 20, in: 7, answer: 200 }
+
+const flow: Flow = {
+  ref: "acme/test/whole",
+  steps: [
+    {
+      kind: "template",
+      id: "classify",
+      output: 1,
+      duration: 150,
+      model: "small",
+      tokens: { prompt: 3, completion: 1 },
+      costUsd: "0.00000000000000000003"
+    },
+    {
+      kind: "tool",
+      id: "ask",
+      rounds: [[{ name: "find" }], [{ name: "find" }]],
+      output: "done",
+      duration: 20,
+      model: "large",
+      tokens: { prompt: 30, completion: 10 },
+      costUsd: "0.1"
+    },
+    {
+      kind: "loop",
+      id: "each",
+      times: 3,
+      steps: [{ kind: "template", id: "in", output: "x", duration: 7, costUsd: "0.2", failsFirst: { times: 1 } }]
+    },
+    { kind: "template", id: "answer", output: "ok", duration: 200, costUsd: "1" }
+  ]
+}
+
+/** Lets every step take its time on the clock, as soon as it has begun. */
+const passTime = Effect.gen(function*() {
+  const emulator = yield* Emulator
+  yield* Effect.forkScoped(Stream.runForEach(
+    emulator.events,
+    (event) => event.type === "StepStarted" ? TestClock.adjust(durations[event.stepId] ?? 0) : Effect.void
+  ))
+})
+
+const tools = Tools.handle(
+  [{ type: "function", function: { name: "find" } }],
+  (calls) => Effect.as(TestClock.adjust(200), calls.map(({ id }) => ({ toolCallId: id, content: "found" })))
+)
+
+describe("the totals of a run of the emulator", () => {
+  it.scoped("are those of its ledger, to the last digit", () =>
+    Effect.gen(function*() {
+      yield* passTime
+      const flows = yield* FlowService
+      const { executionId = "" } = yield* flows.execute("acme/test/whole", { message: "hi", tools })
+      const trace = yield* (yield* RunService).trace("acme/test/whole", executionId)
+      const totals = Trace.totals(trace)
+      const ledger = yield* (yield* Emulator).ledger
+      const busy = ledger.steps.reduce((sum, { endedAt, startedAt }) => sum + endedAt! - startedAt, 0)
+      assert.strictEqual(busy, 150 + 3 * 20 + 6 * 7 + 200)
+      assert.deepStrictEqual(times(totals), { wallMs: busy + 400, busyMs: busy, waitingMs: 400 })
+      assert.strictEqual(totals.costUsd, ledger.billedUsd)
+      assert.strictEqual(totals.costUsd, "1.70000000000000000003")
+      assert.isTrue(BigDecimal.equals(totals.cost, BigDecimal.unsafeFromString(ledger.runs[0]!.billedUsd)))
+      assert.deepStrictEqual(totals.steps.map((step) => [step.stepId, step.attempts, times(step)]), [
+        ["classify", 1, { wallMs: 150, busyMs: 150, waitingMs: 0 }],
+        ["ask", 1, { wallMs: 460, busyMs: 60, waitingMs: 400 }],
+        ["each", 1, { wallMs: 42, busyMs: 0, waitingMs: 0 }],
+        ["in", 6, { wallMs: 42, busyMs: 42, waitingMs: 0 }],
+        ["answer", 1, { wallMs: 200, busyMs: 200, waitingMs: 0 }]
+      ])
+      assert.deepStrictEqual(totals.models.map(({ costUsd, model, tokens }) => [model, tokens.total, costUsd]), [
+        ["small", 4, "0.00000000000000000003"],
+        ["large", 40, "0.1"],
+        [undefined, 0, "1.6"]
+      ])
+    }).pipe(Effect.provide(Layer.provideMerge(Noukai.layerServices, emulatorLayer({ flows: [flow] })))))
+})
