@@ -25,10 +25,10 @@ const execute = (suffix) => `
 
 /** kB of 1000 bytes. */
 const programs = [
-  { name: "execute only", budget: 98, code: execute("WithoutStreams") },
+  { name: "execute only", budget: 100, code: execute("WithoutStreams") },
   {
     name: "through a relay",
-    budget: 96,
+    budget: 98,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
@@ -37,10 +37,10 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         RelayHttp.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", budget: 120, code: execute("") },
+  { name: "execute", budget: 122, code: execute("") },
   {
     name: "streams",
-    budget: 125,
+    budget: 127,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"

@@ -18,6 +18,7 @@ import { faked, refused } from "../faking.js"
 import { grade, live } from "../grade.js"
 import { collect, follow, submit } from "../jobs.js"
 import { keep, kept } from "../keeping.js"
+import { gradeAll, NoukaiLimited } from "../limits.js"
 import { local } from "../local.js"
 import { answers as after } from "../moving/after.js"
 import { answers as before } from "../moving/before.js"
@@ -114,6 +115,19 @@ it.scopedLive("tools, and a pause that is answered later", () =>
     assert.strictEqual((yield* answer(stored as string, "rain")).status, "completed")
     assert.strictEqual(yield* runs, 2)
   }).pipe(Effect.provide(world)))
+
+it.scopedLive("limits of a client", () =>
+  Effect.gen(function*() {
+    const texts = Array.from({ length: 100 }, (_, n) => `The cat sat ${n} times.`)
+    assert.lengthOf(yield* gradeAll(texts), 100)
+    assert.strictEqual(yield* runs, 100)
+    yield* withEnv({ NOUKAI_API_KEY: "nk_test" })(Layer.build(NoukaiLimited))
+  }).pipe(Effect.provide(
+    Layer.provideMerge(
+      Noukai.layerServices,
+      Emulator.layer({ flows: samples, config: { maxConcurrency: 50, rate: 200 } })
+    )
+  )))
 
 it.scopedLive("streams", () =>
   Effect.gen(function*() {

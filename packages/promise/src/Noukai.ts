@@ -15,7 +15,7 @@ import { Job } from "./Job.js"
 import type { NoukaiOptions } from "./NoukaiOptions.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
-export type { NoukaiEnv, NoukaiOptions } from "./NoukaiOptions.js"
+export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 
 /**
  * The name of a flow: `"slug"` with the client's default organisation and project, `"org/project/slug"`, or all three

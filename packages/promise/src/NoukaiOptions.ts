@@ -14,6 +14,19 @@ import type { LogEvent } from "./LogEvent.js"
 export type NoukaiEnv = "dev" | "production"
 
 /**
+ * A limit on requests: no more than `limit` leave within any `interval`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RateLimit {
+  /** At least 1. */
+  limit: number
+  /** Milliseconds, more than 0. */
+  interval: number
+}
+
+/**
  * The options of a client. An absent option is read from the environment, then takes its default.
  *
  * @since 0.1.0
@@ -36,6 +49,17 @@ export interface NoukaiOptions {
    * How many times a request is repeated that only reads, or was refused (429) before a run; 0 is never. Default: 1.
    */
   maxRetries?: number | undefined
+  /**
+   * How many requests of runs (`execute`, `resume`, `executeAsync`, event streams for as long as they are open) are
+   * under way at once. Further ones wait their turn, first come, first served; a run that is paused for tool calls
+   * holds no place. `timeout` does not count the wait. Default: no limit.
+   */
+  maxConcurrency?: number | undefined
+  /**
+   * How many requests leave in a time, reads and retries included; further ones wait their turn. A number is per
+   * second. Default: no limit.
+   */
+  rate?: number | RateLimit | undefined
   /** Told of every request. An error that it throws is ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
   /** Shows bodies to `onLog`. Default: false. */

@@ -23,6 +23,7 @@ import { consoleLogger } from "./internal/logging/consoleLogger.js"
 import { logHook } from "./internal/logging/logHook.js"
 import { fieldsOf, reading, refusal, rightOrThrow, signalOf, takeOptions } from "./internal/options/reading.js"
 import type { LogEvent } from "./LogEvent.js"
+import type { RateLimit } from "./NoukaiOptions.js"
 
 /**
  * The options of a relay's flow.
@@ -37,6 +38,10 @@ export interface RelayFlowOptions {
   headers?: Record<string, string> | undefined
   /** Milliseconds for each request. Default: 300,000. */
   timeout?: number | undefined
+  /** How many requests are under way at once; further ones wait their turn. Default: no limit. */
+  maxConcurrency?: number | undefined
+  /** How many requests leave in a time; further ones wait their turn. A number is per second. Default: no limit. */
+  rate?: number | RateLimit | undefined
   /** Ends every call that is under way, and every later one. Default: none. */
   signal?: AbortSignal | undefined
   /** Told of every request. An error that it throws is ignored. */
@@ -81,17 +86,42 @@ export interface RelayFlow {
 
 const operation = "createRelayFlow"
 
-const optionNames = ["url", "headers", "timeout", "signal", "onLog", "logPayloads", "dispatcher", "fetch"]
+const optionNames = [
+  "url",
+  "headers",
+  "timeout",
+  "maxConcurrency",
+  "rate",
+  "signal",
+  "onLog",
+  "logPayloads",
+  "dispatcher",
+  "fetch"
+]
 
 const read = (given: RelayFlowOptions): RelayFlowOptions =>
   rightOrThrow(reading(operation, "options", given, optionNames, () => {
-    const { dispatcher, fetch, headers, logPayloads, onLog, signal, timeout, url } = fieldsOf(operation, given)
+    const { dispatcher, fetch, headers, logPayloads, maxConcurrency, onLog, rate, signal, timeout, url } = fieldsOf(
+      operation,
+      given
+    )
     if (url === undefined) throw refusal(operation, "url", "must be the URL of a relay")
-    return { url, headers, timeout, signal: signalOf(operation, signal), onLog, logPayloads, dispatcher, fetch }
+    return {
+      url,
+      headers,
+      timeout,
+      maxConcurrency,
+      rate,
+      signal: signalOf(operation, signal),
+      onLog,
+      logPayloads,
+      dispatcher,
+      fetch
+    }
   }))
 
 const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
-  const { dispatcher, headers, logPayloads, onLog, timeout, url } = options
+  const { dispatcher, headers, logPayloads, maxConcurrency, onLog, rate, timeout, url } = options
   const given = fetchInUse("createRelayFlow", options)
   const relayOptions: RelayHttp.Options = {
     url,
@@ -99,6 +129,8 @@ const openRelay = (options: RelayFlowOptions): Lifetime<FlowService> => {
     headers,
     attemptTimeout: timeout,
     ...(given === undefined ? undefined : { maxRetries: 0 }),
+    maxConcurrency,
+    rate,
     log: logHook(onLog),
     logPayloads,
     dispatcher

@@ -37,7 +37,7 @@ export {
   UnexpectedResponseError
 } from "./NoukaiError.js"
 export type { NoukaiErrorInit, Sent, TimeoutClock } from "./NoukaiError.js"
-export type { NoukaiEnv, NoukaiOptions } from "./NoukaiOptions.js"
+export type { NoukaiEnv, NoukaiOptions, RateLimit } from "./NoukaiOptions.js"
 export type { NoukaiTransport } from "./NoukaiTransport.js"
 export { createRelayFlow } from "./RelayFlow.js"
 export type { RelayExecuteOptions, RelayFlow, RelayFlowOptions } from "./RelayFlow.js"

@@ -283,7 +283,14 @@ describe("options of the client", () => {
   })
 
   it("what is no number is refused by name", () => {
-    for (const [field, options] of Object.entries({ timeout: { timeout: -1 }, maxRetries: { maxRetries: 1.5 } })) {
+    const rows = {
+      timeout: { timeout: -1 },
+      maxRetries: { maxRetries: 1.5 },
+      maxConcurrency: { maxConcurrency: 0 },
+      rate: { rate: NaN },
+      "rate.interval": { rate: { limit: 1, interval: 0 } }
+    }
+    for (const [field, options] of Object.entries(rows)) {
       try {
         new Noukai({ apiKey: "nk_1", ...options })
         assert.fail(`${field} was accepted`)

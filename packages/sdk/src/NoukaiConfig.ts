@@ -21,7 +21,7 @@ import { type Problem, problem, unchecked } from "./internal/errors/makeError.js
 import * as Checks from "./internal/input/checks.js"
 import { guarded, take } from "./internal/input/take.js"
 import { backoff } from "./internal/retry/retry.js"
-import { milliseconds } from "./internal/time/duration.js"
+import { milliseconds, toMillis } from "./internal/time/duration.js"
 import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
 
@@ -54,6 +54,10 @@ export declare namespace NoukaiConfig {
     readonly idleTimeout: Duration.Duration
     readonly retry: Schedule.Schedule<unknown, NoukaiError>
     readonly retryPost: boolean
+    /** `undefined`: no limit. */
+    readonly maxConcurrency: number | undefined
+    /** `undefined`: no limit. */
+    readonly rate: { readonly limit: number; readonly interval: Duration.Duration } | undefined
     readonly replayEnabled: boolean
     readonly runPaths: "seq" | "flow-runs"
     readonly headers: Readonly<Record<string, string>>
@@ -75,6 +79,19 @@ export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")
   NoukaiConfig,
   NoukaiConfig.Service
 >() {}
+
+/**
+ * A limit on the requests of a time: no more than `limit` leave within any `interval`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Rate {
+  /** An integer of at least 1. */
+  readonly limit: number
+  /** Longer than 0, and finite. */
+  readonly interval: Duration.DurationInput
+}
 
 /**
  * The options of a client, all optional. `NOUKAI_API_KEY`, `NOUKAI_ENV` and `NOUKAI_REPLAY_ENABLED` are read where an
@@ -125,6 +142,17 @@ export interface Options {
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
   /** Whether to repeat a POST that may have arrived, which may run and bill a flow twice. Default: false. */
   readonly retryPost?: boolean | undefined
+  /**
+   * The number of requests of runs (`execute`, `resume`, `submit`, event streams for as long as they are open) that are
+   * under way at once. Those above it wait their turn, first come, first served; a run that is paused for tool calls
+   * holds no place. The wait counts against `timeout` alone. Default: no limit.
+   */
+  readonly maxConcurrency?: number | undefined
+  /**
+   * The number of requests that leave in a time, reads and retries included: a number is per second, or
+   * `{ limit: 200, interval: "1 minute" }`. Those above it wait their turn, as with `maxConcurrency`. Default: no limit.
+   */
+  readonly rate?: number | Rate | undefined
   /** Whether `TraceScope.replay` may replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
   readonly replayEnabled?: boolean | undefined
   /** The family of run endpoints to read: `/seq/…/runs` or `/flow-runs`. Default: `"seq"`. */
@@ -206,6 +234,33 @@ const checkDispatcher = (dispatcher: unknown): Problem | undefined =>
     ? undefined
     : problem("dispatcher", "must be an undici Dispatcher")
 
+const checkRate = (rate: Options["rate"]): Problem | undefined => {
+  if (rate === undefined || typeof rate === "number") return Checks.checkCount("rate", rate, 1)
+  if (!Predicate.isRecord(rate)) {
+    return problem("rate", "must be a number of requests per second, or { limit, interval }")
+  }
+  const interval = toMillis(rate.interval)
+  return Checks.checkCount("rate.limit", rate.limit ?? NaN, 1) ??
+    (interval !== undefined && interval > 0 && interval < Infinity
+      ? undefined
+      : problem("rate.interval", "must be a duration that is longer than 0 and finite"))
+}
+
+/**
+ * Reads a rate of a caller once.
+ *
+ * @internal
+ */
+export const takeRate = (rate: Options["rate"]): Options["rate"] =>
+  typeof rate === "object" && rate !== null ? { limit: rate.limit, interval: rate.interval } : rate
+
+const resolveRate = (rate: Options["rate"]): NoukaiConfig.Service["rate"] =>
+  rate === undefined
+    ? undefined
+    : typeof rate === "number"
+    ? { limit: rate, interval: Duration.seconds(1) }
+    : { limit: rate.limit, interval: Duration.decode(rate.interval) }
+
 const runPaths = ["seq", "flow-runs"]
 
 const checkOptions = (options: Options): Problem | undefined =>
@@ -217,6 +272,8 @@ const checkOptions = (options: Options): Problem | undefined =>
     Checks.checkHeaders("headers", options.headers) ??
     Checks.checkSchedule("retry", options.retry) ??
     Checks.checkFlag("retryPost", options.retryPost) ??
+    Checks.checkCount("maxConcurrency", options.maxConcurrency, 1) ??
+    checkRate(options.rate) ??
     Checks.checkFlag("replayEnabled", options.replayEnabled) ??
     Checks.checkOneOf("runPaths", options.runPaths, runPaths) ??
     Checks.checkFunction("log", options.log) ??
@@ -239,6 +296,8 @@ const pickOptions = (given: Options): Options => ({
   maxRetries: given.maxRetries,
   retry: given.retry,
   retryPost: given.retryPost,
+  maxConcurrency: given.maxConcurrency,
+  rate: takeRate(given.rate),
   replayEnabled: given.replayEnabled,
   runPaths: given.runPaths,
   headers: given.headers,
@@ -283,6 +342,8 @@ export const resolveSettings = (
       idleTimeout: yield* checkClock("idleTimeout", options),
       retry: options.retry ?? backoff(maxRetries),
       retryPost: options.retryPost ?? defaults.retryPost,
+      maxConcurrency: options.maxConcurrency,
+      rate: resolveRate(options.rate),
       replayEnabled: options.replayEnabled ?? defaults.replayEnabled,
       runPaths: options.runPaths ?? defaults.runPaths,
       headers: yield* extra(method, options.headers ?? {}),

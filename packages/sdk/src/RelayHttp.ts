@@ -25,7 +25,7 @@ import { relayUrl } from "./internal/relay/relayUrl.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
 import type { MakeTransport } from "./internal/transport/HttpTransport.js"
 import type { LogHook } from "./LogHook.js"
-import { type Options as NoukaiOptions, resolveSettings, takeOptions } from "./NoukaiConfig.js"
+import { type Options as NoukaiOptions, type Rate, resolveSettings, takeOptions, takeRate } from "./NoukaiConfig.js"
 import type { InvalidRequestError, NoukaiError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 
@@ -55,6 +55,10 @@ export interface Options {
   readonly maxRetries?: number | undefined
   /** A schedule in place of the default policy. `maxRetries` does not apply to it. */
   readonly retry?: Schedule.Schedule<unknown, NoukaiError> | undefined
+  /** The number of requests that are under way at once; those above it wait their turn. Default: no limit. */
+  readonly maxConcurrency?: number | undefined
+  /** The number of requests that leave in a time; those above it wait their turn. Default: no limit. */
+  readonly rate?: number | Rate | undefined
   /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined
   /** A hook that sees every attempt. Default: none. */
@@ -103,14 +107,27 @@ const relayRules: InputRules<Options, RelayOptions> = {
 }
 
 const settingsOf = (
-  { connectTimeout, attemptTimeout, timeout, maxRetries, retry, maxResponseBytes, log, logPayloads, dispatcher }:
-    Options
+  {
+    attemptTimeout,
+    connectTimeout,
+    dispatcher,
+    log,
+    logPayloads,
+    maxConcurrency,
+    maxResponseBytes,
+    maxRetries,
+    rate,
+    retry,
+    timeout
+  }: Options
 ): NoukaiOptions => ({
   connectTimeout,
   attemptTimeout,
   timeout,
   maxRetries,
   retry,
+  maxConcurrency,
+  rate: takeRate(rate),
   maxResponseBytes,
   log,
   logPayloads,

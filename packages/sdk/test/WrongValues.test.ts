@@ -385,6 +385,23 @@ describe("options of a layer", () => {
     ["headers given twice", { ...key, headers: { a: ["b"] } }, "headers[\"a\"]"],
     ["retries without end", { ...key, maxRetries: Infinity }, "maxRetries"],
     ["a retry that is none", { ...key, retry: {} }, "retry"],
+    ["no place for any run", { ...key, maxConcurrency: 0 }, "maxConcurrency"],
+    ["less than no place", { ...key, maxConcurrency: -1 }, "maxConcurrency"],
+    ["places that are no number", { ...key, maxConcurrency: NaN }, "maxConcurrency"],
+    ["places without end", { ...key, maxConcurrency: Infinity }, "maxConcurrency"],
+    ["places that are text", { ...key, maxConcurrency: "8" }, "maxConcurrency"],
+    ["a rate of nothing", { ...key, rate: 0 }, "rate"],
+    ["half a request per second", { ...key, rate: 0.5 }, "rate"],
+    ["a rate that is no number", { ...key, rate: NaN }, "rate"],
+    ["a rate that is text", { ...key, rate: "200/s" }, "rate"],
+    ["a rate that is null", { ...key, rate: null }, "rate"],
+    ["a rate without a limit", { ...key, rate: { interval: "1 second" } }, "rate.limit"],
+    ["a rate of a negative limit", { ...key, rate: { limit: -1, interval: "1 second" } }, "rate.limit"],
+    ["a rate without an interval", { ...key, rate: { limit: 1 } }, "rate.interval"],
+    ["a rate per no time", { ...key, rate: { limit: 1, interval: 0 } }, "rate.interval"],
+    ["a rate per an endless time", { ...key, rate: { limit: 1, interval: Infinity } }, "rate.interval"],
+    ["a rate per something else", { ...key, rate: { limit: 1, interval: "soon" } }, "rate.interval"],
+    ["a rate that cannot be read", { ...key, rate: throwing("limit") }, "rate"],
     ["other paths", { ...key, runPaths: "runs" }, "runPaths"]
   ]
   for (const [what, options, field] of rows) {
@@ -405,6 +422,8 @@ describe("options of a layer", () => {
           [{ url: 5 }, "url"],
           [{ url: "http://127.0.0.1:1/agent", flow: 5 }, "flow"],
           [{ url: "http://127.0.0.1:1/agent", headers: "a" }, "headers"],
+          [{ url: "http://127.0.0.1:1/agent", maxConcurrency: 0 }, "maxConcurrency"],
+          [{ url: "http://127.0.0.1:1/agent", rate: -1 }, "rate"],
           [{ url: "http://127.0.0.1:1/agent", log: "a" }, "log"]
         ]
       ) {

@@ -14,7 +14,7 @@ import {
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
 import type { ScriptedHttp } from "@effect-noukai/sdk/testing"
 import type { HttpClient } from "@effect/platform"
-import { Effect, type Layer, type Schedule, Stream } from "effect"
+import { Config, Effect, type Layer, type Schedule, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 declare const flows: FlowService.Service
@@ -47,5 +47,21 @@ expectTypeOf(Noukai.layerScripted()).toEqualTypeOf<Layer.Layer<Noukai.Services |
 expectTypeOf(RelayHttp.layerFetch({ url: "/agent/execute" }, fetch)).toEqualTypeOf<
   Layer.Layer<FlowService, InvalidRequestError>
 >()
+
+// limits: a number per second, or a limit and an interval
+expectTypeOf(Noukai.layer({ maxConcurrency: 8, rate: 200 })).toEqualTypeOf<
+  Layer.Layer<Noukai.Services | NoukaiConfig, AuthenticationError | InvalidRequestError>
+>()
+Noukai.layer({ rate: { limit: 200, interval: "1 minute" } })
+Noukai.layerConfig({
+  maxConcurrency: Config.integer("MOST"),
+  rate: Config.withDefault(Config.integer("PER_SECOND"), undefined)
+})
+RelayHttp.layer({ url: "/agent/execute", maxConcurrency: 8, rate: { limit: 1, interval: 5 } })
+// @ts-expect-error a limit has an interval
+Noukai.layer({ rate: { limit: 200 } })
+// @ts-expect-error a limit is a number
+Noukai.layer({ maxConcurrency: "unbounded" })
+
 // @ts-expect-error a fake fails with errors of calls
 Noukai.layerTest(() => Effect.fail("no"))

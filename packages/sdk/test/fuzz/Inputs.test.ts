@@ -312,6 +312,8 @@ const configFields = [
   "maxRetries",
   "retry",
   "retryPost",
+  "maxConcurrency",
+  "rate",
   "replayEnabled",
   "runPaths",
   "headers",

@@ -21,6 +21,8 @@ const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Opti
   firstByteTimeout: options.timeout,
   idleTimeout: options.timeout,
   maxRetries: retries ? options.maxRetries : 0,
+  maxConcurrency: options.maxConcurrency,
+  rate: options.rate,
   log: logHook(options.onLog),
   logPayloads: options.logPayloads,
   dispatcher: options.dispatcher

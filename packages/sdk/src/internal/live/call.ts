@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type { AttemptInfo, LogEvent } from "../../LogHook.js"
 import * as Address from "../flow/address.js"
 import type { ReadBody } from "../operations/responseBody.js"
@@ -20,8 +21,9 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { type EventSink, makeEventSink, makeLog } from "../telemetry/tell.js"
 import { finite, milliseconds } from "../time/duration.js"
-import type { HttpTransport, SendRequest, TextResponse } from "../transport/HttpTransport.js"
+import { type HttpTransport, type SendRequest, type TextResponse, TransportClosed } from "../transport/HttpTransport.js"
 import { isOk } from "../transport/response.js"
+import * as Limiter from "./limiter.js"
 import { type CallConfig, type RequestBuilder, requestBuilder, type RequestDescription, spentClock } from "./request.js"
 import { type LiveError, retried } from "./retrying.js"
 import { type Scrubber, scrubOf } from "./scrubbing.js"
@@ -48,6 +50,8 @@ export interface Caller {
   readonly scrub: Scrubber
   readonly prepare: RequestBuilder
   readonly facts: (endpoint: RequestDescription) => CallFacts
+  /** `undefined` without a limit. */
+  readonly limiter: Limiter.Limiter | undefined
   readonly send: <A>(endpoint: Endpoint<A>) => Effect.Effect<A, LiveError>
 }
 
@@ -76,8 +80,48 @@ const parseJson = (text: string): Either.Either<unknown, string> => {
   }
 }
 
-/** @internal */
-export const make = (config: CallConfig, transport: HttpTransport): Effect.Effect<Caller> =>
+/** Whether a request begins a run or goes on with one, which the limit on what is under way counts. */
+const isOfRun = ({ httpMethod }: RequestDescription): boolean => httpMethod === "POST"
+
+const closed = new TransportClosed({ sent: "no" })
+
+/** The failure of a request that waited for its turn when its client was closed. */
+const refused = ({ facts }: Pick<Caller, "facts">, endpoint: RequestDescription): Effect.Effect<never, LiveError> =>
+  Effect.failSync(() => fromTransport(facts(endpoint), closed))
+
+/**
+ * Makes one request within the limits of the client.
+ *
+ * @internal
+ */
+export const limited = <A, R>(
+  caller: Pick<Caller, "facts" | "limiter">,
+  endpoint: RequestDescription,
+  self: Effect.Effect<A, LiveError, R>
+): Effect.Effect<A, LiveError, R> =>
+  caller.limiter === undefined ? self : caller.limiter.within(isOfRun(endpoint), self, refused(caller, endpoint))
+
+/**
+ * Opens one response within the limits of the client.
+ *
+ * @internal
+ */
+export const limitedOpening = <A, R>(
+  caller: Caller,
+  endpoint: RequestDescription,
+  self: Effect.Effect<A, LiveError, R>
+): Effect.Effect<A, LiveError, R | Scope.Scope> =>
+  caller.limiter === undefined ? self : caller.limiter.opening(isOfRun(endpoint), self, refused(caller, endpoint))
+
+/**
+ * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
+ *
+ * @internal
+ */
+export const make = (
+  config: CallConfig,
+  transport: HttpTransport
+): Effect.Effect<Caller, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { apiKey } = config
     const key = apiKey === undefined ? undefined : Redacted.value(apiKey)
@@ -85,6 +129,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
     const log = config.log === undefined ? undefined : yield* makeLog(config.log)
     const sinkOf = makeEventSink(log)
     const budget = RetryBudget.make(Metrics.retryTokens)
+    const limiter = Limiter.isLimited(config) ? yield* Limiter.make(config) : undefined
     const attemptTimeout = finite(config.attemptTimeout)
     const prepare = requestBuilder(config)
 
@@ -144,8 +189,7 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
       return Either.right(decoded.right)
     }
 
-    /** Makes one request and gives its outcome to `go`. */
-    const attempt = <A, B, E>(
+    const attemptNow = <A, B, E>(
       endpoint: Endpoint<A>,
       request: SendRequest,
       n: number,
@@ -184,6 +228,18 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         told
       )
     }
+
+    const attemptInTurn: typeof attemptNow = (endpoint, request, n, observer, go) =>
+      Effect.matchEffect(
+        limited({ facts, limiter }, endpoint, attemptNow(endpoint, request, n, observer, Effect.succeed)),
+        {
+          onFailure: (error) => go(Either.left(error)),
+          onSuccess: go
+        }
+      )
+
+    /** Makes one request and gives its outcome to `go`, after which it is not under way any more. */
+    const attempt = limiter === undefined ? attemptNow : attemptInTurn
 
     const send = <A>(endpoint: Endpoint<A>): Effect.Effect<A, LiveError> =>
       Effect.withFiberRuntime((fiber) => {
@@ -231,5 +287,5 @@ export const make = (config: CallConfig, transport: HttpTransport): Effect.Effec
         )
       })
 
-    return { config, transport, log, sinkOf, budget, scrub, prepare, facts, send }
+    return { config, transport, log, sinkOf, budget, scrub, prepare, facts, limiter, send }
   })

@@ -26,7 +26,7 @@ import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
 import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import * as errorBody from "../transport/response.js"
-import type { Caller, Endpoint } from "./call.js"
+import { type Caller, type Endpoint, limitedOpening } from "./call.js"
 import { decodeEvent } from "./eventDecoding.js"
 import { spentClock } from "./request.js"
 import { type LiveError, retried } from "./retrying.js"
@@ -147,7 +147,11 @@ const open = (
       onSuccess: (response) =>
         Effect.zipRight(reporter?.onResponse(response) ?? Effect.void, accepted(caller, endpoint, response, reporter))
     })
-    return reporter === undefined ? opening : Effect.zipRight(reporter.onRequest, opening)
+    return limitedOpening(
+      caller,
+      endpoint,
+      reporter === undefined ? opening : Effect.zipRight(reporter.onRequest, opening)
+    )
   })
 
 const accepted = (

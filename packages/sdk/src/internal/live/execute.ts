@@ -16,7 +16,7 @@ import * as Spans from "../telemetry/spans.js"
 import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
 import { isOk } from "../transport/response.js"
-import type { Caller } from "./call.js"
+import { type Caller, limited } from "./call.js"
 import { events } from "./eventStream.js"
 import type { LiveError } from "./retrying.js"
 import { fromTransport } from "./statusError.js"
@@ -52,7 +52,7 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
     })
     const info: AttemptInfo = { method: "POST", path: endpoint.path, attempt: 0 }
     const tell: EventSink = caller.sinkOf(fiber) ?? (() => Effect.void)
-    return Effect.zipRight(
+    const told = Effect.zipRight(
       tell({ ...info, phase: "request" }),
       Effect.matchEffect(sent, {
         onFailure: (failure) => {
@@ -76,6 +76,7 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
         }
       })
     )
+    return limited(caller, endpoint, told)
   })
 
 /**
