@@ -40,7 +40,7 @@ const programs = [
   { name: "execute", budget: 122, code: execute("") },
   {
     name: "streams",
-    budget: 127,
+    budget: 132,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 164,
+    budget: 168,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -4,7 +4,7 @@ import { Noukai as NoukaiClient } from "@effect-noukai/promise"
 import { type FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, it } from "@effect/vitest"
 import { Noukai as PublishedClient } from "@noukai/sdk"
-import { Chunk, ConfigProvider, Effect, Layer, Redacted, Runtime, Stream } from "effect"
+import { Chunk, ConfigProvider, Effect, Layer, Option, Redacted, Runtime, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,6 +13,7 @@ import { again, handler } from "../answering.js"
 import { answer, ask } from "../approval.js"
 import { limited } from "../builders.js"
 import { graded } from "../cassettes.js"
+import { capped, withCost } from "../costs.js"
 import { failure } from "../failure.js"
 import { faked, refused } from "../faking.js"
 import { grade, live } from "../grade.js"
@@ -141,6 +142,17 @@ it.scopedLive("streams", () =>
       { label: "order", about: "Where is my order?" },
       { text: "About your order: Where is my order?" }
     ])
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("what a run costs, and a limit of it", () =>
+  Effect.gen(function*() {
+    assert.strictEqual((yield* withCost).cost, "$0.00121")
+    const asked: Array<string> = []
+    const run = (yes: boolean) => Stream.runLast(capped("0.0003", (spentUsd) => asked.push(spentUsd) > 0 && yes))
+    assert.strictEqual(Option.getOrThrow(yield* run(true)).type, "flow_completed")
+    assert.strictEqual((yield* Effect.flip(run(false)))._tag, "CostLimitError")
+    assert.deepStrictEqual(asked, ["0.00031", "0.00031"])
+    assert.strictEqual(yield* runs, 3)
   }).pipe(Effect.provide(world)))
 
 it.scopedLive("jobs and traces", () =>

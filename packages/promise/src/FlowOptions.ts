@@ -39,6 +39,11 @@ export interface ExecuteOptions {
   toolHandler?: ToolHandler | undefined
   /** How many times the handler may run; 0 is never. Default: 10. */
   maxToolRounds?: number | undefined
+  /**
+   * The most that the run may cost, in US dollars: a number or decimal text. Checked against its trace before every
+   * further step of a stream and every tool round; then it is stopped with a `CostLimitError`. Default: no limit.
+   */
+  maxCostUsd?: number | string | undefined
   /** Asks the server to keep input and output snapshots of this run. Default: false. */
   trace?: boolean | undefined
   /** Default: `"production"`. */

@@ -278,6 +278,41 @@ export class ToolCallLimitError extends NoukaiError {
 }
 
 /**
+ * The fields of a {@link CostLimitError}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface CostLimitErrorInit extends NoukaiErrorInit {
+  maxCostUsd?: string | undefined
+  spentUsd?: string | undefined
+}
+
+/**
+ * The run has cost more than `maxCostUsd`, or its cost could not be read; it was stopped before its next step or tool
+ * round. `cause` is the error of the sdk, with the `state` or `cursor` to go on from.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CostLimitError extends NoukaiError {
+  /** The limit, in US dollars, as decimal text. */
+  readonly maxCostUsd?: string | undefined
+  /** The known cost of the run, in US dollars, as decimal text. Absent if it could not be read. */
+  readonly spentUsd?: string | undefined
+
+  constructor(message: string, init: CostLimitErrorInit = {}) {
+    super(message, init)
+    this.maxCostUsd = init.maxCostUsd
+    this.spentUsd = init.spentUsd
+  }
+
+  static {
+    this.prototype.name = "CostLimitError"
+  }
+}
+
+/**
  * The fields of an {@link InvalidRequestError}.
  *
  * @since 0.1.0

@@ -64,7 +64,7 @@ export interface RelayFlowOptions {
  * @since 0.1.0
  * @category options
  */
-export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId"> {}
+export interface RelayExecuteOptions extends Omit<ExecuteOptions, "version" | "sessionId" | "maxCostUsd"> {}
 
 /**
  * The flow that a relay runs.

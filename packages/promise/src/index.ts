@@ -17,6 +17,7 @@ export {
   APITimeoutError,
   AuthenticationError,
   CassetteError,
+  CostLimitError,
   FlowExecutionError,
   FlowNotFoundError,
   InsufficientCreditsError,

@@ -30,6 +30,7 @@ const every: ReadonlyArray<sdk.NoukaiError> = [
   new sdk.APIConnectionError({ ...facts, sent: "yes" }),
   new sdk.APITimeoutError({ ...facts, sent: "no", clock: "connect", isRetryable: true }),
   new sdk.ToolCallLimitError(facts),
+  new sdk.CostLimitError({ ...facts, maxCostUsd: "1", spentUsd: "1.5" }),
   new sdk.InvalidRequestError({ ...facts, field: "version", reason: "must be a version" }),
   new sdk.UnexpectedResponseError({ ...facts, reason: "the body is empty" }),
   new sdk.ReplayMissError(facts),

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Schedule from "effect/Schedule"
-import type { ExecuteOptions, ParametersInput, ToolsInput } from "./ExecuteInput.js"
+import type { CostInput, ExecuteOptions, ParametersInput, ToolsInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { FlowCursor } from "./FlowCursor.js"
 import type { StreamOptions } from "./internal/input/callOptions.js"
@@ -53,7 +53,7 @@ type ParametersOrCursor<P> = {} extends P ? ParametersInput<P>
  * @since 0.1.0
  * @category options
  */
-export type EventsInput<P = AnyParameters, T = undefined> =
+export type EventsInput<P = AnyParameters, T = undefined, C = undefined> =
   & StreamRunOptions
   & {
     /** Runs all steps that are left in one response, without a pause after each. Default: false. */
@@ -61,6 +61,7 @@ export type EventsInput<P = AnyParameters, T = undefined> =
   }
   & ParametersOrCursor<P>
   & ToolsInput<T>
+  & CostInput<C>
 
 /**
  * The input of `steps`, which runs one step per request.
@@ -68,4 +69,8 @@ export type EventsInput<P = AnyParameters, T = undefined> =
  * @since 0.1.0
  * @category options
  */
-export type StepsInput<P = AnyParameters, T = undefined> = StreamRunOptions & ParametersOrCursor<P> & ToolsInput<T>
+export type StepsInput<P = AnyParameters, T = undefined, C = undefined> =
+  & StreamRunOptions
+  & ParametersOrCursor<P>
+  & ToolsInput<T>
+  & CostInput<C>

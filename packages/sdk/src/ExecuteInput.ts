@@ -6,6 +6,7 @@
 import type * as Duration from "effect/Duration"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { CallOptions } from "./internal/input/callOptions.js"
+import type { CostLimitError } from "./NoukaiError.js"
 import type { ToolChoice } from "./Tools.js"
 
 export type { CallOptions, ReadOptions, StreamOptions } from "./internal/input/callOptions.js"
@@ -100,12 +101,48 @@ export type ToolsInput<T = undefined> = {
 }
 
 /**
+ * An amount of US dollars: a number, or exact decimal text such as `"0.25"`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type CostLimit = number | string
+
+/**
+ * The limit of what a run may cost.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type CostInput<C = undefined> = {
+  /**
+   * The most that the run may cost, in US dollars, at least 0. Before every further step of a stream, and before every
+   * tool round, its trace is read, which is one more request; a run that has cost more is stopped there, with a
+   * `CostLimitError` from which it can go on. A response that runs to the end cannot be stopped: that of an `execute`
+   * without tools, of `runRemaining`, and of one step. Default: no limit, and nothing is read.
+   */
+  readonly maxCostUsd?: C
+}
+
+/**
+ * The failure that a limit of cost adds to a call: `never` without one.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CostError<C> = [C] extends [undefined] ? never : CostLimitError
+
+/**
  * The input of `execute`. `parameters` is required exactly when the flow's schema requires some.
  *
  * @since 0.1.0
  * @category options
  */
-export type ExecuteInput<P = AnyParameters, T = undefined> = ExecuteOptions & ParametersInput<P> & ToolsInput<T>
+export type ExecuteInput<P = AnyParameters, T = undefined, C = undefined> =
+  & ExecuteOptions
+  & ParametersInput<P>
+  & ToolsInput<T>
+  & CostInput<C>
 
 /**
  * The input of `resume`. Everything else of the first call travels in the paused state.
@@ -113,10 +150,11 @@ export type ExecuteInput<P = AnyParameters, T = undefined> = ExecuteOptions & Pa
  * @since 0.1.0
  * @category options
  */
-export type ResumeInput<T = undefined> =
+export type ResumeInput<T = undefined, C = undefined> =
   & CallOptions
   & Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "timeout">
   & {
     /** The tools for the rounds after this one. Default: the tools of the first call, answered by hand. */
     readonly tools?: T
   }
+  & CostInput<C>

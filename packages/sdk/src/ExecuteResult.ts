@@ -4,10 +4,11 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { KeptObject } from "./internal/schema/schemaReader.js"
+import type { PausedState } from "./internal/schema/pausedState.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
+
+export { PausedState } from "./internal/schema/pausedState.js"
 
 /**
  * The result of a run that completed. A run that failed is a `FlowExecutionError` instead.
@@ -34,46 +35,6 @@ export interface ExecuteResult<out A = unknown> {
   readonly raw?: unknown
 }
 
-const pausedStateSchema = Schema.Struct({
-  version: Schema.Literal(1),
-  /** `org/project/slug` */
-  flow: Schema.String,
-  flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt),
-  executionId: Schema.String,
-  pausedAtStep: Schema.String,
-  /** The server's round counter, echoed unchanged. */
-  iterationsUsed: Schema.Number,
-  /** The conversation inside the paused step, echoed verbatim. */
-  toolCallMessages: Schema.Array(Schema.Unknown),
-  toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
-  accumulatedOutputs: KeptObject,
-  sessionId: Schema.optional(Schema.String),
-  /** The number of calls of the tool handler before this pause. */
-  rounds: Schema.NonNegativeInt,
-  parameters: Schema.optional(Schema.Unknown),
-  blockOverrides: Schema.optional(KeptObject),
-  attachments: Schema.optional(Schema.Array(Schema.Unknown)),
-  tools: Schema.optional(Schema.Array(Schema.Unknown)),
-  toolChoice: Schema.optional(Schema.Unknown),
-  trace: Schema.Boolean
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface PausedState extends Schema.Schema.Type<typeof pausedStateSchema> {}
-
-/**
- * The state that resumes a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
- * `executionId` and `toolCalls`.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeof pausedStateSchema>> =
-  pausedStateSchema
-
 /**
  * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is sent until `resume` runs, and
  * `state` can be stored and resumed elsewhere with `FlowService.resume`.
@@ -81,7 +42,7 @@ export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeo
  * @since 0.1.0
  * @category models
  */
-export interface PausedResult<out A = unknown> {
+export interface PausedResult<out A = unknown, out E = never> {
   readonly status: "tool_calls_required"
   readonly executionId: string
   /** The calls that wait for a result. */
@@ -96,9 +57,9 @@ export interface PausedResult<out A = unknown> {
   readonly raw?: unknown
   /**
    * Goes on with exactly one result per call. Missing, unknown or duplicate results are an `InvalidRequestError` before
-   * anything is sent.
+   * anything is sent. A run with `maxCostUsd` that has cost more is a `CostLimitError`.
    */
   readonly resume: (
     results: ReadonlyArray<ToolResult>
-  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A>, CallError>
+  ) => Effect.Effect<ExecuteResult<A> | PausedResult<A, E>, CallError | E>
 }

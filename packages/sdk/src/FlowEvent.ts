@@ -338,7 +338,7 @@ export interface StepPaused extends Received {
  * @since 0.1.0
  * @category models
  */
-export interface ToolCallsRequired<out A = unknown> extends Received {
+export interface ToolCallsRequired<out A = unknown, out E = never> extends Received {
   readonly type: "tool_calls_required"
   readonly executionId: string
   readonly stepId: string | undefined
@@ -349,9 +349,10 @@ export interface ToolCallsRequired<out A = unknown> extends Received {
   readonly cursor: FlowCursor
   /**
    * The stream that follows, given exactly one result per call. Missing, unknown or duplicate results are an
-   * `InvalidRequestError` before anything is sent. Nothing is sent until the stream runs.
+   * `InvalidRequestError` before anything is sent. Nothing is sent until the stream runs. A run with `maxCostUsd` that
+   * has cost more is a `CostLimitError`.
    */
-  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A>, CallError>
+  readonly resume: (results: ReadonlyArray<ToolResult>) => Stream.Stream<FlowEvent<A, E>, CallError | E>
 }
 
 /**
@@ -391,12 +392,13 @@ export type RunEvent<A = unknown> =
   | Unknown
 
 /**
- * An event of a run, told apart by `type`. `A` is the result of the flow.
+ * An event of a run, told apart by `type`. `A` is the result of the flow, `E` what answering a pause may also fail with:
+ * `CostLimitError` if the run has `maxCostUsd`.
  *
  * @since 0.1.0
  * @category models
  */
-export type FlowEvent<A = unknown> = RunEvent<A> | ToolCallsRequired<A>
+export type FlowEvent<A = unknown, E = never> = RunEvent<A> | ToolCallsRequired<A, E>
 
 const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(schema)
 

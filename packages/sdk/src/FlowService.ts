@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { EventsInput, StepsInput } from "./EventsInput.js"
-import type { ExecuteInput, ResumeInput } from "./ExecuteInput.js"
+import type { CostError, CostLimit, ExecuteInput, ResumeInput } from "./ExecuteInput.js"
 import type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
@@ -55,12 +55,17 @@ export declare namespace FlowService {
      * })
      * ```
      */
-    readonly execute: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
+    readonly execute: <
+      A = unknown,
+      P = AnyParameters,
+      T extends Tools.Tools | undefined = undefined,
+      C extends CostLimit | undefined = undefined
+    >(
       flow: FlowRef<P, A>,
-      input: ExecuteInput<NoInfer<P>, T>
+      input: ExecuteInput<NoInfer<P>, T, C>
     ) => Effect.Effect<
-      ExecuteResult<A> | Tools.Paused<PausedResult<A>, T>,
-      CallError | Tools.HandlerError<T>,
+      ExecuteResult<A> | Tools.Paused<PausedResult<A, CostError<C>>, T>,
+      CallError | Tools.HandlerError<T> | CostError<C>,
       Tools.HandlerContext<T>
     >
 
@@ -82,14 +87,21 @@ export declare namespace FlowService {
      *   })
      * ```
      */
-    readonly resume: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
+    readonly resume: <
+      A = unknown,
+      P = AnyParameters,
+      T extends Tools.Tools | undefined = undefined,
+      C extends CostLimit | undefined = undefined
+    >(
       flow: FlowRef<P, A>,
       state: PausedState,
       results: ReadonlyArray<ToolResult>,
-      input?: ResumeInput<T>
+      input?: ResumeInput<T, C>
     ) => Effect.Effect<
-      ExecuteResult<A> | Tools.Paused<PausedResult<A>, T> | (undefined extends T ? PausedResult<A> : never),
-      CallError | Tools.HandlerError<T>,
+      | ExecuteResult<A>
+      | Tools.Paused<PausedResult<A, CostError<C>>, T>
+      | (undefined extends T ? PausedResult<A, CostError<C>> : never),
+      CallError | Tools.HandlerError<T> | CostError<C>,
       Tools.HandlerContext<T>
     >
 
@@ -115,12 +127,17 @@ export declare namespace FlowService {
      * })
      * ```
      */
-    readonly events: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
+    readonly events: <
+      A = unknown,
+      P = AnyParameters,
+      T extends Tools.Tools | undefined = undefined,
+      C extends CostLimit | undefined = undefined
+    >(
       flow: FlowRef<P, A>,
-      input: EventsInput<NoInfer<P>, T>
+      input: EventsInput<NoInfer<P>, T, C>
     ) => Stream.Stream<
-      RunEvent<A> | Tools.Paused<ToolCallsRequired<A>, T>,
-      CallError | Tools.HandlerError<T>,
+      RunEvent<A> | Tools.Paused<ToolCallsRequired<A, CostError<C>>, T>,
+      CallError | Tools.HandlerError<T> | CostError<C>,
       Tools.HandlerContext<T>
     >
 
@@ -140,10 +157,15 @@ export declare namespace FlowService {
      * })
      * ```
      */
-    readonly steps: <A = unknown, P = AnyParameters, T extends Tools.Tools | undefined = undefined>(
+    readonly steps: <
+      A = unknown,
+      P = AnyParameters,
+      T extends Tools.Tools | undefined = undefined,
+      C extends CostLimit | undefined = undefined
+    >(
       flow: FlowRef<P, A>,
-      input: StepsInput<NoInfer<P>, T>
-    ) => Stream.Stream<StepCompleted, CallError | Tools.HandlerError<T>, Tools.HandlerContext<T>>
+      input: StepsInput<NoInfer<P>, T, C>
+    ) => Stream.Stream<StepCompleted, CallError | Tools.HandlerError<T> | CostError<C>, Tools.HandlerContext<T>>
   }
 }
 

@@ -6,8 +6,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { cursorOf, render } from "./internal/errors/errorClass.js"
+import { cursorOf, render, stateOf } from "./internal/errors/errorClass.js"
 import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
+import type { PausedState } from "./internal/schema/pausedState.js"
 
 /**
  * Marks the errors of this package, across copies of it.
@@ -420,6 +421,53 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
 }
 
 /**
+ * A run has cost more than `maxCostUsd`, or its cost could not be read, and it was stopped before its next step or tool
+ * round: nothing more was sent. The run waits where it is: go on from `state` with `FlowService.resume`, or from
+ * `cursor` with `FlowService.events`, with a higher limit or with none.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CostLimitError extends Schema.TaggedError<CostLimitError>(
+  "@effect-noukai/sdk/CostLimitError"
+)("CostLimitError", {
+  ...fields,
+  /** The limit, in US dollars, as decimal text. */
+  maxCostUsd: Schema.String,
+  /** The known cost of the run, in US dollars, as decimal text. Absent if it could not be read: `cause` says why. */
+  spentUsd: Schema.optional(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
+   *
+   * @since 0.1.0
+   */
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
+  /**
+   * The pause at which the run was stopped, on errors of `execute` and `resume`. Not enumerable.
+   *
+   * @since 0.1.0
+   */
+  get state(): PausedState | undefined {
+    return stateOf(this)
+  }
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(
+      this,
+      this.spentUsd === undefined
+        ? "the cost of the run could not be read, and it has a limit"
+        : `the run has cost $${this.spentUsd}, more than its limit of $${this.maxCostUsd}`,
+      "it was stopped, and can go on from where it is"
+    )
+  }
+}
+
+/**
  * A check on this side failed; nothing was sent. `field` names the input, `reason` the rule that it breaks.
  *
  * @since 0.1.0
@@ -775,7 +823,7 @@ export type ApiError =
 /**
  * The failures of a call: of every operation of every service, live, replayed or scripted. The replay errors are for
  * programs that run in a replay, where a call may have no recording, or name another session that has to be fetched.
- * Other failures of a call (a tool handler's errors, `ToolCallLimitError`) are beside it in its type.
+ * Other failures of a call (a tool handler's errors, `ToolCallLimitError`, `CostLimitError`) are beside it in its type.
  *
  * @since 0.1.0
  * @category errors
@@ -827,6 +875,7 @@ export type ReplayScopeError = ReplayOpenError | ReplayDisabledError | ReplayLef
 export type NoukaiError =
   | ApiError
   | ToolCallLimitError
+  | CostLimitError
   | InvalidRequestError
   | UnexpectedResponseError
   | ReplayError

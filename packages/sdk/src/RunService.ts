@@ -21,7 +21,7 @@ import type {
 import * as RunRead from "./internal/traces/runRead.js"
 import type { CallError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
-import type { FlowRun, Trace } from "./Trace.js"
+import type { FlowRun, RunCost, Trace } from "./Trace.js"
 
 export type {
   Attempt,
@@ -104,6 +104,31 @@ export declare namespace RunService {
     ) => Stream.Stream<FlowEvent<A>, CallError>
 
     /**
+     * The cost, tokens and times of a run, added up from its trace: one read. `isKnown` is false where the trace holds no
+     * steps. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an `AuthenticationError` or
+     * `PermissionDeniedError`.
+     *
+     * @example
+     * ```ts
+     * import { FlowService, RunService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const graded = Effect.gen(function*() {
+     *   const flows = yield* FlowService
+     *   const runs = yield* RunService
+     *   const { executionId = "", result } = yield* flows.execute("acme/spelling/grade-3", { message: "The cat sat." })
+     *   const { costUsd } = yield* runs.cost("acme/spelling/grade-3", executionId)
+     *   return { result, costUsd }
+     * })
+     * ```
+     */
+    readonly cost: (
+      flow: FlowRef<never>,
+      executionId: string,
+      options?: RunOptions
+    ) => Effect.Effect<RunCost, CallError>
+
+    /**
      * A run as a whole, without its steps. An unknown run is a `FlowNotFoundError`.
      */
     readonly summary: (
@@ -137,6 +162,7 @@ export const make: Effect.Effect<RunService.Service, never, NoukaiHttp> = Effect
   trace: RunRead.trace(http),
   stepTrace: RunRead.stepTrace(http) as RunService.Service["stepTrace"],
   liveTrace: liveTrace(http) as RunService.Service["liveTrace"],
+  cost: RunRead.cost(http),
   summary: RunRead.summary(http),
   list: RunRead.list(http)
 }))

@@ -5,8 +5,8 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
+import { addCost, formatCost, noCost, parseCost } from "./internal/cost/decimal.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/schema/nullable.js"
-import { formatCost, noCost, parseCost } from "./internal/traces/costs.js"
 import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/traces/stepTimes.js"
 
 const count = lenientWith(Schema.Number, 0)
@@ -58,9 +58,6 @@ export interface Tokens extends Schema.Schema.Type<typeof tokensSchema> {}
  */
 export const Tokens: Schema.Schema<Tokens, Schema.Schema.Encoded<typeof tokensSchema>> = tokensSchema
 
-/** The limit of digits keeps adding costs cheap whatever the server sends. */
-const decimal = /^[+-]?(\d{1,64}(\.\d{0,64})?|\.\d{1,64})([eE][+-]?\d{1,2})?$/
-
 /**
  * A sum of money as decimal text: `"0.00031"`.
  *
@@ -68,7 +65,7 @@ const decimal = /^[+-]?(\d{1,64}(\.\d{0,64})?|\.\d{1,64})([eE][+-]?\d{1,2})?$/
  * @category schemas
  */
 export const Cost: Schema.Schema<string> = Schema.String.pipe(
-  Schema.filter((text) => decimal.test(text), { message: () => "must be a decimal number as text" })
+  Schema.filter((text) => parseCost(text) !== undefined, { message: () => "must be a decimal number as text" })
 )
 
 const stepTraceSchema = Schema.Struct({
@@ -224,6 +221,23 @@ export interface Totals extends Amounts {
   readonly models: ReadonlyArray<ModelTotals>
 }
 
+/**
+ * The totals of one run, and how far they can be relied on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunCost extends Totals {
+  readonly executionId: string
+  /** The status of the run: the totals of one that is `running` grow. */
+  readonly status: string
+  /**
+   * Whether the trace holds steps to add up. Without (`false`), nothing is known about the cost, and the totals are 0: the
+   * run has no step yet, or its steps are not stored (capture mode `off`).
+   */
+  readonly isKnown: boolean
+}
+
 class Sum {
   wall = 0n
   busy = 0n
@@ -244,12 +258,16 @@ class Sum {
       this.completion += tokens.completion
       this.total += tokens.total
     }
-    if (costUsd !== undefined) this.cost = BigDecimal.sum(this.cost, parseCost(costUsd))
+    if (costUsd !== undefined) this.cost = addCost(this.cost, parseCost(costUsd) ?? noCost)
   }
 
   get used(): Pick<Amounts, "tokens" | "cost" | "costUsd"> {
     const { completion, cost, prompt, total } = this
-    return { tokens: { prompt, completion, total }, cost, costUsd: formatCost(cost) }
+    return {
+      tokens: { prompt, completion, total },
+      cost: BigDecimal.make(cost.value, cost.scale),
+      costUsd: formatCost(cost)
+    }
   }
 
   get amounts(): Amounts {

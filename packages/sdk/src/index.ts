@@ -23,6 +23,7 @@ export {
   APITimeoutError,
   AuthenticationError,
   CassetteError,
+  CostLimitError,
   FlowExecutionError,
   FlowNotFoundError,
   InsufficientCreditsError,

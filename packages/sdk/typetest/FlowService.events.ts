@@ -1,6 +1,7 @@
 /** Types of `events` and `steps`: exact events, errors, requirements and inputs. */
 import type {
   CallError,
+  CostLimitError,
   EventsInput,
   FlowCursor,
   FlowEvent,
@@ -146,4 +147,12 @@ expectTypeOf(follow(Grade, { parameters: { difficulty: "easy" } })).toEqualTypeO
 const followSteps = <A, P>(flow: Flow.Flow<P, A>, input: StepsInput<P>) => flows.steps(flow, input)
 expectTypeOf(followSteps(Grade, { from: cursor })).toEqualTypeOf<
   Stream.Stream<FlowEvent.StepCompleted, CallError, never>
+>()
+
+// a limit of cost: its error is in the type where it is given, also of answering a pause
+expectTypeOf(flows.steps("a/b/c", { maxCostUsd: 0.5 })).toEqualTypeOf<
+  Stream.Stream<FlowEvent.StepCompleted, CallError | CostLimitError, never>
+>()
+expectTypeOf(flows.events("a/b/c", { maxCostUsd: "0.5", tools: declarations })).toEqualTypeOf<
+  Stream.Stream<FlowEvent.FlowEvent<unknown, CostLimitError>, CallError | CostLimitError, never>
 >()

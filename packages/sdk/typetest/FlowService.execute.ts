@@ -3,6 +3,7 @@ import type {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
+  CostLimitError,
   ExecuteResult,
   FlowExecutionError,
   FlowNotFoundError,
@@ -109,6 +110,22 @@ const handled = Tools.handle(declarations, (calls) =>
 expectTypeOf(flows.execute("a/b/c", { tools: handled })).toEqualTypeOf<
   Effect.Effect<ExecuteResult<unknown>, Expected | Offline | ToolCallLimitError, Database>
 >()
+
+// a limit of cost: its error is in the type where it is given, also of answering a pause
+expectTypeOf(flows.execute("a/b/c", { maxCostUsd: 0.5 })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected | CostLimitError, never>
+>()
+expectTypeOf(flows.execute("a/b/c", { tools: declarations, maxCostUsd: "0.5" })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>, Expected | CostLimitError, never>
+>()
+expectTypeOf(flows.execute("a/b/c", { maxCostUsd: undefined })).toEqualTypeOf<
+  Effect.Effect<ExecuteResult<unknown>, Expected, never>
+>()
+expectTypeOf<ReturnType<PausedResult<number, CostLimitError>["resume"]>>().toEqualTypeOf<
+  Effect.Effect<ExecuteResult<number> | PausedResult<number, CostLimitError>, Expected | CostLimitError>
+>()
+// @ts-expect-error an amount is a number or text
+flows.execute("a/b/c", { maxCostUsd: 1n })
 
 // typed tools
 const made = Tools.make(

@@ -15,6 +15,7 @@ expectTypeOf<CallError>().toEqualTypeOf<CallError>()
 
 expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace, CallError, never>>()
 expectTypeOf(runs.summary("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.FlowRun, CallError, never>>()
+expectTypeOf(runs.cost("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.RunCost, CallError, never>>()
 expectTypeOf(runs.list({ flowId: "fl_1", limit: 5, status: "failed" })).toEqualTypeOf<
   Effect.Effect<ReadonlyArray<Trace.FlowRun>, CallError, never>
 >()

@@ -30,6 +30,8 @@ const table: Table = {
   APITimeoutError: ({ clock, sent }, message, init) =>
     new NoukaiError.APITimeoutError(message, { ...init, clock, sent }),
   ToolCallLimitError: (_, message, init) => new NoukaiError.ToolCallLimitError(message, init),
+  CostLimitError: ({ maxCostUsd, spentUsd }, message, init) =>
+    new NoukaiError.CostLimitError(message, { ...init, maxCostUsd, spentUsd }),
   InvalidRequestError: ({ field, reason }, message, init) =>
     new NoukaiError.InvalidRequestError(message, { ...init, field: nameOf(field), reason }),
   UnexpectedResponseError: ({ reason, result }, message, init) =>

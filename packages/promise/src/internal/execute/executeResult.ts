@@ -3,14 +3,16 @@
  *
  * @internal
  */
-import type { ExecuteResult as SdkResult, PausedResult as SdkPaused } from "@effect-noukai/sdk/ExecuteResult"
-import { type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import type { ExecuteResult as SdkResult, PausedResult as SdkPausedResult } from "@effect-noukai/sdk/ExecuteResult"
+import { type CostLimitError, type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
 import { hide } from "../json/hide.js"
 import { fieldOf, overReceived } from "../json/received.js"
 import { rightOrThrow } from "../options/reading.js"
 import { answerOf, wireCalls } from "../tools/toolHandling.js"
+
+type SdkPaused = SdkPausedResult<unknown, CostLimitError>
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
 

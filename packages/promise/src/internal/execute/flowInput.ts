@@ -4,7 +4,7 @@
  * @internal
  */
 import type { EventsInput } from "@effect-noukai/sdk/EventsInput"
-import type { Attachment, ExecuteInput, Message } from "@effect-noukai/sdk/ExecuteInput"
+import type { Attachment, CostLimit, ExecuteInput, Message } from "@effect-noukai/sdk/ExecuteInput"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
 import type { SubmitInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tools"
@@ -48,7 +48,9 @@ export const submitInput = (options: ExecuteAsyncOptions): SubmitInput => ({
 })
 
 /** @internal */
-export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameters, ToolsInput> => ({
+export const executeInput = (
+  options: ExecuteOptions
+): ExecuteInput<AnyParameters, ToolsInput, CostLimit | undefined> => ({
   // one literal: composing objects costs as much as the rest of the call
   message: given(options.message),
   messages: given(options.messages) as ReadonlyArray<Message> | undefined,
@@ -58,6 +60,7 @@ export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameter
   tools: toolsOf(given(options.tools), given(options.toolHandler)),
   toolChoice: given(options.toolChoice) as ToolChoice | undefined,
   maxToolRounds: given(options.maxToolRounds),
+  maxCostUsd: given(options.maxCostUsd),
   trace: given(options.trace),
   version: given(options.version),
   sessionId: given(options.sessionId),
@@ -65,7 +68,7 @@ export const executeInput = (options: ExecuteOptions): ExecuteInput<AnyParameter
 })
 
 /** @internal */
-export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput> => {
+export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput, CostLimit | undefined> => {
   const { attemptTimeout, ...input } = executeInput(options)
   return {
     ...input,

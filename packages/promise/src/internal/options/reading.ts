@@ -112,6 +112,7 @@ const names = [
   "toolHandler",
   "toolResults",
   "maxToolRounds",
+  "maxCostUsd",
   "runRemaining",
   "trace",
   "version",

@@ -4,7 +4,8 @@
  *
  * @internal
  */
-import type { ToolCallsRequired as SdkPause } from "@effect-noukai/sdk/FlowEvent"
+import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
+import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -20,6 +21,8 @@ import { promiseError } from "../errors/promiseError.js"
 import { type CallOptions, rightOrThrow } from "../options/reading.js"
 import { answerOf } from "../tools/toolHandling.js"
 import { StreamReader } from "./streamReader.js"
+
+type SdkPause = FlowEvent.ToolCallsRequired<unknown, CostLimitError>
 
 type Resume = ToolCallsRequired["resume"]
 

@@ -5,6 +5,7 @@
  * @internal
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
+import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
 import type * as StreamEvent from "../../StreamEvent.js"
 import { hide } from "../json/hide.js"
 import { wireCalls } from "../tools/toolHandling.js"
@@ -61,7 +62,7 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A =
   return out
 }
 
-type Pause = (event: FlowEvent.ToolCallsRequired) => StreamEvent.ToolCallsRequired["resume"]
+type Pause = (event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>) => StreamEvent.ToolCallsRequired["resume"]
 
 /** @internal */
 export class EventTranslator {
@@ -74,12 +75,18 @@ export class EventTranslator {
     withUnknown(this.stepCompleted(event), event)
 
   /** Translates an event; `undefined` for one that this package has no name for. */
-  readonly event = (event: FlowEvent.FlowEvent, pause: Pause): StreamEvent.StreamEvent | undefined => {
+  readonly event = (
+    event: FlowEvent.FlowEvent<unknown, CostLimitError>,
+    pause: Pause
+  ): StreamEvent.StreamEvent | undefined => {
     const out = this.fieldsOf(event, pause)
     return out === undefined ? undefined : withUnknown(out, event)
   }
 
-  private fieldsOf(event: FlowEvent.FlowEvent, pause: Pause): StreamEvent.StreamEvent | undefined {
+  private fieldsOf(
+    event: FlowEvent.FlowEvent<unknown, CostLimitError>,
+    pause: Pause
+  ): StreamEvent.StreamEvent | undefined {
     switch (event.type) {
       case "run_started":
         return this.runStarted(event)
@@ -149,7 +156,10 @@ export class EventTranslator {
     return out
   }
 
-  private toolCallsRequired(event: FlowEvent.ToolCallsRequired, pause: Pause): StreamEvent.ToolCallsRequired {
+  private toolCallsRequired(
+    event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>,
+    pause: Pause
+  ): StreamEvent.ToolCallsRequired {
     const { outputs, pending } = event.cursor
     const fields: Omit<StreamEvent.ToolCallsRequired, "resume"> = {
       type: event.type,

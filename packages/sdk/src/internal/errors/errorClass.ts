@@ -4,6 +4,7 @@
  * @internal
  */
 import type { FlowCursor } from "../../FlowCursor.js"
+import type { PausedState } from "../schema/pausedState.js"
 
 /** @internal */
 export interface ErrorFields {
@@ -44,3 +45,14 @@ export const setCursor = (error: object, mark: () => FlowCursor): void => {
 
 /** @internal */
 export const cursorOf = (error: object): FlowCursor | undefined => marks.get(error)?.()
+
+/** States by error: like cursors, they are neither encoded nor printed with the fields. */
+const states = new WeakMap<object, PausedState>()
+
+/** Sets the paused state of an error that has just been made. @internal */
+export const setState = (error: object, state: PausedState): void => {
+  states.set(error, state)
+}
+
+/** @internal */
+export const stateOf = (error: object): PausedState | undefined => states.get(error)

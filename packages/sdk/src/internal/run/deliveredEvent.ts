@@ -7,11 +7,14 @@
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type * as FlowEvent from "../../FlowEvent.js"
-import type { CallError } from "../../NoukaiError.js"
+import type { CallError, CostLimitError } from "../../NoukaiError.js"
 import { rawOf } from "../operations/rawEvent.js"
 import type { ToolCall, ToolResult } from "../tools/tool.js"
 import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
+
+/** An event of a run that may have a limit of cost. @internal */
+export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
 
 type WireEventOf<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
 
@@ -183,10 +186,10 @@ export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
 export type ResumeStream = (
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
-) => Stream.Stream<FlowEvent.FlowEvent, CallError>
+) => Stream.Stream<DeliveredRunEvent, CallError | CostLimitError>
 
 /** @internal */
-export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolCallsRequired {
+export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolCallsRequired<unknown, CostLimitError> {
   readonly type = "tool_calls_required"
   readonly #resume: ResumeStream
   constructor(
@@ -201,7 +204,7 @@ export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolC
     super(event, mark)
     this.#resume = resume
   }
-  get resume(): FlowEvent.ToolCallsRequired["resume"] {
+  get resume(): FlowEvent.ToolCallsRequired<unknown, CostLimitError>["resume"] {
     return (results) => this.#resume(this.cursor, results)
   }
 }

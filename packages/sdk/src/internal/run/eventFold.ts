@@ -7,7 +7,7 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
-import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
+import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
@@ -59,7 +59,7 @@ const failedStepIn = (summary: unknown): string | undefined =>
 /** @internal */
 export class EventFold {
   /** The events that have not been delivered. */
-  out: Array<FlowEvent> = []
+  out: Array<Delivered.DeliveredRunEvent> = []
   /** Set once the response has ended. */
   ending: Continuation | undefined
   /** The status with which the run ended. */
@@ -210,7 +210,7 @@ export class EventFold {
     this.cursor.again = false
   }
 
-  private emit(event: FlowEvent): void {
+  private emit(event: Delivered.DeliveredRunEvent): void {
     if (this.settings.only === "events" || event.type === "step_completed") this.out.push(event)
   }
 

@@ -8,8 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import type { ExecuteResult, PausedResult, PausedState } from "../../ExecuteResult.js"
-import { type CallError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { type CallError, type CostLimitError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
+import { setState } from "../errors/errorClass.js"
 import { unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import { decodeResult } from "../flow/flowCodec.js"
@@ -19,6 +20,7 @@ import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
+import { overLimit } from "./costLimit.js"
 import type { FlowCall } from "./flowCall.js"
 
 /**
@@ -46,10 +48,10 @@ export interface Run<E, R> extends FlowCall<E, R> {
 type AnyRun = Run<unknown, unknown>
 
 /** @internal */
-export type RunResult = ExecuteResult<unknown> | PausedResult<unknown>
+export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
 
 /** @internal */
-export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | E, R>
+export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
 
 /**
  * Sends a body of this run and goes on to the end of the run or its next pause for the caller.
@@ -176,22 +178,40 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
   const state = stateOf(run, executionId, response, toolCalls, rounds)
   return answering._tag === "manual"
     ? Effect.succeed(pausedResult(run, state, response))
-    : Effect.flatMap(
-      answer(answering, {
-        method: run.method,
-        addressText: run.addressText,
-        executionId: state.executionId,
-        toolCalls,
-        rounds
-      }),
-      (results) => {
-        run.answeredItself = true
-        return goOn(run, state, results, rounds + 1)
-      }
+    : withinLimit(
+      run,
+      state,
+      Effect.flatMap(
+        answer(answering, {
+          method: run.method,
+          addressText: run.addressText,
+          executionId: state.executionId,
+          toolCalls,
+          rounds
+        }),
+        (results) => {
+          run.answeredItself = true
+          return goOn(run, state, results, rounds + 1)
+        }
+      )
     )
 }
 
-const pausedResult = (run: AnyRun, state: PausedState, response: ExecutePaused): PausedResult<unknown> =>
+/** Answers a pause unless the run has cost too much. */
+const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: RunEffect<E, R>): RunEffect<E, R> =>
+  run.maxCostUsd === undefined
+    ? answered
+    : Effect.flatMap(overLimit(run, state.executionId), (error): RunEffect<E, R> => {
+      if (error === undefined) return answered
+      setState(error, state)
+      return Effect.fail(error)
+    })
+
+const pausedResult = (
+  run: AnyRun,
+  state: PausedState,
+  response: ExecutePaused
+): PausedResult<unknown, CostLimitError> =>
   withRaw({
     status: "tool_calls_required",
     executionId: state.executionId,
@@ -225,7 +245,9 @@ export const resume = <E, R>(
 ): RunEffect<E, R> => {
   const facts = { flow: run.addressText, executionId: state.executionId }
   const answers = answersOf(run.method, state.toolCalls, results, facts)
-  return Either.isLeft(answers) ? Effect.fail(answers.left) : goOn(run, state, answers.right, rounds)
+  return Either.isLeft(answers)
+    ? Effect.fail(answers.left)
+    : withinLimit(run, state, goOn(run, state, answers.right, rounds))
 }
 
 /** Sends the checked answer to a pause. */

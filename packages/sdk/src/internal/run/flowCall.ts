@@ -16,4 +16,6 @@ export interface FlowCall<E, R> {
   readonly version: FlowVersion
   readonly sessionId: string | undefined
   readonly answering: AnswerStrategy<E, R>
+  /** The limit of what the run may cost, in US dollars. */
+  readonly maxCostUsd: number | string | undefined
 }

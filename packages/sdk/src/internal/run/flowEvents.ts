@@ -9,9 +9,10 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EventsInput } from "../../EventsInput.js"
+import type { CostLimit } from "../../ExecuteInput.js"
 import { type FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { FlowEvent } from "../../FlowEvent.js"
-import type { CallError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
+import type { CallError, CostLimitError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import * as Checks from "../flow/executeInput.js"
@@ -26,10 +27,11 @@ import { resolveSession } from "../scope/sessionId.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
 import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
+import { checkCostLimit } from "./costLimit.js"
 import * as FlowStream from "./flowStream.js"
 import type { Settings } from "./streamSettings.js"
 
-type EventsInputOf<E, R> = EventsInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined>
+type EventsInputOf<E, R> = EventsInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
 
 /** The fields that are read of the input, with one of `execute` that is refused. */
 type EventsFields<E, R> = EventsInputOf<E, R> & { readonly messages?: unknown }
@@ -48,6 +50,7 @@ const pickInput = <E, R>(given: EventsFields<E, R>): EventsFields<E, R> => ({
   maxToolRounds: given.maxToolRounds,
   toolConcurrency: given.toolConcurrency,
   onToolFailure: given.onToolFailure,
+  maxCostUsd: given.maxCostUsd,
   trace: given.trace,
   version: given.version,
   sessionId: given.sessionId,
@@ -99,6 +102,7 @@ const checkInput =
       Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
       Checks.checkAttachments(input.attachments) ??
       checkToolsInput(input) ??
+      checkCostLimit(input.maxCostUsd) ??
       Checks.checkRun(input) ??
       checkStream(input) ??
       checkSchedule("heal", input.heal) ??
@@ -123,7 +127,11 @@ const firstCall = (input: AnyEventsInput, parameters: unknown): FirstCall => {
   }
 }
 
-type EventStream<E, R> = Stream.Stream<FlowEvent, E | CallError | ToolCallLimitError, R>
+type EventStream<E, R> = Stream.Stream<
+  FlowEvent<unknown, CostLimitError>,
+  E | CallError | CostLimitError | ToolCallLimitError,
+  R
+>
 
 const start = <E, R>(
   http: HttpService,
@@ -165,6 +173,7 @@ const start = <E, R>(
       sessionId,
       options: input,
       answering: answeringOf({ ...input, tools }),
+      maxCostUsd: input.maxCostUsd,
       only,
       everyRequest: {
         inputOverrides: input.inputOverrides ?? {},

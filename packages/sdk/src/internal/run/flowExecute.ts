@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { ExecuteInput, ResumeInput } from "../../ExecuteInput.js"
+import type { CostLimit, ExecuteInput, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
 import type { InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
@@ -32,9 +32,10 @@ import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
 import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { CallProgress } from "./callProgress.js"
+import { checkCostLimit } from "./costLimit.js"
 import * as ExecuteRun from "./executeRun.js"
 
-type ExecuteInputOf<E, R> = ExecuteInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined>
+type ExecuteInputOf<E, R> = ExecuteInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
 
 type AnyExecuteInput = ExecuteInputOf<unknown, unknown>
 
@@ -49,6 +50,7 @@ const pickInput = <E, R>(given: ExecuteInputOf<E, R>): ExecuteInputOf<E, R> => (
   maxToolRounds: given.maxToolRounds,
   toolConcurrency: given.toolConcurrency,
   onToolFailure: given.onToolFailure,
+  maxCostUsd: given.maxCostUsd,
   trace: given.trace,
   version: given.version,
   sessionId: given.sessionId,
@@ -66,6 +68,7 @@ const checkInput = (input: AnyExecuteInput): Problem | undefined =>
     Checks.checkOverrides("blockOverrides", input.blockOverrides, true) ??
     Checks.checkAttachments(input.attachments) ??
     checkToolsInput(input) ??
+    checkCostLimit(input.maxCostUsd) ??
     Checks.checkRun(input)
 
 const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E, R>> => ({
@@ -140,6 +143,7 @@ export const execute = (
           progress,
           resumeFields,
           answering: answeringOf({ ...input, tools }),
+          maxCostUsd: input.maxCostUsd,
           executionId: undefined,
           answeredItself: false
         }
@@ -165,7 +169,7 @@ export const execute = (
 
 const isPausedState = Schema.is(PausedState)
 
-type ResumeInputOf<E, R> = ResumeInput<Toolkit.ToolsOption<E, R> | undefined>
+type ResumeInputOf<E, R> = ResumeInput<Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
 
 const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R>> => ({
   field: "input",
@@ -174,6 +178,7 @@ const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R
     maxToolRounds: given.maxToolRounds,
     toolConcurrency: given.toolConcurrency,
     onToolFailure: given.onToolFailure,
+    maxCostUsd: given.maxCostUsd,
     headers: given.headers,
     connectTimeout: given.connectTimeout,
     attemptTimeout: given.attemptTimeout,
@@ -181,7 +186,7 @@ const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R
     retry: given.retry,
     retryPost: given.retryPost
   }),
-  check: (input) => checkToolsInput(input) ?? checkCall(input)
+  check: (input) => checkToolsInput(input) ?? checkCostLimit(input.maxCostUsd) ?? checkCall(input)
 })
 
 /** The stored state of a pause, or the error of a value that is none. */
@@ -258,6 +263,7 @@ export const resume = (http: HttpService) =>
         trace: state.trace
       },
       answering: tools === undefined ? { _tag: "manual" } : answeringOf({ ...input, tools }),
+      maxCostUsd: input.maxCostUsd,
       executionId: state.executionId,
       answeredItself: false
     }

@@ -11,8 +11,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { FlowEvent } from "../../FlowEvent.js"
-import type { CallError } from "../../NoukaiError.js"
+import type { CallError, CostLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../errors/makeError.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -20,15 +19,18 @@ import * as Spans from "../telemetry/spans.js"
 import { monotonic } from "../time/clock.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeredPause, answersOf } from "../tools/toolRound.js"
+import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { isOver } from "./streamCursor.js"
 import type { Origin, Settings } from "./streamSettings.js"
 import { type EventPull, StreamWalk } from "./streamWalk.js"
+
+type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError | CostLimitError, R>
 
 const resume = <E, R>(
   settings: Settings<E, R>,
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
-): Stream.Stream<FlowEvent, CallError> => {
+): RunStream<never, never> => {
   const { pending } = cursor
   const facts = { flow: settings.addressText, executionId: cursor.executionId }
   if (pending === undefined) return Stream.fail(invalid(settings.method, "results", "answer no pause", facts))
@@ -57,9 +59,9 @@ const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<Event
  *
  * @internal
  */
-export const run = <E, R>(settings: Settings<E, R>, origin: Origin): Stream.Stream<FlowEvent, E | CallError, R> =>
+export const run = <E, R>(settings: Settings<E, R>, origin: Origin): RunStream<E, R> =>
   Stream.unwrapScoped(
-    Effect.withFiberRuntime<Stream.Stream<FlowEvent, E | CallError, R>, never, Scope.Scope>((fiber) =>
+    Effect.withFiberRuntime<RunStream<E, R>, never, Scope.Scope>((fiber) =>
       Effect.gen(function*() {
         const scope = yield* Effect.scope
         const name = settings.only === "steps" ? spanNames.steps : spanNames.events

@@ -14,8 +14,9 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
-import type { APITimeoutError, CallError } from "../../NoukaiError.js"
+import type { WireEvent } from "../../FlowEvent.js"
+import type { APITimeoutError, CallError, CostLimitError } from "../../NoukaiError.js"
+import { setCursor } from "../errors/errorClass.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import { type Pull, toPull } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -23,7 +24,8 @@ import type { StreamSpans } from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answeredPause } from "../tools/toolRound.js"
-import type { ResumeStream } from "./deliveredEvent.js"
+import { overLimit, ToldCosts } from "./costLimit.js"
+import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { type Continuation, EventFold } from "./eventFold.js"
 import type { KnownResult } from "./stepOutputs.js"
 import { StreamCursor } from "./streamCursor.js"
@@ -34,14 +36,15 @@ import { isAddressed, type Origin, type Settings, stepBody } from "./streamSetti
 type ResponsePull = Pull<WireEvent, CallError>
 
 /** @internal */
-export type EventPull<E, R> = Pull<FlowEvent, E | CallError, R>
+export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError | CostLimitError, R>
 
 /** The action of the walk at its next pull. */
 type Next<E> =
   | Continuation
   | { readonly _tag: "read"; readonly pull: ResponsePull; readonly scope: Scope.CloseableScope }
   | { readonly _tag: "broken"; readonly scope: Scope.CloseableScope; readonly failure: Option.Option<CallError> }
-  | { readonly _tag: "fail"; readonly error: E | CallError }
+  | { readonly _tag: "afford"; readonly then: Continuation }
+  | { readonly _tag: "fail"; readonly error: E | CallError | CostLimitError }
 
 const toOpen = { _tag: "open" } as const
 
@@ -58,6 +61,8 @@ export class StreamWalk<E, R> {
   private next: Next<E> = toOpen
   private response: Scope.CloseableScope | undefined
   private underWay: Fiber.RuntimeFiber<void> | undefined
+  /** The costs that events have told, of a run with a limit. */
+  private readonly told: ToldCosts | undefined
 
   constructor(
     private readonly settings: Settings<E, R>,
@@ -70,10 +75,13 @@ export class StreamWalk<E, R> {
     this.failures = new StreamFailures(settings.method, settings.addressText, this.cursor)
     this.healing = new StreamHealing(settings.heal, this.cursor)
     this.fold = new EventFold(settings, this.cursor, this.failures, spans, origin.begun, resume)
+    if (settings.maxCostUsd !== undefined) this.told = new ToldCosts()
     if (this.cursor.pending?.toolCalls !== undefined) {
       this.cursor.again = this.cursor.isOver
       this.fold.pauseForTools()
       this.endResponse()
+    } else if (this.cursor.executionId !== undefined) {
+      this.goOn(toOpen)
     }
   }
 
@@ -93,12 +101,17 @@ export class StreamWalk<E, R> {
           onSuccess: (events) => {
             this.failures.eventsCame()
             this.fold.accept(events)
+            if (this.told !== undefined) {
+              for (const event of this.fold.out) if (event.type === "step_completed") this.told.add(event.costUsd)
+            }
             this.endResponse()
             return this.fold.out.length > 0 ? this.emitted : this.pull
           }
         })
       case "broken":
         return Effect.zipRight(this.once(this.broken(next.scope, next.failure)), this.pull)
+      case "afford":
+        return Effect.zipRight(this.once(this.afford(next.then)), this.pull)
       case "answer":
         return Effect.zipRight(this.once(this.answer), this.pull)
       case "complete":
@@ -162,7 +175,24 @@ export class StreamWalk<E, R> {
     const { ending } = this.fold
     if (ending === undefined) return
     this.fold.ending = undefined
-    this.next = ending
+    this.goOn(ending)
+  }
+
+  /** Goes on; before another step or tool round of a run with a limit of cost, once it is known to be within it. */
+  private goOn(next: Continuation): void {
+    const limited = this.told !== undefined && (next._tag === "open" || next._tag === "answer")
+    this.next = limited ? { _tag: "afford", then: next } : next
+  }
+
+  private afford(then: Continuation): Effect.Effect<void> {
+    const { cursor, settings, told } = this
+    return Effect.zipRight(
+      this.closeResponse,
+      Effect.map(overLimit(settings, cursor.executionId, told?.sum), (error) => {
+        if (error !== undefined) setCursor(error, cursor.mark())
+        this.next = error === undefined ? then : { _tag: "fail", error }
+      })
+    )
   }
 
   private readonly open: Effect.Effect<void> = Effect.suspend(() => {
@@ -228,7 +258,7 @@ export class StreamWalk<E, R> {
       if (delay === undefined) return Effect.sync(() => this.fail(error))
       cursor.mayBeOver = true
       this.fold.interrupted()
-      this.next = toOpen
+      this.goOn(toOpen)
       return Effect.asVoid(pauseOf(this.settings.http)(delay))
     })
   }

@@ -46,12 +46,20 @@ export interface RunOutcome {
   readonly status?: string | undefined
   /** The status of a response that is passed on as it is. */
   readonly httpStatus?: number | undefined
+  /** The cost and the tokens of the whole run, where they were read. */
+  readonly costUsd?: string | undefined
+  readonly tokens?: { readonly prompt: number; readonly completion: number } | undefined
 }
 
 const outcomeAttributes = (outcome: RunOutcome): Record<string, unknown> => ({
   ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
   ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status }),
-  ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus })
+  ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus }),
+  ...(outcome.costUsd === undefined ? undefined : { [attributeKeys.runCost]: outcome.costUsd }),
+  ...(outcome.tokens === undefined ? undefined : {
+    [attributeKeys.inputTokens]: outcome.tokens.prompt,
+    [attributeKeys.outputTokens]: outcome.tokens.completion
+  })
 })
 
 /**

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { FlowEvent, WireEvent } from "../../FlowEvent.js"
+import type { WireEvent } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid, unchecked } from "../errors/makeError.js"
@@ -22,6 +22,7 @@ import { checkStream } from "../input/checks.js"
 import type { InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Delivered from "../run/deliveredEvent.js"
+import type { DeliveredRunEvent } from "../run/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
 import { StreamCursor } from "../run/streamCursor.js"
 import { toPull } from "../runtime/streamPull.js"
@@ -55,9 +56,9 @@ class TraceReader {
   private begun = false
   /** The index of each step in the flow: one that runs again, in a loop or after a cut, keeps its index. */
   private readonly places = new Map<string, number>()
-  private out: Array<FlowEvent> = []
+  private out: Array<DeliveredRunEvent> = []
   /** The end of the stream, once the events in `out` have been delivered. */
-  private end: Effect.Effect<FlowEvent | void, CallError> | undefined = undefined
+  private end: Effect.Effect<DeliveredRunEvent | void, CallError> | undefined = undefined
   private over = false
 
   constructor(
@@ -79,8 +80,8 @@ class TraceReader {
     })
   }
 
-  readonly pull = (source: TracePull<WireEvent>): TracePull<FlowEvent> => {
-    const next: TracePull<FlowEvent> = Effect.suspend(() => {
+  readonly pull = (source: TracePull<WireEvent>): TracePull<DeliveredRunEvent> => {
+    const next: TracePull<DeliveredRunEvent> = Effect.suspend(() => {
       if (this.out.length > 0) {
         const chunk = Chunk.unsafeFromArray(this.out)
         this.out = []
@@ -101,7 +102,7 @@ class TraceReader {
     return next
   }
 
-  private ending(end: Effect.Effect<FlowEvent | void, CallError>): TracePull<FlowEvent> {
+  private ending(end: Effect.Effect<DeliveredRunEvent | void, CallError>): TracePull<DeliveredRunEvent> {
     if (this.over) return Effect.fail(Option.none())
     this.over = true
     return Effect.matchEffect(end, {
@@ -234,7 +235,7 @@ class TraceReader {
     this.end = Effect.void
   }
 
-  private completed(event: WireEventOf<"flow_completed">): Effect.Effect<FlowEvent, CallError> {
+  private completed(event: WireEventOf<"flow_completed">): Effect.Effect<DeliveredRunEvent, CallError> {
     const stepId = failedStepIn(event.summary)
     if (stepId !== undefined) {
       return Effect.fail(
@@ -281,7 +282,7 @@ export const liveTrace = (http: HttpService) =>
   flow: FlowRef<never>,
   executionId: string,
   given: LiveTraceOptions = {}
-): Stream.Stream<FlowEvent, CallError> =>
+): Stream.Stream<DeliveredRunEvent, CallError> =>
   Stream.suspend(() => {
     const resolved = resolveRead(http, method, flow, executionId, traceRules, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)

@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import type { FlowRun, Trace } from "../../Trace.js"
+import type { FlowRun, RunCost } from "../../Trace.js"
+import * as Trace from "../../Trace.js"
 import { problem, unchecked } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
@@ -99,7 +100,7 @@ const noOutcome = () => ({})
 /** @internal */
 export const trace =
   (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace, CallError> =>
+  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace.Trace, CallError> =>
     Effect.suspend(() => {
       const method = "RunService.trace"
       const resolved = resolveRead(http, method, flow, executionId, readRules, given)
@@ -110,6 +111,31 @@ export const trace =
         { address: run.flow, executionId },
         ({ flowRun }) => ({ status: flowRun.status }),
         timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run }))
+      )
+    })
+
+/** @internal */
+export const cost =
+  (http: HttpService) =>
+  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<RunCost, CallError> =>
+    Effect.suspend(() => {
+      const method = "RunService.cost"
+      const resolved = resolveRead(http, method, flow, executionId, readRules, given)
+      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+      const [run, options] = resolved.right
+      return Spans.readSpan(
+        spanNames.runCost,
+        { address: run.flow, executionId },
+        ({ costUsd, status, tokens }) => ({ status, costUsd, tokens }),
+        Effect.map(
+          timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run })),
+          (trace) => ({
+            executionId,
+            status: trace.flowRun.status,
+            isKnown: trace.steps.length > 0,
+            ...Trace.totals(trace)
+          })
+        )
       )
     })
 

@@ -1,0 +1,55 @@
+/**
+ * Costs as exact decimals.
+ *
+ * @see contract 0.4
+ * @internal
+ */
+
+/** `value` × 10^-`scale`. @internal */
+export interface Decimal {
+  readonly value: bigint
+  readonly scale: number
+}
+
+/** @internal */
+export const noCost: Decimal = { value: 0n, scale: 0 }
+
+/** The limit of digits keeps adding costs cheap whatever the server sends. */
+const decimal = /^([+-]?)(?:(\d{1,64})(?:\.(\d{0,64}))?|\.(\d{1,64}))(?:[eE]([+-]?\d{1,2}))?$/
+
+/** The amount of a decimal text; `undefined` for any other text. @internal */
+export const parseCost = (text: string): Decimal | undefined => {
+  const found = decimal.exec(text)
+  if (found === null) return undefined
+  const [, sign, whole = "", fraction = found[4] ?? "", , exponent = "0"] = found
+  const digits = BigInt(whole + fraction)
+  const scale = fraction.length - Number(exponent)
+  const value = sign === "-" ? -digits : digits
+  return scale < 0 ? { value: value * 10n ** BigInt(-scale), scale: 0 } : { value, scale }
+}
+
+const valueAt = ({ scale, value }: Decimal, at: number): bigint => value * 10n ** BigInt(at - scale)
+
+/** @internal */
+export const addCost = (a: Decimal, b: Decimal): Decimal => {
+  const scale = Math.max(a.scale, b.scale)
+  return { value: valueAt(a, scale) + valueAt(b, scale), scale }
+}
+
+/** @internal */
+export const isMore = (a: Decimal, b: Decimal): boolean => {
+  const scale = Math.max(a.scale, b.scale)
+  return valueAt(a, scale) > valueAt(b, scale)
+}
+
+/** The sum of the costs of steps; what has none adds nothing. @internal */
+export const sumCosts = (steps: ReadonlyArray<{ readonly costUsd?: string | undefined }>): Decimal =>
+  steps.reduce((sum, { costUsd }) => costUsd === undefined ? sum : addCost(sum, parseCost(costUsd) ?? noCost), noCost)
+
+/** An amount with all its digits, without an exponent. @internal */
+export const formatCost = ({ scale, value }: Decimal): string => {
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
+  const fraction = digits.slice(digits.length - scale).replace(/0+$/, "")
+  const whole = digits.slice(0, digits.length - scale)
+  return `${value < 0n ? "-" : ""}${whole}${fraction === "" ? "" : `.${fraction}`}`
+}

@@ -1,0 +1,87 @@
+/**
+ * The limit of what one run may cost. Costs are read from the trace of the run, between its requests, and only where
+ * there is a limit.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import { type CallError, CostLimitError } from "../../NoukaiError.js"
+import { addCost, type Decimal, formatCost, isMore, noCost, parseCost, sumCosts } from "../cost/decimal.js"
+import { type Problem, problem, unchecked } from "../errors/makeError.js"
+import type { CallOptions } from "../input/callOptions.js"
+import type { FlowCall } from "./flowCall.js"
+
+const limitOf = (value: unknown): Decimal | undefined => {
+  const limit = typeof value === "number" || typeof value === "string" ? parseCost(String(value)) : undefined
+  return limit === undefined || isMore(noCost, limit) ? undefined : limit
+}
+
+/** @internal */
+export const checkCostLimit = (value: unknown): Problem | undefined =>
+  value === undefined || limitOf(value) !== undefined
+    ? undefined
+    : problem("maxCostUsd", "must be an amount of at least 0: a number, or decimal text such as \"0.25\"")
+
+const noError: Effect.Effect<undefined> = Effect.sync(() => undefined)
+
+/** The costs of steps that the events of a run have told. @internal */
+export class ToldCosts {
+  sum: Decimal | undefined
+
+  add(costUsd: string | undefined): void {
+    const cost = costUsd === undefined ? undefined : parseCost(costUsd)
+    if (cost !== undefined) this.sum = addCost(this.sum ?? noCost, cost)
+  }
+}
+
+interface LimitedRun extends Pick<FlowCall<unknown, unknown>, "http" | "method" | "address" | "addressText"> {
+  readonly options: CallOptions
+  readonly maxCostUsd: number | string | undefined
+}
+
+/**
+ * The error of a run that has cost more than its limit, if it has. A trace that cannot be read leaves the costs that
+ * events have told; where there are none the cost is unknown, and the run is stopped. In a replay without traces
+ * nothing costs anything.
+ *
+ * @internal
+ */
+export const overLimit = (
+  run: LimitedRun,
+  executionId: string | undefined,
+  told?: Decimal
+): Effect.Effect<CostLimitError | undefined> => {
+  const { address, addressText, http, maxCostUsd, method, options } = run
+  const limit = limitOf(maxCostUsd)
+  if (limit === undefined || executionId === undefined) return noError
+  const error = (fields: { readonly spentUsd?: string; readonly cause?: CallError }) =>
+    new CostLimitError({
+      method,
+      flow: addressText,
+      executionId,
+      maxCostUsd: formatCost(limit),
+      isRetryable: false,
+      ...fields
+    }, unchecked)
+  const compared = (spent: Decimal) => isMore(spent, limit) ? error({ spentUsd: formatCost(spent) }) : undefined
+  const { attemptTimeout, connectTimeout, headers, retry } = options
+  return Effect.match(
+    http.request("trace", {
+      method,
+      flow: address,
+      executionId,
+      options: { attemptTimeout, connectTimeout, headers, retry },
+      progress: { sent: "no" }
+    }),
+    {
+      onSuccess: ({ steps }) => {
+        const spent = sumCosts(steps)
+        return compared(told !== undefined && isMore(told, spent) ? told : spent)
+      },
+      onFailure: (cause) => {
+        if (told !== undefined) return compared(told)
+        return cause._tag === "ReplayMissError" ? undefined : error({ cause })
+      }
+    }
+  )
+}

@@ -1,0 +1,43 @@
+/** The state of a paused run, which its result and the errors that stop it carry. */
+import * as Schema from "effect/Schema"
+import { KeptObject } from "./schemaReader.js"
+
+const pausedStateSchema = Schema.Struct({
+  version: Schema.Literal(1),
+  /** `org/project/slug` */
+  flow: Schema.String,
+  flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt),
+  executionId: Schema.String,
+  pausedAtStep: Schema.String,
+  /** The server's round counter, echoed unchanged. */
+  iterationsUsed: Schema.Number,
+  /** The conversation inside the paused step, echoed verbatim. */
+  toolCallMessages: Schema.Array(Schema.Unknown),
+  toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
+  accumulatedOutputs: KeptObject,
+  sessionId: Schema.optional(Schema.String),
+  /** The number of calls of the tool handler before this pause. */
+  rounds: Schema.NonNegativeInt,
+  parameters: Schema.optional(Schema.Unknown),
+  blockOverrides: Schema.optional(KeptObject),
+  attachments: Schema.optional(Schema.Array(Schema.Unknown)),
+  tools: Schema.optional(Schema.Array(Schema.Unknown)),
+  toolChoice: Schema.optional(Schema.Unknown),
+  trace: Schema.Boolean
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface PausedState extends Schema.Schema.Type<typeof pausedStateSchema> {}
+
+/**
+ * The state that resumes a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
+ * `executionId` and `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeof pausedStateSchema>> =
+  pausedStateSchema
