@@ -40,7 +40,7 @@ const programs = [
   { name: "execute", budget: 122, code: execute("") },
   {
     name: "streams",
-    budget: 132,
+    budget: 130,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 168,
+    budget: 166,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]
