@@ -250,7 +250,7 @@ const operations: { readonly [name: string]: Operation } = {
 
 /** Whether an error is what calling one of the wrong values throws. */
 const isThrownByTheirs = (error: unknown): boolean =>
-  error instanceof Error && /^boom$|revoked|^Class constructor /.test(error.message)
+  error instanceof Error && /^boom$|revoked|^Class constructor/.test(error.message)
 
 describe("values of any kind are refused, or taken, and never break", () => {
   for (const [name, { call, sends = 0, values }] of Object.entries(operations)) {
