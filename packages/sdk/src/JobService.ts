@@ -18,6 +18,7 @@ import type { CallOptions, Progress } from "./internal/input/callOptions.js"
 import { checkDuration } from "./internal/input/checks.js"
 import { type InputRules, take } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
+import { rememberFlowId } from "./internal/operations/flowIds.js"
 import type { HttpService } from "./internal/operations/operations.js"
 import { resolveCall, resolveFlow } from "./internal/operations/resolvedCall.js"
 import { totalTimeout } from "./internal/operations/totalTimeout.js"
@@ -223,11 +224,13 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput)
     const submitted = Effect.flatMap(
       Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), post),
       ({ blockCount, executionId, flowId }) =>
-        Effect.map(monotonic, (now) =>
-          JobHandle.make(
+        Effect.map(monotonic, (now) => {
+          rememberFlowId(http, addressText, flowId)
+          return JobHandle.make(
             { http, flow, address, addressText, executionId, graceEnds: now + submitGrace },
             { flowId, blockCount, sessionId }
-          ))
+          )
+        })
     )
     return Metrics.counted(
       fiber,

@@ -25,6 +25,7 @@ import type { FlowRun, RunCost, Trace } from "./Trace.js"
 
 export type {
   Attempt,
+  ListedFlow,
   ListOptions,
   LiveTraceOptions,
   RunOptions,
@@ -138,9 +139,26 @@ export declare namespace RunService {
     ) => Effect.Effect<FlowRun, CallError>
 
     /**
-     * The runs of a flow, newest first. A `limit` that is out of range is an `InvalidRequestError`.
+     * The runs of a flow, newest first, to the end of the list: a page is read when its runs are pulled. Runs that begin
+     * meanwhile are not among them, and none is given twice.
+     *
+     * A flow is named by the server's `flowId`, or by its address as `flow` once this client has learnt its id from an
+     * execution, a stream, a job or a read of one of its runs: an address without a known id, and a `limit` that is out of
+     * range, are an `InvalidRequestError`. A server that gives the same runs again instead of the next page, as the hosted
+     * one does, is an `UnexpectedResponseError` after the runs that it gave.
+     *
+     * @example
+     * ```ts
+     * import { RunService } from "@effect-noukai/sdk"
+     * import { Effect, Stream } from "effect"
+     *
+     * const lastFailed = Effect.gen(function*() {
+     *   const runs = yield* RunService
+     *   return yield* Stream.runCollect(Stream.take(runs.list({ flowId: "fl_31c9", status: "failed", limit: 10 }), 10))
+     * })
+     * ```
      */
-    readonly list: (options: ListOptions) => Effect.Effect<ReadonlyArray<FlowRun>, CallError>
+    readonly list: (options: ListOptions) => Stream.Stream<FlowRun, CallError>
   }
 }
 

@@ -140,7 +140,7 @@ describe("runs", () => {
           yield* runs.trace(flow, "ex-1")
           yield* runs.stepTrace(flow, "ex-1", "s")
           yield* runs.summary(flow, "ex-1")
-          yield* runs.list({ flowId: "fl" })
+          yield* Stream.runDrain(runs.list({ flowId: "fl" }))
           yield* Stream.runDrain(runs.liveTrace(flow, "ex-1"))
         }))
       const about = { ...address, "noukai.execution_id": "ex-1" }

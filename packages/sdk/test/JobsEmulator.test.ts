@@ -215,9 +215,9 @@ for (const runPaths of ["seq", "flow-runs"] as const) {
         assert.deepStrictEqual(yield* runs.summary("acme/spelling/grade-3", second), trace.flowRun)
         const flowId = trace.flowRun.flowId!
         const ids = (list: ReadonlyArray<Trace.FlowRun>) => list.map(({ id }) => id)
-        assert.sameMembers(ids(yield* runs.list({ flowId })), [first, second])
-        assert.lengthOf(yield* runs.list({ flowId, limit: 1 }), 1)
-        assert.lengthOf(yield* runs.list({ flowId, status: "failed" }), 0)
+        assert.sameMembers(ids([...yield* Stream.runCollect(runs.list({ flowId }))]), [first, second])
+        assert.lengthOf([...yield* Stream.runCollect(Stream.take(runs.list({ flowId, limit: 1 }), 1))], 1)
+        assert.lengthOf([...yield* Stream.runCollect(runs.list({ flowId, status: "failed" }))], 0)
       })))
 
     it.scoped("attempts: the latest, all, one", () =>
@@ -296,7 +296,7 @@ for (const runPaths of ["seq", "flow-runs"] as const) {
         assert.strictEqual(trace.flowRun.triggerType, "job")
         assert.strictEqual(trace.flowRun.status, "failed")
         assert.strictEqual(trace.steps[0]!.status, "failed")
-        const failed = yield* runs.list({ flowId: job.flowId!, status: "failed" })
+        const failed = [...yield* Stream.runCollect(runs.list({ flowId: job.flowId!, status: "failed" }))]
         assert.deepStrictEqual(failed.map(({ id }) => id), [job.executionId])
       })))
   })

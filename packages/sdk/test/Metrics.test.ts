@@ -177,7 +177,7 @@ it.scopedLive("a happy path logs nothing at info or above, whatever the operatio
       yield* runs.trace("a/b/c", "ex-1")
       yield* runs.stepTrace("a/b/c", "ex-1", "s")
       yield* runs.summary("a/b/c", "ex-1")
-      yield* runs.list({ flowId: "fl" })
+      yield* Stream.runDrain(runs.list({ flowId: "fl" }))
       yield* Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))
       yield* forward({ body: {} })
     }).pipe(

@@ -202,7 +202,9 @@ describe("the parts of what is read", () => {
   it.live("of a list are the runs", () =>
     Effect.gen(function*() {
       const runs = yield* RunService
-      assert.deepStrictEqual((yield* runs.list({ flowId: "fl_1" })).map((one) => one.raw), [sent(run)])
+      assert.deepStrictEqual([...yield* Stream.runCollect(runs.list({ flowId: "fl_1" }))].map((one) => one.raw), [
+        sent(run)
+      ])
     }).pipe(Effect.provide(answered({ runs: [run] }))))
 })
 
@@ -243,7 +245,7 @@ describe("a recording of before, which holds what was made of the bodies", () =>
     const job = yield* jobs.submit(flow, { message: "five" })
     const attempts = yield* runs.stepTrace(flow, "ex-1", "classify", { attempt: "all" })
     const trace = yield* runs.trace(flow, "ex-1")
-    const list = yield* runs.list({ flowId: "fl_1" })
+    const list = [...yield* Stream.runCollect(runs.list({ flowId: "fl_1" }))]
     return [
       yield* flows.execute(flow, { message: "one" }),
       yield* flows.execute(flow, { message: "two" }),

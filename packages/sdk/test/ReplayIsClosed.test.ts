@@ -202,7 +202,7 @@ describe("in a replay, these do not leave it:", () => {
         runs.trace(flow, "ex-1"),
         runs.stepTrace(flow, "ex-1", "s"),
         runs.summary(flow, "ex-1"),
-        runs.list({ flowId: "fl_1" }),
+        Stream.runDrain(runs.list({ flowId: "fl_1" })),
         Stream.runDrain(runs.liveTrace(flow, "ex-1")),
         forward({ body: {} })
       ]

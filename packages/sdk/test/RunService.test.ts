@@ -125,7 +125,7 @@ describe("a reading that breaks off says that it started and billed nothing", ()
     trace: Effect.flatMap(RunService, (runs) => runs.trace("a/b/c", "ex-1")),
     stepTrace: Effect.flatMap(RunService, (runs) => runs.stepTrace("a/b/c", "ex-1", "classify")),
     summary: Effect.flatMap(RunService, (runs) => runs.summary("a/b/c", "ex-1")),
-    list: Effect.flatMap(RunService, (runs) => runs.list({ flowId: "fl_1" })),
+    list: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.list({ flowId: "fl_1" }))),
     liveTrace: Effect.flatMap(RunService, (runs) => Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))),
     poll: Effect.flatMap(JobService, (jobs) => Effect.flatMap(jobs.attach("a/b/c", "ex-1"), (job) => job.poll)),
     session: Effect.flatMap(NoukaiHttp, (http) =>
@@ -239,12 +239,14 @@ describe("E10: a list", () => {
       [Wire.json(200, { runs: [flowRun] }), Wire.json(200, { runs: [] }), Wire.json(200, { runs: [] })],
       (runs, server) =>
         Effect.gen(function*() {
-          assert.deepStrictEqual(yield* runs.list({ flowId: "fl_1" }), [flowRun])
-          assert.deepStrictEqual(yield* runs.list({ flowId: "fl_1", limit: 100, status: "failed" }), [])
-          yield* runs.list({ flowId: "fl&x=1 #", limit: 1 })
+          assert.deepStrictEqual([...yield* Stream.runCollect(runs.list({ flowId: "fl_1" }))], [flowRun])
+          assert.deepStrictEqual([
+            ...yield* Stream.runCollect(runs.list({ flowId: "fl_1", limit: 50, status: "failed" }))
+          ], [])
+          yield* Stream.runDrain(runs.list({ flowId: "fl&x=1 #", limit: 1 }))
           assert.deepStrictEqual(paths(server), [
             "GET /api/v1/flow-runs?flow_id=fl_1",
-            "GET /api/v1/flow-runs?flow_id=fl_1&limit=100&status=failed",
+            "GET /api/v1/flow-runs?flow_id=fl_1&limit=50&status=failed",
             "GET /api/v1/flow-runs?flow_id=fl%26x%3D1%20%23&limit=1"
           ])
         })
@@ -263,7 +265,7 @@ describe("C26: the other family of paths", () => {
         yield* runs.trace("a/b/c", "fr/1")
         yield* runs.stepTrace("a/b/c", "fr/1", "s/1", { attempt: 2 })
         yield* runs.summary("a/b/c", "fr/1")
-        yield* runs.list({ flowId: "fl_1" })
+        yield* Stream.runDrain(runs.list({ flowId: "fl_1" }))
         assert.deepStrictEqual(paths(server), [
           "GET /api/v1/flow-runs/fr%2F1/trace",
           "GET /api/v1/flow-runs/fr%2F1/steps/s%2F1/trace?attempt=2",
@@ -321,12 +323,12 @@ describe("B-PY-11: ids", () => {
     ["loopIndex", (runs) => runs.stepTrace("a/b/c", "ex", "s", { loopIndex: -1 })],
     ["flow", (runs) => runs.trace("c", "ex")],
     ["timeout", (runs) => runs.trace("a/b/c", "ex", { timeout: -1 })],
-    ["flowId", (runs) => runs.list({ flowId: "" })],
-    ["flowId", (runs) => runs.list({ flowId: "\udc00" })],
-    ["limit", (runs) => runs.list({ flowId: "f", limit: 0 })],
-    ["limit", (runs) => runs.list({ flowId: "f", limit: 101 })],
-    ["limit", (runs) => runs.list({ flowId: "f", limit: Number.NaN })],
-    ["status", (runs) => runs.list({ flowId: "f", status: "paused&limit=9" as never })]
+    ["flowId", (runs) => Stream.runDrain(runs.list({ flowId: "" }))],
+    ["flowId", (runs) => Stream.runDrain(runs.list({ flowId: "\udc00" }))],
+    ["limit", (runs) => Stream.runDrain(runs.list({ flowId: "f", limit: 0 }))],
+    ["limit", (runs) => Stream.runDrain(runs.list({ flowId: "f", limit: 101 }))],
+    ["limit", (runs) => Stream.runDrain(runs.list({ flowId: "f", limit: Number.NaN }))],
+    ["status", (runs) => Stream.runDrain(runs.list({ flowId: "f", status: "paused&limit=9" as never }))]
   ]
   for (const [field, call] of bad) {
     it.effect(`a bad ${field} is refused before anything is sent: ${call.toString().slice(10)}`, () =>
@@ -363,7 +365,7 @@ describe("NoukaiHttp", () => {
         yield* runs.trace("a/b/c", job.executionId)
         yield* runs.stepTrace("a/b/c", job.executionId, "classify")
         yield* runs.summary("a/b/c", job.executionId)
-        yield* runs.list({ flowId: "fl_1" })
+        yield* Stream.runDrain(runs.list({ flowId: "fl_1" }))
       })
       yield* Effect.provideService(everything, TraceScope, { mode: "replay", sessionId: "s-1", http: recording })
       assert.deepStrictEqual(asked, ["submitJob", "pollJob", "trace", "stepTrace", "runSummary", "runList"])

@@ -233,7 +233,7 @@ describe("10.6: misses", () => {
           runs.stepTrace(flow("a"), "ex-1", "s"),
           Stream.runDrain(runs.liveTrace(flow("a"), "ex-1")),
           runs.summary(flow("a"), "ex-1"),
-          runs.list({ flowId: "fl_1" })
+          Stream.runDrain(runs.list({ flowId: "fl_1" }))
         ]
         for (const call of calls) assert.strictEqual((yield* Effect.flip(call))._tag, "ReplayMissError")
       })))

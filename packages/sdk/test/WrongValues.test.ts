@@ -286,8 +286,12 @@ describe("jobs and runs", () => {
       run((runs) => Stream.runDrain(runs.liveTrace(flow, "ex-1", { idleTimeout: -1 }))),
       "idleTimeout"
     ],
-    ["list: no options", run((runs) => runs.list(any(undefined))), "options"],
-    ["list: options that cannot be read", run((runs) => runs.list(any(throwing("limit", { flowId: "f" })))), "limit"]
+    ["list: no options", run((runs) => Stream.runDrain(runs.list(any(undefined)))), "options"],
+    [
+      "list: options that cannot be read",
+      run((runs) => Stream.runDrain(runs.list(any(throwing("limit", { flowId: "f" }))))),
+      "limit"
+    ]
   ]
   for (const [what, call, field] of rows) {
     it.scopedLive(what, () => Effect.map(refused(call), (error) => assert.strictEqual(error.field, field)))

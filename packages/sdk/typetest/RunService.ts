@@ -17,9 +17,12 @@ expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace,
 expectTypeOf(runs.summary("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.FlowRun, CallError, never>>()
 expectTypeOf(runs.cost("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.RunCost, CallError, never>>()
 expectTypeOf(runs.list({ flowId: "fl_1", limit: 5, status: "failed" })).toEqualTypeOf<
-  Effect.Effect<ReadonlyArray<Trace.FlowRun>, CallError, never>
+  Stream.Stream<Trace.FlowRun, CallError, never>
 >()
-// @ts-expect-error a flow id is needed
+void runs.list({ flow: "a/b/c" })
+// @ts-expect-error one names the flow, not both
+void runs.list({ flow: "a/b/c", flowId: "fl_1" })
+// @ts-expect-error a flow is needed
 void runs.list({})
 // @ts-expect-error statuses are known
 void runs.list({ flowId: "fl_1", status: "paused" })

@@ -220,7 +220,7 @@ const operations: { readonly [name: string]: Operation } = {
   },
   "runs.list": {
     values: [spoiled({ flowId: "fl_1" }, [...callFields, "flowId", "limit", "status"])],
-    call: (options) => runs((all) => all.list(any(options)))
+    call: (options) => runs((all) => Stream.runDrain(all.list(any(options))))
   },
   "TraceScope": {
     values: [executionId],

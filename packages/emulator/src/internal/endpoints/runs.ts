@@ -154,7 +154,9 @@ export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, 
     yield* state.accounts.authorize(caller, owner.org, owner.project)
     const now = state.ledger.now()
     const runs: Array<Run> = []
-    for (const run of state.runs.newestFirst()) {
+    // the cursor is reserved: ours goes on after the run that it names, and anything else is ignored
+    const after = state.runs.get(query.get("cursor") ?? "")
+    for (const run of state.runs.newestFirst(after?.flow.flowId === flowId ? after.number : undefined)) {
       if (run.flow.flowId !== flowId || run.visibleAt > now || (status !== null && run.status !== status)) continue
       runs.push(run)
       if (runs.length === limit) break

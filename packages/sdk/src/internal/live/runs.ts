@@ -106,7 +106,8 @@ export const runList = (caller: Caller) => (request: RunListRequest): Effect.Eff
   const query = [
     `flow_id=${encodeURIComponent(request.flowId)}`,
     ...(request.limit === undefined ? [] : [`limit=${request.limit}`]),
-    ...(request.status === undefined ? [] : [`status=${request.status}`])
+    ...(request.status === undefined ? [] : [`status=${request.status}`]),
+    ...(request.cursor === undefined ? [] : [`cursor=${encodeURIComponent(request.cursor)}`])
   ].join("&")
   return get(caller, request, `/flow-runs?${query}`, undefined, readBody.runList)
 }

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { FlowRun, type StepAttempts, type StepTrace } from "../../Trace.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
+import { lenient } from "../schema/nullable.js"
 
 /**
  * The request of one run of one flow.
@@ -56,6 +57,8 @@ export interface RunListRequest extends RequestContext {
   readonly flowId: string
   readonly limit: number | undefined
   readonly status: "running" | "completed" | "failed" | "cancelled" | undefined
+  /** The place from which the list goes on; absent: from the newest run. */
+  readonly cursor?: string | undefined
 }
 
 /**
@@ -64,7 +67,11 @@ export interface RunListRequest extends RequestContext {
  * @since 0.1.0
  * @category schemas
  */
-export const RunListResponse = Schema.Struct({ runs: Schema.Array(FlowRun) })
+export const RunListResponse = Schema.Struct({
+  runs: Schema.Array(FlowRun),
+  /** The cursor of the next page, of servers that say it. */
+  nextCursor: lenient(Schema.NonEmptyString)
+})
 
 /**
  * @since 0.1.0

@@ -11,6 +11,7 @@ import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
+import { rememberFlowId } from "../operations/flowIds.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
 import * as Delivered from "./deliveredEvent.js"
@@ -247,6 +248,7 @@ export class EventFold {
     this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
     if (this.begun) return
     this.begun = true
+    rememberFlowId(this.settings.http, this.settings.addressText, event.flowId)
     this.emit(new Delivered.RunStarted(event, this.cursor.executionId ?? "", this.cursor.mark()))
   }
 

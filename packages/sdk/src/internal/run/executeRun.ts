@@ -16,6 +16,7 @@ import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
+import { rememberFlowId } from "../operations/flowIds.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/runRequests.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
@@ -79,6 +80,7 @@ const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number)
     return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
   }
   run.executionId ??= response.executionId || undefined
+  rememberFlowId(run.http, run.addressText, response.flowId)
   switch (response.status) {
     case "completed":
       return completed(run, response)

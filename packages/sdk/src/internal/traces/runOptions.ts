@@ -1,6 +1,7 @@
 /** The options of `RunService`. */
 import type * as Duration from "effect/Duration"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
+import type { FlowRef } from "../flow/flow.js"
 import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
 
 /**
@@ -10,7 +11,7 @@ import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
  * @category options
  */
 export interface RunOptions extends ReadOptions {
-  /** The limit of the whole call with its attempts. Default: the client's, none. */
+  /** The limit of the whole call with its attempts; of a list, of each page. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
@@ -44,15 +45,24 @@ export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunO
 export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
 
 /**
+ * The flow whose runs are listed: by the server's id, as results, jobs and traces carry it, or by its address, whose id
+ * this client has to have learnt from a run or a job.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type ListedFlow =
+  | { readonly flowId: string; readonly flow?: undefined }
+  | { readonly flow: FlowRef<never>; readonly flowId?: undefined }
+
+/**
  * The options of listing runs.
  *
  * @since 0.1.0
  * @category options
  */
-export interface ListOptions extends RunOptions {
-  /** The server's id of the flow, as results, jobs and traces carry it. */
-  readonly flowId: string
-  /** The number of runs, 1 to 100. Default: the server's, 20. */
+export type ListOptions = RunOptions & ListedFlow & {
+  /** The number of runs of a page, which is one request: 1 to 100. Default: the server's, 20. */
   readonly limit?: number | undefined
   /** The status of the runs. Default: any. */
   readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined

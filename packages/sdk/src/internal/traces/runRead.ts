@@ -4,24 +4,29 @@
  * @see contract 9
  * @internal
  */
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, RunCost } from "../../Trace.js"
 import * as Trace from "../../Trace.js"
-import { problem, unchecked } from "../errors/makeError.js"
+import { invalid, problem, unchecked } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import type { Progress, RequestContext } from "../input/callOptions.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
+import { knownFlowId, rememberFlowId } from "../operations/flowIds.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveFlow, totalOf } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import type { StepTraceResponse } from "../operations/traceRequests.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "./runOptions.js"
+import { RunPages } from "./runPages.js"
 
 interface RunAddress {
   readonly flow: FlowAddress
@@ -97,6 +102,21 @@ const timed = <A>(
 
 const noOutcome = () => ({})
 
+/** Keeps the id of the flow that a read run tells. */
+const learn = (http: HttpService, run: RunAddress, { flowId }: FlowRun): void =>
+  rememberFlowId(http, Address.format(run.flow), flowId)
+
+const readTrace = (
+  http: HttpService,
+  method: string,
+  options: RunOptions,
+  run: RunAddress
+): Effect.Effect<Trace.Trace, CallError> =>
+  Effect.map(timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run })), (trace) => {
+    learn(http, run, trace.flowRun)
+    return trace
+  })
+
 /** @internal */
 export const trace =
   (http: HttpService) =>
@@ -110,7 +130,7 @@ export const trace =
         spanNames.runTrace,
         { address: run.flow, executionId },
         ({ flowRun }) => ({ status: flowRun.status }),
-        timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run }))
+        readTrace(http, method, options, run)
       )
     })
 
@@ -128,7 +148,7 @@ export const cost =
         { address: run.flow, executionId },
         ({ costUsd, status, tokens }) => ({ status, costUsd, tokens }),
         Effect.map(
-          timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run })),
+          readTrace(http, method, options, run),
           (trace) => ({
             executionId,
             status: trace.flowRun.status,
@@ -152,7 +172,13 @@ export const summary =
         spanNames.runSummary,
         { address: run.flow, executionId },
         ({ status }) => ({ status }),
-        timed(http, method, options, run, (context) => http.request("runSummary", { ...context, ...run }))
+        Effect.map(
+          timed(http, method, options, run, (context) => http.request("runSummary", { ...context, ...run })),
+          (flowRun) => {
+            learn(http, run, flowRun)
+            return flowRun
+          }
+        )
       )
     })
 
@@ -208,11 +234,27 @@ export const stepTrace = (http: HttpService) =>
 
 const statuses = ["running", "completed", "failed", "cancelled"]
 
-const listRules: InputRules<ListOptions, ListOptions> = {
+/** The fields of a list, of which one names the flow. */
+type ListFields = RunOptions & Pick<ListOptions, "limit" | "status"> & {
+  readonly flowId?: string | undefined
+  readonly flow?: FlowRef<never> | undefined
+}
+
+const listRules: InputRules<ListFields, ListFields> = {
   field: "options",
-  pick: (given) => ({ ...pickOptions(given), flowId: given.flowId, limit: given.limit, status: given.status }),
+  pick: (given) => ({
+    ...pickOptions(given),
+    flowId: given.flowId,
+    flow: given.flow,
+    limit: given.limit,
+    status: given.status
+  }),
   check: (options) =>
-    Address.checkSegment("flowId", options.flowId) ??
+    (options.flow === undefined
+      ? Address.checkSegment("flowId", options.flowId)
+      : options.flowId === undefined
+      ? undefined
+      : problem("flow", "give either flow or flowId, not both")) ??
       (options.limit === undefined || (isIndex(options.limit, 1) && options.limit <= 100)
         ? undefined
         : problem("limit", "must be an integer from 1 to 100")) ??
@@ -220,27 +262,68 @@ const listRules: InputRules<ListOptions, ListOptions> = {
       checkCall(options)
 }
 
+/** The server's id of the flow, or the error of an address whose id is not known. */
+const flowIdOf = (
+  http: HttpService,
+  method: string,
+  { flow, flowId = "" }: ListFields
+): Either.Either<string, InvalidRequestError> =>
+  flow === undefined
+    ? Either.right(flowId)
+    : Either.flatMap(resolveFlow(http, method, flow), ({ addressText }) => {
+      const known = knownFlowId(http, addressText)
+      return known === undefined
+        ? Either.left(invalid(
+          method,
+          "flow",
+          "has no id that this client has learnt: give flowId, or run it or read a run of it first",
+          { flow: addressText }
+        ))
+        : Either.right(known)
+    })
+
+/** The page of a server that is told no limit. */
+const defaultPage = 20
+
 /** @internal */
-export const list = (http: HttpService) => (given: ListOptions): Effect.Effect<ReadonlyArray<FlowRun>, CallError> =>
-  Effect.suspend(() => {
+export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<FlowRun, CallError> =>
+  Stream.suspend(() => {
     const method = "RunService.list"
-    const taken = take(method, listRules, given)
-    if (Either.isLeft(taken)) return Effect.fail(taken.left)
+    const taken = Either.flatMap(
+      take(method, listRules, given),
+      (options) => Either.map(flowIdOf(http, method, options), (flowId) => ({ ...options, flowId }))
+    )
+    if (Either.isLeft(taken)) return Stream.fail(taken.left)
     const options = taken.right
     const { flowId, limit, status } = options
-    return Spans.readSpan(
-      spanNames.runList,
-      {},
-      noOutcome,
-      Effect.map(
+    const pages = new RunPages(limit ?? defaultPage)
+    const page = (cursor: string | undefined) =>
+      Spans.readSpan(
+        spanNames.runList,
+        {},
+        noOutcome,
         timed(
           http,
           method,
           options,
           undefined,
-          (context) => http.request("runList", { ...context, flowId, limit, status })
-        ),
-        ({ runs }) => runs
+          (context) => http.request("runList", { ...context, flowId, limit, status, cursor })
+        )
       )
+    return Stream.paginateChunkEffect(
+      undefined as string | undefined,
+      (cursor) =>
+        Effect.flatMap(page(cursor), (response) => {
+          const taken = pages.take(response)
+          return taken === undefined
+            ? Effect.fail(
+              new UnexpectedResponseError({
+                method,
+                reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed",
+                isRetryable: false
+              }, unchecked)
+            )
+            : Effect.succeed([Chunk.unsafeFromArray(taken.runs), Option.fromNullable(taken.next)] as const)
+        })
     )
   })

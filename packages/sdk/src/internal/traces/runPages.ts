@@ -1,0 +1,55 @@
+/**
+ * The pages of a list of runs, newest first.
+ *
+ * The server's `cursor` is reserved, and the hosted server ignores it: a list that is longer than a page cannot go on
+ * there, which has to be told from its end.
+ *
+ * @see contract 9.6
+ * @internal
+ */
+import type { RunListResponse } from "../operations/traceRequests.js"
+
+/** The runs that are remembered, so that one that a shifted page holds again is not given twice. */
+const capacity = 1_000
+
+/** @internal */
+export interface RunPage {
+  readonly runs: RunListResponse["runs"]
+  /** The cursor of the next page; absent after the last. */
+  readonly next: string | undefined
+}
+
+/** @internal */
+export class RunPages {
+  private readonly seen = new Set<string>()
+  /** A cursor that was asked for, to recognise when pages come again: moved at every doubling of the pages since. */
+  private checkpoint: string | undefined
+  private since = 0
+  private until = 1
+
+  constructor(private readonly limit: number) {}
+
+  /** The runs of a page that are new; `undefined` where the server goes in circles. */
+  take({ nextCursor, runs }: RunListResponse): RunPage | undefined {
+    const fresh = runs.filter(({ id }) => !this.seen.has(id))
+    const isLast = runs.length === 0 || (nextCursor === undefined && runs.length < this.limit)
+    if (isLast) return { runs: fresh, next: undefined }
+    if (fresh.length === 0) return undefined
+    for (const { id } of fresh) {
+      this.seen.add(id)
+      if (this.seen.size > capacity) { for (const oldest of this.seen) if (this.seen.delete(oldest)) break }
+    }
+    const next = nextCursor ?? runs.at(-1)!.id
+    return this.comesAgain(next) ? undefined : { runs: fresh, next }
+  }
+
+  private comesAgain(cursor: string): boolean {
+    if (cursor === this.checkpoint) return true
+    if (++this.since === this.until) {
+      this.checkpoint = cursor
+      this.until *= 2
+      this.since = 0
+    }
+    return false
+  }
+}
