@@ -40,7 +40,7 @@ const programs = [
   { name: "execute", budget: 122, code: execute("") },
   {
     name: "streams",
-    budget: 130,
+    budget: 131,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"

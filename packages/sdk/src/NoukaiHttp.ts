@@ -79,9 +79,11 @@ const inScope = ({ defaults, request }: WithoutStreams): WithoutStreams => ({
 export const make = (implementation: NoukaiHttp.Service): NoukaiHttp.Service => ({
   ...inScope(implementation),
   stream: (operation, input) =>
-    StreamPull.unwrap(
-      Effect.withFiberRuntime((fiber) =>
-        Effect.succeed((scopeOf(fiber)?.http ?? implementation).stream(operation, input))
+    StreamPull.fromSource(() =>
+      StreamPull.deferred(
+        Effect.withFiberRuntime((fiber) =>
+          Effect.succeed(StreamPull.toSource((scopeOf(fiber)?.http ?? implementation).stream(operation, input)))
+        )
       )
     )
 })

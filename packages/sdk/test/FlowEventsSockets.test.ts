@@ -417,6 +417,51 @@ describe("leaving", () => {
       yield* server.allClosed
     }))
 
+  /** Answers with frames, and ends the response when told to. */
+  const endedLater = (...frames: ReadonlyArray<string>) => {
+    let response: ServerResponse | undefined
+    return {
+      answer: Frames.open(frames, (opened) => {
+        response = opened
+      }),
+      end: Effect.async<void>((resume) => {
+        response!.end(() => resume(Effect.void))
+      })
+    }
+  }
+
+  const turns = Effect.replicateEffect(
+    Effect.async<void>((resume) => {
+      setImmediate(() => resume(Effect.void))
+    }),
+    5
+  )
+
+  it.scopedLive("after the terminal event the connection serves the next run, once its response has ended", () =>
+    Effect.gen(function*() {
+      const ports = new Set<number | undefined>()
+      const first = endedLater(Frames.runStarted, Frames.flowCompleted(1))
+      const second = endedLater(Frames.runStarted, Frames.stepError("a"))
+      const seen = (answer: Wire.Answer): Wire.Answer => (response, request) => {
+        ports.add(response.socket?.remotePort)
+        answer(response, request)
+      }
+      const server = yield* Wire.serve(
+        seen(first.answer),
+        seen(second.answer),
+        seen(Frames.events(Frames.flowCompleted(1)))
+      )
+      const flows = yield* clientFor(server)
+      for (const { end } of [first, second]) {
+        yield* collect(flows.events(flow, { message: "hi" }))
+        yield* end
+        yield* turns
+      }
+      yield* collect(flows.events(flow, { message: "hi" }))
+      assert.lengthOf(server.requests, 3)
+      assert.strictEqual(ports.size, 1)
+    }))
+
   it.effect("the emulator's step is interrupted, and nothing more runs or is billed", () =>
     Effect.gen(function*() {
       const flows = yield* FlowService

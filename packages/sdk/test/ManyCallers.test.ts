@@ -84,6 +84,7 @@ it.live(`1000 callers against ${perMinute} a minute end with every run once, wit
         })
       }),
     open: () => Effect.dieMessage("no streams here"),
+    begin: () => ({ response: Effect.dieMessage("no streams here"), close: () => {} }),
     pause: (ms) => Effect.as(Effect.sleep(ms), true)
   }
   const layer = Flows.layer.pipe(

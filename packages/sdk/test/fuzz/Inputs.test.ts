@@ -43,7 +43,12 @@ const counting = () => {
     assert.match(request.path, /^\/api\/v1\/(seq|flow-runs)|^\/agent/)
     return Effect.fail(new ConnectionFailure({ reason: "cut", sent: "yes", cause: undefined }))
   }
-  const transport: HttpTransport = { send: look, open: look, pause: sleep }
+  const transport: HttpTransport = {
+    send: look,
+    open: look,
+    begin: (request) => ({ response: look(request), close: () => {} }),
+    pause: sleep
+  }
   return { seen, transport }
 }
 

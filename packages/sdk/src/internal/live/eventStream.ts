@@ -9,9 +9,10 @@ import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Exit from "effect/Exit"
 import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { AttemptInfo } from "../../LogHook.js"
@@ -19,12 +20,12 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { shouldRetry } from "../retry/retry.js"
 import { metricLabelsOf } from "../runtime/fiber.js"
-import { fromPull, type Pull } from "../runtime/streamPull.js"
+import { Background, fromSource, type Pull, type Source } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
-import type { OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
+import type { Opening, OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import * as errorBody from "../transport/response.js"
 import { type Caller, type Endpoint, limitedOpening } from "./call.js"
 import { decodeEvent } from "./eventDecoding.js"
@@ -41,11 +42,16 @@ import { fromStatus, fromTransport, unexpected } from "./statusError.js"
  */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly context: RequestContext & { readonly options: StreamOptions }
-  /** Whether the metrics count the tokens and costs of its steps; those of a trace belong to another call. */
-  readonly isBilled: boolean
+  /**
+   * Whether the request runs the steps that its events tell of: their tokens and costs are counted, and a pause ends the
+   * response as the end of the run does. Those of a trace belong to another call.
+   */
+  readonly isRun: boolean
 }
 
 type WireEventPull = Pull<WireEvent, LiveError>
+
+type Opened = Effect.Effect<WireEventPull, LiveError, Scope.Scope>
 
 const prepare = (
   caller: Caller,
@@ -136,7 +142,7 @@ const open = (
   request: OpenRequest,
   attempt: number,
   tell: EventSink | undefined
-): Effect.Effect<WireEventPull, LiveError, Scope.Scope> =>
+): Opened =>
   Effect.suspend(() => {
     const reporter = tell === undefined ? undefined : attemptReporter(caller, endpoint, request, attempt, tell)
     const opening = Effect.matchEffect(caller.transport.open(request), {
@@ -164,10 +170,18 @@ const accepted = (
     ? Effect.withFiberRuntime((fiber) =>
       Effect.succeed(decoding(caller, endpoint, response, reporter, metricLabelsOf(fiber)))
     )
-    : Effect.flatMap(
-      Effect.zip(readText(response), Clock.currentTimeMillis),
-      ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, caller.scrub.cut(text), now))
-    )
+    : refusal(caller, endpoint, response)
+
+/** The error of a response that is none of events. */
+const refusal = (
+  caller: Caller,
+  endpoint: StreamEndpoint,
+  response: StreamResponse
+): Effect.Effect<never, LiveError> =>
+  Effect.flatMap(
+    Effect.zip(readText(response), Clock.currentTimeMillis),
+    ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, caller.scrub.cut(text), now))
+  )
 
 /** The next events: all those that one arrival of bytes completed. */
 const decoding = (
@@ -198,7 +212,9 @@ const decoding = (
       if (event === undefined) return
       if (event.type !== "undecodable") {
         events.push(event)
-        if (endpoint.isBilled && event.type === "step_completed") meter.add(event)
+        if (!endpoint.isRun) return
+        if (event.type === "step_completed") meter.add(event)
+        else if (endsResponse(event)) response.complete()
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
     },
@@ -245,35 +261,125 @@ const decoding = (
   return next
 }
 
+/** Whether an event is the last of its response, so that nothing is read after it. */
+const endsResponse = ({ type }: WireEvent): boolean =>
+  type === "flow_completed" || type === "step_paused" || type === "step_error" || type === "tool_calls_required"
+
 /**
- * Opens the stream, again only if the request never left or was refused: a stream that has begun is never repeated
- * here.
+ * The reading of an event stream. The request is made within the first pull and goes on when that is interrupted; it is
+ * never repeated here once the stream has begun. All but the plain case, in which nobody listens, no limit applies and
+ * the first attempt succeeds, is left to a fiber of its own, which an interruption does not end either.
  */
-const opened = (
-  caller: Caller,
-  endpoint: StreamEndpoint,
-  request: OpenRequest,
-  tell: EventSink | undefined
-): Effect.Effect<WireEventPull, LiveError, Scope.Scope> => {
-  const { budget } = caller
-  const isFresh = endpoint.executionId === undefined
-  const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
-  const once = Effect.tap(open(caller, endpoint, request, 0, tell), () => Effect.sync(() => budget.succeeded()))
-  return Effect.catchAll(once, (first: LiveError) =>
-    mayRetry(first)
+class EventSource implements Source<WireEvent, LiveError> {
+  private request!: OpenRequest
+  private tell: EventSink | undefined
+  private opening: Opening | undefined
+  private opened: WireEventPull | undefined
+  private background: Background | undefined
+  private scope: Scope.CloseableScope | undefined
+  private ended: (() => void) | undefined
+
+  constructor(private readonly caller: Caller, private readonly endpoint: StreamEndpoint) {}
+
+  readonly pull: WireEventPull = Effect.suspend(() => this.opened ?? this.open)
+
+  private readonly open: WireEventPull = Effect.withFiberRuntime((fiber) => {
+    if (this.opening !== undefined) return this.answered
+    const { caller, endpoint } = this
+    const request = prepare(caller, endpoint, Spans.traceparent(fiber))
+    if (Either.isLeft(request)) return this.refuse(request.left)
+    const spent = spentClock(request.right)
+    if (spent !== undefined) return this.refuse(fromTransport(caller.facts(endpoint), spent))
+    this.request = request.right
+    this.ended = Metrics.streamOpened(fiber)
+    this.tell = caller.sinkOf(fiber)
+    if (this.tell !== undefined || caller.limiter !== undefined) {
+      return this.goOn(Effect.tap(this.attempt(0), () => caller.budget.succeeded()))
+    }
+    this.opening = caller.transport.begin(request.right, fiber)
+    return this.answered
+  })
+
+  private refuse(error: LiveError): WireEventPull {
+    this.opened = Effect.fail(Option.some(error))
+    return this.opened
+  }
+
+  /** The first pull from the answer to the first attempt. */
+  private readonly answered: WireEventPull = Effect.suspend(() => {
+    const { caller, endpoint, opening } = this
+    return Effect.matchEffect(opening!.response, {
+      onFailure: (failure) => this.goOn(Effect.fail(fromTransport(caller.facts(endpoint), failure))),
+      onSuccess: (response) => {
+        if (!errorBody.isOk(response.status)) return this.goOn(refusal(caller, endpoint, response))
+        return Effect.withFiberRuntime((fiber) => {
+          caller.budget.succeeded()
+          this.opened = decoding(caller, endpoint, response, undefined, metricLabelsOf(fiber))
+          return this.opened
+        })
+      }
+    })
+  })
+
+  private attempt(n: number): Opened {
+    return open(this.caller, this.endpoint, this.request, n, this.tell)
+  }
+
+  /** Goes on from the first attempt in a fiber of its own. */
+  private goOn(first: Opened): WireEventPull {
+    this.background = new Background()
+    const opening = Effect.flatMap(Scope.make(), (scope) => {
+      this.scope = scope
+      return Scope.extend(Effect.catchAll(first, (error) => this.again(error)), scope)
+    })
+    this.opened = Effect.matchEffect(this.background.once(opening), {
+      onFailure: (error) => this.refuse(error),
+      onSuccess: (pull) => {
+        this.opened = pull
+        return pull
+      }
+    })
+    return this.opened
+  }
+
+  /** Makes further attempts, only if what failed never left or was refused. */
+  private again(first: LiveError): Opened {
+    const { caller, endpoint, tell } = this
+    const { options, progress } = endpoint.context
+    const isFresh = endpoint.executionId === undefined
+    const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
+    return mayRetry(first)
       ? retried({
         first,
         mayRetry,
-        schedule: endpoint.context.options.retry ?? caller.config.retry,
-        budget,
+        schedule: options.retry ?? caller.config.retry,
+        budget: caller.budget,
         tell,
         info: (n) => attemptInfo(endpoint, n),
         pause: caller.transport.pause,
-        attempt: (n) => Effect.either(open(caller, endpoint, request, n, tell)),
-        progress: endpoint.context.progress,
+        attempt: (n) => Effect.either(this.attempt(n)),
+        progress,
         givingUp: (error) => error
       })
-      : Effect.fail(first))
+      : Effect.fail(first)
+  }
+
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const { background, ended, opening } = this
+    this.ended = undefined
+    opening?.close()
+    if (background === undefined) {
+      ended?.()
+      return Effect.void
+    }
+    return Effect.uninterruptible(Effect.zipRight(
+      background.interrupt,
+      Effect.suspend(() => {
+        ended?.()
+        return this.scope === undefined ? Effect.void : Scope.close(this.scope, exit)
+      })
+    ))
+  }
 }
 
 /**
@@ -282,14 +388,4 @@ const opened = (
  * @internal
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
-  fromPull(Effect.withFiberRuntime((fiber) => {
-    const request = prepare(caller, endpoint, Spans.traceparent(fiber))
-    if (Either.isLeft(request)) return Effect.fail(request.left)
-    const spent = spentClock(request.right)
-    return spent !== undefined
-      ? Effect.fail(fromTransport(caller.facts(endpoint), spent))
-      : Effect.zipRight(
-        Metrics.streamOpen,
-        opened(caller, endpoint, request.right, caller.sinkOf(fiber))
-      )
-  }))
+  fromSource(() => new EventSource(caller, endpoint))

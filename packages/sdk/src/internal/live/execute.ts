@@ -94,7 +94,7 @@ export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<Wi
     sessionId: request.sessionId,
     body: request.body,
     executionId: request.body.executionId,
-    isBilled: true
+    isRun: true
   })
 
 const send =

@@ -66,7 +66,7 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
     sessionId: undefined,
     body: undefined,
     executionId: request.executionId,
-    isBilled: false
+    isRun: false
   })
 
 /**

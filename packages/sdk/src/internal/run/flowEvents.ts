@@ -5,9 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { EventsInput } from "../../EventsInput.js"
 import type { CostLimit } from "../../ExecuteInput.js"
 import { type FirstCall, FlowCursor } from "../../FlowCursor.js"
@@ -23,6 +24,7 @@ import { checkStored } from "../input/json.js"
 import type { InputRules, RefusalFacts } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
+import { deferred, fromSource, type Source } from "../runtime/streamPull.js"
 import { resolveSession } from "../scope/sessionId.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
@@ -133,12 +135,18 @@ type EventStream<E, R> = Stream.Stream<
   R
 >
 
+type EventSource<E, R> = Source<
+  FlowEvent<unknown, CostLimitError>,
+  E | CallError | ToolCallLimitError | CostLimitError,
+  R
+>
+
 const start = <E, R>(
   http: HttpService,
   only: "steps" | "events",
   flow: FlowRef<never>,
   given: EventsInputOf<E, R>
-): Effect.Effect<EventStream<E, R>, E | InvalidRequestError, R> =>
+): Effect.Effect<EventSource<E, R>, E | InvalidRequestError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
     const resolved = resolveCall(http, method, flow, eventsRules<E, R>(only), given)
@@ -186,21 +194,25 @@ const start = <E, R>(
       heal: input.heal,
       timeout: total
     }
-    const begin = (parameters: unknown): EventStream<E, R> => {
+    const begin = (parameters: unknown): Effect.Effect<EventSource<E, R>> => {
       const cursor: FlowCursor = {
         ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
         ...(sessionId === undefined ? undefined : { sessionId }),
         first: firstCall(input, parameters)
       }
-      return FlowStream.run(settings, { cursor, begun: false, mayBeOver: from !== undefined })
+      return Either.right(FlowStream.begin(fiber, settings, { cursor, begun: false, mayBeOver: from !== undefined }))
     }
     return from !== undefined && input.parameters === undefined
-      ? Effect.succeed(begin(undefined))
-      : Effect.map(encodeParameters(method, addressText, flow, input.parameters), begin)
+      ? begin(undefined)
+      : ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), begin)
   })
 
 /** @internal */
 export const stream =
   (http: HttpService, only: "steps" | "events") =>
   <E, R>(flow: FlowRef<never>, input: EventsInputOf<E, R>): EventStream<E, R> =>
-    Stream.unwrap(start(http, only, flow, input))
+    fromSource(() =>
+      deferred<FlowEvent<unknown, CostLimitError>, E | CallError | ToolCallLimitError | CostLimitError, R>(
+        start(http, only, flow, input)
+      )
+    )

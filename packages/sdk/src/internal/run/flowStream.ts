@@ -4,19 +4,22 @@
  * @see contract 7.4–7.6
  * @internal
  */
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { CallError, CostLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid } from "../errors/makeError.js"
+import { clockOf } from "../runtime/fiber.js"
+import { deferred, fromSource, type Source } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
-import { monotonic } from "../time/clock.js"
+import { monotonic, unsafeMonotonic } from "../time/clock.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeredPause, answersOf } from "../tools/toolRound.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
@@ -39,44 +42,41 @@ const resume = <E, R>(
   const answered = { ...cursor, pending: answeredPause(pending, answers.right) }
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
-  return run(manual, { cursor: answered, begun: true, mayBeOver: isOver(cursor) })
+  const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
+  return fromSource(() => deferred(Effect.withFiberRuntime((fiber) => Effect.succeed(begin(fiber, manual, origin)))))
 }
 
 /** Limits each pull by the rest of the total timeout. */
-const timed = <E, R>(walk: StreamWalk<E, R>, total: number): Effect.Effect<EventPull<E, R>> =>
-  Effect.map(monotonic, (begin): EventPull<E, R> => {
-    const onTimeout = () => Option.some(walk.timedOut(total))
-    return Effect.flatMap(monotonic, (now) => {
-      const left = begin + total - now
-      return left > 0
-        ? Effect.timeoutFail(walk.pull, { duration: Duration.millis(left), onTimeout })
-        : Effect.failSync(onTimeout)
-    })
+const timed = <E, R>(walk: StreamWalk<E, R>, clock: Clock.Clock, total: number): EventPull<E, R> => {
+  const end = unsafeMonotonic(clock) + total
+  const onTimeout = () => Option.some(walk.timedOut(total))
+  return Effect.flatMap(monotonic, (now) => {
+    const left = end - now
+    return left > 0
+      ? Effect.timeoutFail(walk.pull, { duration: Duration.millis(left), onTimeout })
+      : Effect.failSync(onTimeout)
   })
+}
 
 /**
- * The events of a run, from an origin to its end or its next pause for the caller.
+ * The events of a run, from an origin to its end or its next pause for the caller, as a fiber begins to read them.
  *
  * @internal
  */
-export const run = <E, R>(settings: Settings<E, R>, origin: Origin): RunStream<E, R> =>
-  Stream.unwrapScoped(
-    Effect.withFiberRuntime<RunStream<E, R>, never, Scope.Scope>((fiber) =>
-      Effect.gen(function*() {
-        const scope = yield* Effect.scope
-        const name = settings.only === "steps" ? spanNames.steps : spanNames.events
-        const spans = Spans.streamSpans(fiber, name, settings.address, settings.version)
-        const walk = new StreamWalk(
-          settings,
-          origin,
-          scope,
-          spans,
-          (cursor, results) => resume(settings, cursor, results)
-        )
-        const ended = Metrics.executionStarted(fiber, settings.only)
-        yield* Effect.addFinalizer((exit) => Effect.sync(() => ended(walk.end(exit))))
-        const pull = settings.timeout === undefined ? walk.pull : yield* timed(walk, settings.timeout)
-        return Stream.repeatEffectChunkOption(pull)
-      })
-    )
+export const begin = <E, R>(
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  settings: Settings<E, R>,
+  origin: Origin
+): Source<DeliveredRunEvent, E | CallError | CostLimitError, R> => {
+  const name = settings.only === "steps" ? spanNames.steps : spanNames.events
+  const walk = new StreamWalk(
+    settings,
+    origin,
+    Spans.streamSpans(fiber, name, settings.address, settings.version),
+    Metrics.executionStarted(fiber, settings.only),
+    (cursor, results) => resume(settings, cursor, results)
   )
+  return settings.timeout === undefined
+    ? walk
+    : { pull: timed(walk, clockOf(fiber), settings.timeout), close: walk.close }
+}

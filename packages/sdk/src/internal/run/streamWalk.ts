@@ -8,17 +8,14 @@
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { APITimeoutError, CallError, CostLimitError } from "../../NoukaiError.js"
 import { setCursor } from "../errors/errorClass.js"
 import { decodeResult } from "../flow/flowCodec.js"
-import { type Pull, toPull } from "../runtime/streamPull.js"
+import { Background, type Pull, type Source, toSource } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
@@ -41,34 +38,39 @@ export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError | CostLimitE
 /** The action of the walk at its next pull. */
 type Next<E> =
   | Continuation
-  | { readonly _tag: "read"; readonly pull: ResponsePull; readonly scope: Scope.CloseableScope }
-  | { readonly _tag: "broken"; readonly scope: Scope.CloseableScope; readonly failure: Option.Option<CallError> }
+  | { readonly _tag: "read"; readonly pull: ResponsePull }
+  | { readonly _tag: "broken"; readonly failure: Option.Option<CallError> }
   | { readonly _tag: "afford"; readonly then: Continuation }
   | { readonly _tag: "fail"; readonly error: E | CallError | CostLimitError }
 
 const toOpen = { _tag: "open" } as const
+
+const ended = Effect.fail(Option.none())
 
 /** Sets the parent span, and hides `ParentSpan` from the requirements that callers see. */
 const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
 /** @internal */
-export class StreamWalk<E, R> {
+export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError | CostLimitError, R> {
   private readonly cursor: StreamCursor
   private readonly failures: StreamFailures
   private readonly healing: StreamHealing
   private readonly fold: EventFold
   private next: Next<E> = toOpen
-  private response: Scope.CloseableScope | undefined
-  private underWay: Fiber.RuntimeFiber<void> | undefined
+  private response: Source<WireEvent, CallError> | undefined
+  /** What runs in a fiber of its own, and the pull that waits for it. */
+  private background: Background | undefined
+  private underWay: Effect.Effect<void, never, R> | undefined
   /** The costs that events have told, of a run with a limit. */
   private readonly told: ToldCosts | undefined
 
   constructor(
     private readonly settings: Settings<E, R>,
     origin: Origin,
-    private readonly scope: Scope.Scope,
     private readonly spans: StreamSpans | undefined,
+    /** Counts the run with its outcome. */
+    private readonly count: (outcome: string) => void,
     resume: ResumeStream
   ) {
     this.cursor = new StreamCursor(origin.cursor, origin.mayBeOver)
@@ -86,58 +88,59 @@ export class StreamWalk<E, R> {
   }
 
   readonly pull: EventPull<E, R> = Effect.suspend((): EventPull<E, R> => {
-    const { next } = this
-    if (this.underWay !== undefined) return Effect.zipRight(this.waitFor(this.underWay), this.pull)
+    if (this.underWay !== undefined) return this.waiting(this.underWay)
     if (this.fold.out.length > 0) return this.emitted
+    const { next } = this
     switch (next._tag) {
       case "open":
-        return Effect.zipRight(this.open, this.pull)
+        return this.open()
       case "read":
-        return Effect.matchEffect(next.pull, {
-          onFailure: (failure) => {
-            this.next = { _tag: "broken", scope: next.scope, failure }
-            return this.pull
-          },
-          onSuccess: (events) => {
-            this.failures.eventsCame()
-            this.fold.accept(events)
-            if (this.told !== undefined) {
-              for (const event of this.fold.out) if (event.type === "step_completed") this.told.add(event.costUsd)
-            }
-            this.endResponse()
-            return this.fold.out.length > 0 ? this.emitted : this.pull
-          }
-        })
+        return Effect.matchEffect(next.pull, this.onResponse)
       case "broken":
-        return Effect.zipRight(this.once(this.broken(next.scope, next.failure)), this.pull)
+        return this.once(this.broken(next.failure))
       case "afford":
-        return Effect.zipRight(this.once(this.afford(next.then)), this.pull)
+        return this.once(this.afford(next.then))
       case "answer":
-        return Effect.zipRight(this.once(this.answer), this.pull)
+        return this.once(this.answer)
       case "complete":
         return Effect.zipRight(this.complete(next.event, next.result), this.pull)
       case "fail":
         return Effect.fail(Option.some(next.error))
       case "done":
-        return Effect.zipRight(this.closeResponse, Effect.fail(Option.none()))
+        return this.afterResponse(ended)
     }
   })
 
-  /**
-   * Runs an effect once, in the scope of the stream: a pull that is interrupted while it waits, and repeated, waits for
-   * the same fiber.
-   */
-  private once<R2>(effect: Effect.Effect<void, never, R2>): Effect.Effect<void, never, R2> {
-    return Effect.uninterruptible(
-      Effect.map(Effect.forkIn(Effect.interruptible(effect), this.scope), (fiber) => {
-        this.underWay = fiber
-      })
-    )
+  private readonly onResponse = {
+    onFailure: (failure: Option.Option<CallError>): EventPull<E, R> => {
+      this.next = { _tag: "broken", failure }
+      return this.pull
+    },
+    onSuccess: (events: Chunk.Chunk<WireEvent>): EventPull<E, R> => {
+      this.failures.eventsCame()
+      this.fold.accept(events)
+      if (this.told !== undefined) {
+        for (const event of this.fold.out) if (event.type === "step_completed") this.told.add(event.costUsd)
+      }
+      this.endResponse()
+      return this.fold.out.length > 0 ? this.emitted : this.pull
+    }
   }
 
-  private waitFor(fiber: Fiber.RuntimeFiber<void>): Effect.Effect<void> {
-    return Effect.map(Effect.flatten(Fiber.await(fiber)), () => {
+  /**
+   * Runs an effect once, in a fiber of its own: a pull that is interrupted while it waits, and repeated, waits for the
+   * same fiber.
+   */
+  private once(effect: Effect.Effect<void, never, R>): EventPull<E, R> {
+    this.background ??= new Background()
+    this.underWay = this.background.once(effect)
+    return this.waiting(this.underWay)
+  }
+
+  private waiting(underWay: Effect.Effect<void, never, R>): EventPull<E, R> {
+    return Effect.flatMap(underWay, () => {
       this.underWay = undefined
+      return this.pull
     })
   }
 
@@ -145,7 +148,7 @@ export class StreamWalk<E, R> {
     const { fold } = this
     const chunk = Chunk.unsafeFromArray(fold.out)
     fold.out = []
-    return fold.handedOver ? Effect.as(this.closeResponse, chunk) : Effect.succeed(chunk)
+    return fold.handedOver ? this.afterResponse(Effect.succeed(chunk)) : Effect.succeed(chunk)
   })
 
   /** The error of the total timeout. */
@@ -155,8 +158,17 @@ export class StreamWalk<E, R> {
     return error
   }
 
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
+    const end = Effect.suspend(() => {
+      this.count(this.end(exit))
+      return Effect.void
+    })
+    const closed = this.afterResponse(end)
+    return this.background === undefined ? closed : Effect.zipRight(this.background.interrupt, closed)
+  }
+
   /** Ends the telemetry of the run, and gives its outcome. */
-  end(exit: Exit.Exit<unknown, unknown>): string {
+  private end(exit: Exit.Exit<unknown, unknown>): string {
     const { fold, next, spans } = this
     const failure = next._tag === "fail" ? Exit.fail(next.error) : exit
     const status = next._tag === "done" && Exit.isSuccess(failure) ? fold.status : undefined
@@ -186,8 +198,7 @@ export class StreamWalk<E, R> {
 
   private afford(then: Continuation): Effect.Effect<void> {
     const { cursor, settings, told } = this
-    return Effect.zipRight(
-      this.closeResponse,
+    return this.afterResponse(
       Effect.map(overLimit(settings, cursor.executionId, told?.sum), (error) => {
         if (error !== undefined) setCursor(error, cursor.mark())
         this.next = error === undefined ? then : { _tag: "fail", error }
@@ -195,16 +206,17 @@ export class StreamWalk<E, R> {
     )
   }
 
-  private readonly open: Effect.Effect<void> = Effect.suspend(() => {
+  private open(): EventPull<E, R> {
     const { cursor, settings } = this
     if (cursor.isOver && cursor.mayBeOver) cursor.again = true
     const body = stepBody(cursor, settings.everyRequest)
     if (!isAddressed(body)) {
       this.fail(this.failures.unexpected("the server never named the run, which therefore cannot go on"))
-      return Effect.void
+      return this.pull
     }
+    const closed = this.closeResponse()
     this.fold.begin()
-    const events = settings.http.stream("step", {
+    this.response = toSource(settings.http.stream("step", {
       method: settings.method,
       flow: settings.address,
       version: settings.version,
@@ -212,37 +224,35 @@ export class StreamWalk<E, R> {
       options: settings.options,
       progress: this.failures.begin(),
       body
-    })
-    const opened = Effect.zipRight(
-      this.closeResponse,
-      Effect.flatMap(
-        Scope.fork(this.scope, ExecutionStrategy.sequential),
-        (scope) =>
-          Effect.map(Scope.extend(toPull(events), scope), (pull) => {
-            this.next = { _tag: "read", pull: this.traced(pull), scope }
-            this.response = scope
-          })
-      )
-    )
+    }))
+    this.next = { _tag: "read", pull: this.traced(this.response.pull) }
+    const opened = closed === undefined ? this.pull : Effect.zipRight(closed, this.pull)
     return body.toolCallMessages === undefined
       ? opened
       : Effect.zipRight(warnOfConversation(settings.method, settings.addressText, body.toolCallMessages), opened)
-  })
+  }
 
   private traced<A, E2, R2>(self: Effect.Effect<A, E2, R2>): Effect.Effect<A, E2, R2> {
     return this.spans === undefined ? self : withParent(self, this.spans.stream)
   }
 
-  private readonly closeResponse: Effect.Effect<void> = Effect.suspend(() => {
+  /** Closes the response, if there is one. */
+  private closeResponse(): Effect.Effect<void> | undefined {
     const { response } = this
     this.response = undefined
-    return response === undefined ? Effect.void : Scope.close(response, Exit.void)
-  })
+    return response?.close(Exit.void)
+  }
 
-  private broken(scope: Scope.CloseableScope, failure: Option.Option<CallError>): Effect.Effect<void> {
+  private afterResponse<A, E2, R2>(then: Effect.Effect<A, E2, R2>): Effect.Effect<A, E2, R2> {
+    return Effect.suspend(() => {
+      const closed = this.closeResponse()
+      return closed === undefined ? then : Effect.zipRight(closed, then)
+    })
+  }
+
+  private broken(failure: Option.Option<CallError>): Effect.Effect<void> {
     const error = Option.getOrElse(failure, () => this.failures.endedEarly())
-    this.response = undefined
-    return Effect.zipRight(Scope.close(scope, Exit.void), Effect.suspend(() => this.recover(error)))
+    return this.afterResponse(Effect.suspend(() => this.recover(error)))
   }
 
   private recover(error: CallError): Effect.Effect<void> {
@@ -274,8 +284,7 @@ export class StreamWalk<E, R> {
       executionId: cursor.executionId,
       requestId: undefined
     }
-    return Effect.zipRight(
-      this.closeResponse,
+    return this.afterResponse(
       Effect.match(decodeResult(settings.flow, facts, value), {
         onFailure: (error) => this.fail(error),
         onSuccess: (result) => {
@@ -300,8 +309,7 @@ export class StreamWalk<E, R> {
       rounds: cursor.rounds
     })
     const traced = this.spans === undefined ? answered : withParent(answered, this.spans.innermost())
-    return Effect.zipRight(
-      this.closeResponse,
+    return this.afterResponse(
       Effect.match(traced, {
         onFailure: (error) => {
           this.next = { _tag: "fail", error: this.failures.ofHandler(error) }

@@ -1,9 +1,10 @@
 /**
- * Streams that can be read without the machinery of channels, which costs as much per arrival of bytes as the decoding
- * of some events. To all other readers they are plain streams.
+ * Streams that can be read without the machinery of channels and scopes, which costs as much per stream as the request
+ * and more than its first hundred events. To all other readers they are plain streams.
  *
  * @internal
  */
+import * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,65 +16,125 @@ import * as Stream from "effect/Stream"
 /** The next elements; `None` at the end. @internal */
 export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
 
-/** Opens the pull of a stream in a scope. */
-type Open<A, E> = Effect.Effect<Pull<A, E>, E, Scope.Scope>
+/**
+ * One reading of a stream. Nothing is opened before the first pull.
+ *
+ * @internal
+ */
+export interface Source<A, E, R = never> {
+  /**
+   * The next elements. A pull that is interrupted and made again goes on with what the first one began: no request and
+   * no handler is repeated.
+   */
+  readonly pull: Pull<A, E, R>
+  /** Ends what the pulls began. No pull may follow. */
+  readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+}
 
-const opens = new WeakMap<object, unknown>()
+const sources = new WeakMap<object, () => Source<unknown, unknown, unknown>>()
+
+/** @internal */
+export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> => {
+  // one channel, where `Stream.unwrapScoped` and `Stream.repeatEffectChunkOption` are three with executors of their own
+  const stream = Stream.fromChannel(Channel.suspend(() => {
+    const { close, pull } = make()
+    const next = Effect.catchAll(pull, (end) => Option.isSome(end) ? Effect.fail(end.value) : Effect.void)
+    const more: Channel.Channel<Chunk.Chunk<A>, unknown, E, unknown, unknown, unknown, R> = Channel.flatMap(
+      Channel.fromEffect(next),
+      (chunk) => chunk === undefined ? Channel.void : Channel.flatMap(Channel.write(chunk), () => more)
+    )
+    return Channel.ensuringWith(more, close)
+  }))
+  sources.set(stream, make)
+  return stream
+}
 
 /**
- * Runs an effect once, in a fiber of the scope: a caller that is interrupted while it waits, and comes back, waits for
- * the same fiber.
+ * The source of a stream that is known only when it is first pulled. The stream may be chosen again until a pull of it
+ * has begun.
+ *
+ * @internal
  */
-const once = <A, E>(effect: Effect.Effect<A, E>, scope: Scope.Scope): Effect.Effect<A, E> => {
-  let fiber: Fiber.RuntimeFiber<A, E> | undefined
-  const start = Effect.uninterruptible(
-    Effect.map(Effect.forkIn(Effect.interruptible(effect), scope), (started) => {
-      fiber = started
-    })
-  )
-  const wait = Effect.suspend(() => Effect.flatten(Fiber.await(fiber!)))
-  return Effect.suspend(() => fiber === undefined ? Effect.zipRight(start, wait) : wait)
-}
-
-/** A pull that opens the stream once, however often the first pull is made; later pulls can be repeated as they are. */
-const opening = <A, E>(open: Open<A, E>, scope: Scope.Scope): Pull<A, E> => {
-  let opened: Pull<A, E> | undefined
-  const first = Effect.flatMap(once(Effect.mapError(Scope.extend(open, scope), Option.some), scope), (pull) => {
-    opened = pull
-    return pull
+export const deferred = <A, E, R>(choose: Effect.Effect<Source<A, E, R>, E, R>): Source<A, E, R> => {
+  let chosen: Source<A, E, R> | undefined
+  const first = Effect.matchEffect(choose, {
+    onFailure: (error) => Effect.fail(Option.some(error)),
+    onSuccess: (source) => {
+      chosen = source
+      return source.pull
+    }
   })
-  return Effect.suspend(() => opened ?? first)
+  return {
+    pull: Effect.suspend(() => chosen === undefined ? first : chosen.pull),
+    close: (exit) => chosen === undefined ? Effect.void : chosen.close(exit)
+  }
 }
 
-/** A pull that makes each pull of the stream once, whether or not the stream survives the interruption of one. */
-const resumable = <A, E>(pull: Pull<A, E>, scope: Scope.Scope): Pull<A, E> => {
-  let current: Pull<A, E> | undefined
-  return Effect.suspend(() => {
-    current ??= once(pull, scope)
+/**
+ * Effects that run once, each in a fiber of its own: a caller that is interrupted while it waits for one, and comes
+ * back, waits for the same fiber.
+ *
+ * @internal
+ */
+export class Background {
+  private readonly running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+
+  once<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    let fiber: Fiber.RuntimeFiber<A, E> | undefined
+    const start = Effect.uninterruptible(
+      Effect.map(Effect.forkDaemon(Effect.interruptible(effect)), (started) => {
+        fiber = started
+        this.running.add(started)
+        started.addObserver(() => this.running.delete(started))
+      })
+    )
+    const wait = Effect.suspend(() => Effect.flatten(Fiber.await(fiber!)))
+    return Effect.suspend(() => fiber === undefined ? Effect.zipRight(start, wait) : wait)
+  }
+
+  /** Ends what still runs, and waits until it has ended. */
+  readonly interrupt: Effect.Effect<void> = Effect.suspend(() =>
+    this.running.size === 0 ? Effect.void : Fiber.interruptAll([...this.running])
+  )
+}
+
+/** The source of any other stream, each of whose pulls is made once, whether or not it survives an interruption. */
+const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
+  const background = new Background()
+  let scope: Scope.CloseableScope | undefined
+  let pull: Pull<A, E, R> | undefined
+  let current: Pull<A, E, R> | undefined
+  const opening = Effect.uninterruptible(
+    Effect.flatMap(Scope.make(), (made) =>
+      Effect.map(Scope.extend(Stream.toPull(stream), made), (opened) => {
+        scope = made
+        pull = opened
+      }))
+  )
+  const next: Pull<A, E, R> = Effect.suspend(() => {
+    if (pull === undefined) return Effect.zipRight(opening, next)
+    current ??= background.once(pull)
     return Effect.onExit(current, (exit) =>
       Effect.sync(() => {
         if (!Exit.isInterrupted(exit)) current = undefined
       }))
   })
+  return {
+    pull: next,
+    close: (exit) =>
+      Effect.uninterruptible(Effect.zipRight(
+        background.interrupt,
+        Effect.suspend(() => scope === undefined ? Effect.void : Scope.close(scope, exit))
+      ))
+  }
 }
 
-/** @internal */
-export const fromPull = <A, E>(open: Open<A, E>): Stream.Stream<A, E> => {
-  const stream = Stream.unwrapScoped(
-    Effect.map(Effect.scope, (scope) => Stream.repeatEffectChunkOption(opening(open, scope)))
-  )
-  opens.set(stream, open)
-  return stream
-}
-
-/** The `Stream.unwrap` of streams that can be read directly. @internal */
-export const unwrap = <A, E>(effect: Effect.Effect<Stream.Stream<A, E>>): Stream.Stream<A, E> =>
-  fromPull(Effect.flatMap(effect, toPull))
-
-/** The `Stream.toPull` of streams that can be read directly: nothing is opened before the first pull. @internal */
-export const toPull = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Pull<A, E>, never, Scope.Scope> => {
-  const open = opens.get(stream) as Open<A, E> | undefined
-  return open === undefined
-    ? Effect.zipWith(Stream.toPull(stream), Effect.scope, resumable)
-    : Effect.map(Effect.scope, (scope) => opening(open, scope))
+/**
+ * A reading of a stream.
+ *
+ * @internal
+ */
+export const toSource = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
+  const make = sources.get(stream) as (() => Source<A, E, R>) | undefined
+  return make === undefined ? foreign(stream) : make()
 }

@@ -142,19 +142,16 @@ export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tok
 const open = Metric.gauge(metricNames.openStreams, { description: "event streams that are open" })
 
 /**
- * Counts an event stream as open for as long as its scope, under the labels of the fiber that opened it: another one
- * may close it.
+ * Counts an event stream as open until the returned function is called, under the labels of the fiber that opened it:
+ * another one may close it.
  *
  * @internal
  */
-export const streamOpen = Effect.acquireRelease(
-  Effect.withFiberRuntime<ReadonlyArray<MetricLabel.MetricLabel>>((fiber) => {
-    const labels = metricLabelsOf(fiber)
-    open.unsafeModify(1, labels)
-    return Effect.succeed(labels)
-  }),
-  (labels) => Effect.sync(() => open.unsafeModify(-1, labels))
-)
+export const streamOpened = (fiber: AnyFiber): () => void => {
+  const labels = metricLabelsOf(fiber)
+  open.unsafeModify(1, labels)
+  return () => open.unsafeModify(-1, labels)
+}
 
 const inputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "input" })
 const outputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "output" })

@@ -25,7 +25,7 @@ import * as Delivered from "../run/deliveredEvent.js"
 import type { DeliveredRunEvent } from "../run/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
 import { StreamCursor } from "../run/streamCursor.js"
-import { toPull } from "../runtime/streamPull.js"
+import { fromSource, toSource } from "../runtime/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
 import type { LiveTraceOptions } from "./runOptions.js"
@@ -293,7 +293,9 @@ export const liveTrace = (http: HttpService) =>
     return Spans.readStreamSpan(
       spanNames.runLiveTrace,
       { address: run.flow, executionId },
-      Stream.unwrapScoped(Effect.map(toPull(events), (source) =>
-        Stream.repeatEffectChunkOption(new TraceReader(flow, run.flow, executionId, named).pull(source))))
+      fromSource(() => {
+        const { close, pull } = toSource(events)
+        return { pull: new TraceReader(flow, run.flow, executionId, named).pull(pull), close }
+      })
     )
   })

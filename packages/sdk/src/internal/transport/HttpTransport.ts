@@ -6,6 +6,7 @@
  */
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Sent, TimeoutClock } from "../../NoukaiError.js"
@@ -64,6 +65,23 @@ export interface StreamResponse extends TransportResponse {
    * taken (64 KiB), so memory stays bounded.
    */
   readonly pull: Effect.Effect<Uint8Array, Option.Option<TransportError>>
+  /**
+   * Tells that no bytes are wanted any more but the end of the body: what closes the response then reads on for it, at
+   * most 64 KiB and 100 ms, so that the connection can be used again.
+   */
+  readonly complete: () => void
+}
+
+/**
+ * A request whose body is handed over as it arrives, under way since it was begun.
+ *
+ * @internal
+ */
+export interface Opening {
+  /** The response, as soon as its head is there. An interruption of the wait does not end the request. */
+  readonly response: Effect.Effect<StreamResponse, TransportError>
+  /** Closes the socket, or lets a complete response end. Every further pull fails. */
+  readonly close: () => void
 }
 
 /** @internal */
@@ -123,6 +141,8 @@ export interface HttpTransport {
   readonly send: (request: SendRequest) => Effect.Effect<TextResponse, TransportError>
   /** Sends a request and hands over the body as it arrives; the socket closes with the scope. */
   readonly open: (request: OpenRequest) => Effect.Effect<StreamResponse, TransportError, Scope.Scope>
+  /** Sends a request as `open` does, with the clocks of a fiber, for a caller that closes it. */
+  readonly begin: (request: OpenRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Opening
   /** Sleeps until the time is over or the transport is closed. */
   readonly pause: Pause
 }

@@ -18,6 +18,7 @@ import {
   ClockExpired,
   ConnectionFailure,
   type HttpTransport,
+  type Opening,
   type OpenRequest,
   type SendRequest,
   type StreamResponse,
@@ -61,7 +62,7 @@ abstract class Exchange implements Receiver, Closing.ClosableExchange {
   protected cancelErrorTimer: Cancel = noTimer
   protected onItsWay = false
   /** Whether the response has ended, or is not wanted any more. */
-  private over = false
+  protected over = false
   /** Whether the wire has no more events. */
   private wireOver = false
   /** The decoders of the codings of the body, if it has any. */
@@ -294,14 +295,23 @@ class SendExchange extends Exchange {
 /** The number of waiting bytes above which the wire is paused. */
 const maxQueued = 64 * 1024
 
+/** The bounds, in bytes and milliseconds, within which a complete response is read to its end. */
+const maxRest = { bytes: 64 * 1024, ms: 100 } as const
+
+type HeadResult = Effect.Effect<StreamResponse, TransportError>
+
 type PullResult = Effect.Effect<Uint8Array, Option.Option<TransportError>>
 
-class OpenExchange extends Exchange {
-  private resumeHead: ((result: Effect.Effect<StreamResponse, TransportError>) => void) | undefined = undefined
+class OpenExchange extends Exchange implements Opening {
+  private headResult: HeadResult | undefined = undefined
+  private resumeHead: ((result: HeadResult) => void) | undefined = undefined
   private resumePull: ((result: PullResult) => void) | undefined = undefined
   private queue: Array<Uint8Array> = []
   private queued = 0
   private hasBody = false
+  private isComplete = false
+  /** The bytes that came after a complete response was closed; `undefined` before. */
+  private rest: number | undefined = undefined
   /** The outcome of `pull` when the queue is empty and nothing more will come. */
   private end: PullResult | undefined = undefined
 
@@ -314,21 +324,44 @@ class OpenExchange extends Exchange {
     super(request, wire, clock, closing)
   }
 
-  readonly run: Effect.Effect<StreamResponse, TransportError> = Effect.async((resume) => {
-    this.resumeHead = resume
+  begin(): void {
     const { connectTimeout } = this.request
     if (connectTimeout !== undefined) {
       this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
     }
     this.start()
-    return Effect.sync(() => this.stop())
+  }
+
+  private readonly waitForHead: HeadResult = Effect.async((resume) => {
+    this.resumeHead = resume
+    return Effect.sync(() => {
+      this.resumeHead = undefined
+    })
   })
 
-  readonly close: Effect.Effect<void> = Effect.sync(() => {
-    this.fail(
-      new ConnectionFailure({ reason: "the response is closed", sent: this.request.progress.sent, cause: undefined })
-    )
-  })
+  readonly response: HeadResult = Effect.suspend(() => this.headResult ?? this.waitForHead)
+
+  readonly close = (): void => {
+    if (this.over) return
+    const closed = new ConnectionFailure({
+      reason: "the response is closed",
+      sent: this.request.progress.sent,
+      cause: undefined
+    })
+    if (!this.isComplete) return this.fail(closed)
+    const { queued } = this
+    this.rest = 0
+    this.queue = []
+    this.queued = 0
+    this.end = Effect.fail(Option.some(closed))
+    this.cancelTimer()
+    this.cancelTimer = this.timers.after(maxRest.ms, () => this.stop())
+    if (queued > maxQueued) this.flow.resume()
+  }
+
+  private readonly markComplete = (): void => {
+    this.isComplete = true
+  }
 
   private readonly take: PullResult = Effect.sync(() => {
     const { queue, queued } = this
@@ -365,10 +398,15 @@ class OpenExchange extends Exchange {
   }
 
   protected head(status: number, header: GetHeader): void {
-    this.wakeHead(Effect.succeed({ status, header, pull: this.pull }))
+    this.wakeHead(Effect.succeed({ status, header, pull: this.pull, complete: this.markComplete }))
   }
 
   protected body(bytes: Uint8Array): void {
+    if (this.rest !== undefined) {
+      this.rest += bytes.length
+      if (this.rest > maxRest.bytes) this.stop()
+      return
+    }
     this.hasBody = true
     this.queue.push(bytes)
     this.queued += bytes.length
@@ -381,17 +419,20 @@ class OpenExchange extends Exchange {
   }
 
   protected ended(): void {
+    if (this.rest !== undefined) return
     this.end = Effect.fail(Option.none())
     this.wakePull(this.end)
   }
 
   protected failed(error: TransportError): void {
+    if (this.rest !== undefined) return
     this.end = Effect.fail(Option.some(error))
     this.wakeHead(Effect.fail(error))
     this.wakePull(this.end)
   }
 
-  private wakeHead(result: Effect.Effect<StreamResponse, TransportError>): void {
+  private wakeHead(result: HeadResult): void {
+    this.headResult ??= result
     const resume = this.resumeHead
     // cleared before the call, since the resumed fiber may wait for the next one at once
     this.resumeHead = undefined
@@ -407,6 +448,8 @@ class OpenExchange extends Exchange {
 
 const refused = Effect.fail(new TransportClosed({ sent: "no" }))
 
+const refusedOpening: Opening = { response: refused, close: () => {} }
+
 /**
  * A transport over wires, one for each request of a fiber.
  *
@@ -415,18 +458,31 @@ const refused = Effect.fail(new TransportClosed({ sent: "no" }))
 export const transportOver = (
   wire: (request: TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
 ): Effect.Effect<HttpTransport, never, Scope> =>
-  Effect.map(Closing.make, (closing) => ({
-    send: (request) =>
-      Effect.withFiberRuntime((fiber) =>
-        closing.isClosed
-          ? refused
-          : new SendExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing).run
-      ),
-    open: (request): Effect.Effect<StreamResponse, TransportError, Scope> =>
-      Effect.withFiberRuntime((fiber) => {
-        if (closing.isClosed) return refused
-        const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
-        return Effect.zipRight(Effect.addFinalizer(() => exchange.close), exchange.run)
-      }),
-    pause: closing.pause
-  }))
+  Effect.map(Closing.make, (closing) => {
+    const begin: HttpTransport["begin"] = (request, fiber) => {
+      if (closing.isClosed) return refusedOpening
+      const exchange = new OpenExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing)
+      exchange.begin()
+      return exchange
+    }
+    return {
+      send: (request) =>
+        Effect.withFiberRuntime((fiber) =>
+          closing.isClosed
+            ? refused
+            : new SendExchange(request, wire(request, fiber), timers.ofFiber(fiber), closing).run
+        ),
+      begin,
+      open: (request) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.withFiberRuntime((fiber) => {
+            const { close, response } = begin(request, fiber)
+            return Effect.zipRight(
+              Effect.addFinalizer(() => Effect.sync(close)),
+              Effect.onInterrupt(restore(response), () => Effect.sync(close))
+            )
+          })
+        ),
+      pause: closing.pause
+    }
+  })

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -10,28 +12,26 @@ import * as StreamPull from "../../../src/internal/runtime/streamPull.js"
 /** Gives its chunks and then ends, or fails if `failure` is given; writes down what happens to it. */
 const source = (chunks: ReadonlyArray<ReadonlyArray<number>>, failure?: string) => {
   const log: Array<string> = []
-  const stream = StreamPull.fromPull<number, string>(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        log.push("open")
-        let at = 0
-        return Effect.suspend(() => {
-          const chunk = chunks[at++]
-          log.push("pull")
-          return chunk === undefined
-            ? Effect.fail(Option.fromNullable(failure))
-            : Effect.succeed(Chunk.fromIterable(chunk))
-        })
+  const stream = StreamPull.fromSource<number, string>(() => {
+    let at = 0
+    return {
+      pull: Effect.suspend(() => {
+        if (at === 0) log.push("open")
+        const chunk = chunks[at++]
+        log.push("pull")
+        return chunk === undefined
+          ? Effect.fail(Option.fromNullable(failure))
+          : Effect.succeed(Chunk.fromIterable(chunk))
       }),
-      () => Effect.sync(() => log.push("close"))
-    )
-  )
+      close: (exit) => Effect.sync(() => log.push(`close ${exit._tag}`))
+    }
+  })
   return { log, stream }
 }
 
 const pulled = <A, E>(stream: Stream.Stream<A, E>) =>
-  Effect.scoped(Effect.gen(function*() {
-    const pull = yield* StreamPull.toPull(stream)
+  Effect.gen(function*() {
+    const { close, pull } = StreamPull.toSource(stream)
     const values: Array<A> = []
     const more: Effect.Effect<Option.Option<E>> = Effect.matchEffect(pull, {
       onFailure: Effect.succeed,
@@ -40,18 +40,24 @@ const pulled = <A, E>(stream: Stream.Stream<A, E>) =>
         return more
       }
     })
-    return { end: yield* more, values }
-  }))
+    const end = yield* more
+    yield* close(Option.isSome(end) ? Exit.fail(end.value) : Exit.void)
+    return { end, values }
+  })
 
-const forms: ReadonlyArray<
-  readonly [string, (stream: Stream.Stream<number, string>) => Stream.Stream<number, string>]
-> = [
+type Form = (stream: Stream.Stream<number, string>) => Stream.Stream<number, string>
+
+const deferred: Form = (stream) =>
+  StreamPull.fromSource(() => StreamPull.deferred(Effect.sync(() => StreamPull.toSource(stream))))
+
+const forms: ReadonlyArray<readonly [string, Form]> = [
   ["as it is", (stream) => stream],
-  ["unwrapped", (stream) => StreamPull.unwrap(Effect.succeed(stream))],
-  ["unwrapped twice", (stream) => StreamPull.unwrap(Effect.succeed(StreamPull.unwrap(Effect.succeed(stream))))]
+  ["deferred", deferred],
+  ["deferred twice", (stream) => deferred(deferred(stream))],
+  ["as any other stream", (stream) => Stream.map(stream, (value) => value)]
 ]
 
-describe.each(forms)("a stream of a pull, %s", (_, form) => {
+describe.each(forms)("a stream of a source, %s", (_, form) => {
   it.effect("gives the same pulled as read", () =>
     Effect.gen(function*() {
       const read = source([[1, 2], [3]])
@@ -61,41 +67,124 @@ describe.each(forms)("a stream of a pull, %s", (_, form) => {
       assert.deepStrictEqual([...values], [1, 2, 3])
       assert.deepStrictEqual(others, [1, 2, 3])
       assert.isTrue(Option.isNone(end))
-      assert.deepStrictEqual(taken.log, ["open", "pull", "pull", "pull", "close"])
+      assert.deepStrictEqual(taken.log, ["open", "pull", "pull", "pull", "close Success"])
       assert.deepStrictEqual(read.log, taken.log)
     }))
 
   it.effect("fails the same pulled as read", () =>
     Effect.gen(function*() {
-      const exit = yield* Effect.exit(Stream.runDrain(form(source([[1]], "cut").stream)))
+      const read = source([[1]], "cut")
+      const exit = yield* Effect.exit(Stream.runDrain(form(read.stream)))
       const { end, values } = yield* pulled(form(source([[1]], "cut").stream))
       assert.deepStrictEqual(exit, Exit.fail("cut"))
       assert.deepStrictEqual(values, [1])
       assert.strictEqual(Option.getOrUndefined(end), "cut")
+      assert.deepStrictEqual(read.log, ["open", "pull", "pull", "close Failure"])
     }))
 
-  it.effect("opens nothing before the first pull, and closes with the scope", () =>
+  it.effect("opens nothing before the first pull, and closes when it is left", () =>
+    Effect.gen(function*() {
+      const { log, stream } = source([[1], [2]])
+      const { close, pull } = StreamPull.toSource(form(stream))
+      assert.deepStrictEqual(log, [])
+      yield* pull
+      assert.deepStrictEqual(log, ["open", "pull"])
+      yield* close(Exit.void)
+      assert.deepStrictEqual(log, ["open", "pull", "close Success"])
+    }))
+
+  it.effect("closes with the scope that it is pulled in", () =>
     Effect.gen(function*() {
       const { log, stream } = source([[1], [2]])
       const scope = yield* Scope.make()
-      const pull = yield* Scope.extend(StreamPull.toPull(form(stream)), scope)
+      const pull = yield* Scope.extend(Stream.toPull(form(stream)), scope)
       assert.deepStrictEqual(log, [])
       yield* pull
       assert.deepStrictEqual(log, ["open", "pull"])
       yield* Scope.close(scope, Exit.void)
-      assert.deepStrictEqual(log, ["open", "pull", "close"])
+      assert.deepStrictEqual(log, ["open", "pull", "close Success"])
+    }))
+
+  it.effect("closes once, when a reader takes only a part, and when one is interrupted", () =>
+    Effect.gen(function*() {
+      const taken = source([[1], [2]])
+      assert.deepStrictEqual([...(yield* Stream.runCollect(Stream.take(form(taken.stream), 1)))], [1])
+      assert.deepStrictEqual(taken.log, ["open", "pull", "close Success"])
+      const left = source([[1], [2]])
+      const reached = yield* Deferred.make<void>()
+      const fiber = yield* Effect.fork(Stream.runForEach(
+        form(left.stream),
+        () => Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never)
+      ))
+      yield* Deferred.await(reached)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(left.log.map((entry) => entry.split(" ")[0]), ["open", "pull", "close"])
+    }))
+
+  it.effect("begins anew each time it is read", () =>
+    Effect.gen(function*() {
+      const { log, stream } = source([[1]])
+      const read = form(stream)
+      assert.deepStrictEqual([...(yield* Stream.runCollect(read))], [1])
+      assert.deepStrictEqual([...(yield* Stream.runCollect(read))], [1])
+      assert.lengthOf(log.filter((entry) => entry === "open"), 2)
     }))
 })
 
 it.effect("what fails to open fails the first pull", () =>
   Effect.gen(function*() {
-    const { end } = yield* pulled(StreamPull.unwrap(Effect.succeed(StreamPull.fromPull(Effect.fail("no")))))
+    const { end } = yield* pulled(
+      StreamPull.fromSource(() => StreamPull.deferred<never, string, never>(Effect.fail("no")))
+    )
     assert.strictEqual(Option.getOrUndefined(end), "no")
   }))
 
 it.effect("any other stream is pulled as it is", () =>
   Effect.gen(function*() {
-    const { end, values } = yield* pulled(StreamPull.unwrap(Effect.succeed(Stream.make(1, 2))))
+    const { end, values } = yield* pulled(Stream.make(1, 2))
     assert.deepStrictEqual(values, [1, 2])
     assert.isTrue(Option.isNone(end))
   }))
+
+describe("what runs once", () => {
+  it.effect("is not begun again by a caller that was interrupted and comes back, and not ended with it", () =>
+    Effect.gen(function*() {
+      let began = 0
+      const gate = yield* Deferred.make<void>()
+      const started = yield* Deferred.make<void>()
+      const background = new StreamPull.Background()
+      const once = background.once(Effect.gen(function*() {
+        began++
+        yield* Deferred.succeed(started, undefined)
+        yield* Deferred.await(gate)
+        return 7
+      }))
+      const waiting = yield* Effect.fork(once)
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(waiting)
+      yield* Deferred.succeed(gate, undefined)
+      assert.strictEqual(yield* once, 7)
+      assert.strictEqual(yield* once, 7)
+      assert.strictEqual(began, 1)
+    }))
+
+  it.effect("ends, and has ended, when it is told to", () =>
+    Effect.gen(function*() {
+      let ended = false
+      const started = yield* Deferred.make<void>()
+      const background = new StreamPull.Background()
+      const waiting = yield* Effect.fork(background.once(
+        Effect.onInterrupt(
+          Effect.zipRight(Deferred.succeed(started, undefined), Effect.never),
+          () =>
+            Effect.sync(() => {
+              ended = true
+            })
+        )
+      ))
+      yield* Deferred.await(started)
+      yield* background.interrupt
+      assert.isTrue(ended)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(waiting)))
+    }))
+})

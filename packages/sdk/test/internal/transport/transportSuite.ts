@@ -17,6 +17,7 @@ import type { Progress } from "../../../src/internal/input/callOptions.js"
 import type {
   ConnectionFailure,
   HttpTransport,
+  Opening,
   OpenRequest,
   SendRequest,
   StreamResponse,
@@ -1098,6 +1099,123 @@ export const transportSuite = (subject: Subject): void => {
           yield* connection.write(RawServer.response("b"))
           assert.strictEqual((yield* Fiber.join(second)).text, "b")
           assert.strictEqual(server.connections(), 1)
+        }))
+
+      /** A response of which a part was read, and that was closed when nothing but its end was wanted. */
+      const complete = (scope?: Scope.CloseableScope) =>
+        Effect.gen(function*() {
+          const server = yield* RawServer.make()
+          const transport = yield* scope === undefined ? subject.make : Scope.extend(subject.make, scope)
+          const reading = yield* Scope.make()
+          const { connection, fiber } = yield* under(
+            server,
+            Scope.extend(transport.open(openRequest(server.origin)), reading)
+          )
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* Fiber.join(fiber)
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          response.complete()
+          yield* Scope.close(reading, Exit.void)
+          return { server, transport, connection, response }
+        })
+
+      it.scopedLive("a complete response leaves its socket to the next request once it has ended", () =>
+        Effect.gen(function*() {
+          const { connection, server, transport } = yield* complete()
+          yield* connection.write(RawServer.chunk("b"))
+          yield* connection.write(RawServer.lastChunk)
+          yield* settle(transport)
+          const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+          yield* connection.request
+          yield* connection.write(RawServer.response("c"))
+          assert.strictEqual((yield* Fiber.join(second)).text, "c")
+          assert.strictEqual(server.connections(), 1)
+        }))
+
+      it.scopedLive("a complete response that has been closed gives nothing more", () =>
+        Effect.gen(function*() {
+          const { connection, response, transport } = yield* complete()
+          const end = yield* Effect.flip(response.pull)
+          yield* connection.write(RawServer.chunk("b"))
+          yield* connection.write(RawServer.lastChunk)
+          yield* settle(transport)
+          assert.isTrue(Option.isSome(end) && end.value._tag === "ConnectionFailure")
+          assert.deepStrictEqual(yield* Effect.flip(response.pull), end)
+        }))
+
+      it.scoped("a complete response that does not end is given up after 100 ms", () =>
+        Effect.gen(function*() {
+          const { connection } = yield* complete()
+          yield* TestClock.adjust(100)
+          yield* connection.closed
+        }))
+
+      it.scoped("a complete response that goes on for more than 64 KiB is given up", () =>
+        Effect.gen(function*() {
+          const { connection } = yield* complete()
+          yield* connection.write(RawServer.chunk("x".repeat(70 * 1024)))
+          yield* connection.closed
+        }))
+
+      it.scoped("a complete response of which much was not taken is read to its end", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const reading = yield* Scope.make()
+          const { connection, fiber } = yield* under(
+            server,
+            Scope.extend(transport.open(openRequest(server.origin)), reading)
+          )
+          yield* connection.write(RawServer.chunkedHead)
+          const response = yield* Fiber.join(fiber)
+          // pauses the socket, so that the end is not read before the response is closed
+          yield* connection.write(RawServer.chunk("x".repeat(80 * 1024)))
+          yield* settle(transport)
+          response.complete()
+          yield* Scope.close(reading, Exit.void)
+          yield* connection.write(RawServer.lastChunk)
+          yield* settle(transport)
+          const second = yield* Effect.fork(transport.send(sendRequest(server.origin)))
+          yield* connection.request
+          yield* connection.write(RawServer.response("c"))
+          assert.strictEqual((yield* Fiber.join(second)).text, "c")
+          assert.strictEqual(server.connections(), 1)
+        }))
+
+      it.scoped("a complete response does not outlive the transport's scope", () =>
+        Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const { connection } = yield* complete(scope)
+          yield* Scope.close(scope, Exit.void)
+          yield* connection.closed
+        }))
+
+      it.scoped("a complete response that breaks off makes no difference", () =>
+        Effect.gen(function*() {
+          const { connection, server, transport } = yield* complete()
+          connection.socket.resetAndDestroy()
+          yield* connection.closed
+          const { connection: other, fiber } = yield* under(server, transport.send(sendRequest(server.origin)))
+          yield* other.write(RawServer.response("c"))
+          assert.strictEqual((yield* Fiber.join(fiber)).text, "c")
+        }))
+
+      it.scopedLive("a request that was begun is not ended by who waits for its head", () =>
+        Effect.gen(function*() {
+          const { server, transport } = yield* setUp
+          const opening = yield* Effect.withFiberRuntime<Opening>((fiber) =>
+            Effect.succeed(transport.begin(openRequest(server.origin), fiber))
+          )
+          const connection = yield* server.accept
+          yield* connection.request
+          const waiting = yield* Effect.fork(opening.response)
+          yield* Effect.yieldNow()
+          yield* Fiber.interrupt(waiting)
+          yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
+          const response = yield* opening.response
+          assert.strictEqual(yield* pullText(response, 1), "a")
+          assert.strictEqual((yield* opening.response).status, 200)
+          opening.close()
+          yield* connection.closed
         }))
 
       it.scopedLive("the end of the transport's scope fails what is under way and closes every socket", () =>
