@@ -25,10 +25,10 @@ const execute = (suffix) => `
 
 /** kB of 1000 bytes. */
 const programs = [
-  { name: "execute only", budget: 100, code: execute("WithoutStreams") },
+  { name: "execute only", budget: 102, code: execute("WithoutStreams") },
   {
     name: "through a relay",
-    budget: 98,
+    budget: 100,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
@@ -37,10 +37,10 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         RelayHttp.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", budget: 122, code: execute("") },
+  { name: "execute", budget: 124, code: execute("") },
   {
     name: "streams",
-    budget: 131,
+    budget: 133,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 166,
+    budget: 168,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -1,7 +1,7 @@
 /** The recipes of the guides, each over real HTTP against an emulator. */
 import { Emulator, type EmulatorLedger, samples } from "@effect-noukai/emulator"
-import { Noukai } from "@effect-noukai/sdk"
-import { HttpApiClient, HttpBody, HttpClient, HttpServer } from "@effect/platform"
+import { FlowService, Noukai } from "@effect-noukai/sdk"
+import { FetchHttpClient, HttpApiClient, HttpBody, HttpClient, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
 import {
@@ -23,6 +23,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import { handler } from "../answering.js"
+import { exportRun } from "../exporting.js"
 import { AskApi, AskServer, Broken, Busy } from "../recipes/apiErrors.js"
 import { collected } from "../recipes/collected.js"
 import { replayed } from "../recipes/replayErrors.js"
@@ -187,6 +188,19 @@ it.scopedLive("spans and metrics reach a collector, without what was sent", () =
     assert.include(of("/v1/metrics"), "noukai_executions")
     assert.notInclude(of("/v1/traces"), "The cat sat.")
   }).pipe(Effect.provide(local)))
+
+it.scopedLive("a stored run reaches a collector", () =>
+  Effect.gen(function*() {
+    const { posted, url } = yield* collector
+    const flows = yield* FlowService
+    const { executionId = "" } = yield* flows.execute("noukai/samples/two-step", { message: "Where is A17?" })
+    assert.strictEqual(yield* exportRun(executionId, url), 200)
+    const { body, path } = yield* Queue.take(posted)
+    assert.strictEqual(path, "/v1/traces")
+    assert.include(body, "\"noukai.run\"")
+    assert.include(body, executionId)
+    assert.notInclude(body, "Where is A17?")
+  }).pipe(Effect.provide(Layer.merge(FetchHttpClient.layer, local))))
 
 it.scopedLive("the errors of a replay", () =>
   Effect.gen(function*() {

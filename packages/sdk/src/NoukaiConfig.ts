@@ -65,6 +65,7 @@ export declare namespace NoukaiConfig {
     readonly maxFrameBytes: number
     readonly log: LogHook | undefined
     readonly logPayloads: boolean
+    readonly stepSpans: boolean
     readonly dispatcher: unknown
   }
 }
@@ -167,6 +168,11 @@ export interface Options {
   readonly log?: LogHook | undefined
   /** Whether `log` sees bodies. Default: false. */
   readonly logPayloads?: boolean | undefined
+  /**
+   * Whether an `execute` or `resume` that ended is given the spans of its steps, where a tracer is installed: its trace
+   * is read, one more request and a wait of at most 5 seconds. What goes wrong with it changes nothing. Default: false.
+   */
+  readonly stepSpans?: boolean | undefined
   /** An undici `Dispatcher`, on Node, for proxies. It is not closed with the layer. Default: an own `Agent`. */
   readonly dispatcher?: unknown
 }
@@ -191,7 +197,8 @@ export const defaults = {
   runPaths: "seq",
   maxResponseBytes: 64 * 1024 * 1024,
   maxFrameBytes: 16 * 1024 * 1024,
-  logPayloads: false
+  logPayloads: false,
+  stepSpans: false
 } as const satisfies Options
 
 const invalid = (field: string, reason: string): InvalidRequestError => Invalid.invalid(method, field, reason)
@@ -278,6 +285,7 @@ const checkOptions = (options: Options): Problem | undefined =>
     Checks.checkOneOf("runPaths", options.runPaths, runPaths) ??
     Checks.checkFunction("log", options.log) ??
     Checks.checkFlag("logPayloads", options.logPayloads) ??
+    Checks.checkFlag("stepSpans", options.stepSpans) ??
     checkDispatcher(options.dispatcher)
 
 const pickOptions = (given: Options): Options => ({
@@ -305,6 +313,7 @@ const pickOptions = (given: Options): Options => ({
   maxFrameBytes: given.maxFrameBytes,
   log: given.log,
   logPayloads: given.logPayloads,
+  stepSpans: given.stepSpans,
   dispatcher: given.dispatcher
 })
 
@@ -351,6 +360,7 @@ export const resolveSettings = (
       maxFrameBytes,
       log: options.log,
       logPayloads: options.logPayloads ?? defaults.logPayloads,
+      stepSpans: options.stepSpans ?? defaults.stepSpans,
       dispatcher: options.dispatcher
     }
   })

@@ -109,6 +109,7 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): Defaults
   timeout: config.timeout,
   replayEnabled: config.replayEnabled,
   runPaths: config.runPaths,
+  stepSpans: config.stepSpans,
   log: caller.log,
   key: config.apiKey,
   scrub: caller.scrub,

@@ -7,7 +7,10 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/cost/decimal.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/schema/nullable.js"
-import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/traces/stepTimes.js"
+import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/timeline/otlpSpans.js"
+import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/timeline/stepTimes.js"
+
+export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/timeline/otlpSpans.js"
 
 const count = lenientWith(Schema.Number, 0)
 
@@ -338,3 +341,29 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
     models: [...models].map(([model, sum]) => ({ model, ...sum.used }))
   }
 }
+
+/**
+ * A stored run as OpenTelemetry spans, in the JSON that a collector takes over HTTP (`POST /v1/traces`): one for the run
+ * and one for every attempt at every step, each when it was, below the loop that it is in. The ids are made of the run, so
+ * that a second export says the same. Pure: nothing is read or sent, and no package of OpenTelemetry is needed.
+ *
+ * A step that goes on ends at the last moment that the trace knows, and one whose start is not told follows the step
+ * before it. A trace without any timestamp has no spans.
+ *
+ * @example
+ * ```ts
+ * import { RunService, Trace } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const body = (executionId: string) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     const trace = yield* runs.trace("acme/spelling/grade-3", executionId)
+ *     return JSON.stringify(Trace.toSpans(trace, { serviceName: "spelling" }))
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => otlpSpans(trace, options)

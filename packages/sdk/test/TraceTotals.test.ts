@@ -4,7 +4,7 @@ import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Effect, FastCheck as fc, Layer, Stream, TestClock } from "effect"
-import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/traces/stepTimes.js"
+import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/timeline/stepTimes.js"
 
 const step = (rest: Partial<Trace.StepTrace>): Trace.StepTrace => ({
   stepId: "s",

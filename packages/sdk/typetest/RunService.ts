@@ -1,6 +1,6 @@
 /** Types of reading runs: the result of `stepTrace` follows `attempt`. */
-import type { CallError, FlowEvent, RunService, Trace } from "@effect-noukai/sdk"
-import { Flow } from "@effect-noukai/sdk"
+import type { CallError, FlowEvent, RunService } from "@effect-noukai/sdk"
+import { Flow, Trace } from "@effect-noukai/sdk"
 import type { Attempt, StepTraceOptions } from "@effect-noukai/sdk/RunService"
 import { type BigDecimal, type Effect, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
@@ -76,3 +76,8 @@ expectTypeOf(runs.liveTrace(Grade, "id", { idleTimeout: "1 minute" })).toEqualTy
 >()
 // @ts-expect-error a stream has clocks of its own
 void runs.liveTrace("a/b/c", "id", { attemptTimeout: "1 minute" })
+
+declare const stored: Trace.Trace
+expectTypeOf(Trace.toSpans(stored, { flow: { org: "a", project: "b", slug: "c" }, payloads: true })).toEqualTypeOf<
+  Trace.OtlpTraces
+>()

@@ -10,7 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { CostLimit, ExecuteInput, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
-import type { InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
+import { type InvalidRequestError, isNoukaiError, type ToolCallLimitError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid, type Problem } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
@@ -27,6 +27,7 @@ import { totalTimeout } from "../operations/totalTimeout.js"
 import { resolveSession } from "../scope/sessionId.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
+import { withStepSpans } from "../timeline/stepSpans.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
@@ -76,6 +77,10 @@ const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E
   pick: pickInput,
   check: checkInput
 })
+
+/** The run of an execution that failed, if it had one and ended. */
+const executionIdOf = (error: unknown): string | undefined =>
+  isNoukaiError(error) && error._tag === "FlowExecutionError" ? error.executionId : undefined
 
 const outcomeOf = ({ status }: ExecuteRun.RunResult): string => status === "completed" ? "completed" : "paused"
 
@@ -156,11 +161,14 @@ export const execute = (
       }
       const encoded = ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
       const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOnce(messages), encoded)
+      const spanned = http.defaults.stepSpans === true
+        ? withStepSpans({ http, method, address }, warnedFirst, executionIdOf)
+        : warnedFirst
       return Metrics.counted(
         fiber,
         "execute",
         outcomeOf,
-        Spans.flowSpan(fiber, spanNames.execute, address, version.right, warnedFirst)
+        Spans.flowSpan(fiber, spanNames.execute, address, version.right, spanned)
       )
     })
 
@@ -267,6 +275,12 @@ export const resume = (http: HttpService) =>
       executionId: state.executionId,
       answeredItself: false
     }
+    const resumed = totalTimeout(
+      ExecuteRun.resume(run, state, results, state.rounds),
+      total,
+      { method, flow: addressText, executionId: () => run.executionId },
+      progress
+    )
     return Metrics.counted(
       fiber,
       "execute",
@@ -276,12 +290,7 @@ export const resume = (http: HttpService) =>
         spanNames.execute,
         address,
         state.flowVersion,
-        totalTimeout(
-          ExecuteRun.resume(run, state, results, state.rounds),
-          total,
-          { method, flow: addressText, executionId: () => run.executionId },
-          progress
-        )
+        http.defaults.stepSpans === true ? withStepSpans({ http, method, address }, resumed, executionIdOf) : resumed
       )
     )
   })

@@ -1,0 +1,172 @@
+/** Spans in the JSON of OTLP/HTTP, as a collector takes them at `/v1/traces`. */
+import { attributeKeys, spanNames } from "../../Telemetry.js"
+import { version } from "../config/version.js"
+import { formatCost, sumCosts } from "../cost/decimal.js"
+import type { FlowAddress } from "../flow/flow.js"
+import { type AttributeValue, spanIdOf, type SpannedStep, stepAttributes, stepSpanIds, traceIdOf } from "./spanParts.js"
+import { millisOf } from "./stepTimes.js"
+import { timelineOf } from "./timeline.js"
+
+/**
+ * The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OtlpValue =
+  | { readonly stringValue: string }
+  | { readonly intValue: string }
+  | { readonly doubleValue: number }
+  | { readonly boolValue: boolean }
+
+/**
+ * An attribute of a span or a resource.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OtlpAttribute {
+  readonly key: string
+  readonly value: OtlpValue
+}
+
+/**
+ * One span.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OtlpSpan {
+  /** 16 bytes in hexadecimal digits. */
+  readonly traceId: string
+  /** 8 bytes in hexadecimal digits. */
+  readonly spanId: string
+  /** Absent of the first span of a trace. */
+  readonly parentSpanId?: string
+  readonly name: string
+  /** 1: internal. */
+  readonly kind: 1
+  /** Nanoseconds since 1970, as text. */
+  readonly startTimeUnixNano: string
+  /** Nanoseconds since 1970, as text. */
+  readonly endTimeUnixNano: string
+  readonly attributes: ReadonlyArray<OtlpAttribute>
+  /** 0: not told, 1: ok, 2: failed. */
+  readonly status: { readonly code: 0 | 1 | 2 }
+}
+
+/**
+ * The body of an OTLP/HTTP request for traces.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OtlpTraces {
+  readonly resourceSpans: ReadonlyArray<{
+    readonly resource: { readonly attributes: ReadonlyArray<OtlpAttribute> }
+    readonly scopeSpans: ReadonlyArray<{
+      readonly scope: { readonly name: string; readonly version: string }
+      readonly spans: ReadonlyArray<OtlpSpan>
+    }>
+  }>
+}
+
+/**
+ * The options of `Trace.toSpans`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface SpanOptions {
+  /** `service.name` of the resource. Default: `"noukai"`. */
+  readonly serviceName?: string | undefined
+  /** More attributes of the resource. Default: none. */
+  readonly resource?: Readonly<Record<string, string | number | boolean>> | undefined
+  /** The flow of the run, whose address a trace does not say. Default: not told. */
+  readonly flow?: FlowAddress | undefined
+  /** The span below which the run belongs: the ids of a `traceparent`. Default: a trace of its own. */
+  readonly parent?: { readonly traceId: string; readonly spanId: string } | undefined
+  /** Adds inputs, outputs and errors as JSON text, cut at 4,096 characters. Default: false. */
+  readonly payloads?: boolean | undefined
+}
+
+const valueOf = (value: AttributeValue): OtlpValue =>
+  typeof value === "string"
+    ? { stringValue: value }
+    : typeof value === "boolean"
+    ? { boolValue: value }
+    : Number.isSafeInteger(value)
+    ? { intValue: String(value) }
+    : { doubleValue: value }
+
+const attributesOf = (
+  entries: Iterable<readonly [string, AttributeValue | undefined]>
+): ReadonlyArray<OtlpAttribute> =>
+  [...entries].flatMap(([key, value]) => value === undefined ? [] : [{ key, value: valueOf(value) }])
+
+const statusOf = (status: string): OtlpSpan["status"] => ({
+  code: status === "failed" ? 2 : status === "completed" ? 1 : 0
+})
+
+/** @internal */
+export const otlpSpans = (
+  trace: {
+    readonly flowRun: {
+      readonly id: string
+      readonly status: string
+      readonly flowId?: string | undefined
+      readonly startedAt?: string | undefined
+      readonly completedAt?: string | undefined
+      readonly durationMs?: number | undefined
+    }
+    readonly steps: ReadonlyArray<SpannedStep>
+  },
+  { flow, parent, payloads = false, resource = {}, serviceName = "noukai" }: SpanOptions
+): OtlpTraces => {
+  const { flowRun: { flowId, id, status } } = trace
+  const timeline = timelineOf(trace)
+  const traceId = parent?.traceId ?? traceIdOf(id)
+  const runSpanId = spanIdOf(id)
+  const ids = stepSpanIds(id, trace.steps)
+  const run: OtlpSpan = {
+    traceId,
+    spanId: runSpanId,
+    ...(parent === undefined ? undefined : { parentSpanId: parent.spanId }),
+    name: spanNames.run,
+    kind: 1,
+    startTimeUnixNano: String(timeline.start),
+    endTimeUnixNano: String(timeline.end),
+    attributes: attributesOf([
+      [attributeKeys.org, flow?.org],
+      [attributeKeys.project, flow?.project],
+      [attributeKeys.slug, flow?.slug],
+      [attributeKeys.executionId, id],
+      [attributeKeys.flowId, flowId],
+      [attributeKeys.status, status],
+      [attributeKeys.runCost, formatCost(sumCosts(trace.steps))],
+      [attributeKeys.runWaiting, millisOf(timeline.waiting)],
+      [attributeKeys.inputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.prompt ?? 0), 0)],
+      [attributeKeys.outputTokens, trace.steps.reduce((sum, { tokens }) => sum + (tokens?.completion ?? 0), 0)]
+    ]),
+    status: statusOf(status)
+  }
+  const steps = timeline.steps.map((placed, index): OtlpSpan => ({
+    traceId,
+    spanId: ids[index]!,
+    parentSpanId: placed.loop === undefined ? runSpanId : ids[placed.loop]!,
+    name: spanNames.step,
+    kind: 1,
+    startTimeUnixNano: String(placed.start),
+    endTimeUnixNano: String(placed.end),
+    attributes: attributesOf(stepAttributes(placed, payloads)),
+    status: statusOf(placed.step.status)
+  }))
+  return {
+    resourceSpans: timeline.isDated
+      ? [{
+        resource: { attributes: attributesOf([["service.name", serviceName], ...Object.entries(resource)]) },
+        scopeSpans: [{ scope: { name: "@effect-noukai/sdk", version }, spans: [run, ...steps] }]
+      }]
+      : []
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The spans of the steps of a run that has ended, read from its trace and opened below the span of its call.
+ *
+ * @see contract 13.5
+ * @internal
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+import { spanNames } from "../../Telemetry.js"
+import type { FlowAddress } from "../flow/flow.js"
+import type { HttpService } from "../operations/operations.js"
+import { spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
+import { stepAttributes } from "./spanParts.js"
+import { timelineOf } from "./timeline.js"
+
+/** The time that a call may wait for its trace. */
+const patience = "5 seconds"
+
+interface EndedRun {
+  readonly http: HttpService
+  readonly method: string
+  readonly address: FlowAddress
+}
+
+type StoredTrace = Effect.Effect.Success<ReturnType<typeof readTrace>>
+
+const readTrace = ({ address, http, method }: EndedRun, executionId: string) =>
+  http.request("trace", { method, flow: address, executionId, options: {}, progress: { sent: "no" } })
+
+const openSpans = (
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  tracer: Tracer.Tracer,
+  parent: Option.Option<Tracer.AnySpan>,
+  trace: StoredTrace
+): void => {
+  const { isDated, steps } = timelineOf(trace)
+  if (!isDated) return
+  const annotations = spanAnnotationsOf(fiber)
+  const spans: Array<Tracer.Span> = []
+  // a loop may be listed after its iterations
+  const open = (index: number): Tracer.Span => {
+    const known = spans[index]
+    if (known !== undefined) return known
+    const placed = steps[index]!
+    const above = placed.loop === undefined ? parent : Option.some(open(placed.loop))
+    const span = tracer.span(spanNames.step, above, Context.empty(), [], placed.start, "internal")
+    for (const [key, value] of annotations) span.attribute(key, value)
+    for (const [key, value] of stepAttributes(placed, false)) span.attribute(key, value)
+    spans[index] = span
+    return span
+  }
+  for (const index of steps.keys()) open(index)
+  for (const [index, { end, step }] of steps.entries()) {
+    spans[index]!.end(
+      end,
+      step.status === "failed" ? Exit.fail(`step ${JSON.stringify(step.stepId)} failed`) : Exit.void
+    )
+  }
+}
+
+/**
+ * Adds the spans of the steps to a call that has ended with a run. Best effort: nothing that goes wrong here, and no
+ * trace that is late, changes the outcome of the call.
+ *
+ * @internal
+ */
+export const withStepSpans = <A extends { readonly status: string; readonly executionId?: string | undefined }, E, R>(
+  run: EndedRun,
+  self: Effect.Effect<A, E, R>,
+  idOf: (error: E) => string | undefined
+): Effect.Effect<A, E, R> => {
+  const after = (executionId: string | undefined): Effect.Effect<void> =>
+    executionId === undefined ? Effect.void : Effect.withFiberRuntime((fiber) => {
+      const tracer = tracerOf(fiber)
+      if (tracer === undefined) return Effect.void
+      const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
+      return readTrace(run, executionId).pipe(
+        Effect.timeout(patience),
+        Effect.map((trace) => openSpans(fiber, tracer, parent, trace)),
+        Effect.catchAllCause(() => Effect.void)
+      )
+    })
+  return self.pipe(
+    Effect.tap(({ executionId, status }) => status === "completed" ? after(executionId) : Effect.void),
+    Effect.tapError((error) => after(idOf(error)))
+  )
+}
