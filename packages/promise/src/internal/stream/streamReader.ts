@@ -6,6 +6,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import type * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -15,6 +16,8 @@ import type { StoppableEffect } from "../client/stoppable.js"
 import { valueOrThrow } from "../errors/promiseError.js"
 
 type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
+
+const interrupted = Exit.interrupt(FiberId.none)
 
 /**
  * Reads a whole stream in one fiber that waits between the reads, because a fork for each read costs as much as
@@ -43,9 +46,11 @@ export class StreamReader<E> {
     )
   }
 
-  /** The next events; fails with `None` at the end and from then on. Reads must not overlap. */
+  /** The next events; fails with `None` at the end and from then on, by interruption once closed. Reads must not overlap. */
   read(): Promise<Read<E>> {
     if (this.end !== undefined) return Promise.resolve(this.end)
+    // nothing may begin in the scope that is closed
+    if (this.closing !== undefined) return Promise.resolve(interrupted)
     return new Promise((resolve) => {
       this.answer = resolve
       if (this.running === undefined) this.start()
