@@ -21,6 +21,7 @@ import { collect, follow, submit } from "../jobs.js"
 import { keep, kept } from "../keeping.js"
 import { gradeAll, NoukaiLimited } from "../limits.js"
 import { local } from "../local.js"
+import { scores } from "../manyJobs.js"
 import { answers as after } from "../moving/after.js"
 import { answers as before } from "../moving/before.js"
 import { gradeByPromise } from "../promises.js"
@@ -129,6 +130,13 @@ it.scopedLive("limits of a client", () =>
       Emulator.layer({ flows: samples, config: { maxConcurrency: 50, rate: 200 } })
     )
   )))
+
+it.scopedLive("many jobs", () =>
+  Effect.gen(function*() {
+    const all = Chunk.toReadonlyArray(yield* Stream.runCollect(scores))
+    assert.strictEqual(new Set(all.map(({ executionId }) => executionId)).size, 20)
+    for (const { score } of all) assert.isNumber(score)
+  }).pipe(Effect.provide(world)))
 
 it.scopedLive("streams", () =>
   Effect.gen(function*() {

@@ -14,6 +14,8 @@ import { jobStatus } from "./internal/jobs/jobStatus.js"
 import { pollOnce } from "./internal/jobs/pollOnce.js"
 import { millisOf, rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import type { JobStatus } from "./JobStatus.js"
+import type { NoukaiError } from "./NoukaiError.js"
+import type { RateLimit } from "./NoukaiOptions.js"
 
 /**
  * The options of one poll.
@@ -44,6 +46,38 @@ export interface WaitOptions {
 }
 
 /**
+ * The options of `noukai.waitAll`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface WaitAllOptions {
+  /** Milliseconds until the loop rejects with an `APITimeoutError`; 0 polls each job once. Default: no limit. */
+  timeout?: number | undefined
+  /**
+   * Milliseconds between two polls of a job. Default: a quarter of the time for which it has been waited, at least
+   * 2,000 and at most 60,000.
+   */
+  pollInterval?: number | undefined
+  /** How many polls are under way at once. Default: 8. */
+  concurrency?: number | undefined
+  /** How many polls begin in a time; a number is per second. Default: 20. */
+  rate?: number | RateLimit | undefined
+  /** Ends the loop; it rejects with the signal's reason. The jobs go on. */
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * A job that ended, with its last status, or whose polls failed for good, with their error.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type JobOutcome =
+  | { job: Job; status: JobStatus; error?: undefined }
+  | { job: Job; status?: undefined; error: NoukaiError }
+
+/**
  * A run in the queue, made by `flow.executeAsync(…)` and `noukai.job(…)`. No method starts a second run.
  *
  * @since 0.1.0
@@ -70,6 +104,15 @@ export class Job {
     this.executionId = facts.executionId
     this.flowId = facts.flowId ?? ""
     this.sessionId = facts.sessionId
+  }
+
+  /**
+   * The handle of the sdk; `undefined` for a value that is no job.
+   *
+   * @internal
+   */
+  static handleOf(job: unknown): Effect.Effect<SdkJob.Job, unknown, Services> | undefined {
+    return job instanceof Job ? job.job : undefined
   }
 
   /**

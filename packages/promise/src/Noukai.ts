@@ -11,7 +11,8 @@ import { Flow } from "./Flow.js"
 import { Client } from "./internal/client/client.js"
 import { openClient } from "./internal/client/openClient.js"
 import { promiseError } from "./internal/errors/promiseError.js"
-import { Job } from "./Job.js"
+import { waitAll } from "./internal/jobs/waitAll.js"
+import { Job, type JobOutcome, type WaitAllOptions } from "./Job.js"
 import type { NoukaiOptions } from "./NoukaiOptions.js"
 import type { NoukaiTransport } from "./NoukaiTransport.js"
 
@@ -87,6 +88,28 @@ export class Noukai {
     const address = this.address(flow)
     const attached = Effect.flatMap(JobService, (jobs) => jobs.attach(address, executionId))
     return new Job(this.client, attached, { executionId, flowId: undefined, sessionId: undefined })
+  }
+
+  /**
+   * Waits for many jobs and gives each as it ends, with a bounded number of polls a second. A job that failed or was
+   * cancelled has a status, one whose polls fail for good an error; the others are waited for.
+   *
+   * The loop rejects at `timeout`, for a key that is refused, and when the client is closed. A job that is given twice is
+   * given out once. Reading slowly slows down the polling; leaving the loop ends it.
+   *
+   * @example
+   * ```ts
+   * import type { Job, Noukai } from "@effect-noukai/promise"
+   *
+   * const report = async (noukai: Noukai, jobs: ReadonlyArray<Job>) => {
+   *   for await (const { job, status, error } of noukai.waitAll(jobs, { timeout: 3_600_000 })) {
+   *     console.log(job.executionId, error === undefined ? status.status : error.message)
+   *   }
+   * }
+   * ```
+   */
+  waitAll(jobs: Iterable<Job> | AsyncIterable<Job>, options?: WaitAllOptions): AsyncIterable<JobOutcome> {
+    return waitAll(this.client, jobs, options)
   }
 
   /**

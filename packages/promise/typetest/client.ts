@@ -4,8 +4,10 @@ import type {
   ExecuteResult,
   Flow,
   Job,
+  JobOutcome,
   JobStatus,
   Noukai,
+  NoukaiError,
   NoukaiTransport,
   PausedResult,
   RelayFlow,
@@ -39,6 +41,13 @@ if (run.requiresToolCalls) expectTypeOf(run).toEqualTypeOf<PausedResult>()
 else expectTypeOf(run).toEqualTypeOf<ExecuteResult>()
 if (run.status === "failed") expectTypeOf(run).toEqualTypeOf<ExecuteResult>()
 expectTypeOf(run.result).toEqualTypeOf<unknown>()
+
+// many jobs: a status or an error
+declare const jobs: ReadonlyArray<Job>
+expectTypeOf(noukai.waitAll(jobs, { timeout: 1, rate: 5 })).toEqualTypeOf<AsyncIterable<JobOutcome>>()
+declare const outcome: JobOutcome
+if (outcome.error === undefined) expectTypeOf(outcome.status).toEqualTypeOf<JobStatus>()
+else expectTypeOf(outcome.error).toEqualTypeOf<NoukaiError>()
 
 // handlers know what they get
 void flow.execute({

@@ -5,11 +5,13 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions } from "./internal/input/callOptions.js"
 import type { JobEnded, JobStatus } from "./internal/jobs/jobStatus.js"
 import * as Updates from "./internal/jobs/jobUpdates.js"
+import * as WaitAll from "./internal/jobs/jobWaitAll.js"
 import type { CallError } from "./NoukaiError.js"
 
 export { isEnded } from "./internal/jobs/jobStatus.js"
@@ -23,6 +25,7 @@ export type {
   JobStatus,
   JobUnknown
 } from "./internal/jobs/jobStatus.js"
+export type { WaitAllOptions } from "./internal/jobs/jobWaitAll.js"
 
 /**
  * The options of waiting for a job.
@@ -108,3 +111,55 @@ export const updates = <A>(
   job: Job<A>,
   schedule: Schedule.Schedule<unknown, JobStatus<A>>
 ): Stream.Stream<JobStatus<A>, CallError> => Updates.ofJob(job, schedule)
+
+/**
+ * A job, and how waiting for it ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface JobOutcome<out A = unknown> {
+  /** The handle as it was given. */
+  readonly job: Job<A>
+  /** The last status, be it `completed`, `failed` or `cancelled`; or the error of a poll that cannot be repeated. */
+  readonly outcome: Exit.Exit<JobEnded<A>, CallError>
+}
+
+/**
+ * Waits for many jobs and tells the outcome of each as it ends, with polls that are bounded in number, whatever the
+ * number of jobs. `jobs` may also be a stream of jobs that are not all known yet.
+ *
+ * A job that failed or was cancelled, whose poll fails for good (a 404, a result that does not fit the schema), or whose
+ * schedule ends, is an outcome like any other; the others are waited for. Polls that failed in passing are repeated, until
+ * a job has seen five in a row over 300 seconds; then the last failure is its outcome. `Retry-After` delays the next poll
+ * of a job, and after a 429 those of all, by at most a minute.
+ *
+ * Fails with `AuthenticationError` and with the end of the client (`CLIENT_CLOSED`), which are of all jobs alike, with
+ * `APITimeoutError` (`clock: "wait"`) at the timeout, which says how many have not ended, with `InvalidRequestError`
+ * (`field`: the option, or `jobs`) before anything is sent, and with the failure of a stream of jobs. Outcomes that are
+ * known come before a failure.
+ *
+ * A job that is given again while it is waited for is polled and told once, by its execution id. Whoever reads slowly
+ * slows down the polling: at most 16 outcomes, and those of the polls under way, are held. Interruption ends all polls. A
+ * job that is waited for takes about 0.6 kB beside its handle.
+ *
+ * @example
+ * ```ts
+ * import * as Job from "@effect-noukai/sdk/Job"
+ * import { Effect, Exit, Stream } from "effect"
+ *
+ * const report = (jobs: ReadonlyArray<Job.Job>) =>
+ *   Job.waitAll(jobs, { timeout: "1 hour" }).pipe(
+ *     Stream.runForEach(({ job, outcome }) =>
+ *       Effect.log(job.executionId, Exit.isSuccess(outcome) ? outcome.value.status : outcome.cause)
+ *     )
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const waitAll = <A, E = never, R = never>(
+  jobs: Iterable<Job<A>> | Stream.Stream<Job<A>, E, R>,
+  options: WaitAll.WaitAllOptions<A> = {}
+): Stream.Stream<JobOutcome<A>, CallError | E, R> => WaitAll.waitAll<Job<A>, A, E, R>(jobs, options)

@@ -20,10 +20,13 @@ import * as Invalid from "./internal/errors/makeError.js"
 import { type Problem, problem, unchecked } from "./internal/errors/makeError.js"
 import * as Checks from "./internal/input/checks.js"
 import { guarded, take } from "./internal/input/take.js"
+import { checkRate, type Rate, resolveRate, takeRate } from "./internal/limit/rate.js"
 import { backoff } from "./internal/retry/retry.js"
-import { milliseconds, toMillis } from "./internal/time/duration.js"
+import { milliseconds } from "./internal/time/duration.js"
 import type { LogHook } from "./LogHook.js"
 import { AuthenticationError, InvalidRequestError, type NoukaiError } from "./NoukaiError.js"
+
+export type { Rate } from "./internal/limit/rate.js"
 
 /**
  * The types of {@link NoukaiConfig}.
@@ -80,19 +83,6 @@ export class NoukaiConfig extends Context.Tag("@effect-noukai/sdk/NoukaiConfig")
   NoukaiConfig,
   NoukaiConfig.Service
 >() {}
-
-/**
- * A limit on the requests of a time: no more than `limit` leave within any `interval`.
- *
- * @since 0.1.0
- * @category options
- */
-export interface Rate {
-  /** An integer of at least 1. */
-  readonly limit: number
-  /** Longer than 0, and finite. */
-  readonly interval: Duration.DurationInput
-}
 
 /**
  * The options of a client, all optional. `NOUKAI_API_KEY`, `NOUKAI_ENV` and `NOUKAI_REPLAY_ENABLED` are read where an
@@ -241,33 +231,6 @@ const checkDispatcher = (dispatcher: unknown): Problem | undefined =>
     ? undefined
     : problem("dispatcher", "must be an undici Dispatcher")
 
-const checkRate = (rate: Options["rate"]): Problem | undefined => {
-  if (rate === undefined || typeof rate === "number") return Checks.checkCount("rate", rate, 1)
-  if (!Predicate.isRecord(rate)) {
-    return problem("rate", "must be a number of requests per second, or { limit, interval }")
-  }
-  const interval = toMillis(rate.interval)
-  return Checks.checkCount("rate.limit", rate.limit ?? NaN, 1) ??
-    (interval !== undefined && interval > 0 && interval < Infinity
-      ? undefined
-      : problem("rate.interval", "must be a duration that is longer than 0 and finite"))
-}
-
-/**
- * Reads a rate of a caller once.
- *
- * @internal
- */
-export const takeRate = (rate: Options["rate"]): Options["rate"] =>
-  typeof rate === "object" && rate !== null ? { limit: rate.limit, interval: rate.interval } : rate
-
-const resolveRate = (rate: Options["rate"]): NoukaiConfig.Service["rate"] =>
-  rate === undefined
-    ? undefined
-    : typeof rate === "number"
-    ? { limit: rate, interval: Duration.seconds(1) }
-    : { limit: rate.limit, interval: Duration.decode(rate.interval) }
-
 const runPaths = ["seq", "flow-runs"]
 
 const checkOptions = (options: Options): Problem | undefined =>
@@ -352,7 +315,7 @@ export const resolveSettings = (
       retry: options.retry ?? backoff(maxRetries),
       retryPost: options.retryPost ?? defaults.retryPost,
       maxConcurrency: options.maxConcurrency,
-      rate: resolveRate(options.rate),
+      rate: options.rate === undefined ? undefined : resolveRate(options.rate),
       replayEnabled: options.replayEnabled ?? defaults.replayEnabled,
       runPaths: options.runPaths ?? defaults.runPaths,
       headers: yield* extra(method, options.headers ?? {}),

@@ -12,7 +12,7 @@ import type {
 } from "@effect-noukai/sdk"
 import { Flow, type JobService } from "@effect-noukai/sdk"
 import * as Jobs from "@effect-noukai/sdk/Job"
-import { type Effect, Schedule, Schema, type Stream } from "effect"
+import { type Effect, type Exit, Schedule, Schema, type Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 declare const jobs: JobService.Service
@@ -64,6 +64,19 @@ expectTypeOf(jobs.attach(Grade, "id")).toEqualTypeOf<Effect.Effect<Job<Score>, I
 expectTypeOf(jobs.attach("a/b/c", "id", { grace: "5 seconds" })).toEqualTypeOf<
   Effect.Effect<Job<unknown>, InvalidRequestError, never>
 >()
+
+// many jobs: outcomes of the same type; the errors of a stream of jobs, and its needs, are added
+declare const many: ReadonlyArray<Job<Score>>
+expectTypeOf(Jobs.waitAll(many)).toEqualTypeOf<Stream.Stream<Jobs.JobOutcome<Score>, CallError>>()
+expectTypeOf(Jobs.waitAll(new Set(many), { timeout: "1 hour", rate: 5, schedule: Schedule.spaced("5 seconds") }))
+  .toEqualTypeOf<Stream.Stream<Jobs.JobOutcome<Score>, CallError>>()
+declare const coming: Stream.Stream<Job<Score>, "no more", JobService>
+expectTypeOf(Jobs.waitAll(coming, { rate: { limit: 5, interval: "1 minute" } })).toEqualTypeOf<
+  Stream.Stream<Jobs.JobOutcome<Score>, CallError | "no more", JobService>
+>()
+expectTypeOf<Jobs.JobOutcome<Score>["outcome"]>().toEqualTypeOf<Exit.Exit<JobEnded<Score>, CallError>>()
+// @ts-expect-error ids are no jobs
+void Jobs.waitAll(["ex-1"])
 
 // the handle
 declare const job: Job<Score>

@@ -170,6 +170,13 @@ const operations: { readonly [name: string]: Operation } = {
       await noukai.job(any(ref), "ex-1").poll()
     }
   },
+  "noukai.waitAll": {
+    values: [wrong, options("pollInterval", "concurrency", "rate")],
+    call: async (noukai, jobs, wait) => {
+      await drained(noukai.waitAll([], any(wait)))
+      await drained(noukai.waitAll(any(jobs)))
+    }
+  },
   "flow.run": {
     values: [executionId, executionId, options(), options("attempt", "loopIndex"), options()],
     call: async (noukai, id, step, read, readStep, watch) => {

@@ -59,6 +59,7 @@ const operations: { readonly [method: string]: string } = {
   "JobService.attach": "noukai.job",
   "Job.poll": "job.poll",
   "Job.wait": "job.wait",
+  "Job.waitAll": "noukai.waitAll",
   "RunService.trace": "run.trace",
   "RunService.stepTrace": "run.stepTrace",
   "RunService.liveTrace": "run.liveTrace",

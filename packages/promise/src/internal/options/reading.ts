@@ -118,6 +118,8 @@ const names = [
   "version",
   "timeout",
   "pollInterval",
+  "concurrency",
+  "rate",
   "attempt",
   "loopIndex",
   "signal",

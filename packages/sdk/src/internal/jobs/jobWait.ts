@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import type { WaitOptions } from "../../Job.js"
-import { APITimeoutError, type CallError, FlowExecutionError } from "../../NoukaiError.js"
+import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { unchecked } from "../errors/makeError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { checkCall, checkSchedule } from "../input/checks.js"
@@ -18,35 +18,14 @@ import { withRaw } from "../json/raw.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic, pauseOf } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
-import { isPassing, type JobTarget, label, pending, poll } from "./jobPoll.js"
-import { isEnded, type JobCancelled, type JobEnded, type JobFailed, type JobStatus } from "./jobStatus.js"
+import { isPassing, type JobTarget, pending, poll } from "./jobPoll.js"
+import { isEnded, type JobCancelled, type JobEnded, type JobFailed } from "./jobStatus.js"
+import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
 
 /** @internal */
 export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
 
 const defaultTimeout = Duration.seconds(300)
-
-/** The outcome of the polls so far. */
-interface PollOutcome {
-  status: JobStatus | undefined
-  /** The failure of the latest poll, if it failed. */
-  failure: CallError | undefined
-}
-
-const gaveUp = (target: JobTarget, method: string, seen: PollOutcome, detail: string): APITimeoutError => {
-  const lastStatus = seen.status === undefined ? undefined : label(seen.status)
-  return new APITimeoutError({
-    method,
-    flow: target.addressText,
-    executionId: target.executionId,
-    detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
-    clock: "wait",
-    sent: "yes",
-    lastStatus,
-    isRetryable: true,
-    cause: seen.failure
-  }, unchecked)
-}
 
 const waitRules: InputRules<WaitOptions, WaitOptions> = {
   field: "options",
@@ -60,8 +39,6 @@ const waitRules: InputRules<WaitOptions, WaitOptions> = {
   }),
   check: (options) => checkSchedule("schedule", options.schedule) ?? checkCall(options)
 }
-
-const outOfTime = (ms: number): string => `after ${ms} ms`
 
 const pollUntilEnded = Effect.fnUntraced(function*(
   target: JobTarget,
@@ -85,7 +62,7 @@ const pollUntilEnded = Effect.fnUntraced(function*(
     }
     if (timeout === 0) return yield* gaveUp(target, method, seen, "after one poll")
     const delay = yield* next(seen.status ?? pending(target.executionId))
-    if (delay === undefined) return yield* gaveUp(target, method, seen, "the schedule has ended")
+    if (delay === undefined) return yield* gaveUp(target, method, seen, scheduleEnded)
     const ms = Math.max(delay, pollDelay(seen.failure))
     const left = Math.max(deadline - (yield* monotonic), 0)
     // a poll that begins at the deadline could not be answered in time

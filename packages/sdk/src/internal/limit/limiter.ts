@@ -7,9 +7,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import { clockOf } from "../runtime/fiber.js"
 import * as timers from "../time/clock.js"
+import type { CheckedRate } from "./rate.js"
 
 /** @internal */
 export interface Limits {
@@ -144,6 +144,13 @@ export class Limiter {
     return this.ticketed(needsSlot, closed, (turn, leave) => Effect.ensuring(Effect.zipRight(turn, self), leave))
   }
 
+  /** Waits for a place and the rate, and gives the effect that frees the place; for code that ends with the limiter. */
+  readonly turn: Effect.Effect<Effect.Effect<void>> = this.ticketed(
+    true,
+    Effect.never,
+    (turn, leave) => Effect.as(turn, leave)
+  )
+
   /** Opens a response when its turn comes. It is under way until it has failed or its scope is closed. */
   opening<A, E, E2, R>(
     needsSlot: boolean,
@@ -180,7 +187,10 @@ export class Limiter {
 }
 
 /** The limits of a configuration. */
-type Configured = Pick<NoukaiConfig.Service, "maxConcurrency" | "rate">
+interface Configured {
+  readonly maxConcurrency: number | undefined
+  readonly rate: CheckedRate | undefined
+}
 
 /**
  * Whether a client has limits.

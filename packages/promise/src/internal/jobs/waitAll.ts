@@ -1,0 +1,92 @@
+// a rejected promise has no type, so errors are anything at this edge
+// @effect-diagnostics anyUnknownInErrorContext:off
+/**
+ * Waits for many jobs with the sdk, and hands out the jobs as the caller gave them.
+ *
+ * @internal
+ */
+import * as SdkJob from "@effect-noukai/sdk/Job"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { Job, type JobOutcome, type WaitAllOptions } from "../../Job.js"
+import type { InvalidRequestError, NoukaiError } from "../../NoukaiError.js"
+import type { Client } from "../client/client.js"
+import type { Services } from "../client/lifetime.js"
+import { promiseError } from "../errors/promiseError.js"
+import { Thrown } from "../errors/thrown.js"
+import { type CallOptions, millisOf, reading, refusal, rightOrThrow, takeOptions } from "../options/reading.js"
+import { EventIterator } from "../stream/eventIterator.js"
+import { jobStatus } from "./jobStatus.js"
+
+const operation = "noukai.waitAll"
+
+type Jobs = Iterable<Job> | AsyncIterable<Job>
+
+const wrongJobs = "must be jobs, as executeAsync and noukai.job give them"
+
+const isAsync = (jobs: Jobs): jobs is AsyncIterable<Job> => Predicate.isObject(jobs) && Symbol.asyncIterator in jobs
+
+/** The jobs of the caller by the handles of the sdk. */
+class Handles {
+  private readonly jobs = new WeakMap<object, Job>()
+
+  readonly of = (job: Job): Effect.Effect<SdkJob.Job, unknown, Services> =>
+    Effect.suspend(() => {
+      const handle = Job.handleOf(job)
+      return handle === undefined
+        ? Effect.fail(new Thrown({ reason: refusal(operation, "jobs", wrongJobs) }))
+        : Effect.map(handle, (found) => {
+          this.jobs.set(found, job)
+          return found
+        })
+    })
+
+  readonly outcome = ({ job, outcome }: SdkJob.JobOutcome): JobOutcome | undefined => {
+    const own = this.jobs.get(job)
+    if (own === undefined) return undefined
+    return Exit.match(outcome, {
+      onFailure: (cause) => ({ job: own, error: promiseError(Cause.squash(cause)) as NoukaiError }),
+      onSuccess: (status) => ({ job: own, status: jobStatus(status) })
+    })
+  }
+}
+
+/**
+ * The outcomes of jobs, each as it ends.
+ *
+ * @internal
+ */
+export const waitAll = (
+  client: Client,
+  jobs: Jobs,
+  options: WaitAllOptions | undefined
+): EventIterator<SdkJob.JobOutcome, JobOutcome> => {
+  const handles = new Handles()
+  const asked: Either.Either<CallOptions<Stream.Stream<SdkJob.JobOutcome, unknown, Services>>, InvalidRequestError> =
+    takeOptions(operation, options, (given) => {
+      const interval = millisOf(operation, "pollInterval", given.pollInterval)
+      const settings: SdkJob.WaitAllOptions = {
+        timeout: millisOf(operation, "timeout", given.timeout),
+        schedule: interval === undefined ? undefined : Schedule.spaced(interval),
+        concurrency: given.concurrency ?? undefined,
+        rate: given.rate ?? undefined
+      }
+      if (isAsync(jobs)) {
+        const given = Stream.fromAsyncIterable(jobs, (reason) => new Thrown({ reason }))
+        return SdkJob.waitAll(Stream.mapEffect(given, handles.of), settings)
+      }
+      const known = rightOrThrow(
+        reading(operation, "jobs", jobs, [], () => Predicate.isIterable(jobs) ? Array.from(jobs) : undefined)
+      )
+      if (known === undefined) throw refusal(operation, "jobs", wrongJobs)
+      return Stream.unwrap(
+        Effect.map(Effect.forEach(known, handles.of), (found) => SdkJob.waitAll(found, settings))
+      )
+    })
+  return new EventIterator(client, asked, handles.outcome)
+}
