@@ -1,8 +1,8 @@
 /** The recipes of the guides, each over real HTTP against an emulator. */
 import { Emulator, type EmulatorLedger, samples } from "@effect-noukai/emulator"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
-import { FetchHttpClient, HttpApiClient, HttpBody, HttpClient, HttpServer } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
+import { FetchHttpClient, FileSystem, HttpApiClient, HttpBody, HttpClient, HttpServer } from "@effect/platform"
+import { NodeFileSystem, NodeHttpServer } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
 import {
   Chunk,
@@ -24,6 +24,7 @@ import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import { handler } from "../answering.js"
 import { exportRun } from "../exporting.js"
+import { draw } from "../picture.js"
 import { AskApi, AskServer, Broken, Busy } from "../recipes/apiErrors.js"
 import { collected } from "../recipes/collected.js"
 import { replayed } from "../recipes/replayErrors.js"
@@ -201,6 +202,18 @@ it.scopedLive("a stored run reaches a collector", () =>
     assert.include(body, executionId)
     assert.notInclude(body, "Where is A17?")
   }).pipe(Effect.provide(Layer.merge(FetchHttpClient.layer, local))))
+
+it.scopedLive("a stored run as a picture", () =>
+  Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    const path = `${yield* files.makeTempDirectoryScoped()}/run.svg`
+    const flows = yield* FlowService
+    const { executionId = "" } = yield* flows.execute("noukai/samples/two-step", { message: "Where is A17?" })
+    yield* draw(executionId, path)
+    const picture = yield* files.readFileString(path)
+    assert.match(picture, /^<svg [^]*>Where is order A17\?<[^]*data-step="answer"[^]*<\/svg>\n$/)
+    assert.notInclude(picture, "Where is A17?")
+  }).pipe(Effect.provide(Layer.merge(NodeFileSystem.layer, local))))
 
 it.scopedLive("the errors of a replay", () =>
   Effect.gen(function*() {
