@@ -314,7 +314,7 @@ const answers: ReadonlyArray<Answer> = [
   {
     name: "9.6: a list of runs",
     schema: RunListResponse,
-    body: { runs: [run] },
+    body: { runs: [run], nextCursor: "c" },
     read: Effect.flatMap(
       NoukaiHttp,
       (http) =>
@@ -327,7 +327,7 @@ const answers: ReadonlyArray<Answer> = [
           status: undefined
         })
     ),
-    rows: { runs: { because: "they are what is asked for" } }
+    rows: { runs: { because: "they are what is asked for" }, nextCursor: { wrong: 7 } }
   },
   {
     name: "9.6: a run of a list",
