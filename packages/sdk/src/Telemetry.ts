@@ -82,7 +82,8 @@ export const attributeKeys = {
  * - `retryTokens`, a gauge: the retry budget that is left of 500, of the client whose budget changed last.
  * - `openStreams`, a gauge: event streams that are open.
  * - `tokens`, a counter by `type` (`input`, `output`), and `cost`, a counter of USD: those of the completed steps of
- *   event streams. Other operations are not told.
+ *   event streams, and of the executions of a client with `stepSpans`, whose traces are read. Other operations are not
+ *   told.
  *
  * @since 0.1.0
  * @category constants

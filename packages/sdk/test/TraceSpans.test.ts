@@ -4,7 +4,7 @@ import { layer as emulatorLayer, type Options } from "@effect-noukai/emulator/Em
 import { FlowService, Noukai, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import root from "@opentelemetry/otlp-transformer/build/src/generated/root.js"
-import { Effect, Exit, FastCheck as fc, Layer, Option, Schema, Stream, TestClock, Tracer } from "effect"
+import { Effect, Exit, FastCheck as fc, Layer, Metric, Option, Schema, Stream, TestClock, Tracer } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 
@@ -306,7 +306,10 @@ describe("stepSpans", () => {
       yield* passTime
       const { told, tracer } = telling()
       const flows = yield* FlowService
-      const done = yield* Effect.withTracer(flows.execute("acme/test/flow", { message: "hi", tools }), tracer)
+      const done = yield* flows.execute("acme/test/flow", { message: "hi", tools }).pipe(
+        Effect.withTracer(tracer),
+        Effect.tagMetrics("test", "step-spans")
+      )
       assert.strictEqual(done.status, "completed")
       const ms = (time: bigint | undefined) => Number(time) / 1e6
       assert.deepStrictEqual(
@@ -328,6 +331,16 @@ describe("stepSpans", () => {
       assert.strictEqual(steps(told)[0]!.attributes.get("gen_ai.request.model"), "small")
       assert.strictEqual(steps(told)[1]!.attributes.get("noukai.step.waiting_ms"), 400)
       assert.strictEqual(yield* traced, 1)
+      const counted = (yield* Metric.snapshot).flatMap(({ metricKey: { name, tags }, metricState }) =>
+        tags.some(({ value }) => value === "step-spans") && /^noukai_(tokens|cost_usd)$/.test(name)
+          ? [[name, ...tags.map(({ value }) => value), (metricState as { readonly count?: unknown }).count]]
+          : []
+      )
+      assert.sameDeepMembers(counted, [
+        ["noukai_tokens", "input", "step-spans", 1],
+        ["noukai_tokens", "output", "step-spans", 2],
+        ["noukai_cost_usd", "step-spans", 0.5]
+      ])
     }).pipe(Effect.provide(world({ stepSpans: true }))))
 
   it.scoped("a run that failed has them too", () =>

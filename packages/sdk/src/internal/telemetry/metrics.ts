@@ -153,9 +153,9 @@ export const streamOpened = (fiber: AnyFiber): () => void => {
   return () => open.unsafeModify(-1, labels)
 }
 
-const inputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "input" })
-const outputTokens = counter(metricNames.tokens, "tokens of completed steps, as streams tell them", { type: "output" })
-const cost = counter(metricNames.cost, "USD that completed steps cost, as streams tell it")
+const inputTokens = counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type: "input" })
+const outputTokens = counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type: "output" })
+const cost = counter(metricNames.cost, "USD that steps cost, as streams and traces tell it")
 
 /** The tokens and the cost of a completed step. */
 interface Usage {

@@ -13,7 +13,8 @@ import * as Tracer from "effect/Tracer"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
-import { spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
+import { metricLabelsOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
+import * as Metrics from "../telemetry/metrics.js"
 import { stepAttributes } from "./spanParts.js"
 import { timelineOf } from "./timeline.js"
 
@@ -40,6 +41,7 @@ const openSpans = (
   const { isDated, steps } = timelineOf(trace)
   if (!isDated) return
   const annotations = spanAnnotationsOf(fiber)
+  const meter = new Metrics.Meter(metricLabelsOf(fiber))
   const spans: Array<Tracer.Span> = []
   // a loop may be listed after its iterations
   const open = (index: number): Tracer.Span => {
@@ -55,15 +57,17 @@ const openSpans = (
   }
   for (const index of steps.keys()) open(index)
   for (const [index, { end, step }] of steps.entries()) {
+    meter.add(step)
     spans[index]!.end(
       end,
       step.status === "failed" ? Exit.fail(`step ${JSON.stringify(step.stepId)} failed`) : Exit.void
     )
   }
+  meter.count()
 }
 
 /**
- * Adds the spans of the steps to a call that has ended with a run. Best effort: nothing that goes wrong here, and no
+ * Adds the spans of the steps, and their tokens and costs to the metrics, to a call that has ended with a run. Best effort: nothing that goes wrong here, and no
  * trace that is late, changes the outcome of the call.
  *
  * @internal
