@@ -240,8 +240,8 @@ const decoding = (
     }
     return end === undefined ? next : Effect.fail(end)
   })
-  const onBytes = (bytes: Uint8Array): WireEventPull => {
-    tooLarge(decoder.push(bytes))
+  const onBytes = (parts: ReadonlyArray<Uint8Array>): WireEventPull => {
+    for (const bytes of parts) tooLarge(decoder.push(bytes))
     return warnings.length === 0 ? settle : Effect.zipRight(report, settle)
   }
   const onEnd = (failure: Option.Option<TransportError>): WireEventPull => {
@@ -256,7 +256,9 @@ const decoding = (
     return settle
   }
   const next: WireEventPull = Effect.suspend(() =>
-    end === undefined ? Effect.matchEffect(response.pull, { onFailure: onEnd, onSuccess: onBytes }) : Effect.fail(end)
+    end === undefined
+      ? Effect.matchEffect(response.pullParts, { onFailure: onEnd, onSuccess: onBytes })
+      : Effect.fail(end)
   )
   return next
 }

@@ -31,7 +31,12 @@ export interface Source<A, E, R = never> {
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-const sources = new WeakMap<object, () => Source<unknown, unknown, unknown>>()
+const makeSource: unique symbol = Symbol("makeSource")
+
+/** A stream that knows its source. An entry in a `WeakMap` would outlive the stream by a collection. */
+interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {
+  readonly [makeSource]?: () => Source<A, E, R>
+}
 
 /** @internal */
 export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> => {
@@ -45,8 +50,7 @@ export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream
     )
     return Channel.ensuringWith(more, close)
   }))
-  sources.set(stream, make)
-  return stream
+  return Object.assign(stream, { [makeSource]: make })
 }
 
 /**
@@ -134,7 +138,5 @@ const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
  *
  * @internal
  */
-export const toSource = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
-  const make = sources.get(stream) as (() => Source<A, E, R>) | undefined
-  return make === undefined ? foreign(stream) : make()
-}
+export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
+  stream[makeSource]?.() ?? foreign(stream)

@@ -65,6 +65,8 @@ export interface StreamResponse extends TransportResponse {
    * taken (64 KiB), so memory stays bounded.
    */
   readonly pull: Effect.Effect<Uint8Array, Option.Option<TransportError>>
+  /** The same as `pull`, in the parts in which the bytes came: joining them copies all bytes of a stream. */
+  readonly pullParts: Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
   /**
    * Tells that no bytes are wanted any more but the end of the body: what closes the response then reads on for it, at
    * most 64 KiB and 100 ms, so that the connection can be used again.

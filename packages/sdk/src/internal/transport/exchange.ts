@@ -30,7 +30,7 @@ import {
 } from "./HttpTransport.js"
 import * as Decoding from "./nodeDecoding.js"
 import * as errorBody from "./response.js"
-import { concat } from "./response.js"
+import { concat, sizeOf } from "./response.js"
 
 type GetHeader = (name: string) => string | undefined
 
@@ -300,7 +300,7 @@ const maxRest = { bytes: 64 * 1024, ms: 100 } as const
 
 type HeadResult = Effect.Effect<StreamResponse, TransportError>
 
-type PullResult = Effect.Effect<Uint8Array, Option.Option<TransportError>>
+type PullResult = Effect.Effect<ReadonlyArray<Uint8Array>, Option.Option<TransportError>>
 
 class OpenExchange extends Exchange implements Opening {
   private headResult: HeadResult | undefined = undefined
@@ -370,7 +370,7 @@ class OpenExchange extends Exchange implements Opening {
     if (queued > maxQueued) {
       this.flow.resume()
     }
-    return concat(queue, queued)
+    return queue
   })
 
   private readonly wait: PullResult = Effect.async((resume) => {
@@ -387,7 +387,9 @@ class OpenExchange extends Exchange implements Opening {
     })
   })
 
-  private readonly pull: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
+  private readonly pullParts: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
+
+  private readonly pull = Effect.map(this.pullParts, (parts) => concat(parts, sizeOf(parts)))
 
   protected started(): void {
     this.cancelTimer()
@@ -398,7 +400,8 @@ class OpenExchange extends Exchange implements Opening {
   }
 
   protected head(status: number, header: GetHeader): void {
-    this.wakeHead(Effect.succeed({ status, header, pull: this.pull, complete: this.markComplete }))
+    const { markComplete: complete, pull, pullParts } = this
+    this.wakeHead(Effect.succeed({ status, header, pull, pullParts, complete }))
   }
 
   protected body(bytes: Uint8Array): void {

@@ -12,6 +12,13 @@ export const maxBytes: number = 1024 * 1024
 /** Whether a status is no error. @internal */
 export const isOk = (status: number): boolean => status >= 200 && status <= 299
 
+/** The size of all parts together, in bytes. @internal */
+export const sizeOf = (parts: ReadonlyArray<Uint8Array>): number => {
+  let size = 0
+  for (const part of parts) size += part.length
+  return size
+}
+
 /**
  * The parts as one; a single part is not copied.
  *
