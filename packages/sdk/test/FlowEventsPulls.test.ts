@@ -1,8 +1,10 @@
 /** Pulls that are interrupted and made again: a heartbeat must not cost a run, a step or a tool call. */
 import { FlowExecutionError, Tools, UnexpectedResponseError } from "@effect-noukai/sdk"
+import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { clientFor } from "./support/client.js"
+import { sleepingUntil, turn } from "./support/clock.js"
 import { events as respondWith, frame, open, runStarted as runStartedFrame } from "./support/eventFrames.js"
 import {
   bodies,
@@ -19,7 +21,7 @@ import {
   stepStarted,
   toolPause
 } from "./support/scripted.js"
-import { type Answer, serve } from "./support/WireServer.js"
+import { type Answer, json, serve } from "./support/WireServer.js"
 
 const flow = "acme/support/greet"
 
@@ -27,37 +29,77 @@ const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
 describe("a pull that is interrupted and made again", () => {
-  it.scopedLive("waits for the same response: one run, however many heartbeats", () =>
+  const clients: ReadonlyArray<readonly [string, Options]> = [
+    ["", {}],
+    [", when somebody listens", { log: () => {} }],
+    [", within a limit", { maxConcurrency: 1 }]
+  ]
+  it.scopedLive.each(clients)(
+    "waits for the same response: one run, however many heartbeats%s",
+    ([, options]) =>
+      Effect.gen(function*() {
+        let answer: () => void = () => {}
+        const late: Answer = (response, request) => {
+          answer = () =>
+            respondWith(
+              runStartedFrame,
+              frame("step_completed", { stepId: "a", output: 1 }),
+              frame("flow_completed", { executionId: "ex-1", result: 1 })
+            )(response, request)
+        }
+        const server = yield* serve(late)
+        const flows = yield* clientFor(server, options)
+        const pull = yield* Stream.toPull(flows.events(flow, { message: "hi" }))
+        const arrived = server.arrived(1)
+        const first = yield* Effect.fork(pull)
+        yield* arrived
+        yield* Fiber.interrupt(first)
+        const second = yield* Effect.fork(pull)
+        yield* turn
+        yield* Fiber.interrupt(second)
+        const third = yield* Effect.fork(pull)
+        yield* turn
+        answer()
+        const chunk = yield* Fiber.join(third)
+        assert.deepStrictEqual(Chunk.toReadonlyArray(chunk).map((event) => event.type), [
+          "run_started",
+          "step_completed",
+          "flow_completed"
+        ])
+        assert.lengthOf(server.requests, 1)
+      })
+  )
+
+  it.scoped("waits on for the retry of what was refused, which is sent once", () =>
     Effect.gen(function*() {
-      let answer: () => void = () => {}
-      const late: Answer = (response, request) => {
-        answer = () =>
-          respondWith(
-            runStartedFrame,
-            frame("step_completed", { stepId: "a", output: 1 }),
-            frame("flow_completed", { executionId: "ex-1", result: 1 })
-          )(response, request)
-      }
-      const server = yield* serve(late)
+      const server = yield* serve(
+        json(429, { detail: { code: "RATE_LIMIT" } }, { "retry-after": "10" }),
+        respondWith(runStartedFrame, frame("flow_completed", { executionId: "ex-1", result: 1 }))
+      )
       const flows = yield* clientFor(server)
       const pull = yield* Stream.toPull(flows.events(flow, { message: "hi" }))
-      const arrived = server.arrived(1)
-      const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       const first = yield* Effect.fork(pull)
-      yield* arrived
+      yield* sleepingUntil(10_000)
       yield* Fiber.interrupt(first)
       const second = yield* Effect.fork(pull)
-      yield* turn
-      yield* Fiber.interrupt(second)
-      const third = yield* Effect.fork(pull)
-      yield* turn
-      answer()
-      const chunk = yield* Fiber.join(third)
-      assert.deepStrictEqual(Chunk.toReadonlyArray(chunk).map((event) => event.type), [
-        "run_started",
-        "step_completed",
-        "flow_completed"
-      ])
+      yield* TestClock.adjust("10 seconds")
+      const chunk = yield* Fiber.join(second)
+      assert.strictEqual(Chunk.unsafeHead(chunk).type, "run_started")
+      assert.lengthOf(server.requests, 2)
+    }))
+
+  it.scoped("a stream that is left while a retry waits sends nothing more", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(json(429, { detail: { code: "RATE_LIMIT" } }, { "retry-after": "10" }))
+      const flows = yield* clientFor(server)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const pull = yield* Stream.toPull(flows.events(flow, { message: "hi" }))
+        const fiber = yield* Effect.fork(pull)
+        yield* sleepingUntil(10_000)
+        yield* Fiber.interrupt(fiber)
+      }))
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.replicateEffect(turn, 5)
       assert.lengthOf(server.requests, 1)
     }))
 
