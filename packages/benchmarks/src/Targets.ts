@@ -11,16 +11,28 @@ type Target = readonly [measure: string, suite: string, group: string, row: stri
 const bare = "undici.request + JSON.parse"
 const parser = "undici + eventsource-parser + JSON.parse"
 const loop = streams.inLoop.name
+const completed = streams.completed.name
+
+/** The targets of one stream, through both clients. */
+const stream = (name: string, flows: number, promise: number): ReadonlyArray<Target> => [
+  [`FlowService.events, ${name}`, "events", name, "FlowService.events, runFold", official, flows],
+  [`Promise events, ${name}`, "promise", `a stream of ${name}`, "@effect-noukai/promise", official, promise]
+]
 
 const targets: ReadonlyArray<Target> = [
-  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.22],
-  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", bare, 1.35],
+  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.2],
+  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", bare, 1.3],
   ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", official, 0.48],
   ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", bare, 1.15],
-  ["Promise execute, 32 in flight", "promise", "execute, 32 in flight", "@effect-noukai/promise", official, 0.35],
-  ["FlowService.events, per event", "events", loop, "FlowService.events, runFold", official, 0.7],
-  ["FlowService.events, per event", "events", loop, "FlowService.events, runFold", parser, 1.4],
-  ["Promise events, per event", "promise", `a stream of ${loop}`, "@effect-noukai/promise", official, 0.75],
+  ["Promise execute, 32 in flight", "promise", "execute, 32 in flight", "@effect-noukai/promise", official, 0.25],
+  ...stream(streams.ten.name, 0.8, 0.9),
+  ...stream(streams.tenHosted.name, 0.8, 0.9),
+  ...stream(streams.hundred.name, 0.7, 0.8),
+  ...stream(streams.hundredHosted.name, 0.7, 0.8),
+  ...stream(completed, 0.6, 0.7),
+  [`FlowService.events, ${completed}`, "events", completed, "FlowService.events, runFold", parser, 1.35],
+  ...stream(loop, 0.7, 0.75),
+  [`FlowService.events, ${loop}`, "events", loop, "FlowService.events, runFold", parser, 1.4],
   [
     "execute over fetch, 32 in flight",
     "execute",
