@@ -57,3 +57,11 @@ export interface PausedResult {
    */
   resume(args: { toolResults: Record<string, unknown>[] }): Promise<ExecuteResult | PausedResult>
 }
+
+/**
+ * A result of `executeOnce`, with whether another call began the run: in this process or another.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OnceResult<A = ExecuteResult | PausedResult> = A & { readonly reused: boolean }

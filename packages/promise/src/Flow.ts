@@ -10,15 +10,28 @@ import { FlowService } from "@effect-noukai/sdk/FlowService"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
-import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions } from "./FlowOptions.js"
+import type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
+import type {
+  EventsOptions,
+  ExecuteAsyncOnceOptions,
+  ExecuteAsyncOptions,
+  ExecuteOnceOptions,
+  ExecuteOptions,
+  StepsOptions
+} from "./FlowOptions.js"
 import type { Client } from "./internal/client/client.js"
-import { executeResult } from "./internal/execute/executeResult.js"
-import { eventsInput, executeInput, submitInput } from "./internal/execute/flowInput.js"
+import { executeResult, onceResult } from "./internal/execute/executeResult.js"
+import {
+  eventsInput,
+  executeInput,
+  executeOnceInput,
+  submitInput,
+  submitOnceInput
+} from "./internal/execute/flowInput.js"
 import { rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import { EventIterator } from "./internal/stream/eventIterator.js"
 import { EventTranslator } from "./internal/stream/eventTranslator.js"
-import { Job } from "./Job.js"
+import { Job, OnceJob } from "./Job.js"
 import { Run } from "./Run.js"
 import type { StepCompleted, StreamEvent } from "./StreamEvent.js"
 
@@ -66,6 +79,54 @@ export class Flow {
     const { input, signal } = rightOrThrow(takeOptions("flow.execute", options, executeInput))
     const effect = Effect.flatMap(FlowService, (flows) => flows.execute(this.address, input))
     return await client.run(executeResult(effect, (resumed) => client.run(resumed, signal)), signal)
+  }
+
+  /**
+   * Runs the flow once per key, across crashes and processes, as long as the server keeps its sessions. The key names
+   * the run among all of this flow and version, so it must name the input too.
+   *
+   * What ran under the key is looked up before anything is sent. A run that is found gives its result, also when it
+   * failed (`rerunFailed` runs it again); rejects with a `RunInProgressError` when it has not ended, a
+   * `ResultNotStoredError` when its result cannot be read, and an `AmbiguousRunError` when there are two. Two processes
+   * that begin a key at the same moment can both find nothing and both run.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const grade = async (noukai: Noukai, row: { id: string; text: string }) => {
+   *   const flow = noukai.flow("acme/spelling/grade-3")
+   *   return await flow.executeOnce(`grades-${row.id}`, { message: row.text })
+   * }
+   * ```
+   */
+  async executeOnce(key: string, options?: ExecuteOnceOptions): Promise<OnceResult> {
+    const { client } = this
+    const { input, signal } = rightOrThrow(takeOptions("flow.executeOnce", options, executeOnceInput))
+    const effect = Effect.flatMap(FlowService, (flows) => flows.executeOnce(key, this.address, input))
+    return await client.run(onceResult(effect, (resumed) => client.run(resumed, signal)), signal)
+  }
+
+  /**
+   * Puts a run into the queue once per key and resolves with its handle. A job that is found is given, whatever became
+   * of it. What is said at {@link executeOnce} of keys and of processes holds here too.
+   *
+   * @example
+   * ```ts
+   * import type { Noukai } from "@effect-noukai/promise"
+   *
+   * const grade = async (noukai: Noukai, row: { id: string; text: string }) => {
+   *   const flow = noukai.flow("acme/spelling/grade-3")
+   *   const job = await flow.executeAsyncOnce(`grades-${row.id}`, { message: row.text })
+   *   return await job.wait()
+   * }
+   * ```
+   */
+  async executeAsyncOnce(key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
+    const { client } = this
+    const { input, signal } = rightOrThrow(takeOptions("flow.executeAsyncOnce", options, submitOnceInput))
+    const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.address, input))
+    return await client.run(Effect.map(effect, (job) => new OnceJob(client, job)), signal)
   }
 
   /**

@@ -70,6 +70,39 @@ export interface ExecuteAsyncOptions extends
 {}
 
 /**
+ * The options of running once per key.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface OnceOptions {
+  /** Whether a run that failed or was cancelled is followed by another one under the same key. Default: false. */
+  rerunFailed?: boolean | undefined
+  /**
+   * Milliseconds after which an absence is looked at again before anything is sent, for servers whose list of runs
+   * lags, on the start after a crash. Default: 0.
+   */
+  settle?: number | undefined
+}
+
+/**
+ * The options of `executeOnce`: those of `execute` without a session, which is made of the key. `trace` is true unless
+ * it is set, so that the server keeps the result.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId">, OnceOptions {}
+
+/**
+ * The options of `executeAsyncOnce`: those of `executeAsync` without a session, which is made of the key.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ExecuteAsyncOnceOptions extends Omit<ExecuteAsyncOptions, "sessionId">, OnceOptions {}
+
+/**
  * The options of `steps`: those of `execute` without a conversation.
  *
  * @since 0.1.0

@@ -143,3 +143,20 @@ export class Job {
     return await this.client.run(Effect.map(ended, jobStatus), signal)
   }
 }
+
+/**
+ * A job of `flow.executeAsyncOnce(…)`: submitted by this call, or found under its key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class OnceJob extends Job {
+  /** Whether another call submitted it, in this process or another. */
+  readonly reused: boolean
+
+  /** @internal */
+  constructor(client: Client, job: SdkJob.OnceJob) {
+    super(client, Effect.succeed(job), job)
+    this.reused = job.reused
+  }
+}

@@ -381,6 +381,81 @@ export class UnexpectedResponseError extends NoukaiError {
 }
 
 /**
+ * The run of this key has not ended: it runs now, or it waits for tool results, or its process died while it did. Ask
+ * again later with the same key; nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RunInProgressError extends NoukaiError {
+  static {
+    this.prototype.name = "RunInProgressError"
+  }
+}
+
+/**
+ * The fields of a {@link ResultNotStoredError}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ResultNotStoredErrorInit extends NoukaiErrorInit {
+  reason?: "capture" | "redacted" | "truncated" | "expired" | undefined
+}
+
+/**
+ * The run of this key ended and was billed, and the server cannot give its result: it kept none (`"capture"`), kept it
+ * redacted or cut off, or the session is gone (`"expired"`). Nothing was sent, and nothing runs again by itself.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ResultNotStoredError extends NoukaiError {
+  /** Why there is no result. */
+  readonly reason?: "capture" | "redacted" | "truncated" | "expired" | undefined
+
+  constructor(message: string, init: ResultNotStoredErrorInit = {}) {
+    super(message, init)
+    this.reason = init.reason
+  }
+
+  static {
+    this.prototype.name = "ResultNotStoredError"
+  }
+}
+
+/**
+ * The fields of an {@link AmbiguousRunError}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface AmbiguousRunErrorInit extends NoukaiErrorInit {
+  /** Default: none. */
+  executionIds?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * More than one run was found under a key. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousRunError extends NoukaiError {
+  /** The ids of the runs, each of which may have been billed. */
+  readonly executionIds: ReadonlyArray<string>
+
+  constructor(message: string, init: AmbiguousRunErrorInit = {}) {
+    super(message, init)
+    this.executionIds = init.executionIds ?? []
+  }
+
+  static {
+    this.prototype.name = "AmbiguousRunError"
+  }
+}
+
+/**
  * The base class of the errors of a replay.
  *
  * @since 0.1.0

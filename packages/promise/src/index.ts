@@ -3,16 +3,26 @@
  *
  * @since 0.1.0
  */
-export type { ExecuteResult, PausedResult } from "./ExecuteResult.js"
+export type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 export { Flow } from "./Flow.js"
-export type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions, StepsOptions, VersionSpec } from "./FlowOptions.js"
-export { Job } from "./Job.js"
+export type {
+  EventsOptions,
+  ExecuteAsyncOnceOptions,
+  ExecuteAsyncOptions,
+  ExecuteOnceOptions,
+  ExecuteOptions,
+  OnceOptions,
+  StepsOptions,
+  VersionSpec
+} from "./FlowOptions.js"
+export { Job, OnceJob } from "./Job.js"
 export type { JobOutcome, PollOptions, WaitAllOptions, WaitOptions } from "./Job.js"
 export type { JobAccepted, JobStatus } from "./JobStatus.js"
 export type { LogEvent } from "./LogEvent.js"
 export { Noukai } from "./Noukai.js"
 export type { FlowIdentifier } from "./Noukai.js"
 export {
+  AmbiguousRunError,
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
@@ -34,6 +44,8 @@ export {
   ReplayNoSnapshotsError,
   ReplaySessionExpiredError,
   ReplaySessionNotFoundError,
+  ResultNotStoredError,
+  RunInProgressError,
   ToolCallLimitError,
   UnexpectedResponseError
 } from "./NoukaiError.js"

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type { PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowVersion } from "./Flow.js"
 import type { CallOptions } from "./internal/input/callOptions.js"
 import type { CostLimitError } from "./NoukaiError.js"
@@ -133,16 +135,63 @@ export type CostInput<C = undefined> = {
 export type CostError<C> = [C] extends [undefined] ? never : CostLimitError
 
 /**
+ * What is done at each pause of a run.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PauseInput<E = never, R = never> {
+  /**
+   * Is given the state of each pause for tool calls, before any of them is answered: by a handler, or by the caller of
+   * `resume`. The run goes on when the effect ends, so that what it stores is there after a crash, for `resume` in
+   * another process. Its failure fails the call; the run stays paused. Default: nothing is done.
+   */
+  readonly onPause?: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
+}
+
+/**
  * The input of `execute`. `parameters` is required exactly when the flow's schema requires some.
  *
  * @since 0.1.0
  * @category options
  */
-export type ExecuteInput<P = AnyParameters, T = undefined, C = undefined> =
+export type ExecuteInput<P = AnyParameters, T = undefined, C = undefined, E = never, R = never> =
   & ExecuteOptions
   & ParametersInput<P>
   & ToolsInput<T>
   & CostInput<C>
+  & PauseInput<E, R>
+
+/**
+ * The options of running once per key.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface OnceOptions {
+  /** Whether a run that failed or was cancelled is followed by another one under the same key. Default: false. */
+  readonly rerunFailed?: boolean | undefined
+  /**
+   * The time after which an absence is looked at again before anything is sent, for servers whose list of runs lags, on
+   * the start after a crash. Default: 0, an absence is believed at once.
+   */
+  readonly settle?: Duration.DurationInput | undefined
+}
+
+/**
+ * The input of `executeOnce`: that of `execute`, without a session, which is made of the key. `trace` is true unless it
+ * is set, so that the server keeps the result for later calls of the key.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type ExecuteOnceInput<P = AnyParameters, T = undefined, C = undefined, E = never, R = never> =
+  & Omit<ExecuteOptions, "sessionId">
+  & ParametersInput<P>
+  & ToolsInput<T>
+  & CostInput<C>
+  & PauseInput<E, R>
+  & OnceOptions
 
 /**
  * The input of `resume`. Everything else of the first call travels in the paused state.
@@ -150,8 +199,9 @@ export type ExecuteInput<P = AnyParameters, T = undefined, C = undefined> =
  * @since 0.1.0
  * @category options
  */
-export type ResumeInput<T = undefined, C = undefined> =
+export type ResumeInput<T = undefined, C = undefined, E = never, R = never> =
   & CallOptions
+  & PauseInput<E, R>
   & Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "timeout">
   & {
     /** The tools for the rounds after this one. Default: the tools of the first call, answered by hand. */

@@ -36,6 +36,18 @@ export interface ExecuteResult<out A = unknown> {
 }
 
 /**
+ * The result of a run that completed, of this call or, with `reused`, of another one of the same key. Of a run that was
+ * found, `result` is the last output that the server kept, and `raw`, `requestId` and `blockCount` are absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OnceResult<out A = unknown> extends ExecuteResult<A> {
+  /** Whether another call began the run, in this process or another. */
+  readonly reused: boolean
+}
+
+/**
  * A run that waits for the results of `toolCalls`. A value, not a handle: nothing is sent until `resume` runs, and
  * `state` can be stored and resumed elsewhere with `FlowService.resume`.
  *
@@ -62,4 +74,15 @@ export interface PausedResult<out A = unknown, out E = never> {
   readonly resume: (
     results: ReadonlyArray<ToolResult>
   ) => Effect.Effect<ExecuteResult<A> | PausedResult<A, E>, CallError | E>
+}
+
+/**
+ * A run of `executeOnce` that waits for the results of `toolCalls`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OncePaused<out A = unknown, out E = never> extends PausedResult<A, E> {
+  /** Whether another call began the run: no, since a run that was found paused is a `RunInProgressError`. */
+  readonly reused: false
 }

@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { EventsInput, StepsInput } from "./EventsInput.js"
-import type { CostError, CostLimit, ExecuteInput, ResumeInput } from "./ExecuteInput.js"
-import type { ExecuteResult, PausedResult, PausedState } from "./ExecuteResult.js"
+import type { CostError, CostLimit, ExecuteInput, ExecuteOnceInput, ResumeInput } from "./ExecuteInput.js"
+import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "./ExecuteResult.js"
 import type { AnyParameters, FlowRef } from "./Flow.js"
 import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/errors/makeError.js"
@@ -17,7 +17,8 @@ import { fakeHttp } from "./internal/operations/fakeHttp.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
-import type { CallError } from "./NoukaiError.js"
+import { own } from "./internal/runtime/ownLayer.js"
+import type { CallError, OnceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type * as Tools from "./Tools.js"
 import type { ToolResult } from "./Tools.js"
@@ -42,7 +43,8 @@ export declare namespace FlowService {
      * A run that failed is a `FlowExecutionError`. Without tools a run cannot pause; with tools declared by hand it may
      * end in a `PausedResult`; with a handler every pause is answered, and the handler's errors and requirements are
      * added. A failure with `sent: "unknown"` may have started a run, so it is never repeated unless `retryPost` is
-     * set. A refusal (429) that names no run is repeated as a read is.
+     * set. A refusal (429) that names no run is repeated as a read is. `onPause` is given each pause before it is
+     * answered, and adds its errors and requirements.
      *
      * @example
      * ```ts
@@ -59,14 +61,63 @@ export declare namespace FlowService {
       A = unknown,
       P = AnyParameters,
       T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined
+      C extends CostLimit | undefined = undefined,
+      E = never,
+      R = never
     >(
       flow: FlowRef<P, A>,
-      input: ExecuteInput<NoInfer<P>, T, C>
+      input: ExecuteInput<NoInfer<P>, T, C, E, R>
     ) => Effect.Effect<
       ExecuteResult<A> | Tools.Paused<PausedResult<A, CostError<C>>, T>,
-      CallError | Tools.HandlerError<T> | CostError<C>,
-      Tools.HandlerContext<T>
+      CallError | Tools.HandlerError<T> | CostError<C> | E,
+      Tools.HandlerContext<T> | R
+    >
+
+    /**
+     * Runs a flow once per key, across crashes and processes, as long as the server keeps its sessions. The key names
+     * the run among all of this flow and version, so it must name the input too: the same key with another input gives
+     * the old result.
+     *
+     * The session of the run is made of the key and looked up before anything is sent. What is found is not run again:
+     * a completed run gives its result (`reused: true`), a failed one is the `FlowExecutionError` that it was
+     * (`rerunFailed` runs it again), one that has not ended a `RunInProgressError`, one without a readable result a
+     * `ResultNotStoredError`, and two of them an `AmbiguousRunError`. A failure of the look-up itself fails the call
+     * before anything is sent.
+     *
+     * Calls of one key in one process at one time run once. Two processes that begin a key at the same moment can both
+     * find nothing and both run. After a failure with `sent: "unknown"` call again with the same key: with `settle`, if
+     * the server's list of runs lags.
+     *
+     * In a replay this is `execute`, and nothing is looked up.
+     *
+     * @example
+     * ```ts
+     * import { FlowService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const grade = (row: { readonly id: string; readonly text: string }) =>
+     *   Effect.gen(function*() {
+     *     const flows = yield* FlowService
+     *     const done = yield* flows.executeOnce(`grades-${row.id}`, "acme/spelling/grade-3", { message: row.text })
+     *     return done.result
+     *   })
+     * ```
+     */
+    readonly executeOnce: <
+      A = unknown,
+      P = AnyParameters,
+      T extends Tools.Tools | undefined = undefined,
+      C extends CostLimit | undefined = undefined,
+      E = never,
+      R = never
+    >(
+      key: string,
+      flow: FlowRef<P, A>,
+      input: ExecuteOnceInput<NoInfer<P>, T, C, E, R>
+    ) => Effect.Effect<
+      OnceResult<A> | Tools.Paused<OncePaused<A, CostError<C>>, T>,
+      CallError | OnceError | Tools.HandlerError<T> | CostError<C> | E,
+      Tools.HandlerContext<T> | R
     >
 
     /**
@@ -91,18 +142,20 @@ export declare namespace FlowService {
       A = unknown,
       P = AnyParameters,
       T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined
+      C extends CostLimit | undefined = undefined,
+      E = never,
+      R = never
     >(
       flow: FlowRef<P, A>,
       state: PausedState,
       results: ReadonlyArray<ToolResult>,
-      input?: ResumeInput<T, C>
+      input?: ResumeInput<T, C, E, R>
     ) => Effect.Effect<
       | ExecuteResult<A>
       | Tools.Paused<PausedResult<A, CostError<C>>, T>
       | (undefined extends T ? PausedResult<A, CostError<C>> : never),
-      CallError | Tools.HandlerError<T> | CostError<C>,
-      Tools.HandlerContext<T>
+      CallError | Tools.HandlerError<T> | CostError<C> | E,
+      Tools.HandlerContext<T> | R
     >
 
     /**
@@ -182,6 +235,7 @@ const over = (
   streams: Pick<FlowService.Service, "events" | "steps">
 ): FlowService.Service => ({
   execute: FlowExecute.execute(http) as FlowService.Service["execute"],
+  executeOnce: FlowExecute.executeOnce(http) as FlowService.Service["executeOnce"],
   resume: FlowExecute.resume(http) as FlowService.Service["resume"],
   ...streams
 })
@@ -221,7 +275,7 @@ export const makeWithoutStreams = (
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(FlowService, make)
+export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = own(Layer.effect(FlowService, make))
 
 /**
  * The service as {@link layer} gives it, for programs that only `execute` and `resume`: a bundle with it, over
@@ -239,9 +293,11 @@ export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(F
  * @since 0.1.0
  * @category layers
  */
-export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(
-  FlowService,
-  makeWithoutStreams("layer", "FlowService.layerWithoutStreams only executes: provide FlowService.layer for streams")
+export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = own(
+  Layer.effect(
+    FlowService,
+    makeWithoutStreams("layer", "FlowService.layerWithoutStreams only executes: provide FlowService.layer for streams")
+  )
 )
 
 /**

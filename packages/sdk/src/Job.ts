@@ -93,6 +93,17 @@ export interface Job<out A = unknown> {
 }
 
 /**
+ * A job of `submitOnce`: submitted by this call or, with `reused`, found under its key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OnceJob<out A = unknown> extends Job<A> {
+  /** Whether another call submitted it, in this process or another. */
+  readonly reused: boolean
+}
+
+/**
  * The changes of the status, polled on a schedule of the caller's. When the schedule ends, the stream ends without an
  * error, whether the job has ended or not.
  *

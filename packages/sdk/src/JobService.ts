@@ -8,27 +8,31 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type { ParametersInput } from "./ExecuteInput.js"
+import type { OnceOptions, ParametersInput } from "./ExecuteInput.js"
 import type { AnyParameters, FlowRef, FlowVersion } from "./Flow.js"
-import { type Problem, problem } from "./internal/errors/makeError.js"
+import { invalid, type Problem, problem } from "./internal/errors/makeError.js"
 import * as Address from "./internal/flow/address.js"
 import * as Input from "./internal/flow/executeInput.js"
 import { encodeParameters } from "./internal/flow/flowCodec.js"
 import type { CallOptions, Progress } from "./internal/input/callOptions.js"
 import { checkDuration } from "./internal/input/checks.js"
+import { checkKey, checkOnce } from "./internal/input/onceOptions.js"
 import { type InputRules, take } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
+import type { JobTarget } from "./internal/jobs/jobPoll.js"
 import { rememberFlowId } from "./internal/operations/flowIds.js"
+import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/jobRequests.js"
 import type { HttpService } from "./internal/operations/operations.js"
-import { resolveCall, resolveFlow } from "./internal/operations/resolvedCall.js"
+import { resolveCall, type ResolvedFlow, resolveFlow } from "./internal/operations/resolvedCall.js"
 import { totalTimeout } from "./internal/operations/totalTimeout.js"
+import { own } from "./internal/runtime/ownLayer.js"
 import { resolveSession } from "./internal/scope/sessionId.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
 import { monotonic } from "./internal/time/clock.js"
-import { milliseconds } from "./internal/time/duration.js"
-import type { Job } from "./Job.js"
-import type { CallError, InvalidRequestError } from "./NoukaiError.js"
+import { milliseconds, toMillis } from "./internal/time/duration.js"
+import type { Job, OnceJob } from "./Job.js"
+import type { CallError, InvalidRequestError, OnceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import { spanNames } from "./Telemetry.js"
 
@@ -68,6 +72,36 @@ export declare namespace JobService {
       flow: FlowRef<P, A>,
       input: SubmitInput<NoInfer<P>>
     ) => Effect.Effect<Job<A>, CallError>
+
+    /**
+     * Puts a run into the queue once per key, across crashes and processes, as long as the server keeps its sessions,
+     * and gives its handle. The key names the run among all of this flow and version, so it must name the input too.
+     * The queue keeps the result whatever the capture mode is, so that every later call of the key can read it.
+     *
+     * The session of the run is made of the key and looked up before anything is sent. A job that is found is given
+     * (`reused: true`), whatever became of it; with `rerunFailed` one that failed or was cancelled is followed by
+     * another. Two of them are an `AmbiguousRunError`, a session that is gone is a `ResultNotStoredError` (`expired`),
+     * and a key of `executeOnce` is an `InvalidRequestError`. What holds of processes and of `settle` is said at
+     * `FlowService.executeOnce`.
+     *
+     * @example
+     * ```ts
+     * import { JobService } from "@effect-noukai/sdk"
+     * import { Effect } from "effect"
+     *
+     * const grade = (row: { readonly id: string; readonly text: string }) =>
+     *   Effect.gen(function*() {
+     *     const jobs = yield* JobService
+     *     const job = yield* jobs.submitOnce(`grades-${row.id}`, "acme/spelling/grade-3", { message: row.text })
+     *     return yield* job.result()
+     *   })
+     * ```
+     */
+    readonly submitOnce: <A = unknown, P = AnyParameters>(
+      key: string,
+      flow: FlowRef<P, A>,
+      input: SubmitOnceInput<NoInfer<P>>
+    ) => Effect.Effect<OnceJob<A>, CallError | OnceError>
 
     /**
      * The handle of a job that was submitted elsewhere, from its execution id. Nothing is sent; an id that does not fit
@@ -132,6 +166,15 @@ export interface SubmitOptions extends CallOptions {
 export type SubmitInput<P = AnyParameters> = SubmitOptions & ParametersInput<P>
 
 /**
+ * The input of `submitOnce`: that of `submit`, without a session, which is made of the key. `trace` is false unless it
+ * is set: the queue keeps results by itself.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type SubmitOnceInput<P = AnyParameters> = Omit<SubmitOptions, "sessionId"> & ParametersInput<P> & OnceOptions
+
+/**
  * The options of attaching to a job of another process.
  *
  * @since 0.1.0
@@ -154,32 +197,40 @@ const checkRefused = (input: SubmitFields): Problem | undefined => {
   return field === undefined ? undefined : problem(field, "is not taken by the queue: use FlowService")
 }
 
-const submitRules: InputRules<SubmitFields, SubmitFields> = {
+const pickInput = (given: SubmitFields): SubmitFields => ({
+  message: given.message,
+  parameters: given.parameters,
+  blockOverrides: given.blockOverrides,
+  trace: given.trace,
+  version: given.version,
+  sessionId: given.sessionId,
+  headers: given.headers,
+  connectTimeout: given.connectTimeout,
+  attemptTimeout: given.attemptTimeout,
+  timeout: given.timeout,
+  retry: given.retry,
+  retryPost: given.retryPost,
+  tools: given.tools,
+  toolChoice: given.toolChoice,
+  attachments: given.attachments,
+  messages: given.messages
+})
+
+const checkInput = (input: SubmitFields): Problem | undefined =>
+  checkRefused(input) ??
+    Input.checkMessages(input.message, undefined) ??
+    Input.checkParameters(input.parameters) ??
+    Input.checkOverrides("blockOverrides", input.blockOverrides, true) ??
+    Input.checkRun(input)
+
+const submitRules: InputRules<SubmitFields, SubmitFields> = { field: "input", pick: pickInput, check: checkInput }
+
+type SubmitOnceFields = SubmitFields & OnceOptions
+
+const submitOnceRules: InputRules<SubmitOnceFields, SubmitOnceFields> = {
   field: "input",
-  pick: (given) => ({
-    message: given.message,
-    parameters: given.parameters,
-    blockOverrides: given.blockOverrides,
-    trace: given.trace,
-    version: given.version,
-    sessionId: given.sessionId,
-    headers: given.headers,
-    connectTimeout: given.connectTimeout,
-    attemptTimeout: given.attemptTimeout,
-    timeout: given.timeout,
-    retry: given.retry,
-    retryPost: given.retryPost,
-    tools: given.tools,
-    toolChoice: given.toolChoice,
-    attachments: given.attachments,
-    messages: given.messages
-  }),
-  check: (input) =>
-    checkRefused(input) ??
-      Input.checkMessages(input.message, undefined) ??
-      Input.checkParameters(input.parameters) ??
-      Input.checkOverrides("blockOverrides", input.blockOverrides, true) ??
-      Input.checkRun(input)
+  pick: (given) => ({ ...pickInput(given), rerunFailed: given.rerunFailed, settle: given.settle }),
+  check: (input) => checkOnce(input) ?? checkInput(input)
 }
 
 const attachRules: InputRules<AttachOptions, AttachOptions> = {
@@ -188,10 +239,26 @@ const attachRules: InputRules<AttachOptions, AttachOptions> = {
   check: ({ grace }) => checkDuration("grace", grace)
 }
 
-const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
+/** The submission of a checked run. */
+interface Submission<B> extends ResolvedFlow {
+  readonly method: string
+  readonly flow: FlowRef<never>
+  readonly input: B
+  readonly request: SubmitJobRequest
+}
+
+/** Checks a run, and submits it as `send` does. */
+const submitted = <B extends SubmitFields, A extends Job, E>(
+  http: HttpService,
+  method: string,
+  flow: FlowRef<never>,
+  rules: InputRules<B, B>,
+  given: B,
+  outcomeOf: (job: A) => string,
+  send: (submission: Submission<B>) => Effect.Effect<A, E>
+): Effect.Effect<A, E | CallError> =>
   Effect.withFiberRuntime((fiber) => {
-    const method = "JobService.submit"
-    const resolved = resolveCall(http, method, flow, submitRules, given)
+    const resolved = resolveCall(http, method, flow, rules, given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, total } = resolved.right
     const version = Address.checkVersion(method, input.version)
@@ -199,45 +266,93 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput)
 
     const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
     if (Either.isLeft(session)) return Effect.fail(session.left)
-    const sessionId = session.right
     const progress: Progress = { sent: "no" }
     const post = (parameters: unknown) =>
       totalTimeout(
-        http.request("submitJob", {
+        send({
           method,
-          flow: address,
-          version: version.right,
-          sessionId,
-          options: input,
-          progress,
-          body: {
-            message: input.message,
-            parameters,
-            blockOverrides: input.blockOverrides,
-            trace: input.trace ?? false
+          flow,
+          address,
+          addressText,
+          input,
+          request: {
+            method,
+            flow: address,
+            version: version.right,
+            sessionId: session.right,
+            options: input,
+            progress,
+            body: {
+              message: input.message,
+              parameters,
+              blockOverrides: input.blockOverrides,
+              trace: input.trace ?? false
+            }
           }
         }),
         total,
         { method, flow: addressText, executionId: () => undefined },
         progress
       )
-    const submitted = Effect.flatMap(
-      Effect.flatMap(encodeParameters(method, addressText, flow, input.parameters), post),
-      ({ blockCount, executionId, flowId }) =>
-        Effect.map(monotonic, (now) => {
-          rememberFlowId(http, addressText, flowId)
-          return JobHandle.make(
-            { http, flow, address, addressText, executionId, graceEnds: now + submitGrace },
-            { flowId, blockCount, sessionId }
-          )
-        })
-    )
+    const encoded = encodeParameters(method, addressText, flow, input.parameters)
     return Metrics.counted(
       fiber,
       "submit",
-      () => "submitted",
-      Spans.flowSpan(fiber, spanNames.executeAsync, address, version.right, submitted)
+      outcomeOf,
+      Spans.flowSpan(fiber, spanNames.executeAsync, address, version.right, Effect.flatMap(encoded, post))
     )
+  })
+
+/** The job of a response, as of now. */
+const target = (
+  http: HttpService,
+  { address, addressText, flow }: Submission<unknown>,
+  { executionId }: SubmitJobResponse
+): Effect.Effect<JobTarget> =>
+  Effect.map(monotonic, (now) => ({ http, flow, address, addressText, executionId, graceEnds: now + submitGrace }))
+
+const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
+  submitted(
+    http,
+    "JobService.submit",
+    flow,
+    submitRules,
+    given,
+    () => "submitted",
+    (submission) =>
+      Effect.flatMap(
+        http.request("submitJob", submission.request),
+        (response) =>
+          Effect.map(target(http, submission, response), (job) => {
+            const { blockCount, flowId } = response
+            return JobHandle.make(job, { flowId, blockCount, sessionId: submission.request.sessionId })
+          })
+      )
+  )
+
+const submitOnce = (http: HttpService) =>
+(
+  key: string,
+  flow: FlowRef<never>,
+  given: SubmitOnceInput
+): Effect.Effect<OnceJob, CallError | OnceError> =>
+  Effect.suspend(() => {
+    const method = "JobService.submitOnce"
+    const found = checkKey(key)
+    if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
+    const outcomeOf = ({ reused }: OnceJob) => reused ? "reused" : "submitted"
+    return submitted(http, method, flow, submitOnceRules, given, outcomeOf, (submission) => {
+      const { request, input: { rerunFailed = false, settle = 0 } } = submission
+      return Effect.flatMap(
+        http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),
+        ({ response, reused, sessionId }) =>
+          Effect.map(target(http, submission, response), (job) => {
+            const { blockCount, flowId } = response
+            rememberFlowId(http, submission.addressText, flowId)
+            return JobHandle.makeOnce(job, { flowId, blockCount, sessionId }, reused)
+          })
+      )
+    })
   })
 
 const attach = (http: HttpService) =>
@@ -275,6 +390,7 @@ const attach = (http: HttpService) =>
  */
 export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect.map(NoukaiHttp, (http) => ({
   submit: submit(http) as JobService.Service["submit"],
+  submitOnce: submitOnce(http) as JobService.Service["submitOnce"],
   attach: attach(http) as JobService.Service["attach"]
 }))
 
@@ -284,4 +400,4 @@ export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<JobService, never, NoukaiHttp> = Layer.effect(JobService, make)
+export const layer: Layer.Layer<JobService, never, NoukaiHttp> = own(Layer.effect(JobService, make))

@@ -12,12 +12,14 @@ import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
 import * as Retryable from "./internal/retry/retryable.js"
+import { own } from "./internal/runtime/ownLayer.js"
 import * as Scripted from "./internal/testing/scripted.js"
 import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
 import type { AuthenticationError, CallError, InvalidRequestError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
 import * as RunService from "./RunService.js"
+import * as SessionService from "./SessionService.js"
 
 /**
  * The services that callers use.
@@ -30,6 +32,7 @@ export type Services =
   | FlowService.FlowService
   | JobService.JobService
   | RunService.RunService
+  | SessionService.SessionService
 
 /**
  * The services over any `NoukaiHttp`: live, a replay, a script.
@@ -38,20 +41,19 @@ export type Services =
  * @category layers
  */
 export const layerOverHttp: Layer.Layer<
-  FlowService.FlowService | JobService.JobService | RunService.RunService,
+  FlowService.FlowService | JobService.JobService | RunService.RunService | SessionService.SessionService,
   never,
   NoukaiHttp.NoukaiHttp
-> = Layer.mergeAll(FlowService.layer, JobService.layer, RunService.layer)
+> = own(Layer.mergeAll(FlowService.layer, JobService.layer, RunService.layer, SessionService.layer))
 
 /**
- * The live services for a given configuration.
+ * The live services for a given configuration: a client for each place where they are provided.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> = Layer.provideMerge(
-  layerOverHttp,
-  NoukaiHttp.layer
+export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> = own(
+  Layer.provideMerge(layerOverHttp, NoukaiHttp.layer)
 )
 
 /**
@@ -156,7 +158,7 @@ export const layerHttpClient: Layer.Layer<
   Services,
   never,
   NoukaiConfig.NoukaiConfig | HttpClient.HttpClient
-> = Layer.provideMerge(layerOverHttp, NoukaiHttp.layerHttpClient)
+> = own(Layer.provideMerge(layerOverHttp, NoukaiHttp.layerHttpClient))
 
 /**
  * The live services over a `fetch` of yours, on any platform: an instrumented one, or one that a test has replaced. It
@@ -169,7 +171,7 @@ export const layerHttpClient: Layer.Layer<
 export const layerFetch = (
   fetch: typeof globalThis.fetch
 ): Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> =>
-  Layer.provideMerge(layerOverHttp, NoukaiHttp.layerFetch(fetch))
+  own(Layer.provideMerge(layerOverHttp, NoukaiHttp.layerFetch(fetch)))
 
 /**
  * The live services of programs that only `execute` and `resume`: a bundle with it is about a fifth smaller. `events` and
@@ -182,7 +184,7 @@ export const layerWithoutStreams: Layer.Layer<
   FlowService.FlowService | NoukaiHttp.NoukaiHttp,
   never,
   NoukaiConfig.NoukaiConfig
-> = Layer.provideMerge(FlowService.layerWithoutStreams, NoukaiHttp.layerWithoutStreams)
+> = own(Layer.provideMerge(FlowService.layerWithoutStreams, NoukaiHttp.layerWithoutStreams))
 
 /**
  * Fake flows in one line: `f` is given the slug (the last segment of the address) and the input that would have been

@@ -295,7 +295,9 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   /** The session, of a run that ended with `status: "failed"`. */
   sessionId: Schema.optional(Schema.String),
   /** The step that failed, where it is known. */
-  stepId: Schema.optional(Schema.String)
+  stepId: Schema.optional(Schema.String),
+  /** Whether another call of the key began the run, of one that runs once per key. */
+  reused: Schema.optional(Schema.Boolean)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -522,6 +524,96 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, `unexpected response: ${this.reason}`)
+  }
+}
+
+/**
+ * The run of this key has begun and has not ended: another call of the key waits for it, or its process died, or it
+ * waits for tool results. The three cannot be told apart from here; a run whose process died in a tool pause never ends,
+ * unless its stored `PausedState` is resumed. Nothing was sent: ask again later.
+ * @since 0.1.0
+ * @category errors
+ */
+export class RunInProgressError extends Schema.TaggedError<RunInProgressError>(
+  "@effect-noukai/sdk/RunInProgressError"
+)("RunInProgressError", {
+  ...fields,
+  /** The session of the run. */
+  sessionId: Schema.optional(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(
+      this,
+      "the run of this key has not ended",
+      "ask again later; if it waits for tool results, resume it from its stored state"
+    )
+  }
+}
+
+/**
+ * The run of this key ended and was billed, and its result cannot be read any more. Nothing was sent, and nothing runs
+ * again by itself: run under another key to have a result.
+ *
+ * - `capture`: the server kept no output of it, because of the flow's capture mode, or because it was not asked to
+ *   (`trace: false`).
+ * - `redacted`: it kept the output with parts replaced.
+ * - `truncated`: it cut the output when it stored it.
+ * - `expired`: its session is gone (410); `executionId` is not known then.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ResultNotStoredError extends Schema.TaggedError<ResultNotStoredError>(
+  "@effect-noukai/sdk/ResultNotStoredError"
+)("ResultNotStoredError", {
+  ...fields,
+  reason: Schema.Literal("capture", "redacted", "truncated", "expired"),
+  /** The session of the run. */
+  sessionId: Schema.optional(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(this, notStored[this.reason], "it does not run again under this key")
+  }
+}
+
+const notStored: { readonly [K in ResultNotStoredError["reason"]]: string } = {
+  capture: "the run of this key ended and was billed, and the server kept no output of it",
+  redacted: "the run of this key ended and was billed, and the server kept its output redacted",
+  truncated: "the run of this key ended and was billed, and the server kept its output cut off",
+  expired: "the session of this key is gone, and what ran in it is not known"
+}
+
+/**
+ * More than one run was found under a key, `executionIds`: two processes began it at the same moment, or something else
+ * uses its session. Nothing was sent. Each run may have been billed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AmbiguousRunError extends Schema.TaggedError<AmbiguousRunError>(
+  "@effect-noukai/sdk/AmbiguousRunError"
+)("AmbiguousRunError", {
+  ...fields,
+  /** The ids of the runs, in the order in which they were recorded. */
+  executionIds: Schema.Array(Schema.String),
+  /** The session of the runs. */
+  sessionId: Schema.optional(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(
+      this,
+      `${this.executionIds.length} runs were found under this key: ${this.executionIds.slice(0, 10).join(", ")}`,
+      "read them with RunService, and go on under another key"
+    )
   }
 }
 
@@ -835,6 +927,14 @@ export type CallError =
   | Exclude<ReplayError, ReplayLeftoverError | ReplayDisabledError>
 
 /**
+ * The failures that running once per key adds to those of a call.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type OnceError = RunInProgressError | ResultNotStoredError | AmbiguousRunError
+
+/**
  * The failures of fetching a recorded session.
  *
  * @since 0.1.0
@@ -878,6 +978,7 @@ export type NoukaiError =
   | CostLimitError
   | InvalidRequestError
   | UnexpectedResponseError
+  | OnceError
   | ReplayError
   | CassetteError
 

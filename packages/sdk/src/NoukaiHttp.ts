@@ -18,6 +18,7 @@ import * as Step from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
+import * as Once from "./internal/once/once.js"
 import {
   type Defaults,
   fromTable,
@@ -25,6 +26,7 @@ import {
   type Requests,
   type Streams
 } from "./internal/operations/operations.js"
+import { own } from "./internal/runtime/ownLayer.js"
 import * as StreamPull from "./internal/runtime/streamPull.js"
 import { scopeOf } from "./internal/scope/currentScope.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
@@ -116,17 +118,20 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): Defaults
   pause: caller.transport.pause
 })
 
-const requestsOf = (caller: Call.Caller): Requests => ({
-  execute: Execute.execute(caller),
-  forward: Forward.forward(caller),
-  submitJob: Jobs.submitJob(caller),
-  pollJob: Jobs.pollJob(caller),
-  trace: Runs.trace(caller),
-  stepTrace: Runs.stepTrace(caller),
-  runSummary: Runs.runSummary(caller),
-  runList: Runs.runList(caller),
-  session: Session.session(caller)
-})
+const requestsOf = (caller: Call.Caller): Requests => {
+  const requests = {
+    execute: Execute.execute(caller),
+    forward: Forward.forward(caller),
+    submitJob: Jobs.submitJob(caller),
+    pollJob: Jobs.pollJob(caller),
+    trace: Runs.trace(caller),
+    stepTrace: Runs.stepTrace(caller),
+    runSummary: Runs.runSummary(caller),
+    runList: Runs.runList(caller),
+    session: Session.session(caller)
+  }
+  return { ...requests, ...Once.make(requests, caller.config.origin, caller.transport.pause) }
+}
 
 const streamsOf = (caller: Call.Caller): Streams => ({
   step: Step.step(caller),
@@ -151,13 +156,15 @@ const layerOver = <R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
   live: Live
 ): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> =>
-  Layer.scoped(
-    NoukaiHttp,
-    Effect.flatMap(NoukaiConfig, (config) =>
-      Effect.flatMap(
-        makeTransport(config),
-        (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
-      ))
+  own(
+    Layer.scoped(
+      NoukaiHttp,
+      Effect.flatMap(NoukaiConfig, (config) =>
+        Effect.flatMap(
+          makeTransport(config),
+          (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
+        ))
+    )
   )
 
 /**

@@ -6,19 +6,26 @@
  */
 export * as Cassette from "./Cassette.js"
 export type { EventsInput, StepsInput } from "./EventsInput.js"
-export type { Attachment, ExecuteInput, Message, ResumeInput } from "./ExecuteInput.js"
-export { type ExecuteResult, type PausedResult, PausedState } from "./ExecuteResult.js"
+export type { Attachment, ExecuteInput, ExecuteOnceInput, Message, ResumeInput } from "./ExecuteInput.js"
+export {
+  type ExecuteResult,
+  type OncePaused,
+  type OnceResult,
+  type PausedResult,
+  PausedState
+} from "./ExecuteResult.js"
 export * as Flow from "./Flow.js"
 export { FlowCursor } from "./FlowCursor.js"
 export * as FlowEvent from "./FlowEvent.js"
 export { FlowService } from "./FlowService.js"
-export type { Job, JobEnded, JobStatus, WaitOptions } from "./Job.js"
+export type { Job, JobEnded, JobStatus, OnceJob, WaitOptions } from "./Job.js"
 export { JobService } from "./JobService.js"
-export type { SubmitInput } from "./JobService.js"
+export type { SubmitInput, SubmitOnceInput } from "./JobService.js"
 export * as Noukai from "./Noukai.js"
 export { NoukaiLive } from "./Noukai.js"
 export { NoukaiConfig } from "./NoukaiConfig.js"
 export {
+  AmbiguousRunError,
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
@@ -42,12 +49,15 @@ export {
   ReplayNoSnapshotsError,
   ReplaySessionExpiredError,
   ReplaySessionNotFoundError,
+  ResultNotStoredError,
+  RunInProgressError,
   ToolCallLimitError,
   UnexpectedResponseError
 } from "./NoukaiError.js"
 export type {
   ApiError,
   CallError,
+  OnceError,
   ReplayOpenError,
   ReplayScopeError,
   ServerErrorCode,
@@ -59,6 +69,7 @@ export * as NoukaiReplay from "./NoukaiReplay.js"
 export type { Redact } from "./Redact.js"
 export { ReplayCassette, type ReplayReport } from "./ReplayCassette.js"
 export { RunService } from "./RunService.js"
+export { SessionService } from "./SessionService.js"
 export type { Tool, ToolCall, ToolChoice, ToolDeclaration, ToolResult } from "./Tools.js"
 export * as Tools from "./Tools.js"
 export * as Trace from "./Trace.js"

@@ -36,6 +36,11 @@ const table: Table = {
     new NoukaiError.InvalidRequestError(message, { ...init, field: nameOf(field), reason }),
   UnexpectedResponseError: ({ reason, result }, message, init) =>
     new NoukaiError.UnexpectedResponseError(message, { ...init, reason, result }),
+  RunInProgressError: (_, message, init) => new NoukaiError.RunInProgressError(message, init),
+  ResultNotStoredError: ({ reason }, message, init) =>
+    new NoukaiError.ResultNotStoredError(message, { ...init, reason }),
+  AmbiguousRunError: ({ executionIds }, message, init) =>
+    new NoukaiError.AmbiguousRunError(message, { ...init, executionIds }),
   ReplayMissError: (_, message, init) => new NoukaiError.ReplayMissError(message, init),
   ReplayLeftoverError: (_, message, init) => new NoukaiError.ReplayLeftoverError(message, init),
   ReplayForbiddenError: (_, message, init) => new NoukaiError.ReplayForbiddenError(message, init),
@@ -53,9 +58,11 @@ const operations: { readonly [method: string]: string } = {
   RelayHttp: "createRelayFlow",
   "Flow.resolve": "noukai.flow",
   "FlowService.execute": "flow.execute",
+  "FlowService.executeOnce": "flow.executeOnce",
   "FlowService.events": "flow.events",
   "FlowService.steps": "flow.steps",
   "JobService.submit": "flow.executeAsync",
+  "JobService.submitOnce": "flow.executeAsyncOnce",
   "JobService.attach": "noukai.job",
   "Job.poll": "job.poll",
   "Job.wait": "job.wait",

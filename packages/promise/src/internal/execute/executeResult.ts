@@ -3,10 +3,15 @@
  *
  * @internal
  */
-import type { ExecuteResult as SdkResult, PausedResult as SdkPausedResult } from "@effect-noukai/sdk/ExecuteResult"
+import type {
+  ExecuteResult as SdkResult,
+  OncePaused as SdkOncePaused,
+  OnceResult as SdkOnceResult,
+  PausedResult as SdkPausedResult
+} from "@effect-noukai/sdk/ExecuteResult"
 import { type CostLimitError, type FlowExecutionError, isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
-import type { ExecuteResult, PausedResult } from "../../ExecuteResult.js"
+import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
 import { hide } from "../json/hide.js"
 import { fieldOf, overReceived } from "../json/received.js"
 import { rightOrThrow } from "../options/reading.js"
@@ -35,16 +40,18 @@ interface RunFields {
   readonly flowId?: string | undefined
   readonly blockCount?: number | undefined
   readonly sessionId?: string | undefined
+  readonly reused?: boolean | undefined
 }
 
 /** The fields that the server sent; others are absent, whatever the types of `@noukai/sdk` promise. */
 const common = (
-  { blockCount, executionId, flowId, sessionId }: RunFields
+  { blockCount, executionId, flowId, reused, sessionId }: RunFields
 ): Pick<ExecuteResult, "flowId" | "blockCount" | "executionId" | "sessionId"> => ({
   ...(flowId === undefined ? undefined : { flowId }),
   ...(blockCount === undefined ? undefined : { blockCount }),
   ...(executionId === undefined ? undefined : { executionId }),
-  ...(sessionId === undefined ? undefined : { sessionId })
+  ...(sessionId === undefined ? undefined : { sessionId }),
+  ...(reused === undefined ? undefined : { reused })
 } as Pick<ExecuteResult, "flowId" | "blockCount">)
 
 const ended = (run: RunFields & { readonly result?: unknown }, status: "completed" | "failed"): ExecuteResult => {
@@ -91,3 +98,13 @@ export const executeResult = <E, R>(
         : Effect.fail(error),
     onSuccess: (run) => Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, start))
   })
+
+/**
+ * The result of an execution that runs once per key, which says whether it was found.
+ *
+ * @internal
+ */
+export const onceResult = <E, R>(
+  execution: Effect.Effect<SdkOnceResult | SdkOncePaused<unknown, CostLimitError>, E, R>,
+  start: ContinuationRunner
+): Effect.Effect<OnceResult, E, R> => executeResult(execution, start) as Effect.Effect<OnceResult, E, R>

@@ -4,12 +4,19 @@
  * @internal
  */
 import type { EventsInput } from "@effect-noukai/sdk/EventsInput"
-import type { Attachment, CostLimit, ExecuteInput, Message } from "@effect-noukai/sdk/ExecuteInput"
+import type { Attachment, CostLimit, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/ExecuteInput"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
-import type { SubmitInput } from "@effect-noukai/sdk/JobService"
+import type { SubmitInput, SubmitOnceInput } from "@effect-noukai/sdk/JobService"
 import type { ToolChoice } from "@effect-noukai/sdk/Tools"
 import * as Predicate from "effect/Predicate"
-import type { EventsOptions, ExecuteAsyncOptions, ExecuteOptions } from "../../FlowOptions.js"
+import type {
+  EventsOptions,
+  ExecuteAsyncOnceOptions,
+  ExecuteAsyncOptions,
+  ExecuteOnceOptions,
+  ExecuteOptions,
+  OnceOptions
+} from "../../FlowOptions.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 
 /**
@@ -65,6 +72,26 @@ export const executeInput = (
   version: given(options.version),
   sessionId: given(options.sessionId),
   attemptTimeout: given(options.timeout)
+})
+
+const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
+  rerunFailed: given(rerunFailed),
+  settle: given(settle)
+})
+
+/** @internal */
+export const executeOnceInput = (
+  options: ExecuteOnceOptions
+): ExecuteOnceInput<AnyParameters, ToolsInput, CostLimit | undefined> => ({
+  // the sdk refuses a session
+  ...executeInput(options),
+  ...onceInput(options)
+})
+
+/** @internal */
+export const submitOnceInput = (options: ExecuteAsyncOnceOptions): SubmitOnceInput => ({
+  ...submitInput(options),
+  ...onceInput(options)
 })
 
 /** @internal */

@@ -35,7 +35,7 @@ export const readRecorded = <A, I>(schema: Schema.Schema<A, I>): (value: unknown
   return (value) => quotingNoSecret(value, (json) => Either.mapLeft(read(json), issueText))
 }
 
-const CallErrors = Schema.Union(
+const RecordableErrors = Schema.Union(
   E.AuthenticationError,
   E.PermissionDeniedError,
   E.FlowNotFoundError,
@@ -46,6 +46,9 @@ const CallErrors = Schema.Union(
   E.APITimeoutError,
   E.InvalidRequestError,
   E.UnexpectedResponseError,
+  E.RunInProgressError,
+  E.ResultNotStoredError,
+  E.AmbiguousRunError,
   E.ReplayMissError,
   E.ReplayForbiddenError,
   E.ReplaySessionNotFoundError,
@@ -54,7 +57,7 @@ const CallErrors = Schema.Union(
   E.ReplayNoSnapshotsError
 )
 
-const decode = readRecorded(CallErrors)
+const decode = readRecorded(RecordableErrors)
 
 /**
  * Fields that are not recorded: a cause may name places of the recording machine, and the operation is that of the
@@ -62,12 +65,15 @@ const decode = readRecorded(CallErrors)
  */
 const leftOut: ReadonlySet<string> = new Set(["cause", "method", "name", "message", "stack"])
 
+/** The error of a call that can be recorded. @internal */
+export type RecordableError = E.CallError | E.OnceError
+
 /** @internal */
-export const encodeError = (error: E.CallError): RecordedError => ({
+export const encodeError = (error: RecordableError): RecordedError => ({
   ...Object.fromEntries(Object.entries(error).filter(([key, value]) => value !== undefined && !leftOut.has(key))),
   _tag: error._tag
 })
 
 /** @internal */
-export const decodeError = (recorded: RecordedError, method: string): Either.Either<E.CallError, string> =>
+export const decodeError = (recorded: RecordedError, method: string): Either.Either<RecordableError, string> =>
   decode({ ...recorded, method })

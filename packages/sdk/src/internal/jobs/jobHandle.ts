@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Job, WaitOptions } from "../../Job.js"
+import type { Job, OnceJob, WaitOptions } from "../../Job.js"
 import { spanNames } from "../../Telemetry.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
@@ -44,3 +44,11 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
     )
   }, pause)
 }
+
+/**
+ * The handle of a job that runs once per key.
+ *
+ * @internal
+ */
+export const makeOnce = (target: JobTarget, facts: SubmissionFacts, reused: boolean): OnceJob =>
+  pausing({ ...make(target, facts), reused }, pauseOf(target.http))

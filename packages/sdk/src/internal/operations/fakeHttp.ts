@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
+import { onceThrough } from "./onceThrough.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 import type { ExecuteBody } from "./runRequests.js"
 
@@ -37,7 +38,7 @@ export const fakeHttp = (
     }))
   return {
     defaults: { org: "test", project: "test" },
-    request: orElse({ execute }, notFaked),
+    request: orElse({ execute, ...onceThrough(execute, notFaked) }, notFaked),
     stream: streaming({ step }, () => Stream.fromEffect(notFaked()))
   }
 }

@@ -12,12 +12,14 @@ import type {
   AuthenticationError,
   CallError,
   InvalidRequestError,
+  OnceError,
   ReplayMissError,
   SessionError
 } from "../../NoukaiError.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import type { Pause } from "../time/clock.js"
 import type { PollJobRequest, PollJobResponse, SubmitJobRequest, SubmitJobResponse } from "./jobRequests.js"
+import type { ExecuteOnceRequest, ExecuteOnceResponse, SubmitOnceRequest, SubmitOnceResponse } from "./onceRequests.js"
 import type { ExecuteRequest, ExecuteResponse, ForwardRequest, ForwardResponse, StepRequest } from "./runRequests.js"
 import type { SessionRequest, SessionResponse } from "./sessionRequests.js"
 import type {
@@ -61,7 +63,10 @@ interface Row<Q, A, E = CallError> {
   readonly error: E
 }
 
-/** The operations with one response: one row per endpoint, of decoded values. */
+/**
+ * The operations with one response: one row per endpoint, of decoded values, and those of several requests that a replay
+ * answers as one.
+ */
 export interface Operations {
   /** Runs a flow, or resumes a paused run. A run that failed is a value here: `status: "failed"`. */
   readonly execute: Row<ExecuteRequest, ExecuteResponse>
@@ -79,6 +84,10 @@ export interface Operations {
   readonly runSummary: Row<RunRequest, FlowRun>
   /** Reads the runs of a flow. */
   readonly runList: Row<RunListRequest, RunListResponse>
+  /** Runs a flow unless a run of the key is found, whose outcome is given then. */
+  readonly executeOnce: Row<ExecuteOnceRequest, ExecuteOnceResponse, CallError | OnceError>
+  /** Puts a run into the queue unless a run of the key is found, which is given then. */
+  readonly submitOnce: Row<SubmitOnceRequest, SubmitOnceResponse, CallError | OnceError>
   /** Reads the runs of a session. An id that is no UUID fails before anything is sent. */
   readonly session: Row<SessionRequest, SessionResponse, SessionError>
 }

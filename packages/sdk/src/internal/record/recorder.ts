@@ -5,9 +5,8 @@
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
-import type { CallError } from "../../NoukaiError.js"
 import { encodeValue } from "../cassette/answerCodec.js"
-import { encodeError } from "../cassette/errorCodec.js"
+import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
 import type { Answer } from "../cassette/RecordedCassette.js"
 import {
@@ -38,7 +37,7 @@ interface Timeline {
   last: string
 }
 
-const valueOf = (result: Either.Either<unknown, CallError>): Status =>
+const valueOf = (result: Either.Either<unknown, RecordableError>): Status =>
   Either.isLeft(result) ? { error: encodeError(result.left) } : encodeValue(result.right)
 
 /** The content of a poll, equal for polls that differ only in their request id. */
@@ -152,7 +151,7 @@ export class Recorder {
     return { ...redactQuestion(question, this.redact), answer: redactAnswer(answer, this.redact), at: undefined }
   }
 
-  answered(ticket: Ticket, result: Either.Either<unknown, CallError>, now: number): void {
+  answered(ticket: Ticket, result: Either.Either<unknown, RecordableError>, now: number): void {
     if (ticket.question.endpoint === "submitJob" && Either.isRight(result) && Predicate.isRecord(result.right)) {
       const id = result.right.executionId
       if (typeof id === "string") this.submitted.set(id, now)
@@ -161,7 +160,7 @@ export class Recorder {
   }
 
   /** Adds a poll to the one recording of its job. */
-  polled(question: Question, result: Either.Either<unknown, CallError>, now: number): void {
+  polled(question: Question, result: Either.Either<unknown, RecordableError>, now: number): void {
     this.weigh(valueOf(result))
     if (!this.overflowed) this.safely(() => this.addStatus(question, redactStatus(valueOf(result), this.redact), now))
   }

@@ -19,11 +19,12 @@ import {
   type OperationRequest,
   type OperationResponse
 } from "../cassette/answerCodec.js"
-import { encodeError } from "../cassette/errorCodec.js"
+import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
 import type { Answer } from "../cassette/RecordedCassette.js"
 import { canonical } from "../json/jsonText.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
+import type { OnceResponse } from "../operations/onceRequests.js"
 import { type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import type { Recorder } from "./recorder.js"
@@ -60,7 +61,7 @@ const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: Operatio
 }
 
 /** Records a call with one response. A call that dies is not recorded. */
-const recordEffect = <K extends AnsweredOperation, E extends CallError>(
+const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
   recorder: Recorder,
   endpoint: K,
   question: Question,
@@ -140,10 +141,31 @@ export const make = (recorder: Recorder, live: HttpService): HttpService => {
       const asked = live.request(operation, input)
       return question === undefined ? asked : recordEffect(recorder, operation, question, asked)
     })
+  /** What runs once per key is recorded as the run that it is, or found: a replay looks nothing up. */
+  const once = <K extends "execute" | "submitJob", E extends RecordableError>(
+    operation: K,
+    input: OperationRequest<K>,
+    asked: Effect.Effect<OnceResponse<OperationResponse<K>>, E>
+  ): Effect.Effect<OnceResponse<OperationResponse<K>>, E> =>
+    Effect.suspend(() => {
+      const question = questionOf(operation, input)
+      if (question === undefined) return asked
+      let given: OnceResponse<OperationResponse<K>> | undefined
+      const response = Effect.map(asked, (outcome) => {
+        given = outcome
+        return outcome.response
+      })
+      return Effect.map(recordEffect(recorder, operation, question, response), (response) => ({ ...given!, response }))
+    })
+
   return {
     defaults: live.defaults,
-    // every operation but `forward` is recorded as it is
-    request: orElse({ forward: forwardThrough((input) => one("execute", input)) }, one as HttpService["request"]),
+    // every other operation is recorded as it is
+    request: orElse({
+      forward: forwardThrough((input) => one("execute", input)),
+      executeOnce: (input) => once("execute", input, live.request("executeOnce", input)),
+      submitOnce: (input) => once("submitJob", input, live.request("submitOnce", input))
+    }, one as HttpService["request"]),
     stream: (operation, input) =>
       Stream.suspend(() => {
         const question = questionOf(operation, input)

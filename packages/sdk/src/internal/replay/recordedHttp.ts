@@ -11,11 +11,12 @@ import type { WireEvent } from "../../FlowEvent.js"
 import {
   type CallError,
   type InvalidRequestError,
+  type OnceError,
   type SessionError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import * as Codec from "../cassette/answerCodec.js"
-import { decodeError } from "../cassette/errorCodec.js"
+import { decodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, questionOf } from "../cassette/interaction.js"
 import type { Answer, Operation, RecordedError } from "../cassette/RecordedCassette.js"
 import { redactQuestion } from "../cassette/redactInteraction.js"
@@ -24,6 +25,7 @@ import { invalid, unchecked } from "../errors/makeError.js"
 import type { Match } from "../errors/replayReport.js"
 import type { RequestContext } from "../input/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
+import type { OnceResponse } from "../operations/onceRequests.js"
 import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
@@ -53,11 +55,21 @@ const spoiled = (asked: ProgramCall, reason: string): UnexpectedResponseError =>
     isRetryable: false
   }, unchecked)
 
-const failing = (asked: ProgramCall, error: RecordedError): Effect.Effect<never, CallError> =>
+const isOnce = (error: RecordableError): error is OnceError =>
+  error._tag === "RunInProgressError" || error._tag === "ResultNotStoredError" || error._tag === "AmbiguousRunError"
+
+const failingOnce = (asked: ProgramCall, error: RecordedError): Effect.Effect<never, RecordableError> =>
   Effect.flatMap(
     Either.mapLeft(decodeError(error, asked.operation), (reason) => spoiled(asked, reason)),
     Effect.fail
   )
+
+/** The error of a call that does not run once; other errors cannot have been recorded for one. */
+const withoutOnce = (asked: ProgramCall) => (error: RecordableError): CallError =>
+  isOnce(error) ? spoiled(asked, `${asked.operation} does not fail with ${error._tag}`) : error
+
+const failing = (asked: ProgramCall, error: RecordedError): Effect.Effect<never, CallError> =>
+  Effect.mapError(failingOnce(asked, error), withoutOnce(asked))
 
 /** The error of a session fetch; other errors cannot have been recorded for one. */
 const ofSession = (asked: ProgramCall) => (error: CallError): SessionError => {
@@ -162,31 +174,33 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     endpoint: K,
     asked: ProgramCall,
     answer: Answer
-  ): Effect.Effect<Codec.OperationResponse<K>, CallError> => {
+  ): Effect.Effect<Codec.OperationResponse<K>, RecordableError> => {
     if ("value" in answer) {
       return Effect.zipLeft(
         Either.mapLeft(Codec.decodeValue(endpoint, answer), (reason) => spoiled(asked, reason)),
         remember(asked, answer.value)
       )
     }
-    if ("error" in answer) return failing(asked, answer.error)
+    if ("error" in answer) return failingOnce(asked, answer.error)
     return "unanswered" in answer ? givenUp(asked) : Effect.fail(spoiled(asked, "it is of another endpoint"))
   }
 
-  const one = <K extends Codec.AnsweredOperation>(
+  /** The recorded outcome of a call, or what is answered elsewhere to a call that was not recorded. */
+  const recordedOr = <K extends Codec.AnsweredOperation, E>(
     endpoint: K,
-    request: Codec.OperationRequest<K> & RequestContext
-  ): Effect.Effect<Codec.OperationResponse<K>, CallError> =>
-    Effect.suspend(() => {
+    request: Codec.OperationRequest<K> & RequestContext,
+    elsewhere: (otherwise: HttpService) => Effect.Effect<Codec.OperationResponse<K>, E>
+  ): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> =>
+    Effect.suspend((): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> => {
       const asked = asking(endpoint, request)
       if (Either.isLeft(asked)) return Effect.fail(asked.left)
       return turn(
         asked.right,
-        Effect.suspend(() => {
+        Effect.suspend((): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> => {
           const found = find(asked.right)
           if (Either.isLeft(found)) return Effect.fail(found.left)
           return found.right === undefined
-            ? Effect.map(otherwise!.request(endpoint, request), markBeginning(asked.right, true))
+            ? Effect.map(elsewhere(otherwise!), markBeginning(asked.right, true))
             : Effect.map(
               Effect.flatMap(
                 statusNow(asked.right, found.right),
@@ -196,6 +210,38 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
             )
         })
       )
+    })
+
+  const one = <K extends Codec.AnsweredOperation>(
+    endpoint: K,
+    request: Codec.OperationRequest<K> & RequestContext
+  ): Effect.Effect<Codec.OperationResponse<K>, CallError> =>
+    Effect.mapError(
+      recordedOr(endpoint, request, (otherwise) => otherwise.request(endpoint, request)),
+      withoutOnce({
+        operation: request.method,
+        question: { endpoint, flow: undefined, version: undefined, input: undefined },
+        run: undefined
+      })
+    )
+
+  /** A recording holds what runs once per key as the run that it was, so that nothing is looked up. */
+  const once = <K extends "execute" | "submitJob", E>(
+    endpoint: K,
+    request: Codec.OperationRequest<K>,
+    elsewhere: (otherwise: HttpService) => Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E>
+  ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E | RecordableError> =>
+    Effect.suspend(() => {
+      let given: OnceResponse<Codec.OperationResponse<K>> | undefined
+      const answered = recordedOr(endpoint, request, (otherwise) =>
+        Effect.map(elsewhere(otherwise), (outcome) => {
+          given = outcome
+          return outcome.response
+        }))
+      return Effect.map(answered, (response) =>
+        given === undefined
+          ? { response, reused: false, sessionId: request.sessionId }
+          : { ...given, response })
     })
 
   const eventsOf = (asked: ProgramCall, answer: Answer): Stream.Stream<WireEvent, CallError> => {
@@ -239,6 +285,8 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     defaults: options.defaults,
     request: orElse({
       forward: forwardThrough((request) => one("execute", request)),
+      executeOnce: (request) => once("execute", request, (live) => live.request("executeOnce", request)),
+      submitOnce: (request) => once("submitJob", request, (live) => live.request("submitOnce", request)),
       session: (request) =>
         Effect.mapError(
           one("session", request),
@@ -248,7 +296,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
             run: undefined
           })
         )
-      // every operation but `session` fails with any `CallError`
+      // every other operation fails with any `CallError`
     }, one as HttpService["request"]),
     stream: many
   }

@@ -20,13 +20,15 @@ import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
+import { onceThrough } from "../operations/onceThrough.js"
 import { type Defaults, type HttpService, orElse, streaming } from "../operations/operations.js"
 import type { ExecuteRequest, ExecuteResponse, StepRequest } from "../operations/runRequests.js"
 import type { SessionRequest, SessionResponse } from "../operations/sessionRequests.js"
 import { isSameSession } from "../scope/sessionId.js"
+import { runOf, type RunOfSession } from "../sessions/sessionRun.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
+import { eventsOf } from "./sessionEvents.js"
 import { type SessionCall, SessionMatching, type Trigger } from "./sessionMatching.js"
-import { eventsOf, runOf, type RunOfSession } from "./sessionRun.js"
 
 /** @internal */
 export interface Options {
@@ -307,7 +309,12 @@ export const open = (
 
     const http: HttpService = {
       defaults: { ...options.defaults, sessionId: session.sessionId, replayedSessionId: session.sessionId },
-      request: orElse({ execute, forward: forwardThrough(execute), session: fetched }, refuse),
+      request: orElse({
+        execute,
+        forward: forwardThrough(execute),
+        ...onceThrough(execute, (request) => refuse("submitJob", request)),
+        session: fetched
+      }, refuse),
       stream: streaming({ step }, (operation, request) => Stream.fromEffect(refuse(operation, request)))
     }
     return {

@@ -7,8 +7,14 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import type { ExecuteResult, PausedResult, PausedState } from "../../ExecuteResult.js"
-import { type CallError, type CostLimitError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
+import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
+import {
+  type CallError,
+  type CostLimitError,
+  FlowExecutionError,
+  type OnceError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { setState } from "../errors/errorClass.js"
 import { unchecked } from "../errors/makeError.js"
@@ -17,8 +23,9 @@ import { decodeResult } from "../flow/flowCodec.js"
 import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
 import { rememberFlowId } from "../operations/flowIds.js"
+import type { ExecuteOnceRequest } from "../operations/onceRequests.js"
 import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/runRequests.js"
-import { answer, warnOfConversation } from "../tools/toolAnswering.js"
+import { answer, type AnswerStrategy, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import { overLimit } from "./costLimit.js"
@@ -37,11 +44,17 @@ export type ResumeFields = Pick<
 
 /** @internal */
 export interface Run<E, R> extends FlowCall<E, R> {
+  /** The session of the run; of one that runs once per key, from the first response on. */
+  sessionId: string | undefined
   readonly options: CallOptions
   readonly progress: CallProgress
   readonly resumeFields: ResumeFields
+  /** Is given the state of each pause before it is answered. */
+  readonly onPause: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
   /** The id of the run, from the first response on. */
   executionId: string | undefined
+  /** Whether another call began the run; absent of a run that does not run once per key. */
+  reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
   answeredItself: boolean
 }
@@ -50,6 +63,9 @@ type AnyRun = Run<unknown, unknown>
 
 /** @internal */
 export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
+
+/** @internal */
+export type OnceRunResult = OnceResult<unknown> | OncePaused<unknown, CostLimitError>
 
 /** @internal */
 export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
@@ -61,6 +77,38 @@ export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitErro
  */
 export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): RunEffect<E, R> =>
   Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
+
+/**
+ * Runs once per key, or gives the run of the key, and goes on as `post` does.
+ *
+ * @internal
+ */
+export const postOnce = <E, R>(
+  run: Run<E, R>,
+  body: ExecuteBody,
+  once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle">
+): Effect.Effect<OnceRunResult, CallError | CostLimitError | OnceError | E, R> =>
+  Effect.flatMap(
+    run.http.request("executeOnce", {
+      method: run.method,
+      flow: run.address,
+      version: run.version,
+      sessionId: run.sessionId,
+      options: run.options,
+      progress: run.progress.begin(),
+      body,
+      ...once
+    }),
+    ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | CostLimitError | E, R> => {
+      run.sessionId = sessionId
+      run.reused = reused
+      return Effect.map(follow(run, response, 0), (ended) =>
+        ended.status === "completed"
+          ? withRaw({ ...ended, reused }, ended.raw)
+          // a run that was found is never paused
+          : withRaw({ ...ended, reused: false as const }, ended.raw))
+    }
+  )
 
 const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> => {
   const response = run.http.request("execute", {
@@ -127,6 +175,7 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
       flowId: response.flowId,
       blockCount: response.blockCount,
       sessionId: run.sessionId,
+      ...(run.reused === undefined ? undefined : { reused: run.reused }),
       isRetryable: false
     }, unchecked),
     response.raw
@@ -178,33 +227,45 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
     return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none"))
   }
   const state = stateOf(run, executionId, response, toolCalls, rounds)
-  return answering._tag === "manual"
+  const { onPause } = run
+  return onPause === undefined
+    ? answered(run, answering, state, response)
+    : Effect.zipRight(
+      Effect.suspend(() => onPause(state)),
+      Effect.suspend(() => answered(run, answering, state, response))
+    )
+}
+
+/** The answer of the handler, with which the run goes on; or the pause, for the caller to answer. */
+const answered = <E, R>(
+  run: Run<E, R>,
+  answering: Exclude<AnswerStrategy<E, R>, { readonly _tag: "none" }>,
+  state: PausedState,
+  response: ExecutePaused
+): RunEffect<E, R> =>
+  answering._tag === "manual"
     ? Effect.succeed(pausedResult(run, state, response))
-    : withinLimit(
-      run,
-      state,
+    : withinLimit(run, state, () =>
       Effect.flatMap(
         answer(answering, {
           method: run.method,
           addressText: run.addressText,
           executionId: state.executionId,
-          toolCalls,
-          rounds
+          toolCalls: state.toolCalls,
+          rounds: state.rounds
         }),
         (results) => {
           run.answeredItself = true
-          return goOn(run, state, results, rounds + 1)
+          return goOn(run, state, results, state.rounds + 1)
         }
-      )
-    )
-}
+      ))
 
 /** Answers a pause unless the run has cost too much. */
-const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: RunEffect<E, R>): RunEffect<E, R> =>
+const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: () => RunEffect<E, R>): RunEffect<E, R> =>
   run.maxCostUsd === undefined
-    ? answered
+    ? answered()
     : Effect.flatMap(overLimit(run, state.executionId), (error): RunEffect<E, R> => {
-      if (error === undefined) return answered
+      if (error === undefined) return answered()
       setState(error, state)
       return Effect.fail(error)
     })
@@ -226,7 +287,8 @@ const pausedResult = (
     resume: (results) =>
       Effect.suspend(() =>
         resume<never, never>(
-          { ...run, answering: { _tag: "manual" }, progress: new CallProgress() },
+          // the caller holds each state that follows
+          { ...run, answering: { _tag: "manual" }, onPause: undefined, progress: new CallProgress() },
           state,
           results,
           state.rounds
@@ -249,7 +311,7 @@ export const resume = <E, R>(
   const answers = answersOf(run.method, state.toolCalls, results, facts)
   return Either.isLeft(answers)
     ? Effect.fail(answers.left)
-    : withinLimit(run, state, goOn(run, state, answers.right, rounds))
+    : withinLimit(run, state, () => goOn(run, state, answers.right, rounds))
 }
 
 /** Sends the checked answer to a pause. */

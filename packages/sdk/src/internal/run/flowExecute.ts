@@ -3,14 +3,22 @@
  *
  * @internal
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { CostLimit, ExecuteInput, ResumeInput } from "../../ExecuteInput.js"
+import type { CostLimit, ExecuteInput, ExecuteOnceInput, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
-import { type InvalidRequestError, isNoukaiError, type ToolCallLimitError } from "../../NoukaiError.js"
+import {
+  type CallError,
+  type CostLimitError,
+  type InvalidRequestError,
+  isNoukaiError,
+  type OnceError,
+  type ToolCallLimitError
+} from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid, type Problem } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
@@ -18,15 +26,18 @@ import * as Checks from "../flow/executeInput.js"
 import type { AnyParameters, FlowRef } from "../flow/flow.js"
 import { encodeParameters } from "../flow/flowCodec.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
-import { checkCall, checkSessionId } from "../input/checks.js"
+import { checkCall, checkFunction, checkSessionId } from "../input/checks.js"
 import { checkStored } from "../input/json.js"
+import { checkKey, checkOnce } from "../input/onceOptions.js"
 import { guarded, type InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
+import type { ExecuteBody } from "../operations/runRequests.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import { resolveSession } from "../scope/sessionId.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
+import { toMillis } from "../time/duration.js"
 import { withStepSpans } from "../timeline/stepSpans.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeringOf } from "../tools/toolAnswering.js"
@@ -36,7 +47,13 @@ import { CallProgress } from "./callProgress.js"
 import { checkCostLimit } from "./costLimit.js"
 import * as ExecuteRun from "./executeRun.js"
 
-type ExecuteInputOf<E, R> = ExecuteInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
+type ExecuteInputOf<E, R> = ExecuteInput<
+  AnyParameters,
+  Toolkit.ToolsOption<E, R> | undefined,
+  CostLimit | undefined,
+  E,
+  R
+>
 
 type AnyExecuteInput = ExecuteInputOf<unknown, unknown>
 
@@ -52,6 +69,7 @@ const pickInput = <E, R>(given: ExecuteInputOf<E, R>): ExecuteInputOf<E, R> => (
   toolConcurrency: given.toolConcurrency,
   onToolFailure: given.onToolFailure,
   maxCostUsd: given.maxCostUsd,
+  onPause: given.onPause,
   trace: given.trace,
   version: given.version,
   sessionId: given.sessionId,
@@ -70,6 +88,7 @@ const checkInput = (input: AnyExecuteInput): Problem | undefined =>
     Checks.checkAttachments(input.attachments) ??
     checkToolsInput(input) ??
     checkCostLimit(input.maxCostUsd) ??
+    checkFunction("onPause", input.onPause) ??
     Checks.checkRun(input)
 
 const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E, R>> => ({
@@ -84,11 +103,28 @@ const executionIdOf = (error: unknown): string | undefined =>
 
 const outcomeOf = ({ status }: ExecuteRun.RunResult): string => status === "completed" ? "completed" : "paused"
 
-/** @internal */
-export const execute = (
-  http: HttpService
-): <E, R>(flow: FlowRef<never>, input: ExecuteInputOf<E, R>) => ExecuteRun.RunEffect<E | ToolCallLimitError, R> => {
-  const method = "FlowService.execute"
+/** The way in which a call begins its run: what it checks beside the input of `execute`, and what it sends. */
+interface Beginning<B, A extends Spans.RunOutcome, X> {
+  readonly method: string
+  readonly rules: <E, R>() => InputRules<ExecuteInputOf<E, R> & B, ExecuteInputOf<E, R> & B>
+  /** Whether the run is recorded when the caller does not say. */
+  readonly trace: boolean
+  readonly post: <E, R>(
+    run: ExecuteRun.Run<E, R>,
+    body: ExecuteBody,
+    input: ExecuteInputOf<E, R> & B,
+    key: string
+  ) => Effect.Effect<A, CallError | CostLimitError | X | E, R>
+  readonly outcomeOf: (result: A) => string
+}
+
+type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | ToolCallLimitError, R>
+
+/** `key` is that of a run that runs once, and of no meaning to others. */
+const begun = <B, A extends Spans.RunOutcome, X>(
+  http: HttpService,
+  { method, outcomeOf, post, rules, trace }: Beginning<B, A, X>
+) => {
   let warned = false
 
   const warnOnce = (messages: ReadonlyArray<unknown>): Effect.Effect<void> => {
@@ -99,12 +135,13 @@ export const execute = (
 
   const call = <E, R>(
     flow: FlowRef<never>,
-    given: ExecuteInputOf<E, R>,
+    given: ExecuteInputOf<E, R> & B,
+    key: string,
     enclosing?: CallProgress
-  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
+  ): Begun<A, X, E, R> =>
     Effect.withFiberRuntime((fiber) => {
       const progress = enclosing ?? new CallProgress()
-      const resolved = resolveCall(http, method, flow, executeRules<E, R>(), given)
+      const resolved = resolveCall(http, method, flow, rules<E, R>(), given)
       if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
       const { address, addressText, input, total } = resolved.right
       const version = Address.checkVersion(method, input.version)
@@ -118,7 +155,7 @@ export const execute = (
           Effect.flatMap(
             Toolkit.resolve(method, tools),
             (handled) =>
-              call<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, progress)
+              call<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, key, progress)
           ),
           total,
           { method, flow: addressText, executionId: () => undefined },
@@ -127,14 +164,14 @@ export const execute = (
       }
 
       const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-      const start = (parameters: unknown): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => {
+      const start = (parameters: unknown): Begun<A, X, E, R> => {
         const resumeFields: ExecuteRun.ResumeFields = {
           parameters,
           blockOverrides: input.blockOverrides,
           attachments: Checks.wireAttachments(input.attachments),
           tools: declarationsOf(tools),
           toolChoice: input.toolChoice,
-          trace: input.trace ?? false
+          trace: input.trace ?? trace
         }
         const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
           http,
@@ -147,13 +184,14 @@ export const execute = (
           options: input,
           progress,
           resumeFields,
+          onPause: input.onPause,
           answering: answeringOf({ ...input, tools }),
           maxCostUsd: input.maxCostUsd,
           executionId: undefined,
           answeredItself: false
         }
         return totalTimeout(
-          ExecuteRun.post(run, { message: input.message, messages, ...resumeFields }, 0),
+          post(run, { message: input.message, messages, ...resumeFields }, input, key),
           total,
           { method, flow: addressText, executionId: () => run.executionId },
           progress
@@ -175,9 +213,59 @@ export const execute = (
   return call
 }
 
+/** @internal */
+export const execute = (http: HttpService) => {
+  const call = begun<unknown, ExecuteRun.RunResult, never>(http, {
+    method: "FlowService.execute",
+    rules: executeRules,
+    trace: false,
+    post: (run, body) => ExecuteRun.post(run, body, 0),
+    outcomeOf
+  })
+  return <E, R>(
+    flow: FlowRef<never>,
+    input: ExecuteInputOf<E, R>
+  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => call<E, R>(flow, input, "")
+}
+
+interface OnceFields {
+  readonly rerunFailed?: boolean | undefined
+  readonly settle?: Duration.DurationInput | undefined
+}
+
+const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceFields, ExecuteInputOf<E, R> & OnceFields> => ({
+  field: "input",
+  pick: (given) => ({ ...pickInput(given), rerunFailed: given.rerunFailed, settle: given.settle }),
+  check: (input) => checkOnce(input) ?? checkInput(input)
+})
+
+/** @internal */
+export const executeOnce = (http: HttpService) => {
+  const method = "FlowService.executeOnce"
+  const call = begun<OnceFields, ExecuteRun.OnceRunResult, OnceError>(http, {
+    method,
+    rules: onceRules,
+    trace: true,
+    post: (run, body, { rerunFailed = false, settle = 0 }, key) =>
+      ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0 }),
+    outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : outcomeOf(result)
+  })
+  return <E, R>(
+    key: string,
+    flow: FlowRef<never>,
+    input: ExecuteOnceInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined, E, R>
+  ): Begun<ExecuteRun.OnceRunResult, OnceError, E, R> =>
+    Effect.suspend(() => {
+      const found = checkKey(key)
+      return found === undefined
+        ? call<E, R>(flow, input, key)
+        : Effect.fail(invalid(method, found.field, found.reason))
+    })
+}
+
 const isPausedState = Schema.is(PausedState)
 
-type ResumeInputOf<E, R> = ResumeInput<Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
+type ResumeInputOf<E, R> = ResumeInput<Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined, E, R>
 
 const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R>> => ({
   field: "input",
@@ -187,6 +275,7 @@ const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R
     toolConcurrency: given.toolConcurrency,
     onToolFailure: given.onToolFailure,
     maxCostUsd: given.maxCostUsd,
+    onPause: given.onPause,
     headers: given.headers,
     connectTimeout: given.connectTimeout,
     attemptTimeout: given.attemptTimeout,
@@ -194,7 +283,11 @@ const resumeRules = <E, R>(): InputRules<ResumeInputOf<E, R>, ResumeInputOf<E, R
     retry: given.retry,
     retryPost: given.retryPost
   }),
-  check: (input) => checkToolsInput(input) ?? checkCostLimit(input.maxCostUsd) ?? checkCall(input)
+  check: (input) =>
+    checkToolsInput(input) ??
+      checkCostLimit(input.maxCostUsd) ??
+      checkFunction("onPause", input.onPause) ??
+      checkCall(input)
 })
 
 /** The stored state of a pause, or the error of a value that is none. */
@@ -270,6 +363,7 @@ export const resume = (http: HttpService) =>
         toolChoice: state.toolChoice,
         trace: state.trace
       },
+      onPause: input.onPause,
       answering: tools === undefined ? { _tag: "manual" } : answeringOf({ ...input, tools }),
       maxCostUsd: input.maxCostUsd,
       executionId: state.executionId,

@@ -8,6 +8,7 @@ import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
 import * as NoukaiHttp from "../../NoukaiHttp.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
+import { onceThrough } from "../operations/onceThrough.js"
 import { type EventStreams, type Operations, orElse } from "../operations/operations.js"
 
 /**
@@ -16,7 +17,7 @@ import { type EventStreams, type Operations, orElse } from "../operations/operat
  * @since 0.1.0
  * @category models
  */
-export type Operation = Exclude<keyof Operations, "forward"> | keyof EventStreams
+export type Operation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce"> | keyof EventStreams
 
 type RequestOf = { readonly [K in keyof Operations]: Operations[K]["request"] } & EventStreams
 
@@ -143,16 +144,20 @@ export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.Nouka
         return added as Answers
       })
 
-    const request: NoukaiHttp.NoukaiHttp.Service["request"] = (operation, input) =>
+    const request = <K extends Operation & keyof Operations>(
+      operation: K,
+      input: Operations[K]["request"]
+    ): Effect.Effect<Operations[K]["response"], Operations[K]["error"]> =>
       Effect.flatten(
-        take<Effect.Effect<Operations[typeof operation]["response"], Operations[typeof operation]["error"]>>(
-          operation === "forward" ? "execute" : operation,
-          input
-        )
+        take<Effect.Effect<Operations[K]["response"], Operations[K]["error"]>>(operation, input)
       )
     const http = NoukaiHttp.make({
       defaults: script.defaults ?? {},
-      request: orElse({ forward: forwardThrough((input) => request("execute", input)) }, request),
+      request: orElse({
+        forward: forwardThrough((input) => request("execute", input)),
+        ...onceThrough((input) => request("execute", input), (input) => request("submitJob", input))
+        // every other operation can be scripted
+      }, request as NoukaiHttp.NoukaiHttp.Service["request"]),
       stream: (operation, input) => Stream.unwrap(take<Stream.Stream<WireEvent, CallError>>(operation, input))
     })
     return Context.make(NoukaiHttp.NoukaiHttp, http).pipe(

@@ -16,13 +16,13 @@ import * as Trace from "../../Trace.js"
 import { invalid, problem, unchecked } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
-import type { Progress, RequestContext } from "../input/callOptions.js"
+import type { RequestContext } from "../input/callOptions.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
 import { knownFlowId, rememberFlowId } from "../operations/flowIds.js"
 import type { HttpService } from "../operations/operations.js"
-import { resolveFlow, totalOf } from "../operations/resolvedCall.js"
-import { totalTimeout } from "../operations/totalTimeout.js"
+import { resolveFlow } from "../operations/resolvedCall.js"
+import { timedRead } from "../operations/timedRead.js"
 import type { StepTraceResponse } from "../operations/traceRequests.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "./runOptions.js"
@@ -46,7 +46,8 @@ const resolveRun = (
       Either.map(Address.segment(method, "executionId", executionId), () => ({ flow: address, executionId }))
   )
 
-const pickOptions = (given: RunOptions): RunOptions => ({
+/** @internal */
+export const pickOptions = (given: RunOptions): RunOptions => ({
   timeout: given.timeout,
   headers: given.headers,
   connectTimeout: given.connectTimeout,
@@ -83,22 +84,10 @@ const timed = <A>(
   run: RunAddress | undefined,
   ask: (context: RequestContext) => Effect.Effect<A, CallError>
 ): Effect.Effect<A, CallError> =>
-  Effect.suspend(() => {
-    const total = totalOf(http, method, options.timeout)
-    if (Either.isLeft(total)) return Effect.fail(total.left)
-    const progress: Progress = { sent: "no" }
-    return totalTimeout(
-      ask({ method, options, progress }),
-      total.right,
-      {
-        method,
-        flow: run === undefined ? undefined : Address.format(run.flow),
-        executionId: () => run?.executionId,
-        onlyReads: true
-      },
-      progress
-    )
-  })
+  timedRead(http, method, options, {
+    flow: run === undefined ? undefined : Address.format(run.flow),
+    executionId: run?.executionId
+  }, ask)
 
 const noOutcome = () => ({})
 

@@ -1,14 +1,11 @@
 /**
- * Turns a recorded execution into a run to replay.
+ * Turns an execution of a session into the run that it was.
  *
  * @see contract 10.7
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import type { WireEvent } from "../../FlowEvent.js"
-import { keepOriginal } from "../operations/rawEvent.js"
 import type { SessionExecution, SessionStep } from "../operations/sessionRequests.js"
-import { closedBy } from "../run/deliveredEvent.js"
 
 /** @internal */
 export interface CompletedStep {
@@ -32,6 +29,8 @@ export interface RunOfSession {
   /** The outputs of the last attempts, in order, each step once. */
   readonly completed: ReadonlyArray<CompletedStep>
   readonly ending: RunEnding
+  /** The step that ran last, which a completed run has its result from. */
+  readonly last: SessionStep | undefined
   /** Steps whose snapshots were cut when they were stored. */
   readonly truncated: ReadonlyArray<string>
 }
@@ -116,54 +115,7 @@ export const runOf = (execution: SessionExecution): RunOfSession => {
       .filter((step) => !isUnderWay(step) && !hasFailed(step))
       .map((step) => ({ stepId: step.stepId, output: withoutPrompt(step.outputSnapshot) })),
     ending,
+    last: steps.at(-1),
     truncated: steps.filter(({ truncated }) => truncated).map(({ stepId }) => stepId)
   }
-}
-
-/**
- * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
- * if it is known, and with `flow_completed`. No server sent the events, so that they have no JSON behind them.
- *
- * @internal
- */
-export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
-  const { completed, ending, execution: { executionId, flowId } } = run
-  const stepCount = completed.length + (ending._tag === "failed" && ending.stepId !== undefined ? 1 : 0)
-  const events: Array<WireEvent> = isFirst
-    ? [{
-      type: "run_started",
-      executionId,
-      runId: executionId,
-      ...(flowId === undefined ? undefined : { flowId }),
-      ...(ending._tag === "unfinished" ? undefined : { stepCount })
-    }]
-    : []
-  for (const [index, { output, stepId }] of completed.slice(from).entries()) {
-    events.push({ type: "step_started", stepId, stepIndex: index }, { type: "step_completed", stepId, output })
-  }
-  if (ending._tag === "completed") {
-    events.push({ type: "flow_completed", executionId, runId: executionId, result: ending.result })
-  }
-  if (ending._tag === "failed" && ending.stepId !== undefined) {
-    const { error, stepId } = ending
-    const closing = {
-      type: "flow_completed",
-      executionId,
-      runId: executionId,
-      result: null,
-      summary: { failedAtStep: stepId }
-    } as const
-    const failed = {
-      type: "step_error",
-      stepId,
-      ...(error === undefined || error === null ? undefined : { error })
-    } as const
-    events.push(
-      { type: "step_started", stepId, stepIndex: Math.max(0, completed.length - from) },
-      closedBy(failed, closing),
-      closing
-    )
-  }
-  for (const event of events) keepOriginal(event, undefined)
-  return events
 }

@@ -1,0 +1,35 @@
+/**
+ * Checks of what runs once per key.
+ *
+ * @internal
+ */
+import type * as Duration from "effect/Duration"
+import { type Problem, problem } from "../errors/makeError.js"
+import { toMillis } from "../time/duration.js"
+import { checkFlag } from "./checks.js"
+
+interface Given {
+  readonly rerunFailed?: boolean | undefined
+  readonly settle?: Duration.DurationInput | undefined
+  readonly sessionId?: unknown
+}
+
+/** @internal */
+export const checkKey = (key: unknown): Problem | undefined =>
+  typeof key === "string" && key !== "" ? undefined : problem("key", "must be text that is not empty")
+
+const checkSettle = (settle: unknown): Problem | undefined => {
+  if (settle === undefined) return undefined
+  const ms = toMillis(settle)
+  return ms === undefined || !Number.isFinite(ms)
+    ? problem("settle", "must be a duration, at least 0 and with an end")
+    : undefined
+}
+
+/** @internal */
+export const checkOnce = (given: Given): Problem | undefined =>
+  checkFlag("rerunFailed", given.rerunFailed) ??
+    checkSettle(given.settle) ??
+    (given.sessionId === undefined
+      ? undefined
+      : problem("sessionId", "is made of the key here: leave it out"))

@@ -1,0 +1,130 @@
+/**
+ * Runs once per key, over requests of which each is sent once: a session is made of the key, and looked up before
+ * anything is sent.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { APIConnectionError, type CallError, type OnceError, type Sent } from "../../NoukaiError.js"
+import { unchecked } from "../errors/makeError.js"
+import { format } from "../flow/address.js"
+import type {
+  ExecuteOnceRequest,
+  ExecuteOnceResponse,
+  OnceResponse,
+  SubmitOnceRequest,
+  SubmitOnceResponse
+} from "../operations/onceRequests.js"
+import type { Refusal, Requests } from "../operations/operations.js"
+import type { Pause } from "../time/clock.js"
+import { executed, inProgress, submitted } from "./foundRun.js"
+import { onceSession } from "./onceSession.js"
+import { type Led, singleFlight } from "./singleFlight.js"
+import { type Asked, type FoundRun, standing } from "./standing.js"
+
+type Failure = CallError | OnceError | Refusal
+
+/** How one kind of run is begun, and given when it is found. */
+interface Kind<Q extends Asked, A> {
+  readonly name: "execute" | "submit"
+  /** Sends the run under a session. */
+  readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
+  readonly found: (request: Q, run: FoundRun) => Effect.Effect<A, Failure>
+  /** The outcome of another call for this one. */
+  readonly shared: (request: Q, outcome: OnceResponse<A>) => Effect.Effect<OnceResponse<A>, Failure>
+}
+
+/** The error of an absence after a call of this process that may have begun the run. */
+const unseen = (asked: Asked): APIConnectionError =>
+  new APIConnectionError({
+    method: asked.method,
+    flow: format(asked.flow),
+    detail: "another call of this key was given up here after its request may have left, and no run is seen yet",
+    sent: "unknown",
+    isRetryable: false
+  }, unchecked)
+
+interface Ended<A> {
+  readonly kind: string
+  readonly outcome: OnceResponse<A>
+}
+
+/**
+ * Runs once per key: what is found is given, what is absent is sent.
+ *
+ * @internal
+ */
+export const make = (
+  requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob">,
+  origin: string,
+  pause: Pause
+): Pick<Requests, "executeOnce" | "submitOnce"> => {
+  const once = <Q extends Asked, A>(kind: Kind<Q, A>) => {
+    /** Looks, and sends what is absent, unless an earlier call may have sent it. */
+    const decide = (request: Q, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
+      Effect.flatMap(standing(requests.session, pause, request), (found): Effect.Effect<OnceResponse<A>, Failure> => {
+        if (found._tag === "found") {
+          const { run } = found
+          return Effect.map(
+            kind.found(request, run),
+            (response) => ({ response, reused: true, sessionId: run.sessionId })
+          )
+        }
+        const { sessionId } = found
+        return sentBefore === "no"
+          ? Effect.map(kind.send(request, sessionId), (response) => ({ response, reused: false, sessionId }))
+          : Effect.fail(unseen(request))
+      })
+
+    const run = (request: Q, name: string, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
+      Effect.map(
+        singleFlight(
+          name,
+          Effect.map(decide(request, sentBefore), (outcome): Ended<A> => ({ kind: kind.name, outcome })),
+          () => request.progress.sent,
+          (led) => Effect.map(follow(request, name, led), (outcome): Ended<A> => ({ kind: kind.name, outcome }))
+        ),
+        ({ outcome }) => outcome
+      )
+
+    const follow = (
+      request: Q,
+      name: string,
+      led: Led<unknown, unknown>
+    ): Effect.Effect<OnceResponse<A>, Failure> => {
+      if (led._tag === "givenUp") return run(request, name, led.sent)
+      // what leads under a name is made above
+      const exit = led.exit as Exit.Exit<Ended<A>, Failure>
+      if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
+      // a run of the other kind is looked up
+      return exit.value.kind === kind.name ? kind.shared(request, exit.value.outcome) : run(request, name, "no")
+    }
+
+    return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>
+      Effect.flatMap(onceSession(request, 1), (session) => run(request, `${origin} ${session}`, "no"))
+  }
+
+  return {
+    executeOnce: once<ExecuteOnceRequest, ExecuteOnceResponse["response"]>({
+      name: "execute",
+      send: (request, sessionId) => requests.execute({ ...request, sessionId }),
+      found: (request, run) => executed(requests.pollJob, request, run),
+      shared: (request, { response, sessionId }) =>
+        response.status === "tool_calls_required"
+          ? Effect.fail(
+            inProgress(request, {
+              execution: { executionId: response.executionId ?? "" },
+              sessionId: sessionId ?? ""
+            }, "it waits for tool results, which another call here gives")
+          )
+          : Effect.succeed({ response, reused: true, sessionId })
+    }),
+    submitOnce: once<SubmitOnceRequest, SubmitOnceResponse["response"]>({
+      name: "submit",
+      send: (request, sessionId) => requests.submitJob({ ...request, sessionId }),
+      found: submitted,
+      shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
+    })
+  }
+}

@@ -1,0 +1,48 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import { globalValue } from "effect/GlobalValue"
+import type { Sent } from "../../NoukaiError.js"
+
+/**
+ * How the call that led has ended: with its outcome, or given up, having sent so much.
+ *
+ * @internal
+ */
+export type Led<A, E> =
+  | { readonly _tag: "ended"; readonly exit: Exit.Exit<A, E> }
+  | { readonly _tag: "givenUp"; readonly sent: Sent }
+
+/** The calls that lead, by what they run; of all clients of the process. */
+const leaders = globalValue(
+  "@effect-noukai/sdk/once/leaders",
+  () => new Map<string, Deferred.Deferred<Led<unknown, unknown>>>()
+)
+
+/**
+ * Runs what no other call of the process is running: the first call of a name leads, and others follow with how it
+ * ended.
+ *
+ * @internal
+ */
+export const singleFlight = <A, E, B, E2>(
+  name: string,
+  lead: Effect.Effect<A, E>,
+  sent: () => Sent,
+  follow: (led: Led<unknown, unknown>) => Effect.Effect<B, E2>
+): Effect.Effect<A | B, E | E2> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend((): Effect.Effect<A | B, E | E2> => {
+      const leader = leaders.get(name)
+      if (leader !== undefined) return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led)))
+      const done = Deferred.unsafeMake<Led<unknown, unknown>>(FiberId.none)
+      leaders.set(name, done)
+      return Effect.onExit(restore(lead), (exit) =>
+        Effect.sync(() => {
+          leaders.delete(name)
+          const led: Led<A, E> = Exit.isInterrupted(exit) ? { _tag: "givenUp", sent: sent() } : { _tag: "ended", exit }
+          Deferred.unsafeDone(done, Exit.succeed(led))
+        }))
+    })
+  )

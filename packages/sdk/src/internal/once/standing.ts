@@ -1,0 +1,117 @@
+import * as Effect from "effect/Effect"
+import {
+  AmbiguousRunError,
+  type CallError,
+  type OnceError,
+  ResultNotStoredError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
+import { unchecked } from "../errors/makeError.js"
+import { format } from "../flow/address.js"
+import type { OnceRequest } from "../operations/onceRequests.js"
+import type { Requests } from "../operations/operations.js"
+import type { SessionExecution } from "../operations/sessionRequests.js"
+import type { Pause } from "../time/clock.js"
+import { type Keyed, onceSession } from "./onceSession.js"
+
+/** A run that was found under a key. @internal */
+export interface FoundRun {
+  readonly execution: SessionExecution
+  readonly sessionId: string
+}
+
+/** What stands under a key: the session that no run has yet, or the run that was found. @internal */
+export type Standing =
+  | { readonly _tag: "absent"; readonly sessionId: string }
+  | { readonly _tag: "found"; readonly run: FoundRun }
+
+/** @internal */
+export type Asked = OnceRequest & Keyed
+
+/** More attempts than any caller makes: a server that finds a failed run in every session would be asked for ever. */
+const maxAttempts = 1_000
+
+const facts = ({ flow, method }: Asked) => ({ method, flow: format(flow), isRetryable: false })
+
+/** The runs of a session, each once. A session that does not exist has none. */
+const listed = (
+  session: Requests["session"],
+  asked: Asked,
+  sessionId: string
+): Effect.Effect<ReadonlyArray<SessionExecution>, CallError | OnceError> => {
+  const { retryPost: _, ...options } = asked.options
+  return session({ method: asked.method, options, progress: { sent: "no" }, sessionId }).pipe(
+    Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
+    Effect.catchTag("ReplaySessionNotFoundError", () => Effect.succeed([])),
+    Effect.catchTag("ReplaySessionExpiredError", ({ code, detail, requestId, statusCode }) =>
+      Effect.fail(
+        new ResultNotStoredError({
+          ...facts(asked),
+          reason: "expired",
+          sessionId,
+          statusCode,
+          code,
+          detail,
+          requestId
+        }, unchecked)
+      ))
+  )
+}
+
+const onlyOne = (
+  asked: Asked,
+  sessionId: string,
+  runs: ReadonlyArray<SessionExecution>
+): Effect.Effect<SessionExecution | undefined, AmbiguousRunError> =>
+  runs.length <= 1 ? Effect.succeed(runs[0]) : Effect.fail(
+    new AmbiguousRunError({
+      ...facts(asked),
+      executionIds: runs.map(({ executionId }) => executionId),
+      sessionId
+    }, unchecked)
+  )
+
+const endedBadly = ({ status }: SessionExecution): boolean => status === "failed" || status === "cancelled"
+
+/**
+ * What stands under a key. A run that failed or was cancelled may have been followed by another attempt, so that the
+ * attempts are walked to the first that is absent. Where something would be sent because of an absence, it is looked at
+ * again after the time to settle.
+ *
+ * @internal
+ */
+export const standing = (
+  session: Requests["session"],
+  pause: Pause,
+  asked: Asked
+): Effect.Effect<Standing, CallError | OnceError> => {
+  const look = (sessionId: string) =>
+    Effect.flatMap(listed(session, asked, sessionId), (runs) => onlyOne(asked, sessionId, runs))
+
+  const walk = (attempt: number, before: FoundRun | undefined): Effect.Effect<Standing, CallError | OnceError> =>
+    Effect.flatMap(onceSession(asked, attempt), (sessionId) => {
+      const isNeeded = before === undefined || asked.rerunFailed
+      const looked = isNeeded && asked.settle > 0
+        ? Effect.flatMap(
+          look(sessionId),
+          (found) => found === undefined ? Effect.zipRight(pause(asked.settle), look(sessionId)) : Effect.succeed(found)
+        )
+        : look(sessionId)
+      return Effect.flatMap(looked, (execution): Effect.Effect<Standing, CallError | OnceError> => {
+        if (execution === undefined) {
+          return Effect.succeed(isNeeded ? { _tag: "absent", sessionId } : { _tag: "found", run: before })
+        }
+        const run: FoundRun = { execution, sessionId }
+        if (!endedBadly(execution)) return Effect.succeed({ _tag: "found", run })
+        return attempt < maxAttempts ? walk(attempt + 1, run) : Effect.fail(
+          new UnexpectedResponseError({
+            ...facts(asked),
+            executionId: execution.executionId,
+            reason: `${maxAttempts} runs of this key have failed, or the server finds one in every session`
+          }, unchecked)
+        )
+      })
+    })
+
+  return walk(1, undefined)
+}
