@@ -24,6 +24,9 @@ import { local } from "../local.js"
 import { scores } from "../manyJobs.js"
 import { answers as after } from "../moving/after.js"
 import { answers as before } from "../moving/before.js"
+import { gradeEach } from "../once.js"
+import { gradeOnce } from "../onceJobs.js"
+import { ask as askOnce, goOn } from "../oncePauses.js"
 import { gradeByPromise } from "../promises.js"
 import { patient } from "../retrying.js"
 import { byHand, watched } from "../streaming.js"
@@ -162,6 +165,38 @@ it.scopedLive("what a run costs, and a limit of it", () =>
     assert.deepStrictEqual(asked, ["0.00031", "0.00031"])
     assert.strictEqual(yield* runs, 3)
   }).pipe(Effect.provide(world)))
+
+it.scopedLive("runs once per key", () =>
+  Effect.gen(function*() {
+    const essays = [{ id: "a", text: "The cat sat." }, { id: "b", text: "The dog lay." }]
+    const first = yield* gradeEach(essays)
+    assert.deepStrictEqual(yield* gradeEach(essays), first)
+    assert.strictEqual(yield* runs, 2)
+    const submitted = yield* gradeOnce("c", "The cat sat.")
+    assert.deepStrictEqual(yield* gradeOnce("c", "The cat sat."), { ...submitted, submittedBefore: true })
+    assert.isFalse(submitted.submittedBefore)
+    assert.strictEqual(yield* runs, 3)
+    const kept = new Map<string, string>()
+    const states = {
+      put: (key: string, text: string) => Effect.sync(() => void kept.set(key, text)),
+      get: (key: string) => Effect.sync(() => kept.get(key))
+    }
+    const dying = {
+      ...states,
+      put: (key: string, text: string) => Effect.zipRight(states.put(key, text), Effect.die(1))
+    }
+    yield* Effect.exit(askOnce("weather", dying))
+    assert.strictEqual(kept.size, 1)
+    assert.deepStrictEqual(yield* goOn("weather", states, ["rainy in Lisbon"]), {
+      text: "The weather, as get_weather says: rainy in Lisbon"
+    })
+    assert.deepStrictEqual(yield* askOnce("weather", states), {
+      text: "The weather, as get_weather says: rainy in Lisbon"
+    })
+    assert.strictEqual(yield* runs, 4)
+  }).pipe(
+    Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ flows: samples, capture: "full" })))
+  ))
 
 it.scopedLive("jobs and traces", () =>
   Effect.gen(function*() {

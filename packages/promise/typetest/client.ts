@@ -9,6 +9,8 @@ import type {
   Noukai,
   NoukaiError,
   NoukaiTransport,
+  OnceJob,
+  OnceResult,
   PausedResult,
   RelayFlow,
   RelayFlowOptions,
@@ -36,6 +38,13 @@ declare const flow: Flow
 
 // execute: a union told apart by requiresToolCalls
 expectTypeOf(flow.execute).returns.toEqualTypeOf<Promise<ExecuteResult | PausedResult>>()
+expectTypeOf(flow.executeOnce).returns.toEqualTypeOf<Promise<OnceResult>>()
+expectTypeOf(flow.executeAsyncOnce).returns.toEqualTypeOf<Promise<OnceJob>>()
+declare const once: OnceResult
+expectTypeOf(once.reused).toEqualTypeOf<boolean>()
+if (once.requiresToolCalls) expectTypeOf(once.resume).toEqualTypeOf<PausedResult["resume"]>()
+// @ts-expect-error the session is made of the key
+void flow.executeOnce("key", { sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" })
 declare const run: ExecuteResult | PausedResult
 if (run.requiresToolCalls) expectTypeOf(run).toEqualTypeOf<PausedResult>()
 else expectTypeOf(run).toEqualTypeOf<ExecuteResult>()

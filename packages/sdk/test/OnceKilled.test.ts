@@ -8,8 +8,9 @@
 import { Emulator } from "@effect-noukai/emulator"
 import type { EmulatorOptions } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
+import { FlowService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Effect, Fiber, Redacted, TestClock } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { bundledProgram } from "./support/bundledProgram.js"
 
@@ -110,6 +111,36 @@ const works: ReadonlyArray<Work> = [
   { operation: "execute", capture: "full", keys: isLong ? 1_000 : 24 },
   { operation: "execute", capture: "metadata_only", keys: isLong ? 1_000 : 24 }
 ]
+
+describe("two processes", () => {
+  it.scoped("that begin a key at the same moment both run it, and later calls are told", () =>
+    Effect.gen(function*() {
+      const program = yield* Effect.promise(() => bundledProgram(new URL("./support/onceProcess.ts", import.meta.url)))
+      const emulator = yield* Emulator
+      // both have looked before either has sent
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:100", "delay:100"] })
+      const args = ["execute", emulator.baseUrl, "1", "false", "full"]
+      const ends = yield* Effect.fork(
+        Effect.forEach([1, 2], () => Effect.flatMap(start(program, emulator, ...args), ended), { concurrency: 2 })
+      )
+      let waiting = 0
+      yield* emulator.awaitEvent((event) => event.type === "Waiting" && ++waiting === 2)
+      yield* TestClock.adjust("100 millis")
+      let begun = 0
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted" && ++begun === 2)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(ends), [0, 0])
+      assert.deepStrictEqual(yield* counted, { keys: 1, doubled: 1 })
+      const error = yield* Effect.flatMap(FlowService, (flows) => flows.executeOnce("key 0", echo, { message: "hi" }))
+        .pipe(
+          Effect.flip,
+          Effect.provide(Noukai.layerServices)
+        )
+      assert(error._tag === "AmbiguousRunError")
+      const { runs } = yield* emulator.ledger
+      assert.sameMembers([...error.executionIds], runs.map(({ executionId }) => executionId))
+    }).pipe(Effect.provide(setup({ capture: "full" }))), 60_000)
+})
 
 describe("a program that is killed and started again", () => {
   for (const work of works) {

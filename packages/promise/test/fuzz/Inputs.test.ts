@@ -123,6 +123,10 @@ interface Operation {
   readonly sends?: number
 }
 
+const onceFields = ["rerunFailed", "settle"]
+
+const key: FC.Arbitrary<Wrong> = FC.oneof(FC.constant<Wrong>({ name: "a key", make: () => "row 1" }), wrong)
+
 const operations: { readonly [name: string]: Operation } = {
   "noukai.flow": {
     values: [FC.oneof(wrong, spoiled({ org: "acme", project: "support", slug: "answer" }, ["org", "project", "slug"]))],
@@ -135,6 +139,14 @@ const operations: { readonly [name: string]: Operation } = {
   "flow.executeAsync": {
     values: [spoiled({ message: "hi" }, [...runFields, "signal", "timeout"])],
     call: (noukai, options) => noukai.flow(flow).executeAsync(any(options))
+  },
+  "flow.executeOnce": {
+    values: [key, spoiled({ message: "hi" }, [...runFields, ...onceFields, "signal", "timeout"])],
+    call: (noukai, key, options) => noukai.flow(flow).executeOnce(any(key), any(options))
+  },
+  "flow.executeAsyncOnce": {
+    values: [key, spoiled({ message: "hi" }, [...runFields, ...onceFields, "signal", "timeout"])],
+    call: (noukai, key, options) => noukai.flow(flow).executeAsyncOnce(any(key), any(options))
   },
   "flow.steps": {
     values: [spoiled({ message: "hi" }, [...runFields, "inputOverrides", "signal", "timeout"])],

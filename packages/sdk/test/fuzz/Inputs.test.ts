@@ -8,6 +8,7 @@ import {
   NoukaiRecord,
   NoukaiReplay,
   RunService,
+  SessionService,
   Tools,
   TraceScope
 } from "@effect-noukai/sdk"
@@ -99,6 +100,10 @@ const runFields = [
   "sessionId"
 ]
 
+const onceFields = ["rerunFailed", "settle"]
+
+const key: FC.Arbitrary<Wrong> = FC.oneof(FC.constant<Wrong>({ name: "a key", make: () => "row 1" }), wrong)
+
 const streamFields = [...runFields, "inputOverrides", "runRemaining", "from", "heal", "firstByteTimeout", "idleTimeout"]
 
 const state = {
@@ -170,8 +175,12 @@ const operations: { readonly [name: string]: Operation } = {
         Effect.flatMap((all) => all.find((outcome) => outcome._tag === "Left") ?? Effect.void)
       )
   },
+  "flows.executeOnce": {
+    values: [key, ref, spoiled({ message: "hi" }, [...runFields, ...onceFields, "onPause"])],
+    call: (key, flow, input) => flows((all) => all.executeOnce(any(key), any(flow), any(input)))
+  },
   "flows.resume": {
-    values: [ref, spoiled(state, Object.keys(state)), results, spoiled({}, [...callFields, "tools"])],
+    values: [ref, spoiled(state, Object.keys(state)), results, spoiled({}, [...callFields, "tools", "onPause"])],
     call: (flow, state, results, input) => flows((all) => all.resume(any(flow), any(state), any(results), any(input)))
   },
   "flows.events": {
@@ -189,6 +198,14 @@ const operations: { readonly [name: string]: Operation } = {
   "jobs.submit": {
     values: [ref, spoiled({ message: "hi" }, runFields)],
     call: (flow, input) => jobs((all) => all.submit(any(flow), any(input)))
+  },
+  "jobs.submitOnce": {
+    values: [key, ref, spoiled({ message: "hi" }, [...runFields, ...onceFields])],
+    call: (key, flow, input) => jobs((all) => all.submitOnce(any(key), any(flow), any(input)))
+  },
+  "sessions.get": {
+    values: [executionId, spoiled({}, callFields)],
+    call: (id, options) => Effect.flatMap(SessionService, (all) => all.get(any(id), any(options)))
   },
   "jobs.attach": {
     values: [ref, executionId, spoiled({}, ["grace"])],

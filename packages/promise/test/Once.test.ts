@@ -1,0 +1,130 @@
+/** Runs once per key, and what the results and rejections are. */
+import { startEmulator } from "@effect-noukai/emulator"
+import type { RunningEmulator } from "@effect-noukai/emulator"
+import {
+  AmbiguousRunError,
+  InvalidRequestError,
+  Noukai,
+  OnceJob,
+  ResultNotStoredError,
+  RunInProgressError
+} from "@effect-noukai/promise"
+import { afterAll, afterEach, assert, beforeAll, it } from "vitest"
+import { rejection } from "./support/world.js"
+
+const echo = "noukai/tests/echo"
+const failing = "noukai/tests/failing"
+
+let emulator: RunningEmulator
+let noukai: Noukai
+
+beforeAll(async () => {
+  emulator = await startEmulator({
+    capture: "full",
+    flows: [
+      { ref: echo, steps: [{ kind: "template", id: "a", output: { said: "{{message}}" } }] },
+      { ref: failing, steps: [{ kind: "fail", id: "broken", code: "MODEL_DOWN", message: "no model" }] },
+      { ref: "noukai/tests/slow", steps: [{ kind: "template", id: "a", output: 1, duration: "1 hour" }] },
+      { ref: "noukai/tests/redacted", capture: "redacted", steps: [{ kind: "template", id: "a", output: 1 }] },
+      {
+        ref: "noukai/tests/asking",
+        steps: [{ kind: "tool", id: "ask", rounds: [[{ name: "weather", arguments: {} }]], output: "sunny" }]
+      }
+    ]
+  })
+  noukai = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
+})
+
+afterEach(() => emulator.reset())
+
+afterAll(async () => {
+  await noukai.close()
+  await emulator.close()
+})
+
+it("executeOnce runs what is absent, and gives what ran", async () => {
+  const flow = noukai.flow(echo)
+  const first = await flow.executeOnce("row 1", { message: "hi" })
+  const second = await flow.executeOnce("row 1", { message: "hi", signal: new AbortController().signal })
+  assert.deepStrictEqual([first.reused, second.reused], [false, true])
+  assert.deepStrictEqual(second.result, { said: "hi" })
+  assert.strictEqual(second.executionId, first.executionId)
+  assert.strictEqual(second.sessionId, first.sessionId)
+  assert.isFalse(second.requiresToolCalls)
+  assert.lengthOf(emulator.ledger().runs, 1)
+  // the other results say nothing of keys
+  assert.notProperty(await flow.execute({ message: "hi" }), "reused")
+})
+
+it("a failed run is a result, and says whether it was found", async () => {
+  const flow = noukai.flow(failing)
+  const first = await flow.executeOnce("row 1")
+  const second = await flow.executeOnce("row 1")
+  assert.deepStrictEqual([first.status, first.reused], ["failed", false])
+  assert.deepStrictEqual([second.status, second.reused, second.executionId], ["failed", true, first.executionId])
+  const third = await flow.executeOnce("row 1", { rerunFailed: true })
+  assert.deepStrictEqual([third.status, third.reused], ["failed", false])
+  assert.lengthOf(emulator.ledger().runs, 2)
+})
+
+it("calls of one key at one time are one run", async () => {
+  const results = await Promise.all([1, 2, 3].map(() => noukai.flow(echo).executeOnce("row 1", { message: "hi" })))
+  assert.deepStrictEqual(results.map(({ reused }) => reused).sort(), [false, true, true])
+  assert.lengthOf(emulator.ledger().runs, 1)
+})
+
+it("a pause goes on by its own resume", async () => {
+  const tools = [{ type: "function", function: { name: "weather" } }]
+  const flow = noukai.flow("noukai/tests/asking")
+  const paused = await flow.executeOnce("row 1", { tools })
+  assert(paused.requiresToolCalls)
+  assert.isFalse(paused.reused)
+  assert.instanceOf(await rejection(flow.executeOnce("row 1", { tools })), RunInProgressError)
+  const done = await paused.resume({ toolResults: [{ tool_call_id: paused.toolCalls[0]!.id, content: "warm" }] })
+  assert.strictEqual(done.result, "sunny")
+  assert.deepInclude(await flow.executeOnce("row 1", { tools }), { result: "sunny", reused: true })
+})
+
+it("executeAsyncOnce gives the job that was submitted", async () => {
+  const flow = noukai.flow(echo)
+  const first = await flow.executeAsyncOnce("row 1", { message: "hi" })
+  const second = await flow.executeAsyncOnce("row 1", { message: "hi" })
+  assert.instanceOf(second, OnceJob)
+  assert.deepStrictEqual([first.reused, second.reused, second.executionId], [false, true, first.executionId])
+  assert.deepInclude(await second.wait({ pollInterval: 0 }), { status: "completed", result: { said: "hi" } })
+  assert.lengthOf(emulator.ledger().runs, 1)
+})
+
+it("rejects with what is known of the run", async () => {
+  const redacted = noukai.flow("noukai/tests/redacted")
+  await redacted.executeOnce("row 1")
+  const notStored = await rejection(redacted.executeOnce("row 1"))
+  assert.instanceOf(notStored, ResultNotStoredError)
+  assert.deepInclude(notStored, { reason: "redacted", name: "ResultNotStoredError", isRetryable: false })
+
+  const { sessionId } = await noukai.flow(echo).executeOnce("row 1", { message: "hi" })
+  await noukai.flow(echo).execute({ message: "hi", sessionId: sessionId! })
+  const ambiguous = await rejection(noukai.flow(echo).executeOnce("row 1", { message: "hi" }))
+  assert.instanceOf(ambiguous, AmbiguousRunError)
+  assert.lengthOf(ambiguous.executionIds, 2)
+  assert.include(ambiguous.message, "flow.executeOnce")
+})
+
+it("refuses what it cannot use before anything is sent", async () => {
+  const flow = noukai.flow(echo)
+  const session = { sessionId: "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01" }
+  const wrong: ReadonlyArray<readonly [string, Promise<unknown>]> = [
+    ["key", flow.executeOnce("")],
+    ["key", flow.executeAsyncOnce(7 as never)],
+    ["settle", flow.executeOnce("k", { settle: -1 })],
+    ["rerunFailed", flow.executeAsyncOnce("k", { rerunFailed: 1 as never })],
+    ["sessionId", flow.executeOnce("k", session as object)],
+    ["sessionId", flow.executeAsyncOnce("k", session as object)]
+  ]
+  for (const [field, call] of wrong) {
+    const error = await rejection(call)
+    assert.instanceOf(error, InvalidRequestError)
+    assert.strictEqual(error.field, field)
+  }
+  assert.lengthOf(emulator.ledger().requests, 0)
+})
