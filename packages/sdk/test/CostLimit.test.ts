@@ -216,3 +216,18 @@ describe("maxCostUsd", () => {
       assert.deepInclude({ ...streamed }, { _tag: "CostLimitError", spentUsd: "0.1" })
     }).pipe(Effect.provide(world)))
 })
+
+describe("a run over its limit", () => {
+  it.scoped("calls no handler, nor what makes its effect", () =>
+    Effect.gen(function*() {
+      let called = 0
+      const tools = Tools.handle(declarations, (calls) => {
+        called++
+        return Effect.succeed(calls.map(({ id }) => ({ toolCallId: id, content: "x" })))
+      })
+      const flows = yield* FlowService
+      const error = yield* Effect.flip(flows.execute("acme/test/asking", { message: "hi", tools, maxCostUsd: "0.2" }))
+      assert.strictEqual(error._tag, "CostLimitError")
+      assert.strictEqual(called, 0)
+    }).pipe(Effect.provide(world)))
+})

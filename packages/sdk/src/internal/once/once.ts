@@ -88,17 +88,16 @@ export const make = (
         ({ outcome }) => outcome
       )
 
-    const follow = (
-      request: Q,
-      name: string,
-      led: Led<unknown, unknown>
-    ): Effect.Effect<OnceResponse<A>, Failure> => {
+    const follow = (request: Q, name: string, led: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> => {
       if (led._tag === "givenUp") return run(request, name, led.sent)
-      // what leads under a name is made above
-      const exit = led.exit as Exit.Exit<Ended<A>, Failure>
-      if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
-      // a run of the other kind is looked up
-      return exit.value.kind === kind.name ? kind.shared(request, exit.value.outcome) : run(request, name, "no")
+      return Exit.match(led.exit, {
+        onFailure: Effect.failCause,
+        onSuccess: (ended) =>
+          ended.kind === kind.name
+            ? kind.shared(request, ended.outcome)
+            // a run of the other kind is looked up
+            : run(request, name, "no")
+      })
     }
 
     return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>

@@ -22,20 +22,22 @@ const leaders = globalValue(
 
 /**
  * Runs what no other call of the process is running: the first call of a name leads, and others follow with how it
- * ended.
+ * ended. Whatever is run under one name has one type.
  *
  * @internal
  */
-export const singleFlight = <A, E, B, E2>(
+export const singleFlight = <A, E>(
   name: string,
   lead: Effect.Effect<A, E>,
   sent: () => Sent,
-  follow: (led: Led<unknown, unknown>) => Effect.Effect<B, E2>
-): Effect.Effect<A | B, E | E2> =>
+  follow: (led: Led<A, E>) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.suspend((): Effect.Effect<A | B, E | E2> => {
+    Effect.suspend(() => {
       const leader = leaders.get(name)
-      if (leader !== undefined) return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led)))
+      if (leader !== undefined) {
+        return Effect.flatMap(restore(Deferred.await(leader)), (led) => restore(follow(led as Led<A, E>)))
+      }
       const done = Deferred.unsafeMake<Led<unknown, unknown>>(FiberId.none)
       leaders.set(name, done)
       return Effect.onExit(restore(lead), (exit) =>
