@@ -99,12 +99,12 @@ const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E
 
 /** The run of an execution that failed, if it had one and ended. */
 const executionIdOf = (error: unknown): string | undefined =>
-  isNoukaiError(error) && error._tag === "FlowExecutionError" ? error.executionId : undefined
+  isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
 
 const outcomeOf = ({ status }: ExecuteRun.RunResult): string => status === "completed" ? "completed" : "paused"
 
 /** The way in which a call begins its run: what it checks beside the input of `execute`, and what it sends. */
-interface Beginning<B, A extends Spans.RunOutcome, X> {
+interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   readonly method: string
   readonly rules: <E, R>() => InputRules<ExecuteInputOf<E, R> & B, ExecuteInputOf<E, R> & B>
   /** Whether the run is recorded when the caller does not say. */
@@ -121,7 +121,7 @@ interface Beginning<B, A extends Spans.RunOutcome, X> {
 type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | ToolCallLimitError, R>
 
 /** `key` is that of a run that runs once, and of no meaning to others. */
-const begun = <B, A extends Spans.RunOutcome, X>(
+const begun = <B, A extends ExecuteRun.RunResult, X>(
   http: HttpService,
   { method, outcomeOf, post, rules, trace }: Beginning<B, A, X>
 ) => {

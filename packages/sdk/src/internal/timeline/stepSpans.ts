@@ -66,13 +66,20 @@ const openSpans = (
   meter.count()
 }
 
+/** What a call gives. A run that it found and did not run has no spans in it. */
+interface EndedCall {
+  readonly status: string
+  readonly executionId?: string | undefined
+  readonly reused?: boolean | undefined
+}
+
 /**
  * Adds the spans of the steps, and their tokens and costs to the metrics, to a call that has ended with a run. Best effort: nothing that goes wrong here, and no
  * trace that is late, changes the outcome of the call.
  *
  * @internal
  */
-export const withStepSpans = <A extends { readonly status: string; readonly executionId?: string | undefined }, E, R>(
+export const withStepSpans = <A extends EndedCall, E, R>(
   run: EndedRun,
   self: Effect.Effect<A, E, R>,
   idOf: (error: E) => string | undefined
@@ -89,7 +96,9 @@ export const withStepSpans = <A extends { readonly status: string; readonly exec
       )
     })
   return self.pipe(
-    Effect.tap(({ executionId, status }) => status === "completed" ? after(executionId) : Effect.void),
+    Effect.tap(({ executionId, reused, status }) =>
+      status === "completed" && reused !== true ? after(executionId) : Effect.void
+    ),
     Effect.tapError((error) => after(idOf(error)))
   )
 }
