@@ -17,7 +17,6 @@ import { fakeHttp } from "./internal/operations/fakeHttp.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
-import { own } from "./internal/runtime/ownLayer.js"
 import type { CallError, OnceError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type * as Tools from "./Tools.js"
@@ -275,7 +274,7 @@ export const makeWithoutStreams = (
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = own(Layer.effect(FlowService, make))
+export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(FlowService, make)
 
 /**
  * The service as {@link layer} gives it, for programs that only `execute` and `resume`: a bundle with it, over
@@ -293,11 +292,9 @@ export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = own(Layer.effe
  * @since 0.1.0
  * @category layers
  */
-export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = own(
-  Layer.effect(
-    FlowService,
-    makeWithoutStreams("layer", "FlowService.layerWithoutStreams only executes: provide FlowService.layer for streams")
-  )
+export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(
+  FlowService,
+  makeWithoutStreams("layer", "FlowService.layerWithoutStreams only executes: provide FlowService.layer for streams")
 )
 
 /**

@@ -25,7 +25,6 @@ import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/
 import type { HttpService } from "./internal/operations/operations.js"
 import { resolveCall, type ResolvedFlow, resolveFlow } from "./internal/operations/resolvedCall.js"
 import { totalTimeout } from "./internal/operations/totalTimeout.js"
-import { own } from "./internal/runtime/ownLayer.js"
 import { resolveSession } from "./internal/scope/sessionId.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
@@ -307,9 +306,12 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
 const target = (
   http: HttpService,
   { address, addressText, flow }: Submission<unknown>,
-  { executionId }: SubmitJobResponse
+  { executionId, flowId }: SubmitJobResponse
 ): Effect.Effect<JobTarget> =>
-  Effect.map(monotonic, (now) => ({ http, flow, address, addressText, executionId, graceEnds: now + submitGrace }))
+  Effect.map(monotonic, (now) => {
+    rememberFlowId(http, addressText, flowId)
+    return { http, flow, address, addressText, executionId, graceEnds: now + submitGrace }
+  })
 
 const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
   submitted(
@@ -348,7 +350,6 @@ const submitOnce = (http: HttpService) =>
         ({ response, reused, sessionId }) =>
           Effect.map(target(http, submission, response), (job) => {
             const { blockCount, flowId } = response
-            rememberFlowId(http, submission.addressText, flowId)
             return JobHandle.makeOnce(job, { flowId, blockCount, sessionId }, reused)
           })
       )
@@ -400,4 +401,4 @@ export const make: Effect.Effect<JobService.Service, never, NoukaiHttp> = Effect
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<JobService, never, NoukaiHttp> = own(Layer.effect(JobService, make))
+export const layer: Layer.Layer<JobService, never, NoukaiHttp> = Layer.effect(JobService, make)

@@ -12,7 +12,6 @@ import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
 import * as Retryable from "./internal/retry/retryable.js"
-import { own } from "./internal/runtime/ownLayer.js"
 import * as Scripted from "./internal/testing/scripted.js"
 import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
@@ -34,27 +33,38 @@ export type Services =
   | RunService.RunService
   | SessionService.SessionService
 
-/**
- * The services over any `NoukaiHttp`: live, a replay, a script.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerOverHttp: Layer.Layer<
-  FlowService.FlowService | JobService.JobService | RunService.RunService | SessionService.SessionService,
-  never,
-  NoukaiHttp.NoukaiHttp
-> = own(Layer.mergeAll(FlowService.layer, JobService.layer, RunService.layer, SessionService.layer))
+type OverHttp = FlowService.FlowService | JobService.JobService | RunService.RunService | SessionService.SessionService
 
 /**
- * The live services for a given configuration: a client for each place where they are provided.
+ * The services over any `NoukaiHttp`, as a layer that is no other's. A program builds each layer once for each reference
+ * to it, whatever it is provided with there: were the services of two clients one layer, the first client would answer
+ * for both, and a live one for a replay.
+ *
+ * @internal
+ */
+export const servicesOverHttp = (): Layer.Layer<OverHttp, never, NoukaiHttp.NoukaiHttp> =>
+  Layer.fresh(Layer.mergeAll(FlowService.layer, JobService.layer, RunService.layer, SessionService.layer))
+
+/**
+ * The services over any `NoukaiHttp`: live, a replay, a script. A constant, which a program builds once: `Layer.fresh`
+ * makes services for another `NoukaiHttp` beside it.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> = own(
-  Layer.provideMerge(layerOverHttp, NoukaiHttp.layer)
-)
+export const layerOverHttp: Layer.Layer<OverHttp, never, NoukaiHttp.NoukaiHttp> = servicesOverHttp()
+
+const liveServices = (): Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> =>
+  Layer.provideMerge(servicesOverHttp(), Layer.suspend(() => Layer.fresh(NoukaiHttp.layer)))
+
+/**
+ * The live services for a given configuration. A constant, which a program builds once: programs of several accounts
+ * take {@link layer} for each, or `Layer.fresh`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> = liveServices()
 
 /**
  * The live services from options, and from the environment where they are silent.
@@ -75,7 +85,7 @@ export const layerServices: Layer.Layer<Services, never, NoukaiConfig.NoukaiConf
 export const layer = (
   options: NoukaiConfig.Options = {}
 ): Layer.Layer<Services | NoukaiConfig.NoukaiConfig, AuthenticationError | InvalidRequestError> =>
-  Layer.provideMerge(layerServices, NoukaiConfig.layer(options))
+  Layer.provideMerge(liveServices(), NoukaiConfig.layer(options))
 
 /**
  * The live services from an application's own `Config`, and from the environment where that is silent. Fails as
@@ -87,7 +97,7 @@ export const layer = (
 export const layerConfig = (
   config: Config.Config.Wrap<NoukaiConfig.Options>
 ): Layer.Layer<Services | NoukaiConfig.NoukaiConfig, AuthenticationError | InvalidRequestError> =>
-  Layer.provideMerge(layerServices, NoukaiConfig.layerConfig(config))
+  Layer.provideMerge(liveServices(), NoukaiConfig.layerConfig(config))
 
 /**
  * The live services from the environment: `NOUKAI_API_KEY`, `NOUKAI_ENV`, `NOUKAI_REPLAY_ENABLED`. Fails as {@link layer}
@@ -158,7 +168,7 @@ export const layerHttpClient: Layer.Layer<
   Services,
   never,
   NoukaiConfig.NoukaiConfig | HttpClient.HttpClient
-> = own(Layer.provideMerge(layerOverHttp, NoukaiHttp.layerHttpClient))
+> = Layer.provideMerge(servicesOverHttp(), NoukaiHttp.layerHttpClient)
 
 /**
  * The live services over a `fetch` of yours, on any platform: an instrumented one, or one that a test has replaced. It
@@ -171,7 +181,7 @@ export const layerHttpClient: Layer.Layer<
 export const layerFetch = (
   fetch: typeof globalThis.fetch
 ): Layer.Layer<Services, never, NoukaiConfig.NoukaiConfig> =>
-  own(Layer.provideMerge(layerOverHttp, NoukaiHttp.layerFetch(fetch)))
+  Layer.provideMerge(servicesOverHttp(), NoukaiHttp.layerFetch(fetch))
 
 /**
  * The live services of programs that only `execute` and `resume`: a bundle with it is about a fifth smaller. `events` and
@@ -184,7 +194,7 @@ export const layerWithoutStreams: Layer.Layer<
   FlowService.FlowService | NoukaiHttp.NoukaiHttp,
   never,
   NoukaiConfig.NoukaiConfig
-> = own(Layer.provideMerge(FlowService.layerWithoutStreams, NoukaiHttp.layerWithoutStreams))
+> = Layer.provideMerge(Layer.fresh(FlowService.layerWithoutStreams), NoukaiHttp.layerWithoutStreams)
 
 /**
  * Fake flows in one line: `f` is given the slug (the last segment of the address) and the input that would have been
@@ -221,7 +231,7 @@ export const layerTest: (
  * @category layers
  */
 export const layerScripted = (script: Scripted.Script = {}): Layer.Layer<Services | Scripted.ScriptedHttp> =>
-  Layer.provideMerge(layerOverHttp, Scripted.layerScripted(script))
+  Layer.provideMerge(servicesOverHttp(), Scripted.layerScripted(script))
 
 /**
  * A schedule for callers that repeat calls by hand, with `Effect.retry`. It waits for the time of `retryAfter`, else

@@ -26,7 +26,6 @@ import {
   type Requests,
   type Streams
 } from "./internal/operations/operations.js"
-import { own } from "./internal/runtime/ownLayer.js"
 import * as StreamPull from "./internal/runtime/streamPull.js"
 import { scopeOf } from "./internal/scope/currentScope.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
@@ -156,15 +155,13 @@ const layerOver = <R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
   live: Live
 ): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> =>
-  own(
-    Layer.scoped(
-      NoukaiHttp,
-      Effect.flatMap(NoukaiConfig, (config) =>
-        Effect.flatMap(
-          makeTransport(config),
-          (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
-        ))
-    )
+  Layer.scoped(
+    NoukaiHttp,
+    Effect.flatMap(NoukaiConfig, (config) =>
+      Effect.flatMap(
+        makeTransport(config),
+        (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
+      ))
   )
 
 /**

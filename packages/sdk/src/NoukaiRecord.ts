@@ -24,7 +24,7 @@ import { Recorder } from "./internal/record/recorder.js"
 import * as RecordingHttp from "./internal/record/recordingHttp.js"
 import { existing, savedAtTheEnd, saving } from "./internal/record/saving.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
-import { layerOverHttp, NoukaiLive, type Services } from "./Noukai.js"
+import { NoukaiLive, type Services, servicesOverHttp } from "./Noukai.js"
 import {
   type AuthenticationError,
   type CassetteError,
@@ -157,7 +157,7 @@ const record = <E, R>(
   R
 > =>
   Layer.provideMerge(
-    layerOverHttp,
+    servicesOverHttp(),
     Layer.scopedContext(Effect.gen(function*() {
       const options = yield* recordOptions(method, path, given)
       const mode = options.mode ?? (yield* defaultMode)

@@ -24,7 +24,7 @@ import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
 import type { OpenReplay } from "./internal/replay/OpenReplay.js"
 import * as SessionHttp from "./internal/replay/sessionHttp.js"
 import { currentScope, leavingReplay } from "./internal/scope/currentScope.js"
-import { layerOverHttp, type Services } from "./Noukai.js"
+import { type Services, servicesOverHttp } from "./Noukai.js"
 import type { NoukaiConfig } from "./NoukaiConfig.js"
 import type { CassetteError, InvalidRequestError, ReplayNoSnapshotsError, ReplayOpenError } from "./NoukaiError.js"
 import * as NoukaiHttp from "./NoukaiHttp.js"
@@ -82,7 +82,7 @@ export const fromSession = (
   sessionId: string
 ): Layer.Layer<Services | ReplayCassette, ReplayOpenError, NoukaiConfig> =>
   Layer.provideMerge(
-    layerOverHttp,
+    servicesOverHttp(),
     Layer.scopedContext(Effect.gen(function*() {
       const method = "NoukaiReplay.fromSession"
       const live = Context.get(yield* Layer.build(NoukaiHttp.layer), NoukaiHttp.NoukaiHttp)
@@ -135,7 +135,7 @@ export const fromCassette = (
   options: Options = {}
 ): Layer.Layer<Services | ReplayCassette, InvalidRequestError | ReplayNoSnapshotsError> =>
   Layer.provideMerge(
-    layerOverHttp,
+    servicesOverHttp(),
     Layer.effectContext(Effect.suspend(() => {
       const method = "NoukaiReplay.fromCassette"
       return Effect.zipWith(
@@ -174,7 +174,7 @@ export const fromFile = (
 ): Layer.Layer<Services | ReplayCassette, CassetteError | InvalidRequestError | ReplayNoSnapshotsError> => {
   const method = "NoukaiReplay.fromFile"
   return Layer.provideMerge(
-    layerOverHttp,
+    servicesOverHttp(),
     Layer.effectContext(
       Effect.flatMap(
         Effect.suspend(() => replayFileOptions(method, path, options)),

@@ -9,7 +9,6 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { FlowRef } from "./Flow.js"
 import type { FlowEvent } from "./FlowEvent.js"
-import { own } from "./internal/runtime/ownLayer.js"
 import { liveTrace } from "./internal/traces/liveTrace.js"
 import type {
   Attempt,
@@ -192,4 +191,4 @@ export const make: Effect.Effect<RunService.Service, never, NoukaiHttp> = Effect
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<RunService, never, NoukaiHttp> = own(Layer.effect(RunService, make))
+export const layer: Layer.Layer<RunService, never, NoukaiHttp> = Layer.effect(RunService, make)

@@ -7,7 +7,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SessionResponse } from "./internal/operations/sessionRequests.js"
-import { own } from "./internal/runtime/ownLayer.js"
 import * as SessionRead from "./internal/sessions/sessionRead.js"
 import type { RunOptions } from "./internal/traces/runOptions.js"
 import type { SessionError } from "./NoukaiError.js"
@@ -91,4 +90,4 @@ export const make: Effect.Effect<SessionService.Service, never, NoukaiHttp> = Ef
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<SessionService, never, NoukaiHttp> = own(Layer.effect(SessionService, make))
+export const layer: Layer.Layer<SessionService, never, NoukaiHttp> = Layer.effect(SessionService, make)

@@ -3,7 +3,6 @@
  * become one.
  */
 import { Flow, FlowService, JobService, Noukai, NoukaiHttp, NoukaiReplay } from "@effect-noukai/sdk"
-import * as Flows from "@effect-noukai/sdk/FlowService"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import * as Https from "@effect-noukai/sdk/NoukaiHttp"
 import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
@@ -44,13 +43,12 @@ const layers: { readonly [name: string]: (org: string) => Layer.Layer<NoukaiHttp
       project: Config.succeed(project)
     })
   },
-  layerServices: (org) => Layer.provide(Noukai.layerServices, of(org)),
-  layerHttpClient: (org) => Layer.provide(Noukai.layerHttpClient, [of(org), FetchHttpClient.layer]),
   layerFetch: (org) => Layer.provide(Noukai.layerFetch(fetch), of(org)),
-  layerWithoutStreams: (org) => Layer.provide(Noukai.layerWithoutStreams, of(org)),
-  "NoukaiHttp.layer": (org) => Layer.provide(Https.layer, of(org)),
-  "NoukaiHttp.layerHttpClient": (org) => Layer.provide(Https.layerHttpClient, [of(org), FetchHttpClient.layer]),
-  "NoukaiHttp.layerWithoutStreams": (org) => Layer.provide(Https.layerWithoutStreams, of(org))
+  // constants are shared, unless they are made anew
+  layerServices: (org) => Layer.provide(Layer.fresh(Noukai.layerServices), of(org)),
+  layerHttpClient: (org) => Layer.provide(Layer.fresh(Noukai.layerHttpClient), [of(org), FetchHttpClient.layer]),
+  layerWithoutStreams: (org) => Layer.provide(Layer.fresh(Noukai.layerWithoutStreams), of(org)),
+  "NoukaiHttp.layer": (org) => Layer.provide(Layer.fresh(Https.layer), of(org))
 }
 
 for (const [name, layer] of Object.entries(layers)) {
@@ -72,8 +70,6 @@ const answers: { readonly [name: string]: (result: string) => Layer.Layer<FlowSe
   layerScripted: (result) => Noukai.layerScripted({ execute: [completed(result)] }),
   layerTest: (result) => Noukai.layerTest(() => Effect.succeed(result)),
   layerOverHttp: (result) => Layer.provide(Noukai.layerOverHttp, scripted(result)),
-  "FlowService.layer": (result) => Layer.provide(Flows.layer, scripted(result)),
-  "FlowService.layerWithoutStreams": (result) => Layer.provide(Flows.layerWithoutStreams, scripted(result)),
   "NoukaiReplay.fromCassette": replayed
 }
 
@@ -115,4 +111,28 @@ it.effect("two relays are two", () =>
     const sent: Array<string> = []
     yield* bothSee(Effect.either(said), relay("a", sent), relay("b", sent))
     assert.deepStrictEqual(sent.sort(), ["a.example", "b.example"])
+  }))
+
+/** A layer of a service of an application, beside the client that it uses. */
+const shared = <E>(client: Layer.Layer<NoukaiHttp | FlowService, E>) =>
+  Effect.all([NoukaiHttp, One]).pipe(
+    Effect.provide(Layer.provideMerge(Layer.effect(One, NoukaiHttp), client)),
+    Effect.map(([http, one]) => http === one)
+  )
+
+it.effect("one that is provided once is one", () =>
+  Effect.gen(function*() {
+    assert.isTrue(yield* shared(Noukai.layer(options("a"))))
+    assert.isTrue(yield* shared(Layer.provide(Noukai.layerServices, of("a"))))
+    assert.isTrue(yield* shared(Layer.provide(Noukai.layerHttpClient, [of("a"), FetchHttpClient.layer])))
+    assert.isTrue(yield* shared(replayed("a")))
+    assert.isTrue(yield* shared(Noukai.layerScripted()))
+    // the service of an application and the application itself use one client, however deep it is asked for
+    const client = Noukai.layer(options("a"))
+    const app = Layer.provideMerge(
+      Layer.effect(Other, NoukaiHttp),
+      Layer.provideMerge(Layer.effect(One, NoukaiHttp), client)
+    )
+    const [http, one, other] = yield* Effect.provide(Effect.all([NoukaiHttp, One, Other]), app)
+    assert.isTrue(http === one && one === other)
   }))
