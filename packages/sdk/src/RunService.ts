@@ -144,8 +144,8 @@ export declare namespace RunService {
      *
      * A flow is named by the server's `flowId`, or by its address as `flow` once this client has learnt its id from an
      * execution, a stream, a job or a read of one of its runs: an address without a known id, and a `limit` that is out of
-     * range, are an `InvalidRequestError`. A server that gives the same runs again instead of the next page, as the hosted
-     * one does, is an `UnexpectedResponseError` after the runs that it gave.
+     * range, are an `InvalidRequestError`. Of a server that gives the same runs again instead of the next page, as
+     * the hosted one does, the newest 100 are given, and then, if there may be more, an `UnexpectedResponseError`.
      *
      * @example
      * ```ts

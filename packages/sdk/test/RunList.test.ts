@@ -31,6 +31,8 @@ const listed = (limit: number) =>
     (runs) => Stream.runCollect(Stream.map(runs.list({ flowId: "fl_1", limit }), ({ id }) => id))
   )
 
+const hundred = Array.from({ length: 100 }, (_, n) => `r${n}`)
+
 describe("the runs of a flow", () => {
   it.scoped("come page by page to the end, each once, though runs begin meanwhile", () =>
     Effect.gen(function*() {
@@ -83,7 +85,25 @@ describe("the runs of a flow", () => {
       assert.strictEqual((yield* Effect.flip(list("noukai/samples/tools-enabled")))._tag, "InvalidRequestError")
     }).pipe(Effect.provide(world)))
 
-  it.effect("of a server that ignores the cursor are given, and then the list fails", () =>
+  it.effect("of a server that ignores the cursor are all given, up to the longest page", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual([...yield* listed(2)], ["c", "b", "a"])
+      const { calls } = yield* ScriptedHttp
+      assert.deepStrictEqual(
+        (yield* calls).map(({ request }) => {
+          const { cursor, limit } = request as { readonly cursor?: string; readonly limit?: number }
+          return [cursor, limit]
+        }),
+        [[undefined, 2], ["b", 2], [undefined, 100]]
+      )
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Noukai.layerOverHttp,
+      layerScripted({
+        runList: [page("c", "b"), page("c", "b"), page("c", "b", "a")].map((one) => Effect.succeed(one))
+      })
+    ))))
+
+  it.effect("of a server that ignores the cursor are given up to the longest page, and then the list fails", () =>
     Effect.gen(function*() {
       const runs = yield* RunService
       const ids: Array<string> = []
@@ -92,11 +112,13 @@ describe("the runs of a flow", () => {
       )
       assert.instanceOf(error, UnexpectedResponseError)
       assert.include(error.message, "it does not page")
-      assert.deepStrictEqual(ids, ["b", "a"])
-      assert.lengthOf(yield* (yield* ScriptedHttp).calls, 2)
+      assert.deepStrictEqual(ids, hundred)
+      assert.lengthOf(yield* (yield* ScriptedHttp).calls, 4)
     }).pipe(Effect.provide(Layer.provideMerge(
       Noukai.layerOverHttp,
-      layerScripted({ runList: [page("b", "a"), page("b", "a")].map((one) => Effect.succeed(one)) })
+      layerScripted({
+        runList: [hundred.slice(0, 2), hundred.slice(0, 2), hundred, hundred].map((ids) => Effect.succeed(page(...ids)))
+      })
     ))))
 
   it.effect("of a shifted page are not given again; a cursor that the server says is taken", () =>

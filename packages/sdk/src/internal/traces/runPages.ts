@@ -12,6 +12,9 @@ import type { RunListResponse } from "../operations/traceRequests.js"
 /** The runs that are remembered, so that one that a shifted page holds again is not given twice. */
 const capacity = 1_000
 
+/** The runs of the longest page that the server gives. @internal */
+export const longestPage = 100
+
 /** @internal */
 export interface RunPage {
   readonly runs: RunListResponse["runs"]
@@ -27,7 +30,15 @@ export class RunPages {
   private since = 0
   private until = 1
 
-  constructor(private readonly limit: number) {}
+  constructor(private limit: number) {}
+
+  /** Goes on with the longest page, from its start, where the server does not page; `false` where it was the longest. */
+  widen(): boolean {
+    if (this.limit >= longestPage) return false
+    this.limit = longestPage
+    this.checkpoint = undefined
+    return true
+  }
 
   /** The runs of a page that are new; `undefined` where the server goes in circles. */
   take({ nextCursor, runs }: RunListResponse): RunPage | undefined {

@@ -26,7 +26,7 @@ import { timedRead } from "../operations/timedRead.js"
 import type { StepTraceResponse } from "../operations/traceRequests.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ListOptions, RunOptions, StepTraceOptions } from "./runOptions.js"
-import { RunPages } from "./runPages.js"
+import { longestPage, RunPages } from "./runPages.js"
 
 interface RunAddress {
   readonly flow: FlowAddress
@@ -274,6 +274,12 @@ const flowIdOf = (
 /** The page of a server that is told no limit. */
 const defaultPage = 20
 
+/** The part of a list that is asked for. */
+interface PageRequest {
+  readonly cursor: string | undefined
+  readonly limit: number | undefined
+}
+
 /** @internal */
 export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<FlowRun, CallError> =>
   Stream.suspend(() => {
@@ -286,7 +292,7 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<F
     const options = taken.right
     const { flowId, limit, status } = options
     const pages = new RunPages(limit ?? defaultPage)
-    const page = (cursor: string | undefined) =>
+    const page = ({ cursor, limit }: PageRequest) =>
       Spans.readSpan(
         spanNames.runList,
         {},
@@ -299,20 +305,26 @@ export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<F
           (context) => http.request("runList", { ...context, flowId, limit, status, cursor })
         )
       )
+    const first: PageRequest = { cursor: undefined, limit }
+    const doesNotPage = () =>
+      new UnexpectedResponseError({
+        method,
+        reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed",
+        isRetryable: false
+      }, unchecked)
     return Stream.paginateChunkEffect(
-      undefined as string | undefined,
-      (cursor) =>
-        Effect.flatMap(page(cursor), (response) => {
+      first,
+      (asked) =>
+        Effect.flatMap(page(asked), (response) => {
           const taken = pages.take(response)
-          return taken === undefined
-            ? Effect.fail(
-              new UnexpectedResponseError({
-                method,
-                reason: "the server gave runs again that it had given: it does not page, and the rest cannot be listed",
-                isRetryable: false
-              }, unchecked)
-            )
-            : Effect.succeed([Chunk.unsafeFromArray(taken.runs), Option.fromNullable(taken.next)] as const)
+          if (taken !== undefined) {
+            const next = Option.map(Option.fromNullable(taken.next), (cursor): PageRequest => ({ ...asked, cursor }))
+            return Effect.succeed([Chunk.unsafeFromArray(taken.runs), next] as const)
+          }
+          // where the cursor is ignored, the longest page is all that there is to ask for
+          return pages.widen()
+            ? Effect.succeed([Chunk.empty(), Option.some({ cursor: undefined, limit: longestPage })] as const)
+            : Effect.fail(doesNotPage())
         })
     )
   })
