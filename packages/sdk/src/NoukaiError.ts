@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { cursorOf, render, stateOf } from "./internal/errors/errorClass.js"
+import { cursorOf, receivedOf, render, stateOf } from "./internal/errors/errorClass.js"
 import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
 import type { PausedState } from "./internal/schema/pausedState.js"
 
@@ -306,7 +306,9 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
    *
    * @since 0.1.0
    */
-  declare readonly raw?: unknown
+  get raw(): unknown {
+    return receivedOf(this)
+  }
   /**
    * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
    *

@@ -1,5 +1,5 @@
 /**
- * The parts that the error classes share: the line that they print, and the cursor.
+ * The parts that the error classes share: the line that they print, and what they keep beside their fields.
  *
  * @internal
  */
@@ -56,3 +56,15 @@ export const setState = (error: object, state: PausedState): void => {
 
 /** @internal */
 export const stateOf = (error: object): PausedState | undefined => states.get(error)
+
+/** The received JSON by error: like cursors, it is neither encoded nor printed with the fields. */
+const received = new WeakMap<object, unknown>()
+
+/** Keeps the JSON that an error was made of, with an error that has just been made. @internal */
+export const receivedAs = <E extends object>(error: E, json: unknown): E => {
+  if (json !== undefined) received.set(error, json)
+  return error
+}
+
+/** @internal */
+export const receivedOf = (error: object): unknown => received.get(error)

@@ -1,6 +1,6 @@
 import type { FlowCursor } from "../../FlowCursor.js"
 import { InvalidRequestError, type NoukaiError } from "../../NoukaiError.js"
-import { setCursor } from "./errorClass.js"
+import { receivedAs, receivedOf, setCursor } from "./errorClass.js"
 
 interface Changes {
   readonly isRetryable?: boolean
@@ -15,7 +15,7 @@ interface Changes {
  */
 export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?: () => FlowCursor): E => {
   const Class = error.constructor as new(fields: object, options: typeof unchecked) => E
-  const other = new Class({ ...error, ...changes }, unchecked)
+  const other = receivedAs(new Class({ ...error, ...changes }, unchecked), receivedOf(error))
   if (mark !== undefined) setCursor(other, mark)
   return other
 }

@@ -10,11 +10,11 @@ import * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import type { WaitOptions } from "../../Job.js"
 import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
+import { receivedAs } from "../errors/errorClass.js"
 import { unchecked } from "../errors/makeError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { checkCall, checkSchedule } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
-import { withRaw } from "../json/raw.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic, pauseOf } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
@@ -96,7 +96,7 @@ export const wait = (
 
 const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
   const problem = problemOf(status.error)
-  return withRaw(
+  return receivedAs(
     new FlowExecutionError({
       method,
       flow: target.addressText,

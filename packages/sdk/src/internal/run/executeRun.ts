@@ -16,7 +16,7 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
-import { setState } from "../errors/errorClass.js"
+import { receivedAs, setState } from "../errors/errorClass.js"
 import { unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import { decodeResult } from "../flow/flowCodec.js"
@@ -163,7 +163,7 @@ const completed = (
   )
 
 const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
-  withRaw(
+  receivedAs(
     new FlowExecutionError({
       method: run.method,
       flow: run.addressText,
