@@ -53,6 +53,19 @@ const stepTrace = (world: World, body: unknown, options?: { readonly attempt: "a
   )
 
 export const receiving: ReadonlyArray<Behaviour> = [
+  same("the calls that a handler is given, with fields that nobody declared", (world) =>
+    outcome(world, async () => {
+      const seen: Array<unknown> = []
+      await world.answeredWith(paused, completed).flow(flow).execute({
+        message: "hi",
+        tools,
+        toolHandler: (calls) => {
+          seen.push(calls, JSON.stringify(calls))
+          return [{ tool_call_id: "tc_1", content: "shipped" }]
+        }
+      })
+      return seen
+    })),
   same("a result with fields that nobody declared", (world) => execute(world, { ...completed, ...more })),
   same("their order, in JSON", (world) => execute(world, { ...more, ...completed })),
   same(

@@ -13,7 +13,7 @@ import { type CostLimitError, type FlowExecutionError, isNoukaiError } from "@ef
 import * as Effect from "effect/Effect"
 import type { ExecuteResult, OnceResult, PausedResult } from "../../ExecuteResult.js"
 import { hide } from "../json/hide.js"
-import { fieldOf, overReceived } from "../json/received.js"
+import { overReceived } from "../json/received.js"
 import { rightOrThrow } from "../options/reading.js"
 import { answerOf, wireCalls } from "../tools/toolHandling.js"
 
@@ -72,7 +72,7 @@ const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
     pausedAtStep: state.pausedAtStep,
     iterationsUsed: state.iterationsUsed,
     toolCallMessages: state.toolCallMessages as Array<Record<string, unknown>>,
-    toolCalls: wireCalls(run.toolCalls, fieldOf(run.raw, "toolCalls")),
+    toolCalls: wireCalls(run.toolCalls),
     accumulatedOutputs: state.accumulatedOutputs
   })
   const resume: PausedResult["resume"] = async (answer) => {

@@ -19,9 +19,8 @@ import { snapshot } from "../scope/asyncContext.js"
  *
  * @internal
  */
-export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>, raw?: unknown): Array<ToolCall> =>
-  calls.map(({ arguments: args, id, name }, place) => {
-    const sent = fieldOf(raw, place)
+export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall> =>
+  calls.map(({ arguments: args, id, name, raw: sent }) => {
     const named = { name, arguments: args }
     return fieldOf(sent, "id") === id
       ? overReceived(sent, { id, type: "function", function: overReceived(fieldOf(sent, "function"), named) })

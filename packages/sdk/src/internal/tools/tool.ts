@@ -48,6 +48,8 @@ export interface ToolCall {
   readonly id: string
   readonly name: string
   readonly arguments: string
+  /** The call as the server sent it, unknown keys included, without the key. Not enumerable, and not in a stored state. */
+  readonly raw?: unknown
 }
 
 /**

@@ -11,6 +11,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem } from "../errors/makeError.js"
 import { checkJson } from "../input/json.js"
 import { guarded, type RefusalFacts } from "../input/take.js"
+import { withRaw } from "../json/raw.js"
 import type { ToolCall, ToolResult } from "./tool.js"
 
 const lastAssistant = (messages: ReadonlyArray<unknown>): { readonly [key: string]: unknown } | undefined =>
@@ -34,7 +35,9 @@ const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
     if (!Predicate.isRecord(call) || typeof call.id !== "string" || !Predicate.isRecord(call.function)) return []
     const { arguments: args, name } = call.function
     const text = typeof args === "string" ? args : written(args ?? {})
-    return typeof name === "string" && text !== undefined ? [{ id: call.id, name, arguments: text }] : []
+    return typeof name === "string" && text !== undefined
+      ? [withRaw<ToolCall>({ id: call.id, name, arguments: text }, call)]
+      : []
   })
   return calls.length === wireCalls.length ? calls : []
 }
