@@ -180,7 +180,8 @@ export interface OnceOptions {
 
 /**
  * The input of `executeOnce`: that of `execute`, without a session, which is made of the key. `trace` is true unless it
- * is set, so that the server keeps the result for later calls of the key.
+ * is set, so that the server keeps the result for later calls of the key. `retryPost` does not apply to the request that
+ * begins the run.
  *
  * @since 0.1.0
  * @category options

@@ -166,7 +166,7 @@ export type SubmitInput<P = AnyParameters> = SubmitOptions & ParametersInput<P>
 
 /**
  * The input of `submitOnce`: that of `submit`, without a session, which is made of the key. `trace` is false unless it
- * is set: the queue keeps results by itself.
+ * is set: the queue keeps results by itself. `retryPost` does not apply.
  *
  * @since 0.1.0
  * @category options

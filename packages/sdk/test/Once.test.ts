@@ -14,7 +14,20 @@ import {
 } from "@effect-noukai/sdk"
 import { completed, layerScripted } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Schema, TestClock } from "effect"
+import {
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Redacted,
+  Schedule,
+  Schema,
+  Scope,
+  TestClock
+} from "effect"
 import { join } from "node:path"
 import { folder } from "./support/folder.js"
 
@@ -263,6 +276,8 @@ describe("executeOnce", () => {
       yield* emulator.addFaults({ match: { endpoint: "session" }, script: [fault!], repeat: true })
       const errors = yield* failures("row 1", echo, { retry: Schedule.stop })
       assert.deepStrictEqual(errors.map(({ _tag }) => _tag), [tag, tag])
+      // `sent` is said of the run
+      for (const error of errors) assert.strictEqual("sent" in error ? error.sent : "no", "no")
       assert.lengthOf(yield* posts, 0)
     }).pipe(Effect.provide(setup())))
 
@@ -293,6 +308,21 @@ describe("executeOnce", () => {
       const found = yield* executeOnce("row 1", echo, { message: "hi" })
       assert.deepInclude(found, { result: { said: "hi" }, reused: true })
       assert.lengthOf(yield* runs, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("retryPost sends no second run of a key", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const jobs = yield* JobService
+      yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["reset:late"] })
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["reset:late"] })
+      const retry = Schedule.recurs(2)
+      const executed = yield* Effect.flip(executeOnce("row 1", echo, { retryPost: true, retry }))
+      assert.deepInclude({ ...executed }, { _tag: "APIConnectionError", sent: "unknown" })
+      const submitted = yield* Effect.flip(jobs.submitOnce("row 2", echo, { message: "hi", retryPost: true, retry }))
+      assert.deepInclude({ ...submitted }, { _tag: "APIConnectionError", sent: "unknown" })
+      assert.lengthOf(yield* runs, 2)
+      assert.isTrue((yield* executeOnce("row 1", echo)).reused)
     }).pipe(Effect.provide(setup())))
 
   it.scoped("the total timeout covers the look-up, which starts nothing", () =>
@@ -442,6 +472,86 @@ describe("one process", () => {
       yield* sessionsMade
       yield* Fiber.interrupt(leader)
       assert.isFalse((yield* Fiber.join(follower)).reused)
+      assert.lengthOf(yield* posts, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("what a call may have sent is known to all that follow, though one of them is given up too", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const leader = yield* Effect.fork(executeOnce("k", "acme/test/slow"))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:50000"] })
+      const next = yield* Effect.fork(executeOnce("k", "acme/test/slow"))
+      const last = yield* Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow")))
+      yield* sessionsMade
+      yield* Fiber.interrupt(leader)
+      yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 50_000)
+      yield* sessionsMade
+      yield* Fiber.interrupt(next)
+      assert.deepInclude({ ...(yield* Fiber.join(last)) }, { _tag: "APIConnectionError", sent: "unknown" })
+      assert.lengthOf(yield* posts, 1)
+    }).pipe(Effect.provide(setup({ sessions: { lag: "1 hour" } }))))
+
+  it.scoped("whoever follows a call of the other operation sends nothing where its run is not seen yet", () =>
+    Effect.gen(function*() {
+      const jobs = yield* JobService
+      const [, executed] = yield* Effect.all([
+        jobs.submitOnce("a", echo, { message: "hi" }),
+        Effect.flip(executeOnce("a", echo))
+      ], { concurrency: "unbounded" })
+      const [, submitted] = yield* Effect.all([
+        executeOnce("b", echo),
+        Effect.flip(jobs.submitOnce("b", echo, { message: "hi" }))
+      ], { concurrency: "unbounded" })
+      for (const error of [executed, submitted]) {
+        assert.deepInclude({ ...error }, { _tag: "APIConnectionError", sent: "unknown" })
+      }
+      assert.lengthOf(yield* posts, 2)
+    }).pipe(Effect.provide(setup({ sessions: { lag: "2 seconds" } }))))
+
+  it.scoped("whoever wants a failed run to run again is not given the failure that another call found", () =>
+    Effect.gen(function*() {
+      const first = yield* Effect.flip(executeOnce("k", "acme/test/failing"))
+      const [found, again, shared] = yield* Effect.all([
+        Effect.flip(executeOnce("k", "acme/test/failing")),
+        Effect.flip(executeOnce("k", "acme/test/failing", { rerunFailed: true })),
+        Effect.flip(executeOnce("k", "acme/test/failing", { rerunFailed: true }))
+      ], { concurrency: "unbounded" })
+      assert.strictEqual(found.executionId, first.executionId)
+      assert.notStrictEqual(again.executionId, first.executionId)
+      assert.strictEqual(shared.executionId, again.executionId)
+      assert.lengthOf(yield* runs, 2)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("whoever follows a call whose client is closed goes on with its own", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const scope = yield* Scope.make()
+      const closing = yield* Layer.buildWithScope(Layer.fresh(Noukai.layerServices), scope)
+      yield* emulator.addFaults({ match: { endpoint: "session", nth: 1 }, script: ["delay:60000"] })
+      const leader = yield* Effect.fork(Effect.flip(executeOnce("k", echo).pipe(Effect.provide(closing))))
+      yield* emulator.awaitEvent((event) => event.type === "Waiting")
+      const follower = yield* Effect.fork(executeOnce("k", echo))
+      yield* sessionsMade
+      yield* Scope.close(scope, Exit.void)
+      assert.deepInclude({ ...(yield* Fiber.join(leader)) }, { _tag: "APIConnectionError", sent: "no" })
+      assert.isFalse((yield* Fiber.join(follower)).reused)
+      assert.lengthOf(yield* posts, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("whoever follows a call whose client is closed sends nothing where its run is not seen yet", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const scope = yield* Scope.make()
+      const closing = yield* Layer.buildWithScope(Layer.fresh(Noukai.layerServices), scope)
+      const leader = yield* Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow").pipe(Effect.provide(closing))))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      const follower = yield* Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow")))
+      yield* sessionsMade
+      yield* Scope.close(scope, Exit.void)
+      assert.deepInclude({ ...(yield* Fiber.join(leader)) }, { _tag: "APIConnectionError", sent: "unknown" })
+      const error = yield* Fiber.join(follower)
+      assert.strictEqual(error._tag, "RunInProgressError")
       assert.lengthOf(yield* posts, 1)
     }).pipe(Effect.provide(setup())))
 

@@ -13,7 +13,7 @@ import type { PollJobResponse, SubmitJobResponse } from "../operations/jobReques
 import type { Requests } from "../operations/operations.js"
 import type { ExecuteEnded } from "../operations/runRequests.js"
 import { runOf } from "../sessions/sessionRun.js"
-import type { Asked, FoundRun } from "./standing.js"
+import { type Asked, beforeARun, type FoundRun } from "./standing.js"
 
 /** The names of a run that was found. */
 interface NamedRun {
@@ -127,7 +127,7 @@ export const executed = (
       const { retryPost: _, ...options } = asked.options
       const { flow, method } = asked
       return Effect.flatMap(
-        pollJob({ method, options, progress: { sent: "no" }, flow, executionId }),
+        Effect.mapError(pollJob({ method, options, progress: { sent: "no" }, flow, executionId }), beforeARun),
         (polled) => fromJob(asked, run, polled)
       )
     }

@@ -4,8 +4,10 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { APIConnectionError, type CallError, type OnceError, type Sent } from "../../NoukaiError.js"
 import { unchecked } from "../errors/makeError.js"
 import { format } from "../flow/address.js"
@@ -17,6 +19,8 @@ import type {
   SubmitOnceResponse
 } from "../operations/onceRequests.js"
 import type { Refusal, Requests } from "../operations/operations.js"
+import { clientClosed } from "../retry/retry.js"
+import { further } from "../run/callProgress.js"
 import type { Pause } from "../time/clock.js"
 import { executed, inProgress, submitted } from "./foundRun.js"
 import { onceSession } from "./onceSession.js"
@@ -40,13 +44,23 @@ const unseen = (asked: Asked): APIConnectionError =>
   new APIConnectionError({
     method: asked.method,
     flow: format(asked.flow),
-    detail: "another call of this key was given up here after its request may have left, and no run is seen yet",
+    detail: "another call of this key may have begun a run here, and no run is seen yet",
     sent: "unknown",
     isRetryable: false
   }, unchecked)
 
+/** Whether a call ended without an outcome of its key: another one goes on in its place. */
+const isGivenUp = (exit: Exit.Exit<unknown, Failure>): boolean =>
+  Exit.isInterrupted(exit) ||
+  // the client of another call may be open
+  (Exit.isFailure(exit) && Option.exists(
+    Cause.failureOption(exit.cause),
+    (error) => error._tag === "APIConnectionError" && error.code === clientClosed
+  ))
+
 interface Ended<A> {
   readonly kind: string
+  readonly rerunFailed: boolean
   readonly outcome: OnceResponse<A>
 }
 
@@ -77,26 +91,34 @@ export const make = (
           : Effect.fail(unseen(request))
       })
 
-    const run = (request: Q, name: string, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
-      Effect.map(
+    const run = (request: Q, name: string, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> => {
+      const ended = (outcome: OnceResponse<A>): Ended<A> => ({
+        kind: kind.name,
+        rerunFailed: request.rerunFailed,
+        outcome
+      })
+      return Effect.map(
         singleFlight(
           name,
-          Effect.map(decide(request, sentBefore), (outcome): Ended<A> => ({ kind: kind.name, outcome })),
-          () => request.progress.sent,
-          (led) => Effect.map(follow(request, name, led), (outcome): Ended<A> => ({ kind: kind.name, outcome }))
+          Effect.map(decide(request, sentBefore), ended),
+          (exit) => isGivenUp(exit) ? further(sentBefore, request.progress.sent) : undefined,
+          (led) => Effect.map(follow(request, name, led), ended)
         ),
         ({ outcome }) => outcome
       )
+    }
 
     const follow = (request: Q, name: string, led: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> => {
       if (led._tag === "givenUp") return run(request, name, led.sent)
       return Exit.match(led.exit, {
         onFailure: Effect.failCause,
-        onSuccess: (ended) =>
-          ended.kind === kind.name
-            ? kind.shared(request, ended.outcome)
-            // a run of the other kind is looked up
-            : run(request, name, "no")
+        onSuccess: ({ kind: other, outcome, rerunFailed }) => {
+          // a run of the other kind is looked up, and may not be listed yet
+          if (other !== kind.name) return run(request, name, outcome.reused ? "no" : "unknown")
+          // what was found may have failed
+          if (outcome.reused && request.rerunFailed && !rerunFailed) return run(request, name, "no")
+          return kind.shared(request, outcome)
+        }
       })
     }
 
@@ -104,10 +126,17 @@ export const make = (
       Effect.flatMap(onceSession(request, 1), (session) => run(request, `${origin} ${session}`, "no"))
   }
 
+  /** A request of a run, which is sent once whatever the caller says of others. */
+  const sentOnce = <Q extends Asked>(request: Q, sessionId: string) => ({
+    ...request,
+    sessionId,
+    options: { ...request.options, retryPost: false }
+  })
+
   return {
     executeOnce: once<ExecuteOnceRequest, ExecuteOnceResponse["response"]>({
       name: "execute",
-      send: (request, sessionId) => requests.execute({ ...request, sessionId }),
+      send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
       found: (request, run) => executed(requests.pollJob, request, run),
       shared: (request, { response, sessionId }) =>
         response.status === "tool_calls_required"
@@ -121,7 +150,7 @@ export const make = (
     }),
     submitOnce: once<SubmitOnceRequest, SubmitOnceResponse["response"]>({
       name: "submit",
-      send: (request, sessionId) => requests.submitJob({ ...request, sessionId }),
+      send: (request, sessionId) => requests.submitJob(sentOnce(request, sessionId)),
       found: submitted,
       shared: (_, { response, sessionId }) => Effect.succeed({ response, reused: true, sessionId })
     })

@@ -22,14 +22,15 @@ const leaders = globalValue(
 
 /**
  * Runs what no other call of the process is running: the first call of a name leads, and others follow with how it
- * ended. Whatever is run under one name has one type.
+ * ended. `givenUp` tells how much a call that ended without an outcome has sent. Whatever is run under one name has one
+ * type.
  *
  * @internal
  */
 export const singleFlight = <A, E>(
   name: string,
   lead: Effect.Effect<A, E>,
-  sent: () => Sent,
+  givenUp: (exit: Exit.Exit<A, E>) => Sent | undefined,
   follow: (led: Led<A, E>) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
@@ -43,7 +44,8 @@ export const singleFlight = <A, E>(
       return Effect.onExit(restore(lead), (exit) =>
         Effect.sync(() => {
           leaders.delete(name)
-          const led: Led<A, E> = Exit.isInterrupted(exit) ? { _tag: "givenUp", sent: sent() } : { _tag: "ended", exit }
+          const sent = givenUp(exit)
+          const led: Led<A, E> = sent === undefined ? { _tag: "ended", exit } : { _tag: "givenUp", sent }
           Deferred.unsafeDone(done, Exit.succeed(led))
         }))
     })

@@ -6,7 +6,7 @@ import {
   ResultNotStoredError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { amended, unchecked } from "../errors/makeError.js"
 import { format } from "../flow/address.js"
 import type { OnceRequest } from "../operations/onceRequests.js"
 import type { Requests } from "../operations/operations.js"
@@ -33,6 +33,14 @@ const maxAttempts = 1_000
 
 const facts = ({ flow, method }: Asked) => ({ method, flow: format(flow), isRetryable: false })
 
+/**
+ * The error of a read. Nothing of a run was sent for it.
+ *
+ * @internal
+ */
+export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
+  error._tag === "APIConnectionError" || error._tag === "APITimeoutError" ? amended(error, { sent: "no" }) : error
+
 /** The runs of a session, each once. A session that does not exist has none. */
 const listed = (
   session: Requests["session"],
@@ -54,7 +62,8 @@ const listed = (
           detail,
           requestId
         }, unchecked)
-      ))
+      )),
+    Effect.mapError(beforeARun)
   )
 }
 

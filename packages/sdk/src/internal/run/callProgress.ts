@@ -4,7 +4,8 @@ import type { Progress } from "../input/callOptions.js"
 
 const rank = { no: 0, unknown: 1, yes: 2 } as const
 
-const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
+/** The one after which more may have been sent. @internal */
+export const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
 
 /**
  * The progress of a call of several requests: the furthest of any of them. Each request has a progress of its own,
