@@ -24,13 +24,22 @@ const asking: Flow = {
   ]
 }
 
+const plain: Flow = {
+  ref: "acme/test/plain",
+  steps: [
+    { kind: "template", id: "a", output: 1, costUsd: "0.1" },
+    { kind: "template", id: "b", output: 2, costUsd: "0.2" },
+    { kind: "template", id: "c", output: 3, costUsd: "1" }
+  ]
+}
+
 const off: Flow = {
   ref: "acme/test/off",
   capture: "off",
   steps: [{ kind: "template", id: "a", output: 1, costUsd: "1" }]
 }
 
-const world = Layer.provideMerge(Noukai.layerServices, emulatorLayer({ flows: [lines, asking, off] }))
+const world = Layer.provideMerge(Noukai.layerServices, emulatorLayer({ flows: [lines, asking, plain, off] }))
 
 const ledger = Effect.flatMap(Emulator, (emulator) => emulator.ledger)
 
@@ -214,6 +223,19 @@ describe("maxCostUsd", () => {
       assert.isDefined(error.state)
       const streamed = yield* Effect.flip(types(flows.events("acme/test/lines", { message: "hi", maxCostUsd: 0 })))
       assert.deepInclude({ ...streamed }, { _tag: "CostLimitError", spentUsd: "0.1" })
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("a stream from a cursor keeps what a trace knew of the steps before it, when a later one cannot be read", () =>
+    Effect.gen(function*() {
+      const { addFaults } = yield* Emulator
+      const flows = yield* FlowService
+      const first = yield* Effect.flip(types(flows.events("acme/test/plain", { message: "hi", maxCostUsd: 0 })))
+      assert.instanceOf(first, CostLimitError)
+      yield* addFaults({ match: { endpoint: "trace" }, script: ["ok", "403"] })
+      const stopped = yield* Effect.flip(
+        types(flows.events("acme/test/plain", { from: first.cursor!, maxCostUsd: "0.25" }))
+      )
+      assert.deepInclude({ ...stopped }, { _tag: "CostLimitError", spentUsd: "0.3" })
     }).pipe(Effect.provide(world)))
 })
 

@@ -27,6 +27,16 @@ const noError: Effect.Effect<undefined> = Effect.sync(() => undefined)
 /** The costs of steps that the events of a run have told. @internal */
 export class ToldCosts {
   sum: Decimal | undefined
+  /** The costs that the last trace knew and no event had told: those of a run that began in another stream. */
+  untold = noCost
+
+  /** Compares the costs of a trace, and gives the larger of them and those that were told. */
+  read(spent: Decimal): Decimal {
+    const { sum = noCost } = this
+    const isBehind = isMore(sum, spent)
+    this.untold = isBehind ? noCost : addCost(spent, { value: -sum.value, scale: sum.scale })
+    return isBehind ? sum : spent
+  }
 
   add(costUsd: string | undefined): void {
     const cost = costUsd === undefined ? undefined : parseCost(costUsd)
@@ -41,7 +51,7 @@ interface LimitedRun extends Pick<FlowCall<unknown, unknown>, "http" | "method" 
 
 /**
  * The error of a run that has cost more than its limit, if it has. A trace that cannot be read leaves the costs that
- * events have told; where there are none the cost is unknown, and the run is stopped. In a replay without traces
+ * events have told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is stopped. In a replay without traces
  * nothing costs anything.
  *
  * @internal
@@ -49,7 +59,7 @@ interface LimitedRun extends Pick<FlowCall<unknown, unknown>, "http" | "method" 
 export const overLimit = (
   run: LimitedRun,
   executionId: string | undefined,
-  told?: Decimal
+  told?: ToldCosts
 ): Effect.Effect<CostLimitError | undefined> => {
   const { address, addressText, http, maxCostUsd, method, options } = run
   const limit = limitOf(maxCostUsd)
@@ -76,10 +86,10 @@ export const overLimit = (
     {
       onSuccess: ({ steps }) => {
         const spent = sumCosts(steps)
-        return compared(told !== undefined && isMore(told, spent) ? told : spent)
+        return compared(told === undefined ? spent : told.read(spent))
       },
       onFailure: (cause) => {
-        if (told !== undefined) return compared(told)
+        if (told?.sum !== undefined) return compared(addCost(told.sum, told.untold))
         return cause._tag === "ReplayMissError" ? undefined : error({ cause })
       }
     }

@@ -199,7 +199,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   private afford(then: Continuation): Effect.Effect<void> {
     const { cursor, settings, told } = this
     return this.afterResponse(
-      Effect.map(overLimit(settings, cursor.executionId, told?.sum), (error) => {
+      Effect.map(overLimit(settings, cursor.executionId, told), (error) => {
         if (error !== undefined) setCursor(error, cursor.mark())
         this.next = error === undefined ? then : { _tag: "fail", error }
       })
