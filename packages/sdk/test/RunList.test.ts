@@ -140,6 +140,16 @@ describe("the runs of a flow", () => {
 })
 
 describe("pages", () => {
+  it("that are empty are not the end, as long as the server says a cursor", () => {
+    const pages = new RunPages(2)
+    assert.deepStrictEqual(pages.take({ ...page(), nextCursor: "next" }), { runs: [], next: "next" })
+    assert.deepStrictEqual(pages.take({ ...page(), nextCursor: "later" }), { runs: [], next: "later" })
+    assert.deepStrictEqual(pages.take(page("a"))?.runs.map(({ id }) => id), ["a"])
+    const circle = new RunPages(2)
+    circle.take({ ...page(), nextCursor: "next" })
+    assert.isUndefined(circle.take({ ...page(), nextCursor: "next" }))
+  })
+
   /** The ids that a list gives of pages by cursor, and whether it ended well; at most so many pages. */
   const walk = (pageOf: (cursor: string | undefined) => ReadonlyArray<string>, limit: number, most: number) => {
     const pages = new RunPages(limit)

@@ -43,9 +43,9 @@ export class RunPages {
   /** The runs of a page that are new; `undefined` where the server goes in circles. */
   take({ nextCursor, runs }: RunListResponse): RunPage | undefined {
     const fresh = runs.filter(({ id }) => !this.seen.has(id))
-    const isLast = runs.length === 0 || (nextCursor === undefined && runs.length < this.limit)
-    if (isLast) return { runs: fresh, next: undefined }
-    if (fresh.length === 0) return undefined
+    if (nextCursor === undefined && runs.length < this.limit) return { runs: fresh, next: undefined }
+    // a page of a filtered list may be empty
+    if (fresh.length === 0 && runs.length > 0) return undefined
     for (const { id } of fresh) {
       this.seen.add(id)
       if (this.seen.size > capacity) { for (const oldest of this.seen) if (this.seen.delete(oldest)) break }
