@@ -1,12 +1,14 @@
 /** Stored traces as spans: the JSON of OTLP by its official definitions, and the spans of an execution's steps. */
 import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer, type Options } from "@effect-noukai/emulator/Emulator"
-import { FlowService, Noukai, Tools, Trace } from "@effect-noukai/sdk"
+import { FlowService, Noukai, NoukaiRecord, ReplayCassette, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import root from "@opentelemetry/otlp-transformer/build/src/generated/root.js"
 import { Effect, Exit, FastCheck as fc, Layer, Metric, Option, Schema, Stream, TestClock, Tracer } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { folder } from "./support/folder.js"
 
 interface Codec {
   readonly encode: (message: unknown) => { readonly finish: () => Uint8Array }
@@ -162,6 +164,28 @@ describe("Trace.toSpans", () => {
     const [, classify] = spansOf(Trace.toSpans(trace, { payloads: true }))
     const input = String(attributes(classify!)["noukai.step.input"])
     assert.lengthOf(input, 4_096 + "…[truncated]".length)
+  })
+
+  it("cuts no character of a payload in two", () => {
+    const told = { flowRun: trace.flowRun, steps: [step({ startedAt: at(0), inputContext: `${"x".repeat(4_094)}🐕` })] }
+    const [, only] = spansOf(Trace.toSpans(told, { payloads: true }))
+    assert.strictEqual(attributes(only!)["noukai.step.input"], `"${"x".repeat(4_094)}…[truncated]`)
+  })
+
+  it("has instants of 64 bits and numbers of JSON, whatever the trace says", () => {
+    const steps = [
+      { startedAt: "0001-01-01T00:00:00Z", completedAt: at(5) },
+      { startedAt: at(0), durationMs: Number.MAX_SAFE_INTEGER, tokens: { prompt: Infinity, completion: 1, total: 1 } },
+      { startedAt: "9999-12-31T23:59:59Z", attempt: Infinity }
+    ]
+    const spans = spansOf(Trace.toSpans({ flowRun: { id: "r", status: "running" }, steps: steps.map(step) }))
+    assert.lengthOf(spans, 4)
+    for (const { attributes, endTimeUnixNano, startTimeUnixNano } of spans) {
+      for (const instant of [startTimeUnixNano, endTimeUnixNano]) {
+        assert.strictEqual(instant, String(BigInt.asUintN(64, BigInt(instant))))
+      }
+      assert.notInclude(JSON.stringify(attributes), "null")
+    }
   })
 
   it("belongs below a given span; the flow is told if it is given", () => {
@@ -377,4 +401,21 @@ describe("stepSpans", () => {
       assert.strictEqual((yield* fiber).status, "completed")
       assert.lengthOf(steps(told), 0)
     }).pipe(Effect.provide(world({ stepSpans: true, maxRetries: 0 }))))
+
+  it.scoped("is no part of a recording, whose replay reads no trace and leaves nothing over", () =>
+    Effect.gen(function*() {
+      yield* passTime
+      const path = join(yield* folder, "cassette.json")
+      const recorded = (mode: "all" | "none") => NoukaiRecord.toFile(path, { mode, live: Noukai.layerServices })
+      const run = Effect.flatMap(FlowService, (flows) => flows.execute("acme/test/flow", { message: "hi", tools }))
+      const { told, tracer } = telling()
+      const result = yield* run.pipe(Effect.withTracer(tracer), Effect.provide(recorded("all")))
+      assert.lengthOf(steps(told), 5)
+      const replayed = Effect.zipLeft(run, ReplayCassette.verify)
+      assert.deepStrictEqual(yield* Effect.provide(replayed, recorded("none")), result)
+      assert.deepStrictEqual(
+        yield* replayed.pipe(Effect.withTracer(telling().tracer), Effect.provide(recorded("none"))),
+        result
+      )
+    }).pipe(Effect.provide(world({ stepSpans: true }))))
 })

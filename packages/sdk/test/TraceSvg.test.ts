@@ -123,6 +123,15 @@ describe("TraceSvg.render", () => {
     )
   })
 
+  it("a step whose clock is behind that of its run begins in the picture, which begins with it", () => {
+    const svg = parse(TraceSvg.render(traceOf(1_000, step("early", -1_000, 500), step("b", 500, 500)), { width: 960 }))
+    const [early, b] = named(svg, "rect").filter(has("completed")).slice(1)
+    const unit = Number(early!.attributes.width)
+    assert.isAtLeast(Number(early!.attributes.x), 16)
+    assert.approximately(Number(b!.attributes.width), unit, 0.1)
+    assert.approximately(Number(b!.attributes.x) - Number(early!.attributes.x), 3 * unit, 0.1)
+  })
+
   it("shows names, attempts, iterations, failures, times and cost", () => {
     const svg = parse(TraceSvg.render(traceOf(
       1_000,
@@ -216,7 +225,11 @@ describe("TraceSvg.render", () => {
       fc.property(anything, moment, steps, fc.nat(10), (id, startedAt, steps, maxRows) => {
         const trace = decode({ flowRun: { id, status: "running", startedAt }, steps })
         const source = TraceSvg.render(trace, { payloads: true, maxRows, width: 600 })
-        parse(source)
+        for (const { attributes, name } of all(parse(source))) {
+          if (name !== "rect" || attributes.x === undefined) continue
+          assert.isAtLeast(Number(attributes.x), 0)
+          assert.isAtMost(Number(attributes.x), 600)
+        }
         // eslint-disable-next-line no-control-regex
         assert.notMatch(source, /NaN|Infinity|undefined|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u202e\ufffe\uffff]/)
         assert.isTrue(source === Buffer.from(source, "utf8").toString("utf8"))
@@ -285,6 +298,7 @@ describe("the words of a picture", () => {
     assert.strictEqual(cutText("classify", 5), "clas…")
     assert.strictEqual(widthOf("日本"), 4)
     assert.strictEqual(cutText("日本語の名前", 5), "日本…")
+    assert.strictEqual(cutText("𝒂𝒃𝒄𝒅", 5), "𝒂𝒃𝒄𝒅")
     assert.strictEqual(safeText("a\u0000b\u202ec\ud800"), "a\ufffdb\ufffdc\ufffd")
   })
 })

@@ -157,6 +157,11 @@ describe("the times of a trace", () => {
     assert.isUndefined(parseInstant(undefined))
   })
 
+  it("the zero of a clock is no time: a step that never began or ended has none", () => {
+    assert.isUndefined(parseInstant("0001-01-01T00:00:00Z"))
+    assert.strictEqual(parseInstant("1970-01-01T00:00:00Z"), 0n)
+  })
+
   it("busy and waiting never exceed the time of a step, and no time is negative, whatever is said", () => {
     const time = fc.option(fc.integer({ min: -10, max: 5000 }).map(at), { nil: undefined })
     const ms = fc.option(fc.oneof(fc.integer({ min: -5, max: 5000 }), fc.double()), { nil: undefined })

@@ -67,4 +67,6 @@ export interface RequestContext {
   readonly method: string
   readonly options: CallOptions
   readonly progress: Progress
+  /** Whether recordings leave the request out, since a replay does not make it. Default: false. */
+  readonly isUnrecorded?: boolean
 }

@@ -137,7 +137,7 @@ const recordStream = (
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
   const one = <K extends AnsweredOperation>(operation: K, input: OperationRequest<K>) =>
     Effect.suspend(() => {
-      const question = questionOf(operation, input)
+      const question = input.isUnrecorded === true ? undefined : questionOf(operation, input)
       const asked = live.request(operation, input)
       return question === undefined ? asked : recordEffect(recorder, operation, question, asked)
     })

@@ -102,7 +102,17 @@ const valueOf = (value: AttributeValue): OtlpValue =>
 const attributesOf = (
   entries: Iterable<readonly [string, AttributeValue | undefined]>
 ): ReadonlyArray<OtlpAttribute> =>
-  [...entries].flatMap(([key, value]) => value === undefined ? [] : [{ key, value: valueOf(value) }])
+  [...entries].flatMap(([key, value]) =>
+    // JSON has no infinity
+    value === undefined || (typeof value === "number" && !Number.isFinite(value))
+      ? []
+      : [{ key, value: valueOf(value) }]
+  )
+
+const latestInstant = 0xffffffffffffffffn
+
+/** An instant as text, within the 64 bits that it has. */
+const instantOf = (nanos: bigint): string => String(nanos < latestInstant ? nanos : latestInstant)
 
 const statusOf = (status: string): OtlpSpan["status"] => ({
   code: status === "failed" ? 2 : status === "completed" ? 1 : 0
@@ -134,8 +144,8 @@ export const otlpSpans = (
     ...(parent === undefined ? undefined : { parentSpanId: parent.spanId }),
     name: spanNames.run,
     kind: 1,
-    startTimeUnixNano: String(timeline.start),
-    endTimeUnixNano: String(timeline.end),
+    startTimeUnixNano: instantOf(timeline.start),
+    endTimeUnixNano: instantOf(timeline.end),
     attributes: attributesOf([
       [attributeKeys.org, flow?.org],
       [attributeKeys.project, flow?.project],
@@ -156,8 +166,8 @@ export const otlpSpans = (
     parentSpanId: placed.loop === undefined ? runSpanId : ids[placed.loop]!,
     name: spanNames.step,
     kind: 1,
-    startTimeUnixNano: String(placed.start),
-    endTimeUnixNano: String(placed.end),
+    startTimeUnixNano: instantOf(placed.start),
+    endTimeUnixNano: instantOf(placed.end),
     attributes: attributesOf(stepAttributes(placed, payloads)),
     status: statusOf(placed.step.status)
   }))

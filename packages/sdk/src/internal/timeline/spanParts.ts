@@ -33,8 +33,9 @@ export type AttributeValue = string | number | boolean
 const payloadLimit = 4_096
 const cutMark = "…[truncated]"
 
-/** The characters of a payload that a span carries. */
-const cut = (text: string): string => text.length <= payloadLimit ? text : text.slice(0, payloadLimit) + cutMark
+/** The characters of a payload that a span carries; none is cut in two. */
+const cut = (text: string): string =>
+  text.length <= payloadLimit ? text : text.slice(0, payloadLimit).replace(/[\ud800-\udbff]$/, "") + cutMark
 
 const payload = (key: string, value: unknown): ReadonlyArray<readonly [string, AttributeValue]> =>
   value === undefined ? [] : [[key, cut(JSON.stringify(value) ?? "null")]]

@@ -30,7 +30,15 @@ interface EndedRun {
 type StoredTrace = Effect.Effect.Success<ReturnType<typeof readTrace>>
 
 const readTrace = ({ address, http, method }: EndedRun, executionId: string) =>
-  http.request("trace", { method, flow: address, executionId, options: {}, progress: { sent: "no" } })
+  http.request("trace", {
+    method,
+    flow: address,
+    executionId,
+    options: {},
+    progress: { sent: "no" },
+    // a replay has the spans of its own calls, and no option that asks for those of steps
+    isUnrecorded: true
+  })
 
 const openSpans = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,

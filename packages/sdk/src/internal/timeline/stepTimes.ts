@@ -40,7 +40,8 @@ const zoneOf = (text: string | undefined): string =>
 const nanosOf = (fraction: string): bigint => BigInt(fraction.slice(0, 9).padEnd(9, "0"))
 
 /**
- * The instant of an ISO-8601 text in nanoseconds since 1970; `undefined` for any other text.
+ * The instant of an ISO-8601 text in nanoseconds since 1970; `undefined` for any other text, and for one before 1970,
+ * which is the zero of a clock and no time of a run.
  *
  * @internal
  */
@@ -48,7 +49,7 @@ export const parseInstant = (text: string | undefined): bigint | undefined => {
   if (text === undefined) return undefined
   const [, day, minute, second = "00", fraction = "", zone] = timestamp.exec(text) ?? []
   const ms = Date.parse(`${day}T${minute}:${second}${zoneOf(zone)}`)
-  return day === undefined || Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n + nanosOf(fraction)
+  return day === undefined || !(ms >= 0) ? undefined : BigInt(ms) * 1_000_000n + nanosOf(fraction)
 }
 
 const digitsOf = (text: string | undefined): number => text === undefined ? 0 : timestamp.exec(text)?.[4]?.length ?? 0

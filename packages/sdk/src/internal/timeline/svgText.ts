@@ -41,7 +41,8 @@ export const widthOf = (text: string): number => {
 
 /** The beginning of a text that fits a number of columns. @internal */
 export const cutText = (text: string, columns: number): string => {
-  if (text.length <= columns && widthOf(text) <= columns) return text
+  // no character has more than 2 code units
+  if (text.length <= columns * 2 && widthOf(text) <= columns) return text
   let out = ""
   let width = 0
   for (const character of text) {

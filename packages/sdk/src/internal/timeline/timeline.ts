@@ -50,10 +50,13 @@ export const timelineOf = <S extends PlacedRecord & { readonly status: string }>
   const times = steps.map((step) => timesOf(step, resolution))
   const run = timesOfRun(flowRun, times, resolution)
   const loops = loopsOf(steps, times)
-  const start = run.start ?? 0n
-  const last = spanOf(times)?.end ?? start
-  const end = start + run.wall > last ? start + run.wall : last
-  let before = start
+  const known = spanOf(times)
+  const told = run.start ?? 0n
+  // the clock of a step may be behind that of its run
+  const start = known !== undefined && known.start < told ? known.start : told
+  const last = known?.end ?? start
+  const end = told + run.wall > last ? told + run.wall : last
+  let before = told
   const placed = steps.map((step, index): PlacedStep<S> => {
     const { start: begun = before, waiting, wall } = times[index]!
     const goesOn = step.status === "running" && parseInstant(step.completedAt) === undefined && wall === 0n
