@@ -269,7 +269,10 @@ describe("executeOnce", () => {
     ["503", "FlowExecutionError"],
     ["429:retry=100", "RateLimitError"],
     ["reset", "APIConnectionError"],
-    ["html", "UnexpectedResponseError"]
+    ["html", "UnexpectedResponseError"],
+    // pages of proxies and gateways, which know no session
+    ["404:html", "UnexpectedResponseError"],
+    ["404:empty", "UnexpectedResponseError"]
   ])("a look-up that fails with %s sends nothing", ([fault, tag]) =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -44,7 +44,7 @@ const unseen = (asked: Asked): APIConnectionError =>
   new APIConnectionError({
     method: asked.method,
     flow: format(asked.flow),
-    detail: "another call of this key may have begun a run here, and no run is seen yet",
+    detail: "another call here may have begun its run, and none is seen yet",
     sent: "unknown",
     isRetryable: false
   }, unchecked)

@@ -41,7 +41,7 @@ const facts = ({ flow, method }: Asked) => ({ method, flow: format(flow), isRetr
 export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
   error._tag === "APIConnectionError" || error._tag === "APITimeoutError" ? amended(error, { sent: "no" }) : error
 
-/** The runs of a session, each once. A session that does not exist has none. */
+/** The runs of a session, each once. A session that the server does not know has none. */
 const listed = (
   session: Requests["session"],
   asked: Asked,
@@ -50,7 +50,16 @@ const listed = (
   const { retryPost: _, ...options } = asked.options
   return session({ method: asked.method, options, progress: { sent: "no" }, sessionId }).pipe(
     Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
-    Effect.catchTag("ReplaySessionNotFoundError", () => Effect.succeed([])),
+    Effect.catchTag("ReplaySessionNotFoundError", ({ responseBody, statusCode }) =>
+      // the page of a proxy knows no session, and would have the run sent again
+      /^\s*\{/.test(responseBody ?? "") ? Effect.succeed([]) : Effect.fail(
+        new UnexpectedResponseError({
+          ...facts(asked),
+          reason: "it is no answer of the server",
+          statusCode,
+          responseBody
+        }, unchecked)
+      )),
     Effect.catchTag("ReplaySessionExpiredError", ({ code, detail, requestId, statusCode }) =>
       Effect.fail(
         new ResultNotStoredError({
