@@ -29,6 +29,7 @@ import {
   TestClock
 } from "effect"
 import { join } from "node:path"
+import { make as makeOnce } from "../src/internal/once/once.js"
 import { folder } from "./support/folder.js"
 
 const echo = "acme/test/echo"
@@ -148,6 +149,56 @@ describe("executeOnce", () => {
       assert.strictEqual(latest.executionId, again.executionId)
       assert.lengthOf(yield* runs, 2)
     }).pipe(Effect.provide(setup())))
+
+  it.effect("a run that completed with a failed step is a failure, and runs again when asked to", () =>
+    Effect.gen(function*() {
+      const step = { stepId: "a", attempt: 1, status: "failed", errorSnapshot: { code: "X", message: "it broke" } }
+      const execution = {
+        executionId: "ex-1",
+        slug: "echo",
+        triggerType: "execute",
+        status: "completed",
+        errorAtStep: "a",
+        snapshotsAvailable: true,
+        steps: [{ ...step, truncated: false }]
+      }
+      const sent: Array<string> = []
+      const { executeOnce: once } = makeOnce(
+        {
+          session: ({ sessionId }) =>
+            sent.length === 0 && sessionId === first
+              ? Effect.succeed({ sessionId, executions: [execution] })
+              : Effect.succeed({ sessionId, executions: [] }),
+          execute: ({ sessionId }) =>
+            Effect.sync(() => {
+              sent.push(sessionId!)
+              return { status: "completed", result: 1, executionId: "ex-2" } as const
+            }),
+          submitJob: () => Effect.dieMessage("no job"),
+          pollJob: () => Effect.dieMessage("no job")
+        },
+        "http://127.0.0.1:1",
+        () => Effect.succeed(true)
+      )
+      const first = yield* sessionOf(echo, "k")
+      const request = {
+        method: "FlowService.executeOnce",
+        options: {},
+        progress: { sent: "no" as const },
+        flow: { org: "acme", project: "test", slug: "echo" },
+        version: "production" as const,
+        sessionId: undefined,
+        body: { trace: true },
+        key: "k",
+        settle: 0
+      }
+      const found = yield* once({ ...request, rerunFailed: false })
+      assert.deepInclude(found.response, { status: "failed", executionId: "ex-1" })
+      assert.isTrue(found.reused)
+      const again = yield* once({ ...request, rerunFailed: true })
+      assert.deepInclude(again.response, { status: "completed", executionId: "ex-2" })
+      assert.deepStrictEqual(sent, [yield* sessionOf(echo, "k", 2)])
+    }))
 
   it.scoped("a run that succeeded in a later attempt is found", () =>
     Effect.gen(function*() {
@@ -557,6 +608,21 @@ describe("one process", () => {
       assert.strictEqual(error._tag, "RunInProgressError")
       assert.lengthOf(yield* posts, 1)
     }).pipe(Effect.provide(setup())))
+
+  it.scoped("a key that is refused is not that of another client", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:1000"] })
+      const other = Noukai.layer({ apiKey: Redacted.make("nk_other_0123456789"), baseUrl: emulator.baseUrl })
+      const leader = yield* Effect.fork(Effect.flip(Effect.provide(executeOnce("k", echo), other)))
+      yield* emulator.awaitEvent((event) => event.type === "Waiting")
+      const follower = yield* Effect.fork(executeOnce("k", echo))
+      yield* sessionsMade
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(leader))._tag, "AuthenticationError")
+      assert.isFalse((yield* Fiber.join(follower)).reused)
+      assert.lengthOf(yield* runs, 1)
+    }).pipe(Effect.provide(setup({ keys: [{ key: "nk_mine_0123456789", org: "acme", project: "test" }] }))))
 
   it.scoped("a follower that is given up leaves the others alone", () =>
     Effect.gen(function*() {

@@ -49,14 +49,15 @@ const unseen = (asked: Asked): APIConnectionError =>
     isRetryable: false
   }, unchecked)
 
+/** Failures of the client of a call, which another one need not have: it may be open, and have another key. */
+const isOfItsClient = (error: Failure): boolean =>
+  error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError" ||
+  error._tag === "ReplayForbiddenError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
+
 /** Whether a call ended without an outcome of its key: another one goes on in its place. */
 const isGivenUp = (exit: Exit.Exit<unknown, Failure>): boolean =>
   Exit.isInterrupted(exit) ||
-  // the client of another call may be open
-  (Exit.isFailure(exit) && Option.exists(
-    Cause.failureOption(exit.cause),
-    (error) => error._tag === "APIConnectionError" && error.code === clientClosed
-  ))
+  (Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isOfItsClient))
 
 interface Ended<A> {
   readonly kind: string

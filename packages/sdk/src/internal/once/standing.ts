@@ -11,6 +11,7 @@ import { format } from "../flow/address.js"
 import type { OnceRequest } from "../operations/onceRequests.js"
 import type { Requests } from "../operations/operations.js"
 import type { SessionExecution } from "../operations/sessionRequests.js"
+import { runOf } from "../sessions/sessionRun.js"
 import type { Pause } from "../time/clock.js"
 import { type Keyed, onceSession } from "./onceSession.js"
 
@@ -89,7 +90,12 @@ const onlyOne = (
     }, unchecked)
   )
 
-const endedBadly = ({ status }: SessionExecution): boolean => status === "failed" || status === "cancelled"
+/** Whether a run is a failure to who asks for its result; the queue says so itself. */
+const endedBadly = (execution: SessionExecution): boolean => {
+  const { status, triggerType } = execution
+  return status === "failed" || status === "cancelled" ||
+    (status === "completed" && triggerType !== "job" && runOf(execution).ending._tag === "failed")
+}
 
 /**
  * What stands under a key. A run that failed or was cancelled may have been followed by another attempt, so that the
