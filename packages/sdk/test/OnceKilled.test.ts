@@ -107,9 +107,9 @@ const counted = Effect.gen(function*() {
 const faults = ["reset", "reset:late", "cut:b20", "503", "stall:60000"] as const
 
 const works: ReadonlyArray<Work> = [
-  { operation: "jobs", capture: "metadata_only", keys: isLong ? 1_000 : 24 },
-  { operation: "execute", capture: "full", keys: isLong ? 1_000 : 24 },
-  { operation: "execute", capture: "metadata_only", keys: isLong ? 1_000 : 24 }
+  { operation: "jobs", capture: "metadata_only", keys: isLong ? 1_000 : 12 },
+  { operation: "execute", capture: "full", keys: isLong ? 1_000 : 12 },
+  { operation: "execute", capture: "metadata_only", keys: isLong ? 1_000 : 12 }
 ]
 
 describe("two processes", () => {

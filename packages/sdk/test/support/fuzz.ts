@@ -12,13 +12,13 @@ const long = process.env["FUZZ_RUNS"]
 
 const seed = process.env["FUZZ_SEED"] ?? (long === undefined ? "20" : undefined)
 
-/** `share` of the runs: expensive ones do fewer. */
+/** So many percent of the long form's runs, since expensive checks do fewer; the short form does half that number. */
 const parameters = (runs: number): FC.Parameters<unknown> => ({
-  numRuns: long === undefined ? runs : Math.ceil(Number(long) * runs / 100),
+  numRuns: Math.ceil(long === undefined ? runs / 2 : Number(long) * runs / 100),
   ...(seed === undefined ? {} : { seed: Number(seed) })
 })
 
-/** Runs a check on so many values; `runs` is for the short form, and scales the long one. */
+/** Runs a check on many values, as many as `runs` says for the long form, in percent. */
 export const fuzz = <A>(arbitrary: FC.Arbitrary<A>, runs: number, check: (value: A) => void): void =>
   FC.assert(FC.property(arbitrary, (value) => check(value)), parameters(runs))
 
