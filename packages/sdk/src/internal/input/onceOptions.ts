@@ -3,14 +3,12 @@
  *
  * @internal
  */
-import type * as Duration from "effect/Duration"
+import type { OnceOptions } from "../../ExecuteInput.js"
 import { type Problem, problem } from "../errors/makeError.js"
 import { toMillis } from "../time/duration.js"
 import { checkFlag } from "./checks.js"
 
-interface Given {
-  readonly rerunFailed?: boolean | undefined
-  readonly settle?: Duration.DurationInput | undefined
+interface Given extends OnceOptions {
   readonly sessionId?: unknown
 }
 

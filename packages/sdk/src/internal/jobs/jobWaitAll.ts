@@ -18,6 +18,8 @@ import { type CheckedRate, checkRate, type Rate, resolveRate, takeRate } from ".
 import { clientClosed, pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
+import { type Due, DueQueue } from "./dueQueue.js"
+import { Durations } from "./durations.js"
 import { isPassing, pauseOfHandle, pending } from "./jobPoll.js"
 import { isEnded, type JobEnded, type JobStatus } from "./jobStatus.js"
 import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
@@ -35,29 +37,6 @@ const longest = 60_000
 
 /** A job whose polls fail in passing is given up after so many of them in a row, over so many milliseconds. */
 const patience = { failures: 5, ms: 300_000 } as const
-
-/** The number of durations that are kept of jobs that ended, and from which on they say something. */
-const durationsKept = 128
-const durationsNeeded = 8
-
-/** The durations of jobs that ended lately. */
-class Durations {
-  private readonly kept: Array<number> = []
-  private count = 0
-  private known: number | undefined = undefined
-
-  add(ms: number): void {
-    this.kept[this.count++ % durationsKept] = ms
-    this.known = undefined
-  }
-
-  /** The duration which three of four jobs exceed, in milliseconds; 0 while too few have ended. */
-  get typical(): number {
-    if (this.kept.length < durationsNeeded) return 0
-    this.known ??= [...this.kept].sort((a, b) => a - b)[Math.floor(this.kept.length / 4)] ?? 0
-    return this.known
-  }
-}
 
 /**
  * The options of waiting for many jobs.
@@ -99,61 +78,13 @@ interface Outcome<J, A> {
 }
 
 /** A job that has not ended, as far as is known. */
-interface Waiting<J, A> extends PollOutcome<A> {
+interface Waiting<J, A> extends PollOutcome<A>, Due {
   readonly job: J
   readonly since: number
-  /** The instant of its next poll, and its place among those of the same instant. */
-  due: number
-  turn: number
   failures: number
   failingSince: number
   /** The walk through a schedule of the caller's. */
   readonly next: ((status: JobStatus<A>) => Effect.Effect<number | undefined>) | undefined
-}
-
-type Due = Pick<Waiting<unknown, unknown>, "due" | "turn">
-
-const isBefore = (a: Due, b: Due): boolean => a.due < b.due || (a.due === b.due && a.turn < b.turn)
-
-/** A binary heap: the job whose poll is due first is on top. */
-class DueJobs<J, A> {
-  private readonly heap: Array<Waiting<J, A>> = []
-  private turns = 0
-
-  get first(): Waiting<J, A> | undefined {
-    return this.heap[0]
-  }
-
-  push(waiting: Waiting<J, A>): void {
-    waiting.turn = this.turns++
-    const { heap } = this
-    let at = heap.length
-    while (at > 0) {
-      const above = (at - 1) >> 1
-      if (!isBefore(waiting, heap[above]!)) break
-      heap[at] = heap[above]!
-      at = above
-    }
-    heap[at] = waiting
-  }
-
-  pop(): Waiting<J, A> | undefined {
-    const { heap } = this
-    const first = heap[0]
-    const last = heap.pop()
-    if (last === undefined || last === first) return first
-    let at = 0
-    while (true) {
-      let below = 2 * at + 1
-      if (below >= heap.length) break
-      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++
-      if (!isBefore(heap[below]!, last)) break
-      heap[at] = heap[below]!
-      at = below
-    }
-    heap[at] = last
-    return first
-  }
 }
 
 interface Settings<A> {
@@ -169,7 +100,7 @@ const isOfAll = (error: CallError): boolean =>
   error._tag === "AuthenticationError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
 class WaitAll<J extends Pollable<A>, A, E> {
-  private readonly dueJobs = new DueJobs<J, A>()
+  private readonly dueJobs = new DueQueue<Waiting<J, A>>()
   /** The ids of the jobs whose outcome has not been told. */
   private readonly untold = new Set<string>()
   private readonly durations = new Durations()

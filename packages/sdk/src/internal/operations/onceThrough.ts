@@ -17,6 +17,26 @@ const through = <Q extends Tagged, A, E>(run: (request: Q) => Effect.Effect<A, E
   )
 
 /**
+ * Runs `through` on the response of a run that runs once per key, such as one that records it, or gives a recorded one
+ * in its place. What was not asked for was not found.
+ *
+ * @internal
+ */
+export const onResponse = <A, E, E2>(
+  { sessionId }: Tagged,
+  asked: Effect.Effect<OnceResponse<A>, E>,
+  through: (response: Effect.Effect<A, E>) => Effect.Effect<A, E2>
+): Effect.Effect<OnceResponse<A>, E2> =>
+  Effect.suspend(() => {
+    let outcome: Omit<OnceResponse<A>, "response"> = { reused: false, sessionId }
+    const response = Effect.map(asked, (given) => {
+      outcome = given
+      return given.response
+    })
+    return Effect.map(through(response), (response) => ({ ...outcome, response }))
+  })
+
+/**
  * Running once per key by running, for services that hold what ran and look nothing up: a replay, a fake.
  *
  * @internal

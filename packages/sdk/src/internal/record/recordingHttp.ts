@@ -25,6 +25,7 @@ import type { Answer } from "../cassette/RecordedCassette.js"
 import { canonical } from "../json/jsonText.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import type { OnceResponse } from "../operations/onceRequests.js"
+import { onResponse } from "../operations/onceThrough.js"
 import { type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import type { Recorder } from "./recorder.js"
@@ -149,13 +150,9 @@ export const make = (recorder: Recorder, live: HttpService): HttpService => {
   ): Effect.Effect<OnceResponse<OperationResponse<K>>, E> =>
     Effect.suspend(() => {
       const question = questionOf(operation, input)
-      if (question === undefined) return asked
-      let given: OnceResponse<OperationResponse<K>> | undefined
-      const response = Effect.map(asked, (outcome) => {
-        given = outcome
-        return outcome.response
-      })
-      return Effect.map(recordEffect(recorder, operation, question, response), (response) => ({ ...given!, response }))
+      return question === undefined
+        ? asked
+        : onResponse(input, asked, (response) => recordEffect(recorder, operation, question, response))
     })
 
   return {

@@ -26,6 +26,7 @@ import type { Match } from "../errors/replayReport.js"
 import type { RequestContext } from "../input/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import type { OnceResponse } from "../operations/onceRequests.js"
+import { onResponse } from "../operations/onceThrough.js"
 import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
@@ -231,18 +232,11 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     request: Codec.OperationRequest<K>,
     elsewhere: (otherwise: HttpService) => Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E>
   ): Effect.Effect<OnceResponse<Codec.OperationResponse<K>>, E | RecordableError> =>
-    Effect.suspend(() => {
-      let given: OnceResponse<Codec.OperationResponse<K>> | undefined
-      const answered = recordedOr(endpoint, request, (otherwise) =>
-        Effect.map(elsewhere(otherwise), (outcome) => {
-          given = outcome
-          return outcome.response
-        }))
-      return Effect.map(answered, (response) =>
-        given === undefined
-          ? { response, reused: false, sessionId: request.sessionId }
-          : { ...given, response })
-    })
+    onResponse(
+      request,
+      Effect.suspend(() => elsewhere(otherwise!)),
+      (response) => recordedOr(endpoint, request, () => response)
+    )
 
   const eventsOf = (asked: ProgramCall, answer: Answer): Stream.Stream<WireEvent, CallError> => {
     if ("error" in answer) return Stream.fromEffect(failing(asked, answer.error))

@@ -51,8 +51,8 @@ interface LimitedRun extends Pick<FlowCall<unknown, unknown>, "http" | "method" 
 
 /**
  * The error of a run that has cost more than its limit, if it has. A trace that cannot be read leaves the costs that
- * events have told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is stopped. In a replay without traces
- * nothing costs anything.
+ * events have told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is
+ * stopped. In a replay without traces nothing costs anything.
  *
  * @internal
  */

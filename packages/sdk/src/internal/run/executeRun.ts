@@ -24,7 +24,13 @@ import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
 import { rememberFlowId } from "../operations/flowIds.js"
 import type { ExecuteOnceRequest } from "../operations/onceRequests.js"
-import type { ExecuteBody, ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/runRequests.js"
+import type {
+  ExecuteBody,
+  ExecuteEnded,
+  ExecutePaused,
+  ExecuteRequest,
+  ExecuteResponse
+} from "../operations/runRequests.js"
 import { answer, type AnswerStrategy, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
@@ -70,6 +76,17 @@ export type OnceRunResult = OnceResult<unknown> | OncePaused<unknown, CostLimitE
 /** @internal */
 export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
 
+/** The next request of a run. */
+const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
+  method: run.method,
+  flow: run.address,
+  version: run.version,
+  sessionId: run.sessionId,
+  options: run.options,
+  progress: run.progress.begin(),
+  body
+})
+
 /**
  * Sends a body of this run and goes on to the end of the run or its next pause for the caller.
  *
@@ -89,16 +106,7 @@ export const postOnce = <E, R>(
   once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle">
 ): Effect.Effect<OnceRunResult, CallError | CostLimitError | OnceError | E, R> =>
   Effect.flatMap(
-    run.http.request("executeOnce", {
-      method: run.method,
-      flow: run.address,
-      version: run.version,
-      sessionId: run.sessionId,
-      options: run.options,
-      progress: run.progress.begin(),
-      body,
-      ...once
-    }),
+    run.http.request("executeOnce", { ...requestOf(run, body), ...once }),
     ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | CostLimitError | E, R> => {
       run.sessionId = sessionId
       run.reused = reused
@@ -111,15 +119,7 @@ export const postOnce = <E, R>(
   )
 
 const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> => {
-  const response = run.http.request("execute", {
-    method: run.method,
-    flow: run.address,
-    version: run.version,
-    sessionId: run.sessionId,
-    options: run.options,
-    progress: run.progress.begin(),
-    body
-  })
+  const response = run.http.request("execute", requestOf(run, body))
   return run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
 }
 

@@ -3,13 +3,12 @@
  *
  * @internal
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { CostLimit, ExecuteInput, ExecuteOnceInput, ResumeInput } from "../../ExecuteInput.js"
+import type { CostLimit, ExecuteInput, ExecuteOnceInput, OnceOptions, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
 import {
   type CallError,
@@ -103,137 +102,138 @@ const executionIdOf = (error: unknown): string | undefined =>
 
 const outcomeOf = ({ status }: ExecuteRun.RunResult): string => status === "completed" ? "completed" : "paused"
 
+/** Warns of messages that are nearly too large, once for a client. */
+type SizeWarning = (messages: ReadonlyArray<unknown>) => Effect.Effect<void>
+
+const sizeWarning = (method: string): SizeWarning => {
+  let warned = false
+  return (messages) => {
+    if (warned || !isNearLimit(messages)) return Effect.void
+    warned = true
+    return warnOfSize(method, "messages")
+  }
+}
+
 /** The way in which a call begins its run: what it checks beside the input of `execute`, and what it sends. */
 interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   readonly method: string
   readonly rules: <E, R>() => InputRules<ExecuteInputOf<E, R> & B, ExecuteInputOf<E, R> & B>
   /** Whether the run is recorded when the caller does not say. */
   readonly trace: boolean
+  readonly warn: SizeWarning
   readonly post: <E, R>(
     run: ExecuteRun.Run<E, R>,
     body: ExecuteBody,
-    input: ExecuteInputOf<E, R> & B,
-    key: string
+    input: ExecuteInputOf<E, R> & B
   ) => Effect.Effect<A, CallError | CostLimitError | X | E, R>
   readonly outcomeOf: (result: A) => string
 }
 
 type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | ToolCallLimitError, R>
 
-/** `key` is that of a run that runs once, and of no meaning to others. */
-const begun = <B, A extends ExecuteRun.RunResult, X>(
+const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   http: HttpService,
-  { method, outcomeOf, post, rules, trace }: Beginning<B, A, X>
-) => {
-  let warned = false
-
-  const warnOnce = (messages: ReadonlyArray<unknown>): Effect.Effect<void> => {
-    if (warned || !isNearLimit(messages)) return Effect.void
-    warned = true
-    return warnOfSize(method, "messages")
-  }
-
-  const call = <E, R>(
-    flow: FlowRef<never>,
-    given: ExecuteInputOf<E, R> & B,
-    key: string,
-    enclosing?: CallProgress
-  ): Begun<A, X, E, R> =>
-    Effect.withFiberRuntime((fiber) => {
-      const progress = enclosing ?? new CallProgress()
-      const resolved = resolveCall(http, method, flow, rules<E, R>(), given)
-      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-      const { address, addressText, input, total } = resolved.right
-      const version = Address.checkVersion(method, input.version)
-      if (Either.isLeft(version)) return Effect.fail(version.left)
-      const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
-      if (Either.isLeft(session)) return Effect.fail(session.left)
-      const { tools } = input
-      if (Toolkit.isUnresolved(tools)) {
-        // one timeout over the effect that provides the tools and the run
-        return totalTimeout(
-          Effect.flatMap(
-            Toolkit.resolve(method, tools),
-            (handled) =>
-              call<E | InvalidRequestError, R>(flow, { ...input, tools: handled, timeout: Infinity }, key, progress)
-          ),
-          total,
-          { method, flow: addressText, executionId: () => undefined },
-          progress
-        )
-      }
-
-      const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
-      const start = (parameters: unknown): Begun<A, X, E, R> => {
-        const resumeFields: ExecuteRun.ResumeFields = {
-          parameters,
-          blockOverrides: input.blockOverrides,
-          attachments: Checks.wireAttachments(input.attachments),
-          tools: declarationsOf(tools),
-          toolChoice: input.toolChoice,
-          trace: input.trace ?? trace
-        }
-        const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
-          http,
-          method,
-          flow,
-          address,
-          addressText,
-          version: version.right,
-          sessionId: session.right,
-          options: input,
-          progress,
-          resumeFields,
-          onPause: input.onPause,
-          answering: answeringOf({ ...input, tools }),
-          maxCostUsd: input.maxCostUsd,
-          executionId: undefined,
-          answeredItself: false
-        }
-        return totalTimeout(
-          post(run, { message: input.message, messages, ...resumeFields }, input, key),
-          total,
-          { method, flow: addressText, executionId: () => run.executionId },
-          progress
-        )
-      }
-      const encoded = ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
-      const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warnOnce(messages), encoded)
-      const spanned = http.defaults.stepSpans === true
-        ? withStepSpans({ http, method, address }, warnedFirst, executionIdOf)
-        : warnedFirst
-      return Metrics.counted(
-        fiber,
-        "execute",
-        outcomeOf,
-        Spans.flowSpan(fiber, spanNames.execute, address, version.right, spanned)
+  beginning: Beginning<B, A, X>,
+  flow: FlowRef<never>,
+  given: ExecuteInputOf<E, R> & B,
+  enclosing?: CallProgress
+): Begun<A, X, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const { method, outcomeOf, post, rules, trace, warn } = beginning
+    const progress = enclosing ?? new CallProgress()
+    const resolved = resolveCall(http, method, flow, rules<E, R>(), given)
+    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+    const { address, addressText, input, total } = resolved.right
+    const version = Address.checkVersion(method, input.version)
+    if (Either.isLeft(version)) return Effect.fail(version.left)
+    const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
+    if (Either.isLeft(session)) return Effect.fail(session.left)
+    const { tools } = input
+    if (Toolkit.isUnresolved(tools)) {
+      // one timeout over the effect that provides the tools and the run
+      return totalTimeout(
+        Effect.flatMap(
+          Toolkit.resolve(method, tools),
+          (handled) =>
+            begin<B, A, X, E | InvalidRequestError, R>(
+              http,
+              beginning,
+              flow,
+              { ...input, tools: handled, timeout: Infinity },
+              progress
+            )
+        ),
+        total,
+        { method, flow: addressText, executionId: () => undefined },
+        progress
       )
-    })
+    }
 
-  return call
-}
+    const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
+    const start = (parameters: unknown): Begun<A, X, E, R> => {
+      const resumeFields: ExecuteRun.ResumeFields = {
+        parameters,
+        blockOverrides: input.blockOverrides,
+        attachments: Checks.wireAttachments(input.attachments),
+        tools: declarationsOf(tools),
+        toolChoice: input.toolChoice,
+        trace: input.trace ?? trace
+      }
+      const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
+        http,
+        method,
+        flow,
+        address,
+        addressText,
+        version: version.right,
+        sessionId: session.right,
+        options: input,
+        progress,
+        resumeFields,
+        onPause: input.onPause,
+        answering: answeringOf({ ...input, tools }),
+        maxCostUsd: input.maxCostUsd,
+        executionId: undefined,
+        answeredItself: false
+      }
+      return totalTimeout(
+        post(run, { message: input.message, messages, ...resumeFields }, input),
+        total,
+        { method, flow: addressText, executionId: () => run.executionId },
+        progress
+      )
+    }
+    const encoded = ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
+    const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
+    const spanned = http.defaults.stepSpans === true
+      ? withStepSpans({ http, method, address }, warnedFirst, executionIdOf)
+      : warnedFirst
+    return Metrics.counted(
+      fiber,
+      "execute",
+      outcomeOf,
+      Spans.flowSpan(fiber, spanNames.execute, address, version.right, spanned)
+    )
+  })
 
 /** @internal */
 export const execute = (http: HttpService) => {
-  const call = begun<unknown, ExecuteRun.RunResult, never>(http, {
-    method: "FlowService.execute",
+  const method = "FlowService.execute"
+  const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
+    method,
     rules: executeRules,
     trace: false,
+    warn: sizeWarning(method),
     post: (run, body) => ExecuteRun.post(run, body, 0),
     outcomeOf
-  })
+  }
   return <E, R>(
     flow: FlowRef<never>,
     input: ExecuteInputOf<E, R>
-  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => call<E, R>(flow, input, "")
+  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => begin(http, beginning, flow, input)
 }
 
-interface OnceFields {
-  readonly rerunFailed?: boolean | undefined
-  readonly settle?: Duration.DurationInput | undefined
-}
-
-const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceFields, ExecuteInputOf<E, R> & OnceFields> => ({
+const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceOptions, ExecuteInputOf<E, R> & OnceOptions> => ({
   field: "input",
   pick: (given) => ({ ...pickInput(given), rerunFailed: given.rerunFailed, settle: given.settle }),
   check: (input) => checkOnce(input) ?? checkInput(input)
@@ -242,11 +242,13 @@ const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceFields, Execut
 /** @internal */
 export const executeOnce = (http: HttpService) => {
   const method = "FlowService.executeOnce"
-  const call = begun<OnceFields, ExecuteRun.OnceRunResult, OnceError>(http, {
+  const warn = sizeWarning(method)
+  const beginning = (key: string): Beginning<OnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
     method,
     rules: onceRules,
     trace: true,
-    post: (run, body, { rerunFailed = false, settle = 0 }, key) =>
+    warn,
+    post: (run, body, { rerunFailed = false, settle = 0 }) =>
       ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0 }),
     outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : outcomeOf(result)
   })
@@ -258,7 +260,7 @@ export const executeOnce = (http: HttpService) => {
     Effect.suspend(() => {
       const found = checkKey(key)
       return found === undefined
-        ? call<E, R>(flow, input, key)
+        ? begin<OnceOptions, ExecuteRun.OnceRunResult, OnceError, E, R>(http, beginning(key), flow, input)
         : Effect.fail(invalid(method, found.field, found.reason))
     })
 }

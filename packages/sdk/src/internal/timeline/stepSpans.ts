@@ -82,8 +82,9 @@ interface EndedCall {
 }
 
 /**
- * Adds the spans of the steps, and their tokens and costs to the metrics, to a call that has ended with a run. Best effort: nothing that goes wrong here, and no
- * trace that is late, changes the outcome of the call.
+ * Adds the spans of the steps, and their tokens and costs to the metrics, to a call that has ended with a run. Best
+ * effort: nothing that goes wrong here, and no trace that is late, changes the outcome of the call; it is logged, at
+ * level debug.
  *
  * @internal
  */
@@ -100,7 +101,7 @@ export const withStepSpans = <A extends EndedCall, E, R>(
       return readTrace(run, executionId).pipe(
         Effect.timeout(patience),
         Effect.map((trace) => openSpans(fiber, tracer, parent, trace)),
-        Effect.catchAllCause(() => Effect.void)
+        Effect.catchAllCause((cause) => Effect.logDebug(`the steps of run ${executionId} have no spans`, cause))
       )
     })
   return self.pipe(

@@ -7,6 +7,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
@@ -20,7 +21,7 @@ import type { RequestContext } from "../input/callOptions.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
 import { knownFlowId, rememberFlowId } from "../operations/flowIds.js"
-import type { HttpService } from "../operations/operations.js"
+import type { HttpService, Operations } from "../operations/operations.js"
 import { resolveFlow } from "../operations/resolvedCall.js"
 import { timedRead } from "../operations/timedRead.js"
 import type { StepTraceResponse } from "../operations/traceRequests.js"
@@ -91,85 +92,76 @@ const timed = <A>(
 
 const noOutcome = () => ({})
 
-/** Keeps the id of the flow that a read run tells. */
-const learn = (http: HttpService, run: RunAddress, { flowId }: FlowRun): void =>
-  rememberFlowId(http, Address.format(run.flow), flowId)
+/** An operation that reads one run: its name, its span and what that says, the question, and what is made of the answer. */
+interface RunReading<K extends "trace" | "runSummary", A> {
+  readonly method: string
+  readonly span: string
+  readonly operation: K
+  readonly flowRunOf: (response: Operations[K]["response"]) => FlowRun
+  readonly valueOf: (response: Operations[K]["response"], executionId: string) => A
+  readonly outcomeOf: (value: A) => Spans.RunOutcome
+}
 
-const readTrace = (
-  http: HttpService,
-  method: string,
-  options: RunOptions,
-  run: RunAddress
-): Effect.Effect<Trace.Trace, CallError> =>
-  Effect.map(timed(http, method, options, run, (context) => http.request("trace", { ...context, ...run })), (trace) => {
-    learn(http, run, trace.flowRun)
-    return trace
+/** Reads one run, and keeps the id of its flow. */
+const reading = <K extends "trace" | "runSummary", A>(
+  { flowRunOf, method, operation, outcomeOf, span, valueOf }: RunReading<K, A>
+) =>
+(http: HttpService) =>
+(flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<A, CallError> =>
+  Effect.suspend(() => {
+    const resolved = resolveRead(http, method, flow, executionId, readRules, given)
+    if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
+    const [run, options] = resolved.right
+    return Spans.readSpan(
+      span,
+      { address: run.flow, executionId },
+      outcomeOf,
+      Effect.map(
+        timed(http, method, options, run, (context) => http.request(operation, { ...context, ...run })),
+        (response) => {
+          rememberFlowId(http, Address.format(run.flow), flowRunOf(response).flowId)
+          return valueOf(response, executionId)
+        }
+      )
+    )
   })
 
-/** @internal */
-export const trace =
-  (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<Trace.Trace, CallError> =>
-    Effect.suspend(() => {
-      const method = "RunService.trace"
-      const resolved = resolveRead(http, method, flow, executionId, readRules, given)
-      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-      const [run, options] = resolved.right
-      return Spans.readSpan(
-        spanNames.runTrace,
-        { address: run.flow, executionId },
-        ({ flowRun }) => ({ status: flowRun.status }),
-        readTrace(http, method, options, run)
-      )
-    })
+const flowRunOfTrace = ({ flowRun }: Trace.Trace): FlowRun => flowRun
 
 /** @internal */
-export const cost =
-  (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<RunCost, CallError> =>
-    Effect.suspend(() => {
-      const method = "RunService.cost"
-      const resolved = resolveRead(http, method, flow, executionId, readRules, given)
-      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-      const [run, options] = resolved.right
-      return Spans.readSpan(
-        spanNames.runCost,
-        { address: run.flow, executionId },
-        ({ costUsd, status, tokens }) => ({ status, costUsd, tokens }),
-        Effect.map(
-          readTrace(http, method, options, run),
-          (trace) => ({
-            executionId,
-            status: trace.flowRun.status,
-            isKnown: trace.steps.length > 0,
-            ...Trace.totals(trace)
-          })
-        )
-      )
-    })
+export const trace = reading({
+  method: "RunService.trace",
+  span: spanNames.runTrace,
+  operation: "trace",
+  flowRunOf: flowRunOfTrace,
+  valueOf: identity<Trace.Trace>,
+  outcomeOf: ({ flowRun }) => ({ status: flowRun.status })
+})
 
 /** @internal */
-export const summary =
-  (http: HttpService) =>
-  (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<FlowRun, CallError> =>
-    Effect.suspend(() => {
-      const method = "RunService.summary"
-      const resolved = resolveRead(http, method, flow, executionId, readRules, given)
-      if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
-      const [run, options] = resolved.right
-      return Spans.readSpan(
-        spanNames.runSummary,
-        { address: run.flow, executionId },
-        ({ status }) => ({ status }),
-        Effect.map(
-          timed(http, method, options, run, (context) => http.request("runSummary", { ...context, ...run })),
-          (flowRun) => {
-            learn(http, run, flowRun)
-            return flowRun
-          }
-        )
-      )
-    })
+export const cost = reading({
+  method: "RunService.cost",
+  span: spanNames.runCost,
+  operation: "trace",
+  flowRunOf: flowRunOfTrace,
+  valueOf: (trace, executionId): RunCost => ({
+    executionId,
+    status: trace.flowRun.status,
+    isKnown: trace.steps.length > 0,
+    ...Trace.totals(trace)
+  }),
+  outcomeOf: ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })
+})
+
+/** @internal */
+export const summary = reading({
+  method: "RunService.summary",
+  span: spanNames.runSummary,
+  operation: "runSummary",
+  flowRunOf: identity<FlowRun>,
+  valueOf: identity<FlowRun>,
+  outcomeOf: ({ status }) => ({ status })
+})
 
 const isIndex = (value: unknown, minimum: number): boolean =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= minimum
