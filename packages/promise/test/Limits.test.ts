@@ -1,38 +1,20 @@
 /** The limits of a client and of a relay's flow: further calls wait their turn, and are ended as every other call. */
-import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
-import { APIConnectionError, createRelayFlow, Noukai, type NoukaiOptions } from "@effect-noukai/promise"
-import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
+import { APIConnectionError, createRelayFlow } from "@effect-noukai/promise"
+import { assert, describe, it } from "vitest"
+import { ownEmulator } from "./support/ownEmulator.js"
 import { startRelay } from "./support/relay.js"
-import { answers, flows, hello, rejection, tools, weather } from "./support/world.js"
+import { answers, hello, rejection, tools, weather } from "./support/world.js"
 
-let emulator: RunningEmulator
-const clients: Array<Noukai> = []
+const { client, emulator } = ownEmulator()
 
 const slow = "noukai/tests/slow"
-
-beforeAll(async () => {
-  emulator = await startEmulator({ flows })
-})
-
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()))
-  await emulator.reset()
-})
-
-afterAll(() => emulator.close())
-
-const client = (options: NoukaiOptions = {}): Noukai => {
-  const made = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port, ...options })
-  clients.push(made)
-  return made
-}
 
 const turns = async () => {
   for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const arrived = async (count: number) => {
-  while (emulator.ledger().requestsReceived < count) await turns()
+  while (emulator().ledger().requestsReceived < count) await turns()
 }
 
 describe("maxConcurrency", () => {
@@ -43,7 +25,7 @@ describe("maxConcurrency", () => {
     await arrived(1)
     const second = noukai.flow(hello).execute({ message: "2" })
     await turns()
-    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+    assert.strictEqual(emulator().ledger().requestsReceived, 1)
     stop.abort("enough")
     assert.strictEqual(await first, "enough")
     assert.strictEqual((await second).status, "completed")
@@ -62,7 +44,7 @@ describe("maxConcurrency", () => {
     assert.strictEqual(await second, "enough")
     await noukai.close()
     for (const ended of [first, third, fourth]) assert.instanceOf(await ended, APIConnectionError)
-    assert.strictEqual(emulator.ledger().requestsReceived, 1)
+    assert.strictEqual(emulator().ledger().requestsReceived, 1)
   })
 
   it("a tool handler may call the client, whose run is paused", async () => {
@@ -76,7 +58,7 @@ describe("maxConcurrency", () => {
       }
     })
     assert.strictEqual(done.status, "completed")
-    assert.strictEqual(emulator.ledger().runsStarted, 2)
+    assert.strictEqual(emulator().ledger().runsStarted, 2)
   })
 
   it("with a fetch of one's own too", async () => {
@@ -100,7 +82,7 @@ describe("maxConcurrency", () => {
   })
 
   it("of a relay's flow", async () => {
-    const relay = await startRelay(emulator, slow)
+    const relay = await startRelay(emulator(), slow)
     await using flow = createRelayFlow({ url: relay.url, maxConcurrency: 1, rate: 100 })
     const stop = new AbortController()
     const first = rejection(flow.execute({ message: "1", signal: stop.signal }))

@@ -1,37 +1,18 @@
 /** Waiting for many jobs with Promises. */
-import { type RunningEmulator, startEmulator } from "@effect-noukai/emulator"
+import type { Noukai } from "@effect-noukai/promise"
 import {
   APIConnectionError,
   APITimeoutError,
   FlowNotFoundError,
   InvalidRequestError,
   type Job,
-  type JobOutcome,
-  Noukai,
-  type NoukaiOptions
+  type JobOutcome
 } from "@effect-noukai/promise"
-import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
-import { collect, flows, hello, rejection } from "./support/world.js"
+import { assert, describe, it } from "vitest"
+import { ownEmulator } from "./support/ownEmulator.js"
+import { collect, hello, rejection } from "./support/world.js"
 
-let emulator: RunningEmulator
-const clients: Array<Noukai> = []
-
-beforeAll(async () => {
-  emulator = await startEmulator({ flows })
-})
-
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.close()))
-  await emulator.reset()
-})
-
-afterAll(() => emulator.close())
-
-const client = (options: NoukaiOptions = {}): Noukai => {
-  const made = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port, ...options })
-  clients.push(made)
-  return made
-}
+const { client, emulator } = ownEmulator()
 
 const submitted = (noukai: Noukai, ...refs: ReadonlyArray<string>): Promise<Array<Job>> =>
   Promise.all(refs.map((ref) => noukai.flow(ref).executeAsync({ message: "hi" })))
@@ -103,9 +84,9 @@ describe("noukai.waitAll", () => {
       assert.strictEqual(job, jobs[0])
       break
     }
-    const { requestsReceived } = emulator.ledger()
+    const { requestsReceived } = emulator().ledger()
     await noukai.flow(hello).execute({ message: "hi" })
-    assert.strictEqual(emulator.ledger().requestsReceived, requestsReceived + 1)
+    assert.strictEqual(emulator().ledger().requestsReceived, requestsReceived + 1)
   })
 
   it("what is wrong is refused by name, before anything is sent", async () => {
@@ -125,6 +106,6 @@ describe("noukai.waitAll", () => {
       assert.instanceOf(error, InvalidRequestError)
       assert.strictEqual((error as InvalidRequestError).field, field)
     }
-    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+    assert.strictEqual(emulator().ledger().requestsReceived, 0)
   })
 })

@@ -3,6 +3,7 @@ import { Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Either, FastCheck as fc, Schema } from "effect"
 import { RunListResponse } from "../src/internal/operations/traceRequests.js"
+import { step } from "./support/traces.js"
 
 const fullRun = {
   id: "run-1",
@@ -201,14 +202,6 @@ describe("9.1, 9.2, 9.6: what holds runs and steps", () => {
     assert.deepStrictEqual(decodeList({ runs: [fullRun], cursor: null }), Either.right({ runs: [fullRun] }))
     assert.isTrue(Either.isLeft(decodeList({ runs: null })))
   })
-})
-
-const step = (rest: Partial<Trace.StepTrace>): Trace.StepTrace => ({
-  stepId: "s",
-  attempt: 1,
-  status: "completed",
-  truncated: false,
-  ...rest
 })
 
 describe("totals", () => {

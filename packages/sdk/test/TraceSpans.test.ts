@@ -4,11 +4,13 @@ import { layer as emulatorLayer, type Options } from "@effect-noukai/emulator/Em
 import { FlowService, Noukai, NoukaiRecord, ReplayCassette, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import root from "@opentelemetry/otlp-transformer/build/src/generated/root.js"
-import { Effect, Exit, FastCheck as fc, Layer, Metric, Option, Schema, Stream, TestClock, Tracer } from "effect"
+import { Effect, Exit, FastCheck as fc, Layer, Metric, Option, Schema, TestClock } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { folder } from "./support/folder.js"
+import { collecting } from "./support/tracer.js"
+import { passTime, step } from "./support/traces.js"
 
 interface Codec {
   readonly encode: (message: unknown) => { readonly finish: () => Uint8Array }
@@ -29,14 +31,6 @@ const at = (ms: number) => new Date(Date.UTC(2026, 5, 7, 9) + ms).toISOString()
 const nanos = (ms: number) => String(BigInt(Date.UTC(2026, 5, 7, 9) + ms) * 1_000_000n)
 
 const executionId = "6f0d3c1e-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
-
-const step = (rest: Partial<Trace.StepTrace>): Trace.StepTrace => ({
-  stepId: "s",
-  attempt: 1,
-  status: "completed",
-  truncated: false,
-  ...rest
-})
 
 const trace: Trace.Trace = {
   flowRun: { id: executionId, flowId: "fl_1", status: "failed", startedAt: at(0), completedAt: at(900) },
@@ -231,54 +225,20 @@ describe("Trace.toSpans", () => {
   })
 })
 
-interface Told {
-  readonly name: string
-  readonly parent: string | undefined
-  readonly start: bigint
-  readonly attributes: Map<string, unknown>
-  end: bigint | undefined
-  isFailed: boolean | undefined
-}
-
-/** A tracer that keeps when spans began and ended. */
+/** A tracer, and what it was told of its spans: when they began and ended, and below which one. */
 const telling = () => {
-  const told: Array<Told> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, start, kind) => {
-      const attributes = new Map<string, unknown>()
-      const at = told.length
-      const record: Told = {
-        name,
-        parent: Option.getOrUndefined(Option.map(parent, ({ spanId }) => told[Number(spanId)]?.name ?? spanId)),
-        start,
-        attributes,
-        end: undefined,
-        isFailed: undefined
-      }
-      told.push(record)
-      return {
-        _tag: "Span",
-        name,
-        spanId: String(at),
-        traceId: "t",
-        parent,
-        context,
-        links,
-        sampled: true,
-        kind,
-        attributes,
-        status: { _tag: "Started", startTime: start },
-        end: (end, exit) => {
-          record.end = end
-          record.isFailed = Exit.isFailure(exit)
-        },
-        attribute: (key, value) => void attributes.set(key, value),
-        event: () => {},
-        addLinks: () => {}
-      }
-    },
-    context: (f) => f()
-  })
+  const { opened, tracer } = collecting()
+  const told = () =>
+    opened.map(({ attributes, end, exit, span, start }) => ({
+      name: span.name,
+      parent: Option.getOrUndefined(
+        Option.map(span.parent, ({ spanId }) => opened.find((one) => one.span.spanId === spanId)?.span.name ?? spanId)
+      ),
+      start,
+      end,
+      attributes,
+      isFailed: exit === undefined ? undefined : Exit.isFailure(exit)
+    }))
   return { told, tracer }
 }
 
@@ -301,14 +261,6 @@ const failing: Flow = {
 
 const durations: Readonly<Record<string, number>> = { a: 150, ask: 20, in: 5 }
 
-const passTime = Effect.gen(function*() {
-  const emulator = yield* Emulator
-  yield* Effect.forkScoped(Stream.runForEach(
-    emulator.events,
-    (event) => event.type === "StepStarted" ? TestClock.adjust(durations[event.stepId] ?? 0) : Effect.void
-  ))
-})
-
 const tools = Tools.handle(
   [{ type: "function", function: { name: "find" } }],
   (calls) => Effect.as(TestClock.adjust(400), calls.map(({ id }) => ({ toolCallId: id, content: "found" })))
@@ -322,12 +274,12 @@ const traced = Effect.map(
   ({ requests }) => requests.filter(({ endpoint }) => endpoint === "trace").length
 )
 
-const steps = (told: ReadonlyArray<Told>) => told.filter(({ name }) => name === "noukai.flow.step")
+const steps = (told: ReturnType<typeof telling>["told"]) => told().filter(({ name }) => name === "noukai.flow.step")
 
 describe("stepSpans", () => {
   it.scoped("gives an execution the spans of its steps, when they were", () =>
     Effect.gen(function*() {
-      yield* passTime
+      yield* passTime(durations)
       const { told, tracer } = telling()
       const flows = yield* FlowService
       const done = yield* flows.execute("acme/test/flow", { message: "hi", tools }).pipe(
@@ -369,7 +321,7 @@ describe("stepSpans", () => {
 
   it.scoped("a run that failed has them too", () =>
     Effect.gen(function*() {
-      yield* passTime
+      yield* passTime(durations)
       const { told, tracer } = telling()
       const flows = yield* FlowService
       const error = yield* Effect.flip(Effect.withTracer(flows.execute("acme/test/failing", { message: "hi" }), tracer))
@@ -379,7 +331,7 @@ describe("stepSpans", () => {
 
   it.scoped("nothing is read without the option, or without a tracer", () =>
     Effect.gen(function*() {
-      yield* passTime
+      yield* passTime(durations)
       const flows = yield* FlowService
       yield* flows.execute("acme/test/flow", { message: "hi", tools })
       assert.strictEqual(yield* traced, 0)
@@ -387,7 +339,7 @@ describe("stepSpans", () => {
 
   it.scoped("a trace that cannot be read, or does not come, changes nothing", () =>
     Effect.gen(function*() {
-      yield* passTime
+      yield* passTime(durations)
       const { addFaults, awaitEvent } = yield* Emulator
       const { told, tracer } = telling()
       const flows = yield* FlowService
@@ -404,7 +356,7 @@ describe("stepSpans", () => {
 
   it.scoped("is no part of a recording, whose replay reads no trace and leaves nothing over", () =>
     Effect.gen(function*() {
-      yield* passTime
+      yield* passTime(durations)
       const path = join(yield* folder, "cassette.json")
       const recorded = (mode: "all" | "none") => NoukaiRecord.toFile(path, { mode, live: Noukai.layerServices })
       const run = Effect.flatMap(FlowService, (flows) => flows.execute("acme/test/flow", { message: "hi", tools }))

@@ -3,16 +3,9 @@ import { Emulator, type Flow } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
 import { FlowService, Noukai, RunService, Tools, Trace } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Effect, FastCheck as fc, Layer, Stream, TestClock } from "effect"
+import { BigDecimal, Effect, FastCheck as fc, Layer, TestClock } from "effect"
 import { loopsOf, parseInstant, resolutionOf, timesOf } from "../src/internal/timeline/stepTimes.js"
-
-const step = (rest: Partial<Trace.StepTrace>): Trace.StepTrace => ({
-  stepId: "s",
-  attempt: 1,
-  status: "completed",
-  truncated: false,
-  ...rest
-})
+import { passTime, step } from "./support/traces.js"
 
 const at = (ms: number) => new Date(Date.UTC(2026, 5, 7, 9) + ms).toISOString()
 
@@ -207,15 +200,6 @@ const flow: Flow = {
   ]
 }
 
-/** Lets every step take its time on the clock, as soon as it has begun. */
-const passTime = Effect.gen(function*() {
-  const emulator = yield* Emulator
-  yield* Effect.forkScoped(Stream.runForEach(
-    emulator.events,
-    (event) => event.type === "StepStarted" ? TestClock.adjust(durations[event.stepId] ?? 0) : Effect.void
-  ))
-})
-
 const tools = Tools.handle(
   [{ type: "function", function: { name: "find" } }],
   (calls) => Effect.as(TestClock.adjust(200), calls.map(({ id }) => ({ toolCallId: id, content: "found" })))
@@ -224,7 +208,7 @@ const tools = Tools.handle(
 describe("the totals of a run of the emulator", () => {
   it.scoped("are those of its ledger, to the last digit", () =>
     Effect.gen(function*() {
-      yield* passTime
+      yield* passTime(durations)
       const flows = yield* FlowService
       const { executionId = "" } = yield* flows.execute("acme/test/whole", { message: "hi", tools })
       const trace = yield* (yield* RunService).trace("acme/test/whole", executionId)

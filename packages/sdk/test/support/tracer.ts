@@ -4,21 +4,34 @@ import { Cause, Exit, Option, Tracer } from "effect"
 export interface Opened {
   readonly span: Tracer.Span
   readonly attributes: Map<string, unknown>
+  readonly start: bigint
+  end: bigint | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
 }
 
-export const collecting = () => {
-  const opened: Array<Opened> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, _startTime, kind) => {
+/** What a tracer does with its spans. */
+interface Listener {
+  /** The id of the n-th span, from 0. */
+  readonly idOf: (place: number) => string
+  readonly opened: (opened: Opened) => void
+  readonly ended: (opened: Opened) => void
+  readonly told: (event: string, attributes: Record<string, unknown> | undefined) => void
+}
+
+const listening = ({ ended, idOf, opened, told }: Listener): Tracer.Tracer => {
+  let count = 0
+  return Tracer.make({
+    span: (name, parent, context, links, start, kind) => {
       const attributes = new Map<string, unknown>()
       const record: Opened = {
         attributes,
+        start,
+        end: undefined,
         exit: undefined,
         span: {
           _tag: "Span",
           name,
-          spanId: `00000000000000${String(opened.length + 10)}`,
+          spanId: idOf(count++),
           traceId: Option.match(parent, { onNone: () => "0123456789abcdef0123456789abcdef", onSome: (p) => p.traceId }),
           parent,
           context,
@@ -26,45 +39,46 @@ export const collecting = () => {
           sampled: true,
           kind,
           attributes,
-          status: { _tag: "Started", startTime: 0n },
-          end: (_time, exit) => {
+          status: { _tag: "Started", startTime: start },
+          end: (time, exit) => {
+            record.end = time
             record.exit = exit
+            ended(record)
           },
           attribute: (key, value) => void attributes.set(key, value),
-          event: () => {},
+          event: (event, _, more) => told(event, more),
           addLinks: () => {}
         }
       }
-      opened.push(record)
+      opened(record)
       return record.span
     },
     context: (f) => f()
+  })
+}
+
+export const collecting = () => {
+  const opened: Array<Opened> = []
+  const tracer = listening({
+    idOf: (place) => `00000000000000${String(place + 10)}`,
+    opened: (one) => opened.push(one),
+    ended: () => {},
+    told: () => {}
   })
   return { opened, tracer }
 }
 
 /** All that spans hold: names, attributes, exits and events, as they come. */
 export const spanLog = (tell: (...seen: ReadonlyArray<unknown>) => void): Tracer.Tracer =>
-  Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      return {
-        _tag: "Span",
-        name,
-        spanId: "0123456789abcdef",
-        traceId: "0123456789abcdef0123456789abcdef",
-        parent,
-        context,
-        links,
-        sampled: true,
-        kind,
-        attributes,
-        status: { _tag: "Started", startTime },
-        end: (_, exit) => tell(name, [...attributes], exit, Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""),
-        attribute: (key, value) => void attributes.set(key, value),
-        event: (event, _, more) => tell(event, more),
-        addLinks: () => {}
-      }
-    },
-    context: (f) => f()
+  listening({
+    idOf: () => "0123456789abcdef",
+    opened: () => {},
+    ended: ({ attributes, exit, span }) =>
+      tell(
+        span.name,
+        [...attributes],
+        exit,
+        exit !== undefined && Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+      ),
+    told: (event, more) => tell(event, more)
   })
