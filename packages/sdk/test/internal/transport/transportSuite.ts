@@ -81,6 +81,17 @@ export const under = <A, E>(server: RawServer.RawServer, call: Effect.Effect<A, 
     return { fiber, connection, request }
   })
 
+/** A response that is being opened in a scope of its own. */
+export const underInScope = (server: RawServer.RawServer, transport: HttpTransport) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const { connection, fiber } = yield* under(
+      server,
+      Scope.extend(transport.open(openRequest(server.origin)), scope)
+    )
+    return { connection, fiber, scope }
+  })
+
 const payload = JSON.stringify({ status: "completed", result: { text: "é".repeat(200), numbers: [1, 2, 3] } })
 
 /** How a body may be encoded: a name, the header, the bytes. */
@@ -1054,11 +1065,7 @@ export const transportSuite = (subject: Subject): void => {
       it.scopedLive("the end of its scope closes the socket of a response that was never read", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const scope = yield* Scope.make()
-          const { connection, fiber } = yield* under(
-            server,
-            Scope.extend(transport.open(openRequest(server.origin)), scope)
-          )
+          const { connection, fiber, scope } = yield* underInScope(server, transport)
           yield* connection.write(RawServer.chunkedHead)
           yield* Fiber.join(fiber)
           yield* Scope.close(scope, Exit.void)
@@ -1068,11 +1075,7 @@ export const transportSuite = (subject: Subject): void => {
       it.scopedLive("the end of its scope closes the socket of a response that was read in part", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const scope = yield* Scope.make()
-          const { connection, fiber } = yield* under(
-            server,
-            Scope.extend(transport.open(openRequest(server.origin)), scope)
-          )
+          const { connection, fiber, scope } = yield* underInScope(server, transport)
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
           const response = yield* Fiber.join(fiber)
           assert.strictEqual(yield* pullText(response, 1), "a")
@@ -1085,11 +1088,7 @@ export const transportSuite = (subject: Subject): void => {
       it.scopedLive("a response that was read to its end leaves its socket to the next request", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const scope = yield* Scope.make()
-          const { connection, fiber } = yield* under(
-            server,
-            Scope.extend(transport.open(openRequest(server.origin)), scope)
-          )
+          const { connection, fiber, scope } = yield* underInScope(server, transport)
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a") + RawServer.lastChunk)
           assert.strictEqual(yield* pullAll(yield* Fiber.join(fiber)), "a")
           yield* Scope.close(scope, Exit.void)
@@ -1106,11 +1105,7 @@ export const transportSuite = (subject: Subject): void => {
         Effect.gen(function*() {
           const server = yield* RawServer.make()
           const transport = yield* scope === undefined ? subject.make : Scope.extend(subject.make, scope)
-          const reading = yield* Scope.make()
-          const { connection, fiber } = yield* under(
-            server,
-            Scope.extend(transport.open(openRequest(server.origin)), reading)
-          )
+          const { connection, fiber, scope: reading } = yield* underInScope(server, transport)
           yield* connection.write(RawServer.chunkedHead + RawServer.chunk("a"))
           const response = yield* Fiber.join(fiber)
           assert.strictEqual(yield* pullText(response, 1), "a")
@@ -1160,11 +1155,7 @@ export const transportSuite = (subject: Subject): void => {
       it.scoped("a complete response of which much was not taken is read to its end", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const reading = yield* Scope.make()
-          const { connection, fiber } = yield* under(
-            server,
-            Scope.extend(transport.open(openRequest(server.origin)), reading)
-          )
+          const { connection, fiber, scope: reading } = yield* underInScope(server, transport)
           yield* connection.write(RawServer.chunkedHead)
           const response = yield* Fiber.join(fiber)
           // pauses the socket, so that the end is not read before the response is closed
@@ -1319,11 +1310,7 @@ export const transportSuite = (subject: Subject): void => {
       it.scopedLive("the end of its scope fails whoever waits in pull", () =>
         Effect.gen(function*() {
           const { server, transport } = yield* setUp
-          const scope = yield* Scope.make()
-          const { connection, fiber } = yield* under(
-            server,
-            Scope.extend(transport.open(openRequest(server.origin)), scope)
-          )
+          const { connection, fiber, scope } = yield* underInScope(server, transport)
           yield* connection.write(RawServer.chunkedHead)
           const response = yield* Fiber.join(fiber)
           const started = yield* Deferred.make<void>()
