@@ -119,7 +119,7 @@ describe("RelayHttp.layer", () => {
       assert.strictEqual(server.requests.length, 2)
     }))
 
-  it.scopedLive("13.1: version and session id are refused, steps and events too", () =>
+  it.scopedLive("13.1: version and session id are refused, steps, events and runs once per key too", () =>
     Effect.gen(function*() {
       const server = yield* Wire.serve()
       const flows = yield* relay(server)
@@ -128,11 +128,12 @@ describe("RelayHttp.layer", () => {
         Effect.flip(flows.execute(agent, { message: "hi", sessionId: "s" })),
         Effect.flip(TraceScope.capture(flows.execute(agent, { message: "hi" }))),
         Effect.flip(Stream.runDrain(flows.events(agent, { message: "hi" }))),
-        Effect.flip(Stream.runDrain(flows.steps(agent, { message: "hi" })))
+        Effect.flip(Stream.runDrain(flows.steps(agent, { message: "hi" }))),
+        Effect.flip(flows.executeOnce("key", agent, { message: "hi" }))
       ])
       assert.deepStrictEqual(
         errors.map((error) => error._tag === "InvalidRequestError" ? error.field : error._tag),
-        ["version", "sessionId", "sessionId", "relay", "relay"]
+        ["version", "sessionId", "sessionId", "relay", "relay", "relay"]
       )
       assert.strictEqual(server.requests.length, 0)
     }))
