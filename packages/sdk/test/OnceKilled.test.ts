@@ -70,7 +70,7 @@ const killedAndStarted = (program: string, { capture, keys, operation }: Work, b
     const emulator = yield* Emulator
     for (let life = 1;; life++) {
       const code = yield* Effect.scoped(Effect.gen(function*() {
-        const args = [operation, emulator.baseUrl, `${keys}`, `${life > 1}`, capture]
+        const args = [operation, emulator.baseUrl, `${keys}`, `${life > 1}`, capture, "1000"]
         const child = yield* start(program, emulator, ...args)
         const kill = Effect.zipRight(
           // a life without anything left to run takes one request for each key
@@ -117,9 +117,9 @@ describe("two processes", () => {
     Effect.gen(function*() {
       const program = yield* Effect.promise(() => bundledProgram(new URL("./support/onceProcess.ts", import.meta.url)))
       const emulator = yield* Emulator
-      // both have looked before either has sent
-      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:100", "delay:100"] })
-      const args = ["execute", emulator.baseUrl, "1", "false", "full"]
+      // both have looked, and sent, before the run of either begins; neither gives up meanwhile
+      yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["delay:100", "delay:100"] })
+      const args = ["execute", emulator.baseUrl, "1", "false", "full", "60000"]
       const ends = yield* Effect.fork(
         Effect.forEach([1, 2], () => Effect.flatMap(start(program, emulator, ...args), ended), { concurrency: 2 })
       )

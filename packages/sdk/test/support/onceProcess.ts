@@ -1,16 +1,16 @@
 /**
- * A program that runs each of its keys once: `<execute | jobs> <baseUrl> <keys> <known crash>`. It calls again what failed in a
- * way that may pass, until no key is left. Killed at any moment and started again, with `true` as its last word, it goes
- * on. The key comes from the environment.
+ * A program that runs each of its keys once: `<execute | jobs> <baseUrl> <keys> <known crash> <capture> <patience>`. It calls
+ * again what failed in a way that may pass, until no key is left. Killed at any moment and started again, with a known
+ * crash, it goes on. An attempt is given up after its patience, in milliseconds. The key comes from the environment.
  */
 import { Flow, FlowService, isNoukaiError, JobService, Noukai } from "@effect-noukai/sdk"
 import { Effect, Schedule, Schema } from "effect"
 
-const [operation, baseUrl, keys, known, capture] = process.argv.slice(2)
+const [operation, baseUrl, keys, known, capture, patience] = process.argv.slice(2)
+
+const attemptTimeout = Number(patience)
 
 const Echo = Flow.make("acme/test/echo", { result: Schema.Struct({ said: Schema.String }) })
-
-const attemptTimeout = "1 second"
 
 const afterACrash = known === "true"
 
