@@ -1,0 +1,143 @@
+/**
+ * Rows: their states, and what became of them.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * The state of a row.
+ *
+ * - `pending`: to be run.
+ * - `intent`: about to be sent; written before anything leaves.
+ * - `uncertain`: it may have been sent, and no run is known yet.
+ * - `submitted`: its run is known.
+ * - `done`: its run completed.
+ * - `failed`: its run failed, or the server refused it.
+ * - `cancelled`: its run, or the batch before it ran, was cancelled.
+ * - `reported`: what became of it cannot be known, or its result cannot be read. Nothing runs it again unasked.
+ * - `invalid`: it cannot be sent as it stands in the source. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RowState = Schema.Literal(
+  "pending",
+  "intent",
+  "uncertain",
+  "submitted",
+  "done",
+  "failed",
+  "cancelled",
+  "reported",
+  "invalid"
+)
+
+/**
+ * The state of a row.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RowState = typeof RowState.Type
+
+/**
+ * A state in which a row stays until someone asks for more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const SettledState = Schema.Literal("done", "failed", "cancelled", "reported", "invalid")
+
+/**
+ * A state in which a row stays until someone asks for more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SettledState = typeof SettledState.Type
+
+/**
+ * Why a row has no result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RowError = Schema.Struct({
+  /**
+   * What kind of error it is: the tag of the error of a call (`FlowExecutionError`, `InvalidRequestError`), or one of the
+   * batch's own: `InvalidRow`, `InputChanged`, `DuplicateKey`, `AmbiguousRun`, `RunNotFound`, `ResultNotStored`,
+   * `UnexpectedResult`, `Cancelled`.
+   */
+  kind: Schema.String,
+  /** What happened and what can be done, for people. */
+  message: Schema.String,
+  /** The code of the server's error, if any. */
+  code: Schema.optional(Schema.String),
+  /** The status of the server's answer, if any. */
+  statusCode: Schema.optional(Schema.Number),
+  /** The runs that may be this row's, where there is more than one. */
+  executionIds: Schema.optional(Schema.Array(Schema.String))
+})
+
+/**
+ * Why a row has no result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RowError = typeof RowError.Type
+
+/**
+ * A row as it stands in the ledger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RowResult<out A = unknown> {
+  /** Its place in the input, from 1. */
+  readonly no: number
+  /** Its key, unique in the batch. */
+  readonly key: string
+  /** Where it was read: `rows.jsonl:17`, or `row 17`. */
+  readonly at: string
+  readonly state: RowState
+  /** The number of its attempts, from 1: each may have been billed. */
+  readonly attempt: number
+  /** The result of its run. Present exactly when it is `done`. */
+  readonly result?: A
+  /** Why it has no result. Present when it is `failed`, `reported`, `invalid` or `cancelled`. */
+  readonly error?: RowError
+  /** Its run, where it is known. */
+  readonly executionId?: string
+  /** Whether its run was found at the server, and not begun by this ledger. */
+  readonly adopted: boolean
+  /** What its run cost, in US dollars, as decimal text; absent where the batch reads no costs or it is unknown. */
+  readonly costUsd?: string
+  /** When it was settled, in milliseconds since 1970. */
+  readonly settledAt?: number
+  /** Its place among the settled rows, in the order in which they settled. */
+  readonly settledNo?: number
+}
+
+/**
+ * A row of a source that is no row of the batch, because it has no key of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RefusedRow {
+  /** Where it stands: `rows.jsonl:17`. */
+  readonly at: string
+  /** Its key, where it has one: another row has it too, or had another input. */
+  readonly key?: string
+  readonly error: RowError
+}
+
+/**
+ * Whether a row stays as it is until someone asks for more.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isSettled: (state: RowState) => state is SettledState = Schema.is(SettledState)
