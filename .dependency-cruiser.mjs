@@ -5,6 +5,7 @@
  *     promise   effect, @effect/platform, sdk; node:async_hooks
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
+ *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk, promise; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -24,7 +25,12 @@ const table = {
   sdk: { npm: effect, packages: [], node: [] },
   promise: { npm: effect, packages: ["sdk"], node: ["async_hooks"] },
   adapters: { npm: [...effect, ...optionalPeers("adapters")], packages: ["sdk", "promise"], node: ["async_hooks"] },
-  emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" }
+  emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
+  batch: {
+    npm: [...effect, "@effect/sql", "@effect/sql-libsql", "@libsql/client", "csv-parse", ...optionalPeers("batch")],
+    packages: ["sdk", "promise"],
+    node: "*"
+  }
 }
 
 /** The files that run on Node alone, reached through a condition of `imports`. */

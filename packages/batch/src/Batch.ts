@@ -1,0 +1,303 @@
+/**
+ * One flow over a data set: each row is run once, whatever happens to the processes that run them.
+ *
+ * @since 0.1.0
+ */
+import type { Flow, FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
+import type { Attachment, Message, ParametersInput } from "@effect-noukai/sdk/ExecuteInput"
+import type { AnyParameters, FlowVersion } from "@effect-noukai/sdk/Flow"
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { BatchEngine } from "./BatchEngine.js"
+import type { BatchError, BatchLockedError, LedgerError } from "./BatchError.js"
+import type { RefusedRow, RowResult } from "./BatchRow.js"
+import type { BatchSource } from "./BatchSource.js"
+import type {
+  BatchPlan,
+  BatchStatus,
+  BatchSummary,
+  Progress,
+  ResultsOptions,
+  RetryOptions,
+  RunOptions
+} from "./BatchStatus.js"
+import type { BatchStore } from "./BatchStore.js"
+import * as Definition from "./internal/definition.js"
+import type { BatchTools } from "./internal/drive/executeRuns.js"
+import * as Manage from "./internal/manage.js"
+import * as PlanBatch from "./internal/planBatch.js"
+import * as ProgressOf from "./internal/progress.js"
+import * as RunBatch from "./internal/runBatch.js"
+
+export type {
+  BatchPlan,
+  BatchStatus,
+  BatchStop,
+  BatchSummary,
+  Progress,
+  ResultsOptions,
+  RetryOptions,
+  RunOptions
+} from "./BatchStatus.js"
+
+/**
+ * Marks the batches of {@link make}.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: typeof Definition.TypeId = Definition.TypeId
+
+/**
+ * Marks the batches of {@link make}.
+ *
+ * @since 0.1.0
+ * @category type ids
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * What is known of a run that a crash left behind: `"exact"` of one through the queue, which is found again with its
+ * result; `"reported"` of one in a request of its own, whose result may be lost though it was billed. Such a row is
+ * `reported` then.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Recovery = "exact" | "reported"
+
+/**
+ * One flow over rows: what names a row, and what is run for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Batch<in out Row, out A = unknown, out Rec extends Recovery = Recovery> {
+  readonly [TypeId]: { readonly _Row: (_: Row) => Row; readonly _A: () => A; readonly _Rec: () => Rec }
+  readonly id: string
+  readonly flow: Flow.Flow<never, A> | string
+  readonly version: FlowVersion
+  readonly recovery: Rec
+}
+
+/**
+ * What is run for a row through the queue. `parameters` is required exactly when the flow's schema requires some.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type JobInput<P = AnyParameters> = ParametersInput<P> & {
+  /** The user's message. */
+  readonly message?: string | undefined
+  /** Fields to override, by step id. */
+  readonly blockOverrides?: { readonly [stepId: string]: { readonly [field: string]: unknown } } | undefined
+  /** Asks the server to keep input and output snapshots of this run. Default: false. */
+  readonly trace?: boolean | undefined
+}
+
+/**
+ * What is run for a row in a request of its own.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type RequestInput<P = AnyParameters> = JobInput<P> & {
+  /** A conversation; its last entry is the current turn. Not together with `message`. */
+  readonly messages?: ReadonlyArray<Message> | undefined
+  /** At most 10. Default: none. */
+  readonly attachments?: ReadonlyArray<Attachment> | undefined
+}
+
+interface Common<Row, RowI, P, A> {
+  /** Names the batch in its ledger, and its runs at the server: the same id goes on where an earlier run stopped. */
+  readonly id: string
+  readonly flow: Flow.FlowRef<P, A>
+  /** Default: `"production"`. */
+  readonly version?: FlowVersion | undefined
+  /** Reads a row of the source. One that does not fit is `invalid`. Default: rows are taken as they are. */
+  readonly row?: Schema.Schema<Row, RowI> | undefined
+  /** The key of a row, unique in the batch. */
+  readonly key: (row: Row) => string
+}
+
+/**
+ * The options of a batch through the queue.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface JobOptions<Row, RowI, P, A> extends Common<Row, RowI, P, A> {
+  readonly operation?: "jobs" | undefined
+  /** What is run for a row. It must depend on the row alone: a key whose input changes is refused. */
+  readonly input: (row: Row) => JobInput<NoInfer<P>>
+}
+
+/**
+ * The options of a batch in requests.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RequestOptions<Row, RowI, P, A> extends Common<Row, RowI, P, A> {
+  /** For inputs that the queue does not take: conversations, attachments and tools. */
+  readonly operation: "execute"
+  /** What is run for a row. It must depend on the row alone: a key whose input changes is refused. */
+  readonly input: (row: Row) => RequestInput<NoInfer<P>>
+  /** Tools of every row, of `Tools.make` or `Tools.handle`. Default: none. */
+  readonly tools?: BatchTools | undefined
+}
+
+/**
+ * A batch: one flow, over the rows of any source. Nothing is sent or written before it is planned or run.
+ *
+ * @example
+ * ```ts
+ * import { Batch } from "@effect-noukai/batch"
+ * import { Flow } from "@effect-noukai/sdk"
+ * import { Schema } from "effect"
+ *
+ * const Grade = Flow.make("acme/spelling/grade-3", { result: Schema.Struct({ score: Schema.Number }) })
+ *
+ * const grading = Batch.make({
+ *   id: "grades-2026-11",
+ *   flow: Grade,
+ *   row: Schema.Struct({ id: Schema.String, text: Schema.String }),
+ *   key: (row) => row.id,
+ *   input: (row) => ({ message: row.text })
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: {
+  <Row, RowI = unknown, P = AnyParameters, A = unknown>(options: JobOptions<Row, RowI, P, A>): Batch<Row, A, "exact">
+  <Row, RowI = unknown, P = AnyParameters, A = unknown>(
+    options: RequestOptions<Row, RowI, P, A>
+  ): Batch<Row, A, "reported">
+} = Definition.make as never
+
+/** What a run needs beside its engine and ledger. */
+type Clients = FlowService | JobService | RunService | SessionService
+
+/**
+ * A dry run: what the source has, beside what stands in the ledger. Nothing is sent, and nothing is written.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const plan: <Row, A, Rec extends Recovery, E, R>(
+  batch: Batch<Row, A, Rec>,
+  source: BatchSource<unknown, E, R>
+) => Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> = PlanBatch.dry as never
+
+/**
+ * Runs the rows of a source that are not settled, and tells what became of the batch. Rows that fail do not fail it.
+ *
+ * The rows are planned first: a source that cannot be read fails before anything is sent. What an earlier run left is
+ * taken up where it was, by this process or another.
+ *
+ * When it is interrupted, no more rows begin, and those in flight go on for `stopWithin`. Whatever ends it leaves a ledger
+ * that goes on.
+ *
+ * @example
+ * ```ts
+ * import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
+ * import { NoukaiLive } from "@effect-noukai/sdk"
+ * import { Effect, Layer } from "effect"
+ *
+ * const grading = Batch.make({
+ *   id: "grades-2026-11",
+ *   flow: "acme/spelling/grade-3",
+ *   key: (row: { readonly id: string; readonly text: string }) => row.id,
+ *   input: (row) => ({ message: row.text })
+ * })
+ *
+ * const program = Batch.run(grading, BatchSource.fromIterable([{ id: "1", text: "The cat sat." }])).pipe(
+ *   Effect.provide(Layer.mergeAll(BatchStore.layerFile("grades.ledger"), BatchEngine.layerLocal, NoukaiLive))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const run: <Row, A, Rec extends Recovery, E, R>(
+  batch: Batch<Row, A, Rec>,
+  source: BatchSource<unknown, E, R>,
+  options?: RunOptions
+) => Effect.Effect<
+  BatchSummary,
+  BatchError | BatchLockedError | E,
+  BatchEngine | BatchStore | Clients | R
+> = RunBatch.run as never
+
+/**
+ * How far a batch is.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const status: (batch: string) => Effect.Effect<BatchStatus, LedgerError, BatchStore> = Manage.status
+
+/**
+ * How far a batch is, over and over, to the end of its run: at most once a second, and less often where counting takes
+ * long. Also as the metrics `noukai_batch_rows_settled`, a counter by batch and state.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const progress: (batch: string) => Stream.Stream<Progress, LedgerError, BatchStore> = ProgressOf.progress
+
+/**
+ * What became of the rows of a batch. Given the batch itself, results are read by the schema of its flow: one that does
+ * not fit is a row without a result, with an error of the kind `UnexpectedResult`.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const results: {
+  <Row, A, Rec extends Recovery>(
+    batch: Batch<Row, A, Rec>,
+    options?: ResultsOptions
+  ): Stream.Stream<RowResult<A>, LedgerError, BatchStore>
+  (batch: string, options?: ResultsOptions): Stream.Stream<RowResult, LedgerError, BatchStore>
+} = Manage.results as never
+
+/**
+ * The rows of the last source that are no rows of the batch, and why.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const refused: (batch: string) => Stream.Stream<RefusedRow, LedgerError, BatchStore> = Manage.refused
+
+/**
+ * Makes settled rows pending again, each at its next attempt, for the next run; gives their number. `invalid` rows were
+ * never sent: they are forgotten, and planned anew from the next source.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const retry: (
+  batch: string,
+  options: RetryOptions
+) => Effect.Effect<number, BatchLockedError | LedgerError, BatchStore> = Manage.retry
+
+/**
+ * Stops a batch for good: rows that are pending are `cancelled`, whichever process runs the batch; those in flight go on
+ * to their ends. Gives the number of rows that were cancelled.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const cancel: (batch: string) => Effect.Effect<number, LedgerError, BatchStore> = Manage.cancel
+
+/**
+ * Removes a batch from the ledger, with all inputs and results. What ran stays at the server, under sessions that the id
+ * of the batch names: a batch of the same id finds them.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const forget: (batch: string) => Effect.Effect<void, BatchLockedError | LedgerError, BatchStore> = Manage.forget

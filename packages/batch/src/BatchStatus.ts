@@ -1,0 +1,179 @@
+/**
+ * How far batches are, and what is asked of them.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type { RefusedRow, RowState } from "./BatchRow.js"
+
+/**
+ * What a plan found in a source, beside what stands in the ledger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchPlan {
+  readonly batch: string
+  /** Rows that are new. */
+  readonly added: number
+  /** Rows that stand in the ledger with the same input, by state. */
+  readonly known: { readonly [state in RowState]?: number }
+  /** Rows that cannot be run: they do not fit the schema, or have no input. */
+  readonly invalid: number
+  /** The number of rows of the source that are no rows of the batch. */
+  readonly refusedCount: number
+  /** The first 100 of them: those without a key, of a key that another row has, or whose input has changed. */
+  readonly refused: ReadonlyArray<RefusedRow>
+}
+
+/**
+ * How far a batch is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchStatus {
+  readonly batch: string
+  /** The text `org/project/slug` of its flow. */
+  readonly flow: string
+  /**
+   * - `running`: some process runs it, or was killed while it did.
+   * - `completed`: every row is settled.
+   * - `incomplete`: it stopped before; `stop` says why. Run again, it goes on.
+   * - `cancelled`: it was cancelled.
+   */
+  readonly status: "running" | "completed" | "incomplete" | "cancelled"
+  readonly stop?: BatchStop
+  /** The number of its rows. */
+  readonly rows: number
+  /** The number of its rows in each state. */
+  readonly states: { readonly [state in RowState]: number }
+  /** The number of rows of its last source that are no rows of it. */
+  readonly refused: number
+  /** Rows whose runs were found at the server, and not begun by this ledger. */
+  readonly adopted: number
+  /**
+   * What its rows cost, in US dollars as decimal text, to a billionth, all attempts included; a cost that is not known is
+   * taken to be what was reserved. Absent where costs are not read.
+   */
+  readonly costUsd?: string
+}
+
+/**
+ * Why a batch stopped before its rows were settled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchStop {
+  /**
+   * `budget`: another row might exceed it. `failures`: more rows failed than may. `refused`: the key, the account or the
+   * flow is wrong. `unreachable`: nothing succeeded for five minutes. `interrupted`, `cancelled`: someone wanted it.
+   */
+  readonly reason: "budget" | "failures" | "refused" | "unreachable" | "interrupted" | "cancelled"
+  readonly message: string
+}
+
+/**
+ * The end of a run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchSummary extends BatchStatus {
+  readonly status: "completed" | "incomplete" | "cancelled"
+  /** What the source had. */
+  readonly plan: BatchPlan
+}
+
+/**
+ * The options of a run. They are kept in the ledger, for every process that takes part.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RunOptions {
+  /** The limit of rows in flight in each process. Default: 32. */
+  readonly concurrency?: number | undefined
+  /** The limit of rows that begin in a second, of all processes together, on the clock of the ledger. Default: none. */
+  readonly rate?: number | undefined
+  /** The number of rows that may fail or be reported before the batch stops. Default: no limit. */
+  readonly maxFailures?: number | undefined
+  /**
+   * The most that the rows may cost, in US dollars. What a row may cost is reserved before it is sent, and what it did
+   * cost is read after it, with one request. The batch stops before a row that might exceed the budget, as
+   * `incomplete`. Default: none.
+   */
+  readonly budgetUsd?: number | undefined
+  /** The most that one row is taken to cost, in US dollars, until ten costs are known. Required with `budgetUsd`. */
+  readonly maxCostPerRow?: number | undefined
+  /** Whether the cost of each row is read after it, with one request. Default: only with `budgetUsd`. */
+  readonly cost?: boolean | undefined
+  /**
+   * The time after which a run that may have been begun is listed at the server, if it was. A row that may have been sent
+   * waits so long before it is looked for. Default: 5 seconds, as long as the server takes to list a job.
+   */
+  readonly grace?: Duration.DurationInput | undefined
+  /**
+   * Whether the first attempt at a row is looked up before it is sent: another ledger of the same batch may have run it.
+   * It takes one read for each row. Default: true.
+   */
+  readonly adopt?: boolean | undefined
+  /** How long rows in flight may go on after an interruption. Default: 30 seconds. */
+  readonly stopWithin?: Duration.DurationInput | undefined
+}
+
+/**
+ * How far a batch is, and how fast it goes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Progress {
+  readonly batch: string
+  readonly status: BatchStatus["status"]
+  readonly rows: number
+  readonly done: number
+  readonly failed: number
+  readonly uncertain: number
+  /** Rows in flight. */
+  readonly running: number
+  /** Rows that are settled, of all kinds. */
+  readonly settled: number
+  /** Rows settled in a second, over the last half minute. */
+  readonly rowsPerSecond: number
+  /** The time that the rest takes at this rate, in milliseconds; absent while nothing is known. */
+  readonly etaMs?: number
+  /** As in {@link BatchStatus}. */
+  readonly costUsd?: string
+}
+
+/**
+ * The order of results: `"input"`: all rows, in the order in which they were planned. `"done"`: settled rows alone, in the
+ * order in which they settled.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface ResultsOptions {
+  /** Default: `"input"`. */
+  readonly order?: "input" | "done" | undefined
+  /** With `order: "done"`: the rows after the one of this `settledNo`. Default: 0, all. */
+  readonly after?: number | undefined
+  /** With `order: "done"`: whether rows that settle later follow, to the end of the batch's run. Default: false. */
+  readonly follow?: boolean | undefined
+}
+
+/**
+ * Which rows to run again.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type RetryOptions =
+  | { readonly only: "failed" | "cancelled" | "invalid" }
+  | {
+    readonly only: "reported"
+    /** What is reported may have run, and be run and billed again. */
+    readonly acceptDoubleRuns: true
+  }

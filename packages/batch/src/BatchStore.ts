@@ -1,0 +1,84 @@
+/**
+ * The ledger of batches: what each row is, and what became of it.
+ *
+ * @since 0.1.0
+ */
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { BatchStoreError } from "./BatchError.js"
+import { type BatchLockedError } from "./BatchError.js"
+import * as File from "./internal/ledger/file.js"
+import { failed } from "./internal/ledger/ledger.js"
+import { migrate } from "./internal/ledger/migrations.js"
+
+/**
+ * The types of {@link BatchStore}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export declare namespace BatchStore {
+  /**
+   * A ledger.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  export interface Service {
+    /** The database that keeps it. */
+    readonly sql: SqlClient.SqlClient
+    /** Keeps other processes from working on it, where one process alone may. */
+    readonly exclusive: Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope>
+  }
+}
+
+const opened = (exclusive: BatchStore.Service["exclusive"]) =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    yield* Effect.mapError(migrate, failed("brought the ledger up to date"))
+    return { sql, exclusive }
+  })
+
+/**
+ * The ledger of batches, in SQL. One ledger keeps any number of batches.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<BatchStore, BatchStore.Service>() {
+  /**
+   * A ledger in a file of its own, which is made if it is not there, with the mode 0600. One process works on it at a
+   * time, a second one is a `BatchLockedError`; others may read it meanwhile. What it keeps survives a crash of the
+   * process and of the machine.
+   *
+   * @example
+   * ```ts
+   * import { BatchStore } from "@effect-noukai/batch"
+   *
+   * const store = BatchStore.layerFile("grades.ledger")
+   * ```
+   *
+   * @since 0.1.0
+   */
+  static readonly layerFile = (path: string): Layer.Layer<BatchStore, BatchStoreError> =>
+    Layer.scoped(BatchStore, Effect.suspend(() => opened(File.exclusive(path)))).pipe(
+      Layer.provide(
+        Layer.unwrapScoped(Effect.map(File.client(path), (client) => LibsqlClient.layer({ liveClient: client })))
+      )
+    )
+
+  /**
+   * A ledger in a database of the program's, SQLite or PostgreSQL. Nothing keeps other processes from working on it: in
+   * PostgreSQL they may, in SQLite `layerFile` is what keeps them away.
+   *
+   * @since 0.1.0
+   */
+  static readonly layerSql: Layer.Layer<BatchStore, BatchStoreError, SqlClient.SqlClient> = Layer.effect(
+    BatchStore,
+    opened(Effect.void)
+  )
+}

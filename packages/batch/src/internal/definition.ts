@@ -1,0 +1,182 @@
+/** What a batch is made of, and the rows of a source as its rows. */
+import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
+import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { InvalidBatchError } from "../BatchError.js"
+import type { RowError } from "../BatchRow.js"
+import type { SourceRow } from "../BatchSource.js"
+import { canonical } from "./canonical.js"
+import type { BatchTools } from "./drive/executeRuns.js"
+import type { Defined, Operation } from "./ledger/batches.js"
+import type { PlannedRow } from "./ledger/planning.js"
+
+/** @internal */
+export const TypeId: unique symbol = Symbol.for("@effect-noukai/batch/Batch")
+
+interface Options {
+  readonly id: string
+  readonly flow: FlowRef<never>
+  readonly version?: FlowVersion | undefined
+  readonly row?: Schema.Schema.AnyNoContext | undefined
+  readonly key: (row: unknown) => string
+  readonly input: (row: unknown) => object
+  readonly operation?: Operation | undefined
+  readonly tools?: BatchTools | undefined
+}
+
+/** A batch as it was defined. @internal */
+export interface Definition extends Options {
+  readonly [TypeId]: object
+  readonly version: FlowVersion
+  readonly operation: Operation
+  readonly recovery: "exact" | "reported"
+}
+
+const variance = {}
+
+/** @internal */
+export const make = (options: Options): Definition => {
+  const operation = options.operation ?? "jobs"
+  return {
+    ...options,
+    [TypeId]: variance,
+    version: options.version ?? "production",
+    operation,
+    recovery: operation === "jobs" ? "exact" : "reported"
+  }
+}
+
+const invalid = (method: string, field: string, reason: string) => new InvalidBatchError({ method, field, reason })
+
+/** The longest id and key, in characters. */
+const longest = 1024
+
+/** What a definition says of its batch, checked. @internal */
+export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
+  Effect.gen(function*() {
+    const { flow, id, operation, version } = definition
+    const wrongId = idProblem(id)
+    if (wrongId !== undefined) return yield* invalid(method, "id", wrongId)
+    for (const field of ["key", "input"] as const) {
+      if (typeof definition[field] !== "function") return yield* invalid(method, field, "must be a function of a row")
+    }
+    if (operation !== "jobs" && operation !== "execute") {
+      return yield* invalid(method, "operation", "must be \"jobs\" or \"execute\"")
+    }
+    if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 0))) {
+      return yield* invalid(method, "version", "must be \"production\", \"draft\" or a version's number")
+    }
+    const config = yield* Effect.serviceOption(NoukaiConfig)
+    const address = Flow.resolve(
+      flow,
+      Option.match(config, {
+        onNone: () => ({}),
+        onSome: ({ org, project }) => ({ org, project })
+      })
+    )
+    if (Either.isLeft(address)) return yield* invalid(method, "flow", address.left.reason)
+    return { name: id, flow: Flow.format(address.right), version: String(version), operation }
+  })
+
+/** Why a text names no batch. @internal */
+export const idProblem = (id: unknown): string | undefined =>
+  typeof id !== "string" || id === "" || id.length > longest || id.includes("\0") || /\p{Surrogate}/u.test(id)
+    ? `must be a text of 1 to ${longest} characters`
+    : undefined
+
+const problem = (message: string): RowError => ({ kind: "InvalidRow", message })
+
+/** A row of a source: one with a key, or what it is refused for. @internal */
+export type Taken =
+  | { readonly _tag: "row"; readonly row: PlannedRow }
+  | { readonly _tag: "refused"; readonly at: string; readonly error: RowError }
+
+const textOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+const refused = ["tools", "toolChoice", "sessionId", "version"] as const
+
+const ofQueue = ["messages", "attachments"] as const
+
+/** Takes rows of a source as rows of a batch. @internal */
+export const taking = (definition: Definition): (row: SourceRow<unknown>) => Taken => {
+  const { flow, input: inputOf, key: keyOf, operation } = definition
+  const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)
+  const parameters = typeof flow === "object" && Flow.isFlow(flow) ? flow.parameters : undefined
+  const encode = parameters === undefined ? undefined : Schema.encodeUnknownEither(parameters)
+
+  const encoded = (given: object): Either.Either<string, string> => {
+    const input = given as { readonly [field: string]: unknown; readonly parameters?: AnyParameters }
+    for (const field of refused) {
+      if (input[field] !== undefined) return Either.left(`its input has ${field}, which is of the batch, not of a row`)
+    }
+    for (const field of operation === "jobs" ? ofQueue : []) {
+      if (input[field] !== undefined) {
+        return Either.left(
+          `its input has ${field}, which the queue does not take: make the batch with operation "execute"`
+        )
+      }
+    }
+    if (encode === undefined) return Either.right(canonical(input))
+    return Either.mapBoth(encode(input.parameters ?? {}), {
+      onLeft: (error) => `its parameters do not fit the flow: ${ParseResult.TreeFormatter.formatErrorSync(error)}`,
+      onRight: (known) => canonical({ ...input, parameters: known })
+    })
+  }
+
+  return (given) => {
+    const { at } = given
+    if (given._tag === "Unreadable") return { _tag: "refused", at, error: problem(given.reason) }
+    let row: unknown = given.value
+    try {
+      if (decode !== undefined) {
+        const decoded = decode(row)
+        if (Either.isLeft(decoded)) {
+          // it may have a key all the same, and then it is a row
+          const error = problem(ParseResult.TreeFormatter.formatErrorSync(decoded.left))
+          const key = guess(keyOf, row)
+          return key === undefined
+            ? { _tag: "refused", at, error }
+            : { _tag: "row", row: { key, at, input: "", error } }
+        }
+        row = decoded.right
+      }
+      const key = keyOf(row)
+      const wrong = keyProblem(key)
+      if (wrong !== undefined) return { _tag: "refused", at, error: problem(wrong) }
+      try {
+        const input = inputOf(row)
+        if (typeof input !== "object" || input === null) {
+          return { _tag: "row", row: { key, at, input: "", error: problem("its input is no object") } }
+        }
+        return Either.match(encoded(input), {
+          onLeft: (reason): Taken => ({ _tag: "row", row: { key, at, input: "", error: problem(reason) } }),
+          onRight: (text): Taken => ({ _tag: "row", row: { key, at, input: text, error: undefined } })
+        })
+      } catch (error) {
+        return { _tag: "row", row: { key, at, input: "", error: problem(`it has no input: ${textOf(error)}`) } }
+      }
+    } catch (error) {
+      return { _tag: "refused", at, error: problem(`it has no key: ${textOf(error)}`) }
+    }
+  }
+}
+
+const keyProblem = (key: unknown): string | undefined => {
+  if (typeof key !== "string") return `its key is no text, but ${key === null ? "null" : typeof key}`
+  return key === "" || key.length > longest || key.includes("\0") || /\p{Surrogate}/u.test(key)
+    ? `its key is no text of 1 to ${longest} characters`
+    : undefined
+}
+
+const guess = (keyOf: (row: unknown) => string, row: unknown): string | undefined => {
+  try {
+    const key = keyOf(row)
+    return keyProblem(key) === undefined ? key : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * Takes part in batches: claims rows as slots come free, and runs each of them. A process takes part in a batch once,
+ * whatever the number of lanes that it was given.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { BatchStoreError } from "../../BatchError.js"
+import type { BatchRecord } from "../ledger/batches.js"
+import type { Ledger } from "../ledger/ledger.js"
+import * as Limits from "../ledger/limits.js"
+import * as Rows from "../ledger/rows.js"
+import * as Running from "./running.js"
+import { runRow, type Runs } from "./runRow.js"
+
+/** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
+const [idle, heartbeat] = [200, 1000]
+
+/** The most rows here that may have been sent, for each slot: more of them say that something is wrong. */
+const mostUncertain = 4
+
+interface Lane {
+  readonly no: number
+  readonly scope: Scope.CloseableScope
+  readonly over: Deferred.Deferred<void, BatchStoreError>
+  rows: number
+}
+
+/** A batch that this process takes part in. @internal */
+export interface Part {
+  /** Runs rows of the batch until none is pending and this lane has none left, or the batch is stopped. */
+  readonly lane: (lane: number) => Effect.Effect<void, BatchStoreError>
+  /** Begins no more rows. */
+  readonly stop: Effect.Effect<void>
+  /** Goes on with rows that were given out anew. */
+  readonly renew: (record: BatchRecord) => Effect.Effect<void>
+}
+
+/** Waits until something happens here, or for so many milliseconds. */
+const awaken = (running: Running.Running, millis: number): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    running.wake = () => {
+      running.wake = () => {}
+      resume(Effect.void)
+    }
+  }).pipe(Effect.timeoutOption(millis), Effect.asVoid)
+
+/** @internal */
+export const make = (
+  ledger: Ledger,
+  record: BatchRecord,
+  owner: string,
+  runs: Runs
+): Effect.Effect<Part, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const running = yield* Running.make(ledger, record, owner)
+    const { settings: { budget, concurrency, maxCostPerRow = 0, rate } } = record
+    const scope = yield* Effect.scope
+    const lanes = new Map<number, Lane>()
+    let turn = 0
+
+    const begin = (lane: Lane, row: Rows.LiveRow): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        lane.rows++
+        running.slots++
+        return Effect.forkIn(
+          runRow(running, runs, row).pipe(
+            Effect.onExit((exit) =>
+              Effect.zipRight(
+                Effect.sync(() => {
+                  lane.rows--
+                  running.slots--
+                  running.wake()
+                }),
+                Exit.isFailure(exit) && !Exit.isInterrupted(exit)
+                  ? Deferred.failCause(lane.over, exit.cause)
+                  : Effect.void
+              )
+            ),
+            Effect.interruptible
+          ),
+          lane.scope
+        )
+      })
+
+    /** What to reserve for a row: what rows have cost, with room, and at first what they may cost. */
+    const estimate = (): number =>
+      running.costs.known < 10
+        ? maxCostPerRow
+        : Math.min(maxCostPerRow, Math.ceil(running.costs.total / running.costs.known * 1.5))
+
+    /** How many rows the budget lets begin; reserved. */
+    const afford = (count: number, each: number): Effect.Effect<number, BatchStoreError> =>
+      budget === undefined
+        ? Effect.succeed(count)
+        : Effect.flatMap(
+          Running.insisting(Limits.reserve(ledger, record.id, count * each, budget)),
+          (isReserved) =>
+            isReserved ? Effect.succeed(count) : count === 1 ? Effect.succeed(0) : afford(count >> 1, each)
+        )
+
+    /** The lane of the next claim. */
+    const nextLane = (): Lane | undefined => {
+      const all = [...lanes.values()]
+      return all[turn++ % all.length]
+    }
+
+    const claim = (count: number): Effect.Effect<number | "poor", BatchStoreError> =>
+      Effect.gen(function*() {
+        const lane = nextLane()
+        if (lane === undefined) return 0
+        const reserved = budget === undefined ? 0 : estimate()
+        const affordable = yield* afford(count, reserved)
+        if (affordable === 0) return "poor"
+        const rows = yield* Running.insisting(Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          Rows.claim(ledger, {
+            batch: record.id,
+            generation: running.generation,
+            owner,
+            lane: lane.no,
+            count: affordable,
+            now,
+            reserved
+          })))
+        yield* Running.insisting(Limits.release(ledger, record.id, (affordable - rows.length) * reserved))
+        for (const row of rows) yield* begin(lane, row)
+        return rows.length
+      })
+
+    /** Waits for a turn of the rate, and tells how many rows may begin then. */
+    const takeTurns = (wanted: number): Effect.Effect<number, BatchStoreError> => {
+      if (rate === undefined) return Effect.succeed(wanted)
+      // few at once, so that they come evenly
+      const count = Math.max(1, Math.min(wanted, Math.floor(rate / 100)))
+      return Effect.as(
+        Effect.flatMap(
+          Running.insisting(Limits.turns(ledger, record.name, 1_000_000 / rate, count)),
+          (wait) => wait > 0 ? Effect.sleep(wait) : Effect.void
+        ),
+        count
+      )
+    }
+
+    const over: Effect.Effect<void> = Effect.suspend(() =>
+      Effect.forEach(
+        [...lanes.values()],
+        (lane) => lane.rows === 0 ? Deferred.succeed(lane.over, void 0) : Effect.void,
+        {
+          discard: true
+        }
+      )
+    )
+
+    const isQuiet = () => [...lanes.values()].every((lane) => lane.rows === 0)
+
+    /** Takes up rows of claims whose answers were lost; whether there were any. */
+    const strays: Effect.Effect<boolean, BatchStoreError> = Effect.gen(function*() {
+      const rows = yield* Running.insisting(Rows.strayed(ledger, record.id, owner))
+      if (!isQuiet()) return true
+      for (const row of rows) {
+        const lane = lanes.get(row.lane) ?? nextLane()
+        if (lane !== undefined) yield* begin(lane, row)
+      }
+      return rows.length > 0
+    })
+
+    /** Claims rows for free slots, over and over. */
+    const claiming: Effect.Effect<void, BatchStoreError> = Effect.gen(function*() {
+      while (true) {
+        const now = yield* Clock.currentTimeMillis
+        const free = Math.min(concurrency - running.slots, concurrency * mostUncertain - running.uncertain)
+        if (lanes.size === 0) yield* awaken(running, heartbeat)
+        else if (running.isStopping) {
+          yield* over
+          yield* awaken(running, idle)
+        } else if (running.pausedUntil > now) yield* awaken(running, Math.min(heartbeat, running.pausedUntil - now))
+        else if (free <= 0) yield* awaken(running, heartbeat)
+        else {
+          const claimed = yield* claim(yield* takeTurns(free))
+          if (claimed === "poor") {
+            if (isQuiet()) {
+              yield* Running.stop(running, {
+                reason: "budget",
+                message: "the budget does not allow for another row; raise it and run the batch again"
+              })
+            } else yield* awaken(running, idle)
+          } else if (claimed === 0) {
+            if (isQuiet() && !(yield* strays)) yield* over
+            yield* awaken(running, idle)
+          } else yield* Effect.yieldNow()
+        }
+      }
+    })
+
+    const heeding = Effect.forever(Effect.zipRight(Effect.sleep(heartbeat), Running.heed(running)))
+
+    const failing = (error: BatchStoreError) =>
+      Effect.forEach([...lanes.values()], (lane) => Deferred.fail(lane.over, error), { discard: true })
+
+    yield* Effect.forkIn(Effect.catchAll(claiming, failing), scope)
+    yield* Effect.forkIn(Effect.catchAll(heeding, failing), scope)
+
+    const lane = (no: number): Effect.Effect<void, BatchStoreError> =>
+      Effect.acquireUseRelease(
+        Effect.gen(function*() {
+          const lane: Lane = {
+            no,
+            scope: yield* Scope.make(),
+            over: yield* Deferred.make<void, BatchStoreError>(),
+            rows: 0
+          }
+          return lane
+        }),
+        (lane) =>
+          Effect.gen(function*() {
+            for (const row of yield* Running.insisting(Rows.adopted(ledger, record.id, owner, no))) {
+              yield* begin(lane, row)
+            }
+            lanes.set(no, lane)
+            running.wake()
+            yield* Deferred.await(lane.over)
+          }),
+        (lane) =>
+          Effect.zipRight(
+            Effect.sync(() => {
+              if (lanes.get(no) === lane) lanes.delete(no)
+            }),
+            Scope.close(lane.scope, Exit.void)
+          )
+      )
+
+    return {
+      lane,
+      renew: (next) =>
+        Effect.sync(() => {
+          running.generation = next.generation
+        }),
+      stop: Effect.sync(() => {
+        running.isStopping = true
+        running.wake()
+      })
+    }
+  })

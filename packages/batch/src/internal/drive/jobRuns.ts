@@ -1,0 +1,118 @@
+/** Runs through the queue, which keeps their results: what a crash left is found again, with its result. */
+import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
+import type { SubmitInput } from "@effect-noukai/sdk"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { RowError } from "../../BatchRow.js"
+import type { BatchRecord } from "../ledger/batches.js"
+import type { LiveRow } from "../ledger/rows.js"
+import type { Settled } from "./running.js"
+import type { Look, Polled, Runs } from "./runRow.js"
+import { rowSession } from "./session.js"
+
+/** Sent once: what may be sent again is another intent. */
+const once = Schedule.stop
+
+/** How long a job that was submitted a moment ago may be unknown. */
+const grace = "5 seconds"
+
+const textOf = (error: unknown): string => {
+  if (typeof error === "string") return error
+  if (typeof error === "object" && error !== null && "message" in error && typeof error.message === "string") {
+    return error.message
+  }
+  return error === undefined || error === null ? "the server does not say why" : JSON.stringify(error)
+}
+
+const failure = (kind: string, error: unknown): RowError => ({ kind, message: textOf(error) })
+
+/** The version of a batch as a call takes it. @internal */
+export const versionOf = (version: string): number | "production" | "draft" =>
+  version === "production" || version === "draft" ? version : Number(version)
+
+/** Reads what a session lists. @internal */
+export const lookUp = (
+  sessions: SessionService["Type"],
+  sessionId: string,
+  ofOne: (execution: { readonly executionId: string; readonly triggerType?: string | undefined }) => Look
+): Effect.Effect<Look, NoukaiError> =>
+  Effect.map(
+    Effect.catchTag(sessions.get(sessionId), "ReplaySessionNotFoundError", () => Effect.succeed({ executions: [] })),
+    ({ executions: [first, ...others] }): Look => {
+      if (first === undefined) return { _tag: "absent" }
+      if (others.length === 0) return ofOne(first)
+      const executionIds = [first, ...others].map(({ executionId }) => executionId)
+      const message = `${executionIds.length} runs are listed under its session ${sessionId}, and each may have been ` +
+        "billed: look at them, and retry it with `acceptDoubleRuns` if none will do"
+      return {
+        _tag: "ended",
+        settled: { state: "reported", error: { kind: "AmbiguousRun", message, executionIds } }
+      }
+    }
+  )
+
+/** @internal */
+export const make = (
+  { flow, name, version }: BatchRecord
+): Effect.Effect<Runs, never, JobService | RunService | SessionService> =>
+  Effect.gen(function*() {
+    const jobs = yield* JobService
+    const sessions = yield* SessionService
+    const costs = yield* RunService
+    const sessionOf = ({ attempt, key }: LiveRow) => rowSession(name, key, attempt)
+    return {
+      looksByItself: false,
+      look: (row) =>
+        lookUp(sessions, sessionOf(row), ({ executionId, triggerType }) =>
+          triggerType === undefined || triggerType === "job"
+            ? { _tag: "found", executionId }
+            : {
+              _tag: "ended",
+              settled: {
+                state: "reported",
+                executionId,
+                error: { kind: "AmbiguousRun", message: `its session has the run ${executionId}, which is no job` }
+              }
+            }),
+      begin: (row, timeout) =>
+        Effect.map(
+          jobs.submit(flow, {
+            ...JSON.parse(row.input) as SubmitInput,
+            version: versionOf(version),
+            sessionId: sessionOf(row),
+            retry: once,
+            retryPost: false,
+            timeout
+          }),
+          ({ executionId }) => ({ _tag: "submitted", executionId })
+        ),
+      poll: (_, executionId) =>
+        jobs.attach(flow, executionId, { grace }).pipe(
+          Effect.flatMap((job) =>
+            job.poll
+          ),
+          Effect.map((status): Polled => {
+            const ended = (settled: Settled): Polled => ({
+              _tag: "ended",
+              settled: { ...settled, executionId }
+            })
+            switch (status.status) {
+              case "completed":
+                return ended({ state: "done", result: status.result ?? null })
+              case "failed":
+                return ended({ state: "failed", error: failure("FlowExecutionError", status.error) })
+              case "cancelled":
+                return ended({
+                  state: "cancelled",
+                  error: failure("Cancelled", status.error ?? "the job was cancelled")
+                })
+              default:
+                return { _tag: "running" }
+            }
+          })
+        ),
+      cost: (executionId) =>
+        Effect.map(costs.cost(flow, executionId), ({ costUsd, isKnown }) =>
+          isKnown ? costUsd : undefined)
+    }
+  })

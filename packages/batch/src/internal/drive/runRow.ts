@@ -1,0 +1,322 @@
+/** A row from its intent to its end. */
+import type { NoukaiError } from "@effect-noukai/sdk"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { BatchStoreError } from "../../BatchError.js"
+import { canaryHolds } from "../ledger/batches.js"
+import * as Rows from "../ledger/rows.js"
+import { insisting, pause, type Running, settle, type Settled, stop, succeeded, unreachable } from "./running.js"
+import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
+
+/** What a look at the session of an attempt found. @internal */
+export type Look =
+  | { readonly _tag: "absent" }
+  | { readonly _tag: "found"; readonly executionId: string }
+  | { readonly _tag: "ended"; readonly settled: Settled }
+
+/** What became of a request that begins a run. @internal */
+export type Begun =
+  /** The run goes on, and is asked for. */
+  | { readonly _tag: "submitted"; readonly executionId: string }
+  | { readonly _tag: "ended"; readonly settled: Settled }
+
+/** What a poll said. @internal */
+export type Polled = { readonly _tag: "running" } | { readonly _tag: "ended"; readonly settled: Settled }
+
+/** How the runs of a batch are begun, found and followed. @internal */
+export interface Runs {
+  /** Whether `begin` looks first, and gives what it finds: then it may be asked again for a row that may have been sent. */
+  readonly looksByItself: boolean
+  /** Whether the session of an attempt is listed. */
+  readonly look: (row: Rows.LiveRow) => Effect.Effect<Look, NoukaiError>
+  readonly begin: (row: Rows.LiveRow, timeout: Duration.DurationInput) => Effect.Effect<Begun, NoukaiError>
+  readonly poll: (row: Rows.LiveRow, executionId: string) => Effect.Effect<Polled, NoukaiError>
+  /** What a run that ended cost, in US dollars as decimal text. */
+  readonly cost: (executionId: string) => Effect.Effect<string | undefined, NoukaiError>
+}
+
+type Step = Effect.Effect<void, BatchStoreError>
+
+/** Billionths of a US dollar, rounded up. @internal */
+export const nanos = (usd: string): number => Math.ceil(Number((Number(usd) * 1e9).toFixed(3)))
+
+/** How often a poll may fail for this row alone before it is reported. */
+const pollFailures = 8
+
+/** How often the cost of a run is asked for. */
+const costAttempts = 3
+
+/**
+ * Runs a row that this process has claimed or taken over, until it is settled, pending again, or another process's.
+ *
+ * @internal
+ */
+export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step => {
+  const { settings: { adopt, budget, cost, grace } } = running.record
+
+  const again = (fields: Partial<Rows.Transition> = {}): Step =>
+    Effect.map(
+      running.transit({
+        id: row.id,
+        attempt: row.attempt,
+        from: ["intent", "uncertain"],
+        to: "pending",
+        released: row.reserved,
+        ...fields
+      }),
+      () => running.wake()
+    )
+
+  /** Goes on with what the ledger says, after another process has changed it. */
+  const reread: Step = Effect.flatMap(
+    insisting(Rows.own(running.ledger, row.id, running.owner)),
+    (found) => found === undefined || found.attempt !== row.attempt ? Effect.void : runRow(running, runs, found)
+  )
+
+  const ended = (settled: Settled): Step =>
+    Effect.flatMap(
+      priced(settled),
+      (known) => Effect.flatMap(settle(running, row, known), (isTaken) => isTaken ? Effect.void : reread)
+    )
+
+  /** Adds what the run cost, where that is asked for. */
+  const priced = (settled: Settled): Effect.Effect<Settled> => {
+    const { executionId } = settled
+    if (!(cost || budget !== undefined) || executionId === undefined) return Effect.succeed(settled)
+    const read = (attempt: number): Effect.Effect<string | undefined> =>
+      Effect.catchAll(runs.cost(executionId), () =>
+        attempt < costAttempts
+          ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
+          : Effect.succeed(undefined))
+    return Effect.map(read(1), (costUsd) => {
+      // what is not known is taken to be what was reserved
+      if (costUsd === undefined) return { ...settled, spent: row.reserved }
+      const spent = nanos(costUsd)
+      running.costs.known++
+      running.costs.total += spent
+      return { ...settled, costUsd, spent }
+    })
+  }
+
+  const stopped = (verdict: Extract<Verdict, { _tag: "stop" }>): Step =>
+    Effect.zipRight(stop(running, verdict.stop), row.state === "submitted" ? Effect.void : again())
+
+  // --- an intent
+
+  const begun = (executionId: string, adopted: boolean): Step =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      succeeded(running, now)
+      return Effect.flatMap(
+        running.transit({
+          id: row.id,
+          attempt: row.attempt,
+          from: ["intent", "uncertain"],
+          to: "submitted",
+          executionId,
+          adopted
+        }),
+        (isTaken) =>
+          isTaken
+            ? Effect.zipRight(
+              running.canary === "holds" ? Effect.void : sing,
+              follow(executionId, now)
+            )
+            : reread
+      )
+    })
+
+  /** Keeps that a run is found through its session: only then is an absence evidence. */
+  const sing: Step = Effect.suspend(() => {
+    running.canary = "holds"
+    return Effect.flatMap(Effect.option(runs.look(row)), (found) => {
+      if (Option.isSome(found) && found.value._tag !== "absent") {
+        return insisting(canaryHolds(running.ledger, running.record.id))
+      }
+      running.canary = "unknown"
+      return Effect.void
+    })
+  })
+
+  const refusedFor = (verdict: Verdict): Step => {
+    switch (verdict._tag) {
+      case "stop":
+        return stopped(verdict)
+      case "wait":
+        return Effect.zipRight(pause(running, verdict.seconds), again())
+      case "unsent":
+        return Effect.zipRight(unreachable(running, verdict.message, undefined), again())
+      case "uncertain":
+        return Effect.zipRight(unreachable(running, verdict.message, verdict.seconds), doubt)
+      case "running":
+        return doubt
+      case "refused":
+        return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
+    }
+  }
+
+  const request: Step = Effect.suspend(() =>
+    Effect.matchEffect(Effect.suspend(() => runs.begin(row, grace / 2)), {
+      onFailure: (error) => refusedFor(ofSending(error)),
+      onSuccess: (outcome) => {
+        if (outcome._tag === "submitted") return begun(outcome.executionId, false)
+        return Effect.zipRight(
+          Effect.map(Clock.currentTimeMillis, (then) => succeeded(running, then)),
+          Effect.zipRight(running.canary === "holds" ? Effect.void : sing, ended(outcome.settled))
+        )
+      }
+    })
+  )
+
+  const send: Step = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    // a process that was stopped for a while must not send what another one has given up
+    now - row.intentAt > grace / 2 ? again() : request)
+
+  const intent: Step = Effect.suspend(() =>
+    adopt && row.attempt === 1 && !runs.looksByItself
+      ? Effect.matchEffect(runs.look(row), {
+        onFailure: (error) => refusedFor(ofReading(error)),
+        onSuccess: (look) => {
+          switch (look._tag) {
+            case "absent":
+              return send
+            case "found":
+              return begun(look.executionId, true)
+            case "ended":
+              return ended({ ...look.settled, adopted: true })
+          }
+        }
+      })
+      : send
+  )
+
+  // --- a row that may have been sent
+
+  /** Keeps that the row may have been sent, and looks for its run once the grace is over. */
+  const doubt: Step = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.flatMap(
+      running.transit({
+        id: row.id,
+        attempt: row.attempt,
+        from: ["intent", "uncertain"],
+        to: "uncertain",
+        intentAt: now
+      }),
+      (isTaken) => isTaken ? reconcile(now) : reread
+    ))
+
+  const absent: Step = Effect.suspend(() =>
+    running.canary === "holds"
+      ? runs.looksByItself ? request : again({ nextAttempt: row.attempt + 1 })
+      : Effect.asVoid(settle(running, row, {
+        state: "reported",
+        error: {
+          kind: "RunNotFound",
+          message: "it may have been sent, and no run is listed under its session; that proves nothing, since no run " +
+            "of this batch was found through its session yet"
+        }
+      }))
+  )
+
+  const absence: Effect.Effect<Look> = Effect.succeed({ _tag: "absent" })
+
+  /** Looks until the session can be read; nothing, when the batch is stopped before. */
+  const found = (sentBy: number): Effect.Effect<Look | undefined, BatchStoreError> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.zipRight(
+        Effect.sleep(Math.max(0, sentBy + grace - now)),
+        Effect.catchAll(runs.looksByItself ? absence : runs.look(row), (error) => {
+          const verdict = ofReading(error)
+          if (verdict._tag === "stop") return Effect.as(stop(running, verdict.stop), undefined)
+          const pausing = verdict._tag === "wait"
+            ? pause(running, verdict.seconds)
+            : unreachable(running, error.message, undefined)
+          return pausing.pipe(
+            Effect.zipRight(Effect.suspend(() => Effect.sleep(Math.max(200, running.pausedUntil - now)))),
+            Effect.flatMap(() => running.isStopping ? Effect.succeed(undefined) : found(sentBy))
+          )
+        })
+      ))
+
+  const reconcile = (sentBy: number): Step =>
+    // without a slot: nothing is known to run, and a server in trouble would fill them all
+    Effect.flatMap(outOfSlot(running, found(sentBy)), (look) => {
+      switch (look?._tag) {
+        case undefined:
+          return Effect.void
+        case "absent":
+          return absent
+        case "found":
+          return begun(look.executionId, false)
+        case "ended":
+          return ended(look.settled)
+      }
+    })
+
+  // --- a run that is known
+
+  const follow = (executionId: string, since: number, polls = 0, failures = 0): Step =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.zipRight(
+        Effect.sleep(running.polls.next(polls, now - since)),
+        Effect.matchEffect(runs.poll(row, executionId), {
+          onFailure: (error) => {
+            const verdict = ofReading(error)
+            if (verdict._tag === "stop") return stop(running, verdict.stop)
+            if (error._tag === "FlowNotFoundError" || error.statusCode === 404) {
+              return Effect.asVoid(settle(running, row, {
+                state: "reported",
+                executionId,
+                error: {
+                  ...rowError(error),
+                  kind: "RunNotFound",
+                  message: `its run ${executionId} was begun, and is not known to the server any more`
+                }
+              }))
+            }
+            if (!error.isRetryable && error._tag !== "RateLimitError" && failures >= pollFailures) {
+              return Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) }))
+            }
+            const seconds = verdict._tag === "wait" ? verdict.seconds : undefined
+            const wait = Math.min(60_000, seconds === undefined ? 250 * 2 ** Math.min(failures, 7) : seconds * 1000)
+            return Effect.zipRight(
+              verdict._tag === "wait" ? pause(running, seconds) : Effect.void,
+              Effect.delay(Effect.suspend(() => follow(executionId, since, polls + 1, failures + 1)), wait)
+            )
+          },
+          onSuccess: (polled) =>
+            Effect.flatMap(Clock.currentTimeMillis, (then) => {
+              succeeded(running, then)
+              if (polled._tag === "running") return follow(executionId, since, polls + 1)
+              running.polls.ended(polls + 1, then - since)
+              return ended(polled.settled)
+            })
+        })
+      ))
+
+  switch (row.state) {
+    case "intent":
+      return intent
+    case "uncertain":
+      return Effect.suspend(() => reconcile(row.intentAt))
+    case "submitted":
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => follow(row.executionId!, now))
+  }
+}
+
+/** Runs without the slot of its row. */
+const outOfSlot = <A>(running: Running, effect: Effect.Effect<A, BatchStoreError>): Effect.Effect<A, BatchStoreError> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      running.slots--
+      running.uncertain++
+      running.wake()
+    }),
+    () => effect,
+    () =>
+      Effect.sync(() => {
+        running.slots++
+        running.uncertain--
+      })
+  )

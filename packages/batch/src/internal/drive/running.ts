@@ -1,0 +1,225 @@
+/** A batch that this process takes part in: what its rows share. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { BatchStoreError } from "../../BatchError.js"
+import type { RowError, SettledState } from "../../BatchRow.js"
+import * as Batches from "../ledger/batches.js"
+import { isPassing, type Ledger } from "../ledger/ledger.js"
+import { failedSince } from "../ledger/reading.js"
+import * as Rows from "../ledger/rows.js"
+import * as GroupWriter from "./groupWriter.js"
+import { settledRows } from "./metrics.js"
+import * as PollTimes from "./pollTimes.js"
+
+/** The longest pause after a refusal, in milliseconds. */
+const longestPause = 600_000
+
+/** The longest pause after failures of which the server says no time, in milliseconds. */
+const longestBackoff = 30_000
+
+/** How long nothing may succeed before the batch stops, in milliseconds. */
+const unreachableAfter = 300_000
+
+/** What became of a row. @internal */
+export interface Settled {
+  readonly state: SettledState
+  readonly result?: unknown
+  readonly error?: RowError
+  readonly executionId?: string
+  readonly adopted?: boolean
+  readonly costUsd?: string
+  readonly spent?: number
+}
+
+/** @internal */
+export interface Running {
+  readonly ledger: Ledger
+  readonly record: Batches.BatchRecord
+  readonly owner: string
+  /** How often the rows were given out. */
+  generation: number
+  readonly polls: PollTimes.PollTimes
+  /** Sends of rows that are under way here. */
+  slots: number
+  /** Rows here of which no run is known yet. */
+  uncertain: number
+  canary: "unknown" | "holds"
+  /** Set when no more rows are to be begun here. */
+  isStopping: boolean
+  /** When sending goes on, in milliseconds since 1970. */
+  pausedUntil: number
+  failures: number
+  /** The last moment at which the server did what it was asked. */
+  succeededAt: number
+  costs: { known: number; total: number }
+  /** Rows that failed since the batch was started. */
+  failedRows: number
+  wake: () => void
+  /** Takes a row from state to state; false if it is not what it was. */
+  readonly transit: (transition: Rows.Transition) => Effect.Effect<boolean, BatchStoreError>
+}
+
+/** Waits that a ledger may take to be there again: a database that is restarted is back in seconds. */
+const ledgerRetry = Schedule.exponential("50 millis").pipe(
+  Schedule.jittered,
+  Schedule.union(Schedule.spaced("2 seconds")),
+  Schedule.upTo("2 minutes")
+)
+
+/** Repeats what a ledger refused in passing. @internal */
+export const insisting = <A, R>(effect: Effect.Effect<A, BatchStoreError, R>): Effect.Effect<A, BatchStoreError, R> =>
+  Effect.retry(effect, { schedule: ledgerRetry, while: isPassing })
+
+/** @internal */
+export const make = (
+  ledger: Ledger,
+  record: Batches.BatchRecord,
+  owner: string
+): Effect.Effect<Running, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const transit = yield* GroupWriter.make<Rows.Transition>((transitions) =>
+      insisting(Rows.transit(ledger, record.id, owner, transitions))
+    )
+    return {
+      ledger,
+      record,
+      owner,
+      generation: record.generation,
+      polls: PollTimes.make(),
+      slots: 0,
+      uncertain: 0,
+      canary: record.canary,
+      isStopping: false,
+      pausedUntil: record.paused_until,
+      failures: 0,
+      succeededAt: yield* Clock.currentTimeMillis,
+      costs: { known: 0, total: 0 },
+      failedRows: 0,
+      wake: () => {},
+      transit
+    }
+  })
+
+/** Begins no more rows, here and elsewhere, for a reason that stays in the ledger. @internal */
+export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
+  Effect.suspend(() => {
+    running.isStopping = true
+    running.wake()
+    return Effect.flatMap(
+      Clock.currentTimeMillis,
+      (now) => insisting(Batches.stopped(running.ledger, running.record.id, reason, now))
+    )
+  })
+
+/** The server did what it was asked. @internal */
+export const succeeded = (running: Running, now: number): void => {
+  running.failures = 0
+  running.succeededAt = now
+}
+
+/** Keeps all slots from sending, for as long as the server says or the failures go on. @internal */
+export const pause = (running: Running, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const backoff = Math.min(longestBackoff, 100 * 2 ** Math.min(running.failures++, 20))
+    const wait = seconds === undefined ? backoff : Math.min(longestPause, Math.max(seconds * 1000, 100))
+    const until = Math.ceil(now + wait)
+    if (until <= running.pausedUntil) return Effect.void
+    running.pausedUntil = until
+    running.wake()
+    // what the server said holds for every process
+    return seconds === undefined
+      ? Effect.void
+      : insisting(Batches.paused(running.ledger, running.record.id, until))
+  })
+
+/** Counts a failure that is not of the row alone, and stops the batch when nothing has succeeded for long. @internal */
+export const unreachable = (
+  running: Running,
+  message: string,
+  seconds: number | undefined
+): Effect.Effect<void, BatchStoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now - running.succeededAt > unreachableAfter
+      ? stop(running, { reason: "unreachable", message })
+      : pause(running, seconds))
+
+/** Keeps what became of a row; false if it is not this process's any more. @internal */
+export const settle = (
+  running: Running,
+  row: Rows.LiveRow,
+  { adopted, costUsd, error, executionId, result, spent, state }: Settled
+): Effect.Effect<boolean, BatchStoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.tap(
+      running.transit({
+        id: row.id,
+        attempt: row.attempt,
+        from: ["intent", "uncertain", "submitted"],
+        to: state,
+        settledAt: now,
+        released: row.reserved,
+        ...(result !== undefined && { result: JSON.stringify(result) }),
+        ...(error !== undefined && { error: JSON.stringify(error) }),
+        ...(executionId !== undefined && { executionId }),
+        ...(adopted !== undefined && { adopted }),
+        ...(costUsd !== undefined && { costUsd }),
+        // what may have run and is not known is taken to have cost what was reserved
+        ...((spent ?? (state === "reported" ? row.reserved : undefined)) !== undefined && {
+          spent: spent ?? row.reserved
+        })
+      }),
+      (isTaken) =>
+        isTaken
+          ? Effect.zipRight(
+            settledRows(running.record.name, state),
+            failures.has(state) ? anotherFailed(running) : Effect.void
+          )
+          : Effect.void
+    ))
+
+const failures: ReadonlySet<SettledState> = new Set(["failed", "reported"])
+
+const anotherFailed = (running: Running): Effect.Effect<void, BatchStoreError> =>
+  Effect.suspend(() => {
+    running.failedRows++
+    return tooManyFailed(running)
+  })
+
+/** Stops the batch when more rows failed than may. */
+const tooManyFailed = (running: Running): Effect.Effect<void, BatchStoreError> => {
+  const { maxFailures } = running.record.settings
+  return maxFailures !== undefined && running.failedRows > maxFailures && !running.isStopping
+    ? stop(running, {
+      reason: "failures",
+      message: `${running.failedRows} rows failed, and at most ${maxFailures} may`
+    })
+    : Effect.void
+}
+
+/** The newest words of the ledger: whether to go on, and what other processes met. @internal */
+export const heed = (running: Running): Effect.Effect<void, BatchStoreError> =>
+  Effect.zipRight(
+    newest(running),
+    running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
+  )
+
+const failedElsewhere = (running: Running): Effect.Effect<void, BatchStoreError> =>
+  Effect.flatMap(insisting(failedSince(running.ledger, running.record.id, running.record.started_at)), (failed) => {
+    running.failedRows = Math.max(running.failedRows, failed)
+    return tooManyFailed(running)
+  })
+
+const newest = (running: Running): Effect.Effect<void, BatchStoreError> =>
+  Effect.map(insisting(Batches.reread(running.ledger, running.record.id)), (found) => {
+    const goesOn = Option.isSome(found) && found.value.state === "running" &&
+      found.value.generation === running.generation
+    if (!goesOn) running.isStopping = true
+    else {
+      running.pausedUntil = Math.max(running.pausedUntil, found.value.paused_until)
+      if (found.value.canary === "holds") running.canary = "holds"
+    }
+    running.wake()
+  })

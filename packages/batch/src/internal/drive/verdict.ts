@@ -1,0 +1,67 @@
+/** What the failure of a request means for its row, and for the batch. */
+import type { NoukaiError } from "@effect-noukai/sdk"
+import type { RowError } from "../../BatchRow.js"
+import type { Stop } from "../ledger/batches.js"
+
+/** @internal */
+export type Verdict =
+  /** No row can be run now: the key, the account or the flow is wrong. Nothing ran. */
+  | { readonly _tag: "stop"; readonly stop: Stop }
+  /** Refused for now, and so are others. Nothing ran. */
+  | { readonly _tag: "wait"; readonly seconds: number | undefined }
+  /** Nothing was sent. */
+  | { readonly _tag: "unsent"; readonly message: string }
+  /** A run may exist. */
+  | { readonly _tag: "uncertain"; readonly message: string; readonly seconds: number | undefined }
+  /** Its run goes on, and is not this request's. */
+  | { readonly _tag: "running" }
+  /** This row is refused for good. Nothing ran. */
+  | { readonly _tag: "refused"; readonly error: RowError }
+
+/** An error of a call as what became of a row. @internal */
+export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string>): RowError => ({
+  kind: error._tag,
+  message: error.message,
+  ...(error.code !== undefined && { code: error.code }),
+  ...(error.statusCode !== undefined && { statusCode: error.statusCode }),
+  ...(executionIds !== undefined && { executionIds })
+})
+
+const retryAfter = (error: NoukaiError): number | undefined => "retryAfter" in error ? error.retryAfter : undefined
+
+const stop = (error: NoukaiError): Verdict => ({ _tag: "stop", stop: { reason: "refused", message: error.message } })
+
+/** What concerns every request alike. */
+const ofAll = (error: NoukaiError): Verdict | undefined => {
+  switch (error._tag) {
+    case "AuthenticationError":
+    case "PermissionDeniedError":
+    case "InsufficientCreditsError":
+    case "ReplayForbiddenError":
+    case "ReplayDisabledError":
+      return stop(error)
+    case "RateLimitError":
+      return { _tag: "wait", seconds: error.retryAfter }
+    default:
+      return error.code === "CLIENT_CLOSED" ? stop(error) : undefined
+  }
+}
+
+/** The verdict on a request that begins a run. @internal */
+export const ofSending = (error: NoukaiError): Verdict => {
+  const general = ofAll(error)
+  if (general !== undefined) return general
+  const { message, statusCode } = error
+  if (error._tag === "FlowNotFoundError" || statusCode === 404) return stop(error)
+  if (error._tag === "RunInProgressError") return { _tag: "running" }
+  if (error._tag === "InvalidRequestError") return { _tag: "refused", error: rowError(error) }
+  if ("sent" in error && error.sent === "no") return { _tag: "unsent", message }
+  // a 408 says that the server gave up waiting, not that nothing began
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500 && statusCode !== 408) {
+    return { _tag: "refused", error: rowError(error) }
+  }
+  return { _tag: "uncertain", message, seconds: retryAfter(error) }
+}
+
+/** The verdict on a request that only reads: no row is worse off for it. @internal */
+export const ofReading = (error: NoukaiError): Verdict => ofAll(error) ?? { _tag: "unsent", message: error.message }

@@ -1,0 +1,219 @@
+/** The row of a batch: what it runs, how far it came, and why it stopped. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { BatchConflictError, BatchNotFoundError, type BatchStoreError } from "../../BatchError.js"
+import { doing, greatest, type Ledger } from "./ledger.js"
+
+/** How rows are run: through the queue, or each in a request that waits for it. @internal */
+export type Operation = "jobs" | "execute"
+
+/**
+ * What every process needs to know to run the rows of a batch. Times are in milliseconds, money in billionths of a US
+ * dollar.
+ *
+ * @internal
+ */
+export const Settings = Schema.Struct({
+  concurrency: Schema.Number,
+  lanes: Schema.Number,
+  rate: Schema.optional(Schema.Number),
+  maxFailures: Schema.optional(Schema.Number),
+  budget: Schema.optional(Schema.Number),
+  maxCostPerRow: Schema.optional(Schema.Number),
+  cost: Schema.Boolean,
+  grace: Schema.Number,
+  adopt: Schema.Boolean
+})
+
+/** @internal */
+export interface Settings extends Schema.Schema.Type<typeof Settings> {}
+
+/** Why a batch stopped before its rows were settled. @internal */
+export const Stop = Schema.Struct({
+  reason: Schema.Literal("budget", "failures", "refused", "unreachable", "interrupted", "cancelled"),
+  message: Schema.String
+})
+
+/** @internal */
+export interface Stop extends Schema.Schema.Type<typeof Stop> {}
+
+const BatchRecord = Schema.Struct({
+  id: Schema.NumberFromString,
+  name: Schema.String,
+  flow: Schema.String,
+  version: Schema.String,
+  operation: Schema.Literal("jobs", "execute"),
+  settings: Schema.parseJson(Settings),
+  state: Schema.Literal("planned", "running", "stopped", "ended"),
+  stop: Schema.NullOr(Schema.parseJson(Stop)),
+  generation: Schema.NumberFromString,
+  pass: Schema.NumberFromString,
+  canary: Schema.Literal("unknown", "holds"),
+  paused_until: Schema.NumberFromString,
+  reserved: Schema.NumberFromString,
+  spent: Schema.NumberFromString,
+  created_at: Schema.NumberFromString,
+  started_at: Schema.NumberFromString,
+  ended_at: Schema.NumberFromString
+})
+
+/** @internal */
+export interface BatchRecord extends Schema.Schema.Type<typeof BatchRecord> {}
+
+const numbers = [
+  "id",
+  "generation",
+  "pass",
+  "paused_until",
+  "reserved",
+  "spent",
+  "created_at",
+  "started_at",
+  "ended_at"
+]
+
+// a driver gives 64-bit integers as numbers, another one as text
+const decode = (row: object): BatchRecord => {
+  const given: Record<string, unknown> = { ...row }
+  for (const name of numbers) given[name] = String(given[name])
+  return Schema.decodeUnknownSync(BatchRecord)(given)
+}
+
+const one = (rows: ReadonlyArray<object>): Option.Option<BatchRecord> =>
+  Option.map(Option.fromNullable(rows[0]), decode)
+
+/** The batch of a name, if there is one. @internal */
+export const find = ({ sql }: Ledger, name: string): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
+  Effect.map(doing("read a batch")(sql`select * from noukai_batch where name = ${name}`), one)
+
+/** The batch of a name. @internal */
+export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, BatchNotFoundError | BatchStoreError> =>
+  Effect.flatMap(
+    find(ledger, name),
+    Option.match({
+      onNone: () => Effect.fail(new BatchNotFoundError({ batch: name })),
+      onSome: Effect.succeed
+    })
+  )
+
+/** What a definition says of a batch. @internal */
+export interface Defined {
+  readonly name: string
+  readonly flow: string
+  readonly version: string
+  readonly operation: Operation
+}
+
+const conflict = (stored: BatchRecord, given: Defined): BatchConflictError | undefined => {
+  for (const field of ["flow", "version", "operation"] as const) {
+    if (stored[field] !== given[field]) {
+      return new BatchConflictError({ batch: given.name, field, stored: stored[field], given: given[field] })
+    }
+  }
+  return undefined
+}
+
+/** Fails when a batch of the name stands in the ledger and is another one. @internal */
+export const agrees = (stored: BatchRecord, given: Defined): Effect.Effect<void, BatchConflictError> => {
+  const error = conflict(stored, given)
+  return error === undefined ? Effect.void : Effect.fail(error)
+}
+
+/** The batch of a definition, made if it is new, at the beginning of a pass over its source. @internal */
+export const planned = (
+  ledger: Ledger,
+  given: Defined,
+  settings: Settings,
+  now: number
+): Effect.Effect<BatchRecord, BatchConflictError | BatchStoreError> =>
+  Effect.gen(function*() {
+    const { sql } = ledger
+    const text = JSON.stringify(settings)
+    const { flow, name, operation, version } = given
+    const stored = yield* find(ledger, name)
+    if (Option.isSome(stored)) yield* agrees(stored.value, given)
+    const rows = yield* doing("began to plan a batch")(sql`
+      insert into noukai_batch (name, flow, version, operation, settings, state, pass, created_at)
+      values (${name}, ${flow}, ${version}, ${operation}, ${text}, 'planned', 1, ${now})
+      on conflict (name) do update set settings = ${text}, pass = noukai_batch.pass + 1
+      returning *`)
+    const record = decode(rows[0]!)
+    yield* agrees(record, given)
+    return record
+  })
+
+/** Begins to run what is pending. A batch that runs already goes on as it is. @internal */
+export const started = ({ sql }: Ledger, id: number, now: number): Effect.Effect<BatchRecord, BatchStoreError> =>
+  Effect.map(
+    doing("started a batch")(sql`
+      update noukai_batch
+      set generation = case when state = 'running' then generation else generation + 1 end,
+        started_at = case when state = 'running' then started_at else ${now} end,
+        state = 'running', stop = null
+      where id = ${id} returning *`),
+    (rows) => decode(rows[0]!)
+  )
+
+/** Gives the rows of a running batch out anew. @internal */
+export const renewed = ({ sql }: Ledger, id: number): Effect.Effect<BatchRecord, BatchStoreError> =>
+  Effect.map(
+    doing("gave the rows of a batch out anew")(
+      sql`update noukai_batch set generation = generation + 1 where id = ${id} returning *`
+    ),
+    (rows) => decode(rows[0]!)
+  )
+
+/** Stops a batch that runs; the first reason stays. @internal */
+export const stopped = ({ sql }: Ledger, id: number, stop: Stop, now: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("stopped a batch")(sql`
+    update noukai_batch set state = 'stopped', stop = ${JSON.stringify(stop)}, ended_at = ${now}
+    where id = ${id} and state in ('running', 'planned')`)
+  )
+
+/** Stops a batch for good. @internal */
+export const cancelled = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> => {
+  const stop: Stop = { reason: "cancelled", message: "it was cancelled" }
+  return Effect.asVoid(
+    doing("cancelled a batch")(sql`
+    update noukai_batch set state = 'stopped', stop = ${JSON.stringify(stop)}, ended_at = ${now} where id = ${id}`)
+  )
+}
+
+/** Ends a batch whose rows are settled. @internal */
+export const ended = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("ended a batch")(sql`
+    update noukai_batch set state = 'ended', ended_at = ${now} where id = ${id} and state = 'running'`)
+  )
+
+/** The batch as it is now. @internal */
+export const reread = ({ sql }: Ledger, id: number): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
+  Effect.map(doing("read a batch")(sql`select * from noukai_batch where id = ${id}`), one)
+
+/** Keeps that a run of this batch was found through its session. @internal */
+export const canaryHolds = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("kept that sessions can be looked up")(sql`update noukai_batch set canary = 'holds' where id = ${id}`)
+  )
+
+/** Keeps every process from sending until a time. @internal */
+export const paused = ({ sql }: Ledger, id: number, until: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("paused a batch")(sql`
+    update noukai_batch set paused_until = ${greatest(sql)}(paused_until, ${until}) where id = ${id}`)
+  )
+
+/** Removes a batch and all that is known of it. @internal */
+export const forgotten = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("forgot a batch")(
+      // the batch last: a crash between leaves one that can be forgotten again
+      Effect.all([
+        sql`delete from noukai_batch_refused where batch = ${id}`,
+        sql`delete from noukai_batch_row where batch = ${id}`,
+        sql`delete from noukai_batch where id = ${id}`
+      ])
+    )
+  )

@@ -1,0 +1,65 @@
+/**
+ * Statements of the ledger, in the words of the databases that keep it. Rows go in and out as one JSON text, so that a
+ * statement has the same few parameters however many rows it is about.
+ *
+ * @internal
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
+import type * as Statement from "@effect/sql/Statement"
+import * as Effect from "effect/Effect"
+import { BatchStoreError } from "../../BatchError.js"
+
+/** A ledger that statements are sent to. @internal */
+export interface Ledger {
+  readonly sql: SqlClient.SqlClient
+}
+
+const detailOf = (error: unknown): string => {
+  const cause = error instanceof SqlError ? error.cause : error
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** The error of a statement that failed, with what was being done in the past tense. @internal */
+export const failed = (operation: string) => (error: unknown): BatchStoreError =>
+  new BatchStoreError({ operation, detail: detailOf(error), cause: error })
+
+/** The code of the database, innermost first found. */
+const codeOf = (error: unknown): string | undefined => {
+  for (let at = error, depth = 0; typeof at === "object" && at !== null && depth < 8; depth++) {
+    if ("code" in at && typeof at.code === "string") return at.code
+    at = "cause" in at ? at.cause : undefined
+  }
+  return undefined
+}
+
+/** Whether a statement can succeed when it is sent again: not one that the database does not understand. @internal */
+export const isPassing = (error: BatchStoreError): boolean => {
+  const code = codeOf(error)
+  return code === undefined ||
+    !(/^(42|22|23)/.test(code) || /^SQLITE_(ERROR|CONSTRAINT|MISMATCH|CORRUPT|NOTADB|READONLY)/.test(code))
+}
+
+/** Runs statements, whose failures are failures of the ledger. @internal */
+export const doing = (operation: string) => <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
+  Effect.mapError(effect, failed(operation))
+
+/** The items of a JSON list as rows `j` with a `value`, and their place: `ord` from 1 in PostgreSQL, else `key` from 0. @internal */
+export const each = (sql: SqlClient.SqlClient, items: ReadonlyArray<unknown>): Statement.Fragment => {
+  const json = JSON.stringify(items)
+  return sql.onDialectOrElse({
+    pg: () => sql`json_array_elements(${json}::json) with ordinality as j(value, ord)`,
+    orElse: () => sql`json_each(${json}) as j`
+  })
+}
+
+/** The greater of two numbers. @internal */
+export const greatest = (sql: SqlClient.SqlClient): Statement.Fragment =>
+  sql.onDialectOrElse({ pg: () => sql.literal("greatest"), orElse: () => sql.literal("max") })
+
+/** Microseconds since 1970, on the clock of the database. @internal */
+export const microseconds = (sql: SqlClient.SqlClient): Statement.Fragment =>
+  sql.onDialectOrElse({
+    pg: () => sql.literal("cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"),
+    orElse: () => sql.literal("cast(unixepoch('subsec') * 1000000 as integer)")
+  })

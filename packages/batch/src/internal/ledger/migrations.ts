@@ -1,0 +1,78 @@
+/** The tables of the ledger, and how they came to be what they are. */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+
+const tables = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const id = sql.onDialectOrElse({
+    pg: () => sql.literal("bigint generated always as identity primary key"),
+    orElse: () => sql.literal("integer primary key")
+  })
+  yield* sql`
+    create table noukai_batch (
+      id ${id},
+      name text not null unique,
+      flow text not null,
+      version text not null,
+      operation text not null,
+      settings text not null,
+      state text not null,
+      stop text,
+      generation bigint not null default 0,
+      pass bigint not null default 0,
+      canary text not null default 'unknown',
+      settled bigint not null default 0,
+      paused_until bigint not null default 0,
+      reserved bigint not null default 0,
+      spent bigint not null default 0,
+      created_at bigint not null,
+      started_at bigint not null default 0,
+      ended_at bigint not null default 0
+    )`
+  yield* sql`
+    create table noukai_batch_row (
+      id ${id},
+      batch bigint not null,
+      no bigint not null,
+      key text not null,
+      place text not null,
+      input text not null,
+      pass bigint not null,
+      state text not null,
+      attempt bigint not null default 1,
+      owner text,
+      lane bigint,
+      intent_at bigint,
+      execution_id text,
+      adopted bigint not null default 0,
+      result text,
+      error text,
+      cost_usd text,
+      reserved bigint not null default 0,
+      spent bigint not null default 0,
+      settled_at bigint,
+      settled_no bigint
+    )`
+  yield* sql`create unique index noukai_batch_row_key on noukai_batch_row (batch, key)`
+  yield* sql`create index noukai_batch_row_state on noukai_batch_row (batch, state, id)`
+  yield* sql`
+    create unique index noukai_batch_row_settled on noukai_batch_row (batch, settled_no) where settled_no is not null`
+  yield* sql`
+    create table noukai_batch_refused (
+      id ${id},
+      batch bigint not null,
+      pass bigint not null,
+      place text not null,
+      key text,
+      error text not null
+    )`
+  yield* sql`create index noukai_batch_refused_batch on noukai_batch_refused (batch, id)`
+  yield* sql`create table noukai_batch_rate (name text primary key, next_at bigint not null)`
+})
+
+/** Makes the tables, or brings them up to date. @internal */
+export const migrate = Migrator.make({})({
+  loader: Migrator.fromRecord({ "0001_tables": tables }),
+  table: "noukai_batch_migration"
+})

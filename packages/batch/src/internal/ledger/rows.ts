@@ -1,0 +1,252 @@
+/** Rows that are being run: how they are claimed, and how they go from one state to the next. */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+import type { BatchStoreError } from "../../BatchError.js"
+import type { RowState } from "../../BatchRow.js"
+import { doing, each, type Ledger } from "./ledger.js"
+
+/** A row that a process works on. @internal */
+export interface LiveRow {
+  readonly id: number
+  readonly no: number
+  readonly key: string
+  /** The input of its run, as JSON. */
+  readonly input: string
+  readonly state: "intent" | "uncertain" | "submitted"
+  readonly attempt: number
+  readonly lane: number
+  /** The last moment at which a request of this attempt may have left, in milliseconds since 1970. */
+  readonly intentAt: number
+  readonly executionId: string | undefined
+  readonly adopted: boolean
+  /** What is reserved for it, in billionths of a US dollar. */
+  readonly reserved: number
+}
+
+interface Stored {
+  readonly id: number | string
+  readonly no: number | string
+  readonly key: string
+  readonly input: string
+  readonly state: LiveRow["state"]
+  readonly attempt: number | string
+  readonly lane: number | string | null
+  readonly intent_at: number | string | null
+  readonly execution_id: string | null
+  readonly adopted: number | string
+  readonly reserved: number | string
+}
+
+const liveRow = (row: Stored): LiveRow => ({
+  id: Number(row.id),
+  no: Number(row.no),
+  key: row.key,
+  input: row.input,
+  state: row.state,
+  attempt: Number(row.attempt),
+  lane: Number(row.lane ?? 0),
+  intentAt: Number(row.intent_at ?? 0),
+  executionId: row.execution_id ?? undefined,
+  adopted: Number(row.adopted) !== 0,
+  reserved: Number(row.reserved)
+})
+
+const byId = (one: LiveRow, other: LiveRow): number => one.id - other.id
+
+/** Who claims rows, and for what. @internal */
+export interface Claim {
+  readonly batch: number
+  readonly generation: number
+  readonly owner: string
+  readonly lane: number
+  readonly count: number
+  readonly now: number
+  /** What to reserve for each, in billionths of a US dollar. */
+  readonly reserved: number
+}
+
+/**
+ * Makes pending rows intents of a process, the first ones first. None, when the batch is stopped, or its rows were given
+ * out anew.
+ *
+ * @internal
+ */
+export const claim = (
+  { sql }: Ledger,
+  { batch, count, generation, lane, now, owner, reserved }: Claim
+): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> => {
+  const unlocked = sql.onDialectOrElse({
+    pg: () => sql.literal("for update skip locked"),
+    orElse: () => sql.literal("")
+  })
+  return Effect.map(
+    doing("claimed rows")(sql<Stored>`
+      update noukai_batch_row
+      set state = 'intent', owner = ${owner}, lane = ${lane}, intent_at = ${now}, reserved = ${reserved}
+      where id in (
+        select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${count} ${unlocked}
+      )
+      and state = 'pending'
+      and exists (select 1 from noukai_batch
+        where id = ${batch} and state = 'running' and generation = ${generation})
+      returning *`),
+    (rows) => rows.map(liveRow).sort(byId)
+  )
+}
+
+/** How one row goes on, if it still is what it was. @internal */
+export interface Transition {
+  readonly id: number
+  readonly attempt: number
+  readonly from: ReadonlyArray<RowState>
+  readonly to: RowState
+  /** The next attempt, for one that begins. */
+  readonly nextAttempt?: number
+  readonly intentAt?: number
+  readonly executionId?: string
+  readonly adopted?: boolean
+  readonly result?: string
+  readonly error?: string
+  readonly costUsd?: string
+  readonly settledAt?: number
+  /** What its run cost, or is taken to have cost, in billionths of a US dollar. */
+  readonly spent?: number
+  readonly released?: number
+}
+
+/**
+ * Takes rows from state to state, in one statement. The ids of those that went: a row that is in another state or at
+ * another attempt, or that another process owns and has not left uncertain, stays.
+ *
+ * Settled rows are numbered in the order in which the statements that settle them become visible.
+ *
+ * @internal
+ */
+export const transit = (
+  { sql }: Ledger,
+  batch: number,
+  owner: string,
+  transitions: ReadonlyArray<Transition>
+): Effect.Effect<ReadonlySet<number>, BatchStoreError> => {
+  const settled = transitions.filter(({ settledAt }) => settledAt !== undefined).length
+  const sum = (of: (transition: Transition) => number | undefined) =>
+    transitions.reduce((total, transition) => total + (of(transition) ?? 0), 0)
+  const [spent, released] = [sum((one) => one.spent), sum((one) => one.released)]
+  const text = (name: string) => sql.literal(`j.value->>'${name}'`)
+  const number = (name: string) => sql.literal(`cast(j.value->>'${name}' as bigint)`)
+  const counted = settled > 0 || spent > 0 || released > 0
+  // the count of a shared ledger is locked until the rows are visible
+  const [counter, settledNo] = sql.onDialectOrElse({
+    pg: () =>
+      counted
+        ? [
+          sql`with counter as (
+            update noukai_batch set settled = settled + ${transitions.length},
+              spent = spent + ${spent}, reserved = reserved - ${released}
+            where id = ${batch} returning settled)`,
+          sql`(select settled from counter) - ${transitions.length} + j.ord`
+        ] as const
+        : [sql``, sql`r.settled_no`] as const,
+    orElse: () =>
+      [
+        sql``,
+        sql`(select coalesce(max(s.settled_no), 0) from noukai_batch_row s where s.batch = ${batch}) + j.key + 1`
+      ] as const
+  })
+  const written = Effect.map(
+    doing("wrote rows")(sql<{ readonly id: number | string }>`
+      ${counter}
+      update noukai_batch_row as r set
+        state = ${text("to")},
+        attempt = coalesce(${number("nextAttempt")}, r.attempt),
+        intent_at = coalesce(${number("intentAt")}, r.intent_at),
+        execution_id = case when ${number("nextAttempt")} is not null then null
+          else coalesce(${text("executionId")}, r.execution_id) end,
+        adopted = coalesce(${number("adopted")}, r.adopted),
+        result = coalesce(${text("result")}, r.result),
+        error = ${text("error")},
+        cost_usd = coalesce(${text("costUsd")}, r.cost_usd),
+        spent = r.spent + coalesce(${number("spent")}, 0),
+        reserved = case when ${number("released")} is not null then 0 else r.reserved end,
+        settled_at = ${number("settledAt")},
+        settled_no = case when ${number("settledAt")} is null then null else ${settledNo} end
+      from ${each(sql, transitions.map(toJson))}
+      where r.id = ${number("id")}
+        and r.attempt = ${number("attempt")}
+        and ${text("from")} like '%' || r.state || '%'
+        and (r.owner = ${owner} or r.state = 'uncertain')
+      returning id`),
+    (rows) => new Set(rows.map(({ id }) => Number(id)))
+  )
+  return sql.onDialectOrElse({
+    pg: () => written,
+    // a crash between the two is mended when the batch is run again
+    orElse: () => spent > 0 || released > 0 ? Effect.zipLeft(written, booked(sql, batch, spent, released)) : written
+  })
+}
+
+const booked = (sql: SqlClient, batch: number, spent: number, released: number) =>
+  doing("booked money")(sql`
+    update noukai_batch set spent = spent + ${spent}, reserved = reserved - ${released} where id = ${batch}`)
+
+const toJson = ({ adopted, from, ...transition }: Transition) => ({
+  ...transition,
+  from: from.join(" "),
+  ...(adopted === undefined ? undefined : { adopted: adopted ? 1 : 0 })
+})
+
+/**
+ * The live rows of a lane, which are this process's from now on. An intent of another process may have been sent: it is
+ * uncertain.
+ *
+ * @internal
+ */
+export const adopted = (
+  { sql }: Ledger,
+  batch: number,
+  owner: string,
+  lane: number
+): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
+  Effect.map(
+    doing("took over rows")(sql<Stored>`
+      update noukai_batch_row
+      set owner = ${owner}, lane = ${lane}, state = case when state = 'intent' then 'uncertain' else state end
+      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')
+        and lane = ${lane} and owner <> ${owner}
+      returning *`),
+    (rows) => rows.map(liveRow).sort(byId)
+  )
+
+/** A row as it stands now, when it is live and of this process. @internal */
+export const own = (
+  { sql }: Ledger,
+  id: number,
+  owner: string
+): Effect.Effect<LiveRow | undefined, BatchStoreError> =>
+  Effect.map(
+    doing("read a row")(sql<Stored>`
+      select * from noukai_batch_row
+      where id = ${id} and owner = ${owner} and state in ('intent', 'uncertain', 'submitted')`),
+    (rows) => rows[0] === undefined ? undefined : liveRow(rows[0])
+  )
+
+/** Rows that a process owns and does not work on, such as those of a claim whose answer was lost. @internal */
+export const strayed = (
+  { sql }: Ledger,
+  batch: number,
+  owner: string
+): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
+  Effect.map(
+    doing("read its rows")(sql<Stored>`
+      select * from noukai_batch_row
+      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`),
+    (rows) => rows.map(liveRow).sort(byId)
+  )
+
+/** Moves the live rows of lanes that a batch no longer has to its first one. @internal */
+export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("gave the rows of lanes that are no more to others")(sql`
+    update noukai_batch_row set lane = 0
+    where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
+  )

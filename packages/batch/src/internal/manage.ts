@@ -1,0 +1,183 @@
+/** What can be asked of a batch that stands in a ledger, and done to it. */
+import { Flow } from "@effect-noukai/sdk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
+import type { RefusedRow, RowResult } from "../BatchRow.js"
+import type { BatchStatus, ResultsOptions, RetryOptions } from "../BatchStatus.js"
+import { BatchStore } from "../BatchStore.js"
+import { type Definition, idProblem } from "./definition.js"
+import * as Batches from "./ledger/batches.js"
+import type { Ledger } from "./ledger/ledger.js"
+import * as Reading from "./ledger/reading.js"
+import * as Settling from "./ledger/settling.js"
+
+/** The batch of an id, and the ledger that keeps it. @internal */
+export const standing = (
+  method: string,
+  id: string
+): Effect.Effect<readonly [BatchStore["Type"], Batches.BatchRecord], LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const reason = idProblem(id)
+    if (reason !== undefined) return yield* new InvalidBatchError({ method, field: "batch", reason })
+    const ledger = yield* BatchStore
+    return [ledger, yield* Batches.get(ledger, id)] as const
+  })
+
+/** Billionths of a US dollar as decimal text. */
+const usd = (nanos: number): string => {
+  const digits = Math.round(nanos).toString().padStart(10, "0")
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`.replace(/\.?0+$/, "")
+}
+
+const statusName = (record: Batches.BatchRecord): BatchStatus["status"] => {
+  if (record.stop?.reason === "cancelled") return "cancelled"
+  if (record.state === "running") return "running"
+  return record.state === "ended" ? "completed" : "incomplete"
+}
+
+/** @internal */
+export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Effect<BatchStatus, BatchStoreError> =>
+  Effect.gen(function*() {
+    const states = yield* Reading.counts(ledger, record.id)
+    const { settings: { budget, cost }, spent, stop } = record
+    return {
+      batch: record.name,
+      flow: record.flow,
+      status: statusName(record),
+      ...(stop !== null && { stop }),
+      rows: Object.values(states).reduce((sum, count) => sum + count, 0),
+      states,
+      refused: yield* Reading.refusedCount(ledger, record.id),
+      adopted: yield* Reading.adoptedCount(ledger, record.id),
+      ...((cost || budget !== undefined) && { costUsd: usd(spent) })
+    }
+  })
+
+/** @internal */
+export const status = (batch: string): Effect.Effect<BatchStatus, LedgerError, BatchStore> =>
+  Effect.flatMap(standing("Batch.status", batch), ([ledger, record]) => statusOf(ledger, record))
+
+/** How long one waits for rows that settle later, in milliseconds. */
+const following = 200
+
+/** Rows as they settle, to the end of the run of their batch. */
+const followed = (
+  ledger: Ledger,
+  record: Batches.BatchRecord,
+  after: number
+): Stream.Stream<RowResult, BatchStoreError> => {
+  let last = after
+  const page = Stream.suspend(() =>
+    Stream.tap(Reading.settledAfter(ledger, record.id, last), (row) =>
+      Effect.sync(() => {
+        last = row.settledNo ?? last
+      }))
+  )
+  // what settles before the end is seen is read after it
+  const round = Stream.unwrap(Effect.map(Batches.reread(ledger, record.id), (now) => {
+    const goesOn = Option.isSome(now) && (now.value.state === "running" || now.value.state === "planned")
+    return Stream.concat(Stream.map(page, Option.some), goesOn ? Stream.empty : Stream.make(Option.none<RowResult>()))
+  }))
+  const waited = Stream.drain(Stream.fromEffect(Effect.sleep(following)))
+  return Stream.concat(round, waited).pipe(
+    Stream.forever,
+    Stream.takeWhile(Option.isSome),
+    Stream.map(({ value }) => value)
+  )
+}
+
+/** Results by the schema of their flow. */
+const reading = (definition: Definition): (row: RowResult) => RowResult => {
+  const { flow } = definition
+  const schema = typeof flow === "object" && Flow.isFlow(flow) ? flow.result : undefined
+  if (schema === undefined) return (row) => row
+  const decode = Schema.decodeUnknownEither(schema)
+  return (row) =>
+    row.state !== "done"
+      ? row
+      : Either.match(decode(row.result), {
+        onRight: (result) => ({ ...row, result }),
+        onLeft: (error) => {
+          const { result: _, ...rest } = row
+          const message = `its result does not fit the flow: ${ParseResult.TreeFormatter.formatErrorSync(error)}`
+          return { ...rest, error: { kind: "UnexpectedResult", message } }
+        }
+      })
+}
+
+/** @internal */
+export const results = (
+  batch: Definition | string,
+  { after = 0, follow = false, order = "input" }: ResultsOptions = {}
+): Stream.Stream<RowResult, LedgerError, BatchStore> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const method = "Batch.results"
+    const [id, read] = typeof batch === "string"
+      ? [batch, (row: RowResult) => row] as const
+      : [batch.id, reading(batch)] as const
+    if (order !== "input" && order !== "done") {
+      return yield* new InvalidBatchError({ method, field: "order", reason: "must be \"input\" or \"done\"" })
+    }
+    const [ledger, record] = yield* standing(method, id)
+    const rows = order === "input"
+      ? Reading.inOrder(ledger, record.id)
+      : follow
+      ? followed(ledger, record, after)
+      : Reading.settledAfter(ledger, record.id, after)
+    return Stream.map(rows, read)
+  }))
+
+/** @internal */
+export const refused = (batch: string): Stream.Stream<RefusedRow, LedgerError, BatchStore> =>
+  Stream.unwrap(
+    Effect.map(standing("Batch.refused", batch), ([ledger, record]) => Reading.refused(ledger, record.id))
+  )
+
+const retried = ["failed", "cancelled", "invalid", "reported"]
+
+/** @internal */
+export const retry = (
+  batch: string,
+  options: RetryOptions
+): Effect.Effect<number, BatchLockedError | LedgerError, BatchStore> =>
+  Effect.scoped(Effect.gen(function*() {
+    const method = "Batch.retry"
+    const only: string = options?.only
+    if (!retried.includes(only)) {
+      const reason = `must be one of ${retried.map((state) => `"${state}"`).join(", ")}`
+      return yield* new InvalidBatchError({ method, field: "only", reason })
+    }
+    if (options.only === "reported" && options.acceptDoubleRuns !== true) {
+      const reason = "must be true: what is reported may have run, and be run and billed again"
+      return yield* new InvalidBatchError({ method, field: "acceptDoubleRuns", reason })
+    }
+    const [ledger, record] = yield* standing(method, batch)
+    yield* ledger.exclusive
+    return options.only === "invalid"
+      ? yield* Settling.forgetInvalid(ledger, record.id)
+      : yield* Settling.retried(ledger, record.id, options.only)
+  }))
+
+/** @internal */
+export const cancel = (batch: string): Effect.Effect<number, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const [ledger, record] = yield* standing("Batch.cancel", batch)
+    const now = yield* Clock.currentTimeMillis
+    // before its rows: what becomes pending meanwhile is not claimed any more
+    yield* Batches.cancelled(ledger, record.id, now)
+    return yield* Settling.cancelPending(ledger, record.id, now)
+  })
+
+/** @internal */
+export const forget = (batch: string): Effect.Effect<void, BatchLockedError | LedgerError, BatchStore> =>
+  Effect.scoped(Effect.gen(function*() {
+    const [ledger, record] = yield* standing("Batch.forget", batch)
+    yield* ledger.exclusive
+    yield* Batches.forgotten(ledger, record.id)
+  }))

@@ -1,0 +1,131 @@
+/** A run of a batch: its rows are planned, and given out until all are settled or something stops it. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { randomUUID } from "node:crypto"
+import { hostname } from "node:os"
+import { BatchEngine } from "../BatchEngine.js"
+import { InvalidBatchError } from "../BatchError.js"
+import type { BatchSource } from "../BatchSource.js"
+import type { BatchSummary, RunOptions } from "../BatchStatus.js"
+import { BatchStore } from "../BatchStore.js"
+import { defined, type Definition } from "./definition.js"
+import * as Driver from "./drive/driver.js"
+import * as ExecuteRuns from "./drive/executeRuns.js"
+import * as JobRuns from "./drive/jobRuns.js"
+import { insisting } from "./drive/running.js"
+import * as Batches from "./ledger/batches.js"
+import type { Ledger } from "./ledger/ledger.js"
+import * as Limits from "./ledger/limits.js"
+import * as Reading from "./ledger/reading.js"
+import * as Rows from "./ledger/rows.js"
+import { statusOf } from "./manage.js"
+import * as PlanBatch from "./planBatch.js"
+
+const method = "Batch.run"
+
+const invalid = (field: string, reason: string) => new InvalidBatchError({ method, field, reason })
+
+const millis = (field: string, input: Duration.DurationInput): Effect.Effect<number, InvalidBatchError> =>
+  Option.match(Option.filter(Duration.decodeUnknown(input), Duration.isFinite), {
+    onNone: () => Effect.fail(invalid(field, "must be a finite duration: milliseconds, or text such as \"5 seconds\"")),
+    onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
+  })
+
+const isNumber = (value: unknown, least: number): boolean => typeof value === "number" && value >= least && value < 1e9
+
+/** The settings of a run, checked. */
+const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.Settings, InvalidBatchError> =>
+  Effect.gen(function*() {
+    const { adopt = true, budgetUsd, concurrency = 32, maxCostPerRow, maxFailures, rate } = options
+    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000) {
+      return yield* invalid("concurrency", "must be a whole number from 1 to 10,000")
+    }
+    if (rate !== undefined && !(isNumber(rate, 0) && rate > 0)) {
+      return yield* invalid("rate", "must be a number of rows per second, more than 0")
+    }
+    if (maxFailures !== undefined && !(Number.isInteger(maxFailures) && maxFailures >= 0)) {
+      return yield* invalid("maxFailures", "must be a whole number of at least 0")
+    }
+    if (budgetUsd !== undefined && !(isNumber(budgetUsd, 0) && budgetUsd <= 1e6)) {
+      return yield* invalid("budgetUsd", "must be a number of US dollars from 0 to 1,000,000")
+    }
+    if (maxCostPerRow !== undefined && !(isNumber(maxCostPerRow, 0) && maxCostPerRow > 0)) {
+      return yield* invalid("maxCostPerRow", "must be a number of US dollars, more than 0")
+    }
+    if (budgetUsd !== undefined && maxCostPerRow === undefined) {
+      return yield* invalid("maxCostPerRow", "is required with budgetUsd: no cost of a row is known yet")
+    }
+    const grace = yield* millis("grace", options.grace ?? 5000)
+    if (grace < 100) return yield* invalid("grace", "must be at least 100 milliseconds")
+    return {
+      concurrency,
+      lanes,
+      cost: options.cost ?? budgetUsd !== undefined,
+      grace,
+      adopt,
+      ...(rate !== undefined && { rate }),
+      ...(maxFailures !== undefined && { maxFailures }),
+      ...(budgetUsd !== undefined && { budget: Math.floor(budgetUsd * 1e9) }),
+      ...(maxCostPerRow !== undefined && { maxCostPerRow: Math.ceil(maxCostPerRow * 1e9) })
+    }
+  })
+
+/** A name of this process, that no other one has had. @internal */
+export const newOwner = (): string => `${hostname()}/${process.pid}/${randomUUID()}`
+
+const unsettled = ({ intent, pending, submitted, uncertain }: Reading.Counts): number =>
+  pending + intent + uncertain + submitted
+
+/** Gives the rows out, again and again, until none is left or the batch is stopped. */
+const given = (ledger: Ledger, engine: BatchEngine.Service, record: Batches.BatchRecord, part: Driver.Part) =>
+  Effect.gen(function*() {
+    let current = record
+    while (true) {
+      yield* engine.run({ batch: current.name, generation: current.generation, lane: part.lane })
+      const now = yield* insisting(Batches.reread(ledger, record.id))
+      if (Option.isNone(now) || now.value.state !== "running") return
+      if (unsettled(yield* insisting(Reading.counts(ledger, record.id))) === 0) return
+      // what lanes left, such as one that could not be run to its end
+      current = yield* insisting(Batches.renewed(ledger, record.id))
+      yield* part.renew(current)
+    }
+  })
+
+/** @internal */
+export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E, R>, options: RunOptions = {}) =>
+  Effect.scoped(Effect.gen(function*() {
+    const engine = yield* BatchEngine
+    const ledger = yield* BatchStore
+    const what = yield* defined(method, definition)
+    const settings = yield* settingsOf(options, engine.lanes)
+    const stopWithin = yield* millis("stopWithin", options.stopWithin ?? 30_000)
+    yield* ledger.exclusive
+    const planned = yield* Batches.planned(ledger, what, settings, yield* Clock.currentTimeMillis)
+    const plan = yield* PlanBatch.kept(ledger, definition, source, planned)
+    yield* Rows.folded(ledger, planned.id, settings.lanes)
+    if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id)
+    const record = yield* Batches.started(ledger, planned.id, yield* Clock.currentTimeMillis)
+    const runs = definition.operation === "jobs"
+      ? yield* JobRuns.make(record)
+      : yield* ExecuteRuns.make(record, definition.tools)
+    const part = yield* Driver.make(ledger, record, newOwner(), runs)
+
+    const stopping = Effect.gen(function*() {
+      yield* part.stop
+      const now = yield* Clock.currentTimeMillis
+      yield* Batches.stopped(ledger, record.id, { reason: "interrupted", message: "it was interrupted" }, now)
+    })
+    const giving = yield* Effect.forkScoped(given(ledger, engine, record, part))
+    yield* Fiber.join(giving).pipe(
+      Effect.onInterrupt(() =>
+        Effect.ignore(Effect.zipRight(stopping, Effect.timeoutOption(Fiber.join(giving), stopWithin)))
+      )
+    )
+    const counts = yield* Reading.counts(ledger, record.id)
+    if (unsettled(counts) === 0) yield* Batches.ended(ledger, record.id, yield* Clock.currentTimeMillis)
+    const status = yield* statusOf(ledger, yield* Batches.get(ledger, what.name))
+    return { ...status, plan } as BatchSummary
+  }))
