@@ -4,14 +4,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { randomUUID } from "node:crypto"
-import { hostname } from "node:os"
 import { BatchEngine } from "../BatchEngine.js"
 import { InvalidBatchError } from "../BatchError.js"
 import type { BatchSource } from "../BatchSource.js"
 import type { BatchSummary, RunOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { defined, type Definition } from "./definition.js"
+import { newOwner } from "./drive/batchDriver.js"
 import * as Driver from "./drive/driver.js"
 import * as ExecuteRuns from "./drive/executeRuns.js"
 import * as JobRuns from "./drive/jobRuns.js"
@@ -72,9 +71,6 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       ...(maxCostPerRow !== undefined && { maxCostPerRow: Math.ceil(maxCostPerRow * 1e9) })
     }
   })
-
-/** A name of this process, that no other one has had. @internal */
-export const newOwner = (): string => `${hostname()}/${process.pid}/${randomUUID()}`
 
 const unsettled = ({ intent, pending, submitted, uncertain }: Reading.Counts): number =>
   pending + intent + uncertain + submitted

@@ -238,6 +238,7 @@ export const make = (
       renew: (next) =>
         Effect.sync(() => {
           running.generation = next.generation
+          running.isStopping = false
         }),
       stop: Effect.sync(() => {
         running.isStopping = true

@@ -39,6 +39,7 @@ export const make = <A extends { readonly id: number }>(
     })
     // native, for it is no time that a program knows of
     const lingering = Effect.async<void>((resume) => {
+      // eslint-disable-next-line no-restricted-globals
       const timer = setTimeout(() => resume(Effect.void), linger)
       return Effect.sync(() => clearTimeout(timer))
     })

@@ -13,6 +13,9 @@ import { rowSession } from "./session.js"
 /** Sent once: what may be sent again is another intent. */
 const once = Schedule.stop
 
+/** The limit of an attempt to read, which is made again. */
+const readTimeout = "15 seconds"
+
 /** How long a job that was submitted a moment ago may be unknown. */
 const grace = "5 seconds"
 
@@ -37,11 +40,18 @@ export const lookUp = (
   ofOne: (execution: { readonly executionId: string; readonly triggerType?: string | undefined }) => Look
 ): Effect.Effect<Look, NoukaiError> =>
   Effect.map(
-    Effect.catchTag(sessions.get(sessionId), "ReplaySessionNotFoundError", () => Effect.succeed({ executions: [] })),
+    Effect.catchTag(sessions.get(sessionId, { attemptTimeout: readTimeout }), "ReplaySessionNotFoundError", () =>
+      Effect.succeed({ executions: [] })),
     ({ executions: [first, ...others] }): Look => {
-      if (first === undefined) return { _tag: "absent" }
-      if (others.length === 0) return ofOne(first)
-      const executionIds = [first, ...others].map(({ executionId }) => executionId)
+      if (first === undefined) {
+        return { _tag: "absent" }
+      }
+      if (others.length === 0) {
+        return ofOne(first)
+      }
+      const executionIds = [first, ...others].map(({ executionId }) =>
+        executionId
+      )
       const message = `${executionIds.length} runs are listed under its session ${sessionId}, and each may have been ` +
         "billed: look at them, and retry it with `acceptDoubleRuns` if none will do"
       return {

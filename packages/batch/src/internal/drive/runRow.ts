@@ -86,9 +86,10 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
     const { executionId } = settled
     if (!(cost || budget !== undefined) || executionId === undefined) return Effect.succeed(settled)
     const read = (attempt: number): Effect.Effect<string | undefined> =>
-      Effect.catchAll(runs.cost(executionId), () =>
-        attempt < costAttempts
+      Effect.catchAll(runs.cost(executionId), (error) =>
+        attempt < costAttempts && ofReading(error)._tag !== "stop"
           ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
+          // the row is done all the same, and its cost is taken to be what was reserved
           : Effect.succeed(undefined))
     return Effect.map(read(1), (costUsd) => {
       // what is not known is taken to be what was reserved

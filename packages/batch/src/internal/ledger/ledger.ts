@@ -5,7 +5,7 @@
  * @internal
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
-import { SqlError } from "@effect/sql/SqlError"
+import type { SqlError } from "@effect/sql/SqlError"
 import type * as Statement from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import { BatchStoreError } from "../../BatchError.js"
@@ -15,9 +15,11 @@ export interface Ledger {
   readonly sql: SqlClient.SqlClient
 }
 
+/** The words of the innermost error: those around it say that a statement failed. */
 const detailOf = (error: unknown): string => {
-  const cause = error instanceof SqlError ? error.cause : error
-  return cause instanceof Error ? cause.message : String(cause)
+  let at = error
+  while (at instanceof Error && at.cause instanceof Error) at = at.cause
+  return at instanceof Error ? at.message : String(at)
 }
 
 /** The error of a statement that failed, with what was being done in the past tense. @internal */

@@ -1,0 +1,136 @@
+/**
+ * A batch is killed (SIGKILL) at a random request and started again until it ends by itself, while some requests are
+ * reset, cut, stalled and refused. The emulator's ledger says what ran.
+ *
+ * `npm run test:faults` does it for 50 seeds, `npm test` for one; a failure names its seed.
+ */
+import { Emulator } from "@effect-noukai/emulator"
+import * as Emulators from "@effect-noukai/emulator/Emulator"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { join } from "node:path"
+import { rowSession } from "../src/internal/drive/session.js"
+import { bundledProgram } from "./support/bundledProgram.js"
+import { folder } from "./support/folder.js"
+
+const isLong = process.env.FAULTS === "all"
+
+const seeds = isLong ? 50 : 1
+
+const rows = isLong ? 200 : 40
+
+const numbers = (seed: number) => {
+  let state = (seed * 2654435761) % 2147483648
+  return (below: number): number => {
+    state = (state * 1103515245 + 12345) % 2147483648
+    return Math.floor(state / 2147483648 * below)
+  }
+}
+
+const started = (program: string, ...args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.map(Emulator, ({ apiKey, baseUrl }) =>
+      spawn(process.execPath, [program, baseUrl, ...args], {
+        env: { ...process.env, NOUKAI_API_KEY: Redacted.value(apiKey) },
+        stdio: ["ignore", "pipe", "pipe"]
+      })),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+/** What a process printed before it ended by itself; `null` when it was killed. */
+const ended = (child: ChildProcess) =>
+  Effect.async<string | null>((resume) => {
+    let [output, errors] = ["", ""]
+    child.stdout!.setEncoding("utf8").on("data", (text: string) => output += text)
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => errors += text)
+    child.on("close", (code) => {
+      resume(code === null ? Effect.succeed(null) : code === 0 ? Effect.succeed(output) : Effect.dieMessage(errors))
+    })
+  })
+
+const received = (more: number) =>
+  Effect.flatMap(Emulator, (emulator) =>
+    Effect.flatMap(emulator.ledger, ({ requestsReceived }) => {
+      let left = requestsReceived + more
+      return emulator.awaitEvent((event) => event.type === "RequestReceived" && --left === 0)
+    }))
+
+interface Summary {
+  readonly status: string
+  readonly rows: number
+  readonly states: { readonly [state: string]: number }
+}
+
+const killedAndStarted = (below: (n: number) => number, operation: "jobs" | "execute") =>
+  Effect.gen(function*() {
+    const program = yield* Effect.promise(() => bundledProgram(new URL("./support/batchProcess.ts", import.meta.url)))
+    const ledger = join(yield* folder, "batch.ledger")
+    while (true) {
+      const output = yield* Effect.scoped(Effect.gen(function*() {
+        // clocks are real here: a grace of a second keeps the test short
+        const child = yield* started(program, ledger, `${rows}`, operation, JSON.stringify({ grace: 1000 }))
+        const kill = Effect.zipRight(received(1 + below(3 * rows)), Effect.sync(() => child.kill("SIGKILL")))
+        const end = yield* Effect.fork(ended(child))
+        yield* Effect.raceFirst(kill, end)
+        return yield* end
+      }))
+      if (output !== null) return JSON.parse(output) as Summary
+    }
+  })
+
+const setup = (seed: number, capture: "full" | "metadata_only") =>
+  Emulators.layer({
+    flows: [{
+      ref: "acme/test/echo",
+      steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration: "50 millis" }]
+    }],
+    jobs: { workers: 64 },
+    capture,
+    seed,
+    faults: [{ rate: 0.05, faults: ["reset", "reset:late", "cut:b20", "503", "stall:2000"] }]
+  })
+
+/** The sessions of the first attempts at each row, which say what a run of the queue is of. */
+const rowOf = new Map(
+  Array.from(
+    { length: rows },
+    (_, no) => [1, 2, 3, 4, 5, 6].map((attempt) => [rowSession("killed", `row ${no}`, attempt), `row ${no}`] as const)
+  ).flat()
+)
+
+/** How many rows ran, and how many runs there were beside. */
+const counted = Effect.gen(function*() {
+  const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+  const ran = new Set(runs.map(({ sessionId }) => rowOf.get(sessionId!) ?? sessionId))
+  return { ran: ran.size, doubled: runs.length - ran.size }
+})
+
+describe("a batch that is killed and started again", () => {
+  for (let seed = 1; seed <= seeds; seed++) {
+    it.live(
+      `through the queue, seed ${seed}: no row runs twice, and none is lost`,
+      () =>
+        Effect.gen(function*() {
+          const summary = yield* killedAndStarted(numbers(seed), "jobs")
+          assert.deepStrictEqual([summary.status, summary.states.done, summary.rows], ["completed", rows, rows])
+          assert.deepStrictEqual(yield* counted, { ran: rows, doubled: 0 })
+        }).pipe(Effect.scoped, Effect.provide(setup(seed, "metadata_only"))),
+      300_000
+    )
+
+    it.live(
+      `in requests, seed ${seed}: no row runs twice, and none is lost`,
+      () =>
+        Effect.gen(function*() {
+          const summary = yield* killedAndStarted(numbers(seed + 1000), "execute")
+          const { done = 0, reported = 0 } = summary.states
+          assert.deepStrictEqual([summary.status, done + reported, summary.rows], ["completed", rows, rows])
+          const { doubled, ran } = yield* counted
+          assert.strictEqual(doubled, 0)
+          assert.isAtLeast(ran, done)
+        }).pipe(Effect.scoped, Effect.provide(setup(seed, "full"))),
+      300_000
+    )
+  }
+})

@@ -1,0 +1,37 @@
+/**
+ * A program that runs a batch: `<baseUrl> <ledger> <rows> <operation> <options as JSON>`. It runs the batch until no row is
+ * left that may still be run, prints its last summary, and ends. The key comes from the environment.
+ */
+import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
+import { Noukai } from "@effect-noukai/sdk"
+import { Effect, Layer } from "effect"
+
+const [baseUrl, ledger, rows, operation, options] = process.argv.slice(2)
+
+interface Row {
+  readonly id: string
+}
+
+const common = {
+  id: "killed",
+  flow: "acme/test/echo",
+  key: (row: Row) => row.id,
+  input: (row: Row) => ({ message: row.id })
+}
+
+const batch = operation === "execute" ? Batch.make({ ...common, operation }) : Batch.make(common)
+
+const source = BatchSource.fromIterable(Array.from({ length: Number(rows) }, (_, n) => ({ id: `row ${n}` })))
+
+const program = Batch.run(batch, source, JSON.parse(options!)).pipe(
+  Effect.tap(({ status }) => status === "incomplete" ? Effect.sleep("100 millis") : Effect.void),
+  Effect.repeat({ while: ({ status }) => status === "incomplete" }),
+  Effect.tap((summary) => Effect.sync(() => process.stdout.write(JSON.stringify(summary))))
+)
+
+await Effect.runPromise(
+  Effect.provide(
+    program,
+    Layer.mergeAll(BatchStore.layerFile(ledger!), BatchEngine.layerLocal, Noukai.layer({ baseUrl: baseUrl! }))
+  )
+)
