@@ -3,8 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { basename } from "node:path"
 import type { BatchSourceError } from "./BatchError.js"
+import { makeCsv } from "./internal/source/csv.js"
+import { decode, type Place } from "./internal/source/Decoder.js"
+import { fileBytes } from "./internal/source/file.js"
+import { makeJsonl } from "./internal/source/jsonl.js"
 
 /**
  * A row as it stands in a source: its value, or why it has none.
@@ -27,6 +33,45 @@ export interface BatchSource<Row, E = never, R = never> {
 }
 
 /**
+ * A record of CSV: the text of each column by its name. The schema of the definition reads numbers and dates from it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CsvRow = Readonly<Record<string, string>>
+
+/**
+ * The options of reading lines of JSON.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface JsonlOptions {
+  /**
+   * The length of a line, in bytes, above which it is unreadable. No more than this is held in memory of a line.
+   * Default: 16 MiB.
+   */
+  readonly maxLineBytes?: number | undefined
+}
+
+/**
+ * The options of reading CSV.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface CsvOptions {
+  /** The names of the columns, for a file without a header: its first line is a row. Default: the first line. */
+  readonly columns?: ReadonlyArray<string> | undefined
+  /** What stands between two values. Default: a comma. */
+  readonly delimiter?: string | undefined
+  /**
+   * The length of a record, in bytes, above which reading fails: most often a quote that is not closed. Default: 16 MiB.
+   */
+  readonly maxRecordBytes?: number | undefined
+}
+
+/**
  * Rows of a stream.
  *
  * @since 0.1.0
@@ -43,3 +88,99 @@ export const fromStream = <Row, E, R>(stream: Stream.Stream<Row, E, R>): BatchSo
  * @category constructors
  */
 export const fromIterable = <Row>(rows: Iterable<Row>): BatchSource<Row> => fromStream(Stream.fromIterable(rows))
+
+const defaultMaxBytes = 16 * 1024 * 1024
+
+const jsonlRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: JsonlOptions = {}) => {
+  const { maxLineBytes = defaultMaxBytes } = options
+  return decode(bytes, place, Effect.sync(() => makeJsonl(place, { maxLineBytes })))
+}
+
+const csvRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: CsvOptions = {}) => {
+  const { columns, delimiter = ",", maxRecordBytes = defaultMaxBytes } = options
+  return decode(bytes, place, makeCsv(place, { columns, delimiter, maxRecordBytes }))
+}
+
+/**
+ * Rows of bytes that are lines of JSON in UTF-8, for what is no file: the standard input, a response, a decompressed
+ * archive. `name` stands in the places of the rows. Otherwise as `fromJsonl`.
+ *
+ * @example
+ * ```ts
+ * import * as NodeStream from "@effect/platform-node/NodeStream"
+ * import * as BatchSource from "@effect-noukai/batch/BatchSource"
+ *
+ * const rows = BatchSource.fromJsonlBytes(NodeStream.stdin, "stdin")
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromJsonlBytes = <E, R>(
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  name: string,
+  options?: JsonlOptions
+): BatchSource<unknown, E, R> => ({ rows: jsonlRows(bytes, { name, source: name }, options) })
+
+/**
+ * Rows of a file of lines of JSON in UTF-8: each line is one JSON value, and so one row. Empty lines are passed over. The
+ * place of a row is the name of the file and its line: `rows.jsonl:17`.
+ *
+ * A line that is no JSON, no UTF-8 or too long is `Unreadable`, and the lines after it are read. The file is read as its
+ * rows are asked for, and closed when the stream ends, fails or is interrupted.
+ *
+ * Fails with `BatchSourceError` where there is no plain file that can be read, or it is no text in UTF-8 from its first
+ * bytes on.
+ *
+ * @example
+ * ```ts
+ * import * as BatchSource from "@effect-noukai/batch/BatchSource"
+ *
+ * const answers = BatchSource.fromJsonl("data/answers.jsonl")
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromJsonl = (path: string, options?: JsonlOptions): BatchSource<unknown> => ({
+  rows: jsonlRows(fileBytes(path), { name: basename(path), source: path }, options)
+})
+
+/**
+ * Rows of bytes that are CSV in UTF-8, for what is no file. `name` stands in the places of the rows and in errors.
+ * Otherwise as `fromCsv`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromCsvBytes = <E, R>(
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  name: string,
+  options?: CsvOptions
+): BatchSource<CsvRow, E, R> => ({ rows: csvRows(bytes, { name, source: name }, options) })
+
+/**
+ * Rows of a file of CSV in UTF-8, as RFC 4180 has it: the first line names the columns, and values in quotes may hold
+ * delimiters, quotes (twice) and lines. Every value is text. Empty lines are passed over. The place of a row is the name
+ * of the file and the line where its record begins: `rows.csv:17`.
+ *
+ * A record with too few or too many values, with a quote where none may stand, or that is no UTF-8 is `Unreadable`, and
+ * the records after it are read. The file is read as its rows are asked for, and closed when the stream ends, fails or is
+ * interrupted.
+ *
+ * Fails with `BatchSourceError` where there is no plain file that can be read, its columns have no names or one twice, or
+ * a quote is not closed: then it has the line where that quote stands.
+ *
+ * @example
+ * ```ts
+ * import * as BatchSource from "@effect-noukai/batch/BatchSource"
+ *
+ * const answers = BatchSource.fromCsv("data/answers.csv", { delimiter: ";" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromCsv = (path: string, options?: CsvOptions): BatchSource<CsvRow> => ({
+  rows: csvRows(fileBytes(path), { name: basename(path), source: path }, options)
+})

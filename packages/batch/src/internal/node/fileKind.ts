@@ -1,0 +1,18 @@
+import * as Predicate from "effect/Predicate"
+import type { Stats } from "node:fs"
+
+/**
+ * What stands at a path that is no plain file.
+ *
+ * @internal
+ */
+export const kindOf = (stats: Stats): string =>
+  stats.isDirectory() ? "a folder" : stats.isFIFO() ? "a pipe" : stats.isSocket() ? "a socket" : "a device"
+
+/**
+ * The code of an error of Node: `ENOENT`.
+ *
+ * @internal
+ */
+export const codeOf = (cause: unknown): string | undefined =>
+  Predicate.isRecord(cause) && typeof cause.code === "string" ? cause.code : undefined

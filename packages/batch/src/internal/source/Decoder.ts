@@ -1,0 +1,112 @@
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { BatchSourceError } from "../../BatchError.js"
+import type { SourceRow } from "../../BatchSource.js"
+
+/**
+ * Divides bytes into rows. It is given no byte order mark. When it cannot go on it gives the rows that it has, and says
+ * why, so that the rows before an error do not depend on how the bytes were cut.
+ *
+ * @internal
+ */
+export interface Decoder<Row> {
+  readonly push: (bytes: Uint8Array) => Effect.Effect<ReadonlyArray<SourceRow<Row>>>
+  /** The rest, once there are no more bytes. */
+  readonly end: Effect.Effect<ReadonlyArray<SourceRow<Row>>>
+  /** Why it cannot go on. */
+  readonly failure: () => BatchSourceError | undefined
+}
+
+/**
+ * What is read: the name that stands in the places of its rows, and in its errors.
+ *
+ * @internal
+ */
+export interface Place {
+  readonly name: string
+  readonly source: string
+}
+
+const startsWith = (bytes: Uint8Array, ...start: ReadonlyArray<number>): boolean =>
+  bytes.length >= start.length && start.every((byte, index) => bytes[index] === byte)
+
+const byteOrderMark = 3
+
+/** Why a file that begins with these bytes is no text in UTF-8. */
+const foreign = (head: Uint8Array): string | undefined => {
+  if (startsWith(head, 0xff, 0xfe) || startsWith(head, 0xfe, 0xff)) return "it is UTF-16: save it as UTF-8"
+  if (startsWith(head, 0x1f, 0x8b)) return "it is compressed with gzip: decompress it first"
+  if (startsWith(head, 0x50, 0x4b, 3)) return "it is a ZIP archive or a spreadsheet: export it as text"
+  return undefined
+}
+
+/** Looks at the first bytes, which may come one by one, and takes the byte order mark away. */
+const opened = <Row>(source: string, decoder: Decoder<Row>): Decoder<Row> => {
+  let head: Uint8Array | undefined = new Uint8Array(0)
+  let failed: BatchSourceError | undefined
+  const begin = (bytes: Uint8Array): Effect.Effect<ReadonlyArray<SourceRow<Row>>> => {
+    head = undefined
+    const reason = foreign(bytes)
+    if (reason === undefined) {
+      return decoder.push(startsWith(bytes, 0xef, 0xbb, 0xbf) ? bytes.subarray(byteOrderMark) : bytes)
+    }
+    failed = new BatchSourceError({ source, line: 1, reason })
+    return Effect.succeed([])
+  }
+  return {
+    push: (bytes) => {
+      if (head === undefined) return decoder.push(bytes)
+      const all = head.length === 0 ? bytes : Buffer.concat([head, bytes])
+      if (all.length >= byteOrderMark) return begin(all)
+      head = Uint8Array.from(all)
+      return Effect.succeed([])
+    },
+    end: Effect.suspend(() =>
+      head === undefined || head.length === 0
+        ? decoder.end
+        : Effect.zipWith(begin(head), decoder.end, (rows, rest) => [...rows, ...rest])
+    ),
+    failure: () => failed ?? decoder.failure()
+  }
+}
+
+/**
+ * The rows of bytes. What is made of one pull of bytes is one chunk of rows.
+ *
+ * @internal
+ */
+export const decode = <Row, E, R>(
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  place: Place,
+  make: Effect.Effect<Decoder<Row>, BatchSourceError, Scope.Scope>
+): Stream.Stream<SourceRow<Row>, E | BatchSourceError, R> =>
+  Stream.unwrapScoped(Effect.map(make, (inner) => {
+    const decoder = opened(place.source, inner)
+    const check = Effect.suspend(() => {
+      const failure = decoder.failure()
+      return failure === undefined ? Effect.void : Effect.fail(failure)
+    })
+    const pushAll = Effect.fnUntraced(function*(pieces: Chunk.Chunk<Uint8Array>) {
+      yield* check
+      if (pieces.length === 1) return Chunk.unsafeFromArray(yield* decoder.push(Chunk.unsafeHead(pieces)))
+      const rows: Array<SourceRow<Row>> = []
+      for (const piece of pieces) for (const row of yield* decoder.push(piece)) rows.push(row)
+      return Chunk.unsafeFromArray(rows)
+    })
+    const rest = Effect.zipRight(check, decoder.end).pipe(
+      Effect.map((rows) => Stream.fromChunk(Chunk.unsafeFromArray(rows)))
+    )
+    return Stream.mapChunksEffect(bytes, pushAll).pipe(
+      Stream.concat(Stream.unwrap(rest)),
+      Stream.concat(Stream.execute(check))
+    )
+  }))
+
+/**
+ * A view of the same bytes.
+ *
+ * @internal
+ */
+export const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

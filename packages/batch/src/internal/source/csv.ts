@@ -1,0 +1,238 @@
+import { Parser } from "csv-parse"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { isUtf8 } from "node:buffer"
+import { BatchSourceError } from "../../BatchError.js"
+import type { CsvRow, SourceRow } from "../../BatchSource.js"
+import { codeOf } from "../node/fileKind.js"
+import { type Decoder, type Place, view } from "./Decoder.js"
+
+/** @internal */
+export interface CsvLimits {
+  readonly columns: ReadonlyArray<string> | undefined
+  readonly delimiter: string
+  readonly maxRecordBytes: number
+}
+
+const newline = 0x0a
+const carriageReturn = 0x0d
+const quote = 0x22
+
+const countNewlines = (bytes: Buffer, from: number, to: number): number => {
+  let count = 0
+  for (let at = bytes.indexOf(newline, from); at !== -1 && at < to; at = bytes.indexOf(newline, at + 1)) count++
+  return count
+}
+
+/** Where the line ends that has its end here: after CR LF or LF. -1 where none has. */
+const lineEnd = (bytes: Buffer, at: number, to: number): number => {
+  if (at < to && bytes[at] === newline) return at + 1
+  if (at + 1 < to && bytes[at] === carriageReturn && bytes[at + 1] === newline) return at + 2
+  return -1
+}
+
+type Quotes =
+  | { readonly _tag: "Good" }
+  /** A quote that a strict reader refuses: the parser takes it as it stands, to find the end of the record. */
+  | { readonly _tag: "Stray" }
+  /** The value that begins here is not closed. */
+  | { readonly _tag: "Open"; readonly at: number }
+
+const good: Quotes = { _tag: "Good" }
+const stray: Quotes = { _tag: "Stray" }
+
+/** Looks at the quotes of one record. */
+const checkQuotes = (bytes: Buffer, from: number, to: number, delimiter: Buffer): Quotes => {
+  let at = from
+  while (true) {
+    if (bytes[at] === quote && at < to) {
+      const open = at++
+      while (true) {
+        const close = bytes.indexOf(quote, at)
+        if (close === -1 || close >= to) return { _tag: "Open", at: open }
+        at = close + 1
+        if (at >= to || bytes[at] !== quote) break
+        at++
+      }
+      if (at >= to || lineEnd(bytes, at, to) === to) return good
+      if (bytes.compare(delimiter, 0, delimiter.length, at, Math.min(at + delimiter.length, to)) !== 0) return stray
+      at += delimiter.length
+    } else {
+      const next = bytes.indexOf(delimiter, at)
+      const end = next === -1 || next >= to ? to : next
+      const found = bytes.indexOf(quote, at)
+      if (found !== -1 && found < end) return stray
+      if (end === to) return good
+      at = end + delimiter.length
+    }
+  }
+}
+
+const columnsProblem = (columns: ReadonlyArray<string>): string | undefined => {
+  const seen = new Set<string>()
+  for (const [index, column] of columns.entries()) {
+    if (column.trim() === "") return `column ${index + 1} has no name`
+    if (seen.has(column)) return `two columns are named ${JSON.stringify(column)}`
+    seen.add(column)
+  }
+  return columns.length === 0 ? "no columns are named" : undefined
+}
+
+const fieldsOf = (count: number): string => count === 1 ? "1 field" : `${count} fields`
+
+const setField = (row: Record<string, string>, column: string, value: string): void => {
+  if (column !== "__proto__") {
+    row[column] = value
+  } else {
+    Object.defineProperty(row, column, { value, enumerable: true, writable: true, configurable: true })
+  }
+}
+
+const toRow = (columns: ReadonlyArray<string>, fields: ReadonlyArray<string>): CsvRow => {
+  const row: Record<string, string> = {}
+  for (let index = 0; index < columns.length; index++) setField(row, columns[index]!, fields[index]!)
+  return row
+}
+
+/**
+ * Records of CSV. It holds the bytes of one record, up to the limit.
+ *
+ * @internal
+ */
+export const makeCsv: (
+  place: Place,
+  limits: CsvLimits
+) => Effect.Effect<Decoder<CsvRow>, BatchSourceError, Scope.Scope> = Effect.fnUntraced(
+  function*({ name, source }, { columns: named, delimiter, maxRecordBytes }) {
+    const failure = (line: number | undefined, reason: string, cause?: unknown) =>
+      new BatchSourceError({
+        source,
+        reason,
+        ...(line === undefined ? {} : { line }),
+        ...(cause === undefined ? {} : { cause })
+      })
+
+    if (delimiter === "" || /["\r\n]/.test(delimiter)) {
+      return yield* failure(undefined, `the delimiter cannot be ${JSON.stringify(delimiter)}`)
+    }
+    const problem = named === undefined ? undefined : columnsProblem(named)
+    if (problem !== undefined) return yield* failure(undefined, problem)
+
+    const delimiterBytes = Buffer.from(delimiter)
+    let columns = named
+    let rows: Array<SourceRow<CsvRow>> = []
+    let failed: BatchSourceError | undefined
+    // the bytes that no record has taken yet, and where they begin in the file
+    let held = Buffer.alloc(0)
+    let heldFrom = 0
+    let line = 1
+
+    /** Passes the empty lines before a record. */
+    const passEmptyLines = (from: number, to: number): number => {
+      let at = from
+      for (let end = lineEnd(held, at, to); end !== -1; end = lineEnd(held, at, to)) {
+        at = end
+        line++
+      }
+      return at
+    }
+
+    const onRecord = (fields: ReadonlyArray<string>): null => {
+      if (failed !== undefined) return null
+      const to = parser.info.bytes - heldFrom
+      const from = passEmptyLines(0, to)
+      const start = line
+      line += countNewlines(held, from, to)
+      const bytes = held.subarray(from, to)
+      const quotes = bytes.includes(quote) ? checkQuotes(held, from, to, delimiterBytes) : good
+      const reason = !isUtf8(bytes)
+        ? "it is no UTF-8"
+        : quotes._tag !== "Good"
+        ? "a quote stands where none may: put the value in quotes, and write each quote in it twice"
+        : undefined
+      held = held.subarray(to)
+      heldFrom += to
+      if (columns === undefined) {
+        const wrong = reason ?? columnsProblem(fields)
+        if (wrong === undefined) columns = [...fields]
+        else failed = failure(start, `the header cannot be read: ${wrong}`)
+        return null
+      }
+      const at = `${name}:${start}`
+      const wrong = reason ?? (fields.length === columns.length
+        ? undefined
+        : `it has ${fieldsOf(fields.length)}, and there ${
+          columns.length === 1 ? "is" : "are"
+        } ${columns.length} column${columns.length === 1 ? "" : "s"}`)
+      rows.push(
+        wrong === undefined
+          ? { _tag: "Row", at, value: toRow(columns, fields) }
+          : { _tag: "Unreadable", at, reason: wrong }
+      )
+      return null
+    }
+
+    const onError = (cause: unknown): void => {
+      if (failed !== undefined) return
+      const from = passEmptyLines(0, held.length)
+      const quotes = checkQuotes(held, from, held.length, delimiterBytes)
+      const code = codeOf(cause)
+      if (code === "CSV_QUOTE_NOT_CLOSED" && quotes._tag === "Open") {
+        const reason = "a value begins with a quote here, and no quote ends it"
+        failed = failure(line + countNewlines(held, from, quotes.at), reason)
+      } else if (code === "CSV_MAX_RECORD_SIZE") {
+        const unclosed = quotes._tag === "Open" ? "; a quote in it may not be closed" : ""
+        failed = failure(line, `the record that begins here is longer than ${maxRecordBytes} bytes${unclosed}`)
+      } else {
+        failed = failure(line, "it cannot be read as CSV", cause)
+      }
+    }
+
+    const parser = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        new Parser({
+          bom: false,
+          columns: false,
+          delimiter,
+          max_record_size: maxRecordBytes,
+          on_record: onRecord,
+          record_delimiter: ["\r\n", "\n"],
+          relax_column_count: true,
+          relax_quotes: true,
+          skip_empty_lines: true
+        })
+      ),
+      (made) => Effect.sync(() => made.destroy())
+    )
+    // what goes wrong is given to the callbacks, too
+    parser.on("error", () => {})
+
+    const taken = (cause: unknown): ReadonlyArray<SourceRow<CsvRow>> => {
+      if (cause !== undefined && cause !== null) onError(cause)
+      const all = rows
+      rows = []
+      return all
+    }
+
+    return {
+      push: (bytes) =>
+        Effect.async((resume) => {
+          if (failed !== undefined) return resume(Effect.succeed([]))
+          // copied, since the parser keeps a part of it until the next one
+          const piece = Buffer.from(view(bytes))
+          held = held.length === 0 ? piece : Buffer.concat([held, piece])
+          parser.write(piece, (cause) => resume(Effect.sync(() => taken(cause))))
+        }),
+      end: Effect.async((resume) => {
+        if (failed !== undefined) return resume(Effect.succeed([]))
+        parser.once("error", (cause) => resume(Effect.sync(() => taken(cause))))
+        parser.once("finish", () => {
+          if (columns === undefined) failed ??= failure(1, "it has no header")
+          resume(Effect.sync(() => taken(undefined)))
+        })
+        parser.end()
+      }),
+      failure: () => failed
+    }
+  }
+)

@@ -1,0 +1,60 @@
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { constants } from "node:fs"
+import { type FileHandle, open } from "node:fs/promises"
+import { BatchSourceError } from "../../BatchError.js"
+import { codeOf, kindOf } from "../node/fileKind.js"
+
+const pieceBytes = 64 * 1024
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "this process may not read it",
+  EPERM: "this process may not read it",
+  EISDIR: "it is a folder, and no file",
+  ENOENT: "there is no such file",
+  ENOTDIR: "there is no such file"
+}
+
+const failure = (path: string) => (cause: unknown): BatchSourceError => {
+  const code = codeOf(cause)
+  return new BatchSourceError({ source: path, reason: reasons[code ?? ""] ?? `it cannot be read: ${code}`, cause })
+}
+
+const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, BatchSourceError> =>
+  Effect.tryPromise({ try: run, catch: failure(path) })
+
+// opened without waiting, as a pipe without a writer would have it wait for ever
+const openFlags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+
+const openFile = (path: string) =>
+  Effect.acquireRelease(
+    attempt(path, () => open(path, openFlags)),
+    (file) => Effect.promise(() => file.close().catch(() => {}))
+  )
+
+const checkPlain = Effect.fnUntraced(function*(path: string, file: FileHandle) {
+  const stats = yield* attempt(path, () => file.stat())
+  if (stats.isFile()) return
+  const kind = kindOf(stats)
+  const hint = stats.isDirectory() ? "" : ": give its bytes to fromJsonlBytes or fromCsvBytes"
+  return yield* new BatchSourceError({ source: path, reason: `it is ${kind}, and no plain file${hint}` })
+})
+
+/**
+ * The bytes of a file, read as they are asked for. The file is closed when the stream ends, fails or is interrupted.
+ *
+ * @internal
+ */
+export const fileBytes = (path: string): Stream.Stream<Uint8Array, BatchSourceError> =>
+  Stream.unwrapScoped(Effect.gen(function*() {
+    const file = yield* openFile(path)
+    yield* checkPlain(path, file)
+    const read = attempt(path, () => file.read(Buffer.allocUnsafeSlow(pieceBytes), 0, pieceBytes, null))
+    return Stream.repeatEffectChunkOption(Effect.flatMap(
+      Effect.mapError(read, Option.some),
+      ({ buffer, bytesRead }) =>
+        bytesRead === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(buffer.subarray(0, bytesRead)))
+    ))
+  }))
