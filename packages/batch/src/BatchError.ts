@@ -136,6 +136,26 @@ export class BatchConflictError extends Schema.TaggedError<BatchConflictError>(
 }
 
 /**
+ * A file of results could not be written, or is not what it would be written to: what stands in it is left as it was.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BatchReportError extends Schema.TaggedError<BatchReportError>("@effect-noukai/batch/BatchReportError")(
+  "BatchReportError",
+  {
+    /** The path of the file. */
+    path: Schema.String,
+    reason: Schema.String,
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  override get message(): string {
+    return `${this.path}: ${this.reason}`
+  }
+}
+
+/**
  * What an operation on a batch that stands in the ledger can fail with.
  *
  * @since 0.1.0

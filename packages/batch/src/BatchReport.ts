@@ -1,0 +1,193 @@
+/**
+ * Results of a batch in files: as they come, in the order of the input, or in a folder with the failures apart.
+ *
+ * Every line is the JSON of one row, joined to the input by its `key`. Files are made for their owner alone (mode 0600).
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { BatchReportError } from "./BatchError.js"
+import type { RefusedRow, RowResult, RowState } from "./BatchRow.js"
+import * as Append from "./internal/report/append.js"
+import * as Folder from "./internal/report/folder.js"
+import * as RowLine from "./internal/report/rowLine.js"
+
+/**
+ * The options of appending rows as they settle.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface AppendOptions<out E = never, out R = never> {
+  /**
+   * The rows that settled after this one, in the order in which they settled: those whose `settledNo` is above it. 0 asks
+   * for all. It is called once, with the number before that of the last row in the file: that row shows whether the file
+   * is of this batch.
+   */
+  readonly after: (settledNo: number) => Stream.Stream<RowResult, E, R>
+  /**
+   * The time after which what was written is brought to the disk, at the next row. Default: 1 second. The end always
+   * brings it there.
+   */
+  readonly syncInterval?: Duration.DurationInput | undefined
+}
+
+/**
+ * What appending did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Appended {
+  /** The number of rows that this call wrote. */
+  readonly rows: number
+  /** The `settledNo` of the last row in the file; 0 where it has none. */
+  readonly settledNo: number
+}
+
+/**
+ * What stands in a file of a report.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReportFile {
+  readonly lines: number
+  readonly bytes: number
+  /** In hexadecimal digits. */
+  readonly sha256: string
+}
+
+/**
+ * What a manifest says of a batch besides its rows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReportSummary {
+  /** The id of the batch. */
+  readonly batch: string
+  /** The name of its flow. */
+  readonly flow: string
+  readonly version?: string | undefined
+  /** When the batch began, in milliseconds since 1970. */
+  readonly startedAt?: number | undefined
+  /** When the batch ended, in milliseconds since 1970. */
+  readonly finishedAt?: number | undefined
+}
+
+/**
+ * What is written to a folder.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface FolderOptions<out E = never, out R = never, out E2 = never, out R2 = never> {
+  /** The rows in the order of the input. */
+  readonly rows: Stream.Stream<RowResult, E, R>
+  /** The rows of the source that are none of the batch. Default: none. */
+  readonly refused?: Stream.Stream<RefusedRow, E2, R2> | undefined
+  readonly summary: ReportSummary
+}
+
+/**
+ * What `manifest.json` holds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Manifest {
+  readonly format: "noukai-batch/1"
+  readonly batch: string
+  readonly flow: string
+  readonly version?: string
+  /** ISO 8601, in UTC. */
+  readonly startedAt?: string
+  /** ISO 8601, in UTC. */
+  readonly finishedAt?: string
+  /** The number of rows of the batch. */
+  readonly rows: number
+  /** How many of them are in each state. */
+  readonly states: Readonly<Record<RowState, number>>
+  /** The number of rows that are none of the batch. */
+  readonly refused: number
+  /** The files beside it, by name. */
+  readonly files: Readonly<Record<string, ReportFile>>
+}
+
+/**
+ * The JSON of a row in one line, without the end of the line. The order of its fields is always the same: `no`, `key`,
+ * `at`, `state`, `attempt`, `result` or `error`, `executionId`, `adopted` (only `true`), `costUsd`, `settledNo`. The same
+ * row gives the same text.
+ *
+ * Throws a `TypeError` where the result is no JSON: a bigint, or a circle.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeRow: (row: RowResult) => string = RowLine.encodeRow
+
+/**
+ * Appends rows to a file as they settle, and goes on where it ended: killed at any byte and called again, the file has
+ * every row once. A line that was cut off is taken away and written again. The file is created if there is none (mode
+ * 0600, in a folder that exists); one that exists keeps its mode. Only one process may write to it.
+ *
+ * A row that is run again settles again, and has a second line then: the last line of a key counts.
+ *
+ * Fails with `BatchReportError` where the file cannot be written, its first or last line is not one of a settled row, its
+ * last row is not the one that this batch has under that number, or rows come out of order. A file that is refused is
+ * left as it was. An error of `after` ends it, too: what was written before stays.
+ *
+ * @example
+ * ```ts
+ * import type { RowResult } from "@effect-noukai/batch/BatchRow"
+ * import * as BatchReport from "@effect-noukai/batch/BatchReport"
+ * import type { Stream } from "effect"
+ *
+ * declare const settledAfter: (settledNo: number) => Stream.Stream<RowResult>
+ *
+ * const report = BatchReport.append("grades.jsonl", { after: settledAfter })
+ * ```
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const append: <E, R>(
+  path: string,
+  options: AppendOptions<E, R>
+) => Effect.Effect<Appended, E | BatchReportError, R> = Append.append
+
+/**
+ * Writes rows in the order of the input to a file (mode 0600), which takes the place of the one that stands there when it
+ * is whole: a reader sees the old one or the new one. If the rows end in an error, the old one stays.
+ *
+ * Fails with `BatchReportError` where the file cannot be written, or rows come out of order.
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const write: <E, R>(
+  path: string,
+  rows: Stream.Stream<RowResult, E, R>
+) => Effect.Effect<ReportFile, E | BatchReportError, R> = Folder.write
+
+/**
+ * Writes a batch to a folder, which is created if there is none (mode 0700): `results.jsonl` has the rows that are done,
+ * `failures.jsonl` those that are failed, reported, cancelled or invalid and after them the refused rows, and
+ * `manifest.json` counts and check sums. Rows that are not settled are counted in the manifest alone. The same rows give
+ * the same bytes.
+ *
+ * Each file takes its place when all are whole, the manifest last. After a crash between them, the check sums of the old
+ * manifest do not fit: write the folder again.
+ *
+ * Fails with `BatchReportError` where a file cannot be written, or rows come out of order.
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const toFolder: <E, R, E2 = never, R2 = never>(
+  folder: string,
+  options: FolderOptions<E, R, E2, R2>
+) => Effect.Effect<Manifest, E | E2 | BatchReportError, R | R2> = Folder.toFolder

@@ -1,0 +1,98 @@
+import type * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { BatchReportError } from "../../BatchError.js"
+import type { Appended, AppendOptions } from "../../BatchReport.js"
+import type { RowResult } from "../../BatchRow.js"
+import { attempt, openToGoOn, writeAt } from "./file.js"
+import { rowLine } from "./rowLine.js"
+import { readTail } from "./tail.js"
+
+/** What is encoded before it is written. */
+const pieceLength = 1024 * 1024
+
+const goOn = Effect.fnUntraced(
+  function*<E, R>(path: string, { after, syncInterval = "1 second" }: AppendOptions<E, R>) {
+    const { file, size } = yield* openToGoOn(path)
+    const tail = yield* readTail(path, file, size)
+    const { last } = tail
+    const interval = Duration.toMillis(syncInterval)
+
+    let position = tail.end
+    let known = size
+    let settledNo = last?.settledNo ?? 0
+    let rows = 0
+    let synced = yield* Clock.currentTimeMillis
+    let begun = false
+
+    const failure = (reason: string) => new BatchReportError({ path, reason })
+
+    /** Takes the torn line away, unless another process has written behind it. */
+    const repair = Effect.suspend(() => {
+      if (known === position) return Effect.void
+      known = position
+      return attempt(path, () => file.truncate(position))
+    })
+
+    const write = Effect.fnUntraced(function*(lines: string) {
+      const stats = yield* attempt(path, () => file.stat())
+      if (stats.size !== known) return yield* failure("another process writes to it")
+      yield* repair
+      const bytes = Buffer.from(lines)
+      yield* attempt(path, () => writeAt(file, bytes, position))
+      position += bytes.length
+      known = position
+      const now = yield* Clock.currentTimeMillis
+      if (now - synced < interval) return
+      yield* attempt(path, () => file.datasync())
+      synced = now
+    })
+
+    /** Whether the ledger has under the last row's number what the file has: else it is the file of another batch. */
+    const isLast = (row: RowResult): boolean | BatchReportError => {
+      if (last === undefined || row.settledNo !== last.settledNo) return false
+      if (row.key === last.key && row.no === last.no) return true
+      return failure(
+        `it is the file of another batch, and is left as it is: its row ${last.settledNo} has the key ` +
+          `${JSON.stringify(last.key)}, and that of this batch ${JSON.stringify(row.key)}`
+      )
+    }
+
+    const writeAll = Effect.fnUntraced(function*(chunk: Chunk.Chunk<RowResult>) {
+      let lines = ""
+      for (const row of chunk) {
+        if (!begun) {
+          begun = true
+          const same = isLast(row)
+          if (same === true) continue
+          if (same !== false) return yield* same
+        }
+        if (row.settledNo === undefined) return yield* failure(`row ${row.no} is not settled`)
+        if (row.settledNo <= settledNo) {
+          return yield* failure(`the row that settled as number ${row.settledNo} came after number ${settledNo}`)
+        }
+        settledNo = row.settledNo
+        lines += yield* rowLine(path, row)
+        rows++
+        if (lines.length < pieceLength) continue
+        yield* write(lines)
+        lines = ""
+      }
+      if (lines !== "") yield* write(lines)
+    })
+
+    // asked for once more, the last row shows whether the file is of this batch
+    yield* Stream.runForEachChunk(after(Math.max(0, settledNo - 1)), writeAll)
+    yield* repair
+    yield* attempt(path, () => file.sync())
+    return { rows, settledNo }
+  }
+)
+
+/** @internal */
+export const append = <E, R>(
+  path: string,
+  options: AppendOptions<E, R>
+): Effect.Effect<Appended, E | BatchReportError, R> => Effect.scoped(goOn(path, options))

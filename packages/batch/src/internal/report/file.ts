@@ -1,0 +1,152 @@
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
+import { constants, type Stats } from "node:fs"
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { BatchReportError } from "../../BatchError.js"
+import { codeOf, kindOf } from "../node/fileKind.js"
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "this process may not write it",
+  EDQUOT: "the disk quota is used up",
+  EISDIR: "it is a folder, and no plain file",
+  ENOENT: "its folder does not exist",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "its folder does not exist",
+  EPERM: "this process may not write it",
+  EROFS: "this process may not write it"
+}
+
+/**
+ * Runs an operation on a file to its end: an interruption waits, so that nothing is written after the file was closed.
+ *
+ * @internal
+ */
+export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, BatchReportError> =>
+  Effect.uninterruptible(Effect.tryPromise({
+    try: run,
+    catch: (cause) => {
+      const code = codeOf(cause)
+      return new BatchReportError({ path, reason: reasons[code ?? ""] ?? `it cannot be written: ${code}`, cause })
+    }
+  }))
+
+const close = (file: FileHandle): Effect.Effect<void> => Effect.promise(() => file.close().catch(() => {}))
+
+/** @internal */
+export const checkPlain = (path: string, stats: Stats): Effect.Effect<void, BatchReportError> =>
+  stats.isFile()
+    ? Effect.void
+    : Effect.fail(new BatchReportError({ path, reason: `it is ${kindOf(stats)}, and no plain file` }))
+
+/** Makes what was created or renamed in a folder last. Some systems cannot do it, and do without. */
+const syncFolder = (folder: string): Effect.Effect<void> =>
+  Effect.promise(() =>
+    open(folder, constants.O_RDONLY).then(async (file) => {
+      await file.sync().finally(() => file.close())
+    }).catch(() => {})
+  )
+
+// opened without waiting, as a pipe without a reader would have it wait for ever
+const appendFlags = constants.O_RDWR | constants.O_CREAT | (constants.O_NONBLOCK ?? 0)
+
+/**
+ * Opens a file to go on with it, or creates it for its owner alone.
+ *
+ * @internal
+ */
+export const openToGoOn = Effect.fnUntraced(function*(path: string) {
+  const file = yield* Effect.acquireRelease(attempt(path, () => open(path, appendFlags, 0o600)), close)
+  const stats = yield* attempt(path, () => file.stat())
+  yield* checkPlain(path, stats)
+  if (stats.size === 0) yield* syncFolder(dirname(path))
+  return { file, size: stats.size }
+})
+
+/** @internal */
+export const writeAt = async (file: FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+  let done = 0
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+/**
+ * What was written to a file.
+ *
+ * @internal
+ */
+export interface WrittenLines {
+  readonly lines: number
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * A file that takes the place of another when it is whole.
+ *
+ * @internal
+ */
+export interface NewFile {
+  /** Writes whole lines. */
+  readonly write: (lines: ReadonlyArray<string>) => Effect.Effect<void, BatchReportError>
+  /** Makes what was written last. */
+  readonly finish: Effect.Effect<WrittenLines, BatchReportError>
+  /** Puts it in its place. */
+  readonly publish: Effect.Effect<void, BatchReportError>
+}
+
+/** Where a path leads: a link stays a link. */
+const target = async (path: string): Promise<string> => {
+  const real = await realpath(path).catch((cause: unknown) => {
+    if (codeOf(cause) === "ENOENT") return path
+    throw cause
+  })
+  return real
+}
+
+const checkReplaceable = Effect.fnUntraced(function*(path: string) {
+  const stats = yield* attempt(path, () =>
+    stat(path).catch((cause: unknown) => {
+      if (codeOf(cause) === "ENOENT") return undefined
+      throw cause
+    }))
+  if (stats !== undefined) yield* checkPlain(path, stats)
+})
+
+/**
+ * Makes a file beside the one that it will replace, for its owner alone. It is gone with the scope if it was not
+ * published.
+ *
+ * @internal
+ */
+export const newFile: (path: string) => Effect.Effect<NewFile, BatchReportError, Scope.Scope> = Effect.fnUntraced(
+  function*(path) {
+    yield* checkReplaceable(path)
+    const place = yield* attempt(path, () => target(path))
+    const suffix = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
+    const temporary = join(dirname(place), `.${basename(place)}.${suffix}.tmp`)
+    const file = yield* Effect.acquireRelease(
+      attempt(path, () => open(temporary, "wx", 0o600)),
+      (made) => Effect.zipRight(close(made), Effect.promise(() => rm(temporary, { force: true }).catch(() => {})))
+    )
+    const hash = createHash("sha256")
+    let lines = 0
+    let bytes = 0
+    return {
+      write: (added) => {
+        const data = Buffer.from(added.join(""))
+        return Effect.map(attempt(path, () => writeAt(file, data, bytes)), () => {
+          hash.update(data)
+          lines += added.length
+          bytes += data.length
+        })
+      },
+      finish: Effect.map(attempt(path, () => file.sync()), () => ({ lines, bytes, sha256: hash.digest("hex") })),
+      publish: Effect.zipRight(attempt(path, () => rename(temporary, place)), syncFolder(dirname(place)))
+    }
+  }
+)

@@ -1,0 +1,147 @@
+import type * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { mkdir } from "node:fs/promises"
+import { join } from "node:path"
+import { BatchReportError } from "../../BatchError.js"
+import type { FolderOptions, Manifest, ReportFile } from "../../BatchReport.js"
+import type { RefusedRow, RowResult } from "../../BatchRow.js"
+import { isSettled, RowState } from "../../BatchRow.js"
+import { codeOf } from "../node/fileKind.js"
+import { attempt, type NewFile, newFile } from "./file.js"
+import { encodeRefused, rowLine } from "./rowLine.js"
+
+/** What is encoded before it is written. */
+const pieceLength = 1024 * 1024
+
+/** Collects lines for a file, and writes them when there are enough. */
+const lineWriter = (file: NewFile) => {
+  let lines: Array<string> = []
+  let length = 0
+  const flush = Effect.suspend(() => {
+    const taken = lines
+    lines = []
+    length = 0
+    return taken.length === 0 ? Effect.void : file.write(taken)
+  })
+  return {
+    add: (line: string): void => {
+      lines.push(line)
+      length += line.length
+    },
+    isFull: (): boolean => length >= pieceLength,
+    flush
+  }
+}
+
+/** Gives every row its lines, and sees that they come in the order of the input. */
+const writeRows = <E, R>(
+  path: string,
+  rows: Stream.Stream<RowResult, E, R>,
+  writerOf: (row: RowResult) => ReturnType<typeof lineWriter> | undefined
+): Effect.Effect<void, E | BatchReportError, R> => {
+  let no = 0
+  const writeAll = Effect.fnUntraced(function*(chunk: Chunk.Chunk<RowResult>) {
+    for (const row of chunk) {
+      if (row.no <= no) {
+        return yield* new BatchReportError({
+          path,
+          reason: `row ${row.no} came after row ${no}: they are no rows in input order`
+        })
+      }
+      no = row.no
+      const writer = writerOf(row)
+      if (writer === undefined) continue
+      writer.add(yield* rowLine(path, row))
+      if (writer.isFull()) yield* writer.flush
+    }
+  })
+  return Stream.runForEachChunk(rows, writeAll)
+}
+
+/** @internal */
+export const write = <E, R>(
+  path: string,
+  rows: Stream.Stream<RowResult, E, R>
+): Effect.Effect<ReportFile, E | BatchReportError, R> =>
+  Effect.scoped(Effect.gen(function*() {
+    const file = yield* newFile(path)
+    const writer = lineWriter(file)
+    yield* writeRows(path, rows, () => writer)
+    yield* writer.flush
+    const written = yield* file.finish
+    yield* file.publish
+    return written
+  }))
+
+const makeFolder = (folder: string): Effect.Effect<void, BatchReportError> =>
+  attempt(folder, async () => {
+    await mkdir(folder, { mode: 0o700 }).catch((cause: unknown) => {
+      if (codeOf(cause) !== "EEXIST") throw cause
+    })
+  })
+
+const toIso = (field: string, folder: string, millis: number): Effect.Effect<string, BatchReportError> =>
+  Effect.try({
+    try: () => new Date(millis).toISOString(),
+    catch: (cause) => new BatchReportError({ path: folder, reason: `${field} is no time: ${millis}`, cause })
+  })
+
+const names = { results: "results.jsonl", failures: "failures.jsonl", manifest: "manifest.json" }
+
+/** @internal */
+export const toFolder = <E, R, E2 = never, R2 = never>(
+  folder: string,
+  { refused = Stream.empty, rows, summary }: FolderOptions<E, R, E2, R2>
+): Effect.Effect<Manifest, E | E2 | BatchReportError, R | R2> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { batch, finishedAt, flow, startedAt, version } = summary
+    const times = {
+      ...(startedAt === undefined ? {} : { startedAt: yield* toIso("startedAt", folder, startedAt) }),
+      ...(finishedAt === undefined ? {} : { finishedAt: yield* toIso("finishedAt", folder, finishedAt) })
+    }
+    yield* makeFolder(folder)
+    const results = yield* newFile(join(folder, names.results))
+    const failures = yield* newFile(join(folder, names.failures))
+    const manifest = yield* newFile(join(folder, names.manifest))
+    const done = lineWriter(results)
+    const failed = lineWriter(failures)
+
+    const states = Object.fromEntries(RowState.literals.map((state) => [state, 0])) as Record<RowState, number>
+    let total = 0
+    yield* writeRows(folder, rows, (row) => {
+      total++
+      states[row.state]++
+      return row.state === "done" ? done : isSettled(row.state) ? failed : undefined
+    })
+    let refusedRows = 0
+    yield* Stream.runForEachChunk(refused, (chunk) =>
+      Effect.suspend(() => {
+        for (const row of chunk as Iterable<RefusedRow>) {
+          refusedRows++
+          failed.add(`${encodeRefused(row)}\n`)
+        }
+        return failed.isFull() ? failed.flush : Effect.void
+      }))
+    yield* done.flush
+    yield* failed.flush
+
+    const made: Manifest = {
+      format: "noukai-batch/1",
+      batch,
+      flow,
+      ...(version === undefined ? {} : { version }),
+      ...times,
+      rows: total,
+      states,
+      refused: refusedRows,
+      files: { [names.results]: yield* results.finish, [names.failures]: yield* failures.finish }
+    }
+    yield* manifest.write([`${JSON.stringify(made, undefined, 2)}\n`])
+    yield* manifest.finish
+    // last, so that a manifest never stands beside files that are yet to come
+    yield* results.publish
+    yield* failures.publish
+    yield* manifest.publish
+    return made
+  }))

@@ -1,0 +1,92 @@
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { BatchReportError } from "../../BatchError.js"
+import type { RefusedRow, RowError, RowResult } from "../../BatchRow.js"
+import { RowState } from "../../BatchRow.js"
+
+/** The fields of an error in the order in which they are written. */
+const errorFields = (error: RowError) => ({
+  kind: error.kind,
+  message: error.message,
+  code: error.code,
+  statusCode: error.statusCode,
+  executionIds: error.executionIds
+})
+
+/** @internal */
+export const encodeRow = (row: RowResult): string =>
+  JSON.stringify({
+    no: row.no,
+    key: row.key,
+    at: row.at === "" ? undefined : row.at,
+    state: row.state,
+    attempt: row.attempt,
+    // a run may have no output, and a row that is done has a result
+    result: row.state === "done" ? row.result ?? null : undefined,
+    error: row.error === undefined ? undefined : errorFields(row.error),
+    executionId: row.executionId,
+    adopted: row.adopted ? true : undefined,
+    costUsd: row.costUsd,
+    settledNo: row.settledNo
+  })
+
+/** @internal */
+export const encodeRefused = (row: RefusedRow): string =>
+  JSON.stringify({ key: row.key, at: row.at, state: "refused", error: errorFields(row.error) })
+
+/**
+ * The line of a row of a user's values, which may be no JSON: a bigint, or a circle.
+ *
+ * @internal
+ */
+export const rowLine = (path: string, row: RowResult): Either.Either<string, BatchReportError> =>
+  Either.try({
+    try: () => `${encodeRow(row)}\n`,
+    catch: (cause) =>
+      new BatchReportError({ path, reason: `the result of row ${row.no} cannot be written as JSON`, cause })
+  })
+
+/** @internal */
+export interface WrittenRow {
+  readonly no: number
+  readonly key: string
+  readonly settledNo: number
+}
+
+const isState = Schema.is(RowState)
+
+const isPlace = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
+
+/**
+ * Reads a line back, if `encodeRow` may have written it for a settled row.
+ *
+ * @internal
+ */
+export const parseRowLine = (text: string): WrittenRow | undefined => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!Predicate.isRecord(value)) return undefined
+  const { key, no, settledNo, state } = value
+  if (!isPlace(no) || !isPlace(settledNo) || !isState(state) || typeof key !== "string") return undefined
+  return { no, key, settledNo }
+}
+
+const first = "{\"no\":"
+const second = ",\"key\":\""
+
+/**
+ * Whether a line of `encodeRow` may begin so.
+ *
+ * @internal
+ */
+export const beginsRowLine = (text: string): boolean => {
+  if (text.length <= first.length) return first.startsWith(text)
+  if (!text.startsWith(first)) return false
+  const rest = text.slice(first.length).replace(/^\d+/, "")
+  return rest.length <= second.length ? second.startsWith(rest) : rest.startsWith(second)
+}
