@@ -30,10 +30,12 @@ const goOn = Effect.fnUntraced(
     const failure = (reason: string) => new BatchReportError({ path, reason })
 
     /** Takes the torn line away, unless another process has written behind it. */
-    const repair = Effect.suspend(() => {
-      if (known === position) return Effect.void
+    const repair = Effect.gen(function*() {
+      const stats = yield* attempt(path, () => file.stat())
+      if (stats.size !== known) return yield* failure("another process writes to it")
+      if (known === position) return
+      yield* attempt(path, () => file.truncate(position))
       known = position
-      return attempt(path, () => file.truncate(position))
     })
 
     const write = Effect.fnUntraced(function*(lines: string) {
@@ -50,24 +52,18 @@ const goOn = Effect.fnUntraced(
       synced = now
     })
 
-    /** Whether the ledger has under the last row's number what the file has: else it is the file of another batch. */
-    const isLast = (row: RowResult): boolean | BatchReportError => {
-      if (last === undefined || row.settledNo !== last.settledNo) return false
-      if (row.key === last.key && row.no === last.no) return true
-      return failure(
-        `it is the file of another batch, and is left as it is: its row ${last.settledNo} has the key ` +
-          `${JSON.stringify(last.key)}, and that of this batch ${JSON.stringify(row.key)}`
-      )
-    }
-
     const writeAll = Effect.fnUntraced(function*(chunk: Chunk.Chunk<RowResult>) {
       let lines = ""
       for (const row of chunk) {
         if (!begun) {
           begun = true
-          const same = isLast(row)
-          if (same === true) continue
-          if (same !== false) return yield* same
+          if (last !== undefined && row.settledNo === last.settledNo) {
+            if (row.key === last.key && row.no === last.no) continue
+            return yield* failure(
+              `it is the file of another batch, and is left as it is: its row ${last.settledNo} has the key ` +
+                `${JSON.stringify(last.key)}, and that of this batch ${JSON.stringify(row.key)}`
+            )
+          }
         }
         if (row.settledNo === undefined) return yield* failure(`row ${row.no} is not settled`)
         if (row.settledNo <= settledNo) {

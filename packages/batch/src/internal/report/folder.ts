@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
 import type { FolderOptions, Manifest, ReportFile } from "../../BatchReport.js"
-import type { RefusedRow, RowResult } from "../../BatchRow.js"
+import type { RowResult } from "../../BatchRow.js"
 import { isSettled, RowState } from "../../BatchRow.js"
 import { codeOf } from "../node/fileKind.js"
 import { attempt, type NewFile, newFile } from "./file.js"
@@ -117,7 +117,7 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
     let refusedRows = 0
     yield* Stream.runForEachChunk(refused, (chunk) =>
       Effect.suspend(() => {
-        for (const row of chunk as Iterable<RefusedRow>) {
+        for (const row of chunk) {
           refusedRows++
           failed.add(`${encodeRefused(row)}\n`)
         }
