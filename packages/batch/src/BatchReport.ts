@@ -125,7 +125,7 @@ export interface Manifest {
  * Throws a `TypeError` where the result is no JSON: a bigint, or a circle.
  *
  * @since 0.1.0
- * @category encoding
+ * @category conversions
  */
 export const encodeRow: (row: RowResult) => string = RowLine.encodeRow
 

@@ -220,6 +220,16 @@ describe("appending", () => {
       assert.deepStrictEqual(yield* openFiles(folder), [])
     }))
 
+  it.scopedLive("a file in input order is refused", () =>
+    Effect.gen(function*() {
+      const path = join(yield* temporaryFolder, "rows.jsonl")
+      const rows = [rowOf(1, { settledNo: 3 }), rowOf(2, { settledNo: 2 }), rowOf(3, { settledNo: 1 })]
+      yield* BatchReport.write(path, Stream.fromIterable(rows))
+      const error = yield* Effect.flip(BatchReport.append(path, { after: ledger(rows) }))
+      assert.include(error.reason, "its rows do not stand in the order in which they settled")
+      assert.strictEqual(yield* read(path), linesOf(rows))
+    }))
+
   it.scopedLive("what is no plain file, or has no folder, is refused", () =>
     Effect.gen(function*() {
       const folder = yield* temporaryFolder

@@ -184,6 +184,34 @@ describe("lines of JSON", () => {
     }))
 })
 
+/** The parts, each in the same bytes of memory. */
+const reused = (parts: ReadonlyArray<Uint8Array>): Stream.Stream<Uint8Array> =>
+  Stream.suspend(() => {
+    const memory = new Uint8Array(Math.max(...parts.map((part) => part.length)))
+    return Stream.mapEffect(streamOf(parts), (part) =>
+      Effect.sync(() => {
+        memory.fill(0x21)
+        memory.set(part)
+        return memory.subarray(0, part.length)
+      }))
+  })
+
+it.effect("bytes may come in the same memory each time", () =>
+  Effect.gen(function*() {
+    for (const size of [1, 2, 5]) {
+      const lines = reused(cut(encode("\ufeff{\"id\":\"1\"}\n{\"id\":\"2\"}"), [size]))
+      assert.deepStrictEqual(yield* collect(BatchSource.fromJsonlBytes(lines, "rows.jsonl")), [
+        row("rows.jsonl:1", { id: "1" }),
+        row("rows.jsonl:2", { id: "2" })
+      ])
+      const records = reused(cut(encode("\ufeffid\n1\n\"2\"\n"), [size]))
+      assert.deepStrictEqual(yield* collect(BatchSource.fromCsvBytes(records, "rows.csv")), [
+        row("rows.csv:2", { id: "1" }),
+        row("rows.csv:3", { id: "2" })
+      ])
+    }
+  }))
+
 /** A record as RFC 4180 writes it. */
 const written = (values: ReadonlyArray<string>, delimiter: string, quoted: boolean): string =>
   values.map((value) =>

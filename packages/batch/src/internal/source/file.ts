@@ -43,7 +43,7 @@ const checkPlain = Effect.fnUntraced(function*(path: string, file: FileHandle) {
 })
 
 /**
- * The bytes of a file, read as they are asked for. The file is closed when the stream ends, fails or is interrupted.
+ * The bytes of a file, read as they are asked for, each time into the same memory: a piece is good until the next. The file is closed when the stream ends, fails or is interrupted.
  *
  * @internal
  */
@@ -51,10 +51,12 @@ export const fileBytes = (path: string): Stream.Stream<Uint8Array, BatchSourceEr
   Stream.unwrapScoped(Effect.gen(function*() {
     const file = yield* openFile(path)
     yield* checkPlain(path, file)
-    const read = attempt(path, () => file.read(Buffer.allocUnsafeSlow(pieceBytes), 0, pieceBytes, null))
+    // used again for each piece: what reads it keeps no part of it
+    const memory = Buffer.allocUnsafeSlow(pieceBytes)
+    const read = attempt(path, () => file.read(memory, 0, pieceBytes, null))
     return Stream.repeatEffectChunkOption(Effect.flatMap(
       Effect.mapError(read, Option.some),
-      ({ buffer, bytesRead }) =>
-        bytesRead === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(buffer.subarray(0, bytesRead)))
+      ({ bytesRead }) =>
+        bytesRead === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.of(memory.subarray(0, bytesRead)))
     ))
   }))
