@@ -5,117 +5,23 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { BatchReportError } from "./BatchError.js"
-import type { RefusedRow, RowResult, RowState } from "./BatchRow.js"
+import type { RowResult } from "./BatchRow.js"
 import * as Append from "./internal/report/append.js"
 import * as Folder from "./internal/report/folder.js"
+import type { Appended, AppendOptions, FolderOptions, Manifest, ReportFile } from "./internal/report/model.js"
 import * as RowLine from "./internal/report/rowLine.js"
 
-/**
- * The options of appending rows as they settle.
- *
- * @since 0.1.0
- * @category options
- */
-export interface AppendOptions<out E = never, out R = never> {
-  /**
-   * The rows that settled after this one, in the order in which they settled: those whose `settledNo` is above it. 0 asks
-   * for all. It is called once, with the number before that of the last row in the file: that row shows whether the file
-   * is of this batch.
-   */
-  readonly after: (settledNo: number) => Stream.Stream<RowResult, E, R>
-  /**
-   * The time after which what was written is brought to the disk, at the next row. Default: 1 second. The end always
-   * brings it there.
-   */
-  readonly syncInterval?: Duration.DurationInput | undefined
-}
-
-/**
- * What appending did.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Appended {
-  /** The number of rows that this call wrote. */
-  readonly rows: number
-  /** The `settledNo` of the last row in the file; 0 where it has none. */
-  readonly settledNo: number
-}
-
-/**
- * What stands in a file of a report.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReportFile {
-  readonly lines: number
-  readonly bytes: number
-  /** In hexadecimal digits. */
-  readonly sha256: string
-}
-
-/**
- * What a manifest says of a batch besides its rows.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReportSummary {
-  /** The id of the batch. */
-  readonly batch: string
-  /** The name of its flow. */
-  readonly flow: string
-  readonly version?: string | undefined
-  /** When the batch began, in milliseconds since 1970. */
-  readonly startedAt?: number | undefined
-  /** When the batch ended, in milliseconds since 1970. */
-  readonly finishedAt?: number | undefined
-}
-
-/**
- * What is written to a folder.
- *
- * @since 0.1.0
- * @category options
- */
-export interface FolderOptions<out E = never, out R = never, out E2 = never, out R2 = never> {
-  /** The rows in the order of the input. */
-  readonly rows: Stream.Stream<RowResult, E, R>
-  /** The rows of the source that are none of the batch. Default: none. */
-  readonly refused?: Stream.Stream<RefusedRow, E2, R2> | undefined
-  readonly summary: ReportSummary
-}
-
-/**
- * What `manifest.json` holds.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Manifest {
-  readonly format: "noukai-batch/1"
-  readonly batch: string
-  readonly flow: string
-  readonly version?: string
-  /** ISO 8601, in UTC. */
-  readonly startedAt?: string
-  /** ISO 8601, in UTC. */
-  readonly finishedAt?: string
-  /** The number of rows of the batch. */
-  readonly rows: number
-  /** How many of them are in each state. */
-  readonly states: Readonly<Record<RowState, number>>
-  /** The number of rows that are none of the batch. */
-  readonly refused: number
-  /** The files beside it, by name. */
-  readonly files: Readonly<Record<string, ReportFile>>
-}
+export type {
+  Appended,
+  AppendOptions,
+  FolderOptions,
+  Manifest,
+  ReportFile,
+  ReportSummary
+} from "./internal/report/model.js"
 
 /**
  * The JSON of a row in one line, without the end of the line. The order of its fields is always the same: `no`, `key`,

@@ -11,16 +11,9 @@ import { makeCsv } from "./internal/source/csv.js"
 import { decode, type Place } from "./internal/source/Decoder.js"
 import { fileBytes } from "./internal/source/file.js"
 import { makeJsonl } from "./internal/source/jsonl.js"
+import type { CsvRow, SourceRow } from "./internal/source/SourceRow.js"
 
-/**
- * A row as it stands in a source: its value, or why it has none.
- *
- * @since 0.1.0
- * @category models
- */
-export type SourceRow<Row> =
-  | { readonly _tag: "Row"; readonly at: string; readonly value: Row }
-  | { readonly _tag: "Unreadable"; readonly at: string; readonly reason: string }
+export type { CsvRow, SourceRow } from "./internal/source/SourceRow.js"
 
 /**
  * Rows in their order, each with the place where it stands.
@@ -31,14 +24,6 @@ export type SourceRow<Row> =
 export interface BatchSource<Row, E = never, R = never> {
   readonly rows: Stream.Stream<SourceRow<Row>, E | BatchSourceError, R>
 }
-
-/**
- * A record of CSV: the text of each column by its name. The schema of the definition reads numbers and dates from it.
- *
- * @since 0.1.0
- * @category models
- */
-export type CsvRow = Readonly<Record<string, string>>
 
 /**
  * The options of reading lines of JSON.

@@ -7,6 +7,7 @@ import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promi
 import { basename, dirname, join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
 import { codeOf, kindOf } from "../node/fileKind.js"
+import type { ReportFile } from "./model.js"
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "this process may not write it",
@@ -75,17 +76,6 @@ export const writeAt = async (file: FileHandle, bytes: Uint8Array, position: num
 }
 
 /**
- * What was written to a file.
- *
- * @internal
- */
-export interface WrittenLines {
-  readonly lines: number
-  readonly bytes: number
-  readonly sha256: string
-}
-
-/**
  * A file that takes the place of another when it is whole.
  *
  * @internal
@@ -94,7 +84,7 @@ export interface NewFile {
   /** Writes whole lines. */
   readonly write: (lines: ReadonlyArray<string>) => Effect.Effect<void, BatchReportError>
   /** Makes what was written last. */
-  readonly finish: Effect.Effect<WrittenLines, BatchReportError>
+  readonly finish: Effect.Effect<ReportFile, BatchReportError>
   /** Puts it in its place. */
   readonly publish: Effect.Effect<void, BatchReportError>
 }

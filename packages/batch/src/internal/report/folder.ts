@@ -4,11 +4,11 @@ import * as Stream from "effect/Stream"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
-import type { FolderOptions, Manifest, ReportFile } from "../../BatchReport.js"
 import type { RowResult } from "../../BatchRow.js"
 import { isSettled, RowState } from "../../BatchRow.js"
 import { codeOf } from "../node/fileKind.js"
 import { attempt, type NewFile, newFile } from "./file.js"
+import type { FolderOptions, Manifest, ReportFile } from "./model.js"
 import { encodeRefused, rowLine } from "./rowLine.js"
 
 /** What is encoded before it is written. */

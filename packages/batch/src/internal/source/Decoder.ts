@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { BatchSourceError } from "../../BatchError.js"
-import type { SourceRow } from "../../BatchSource.js"
+import type { SourceRow } from "./SourceRow.js"
 
 /**
  * Divides bytes into rows. It is given no byte order mark. When it cannot go on it gives the rows that it has, and says

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { isUtf8 } from "node:buffer"
 import { BatchSourceError } from "../../BatchError.js"
-import type { CsvRow, SourceRow } from "../../BatchSource.js"
 import { codeOf } from "../node/fileKind.js"
 import { type Decoder, type Place, view } from "./Decoder.js"
+import type { CsvRow, SourceRow } from "./SourceRow.js"
 
 /** @internal */
 export interface CsvLimits {

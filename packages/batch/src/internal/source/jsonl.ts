@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { isUtf8 } from "node:buffer"
-import type { SourceRow } from "../../BatchSource.js"
 import { type Decoder, type Place, view } from "./Decoder.js"
+import type { SourceRow } from "./SourceRow.js"
 
 /** @internal */
 export interface JsonlLimits {
