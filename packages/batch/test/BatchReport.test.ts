@@ -77,11 +77,13 @@ describe("a line", () => {
     )
   })
 
-  it("has a result whenever the row is done", () => {
+  it("has a result whenever the row is done and its result fits", () => {
     for (const result of [undefined, null]) {
       assert.include(BatchReport.encodeRow(rowOf(1, { result })), "\"attempt\":1,\"result\":null,")
     }
     assert.include(BatchReport.encodeRow(rowOf(1, { result: false })), "\"result\":false,")
+    const { result: _, ...misfit } = rowOf(1, { error: { kind: "UnexpectedResult", message: "it does not fit" } })
+    assert.notInclude(BatchReport.encodeRow(misfit), "\"result\"")
   })
 })
 
@@ -207,6 +209,7 @@ describe("appending", () => {
           // other batches
           linesOf([rowOf(3, { settledNo: 1 })]),
           linesOf([rowOf(4, { settledNo: 1, key: rows[0]!.key })]),
+          linesOf([{ ...rows[0]!, attempt: 2 }]),
           `${linesOf([rowOf(3, { settledNo: 1 })])}{"no":`
         ]
       ) {
@@ -375,7 +378,8 @@ describe("a whole file", () => {
 })
 
 describe("a folder", () => {
-  const { settledNo: _, ...unsettled } = failedRow(7, { state: "uncertain" })
+  const misfit = failedRow(7, { state: "done" })
+  const { settledNo: _, ...unsettled } = failedRow(8, { state: "uncertain" })
   const rows: ReadonlyArray<RowResult> = [
     rowOf(1),
     failedRow(2),
@@ -383,6 +387,7 @@ describe("a folder", () => {
     failedRow(4, { state: "cancelled" }),
     failedRow(5, { state: "invalid" }),
     rowOf(6),
+    misfit,
     unsettled
   ]
   const refused: ReadonlyArray<RefusedRow> = [
@@ -401,7 +406,7 @@ describe("a folder", () => {
       assert.strictEqual(results, linesOf([rows[0]!, rows[5]!]))
       assert.strictEqual(
         failures,
-        linesOf(rows.slice(1, 5)) +
+        linesOf([...rows.slice(1, 5), misfit]) +
           "{\"key\":\"key-1\",\"at\":\"rows.jsonl:8\",\"state\":\"refused\",\"error\":{\"kind\":\"DuplicateKey\",\"message\":\"line 1 has it, too\"}}\n" +
           "{\"at\":\"rows.jsonl:9\",\"state\":\"refused\",\"error\":{\"kind\":\"InvalidRow\",\"message\":\"it is no JSON\"}}\n"
       )
@@ -417,13 +422,13 @@ describe("a folder", () => {
         version: "1.2.0",
         startedAt: "1970-01-01T00:00:00.000Z",
         finishedAt: "1970-01-01T00:00:01.500Z",
-        rows: 7,
+        rows: 8,
         states: {
           pending: 0,
           intent: 0,
           uncertain: 1,
           submitted: 0,
-          done: 2,
+          done: 3,
           failed: 1,
           cancelled: 1,
           reported: 1,

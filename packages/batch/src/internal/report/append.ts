@@ -13,6 +13,9 @@ import { readTail } from "./tail.js"
 /** What is encoded before it is written. */
 const pieceLength = 1024 * 1024
 
+const named = ({ attempt, key, no }: Pick<RowResult, "attempt" | "key" | "no">): string =>
+  `attempt ${attempt} of row ${no}, ${JSON.stringify(key)},`
+
 const goOn = Effect.fnUntraced(
   function*<E, R>(path: string, { after, syncInterval = "1 second" }: AppendOptions<E, R>) {
     const { file, size } = yield* openToGoOn(path)
@@ -58,10 +61,10 @@ const goOn = Effect.fnUntraced(
         if (!begun) {
           begun = true
           if (last !== undefined && row.settledNo === last.settledNo) {
-            if (row.key === last.key && row.no === last.no) continue
+            if (named(row) === named(last)) continue
             return yield* failure(
-              `it is the file of another batch, and is left as it is: its row ${last.settledNo} has the key ` +
-                `${JSON.stringify(last.key)}, and that of this batch ${JSON.stringify(row.key)}`
+              `it is the file of another batch, and is left as it is: what settled as number ${last.settledNo} is ` +
+                `${named(last)} in it, and ${named(row)} in this batch`
             )
           }
         }

@@ -9,7 +9,7 @@ import { isSettled, RowState } from "../../BatchRow.js"
 import { codeOf } from "../node/fileKind.js"
 import { attempt, type NewFile, newFile } from "./file.js"
 import type { FolderOptions, Manifest, ReportFile } from "./model.js"
-import { encodeRefused, rowLine } from "./rowLine.js"
+import { encodeRefused, hasResult, rowLine } from "./rowLine.js"
 
 /** What is encoded before it is written. */
 const pieceLength = 1024 * 1024
@@ -112,7 +112,7 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
     yield* writeRows(folder, rows, (row) => {
       total++
       states[row.state]++
-      return row.state === "done" ? done : isSettled(row.state) ? failed : undefined
+      return hasResult(row) ? done : isSettled(row.state) ? failed : undefined
     })
     let refusedRows = 0
     yield* Stream.runForEachChunk(refused, (chunk) =>

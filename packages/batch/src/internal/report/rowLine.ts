@@ -14,6 +14,13 @@ const errorFields = (error: RowError) => ({
   executionIds: error.executionIds
 })
 
+/**
+ * Whether a row has a result. One whose result does not fit the schema of its flow is done, and has an error.
+ *
+ * @internal
+ */
+export const hasResult = (row: RowResult): boolean => row.state === "done" && row.error === undefined
+
 /** @internal */
 export const encodeRow = (row: RowResult): string =>
   JSON.stringify({
@@ -22,8 +29,8 @@ export const encodeRow = (row: RowResult): string =>
     at: row.at === "" ? undefined : row.at,
     state: row.state,
     attempt: row.attempt,
-    // a run may have no output, and a row that is done has a result
-    result: row.state === "done" ? row.result ?? null : undefined,
+    // a run may have no output, and its row still has a result
+    result: hasResult(row) ? row.result ?? null : undefined,
     error: row.error === undefined ? undefined : errorFields(row.error),
     executionId: row.executionId,
     adopted: row.adopted ? true : undefined,
@@ -51,6 +58,7 @@ export const rowLine = (path: string, row: RowResult): Either.Either<string, Bat
 export interface WrittenRow {
   readonly no: number
   readonly key: string
+  readonly attempt: number
   readonly settledNo: number
 }
 
@@ -71,9 +79,11 @@ export const parseRowLine = (text: string): WrittenRow | undefined => {
     return undefined
   }
   if (!Predicate.isRecord(value)) return undefined
-  const { key, no, settledNo, state } = value
-  if (!isPlace(no) || !isPlace(settledNo) || !isState(state) || typeof key !== "string") return undefined
-  return { no, key, settledNo }
+  const { attempt, key, no, settledNo, state } = value
+  if (!isPlace(no) || !isPlace(attempt) || !isPlace(settledNo) || !isState(state) || typeof key !== "string") {
+    return undefined
+  }
+  return { no, key, attempt, settledNo }
 }
 
 const first = "{\"no\":"
