@@ -10,11 +10,13 @@ export {
   type BatchError,
   BatchLockedError,
   BatchNotFoundError,
+  BatchReportError,
   BatchSourceError,
   BatchStoreError,
   InvalidBatchError,
   type LedgerError
 } from "./BatchError.js"
+export * as BatchReport from "./BatchReport.js"
 export type { RefusedRow, RowError, RowResult, RowState } from "./BatchRow.js"
 export * as BatchSource from "./BatchSource.js"
 export { BatchStore } from "./BatchStore.js"
