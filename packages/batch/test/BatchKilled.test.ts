@@ -91,11 +91,13 @@ const setup = (seed: number, capture: "full" | "metadata_only") =>
     faults: [{ rate: 0.05, faults: ["reset", "reset:late", "cut:b20", "503", "stall:2000"] }]
   })
 
+const batch = { name: "killed", flow: "acme/test/echo", version: "production" }
+
 /** The sessions of the first attempts at each row, which say what a run of the queue is of. */
 const rowOf = new Map(
   Array.from(
     { length: rows },
-    (_, no) => [1, 2, 3, 4, 5, 6].map((attempt) => [rowSession("killed", `row ${no}`, attempt), `row ${no}`] as const)
+    (_, no) => [1, 2, 3, 4, 5, 6].map((attempt) => [rowSession(batch, `row ${no}`, attempt), `row ${no}`] as const)
   ).flat()
 )
 

@@ -22,6 +22,7 @@ import * as File from "./ledger/file.js"
 import { failed, type Ledger } from "./ledger/ledger.js"
 import { migrate } from "./ledger/migrations.js"
 import * as Planning from "./ledger/planning.js"
+import * as Settling from "./ledger/settling.js"
 
 /** The rows that one statement takes. */
 const chunk = 1000
@@ -72,6 +73,7 @@ export const kept = <E, R>(
   Effect.gen(function*() {
     const { id, pass } = record
     const found = Planning.nothingFound()
+    yield* Settling.keepNumbers(ledger, id)
     let next = yield* Planning.nextNo(ledger, id)
     yield* eachChunk(definition, source, (rows, refused) =>
       Effect.gen(function*() {
@@ -80,6 +82,7 @@ export const kept = <E, R>(
         next = yield* Planning.add(ledger, id, pass, next, rows, found)
       }))
     yield* Planning.forgetRefused(ledger, id, pass)
+    yield* Settling.settleInvalid(ledger, id, yield* Clock.currentTimeMillis)
     return planOf(record.name, found)
   })
 

@@ -117,7 +117,8 @@ export const make = (
         }
         return Effect.succeed({ _tag: "absent" })
       },
-      poll: () => Effect.succeed({ _tag: "running" }),
+      // its result comes with the answer to the request that begins it
+      follow: () => Effect.succeed(Effect.succeed({ _tag: "running" })),
       cost: (executionId) =>
         Effect.map(costs.cost(flow, executionId), ({ costUsd, isKnown }) => isKnown ? costUsd : undefined)
     }

@@ -1,6 +1,7 @@
 /** Runs through the queue, which keeps their results: what a crash left is found again, with its result. */
 import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
 import type { SubmitInput } from "@effect-noukai/sdk"
+import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { RowError } from "../../BatchRow.js"
@@ -37,7 +38,7 @@ export const versionOf = (version: string): number | "production" | "draft" =>
 export const lookUp = (
   sessions: SessionService["Type"],
   sessionId: string,
-  ofOne: (execution: { readonly executionId: string; readonly triggerType?: string | undefined }) => Look
+  ofOne: (execution: SessionExecution) => Look
 ): Effect.Effect<Look, NoukaiError> =>
   Effect.map(
     Effect.catchTag(sessions.get(sessionId, { attemptTimeout: readTimeout }), "ReplaySessionNotFoundError", () =>
@@ -63,27 +64,32 @@ export const lookUp = (
 
 /** @internal */
 export const make = (
-  { flow, name, version }: BatchRecord
+  record: BatchRecord
 ): Effect.Effect<Runs, never, JobService | RunService | SessionService> =>
   Effect.gen(function*() {
+    const { flow, version } = record
     const jobs = yield* JobService
     const sessions = yield* SessionService
     const costs = yield* RunService
-    const sessionOf = ({ attempt, key }: LiveRow) => rowSession(name, key, attempt)
+    const sessionOf = ({ attempt, key }: LiveRow) => rowSession(record, key, attempt)
     return {
       looksByItself: false,
       look: (row) =>
-        lookUp(sessions, sessionOf(row), ({ executionId, triggerType }) =>
-          triggerType === undefined || triggerType === "job"
-            ? { _tag: "found", executionId }
-            : {
-              _tag: "ended",
-              settled: {
-                state: "reported",
-                executionId,
-                error: { kind: "AmbiguousRun", message: `its session has the run ${executionId}, which is no job` }
-              }
-            }),
+        lookUp(sessions, sessionOf(row), ({ executionId, slug, triggerType }) => {
+          const other = triggerType !== undefined && triggerType !== "job"
+            ? "is no job"
+            : slug !== undefined && slug !== "" && slug !== flow.slice(flow.lastIndexOf("/") + 1)
+            ? `is of another flow, ${slug}`
+            : undefined
+          return other === undefined ? { _tag: "found", executionId } : {
+            _tag: "ended",
+            settled: {
+              state: "reported",
+              executionId,
+              error: { kind: "AmbiguousRun", message: `its session has the run ${executionId}, which ${other}` }
+            }
+          }
+        }),
       begin: (row, timeout) =>
         Effect.map(
           jobs.submit(flow, {
@@ -96,12 +102,9 @@ export const make = (
           }),
           ({ executionId }) => ({ _tag: "submitted", executionId })
         ),
-      poll: (_, executionId) =>
-        jobs.attach(flow, executionId, { grace }).pipe(
-          Effect.flatMap((job) =>
-            job.poll
-          ),
-          Effect.map((status): Polled => {
+      follow: (executionId) =>
+        Effect.map(jobs.attach(flow, executionId, { grace }), ({ poll }) =>
+          Effect.map(poll, (status): Polled => {
             const ended = (settled: Settled): Polled => ({
               _tag: "ended",
               settled: { ...settled, executionId }
@@ -119,10 +122,8 @@ export const make = (
               default:
                 return { _tag: "running" }
             }
-          })
-        ),
+          })),
       cost: (executionId) =>
-        Effect.map(costs.cost(flow, executionId), ({ costUsd, isKnown }) =>
-          isKnown ? costUsd : undefined)
+        Effect.map(costs.cost(flow, executionId), ({ costUsd, isKnown }) => isKnown ? costUsd : undefined)
     }
   })

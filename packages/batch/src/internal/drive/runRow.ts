@@ -32,7 +32,8 @@ export interface Runs {
   /** Whether the session of an attempt is listed. */
   readonly look: (row: Rows.LiveRow) => Effect.Effect<Look, NoukaiError>
   readonly begin: (row: Rows.LiveRow, timeout: Duration.DurationInput) => Effect.Effect<Begun, NoukaiError>
-  readonly poll: (row: Rows.LiveRow, executionId: string) => Effect.Effect<Polled, NoukaiError>
+  /** Polls of a run that was begun. */
+  readonly follow: (executionId: string) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
   /** What a run that ended cost, in US dollars as decimal text. */
   readonly cost: (executionId: string) => Effect.Effect<string | undefined, NoukaiError>
 }
@@ -257,11 +258,24 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
 
   // --- a run that is known
 
-  const follow = (executionId: string, since: number, polls = 0, failures = 0): Step =>
+  const follow = (executionId: string, since: number): Step =>
+    Effect.matchEffect(runs.follow(executionId), {
+      onFailure: (error) =>
+        Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) })),
+      onSuccess: (poll) => following(poll, executionId, since, 0, 0)
+    })
+
+  const following = (
+    poll: Effect.Effect<Polled, NoukaiError>,
+    executionId: string,
+    since: number,
+    polls: number,
+    failures: number
+  ): Step =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.zipRight(
         Effect.sleep(running.polls.next(polls, now - since)),
-        Effect.matchEffect(runs.poll(row, executionId), {
+        Effect.matchEffect(poll, {
           onFailure: (error) => {
             const verdict = ofReading(error)
             if (verdict._tag === "stop") return stop(running, verdict.stop)
@@ -283,13 +297,13 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
             const wait = Math.min(60_000, seconds === undefined ? 250 * 2 ** Math.min(failures, 7) : seconds * 1000)
             return Effect.zipRight(
               verdict._tag === "wait" ? pause(running, seconds) : Effect.void,
-              Effect.delay(Effect.suspend(() => follow(executionId, since, polls + 1, failures + 1)), wait)
+              Effect.delay(Effect.suspend(() => following(poll, executionId, since, polls + 1, failures + 1)), wait)
             )
           },
           onSuccess: (polled) =>
             Effect.flatMap(Clock.currentTimeMillis, (then) => {
               succeeded(running, then)
-              if (polled._tag === "running") return follow(executionId, since, polls + 1)
+              if (polled._tag === "running") return following(poll, executionId, since, polls + 1, 0)
               running.polls.ended(polls + 1, then - since)
               return ended(polled.settled)
             })

@@ -1,6 +1,13 @@
 /** The session of an attempt at a row: a UUID of version 5, so that every process finds what ran. */
 import { createHash } from "node:crypto"
 
+/** The batch of a row. */
+interface Named {
+  readonly name: string
+  readonly flow: string
+  readonly version: string
+}
+
 /** The namespace of the sessions of rows, `7c4f2b18-9f0d-4d6e-a1c5-0b8e63d7f294`. It must never change. */
 const namespace = Buffer.from("7c4f2b189f0d4d6ea1c50b8e63d7f294", "hex")
 
@@ -10,8 +17,8 @@ const namespace = Buffer.from("7c4f2b189f0d4d6ea1c50b8e63d7f294", "hex")
  * @see RFC 9562, 5.5
  * @internal
  */
-export const rowSession = (batch: string, key: string, attempt: number): string => {
-  const hash = createHash("sha1").update(namespace).update(JSON.stringify([batch, key, attempt])).digest()
+export const rowSession = ({ flow, name, version }: Named, key: string, attempt: number): string => {
+  const hash = createHash("sha1").update(namespace).update(JSON.stringify([name, flow, version, key, attempt])).digest()
   hash[6] = (hash[6]! & 0x0f) | 0x50
   hash[8] = (hash[8]! & 0x3f) | 0x80
   const hex = hash.toString("hex", 0, 16)

@@ -50,6 +50,8 @@ export const exclusive = (path: string): Effect.Effect<void, BatchLockedError | 
   Effect.gen(function*() {
     const lock = `${path}.lock`
     const database = yield* open(lock)
+    // closing alone leaves what is begun
+    yield* Effect.addFinalizer(() => Effect.ignore(run(database, lock, "rollback")))
     const taken = Effect.gen(function*() {
       yield* run(database, lock, "pragma busy_timeout = 0")
       yield* run(database, lock, "begin immediate")

@@ -180,6 +180,8 @@ const meet = (
         place = case when r.state = 'invalid' then j.value->>'at' else r.place end,
         input = case when r.state = 'invalid' then j.value->>'input' else r.input end,
         error = case when r.state = 'invalid' then j.value->>'error' else r.error end,
+        settled_at = case when r.state = 'invalid' then null else r.settled_at end,
+        settled_no = case when r.state = 'invalid' then null else r.settled_no end,
         state = case when r.state = 'invalid' then j.value->>'state' else r.state end
       from ${each(sql, items)}
       where r.batch = ${batch} and r.key = j.value->>'key' and r.pass < ${pass}

@@ -150,7 +150,9 @@ export const transit = (
     orElse: () =>
       [
         sql``,
-        sql`(select coalesce(max(s.settled_no), 0) from noukai_batch_row s where s.batch = ${batch}) + j.key + 1`
+        // the newest number in use, or one that a row had before it was run again
+        sql`max((select coalesce(max(s.settled_no), 0) from noukai_batch_row s where s.batch = ${batch}),
+          (select settled from noukai_batch where id = ${batch})) + j.key + 1`
       ] as const
   })
   const written = Effect.map(
@@ -174,7 +176,7 @@ export const transit = (
       where r.id = ${number("id")}
         and r.attempt = ${number("attempt")}
         and ${text("from")} like '%' || r.state || '%'
-        and (r.owner = ${owner} or r.state = 'uncertain')
+        and (r.owner = ${owner} or r.state in ('uncertain', 'pending', 'invalid'))
       returning id`),
     (rows) => new Set(rows.map(({ id }) => Number(id)))
   )

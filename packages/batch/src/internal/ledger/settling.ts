@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError, SettledState } from "../../BatchRow.js"
-import { doing, type Ledger } from "./ledger.js"
+import { doing, greatest, type Ledger } from "./ledger.js"
+import { transit } from "./rows.js"
 
 /** The rows that one statement takes: the statements of others come between. */
 const most = 1000
@@ -14,43 +15,98 @@ const allOf = (
 ): Effect.Effect<number, BatchStoreError> =>
   Effect.flatMap(some, ({ length }) => length < most ? Effect.succeed(sum + length) : allOf(some, sum + length))
 
+/** Keeps the numbers of settled rows from being given again to those that settle later. @internal */
+export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("kept the numbers of rows")(sql`
+    update noukai_batch set settled = ${greatest(sql)}(settled,
+      (select coalesce(max(settled_no), 0) from noukai_batch_row where batch = ${batch}))
+    where id = ${batch}`)
+  )
+
 /** Makes settled rows pending, each at its next attempt. @internal */
 export const retried = (
-  { sql }: Ledger,
+  ledger: Ledger,
   batch: number,
   state: SettledState
-): Effect.Effect<number, BatchStoreError> =>
-  allOf(
-    doing("made rows pending again")(sql`
+): Effect.Effect<number, BatchStoreError> => {
+  const { sql } = ledger
+  return Effect.zipRight(
+    keepNumbers(ledger, batch),
+    allOf(
+      doing("made rows pending again")(sql`
     update noukai_batch_row
     set state = 'pending', attempt = attempt + 1, execution_id = null, error = null, result = null, cost_usd = null,
       adopted = 0, settled_at = null, settled_no = null
     where id in (
       select id from noukai_batch_row where batch = ${batch} and state = ${state} order by id limit ${most})
     returning id`)
+    )
   )
+}
 
 /** Removes rows that could not be sent: their source is asked for them again. @internal */
-export const forgetInvalid = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
-  allOf(
-    doing("forgot invalid rows")(sql`
+export const forgetInvalid = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> => {
+  const { sql } = ledger
+  return Effect.zipRight(
+    keepNumbers(ledger, batch),
+    allOf(
+      doing("forgot invalid rows")(sql`
     delete from noukai_batch_row
     where id in (select id from noukai_batch_row where batch = ${batch} and state = 'invalid' order by id limit ${most})
     returning id`)
+    )
   )
+}
+
+interface Found {
+  readonly id: number | string
+  readonly attempt: number | string
+  readonly error: string | null
+}
+
+/** Takes the rows of a state to one in which they stay, numbered as those that settle; gives how many. */
+const settleAll = (
+  ledger: Ledger,
+  batch: number,
+  [from, to]: readonly ["pending", "cancelled"] | readonly ["invalid", "invalid"],
+  now: number,
+  errorOf: (row: Found) => string
+): Effect.Effect<number, BatchStoreError> => {
+  const { sql } = ledger
+  const some = Effect.flatMap(
+    doing("read rows")(sql<Found>`
+      select id, attempt, error from noukai_batch_row
+      where batch = ${batch} and state = ${from} and settled_no is null order by id limit ${most}`),
+    (rows) =>
+      rows.length === 0
+        ? Effect.succeed([])
+        : Effect.as(
+          transit(
+            ledger,
+            batch,
+            "",
+            rows.map((row) => ({
+              id: Number(row.id),
+              attempt: Number(row.attempt),
+              from: [from],
+              to,
+              settledAt: now,
+              error: errorOf(row)
+            }))
+          ),
+          rows
+        )
+  )
+  return allOf(some)
+}
 
 const wanted: RowError = { kind: "Cancelled", message: "the batch was cancelled before it was sent" }
 
 /** Cancels what is pending. @internal */
-export const cancelPending = (
-  { sql }: Ledger,
-  batch: number,
-  now: number
-): Effect.Effect<number, BatchStoreError> =>
-  allOf(
-    doing("cancelled rows")(sql`
-    update noukai_batch_row
-    set state = 'cancelled', error = ${JSON.stringify(wanted)}, settled_at = ${now}
-    where id in (select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${most})
-    returning id`)
-  )
+export const cancelPending = (ledger: Ledger, batch: number, now: number): Effect.Effect<number, BatchStoreError> =>
+  settleAll(ledger, batch, ["pending", "cancelled"], now, () => JSON.stringify(wanted))
+
+/** Numbers the rows that cannot be run among those that are settled. @internal */
+export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(settleAll(ledger, batch, ["invalid", "invalid"], now, ({ error }) => error!))
