@@ -36,12 +36,11 @@ export declare namespace BatchStore {
   }
 }
 
-const opened = (exclusive: BatchStore.Service["exclusive"]) =>
-  Effect.gen(function*() {
-    const sql = yield* SqlClient.SqlClient
-    yield* Effect.mapError(migrate, failed("brought the ledger up to date"))
-    return { sql, exclusive }
-  })
+const opened = Effect.fnUntraced(function*(exclusive: BatchStore.Service["exclusive"]) {
+  const sql = yield* SqlClient.SqlClient
+  yield* Effect.mapError(migrate, failed("brought the ledger up to date"))
+  return { sql, exclusive }
+})
 
 /**
  * The ledger of batches, in SQL. One ledger keeps any number of batches.

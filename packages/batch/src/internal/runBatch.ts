@@ -76,19 +76,23 @@ const unsettled = ({ intent, pending, submitted, uncertain }: Reading.Counts): n
   pending + intent + uncertain + submitted
 
 /** Gives the rows out, again and again, until none is left or the batch is stopped. */
-const given = (ledger: Ledger, engine: BatchEngine.Service, record: Batches.BatchRecord, part: Driver.Part) =>
-  Effect.gen(function*() {
-    let current = record
-    while (true) {
-      yield* engine.run({ batch: current.name, generation: current.generation, lane: part.lane })
-      const now = yield* insisting(Batches.reread(ledger, record.id))
-      if (Option.isNone(now) || now.value.state !== "running") return
-      if (unsettled(yield* insisting(Reading.counts(ledger, record.id))) === 0) return
-      // what lanes left, such as one that could not be run to its end
-      current = yield* insisting(Batches.renewed(ledger, record.id))
-      yield* part.renew(current)
-    }
-  })
+const given = Effect.fnUntraced(function*(
+  ledger: Ledger,
+  engine: BatchEngine.Service,
+  record: Batches.BatchRecord,
+  part: Driver.Part
+) {
+  let current = record
+  while (true) {
+    yield* engine.run({ batch: current.name, generation: current.generation, lane: part.lane })
+    const now = yield* insisting(Batches.reread(ledger, record.id))
+    if (Option.isNone(now) || now.value.state !== "running") return
+    if (unsettled(yield* insisting(Reading.counts(ledger, record.id))) === 0) return
+    // what lanes left, such as one that could not be run to its end
+    current = yield* insisting(Batches.renewed(ledger, record.id))
+    yield* part.renew(current)
+  }
+})
 
 /** @internal */
 export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E, R>, options: RunOptions = {}) =>

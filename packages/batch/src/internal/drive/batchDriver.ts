@@ -31,7 +31,7 @@ export declare namespace BatchDriver {
 }
 
 /** Runs lanes of batches in this process. @internal */
-export class BatchDriver extends Context.Tag("@effect-noukai/batch/BatchDriver")<BatchDriver, BatchDriver.Service>() {}
+export class BatchDriver extends Context.Tag("@effect-noukai/batch/internal/drive/batchDriver")<BatchDriver, BatchDriver.Service>() {}
 
 /** @internal */
 export const layer: Layer.Layer<BatchDriver, never, BatchStore | JobService | RunService | SessionService> = Layer
@@ -42,14 +42,13 @@ export const layer: Layer.Layer<BatchDriver, never, BatchStore | JobService | Ru
       const context = yield* Effect.context<JobService | RunService | SessionService>()
       const owner = newOwner()
       const parts = yield* RcMap.make({
-        lookup: (name: string) =>
-          Effect.gen(function*() {
-            const found = yield* insisting(Batches.find(ledger, name))
-            if (Option.isNone(found) || found.value.operation !== "jobs") return undefined
-            const runs = yield* Effect.provide(JobRuns.make(found.value), context)
-            const part = yield* Driver.make(ledger, found.value, owner, runs)
-            return { part, record: found.value }
-          }),
+        lookup: Effect.fnUntraced(function*(name: string) {
+          const found = yield* insisting(Batches.find(ledger, name))
+          if (Option.isNone(found) || found.value.operation !== "jobs") return undefined
+          const runs = yield* Effect.provide(JobRuns.make(found.value), context)
+          const part = yield* Driver.make(ledger, found.value, owner, runs)
+          return { part, record: found.value }
+        }),
         // lanes come and go together
         idleTimeToLive: "1 second"
       })

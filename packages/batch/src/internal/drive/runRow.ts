@@ -86,15 +86,16 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
   const priced = (settled: Settled): Effect.Effect<Settled> => {
     const { executionId } = settled
     if (!(cost || budget !== undefined) || executionId === undefined) return Effect.succeed(settled)
-    const read = (attempt: number): Effect.Effect<string | undefined> =>
-      Effect.catchAll(runs.cost(executionId), (error) =>
-        attempt < costAttempts && ofReading(error)._tag !== "stop"
+    const read = (attempt: number): Effect.Effect<Option.Option<string>> =>
+      Effect.catchAll(Effect.map(runs.cost(executionId), Option.fromNullable), (error) =>
+        attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
           ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
           // the row is done all the same, and its cost is taken to be what was reserved
-          : Effect.succeed(undefined))
-    return Effect.map(read(1), (costUsd) => {
+          : Effect.succeed(Option.none()))
+    return Effect.map(read(1), (found) => {
       // what is not known is taken to be what was reserved
-      if (costUsd === undefined) return { ...settled, spent: row.reserved }
+      if (Option.isNone(found)) return { ...settled, spent: row.reserved }
+      const costUsd = found.value
       const spent = nanos(costUsd)
       running.costs.known++
       running.costs.total += spent
@@ -224,29 +225,29 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
   const absence: Effect.Effect<Look> = Effect.succeed({ _tag: "absent" })
 
   /** Looks until the session can be read; nothing, when the batch is stopped before. */
-  const found = (sentBy: number): Effect.Effect<Look | undefined, BatchStoreError> =>
+  const found = (sentBy: number): Effect.Effect<Option.Option<Look>, BatchStoreError> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.zipRight(
         Effect.sleep(Math.max(0, sentBy + grace - now)),
-        Effect.catchAll(runs.looksByItself ? absence : runs.look(row), (error) => {
+        Effect.catchAll(Effect.map(runs.looksByItself ? absence : runs.look(row), Option.some), (error) => {
           const verdict = ofReading(error)
-          if (verdict._tag === "stop") return Effect.as(stop(running, verdict.stop), undefined)
+          if (verdict._tag === "stop") return Effect.as(stop(running, verdict.stop), Option.none())
           const pausing = verdict._tag === "wait"
             ? pause(running, verdict.seconds)
             : unreachable(running, error.message, undefined)
           return pausing.pipe(
             Effect.zipRight(Effect.suspend(() => Effect.sleep(Math.max(200, running.pausedUntil - now)))),
-            Effect.flatMap(() => running.isStopping ? Effect.succeed(undefined) : found(sentBy))
+            Effect.flatMap(() => running.isStopping ? Effect.succeed(Option.none()) : found(sentBy))
           )
         })
       ))
 
   const reconcile = (sentBy: number): Step =>
     // without a slot: nothing is known to run, and a server in trouble would fill them all
-    Effect.flatMap(outOfSlot(running, found(sentBy)), (look) => {
-      switch (look?._tag) {
-        case undefined:
-          return Effect.void
+    Effect.flatMap(outOfSlot(running, found(sentBy)), (seen) => {
+      if (Option.isNone(seen)) return Effect.void
+      const look = seen.value
+      switch (look._tag) {
         case "absent":
           return absent
         case "found":
