@@ -151,7 +151,8 @@ export const transit = (
       [
         sql``,
         // the newest number in use, or one that a row had before it was run again
-        sql`max((select coalesce(max(s.settled_no), 0) from noukai_batch_row s where s.batch = ${batch}),
+        sql`max((select coalesce(max(s.settled_no), 0) from noukai_batch_row s
+            where s.batch = ${batch} and s.settled_no is not null),
           (select settled from noukai_batch where id = ${batch})) + j.key + 1`
       ] as const
   })

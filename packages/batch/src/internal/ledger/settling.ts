@@ -20,7 +20,7 @@ export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void,
   Effect.asVoid(
     doing("kept the numbers of rows")(sql`
     update noukai_batch set settled = ${greatest(sql)}(settled,
-      (select coalesce(max(settled_no), 0) from noukai_batch_row where batch = ${batch}))
+      (select coalesce(max(settled_no), 0) from noukai_batch_row where batch = ${batch} and settled_no is not null))
     where id = ${batch}`)
   )
 
