@@ -27,7 +27,7 @@ const table = {
   adapters: { npm: [...effect, ...optionalPeers("adapters")], packages: ["sdk", "promise"], node: ["async_hooks"] },
   emulator: { npm: [...effect, "@effect/platform-node"], packages: ["sdk"], node: "*" },
   batch: {
-    npm: [...effect, "@effect/sql", "@effect/sql-libsql", "@libsql/client", "csv-parse", ...optionalPeers("batch")],
+    npm: [...effect, "@effect/experimental", "@effect/sql", "libsql", "csv-parse", ...optionalPeers("batch")],
     packages: ["sdk", "promise"],
     node: "*"
   }

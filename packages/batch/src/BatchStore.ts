@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -65,9 +64,7 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
    */
   static readonly layerFile = (path: string): Layer.Layer<BatchStore, BatchStoreError> =>
     Layer.scoped(BatchStore, Effect.suspend(() => opened(File.exclusive(path)))).pipe(
-      Layer.provide(
-        Layer.unwrapScoped(Effect.map(File.client(path), (client) => LibsqlClient.layer({ liveClient: client })))
-      )
+      Layer.provide(Layer.scoped(SqlClient.SqlClient, Effect.suspend(() => File.client(path))))
     )
 
   /**

@@ -36,7 +36,7 @@ const program = Effect.gen(function*() {
   ))
   const running = yield* Effect.fork(Batch.run(batch, source))
   const settled = Batch.results(id!, { order: "done", follow: true }).pipe(Stream.take(Number(run)), Stream.runCount)
-  const isThere = Effect.repeat(Effect.isSuccess(Batch.status(id!)), { until: (found) => found })
+  const isThere = Effect.repeat(Effect.delay(Effect.isSuccess(Batch.status(id!)), 50), { until: (found) => found })
   const done = Number(run) === Number(rows)
     ? (yield* Fiber.join(running)).states.done
     : yield* Effect.zipLeft(Effect.zipRight(isThere, settled), Fiber.interrupt(running))

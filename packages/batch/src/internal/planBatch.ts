@@ -1,10 +1,8 @@
 /** Passes over sources: a dry one, and one that keeps what it finds in the ledger. */
-import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -26,6 +24,13 @@ import * as Settling from "./ledger/settling.js"
 
 /** The rows that one statement takes. */
 const chunk = 1000
+
+/** Lets timers and signals in: neither a source in memory nor a database in a file ever waits. */
+const breath = Effect.async<void>((resume) => {
+  // eslint-disable-next-line no-restricted-globals
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
 
 const split = (taken: Chunk.Chunk<Taken>) => {
   const rows: Array<Planning.PlannedRow> = []
@@ -49,7 +54,7 @@ const eachChunk = <E, R, E1>(
     Stream.chunks,
     Stream.runForEach((taken) => {
       const { refused, rows } = split(taken)
-      return take(rows, refused)
+      return Effect.zipRight(breath, take(rows, refused))
     })
   )
 }
@@ -95,10 +100,12 @@ const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.gen(
     }),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
   )
-  const client = yield* File.client(join(folder, "plan.ledger"))
-  const context = yield* Layer.build(LibsqlClient.layer({ liveClient: client }))
-  yield* Effect.mapError(Effect.provide(migrate, context), failed("made a temporary ledger"))
-  return { sql: yield* Effect.provide(SqlClient.SqlClient, context) }
+  const sql = yield* File.client(join(folder, "plan.ledger"))
+  yield* Effect.mapError(
+    Effect.provideService(migrate, SqlClient.SqlClient, sql),
+    failed("made a temporary ledger")
+  )
+  return { sql }
 })
 
 const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, grace: 0, adopt: true }

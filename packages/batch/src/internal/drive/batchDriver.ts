@@ -31,7 +31,9 @@ export declare namespace BatchDriver {
 }
 
 /** Runs lanes of batches in this process. @internal */
-export class BatchDriver extends Context.Tag("@effect-noukai/batch/internal/drive/batchDriver")<BatchDriver, BatchDriver.Service>() {}
+export class BatchDriver
+  extends Context.Tag("@effect-noukai/batch/internal/drive/batchDriver")<BatchDriver, BatchDriver.Service>()
+{}
 
 /** @internal */
 export const layer: Layer.Layer<BatchDriver, never, BatchStore | JobService | RunService | SessionService> = Layer

@@ -87,11 +87,14 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
     const { executionId } = settled
     if (!(cost || budget !== undefined) || executionId === undefined) return Effect.succeed(settled)
     const read = (attempt: number): Effect.Effect<Option.Option<string>> =>
-      Effect.catchAll(Effect.map(runs.cost(executionId), Option.fromNullable), (error) =>
-        attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
-          ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
-          // the row is done all the same, and its cost is taken to be what was reserved
-          : Effect.succeed(Option.none()))
+      Effect.catchAll(
+        Effect.map(runs.cost(executionId), Option.fromNullable),
+        (error) =>
+          attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
+            ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
+            // the row is done all the same, and its cost is taken to be what was reserved
+            : Effect.succeed(Option.none())
+      )
     return Effect.map(read(1), (found) => {
       // what is not known is taken to be what was reserved
       if (Option.isNone(found)) return { ...settled, spent: row.reserved }

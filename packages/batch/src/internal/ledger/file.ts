@@ -1,41 +1,38 @@
 /** A ledger in a file: how it is opened, and how one process keeps others away. */
-import { type Client, createClient } from "@libsql/client"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { closeSync, openSync } from "node:fs"
-import { pathToFileURL } from "node:url"
-import type { BatchStoreError } from "../../BatchError.js"
-import { BatchLockedError } from "../../BatchError.js"
+import { BatchLockedError, type BatchStoreError } from "../../BatchError.js"
 import { failed } from "./ledger.js"
+import * as Sqlite from "./sqlite.js"
 
 /** The longest wait for another process that reads, in milliseconds. */
 const busyTimeout = 10_000
 
-const open = (path: string): Effect.Effect<Client, BatchStoreError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.try({
-      try: () => {
-        // the database would be made with the mode of any file
-        closeSync(openSync(path, "a", 0o600))
-        return createClient({ url: pathToFileURL(path).href })
-      },
-      catch: failed(`opened ${path}`)
-    }),
-    (client) => Effect.sync(() => client.close())
+const open = (path: string): Effect.Effect<SqlClient, BatchStoreError, Scope.Scope> =>
+  Effect.try({
+    // the database would be made with the mode of any file
+    try: () => closeSync(openSync(path, "a", 0o600)),
+    catch: failed(`opened ${path}`)
+  }).pipe(
+    Effect.zipRight(Effect.mapError(Sqlite.open(path), failed(`opened ${path}`))),
+    Effect.provide(Reactivity.layer)
   )
 
-const run = (client: Client, path: string, statement: string) =>
-  Effect.tryPromise({ try: () => client.execute(statement), catch: failed(`opened ${path}`) })
+const run = (sql: SqlClient, path: string, statement: string) =>
+  Effect.mapError(sql.unsafe<{ readonly pid?: number }>(statement), failed(`opened ${path}`))
 
 /** The database of a ledger in a file. @internal */
-export const client = (path: string): Effect.Effect<Client, BatchStoreError, Scope.Scope> =>
+export const client = (path: string): Effect.Effect<SqlClient, BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
-    const database = yield* open(path)
-    yield* run(database, path, `pragma busy_timeout = ${busyTimeout}`)
-    yield* run(database, path, "pragma journal_mode = wal")
+    const sql = yield* open(path)
+    yield* run(sql, path, `pragma busy_timeout = ${busyTimeout}`)
+    yield* run(sql, path, "pragma journal_mode = wal")
     // a power failure loses nothing: an intent is on the disk before its request leaves
-    yield* run(database, path, "pragma synchronous = full")
-    return database
+    yield* run(sql, path, "pragma synchronous = full")
+    return sql
   })
 
 const isBusy = (error: BatchStoreError): boolean => /SQLITE_BUSY|database is locked/.test(error.detail)
@@ -49,20 +46,20 @@ const isBusy = (error: BatchStoreError): boolean => /SQLITE_BUSY|database is loc
 export const exclusive = (path: string): Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const lock = `${path}.lock`
-    const database = yield* open(lock)
+    const sql = yield* open(lock)
     // closing alone leaves what is begun
-    yield* Effect.addFinalizer(() => Effect.ignore(run(database, lock, "rollback")))
+    yield* Effect.addFinalizer(() => Effect.ignore(run(sql, lock, "rollback")))
     const taken = Effect.gen(function*() {
-      yield* run(database, lock, "pragma busy_timeout = 0")
-      yield* run(database, lock, "begin immediate")
-      yield* run(database, lock, "create table if not exists holder (pid integer not null)")
-      yield* run(database, lock, "delete from holder")
-      yield* run(database, lock, `insert into holder values (${process.pid})`)
-      yield* run(database, lock, "commit")
-      yield* run(database, lock, "begin immediate")
+      yield* run(sql, lock, "pragma busy_timeout = 0")
+      yield* run(sql, lock, "begin immediate")
+      yield* run(sql, lock, "create table if not exists holder (pid integer not null)")
+      yield* run(sql, lock, "delete from holder")
+      yield* run(sql, lock, `insert into holder values (${process.pid})`)
+      yield* run(sql, lock, "commit")
+      yield* run(sql, lock, "begin immediate")
     })
-    const holder = run(database, lock, "select pid from holder").pipe(
-      Effect.map(({ rows }) => rows[0]?.[0]),
+    const holder = run(sql, lock, "select pid from holder").pipe(
+      Effect.map(([row]) => row?.pid),
       Effect.orElseSucceed(() => undefined)
     )
     yield* Effect.catchIf(
@@ -71,7 +68,7 @@ export const exclusive = (path: string): Effect.Effect<void, BatchLockedError | 
       () =>
         Effect.flatMap(
           holder,
-          (pid) => Effect.fail(new BatchLockedError({ file: path, ...(pid != null && { pid: Number(pid) }) }))
+          (pid) => Effect.fail(new BatchLockedError({ file: path, ...(pid !== undefined && { pid: Number(pid) }) }))
         )
     )
   })
