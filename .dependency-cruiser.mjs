@@ -5,7 +5,7 @@
  *     promise   effect, @effect/platform, sdk; node:async_hooks
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
- *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk, promise; Node's modules
+ *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -79,6 +79,13 @@ export default {
       severity: "error",
       from: { path: "^packages/sdk/src/", pathNot: undiciFiles },
       to: { path: modules(["undici"]) }
+    },
+    {
+      name: "batch-promise",
+      comment: "the Promise client is an optional peer of batch: its subpath promise alone may need it",
+      severity: "error",
+      from: { path: "^packages/batch/src/", pathNot: "^packages/batch/src/promise[.]ts$" },
+      to: { path: "^packages/promise/src/" }
     },
     {
       name: "no-cycle",

@@ -81,13 +81,7 @@ export interface Batch<in out Row, out A = unknown, out Rec extends Recovery = R
   readonly recovery: Rec
 }
 
-/**
- * What is run for a row through the queue. `parameters` is required exactly when the flow's schema requires some.
- *
- * @since 0.1.0
- * @category options
- */
-export type JobInput<P = AnyParameters> = ParametersInput<P> & {
+interface CommonInput {
   /** The user's message. */
   readonly message?: string | undefined
   /** Fields to override, by step id. */
@@ -97,12 +91,24 @@ export type JobInput<P = AnyParameters> = ParametersInput<P> & {
 }
 
 /**
+ * What is run for a row through the queue, which takes neither conversations nor attachments. `parameters` is required
+ * exactly when the flow's schema requires some.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type JobInput<P = AnyParameters> = ParametersInput<P> & CommonInput & {
+  readonly messages?: undefined
+  readonly attachments?: undefined
+}
+
+/**
  * What is run for a row in a request of its own.
  *
  * @since 0.1.0
  * @category options
  */
-export type RequestInput<P = AnyParameters> = JobInput<P> & {
+export type RequestInput<P = AnyParameters> = ParametersInput<P> & CommonInput & {
   /** A conversation; its last entry is the current turn. Not together with `message`. */
   readonly messages?: ReadonlyArray<Message> | undefined
   /** At most 10. Default: none. */

@@ -71,8 +71,19 @@ const tables = Effect.gen(function*() {
   yield* sql`create table noukai_batch_rate (name text primary key, next_at bigint not null)`
 })
 
-/** Makes the tables, or brings them up to date. @internal */
-export const migrate = Migrator.make({})({
-  loader: Migrator.fromRecord({ "0001_tables": tables }),
-  table: "noukai_batch_migration"
+const migrations = { "0001_tables": tables }
+
+const table = "noukai_batch_migration"
+
+/** Whether the tables are up to date. To look takes no lock, which the process that runs a batch may hold. */
+const isCurrent = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const [last] = yield* sql<{ readonly id: number | null }>`select max(migration_id) as id from ${sql(table)}`
+  return Number(last?.id) >= Object.keys(migrations).length
 })
+
+/** Makes the tables, or brings them up to date. @internal */
+export const migrate = Effect.unlessEffect(
+  Migrator.make({})({ loader: Migrator.fromRecord(migrations), table }),
+  Effect.orElseSucceed(isCurrent, () => false)
+)

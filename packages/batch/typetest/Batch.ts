@@ -1,0 +1,106 @@
+/** Types of batches: what is required of each, and what running one and reading it gives, fails with and needs. */
+import { Batch, BatchSource } from "@effect-noukai/batch"
+import type {
+  BatchEngine,
+  BatchError,
+  BatchLockedError,
+  BatchStore,
+  LedgerError,
+  RowResult
+} from "@effect-noukai/batch"
+import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
+import { type Effect, Schema, Stream } from "effect"
+import { expectTypeOf } from "vitest"
+
+interface Essay {
+  readonly id: string
+  readonly text: string
+}
+
+declare class Disk {
+  readonly disk: true
+}
+
+const Score = Schema.Struct({ score: Schema.Number })
+type Score = typeof Score.Type
+
+const Grade = Flow.make("acme/spelling/grade-3", {
+  parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
+  result: Score
+})
+
+const key = (row: Essay) => row.id
+const parameters = { difficulty: "hard" } as const
+const input = (row: Essay) => ({ message: row.text, parameters })
+
+// a job is found again with its result, a request may not be
+const jobs = Batch.make({ id: "grades", flow: Grade, key, input })
+expectTypeOf(jobs).toEqualTypeOf<Batch.Batch<Essay, Score, "exact">>()
+expectTypeOf(jobs.recovery).toEqualTypeOf<"exact">()
+const requests = Batch.make({ id: "grades", flow: Grade, key, input, operation: "execute" })
+expectTypeOf(requests).toEqualTypeOf<Batch.Batch<Essay, Score, "reported">>()
+expectTypeOf(Batch.make({ id: "grades", flow: "acme/spelling/grade-3", key, input: () => ({}) })).toEqualTypeOf<
+  Batch.Batch<Essay, unknown, "exact">
+>()
+
+// rows are those of the schema
+Batch.make({
+  id: "grades",
+  flow: Grade,
+  row: Schema.Struct({ id: Schema.String, level: Schema.NumberFromString }),
+  key: (row) => row.id,
+  input: (row) => {
+    expectTypeOf(row).toEqualTypeOf<{ readonly id: string; readonly level: number }>()
+    return { parameters }
+  }
+})
+
+// parameters are those of the flow, and required where it requires some
+// @ts-expect-error: no parameters
+Batch.make({ id: "grades", flow: Grade, key, input: (row: Essay) => ({ message: row.text }) })
+// @ts-expect-error: none of this name
+Batch.make({ id: "grades", flow: Grade, key, input: () => ({ parameters: { difficulty: "absurd" } }) })
+// @ts-expect-error: a key is a text
+Batch.make({ id: "grades", flow: Grade, key: (row: Essay) => row.text.length, input })
+
+// the queue takes neither conversations nor attachments
+const messages = [{ role: "user", content: "hi" }] as const
+// @ts-expect-error: messages
+Batch.make({ id: "grades", flow: Grade, key, input: () => ({ messages, parameters }) })
+// @ts-expect-error: attachments
+Batch.make({ id: "grades", flow: Grade, key, input: () => ({ attachments: [], parameters }) })
+Batch.make({ id: "grades", flow: Grade, key, input: () => ({ messages, parameters }), operation: "execute" })
+
+// errors and requirements of a source are those of its run
+declare const rows: Stream.Stream<Essay, "torn", Disk>
+const source = BatchSource.fromStream(rows)
+type Clients = FlowService | JobService | RunService | SessionService
+expectTypeOf(Batch.run(jobs, source)).toEqualTypeOf<
+  Effect.Effect<
+    Batch.BatchSummary,
+    BatchError | BatchLockedError | "torn",
+    BatchEngine | BatchStore | Clients | Disk
+  >
+>()
+expectTypeOf(Batch.run(jobs, BatchSource.fromJsonl("rows.jsonl"), { rate: 10 })).toEqualTypeOf<
+  Effect.Effect<Batch.BatchSummary, BatchError | BatchLockedError, BatchEngine | BatchStore | Clients>
+>()
+// a plan needs no client
+expectTypeOf(Batch.plan(jobs, source)).toEqualTypeOf<
+  Effect.Effect<Batch.BatchPlan, BatchError | "torn", BatchStore | Disk>
+>()
+
+expectTypeOf(Batch.results(jobs)).toEqualTypeOf<Stream.Stream<RowResult<Score>, LedgerError, BatchStore>>()
+expectTypeOf(Batch.results("grades")).toEqualTypeOf<Stream.Stream<RowResult, LedgerError, BatchStore>>()
+expectTypeOf(Batch.progress("grades")).toEqualTypeOf<Stream.Stream<Batch.Progress, LedgerError, BatchStore>>()
+
+expectTypeOf(Batch.retry("grades", { only: "failed" })).toEqualTypeOf<
+  Effect.Effect<number, BatchLockedError | LedgerError, BatchStore>
+>()
+Batch.retry("grades", { only: "reported", acceptDoubleRuns: true })
+// @ts-expect-error: what is reported may have run
+Batch.retry("grades", { only: "reported" })
+// @ts-expect-error: what is done is done
+Batch.retry("grades", { only: "done" })
+
+Stream.map(Batch.results(jobs), ({ result }) => result?.score)
