@@ -19,7 +19,7 @@ const fence = /(?:<!-- file: (\S+) -->\n)?^(`{3,})(ts|tsx|mts|typescript)\b[^\n]
 /** Files that a check compiles. */
 const compiled = /^(scratchpad|packages\/[^/]+\/(test|typetest))\/.+\.m?ts$/
 
-const imports = /(?:from|import\(|import) ?"(\.[^"]+)\.js"|\bstarted\("([^"]+)\.ts"/g
+const imports = /(?:from|import\(|import) ?"(\.[^"]+)\.js"|\bstarted\("([^"]+)\.ts"|\bnew URL\("(\.[^"]+)\.ts"/g
 
 /** The files that tests import, or start as a program, and what those import. */
 const reached = (() => {
@@ -27,8 +27,8 @@ const reached = (() => {
   const visit = (path) => {
     if (found.has(path) || !existsSync(join(root, path))) return
     found.add(path)
-    for (const [, imported, started] of read(path).matchAll(imports)) {
-      visit(imported === undefined ? `scratchpad/${started}.ts` : join(dirname(path), `${imported}.ts`))
+    for (const [, imported, started, program] of read(path).matchAll(imports)) {
+      visit(started === undefined ? join(dirname(path), `${imported ?? program}.ts`) : `scratchpad/${started}.ts`)
     }
   }
   files().filter((path) => /\.test\.ts$/.test(path)).forEach(visit)

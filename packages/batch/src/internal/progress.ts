@@ -46,7 +46,7 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         ...(rowsPerSecond > 0 && { etaMs: Math.round((status.rows - settled) / rowsPerSecond * 1000) }),
         ...(status.costUsd !== undefined && { costUsd: status.costUsd })
       }
-      return found
+      return [found, now.state === "running" || now.state === "planned"] as const
     })
 
     return Stream.unfoldEffect(0, (round) =>
@@ -54,6 +54,6 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         ? Effect.succeed(Option.none())
         : Effect.map(
           Effect.zipRight(round === 0 ? Effect.void : Effect.sleep(Math.max(interval, took * share)), look),
-          (found) => Option.some([found, found.status === "running" ? round + 1 : -1] as const)
+          ([found, goesOn]) => Option.some([found, goesOn ? round + 1 : -1] as const)
         ))
   }))
