@@ -3,6 +3,7 @@ import { startEmulator } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/promise"
 import { Console, Effect, Stream } from "effect"
 import { answer, ask } from "./approval.js"
+import { crash } from "./batch.js"
 import { failure } from "./failure.js"
 import { faked, refused } from "./faking.js"
 import { grade } from "./grade.js"
@@ -64,6 +65,9 @@ const demo = Effect.gen(function*() {
 
   yield* Console.log("\nA session, captured and replayed; a recording")
   yield* replays
+
+  yield* Console.log("\nA batch of 200 rows, whose process is killed in the middle")
+  yield* crash
 })
 
 demo.pipe(

@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { afterEach, vi } from "vitest"
 import { again, handler } from "../answering.js"
 import { answer, ask } from "../approval.js"
+import { crash } from "../batch.js"
 import { limited } from "../builders.js"
 import { graded } from "../cassettes.js"
 import { capped, withCost } from "../costs.js"
@@ -244,3 +245,15 @@ it.scopedLive("errors and retries", () =>
     assert.deepStrictEqual(yield* faked, { score: 9, feedback: "grade-3: The cat sat." })
     assert.strictEqual(yield* refused, "later")
   }).pipe(Effect.provide(world)))
+
+it("a batch whose process is killed in the middle", async () => {
+  if (process.env.TEST_DIST === undefined) vi.stubEnv("NODE_OPTIONS", "--conditions=@effect-noukai/source")
+  const log = vi.spyOn(console, "log").mockReturnValue(undefined)
+  try {
+    const { ran, summary } = await Effect.runPromise(crash)
+    assert.deepStrictEqual([summary.status, summary.states.done, ran], ["completed", 200, 200])
+    assert.deepStrictEqual(log.mock.calls[2], ["  emulator  200 runs, 0 twice"])
+  } finally {
+    log.mockRestore()
+  }
+})

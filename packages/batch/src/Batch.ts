@@ -133,10 +133,10 @@ interface Common<Row, RowI, P, A> {
  * @since 0.1.0
  * @category options
  */
-export interface JobOptions<Row, RowI, P, A> extends Common<Row, RowI, P, A> {
+export interface JobOptions<Row, RowI, P, A, I extends JobInput<P> = JobInput<P>> extends Common<Row, RowI, P, A> {
   readonly operation?: "jobs" | undefined
   /** What is run for a row. It must depend on the row alone: a key whose input changes is refused. */
-  readonly input: (row: Row) => JobInput<NoInfer<P>>
+  readonly input: (row: Row) => I
 }
 
 /**
@@ -145,11 +145,13 @@ export interface JobOptions<Row, RowI, P, A> extends Common<Row, RowI, P, A> {
  * @since 0.1.0
  * @category options
  */
-export interface RequestOptions<Row, RowI, P, A> extends Common<Row, RowI, P, A> {
+export interface RequestOptions<Row, RowI, P, A, I extends RequestInput<P> = RequestInput<P>>
+  extends Common<Row, RowI, P, A>
+{
   /** For inputs that the queue does not take: conversations, attachments and tools. */
   readonly operation: "execute"
   /** What is run for a row. It must depend on the row alone: a key whose input changes is refused. */
-  readonly input: (row: Row) => RequestInput<NoInfer<P>>
+  readonly input: (row: Row) => I
   /** Tools of every row, of `Tools.make` or `Tools.handle`. Default: none. */
   readonly tools?: BatchTools | undefined
 }
@@ -178,9 +180,12 @@ export interface RequestOptions<Row, RowI, P, A> extends Common<Row, RowI, P, A>
  * @category constructors
  */
 export const make: {
-  <Row, RowI = unknown, P = AnyParameters, A = unknown>(options: JobOptions<Row, RowI, P, A>): Batch<Row, A, "exact">
-  <Row, RowI = unknown, P = AnyParameters, A = unknown>(
-    options: RequestOptions<Row, RowI, P, A>
+  // literals that a row's input is made of keep their types
+  <Row, RowI = unknown, P = AnyParameters, A = unknown, const I extends JobInput<P> = JobInput<P>>(
+    options: JobOptions<Row, RowI, P, A, I>
+  ): Batch<Row, A, "exact">
+  <Row, RowI = unknown, P = AnyParameters, A = unknown, const I extends RequestInput<P> = RequestInput<P>>(
+    options: RequestOptions<Row, RowI, P, A, I>
   ): Batch<Row, A, "reported">
 } = Definition.make as never
 

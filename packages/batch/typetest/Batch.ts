@@ -63,6 +63,21 @@ Batch.make({ id: "grades", flow: Grade, key, input: () => ({ parameters: { diffi
 // @ts-expect-error: a key is a text
 Batch.make({ id: "grades", flow: Grade, key: (row: Essay) => row.text.length, input })
 
+// literals need no `as const`
+Batch.make({
+  id: "grades",
+  flow: Grade,
+  key,
+  input: (row: Essay) => ({ message: row.text, parameters: { difficulty: "hard" } })
+})
+Batch.make({
+  id: "grades",
+  flow: Grade,
+  key,
+  operation: "execute",
+  input: () => ({ parameters: { difficulty: "easy" } })
+})
+
 // the queue takes neither conversations nor attachments
 const messages = [{ role: "user", content: "hi" }] as const
 // @ts-expect-error: messages
