@@ -107,12 +107,39 @@ const lint = async ({ manifest, modules, name, tarball }) => {
   })
 }
 
-/** An empty project with the package, with the tarballs of those of ours that it needs, and with `peers`. */
+const optionalPeers = ({ manifest }) =>
+  Object.entries(manifest.peerDependenciesMeta ?? {}).filter(([, { optional }]) => optional).map(([name]) => name)
+
+/** The modules that an optional peer is needed for, found by what their files lead to. */
+const needingPeers = (item) => {
+  const peers = optionalPeers(item)
+  const isPeer = (name) => peers.some((peer) => name === peer || name.startsWith(`${peer}/`))
+  const needs = (path, seen) => {
+    if (seen.has(path)) return false
+    seen.add(path)
+    const names = [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"]*"([^"]+)"/gm)].map(([, name]) =>
+      name
+    )
+    return names.some((name) => name.startsWith(".") ? needs(join(path, "..", name), seen) : isPeer(name))
+  }
+  return item.modules.filter((name) => {
+    const path = name === item.name ? "index" : name.slice(item.name.length + 1)
+    return needs(join(root, item.folder, `dist/${path}.js`), new Set())
+  })
+}
+
+/**
+ * An empty project with the package, with the tarballs of those of ours that it needs, and with `peers`: without any, those
+ * that are optional are not there.
+ */
 const install = async (item, packages, folder, peers = {}) => {
   const closure = new Set()
+  const without = Object.keys(peers).length === 0 ? optionalPeers(item) : []
   const visit = (other) => {
     closure.add(other)
-    for (const dependency of workspaceDependencies(other, packages)) visit(dependency)
+    for (const dependency of workspaceDependencies(other, packages)) {
+      if (!without.includes(dependency.name)) visit(dependency)
+    }
   }
   visit(item)
   mkdirSync(folder)
@@ -369,12 +396,19 @@ const testBundle = async ({ bundle, use }, folder) => {
   }
 }
 
+/** What a peer brings along asks for the effect of its day: beside the lowest stands the first release of its minor. */
+const companions = { "@effect/platform-node": "@effect/platform-node-shared" }
+
 /** The peers that are not ours, each at the lowest version of its range. */
-const lowestPeers = ({ manifest }) =>
-  Object.fromEntries(
-    Object.entries(manifest.peerDependencies ?? {}).filter(([name]) => !name.startsWith("@effect-noukai/"))
-      .map(([name, range]) => [name, /\d+\.\d+\.\d+/.exec(range)[0]])
-  )
+const lowestPeers = ({ manifest }) => {
+  const peers = Object.entries(manifest.peerDependencies ?? {}).filter(([name]) => !name.startsWith("@effect-noukai/"))
+    .map(([name, range]) => [name, /\d+\.\d+\.\d+/.exec(range)[0]])
+  const brought = peers.flatMap(([name]) => companions[name] ?? []).map((name) => [
+    name,
+    JSON.parse(read(`node_modules/${name}/package.json`)).version.replace(/\d+$/, "0")
+  ])
+  return Object.fromEntries([...peers, ...brought])
+}
 
 /** The frameworks among the peers, in a program that is not type-checked: they do not all have types of their own. */
 const runFrameworks = async (folder) => {
@@ -389,6 +423,9 @@ const timed = async (what, effect) => {
   return result
 }
 
+/** `npm run test:packages -- batch` tests one. */
+const only = process.argv.slice(2)
+
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), "noukai-packages-")))
 const remove = () => rmSync(temporary, { recursive: true, force: true })
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())
@@ -398,15 +435,18 @@ try {
   await timed("build from scratch", () => build(workspaces))
   const packages = []
   for (const workspace of workspaces) packages.push(await pack(workspace, temporary))
-  for (const item of packages) {
+  for (const item of packages.filter(({ folder }) => only.length === 0 || only.includes(folder.split("/").at(-1)))) {
     const folder = join(temporary, item.folder.split("/").at(-1))
     await timed(`${item.name}: publint, attw`, () => lint(item))
     await timed(`${item.name}: npm install, one effect`, () => install(item, packages, folder))
+    const needing = needingPeers(item)
+    check(!needing.includes(item.name), `${item.name} cannot be imported without ${optionalPeers(item).join(", ")}`)
+    const alone = { ...item, modules: item.modules.filter((name) => !needing.includes(name)) }
     await timed(`${item.name}: import, require, internals`, async () => {
-      await importAll(item, folder)
+      await importAll(alone, folder)
       await subpathImports(item, folder)
     })
-    await timed(`${item.name}: types, nodenext and bundler`, async () => typeCheck(item, folder))
+    await timed(`${item.name}: types, nodenext and bundler`, async () => typeCheck(alone, folder))
     if (existsSync(consumer(item))) await timed(`${item.name}: program`, () => runProgram(item, folder))
     for (const bundle of bundlesOf(item)) await timed(`${item.name}: ${bundle.name}`, () => testBundle(bundle, folder))
     const peers = lowestPeers(item)

@@ -14,7 +14,7 @@ import type { BatchTools } from "./drive/executeRuns.js"
 import type { Defined, Operation } from "./ledger/batches.js"
 import type { PlannedRow } from "./ledger/planning.js"
 
-/** @internal */
+// named by the public types
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/batch/Batch")
 
 interface Options {

@@ -61,7 +61,7 @@ const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined =
   }
 }
 
-/** Tools of every row of a batch, whose handlers need nothing and do not fail. @internal */
+/** Tools of every row of a batch, whose handlers need nothing and do not fail. Named by the public types. */
 export type BatchTools = Tools.Handled<NoukaiError, never>
 
 /** @internal */
