@@ -43,6 +43,9 @@ type Step = Effect.Effect<void, BatchStoreError>
 /** Billionths of a US dollar, rounded up. @internal */
 export const nanos = (usd: string): number => Math.ceil(Number((Number(usd) * 1e9).toFixed(3)))
 
+/** The shortest limit of a request that begins a run, in milliseconds. */
+const shortestSending = 2500
+
 /** How often a poll may fail for this row alone before it is reported. */
 const pollFailures = 8
 
@@ -163,7 +166,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
   }
 
   const request: Step = Effect.suspend(() =>
-    Effect.matchEffect(Effect.suspend(() => runs.begin(row, grace / 2)), {
+    Effect.matchEffect(Effect.suspend(() => runs.begin(row, Math.max(grace / 2, shortestSending))), {
       onFailure: (error) => refusedFor(ofSending(error)),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, false)
@@ -175,9 +178,15 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
     })
   )
 
-  const send: Step = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    // a process that was stopped for a while must not send what another one has given up
-    now - row.intentAt > grace / 2 ? again() : request)
+  /** Sends an intent that is young: another process may have given an old one up while this one was stopped. */
+  const send = (intentAt: number): Step =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      now - intentAt <= grace / 2
+        ? request
+        : Effect.flatMap(
+          running.transit({ id: row.id, attempt: row.attempt, from: ["intent"], to: "intent", intentAt: now }),
+          (isTaken) => isTaken ? send(now) : reread
+        ))
 
   const intent: Step = Effect.suspend(() =>
     adopt && row.attempt === 1 && !runs.looksByItself
@@ -186,7 +195,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
         onSuccess: (look) => {
           switch (look._tag) {
             case "absent":
-              return send
+              return send(row.intentAt)
             case "found":
               return begun(look.executionId, true)
             case "ended":
@@ -194,7 +203,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
           }
         }
       })
-      : send
+      : send(row.intentAt)
   )
 
   // --- a row that may have been sent
