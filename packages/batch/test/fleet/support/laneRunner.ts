@@ -1,0 +1,42 @@
+/**
+ * A runner whose lanes only say that they live, until their batch is said to be done:
+ * `<url of the database> <port> <name>`.
+ */
+import { BatchStoreError } from "@effect-noukai/batch/BatchError"
+import { layerRunner } from "@effect-noukai/batch/cluster"
+import { layerClient } from "@effect-noukai/batch/postgres"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { SqlClient } from "@effect/sql"
+import { Console, Effect, Layer, Redacted, Schedule } from "effect"
+import { BatchDriver } from "../../../src/internal/drive/BatchDriver.js"
+
+const [url, port, name] = process.argv.slice(2)
+
+const Driver = Layer.effect(
+  BatchDriver,
+  Effect.gen(function*() {
+    const sql = yield* SqlClient.SqlClient
+    return BatchDriver.of({
+      lane: (batch, generation, lane) =>
+        Console.log(`begins ${batch} ${generation} ${lane}`).pipe(
+          Effect.zipRight(
+            sql`INSERT INTO beat (batch, generation, lane, runner) VALUES (${batch}, ${generation}, ${lane}, ${name!})
+              ON CONFLICT (batch, generation, lane, runner) DO UPDATE SET at = clock_timestamp()`.pipe(
+              Effect.zipRight(sql`SELECT 1 FROM done WHERE batch = ${batch}`),
+              Effect.repeat({ until: (rows) => rows.length > 0, schedule: Schedule.spaced("100 millis") })
+            )
+          ),
+          Effect.mapError((cause) => new BatchStoreError({ operation: "beat", detail: cause.message, cause })),
+          Effect.zipRight(Console.log(`ends ${batch} ${generation} ${lane}`)),
+          Effect.onInterrupt(() => Console.log(`gives up ${batch} ${generation} ${lane}`))
+        )
+    })
+  })
+)
+
+const Runner = layerRunner({ host: "127.0.0.1", port: Number(port) }).pipe(
+  Layer.provide(Driver),
+  Layer.provide(layerClient({ url: Redacted.make(url!) }))
+)
+
+Layer.launch(Layer.merge(Runner, Layer.effectDiscard(Console.log("up")))).pipe(NodeRuntime.runMain)

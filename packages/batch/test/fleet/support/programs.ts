@@ -1,0 +1,99 @@
+/** Programs that run in a process of their own, and can be killed, stopped and resumed. */
+import { Deferred, Effect } from "effect"
+import type { Scope } from "effect"
+import { build } from "esbuild"
+import { spawn } from "node:child_process"
+import { basename } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const conditions = process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : []
+
+/** Bundles a program with all that it imports, but for what is native; the path of the bundle. */
+export const bundled = (entry: URL): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    const name = basename(entry.pathname, ".ts")
+    const outfile = fileURLToPath(new URL(`../../../build/programs/${name}.mjs`, import.meta.url))
+    await build({
+      entryPoints: [fileURLToPath(entry)],
+      outfile,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      conditions: [...conditions, "node"],
+      external: ["pg-native", "libsql", "@libsql/*", "better-sqlite3"],
+      logLevel: "silent",
+      // for what is CommonJS
+      banner: {
+        js: `import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);`
+      }
+    })
+    return outfile
+  })
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface Program {
+  /** What it has written so far. */
+  readonly output: () => string
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  readonly ended: Effect.Effect<Ended>
+  /** Waits until it has written a text. Dies with what it wrote if it ends before. */
+  readonly awaitOutput: (text: string) => Effect.Effect<void>
+}
+
+/** Starts a program; it is killed with the scope. */
+export const start = (
+  path: string,
+  args: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string>> = {}
+): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const end = yield* Deferred.make<Ended>()
+    const listeners = new Set<() => void>()
+    let output = ""
+    let isEnded = false
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const child = spawn(process.execPath, ["--enable-source-maps", path, ...args], {
+          env: { ...process.env, ...environment },
+          stdio: ["ignore", "pipe", "pipe"]
+        })
+        const hear = (text: string) => {
+          output += text
+          for (const listener of listeners) listener()
+        }
+        child.stdout.setEncoding("utf8").on("data", hear)
+        child.stderr.setEncoding("utf8").on("data", hear)
+        child.on("close", (code, signal) => {
+          isEnded = true
+          Deferred.unsafeDone(end, Effect.succeed({ code, signal }))
+          for (const listener of listeners) listener()
+        })
+        return child
+      }),
+      (child) =>
+        Effect.zipRight(
+          Effect.sync(() => child.kill("SIGKILL")),
+          Deferred.await(end)
+        )
+    )
+    return {
+      output: () => output,
+      signal: (signal) => Effect.sync(() => void child.kill(signal)),
+      ended: Deferred.await(end),
+      awaitOutput: (text) =>
+        Effect.async((resume) => {
+          const look = () => {
+            if (output.includes(text)) return resume(Effect.void)
+            if (isEnded) resume(Effect.dieMessage(`the program ended without ${JSON.stringify(text)}:\n${output}`))
+          }
+          listeners.add(look)
+          look()
+          return Effect.sync(() => void listeners.delete(look))
+        })
+    }
+  })

@@ -1,0 +1,27 @@
+/**
+ * The tests of batches on many machines: runners in processes of their own, on a PostgreSQL of the tests' own. 5 seeds
+ * of random kills by default.
+ *
+ *     npm run test:fleet              5 seeds
+ *     npm run test:fleet -- --all     50 seeds
+ *     npm run test:fleet -- Cluster   only this file; what follows goes to vitest
+ */
+import { spawnSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const args = process.argv.slice(2)
+const seeds = process.env.FLEET_SEEDS ?? (args.includes("--all") ? "50" : "5")
+
+const { status } = spawnSync(
+  process.execPath,
+  [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--config",
+    "packages/batch/vitest.fleet.config.ts",
+    ...args.filter((arg) => arg !== "--all")
+  ],
+  { cwd: root, stdio: "inherit", env: { ...process.env, FLEET_SEEDS: seeds } }
+)
+process.exit(status ?? 1)
