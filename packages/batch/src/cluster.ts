@@ -204,70 +204,69 @@ const joining = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, BatchStor
   ))
 }
 
-const makeEngine = (settings: Settings) =>
-  Effect.gen(function*() {
-    const cluster = yield* Sharding.Sharding
-    const engine = yield* WorkflowEngine.WorkflowEngine
-    const runners = yield* RunnerStorage.RunnerStorage
-    const lane = makeLane(settings)
+const makeEngine = Effect.fnUntraced(function*(settings: Settings) {
+  const cluster = yield* Sharding.Sharding
+  const engine = yield* WorkflowEngine.WorkflowEngine
+  const runners = yield* RunnerStorage.RunnerStorage
+  const lane = makeLane(settings)
 
-    /** The payload whose workflow is on the shard of a lane. */
-    const placed = Effect.fnUntraced(function*({ batch, generation }: BatchWork, no: number) {
-      let payload = { batch, generation, lane: no, place: 0 }
-      while (true) {
-        const executionId = yield* lane.executionId(payload)
-        // a workflow's id is the id of its entity
-        const shard = cluster.getShardId(EntityId.make(executionId), settings.group)
-        if (shard.id === no + 1) return { executionId, payload }
-        payload = { ...payload, place: payload.place + 1 }
-      }
-    })
-
-    /** Storage errors are defects of the engine. All that is asked here may be asked again. */
-    const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>, operation: string) =>
-      effect.pipe(
-        Effect.sandbox,
-        Effect.tapError((cause) => Effect.logWarning(`The batch waits for PostgreSQL: ${describe(cause)}`)),
-        Effect.retry(patient.pipe(Schedule.upTo("1 minute"))),
-        Effect.mapError(storeError(operation))
-      )
-
-    const awaitEnd = Effect.fnUntraced(function*(executionId: string) {
-      while (true) {
-        const result = yield* patiently(lane.poll(executionId), "waited for a lane")
-        if (result?._tag === "Complete") return result.exit
-        yield* Effect.sleep("250 millis")
-      }
-    })
-
-    const tellOfNoRunner = Effect.gen(function*() {
-      const all = yield* runners.getRunners
-      if (!all.some(([{ groups }]) => groups.includes(settings.group))) {
-        yield* Effect.logWarning(`The batch waits: there is no runner with ${settings.lanes} lanes`)
-      }
-    }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("10 seconds")), Effect.delay("5 seconds"))
-
-    return BatchEngine.of({
-      lanes: settings.lanes,
-      run: Effect.fnUntraced(
-        function*(work) {
-          const all = yield* Effect.forEach(Arr.makeBy(settings.lanes, (no) => no), (no) => placed(work, no))
-          yield* Effect.forEach(
-            all,
-            ({ payload }) => patiently(lane.execute(payload, { discard: true }), "started a lane"),
-            { discard: true }
-          )
-          yield* Effect.forkScoped(tellOfNoRunner)
-          for (const { executionId } of all) {
-            const exit = yield* awaitEnd(executionId)
-            if (exit._tag === "Failure") return yield* storeError("ran a lane")(exit.cause)
-          }
-        },
-        Effect.scoped,
-        Effect.provideService(WorkflowEngine.WorkflowEngine, engine)
-      )
-    })
+  /** The payload whose workflow is on the shard of a lane. */
+  const placed = Effect.fnUntraced(function*({ batch, generation }: BatchWork, no: number) {
+    let payload = { batch, generation, lane: no, place: 0 }
+    while (true) {
+      const executionId = yield* lane.executionId(payload)
+      // a workflow's id is the id of its entity
+      const shard = cluster.getShardId(EntityId.make(executionId), settings.group)
+      if (shard.id === no + 1) return { executionId, payload }
+      payload = { ...payload, place: payload.place + 1 }
+    }
   })
+
+  /** Storage errors are defects of the engine. All that is asked here may be asked again. */
+  const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>, operation: string) =>
+    effect.pipe(
+      Effect.sandbox,
+      Effect.tapError((cause) => Effect.logWarning(`The batch waits for PostgreSQL: ${describe(cause)}`)),
+      Effect.retry(patient.pipe(Schedule.upTo("1 minute"))),
+      Effect.mapError(storeError(operation))
+    )
+
+  const awaitEnd = Effect.fnUntraced(function*(executionId: string) {
+    while (true) {
+      const result = yield* patiently(lane.poll(executionId), "waited for a lane")
+      if (result?._tag === "Complete") return result.exit
+      yield* Effect.sleep("250 millis")
+    }
+  })
+
+  const tellOfNoRunner = Effect.gen(function*() {
+    const all = yield* runners.getRunners
+    if (!all.some(([{ groups }]) => groups.includes(settings.group))) {
+      yield* Effect.logWarning(`The batch waits: there is no runner with ${settings.lanes} lanes`)
+    }
+  }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("10 seconds")), Effect.delay("5 seconds"))
+
+  return BatchEngine.of({
+    lanes: settings.lanes,
+    run: Effect.fnUntraced(
+      function*(work) {
+        const all = yield* Effect.forEach(Arr.makeBy(settings.lanes, (no) => no), (no) => placed(work, no))
+        yield* Effect.forEach(
+          all,
+          ({ payload }) => patiently(lane.execute(payload, { discard: true }), "started a lane"),
+          { discard: true }
+        )
+        yield* Effect.forkScoped(tellOfNoRunner)
+        for (const { executionId } of all) {
+          const exit = yield* awaitEnd(executionId)
+          if (exit._tag === "Failure") return yield* storeError("ran a lane")(exit.cause)
+        }
+      },
+      Effect.scoped,
+      Effect.provideService(WorkflowEngine.WorkflowEngine, engine)
+    )
+  })
+})
 
 /**
  * The engine for a process that runs a batch and leaves its rows to the runners: a client of the cluster, which opens no
