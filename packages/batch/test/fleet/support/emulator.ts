@@ -1,0 +1,33 @@
+/** An emulator in a process of its own, and its ledger. */
+import type { EmulatorLedger } from "@effect-noukai/emulator/EmulatorLedger"
+import type { FaultRule } from "@effect-noukai/emulator/Fault"
+import { Effect } from "effect"
+import type { Scope } from "effect"
+import * as Programs from "./programs.js"
+
+export interface EmulatorProcess {
+  readonly baseUrl: string
+  readonly apiKey: string
+  readonly ledger: Effect.Effect<EmulatorLedger>
+}
+
+/** Starts an emulator whose runs take so many milliseconds. */
+export const startEmulator = (
+  duration: number,
+  faults: ReadonlyArray<FaultRule> = []
+): Effect.Effect<EmulatorProcess, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const path = yield* Programs.bundled(new URL("./emulatorProgram.ts", import.meta.url))
+    const program = yield* Programs.start(path, [String(duration), JSON.stringify(faults)])
+    yield* program.awaitOutput("listens ")
+    const [, baseUrl, apiKey] = /^listens (\S+) (\S+)$/m.exec(program.output())!
+    const control = new URL("/_emulator/ledger", baseUrl)
+    return {
+      baseUrl: baseUrl!,
+      apiKey: apiKey!,
+      ledger: Effect.promise(async (signal) => {
+        const response = await fetch(control, { signal })
+        return await response.json() as EmulatorLedger
+      })
+    }
+  })
