@@ -7,327 +7,94 @@
  *
  * @since 0.1.0
  */
-import * as ClusterSchema from "@effect/cluster/ClusterSchema"
-import * as ClusterWorkflowEngine from "@effect/cluster/ClusterWorkflowEngine"
-import * as EntityId from "@effect/cluster/EntityId"
-import * as RunnerAddress from "@effect/cluster/RunnerAddress"
-import * as RunnerHealth from "@effect/cluster/RunnerHealth"
-import * as Runners from "@effect/cluster/Runners"
-import * as RunnerStorage from "@effect/cluster/RunnerStorage"
-import * as Sharding from "@effect/cluster/Sharding"
-import * as ShardingConfig from "@effect/cluster/ShardingConfig"
-import * as SocketRunner from "@effect/cluster/SocketRunner"
-import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
-import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
-import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
-import * as RpcSerialization from "@effect/rpc/RpcSerialization"
-import type { SqlClient } from "@effect/sql/SqlClient"
-import * as Activity from "@effect/workflow/Activity"
-import * as Workflow from "@effect/workflow/Workflow"
-import * as WorkflowEngine from "@effect/workflow/WorkflowEngine"
-import * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Exit from "effect/Exit"
+import type { FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import { BatchEngine, type BatchWork } from "./BatchEngine.js"
-import { BatchStoreError, InvalidBatchError } from "./BatchError.js"
-import { BatchDriver } from "./internal/drive/BatchDriver.js"
+import type { BatchEngine } from "./BatchEngine.js"
+import type { BatchStoreError, InvalidBatchError } from "./BatchError.js"
+import type { BatchStore } from "./BatchStore.js"
+import * as Lanes from "./internal/cluster/lanes.js"
+import type { ClusterOptions, RunnerOptions } from "./internal/cluster/options.js"
+import type { Definition } from "./internal/definition.js"
+import * as BatchDriver from "./internal/drive/BatchDriver.js"
+
+export type { ClusterOptions, RunnerOptions } from "./internal/cluster/options.js"
 
 /**
- * The options that all processes of a cluster share: each has to give the same.
+ * The engine of a process that runs a batch and leaves its rows to the runners: a client of the cluster, which opens no
+ * port. Runners may come later; until there is one, the batch waits, and says so in the log. When this process is killed,
+ * the runners go on.
  *
- * @since 0.1.0
- * @category options
- */
-export interface ClusterOptions {
-  /**
-   * The number of lanes of a batch, which the runners share evenly. A runner beyond this number has nothing to do.
-   * Default 16.
-   */
-  readonly lanes?: number | undefined
-  /**
-   * The time after which a runner that does not answer has lost its lanes. Shorter, and a runner that is slow for a
-   * moment loses them, too. Default 10 seconds.
-   */
-  readonly lease?: Duration.DurationInput | undefined
-}
-
-/**
- * The options of a runner.
+ * Needs a ledger in PostgreSQL. Fails with `InvalidBatchError` for an option or a ledger that cannot be used, and with
+ * `BatchStoreError` when the tables of the cluster cannot be made.
  *
- * @since 0.1.0
- * @category options
- */
-export interface RunnerOptions extends ClusterOptions {
-  /**
-   * The name or address under which the other processes of the cluster reach this one: no two runners may have the same
-   * host and port. `127.0.0.1` where all run on one machine.
-   */
-  readonly host: string
-  /** The port of this runner. Below 32768, where no system gives it to an outgoing connection. Default 24431. */
-  readonly port?: number | undefined
-  /** The address to listen on, where it is not `host`: `0.0.0.0` in a container. Default: `host`. */
-  readonly listenHost?: string | undefined
-}
-
-/** Tables of our own: a cluster of the user's in the same database has its own shards and options. */
-const storage = { prefix: "noukai_batch_cluster" }
-
-interface Settings {
-  readonly lanes: number
-  readonly lease: Duration.Duration
-  /** A group of shards for each number of lanes: processes that disagree about it do not take each other's. */
-  readonly group: string
-}
-
-const shortestLease = Duration.seconds(3)
-
-const settingsOf = (method: string, options: ClusterOptions): Effect.Effect<Settings, InvalidBatchError> => {
-  const { lanes = 16 } = options
-  const lease = Duration.decode(options.lease ?? "10 seconds")
-  if (!Number.isInteger(lanes) || lanes < 1 || lanes > 1024) {
-    return new InvalidBatchError({ method, field: "lanes", reason: "is a whole number from 1 to 1024" })
-  }
-  return Duration.lessThan(lease, shortestLease)
-    ? new InvalidBatchError({ method, field: "lease", reason: "is 3 seconds or longer" })
-    : Effect.succeed({ lanes, lease, group: `lanes-${lanes}` })
-}
-
-const addressOf = (method: string, host: string, port: number) =>
-  host === ""
-    ? new InvalidBatchError({ method, field: "host", reason: "is not empty" })
-    : !Number.isInteger(port) || port < 1 || port > 65_535
-    ? new InvalidBatchError({ method, field: "port", reason: "is a whole number from 1 to 65535" })
-    : Effect.succeed(RunnerAddress.make(host, port))
-
-/** Why a lane ended before its rows did. Stored as its result, and never replayed: each generation has its own lanes. */
-class LaneError extends Schema.TaggedError<LaneError>("@effect-noukai/batch/cluster/LaneError")("LaneError", {
-  detail: Schema.String
-}) {}
-
-const makeLane = ({ group }: Settings) =>
-  Workflow.make({
-    name: "batch/lane",
-    payload: {
-      batch: Schema.String,
-      generation: Schema.Number,
-      lane: Schema.Number,
-      /** Chosen so that the lane is on its shard. */
-      place: Schema.Number
-    },
-    error: LaneError,
-    idempotencyKey: ({ batch, generation, lane, place }) => `${batch}:${generation}:${lane}:${place}`
-  }).annotate(ClusterSchema.ShardGroup, () => group)
-
-/** Quick at first, and then every few seconds: a database that restarts is back in one or two. */
-const patient = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("3 seconds")))
-
-const describe = (cause: Cause.Cause<unknown>): string => {
-  const failure = Cause.squash(cause)
-  return failure instanceof Error ? failure.message : String(failure)
-}
-
-const storeError = (operation: string) => (cause: Cause.Cause<unknown>): BatchStoreError =>
-  new BatchStoreError({ operation, detail: describe(cause), cause: Cause.squash(cause) })
-
-/**
- * Runs a lane to its end. Errors of the ledger are waited out here: what leaves an activity is its result for ever. So
- * is a defect, which is repeated a few times in case it came from a connection that was cut.
- */
-const drive = (driver: BatchDriver.Service, batch: string, generation: number, lane: number) => {
-  const attempt = driver.lane(batch, generation, lane).pipe(
-    Effect.tapError((error) => Effect.logWarning(`A lane waits: ${error.message}`)),
-    Effect.retry(patient),
-    Effect.sandbox,
-    Effect.tapError((cause) => Effect.logError("A lane failed", cause)),
-    Effect.retry({ times: 5, schedule: patient }),
-    Effect.mapError((cause) => new LaneError({ detail: describe(cause) }))
-  )
-  return Effect.annotateLogs(attempt, { batch, generation, lane })
-}
-
-/** The lanes that are given to this process. */
-const lanesHere = (settings: Settings) =>
-  Layer.unwrapEffect(
-    Effect.map(BatchDriver, (driver) =>
-      makeLane(settings).toLayer(({ batch, generation, lane }) =>
-        Activity.make({
-          name: "drive",
-          error: LaneError,
-          execute: drive(driver, batch, generation, lane),
-          // a lane that is interrupted goes on elsewhere
-          interruptRetryPolicy: Schedule.stop
-        })
-      ))
-  )
-
-const sharding = ({ group, lanes, lease }: Settings, runner: Partial<ShardingConfig.ShardingConfig["Type"]>) =>
-  ShardingConfig.layer({
-    // a shard for each lane: runners have as many shards as each other, and so as many lanes
-    shardsPerGroup: lanes,
-    availableShardGroups: [group],
-    assignedShardGroups: [group],
-    shardLockExpiration: lease,
-    // the lock of a connection stays with a process that is stopped and keeps its connections open
-    shardLockDisableAdvisory: true,
-    refreshAssignmentsInterval: Duration.seconds(1),
-    entityMessagePollInterval: Duration.seconds(2),
-    // a lane does not end soon of itself: whoever has to give it up is interrupted, and the driver has its own grace
-    entityTerminationTimeout: Duration.millis(100),
-    ...runner
-  })
-
-const sqlStorage = Layer.merge(SqlMessageStorage.layerWith(storage), SqlRunnerStorage.layerWith(storage))
-
-/**
- * Builds what needs the database. Runners that start together on an empty one race for its tables, and all but one
- * fail: at the next attempt the tables are there.
- */
-const joining = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, BatchStoreError, R> => {
-  const attempt = Effect.gen(function*() {
-    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    return yield* Layer.buildWithScope(layer, scope).pipe(
-      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-    )
-  })
-  return Layer.scopedContext(attempt.pipe(
-    Effect.sandbox,
-    Effect.retry({ times: 5, schedule: Schedule.jittered(Schedule.spaced("200 millis")) }),
-    Effect.mapError(storeError("joined the cluster"))
-  ))
-}
-
-const makeEngine = Effect.fnUntraced(function*(settings: Settings) {
-  const cluster = yield* Sharding.Sharding
-  const engine = yield* WorkflowEngine.WorkflowEngine
-  const runners = yield* RunnerStorage.RunnerStorage
-  const lane = makeLane(settings)
-
-  /** The payload whose workflow is on the shard of a lane. */
-  const placed = Effect.fnUntraced(function*({ batch, generation }: BatchWork, no: number) {
-    let payload = { batch, generation, lane: no, place: 0 }
-    while (true) {
-      const executionId = yield* lane.executionId(payload)
-      // a workflow's id is the id of its entity
-      const shard = cluster.getShardId(EntityId.make(executionId), settings.group)
-      if (shard.id === no + 1) return { executionId, payload }
-      payload = { ...payload, place: payload.place + 1 }
-    }
-  })
-
-  /** Storage errors are defects of the engine. All that is asked here may be asked again. */
-  const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>, operation: string) =>
-    effect.pipe(
-      Effect.sandbox,
-      Effect.tapError((cause) => Effect.logWarning(`The batch waits for PostgreSQL: ${describe(cause)}`)),
-      Effect.retry(patient.pipe(Schedule.upTo("1 minute"))),
-      Effect.mapError(storeError(operation))
-    )
-
-  const awaitEnd = Effect.fnUntraced(function*(executionId: string) {
-    while (true) {
-      const result = yield* patiently(lane.poll(executionId), "waited for a lane")
-      if (result?._tag === "Complete") return result.exit
-      yield* Effect.sleep("250 millis")
-    }
-  })
-
-  const tellOfNoRunner = Effect.gen(function*() {
-    const all = yield* runners.getRunners
-    if (!all.some(([{ groups }]) => groups.includes(settings.group))) {
-      yield* Effect.logWarning(`The batch waits: there is no runner with ${settings.lanes} lanes`)
-    }
-  }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("10 seconds")), Effect.delay("5 seconds"))
-
-  return BatchEngine.of({
-    lanes: settings.lanes,
-    run: Effect.fnUntraced(
-      function*(work) {
-        const all = yield* Effect.forEach(Arr.makeBy(settings.lanes, (no) => no), (no) => placed(work, no))
-        yield* Effect.forEach(
-          all,
-          ({ payload }) => patiently(lane.execute(payload, { discard: true }), "started a lane"),
-          { discard: true }
-        )
-        yield* Effect.forkScoped(tellOfNoRunner)
-        for (const { executionId } of all) {
-          const exit = yield* awaitEnd(executionId)
-          if (exit._tag === "Failure") return yield* storeError("ran a lane")(exit.cause)
-        }
-      },
-      Effect.scoped,
-      Effect.provideService(WorkflowEngine.WorkflowEngine, engine)
-    )
-  })
-})
-
-/**
- * The engine for a process that runs a batch and leaves its rows to the runners: a client of the cluster, which opens no
- * port. Runners may come later; until there is one, the batch waits, and says so in the log. When this process ends,
- * the lanes go on.
+ * @example
+ * ```ts
+ * import { Batch, BatchSource } from "@effect-noukai/batch"
+ * import { layerCluster } from "@effect-noukai/batch/cluster"
+ * import * as Postgres from "@effect-noukai/batch/postgres"
+ * import { NoukaiLive } from "@effect-noukai/sdk"
+ * import { Config, Effect, Layer } from "effect"
  *
- * Needs the database of the ledger, as `postgres.layer` gives it. Fails with `InvalidBatchError` for an option that
- * cannot be used, and with `BatchStoreError` when the tables of the cluster cannot be made.
+ * const grading = Batch.make({
+ *   id: "grades-2026-11",
+ *   flow: "acme/spelling/grade-3",
+ *   key: (row: { readonly id: string; readonly text: string }) => row.id,
+ *   input: (row) => ({ message: row.text })
+ * })
+ *
+ * const Ledger = Postgres.layerConfig({ url: Config.redacted("DATABASE_URL") })
+ *
+ * const program = Batch.run(grading, BatchSource.fromIterable([{ id: "1", text: "The cat sat." }])).pipe(
+ *   Effect.provide(Layer.mergeAll(layerCluster(), NoukaiLive).pipe(Layer.provideMerge(Ledger)))
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerCluster = (
   options: ClusterOptions = {}
-): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, SqlClient> =>
-  Layer.unwrapEffect(
-    Effect.map(settingsOf("layerCluster", options), (settings) =>
-      Layer.effect(BatchEngine, makeEngine(settings)).pipe(
-        Layer.provide(ClusterWorkflowEngine.layer),
-        Layer.provide(SocketRunner.layerClientOnly),
-        Layer.provide(NodeClusterSocket.layerClientProtocol),
-        Layer.provide(sqlStorage),
-        Layer.provide(sharding(settings, { runnerAddress: Option.none() })),
-        Layer.provide(RpcSerialization.layerMsgPack),
-        joining
-      ))
-  )
+): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchStore> => Lanes.client(options)
 
 /**
- * A runner: a process that works on the lanes of every batch that it has a driver for, for as long as the layer lives,
- * and takes over those of runners that fell silent. It is an engine, too, for a process that runs a batch and works on it.
+ * A runner: a process that works on every batch of its ledger for as long as the layer lives, and takes over from
+ * runners that fell silent. Each works on as many rows at once as the batch says. It is an engine, too, for a process
+ * that runs a batch and works on it.
  *
- * When the layer ends, as it does on SIGTERM under `NodeRuntime.runMain`, the driver gives up what is in flight, and the
- * other runners go on at once. A runner that was stopped for longer than the lease, or cut off from the database, drops
- * its lanes before it goes on.
+ * When the layer ends, as it does on SIGTERM under `NodeRuntime.runMain`, the other runners go on at once with what was in
+ * flight here. A runner that was stopped for longer than the lease, or cut off from the database, drops its lanes before
+ * it goes on.
  *
- * Needs the database of the ledger, as `postgres.layer` gives it. Fails with `InvalidBatchError` for an option that
- * cannot be used, and with `BatchStoreError` when the tables of the cluster cannot be made or the port is taken.
+ * Needs a ledger in PostgreSQL. Fails with `InvalidBatchError` for an option or a ledger that cannot be used, and with
+ * `BatchStoreError` when the tables of the cluster cannot be made or the port is taken.
+ *
+ * @example
+ * ```ts
+ * import { layerRunner } from "@effect-noukai/batch/cluster"
+ * import * as Postgres from "@effect-noukai/batch/postgres"
+ * import { NoukaiLive } from "@effect-noukai/sdk"
+ * import { NodeRuntime } from "@effect/platform-node"
+ * import { Config, Layer } from "effect"
+ *
+ * const Ledger = Postgres.layerConfig({ url: Config.redacted("DATABASE_URL") })
+ *
+ * NodeRuntime.runMain(Layer.launch(layerRunner({ host: "10.0.0.7" }).pipe(
+ *   Layer.provide([Ledger, NoukaiLive])
+ * )))
+ * ```
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerRunner = (
   options: RunnerOptions
-): Layer.Layer<BatchEngine, BatchStoreError | InvalidBatchError, BatchDriver | SqlClient> =>
-  Layer.unwrapEffect(Effect.gen(function*() {
-    const { host, listenHost = host, port = 24_431 } = options
-    const settings = yield* settingsOf("layerRunner", options)
-    const runnerAddress = Option.some(yield* addressOf("layerRunner", host, port))
-    const runnerListenAddress = Option.some(yield* addressOf("layerRunner", listenHost, port))
-    const health = RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))
-    return Layer.effect(BatchEngine, makeEngine(settings)).pipe(
-      Layer.provideMerge(lanesHere(settings)),
-      Layer.provide(ClusterWorkflowEngine.layer),
-      Layer.provide(SocketRunner.layer),
-      Layer.provide(health),
-      Layer.provide(sqlStorage),
-      Layer.provide(NodeClusterSocket.layerClientProtocol),
-      Layer.provide(NodeClusterSocket.layerSocketServer),
-      Layer.provide(sharding(settings, { runnerAddress, runnerListenAddress })),
-      Layer.provide(RpcSerialization.layerMsgPack),
-      joining
-    )
-  }))
+): Layer.Layer<
+  BatchEngine,
+  BatchStoreError | InvalidBatchError,
+  BatchStore | FlowService | JobService | RunService | SessionService
+> => {
+  const definitions = new Map(options.batches?.map((batch) => [batch.id, batch as Definition]))
+  return Lanes.runner(options).pipe(
+    Layer.provide(BatchDriver.layer((batch) => definitions.get(batch)?.tools))
+  )
+}

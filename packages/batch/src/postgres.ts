@@ -7,10 +7,14 @@
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { SqlClient } from "@effect/sql/SqlClient"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { BatchStoreError } from "./BatchError.js"
+import { BatchStore } from "./BatchStore.js"
 
 /**
  * The options of a ledger in PostgreSQL.
@@ -41,32 +45,56 @@ const withTimeouts = (url: string): string => {
   return query === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${query}`
 }
 
-/**
- * The database of a ledger that many processes share, with limits on locks that a stopped process would hold. The URL
- * may set `idle_in_transaction_session_timeout` and `lock_timeout`, in milliseconds, otherwise (10 and 30 seconds).
- *
- * Fails with `BatchStoreError` when the database does not answer.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerClient = (
-  options: Options
-): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
+const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, BatchStoreError> =>
   PgClient.layer({
     url: Redacted.make(withTimeouts(Redacted.value(options.url))),
     applicationName: options.applicationName ?? "noukai-batch",
     maxConnections: options.maxConnections ?? 10,
     connectTimeout: options.connectTimeout
   }).pipe(
-    Layer.catchAll((error) =>
+    Layer.catchAll(({ cause, message }) =>
       Layer.fail(
         new BatchStoreError({
           operation: "connected to PostgreSQL",
-          // the words of the driver, which name the host and the user; never the URL
-          detail: error.cause instanceof Error ? error.cause.message : error.message,
-          cause: error
+          // the words of the database, which have no password
+          detail: cause instanceof Error ? cause.message : message,
+          cause
         })
       )
     )
   )
+
+/**
+ * A ledger in PostgreSQL, and its database. Any number of processes work on it.
+ *
+ * Connections have limits on locks that a stopped process would keep: `idle_in_transaction_session_timeout` of 10 seconds
+ * and `lock_timeout` of 30, in milliseconds where the URL sets them.
+ *
+ * Fails with `BatchStoreError` when the database does not answer or the tables cannot be made.
+ *
+ * @example
+ * ```ts
+ * import * as Postgres from "@effect-noukai/batch/postgres"
+ * import { Redacted } from "effect"
+ *
+ * const Ledger = Postgres.layer({ url: Redacted.make("postgres://batch:secret@db.internal/batch") })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<BatchStore | PgClient.PgClient | SqlClient, BatchStoreError> =>
+  Layer.provideMerge(BatchStore.layerSql, client(options))
+
+/**
+ * A ledger in PostgreSQL, by options from the configuration.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<BatchStore | PgClient.PgClient | SqlClient, BatchStoreError | ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,7 +1,7 @@
 /** The lanes of a batch on runners in processes of their own, which are killed, stopped and cut off. */
 import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
 import { layerCluster } from "@effect-noukai/batch/cluster"
-import { layerClient } from "@effect-noukai/batch/postgres"
+import * as Ledger from "@effect-noukai/batch/postgres"
 import { SqlClient } from "@effect/sql"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
@@ -58,7 +58,7 @@ const coordinator = (postgres: Postgres) =>
     yield* sql`CREATE TABLE done (batch TEXT)`
   })).pipe(
     Layer.merge(layerCluster()),
-    Layer.provideMerge(layerClient({ url: Redacted.make(postgres.url) }))
+    Layer.provideMerge(Ledger.layer({ url: Redacted.make(postgres.url) }))
   )
 
 const run = Effect.flatMap(BatchEngine, (engine) => engine.run({ batch: "b", generation: 1, lane: () => Effect.void }))

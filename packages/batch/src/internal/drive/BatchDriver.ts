@@ -1,8 +1,21 @@
-/** @internal The row driver of a process. */
+/** The lanes of any batch of a ledger, as a cluster gives them to this process. */
+import type { FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as RcMap from "effect/RcMap"
 import type { BatchStoreError } from "../../BatchError.js"
+import { BatchStore } from "../../BatchStore.js"
+import * as Batches from "../ledger/batches.js"
+import { newOwner } from "../runBatch.js"
+import * as Driver from "./driver.js"
+import * as ExecuteRuns from "./executeRuns.js"
+import * as JobRuns from "./jobRuns.js"
+import { insisting } from "./running.js"
 
+/** @internal */
 export declare namespace BatchDriver {
   export interface Service {
     /**
@@ -13,7 +26,50 @@ export declare namespace BatchDriver {
   }
 }
 
+/** @internal */
 export class BatchDriver extends Context.Tag("@effect-noukai/batch/internal/drive/BatchDriver")<
   BatchDriver,
   BatchDriver.Service
 >() {}
+
+/** What runs rows beside the ledger. @internal */
+export type Clients = FlowService | JobService | RunService | SessionService
+
+class PartKey extends Data.Class<{ readonly batch: string; readonly generation: number }> {}
+
+/**
+ * Takes part in each batch once, whatever the number of its lanes here, for as long as it has any of them. A part that
+ * begins anew is another owner: what an earlier one left in flight may have been sent.
+ *
+ * @internal
+ */
+export const layer = (
+  toolsOf: (batch: string) => ExecuteRuns.BatchTools | undefined
+): Layer.Layer<BatchDriver, never, BatchStore | Clients> =>
+  Layer.scoped(
+    BatchDriver,
+    Effect.gen(function*() {
+      const ledger = yield* BatchStore
+      const clients = yield* Effect.context<Clients>()
+      const parts = yield* RcMap.make({
+        lookup: ({ batch, generation }: PartKey) =>
+          Effect.gen(function*() {
+            const found = yield* insisting(Batches.find(ledger, batch))
+            // forgotten, or given out anew: there is nothing to do here
+            if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
+            const record = found.value
+            const runs = record.operation === "jobs"
+              ? yield* JobRuns.make(record)
+              : yield* ExecuteRuns.make(record, toolsOf(batch))
+            return Option.some(yield* Driver.make(ledger, record, newOwner(), runs))
+          }).pipe(Effect.provide(clients))
+      })
+      return {
+        lane: (batch, generation, lane) =>
+          Effect.scoped(Effect.flatMap(
+            RcMap.get(parts, new PartKey({ batch, generation })),
+            Option.match({ onNone: () => Effect.void, onSome: (part) => part.lane(lane) })
+          ))
+      }
+    })
+  )

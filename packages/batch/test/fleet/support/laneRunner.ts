@@ -3,11 +3,11 @@
  * `<url of the database> <port> <name>`.
  */
 import { BatchStoreError } from "@effect-noukai/batch/BatchError"
-import { layerRunner } from "@effect-noukai/batch/cluster"
-import { layerClient } from "@effect-noukai/batch/postgres"
+import * as Postgres from "@effect-noukai/batch/postgres"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { SqlClient } from "@effect/sql"
 import { Console, Effect, Layer, Redacted, Schedule } from "effect"
+import * as Lanes from "../../../src/internal/cluster/lanes.js"
 import { BatchDriver } from "../../../src/internal/drive/BatchDriver.js"
 
 const [url, port, name] = process.argv.slice(2)
@@ -34,9 +34,9 @@ const Driver = Layer.effect(
   })
 )
 
-const Runner = layerRunner({ host: "127.0.0.1", port: Number(port) }).pipe(
+const Runner = Lanes.runner({ host: "127.0.0.1", port: Number(port) }).pipe(
   Layer.provide(Driver),
-  Layer.provide(layerClient({ url: Redacted.make(url!) }))
+  Layer.provide(Postgres.layer({ url: Redacted.make(url!) }))
 )
 
-Layer.launch(Layer.merge(Runner, Layer.effectDiscard(Console.log("up")))).pipe(NodeRuntime.runMain)
+Layer.launch(Layer.provideMerge(Layer.effectDiscard(Console.log("up")), Runner)).pipe(NodeRuntime.runMain)
