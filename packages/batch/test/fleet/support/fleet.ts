@@ -1,0 +1,116 @@
+/** A fleet: PostgreSQL, an emulator, runners and who runs the batch, each in a process of its own. */
+import type { FaultRule } from "@effect-noukai/emulator/Fault"
+import { SqlClient } from "@effect/sql"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { assert } from "@effect/vitest"
+import { Array as Arr, Effect, Redacted, Schedule } from "effect"
+import type { Scope } from "effect"
+import { rowSession } from "../../../src/internal/drive/session.js"
+import { echo } from "./echo.js"
+import { type EmulatorProcess, startEmulator } from "./emulator.js"
+import { freePort } from "./freePort.js"
+import { type Postgres, startPostgres } from "./postgres.js"
+import * as Programs from "./programs.js"
+
+export interface Fleet {
+  readonly postgres: Postgres
+  readonly emulator: EmulatorProcess
+  readonly runner: Effect.Effect<Programs.Program, never, Scope.Scope>
+  readonly coordinator: (rows: number, options: object) => Effect.Effect<Programs.Program, never, Scope.Scope>
+  /** Waits until so many runners have joined. */
+  readonly awaitRunners: (count: number) => Effect.Effect<void>
+  readonly query: <A extends object>(text: string) => Effect.Effect<ReadonlyArray<A>>
+}
+
+/** Starts all but runners and batch. */
+export const startFleet = (options: {
+  /** How long a run takes, in milliseconds. */
+  readonly duration: number
+  readonly faults?: ReadonlyArray<FaultRule>
+}) =>
+  Effect.gen(function*() {
+    const [postgres, emulator, runnerPath, coordinatorPath] = yield* Effect.all([
+      startPostgres,
+      startEmulator(options.duration, options.faults),
+      Programs.bundled(new URL("./batchRunner.ts", import.meta.url)),
+      Programs.bundled(new URL("./batchCoordinator.ts", import.meta.url))
+    ], { concurrency: 2 })
+    const environment = { NOUKAI_API_KEY: emulator.apiKey }
+    const query = <A extends object>(text: string) =>
+      Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe<A>(text)).pipe(
+        Effect.provide(PgClient.layer({ url: Redacted.make(postgres.url), maxConnections: 1 })),
+        Effect.retry({ schedule: Schedule.spaced("200 millis"), times: 25 }),
+        Effect.orDie
+      )
+    const fleet: Fleet = {
+      postgres,
+      emulator,
+      runner: Effect.gen(function*() {
+        const port = yield* freePort
+        const runner = yield* Programs.start(
+          runnerPath,
+          [postgres.url, String(port), emulator.baseUrl],
+          environment
+        )
+        yield* runner.awaitOutput("up")
+        return runner
+      }),
+      coordinator: (rows, options) =>
+        Programs.start(
+          coordinatorPath,
+          [postgres.url, emulator.baseUrl, String(rows), JSON.stringify(options)],
+          environment
+        ),
+      awaitRunners: (count) =>
+        query("SELECT 1 FROM noukai_batch_cluster_runners WHERE last_heartbeat > now() - interval '10 seconds'").pipe(
+          Effect.repeat({ until: (rows) => rows.length >= count, schedule: Schedule.spaced("100 millis") }),
+          Effect.asVoid
+        ),
+      query
+    }
+    return fleet
+  })
+
+/** What became of the rows, beside the emulator's ledger. */
+export interface Outcome {
+  readonly states: { readonly [state: string]: number }
+  /** The keys of rows that ran more than once. */
+  readonly twice: ReadonlyArray<string>
+  /** The keys of rows that are done and of which the emulator has no run. */
+  readonly neverRan: ReadonlyArray<string>
+  readonly runs: number
+  /** From the start of the batch to its last row, in milliseconds. */
+  readonly millis: number
+}
+
+export const outcome = (fleet: Fleet, rows: number): Effect.Effect<Outcome> =>
+  Effect.gen(function*() {
+    const keys = Arr.makeBy(rows, (no) => String(no + 1))
+    const keyOf = new Map(keys.flatMap((key) => Arr.makeBy(8, (n) => [rowSession(echo.id, key, n + 1), key] as const)))
+    const ledger = yield* fleet.emulator.ledger
+    const counts = new Map<string, number>()
+    for (const { sessionId } of ledger.runs) {
+      const key = keyOf.get(sessionId ?? "")
+      assert.isDefined(key, "a run of no row")
+      counts.set(key!, (counts.get(key!) ?? 0) + 1)
+    }
+    const stored = yield* fleet.query<{ key: string; state: string }>("SELECT key, state FROM noukai_batch_row")
+    const [time] = yield* fleet.query<{ millis: string }>(`SELECT
+      (SELECT max(settled_at) FROM noukai_batch_row) - (SELECT started_at FROM noukai_batch) AS millis`)
+    const states: Record<string, number> = {}
+    for (const { state } of stored) states[state] = (states[state] ?? 0) + 1
+    return {
+      states,
+      twice: keys.filter((key) => (counts.get(key) ?? 0) > 1),
+      neverRan: stored.filter(({ key, state }) => state === "done" && !counts.has(key)).map(({ key }) => key),
+      runs: ledger.runsStarted,
+      millis: Number(time!.millis)
+    }
+  })
+
+/** The summary that a coordinator said. */
+export const summaryOf = (program: Programs.Program) => {
+  const [, text] = /^summary (.*)$/m.exec(program.output()) ?? []
+  assert.isDefined(text, program.output())
+  return JSON.parse(text!) as { readonly status: string; readonly states: { readonly [state: string]: number } }
+}
