@@ -1,25 +1,118 @@
-/** Batches on runners in processes of their own, on the ledger of an emulator. */
-import { assert, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { outcome, startFleet, summaryOf } from "./support/fleet.js"
+/**
+ * Batches on runners in processes of their own, on the ledger of an emulator. `FLEET_SEEDS` is the number of random
+ * moments of a kill, 5 by default.
+ */
+import type { FaultRule } from "@effect-noukai/emulator/Fault"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Random } from "effect"
+import { type Fleet, outcome, startFleet, summaryOf } from "./support/fleet.js"
+import type { Program } from "./support/programs.js"
 
-it.scopedLive("two runners run each row once", () =>
+const seeds = Array.from({ length: Number(process.env.FLEET_SEEDS ?? "5") }, (_, n) => n + 1)
+
+const rows = 240
+const options = { concurrency: 8 }
+
+/** Each row is settled, no row ran twice, and no run is unknown to the ledger. */
+const assertEachOnce = (fleet: Fleet, batch: Program, states: { readonly [state: string]: number } = { done: rows }) =>
   Effect.gen(function*() {
-    const rows = 200
-    const fleet = yield* startFleet({ duration: 200 })
-    const runners = yield* Effect.all([fleet.runner, fleet.runner], { concurrency: 2 })
-    const batch = yield* fleet.coordinator(rows, { concurrency: 8 })
     yield* batch.ended
     assert.strictEqual(summaryOf(batch).status, "completed")
-    const { millis, neverRan, runs, states, twice } = yield* outcome(fleet, rows)
-    assert.deepStrictEqual({ states, twice, neverRan, runs }, {
-      states: { done: rows },
-      twice: [],
-      neverRan: [],
-      runs: rows
-    })
+    const found = yield* outcome(fleet, rows)
+    assert.deepStrictEqual(
+      { states: found.states, twice: found.twice, neverRan: found.neverRan, runs: found.runs },
+      { states, twice: [], neverRan: [], runs: rows }
+    )
+    return found
+  })
+
+/** A fleet with two runners that have begun with a batch. */
+const running = (faults: ReadonlyArray<FaultRule> = []) =>
+  Effect.gen(function*() {
+    const fleet = yield* startFleet({ duration: 300, faults })
+    const [one, other] = yield* Effect.all([fleet.runner, fleet.runner], { concurrency: 2 })
+    yield* fleet.awaitRunners(2)
+    const batch = yield* fleet.coordinator(rows, options)
+    yield* fleet.awaitRows(1)
+    return { fleet, one, other, batch }
+  })
+
+/** Waits for a random moment of the first seconds of a batch. */
+const randomMoment = (seed: number) =>
+  Effect.gen(function*() {
+    const millis = yield* Random.nextIntBetween(0, 4000)
+    yield* Effect.sleep(millis)
+    return millis
+  }).pipe(Effect.withRandom(Random.make(seed)))
+
+it.scopedLive("two runners share the rows of a batch", () =>
+  Effect.gen(function*() {
+    const { batch, fleet } = yield* running()
+    yield* assertEachOnce(fleet, batch)
     const owners = yield* fleet.query("SELECT owner FROM noukai_batch_row GROUP BY owner")
     assert.lengthOf(owners, 2)
-    yield* Effect.log(`${rows} rows in ${millis} ms`)
-    for (const runner of runners) yield* Effect.log(runner.output())
-  }), 60_000)
+  }), 120_000)
+
+describe("a process is killed at a random moment", () => {
+  it.scopedLive.each(seeds)("seed %i", (seed) =>
+    Effect.gen(function*() {
+      const { batch, fleet, one, other } = yield* running()
+      const moment = yield* randomMoment(seed)
+      const victims = [[one], [batch], [one, other], [one, batch]][seed % 4]!
+      for (const victim of victims) yield* victim.signal("SIGKILL")
+      // a fleet of nobody does nothing
+      if (victims.includes(other)) yield* fleet.runner
+      const last = victims.includes(batch) ? yield* fleet.coordinator(rows, options) : batch
+      const { millis } = yield* assertEachOnce(fleet, last)
+      yield* Effect.log(`seed ${seed}: ${victims.length} killed after ${moment} ms, settled after ${millis} ms`)
+    }), 120_000)
+})
+
+describe("the rows are run once", () => {
+  it.scopedLive("when a runner is stopped for longer than its lease, and goes on", () =>
+    Effect.gen(function*() {
+      const { batch, fleet, one } = yield* running()
+      yield* Effect.sleep("1 second")
+      yield* one.signal("SIGSTOP")
+      yield* Effect.sleep("12 seconds")
+      yield* one.signal("SIGCONT")
+      const { millis } = yield* assertEachOnce(fleet, batch)
+      yield* Effect.log(`settled after ${millis} ms`)
+    }), 120_000)
+
+  it.scopedLive("when a runner is stopped for a moment", () =>
+    Effect.gen(function*() {
+      const { batch, fleet, one } = yield* running()
+      for (let times = 0; times < 3; times++) {
+        yield* Effect.sleep("500 millis")
+        yield* one.signal("SIGSTOP")
+        yield* Effect.sleep("2600 millis")
+        yield* one.signal("SIGCONT")
+      }
+      yield* assertEachOnce(fleet, batch)
+    }), 120_000)
+
+  it.scopedLive("when a runner is asked to end, and another one comes", () =>
+    Effect.gen(function*() {
+      const { batch, fleet, one } = yield* running()
+      yield* Effect.sleep("1 second")
+      yield* one.signal("SIGTERM")
+      assert.deepStrictEqual(yield* one.ended, { code: 0, signal: null })
+      yield* fleet.runner
+      const { millis } = yield* assertEachOnce(fleet, batch)
+      yield* Effect.log(`settled after ${millis} ms`)
+    }), 120_000)
+
+  it.scopedLive("when PostgreSQL is restarted", () =>
+    Effect.gen(function*() {
+      const { batch, fleet } = yield* running()
+      yield* Effect.sleep("1 second")
+      yield* fleet.postgres.restart
+      yield* Effect.sleep("1 second")
+      yield* fleet.postgres.crash
+      yield* Effect.sleep("4 seconds")
+      yield* fleet.postgres.start
+      const { millis } = yield* assertEachOnce(fleet, batch)
+      yield* Effect.log(`settled after ${millis} ms`)
+    }), 120_000)
+})

@@ -3,7 +3,7 @@ import type { FaultRule } from "@effect-noukai/emulator/Fault"
 import { SqlClient } from "@effect/sql"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert } from "@effect/vitest"
-import { Array as Arr, Effect, Redacted, Schedule } from "effect"
+import { Array as Arr, Effect, Layer, Redacted, Schedule } from "effect"
 import type { Scope } from "effect"
 import { rowSession } from "../../../src/internal/drive/session.js"
 import { echo } from "./echo.js"
@@ -19,6 +19,8 @@ export interface Fleet {
   readonly coordinator: (rows: number, options: object) => Effect.Effect<Programs.Program, never, Scope.Scope>
   /** Waits until so many runners have joined. */
   readonly awaitRunners: (count: number) => Effect.Effect<void>
+  /** Waits until so many rows of a batch are no longer pending. */
+  readonly awaitRows: (count: number) => Effect.Effect<void>
   readonly query: <A extends object>(text: string) => Effect.Effect<ReadonlyArray<A>>
 }
 
@@ -36,9 +38,10 @@ export const startFleet = (options: {
       Programs.bundled(new URL("./batchCoordinator.ts", import.meta.url))
     ], { concurrency: 2 })
     const environment = { NOUKAI_API_KEY: emulator.apiKey }
+    const client = yield* Layer.build(PgClient.layer({ url: Redacted.make(postgres.url), maxConnections: 1 }))
     const query = <A extends object>(text: string) =>
       Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe<A>(text)).pipe(
-        Effect.provide(PgClient.layer({ url: Redacted.make(postgres.url), maxConnections: 1 })),
+        Effect.provide(client),
         Effect.retry({ schedule: Schedule.spaced("200 millis"), times: 25 }),
         Effect.orDie
       )
@@ -64,6 +67,11 @@ export const startFleet = (options: {
       awaitRunners: (count) =>
         query("SELECT 1 FROM noukai_batch_cluster_runners WHERE last_heartbeat > now() - interval '10 seconds'").pipe(
           Effect.repeat({ until: (rows) => rows.length >= count, schedule: Schedule.spaced("100 millis") }),
+          Effect.asVoid
+        ),
+      awaitRows: (count) =>
+        query(`SELECT 1 FROM noukai_batch_row WHERE state <> 'pending' LIMIT ${count}`).pipe(
+          Effect.repeat({ until: (rows) => rows.length >= count, schedule: Schedule.spaced("50 millis") }),
           Effect.asVoid
         ),
       query
