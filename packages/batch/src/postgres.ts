@@ -13,6 +13,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { BatchStoreError } from "./BatchError.js"
 import { BatchStore } from "./BatchStore.js"
 
@@ -86,7 +87,11 @@ const client = (options: Options): Layer.Layer<PgClient.PgClient | SqlClient, Ba
 export const layer = (
   options: Options
 ): Layer.Layer<BatchStore | PgClient.PgClient | SqlClient, BatchStoreError> =>
-  Layer.provideMerge(BatchStore.layerSql, client(options))
+  BatchStore.layerSql.pipe(
+    // processes that start together on an empty database race for its tables
+    Layer.retry(Schedule.recurs(5).pipe(Schedule.addDelay(() => "200 millis"), Schedule.jittered)),
+    Layer.provideMerge(client(options))
+  )
 
 /**
  * A ledger in PostgreSQL, by options from the configuration.

@@ -44,7 +44,7 @@ const fleet = Effect.gen(function*() {
       Effect.gen(function*() {
         const port = yield* freePort
         const runner = yield* Programs.start(program, [postgres.url, String(port), name])
-        yield* runner.awaitOutput("up")
+        yield* runner.awaitOutput("joined the fleet")
         return runner
       })
   }

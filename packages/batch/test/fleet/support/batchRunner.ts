@@ -11,4 +11,4 @@ const Runner = layerRunner({ host: "127.0.0.1", port: Number(port) }).pipe(
   Layer.provide([Postgres.layer({ url: Redacted.make(url!) }), Noukai.layer({ baseUrl: baseUrl! })])
 )
 
-Layer.launch(Layer.provideMerge(Layer.effectDiscard(Console.log("up")), Runner)).pipe(NodeRuntime.runMain)
+Layer.launch(Layer.provideMerge(Layer.effectDiscard(Console.log("joined the fleet")), Runner)).pipe(NodeRuntime.runMain)

@@ -55,7 +55,7 @@ export const startFleet = (options: {
           [postgres.url, String(port), emulator.baseUrl],
           environment
         )
-        yield* runner.awaitOutput("up")
+        yield* runner.awaitOutput("joined the fleet")
         return runner
       }),
       coordinator: (rows, options) =>
