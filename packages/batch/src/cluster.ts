@@ -15,7 +15,7 @@ import type { BatchStore } from "./BatchStore.js"
 import * as Lanes from "./internal/cluster/lanes.js"
 import type { ClusterOptions, RunnerOptions } from "./internal/cluster/options.js"
 import type { Definition } from "./internal/definition.js"
-import * as BatchDriver from "./internal/drive/BatchDriver.js"
+import * as BatchDriver from "./internal/drive/batchDriver.js"
 
 export type { ClusterOptions, RunnerOptions } from "./internal/cluster/options.js"
 

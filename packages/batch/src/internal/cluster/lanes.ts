@@ -31,7 +31,7 @@ import * as Scope from "effect/Scope"
 import { BatchEngine, type BatchWork } from "../../BatchEngine.js"
 import { BatchStoreError, InvalidBatchError } from "../../BatchError.js"
 import { BatchStore } from "../../BatchStore.js"
-import { BatchDriver } from "../drive/BatchDriver.js"
+import { BatchDriver } from "../drive/batchDriver.js"
 import type { ClusterOptions, RunnerOptions } from "./options.js"
 
 /** Tables of our own: a cluster of the user's in the same database has its own shards and options. */

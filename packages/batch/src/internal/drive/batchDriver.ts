@@ -1,6 +1,7 @@
 /** The batches that a process takes part in because an engine hands it their lanes. */
-import type { JobService, RunService, SessionService } from "@effect-noukai/sdk"
+import type { FlowService, JobService, RunService, SessionService } from "@effect-noukai/sdk"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,6 +12,7 @@ import type { BatchStoreError } from "../../BatchError.js"
 import { BatchStore } from "../../BatchStore.js"
 import * as Batches from "../ledger/batches.js"
 import * as Driver from "./driver.js"
+import * as ExecuteRuns from "./executeRuns.js"
 import * as JobRuns from "./jobRuns.js"
 import { insisting } from "./running.js"
 
@@ -35,36 +37,44 @@ export class BatchDriver
   extends Context.Tag("@effect-noukai/batch/internal/drive/batchDriver")<BatchDriver, BatchDriver.Service>()
 {}
 
-/** @internal */
-export const layer: Layer.Layer<BatchDriver, never, BatchStore | JobService | RunService | SessionService> = Layer
-  .scoped(
+/** What runs rows beside the ledger. @internal */
+export type Clients = FlowService | JobService | RunService | SessionService
+
+class PartKey extends Data.Class<{ readonly batch: string; readonly generation: number }> {}
+
+/**
+ * Takes part in each batch once, whatever the number of its lanes here, for as long as it has any of them. A part that
+ * begins anew is another owner: what an earlier one left in flight may have been sent.
+ *
+ * @internal
+ */
+export const layer = (
+  toolsOf: (batch: string) => ExecuteRuns.BatchTools | undefined
+): Layer.Layer<BatchDriver, never, BatchStore | Clients> =>
+  Layer.scoped(
     BatchDriver,
     Effect.gen(function*() {
       const ledger = yield* BatchStore
-      const context = yield* Effect.context<JobService | RunService | SessionService>()
-      const owner = newOwner()
+      const clients = yield* Effect.context<Clients>()
       const parts = yield* RcMap.make({
-        lookup: Effect.fnUntraced(function*(name: string) {
-          const found = yield* insisting(Batches.find(ledger, name))
-          if (Option.isNone(found) || found.value.operation !== "jobs") return undefined
-          const runs = yield* Effect.provide(JobRuns.make(found.value), context)
-          const part = yield* Driver.make(ledger, found.value, owner, runs)
-          return { part, record: found.value }
-        }),
-        // lanes come and go together
-        idleTimeToLive: "1 second"
+        lookup: ({ batch, generation }: PartKey) =>
+          Effect.gen(function*() {
+            const found = yield* insisting(Batches.find(ledger, batch))
+            // forgotten, or given out anew: there is nothing to do here
+            if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
+            const record = found.value
+            const runs = record.operation === "jobs"
+              ? yield* JobRuns.make(record)
+              : yield* ExecuteRuns.make(record, toolsOf(batch))
+            return Option.some(yield* Driver.make(ledger, record, newOwner(), runs))
+          }).pipe(Effect.provide(clients))
       })
       return {
         lane: (batch, generation, lane) =>
-          Effect.scoped(
-            Effect.flatMap(RcMap.get(parts, batch), (held) => {
-              if (held === undefined) return Effect.void
-              return Effect.zipRight(
-                held.record.generation < generation ? held.part.renew({ ...held.record, generation }) : Effect.void,
-                held.part.lane(lane)
-              )
-            })
-          )
+          Effect.scoped(Effect.flatMap(
+            RcMap.get(parts, new PartKey({ batch, generation })),
+            Option.match({ onNone: () => Effect.void, onSome: (part) => part.lane(lane) })
+          ))
       }
     })
   )

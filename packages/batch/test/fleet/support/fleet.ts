@@ -94,7 +94,8 @@ export interface Outcome {
 export const outcome = (fleet: Fleet, rows: number): Effect.Effect<Outcome> =>
   Effect.gen(function*() {
     const keys = Arr.makeBy(rows, (no) => String(no + 1))
-    const keyOf = new Map(keys.flatMap((key) => Arr.makeBy(8, (n) => [rowSession(echo.id, key, n + 1), key] as const)))
+    const named = { name: echo.id, flow: String(echo.flow), version: String(echo.version) }
+    const keyOf = new Map(keys.flatMap((key) => Arr.makeBy(8, (n) => [rowSession(named, key, n + 1), key] as const)))
     const ledger = yield* fleet.emulator.ledger
     const counts = new Map<string, number>()
     for (const { sessionId } of ledger.runs) {

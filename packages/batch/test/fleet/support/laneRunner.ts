@@ -8,7 +8,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { SqlClient } from "@effect/sql"
 import { Console, Effect, Layer, Redacted, Schedule } from "effect"
 import * as Lanes from "../../../src/internal/cluster/lanes.js"
-import { BatchDriver } from "../../../src/internal/drive/BatchDriver.js"
+import { BatchDriver } from "../../../src/internal/drive/batchDriver.js"
 
 const [url, port, name] = process.argv.slice(2)
 
