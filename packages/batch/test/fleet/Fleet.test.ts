@@ -10,24 +10,24 @@ import type { Program } from "./support/programs.js"
 
 const seeds = Array.from({ length: Number(process.env.FLEET_SEEDS ?? "5") }, (_, n) => n + 1)
 
-const rows = 240
+const few = 240
 const options = { concurrency: 8 }
 
 /** Each row is settled, no row ran twice, and no run is unknown to the ledger. */
-const assertEachOnce = (fleet: Fleet, batch: Program, states: { readonly [state: string]: number } = { done: rows }) =>
+const assertEachOnce = (fleet: Fleet, batch: Program, rows = few) =>
   Effect.gen(function*() {
     yield* batch.ended
     assert.strictEqual(summaryOf(batch).status, "completed")
     const found = yield* outcome(fleet, rows)
     assert.deepStrictEqual(
       { states: found.states, twice: found.twice, neverRan: found.neverRan, runs: found.runs },
-      { states, twice: [], neverRan: [], runs: rows }
+      { states: { done: rows }, twice: [], neverRan: [], runs: rows }
     )
     return found
   })
 
 /** A fleet with two runners that have begun with a batch. */
-const running = (faults: ReadonlyArray<FaultRule> = []) =>
+const running = (rows = few, faults: ReadonlyArray<FaultRule> = []) =>
   Effect.gen(function*() {
     const fleet = yield* startFleet({ duration: 300, faults })
     const [one, other] = yield* Effect.all([fleet.runner, fleet.runner], { concurrency: 2 })
@@ -62,7 +62,7 @@ describe("a process is killed at a random moment", () => {
       for (const victim of victims) yield* victim.signal("SIGKILL")
       // a fleet of nobody does nothing
       if (victims.includes(other)) yield* fleet.runner
-      const last = victims.includes(batch) ? yield* fleet.coordinator(rows, options) : batch
+      const last = victims.includes(batch) ? yield* fleet.coordinator(few, options) : batch
       const { millis } = yield* assertEachOnce(fleet, last)
       yield* Effect.log(`seed ${seed}: ${victims.length} killed after ${moment} ms, settled after ${millis} ms`)
     }), 120_000)
@@ -71,12 +71,13 @@ describe("a process is killed at a random moment", () => {
 describe("the rows are run once", () => {
   it.scopedLive("when a runner is stopped for longer than its lease, and goes on", () =>
     Effect.gen(function*() {
-      const { batch, fleet, one } = yield* running()
+      const many = 640
+      const { batch, fleet, one } = yield* running(many)
       yield* Effect.sleep("1 second")
       yield* one.signal("SIGSTOP")
-      yield* Effect.sleep("12 seconds")
+      yield* Effect.sleep("13 seconds")
       yield* one.signal("SIGCONT")
-      const { millis } = yield* assertEachOnce(fleet, batch)
+      const { millis } = yield* assertEachOnce(fleet, batch, many)
       yield* Effect.log(`settled after ${millis} ms`)
     }), 120_000)
 
@@ -114,5 +115,26 @@ describe("the rows are run once", () => {
       yield* fleet.postgres.start
       const { millis } = yield* assertEachOnce(fleet, batch)
       yield* Effect.log(`settled after ${millis} ms`)
+    }), 120_000)
+
+  it.scopedLive("when a fifth of the submissions go wrong", () =>
+    Effect.gen(function*() {
+      const faults: readonly [string, ...Array<string>] = [
+        "503",
+        "429:retry=1",
+        "reset",
+        "reset:late",
+        "cut:b20",
+        "500:html",
+        "delay:3000"
+      ]
+      const { batch, fleet } = yield* running(few, [{ match: { endpoint: "jobs" }, rate: 0.2, faults }])
+      yield* batch.ended
+      assert.strictEqual(summaryOf(batch).status, "completed")
+      const { neverRan, states, twice } = yield* outcome(fleet, few)
+      const { done = 0, failed = 0, reported = 0, ...others } = states
+      yield* Effect.log(`done ${done}, failed ${failed}, reported ${reported}`)
+      assert.deepStrictEqual({ others, twice, neverRan }, { others: {}, twice: [], neverRan: [] })
+      assert.strictEqual(done + failed + reported, few)
     }), 120_000)
 })

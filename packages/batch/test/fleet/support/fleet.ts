@@ -17,7 +17,7 @@ export interface Fleet {
   readonly emulator: EmulatorProcess
   readonly runner: Effect.Effect<Programs.Program, never, Scope.Scope>
   readonly coordinator: (rows: number, options: object) => Effect.Effect<Programs.Program, never, Scope.Scope>
-  /** Waits until so many runners have joined. */
+  /** Waits until so many runners share the lanes evenly. */
   readonly awaitRunners: (count: number) => Effect.Effect<void>
   /** Waits until so many rows of a batch are no longer pending. */
   readonly awaitRows: (count: number) => Effect.Effect<void>
@@ -65,8 +65,11 @@ export const startFleet = (options: {
           environment
         ),
       awaitRunners: (count) =>
-        query("SELECT 1 FROM noukai_batch_cluster_runners WHERE last_heartbeat > now() - interval '10 seconds'").pipe(
-          Effect.repeat({ until: (rows) => rows.length >= count, schedule: Schedule.spaced("100 millis") }),
+        query<{ lanes: string }>("SELECT count(*) AS lanes FROM noukai_batch_cluster_locks GROUP BY address").pipe(
+          Effect.repeat({
+            until: (shares) => shares.length === count && shares.every(({ lanes }) => Number(lanes) === 16 / count),
+            schedule: Schedule.spaced("100 millis")
+          }),
           Effect.asVoid
         ),
       awaitRows: (count) =>
