@@ -1,4 +1,7 @@
-import { defineProject, mergeConfig } from "vitest/config"
+import { configDefaults, defineProject, mergeConfig } from "vitest/config"
 import shared from "../../vitest.shared.js"
 
-export default mergeConfig(shared, defineProject({ test: { name: "batch" } }))
+// a fleet needs a PostgreSQL: `npm run test:fleet`
+const exclude = [...configDefaults.exclude, "test/fleet/**"]
+
+export default mergeConfig(shared, defineProject({ test: { name: "batch", exclude } }))
