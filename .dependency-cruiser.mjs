@@ -113,7 +113,7 @@ export default {
       comment: "what src imports is a dependency or a peer in the package's own package.json",
       severity: "error",
       from: { path: "^packages/[^/]+/src/" },
-      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"] }
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"], dependencyTypesNot: ["npm-peer"] }
     },
     {
       name: "no-unresolved",

@@ -1,9 +1,9 @@
 /**
  * The tests of batches on many machines: runners in processes of their own, on a PostgreSQL of the tests' own. 5 seeds
- * of random kills by default.
+ * of random kills by default, in less than 10 minutes.
  *
  *     npm run test:fleet              5 seeds
- *     npm run test:fleet -- --all     50 seeds
+ *     npm run test:fleet -- --all     50 seeds, and larger batches where times are measured
  *     npm run test:fleet -- Cluster   only this file; what follows goes to vitest
  */
 import { spawnSync } from "node:child_process"
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const args = process.argv.slice(2)
-const seeds = process.env.FLEET_SEEDS ?? (args.includes("--all") ? "50" : "5")
+const [seeds, rows] = args.includes("--all") ? ["50", "2000"] : ["5", "640"]
 
 const { status } = spawnSync(
   process.execPath,
@@ -22,6 +22,6 @@ const { status } = spawnSync(
     "packages/batch/vitest.fleet.config.ts",
     ...args.filter((arg) => arg !== "--all")
   ],
-  { cwd: root, stdio: "inherit", env: { ...process.env, FLEET_SEEDS: seeds } }
+  { cwd: root, stdio: "inherit", env: { FLEET_SEEDS: seeds, FLEET_ROWS: rows, ...process.env } }
 )
 process.exit(status ?? 1)

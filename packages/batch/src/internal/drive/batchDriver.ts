@@ -57,17 +57,16 @@ export const layer = (
       const ledger = yield* BatchStore
       const clients = yield* Effect.context<Clients>()
       const parts = yield* RcMap.make({
-        lookup: ({ batch, generation }: PartKey) =>
-          Effect.gen(function*() {
-            const found = yield* insisting(Batches.find(ledger, batch))
-            // forgotten, or given out anew: there is nothing to do here
-            if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
-            const record = found.value
-            const runs = record.operation === "jobs"
-              ? yield* JobRuns.make(record)
-              : yield* ExecuteRuns.make(record, toolsOf(batch))
-            return Option.some(yield* Driver.make(ledger, record, newOwner(), runs))
-          }).pipe(Effect.provide(clients))
+        lookup: Effect.fnUntraced(function*({ batch, generation }: PartKey) {
+          const found = yield* insisting(Batches.find(ledger, batch))
+          // forgotten, or given out anew: there is nothing to do here
+          if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
+          const record = found.value
+          const runs = record.operation === "jobs"
+            ? yield* JobRuns.make(record)
+            : yield* ExecuteRuns.make(record, toolsOf(batch))
+          return Option.some(yield* Driver.make(ledger, record, newOwner(), runs))
+        }, Effect.provide(clients))
       })
       return {
         lane: (batch, generation, lane) =>
