@@ -104,6 +104,24 @@ describe("the rows are run once", () => {
       yield* Effect.log(`settled after ${millis} ms`)
     }), 120_000)
 
+  it.scopedLive("when the batch is stopped, and run again", () =>
+    Effect.gen(function*() {
+      const { batch, fleet } = yield* running()
+      yield* Effect.sleep("1 second")
+      yield* batch.signal("SIGINT")
+      yield* batch.ended
+      const live = yield* fleet.query(
+        "SELECT 1 FROM noukai_batch_row WHERE state IN ('intent', 'uncertain', 'submitted')"
+      )
+      assert.lengthOf(live, 0, "what was in flight goes on to its end")
+      const [stopped] = yield* fleet.query<{ state: string; pending: string }>(
+        "SELECT b.state, (SELECT count(*) FROM noukai_batch_row WHERE state = 'pending') AS pending FROM noukai_batch b"
+      )
+      assert.strictEqual(stopped?.state, "stopped")
+      assert.isAbove(Number(stopped?.pending), 0)
+      yield* assertEachOnce(fleet, yield* fleet.coordinator(few, options))
+    }), 120_000)
+
   it.scopedLive("when PostgreSQL is restarted", () =>
     Effect.gen(function*() {
       const { batch, fleet } = yield* running()
