@@ -20,6 +20,9 @@ import { runRow, type Runs } from "./runRow.js"
 /** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]
 
+/** The span of turns of a rate that are taken together, and by which one may be late, in milliseconds. */
+const spread = 50
+
 /** The most rows here that may have been sent, for each slot: more of them say that something is wrong. */
 const mostUncertain = 4
 
@@ -63,12 +66,15 @@ export const make = (
     const lanes = new Map<number, Lane>()
     let turn = 0
 
-    const begin = (lane: Lane, row: Rows.LiveRow): Effect.Effect<void> =>
+    /** Begins a row, after so many milliseconds. */
+    const begin = (lane: Lane, row: Rows.LiveRow, delay = 0): Effect.Effect<void> =>
       Effect.suspend(() => {
         lane.rows++
         running.slots++
-        return Effect.forkIn(
-          runRow(running, runs, row).pipe(
+        const run = delay < 1 ? runRow(running, runs, row) : Effect.delay(runRow(running, runs, row), delay)
+        // a lane that ended meanwhile interrupts it before it has begun, and its slot is free again all the same
+        return Effect.uninterruptible(Effect.forkIn(
+          Effect.interruptible(run).pipe(
             Effect.onExit((exit) =>
               Effect.zipRight(
                 Effect.sync(() => {
@@ -80,11 +86,10 @@ export const make = (
                   ? Deferred.failCause(lane.over, exit.cause)
                   : Effect.void
               )
-            ),
-            Effect.interruptible
+            )
           ),
           lane.scope
-        )
+        ))
       })
 
     /** What to reserve for a row: what rows have cost, with room, and at first what they may cost. */
@@ -127,22 +132,26 @@ export const make = (
             reserved
           })))
         yield* Running.insisting(Limits.release(ledger, record.id, (affordable - rows.length) * reserved))
-        for (const row of rows) yield* begin(lane, row)
+        for (const [nth, row] of rows.entries()) yield* begin(lane, row, rate === undefined ? 0 : nth * 1000 / rate)
         return rows.length
       })
 
-    /** Waits for a turn of the rate, and tells how many rows may begin then. */
+    /**
+     * Waits for turns of the rate, and tells how many rows may begin from then on, one after the other. Turns that are
+     * late are lost: taken all the same, they would come together with those of the next moment.
+     */
     const takeTurns = (wanted: number): Effect.Effect<number, BatchStoreError> => {
       if (rate === undefined) return Effect.succeed(wanted)
-      // few at once, so that they come evenly
-      const count = Math.max(1, Math.min(wanted, Math.floor(rate / 100)))
-      return Effect.as(
-        Effect.flatMap(
-          Running.insisting(Limits.turns(ledger, record.name, 1_000_000 / rate, count)),
-          (wait) => wait > 0 ? Effect.sleep(wait) : Effect.void
-        ),
-        count
-      )
+      // so few that they come evenly from all processes
+      const count = Math.max(1, Math.min(wanted, Math.floor(rate * spread / 1000)))
+      const attempt: Effect.Effect<number, BatchStoreError> = Effect.gen(function*() {
+        const asked = yield* Clock.currentTimeMillis
+        const wait = yield* Running.insisting(Limits.turns(ledger, record.name, 1_000_000 / rate, count))
+        if (wait > 0) yield* Effect.sleep(wait)
+        const late = (yield* Clock.currentTimeMillis) - asked - wait
+        return late > spread ? yield* attempt : count
+      })
+      return attempt
     }
 
     const over: Effect.Effect<void> = Effect.suspend(() =>
