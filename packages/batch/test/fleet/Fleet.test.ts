@@ -27,12 +27,12 @@ const assertEachOnce = (fleet: Fleet, batch: Program, rows = few) =>
   })
 
 /** A fleet with two runners that have begun with a batch. */
-const running = (rows = few, faults: ReadonlyArray<FaultRule> = []) =>
+const running = (rows = few, faults: ReadonlyArray<FaultRule> = [], given: object = options) =>
   Effect.gen(function*() {
     const fleet = yield* startFleet({ duration: 300, faults })
     const [one, other] = yield* Effect.all([fleet.runner, fleet.runner], { concurrency: 2 })
     yield* fleet.awaitRunners(2)
-    const batch = yield* fleet.coordinator(rows, options)
+    const batch = yield* fleet.coordinator(rows, given)
     yield* fleet.awaitRows(1)
     return { fleet, one, other, batch }
   })
@@ -132,6 +132,22 @@ describe("the rows are run once", () => {
       yield* Effect.sleep("4 seconds")
       yield* fleet.postgres.start
       const { millis } = yield* assertEachOnce(fleet, batch)
+      yield* Effect.log(`settled after ${millis} ms`)
+    }), 120_000)
+
+  // the lease cannot be renewed: lanes are given up, and mostly come back
+  it.scopedLive("when PostgreSQL does not answer for a while", () =>
+    Effect.gen(function*() {
+      const { batch, fleet } = yield* running(
+        480,
+        [{ match: { endpoint: "jobs" }, rate: 0.5, faults: ["stall:1500"] }],
+        { concurrency: 16, adopt: false }
+      )
+      for (const millis of [4000, 3500, 5000]) {
+        yield* Effect.sleep("1500 millis")
+        yield* fleet.postgres.stall(millis)
+      }
+      const { millis } = yield* assertEachOnce(fleet, batch, 480)
       yield* Effect.log(`settled after ${millis} ms`)
     }), 120_000)
 

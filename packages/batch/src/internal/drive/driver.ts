@@ -65,12 +65,17 @@ export const make = (
     const scope = yield* Effect.scope
     const lanes = new Map<number, Lane>()
     let turn = 0
+    /** The rows that run here, those of lanes that are just being given up included. */
+    const live = new Set<number>()
+    /** Rows that were interrupted here: they may have been sent. */
+    const interrupted = new Set<number>()
 
     /** Begins a row, after so many milliseconds. */
     const begin = (lane: Lane, row: Rows.LiveRow, delay = 0): Effect.Effect<void> =>
       Effect.suspend(() => {
         lane.rows++
         running.slots++
+        live.add(row.id)
         const run = delay < 1 ? runRow(running, runs, row) : Effect.delay(runRow(running, runs, row), delay)
         // a lane that ended meanwhile interrupts it before it has begun, and its slot is free again all the same
         return Effect.uninterruptible(Effect.forkIn(
@@ -80,6 +85,9 @@ export const make = (
                 Effect.sync(() => {
                   lane.rows--
                   running.slots--
+                  live.delete(row.id)
+                  if (Exit.isSuccess(exit)) interrupted.delete(row.id)
+                  else interrupted.add(row.id)
                   running.wake()
                 }),
                 Exit.isFailure(exit) && !Exit.isInterrupted(exit)
@@ -166,13 +174,18 @@ export const make = (
 
     const isQuiet = () => [...lanes.values()].every((lane) => lane.rows === 0)
 
-    /** Takes up rows of claims whose answers were lost; whether there were any. */
+    /**
+     * Takes up rows of claims whose answers were lost, and those of lanes that came back before another process had them;
+     * whether there were any.
+     */
     const strays: Effect.Effect<boolean, BatchStoreError> = Effect.gen(function*() {
       const rows = yield* Running.insisting(Rows.strayed(ledger, record.id, owner))
       if (!isQuiet()) return true
       for (const row of rows) {
+        if (live.has(row.id)) continue
         const lane = lanes.get(row.lane) ?? nextLane()
-        if (lane !== undefined) yield* begin(lane, row)
+        if (lane === undefined) continue
+        yield* begin(lane, row.state === "intent" && interrupted.has(row.id) ? { ...row, state: "uncertain" } : row)
       }
       return rows.length > 0
     })

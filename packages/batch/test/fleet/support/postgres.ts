@@ -16,6 +16,8 @@ export interface Postgres {
   /** Stops it at once. */
   readonly crash: Effect.Effect<void, PostgresError>
   readonly start: Effect.Effect<void, PostgresError>
+  /** Stops its processes, with all connections open, for so many milliseconds. */
+  readonly stall: (millis: number) => Effect.Effect<void>
 }
 
 const versions = "/usr/lib/postgresql"
@@ -116,12 +118,28 @@ export const startPostgres: Effect.Effect<Postgres, PostgresError, Scope.Scope> 
   })
   const crash = Effect.suspend(() => server === undefined ? Effect.void : stop(server, "SIGQUIT"))
 
+  const signalAll = (signal: "SIGSTOP" | "SIGCONT") =>
+    Effect.sync(() => {
+      const pid = server?.pid
+      if (pid === undefined) return
+      const children = Fs.readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter((id) => id !== "")
+      for (const id of [String(pid), ...children]) {
+        try {
+          process.kill(Number(id), signal)
+        } catch {
+          // it has ended meanwhile
+        }
+      }
+    })
+
   yield* Effect.addFinalizer(() => server === undefined ? Effect.void : stop(server, "SIGINT"))
   yield* start
   return {
     url: `postgres://noukai@127.0.0.1:${port}/postgres`,
     start,
     crash,
-    restart: Effect.zipRight(crash, start)
+    restart: Effect.zipRight(crash, start),
+    stall: (millis) =>
+      Effect.acquireUseRelease(signalAll("SIGSTOP"), () => Effect.sleep(millis), () => signalAll("SIGCONT"))
   }
 })
