@@ -253,7 +253,8 @@ export const status: (batch: string) => Effect.Effect<BatchStatus, LedgerError, 
 
 /**
  * How far a batch is, over and over, to the end of its run: at most once a second, and less often where counting takes
- * long. Also as the metrics `noukai_batch_rows_settled`, a counter by batch and state.
+ * long. Of the rows of a process the metrics tell, by batch: `noukai_batch_rows_settled` (a counter, by state, too),
+ * `noukai_batch_spent_usd`, `noukai_batch_rows_running` and `noukai_batch_rows_uncertain`.
  *
  * @since 0.1.0
  * @category operations

@@ -4,10 +4,11 @@
  *
  * `npm run test:faults` does it for 50 seeds, `npm test` for one; a failure names its seed.
  */
+import { Batch, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { rowSession } from "../src/internal/drive/session.js"
@@ -106,6 +107,70 @@ const counted = Effect.gen(function*() {
   const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
   const ran = new Set(runs.map(({ sessionId }) => rowOf.get(sessionId!) ?? sessionId))
   return { ran: ran.size, doubled: runs.length - ran.size }
+})
+
+describe("a batch that gets a signal", () => {
+  /** Runs a slow batch in a process, and gives it signals once its first rows run. */
+  const signalled = (...signals: ReadonlyArray<NodeJS.Signals>) =>
+    Effect.gen(function*() {
+      const program = yield* Effect.promise(() => bundledProgram(new URL("./support/batchProcess.ts", import.meta.url)))
+      const ledger = join(yield* folder, "batch.ledger")
+      const emulator = yield* Emulator
+      const child = yield* started(program, ledger, "40", "jobs", JSON.stringify({ grace: 1000, concurrency: 4 }))
+      const end = yield* Effect.fork(gone(child))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      for (const signal of signals) {
+        const heard = yield* Effect.fork(said(child))
+        child.kill(signal)
+        yield* Effect.raceFirst(Fiber.join(heard), Fiber.join(end))
+      }
+      yield* Fiber.join(end)
+      const states = yield* Effect.map(
+        Effect.provide(Batch.status("killed"), BatchStore.layerFile(ledger)),
+        (status) => status.states
+      )
+      return { states, ledger, program }
+    })
+
+  /** That a process has heard of its signal. */
+  const said = (child: ChildProcess) =>
+    Effect.async<void>((resume) => {
+      child.stderr!.once("data", () => resume(Effect.void))
+    })
+
+  const gone = (child: ChildProcess) =>
+    Effect.async<void>((resume) => {
+      child.on("close", () => resume(Effect.void))
+    })
+
+  const slow = Emulators.layer({
+    flows: [{
+      ref: "acme/test/echo",
+      steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration: "300 millis" }]
+    }],
+    jobs: { workers: 64 }
+  })
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it.live(`${signal} finishes what is in flight, and begins nothing more`, () =>
+      Effect.gen(function*() {
+        const { states: { done, pending } } = yield* signalled(signal)
+        const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+        assert.deepStrictEqual([done + pending, done], [40, runs.length])
+        assert.isAbove(pending, 0)
+      }).pipe(Effect.scoped, Effect.provide(slow)))
+  }
+
+  it.live("two of them end it at once, and it goes on where it was", () =>
+    Effect.gen(function*() {
+      const { ledger, program, states } = yield* signalled("SIGINT", "SIGTERM")
+      assert.isAbove(states.submitted + states.intent, 0)
+      const child = yield* started(program, ledger, "40", "jobs", JSON.stringify({ grace: 1000 }))
+      const summary = JSON.parse((yield* ended(child))!) as Summary
+      assert.deepStrictEqual([summary.status, summary.states.done], ["completed", 40])
+      const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+      assert.strictEqual(runs.length, 40)
+    }).pipe(Effect.scoped, Effect.provide(slow)))
 })
 
 describe("a batch that is killed and started again", () => {

@@ -139,7 +139,7 @@ describe("a row that may have run", () => {
       const batch = echoing("twice", "acme/test/slow")
       // two ledgers at the same moment, each of which looks before the other one has sent
       const emulator = yield* Emulator
-      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["delay:300", "delay:300"] })
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["delay:1500", "delay:1500"] })
       const one = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(1), { grace: 5000 }), layerOfLedger()))
       const other = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(1), { grace: 5000 }), layerOfLedger()))
       yield* Fiber.join(one)

@@ -4,6 +4,7 @@
  */
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Noukai } from "@effect-noukai/sdk"
+import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 
 const [baseUrl, ledger, rows, operation, options] = process.argv.slice(2)
@@ -29,7 +30,10 @@ const program = Batch.run(batch, source, JSON.parse(options!)).pipe(
   Effect.tap((summary) => Effect.sync(() => process.stdout.write(JSON.stringify(summary))))
 )
 
-await Effect.runPromise(
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.stderr.write(`${signal}\n`))
+
+// interrupted by a signal, and ended by a second one
+NodeRuntime.runMain(
   Effect.provide(
     program,
     Layer.mergeAll(BatchStore.layerFile(ledger!), BatchEngine.layerLocal, Noukai.layer({ baseUrl: baseUrl! }))

@@ -11,7 +11,7 @@ import { isPassing, type Ledger } from "../ledger/ledger.js"
 import { failedSince } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
 import * as GroupWriter from "./groupWriter.js"
-import { settledRows } from "./metrics.js"
+import { liveRows, settledRow } from "./metrics.js"
 import * as PollTimes from "./pollTimes.js"
 
 /** The longest pause after a refusal, in milliseconds. */
@@ -150,10 +150,12 @@ export const unreachable = (
 export const settle = (
   running: Running,
   row: Rows.LiveRow,
-  { adopted, costUsd, error, executionId, result, spent, state }: Settled
+  { adopted, costUsd, error, executionId, result, spent: known, state }: Settled
 ): Effect.Effect<boolean, BatchStoreError> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.tap(
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    // what may have run and is not known is taken to have cost what was reserved
+    const spent = known ?? (state === "reported" ? row.reserved : 0)
+    return Effect.tap(
       running.transit({
         id: row.id,
         attempt: row.attempt,
@@ -166,19 +168,17 @@ export const settle = (
         ...(executionId !== undefined && { executionId }),
         ...(adopted !== undefined && { adopted }),
         ...(costUsd !== undefined && { costUsd }),
-        // what may have run and is not known is taken to have cost what was reserved
-        ...((spent ?? (state === "reported" ? row.reserved : undefined)) !== undefined && {
-          spent: spent ?? row.reserved
-        })
+        spent
       }),
       (isTaken) =>
         isTaken
           ? Effect.zipRight(
-            settledRows(running.record.name, state),
+            settledRow(running.record.name, state, spent),
             failures.has(state) ? anotherFailed(running) : Effect.void
           )
           : Effect.void
-    ))
+    )
+  })
 
 const failures: ReadonlySet<SettledState> = new Set(["failed", "reported"])
 
@@ -202,7 +202,7 @@ const tooManyFailed = (running: Running): Effect.Effect<void, BatchStoreError> =
 /** The newest words of the ledger: whether to go on, and what other processes met. @internal */
 export const heed = (running: Running): Effect.Effect<void, BatchStoreError> =>
   Effect.zipRight(
-    newest(running),
+    Effect.zipRight(newest(running), liveRows(running.record.name, running.slots, running.uncertain)),
     running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
   )
 
