@@ -20,6 +20,7 @@ import type { Ledger } from "./ledger/ledger.js"
 import * as Limits from "./ledger/limits.js"
 import * as Reading from "./ledger/reading.js"
 import * as Rows from "./ledger/rows.js"
+import * as Settling from "./ledger/settling.js"
 import { statusOf } from "./manage.js"
 import * as PlanBatch from "./planBatch.js"
 
@@ -107,7 +108,18 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const plan = yield* PlanBatch.kept(ledger, definition, source, planned)
     yield* Rows.folded(ledger, planned.id, settings.lanes)
     if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id)
-    const record = yield* Batches.started(ledger, planned.id, yield* Clock.currentTimeMillis)
+    const cancelled = Effect.flatMap(Clock.currentTimeMillis, (now) => Settling.cancelPending(ledger, planned.id, now))
+    const ending = Effect.gen(function*() {
+      const status = yield* statusOf(ledger, yield* Batches.get(ledger, what.name))
+      return { ...status, plan } as BatchSummary
+    })
+    const started = yield* Batches.started(ledger, planned, yield* Clock.currentTimeMillis)
+    if (Option.isNone(started)) {
+      // it was cancelled, or forgotten, while its rows were planned
+      yield* cancelled
+      return yield* ending
+    }
+    const record = started.value
     const runs = definition.operation === "jobs"
       ? yield* JobRuns.make(record)
       : yield* ExecuteRuns.make(record, definition.tools)
@@ -121,11 +133,17 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const giving = yield* Effect.forkScoped(given(ledger, engine, record, part))
     yield* Fiber.join(giving).pipe(
       Effect.onInterrupt(() =>
-        Effect.ignore(Effect.zipRight(stopping, Effect.timeoutOption(Fiber.join(giving), stopWithin)))
+        Effect.ignore(Effect.zipRight(
+          stopping,
+          // a finalizer is not interruptible, and what it waits for would not be given up
+          Effect.timeoutOption(Effect.interruptible(Fiber.join(giving)), stopWithin)
+        ))
       )
     )
     const counts = yield* Reading.counts(ledger, record.id)
     if (unsettled(counts) === 0) yield* Batches.ended(ledger, record.id, yield* Clock.currentTimeMillis)
-    const status = yield* statusOf(ledger, yield* Batches.get(ledger, what.name))
-    return { ...status, plan } as BatchSummary
+    // rows that were in flight may be pending again
+    const last = yield* Batches.reread(ledger, record.id)
+    if (Option.exists(last, ({ stop }) => stop?.reason === "cancelled")) yield* cancelled
+    return yield* ending
   }))

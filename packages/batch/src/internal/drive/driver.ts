@@ -204,12 +204,18 @@ export const make = (
         else {
           const claimed = yield* claim(yield* takeTurns(free))
           if (claimed === "poor") {
-            if (isQuiet()) {
-              yield* Running.stop(running, {
-                reason: "budget",
-                message: "the budget does not allow for another row; raise it and run the batch again"
-              })
-            } else yield* awaken(running, idle)
+            if (isQuiet() && !(yield* strays)) {
+              const left = yield* Running.insisting(Rows.left(ledger, record.id))
+              if (!left.isPending) yield* over
+              // what others have in flight may give back some of what it reserved
+              else if (!left.isLive) {
+                yield* Running.stop(running, {
+                  reason: "budget",
+                  message: "the budget does not allow for another row; raise it and run the batch again"
+                })
+              }
+            }
+            yield* awaken(running, idle)
           } else if (claimed === 0) {
             if (isQuiet() && !(yield* strays)) yield* over
             yield* awaken(running, idle)

@@ -143,16 +143,27 @@ export const planned = (
     return record
   })
 
-/** Begins to run what is pending. A batch that runs already goes on as it is. @internal */
-export const started = ({ sql }: Ledger, id: number, now: number): Effect.Effect<BatchRecord, BatchStoreError> =>
+const cancellation = JSON.stringify({ reason: "cancelled", message: "it was cancelled" } satisfies Stop)
+
+/**
+ * Begins to run what is pending; nothing, when the batch was cancelled since it `was` planned. One that runs already goes
+ * on as it is.
+ *
+ * @internal
+ */
+export const started = (
+  { sql }: Ledger,
+  was: BatchRecord,
+  now: number
+): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
   Effect.map(
     doing("started a batch")(sql`
       update noukai_batch
       set generation = case when state = 'running' then generation else generation + 1 end,
         started_at = case when state = 'running' then started_at else ${now} end,
         state = 'running', stop = null
-      where id = ${id} returning *`),
-    (rows) => decode(rows[0]!)
+      where id = ${was.id} and (stop is null or stop <> ${cancellation} or ended_at = ${was.ended_at}) returning *`),
+    one
   )
 
 /** Gives the rows of a running batch out anew. @internal */
@@ -173,13 +184,11 @@ export const stopped = ({ sql }: Ledger, id: number, stop: Stop, now: number): E
   )
 
 /** Stops a batch for good. @internal */
-export const cancelled = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> => {
-  const stop: Stop = { reason: "cancelled", message: "it was cancelled" }
-  return Effect.asVoid(
+export const cancelled = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
     doing("cancelled a batch")(sql`
-    update noukai_batch set state = 'stopped', stop = ${JSON.stringify(stop)}, ended_at = ${now} where id = ${id}`)
+    update noukai_batch set state = 'stopped', stop = ${cancellation}, ended_at = ${now} where id = ${id}`)
   )
-}
 
 /** Ends a batch whose rows are settled. @internal */
 export const ended = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>

@@ -253,3 +253,18 @@ export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Ef
     update noukai_batch_row set lane = 0
     where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
   )
+
+/** Whether rows of a batch are pending, and whether some are in flight, in whatever process. @internal */
+export const left = (
+  { sql }: Ledger,
+  batch: number
+): Effect.Effect<{ readonly isPending: boolean; readonly isLive: boolean }, BatchStoreError> => {
+  const has = (...states: ReadonlyArray<RowState>) =>
+    sql`case when exists (select 1 from noukai_batch_row where batch = ${batch} and ${sql.in("state", states)})
+      then 1 else 0 end`
+  return Effect.map(
+    doing("looked for rows")(sql<{ readonly pending: number | string; readonly live: number | string }>`
+      select ${has("pending")} as pending, ${has("intent", "uncertain", "submitted")} as live`),
+    ([row]) => ({ isPending: Number(row?.pending) === 1, isLive: Number(row?.live) === 1 })
+  )
+}
