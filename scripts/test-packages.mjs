@@ -115,7 +115,7 @@ const needingPeers = (item) => {
   const peers = optionalPeers(item)
   const isPeer = (name) => peers.some((peer) => name === peer || name.startsWith(`${peer}/`))
   const needs = (path, seen) => {
-    if (seen.has(path)) return false
+    if (seen.has(path) || !existsSync(path)) return false
     seen.add(path)
     const names = [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"]*"([^"]+)"/gm)].map(([, name]) =>
       name
