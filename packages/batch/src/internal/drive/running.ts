@@ -123,6 +123,8 @@ export const succeeded = (running: Running, now: number): void => {
 /** Keeps all slots from sending, for as long as the server says or the failures go on. @internal */
 export const pause = (running: Running, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    // what fails in a pause began before it, with what the pause is for: all rows in flight are one failure
+    if (seconds === undefined && running.pausedUntil > now) return Effect.void
     const backoff = Math.min(longestBackoff, 100 * 2 ** Math.min(running.failures++, 20))
     const wait = seconds === undefined ? backoff : Math.min(longestPause, Math.max(seconds * 1000, 100))
     const until = Math.ceil(now + wait)
