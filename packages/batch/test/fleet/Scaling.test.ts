@@ -43,33 +43,12 @@ describe("a rate", () => {
     Effect.gen(function*() {
       const [rate, seconds] = [200, 30]
       const fleet = yield* startFleet({ duration: 50 })
-      const runners = yield* Effect.replicateEffect(fleet.runner, 4, { concurrency: 2 })
+      yield* Effect.replicateEffect(fleet.runner, 4, { concurrency: 2 })
       yield* fleet.awaitRunners(4)
       const batch = yield* fleet.coordinator(rate * seconds, { concurrency: 64, rate, adopt: false })
       yield* batch.ended
       assert.strictEqual(summaryOf(batch).status, "completed")
       const { runs, twice } = yield* outcome(fleet, rate * seconds)
-      if (twice.length > 0) {
-        console.log(
-          yield* fleet.query(
-            `SELECT key, state, attempt, owner, lane, adopted, intent_at, settled_at, execution_id FROM noukai_batch_row WHERE key IN (${
-              twice.map((k) => `'${k}'`)
-            })`
-          )
-        )
-        console.log(
-          JSON.stringify(
-            (yield* fleet.emulator.ledger).runs.filter((r) => r.sessionId !== undefined).reduce(
-              (m: Record<string, Array<unknown>>, r) => {
-                ;(m[r.sessionId!] ??= []).push([r.executionId, r.startedAt])
-                return m
-              },
-              {}
-            )
-          ).slice(0, 0)
-        )
-        for (const r of runners) console.log(r.output())
-      }
       assert.deepStrictEqual({ runs, twice }, { runs: rate * seconds, twice: [] })
       const starts = (yield* fleet.emulator.ledger).runs.map(({ startedAt }) => startedAt).sort((a, b) => a - b)
       const mean = (starts.length - 1) * 1000 / (starts.at(-1)! - starts[0]!)
