@@ -30,7 +30,11 @@ const program = Batch.run(batch, source, JSON.parse(options!)).pipe(
   Effect.tap((summary) => Effect.sync(() => process.stdout.write(JSON.stringify(summary))))
 )
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.stderr.write(`${signal}\n`))
+const heard = (signal: string) => {
+  process.off("SIGINT", heard).off("SIGTERM", heard)
+  process.stderr.write(`${signal}\n`)
+}
+process.on("SIGINT", heard).on("SIGTERM", heard)
 
 // interrupted by a signal, and ended by a second one
 NodeRuntime.runMain(

@@ -71,7 +71,7 @@ export const make = (
     const jobs = yield* JobService
     const sessions = yield* SessionService
     const costs = yield* RunService
-    const sessionOf = ({ attempt, key }: LiveRow) => rowSession(record, key, attempt)
+    const sessionOf = ({ attempt, key }: Pick<LiveRow, "attempt" | "key">) => rowSession(record, key, attempt)
     return {
       looksByItself: false,
       look: (row) =>

@@ -3,6 +3,7 @@ import type { NoukaiError } from "@effect-noukai/sdk"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import { canaryHolds } from "../ledger/batches.js"
@@ -30,7 +31,7 @@ export interface Runs {
   /** Whether `begin` looks first, and gives what it finds: then it may be asked again for a row that may have been sent. */
   readonly looksByItself: boolean
   /** Whether the session of an attempt is listed. */
-  readonly look: (row: Rows.LiveRow) => Effect.Effect<Look, NoukaiError>
+  readonly look: (row: Pick<Rows.LiveRow, "id" | "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
   readonly begin: (row: Rows.LiveRow, timeout: Duration.DurationInput) => Effect.Effect<Begun, NoukaiError>
   /** Polls of a run that was begun. */
   readonly follow: (executionId: string) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
@@ -42,6 +43,9 @@ type Step = Effect.Effect<void, BatchStoreError>
 
 /** Billionths of a US dollar, rounded up. @internal */
 export const nanos = (usd: string): number => Math.ceil(Number((Number(usd) * 1e9).toFixed(3)))
+
+/** The time between two looks for a run that was found through its session, in milliseconds. */
+const evidenceEvery = 250
 
 /** The shortest limit of a request that begins a run, in milliseconds. */
 const shortestSending = 2500
@@ -224,15 +228,39 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
   const absent: Step = Effect.suspend(() =>
     running.canary === "holds"
       ? runs.looksByItself ? request : again({ nextAttempt: row.attempt + 1 })
-      : Effect.asVoid(settle(running, row, {
-        state: "reported",
-        error: {
-          kind: "RunNotFound",
-          message: "it may have been sent, and no run is listed under its session; that proves nothing, since no run " +
-            "of this batch was found through its session yet"
-        }
+      : outOfSlot(running, hope).pipe(Effect.flatMap((isThere) => {
+        if (isThere) return absent
+        // the next run of the batch knows more
+        if (running.isStopping) return Effect.void
+        return Effect.asVoid(settle(running, row, {
+          state: "reported",
+          error: {
+            kind: "RunNotFound",
+            message:
+              "it may have been sent, and no run is listed under its session; that proves nothing, since no run " +
+              "of this batch was found through its session yet"
+          }
+        }))
       }))
   )
+
+  /** Waits until a run of the batch was found through its session; false when none can be. */
+  const hope: Effect.Effect<boolean, BatchStoreError> = Effect.gen(function*() {
+    while (running.canary !== "holds") {
+      const { isOpen, run } = yield* insisting(Rows.evidence(running.ledger, running.record.id))
+      if (run !== undefined && !runs.looksByItself) {
+        const seen = yield* Effect.either(runs.look(run))
+        if (Either.isRight(seen) && seen.right._tag === "absent") return false
+        if (Either.isRight(seen)) {
+          running.canary = "holds"
+          yield* insisting(canaryHolds(running.ledger, running.record.id))
+        }
+      } else if (!isOpen) return false
+      if (running.isStopping) return false
+      yield* Effect.sleep(evidenceEvery)
+    }
+    return true
+  })
 
   const absence: Effect.Effect<Look> = Effect.succeed({ _tag: "absent" })
 

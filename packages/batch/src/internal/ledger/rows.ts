@@ -233,6 +233,26 @@ export const own = (
     (rows) => rows[0] === undefined ? undefined : liveRow(rows[0])
   )
 
+/** What tells whether sessions can be looked up: a run that is known, or rows that will have one. @internal */
+export interface Evidence {
+  readonly run: Pick<LiveRow, "id" | "key" | "attempt"> | undefined
+  readonly isOpen: boolean
+}
+
+/** @internal */
+export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence, BatchStoreError> => {
+  const open = doing("looked for rows")(sql`
+    select id from noukai_batch_row
+    where batch = ${batch} and state in ('pending', 'intent', 'submitted') limit 1`)
+  const known = doing("looked for runs")(sql<Pick<Stored, "id" | "key" | "attempt">>`
+    select id, key, attempt from noukai_batch_row
+    where batch = ${batch} and state in ('submitted', 'done', 'failed') and execution_id is not null limit 1`)
+  return Effect.zipWith(open, known, (rows, [run]) => ({
+    isOpen: rows.length > 0,
+    run: run === undefined ? undefined : { id: Number(run.id), key: run.key, attempt: Number(run.attempt) }
+  }))
+}
+
 /** Rows that a process owns and does not work on, such as those of a claim whose answer was lost. @internal */
 export const strayed = (
   { sql }: Ledger,
