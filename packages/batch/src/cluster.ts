@@ -95,6 +95,6 @@ export const layerRunner = (
 > => {
   const definitions = new Map(options.batches?.map((batch) => [batch.id, batch as Definition]))
   return Lanes.runner(options).pipe(
-    Layer.provide(BatchDriver.layer((batch) => definitions.get(batch)?.tools))
+    Layer.provide(BatchDriver.layer((batch) => definitions.get(batch)))
   )
 }

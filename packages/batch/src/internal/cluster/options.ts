@@ -37,8 +37,8 @@ export interface RunnerOptions extends ClusterOptions {
   /** The address to listen on, where it is not `host`: `0.0.0.0` in a container. Default: `host`. */
   readonly listenHost?: string | undefined
   /**
-   * The batches of `operation: "execute"` whose tools are to run here. Others need no definition: what is run for a row
-   * stands in the ledger. Default: none.
+   * The batches of `operation: "execute"`, whose tools run here: rows of one that is not named wait. Others need no
+   * definition, since what is run for a row stands in the ledger. Default: none.
    */
   readonly batches?: ReadonlyArray<{ readonly [TypeId]: object; readonly id: string }> | undefined
 }

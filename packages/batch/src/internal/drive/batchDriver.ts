@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
-import type { BatchStoreError } from "../../BatchError.js"
+import { BatchStoreError } from "../../BatchError.js"
 import { BatchStore } from "../../BatchStore.js"
 import * as Batches from "../ledger/batches.js"
 import * as Driver from "./driver.js"
@@ -49,7 +49,7 @@ class PartKey extends Data.Class<{ readonly batch: string; readonly generation: 
  * @internal
  */
 export const layer = (
-  toolsOf: (batch: string) => ExecuteRuns.BatchTools | undefined
+  definitionOf: (batch: string) => { readonly tools?: ExecuteRuns.BatchTools | undefined } | undefined
 ): Layer.Layer<BatchDriver, never, BatchStore | Clients> =>
   Layer.scoped(
     BatchDriver,
@@ -62,9 +62,19 @@ export const layer = (
           // forgotten, or given out anew: there is nothing to do here
           if (Option.isNone(found) || found.value.generation !== generation) return Option.none<Driver.Part>()
           const record = found.value
-          const runs = record.operation === "jobs"
-            ? yield* JobRuns.make(record)
-            : yield* ExecuteRuns.make(record, toolsOf(batch))
+          if (record.operation === "jobs") {
+            return Option.some(yield* Driver.make(ledger, record, newOwner(), yield* JobRuns.make(record)))
+          }
+          const definition = definitionOf(batch)
+          if (definition === undefined) {
+            // without its tools a row would run, and its result would be another one
+            const name = JSON.stringify(batch)
+            return yield* new BatchStoreError({
+              operation: "ran rows in requests",
+              detail: `this runner does not know the tools of ${name}: name the batch in its \`batches\``
+            })
+          }
+          const runs = yield* ExecuteRuns.make(record, definition.tools)
           return Option.some(yield* Driver.make(ledger, record, newOwner(), runs))
         }, Effect.provide(clients))
       })
