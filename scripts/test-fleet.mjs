@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const args = process.argv.slice(2)
-const [seeds, rows] = args.includes("--all") ? ["50", "2000"] : ["5", "640"]
+const [seeds, rows] = args.includes("--all") ? ["50", "2000"] : ["5", "480"]
 
 const { status } = spawnSync(
   process.execPath,

@@ -139,15 +139,15 @@ describe("the rows are run once", () => {
   it.scopedLive("when PostgreSQL does not answer for a while", () =>
     Effect.gen(function*() {
       const { batch, fleet } = yield* running(
-        480,
+        few,
         [{ match: { endpoint: "jobs" }, rate: 0.5, faults: ["stall:1500"] }],
         { concurrency: 16, adopt: false }
       )
-      for (const millis of [4000, 3500, 5000]) {
+      for (const millis of [4000, 5000]) {
         yield* Effect.sleep("1500 millis")
         yield* fleet.postgres.stall(millis)
       }
-      const { millis } = yield* assertEachOnce(fleet, batch, 480)
+      const { millis } = yield* assertEachOnce(fleet, batch)
       yield* Effect.log(`settled after ${millis} ms`)
     }), 120_000)
 

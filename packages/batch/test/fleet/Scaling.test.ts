@@ -1,12 +1,12 @@
 /**
  * How a batch goes faster with more runners, and how its rate holds for all of them. Measured and told, never asserted
- * where a busy machine would be at fault. `FLEET_ROWS` is the number of rows, 640 by default.
+ * where a busy machine would be at fault. `FLEET_ROWS` is the number of rows, 480 by default.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { outcome, startFleet, summaryOf } from "./support/fleet.js"
 
-const rows = Number(process.env.FLEET_ROWS ?? "640")
+const rows = Number(process.env.FLEET_ROWS ?? "480")
 
 /** Seconds that a batch of flows of two seconds takes, 32 at once on each runner. */
 const secondsWith = (runners: number) =>
