@@ -115,7 +115,7 @@ export interface RunOptions {
    */
   readonly grace?: Duration.DurationInput | undefined
   /**
-   * Whether the first attempt at a row is looked up before it is sent: another ledger of the same batch may have run it.
+   * Whether a row is looked up before it is sent: another ledger of the same batch may have run it.
    * It takes one read for each row. Default: true.
    */
   readonly adopt?: boolean | undefined

@@ -61,7 +61,7 @@ export const make = (
 ): Effect.Effect<Part, never, Scope.Scope> =>
   Effect.gen(function*() {
     const running = yield* Running.make(ledger, record, owner)
-    const { settings: { budget, concurrency, maxCostPerRow = 0, rate } } = record
+    const { settings: { budget, concurrency, grace, maxCostPerRow = 0, rate } } = record
     const scope = yield* Effect.scope
     const lanes = new Map<number, Lane>()
     let turn = 0
@@ -185,7 +185,8 @@ export const make = (
         if (live.has(row.id)) continue
         const lane = lanes.get(row.lane) ?? nextLane()
         if (lane === undefined) continue
-        yield* begin(lane, row.state === "intent" && interrupted.has(row.id) ? { ...row, state: "uncertain" } : row)
+        const mayBeSent = row.state === "intent" && interrupted.has(row.id)
+        yield* begin(lane, mayBeSent ? { ...row, state: "uncertain", intentAt: row.intentAt + grace } : row)
       }
       return rows.length > 0
     })
@@ -245,7 +246,7 @@ export const make = (
         }),
         (lane) =>
           Effect.gen(function*() {
-            for (const row of yield* Running.insisting(Rows.adopted(ledger, record.id, owner, no))) {
+            for (const row of yield* Running.insisting(Rows.adopted(ledger, record.id, owner, no, grace))) {
               yield* begin(lane, row)
             }
             lanes.set(no, lane)
@@ -265,6 +266,7 @@ export const make = (
       lane,
       renew: (next) =>
         Effect.sync(() => {
+          if (next.generation < running.generation) return
           running.generation = next.generation
           running.isStopping = false
         }),

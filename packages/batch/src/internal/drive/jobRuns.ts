@@ -10,6 +10,7 @@ import type { LiveRow } from "../ledger/rows.js"
 import type { Settled } from "./running.js"
 import type { Look, Polled, Runs } from "./runRow.js"
 import { rowSession } from "./session.js"
+import { rowError } from "./verdict.js"
 
 /** Sent once: what may be sent again is another intent. */
 const once = Schedule.stop
@@ -40,10 +41,8 @@ export const lookUp = (
   sessionId: string,
   ofOne: (execution: SessionExecution) => Look
 ): Effect.Effect<Look, NoukaiError> =>
-  Effect.map(
-    Effect.catchTag(sessions.get(sessionId, { attemptTimeout: readTimeout }), "ReplaySessionNotFoundError", () =>
-      Effect.succeed({ executions: [] })),
-    ({ executions: [first, ...others] }): Look => {
+  Effect.catchTags(
+    Effect.map(sessions.get(sessionId, { attemptTimeout: readTimeout }), ({ executions: [first, ...others] }): Look => {
       if (first === undefined) {
         return { _tag: "absent" }
       }
@@ -59,6 +58,21 @@ export const lookUp = (
         _tag: "ended",
         settled: { state: "reported", error: { kind: "AmbiguousRun", message, executionIds } }
       }
+    }),
+    {
+      ReplaySessionNotFoundError: () => Effect.succeed<Look>({ _tag: "absent" }),
+      ReplaySessionExpiredError: (error) =>
+        Effect.succeed<Look>({
+          _tag: "ended",
+          settled: {
+            state: "reported",
+            error: {
+              ...rowError(error),
+              kind: "ResultNotStored",
+              message: `it ran under its session ${sessionId}, which the server does not keep any more`
+            }
+          }
+        })
     }
   )
 

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import { canaryHolds } from "../ledger/batches.js"
 import * as Rows from "../ledger/rows.js"
-import { insisting, pause, type Running, settle, type Settled, stop, succeeded, unreachable } from "./running.js"
+import { insisting, isUnreachable, pause, type Running, settle, type Settled, stop, succeeded, unreachable } from "./running.js"
 import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
 /** What a look at the session of an attempt found. @internal */
@@ -132,24 +132,26 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
         }),
         (isTaken) =>
           isTaken
-            ? Effect.zipRight(
-              running.canary === "holds" ? Effect.void : sing,
-              follow(executionId, now)
-            )
+            ? Effect.zipRight(sing, follow(executionId, now))
             : reread
       )
     })
 
   /** Keeps that a run is found through its session: only then is an absence evidence. */
   const sing: Step = Effect.suspend(() => {
+    if (running.canary !== "unknown") return Effect.void
+    running.canary = "asked"
+    return Effect.flatMap(
+      Effect.option(runs.look(row)),
+      (found) => Option.isSome(found) && found.value._tag !== "absent" ? holds : Effect.void
+    ).pipe(Effect.ensuring(Effect.sync(() => {
+      if (running.canary === "asked") running.canary = "unknown"
+    })))
+  })
+
+  const holds: Step = Effect.suspend(() => {
     running.canary = "holds"
-    return Effect.flatMap(Effect.option(runs.look(row)), (found) => {
-      if (Option.isSome(found) && found.value._tag !== "absent") {
-        return insisting(canaryHolds(running.ledger, running.record.id))
-      }
-      running.canary = "unknown"
-      return Effect.void
-    })
+    return insisting(canaryHolds(running.ledger, running.record.id))
   })
 
   const refusedFor = (verdict: Verdict): Step => {
@@ -163,7 +165,8 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
       case "uncertain":
         return Effect.zipRight(unreachable(running, verdict.message, verdict.seconds), doubt)
       case "running":
-        return doubt
+        // it was found through its session
+        return Effect.zipRight(running.canary === "holds" ? Effect.void : holds, doubt)
       case "refused":
         return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
     }
@@ -176,7 +179,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
         if (outcome._tag === "submitted") return begun(outcome.executionId, false)
         return Effect.zipRight(
           Effect.map(Clock.currentTimeMillis, (then) => succeeded(running, then)),
-          Effect.zipRight(running.canary === "holds" ? Effect.void : sing, ended(outcome.settled))
+          Effect.zipRight(sing, ended(outcome.settled))
         )
       }
     })
@@ -193,7 +196,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
         ))
 
   const intent: Step = Effect.suspend(() =>
-    adopt && row.attempt === 1 && !runs.looksByItself
+    adopt && !runs.looksByItself
       ? Effect.matchEffect(runs.look(row), {
         onFailure: (error) => refusedFor(ofReading(error)),
         onSuccess: (look) => {
@@ -333,6 +336,9 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
             }
             if (!error.isRetryable && error._tag !== "RateLimitError" && failures >= pollFailures) {
               return Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) }))
+            }
+            if (verdict._tag !== "wait" && isUnreachable(running, now)) {
+              return stop(running, { reason: "unreachable", message: error.message })
             }
             const seconds = verdict._tag === "wait" ? verdict.seconds : undefined
             const wait = Math.min(60_000, seconds === undefined ? 250 * 2 ** Math.min(failures, 7) : seconds * 1000)

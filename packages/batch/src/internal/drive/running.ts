@@ -46,7 +46,8 @@ export interface Running {
   slots: number
   /** Rows here of which no run is known yet. */
   uncertain: number
-  canary: "unknown" | "holds"
+  /** Whether a run of the batch was found through its session; `asked` while a look is under way. */
+  canary: "unknown" | "asked" | "holds"
   /** Set when no more rows are to be begun here. */
   isStopping: boolean
   /** When sending goes on, in milliseconds since 1970. */
@@ -137,6 +138,9 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
       : insisting(Batches.paused(running.ledger, running.record.id, until))
   })
 
+/** Whether nothing has succeeded for long. @internal */
+export const isUnreachable = (running: Running, now: number): boolean => now - running.succeededAt > unreachableAfter
+
 /** Counts a failure that is not of the row alone, and stops the batch when nothing has succeeded for long. @internal */
 export const unreachable = (
   running: Running,
@@ -144,7 +148,7 @@ export const unreachable = (
   seconds: number | undefined
 ): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    now - running.succeededAt > unreachableAfter
+    isUnreachable(running, now)
       ? stop(running, { reason: "unreachable", message })
       : pause(running, seconds))
 

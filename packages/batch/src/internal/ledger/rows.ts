@@ -3,7 +3,7 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowState } from "../../BatchRow.js"
-import { doing, each, type Ledger } from "./ledger.js"
+import { doing, each, failed, type Ledger } from "./ledger.js"
 
 /** A row that a process works on. @internal */
 export interface LiveRow {
@@ -116,7 +116,8 @@ export interface Transition {
 
 /**
  * Takes rows from state to state, in one statement. The ids of those that went: a row that is in another state or at
- * another attempt, or that another process owns and has not left uncertain, stays.
+ * another attempt, or that another process owns, stays. What another process holds to be uncertain goes where something
+ * is known of it, and not back.
  *
  * Settled rows are numbered in the order in which the statements that settle them become visible.
  *
@@ -129,20 +130,15 @@ export const transit = (
   transitions: ReadonlyArray<Transition>
 ): Effect.Effect<ReadonlySet<number>, BatchStoreError> => {
   const settled = transitions.filter(({ settledAt }) => settledAt !== undefined).length
-  const sum = (of: (transition: Transition) => number | undefined) =>
-    transitions.reduce((total, transition) => total + (of(transition) ?? 0), 0)
-  const [spent, released] = [sum((one) => one.spent), sum((one) => one.released)]
   const text = (name: string) => sql.literal(`j.value->>'${name}'`)
   const number = (name: string) => sql.literal(`cast(j.value->>'${name}' as bigint)`)
-  const counted = settled > 0 || spent > 0 || released > 0
   // the count of a shared ledger is locked until the rows are visible
   const [counter, settledNo] = sql.onDialectOrElse({
     pg: () =>
-      counted
+      settled > 0
         ? [
           sql`with counter as (
-            update noukai_batch set settled = settled + ${transitions.length},
-              spent = spent + ${spent}, reserved = reserved - ${released}
+            update noukai_batch set settled = settled + ${transitions.length}
             where id = ${batch} returning settled)`,
           sql`(select settled from counter) - ${transitions.length} + j.ord`
         ] as const
@@ -177,20 +173,31 @@ export const transit = (
       where r.id = ${number("id")}
         and r.attempt = ${number("attempt")}
         and ${text("from")} like '%' || r.state || '%'
-        and (r.owner = ${owner} or r.state in ('uncertain', 'pending', 'invalid'))
+        and (r.owner = ${owner} or r.state in ('pending', 'invalid')
+          or (r.state = 'uncertain' and ${text("to")} not in ('pending', 'uncertain')))
       returning id`),
     (rows) => new Set(rows.map(({ id }) => Number(id)))
   )
-  return sql.onDialectOrElse({
-    pg: () => written,
-    // a crash between the two is mended when the batch is run again
-    orElse: () => spent > 0 || released > 0 ? Effect.zipLeft(written, booked(sql, batch, spent, released)) : written
+  if (!transitions.some(({ released = 0, spent = 0 }) => spent > 0 || released > 0)) return written
+  // of the rows that went alone: what another process settles, it books
+  const both = Effect.tap(written, (taken) => {
+    const sum = (of: (transition: Transition) => number | undefined) =>
+      transitions.reduce((total, transition) => taken.has(transition.id) ? total + (of(transition) ?? 0) : total, 0)
+    return booked(sql, batch, sum((one) => one.spent), sum((one) => one.released))
   })
+  return Effect.catchTag(sql.withTransaction(both), "SqlError", (error) => Effect.fail(failed("wrote rows")(error)))
 }
 
-const booked = (sql: SqlClient, batch: number, spent: number, released: number) =>
-  doing("booked money")(sql`
-    update noukai_batch set spent = spent + ${spent}, reserved = reserved - ${released} where id = ${batch}`)
+const booked = (
+  sql: SqlClient,
+  batch: number,
+  spent: number,
+  released: number
+): Effect.Effect<unknown, BatchStoreError> =>
+  spent === 0 && released === 0
+    ? Effect.void
+    : doing("booked money")(sql`
+      update noukai_batch set spent = spent + ${spent}, reserved = reserved - ${released} where id = ${batch}`)
 
 const toJson = ({ adopted, from, ...transition }: Transition) => ({
   ...transition,
@@ -200,7 +207,7 @@ const toJson = ({ adopted, from, ...transition }: Transition) => ({
 
 /**
  * The live rows of a lane, which are this process's from now on. An intent of another process may have been sent: it is
- * uncertain.
+ * uncertain. A request leaves within half the grace of its intent, and is given up within the other half.
  *
  * @internal
  */
@@ -208,12 +215,14 @@ export const adopted = (
   { sql }: Ledger,
   batch: number,
   owner: string,
-  lane: number
+  lane: number,
+  grace: number
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
   Effect.map(
     doing("took over rows")(sql<Stored>`
       update noukai_batch_row
-      set owner = ${owner}, lane = ${lane}, state = case when state = 'intent' then 'uncertain' else state end
+      set owner = ${owner}, lane = ${lane}, state = case when state = 'intent' then 'uncertain' else state end,
+        intent_at = case when state = 'intent' then intent_at + ${Math.ceil(grace)} else intent_at end
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')
         and lane = ${lane} and owner <> ${owner}
       returning *`),

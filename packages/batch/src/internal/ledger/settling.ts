@@ -40,6 +40,7 @@ export const retried = (
       adopted = 0, settled_at = null, settled_no = null
     where id in (
       select id from noukai_batch_row where batch = ${batch} and state = ${state} order by id limit ${most})
+      and state = ${state}
     returning id`)
     )
   )
@@ -54,6 +55,7 @@ export const forgetInvalid = (ledger: Ledger, batch: number): Effect.Effect<numb
       doing("forgot invalid rows")(sql`
     delete from noukai_batch_row
     where id in (select id from noukai_batch_row where batch = ${batch} and state = 'invalid' order by id limit ${most})
+      and state = 'invalid'
     returning id`)
     )
   )

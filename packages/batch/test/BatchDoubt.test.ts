@@ -1,0 +1,69 @@
+/** Rows of which it is not known whether they ran: what is looked for, and what counts as evidence. */
+import { Batch } from "@effect-noukai/batch"
+import { Emulator } from "@effect-noukai/emulator"
+import { Noukai } from "@effect-noukai/sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { client, collect, echoing, layer, ledgerFile, numbered, onFile, type Row, runsOf } from "./support/batches.js"
+
+const quick = { grace: 200 } as const
+
+const states = (of: { readonly states: { readonly [state: string]: number } }) =>
+  Object.fromEntries(Object.entries(of.states).filter(([, count]) => count > 0))
+
+describe("a row that may have run", () => {
+  it.live("in a request is followed where it is found running, though nothing else was found yet", () =>
+    Effect.gen(function*() {
+      const batch = Batch.make({
+        id: "in progress",
+        flow: "acme/test/slower",
+        operation: "execute",
+        key: (row: Row) => row.id,
+        input: (row) => ({ message: row.id })
+      })
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({
+        ref: "acme/test/slower",
+        steps: [{ kind: "template", id: "a", output: {}, duration: "2 seconds" }]
+      })
+      const ledger = yield* ledgerFile
+      const first = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(1), quick), onFile(ledger)))
+      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
+      const other = yield* ledgerFile
+      const summary = yield* Batch.run(batch, numbered(1), quick).pipe(
+        // of a client of its own, as in another process
+        Effect.provide(Layer.merge(onFile(other), Layer.fresh(Noukai.layerServices)))
+      )
+      yield* Fiber.join(first)
+      assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 1 }, 1])
+      assert.strictEqual((yield* runsOf).length, 1)
+    }).pipe(Effect.scoped, Effect.provide(client())), 20_000)
+
+  it.live("is reported where its session is gone", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["410"] })
+      const batch = echoing("expired")
+      const summary = yield* Batch.run(batch, numbered(3), { ...quick, concurrency: 1 })
+      assert.deepStrictEqual(states(summary), { done: 2, reported: 1 })
+      assert.strictEqual((yield* collect(Batch.results(batch)))[0]!.error?.kind, "ResultNotStored")
+      assert.strictEqual((yield* runsOf).length, 2)
+    }).pipe(Effect.provide(layer())), 20_000)
+
+  it.live("at a later attempt is looked for too", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({ ref: "acme/test/flaky", steps: [{ kind: "fail", id: "a", code: "NO_LUCK" }] })
+      const batch = echoing("later", "acme/test/flaky")
+      const [one, other] = [yield* ledgerFile, yield* ledgerFile]
+      const twice = Effect.gen(function*() {
+        yield* Batch.run(batch, numbered(2), quick)
+        yield* Batch.retry("later", { only: "failed" })
+        return yield* Batch.run(batch, numbered(2), quick)
+      })
+      yield* Effect.provide(twice, onFile(one))
+      const { adopted } = yield* Effect.provide(twice, onFile(other))
+      assert.strictEqual(adopted, 2)
+      assert.strictEqual((yield* runsOf).length, 4)
+    }).pipe(Effect.scoped, Effect.provide(client())), 20_000)
+})

@@ -1,0 +1,163 @@
+/** Rows between lanes and processes: what one of them began and left is never begun again by another. */
+import { BatchStore } from "@effect-noukai/batch"
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
+import * as Driver from "../src/internal/drive/driver.js"
+import type { Runs } from "../src/internal/drive/runRow.js"
+import * as Batches from "../src/internal/ledger/batches.js"
+import * as Limits from "../src/internal/ledger/limits.js"
+import * as Planning from "../src/internal/ledger/planning.js"
+import * as Reading from "../src/internal/ledger/reading.js"
+import * as Rows from "../src/internal/ledger/rows.js"
+import { ledgerFile } from "./support/batches.js"
+
+const layer = () => Layer.unwrapScoped(Effect.map(ledgerFile, (path) => BatchStore.layerFile(path)))
+
+/** A batch of rows `1`, `2` and so on, which runs. */
+const planned = (count: number, settings: Partial<Batches.Settings> = {}) =>
+  Effect.gen(function*() {
+    const ledger = yield* BatchStore
+    const batch = yield* Batches.planned(
+      ledger,
+      { name: "lanes", flow: "acme/test/echo", version: "production", operation: "jobs" },
+      { concurrency: 4, lanes: 2, cost: false, grace: 200, adopt: true, ...settings },
+      Date.now()
+    )
+    const rows = Array.from({ length: count }, (_, n) => ({ key: `${n + 1}`, at: "", input: "{}", error: undefined }))
+    yield* Planning.add(ledger, batch.id, 1, 1, rows, Planning.nothingFound())
+    yield* Batches.canaryHolds(ledger, batch.id)
+    const started = yield* Batches.started(ledger, batch, Date.now())
+    assert(started._tag === "Some")
+    return [ledger, started.value] as const
+  })
+
+/** A server whose sessions list nothing before `listed`, and whose answers to what begins a run wait for `answered`. */
+const server = (answered: Effect.Effect<void>) =>
+  Effect.gen(function*() {
+    const begun = yield* Queue.unbounded<string>()
+    const all: Array<string> = []
+    const state = { isListed: false }
+    const runs: Runs = {
+      looksByItself: false,
+      look: ({ attempt, key }) =>
+        Effect.sync(() => {
+          const id = `${key}/${attempt}`
+          return state.isListed && all.includes(id) ? { _tag: "found", executionId: id } : { _tag: "absent" }
+        }),
+      begin: ({ attempt, key }) =>
+        Effect.suspend(() => {
+          const id = `${key}/${attempt}`
+          all.push(id)
+          return Effect.as(Effect.zipRight(Queue.offer(begun, id), answered), { _tag: "submitted", executionId: id })
+        }),
+      follow: (executionId) =>
+        Effect.succeed(Effect.succeed({ _tag: "ended", settled: { state: "done", result: null, executionId } })),
+      cost: () => Effect.succeed(undefined)
+    }
+    return { all, begun, runs, state }
+  })
+
+describe("a lane", () => {
+  it.live("that is interrupted and run again here begins nothing anew that may have been sent", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(3, { grace: 2000 })
+      const gate = yield* Deferred.make<void>()
+      const { all, begun, runs, state } = yield* server(Deferred.await(gate))
+      const part = yield* Driver.make(ledger, batch, "one", runs)
+      const first = yield* Effect.fork(part.lane(0))
+      yield* Queue.takeN(begun, 3)
+      yield* Fiber.interrupt(first)
+      yield* Deferred.succeed(gate, void 0)
+      const second = yield* Effect.fork(part.lane(0))
+      yield* Effect.sleep("500 millis")
+      state.isListed = true
+      yield* Fiber.join(second)
+      assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 3)
+      assert.sameMembers(all, ["1/1", "2/1", "3/1"])
+    }).pipe(Effect.scoped, Effect.provide(layer())), 20_000)
+
+  it.live("gives its slots back when it is interrupted before its rows began", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(8, { concurrency: 2 })
+      const { all, runs, state } = yield* server(Effect.void)
+      state.isListed = true
+      const [claims, answers] = [yield* Queue.unbounded<void>(), yield* Queue.unbounded<void>()]
+      let isSlow = true
+      // a ledger over a network: the answer to a claim takes a while
+      const sql = new Proxy(ledger.sql, {
+        apply: (target, self, [text, ...values]: [TemplateStringsArray, ...Array<never>]) => {
+          const statement = Reflect.apply(target, self, [text, ...values])
+          return isSlow && text.join("").includes("set state = 'intent'")
+            ? Effect.tap(statement, () => Effect.zipRight(Queue.offer(claims, void 0), Queue.take(answers)))
+            : statement
+        }
+      })
+      const part = yield* Driver.make({ sql }, batch, "one", runs)
+      for (let n = 0; n < 3; n++) {
+        const lane = yield* Effect.fork(part.lane(n))
+        yield* Queue.take(claims)
+        yield* Fiber.interrupt(lane)
+        yield* Queue.offer(answers, void 0)
+      }
+      isSlow = false
+      yield* part.lane(0)
+      assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 8)
+      assert.strictEqual(new Set(all.map((id) => id.split("/")[0])).size, 8)
+    }).pipe(Effect.scoped, Effect.provide(layer())), 20_000)
+})
+
+const claimed = (ledger: BatchStore["Type"], batch: Batches.BatchRecord, owner: string, reserved = 0) =>
+  Rows.claim(ledger, {
+    batch: batch.id,
+    generation: batch.generation,
+    owner,
+    lane: 0,
+    count: 10,
+    now: 1000,
+    reserved
+  })
+
+describe("a row that another process took over", () => {
+  it.live("waits for the whole grace after the last moment at which it may have been sent", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(1)
+      yield* claimed(ledger, batch, "one")
+      const [row] = yield* Rows.adopted(ledger, batch.id, "other", 0, 5000)
+      // it leaves until 3500, and may be under way until 6000
+      assert.deepStrictEqual([row!.state, row!.intentAt], ["uncertain", 6000])
+    }).pipe(Effect.provide(layer())))
+
+  it.live("is not made pending by the first one, and takes what that one knows", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(1)
+      const [row] = yield* claimed(ledger, batch, "one")
+      yield* Rows.adopted(ledger, batch.id, "other", 0, 5000)
+      const to = (to: "pending" | "uncertain" | "submitted", owner: string) =>
+        Effect.map(
+          Rows.transit(ledger, batch.id, owner, [{ id: row!.id, attempt: 1, from: ["intent", "uncertain"], to }]),
+          ({ size }) => size
+        )
+      assert.deepStrictEqual([yield* to("pending", "one"), yield* to("uncertain", "one")], [0, 0])
+      assert.strictEqual(yield* to("submitted", "one"), 1)
+      assert.strictEqual((yield* Rows.own(ledger, row!.id, "other"))!.state, "submitted")
+    }).pipe(Effect.provide(layer())))
+
+  it.live("is booked once", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(1)
+      assert.isTrue(yield* Limits.reserve(ledger, batch.id, 100, 1000))
+      const [row] = yield* claimed(ledger, batch, "one", 100)
+      const settle = Rows.transit(ledger, batch.id, "one", [{
+        id: row!.id,
+        attempt: 1,
+        from: ["intent"],
+        to: "done",
+        settledAt: 1,
+        released: 100,
+        spent: 30
+      }])
+      const sizes = [(yield* settle).size, (yield* settle).size]
+      const { reserved, spent } = yield* Batches.get(ledger, "lanes")
+      assert.deepStrictEqual([sizes, reserved, spent], [[1, 0], 0, 30])
+    }).pipe(Effect.provide(layer())))
+})
