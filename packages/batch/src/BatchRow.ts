@@ -67,7 +67,7 @@ export const RowError = Schema.Struct({
   /**
    * What kind of error it is: the tag of the error of a call (`FlowExecutionError`, `InvalidRequestError`), or one of the
    * batch's own: `InvalidRow`, `InputChanged`, `DuplicateKey`, `AmbiguousRun`, `RunNotFound`, `ResultNotStored`,
-   * `UnexpectedResult`, `Cancelled`.
+   * `UnexpectedResult`, `Cancelled`, `Defect` (a tool threw).
    */
   kind: Schema.String,
   /** What happened and what can be done, for people. */

@@ -1,9 +1,9 @@
 /** Rows of which it is not known whether they ran: what is looked for, and what counts as evidence. */
 import { Batch } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
-import { Noukai } from "@effect-noukai/sdk"
+import { Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber } from "effect"
 import { client, collect, echoing, layer, ledgerFile, numbered, onFile, type Row, runsOf } from "./support/batches.js"
 
 const quick = { grace: 200 } as const
@@ -27,14 +27,13 @@ describe("a row that may have run", () => {
         steps: [{ kind: "template", id: "a", output: {}, duration: "2 seconds" }]
       })
       const ledger = yield* ledgerFile
-      const first = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(1), quick), onFile(ledger)))
-      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
-      const other = yield* ledgerFile
-      const summary = yield* Batch.run(batch, numbered(1), quick).pipe(
-        // of a client of its own, as in another process
-        Effect.provide(Layer.merge(onFile(other), Layer.fresh(Noukai.layerServices)))
+      const first = yield* Effect.fork(
+        Effect.provide(Batch.run(batch, numbered(1), { ...quick, stopWithin: 0 }), onFile(ledger))
       )
-      yield* Fiber.join(first)
+      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
+      yield* Fiber.interrupt(first)
+      const other = yield* ledgerFile
+      const summary = yield* Effect.provide(Batch.run(batch, numbered(1), quick), onFile(other))
       assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 1 }, 1])
       assert.strictEqual((yield* runsOf).length, 1)
     }).pipe(Effect.scoped, Effect.provide(client())), 20_000)
@@ -66,4 +65,58 @@ describe("a row that may have run", () => {
       assert.strictEqual(adopted, 2)
       assert.strictEqual((yield* runsOf).length, 4)
     }).pipe(Effect.scoped, Effect.provide(client())), 20_000)
+
+  it.live("in a request is not sent again once the batch was cancelled", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["ok", "500"] })
+      const batch = Batch.make({
+        id: "doubt",
+        flow: "acme/test/echo",
+        operation: "execute",
+        key: (row: Row) => row.id,
+        input: (row) => ({ message: row.id })
+      })
+      let left = 2
+      const cancelling = yield* Effect.fork(
+        Effect.zipRight(
+          emulator.awaitEvent((event) =>
+            event.type === "RequestReceived" && event.endpoint === "execute" && --left === 0
+          ),
+          Batch.cancel("doubt")
+        )
+      )
+      const summary = yield* Batch.run(batch, numbered(2), { grace: 2000, concurrency: 1 })
+      yield* Fiber.join(cancelling)
+      assert.deepStrictEqual([summary.status, states(summary)], ["cancelled", { done: 1, uncertain: 1 }])
+      assert.strictEqual((yield* runsOf).length, 1)
+    }).pipe(Effect.provide(layer())), 20_000)
+
+  it.live("of a tool that breaks is settled, and the other rows go on", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({
+        ref: "acme/test/tools",
+        steps: [{ kind: "tool", id: "a", rounds: [[{ name: "weather" }]], output: { said: "ok" } }]
+      })
+      let calls = 0
+      const batch = Batch.make({
+        id: "tools",
+        flow: "acme/test/tools",
+        operation: "execute",
+        key: (row: Row) => row.id,
+        input: (row) => ({ message: row.id }),
+        tools: Tools.handle(
+          [{ type: "function", function: { name: "weather", description: "The weather" } }],
+          (asked) =>
+            ++calls === 1
+              ? Effect.die(new Error("broken"))
+              : Effect.succeed(asked.map(({ id }) => ({ toolCallId: id, content: "rain" })))
+        )
+      })
+      const summary = yield* Batch.run(batch, numbered(3), { ...quick, concurrency: 1 })
+      assert.deepStrictEqual([summary.status, states(summary)], ["completed", { done: 2, reported: 1 }])
+      const [row] = yield* collect(Batch.results(batch))
+      assert.deepStrictEqual(row!.error, { kind: "Defect", message: "broken" })
+    }).pipe(Effect.provide(layer())), 20_000)
 })

@@ -1,9 +1,11 @@
 /** Rows between lanes and processes: what one of them began and left is never begun again by another. */
 import { BatchStore } from "@effect-noukai/batch"
+import { APIConnectionError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
-import type { Runs } from "../src/internal/drive/runRow.js"
+import { runRow, type Runs } from "../src/internal/drive/runRow.js"
+import * as Running from "../src/internal/drive/running.js"
 import * as Batches from "../src/internal/ledger/batches.js"
 import * as Limits from "../src/internal/ledger/limits.js"
 import * as Planning from "../src/internal/ledger/planning.js"
@@ -116,6 +118,25 @@ const claimed = (ledger: BatchStore["Type"], batch: Batches.BatchRecord, owner: 
     now: 1000,
     reserved
   })
+
+describe("a run that is followed", () => {
+  it.live("is left as it is when nothing has succeeded for five minutes", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(1)
+      const [row] = yield* claimed(ledger, batch, "one")
+      const { runs } = yield* server(Effect.void)
+      const unreachable = new APIConnectionError({ method: "poll", detail: "refused", sent: "no", isRetryable: true })
+      const running = yield* Running.make(ledger, batch, "one")
+      running.succeededAt = Date.now() - 301_000
+      yield* runRow(running, { ...runs, follow: () => Effect.succeed(Effect.fail(unreachable)) }, {
+        ...row!,
+        state: "submitted",
+        executionId: "x"
+      })
+      const { state, stop } = yield* Batches.get(ledger, "lanes")
+      assert.deepStrictEqual([state, stop?.reason], ["stopped", "unreachable"])
+    }).pipe(Effect.scoped, Effect.provide(layer())), 10_000)
+})
 
 describe("a row that another process took over", () => {
   it.live("waits for the whole grace after the last moment at which it may have been sent", () =>

@@ -61,6 +61,12 @@ const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined =
   }
 }
 
+/** A tool that throws leaves a run that waits for it, and was billed so far. The other rows have nothing to do with it. */
+const broken = (defect: unknown): Settled => ({
+  state: "reported",
+  error: { kind: "Defect", message: defect instanceof Error ? defect.message : String(defect) }
+})
+
 /** Tools of every row of a batch, whose handlers need nothing and do not fail. Named by the public types. */
 export type BatchTools = Tools.Handled<NoukaiError, never>
 
@@ -99,7 +105,8 @@ export const make = (
         Effect.catchAll((error) => {
           const settled = isNoukaiError(error) ? settledBy(error, tools !== undefined) : undefined
           return settled === undefined ? Effect.fail(error) : Effect.succeed<Begun>({ _tag: "ended", settled })
-        })
+        }),
+        Effect.catchAllDefect((defect) => Effect.succeed<Begun>({ _tag: "ended", settled: broken(defect) }))
       )
 
     return {

@@ -230,7 +230,12 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
 
   const absent: Step = Effect.suspend(() =>
     running.canary === "holds"
-      ? runs.looksByItself ? request : again({ nextAttempt: row.attempt + 1 })
+      ? !runs.looksByItself
+        ? again({ nextAttempt: row.attempt + 1 })
+        // it looks and begins in one, and nothing is to begin any more
+        : running.isStopping
+        ? Effect.void
+        : request
       : outOfSlot(running, hope).pipe(Effect.flatMap((isThere) => {
         if (isThere) return absent
         // the next run of the batch knows more
@@ -239,9 +244,10 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
           state: "reported",
           error: {
             kind: "RunNotFound",
-            message:
-              "it may have been sent, and no run is listed under its session; that proves nothing, since no run " +
-              "of this batch was found through its session yet"
+            message: runs.looksByItself
+              ? "it may have been sent, and was not sent again, since no run of this batch was found through its session yet"
+              : "it may have been sent, and no run is listed under its session; that proves nothing, since no run of this " +
+                "batch was found through its session yet"
           }
         }))
       }))
