@@ -12,31 +12,35 @@ const states = (of: { readonly states: { readonly [state: string]: number } }) =
   Object.fromEntries(Object.entries(of.states).filter(([, count]) => count > 0))
 
 describe("a row that may have run", () => {
-  it.live("in a request is followed where it is found running, though nothing else was found yet", () =>
-    Effect.gen(function*() {
-      const batch = Batch.make({
-        id: "in progress",
-        flow: "acme/test/slower",
-        operation: "execute",
-        key: (row: Row) => row.id,
-        input: (row) => ({ message: row.id })
-      })
-      const emulator = yield* Emulator
-      yield* emulator.putFlows({
-        ref: "acme/test/slower",
-        steps: [{ kind: "template", id: "a", output: {}, duration: "2 seconds" }]
-      })
-      const ledger = yield* ledgerFile
-      const first = yield* Effect.fork(
-        Effect.provide(Batch.run(batch, numbered(1), { ...quick, stopWithin: 0 }), onFile(ledger))
-      )
-      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
-      yield* Fiber.interrupt(first)
-      const other = yield* ledgerFile
-      const summary = yield* Effect.provide(Batch.run(batch, numbered(1), quick), onFile(other))
-      assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 1 }, 1])
-      assert.strictEqual((yield* runsOf).length, 1)
-    }).pipe(Effect.scoped, Effect.provide(client())), 20_000)
+  it.live(
+    "in a request is followed where it is found running, though nothing else was found yet",
+    () =>
+      Effect.gen(function*() {
+        const batch = Batch.make({
+          id: "in progress",
+          flow: "acme/test/slower",
+          operation: "execute",
+          key: (row: Row) => row.id,
+          input: (row) => ({ message: row.id })
+        })
+        const emulator = yield* Emulator
+        yield* emulator.putFlows({
+          ref: "acme/test/slower",
+          steps: [{ kind: "template", id: "a", output: {}, duration: "2 seconds" }]
+        })
+        const ledger = yield* ledgerFile
+        const first = yield* Effect.fork(
+          Effect.provide(Batch.run(batch, numbered(1), { ...quick, stopWithin: 0 }), onFile(ledger))
+        )
+        yield* emulator.awaitEvent((event) => event.type === "RunStarted")
+        yield* Fiber.interrupt(first)
+        const other = yield* ledgerFile
+        const summary = yield* Effect.provide(Batch.run(batch, numbered(1), quick), onFile(other))
+        assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 1 }, 1])
+        assert.strictEqual((yield* runsOf).length, 1)
+      }).pipe(Effect.scoped, Effect.provide(client())),
+    20_000
+  )
 
   it.live("is reported where its session is gone", () =>
     Effect.gen(function*() {

@@ -4,8 +4,8 @@ import { APIConnectionError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
-import { runRow, type Runs } from "../src/internal/drive/runRow.js"
 import * as Running from "../src/internal/drive/running.js"
+import { runRow, type Runs } from "../src/internal/drive/runRow.js"
 import * as Batches from "../src/internal/ledger/batches.js"
 import * as Limits from "../src/internal/ledger/limits.js"
 import * as Planning from "../src/internal/ledger/planning.js"
@@ -60,23 +60,27 @@ const server = (answered: Effect.Effect<void>) =>
   })
 
 describe("a lane", () => {
-  it.live("that is interrupted and run again here begins nothing anew that may have been sent", () =>
-    Effect.gen(function*() {
-      const [ledger, batch] = yield* planned(3, { grace: 2000 })
-      const gate = yield* Deferred.make<void>()
-      const { all, begun, runs, state } = yield* server(Deferred.await(gate))
-      const part = yield* Driver.make(ledger, batch, "one", runs)
-      const first = yield* Effect.fork(part.lane(0))
-      yield* Queue.takeN(begun, 3)
-      yield* Fiber.interrupt(first)
-      yield* Deferred.succeed(gate, void 0)
-      const second = yield* Effect.fork(part.lane(0))
-      yield* Effect.sleep("500 millis")
-      state.isListed = true
-      yield* Fiber.join(second)
-      assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 3)
-      assert.sameMembers(all, ["1/1", "2/1", "3/1"])
-    }).pipe(Effect.scoped, Effect.provide(layer())), 20_000)
+  it.live(
+    "that is interrupted and run again here begins nothing anew that may have been sent",
+    () =>
+      Effect.gen(function*() {
+        const [ledger, batch] = yield* planned(3, { grace: 2000 })
+        const gate = yield* Deferred.make<void>()
+        const { all, begun, runs, state } = yield* server(Deferred.await(gate))
+        const part = yield* Driver.make(ledger, batch, "one", runs)
+        const first = yield* Effect.fork(part.lane(0))
+        yield* Queue.takeN(begun, 3)
+        yield* Fiber.interrupt(first)
+        yield* Deferred.succeed(gate, void 0)
+        const second = yield* Effect.fork(part.lane(0))
+        yield* Effect.sleep("500 millis")
+        state.isListed = true
+        yield* Fiber.join(second)
+        assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 3)
+        assert.sameMembers(all, ["1/1", "2/1", "3/1"])
+      }).pipe(Effect.scoped, Effect.provide(layer())),
+    20_000
+  )
 
   it.live("gives its slots back when it is interrupted before its rows began", () =>
     Effect.gen(function*() {

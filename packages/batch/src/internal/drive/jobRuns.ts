@@ -49,9 +49,7 @@ export const lookUp = (
       if (others.length === 0) {
         return ofOne(first)
       }
-      const executionIds = [first, ...others].map(({ executionId }) =>
-        executionId
-      )
+      const executionIds = [first, ...others].map(({ executionId }) => executionId)
       const message = `${executionIds.length} runs are listed under its session ${sessionId}, and each may have been ` +
         "billed: look at them, and retry it with `acceptDoubleRuns` if none will do"
       return {

@@ -8,7 +8,17 @@ import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import { canaryHolds } from "../ledger/batches.js"
 import * as Rows from "../ledger/rows.js"
-import { insisting, isUnreachable, pause, type Running, settle, type Settled, stop, succeeded, unreachable } from "./running.js"
+import {
+  insisting,
+  isUnreachable,
+  pause,
+  type Running,
+  settle,
+  type Settled,
+  stop,
+  succeeded,
+  unreachable
+} from "./running.js"
 import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
 /** What a look at the session of an attempt found. @internal */
