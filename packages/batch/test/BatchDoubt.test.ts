@@ -123,4 +123,13 @@ describe("a row that may have run", () => {
       const [row] = yield* collect(Batch.results(batch))
       assert.deepStrictEqual(row!.error, { kind: "Defect", message: "broken" })
     }).pipe(Effect.provide(layer())), 20_000)
+
+  it.live("waits for evidence that another row brings, however many wait", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500", "500", "500", "500", "500"] })
+      const summary = yield* Batch.run(echoing("evidence"), numbered(8), { ...quick, concurrency: 1 })
+      assert.deepStrictEqual([summary.status, states(summary)], ["completed", { done: 8 }])
+      assert.strictEqual((yield* runsOf).length, 8)
+    }).pipe(Effect.provide(layer())), 20_000)
 })

@@ -195,7 +195,10 @@ export const make = (
     const claiming: Effect.Effect<void, BatchStoreError> = Effect.gen(function*() {
       while (true) {
         const now = yield* Clock.currentTimeMillis
-        const free = Math.min(concurrency - running.slots, concurrency * mostUncertain - running.uncertain)
+        const room = concurrency * mostUncertain - running.uncertain
+        // rows that wait for evidence get it from another row: one at a time, where there is no room for more
+        const isAwaited = running.canary !== "holds" && running.slots === 0
+        const free = Math.min(concurrency - running.slots, isAwaited ? Math.max(1, room) : room)
         if (lanes.size === 0) yield* awaken(running, heartbeat)
         else if (running.isStopping) {
           yield* over
