@@ -19,7 +19,7 @@ import {
   runsOf
 } from "./support/batches.js"
 
-const quick = { grace: 200 } as const
+const quick = { grace: 300 } as const
 
 const states = (of: { readonly states: { readonly [state: string]: number } }) =>
   Object.fromEntries(Object.entries(of.states).filter(([, count]) => count > 0))

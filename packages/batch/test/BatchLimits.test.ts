@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { collect, echoing, layer, ledgerFile, numbered, onFile, requestsTo, runsOf } from "./support/batches.js"
 
-const quick = { grace: 200 } as const
+const quick = { grace: 300 } as const
 
 const states = (of: { readonly states: { readonly [state: string]: number } }) =>
   Object.fromEntries(Object.entries(of.states).filter(([, count]) => count > 0))

@@ -1,6 +1,6 @@
 /** Rows between lanes and processes: what one of them began and left is never begun again by another. */
 import { BatchStore } from "@effect-noukai/batch"
-import { APIConnectionError } from "@effect-noukai/sdk"
+import { APIConnectionError, APITimeoutError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
@@ -81,6 +81,35 @@ describe("a lane", () => {
       }).pipe(Effect.scoped, Effect.provide(layer())),
     20_000
   )
+
+  it.live("looks late for what had no answer: an overloaded server may begin it though its client is gone", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(1)
+      const { runs } = yield* server(Effect.void)
+      const error = new APITimeoutError(
+        { method: "JobService.submit", clock: "total", sent: "unknown", isRetryable: false },
+        { disableValidation: true }
+      )
+      const looked = yield* Queue.unbounded<void>()
+      const part = yield* Driver.make(ledger, batch, "one", {
+        ...runs,
+        look: (row) => Effect.zipRight(Queue.offer(looked, void 0), runs.look(row)),
+        begin: () => Effect.fail(error)
+      })
+      const lane = yield* Effect.fork(part.lane(0))
+      const [row] = yield* Effect.repeat(
+        Effect.delay(
+          ledger.sql<{ readonly intent_at: number }>`
+            select intent_at from noukai_batch_row where state = 'uncertain'`,
+          10
+        ),
+        { until: (rows) => rows.length > 0 }
+      )
+      assert.isAtLeast(row!.intent_at, Date.now() + 20_000)
+      // but for the look before it was sent
+      assert.strictEqual(yield* Queue.size(looked), 1)
+      yield* Fiber.interrupt(lane)
+    }).pipe(Effect.scoped, Effect.provide(layer())))
 
   it.live("gives its slots back when it is interrupted before its rows began", () =>
     Effect.gen(function*() {

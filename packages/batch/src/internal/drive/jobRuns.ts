@@ -15,6 +15,9 @@ import { rowError } from "./verdict.js"
 /** Sent once: what may be sent again is another intent. */
 const once = Schedule.stop
 
+/** How long a request may wait for its connection, and is not sent if there is none. */
+const connectTimeout = "2 seconds"
+
 /** The limit of an attempt to read, which is made again. */
 const readTimeout = "15 seconds"
 
@@ -110,7 +113,8 @@ export const make = (
             sessionId: sessionOf(row),
             retry: once,
             retryPost: false,
-            timeout
+            timeout,
+            connectTimeout
           }),
           ({ executionId }) => ({ _tag: "submitted", executionId })
         ),

@@ -57,8 +57,11 @@ export const nanos = (usd: string): number => Math.ceil(Number((Number(usd) * 1e
 /** The time between two looks for a run that was found through its session, in milliseconds. */
 const evidenceEvery = 250
 
-/** The shortest limit of a request that begins a run, in milliseconds. */
-const shortestSending = 2500
+/**
+ * The limit of a request that begins a run, and how long one that had no answer by then may still begin it, in
+ * milliseconds: a server that is overloaded takes it from its queue though its client is gone.
+ */
+const [sendingLimit, lateness] = [30_000, 30_000]
 
 /** How often a poll may fail for this row alone before it is reported. */
 const pollFailures = 8
@@ -173,17 +176,20 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
       case "unsent":
         return Effect.zipRight(unreachable(running, verdict.message, undefined), again())
       case "uncertain":
-        return Effect.zipRight(unreachable(running, verdict.message, verdict.seconds), doubt)
+        return Effect.zipRight(
+          unreachable(running, verdict.message, verdict.seconds),
+          doubt(verdict.isUnanswered ? Math.max(0, lateness - grace) : 0)
+        )
       case "running":
         // it was found through its session
-        return Effect.zipRight(running.canary === "holds" ? Effect.void : holds, doubt)
+        return Effect.zipRight(running.canary === "holds" ? Effect.void : holds, doubt(0))
       case "refused":
         return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
     }
   }
 
   const request: Step = Effect.suspend(() =>
-    Effect.matchEffect(Effect.suspend(() => runs.begin(row, Math.max(grace / 2, shortestSending))), {
+    Effect.matchEffect(Effect.suspend(() => runs.begin(row, sendingLimit)), {
       onFailure: (error) => refusedFor(ofSending(error)),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, false)
@@ -225,18 +231,15 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
 
   // --- a row that may have been sent
 
-  /** Keeps that the row may have been sent, and looks for its run once the grace is over. */
-  const doubt: Step = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.flatMap(
-      running.transit({
-        id: row.id,
-        attempt: row.attempt,
-        from: ["intent", "uncertain"],
-        to: "uncertain",
-        intentAt: now
-      }),
-      (isTaken) => isTaken ? reconcile(now) : reread
-    ))
+  /** Keeps that the row may have been sent until so many milliseconds from now, and looks for its run a grace later. */
+  const doubt = (later: number): Step =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const intentAt = Math.ceil(now + later)
+      return Effect.flatMap(
+        running.transit({ id: row.id, attempt: row.attempt, from: ["intent", "uncertain"], to: "uncertain", intentAt }),
+        (isTaken) => isTaken ? reconcile(intentAt) : reread
+      )
+    })
 
   const absent: Step = Effect.suspend(() =>
     running.canary === "holds"

@@ -11,8 +11,13 @@ export type Verdict =
   | { readonly _tag: "wait"; readonly seconds: number | undefined }
   /** Nothing was sent. */
   | { readonly _tag: "unsent"; readonly message: string }
-  /** A run may exist. */
-  | { readonly _tag: "uncertain"; readonly message: string; readonly seconds: number | undefined }
+  /** A run may exist; or, where there was no answer at all, may begin later. */
+  | {
+    readonly _tag: "uncertain"
+    readonly message: string
+    readonly seconds: number | undefined
+    readonly isUnanswered: boolean
+  }
   /** Its run goes on, and is not this request's. */
   | { readonly _tag: "running" }
   /** This row is refused for good. Nothing ran. */
@@ -60,7 +65,7 @@ export const ofSending = (error: NoukaiError): Verdict => {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500 && statusCode !== 408) {
     return { _tag: "refused", error: rowError(error) }
   }
-  return { _tag: "uncertain", message, seconds: retryAfter(error) }
+  return { _tag: "uncertain", message, seconds: retryAfter(error), isUnanswered: error._tag === "APITimeoutError" }
 }
 
 /** The verdict on a request that only reads: no row is worse off for it. @internal */

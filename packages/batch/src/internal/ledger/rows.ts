@@ -81,11 +81,12 @@ export const claim = (
   })
   return Effect.map(
     doing("claimed rows")(sql<Stored>`
-      update noukai_batch_row
-      set state = 'intent', owner = ${owner}, lane = ${lane}, intent_at = ${now}, reserved = ${reserved}
-      where id in (
+      with first as materialized (
         select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${count} ${unlocked}
       )
+      update noukai_batch_row
+      set state = 'intent', owner = ${owner}, lane = ${lane}, intent_at = ${now}, reserved = ${reserved}
+      where id in (select id from first)
       and state = 'pending'
       and exists (select 1 from noukai_batch
         where id = ${batch} and state = 'running' and generation = ${generation})
