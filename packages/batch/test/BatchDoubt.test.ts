@@ -132,4 +132,14 @@ describe("a row that may have run", () => {
       assert.deepStrictEqual([summary.status, states(summary)], ["completed", { done: 8 }])
       assert.strictEqual((yield* runsOf).length, 8)
     }).pipe(Effect.provide(layer())), 20_000)
+
+  it.live("waits for no evidence that the budget does not allow for", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500"], repeat: true })
+      const options = { ...quick, concurrency: 4, budgetUsd: 0.02, maxCostPerRow: 0.01 }
+      const summary = yield* Batch.run(echoing("unaffordable"), numbered(4), options)
+      assert.deepStrictEqual([summary.status, summary.stop?.reason], ["incomplete", "budget"])
+      assert.deepStrictEqual(states(summary), { pending: 2, reported: 2 })
+    }).pipe(Effect.provide(layer())), 20_000)
 })

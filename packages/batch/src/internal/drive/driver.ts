@@ -207,6 +207,7 @@ export const make = (
         else if (free <= 0) yield* awaken(running, heartbeat)
         else {
           const claimed = yield* claim(yield* takeTurns(free))
+          running.isPoor = claimed === "poor" && running.slots === 0
           if (claimed === "poor") {
             if (isQuiet() && !(yield* strays)) {
               const left = yield* Running.insisting(Rows.left(ledger, record.id))

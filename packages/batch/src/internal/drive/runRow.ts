@@ -277,7 +277,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
           running.canary = "holds"
           yield* insisting(canaryHolds(running.ledger, running.record.id))
         }
-      } else if (!isOpen) return false
+      } else if (!isOpen || running.isPoor) return false
       if (running.isStopping) return false
       yield* Effect.sleep(evidenceEvery)
     }

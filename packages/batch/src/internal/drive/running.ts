@@ -48,6 +48,8 @@ export interface Running {
   uncertain: number
   /** Whether a run of the batch was found through its session; `asked` while a look is under way. */
   canary: "unknown" | "asked" | "holds"
+  /** Set while the budget lets no row begin, and none is under way here. */
+  isPoor: boolean
   /** Set when no more rows are to be begun here. */
   isStopping: boolean
   /** When sending goes on, in milliseconds since 1970. */
@@ -93,6 +95,7 @@ export const make = (
       slots: 0,
       uncertain: 0,
       canary: record.canary,
+      isPoor: false,
       isStopping: false,
       pausedUntil: record.paused_until,
       failures: 0,
