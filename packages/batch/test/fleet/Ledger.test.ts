@@ -1,0 +1,60 @@
+/** Statements of the ledger, in the words of PostgreSQL. */
+import { BatchStore } from "@effect-noukai/batch"
+import { PgClient } from "@effect/sql-pg"
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import * as Batches from "../../src/internal/ledger/batches.js"
+import * as Limits from "../../src/internal/ledger/limits.js"
+import * as Planning from "../../src/internal/ledger/planning.js"
+import * as Rows from "../../src/internal/ledger/rows.js"
+import * as Settling from "../../src/internal/ledger/settling.js"
+import { ledgerFile } from "../support/batches.js"
+import { startPostgres } from "./support/postgres.js"
+
+const settings: Batches.Settings = { concurrency: 4, lanes: 1, cost: false, grace: 200, adopt: true }
+
+const statements = Effect.gen(function*() {
+  const ledger = yield* BatchStore
+  const what = { name: "pg", flow: "acme/test/echo", version: "production", operation: "jobs" } as const
+  const planned = yield* Batches.planned(ledger, what, settings, 1)
+  const rows = ["a", "b", "c"].map((key) => ({ key, at: key, input: "{}", error: undefined }))
+  yield* Planning.add(ledger, planned.id, 1, 1, rows, Planning.nothingFound())
+  const started = yield* Batches.started(ledger, planned, 2)
+  assert(started._tag === "Some")
+  const { generation, id } = started.value
+  assert.isTrue(yield* Limits.reserve(ledger, id, 200, 1000))
+  const claim = { batch: id, generation, owner: "one", lane: 0, count: 2, now: 1000, reserved: 100 }
+  const [row] = yield* Rows.claim(ledger, claim)
+  assert.deepStrictEqual(yield* Rows.left(ledger, id), { isPending: true, isLive: true })
+  const settle = Rows.transit(ledger, id, "one", [{
+    id: row!.id,
+    attempt: 1,
+    from: ["intent"],
+    to: "done",
+    result: "null",
+    settledAt: 3,
+    released: 100,
+    spent: 30
+  }])
+  assert.deepStrictEqual([(yield* settle).size, (yield* settle).size], [1, 0])
+  const { reserved, spent } = yield* Batches.get(ledger, "pg")
+  assert.deepStrictEqual([reserved, spent], [100, 30])
+  const [other] = yield* Rows.adopted(ledger, id, "other", 0, 5000)
+  assert.deepStrictEqual([other!.state, other!.intentAt], ["uncertain", 6000])
+  const back = { id: other!.id, attempt: 1, from: ["intent", "uncertain"], to: "pending" } as const
+  assert.strictEqual((yield* Rows.transit(ledger, id, "one", [back])).size, 0)
+  assert.strictEqual((yield* Rows.transit(ledger, id, "other", [{ ...back, nextAttempt: 2 }])).size, 1)
+  yield* Batches.cancelled(ledger, id, 4)
+  assert.strictEqual(yield* Settling.cancelPending(ledger, id, 5), 2)
+  assert.strictEqual((yield* Batches.started(ledger, started.value, 6))._tag, "None")
+  assert.strictEqual(yield* Settling.retried(ledger, id, "cancelled"), 2)
+  assert.deepStrictEqual(yield* Rows.left(ledger, id), { isPending: true, isLive: false })
+})
+
+it.scopedLive("say the same as those of a file", () =>
+  Effect.gen(function*() {
+    const { url } = yield* startPostgres
+    const store = Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) }))
+    yield* Effect.provide(statements, store)
+    yield* Effect.provide(statements, BatchStore.layerFile(yield* ledgerFile))
+  }), 60_000)
