@@ -46,10 +46,7 @@ export interface Part {
 /** Waits until something happens here, or for so many milliseconds. */
 const awaken = (running: Running.Running, millis: number): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
-    running.wake = () => {
-      running.wake = () => {}
-      resume(Effect.void)
-    }
+    running.alarm.wait(() => resume(Effect.void))
   }).pipe(Effect.timeoutOption(millis), Effect.asVoid)
 
 /** @internal */
@@ -88,7 +85,7 @@ export const make = (
                   live.delete(row.id)
                   if (Exit.isSuccess(exit)) interrupted.delete(row.id)
                   else interrupted.add(row.id)
-                  running.wake()
+                  running.alarm.ring()
                 }),
                 Exit.isFailure(exit) && !Exit.isInterrupted(exit)
                   ? Deferred.failCause(lane.over, exit.cause)
@@ -194,6 +191,8 @@ export const make = (
     /** Claims rows for free slots, over and over. */
     const claiming: Effect.Effect<void, BatchStoreError> = Effect.gen(function*() {
       while (true) {
+        // what happens from here on is no reason to wait
+        running.alarm.reset()
         const now = yield* Clock.currentTimeMillis
         const room = concurrency * mostUncertain - running.uncertain
         // rows that wait for evidence get it from another row: one at a time, where there is no room for more
@@ -254,7 +253,7 @@ export const make = (
               yield* begin(lane, row)
             }
             lanes.set(no, lane)
-            running.wake()
+            running.alarm.ring()
             yield* Deferred.await(lane.over)
           }),
         (lane) =>
@@ -276,7 +275,7 @@ export const make = (
         }),
       stop: Effect.sync(() => {
         running.isStopping = true
-        running.wake()
+        running.alarm.ring()
       })
     }
   })

@@ -87,7 +87,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
         released: row.reserved,
         ...fields
       }),
-      () => running.wake()
+      () => running.alarm.ring()
     )
 
   /** Goes on with what the ledger says, after another process has changed it. */
@@ -392,7 +392,7 @@ const outOfSlot = <A>(running: Running, effect: Effect.Effect<A, BatchStoreError
     Effect.sync(() => {
       running.slots--
       running.uncertain++
-      running.wake()
+      running.alarm.ring()
     }),
     () => effect,
     () =>

@@ -10,6 +10,7 @@ import * as Batches from "../ledger/batches.js"
 import { isPassing, type Ledger } from "../ledger/ledger.js"
 import { failedSince } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
+import * as Alarm from "./alarm.js"
 import * as GroupWriter from "./groupWriter.js"
 import { liveRows, settledRow } from "./metrics.js"
 import * as PollTimes from "./pollTimes.js"
@@ -60,7 +61,8 @@ export interface Running {
   costs: { known: number; total: number }
   /** Rows that failed since the batch was started. */
   failedRows: number
-  wake: () => void
+  /** Rings when something happens here that a claim waits for. */
+  readonly alarm: Alarm.Alarm
   /** Takes a row from state to state; false if it is not what it was. */
   readonly transit: (transition: Rows.Transition) => Effect.Effect<boolean, BatchStoreError>
 }
@@ -102,7 +104,7 @@ export const make = (
       succeededAt: yield* Clock.currentTimeMillis,
       costs: { known: 0, total: 0 },
       failedRows: 0,
-      wake: () => {},
+      alarm: Alarm.make(),
       transit
     }
   })
@@ -111,7 +113,7 @@ export const make = (
 export const stop = (running: Running, reason: Batches.Stop): Effect.Effect<void, BatchStoreError> =>
   Effect.suspend(() => {
     running.isStopping = true
-    running.wake()
+    running.alarm.ring()
     return Effect.flatMap(
       Clock.currentTimeMillis,
       (now) => insisting(Batches.stopped(running.ledger, running.record.id, reason, now))
@@ -134,7 +136,7 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
     const until = Math.ceil(now + wait)
     if (until <= running.pausedUntil) return Effect.void
     running.pausedUntil = until
-    running.wake()
+    running.alarm.ring()
     // what the server said holds for every process
     return seconds === undefined
       ? Effect.void
@@ -230,5 +232,5 @@ const newest = (running: Running): Effect.Effect<void, BatchStoreError> =>
       running.pausedUntil = Math.max(running.pausedUntil, found.value.paused_until)
       if (found.value.canary === "holds") running.canary = "holds"
     }
-    running.wake()
+    running.alarm.ring()
   })
