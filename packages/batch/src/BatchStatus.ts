@@ -95,6 +95,11 @@ export interface BatchSummary extends BatchStatus {
 export interface RunOptions {
   /** The limit of rows in flight in each process. Default: 32. */
   readonly concurrency?: number | undefined
+  /**
+   * The limit of rows in flight in all processes together. Each lane of the engine has its share of it, wherever it is.
+   * Default: none.
+   */
+  readonly fleetConcurrency?: number | undefined
   /** The limit of rows that begin in a second, of all processes together, on the clock of the ledger. Default: none. */
   readonly rate?: number | undefined
   /** The number of rows that may fail or be reported before the batch stops. Default: no limit. */

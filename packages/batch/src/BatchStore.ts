@@ -68,8 +68,8 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
     )
 
   /**
-   * A ledger in a database of the program's, SQLite or PostgreSQL. Nothing keeps other processes from working on it: in
-   * PostgreSQL they may, in SQLite `layerFile` is what keeps them away.
+   * A ledger in a database of the program's, SQLite or PostgreSQL. Nothing keeps other processes from working on it. With
+   * `BatchEngine.layerLocal` one of them runs a batch at a time; the engine of a cluster lets many share one.
    *
    * @since 0.1.0
    */

@@ -286,6 +286,7 @@ describe("a batch", () => {
     Effect.gen(function*() {
       const wrong = [
         { concurrency: 0 },
+        { fleetConcurrency: 0 },
         { rate: -1 },
         { maxFailures: 0.5 },
         { budgetUsd: 1 },

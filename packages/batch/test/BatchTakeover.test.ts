@@ -111,6 +111,36 @@ describe("a lane", () => {
       yield* Fiber.interrupt(lane)
     }).pipe(Effect.scoped, Effect.provide(layer())))
 
+  it.live("has its share of the rows that the fleet may have in flight", () =>
+    Effect.gen(function*() {
+      const [ledger, batch] = yield* planned(30, { concurrency: 20, fleetConcurrency: 5, lanes: 4, adopt: false })
+      const [begun, gate] = [yield* Queue.unbounded<string>(), yield* Deferred.make<void>()]
+      const { runs } = yield* server(Effect.void)
+      let [running, most] = [0, 0]
+      const counting: Runs = {
+        ...runs,
+        begin: ({ attempt, key }) =>
+          Effect.gen(function*() {
+            most = Math.max(most, ++running)
+            yield* Queue.offer(begun, key)
+            yield* Deferred.await(gate)
+            running--
+            return { _tag: "submitted", executionId: `${key}/${attempt}` }
+          })
+      }
+      // two processes with two lanes each: shares of 2 and 1, and of 1 and 1
+      const [one, other] = [
+        yield* Driver.make(ledger, batch, "one", counting),
+        yield* Driver.make(ledger, batch, "other", counting)
+      ]
+      const lanes = yield* Effect.forEach([0, 1, 2, 3], (no) => Effect.fork((no < 2 ? one : other).lane(no)))
+      yield* Queue.takeN(begun, 5)
+      yield* Deferred.succeed(gate, void 0)
+      yield* Effect.forEach(lanes, Fiber.join)
+      assert.strictEqual((yield* Reading.counts(ledger, batch.id)).done, 30)
+      assert.strictEqual(most, 5)
+    }).pipe(Effect.scoped, Effect.provide(layer())))
+
   it.live("gives its slots back when it is interrupted before its rows began", () =>
     Effect.gen(function*() {
       const [ledger, batch] = yield* planned(8, { concurrency: 2 })

@@ -39,9 +39,12 @@ const isNumber = (value: unknown, least: number): boolean => typeof value === "n
 /** The settings of a run, checked. */
 const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.Settings, InvalidBatchError> =>
   Effect.gen(function*() {
-    const { adopt = true, budgetUsd, concurrency = 32, maxCostPerRow, maxFailures, rate } = options
+    const { adopt = true, budgetUsd, concurrency = 32, fleetConcurrency, maxCostPerRow, maxFailures, rate } = options
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000) {
       return yield* invalid("concurrency", "must be a whole number from 1 to 10,000")
+    }
+    if (fleetConcurrency !== undefined && !(Number.isSafeInteger(fleetConcurrency) && fleetConcurrency >= 1)) {
+      return yield* invalid("fleetConcurrency", "must be a whole number of at least 1")
     }
     if (rate !== undefined && !(isNumber(rate, 0) && rate > 0)) {
       return yield* invalid("rate", "must be a number of rows per second, more than 0")
@@ -66,6 +69,7 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       cost: options.cost ?? budgetUsd !== undefined,
       grace,
       adopt,
+      ...(fleetConcurrency !== undefined && { fleetConcurrency }),
       ...(rate !== undefined && { rate }),
       ...(maxFailures !== undefined && { maxFailures }),
       ...(budgetUsd !== undefined && { budget: Math.floor(budgetUsd * 1e9) }),

@@ -30,6 +30,8 @@ interface Lane {
   readonly no: number
   readonly scope: Scope.CloseableScope
   readonly over: Deferred.Deferred<void, BatchStoreError>
+  /** The most rows in flight: the limit of the fleet, shared by its lanes wherever they are. */
+  readonly share: number
   rows: number
 }
 
@@ -58,7 +60,12 @@ export const make = (
 ): Effect.Effect<Part, never, Scope.Scope> =>
   Effect.gen(function*() {
     const running = yield* Running.make(ledger, record, owner)
-    const { settings: { budget, concurrency, grace, maxCostPerRow = 0, rate } } = record
+    const { settings: { budget, concurrency, fleetConcurrency, grace, lanes: laneCount, maxCostPerRow = 0, rate } } =
+      record
+    const shareOf = (no: number): number =>
+      fleetConcurrency === undefined
+        ? Infinity
+        : Math.floor(fleetConcurrency / laneCount) + (no < fleetConcurrency % laneCount ? 1 : 0)
     const scope = yield* Effect.scope
     const lanes = new Map<number, Lane>()
     let turn = 0
@@ -113,16 +120,18 @@ export const make = (
             isReserved ? Effect.succeed(count) : count === 1 ? Effect.succeed(0) : afford(count >> 1, each)
         )
 
-    /** The lane of the next claim. */
-    const nextLane = (): Lane | undefined => {
+    /** The lane of the next claim: the next one that may have more rows in flight. */
+    const nextLane = (least = 0): Lane | undefined => {
       const all = [...lanes.values()]
-      return all[turn++ % all.length]
+      for (let tried = 0; tried < all.length; tried++) {
+        const lane = all[turn++ % all.length]!
+        if (Math.max(lane.share - lane.rows, least) > 0) return lane
+      }
+      return undefined
     }
 
-    const claim = (count: number): Effect.Effect<number | "poor", BatchStoreError> =>
+    const claim = (lane: Lane, count: number): Effect.Effect<number | "poor", BatchStoreError> =>
       Effect.gen(function*() {
-        const lane = nextLane()
-        if (lane === undefined) return 0
         const reserved = budget === undefined ? 0 : estimate()
         const affordable = yield* afford(count, reserved)
         if (affordable === 0) return "poor"
@@ -180,7 +189,7 @@ export const make = (
       if (!isQuiet()) return true
       for (const row of rows) {
         if (live.has(row.id)) continue
-        const lane = lanes.get(row.lane) ?? nextLane()
+        const lane = lanes.get(row.lane) ?? nextLane(1)
         if (lane === undefined) continue
         const mayBeSent = row.state === "intent" && interrupted.has(row.id)
         yield* begin(lane, mayBeSent ? { ...row, state: "uncertain", intentAt: row.intentAt + grace } : row)
@@ -205,7 +214,15 @@ export const make = (
         } else if (running.pausedUntil > now) yield* awaken(running, Math.min(heartbeat, running.pausedUntil - now))
         else if (free <= 0) yield* awaken(running, heartbeat)
         else {
-          const claimed = yield* claim(yield* takeTurns(free))
+          const lane = nextLane(isAwaited ? 1 : 0)
+          if (lane === undefined) {
+            // lanes without a share end at once
+            if (isQuiet() && !(yield* strays)) yield* over
+            yield* awaken(running, idle)
+            continue
+          }
+          const wanted = Math.min(free, Math.max(lane.share - lane.rows, 1))
+          const claimed = yield* claim(lane, yield* takeTurns(wanted))
           running.isPoor = claimed === "poor" && running.slots === 0
           if (claimed === "poor") {
             if (isQuiet() && !(yield* strays)) {
@@ -243,6 +260,7 @@ export const make = (
             no,
             scope: yield* Scope.make(),
             over: yield* Deferred.make<void, BatchStoreError>(),
+            share: shareOf(no),
             rows: 0
           }
           return lane

@@ -16,6 +16,7 @@ export type Operation = "jobs" | "execute"
  */
 export const Settings = Schema.Struct({
   concurrency: Schema.Number,
+  fleetConcurrency: Schema.optional(Schema.Number),
   lanes: Schema.Number,
   rate: Schema.optional(Schema.Number),
   maxFailures: Schema.optional(Schema.Number),
