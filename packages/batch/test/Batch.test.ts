@@ -3,7 +3,7 @@ import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { Effect, Either, Fiber, Layer, Schema, Stream } from "effect"
 import { stat } from "node:fs/promises"
 import {
   client,
@@ -273,6 +273,17 @@ describe("a batch", () => {
       const after = rows[4]!.settledNo!
       assert.strictEqual((yield* collect(Batch.results(batch, { order: "done", after }))).length, 7)
     }).pipe(Effect.provide(layer())))
+
+  it.live("is planned and run though its ledger is asked for it without a pause", () =>
+    Effect.gen(function*() {
+      const asking = yield* Effect.fork(
+        Effect.repeat(Effect.either(Batch.status("asked")), {
+          while: (found) => Either.isLeft(found) || found.right.status !== "completed"
+        })
+      )
+      assert.strictEqual((yield* Batch.run(echoing("asked"), numbered(5), quick)).states.done, 5)
+      yield* Fiber.join(asking)
+    }).pipe(Effect.provide(layer())), 20_000)
 
   it.live("fails before anything is sent when its source cannot be read", () =>
     Effect.gen(function*() {

@@ -25,13 +25,6 @@ import * as Settling from "./ledger/settling.js"
 /** The rows that one statement takes. */
 const chunk = 1000
 
-/** Lets timers and signals in: neither a source in memory nor a database in a file ever waits. */
-const breath = Effect.async<void>((resume) => {
-  // eslint-disable-next-line no-restricted-globals
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
-
 const split = (taken: Chunk.Chunk<Taken>) => {
   const rows: Array<Planning.PlannedRow> = []
   const refused: Array<RefusedRow> = []
@@ -54,7 +47,7 @@ const eachChunk = <E, R, E1>(
     Stream.chunks,
     Stream.runForEach((taken) => {
       const { refused, rows } = split(taken)
-      return Effect.zipRight(breath, take(rows, refused))
+      return take(rows, refused)
     })
   )
 }

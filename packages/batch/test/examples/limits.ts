@@ -1,5 +1,5 @@
 import { Batch, BatchSource } from "@effect-noukai/batch"
-import { Console, Effect, Stream } from "effect"
+import { Console, Effect, Schedule, Stream } from "effect"
 import { grading } from "./gradeEssays.js"
 
 /** At most 16 rows at once, 50 a second, 20 dollars, and 100 failures; with a line a second about how far it is. */
@@ -12,7 +12,10 @@ export const limited = (path: string) =>
       maxCostPerRow: 0.05,
       maxFailures: 100
     }))
-    yield* Effect.retry(Batch.status(grading.id), { while: ({ _tag }) => _tag === "BatchNotFoundError" })
+    yield* Effect.retry(Batch.status(grading.id), {
+      while: ({ _tag }) => _tag === "BatchNotFoundError",
+      schedule: Schedule.spaced("100 millis")
+    })
     yield* Stream.runForEach(
       Batch.progress(grading.id),
       ({ costUsd, rows, rowsPerSecond, settled }) =>

@@ -53,10 +53,43 @@ class Database {
   }
 }
 
-const attempt = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
+const attempted = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
   Effect.try({ try: run, catch: (cause) => new SqlErrors.SqlError({ cause, message: "Failed to execute statement" }) })
 
+// no time that a program knows of
+// eslint-disable-next-line no-restricted-properties
+const clock = () => performance.now()
+
+/** The longest time without a turn of the event loop, in milliseconds. */
+const longestTurn = 10
+
+/**
+ * Lets timers, sockets and signals in from time to time: this database never waits, and so neither does a program that only
+ * asks it, over and over.
+ */
+const turning = () => {
+  let turnedAt = clock()
+  let isAwaited = false
+  const turned = () => {
+    isAwaited = false
+    turnedAt = clock()
+  }
+  return Effect.async<void>((resume) => {
+    if (!isAwaited) {
+      isAwaited = true
+      // eslint-disable-next-line no-restricted-globals
+      setImmediate(turned)
+    }
+    if (clock() - turnedAt < longestTurn) return resume(Effect.void)
+    // eslint-disable-next-line no-restricted-globals
+    const immediate = setImmediate(() => resume(Effect.void))
+    return Effect.sync(() => clearImmediate(immediate))
+  })
+}
+
 const connection = (database: Database): Connection => {
+  const turn = turning()
+  const attempt = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> => Effect.zipRight(turn, attempted(run))
   const execute: Connection["execute"] = (text, values, transform) =>
     attempt(() => {
       const rows = database.all(text, values)
@@ -77,7 +110,7 @@ export const open = (
 ): Effect.Effect<SqlClient.SqlClient, SqlErrors.SqlError, Scope.Scope | Reactivity.Reactivity> =>
   Effect.gen(function*() {
     const database = yield* Effect.acquireRelease(
-      attempt(() => new Database(path)),
+      attempted(() => new Database(path)),
       (opened) => Effect.sync(() => opened.close())
     )
     const semaphore = yield* Effect.makeSemaphore(1)
