@@ -5,8 +5,8 @@ import { NoukaiHttp, NoukaiRecord, NoukaiReplay } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { join } from "node:path"
+import { folder } from "../../sdk/test/support/folder.js"
 import { client, collect, echo, echoing, ledgerFile, numbered, type Row } from "./support/batches.js"
-import { folder } from "./support/folder.js"
 
 /** A ledger of its own, each time. */
 const ledger = () => {

@@ -11,9 +11,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
+import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
+import { folder } from "../../sdk/test/support/folder.js"
 import { rowSession } from "../src/internal/drive/session.js"
-import { bundledProgram } from "./support/bundledProgram.js"
-import { folder } from "./support/folder.js"
 
 const isLong = process.env.FAULTS === "all"
 

@@ -12,8 +12,8 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { inspect } from "node:util"
+import { folder } from "../../sdk/test/support/folder.js"
 import { collect, onFile, type Row } from "./support/batches.js"
-import { folder } from "./support/folder.js"
 
 const plantedKey = "nk_planted4f1c9ab27d6e8035"
 

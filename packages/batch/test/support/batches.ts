@@ -6,7 +6,7 @@ import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Noukai } from "@effect-noukai/sdk"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { join } from "node:path"
-import { folder } from "./folder.js"
+import { folder } from "../../../sdk/test/support/folder.js"
 
 export interface Row {
   readonly id: string

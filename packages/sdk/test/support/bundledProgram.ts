@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url"
 
 const conditions = process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : []
 
-/** Bundles a program with all that it imports; the path of the bundle. */
+/** What finds its binary beside itself. */
+const native = ["pg-native", "libsql"]
+
+/** Bundles a program with all that it imports, but for what is native; the path of the bundle. */
 export const bundledProgram = async (entry: URL): Promise<string> => {
   const outfile = fileURLToPath(new URL(`../../build/programs/${basename(entry.pathname, ".ts")}.mjs`, import.meta.url))
   await build({
@@ -16,9 +19,12 @@ export const bundledProgram = async (entry: URL): Promise<string> => {
     format: "esm",
     target: "node20",
     conditions: [...conditions, "node"],
+    external: native,
     logLevel: "silent",
     // for what is CommonJS
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+    banner: {
+      js: `import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);`
+    }
   })
   return outfile
 }

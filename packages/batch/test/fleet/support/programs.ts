@@ -1,35 +1,11 @@
 /** Programs that run in a process of their own, and can be killed, stopped and resumed. */
 import { Deferred, Effect } from "effect"
 import type { Scope } from "effect"
-import { build } from "esbuild"
 import { spawn } from "node:child_process"
-import { basename } from "node:path"
-import { fileURLToPath } from "node:url"
-
-const conditions = process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : []
+import { bundledProgram } from "../../../../sdk/test/support/bundledProgram.js"
 
 /** Bundles a program with all that it imports, but for what is native; the path of the bundle. */
-export const bundled = (entry: URL): Effect.Effect<string> =>
-  Effect.promise(async () => {
-    const name = basename(entry.pathname, ".ts")
-    const outfile = fileURLToPath(new URL(`../../../build/programs/${name}.mjs`, import.meta.url))
-    await build({
-      entryPoints: [fileURLToPath(entry)],
-      outfile,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      conditions: [...conditions, "node"],
-      external: ["pg-native", "libsql", "@libsql/*", "better-sqlite3"],
-      logLevel: "silent",
-      // for what is CommonJS
-      banner: {
-        js: `import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);`
-      }
-    })
-    return outfile
-  })
+export const bundled = (entry: URL): Effect.Effect<string> => Effect.promise(() => bundledProgram(entry))
 
 export interface Ended {
   readonly code: number | null
