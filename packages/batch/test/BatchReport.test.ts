@@ -6,7 +6,7 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import * as BatchReport from "../src/BatchReport.js"
 import type { RefusedRow, RowResult } from "../src/BatchRow.js"
-import { openFiles, temporaryFolder } from "./folder.js"
+import { openFiles, temporaryFolder } from "./support/temporaryFolder.js"
 
 const rowOf = (no: number, more: Partial<RowResult> = {}): RowResult => ({
   no,

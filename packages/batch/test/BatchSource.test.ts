@@ -5,7 +5,7 @@ import * as Fs from "node:fs/promises"
 import { join } from "node:path"
 import type { BatchSourceError } from "../src/BatchError.js"
 import * as BatchSource from "../src/BatchSource.js"
-import { openFiles, temporaryFolder } from "./folder.js"
+import { openFiles, temporaryFolder } from "./support/temporaryFolder.js"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Console, Effect } from "effect"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
-import { temporaryFolder } from "../folder.js"
+import { temporaryFolder } from "../support/temporaryFolder.js"
 import { checkRows } from "./checkRows.js"
 
 it.scopedLive("the README's lines that are no rows", () =>
