@@ -80,57 +80,49 @@ describe("lanes on two runners", () => {
       }).pipe(Effect.provide(coordinator(postgres)))
     }), 60_000)
 
-  it.scopedLive("go to the other when one is killed", () =>
+  /** Gives one of two runners a signal while a batch runs, and tells how long the other one takes to have its lanes. */
+  const afterSignal = <E, R>(signal: NodeJS.Signals, then: (a: Programs.Program) => Effect.Effect<void, E, R>) =>
     Effect.gen(function*() {
       const { postgres, runner } = yield* fleet
       yield* Effect.gen(function*() {
         const [a] = yield* Effect.all([runner("a"), runner("b")], { concurrency: 2 })
         const running = yield* Effect.fork(run)
         yield* awaitRunners("a", "b")
-        yield* a.signal("SIGKILL")
+        yield* a.signal(signal)
         const [time] = yield* Effect.timed(awaitRunners("b"))
         yield* Effect.log(`taken over after ${Duration.format(time)}`)
+        yield* then(a)
         yield* done
         yield* Fiber.join(running)
       }).pipe(Effect.provide(coordinator(postgres)))
-    }), 60_000)
+    })
 
-  it.scopedLive("go to the other when one is stopped, which drops them when it goes on", () =>
-    Effect.gen(function*() {
-      const { postgres, runner } = yield* fleet
-      yield* Effect.gen(function*() {
-        const [a] = yield* Effect.all([runner("a"), runner("b")], { concurrency: 2 })
-        const running = yield* Effect.fork(run)
-        yield* awaitRunners("a", "b")
-        yield* a.signal("SIGSTOP")
-        const [time] = yield* Effect.timed(awaitRunners("b"))
-        yield* Effect.log(`taken over after ${Duration.format(time)}`)
-        yield* a.signal("SIGCONT")
-        yield* a.awaitOutput("gives up")
-        const [back] = yield* Effect.timed(awaitRunners("a", "b"))
-        yield* Effect.log(`shared again after ${Duration.format(back)}`)
-        yield* done
-        yield* Fiber.join(running)
-      }).pipe(Effect.provide(coordinator(postgres)))
-    }), 60_000)
+  it.scopedLive("go to the other when one is killed", () => afterSignal("SIGKILL", () => Effect.void), 60_000)
 
-  it.scopedLive("go to the other at once when one is asked to end", () =>
-    Effect.gen(function*() {
-      const { postgres, runner } = yield* fleet
-      yield* Effect.gen(function*() {
-        const [a] = yield* Effect.all([runner("a"), runner("b")], { concurrency: 2 })
-        const running = yield* Effect.fork(run)
-        yield* awaitRunners("a", "b")
-        yield* a.signal("SIGTERM")
-        const [time] = yield* Effect.timed(awaitRunners("b"))
-        yield* Effect.log(`taken over after ${Duration.format(time)}`)
-        const { code } = yield* a.ended
-        assert.strictEqual(code, 0)
-        assert.include(a.output(), "gives up")
-        yield* done
-        yield* Fiber.join(running)
-      }).pipe(Effect.provide(coordinator(postgres)))
-    }), 60_000)
+  it.scopedLive(
+    "go to the other when one is stopped, which drops them when it goes on",
+    () =>
+      afterSignal("SIGSTOP", (a) =>
+        Effect.gen(function*() {
+          yield* a.signal("SIGCONT")
+          yield* a.awaitOutput("gives up")
+          const [back] = yield* Effect.timed(awaitRunners("a", "b"))
+          yield* Effect.log(`shared again after ${Duration.format(back)}`)
+        })),
+    60_000
+  )
+
+  it.scopedLive(
+    "go to the other at once when one is asked to end",
+    () =>
+      afterSignal("SIGTERM", (a) =>
+        Effect.gen(function*() {
+          const { code } = yield* a.ended
+          assert.strictEqual(code, 0)
+          assert.include(a.output(), "gives up")
+        })),
+    60_000
+  )
 
   it.scopedLive("go on after PostgreSQL was restarted", () =>
     Effect.gen(function*() {
