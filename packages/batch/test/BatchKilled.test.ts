@@ -143,13 +143,14 @@ describe("a batch that gets a signal", () => {
       child.on("close", () => resume(Effect.void))
     })
 
-  const slow = Emulators.layer({
-    flows: [{
-      ref: "acme/test/echo",
-      steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration: "300 millis" }]
-    }],
-    jobs: { workers: 64 }
-  })
+  const slow = (duration: string) =>
+    Emulators.layer({
+      flows: [{
+        ref: "acme/test/echo",
+        steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration }]
+      }],
+      jobs: { workers: 64 }
+    })
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it.live(`${signal} finishes what is in flight, and begins nothing more`, () =>
@@ -158,7 +159,7 @@ describe("a batch that gets a signal", () => {
         const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
         assert.deepStrictEqual([done + pending, done], [40, runs.length])
         assert.isAbove(pending, 0)
-      }).pipe(Effect.scoped, Effect.provide(slow)))
+      }).pipe(Effect.scoped, Effect.provide(slow("300 millis"))))
   }
 
   it.live("two of them end it at once, and it goes on where it was", () =>
@@ -170,7 +171,7 @@ describe("a batch that gets a signal", () => {
       assert.deepStrictEqual([summary.status, summary.states.done], ["completed", 40])
       const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
       assert.strictEqual(runs.length, 40)
-    }).pipe(Effect.scoped, Effect.provide(slow)))
+    }).pipe(Effect.scoped, Effect.provide(slow("3 seconds"))))
 })
 
 describe("a batch that is killed and started again", () => {
