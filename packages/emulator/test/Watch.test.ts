@@ -1,6 +1,6 @@
 import { samples, startEmulator } from "@effect-noukai/emulator"
 import type { EmulatorOptions, RunningEmulator } from "@effect-noukai/emulator"
-import { afterEach, assert, describe, it } from "vitest"
+import { afterEach, assert, describe, it, vi } from "vitest"
 import { statusWith } from "./client.js"
 import type { Parsed } from "./client.js"
 
@@ -66,6 +66,22 @@ describe("GET /_emulator/runs", () => {
     assert.deepInclude(paused, { status: "running", pausedAtStep: "assistant", endedAt: null, durationMs: null })
     // who looks is not in it
     assert.strictEqual(ledger.requestsReceived, 3)
+  })
+
+  it("tells the times that the ledger has, on a clock that moves with every look", async () => {
+    await start()
+    const first = Date.now()
+    let looks = 0
+    vi.spyOn(Date, "now").mockImplementation(() => first + looks++)
+    try {
+      await execute()
+    } finally {
+      vi.restoreAllMocks()
+    }
+    const { runs: [run] } = await runs()
+    const { endedAt, startedAt } = emulator.ledger().runs[0]!
+    assert.isAbove(looks, 4)
+    assert.deepInclude(run, { startedAt, endedAt, durationMs: endedAt! - startedAt })
   })
 
   it("filters by flow, status and session, together too", async () => {

@@ -47,7 +47,6 @@ export const startRun = (
       `The emulator has evicted ${state.runs.evictedCount()} runs and remembers no more of them: reset it, or raise limits.evicted or limits.runs.`
     )
   }
-  const now = state.ledger.now()
   const status = trigger === "job" ? "pending" : "running"
   return Either.right(
     state.runs.add(
@@ -58,8 +57,7 @@ export const startRun = (
         sessionId,
         size,
         capture: captureOf(tree.capture ?? state.accounts.capture(tree.org), input.trace),
-        createdAt: now,
-        visibleAt: now + rowDelay,
+        rowDelay,
         status
       },
       (executionId) =>

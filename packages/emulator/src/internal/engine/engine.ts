@@ -96,7 +96,6 @@ export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: En
 
   const settle = (run: Run, status: "completed" | "failed"): void => {
     run.status = status
-    run.completedAt = ledger.now()
     ledger.runEnded(run.entry, status)
   }
 

@@ -52,7 +52,6 @@ export const make = (
       if (run.hasEnded) return
       run.wake()
       run.status = "cancelled"
-      run.completedAt = ledger.now()
       // a live trace must end with a failure, not look completed
       const stepId = run.steps.list().at(-1)?.stepId ?? run.tree?.steps[0]?.id ?? ""
       run.events.append(

@@ -81,9 +81,8 @@ export interface NewRun {
   readonly input: RunInput
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
-  readonly createdAt: number
-  /** The instant before which readers do not see the row. */
-  readonly visibleAt: number
+  /** ms before readers see the row. */
+  readonly rowDelay: number
   readonly status: RunStatus
   /** Bytes of the request that starts it. */
   readonly size: number
@@ -95,10 +94,9 @@ export class Run {
   readonly flow: FlowSummary
   readonly sessionId: string | undefined
   readonly capture: CaptureMode
-  readonly createdAt: number
+  /** The instant before which readers do not see the row. */
   readonly visibleAt: number
   status: RunStatus
-  completedAt: number | undefined
   error: { readonly code: string; readonly message: string; readonly stepId: string | undefined } | undefined
   readonly steps: StepLog = new StepLog()
   readonly events: EventLog = new EventLog()
@@ -115,20 +113,26 @@ export class Run {
     readonly number: number,
     readonly id: string,
     readonly entry: OpenEntry<RunEntry>,
-    { capture, createdAt, input, sessionId, size, status, tree, trigger, visibleAt }: NewRun
+    { capture, input, rowDelay, sessionId, size, status, tree, trigger }: NewRun
   ) {
     this.trigger = trigger
     this.flow = tree.summary
     this.sessionId = sessionId
     this.capture = capture
-    this.createdAt = createdAt
-    this.visibleAt = visibleAt
+    this.visibleAt = entry.startedAt + rowDelay
     this.status = status
-    this.completedAt = undefined
     this.error = undefined
     this.tree = tree
     this.bytes = rowBytes + size
     this.memory = new PackedValue<RunMemory>({ input, outputs: {} })
+  }
+
+  get createdAt(): number {
+    return this.entry.startedAt
+  }
+
+  get completedAt(): number | undefined {
+    return this.entry.endedAt
   }
 
   get input(): RunInput {
