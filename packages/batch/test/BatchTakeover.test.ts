@@ -2,7 +2,7 @@
 import { BatchStore } from "@effect-noukai/batch"
 import { APIConnectionError, APITimeoutError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
+import { Deferred, Effect, Fiber, identity, Layer, Queue } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
 import * as Running from "../src/internal/drive/running.js"
 import { runRow, type Runs } from "../src/internal/drive/runRow.js"
@@ -195,7 +195,7 @@ describe("a run that is followed", () => {
         ...row!,
         state: "submitted",
         executionId: "x"
-      })
+      }, identity)
       const { state, stop } = yield* Batches.get(ledger, "lanes")
       assert.deepStrictEqual([state, stop?.reason], ["stopped", "unreachable"])
     }).pipe(Effect.scoped, Effect.provide(layer())), 10_000)

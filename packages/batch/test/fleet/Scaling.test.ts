@@ -52,12 +52,18 @@ describe("a rate", () => {
       assert.deepStrictEqual({ runs, twice }, { runs: rate * seconds, twice: [] })
       const starts = (yield* fleet.emulator.ledger).runs.map(({ startedAt }) => startedAt).sort((a, b) => a - b)
       const mean = (starts.length - 1) * 1000 / (starts.at(-1)! - starts[0]!)
-      // of any second, wherever it begins
+      // of the seconds since the first run, and of any second, wherever it begins
+      const counts: Array<number> = []
       let most = 0
       for (let first = 0, next = 0; next < starts.length; next++) {
         while (starts[next]! - starts[first]! >= 1000) first++
         most = Math.max(most, next - first + 1)
+        const second = Math.floor((starts[next]! - starts[0]!) / 1000)
+        counts[second] = (counts[second] ?? 0) + 1
       }
-      yield* Effect.log(`${mean.toFixed(1)} rows/s at a rate of ${rate}, at most ${most} in any second`)
+      yield* Effect.log(
+        `${mean.toFixed(1)} rows/s at a rate of ${rate}, at most ${Math.max(...counts)} in a second, ` +
+          `and ${most} in any 1,000 ms: ${counts.join(" ")}`
+      )
     }), 120_000)
 })

@@ -8,20 +8,19 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import * as Scope from "effect/Scope"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import type { Ledger } from "../ledger/ledger.js"
 import * as Limits from "../ledger/limits.js"
 import * as Rows from "../ledger/rows.js"
+import * as Pace from "./pace.js"
 import * as Running from "./running.js"
 import { runRow, type Runs } from "./runRow.js"
 
 /** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]
-
-/** The span of turns of a rate that are taken together, and by which one may be late, in milliseconds. */
-const spread = 50
 
 /** The most rows here that may have been sent, for each slot: more of them say that something is wrong. */
 const mostUncertain = 4
@@ -74,22 +73,31 @@ export const make = (
     /** Rows that were interrupted here: they may have been sent. */
     const interrupted = new Set<number>()
 
-    /** Begins a row, after so many milliseconds. */
-    const begin = (lane: Lane, row: Rows.LiveRow, delay = 0): Effect.Effect<void> =>
+    const pace = rate === undefined
+      ? undefined
+      : Pace.make({
+        rate,
+        turns: (count) => Running.insisting(Limits.turns(ledger, record.name, 1_000_000 / rate, count)),
+        isAnsweredAtOnce: !runs.looksByItself,
+        alarm: running.alarm
+      })
+
+    /** Begins a row, which is sent in its turn. */
+    const begin = (lane: Lane, row: Rows.LiveRow, turn: Pace.Turn): Effect.Effect<void> =>
       Effect.suspend(() => {
         lane.rows++
         running.slots++
         live.add(row.id)
-        const run = delay < 1 ? runRow(running, runs, row) : Effect.delay(runRow(running, runs, row), delay)
         // a lane that ended meanwhile interrupts it before it has begun, and its slot is free again all the same
         return Effect.uninterruptible(Effect.forkIn(
-          Effect.interruptible(run).pipe(
+          Effect.interruptible(runRow(running, runs, row, turn)).pipe(
             Effect.onExit((exit) =>
               Effect.zipRight(
                 Effect.sync(() => {
                   lane.rows--
                   running.slots--
                   live.delete(row.id)
+                  pace?.arrived(row.id)
                   if (Exit.isSuccess(exit)) interrupted.delete(row.id)
                   else interrupted.add(row.id)
                   running.alarm.ring()
@@ -130,8 +138,20 @@ export const make = (
       return undefined
     }
 
-    const claim = (lane: Lane, count: number): Effect.Effect<number | "poor", BatchStoreError> =>
+    /** Waits until a moment, or until no more rows are to be begun here. */
+    const until = (moment: number): Effect.Effect<void> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (running.isStopping || now >= moment) return Effect.void
+        running.alarm.reset()
+        return Effect.zipRight(awaken(running, moment - now), Effect.suspend(() => until(moment)))
+      })
+
+    const claim = (lane: Lane, wanted: number): Effect.Effect<number | "poor", BatchStoreError> =>
       Effect.gen(function*() {
+        const turns = pace === undefined ? undefined : yield* pace.take(wanted)
+        const count = turns?.count ?? wanted
+        if (turns !== undefined) yield* until(turns.claimAt)
+        if (running.isStopping) return 0
         const reserved = budget === undefined ? 0 : estimate()
         const affordable = yield* afford(count, reserved)
         if (affordable === 0) return "poor"
@@ -146,27 +166,11 @@ export const make = (
             reserved
           })))
         yield* Running.insisting(Limits.release(ledger, record.id, (affordable - rows.length) * reserved))
-        for (const [nth, row] of rows.entries()) yield* begin(lane, row, rate === undefined ? 0 : nth * 1000 / rate)
+        for (const [nth, row] of rows.entries()) {
+          yield* begin(lane, row, turns === undefined ? identity : turns.turn(nth, row))
+        }
         return rows.length
       })
-
-    /**
-     * Waits for turns of the rate, and tells how many rows may begin from then on, one after the other. Turns that are
-     * late are lost: taken all the same, they would come together with those of the next moment.
-     */
-    const takeTurns = (wanted: number): Effect.Effect<number, BatchStoreError> => {
-      if (rate === undefined) return Effect.succeed(wanted)
-      // so few that they come evenly from all processes
-      const count = Math.max(1, Math.min(wanted, Math.floor(rate * spread / 1000)))
-      const attempt: Effect.Effect<number, BatchStoreError> = Effect.gen(function*() {
-        const asked = yield* Clock.currentTimeMillis
-        const wait = yield* Running.insisting(Limits.turns(ledger, record.name, 1_000_000 / rate, count))
-        if (wait > 0) yield* Effect.sleep(wait)
-        const late = (yield* Clock.currentTimeMillis) - asked - wait
-        return late > spread ? yield* attempt : count
-      })
-      return attempt
-    }
 
     const over: Effect.Effect<void> = Effect.suspend(() =>
       Effect.forEach(
@@ -192,7 +196,11 @@ export const make = (
         const lane = lanes.get(row.lane) ?? nextLane(1)
         if (lane === undefined) continue
         const mayBeSent = row.state === "intent" && interrupted.has(row.id)
-        yield* begin(lane, mayBeSent ? { ...row, state: "uncertain", intentAt: row.intentAt + grace } : row)
+        yield* begin(
+          lane,
+          mayBeSent ? { ...row, state: "uncertain", intentAt: row.intentAt + grace } : row,
+          pace?.another ?? identity
+        )
       }
       return rows.length > 0
     })
@@ -206,7 +214,11 @@ export const make = (
         const room = concurrency * mostUncertain - running.uncertain
         // rows that wait for evidence get it from another row: one at a time, where there is no room for more
         const isAwaited = running.canary !== "holds" && running.slots === 0
-        const free = Math.min(concurrency - running.slots, isAwaited ? Math.max(1, room) : room)
+        const free = Math.min(
+          concurrency - running.slots,
+          isAwaited ? Math.max(1, room) : room,
+          pace?.room() ?? Infinity
+        )
         if (lanes.size === 0) yield* awaken(running, heartbeat)
         else if (running.isStopping) {
           yield* over
@@ -222,7 +234,8 @@ export const make = (
             continue
           }
           const wanted = Math.min(free, Math.max(lane.share - lane.rows, 1))
-          const claimed = yield* claim(lane, yield* takeTurns(wanted))
+          const claimed = yield* claim(lane, wanted)
+          if (running.isStopping) continue
           running.isPoor = claimed === "poor" && running.slots === 0
           if (claimed === "poor") {
             if (isQuiet() && !(yield* strays)) {
@@ -268,7 +281,7 @@ export const make = (
         (lane) =>
           Effect.gen(function*() {
             for (const row of yield* Running.insisting(Rows.adopted(ledger, record.id, owner, no, grace))) {
-              yield* begin(lane, row)
+              yield* begin(lane, row, pace?.another ?? identity)
             }
             lanes.set(no, lane)
             running.alarm.ring()

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import { canaryHolds } from "../ledger/batches.js"
 import * as Rows from "../ledger/rows.js"
+import type { Turn } from "./pace.js"
 import {
   insisting,
   isUnreachable,
@@ -70,11 +71,12 @@ const pollFailures = 8
 const costAttempts = 3
 
 /**
- * Runs a row that this process has claimed or taken over, until it is settled, pending again, or another process's.
+ * Runs a row that this process has claimed or taken over, until it is settled, pending again, or another process's. It is
+ * sent in its turn.
  *
  * @internal
  */
-export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step => {
+export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
   const { settings: { adopt, budget, cost, grace } } = running.record
 
   const again = (fields: Partial<Rows.Transition> = {}): Step =>
@@ -93,7 +95,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
   /** Goes on with what the ledger says, after another process has changed it. */
   const reread: Step = Effect.flatMap(
     insisting(Rows.own(running.ledger, row.id, running.owner)),
-    (found) => found === undefined || found.attempt !== row.attempt ? Effect.void : runRow(running, runs, found)
+    (found) => found === undefined || found.attempt !== row.attempt ? Effect.void : runRow(running, runs, found, turn)
   )
 
   const ended = (settled: Settled): Step =>
@@ -188,28 +190,32 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
     }
   }
 
-  const request: Step = Effect.suspend(() =>
-    Effect.matchEffect(Effect.suspend(() => runs.begin(row, sendingLimit)), {
-      onFailure: (error) => refusedFor(ofSending(error)),
-      onSuccess: (outcome) => {
-        if (outcome._tag === "submitted") return begun(outcome.executionId, false)
-        return Effect.zipRight(
-          Effect.map(Clock.currentTimeMillis, (then) => succeeded(running, then)),
-          Effect.zipRight(sing, ended(outcome.settled))
-        )
-      }
-    })
-  )
+  /** Sends the row, and tells what to do then. */
+  const request: Effect.Effect<Step> = Effect.match(Effect.suspend(() => runs.begin(row, sendingLimit)), {
+    onFailure: (error) => refusedFor(ofSending(error)),
+    onSuccess: (outcome) => {
+      if (outcome._tag === "submitted") return begun(outcome.executionId, false)
+      return Effect.zipRight(
+        Effect.map(Clock.currentTimeMillis, (then) => succeeded(running, then)),
+        Effect.zipRight(sing, ended(outcome.settled))
+      )
+    }
+  })
 
   /** Sends an intent that is young: another process may have given an old one up while this one was stopped. */
-  const send = (intentAt: number): Step =>
+  const requestYoung = (intentAt: number): Effect.Effect<Step, BatchStoreError> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      now - intentAt <= grace / 2
+      // what came to pass while it was looked up, or waited for its turn
+      running.isStopping || running.pausedUntil > now
+        ? Effect.succeed(again())
+        : now - intentAt <= grace / 2
         ? request
         : Effect.flatMap(
           running.transit({ id: row.id, attempt: row.attempt, from: ["intent"], to: "intent", intentAt: now }),
-          (isTaken) => isTaken ? send(now) : reread
+          (isTaken) => isTaken ? requestYoung(now) : Effect.succeed(reread)
         ))
+
+  const send: Step = Effect.flatten(turn(Effect.suspend(() => requestYoung(row.intentAt))))
 
   const intent: Step = Effect.suspend(() =>
     adopt && !runs.looksByItself
@@ -218,7 +224,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
         onSuccess: (look) => {
           switch (look._tag) {
             case "absent":
-              return send(row.intentAt)
+              return send
             case "found":
               return begun(look.executionId, true)
             case "ended":
@@ -226,7 +232,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
           }
         }
       })
-      : send(row.intentAt)
+      : send
   )
 
   // --- a row that may have been sent
@@ -246,9 +252,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow): Step =>
       ? !runs.looksByItself
         ? again({ nextAttempt: row.attempt + 1 })
         // it looks and begins in one, and nothing is to begin any more
-        : running.isStopping
-        ? Effect.void
-        : request
+        : Effect.flatten(turn(Effect.suspend(() => running.isStopping ? Effect.succeed(Effect.void) : request)))
       : outOfSlot(running, hope).pipe(Effect.flatMap((isThere) => {
         if (isThere) return absent
         // the next run of the batch knows more

@@ -3,9 +3,17 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { doing, greatest, type Ledger, microseconds } from "./ledger.js"
 
+/** The moments of the turns of a rate. @internal */
+export interface Turns {
+  /** The moment of the first turn that was taken, on the clock of the database, in milliseconds since 1970. */
+  readonly at: number
+  /** What that clock said. */
+  readonly now: number
+}
+
 /**
- * Takes turns of a rate on the clock of the database, and tells how long to wait for the first one, in milliseconds. The
- * others follow at intervals. A turn that is not used is lost.
+ * Takes turns of a rate on the clock of the database: a first one, and others that follow it at intervals. A turn that is
+ * not used is lost.
  *
  * @internal
  */
@@ -14,15 +22,15 @@ export const turns = (
   name: string,
   intervalMicros: number,
   count: number
-): Effect.Effect<number, BatchStoreError> => {
+): Effect.Effect<Turns, BatchStoreError> => {
   const now = microseconds(sql)
   const taken = Math.round(intervalMicros * count)
   return Effect.map(
-    doing("took turns of a rate")(sql<{ readonly wait: number | string }>`
+    doing("took turns of a rate")(sql<{ readonly at: number | string; readonly now: number | string }>`
       insert into noukai_batch_rate (name, next_at) values (${name}, ${now} + ${taken})
       on conflict (name) do update set next_at = ${greatest(sql)}(noukai_batch_rate.next_at, ${now}) + ${taken}
-      returning next_at - ${taken} - ${now} as wait`),
-    (rows) => Math.max(0, Number(rows[0]?.wait ?? 0) / 1000)
+      returning next_at - ${taken} as at, ${now} as now`),
+    ([row]) => ({ at: Number(row!.at) / 1000, now: Number(row!.now) / 1000 })
   )
 }
 
