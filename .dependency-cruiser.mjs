@@ -6,6 +6,7 @@
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
+ *     cli       @effect/cli, @effect/platform-node, sdk, batch, emulator; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -29,6 +30,11 @@ const table = {
   batch: {
     npm: [...effect, "@effect/experimental", "@effect/sql", "libsql", "csv-parse", ...optionalPeers("batch")],
     packages: ["sdk", "promise"],
+    node: "*"
+  },
+  cli: {
+    npm: [...effect, "@effect/cli", "@effect/platform-node", "@effect/sql"],
+    packages: ["sdk", "batch", "emulator"],
     node: "*"
   }
 }

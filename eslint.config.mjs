@@ -162,6 +162,16 @@ export default tseslint.config(
     }
   },
   {
+    // a command is what the environment is for
+    files: ["packages/cli/src/settings/environment.ts"],
+    rules: { "no-restricted-properties": "off", "no-restricted-syntax": "off" }
+  },
+  {
+    files: ["**/*.cjs"],
+    languageOptions: { sourceType: "commonjs", globals: { require: "readonly", __dirname: "readonly" } },
+    rules: { "@typescript-eslint/no-require-imports": "off" }
+  },
+  {
     files: ["packages/benchmarks/src/**/*.ts"],
     rules: {
       "no-console": "off",

@@ -5,5 +5,6 @@ export default [
   "packages/adapters",
   "packages/emulator",
   "packages/batch",
+  "packages/cli",
   "scratchpad"
 ]

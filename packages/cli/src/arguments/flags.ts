@@ -1,0 +1,26 @@
+/** Flags that many commands have. */
+import * as Options from "@effect/cli/Options"
+
+const optional = (name: string, does: string) => Options.optional(Options.withDescription(Options.text(name), does))
+
+/** How much is said, and how. */
+export const voice = {
+  quiet: Options.boolean("quiet").pipe(Options.withAlias("q"), Options.withDescription("Say nothing but the result.")),
+  verbose: Options.boolean("verbose").pipe(Options.withAlias("v"), Options.withDescription("Say more, on stderr."))
+}
+
+/** The server, and what is taken for granted in addresses of flows. */
+export const connection = {
+  org: optional("org", "The organisation of flows that are named without one."),
+  project: optional("project", "The project of flows that are named without one."),
+  env: optional("env", "production, or dev for an emulator on this machine."),
+  port: Options.optional(
+    Options.withDescription(Options.integer("port"), "The port of the emulator on this machine; 8080 unless given.")
+  ),
+  baseUrl: optional("base-url", "The URL of the server: a hosted one, or one on this machine."),
+  keyFile: optional("key-file", "A file that holds the key; otherwise NOUKAI_API_KEY.")
+}
+
+export const json = Options.boolean("json").pipe(Options.withDescription("The result as JSON."))
+
+export const jsonl = Options.boolean("jsonl").pipe(Options.withDescription("The results as JSON, one a line."))

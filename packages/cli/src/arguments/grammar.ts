@@ -1,0 +1,140 @@
+/**
+ * The arguments of a command, checked against the flags that it has before anything else is done with them: what begins
+ * with `-` and is no flag would be taken for a message, and paid for.
+ */
+import type * as HelpDoc from "@effect/cli/HelpDoc"
+import type * as Usage from "@effect/cli/Usage"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { UsageError } from "../exit/CommandError.js"
+
+/** A command, and the commands below it. */
+export interface Grammar {
+  readonly usage: Usage.Usage
+  readonly help: HelpDoc.HelpDoc
+  readonly commands?: { readonly [name: string]: Grammar }
+}
+
+interface Flag {
+  /** The name that is passed on. */
+  readonly name: string
+  readonly takesValue: boolean
+  readonly isRepeated: boolean
+}
+
+/** The flags of a usage, by all their names. */
+const flagsOf = (usage: Usage.Usage, isRepeated = false, flags = new Map<string, Flag>()): Map<string, Flag> => {
+  switch (usage._tag) {
+    case "Named": {
+      // the parser takes --version for its own, wherever it stands
+      const name = usage.names.find((name) => name.startsWith("--") && name !== "--version") ?? usage.names[0] ?? ""
+      if (!name.startsWith("-")) return flags
+      const flag = { name, takesValue: Option.isSome(usage.acceptedValues), isRepeated }
+      for (const each of usage.names) flags.set(each, flag)
+      return flags
+    }
+    case "Optional":
+      return flagsOf(usage.usage, isRepeated, flags)
+    case "Repeated":
+      return flagsOf(usage.usage, true, flags)
+    case "Alternation":
+    case "Concat":
+      return flagsOf(usage.right, isRepeated, flagsOf(usage.left, isRepeated, flags))
+    case "Empty":
+    case "Mixed":
+      return flags
+  }
+}
+
+/** How many letters one word differs from another by. */
+const distance = (from: string, to: string): number => {
+  let row = Array.from({ length: to.length + 1 }, (_, n) => n)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[to.length]!
+}
+
+const suggestion = (given: string, known: Iterable<string>): string => {
+  let best: string | undefined
+  let least = 3
+  for (const name of known) {
+    const found = distance(given, name)
+    if (found < least) [best, least] = [name, found]
+  }
+  return best === undefined ? "" : `: did you mean ${best}?`
+}
+
+const helps: ReadonlySet<string> = new Set(["--help", "-h"])
+
+/** What the arguments ask for: a command, or its help. */
+export type Asked =
+  | { readonly _tag: "command"; readonly args: ReadonlyArray<string> }
+  | { readonly _tag: "help"; readonly path: ReadonlyArray<string>; readonly grammar: Grammar }
+
+/**
+ * The arguments in the one order that is read without doubt: the command, its flags, `--`, and the rest. Asking for help
+ * anywhere before `--` asks for that of the command alone.
+ */
+export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Either.Either<Asked, UsageError> => {
+  const path: Array<string> = []
+  const wrong = (message: string) => Either.left(new UsageError({ message, command: ["noukai", ...path].join(" ") }))
+
+  let at = grammar
+  let next = 0
+  while (at.commands !== undefined) {
+    const name = args[next]
+    if (name === undefined || helps.has(name)) return Either.right({ _tag: "help", path, grammar: at })
+    const below = Object.hasOwn(at.commands, name) ? at.commands[name] : undefined
+    if (below === undefined) {
+      if (name.startsWith("-")) return wrong(`unknown flag ${name}: flags come after the command`)
+      return wrong(`unknown command ${JSON.stringify(name)}${suggestion(name, Object.keys(at.commands))}`)
+    }
+    path.push(name)
+    next++
+    at = below
+  }
+
+  const known = flagsOf(at.usage)
+  const flags: Array<string> = []
+  const given = new Set<Flag>()
+  const rest: Array<string> = []
+  for (; next < args.length; next++) {
+    const argument = args[next]!
+    if (argument === "--") {
+      rest.push(...args.slice(next + 1))
+      break
+    }
+    if (argument === "-" || !argument.startsWith("-")) {
+      rest.push(argument)
+      continue
+    }
+    if (helps.has(argument)) return Either.right({ _tag: "help", path, grammar: at })
+    const equals = argument.startsWith("--") ? argument.indexOf("=") : -1
+    const name = equals === -1 ? argument : argument.slice(0, equals)
+    const flag = known.get(name)
+    if (flag === undefined) {
+      return wrong(
+        `unknown flag ${name}${suggestion(name, known.keys())} (what begins with - and is no flag goes after --)`
+      )
+    }
+    if (given.has(flag) && !flag.isRepeated) return wrong(`${name} is given twice`)
+    given.add(flag)
+    if (!flag.takesValue) {
+      if (equals !== -1) return wrong(`${name} takes no value`)
+      flags.push(flag.name)
+      continue
+    }
+    const value = equals === -1 ? args[++next] : argument.slice(equals + 1)
+    if (value === undefined || value === "") return wrong(`${name} needs a value`)
+    if (equals === -1 && value.startsWith("-") && value !== "-") {
+      return wrong(`${name} needs a value; one that begins with - is given as ${name}=${value}`)
+    }
+    flags.push(flag.name, value)
+  }
+  return Either.right({ _tag: "command", args: [...path, ...flags, "--", ...rest] })
+}

@@ -1,0 +1,103 @@
+/** The help of a command: what it does, takes and has for flags, a line each where they fit. */
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import type * as Span from "@effect/cli/HelpDoc/Span"
+import type * as Usage from "@effect/cli/Usage"
+import { plain } from "../terminal/Terminal.js"
+import type { Grammar } from "./grammar.js"
+
+const text = (span: Span.Span): string => plain(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
+
+/** The parts of a document, one after the other. */
+const parts = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
+  doc._tag === "Sequence" ? [...parts(doc.left), ...parts(doc.right)] : doc._tag === "Empty" ? [] : [doc]
+
+interface Section {
+  readonly title: string
+  readonly docs: Array<HelpDoc.HelpDoc>
+}
+
+const sections = (doc: HelpDoc.HelpDoc): ReadonlyArray<Section> => {
+  const found: Array<Section> = []
+  for (const part of parts(doc)) {
+    if (part._tag === "Header") found.push({ title: text(part.value), docs: [] })
+    else found.at(-1)?.docs.push(part)
+  }
+  return found
+}
+
+/** What the parser says of every flag of a kind, which the name of its value says already. */
+const said =
+  /^(A user-defined piece of text\.|A true or false value\.|An integer\.|A decimal\.|This setting is optional\.|This (option|argument) may be repeated .*|.*must be repeated at least.*)$/
+
+/** What is said of a flag or an argument by whoever declared it. */
+const does = (doc: HelpDoc.HelpDoc): string =>
+  parts(doc).flatMap((part) => part._tag === "Paragraph" ? [text(part.value)] : []).filter((line) => !said.test(line))
+    .join(" ")
+
+/** Lines of two columns, the second one wrapped to the width. */
+const columns = (rows: ReadonlyArray<readonly [string, string]>, width: number): string => {
+  const left = Math.min(30, Math.max(...rows.map(([name]) => name.length)))
+  const indent = " ".repeat(left + 4)
+  return rows.map(([name, what]) => {
+    const lines = [""]
+    for (const word of what.split(" ")) {
+      const line = lines.at(-1)!
+      if (line !== "" && line.length + 1 + word.length > Math.max(20, width - left - 4)) lines.push(word)
+      else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
+    }
+    const first = name.length > left ? `  ${name}\n${indent}` : `  ${name.padEnd(left)}  `
+    return first + lines.join(`\n${indent}`)
+  }).join("\n")
+}
+
+/** The arguments of a usage, as they are written. */
+const argumentsOf = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<string> => {
+  switch (usage._tag) {
+    case "Named": {
+      const [name = ""] = usage.names
+      if (!name.startsWith("<")) return []
+      const shown = isRepeated ? `${name}...` : name
+      return [isOptional ? `[${shown}]` : shown]
+    }
+    case "Optional":
+      return argumentsOf(usage.usage, true, isRepeated)
+    case "Repeated":
+      return argumentsOf(usage.usage, isOptional, true)
+    case "Concat":
+    case "Alternation":
+      return [
+        ...argumentsOf(usage.left, isOptional, isRepeated),
+        ...argumentsOf(usage.right, isOptional, isRepeated)
+      ]
+    case "Empty":
+    case "Mixed":
+      return []
+  }
+}
+
+const description = (grammar: Grammar): string =>
+  sections(grammar.help).filter(({ title }) => title === "DESCRIPTION").flatMap(({ docs }) => docs.map(does)).join(" ")
+
+const definitions = (grammar: Grammar, title: string): ReadonlyArray<readonly [string, string]> =>
+  sections(grammar.help).filter((section) => section.title === title).flatMap(({ docs }) => docs).flatMap((doc) =>
+    doc._tag === "DescriptionList"
+      // the parser puts names of one thing in brackets
+      ? doc.definitions.map(([name, what]) => [text(name).replace(/^\((.*)\)/, "$1"), does(what)] as const)
+      : []
+  )
+
+/** The help of the command at a path. */
+export const help = (path: ReadonlyArray<string>, grammar: Grammar, width: number): string => {
+  const name = ["noukai", ...path].join(" ")
+  const commands = Object.entries(grammar.commands ?? {})
+  const takes = commands.length > 0 ? ["<command>"] : argumentsOf(grammar.usage)
+  const flags = definitions(grammar, "OPTIONS")
+  const section = (title: string, rows: ReadonlyArray<readonly [string, string]>) =>
+    rows.length === 0 ? "" : `\n${title}\n${columns(rows, width)}\n`
+  return `${description(grammar)}\n\nUSAGE\n  ${
+    [name, ...flags.length === 0 ? [] : ["[flags]"], ...takes].join(" ")
+  }\n` +
+    section("COMMANDS", commands.map(([name, below]) => [name, description(below)])) +
+    section("ARGUMENTS", definitions(grammar, "ARGUMENTS")) +
+    section("FLAGS", flags)
+}

@@ -1,0 +1,126 @@
+/** Values of arguments and flags. */
+import type { Attachment } from "@effect-noukai/sdk/ExecuteInput"
+import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { readFile } from "node:fs/promises"
+import { UsageError } from "../exit/CommandError.js"
+
+const wrong = (message: string) => Effect.fail(new UsageError({ message }))
+
+const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
+  try: async () => {
+    const chunks: Array<Uint8Array> = []
+    for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
+    return Buffer.concat(chunks)
+  },
+  catch: (cause) => new UsageError({ message: `stdin cannot be read: ${reason(cause)}` })
+})
+
+const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })
+
+/** The text of a file; `-` is stdin. */
+export const textOf = (flag: string, path: string): Effect.Effect<string, UsageError> =>
+  Effect.flatMap(
+    path === "-" ? stdin : Effect.tryPromise({
+      try: (signal) => readFile(path, { signal }),
+      catch: (cause) => new UsageError({ message: `${flag}: ${path} cannot be read: ${reason(cause)}` })
+    }),
+    (bytes) =>
+      Effect.try({
+        try: () => decoder.decode(bytes),
+        catch: () => new UsageError({ message: `${flag}: ${path === "-" ? "stdin" : path} is not UTF-8 text` })
+      })
+  )
+
+/** JSON, from the flag that is named in what is said of it. */
+export const parsed = (flag: string, text: string): Effect.Effect<unknown, UsageError> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (cause) => new UsageError({ message: `${flag} is not JSON: ${reason(cause)}` })
+  })
+
+/** Parameters as `key=text` and `key:=JSON`, over those of a JSON object. */
+export const parameters = (
+  given: ReadonlyArray<string>,
+  file: Option.Option<string>
+): Effect.Effect<{ readonly [key: string]: unknown } | undefined, UsageError> =>
+  Effect.gen(function*() {
+    if (given.length === 0 && Option.isNone(file)) return undefined
+    const all = new Map<string, unknown>()
+    if (Option.isSome(file)) {
+      const value = yield* parsed("--params", yield* textOf("--params", file.value))
+      if (typeof value !== "object" || value === null || Array.isArray(value)) {
+        return yield* wrong("--params is no JSON object")
+      }
+      for (const [key, each] of Object.entries(value)) all.set(key, each)
+    }
+    const seen = new Set<string>()
+    for (const text of given) {
+      const equals = text.indexOf("=")
+      const isJson = text[equals - 1] === ":"
+      const key = text.slice(0, isJson ? equals - 1 : equals)
+      if (equals === -1 || key === "") return yield* wrong(`-p ${text}: give key=text, or key:=JSON`)
+      if (seen.has(key)) return yield* wrong(`-p ${key} is given twice`)
+      seen.add(key)
+      const value = text.slice(equals + 1)
+      all.set(key, isJson ? yield* parsed(`-p ${key}`, value) : value)
+    }
+    return Object.fromEntries(all)
+  })
+
+const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A time: `90` and `90s` are seconds, `500ms`, `2m`, `1h`; and as in `2 minutes`. */
+export const duration = (flag: string, text: string): Effect.Effect<Duration.Duration, UsageError> =>
+  Effect.suspend(() => {
+    const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? []
+    const time = count === undefined
+      ? Duration.decodeUnknown(text)
+      : Option.some(Duration.millis(Number(count) * units[unit ?? "s"]!))
+    return Option.isSome(time) && Duration.isFinite(time.value)
+      ? Effect.succeed(time.value)
+      : wrong(`${flag} takes a time such as 90s, 500ms or "2 minutes", not ${JSON.stringify(text)}`)
+  })
+
+/** The version of a flow. */
+export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError> =>
+  text === "production" || text === "draft"
+    ? Effect.succeed(text)
+    : /^[1-9]\d*$/.test(text)
+    ? Effect.succeed(Number(text))
+    : wrong(`--version is production, draft or a number from 1, not ${JSON.stringify(text)}`)
+
+/** US dollars, as they were given. */
+export const dollars = (flag: string, text: string): Effect.Effect<string, UsageError> =>
+  /^\d+(\.\d+)?$/.test(text)
+    ? Effect.succeed(text)
+    : wrong(`${flag} takes US dollars such as 0.05, not ${JSON.stringify(text)}`)
+
+const types: { readonly [extension: string]: Attachment["mime_type"] } = {
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  png: "image/png",
+  webp: "image/webp",
+  gif: "image/gif"
+}
+
+/** An image: the URL of one whose name tells its type, or `image/png=URL`. */
+export const attachment = (text: string): Effect.Effect<Attachment, UsageError> =>
+  Effect.suspend(() => {
+    const [, type, given] = /^(image\/[a-z]+)=(.*)$/.exec(text) ?? []
+    const url = given ?? text
+    if (!URL.canParse(url) || new URL(url).protocol !== "https:") {
+      return wrong(`--attach takes the https URL of an image, not ${JSON.stringify(text)}`)
+    }
+    const extension = /\.([a-z]+)$/i.exec(new URL(url).pathname)?.[1]?.toLowerCase() ?? ""
+    const mime_type = type === undefined
+      ? Object.hasOwn(types, extension) ? types[extension] : undefined
+      : Object.values(types).find((known) => known === type)
+    return mime_type === undefined
+      ? wrong(`--attach ${text}: its type is not known; give image/png=${url}, or jpeg, webp, gif`)
+      : Effect.succeed({ kind: "url", url, mime_type })
+  })

@@ -1,0 +1,85 @@
+/** The command `noukai`: from its arguments to its exit code. */
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { checked } from "./arguments/grammar.js"
+import { help } from "./arguments/help.js"
+import { grammar, root } from "./commands/root.js"
+import { CommandError, UsageError } from "./exit/CommandError.js"
+import { exitCodes } from "./exit/exitCode.js"
+import { plain } from "./terminal/Terminal.js"
+import { version } from "./version.js"
+
+/** What the parser would print is said here, with its text alone. */
+const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Console.consoleWith((console) => Effect.withConsole(effect, { ...console, error: () => Effect.void }))
+
+const environment = Layer.mergeAll(
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeTerminal.layer,
+  CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false })
+)
+
+const say = (text: string) => void process.stderr.write(`${text}\n`)
+
+/** Says why a command ended, and gives its code. */
+const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | ValidationError.ValidationError>): number => {
+  if (Exit.isSuccess(exit)) return exitCodes.done
+  if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
+  const error = Cause.squash(exit.cause)
+  if (error instanceof CommandError) {
+    if (error.message !== "") say(`noukai: ${plain(error.message)}`)
+    for (const advice of error.advice ?? []) say(`  ${plain(advice)}`)
+    return error.code
+  }
+  if (error instanceof UsageError) {
+    say(`noukai: ${plain(error.message)}`)
+    say(`  ${error.command ?? "noukai"} --help`)
+    return exitCodes.usage
+  }
+  if (ValidationError.isValidationError(error)) {
+    say(`noukai: ${plain(HelpDoc.toAnsiText(error.error)).trim()}`)
+    return exitCodes.usage
+  }
+  say(`noukai: ${plain(Cause.pretty(exit.cause))}`)
+  return exitCodes.failed
+}
+
+const program = (args: ReadonlyArray<string>) =>
+  Effect.flatMap(checked(grammar(), args), (asked) =>
+    asked._tag === "help"
+      ? Effect.sync(() => void process.stdout.write(help(asked.path, asked.grammar, process.stdout.columns ?? 80)))
+      : Command.run(root, { name: "noukai", version })(["node", "noukai", ...asked.args])).pipe(
+      quietly,
+      Effect.provide(environment)
+    )
+
+/** Writes what is still to be written, and ends. */
+const end = (code: number) => {
+  const flush = (stream: NodeJS.WriteStream, then: () => void) =>
+    stream.writableLength === 0 || stream.destroyed ? then() : stream.write("", then)
+  flush(process.stdout, () => flush(process.stderr, () => process.exit(code)))
+}
+
+/** Runs a command. The first signal lets it end what it has begun, a second one ends it at once. */
+export const main = (args: ReadonlyArray<string>): void => {
+  const fiber = Effect.runFork(program(args))
+  let signals = 0
+  const heard = () => {
+    if (++signals > 1) process.exit(exitCodes.interrupted)
+    Effect.runFork(Fiber.interrupt(fiber))
+  }
+  process.on("SIGINT", heard).on("SIGTERM", heard).on("SIGHUP", heard)
+  fiber.addObserver((exit) => end(codeOf(exit)))
+}

@@ -1,0 +1,180 @@
+/**
+ * Where a command sends what it sends: flags, then the environment, then the nearest `noukai.json` from the working folder
+ * upwards. The key comes from the environment or a file, never from an argument, which others could see.
+ */
+import type * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { UsageError } from "../exit/CommandError.js"
+import { variable } from "./environment.js"
+
+/** Flags of a command that calls the server. */
+export interface ConnectionFlags {
+  readonly org: Option.Option<string>
+  readonly project: Option.Option<string>
+  readonly env: Option.Option<string>
+  readonly port: Option.Option<number>
+  readonly baseUrl: Option.Option<string>
+  readonly keyFile: Option.Option<string>
+}
+
+const File = Schema.Struct({
+  $schema: Schema.optional(Schema.String),
+  org: Schema.optional(Schema.String),
+  project: Schema.optional(Schema.String),
+  env: Schema.optional(Schema.Literal("production", "dev", "development")),
+  port: Schema.optional(Schema.Int),
+  baseUrl: Schema.optional(Schema.String),
+  keyFile: Schema.optional(Schema.String)
+})
+
+type File = typeof File.Type
+
+export declare namespace Settings {
+  interface Service {
+    /** For `Noukai.layer`. */
+    readonly options: NoukaiConfig.Options
+    /** Where the key is from; absent without one. */
+    readonly keyFrom: string | undefined
+    /** Where the server is named. */
+    readonly serverFrom: string
+    /** The `noukai.json` that was read. */
+    readonly file: string | undefined
+    /** Whether runs are made by the hosted service, and cost money. */
+    readonly isHosted: boolean
+  }
+}
+
+export class Settings extends Context.Tag("@effect-noukai/cli/Settings")<Settings, Settings.Service>() {}
+
+const wrong = (message: string) => Either.left(new UsageError({ message }))
+
+const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const readText = (path: string): Either.Either<string, UsageError> =>
+  Either.try({
+    try: () => readFileSync(path, "utf8"),
+    catch: (cause) => new UsageError({ message: `${path} cannot be read: ${reason(cause)}` })
+  })
+
+/** The nearest `noukai.json`. */
+const nearest = (folder: string): string | undefined => {
+  const path = join(folder, "noukai.json")
+  if (existsSync(path)) return path
+  const above = dirname(folder)
+  return above === folder ? undefined : nearest(above)
+}
+
+const decode = Schema.decodeUnknownEither(File, { onExcessProperty: "error" })
+
+const readFile = (path: string | undefined): Either.Either<File, UsageError> => {
+  if (path === undefined) return Either.right({})
+  return Either.flatMap(readText(path), (text) =>
+    Either.try({
+      try: (): unknown => JSON.parse(text),
+      // what is wrong with JSON is said with a piece of it, which may be a key
+      catch: () => new UsageError({ message: `${path} is not JSON` })
+    })).pipe(Either.flatMap((json) => {
+      if (typeof json === "object" && json !== null && "apiKey" in json) {
+        return wrong(
+          `${path} has an apiKey: a key does not belong there; set NOUKAI_API_KEY, or keyFile to the path of a file that holds it`
+        )
+      }
+      return Either.mapLeft(
+        decode(json),
+        (error) => new UsageError({ message: `${path}: ${ParseResult.TreeFormatter.formatErrorSync(error)}` })
+      )
+    }))
+}
+
+/** The server that one place names; `undefined` where it names none. */
+const serverOf = (
+  from: string,
+  { baseUrl, env, port }: {
+    readonly baseUrl?: string | undefined
+    readonly env?: string | undefined
+    readonly port?: number | undefined
+  }
+): Either.Either<{ readonly from: string; readonly options: NoukaiConfig.Options } | undefined, UsageError> => {
+  if (baseUrl !== undefined) {
+    return env === undefined && port === undefined
+      ? Either.right({ from, options: { baseUrl } })
+      : wrong(`${from}: give either a base URL, or an environment with an optional port`)
+  }
+  if (env === undefined && port === undefined) return Either.right(undefined)
+  const isDev = env === "dev" || env === "development" || env === undefined
+  if (!isDev && env !== "production") {
+    return wrong(`${from}: the environment is production or dev, not ${JSON.stringify(env)}`)
+  }
+  if (!isDev && port !== undefined) return wrong(`${from}: a port is of the environment dev`)
+  return Either.right({ from, options: isDev ? { env: "dev", port } : { env: "production" } })
+}
+
+const loopback = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/
+
+const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageError> =>
+  Either.gen(function*() {
+    const path = nearest(process.cwd())
+    const file = yield* readFile(path)
+    const given = {
+      baseUrl: Option.getOrUndefined(flags.baseUrl),
+      env: Option.getOrUndefined(flags.env),
+      port: Option.getOrUndefined(flags.port)
+    }
+    const portText = variable("NOUKAI_PORT")
+    const environment = {
+      baseUrl: variable("NOUKAI_BASE_URL"),
+      env: variable("NOUKAI_BASE_URL") === undefined ? variable("NOUKAI_ENV") : undefined,
+      port: portText === undefined || variable("NOUKAI_BASE_URL") !== undefined ? undefined : Number(portText)
+    }
+    const server = (yield* serverOf("the flags", given)) ??
+      (yield* serverOf("the environment", environment)) ??
+      (yield* serverOf(path ?? "", file)) ??
+      { from: "the default", options: {} }
+
+    const keyFile = Option.match(flags.keyFile, {
+      onNone: () => undefined,
+      onSome: (given) => ({ path: resolve(given), from: `the file ${given}` })
+    })
+    const fileKey = file.keyFile === undefined || path === undefined
+      ? undefined
+      : resolve(dirname(path), file.keyFile)
+    const fromEnvironment = variable("NOUKAI_API_KEY")
+    const source = keyFile ??
+      (fromEnvironment !== undefined || fileKey === undefined
+        ? undefined
+        : { path: fileKey, from: `the file ${fileKey}, which ${path} names` })
+    const key = source === undefined
+      ? fromEnvironment
+      : (yield* readText(source.path)).trim()
+    if (source !== undefined && (key === undefined || key === "")) {
+      return yield* wrong(`${source.path} holds no key`)
+    }
+
+    const { baseUrl, env } = server.options
+    return {
+      options: {
+        ...server.options,
+        ...(server.options.baseUrl === undefined && server.options.env === undefined && { env: "production" }),
+        apiKey: key === undefined ? undefined : Redacted.make(key),
+        org: Option.getOrUndefined(flags.org) ?? variable("NOUKAI_ORG") ?? file.org,
+        project: Option.getOrUndefined(flags.project) ?? variable("NOUKAI_PROJECT") ?? file.project
+      },
+      keyFrom: source?.from ?? (key === undefined ? undefined : "NOUKAI_API_KEY"),
+      serverFrom: server.from,
+      file: path,
+      isHosted: baseUrl === undefined ? env !== "dev" : !loopback.test(baseUrl)
+    }
+  })
+
+/** The settings of a command. Fails with what is wrong in its flags, the environment or `noukai.json`. */
+export const layer = (flags: ConnectionFlags): Layer.Layer<Settings, UsageError> =>
+  Layer.effect(Settings, Effect.suspend(() => find(flags)))

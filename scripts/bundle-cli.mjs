@@ -1,0 +1,32 @@
+/**
+ * Bundles the command `noukai` with all that it imports but libsql, whose parts are native: a chunk for what every command
+ * needs, and one for what each does.
+ */
+import { build } from "esbuild"
+import { rmSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
+
+rmSync(`${folder}/dist`, { recursive: true, force: true })
+const { metafile } = await build({
+  absWorkingDir: folder,
+  entryPoints: ["src/main.ts"],
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  minify: true,
+  keepNames: true,
+  metafile: true,
+  legalComments: "none",
+  external: ["libsql"],
+  chunkNames: "chunks/[name]-[hash]",
+  // what is bundled and was written for CommonJS requires Node's modules
+  banner: { js: "import { createRequire as ñ } from \"node:module\"; const require = ñ(import.meta.url);" }
+})
+if (process.argv.includes("--sizes")) {
+  for (const [path, { bytes }] of Object.entries(metafile.outputs)) process.stdout.write(`${bytes}\t${path}\n`)
+}
