@@ -118,8 +118,15 @@ export default {
       name: "no-undeclared",
       comment: "what src imports is a dependency or a peer in the package's own package.json",
       severity: "error",
-      from: { path: "^packages/[^/]+/src/" },
+      from: { path: "^packages/[^/]+/src/", pathNot: "^packages/cli/" },
       to: { dependencyTypes: ["npm-no-pkg", "npm-unknown", "npm-dev"], dependencyTypesNot: ["npm-peer"] }
+    },
+    {
+      name: "cli-undeclared",
+      comment: "what the command imports is bundled with it: a development dependency in its own package.json",
+      severity: "error",
+      from: { path: "^packages/cli/src/" },
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["npm-dev"] }
     },
     {
       name: "no-unresolved",

@@ -1,6 +1,9 @@
 /**
  * Bundles the command `noukai` with all that it imports but libsql, whose parts are native: a chunk for what every command
  * needs, and one for what each does.
+ *
+ *     node scripts/bundle-cli.mjs            into packages/cli/dist, from what `npm run build` made
+ *     node scripts/bundle-cli.mjs --sizes    says how large each file is
  */
 import { build } from "esbuild"
 import { rmSync } from "node:fs"
@@ -8,25 +11,32 @@ import { fileURLToPath } from "node:url"
 
 const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
 
-rmSync(`${folder}/dist`, { recursive: true, force: true })
-const { metafile } = await build({
-  absWorkingDir: folder,
-  entryPoints: ["src/main.ts"],
-  outdir: "dist",
-  bundle: true,
-  splitting: true,
-  format: "esm",
-  platform: "node",
-  target: "node20.19",
-  minify: true,
-  keepNames: true,
-  metafile: true,
-  legalComments: "none",
-  external: ["libsql"],
-  chunkNames: "chunks/[name]-[hash]",
-  // what is bundled and was written for CommonJS requires Node's modules
-  banner: { js: "import { createRequire as ñ } from \"node:module\"; const require = ñ(import.meta.url);" }
-})
-if (process.argv.includes("--sizes")) {
-  for (const [path, { bytes }] of Object.entries(metafile.outputs)) process.stdout.write(`${bytes}\t${path}\n`)
+/** Bundles into a folder. */
+export const bundle = (outdir, conditions = []) =>
+  build({
+    absWorkingDir: folder,
+    entryPoints: ["src/main.ts"],
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    conditions,
+    minify: true,
+    keepNames: true,
+    metafile: true,
+    legalComments: "none",
+    external: ["libsql"],
+    chunkNames: "chunks/[name]-[hash]",
+    // what is bundled and was written for CommonJS requires Node's modules
+    banner: { js: "import { createRequire as ñ } from \"node:module\"; const require = ñ(import.meta.url);" }
+  })
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(`${folder}/dist`, { recursive: true, force: true })
+  const { metafile } = await bundle("dist")
+  if (process.argv.includes("--sizes")) {
+    for (const [path, { bytes }] of Object.entries(metafile.outputs)) process.stdout.write(`${bytes}\t${path}\n`)
+  }
 }

@@ -120,7 +120,7 @@ describe("a batch that gets a signal", () => {
       const end = yield* Effect.fork(gone(child))
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
       for (const signal of signals) {
-        const heard = yield* Effect.fork(said(child))
+        const heard = yield* Effect.fork(said(child, signal))
         child.kill(signal)
         yield* Effect.raceFirst(Fiber.join(heard), Fiber.join(end))
       }
@@ -132,10 +132,14 @@ describe("a batch that gets a signal", () => {
       return { states, ledger, program }
     })
 
-  /** That a process has heard of its signal. */
-  const said = (child: ChildProcess) =>
+  /** That a process has heard of its signal: one that comes with another is lost with it. */
+  const said = (child: ChildProcess, signal: NodeJS.Signals) =>
     Effect.async<void>((resume) => {
-      child.stderr!.once("data", () => resume(Effect.void))
+      let text = ""
+      child.stderr!.on("data", (chunk) => {
+        text += String(chunk)
+        if (text.includes(signal)) resume(Effect.void)
+      })
     })
 
   const gone = (child: ChildProcess) =>

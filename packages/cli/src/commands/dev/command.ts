@@ -1,26 +1,7 @@
 /** `noukai dev`. */
 import * as Command from "@effect/cli/Command"
-import * as Options from "@effect/cli/Options"
-import { voice } from "../../arguments/flags.js"
 import { loaded } from "../leaf.js"
-
-export const config = {
-  flows: Options.text("flows").pipe(
-    Options.withDescription("A file of flows; some samples unless given."),
-    Options.optional
-  ),
-  port: Options.integer("port").pipe(
-    Options.withDescription("Where to listen; 8080 unless given, 0 is any free port."),
-    Options.optional
-  ),
-  exec: Options.text("exec").pipe(
-    Options.withDescription("A command to run with its environment set; ends with it, and with its exit code."),
-    Options.optional
-  ),
-  ...voice
-}
-
-export type Input = Command.Command.ParseConfig<typeof config>
+import { config } from "./input.js"
 
 export const dev = Command.make("dev", config, loaded(() => import("./handler.js"))).pipe(
   Command.withDescription("Runs a Noukai server on this machine, which needs no key and costs nothing.")

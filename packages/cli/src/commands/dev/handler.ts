@@ -10,7 +10,7 @@ import { exitCodes } from "../../exit/exitCode.js"
 import { environmentWith } from "../../settings/environment.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
-import type { Input } from "./command.js"
+import type { Input } from "./input.js"
 
 /** The port where clients of the environment `dev` connect. */
 const standardPort = 8080

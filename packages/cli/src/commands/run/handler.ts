@@ -17,7 +17,7 @@ import { ended, jsonLine, readable } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
-import type { Input } from "./command.js"
+import type { Input } from "./input.js"
 
 const services = (input: Settings.ConnectionFlags) =>
   Layer.unwrapEffect(Effect.map(Settings.Settings, ({ options }) => Noukai.layer(options))).pipe(

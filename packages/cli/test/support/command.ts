@@ -1,0 +1,162 @@
+/** The command in a process of its own: over pipes, or in a terminal. */
+import * as Pty from "@lydell/node-pty"
+import type { Scope } from "effect"
+import { Deferred, Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
+
+export const bin = fileURLToPath(new URL("../../build/tested/bin/noukai.cjs", import.meta.url))
+
+export interface Options {
+  /** Variables over an environment that has nothing of Noukai's. */
+  readonly env?: { readonly [name: string]: string }
+  readonly cwd?: string
+  /** What stdin holds; nothing unless given. */
+  readonly input?: string
+}
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The environment of the tests without what would lead a command elsewhere. */
+const environment = (given: Options["env"] = {}): Record<string, string> => ({
+  ...Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined || /^(NOUKAI_|NO_COLOR$|FORCE_COLOR$|TERM$|CI$|COLUMNS$)/.test(name) ? [] : [[name, value]]
+    )
+  ),
+  ...given
+})
+
+/** A command that goes on. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Effect.Effect<Ended>
+  /** Waits until stdout or stderr has a text. Dies with what there is when the command ends before. */
+  readonly awaitOutput: (text: string | RegExp) => Effect.Effect<void>
+}
+
+const has = (output: string, text: string | RegExp): boolean =>
+  typeof text === "string" ? output.includes(text) : text.test(output)
+
+/** Waits for a text in what grows. */
+const waiting = (output: () => string, listeners: Set<() => void>, isEnded: () => boolean) => (text: string | RegExp) =>
+  Effect.async<void>((resume) => {
+    const look = () => {
+      if (has(output(), text)) resume(Effect.void)
+      else if (isEnded()) resume(Effect.dieMessage(`the command ended without ${String(text)}:\n${output()}`))
+    }
+    listeners.add(look)
+    look()
+    return Effect.sync(() => void listeners.delete(look))
+  })
+
+/** Starts a command over pipes; it is killed with the scope. Its folder has no `noukai.json` above it. */
+export const started = (
+  args: ReadonlyArray<string>,
+  options: Options = {}
+): Effect.Effect<Running, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const end = yield* Deferred.make<Ended>()
+    const listeners = new Set<() => void>()
+    let [stdout, stderr, isEnded] = ["", "", false]
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(process.execPath, [bin, ...args], { cwd: options.cwd ?? tmpdir(), env: environment(options.env) })
+      ),
+      (child) => Effect.zipRight(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(end))
+    )
+    const heard = () => listeners.forEach((listener) => listener())
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+      heard()
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+      heard()
+    })
+    child.stdin.on("error", () => {}).end(options.input ?? "")
+    child.on("close", (code, signal) => {
+      isEnded = true
+      Deferred.unsafeDone(end, Effect.succeed({ code: code ?? (signal === null ? -1 : -2), stdout, stderr }))
+      heard()
+    })
+    return {
+      child,
+      ended: Deferred.await(end),
+      awaitOutput: waiting(() => stdout + stderr, listeners, () => isEnded)
+    }
+  })
+
+/** Runs a command to its end. */
+export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(started(args, options), ({ ended }) => ended))
+
+export interface Window {
+  readonly columns?: number
+  readonly rows?: number
+}
+
+/** A command in a terminal. */
+export interface InTerminal {
+  readonly pty: Pty.IPty
+  /** All that the terminal was sent, control characters included. */
+  readonly output: () => string
+  readonly awaitOutput: (text: string | RegExp) => Effect.Effect<void>
+  readonly type: (text: string) => Effect.Effect<void>
+  readonly resize: (columns: number) => Effect.Effect<void>
+  readonly code: Effect.Effect<number>
+}
+
+/** Ctrl-C. */
+export const ctrlC = "\u0003"
+
+/** Starts a command in a terminal; it is killed with the scope. */
+export const inTerminal = (
+  args: ReadonlyArray<string>,
+  { columns = 80, cwd, env, rows = 24 }: Omit<Options, "input"> & Window = {}
+): Effect.Effect<InTerminal, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const end = yield* Deferred.make<number>()
+    const listeners = new Set<() => void>()
+    let [output, isEnded] = ["", false]
+    const pty = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        Pty.spawn(process.execPath, [bin, ...args], {
+          cols: columns,
+          rows,
+          cwd: cwd ?? tmpdir(),
+          env: environment({ TERM: "xterm-256color", ...env })
+        })
+      ),
+      (pty) =>
+        Effect.zipRight(
+          Effect.sync(() => {
+            if (!isEnded) pty.kill("SIGKILL")
+          }),
+          Deferred.await(end)
+        )
+    )
+    const heard = () => listeners.forEach((listener) => listener())
+    pty.onData((text) => {
+      output += text
+      heard()
+    })
+    pty.onExit(({ exitCode }) => {
+      isEnded = true
+      Deferred.unsafeDone(end, Effect.succeed(exitCode))
+      heard()
+    })
+    return {
+      pty,
+      output: () => output,
+      awaitOutput: waiting(() => output, listeners, () => isEnded),
+      type: (text) => Effect.sync(() => pty.write(text)),
+      resize: (columns) => Effect.sync(() => pty.resize(columns, rows)),
+      code: Deferred.await(end)
+    }
+  })
