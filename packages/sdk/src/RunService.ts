@@ -86,7 +86,7 @@ export declare namespace RunService {
      * changes nothing, and any run can be watched: executed, stepped through, or queued.
      *
      * A stream that is cut before the end fails with `APIConnectionError`; running it again begins from the first
-     * event, and costs nothing. Events have a `cursor`, whose version is `"production"` since a trace does not tell.
+     * event, and costs nothing. `heal` does so, and gives each event once. Events have a `cursor`, whose version is `"production"` since a trace does not tell.
      * `resume` of a pause for tool calls fails, because only the program that runs the flow can answer it.
      *
      * @example

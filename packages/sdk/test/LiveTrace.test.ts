@@ -3,13 +3,14 @@ import { Emulator } from "@effect-noukai/emulator"
 import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Flow, FlowService, JobService, Noukai, RunService } from "@effect-noukai/sdk"
-import type { CallError, FlowEvent } from "@effect-noukai/sdk"
+import { FlowNotFoundError } from "@effect-noukai/sdk"
+import type { CallError, FlowEvent, NoukaiError } from "@effect-noukai/sdk"
 import type { WireEvent } from "@effect-noukai/sdk/FlowEvent"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import * as Runs from "@effect-noukai/sdk/RunService"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Either, Fiber, Layer, Queue, Ref, Schema, Stream, TestClock } from "effect"
+import { Chunk, Context, Effect, Either, Fiber, Layer, Queue, Ref, Schedule, Schema, Stream, TestClock } from "effect"
 import { servicesFor } from "./support/client.js"
 import * as Wire from "./support/WireServer.js"
 
@@ -238,6 +239,61 @@ describe("what a live trace gives", () => {
       )
       const nothing = yield* watchScripted(Stream.empty)
       assert.strictEqual(nothing.failure?._tag, "APIConnectionError")
+    }))
+
+  const watchHealed = (
+    readings: ReadonlyArray<Stream.Stream<WireEvent, CallError>>,
+    heal: Schedule.Schedule<unknown, NoukaiError> = Schedule.recurs(2)
+  ) =>
+    Effect.flatMap(RunService, (runs) => collect(runs.liveTrace("a/b/c", "ex-1", { heal }))).pipe(
+      Effect.provide(Layer.provide(Runs.layer, Scripted.layerScripted({ traceStream: readings })))
+    )
+
+  it.effect("with heal, a cut is read over, and each event is given once, wherever it was", () =>
+    Effect.gen(function*() {
+      const whole = (yield* watchScripted(Stream.fromIterable(happy))).seen.map(plain)
+      for (let first = 0; first < happy.length; first++) {
+        for (let second = first; second < happy.length; second++) {
+          const readings = [happy.slice(0, first), happy.slice(0, second), happy].map((events) =>
+            Stream.fromIterable(events)
+          )
+          const { failure, seen } = yield* watchHealed(readings)
+          assert.isUndefined(failure)
+          assert.deepStrictEqual(seen.map(plain), whole)
+        }
+      }
+    }))
+
+  it.effect("with heal, a step that runs again is given again", () =>
+    Effect.gen(function*() {
+      const again = (count: number): ReadonlyArray<WireEvent> => [
+        { type: "run_started", executionId: "ex-1" },
+        ...Array.from({ length: count }, () => [
+          { type: "step_started", stepId: "a" } as const,
+          { type: "step_completed", stepId: "a", output: "same" } as const
+        ]).flat()
+      ]
+      const { failure, seen } = yield* watchHealed([
+        Stream.fromIterable(again(2)),
+        Stream.fromIterable([...again(3), { type: "flow_completed", executionId: "ex-1", result: 1 }])
+      ])
+      assert.isUndefined(failure)
+      assert.lengthOf(seen.filter(({ type }) => type === "step_completed"), 3)
+    }))
+
+  it.effect("with heal, the schedule ends it, and begins anew with each new event", () =>
+    Effect.gen(function*() {
+      const cuts = [0, 1, 1, 1].map((count) => Stream.fromIterable(happy.slice(0, count)))
+      const { failure, seen } = yield* watchHealed(cuts, Schedule.recurs(2))
+      assert.lengthOf(seen, 1)
+      assert.strictEqual(failure?._tag, "APIConnectionError")
+    }))
+
+  it.effect("with heal, what does not pass is not asked for again", () =>
+    Effect.gen(function*() {
+      const fails = new FlowNotFoundError({ method: "RunService.liveTrace", isRetryable: false })
+      const { failure } = yield* watchHealed([Stream.fail(fails), Stream.fromIterable(happy)])
+      assert.strictEqual(failure?._tag, "FlowNotFoundError")
     }))
 
   it.effect("ids that no path can carry are refused before anything is asked", () =>

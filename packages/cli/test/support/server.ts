@@ -18,5 +18,6 @@ export const runs = Effect.flatMap(Emulator, (emulator) => Effect.map(emulator.l
 /** The requests that it has had, as method and path. */
 export const requests = Effect.flatMap(
   Emulator,
-  (emulator) => Effect.map(emulator.ledger, ({ requests }) => requests.map(({ method, target }) => `${method} ${target}`))
+  (emulator) =>
+    Effect.map(emulator.ledger, ({ requests }) => requests.map(({ method, target }) => `${method} ${target}`))
 )

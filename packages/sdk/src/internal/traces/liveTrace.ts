@@ -8,9 +8,16 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
-import { APIConnectionError, type CallError, FlowExecutionError, UnexpectedResponseError } from "../../NoukaiError.js"
+import {
+  APIConnectionError,
+  type CallError,
+  FlowExecutionError,
+  type NoukaiError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
@@ -18,7 +25,7 @@ import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import type { Progress } from "../input/callOptions.js"
-import { checkStream } from "../input/checks.js"
+import { checkSchedule, checkStream } from "../input/checks.js"
 import type { InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import * as Delivered from "../run/deliveredEvent.js"
@@ -271,10 +278,46 @@ const traceRules: InputRules<LiveTraceOptions, LiveTraceOptions> = {
     idleTimeout: given.idleTimeout,
     headers: given.headers,
     connectTimeout: given.connectTimeout,
-    retry: given.retry
+    retry: given.retry,
+    heal: given.heal
   }),
-  check: checkStream
+  check: (options) => checkStream(options) ?? checkSchedule("heal", options.heal)
 }
+
+/** What tells an event from others of its run; a step that runs again has several of each. */
+const keyOf = (event: DeliveredRunEvent): string => "stepId" in event ? `${event.type} ${event.stepId}` : event.type
+
+/** Each reading begins with the first event of the run: gives those that no reading before has given. */
+const healed = (
+  reading: Stream.Stream<DeliveredRunEvent, CallError>,
+  schedule: Schedule.Schedule<unknown, NoukaiError>
+): Stream.Stream<DeliveredRunEvent, CallError> =>
+  Stream.unwrap(Effect.map(Schedule.driver(schedule), (driver) => {
+    const given = new Map<string, number>()
+    let isNew = false
+    const next: Stream.Stream<DeliveredRunEvent, CallError> = Stream.suspend(() => {
+      const read = new Map<string, number>()
+      isNew = false
+      return Stream.filter(reading, (event) => {
+        const key = keyOf(event)
+        const count = (read.get(key) ?? 0) + 1
+        read.set(key, count)
+        if (count <= (given.get(key) ?? 0)) return false
+        given.set(key, count)
+        return isNew = true
+      })
+    }).pipe(Stream.catchAll((error) =>
+      error.isRetryable
+        ? Stream.unwrap(
+          Effect.match(Effect.zipRight(isNew ? driver.reset : Effect.void, driver.next(error)), {
+            onFailure: () => Stream.fail(error),
+            onSuccess: () => next
+          })
+        )
+        : Stream.fail(error)
+    ))
+    return next
+  }))
 
 /** @internal */
 export const liveTrace = (http: HttpService) =>
@@ -287,15 +330,18 @@ export const liveTrace = (http: HttpService) =>
     const resolved = resolveRead(http, method, flow, executionId, traceRules, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
     const [run, options] = resolved.right
-    const progress: Progress = { sent: "no" }
     const named = http.defaults.runPaths === "flow-runs" ? undefined : executionId
-    const events = http.stream("traceStream", { ...run, method, options, progress })
-    return Spans.readStreamSpan(
-      spanNames.runLiveTrace,
-      { address: run.flow, executionId },
-      fromSource(() => {
-        const { close, pull } = toSource(events)
-        return { pull: new TraceReader(flow, run.flow, executionId, named).pull(pull), close }
-      })
-    )
+    const reading = Stream.suspend(() => {
+      const progress: Progress = { sent: "no" }
+      const events = http.stream("traceStream", { ...run, method, options, progress })
+      return Spans.readStreamSpan(
+        spanNames.runLiveTrace,
+        { address: run.flow, executionId },
+        fromSource(() => {
+          const { close, pull } = toSource(events)
+          return { pull: new TraceReader(flow, run.flow, executionId, named).pull(pull), close }
+        })
+      )
+    })
+    return options.heal === undefined ? reading : healed(reading, options.heal)
   })

@@ -1,5 +1,7 @@
 /** The options of `RunService`. */
 import type * as Duration from "effect/Duration"
+import type * as Schedule from "effect/Schedule"
+import type { NoukaiError } from "../../NoukaiError.js"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
 import type { FlowRef } from "../flow/flow.js"
 import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
@@ -74,4 +76,10 @@ export type ListOptions = RunOptions & ListedFlow & {
  * @since 0.1.0
  * @category options
  */
-export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {}
+export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {
+  /**
+   * Reads again after a cut or a refusal that may pass, while the schedule lasts; the schedule begins anew with each new
+   * event. Events that were given before are left out: of each kind and step, as many as there were. Default: off.
+   */
+  readonly heal?: Schedule.Schedule<unknown, NoukaiError> | undefined
+}
