@@ -1,28 +1,21 @@
 /** What `noukai run` does. */
-import { FlowService, Noukai } from "@effect-noukai/sdk"
+import { FlowService } from "@effect-noukai/sdk"
 import type { NoukaiError } from "@effect-noukai/sdk"
-import type { StepError } from "@effect-noukai/sdk/FlowEvent"
-import type { ToolCall, ToolDeclaration } from "@effect-noukai/sdk/Tools"
+import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import * as Values from "../../arguments/values.js"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import { type CommandError, UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
-import * as Settings from "../../settings/Settings.js"
+import { client } from "../../settings/client.js"
 import { ended, jsonLine, readable } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
 import type { Input } from "./input.js"
-
-const services = (input: Settings.ConnectionFlags) =>
-  Layer.unwrapEffect(Effect.map(Settings.Settings, ({ options }) => Noukai.layer(options))).pipe(
-    Layer.provideMerge(Settings.layer(input))
-  )
+import { failedStep, paused } from "./outcome.js"
 
 const when = <A>(value: Option.Option<string>, read: (text: string) => Effect.Effect<A, UsageError>) =>
   Option.isNone(value) ? Effect.succeed(undefined) : read(value.value)
@@ -76,16 +69,6 @@ const read = (input: Input) =>
 
 type Failure = NoukaiError | CommandError | UsageError
 
-/** A run that waits for tools: there are none here. */
-const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) =>
-  new CommandError({
-    code: exitCodes.paused,
-    message: `run ${executionId} waits for tools: ${
-      toolCalls.map(({ arguments: given, name }) => `${name}(${JSON.stringify(given)})`).join(", ")
-    }`,
-    advice: ["a program with these tools runs the flow: see FlowService.execute"]
-  })
-
 export const handle: Handle<Input> = (input) =>
   Effect.gen(function*() {
     const terminal = yield* Terminal
@@ -135,7 +118,7 @@ export const handle: Handle<Input> = (input) =>
 
     const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
     yield* all.pipe(
-      Effect.provide(services(input)),
+      Effect.provide(client(input)),
       Effect.onInterrupt(() =>
         terminal.note(
           Option.isNone(input.once)
@@ -146,9 +129,3 @@ export const handle: Handle<Input> = (input) =>
       ending("begins", known)
     )
   }).pipe(ending("begins"))
-
-const failedStep = (event: StepError) =>
-  new CommandError({
-    code: exitCodes.failed,
-    message: `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${readable(event.error)}`
-  })

@@ -1,0 +1,23 @@
+/** Ends of a run that are none of the command. */
+import type { StepError } from "@effect-noukai/sdk/FlowEvent"
+import type { ToolCall } from "@effect-noukai/sdk/Tools"
+import { CommandError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
+import { readable } from "../../terminal/json.js"
+
+/** A run that waits for tools: a command has none. */
+export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) =>
+  new CommandError({
+    code: exitCodes.paused,
+    message: `run ${executionId} waits for tools: ${
+      toolCalls.map(({ arguments: given, name }) => `${name}(${JSON.stringify(given)})`).join(", ")
+    }`,
+    advice: ["a program with these tools runs the flow: see FlowService.execute"]
+  })
+
+/** A step that failed, and with it its run. */
+export const failedStep = (event: StepError) =>
+  new CommandError({
+    code: exitCodes.failed,
+    message: `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${readable(event.error)}`
+  })
