@@ -5,11 +5,11 @@
 import { join, relative } from "node:path"
 import { Application, Comment, ReflectionKind } from "typedoc"
 import ts from "typescript"
-import { publishable, read, root, sources } from "./workspace.mjs"
+import { libraries, read, root, sources } from "./workspace.mjs"
 
 const tsconfig = "tsconfig.docs.json"
 
-const packages = publishable()
+const packages = libraries()
 
 /** The name under which a module is imported: `@effect-noukai/sdk/Flow`. */
 const moduleName = (path) => {
@@ -19,7 +19,9 @@ const moduleName = (path) => {
 }
 
 const modules = new Map(
-  sources().filter((path) => !path.includes("/src/internal/")).map((path) => [moduleName(path), path])
+  sources().filter((path) =>
+    packages.some(({ folder }) => path.startsWith(`${folder}/`)) && !path.includes("/src/internal/")
+  ).map((path) => [moduleName(path), path])
 )
 
 const place = ({ parent, sources }) => {

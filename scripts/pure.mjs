@@ -8,7 +8,7 @@ import { transformAsync } from "@babel/core"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { publishable, root } from "./workspace.mjs"
+import { libraries, root } from "./workspace.mjs"
 
 const mark = "/*#__PURE__*/"
 
@@ -44,7 +44,7 @@ const markFile = async (path) => {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  for (const { folder } of publishable()) {
+  for (const { folder } of libraries()) {
     for (const path of modulesIn(join(root, folder, "dist"))) await markFile(path)
   }
 }

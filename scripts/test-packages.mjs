@@ -18,7 +18,7 @@ import { formatMessage } from "publint/utils"
 import ts from "typescript"
 import * as vite from "vite"
 import { environment } from "./suite.mjs"
-import { publishable, read, root, workspaceDependencies } from "./workspace.mjs"
+import { libraries, publishable, read, root, workspaceDependencies } from "./workspace.mjs"
 
 const run = promisify(execFile)
 const stopping = new AbortController()
@@ -416,6 +416,36 @@ const runFrameworks = async (folder) => {
   await node(["frameworks.mjs"], folder)
 }
 
+/**
+ * The command as it is installed: with nothing of ours beside it. Its emulator answers it, and its ledger of batches, the
+ * one part that is not bundled, is there.
+ */
+const testCommand = async () => {
+  const stdout = await exec("npm", ["pack", "--json", "--pack-destination", temporary], join(root, "packages/cli"))
+  const [{ filename, files: packed }] = JSON.parse(stdout)
+  const strange = packed.map(({ path }) => path).filter((path) =>
+    !/^(bin\/noukai\.cjs|dist\/.+\.js|LICENSE|README\.md|package\.json)$/.test(path)
+  )
+  check(strange.length === 0, `${strange.join(", ")} in the tarball`)
+  const folder = join(temporary, "cli")
+  mkdirSync(folder)
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }))
+  await exec("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", join(temporary, filename)], folder)
+  const noukai = (...args) => exec(join(folder, "node_modules/.bin/noukai"), args, folder)
+  const { version } = JSON.parse(read("packages/cli/package.json"))
+  check(await noukai("--version") === `${version}\n`, "noukai --version says something else")
+  check((await noukai("--help")).includes("COMMANDS"), "noukai --help says something else")
+  writeFileSync(join(folder, "rows.jsonl"), "{\"id\":1,\"text\":\"Hi.\"}\n")
+  const said = await noukai(
+    "dev",
+    "--port",
+    "0",
+    "--exec",
+    "node_modules/.bin/noukai run noukai/samples/hello-world Hi --json"
+  )
+  check(said === "{\"text\":\"Hello! You said: Hi\"}\n", `noukai run says ${said}`)
+}
+
 const timed = async (what, effect) => {
   const started = performance.now()
   const result = await effect()
@@ -431,8 +461,9 @@ const remove = () => rmSync(temporary, { recursive: true, force: true })
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())
 
 try {
-  const workspaces = publishable()
-  await timed("build from scratch", () => build(workspaces))
+  const workspaces = libraries()
+  await timed("build from scratch", () => build(publishable()))
+  if (only.length === 0 || only.includes("cli")) await timed("@effect-noukai/cli: npm install, noukai", testCommand)
   const packages = []
   for (const workspace of workspaces) packages.push(await pack(workspace, temporary))
   for (const item of packages.filter(({ folder }) => only.length === 0 || only.includes(folder.split("/").at(-1)))) {

@@ -42,6 +42,9 @@ export const publishable = () => {
   return ordered
 }
 
+/** Those of them that programs import; the others are commands. */
+export const libraries = () => publishable().filter(({ manifest }) => "." in manifest.exports)
+
 /** The workspaces among `all` that `item` declares, as dependency or as peer. */
 export const workspaceDependencies = (item, all) => {
   const declared = { ...item.manifest.dependencies, ...item.manifest.peerDependencies }

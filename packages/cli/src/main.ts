@@ -74,6 +74,7 @@ const end = (code: number) => {
 
 /** Runs a command. The first signal lets it end what it has begun, a second one ends it at once. */
 export const main = (args: ReadonlyArray<string>): void => {
+  if (args.length === 1 && args[0] === "--version") return void process.stdout.write(`${version}\n`)
   const fiber = Effect.runFork(program(args))
   let signals = 0
   const heard = () => {

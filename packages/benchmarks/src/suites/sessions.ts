@@ -26,8 +26,7 @@ const storeOf = (count: number): Sessions.Sessions => {
       sessionId: sessionOf(n),
       size: 100,
       capture: "metadata_only",
-      createdAt: 0,
-      visibleAt: 0,
+      rowDelay: 0,
       status: "running",
       input: {
         message: "hi",

@@ -53,7 +53,7 @@ export declare namespace Settings {
   }
 }
 
-export class Settings extends Context.Tag("@effect-noukai/cli/Settings")<Settings, Settings.Service>() {}
+export class Settings extends Context.Tag("@effect-noukai/cli/settings/Settings")<Settings, Settings.Service>() {}
 
 const wrong = (message: string) => Either.left(new UsageError({ message }))
 

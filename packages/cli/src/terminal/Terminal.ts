@@ -39,7 +39,7 @@ export declare namespace Terminal {
   }
 }
 
-export class Terminal extends Context.Tag("@effect-noukai/cli/Terminal")<Terminal, Terminal.Service>() {}
+export class Terminal extends Context.Tag("@effect-noukai/cli/terminal/Terminal")<Terminal, Terminal.Service>() {}
 
 const isDumb = variable("TERM") === "dumb"
 

@@ -29,8 +29,7 @@ const start = (runs: Runs.Runs, sessionId?: string): Runs.Run => {
     sessionId,
     size: 10,
     capture: "off",
-    createdAt: 0,
-    visibleAt: 0,
+    rowDelay: 0,
     status: "running",
     input: {
       message: "hi",

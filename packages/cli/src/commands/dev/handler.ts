@@ -47,36 +47,35 @@ const ended = (child: ChildProcess): Effect.Effect<void> =>
     Effect.flatMap((isEnded) => Effect.sync(() => void (isEnded || child.kill("SIGKILL"))))
   )
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    // where the SDK looks for it, unless it is told otherwise
-    const port = Option.getOrElse(input.port, () => standardPort)
-    const emulator = yield* Emulator.make({ port, file: Option.getOrUndefined(input.flows) }).pipe(
-      Effect.mapError((error) =>
-        new CommandError({
-          message: error.message,
-          ...error.reason === "PortInUse"
-            ? { code: exitCodes.refused, advice: ["give another --port; 0 is any free one"] }
-            : { code: error.reason === "Listen" ? exitCodes.refused : exitCodes.usage }
-        })
-      )
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  // where the SDK looks for it, unless it is told otherwise
+  const port = Option.getOrElse(input.port, () => standardPort)
+  const emulator = yield* Emulator.make({ port, file: Option.getOrUndefined(input.flows) }).pipe(
+    Effect.mapError((error) =>
+      new CommandError({
+        message: error.message,
+        ...error.reason === "PortInUse"
+          ? { code: exitCodes.refused, advice: ["give another --port; 0 is any free one"] }
+          : { code: error.reason === "Listen" ? exitCodes.refused : exitCodes.usage }
+      })
     )
-    const environment: { readonly [name: string]: string } = {
-      ...emulator.port === standardPort
-        ? { NOUKAI_ENV: "dev" }
-        : { NOUKAI_ENV: "dev", NOUKAI_PORT: String(emulator.port) },
-      NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
-    }
-    if (Option.isSome(input.exec)) {
-      const code = yield* executed(input.exec.value, environment)
-      // the command has said itself what was wrong
-      return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
-    }
-    const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
-    yield* terminal.write(
-      `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}\n` +
-        "  noukai run noukai/samples/hello-world \"Hello\"\n"
-    )
-    return yield* Effect.never
-  }).pipe(Effect.scoped)
+  )
+  const environment: { readonly [name: string]: string } = {
+    ...emulator.port === standardPort
+      ? { NOUKAI_ENV: "dev" }
+      : { NOUKAI_ENV: "dev", NOUKAI_PORT: String(emulator.port) },
+    NOUKAI_API_KEY: Redacted.value(emulator.apiKey)
+  }
+  if (Option.isSome(input.exec)) {
+    const code = yield* executed(input.exec.value, environment)
+    // the command has said itself what was wrong
+    return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
+  }
+  const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
+  yield* terminal.write(
+    `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}\n` +
+      "  noukai run noukai/samples/hello-world \"Hello\"\n"
+  )
+  return yield* Effect.never
+}, Effect.scoped)

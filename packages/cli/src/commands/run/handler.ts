@@ -18,7 +18,7 @@ import type { Input } from "./input.js"
 import { failedStep, paused } from "./outcome.js"
 
 const when = <A>(value: Option.Option<string>, read: (text: string) => Effect.Effect<A, UsageError>) =>
-  Option.isNone(value) ? Effect.succeed(undefined) : read(value.value)
+  Effect.transposeMapOption(value, read).pipe(Effect.map(Option.getOrUndefined))
 
 const wrong = (message: string) => new UsageError({ message })
 
@@ -33,99 +33,97 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
   )
 
 /** What was given, checked before anything is sent. */
-const read = (input: Input) =>
-  Effect.gen(function*() {
-    if (Option.isSome(input.message) && Option.isSome(input.messageFile)) {
-      return yield* wrong("give the message as an argument or as --message-file, not both")
-    }
-    if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
-      return yield* wrong("--once has a session of its own, and no stream: give it without --session and --stream")
-    }
-    if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
-    if (input.jsonl && !input.stream) return yield* wrong("--jsonl is of --stream; give --json for the result as JSON")
-    const onStdin = [input.message, input.messageFile, input.parameters].filter(Option.contains("-")).length
-    if (onStdin > 1) return yield* wrong("stdin can be read once")
-    const message = Option.contains(input.message, "-")
-      ? yield* Values.textOf("the message", "-")
-      : Option.getOrUndefined(input.message) ??
-        (yield* when(input.messageFile, (path) => Values.textOf("--message-file", path)))
-    const parameters = yield* Values.parameters(input.parameter, input.parameters)
-    const attachments = yield* Effect.forEach(input.attach, Values.attachment)
-    const version = yield* when(input.version, Values.flowVersion)
-    const tools = yield* when(input.tools, declared)
-    const timeout = yield* when(input.timeout, (text) => Values.duration("--timeout", text))
-    const maxCostUsd = yield* when(input.maxCost, (text) => Values.dollars("--max-cost", text))
-    return {
-      message,
-      parameters,
-      version,
-      timeout,
-      maxCostUsd,
-      tools,
-      attachments: attachments.length === 0 ? undefined : attachments,
-      trace: input.trace || undefined
-    }
-  })
+const read = Effect.fnUntraced(function*(input: Input) {
+  if (Option.isSome(input.message) && Option.isSome(input.messageFile)) {
+    return yield* wrong("give the message as an argument or as --message-file, not both")
+  }
+  if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
+    return yield* wrong("--once has a session of its own, and no stream: give it without --session and --stream")
+  }
+  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
+  if (input.jsonl && !input.stream) return yield* wrong("--jsonl is of --stream; give --json for the result as JSON")
+  const onStdin = [input.message, input.messageFile, input.parameters].filter(Option.contains("-")).length
+  if (onStdin > 1) return yield* wrong("stdin can be read once")
+  const message = Option.contains(input.message, "-")
+    ? yield* Values.textOf("the message", "-")
+    : Option.getOrUndefined(input.message) ??
+      (yield* when(input.messageFile, (path) => Values.textOf("--message-file", path)))
+  const parameters = yield* Values.parameters(input.parameter, input.parameters)
+  const attachments = yield* Effect.forEach(input.attach, Values.attachment)
+  const version = yield* when(input.version, Values.flowVersion)
+  const tools = yield* when(input.tools, declared)
+  const timeout = yield* when(input.timeout, (text) => Values.duration("--timeout", text))
+  const maxCostUsd = yield* when(input.maxCost, (text) => Values.dollars("--max-cost", text))
+  return {
+    message,
+    parameters,
+    version,
+    timeout,
+    maxCostUsd,
+    tools,
+    attachments: attachments.length === 0 ? undefined : attachments,
+    trace: input.trace || undefined
+  }
+})
 
 type Failure = NoukaiError | CommandError | UsageError
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const given = yield* read(input)
-    const sessionId = Option.getOrElse(input.session, () => randomUUID())
-    const known = { flow: input.flow, ...Option.isNone(input.once) && { sessionId } }
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const given = yield* read(input)
+  const sessionId = Option.getOrElse(input.session, () => randomUUID())
+  const known = { flow: input.flow, ...Option.isNone(input.once) && { sessionId } }
 
-    const print = (result: unknown) => terminal.write(input.json ? jsonLine(result) : ended(readable(result)))
+  const print = (result: unknown) => terminal.write(input.json ? jsonLine(result) : ended(readable(result)))
 
-    const executed = Effect.gen(function*() {
-      const flows = yield* FlowService
-      const { timeout } = given
-      const whole = { ...given, ...(timeout !== undefined && { attemptTimeout: timeout }) }
-      const outcome = yield* Option.match(input.once, {
-        onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
-        onSome: (key) => flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
-      })
-      if (outcome.status === "tool_calls_required") {
-        const { executionId, state, status, toolCalls } = outcome
-        if (input.json) yield* terminal.write(jsonLine({ status, executionId, toolCalls, state }))
-        return yield* paused(executionId, toolCalls)
-      }
-      if ("reused" in outcome && outcome.reused) yield* terminal.detail("the result of an earlier call with this key")
-      if (outcome.executionId !== undefined) yield* terminal.detail(`run ${plain(outcome.executionId)}`)
-      yield* print(outcome.result)
+  const executed = Effect.gen(function*() {
+    const flows = yield* FlowService
+    const { timeout } = given
+    const whole = { ...given, ...(timeout !== undefined && { attemptTimeout: timeout }) }
+    const outcome = yield* Option.match(input.once, {
+      onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
+      onSome: (key) => flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
     })
+    if (outcome.status === "tool_calls_required") {
+      const { executionId, state, status, toolCalls } = outcome
+      if (input.json) yield* terminal.write(jsonLine({ status, executionId, toolCalls, state }))
+      return yield* paused(executionId, toolCalls)
+    }
+    if ("reused" in outcome && outcome.reused) yield* terminal.detail("the result of an earlier call with this key")
+    if (outcome.executionId !== undefined) yield* terminal.detail(`run ${plain(outcome.executionId)}`)
+    yield* print(outcome.result)
+  })
 
-    const streamed = Effect.gen(function*() {
-      const flows = yield* FlowService
-      const { version, ...rest } = given
-      if (version === "draft") return yield* wrong("a draft cannot be streamed: leave out --stream")
-      const show = yield* Steps.make
-      let result: Option.Option<unknown> = Option.none()
-      yield* flows.events(input.flow, { ...rest, version, sessionId }).pipe(
-        Stream.runForEach((event) =>
-          Effect.gen(function*() {
-            yield* show(event)
-            if (input.jsonl) yield* terminal.write(jsonLine(event))
-            if (event.type === "tool_calls_required") return yield* paused(event.executionId, event.toolCalls)
-            if (event.type === "flow_completed") result = Option.some(event.result)
-            if (event.type === "step_error") return yield* failedStep(event)
-          })
-        )
+  const streamed = Effect.gen(function*() {
+    const flows = yield* FlowService
+    const { version, ...rest } = given
+    if (version === "draft") return yield* wrong("a draft cannot be streamed: leave out --stream")
+    const show = yield* Steps.make
+    let result: Option.Option<unknown> = Option.none()
+    yield* flows.events(input.flow, { ...rest, version, sessionId }).pipe(
+      Stream.runForEach((event) =>
+        Effect.gen(function*() {
+          yield* show(event)
+          if (input.jsonl) yield* terminal.write(jsonLine(event))
+          if (event.type === "tool_calls_required") return yield* paused(event.executionId, event.toolCalls)
+          if (event.type === "flow_completed") result = Option.some(event.result)
+          if (event.type === "step_error") return yield* failedStep(event)
+        })
       )
-      if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
-    })
-
-    const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
-    yield* all.pipe(
-      Effect.provide(client(input)),
-      Effect.onInterrupt(() =>
-        terminal.note(
-          Option.isNone(input.once)
-            ? `interrupted; whether a run goes on is listed here: noukai session show ${sessionId}`
-            : "interrupted; the same command again gives the result of a run that goes on"
-        )
-      ),
-      ending("begins", known)
     )
-  }).pipe(ending("begins"))
+    if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
+  })
+
+  const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
+  yield* all.pipe(
+    Effect.provide(client(input)),
+    Effect.onInterrupt(() =>
+      terminal.note(
+        Option.isNone(input.once)
+          ? `interrupted; whether a run goes on is listed here: noukai session show ${sessionId}`
+          : "interrupted; the same command again gives the result of a run that goes on"
+      )
+    ),
+    ending("begins", known)
+  )
+}, ending("begins"))

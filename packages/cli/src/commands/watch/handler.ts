@@ -23,54 +23,53 @@ const patience = Duration.minutes(10)
 /** How often a server is asked that has said nothing yet, and cannot be reached. */
 const firstTries = 3
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    if (input.json && input.jsonl) {
-      return yield* new UsageError({ message: "give --json for the result, or --jsonl for all events" })
-    }
-    const terminal = yield* Terminal
-    const timeout = Option.isNone(input.timeout)
-      ? undefined
-      : yield* Values.duration("--timeout", input.timeout.value)
-    const show = yield* Steps.make
-    let hasBegun = false
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  if (input.json && input.jsonl) {
+    return yield* new UsageError({ message: "give --json for the result, or --jsonl for all events" })
+  }
+  const terminal = yield* Terminal
+  const timeout = Option.isNone(input.timeout)
+    ? undefined
+    : yield* Values.duration("--timeout", input.timeout.value)
+  const show = yield* Steps.make
+  let hasBegun = false
 
-    const heal = Schedule.exponential("200 millis").pipe(
-      Schedule.union(Schedule.spaced("5 seconds")),
-      Schedule.jittered,
-      Schedule.upTo(patience),
-      Schedule.intersect(Schedule.forever),
-      Schedule.whileOutput(([, tries]) => hasBegun || tries < firstTries),
-      Schedule.tapInput((error: NoukaiError) => terminal.progress(`… reads again: ${plain(error.message)}`))
-    )
+  const heal = Schedule.exponential("200 millis").pipe(
+    Schedule.union(Schedule.spaced("5 seconds")),
+    Schedule.jittered,
+    Schedule.upTo(patience),
+    Schedule.intersect(Schedule.forever),
+    Schedule.whileOutput(([, tries]) => hasBegun || tries < firstTries),
+    Schedule.tapInput((error: NoukaiError) => terminal.progress(`… reads again: ${plain(error.message)}`))
+  )
 
-    const watched = Effect.gen(function*() {
-      const runs = yield* RunService
-      yield* runs.liveTrace(input.flow, input.id, { heal }).pipe(
-        Stream.runForEach((event) =>
-          Effect.gen(function*() {
-            hasBegun = true
-            yield* show(event)
-            if (input.jsonl) yield* terminal.write(jsonLine(event))
-            if (event.type === "step_error") return yield* failedStep(event)
-            if (event.type === "flow_completed" && !input.jsonl && event.result !== undefined) {
-              yield* terminal.write(input.json ? jsonLine(event.result) : ended(readable(event.result)))
-            }
-          })
-        )
-      )
-    })
-
-    yield* (timeout === undefined ? watched : Effect.timeoutFail(watched, {
-      duration: timeout,
-      onTimeout: () =>
-        new CommandError({
-          code: exitCodes.timedOut,
-          message: `run ${input.id} of ${input.flow} has not ended in time; it goes on`
+  const watched = Effect.gen(function*() {
+    const runs = yield* RunService
+    yield* runs.liveTrace(input.flow, input.id, { heal }).pipe(
+      Stream.runForEach((event) =>
+        Effect.gen(function*() {
+          hasBegun = true
+          yield* show(event)
+          if (input.jsonl) yield* terminal.write(jsonLine(event))
+          if (event.type === "step_error") return yield* failedStep(event)
+          if (event.type === "flow_completed" && !input.jsonl && event.result !== undefined) {
+            yield* terminal.write(input.json ? jsonLine(event.result) : ended(readable(event.result)))
+          }
         })
-    })).pipe(
-      Effect.provide(client(input)),
-      Effect.onInterrupt(() => terminal.note("interrupted; the run goes on")),
-      ending("reads", { flow: input.flow })
+      )
     )
-  }).pipe(ending("reads"))
+  })
+
+  yield* (timeout === undefined ? watched : Effect.timeoutFail(watched, {
+    duration: timeout,
+    onTimeout: () =>
+      new CommandError({
+        code: exitCodes.timedOut,
+        message: `run ${input.id} of ${input.flow} has not ended in time; it goes on`
+      })
+  })).pipe(
+    Effect.provide(client(input)),
+    Effect.onInterrupt(() => terminal.note("interrupted; the run goes on")),
+    ending("reads", { flow: input.flow })
+  )
+}, ending("reads"))
