@@ -140,4 +140,27 @@ describe("lanes on two runners", () => {
         yield* Fiber.join(running)
       }).pipe(Effect.provide(coordinator(postgres)))
     }), 60_000)
+
+  it.scopedLive("begin again where the engine failed as they ended", () =>
+    Effect.gen(function*() {
+      const { postgres, runner } = yield* fleet
+      yield* Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        const a = yield* runner("a")
+        const running = yield* Effect.fork(run)
+        yield* awaitRunners("a")
+        // what the engine keeps when its own statement failed at the end
+        yield* sql`CREATE SEQUENCE kept`
+        yield* sql`CREATE FUNCTION spoil() RETURNS trigger AS 'BEGIN
+          IF (SELECT tag FROM noukai_batch_cluster_messages WHERE id = NEW.request_id) = ''run'' AND nextval(''kept'') <= 4
+          THEN NEW.payload := replace(NEW.payload, ''"exit":{"_tag":"Success"}'',
+            ''"exit":{"_tag":"Failure","cause":{"_tag":"Die","defect":"Connection terminated"}}''); END IF;
+          RETURN NEW; END' LANGUAGE plpgsql`
+        yield* sql`CREATE TRIGGER spoil BEFORE INSERT ON noukai_batch_cluster_replies
+          FOR EACH ROW EXECUTE FUNCTION spoil()`
+        yield* done
+        yield* Fiber.join(running)
+        assert.isAbove(a.output().match(/^begins /gm)!.length, lanes)
+      }).pipe(Effect.provide(coordinator(postgres)))
+    }), 60_000)
 })

@@ -86,6 +86,9 @@ const makeLane = ({ group }: Settings) =>
 /** Quick at first, and then every few seconds: a database that restarts is back in one or two. */
 const patient = Schedule.exponential("200 millis").pipe(Schedule.union(Schedule.spaced("3 seconds")))
 
+/** How often a lane is begun again that ended with no word of its own. */
+const mostRestarts = 5
+
 const describe = (cause: Cause.Cause<unknown>): string => {
   const failure = Cause.squash(cause)
   return failure instanceof Error ? failure.message : String(failure)
@@ -167,9 +170,9 @@ const makeEngine = Effect.fnUntraced(function*(settings: Settings) {
   const runners = yield* RunnerStorage.RunnerStorage
   const lane = makeLane(settings)
 
-  /** The payload whose workflow is on the shard of a lane. */
-  const placed = Effect.fnUntraced(function*({ batch, generation }: BatchWork, no: number) {
-    let payload = { batch, generation, lane: no, place: 0 }
+  /** The first payload from a place on whose workflow is on the shard of a lane. */
+  const placed = Effect.fnUntraced(function*({ batch, generation }: BatchWork, no: number, place = 0) {
+    let payload = { batch, generation, lane: no, place }
     while (true) {
       const executionId = yield* lane.executionId(payload)
       // a workflow's id is the id of its entity
@@ -207,16 +210,25 @@ const makeEngine = Effect.fnUntraced(function*(settings: Settings) {
     lanes: settings.lanes,
     run: Effect.fnUntraced(
       function*(work) {
-        const all = yield* Effect.forEach(Arr.makeBy(settings.lanes, (no) => no), (no) => placed(work, no))
-        yield* Effect.forEach(
-          all,
-          ({ payload }) => patiently(lane.execute(payload, { discard: true }), "started a lane"),
-          { discard: true }
-        )
+        const begun = Effect.fnUntraced(function*(no: number, place: number) {
+          const found = yield* placed(work, no, place)
+          yield* patiently(lane.execute(found.payload, { discard: true }), "started a lane")
+          return found
+        })
+        const all = yield* Effect.forEach(Arr.makeBy(settings.lanes, (no) => no), (no) => begun(no, 0))
         yield* Effect.forkScoped(tellOfNoRunner)
-        for (const { executionId } of all) {
-          const exit = yield* awaitEnd(executionId)
-          if (exit._tag === "Failure") return yield* storeError("ran a lane")(exit.cause)
+        for (const first of all) {
+          let { executionId, payload } = first
+          for (let restarts = 0;; restarts++) {
+            const exit = yield* awaitEnd(executionId)
+            if (exit._tag === "Success") break
+            // what the engine met while it kept the end of a lane is kept as its end; the rows are as they were
+            if (Cause.isFailure(exit.cause) || restarts === mostRestarts) {
+              return yield* storeError("ran a lane")(exit.cause)
+            }
+            yield* Effect.logWarning(`Lane ${payload.lane} begins again: ${describe(exit.cause)}`)
+            ;({ executionId, payload } = yield* begun(payload.lane, payload.place + 1))
+          }
         }
       },
       Effect.scoped,
