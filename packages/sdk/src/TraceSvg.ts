@@ -4,11 +4,26 @@
  * @since 0.1.0
  */
 import { formatCost, sumCosts } from "./internal/cost/decimal.js"
+import { cutText, safeText, widthOf } from "./internal/timeline/columns.js"
 import { spanIdOf } from "./internal/timeline/spanParts.js"
 import { millisOf } from "./internal/timeline/stepTimes.js"
-import { cutText, escapeXml, safeText, widthOf } from "./internal/timeline/svgText.js"
-import { type PlacedStep, type Timeline, timelineOf } from "./internal/timeline/timeline.js"
+import { escapeXml } from "./internal/timeline/svgText.js"
+import { type Timeline, timelineOf } from "./internal/timeline/timeline.js"
 import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
+import {
+  dollars,
+  factsOf,
+  failuresIn,
+  inOrder,
+  joined,
+  kindOf,
+  labelOf,
+  lasting,
+  loopsIn,
+  type Placed,
+  type Row,
+  rowsOf
+} from "./internal/timeline/traceRows.js"
 import type { StepTrace, Trace } from "./Trace.js"
 
 /**
@@ -33,75 +48,14 @@ export interface Options {
   readonly payloads?: boolean | undefined
 }
 
-type Placed = PlacedStep<StepTrace>
-
-interface Row {
-  readonly label: string
-  readonly depth: 0 | 1
-  readonly bars: ReadonlyArray<Placed>
-}
-
-const labelOf = ({ step: { attempt, loopIndex, stepId } }: Placed): string =>
-  `${stepId}${loopIndex === undefined ? "" : ` [${loopIndex}]`}${attempt === 1 ? "" : ` attempt ${attempt}`}`
-
-/** The steps, each loop followed by its iterations. */
-const inOrder = (steps: ReadonlyArray<Placed>): ReadonlyArray<Placed> => {
-  const within = new Map<number, Array<Placed>>()
-  for (const step of steps) {
-    if (step.loop === undefined) continue
-    const iterations = within.get(step.loop)
-    if (iterations === undefined) within.set(step.loop, [step])
-    else iterations.push(step)
-  }
-  return steps.flatMap((step, index) => step.loop === undefined ? [step, ...(within.get(index) ?? [])] : [])
-}
-
-const depthOf = ({ loop }: Placed): 0 | 1 => loop === undefined ? 0 : 1
-
-const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArray<Row> => {
-  const ordered = inOrder(steps)
-  if (ordered.length <= most) {
-    return ordered.map((step) => ({ label: labelOf(step), depth: depthOf(step), bars: [step] }))
-  }
-  const lanes = new Map<string, Array<Placed>>()
-  for (const placed of ordered) {
-    const lane = JSON.stringify([placed.loop ?? null, placed.step.stepId])
-    const bars = lanes.get(lane)
-    if (bars === undefined) lanes.set(lane, [placed])
-    else bars.push(placed)
-  }
-  return [...lanes.values()].map((bars) => {
-    const [first] = bars as [Placed]
-    const isFailed = ({ step }: Placed) => step.status === "failed"
-    return {
-      label: bars.length === 1 ? labelOf(first) : `${first.step.stepId} ×${bars.length}`,
-      depth: depthOf(first),
-      // what failed lies on top
-      bars: [...bars.filter((bar) => !isFailed(bar)), ...bars.filter(isFailed)]
-    }
-  })
-}
-
-const lasting = (bars: ReadonlyArray<Placed>): bigint => bars.reduce((sum, { end, start }) => sum + end - start, 0n)
-
-const dollars = (steps: ReadonlyArray<StepTrace>): string | undefined =>
-  steps.some(({ costUsd }) => costUsd !== undefined) ? `$${formatCost(sumCosts(steps))}` : undefined
-
-const joined = (...parts: ReadonlyArray<string | undefined>): string =>
-  parts.filter((part) => part !== undefined).join(" · ")
-
 const valueOf = ({ bars }: Row): string => {
-  const failed = bars.length === 1 ? 0 : bars.filter(({ step }) => step.status === "failed").length
+  const failed = bars.length === 1 ? 0 : failuresIn(bars)
   return joined(
     failed === 0 ? undefined : `${failed} failed`,
     formatMillis(millisOf(lasting(bars))),
     dollars(bars.map(({ step }) => step))
   )
 }
-
-const kinds: ReadonlySet<string> = new Set(["completed", "failed", "running", "skipped"])
-
-const kindOf = (status: string): string => kinds.has(status) ? status : "other"
 
 const payloadLimit = 4_096
 
@@ -142,18 +96,6 @@ const description = (trace: Trace, timeline: Timeline<StepTrace>, heading: strin
   )
   const rest = trace.steps.length - lines.length
   return [heading, ...lines, ...(rest > 0 ? [`And ${rest} more.`] : [])].join(" ")
-}
-
-const factsOf = (trace: Trace, timeline: Timeline<StepTrace>): string => {
-  const tokens = trace.steps.reduce((sum, step) => sum + (step.tokens?.total ?? 0), 0)
-  return joined(
-    trace.flowRun.status,
-    formatMillis(millisOf(timeline.wall)),
-    timeline.waiting === 0n ? undefined : `${formatMillis(millisOf(timeline.waiting))} waiting for tools`,
-    `${trace.steps.length} ${trace.steps.length === 1 ? "step" : "steps"}`,
-    tokens === 0 ? undefined : `${tokens} tokens`,
-    dollars(trace.steps)
-  )
 }
 
 /** Colours that are told apart by lightness too, with a contrast of at least 3 to 1 on either ground. */
@@ -225,7 +167,7 @@ export const render = (trace: Trace, options: Options = {}): string => {
   const heading = safeText(options.title ?? `Run ${trace.flowRun.id}`)
   const facts = factsOf(trace, timeline)
   const rows = rowsOf(timeline.steps, maxRows)
-  const loops = new Set(timeline.steps.map(({ loop }) => loop === undefined ? undefined : timeline.steps[loop]))
+  const loops = loopsIn(timeline)
   const id = `noukai-${spanIdOf(trace.flowRun.id, "svg")}`
 
   const rowHeight = rows.length > 120 ? 16 : 22

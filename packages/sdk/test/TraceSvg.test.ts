@@ -1,33 +1,11 @@
 /** A stored run as a picture: true bars, safe text, words for screen readers, and the one that the README shows. */
-import { Trace } from "@effect-noukai/sdk"
 import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
 import { assert, describe, it } from "@effect/vitest"
-import { FastCheck as fc, Schema } from "effect"
+import { FastCheck as fc } from "effect"
 import { readFile } from "node:fs/promises"
-import { cutText, safeText, widthOf } from "../src/internal/timeline/svgText.js"
+import { cutText, safeText, widthOf } from "../src/internal/timeline/columns.js"
 import { formatMillis, tickStep } from "../src/internal/timeline/timeText.js"
-
-const begin = Date.UTC(2026, 5, 7, 9)
-
-const at = (ms: number) => new Date(begin + ms).toISOString()
-
-const decode = Schema.decodeUnknownSync(Trace.Trace)
-
-const step = (stepId: string, from: number, ms: number, rest: object = {}) => ({
-  stepId,
-  attempt: 1,
-  status: "completed",
-  startedAt: at(from),
-  completedAt: at(from + ms),
-  durationMs: ms,
-  ...rest
-})
-
-const traceOf = (ms: number, ...steps: ReadonlyArray<object>): Trace.Trace =>
-  decode({
-    flowRun: { id: "run-1", status: "completed", startedAt: at(0), completedAt: at(ms) },
-    steps
-  })
+import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
 
 interface Element {
   readonly name: string
@@ -204,26 +182,8 @@ describe("TraceSvg.render", () => {
   })
 
   it("any names, statuses and times make a whole SVG of the XML characters", () => {
-    const anything = fc.string({ unit: "binary", maxLength: 60 })
-    const moment = fc.option(fc.integer({ min: -1e6, max: 1e6 }).map(at), { nil: null })
-    const steps = fc.array(
-      fc.record({
-        stepId: anything,
-        attempt: fc.nat(3),
-        loopIndex: fc.option(fc.nat(2)),
-        status: fc.oneof(anything, fc.constantFrom("failed", "running", "skipped")),
-        startedAt: moment,
-        completedAt: moment,
-        durationMs: fc.option(fc.oneof(fc.nat(1e7), fc.double())),
-        costUsd: fc.option(fc.constantFrom("0.1", "1e-9")),
-        modelUsed: fc.option(anything),
-        inputContext: fc.jsonValue()
-      }),
-      { maxLength: 8 }
-    )
     fc.assert(
-      fc.property(anything, moment, steps, fc.nat(10), (id, startedAt, steps, maxRows) => {
-        const trace = decode({ flowRun: { id, status: "running", startedAt }, steps })
+      fc.property(anyTrace, fc.nat(10), (trace, maxRows) => {
         const source = TraceSvg.render(trace, { payloads: true, maxRows, width: 600 })
         for (const { attributes, name } of all(parse(source))) {
           if (name !== "rect" || attributes.x === undefined) continue

@@ -1,0 +1,43 @@
+/**
+ * Text in columns of a monospaced font, safe whatever it was made of.
+ *
+ * @internal
+ */
+
+/** Characters that neither XML nor a terminal is to be given, and those that turn the direction of what follows. */
+const forbidden =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+/** A key of Noukai, wherever it stands. */
+const key = /nk_[A-Za-z0-9_-]{4,}/g
+
+/** A text without keys and without characters that break a picture. @internal */
+export const safeText = (text: string): string => text.replace(key, "nk_…").replace(forbidden, "\ufffd")
+
+const isWide = (code: number): boolean =>
+  code >= 0x1100 &&
+  (code <= 0x115f || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) ||
+    (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
+    code >= 0x1f300)
+
+/** The columns of a text in a monospaced font. @internal */
+export const widthOf = (text: string): number => {
+  let width = 0
+  for (const character of text) width += isWide(character.codePointAt(0)!) ? 2 : 1
+  return width
+}
+
+/** The beginning of a text that fits a number of columns. @internal */
+export const cutText = (text: string, columns: number): string => {
+  // no character has more than 2 code units
+  if (text.length <= columns * 2 && widthOf(text) <= columns) return text
+  let out = ""
+  let width = 0
+  for (const character of text) {
+    width += isWide(character.codePointAt(0)!) ? 2 : 1
+    if (width > Math.max(1, columns - 1)) break
+    out += character
+  }
+  return `${out}…`
+}
