@@ -8,14 +8,19 @@ import * as Either from "effect/Either"
 import * as Function from "effect/Function"
 import * as Schema from "effect/Schema"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
+import { credentialsIn } from "./internal/cassette/credentials.js"
 import { RecordedCassette } from "./internal/cassette/RecordedCassette.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { redactSession } from "./internal/cassette/redactSession.js"
 import { SessionCassette } from "./internal/cassette/SessionCassette.js"
+import { type CassetteDifference, diff as diffOf, differenceText as textOf } from "./internal/replay/cassetteDiff.js"
 import { checkSnapshots } from "./internal/replay/sessionHttp.js"
 import type { CassetteError, InvalidRequestError, ReplayOpenError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 import type { Redact } from "./Redact.js"
+
+export type { CassetteDifference } from "./internal/replay/cassetteDiff.js"
+export type { Change, RecordedCall } from "./ReplayCassette.js"
 
 export {
   /**
@@ -149,3 +154,77 @@ export const save: {
  * @category constructors
  */
 export const load = (path: string): Effect.Effect<Cassette, CassetteError> => CassetteFile.read("Cassette.load", path)
+
+/**
+ * The places of a value that hold what looks like a credential, as JSON paths such as `$.entries[3].input.message`: of a
+ * cassette, those for which {@link save} refuses it; of the JSON of a file also those that a cassette has no field for. A
+ * key of an object that looks like one is not quoted.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const credentials = (value: unknown): ReadonlyArray<string> => credentialsIn(value)
+
+/**
+ * A cassette file that was read, and searched for credentials.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Checked {
+  readonly cassette: Cassette
+  /** The places of the file that hold what looks like a credential, as {@link credentials} tells them. */
+  readonly credentials: ReadonlyArray<string>
+}
+
+/**
+ * Reads a cassette from a file, and searches the whole file for credentials, with what a cassette has no field for.
+ *
+ * Fails as {@link load} does. Credentials are no failure: the caller decides.
+ *
+ * @example
+ * ```ts
+ * import { Cassette } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const isClean = (path: string) =>
+ *   Effect.map(Cassette.check(path), ({ credentials }) => credentials.length === 0)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = (path: string): Effect.Effect<Checked, CassetteError> => CassetteFile.check("Cassette.check", path)
+
+/**
+ * The ways in which a cassette `b` differs from `a`: settings, recordings that were removed, added, changed or moved.
+ * What differs between any two recordings of the same calls is no difference: ids, times, costs.
+ *
+ * A recording that asks what one of `a` asked is that one; what is left is compared to recordings of the same endpoint
+ * and flow, and the one that differs least is the one that changed. Cassettes of different kinds differ in `$.kind`, and
+ * their recordings are not compared.
+ *
+ * @example
+ * ```ts
+ * import { Cassette } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const changes = Effect.gen(function*() {
+ *   const before = yield* Cassette.load("before.json")
+ *   const after = yield* Cassette.load("after.json")
+ *   return Cassette.diff(before, after).map(Cassette.differenceText).join("\n")
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const diff = (a: Cassette, b: Cassette): ReadonlyArray<CassetteDifference> => diffOf(a, b)
+
+/**
+ * A difference in words: a line, and one for every change. Long values are cut.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const differenceText = (difference: CassetteDifference): string => textOf(difference)

@@ -241,6 +241,8 @@ export interface RunCost extends Totals {
   readonly isKnown: boolean
 }
 
+type Used = Pick<Amounts, "tokens" | "cost" | "costUsd">
+
 class Sum {
   wall = 0n
   busy = 0n
@@ -264,7 +266,7 @@ class Sum {
     if (costUsd !== undefined) this.cost = addCost(this.cost, parseCost(costUsd) ?? noCost)
   }
 
-  get used(): Pick<Amounts, "tokens" | "cost" | "costUsd"> {
+  get used(): Used {
     const { completion, cost, prompt, total } = this
     return {
       tokens: { prompt, completion, total },
@@ -340,6 +342,74 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
     steps: [...steps].map(([stepId, sum]) => ({ stepId, attempts: sum.attempts, ...sum.amounts })),
     models: [...models].map(([model, sum]) => ({ model, ...sum.used }))
   }
+}
+
+const addUsed = (a: Used, b: Used): Used => {
+  const cost = addCost(addCost(noCost, a.cost), b.cost)
+  return {
+    tokens: {
+      prompt: a.tokens.prompt + b.tokens.prompt,
+      completion: a.tokens.completion + b.tokens.completion,
+      total: a.tokens.total + b.tokens.total
+    },
+    cost: BigDecimal.make(cost.value, cost.scale),
+    costUsd: formatCost(cost)
+  }
+}
+
+const addAmounts = (a: Amounts, b: Amounts): Amounts => ({
+  wallMs: a.wallMs + b.wallMs,
+  busyMs: a.busyMs + b.busyMs,
+  waitingMs: a.waitingMs + b.waitingMs,
+  ...addUsed(a, b)
+})
+
+const addTo = <K, A>(sums: Map<K, A>, key: K, value: A, add: (a: A, b: A) => A): void => {
+  const sum = sums.get(key)
+  sums.set(key, sum === undefined ? value : add(sum, value))
+}
+
+/**
+ * Adds up the totals of several runs: times, tokens and costs, in all, by step and by model, in the order in which steps
+ * and models are first met. Costs are added as decimals. All times are sums, `wallMs` too, which runs side by side
+ * exceed. Nothing to add up is 0.
+ *
+ * @example
+ * ```ts
+ * import { RunService, Trace } from "@effect-noukai/sdk"
+ * import { Effect } from "effect"
+ *
+ * const costOf = (executionIds: ReadonlyArray<string>) =>
+ *   Effect.gen(function*() {
+ *     const runs = yield* RunService
+ *     const each = yield* Effect.forEach(executionIds, (id) => runs.cost("acme/spelling/grade-3", id))
+ *     return Trace.sumTotals(each).costUsd
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const sumTotals = (all: Iterable<Totals>): Totals => {
+  let sum: Amounts = new Sum().amounts
+  let durationMs = 0
+  const steps = new Map<string, StepTotals>()
+  const models = new Map<string | undefined, ModelTotals>()
+  for (const totals of all) {
+    sum = addAmounts(sum, totals)
+    durationMs += totals.durationMs
+    for (const step of totals.steps) {
+      addTo(steps, step.stepId, step, (a, b) => ({
+        stepId: a.stepId,
+        attempts: a.attempts + b.attempts,
+        ...addAmounts(a, b)
+      }))
+    }
+    for (const model of totals.models) {
+      addTo(models, model.model, model, (a, b) => ({ model: a.model, ...addUsed(a, b) }))
+    }
+  }
+  return { ...sum, durationMs, steps: [...steps.values()], models: [...models.values()] }
 }
 
 /**

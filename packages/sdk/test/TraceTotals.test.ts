@@ -234,3 +234,37 @@ describe("the totals of a run of the emulator", () => {
       ])
     }).pipe(Effect.provide(Layer.provideMerge(Noukai.layerServices, emulatorLayer({ flows: [flow] })))))
 })
+
+describe("the totals of several runs", () => {
+  const one = (stepId: string, ms: number, costUsd: string, modelUsed: string): Trace.Totals =>
+    Trace.totals({
+      flowRun: run(ms),
+      steps: [step({ stepId, durationMs: ms, costUsd, modelUsed, tokens: { prompt: 2, completion: 1, total: 3 } })]
+    })
+
+  it("are the sums, by step and model too, to the last digit", () => {
+    const sum = Trace.sumTotals([
+      one("a", 10, "0.1", "small"),
+      one("b", 20, "0.2", "large"),
+      one("a", 5, "0.00000000000000000003", "small")
+    ])
+    assert.strictEqual(sum.costUsd, "0.30000000000000000003")
+    assert.isTrue(BigDecimal.equals(sum.cost, BigDecimal.unsafeFromString("0.30000000000000000003")))
+    assert.deepStrictEqual(sum.tokens, { prompt: 6, completion: 3, total: 9 })
+    assert.deepStrictEqual([sum.wallMs, sum.busyMs, sum.waitingMs, sum.durationMs], [35, 35, 0, 35])
+    assert.deepStrictEqual(sum.steps.map(({ attempts, costUsd, stepId }) => [stepId, attempts, costUsd]), [
+      ["a", 2, "0.10000000000000000003"],
+      ["b", 1, "0.2"]
+    ])
+    assert.deepStrictEqual(sum.models.map(({ costUsd, model, tokens }) => [model, tokens.total, costUsd]), [
+      ["small", 6, "0.10000000000000000003"],
+      ["large", 3, "0.2"]
+    ])
+  })
+
+  it("of one are its own, of none 0", () => {
+    const only = one("a", 10, "0.1", "small")
+    assert.deepStrictEqual(Trace.sumTotals([only]), only)
+    assert.deepStrictEqual(Trace.sumTotals([]).costUsd, "0")
+  })
+})

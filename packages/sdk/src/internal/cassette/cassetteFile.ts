@@ -179,16 +179,28 @@ export const write = (
 export const tooLarge = (method: string, path: string, detail: string): CassetteError =>
   cassetteError(method, "TooLarge", { path, detail })
 
-/** @internal */
-export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
+const readJson = (method: string, path: string): Effect.Effect<unknown, CassetteError> =>
   Effect.flatMap(
     Effect.mapError(files.read(path, maxBytes), ofFile(method, path)),
     (text) =>
-      Either.flatMap(
-        Either.try({
-          try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
-          catch: () => cassetteError(method, "Invalid", { path, detail: "it is not JSON" })
-        }),
-        (value) => decode(method, path, value)
-      )
+      Either.try({
+        try: (): unknown => JSON.parse(text.replace(/^\uFEFF/, "")),
+        catch: () => cassetteError(method, "Invalid", { path, detail: "it is not JSON" })
+      })
   )
+
+/** @internal */
+export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
+  Effect.flatMap(readJson(method, path), (value) => decode(method, path, value))
+
+/** A cassette of a file, and the places of the file that look like a credential. @internal */
+export const check = (
+  method: string,
+  path: string
+): Effect.Effect<{ readonly cassette: AnyCassette; readonly credentials: ReadonlyArray<string> }, CassetteError> =>
+  Effect.flatMap(readJson(method, path), (value) =>
+    Either.map(decode(method, path, value), (cassette) => ({
+      cassette,
+      // as it is in the file, with what a cassette has no field for
+      credentials: credentialsIn(value)
+    })))

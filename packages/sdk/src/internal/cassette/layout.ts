@@ -113,15 +113,24 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Client)
 }
 
 /**
- * The calls of a cassette, in the order in which they began. Entries without a place in `meta`, such as those written
- * by hand, come last.
+ * The entries of a cassette, in the order in which their calls began. Those without a place in `meta`, such as those
+ * written by hand, come last.
+ *
+ * @internal
+ */
+export const entriesInOrder = ({ entries, meta }: RecordedCassette): ReadonlyArray<Entry> => {
+  const place = (entry: Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
+  return [...entries].sort((a, b) => place(a) - place(b))
+}
+
+/**
+ * The calls of a cassette, in the order of {@link entriesInOrder}.
  *
  * @internal
  */
 export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> => {
-  const { entries, meta } = cassette
-  const place = (entry: Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
-  return [...entries].sort((a, b) => place(a) - place(b)).map((entry): Interaction => {
+  const { meta } = cassette
+  return entriesInOrder(cassette).map((entry): Interaction => {
     const more = meta.entries[entryKey(entry)]
     const answer = desymbolise(entry.answer, meta.ids) as Answer
     restoreMeasured(answer, more?.values)

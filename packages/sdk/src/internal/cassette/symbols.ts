@@ -87,6 +87,35 @@ export interface KeyedInteraction {
   readonly occurrence: number
 }
 
+/** The beginning that the names of all ids have which a call introduced. @internal */
+export const ownName = ({ fingerprint, occurrence }: Pick<KeyedInteraction, "fingerprint" | "occurrence">): string =>
+  `${fingerprint.slice(0, 12)}.${occurrence}`
+
+const named = /<id:(\w+\.\d+)(\.\d+>)/g
+
+/** The beginnings of the names of the ids in a value. @internal */
+export const idNames = (value: unknown): ReadonlySet<string> => {
+  const names = new Set<string>()
+  eachString(value, (text) => {
+    if (text.includes("<id:")) { for (const [, name] of text.matchAll(named)) names.add(name!) }
+  })
+  return names
+}
+
+/**
+ * A value in which the ids of some calls have the names that those of other calls would have.
+ *
+ * @internal
+ */
+export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
+  mapStrings(value, (text) =>
+    text.includes("<id:")
+      ? text.replace(named, (whole, name: string, rest: string) => {
+        const other = names.get(name)
+        return other === undefined ? whole : `<id:${other}${rest}`
+      })
+      : text)
+
 const longestId = 200
 
 /**
@@ -109,10 +138,11 @@ export const index = (
     const fingerprint = hashText(key)
     const occurrence = (counts.get(key) ?? 0) + 1
     counts.set(key, occurrence)
+    const name = ownName({ fingerprint, occurrence })
     let count = 0
     for (const id of idsIn(interaction.answer)) {
       if (id.length > longestId || symbols.has(id) || known.has(id)) continue
-      symbols.set(id, `${fingerprint.slice(0, 12)}.${occurrence}.${++count}`)
+      symbols.set(id, `${name}.${++count}`)
     }
     return { interaction, key, fingerprint, occurrence }
   })

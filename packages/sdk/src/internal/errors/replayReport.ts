@@ -157,7 +157,8 @@ const maxDifferences = 10
 
 const maxValue = 120
 
-const valueText = (holder: Change, key: "expected" | "actual"): string => {
+/** @internal */
+export const valueText = (holder: Change, key: "expected" | "actual"): string => {
   if (!(key in holder) || holder[key] === undefined) return "nothing"
   const json = JSON.stringify(holder[key]) ?? "nothing"
   return json.length > maxValue ? `${json.slice(0, maxValue)}…` : json
@@ -171,7 +172,8 @@ const callText = (call: ReplayedCall): string =>
     call.executionId === undefined ? undefined : `execution ${call.executionId}`
   ].filter((part) => part !== undefined).join(" ")
 
-const recordingText = (recording: RecordedCall): string =>
+/** @internal */
+export const recordingText = (recording: RecordedCall): string =>
   [
     `recording ${recording.number}, ${recording.endpoint}`,
     recording.flow,

@@ -282,7 +282,10 @@ const add = (map: Map<string, Array<EntryState>>, key: string, entry: EntryState
   else some.push(entry)
 }
 
-const recordingOf = ({ interaction, number }: EntryState): RecordedCall => {
+/** @internal */
+export const recordingOf = (
+  { interaction, number }: { readonly interaction: Interaction; readonly number: number }
+): RecordedCall => {
   const { endpoint, flow, version } = interaction
   const executionId = executionIn(interaction)
   return {
