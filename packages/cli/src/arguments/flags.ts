@@ -1,4 +1,5 @@
-/** Flags that many commands have. */
+/** Flags and arguments that many commands have. */
+import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
 
 const optional = (name: string, does: string) => Options.optional(Options.withDescription(Options.text(name), does))
@@ -24,3 +25,9 @@ export const connection = {
 export const json = Options.boolean("json").pipe(Options.withDescription("The result as JSON."))
 
 export const jsonl = Options.boolean("jsonl").pipe(Options.withDescription("The results as JSON, one a line."))
+
+export const flow = Args.text({ name: "flow" }).pipe(
+  Args.withDescription("org/project/slug, or what of it is not set elsewhere.")
+)
+
+export const sessionId = Args.text({ name: "session-id" }).pipe(Args.withDescription("The id of the session, a UUID."))

@@ -94,6 +94,26 @@ export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError
     ? Effect.succeed(Number(text))
     : wrong(`--version is production, draft or a number from 1, not ${JSON.stringify(text)}`)
 
+/** The id of a run, so far as it can be one. */
+export const executionId = (text: string): Effect.Effect<string, UsageError> =>
+  // eslint-disable-next-line no-control-regex
+  text.length > 255 || /^\.{0,2}$|[\u0000-\u001f\u007f]/.test(text)
+    ? wrong(`${JSON.stringify(text)} is no id of a run`)
+    : Effect.succeed(text)
+
+/** The id of a session. */
+export const sessionId = (text: string): Effect.Effect<string, UsageError> =>
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+    ? Effect.succeed(text)
+    : wrong(`the id of a session is a UUID, not ${JSON.stringify(text)}`)
+
+/** A regular expression. */
+export const pattern = (flag: string, text: string): Effect.Effect<RegExp, UsageError> =>
+  Effect.try({
+    try: () => new RegExp(text, "u"),
+    catch: (cause) => new UsageError({ message: `${flag}: ${reason(cause)}` })
+  })
+
 /** US dollars, as they were given. */
 export const dollars = (flag: string, text: string): Effect.Effect<string, UsageError> =>
   /^\d+(\.\d+)?$/.test(text)

@@ -2,13 +2,22 @@
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import type { Grammar } from "../arguments/grammar.js"
+import { check } from "./cassette/check/command.js"
+import { cassette } from "./cassette/command.js"
+import { diff } from "./cassette/diff/command.js"
+import { cost } from "./cost/command.js"
 import { dev } from "./dev/command.js"
 import { run } from "./run/command.js"
+import { runs } from "./runs/command.js"
+import { session } from "./session/command.js"
+import { save } from "./session/save/command.js"
+import { show } from "./session/show/command.js"
+import { trace } from "./trace/command.js"
 import { watch } from "./watch/command.js"
 
 export const root = Command.make("noukai").pipe(
   Command.withDescription("Runs Noukai flows, and shows what became of them."),
-  Command.withSubcommands([dev, run, watch])
+  Command.withSubcommands([cassette, cost, dev, run, runs, session, trace, watch])
 )
 
 const of = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>): Grammar => ({
@@ -19,5 +28,14 @@ const of = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A
 /** The flags and the help of every command, by its name. */
 export const grammar = (): Grammar => ({
   ...of(root),
-  commands: { dev: of(dev), run: of(run), watch: of(watch) }
+  commands: {
+    cassette: { ...of(cassette), commands: { check: of(check), diff: of(diff) } },
+    cost: of(cost),
+    dev: of(dev),
+    run: of(run),
+    runs: of(runs),
+    session: { ...of(session), commands: { save: of(save), show: of(show) } },
+    trace: of(trace),
+    watch: of(watch)
+  }
 })

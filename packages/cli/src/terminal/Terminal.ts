@@ -32,6 +32,8 @@ export declare namespace Terminal {
     readonly hasColours: boolean
     /** The columns of stdout, or of stderr where only that is a terminal; 80 where neither is. */
     readonly width: () => number
+    /** The columns of stdout; 80 where it is no terminal. */
+    readonly resultWidth: () => number
     /** Whether somebody can be asked. */
     readonly canAsk: boolean
     /** Comes when nobody reads stdout any more. */
@@ -88,6 +90,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       canAsk: stdin.isTTY === true && stderr.isTTY === true,
       closed: Deferred.await(closed),
       width: () => stdout.columns ?? stderr.columns ?? 80,
+      resultWidth: () => stdout.columns ?? 80,
       write: (text) =>
         Effect.async<void>((resume) => {
           if (isClosed || text === "") return resume(Effect.void)

@@ -8,3 +8,19 @@ export const time = (millis: number): string => {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
   return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`
 }
+
+/** The beginning of a run as the day and the time in UTC, to the second or, where `brief`, to the minute. */
+export const moment = (iso: string | undefined, brief = false): string => {
+  if (iso === undefined) return ""
+  const millis = Date.parse(iso)
+  return Number.isNaN(millis) ? iso : new Date(millis).toISOString().slice(0, brief ? 16 : 19).replace("T", " ")
+}
+
+/** The time from one moment to another; empty where one of them is not told. */
+export const between = (from: string | undefined, to: string | undefined): string => {
+  const millis = Date.parse(to ?? "") - Date.parse(from ?? "")
+  return millis >= 0 ? time(millis) : ""
+}
+
+/** A number of things: `1 run`, `2 runs`. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`

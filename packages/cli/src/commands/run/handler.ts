@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto"
 import * as Values from "../../arguments/values.js"
 import { type CommandError, UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
-import { client } from "../../settings/client.js"
+import { services } from "../../settings/services.js"
 import { ended, jsonLine, readable } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
@@ -116,7 +116,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
 
   const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
   yield* all.pipe(
-    Effect.provide(client(input)),
+    Effect.provide(services(input)),
     Effect.onInterrupt(() =>
       terminal.note(
         Option.isNone(input.once)

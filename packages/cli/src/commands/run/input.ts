@@ -2,12 +2,12 @@
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, json, jsonl, voice } from "../../arguments/flags.js"
+import { connection, flow, json, jsonl, voice } from "../../arguments/flags.js"
 
 const optional = (name: string, does: string) => Options.optional(Options.withDescription(Options.text(name), does))
 
 export const config = {
-  flow: Args.text({ name: "flow" }).pipe(Args.withDescription("org/project/slug, or what of it is not set elsewhere.")),
+  flow,
   message: Args.text({ name: "message" }).pipe(
     Args.withDescription("The message; - reads it from stdin. What begins with - goes after --."),
     Args.optional

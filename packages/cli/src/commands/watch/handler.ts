@@ -9,7 +9,7 @@ import * as Values from "../../arguments/values.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
-import { client } from "../../settings/client.js"
+import { services } from "../../settings/services.js"
 import { ended, jsonLine, readable } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
@@ -68,7 +68,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
         message: `run ${input.id} of ${input.flow} has not ended in time; it goes on`
       })
   })).pipe(
-    Effect.provide(client(input)),
+    Effect.provide(services(input)),
     Effect.onInterrupt(() => terminal.note("interrupted; the run goes on")),
     ending("reads", { flow: input.flow })
   )

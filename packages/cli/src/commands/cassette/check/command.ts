@@ -1,0 +1,8 @@
+/** `noukai cassette check`. */
+import * as Command from "@effect/cli/Command"
+import { loaded } from "../../leaf.js"
+import { config } from "./input.js"
+
+export const check = Command.make("check", config, loaded(() => import("./handler.js"))).pipe(
+  Command.withDescription("Checks that cassettes can be read, and hold no credentials.")
+)

@@ -1,0 +1,9 @@
+/** `noukai cassette`. */
+import * as Command from "@effect/cli/Command"
+import { check } from "./check/command.js"
+import { diff } from "./diff/command.js"
+
+export const cassette = Command.make("cassette").pipe(
+  Command.withDescription("Checks and compares files of recordings."),
+  Command.withSubcommands([check, diff])
+)

@@ -1,0 +1,29 @@
+/** What `noukai cassette diff` does. */
+import { Cassette } from "@effect-noukai/sdk"
+import * as Effect from "effect/Effect"
+import { CommandError } from "../../../exit/CommandError.js"
+import { exitCodes } from "../../../exit/exitCode.js"
+import { jsonLine } from "../../../terminal/json.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import type { Input } from "./input.js"
+
+/** A cassette that cannot be read is no difference, and so has another code than one. */
+const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
+  Effect.mapError(
+    Cassette.load(path),
+    ({ message }) => new CommandError({ code: exitCodes.usage, message })
+  )
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const differences = Cassette.diff(yield* load(input.before), yield* load(input.after))
+    yield* terminal.write(
+      input.json
+        ? jsonLine(differences)
+        : differences.map((difference) => `${plain(Cassette.differenceText(difference))}\n`).join("")
+    )
+    if (differences.length > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+    yield* terminal.detail("no differences")
+  })

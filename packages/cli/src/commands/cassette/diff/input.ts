@@ -1,0 +1,13 @@
+/** What `noukai cassette diff` takes. */
+import * as Args from "@effect/cli/Args"
+import type * as Command from "@effect/cli/Command"
+import { json, voice } from "../../../arguments/flags.js"
+
+export const config = {
+  before: Args.text({ name: "before" }).pipe(Args.withDescription("The file of a cassette.")),
+  after: Args.text({ name: "after" }).pipe(Args.withDescription("The file of the cassette that it is compared to.")),
+  json,
+  ...voice
+}
+
+export type Input = Command.Command.ParseConfig<typeof config>

@@ -1,0 +1,8 @@
+/** `noukai cost`. */
+import * as Command from "@effect/cli/Command"
+import { loaded } from "../leaf.js"
+import { config } from "./input.js"
+
+export const cost = Command.make("cost", config, loaded(() => import("./handler.js"))).pipe(
+  Command.withDescription("Adds up what runs cost, and how long they took.")
+)

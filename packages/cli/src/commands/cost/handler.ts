@@ -1,0 +1,90 @@
+/** What `noukai cost` does. */
+import { RunService, Trace } from "@effect-noukai/sdk"
+import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Values from "../../arguments/values.js"
+import { CommandError } from "../../exit/CommandError.js"
+import { exitCodeOf, worst } from "../../exit/exitCode.js"
+import { ending, toCommandError } from "../../exit/failing.js"
+import { services } from "../../settings/services.js"
+import { counted, time } from "../../terminal/amounts.js"
+import { jsonLine } from "../../terminal/json.js"
+import { table } from "../../terminal/table.js"
+import { Terminal } from "../../terminal/Terminal.js"
+import type { Handle } from "../leaf.js"
+import type { Input } from "./input.js"
+
+const concurrency = 4
+
+/** Amounts as JSON: the cost as text, which holds all its digits. */
+const withoutDecimal = <A extends { readonly cost: unknown }>({ cost: _, ...rest }: A) => rest
+
+const json = <A extends Totals>(totals: A) => ({
+  ...withoutDecimal(totals),
+  steps: totals.steps.map(withoutDecimal),
+  models: totals.models.map(withoutDecimal)
+})
+
+const columns = ({ tokens, wallMs }: Totals) => [time(wallMs), String(tokens.total)]
+
+const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): string => {
+  const unknown = runs.filter(({ isKnown }) => !isKnown).length
+  const rows = [
+    ["run", "status", "time", "tokens", "cost"],
+    ...runs.map((run) => [
+      run.executionId,
+      run.status,
+      ...run.isKnown ? [...columns(run), `$${run.costUsd}`] : ["", "", "unknown"]
+    ]),
+    ...(runs.length > 1
+      ? [["all", "", ...columns(total), `${isAll ? "" : "at least "}$${total.costUsd}`]]
+      : [])
+  ]
+  const models = total.models.map(({ costUsd, model, tokens }) => [
+    model ?? "(not told)",
+    String(tokens.prompt),
+    String(tokens.completion),
+    `$${costUsd}`
+  ])
+  return table(rows, [2, 3, 4]) +
+    (models.length === 0 ? "" : `\n${table([["model", "prompt", "completion", "cost"], ...models], [1, 2, 3])}`) +
+    (unknown === 0 ? "" : `\nunknown: no steps are stored of ${counted(unknown, "run")}\n`)
+}
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const ids = yield* Effect.forEach(new Set(input.runs), Values.executionId)
+    const read = yield* Effect.flatMap(RunService, (runs) =>
+      Effect.forEach(
+        ids,
+        (id) => Effect.either(Effect.mapError(runs.cost(input.flow, id), (error) => ({ id, error }))),
+        { concurrency }
+      )).pipe(Effect.provide(services(input)))
+    const runs = read.filter(Either.isRight).map(({ right }) => right)
+    const failed = read.filter(Either.isLeft).map(({ left: { error, id } }) => ({
+      executionId: id,
+      code: exitCodeOf(error, "reads"),
+      error
+    }))
+    const isAll = failed.length === 0 && runs.every(({ isKnown }) => isKnown)
+    const total = Trace.sumTotals(runs)
+
+    if (input.json) {
+      yield* terminal.write(jsonLine({
+        runs: runs.map(json),
+        total: { ...json(total), isKnown: isAll },
+        failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: error.message }))
+      }))
+    } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
+
+    const [first] = failed
+    if (first === undefined) return
+    if (ids.length === 1) return yield* toCommandError(first.error, "reads", { flow: input.flow })
+    return yield* new CommandError({
+      code: worst(failed.map(({ code }) => code)),
+      message: `${failed.length} of ${counted(ids.length, "run")} could not be read`,
+      advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
+    })
+  }).pipe(ending("reads", { flow: input.flow }))

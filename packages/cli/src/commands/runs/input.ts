@@ -1,0 +1,27 @@
+/** What `noukai runs` takes. */
+import * as Args from "@effect/cli/Args"
+import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { connection, json, jsonl, voice } from "../../arguments/flags.js"
+
+export const config = {
+  flow: Args.text({ name: "flow" }).pipe(
+    Args.withDescription("org/project/slug, where its id is known; otherwise give --flow-id."),
+    Args.optional
+  ),
+  flowId: Options.text("flow-id").pipe(Options.withDescription("The server's id of the flow."), Options.optional),
+  status: Options.choice("status", ["running", "completed", "failed", "cancelled"]).pipe(
+    Options.withDescription("Only runs that have this status."),
+    Options.optional
+  ),
+  limit: Options.integer("limit").pipe(
+    Options.withDescription("The most runs to list; all of them unless given."),
+    Options.optional
+  ),
+  json,
+  jsonl,
+  ...connection,
+  ...voice
+}
+
+export type Input = Command.Command.ParseConfig<typeof config>

@@ -1,0 +1,60 @@
+/** What `noukai session save` does. */
+import { Cassette } from "@effect-noukai/sdk"
+import type { CassetteError, Redact } from "@effect-noukai/sdk"
+import * as Effect from "effect/Effect"
+import { existsSync } from "node:fs"
+import * as Values from "../../../arguments/values.js"
+import { CommandError, UsageError } from "../../../exit/CommandError.js"
+import { exitCodes } from "../../../exit/exitCode.js"
+import { ending } from "../../../exit/failing.js"
+import { services } from "../../../settings/services.js"
+import { counted } from "../../../terminal/amounts.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import type { Input } from "./input.js"
+
+const empty: Cassette.SessionCassette = {
+  format: "noukai-cassette/1",
+  kind: "session",
+  client: {},
+  session: { sessionId: "", executions: [] }
+}
+
+/** What is to be removed, checked before anything is asked for. */
+const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
+  Effect.gen(function*() {
+    const patterns = yield* Effect.forEach(input.redactPattern, (text) => Values.pattern("--redact-pattern", text))
+    const redact: Redact = { paths: input.redactPath, patterns }
+    yield* Effect.mapError(
+      Cassette.redact(empty, redact),
+      ({ message }) => new UsageError({ message: `--redact-path: ${message}`, command: "noukai session save" })
+    )
+    return redact
+  })
+
+const notSaved = (error: CassetteError) =>
+  new CommandError({
+    code: exitCodes.failed,
+    message: error.message,
+    advice: error.reason === "Credentials"
+      ? ["--redact-path removes values by their place in a snapshot: **.token; --redact-pattern text that fits"]
+      : []
+  })
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const sessionId = yield* Values.sessionId(input.sessionId)
+    const redact = yield* redaction(input)
+    if (!input.force && existsSync(input.file)) {
+      return yield* new UsageError({
+        message: `${input.file} exists: --force replaces it`,
+        command: "noukai session save"
+      })
+    }
+    yield* Effect.gen(function*() {
+      const cassette = yield* Effect.flatMap(Cassette.fromSession(sessionId), Cassette.redact(redact))
+      yield* Effect.mapError(Cassette.save(cassette, input.file), notSaved)
+      yield* terminal.note(`${counted(cassette.session.executions.length, "run")} saved in ${plain(input.file)}`)
+    }).pipe(Effect.provide(services(input)))
+  }).pipe(ending("reads"))

@@ -1,0 +1,8 @@
+/** `noukai session show`. */
+import * as Command from "@effect/cli/Command"
+import { loaded } from "../../leaf.js"
+import { config } from "./input.js"
+
+export const show = Command.make("show", config, loaded(() => import("./handler.js"))).pipe(
+  Command.withDescription("Shows what ran under a session id.")
+)

@@ -1,0 +1,53 @@
+/** What `noukai session show` does. */
+import { SessionService } from "@effect-noukai/sdk"
+import type { Session, SessionExecution } from "@effect-noukai/sdk/SessionService"
+import * as Effect from "effect/Effect"
+import * as Values from "../../../arguments/values.js"
+import { ending } from "../../../exit/failing.js"
+import { services } from "../../../settings/services.js"
+import { between, counted, moment } from "../../../terminal/amounts.js"
+import { jsonLine } from "../../../terminal/json.js"
+import { cell, row } from "../../../terminal/table.js"
+import { Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import type { Input } from "./input.js"
+
+const payloadsOf = ({ snapshotsAvailable, traceCaptureMode }: SessionExecution): string =>
+  `${snapshotsAvailable ? "payloads kept" : "no payloads"}${
+    traceCaptureMode === undefined ? "" : ` (${traceCaptureMode})`
+  }`
+
+/** A run in two lines, since an id and a name can each be as long as half a line. */
+const textOf = ({ executions, sessionId }: Session): string => {
+  const named = executions.map((run) => run.slug ?? "(deleted flow)")
+  const widths = [
+    Math.max(...named.map((name) => cell(name).length)),
+    Math.max(...executions.map(({ triggerType = "" }) => cell(triggerType).length)),
+    Math.max(...executions.map(({ status }) => cell(status).length)),
+    19,
+    0
+  ]
+  return `session ${cell(sessionId)}: ${counted(executions.length, "run")}\n` +
+    executions.map((run, index) => {
+      const { completedAt, errorAtStep, executionId, startedAt, status, steps, triggerType } = run
+      const facts = [
+        counted(steps.length, "step"),
+        ...(errorAtStep === undefined ? [] : [`failed at ${errorAtStep}`]),
+        payloadsOf(run)
+      ]
+      return `\n${
+        row([named[index], triggerType, status, moment(startedAt), between(startedAt, completedAt)], widths)
+      }` +
+        row(["", executionId, facts.join(", ")], [0, 36])
+    }).join("")
+}
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const sessionId = yield* Values.sessionId(input.sessionId)
+    const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId)).pipe(
+      Effect.provide(services(input))
+    )
+    yield* terminal.write(input.json ? jsonLine(session.raw ?? session) : textOf(session))
+  }).pipe(ending("reads"))

@@ -1,0 +1,13 @@
+/** What `noukai session show` takes. */
+import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { connection, sessionId, voice } from "../../../arguments/flags.js"
+
+export const config = {
+  sessionId,
+  json: Options.boolean("json").pipe(Options.withDescription("The session as the server gives it.")),
+  ...connection,
+  ...voice
+}
+
+export type Input = Command.Command.ParseConfig<typeof config>

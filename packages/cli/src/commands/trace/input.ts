@@ -1,0 +1,17 @@
+/** What `noukai trace` takes. */
+import * as Args from "@effect/cli/Args"
+import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { connection, flow, voice } from "../../arguments/flags.js"
+
+export const config = {
+  flow,
+  run: Args.text({ name: "id" }).pipe(Args.withDescription("The id of the run.")),
+  svg: Options.boolean("svg").pipe(Options.withDescription("A picture of it, as SVG.")),
+  otlp: Options.boolean("otlp").pipe(Options.withDescription("Its OpenTelemetry spans, as OTLP/JSON for a collector.")),
+  json: Options.boolean("json").pipe(Options.withDescription("The trace as the server gives it.")),
+  ...connection,
+  ...voice
+}
+
+export type Input = Command.Command.ParseConfig<typeof config>

@@ -1,0 +1,11 @@
+/** The services of the SDK, as the settings of a command lead them. */
+import { Noukai } from "@effect-noukai/sdk"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Settings from "./Settings.js"
+
+/** The services, and the settings themselves. Fails with what is wrong in flags, the environment or `noukai.json`. */
+export const services = (input: Settings.ConnectionFlags) =>
+  Layer.unwrapEffect(Effect.map(Settings.Settings, ({ options }) => Noukai.layer(options))).pipe(
+    Layer.provideMerge(Settings.layer(input))
+  )

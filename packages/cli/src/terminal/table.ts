@@ -1,0 +1,31 @@
+/** Tables: values in columns, which nothing in them can break. */
+import { plain } from "./Terminal.js"
+
+/** A text in one line. */
+export const cell = (text: string): string => plain(text).replace(/\s+/g, " ")
+
+/** Values in columns of their own widths, or wider. A width below 0 puts its values to the right. */
+export const row = (
+  values: ReadonlyArray<string | undefined>,
+  widths: ReadonlyArray<number>,
+  gap = 2
+): string => {
+  const cells = values.map((value = "", index) => {
+    const text = cell(value)
+    const width = widths[index] ?? 0
+    return width < 0 ? text.padStart(-width) : text.padEnd(width)
+  })
+  return `${cells.join(" ".repeat(gap)).trimEnd()}\n`
+}
+
+/** Rows whose columns are as wide as their widest values. Columns that are `toTheRight` are numbers. */
+export const table = (
+  rows: ReadonlyArray<ReadonlyArray<string | undefined>>,
+  toTheRight: ReadonlyArray<number> = []
+): string => {
+  const widths = (rows[0] ?? []).map((_, index) => {
+    const widest = Math.max(...rows.map((values) => cell(values[index] ?? "").length))
+    return toTheRight.includes(index) ? -widest : widest
+  })
+  return rows.map((values) => row(values, widths)).join("")
+}
