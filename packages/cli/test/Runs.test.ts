@@ -73,9 +73,9 @@ describe("noukai runs", () => {
     Effect.scoped(Effect.gen(function*() {
       const emulator = yield* Emulator
       const env = yield* environment
-      const flowId = yield* many(130)
-      // the second page does not come as long as the first one is read
-      yield* emulator.addFaults({ match: { endpoint: "runList" }, script: ["ok", "delay:60000"] })
+      const flowId = yield* many(330)
+      // nobody reads any more when the second page comes
+      yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["ok", "delay:500"] })
       const command = yield* started(["runs", "--flow-id", flowId, "--jsonl"], { env })
       yield* Effect.async<void>((resume) => {
         command.child.stdout!.once("data", () => {
@@ -85,6 +85,7 @@ describe("noukai runs", () => {
       })
       const { code, stderr } = yield* command.ended
       assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.isBelow((yield* requests).filter((request) => request.startsWith("GET")).length, 4)
     })).pipe(Effect.provide(serverAndClient(options))))
 
   it.live("says of an address that its id is not known, and what to do; nothing is sent", () =>
@@ -115,7 +116,7 @@ describe("noukai runs", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       const flowId = yield* many(110)
-      yield* emulator.addFaults({ match: { endpoint: "runList" }, script: ["ok", "403"] })
+      yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["ok", "403"] })
       const { code, stdout } = yield* noukai(["runs", "--flow-id", flowId, "--json"], { env })
       assert.strictEqual(code, 3)
       assert.lengthOf(JSON.parse(stdout), 100)
@@ -126,7 +127,7 @@ describe("noukai runs", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       const flowId = yield* many(1)
-      yield* emulator.addFaults({ match: { endpoint: "runList" }, script: ["delay:60000"] })
+      yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["delay:60000"] })
       const command = yield* inTerminal(["runs", "--flow-id", flowId], { env })
       yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
       yield* command.type(ctrlC)

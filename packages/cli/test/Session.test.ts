@@ -1,0 +1,138 @@
+/** `noukai session`. */
+import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
+import { Cassette, SessionService } from "@effect-noukai/sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
+import { readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { ctrlC, inTerminal, noukai } from "./support/command.js"
+import { environment, folder, ran, requests, serverAndClient } from "./support/server.js"
+
+const flow = "acme/test/echo"
+
+const options: EmulatorOptions = {
+  capture: "full",
+  flows: [
+    { ref: flow, steps: [{ kind: "template", id: "say", output: { text: "{{message}}", email: "a@example.org" } }] },
+    { ref: "acme/test/broken", steps: [{ kind: "fail", id: "draft", code: "UNAVAILABLE", message: "no" }] },
+    { ref: "acme/test/dark", capture: "metadata_only", steps: [{ kind: "template", id: "say", output: "x" }] }
+  ]
+}
+
+const layer = serverAndClient(options)
+
+/** A key of another service, in two parts, so that nobody takes it for one. */
+const secret = "gh" + "p_0123456789abcdefghijABCDEFGHIJ012345"
+
+const read = (path: string) => Effect.promise(() => readFile(path, "utf8"))
+
+describe("noukai session show", () => {
+  it.live("lists what ran, with flow, trigger, status, times, and whether payloads are there", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const sessionId = randomUUID()
+      const [a, b] = [yield* ran(flow, "hi", { sessionId }), yield* ran("acme/test/broken", "hi", { sessionId })]
+      const dark = randomUUID()
+      yield* ran("acme/test/dark", "hi", { sessionId: dark })
+      const { code, stderr, stdout } = yield* noukai(["session", "show", sessionId], { env })
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      const lines = stdout.split("\n")
+      assert.strictEqual(lines[0], `session ${sessionId}: 2 runs`)
+      assert.match(lines[2]!, /^echo {4}execute {2}completed {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}\d+ ms$/)
+      assert.strictEqual(lines[3], `  ${a}  1 step, payloads kept (full)`)
+      assert.match(lines[5]!, /^broken {2}execute {2}failed /)
+      assert.strictEqual(lines[6], `  ${b}  1 step, failed at draft, payloads kept (full)`)
+      assert.include((yield* noukai(["session", "show", dark], { env })).stdout, "no payloads (metadata_only)")
+      const json = yield* noukai(["session", "show", sessionId, "--json"], { env })
+      const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId))
+      assert.deepStrictEqual(JSON.parse(json.stdout), session.raw)
+    }).pipe(Effect.provide(layer)))
+
+  it.live("a session that nothing ran in is 7; an id that is none sends nothing", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const wrong = yield* noukai(["session", "show", "mine"], { env })
+      assert.deepStrictEqual([wrong.code, wrong.stdout], [2, ""])
+      assert.match(wrong.stderr, /is a UUID, not "mine"/)
+      assert.deepStrictEqual(yield* requests, [])
+      assert.strictEqual((yield* noukai(["session", "show", randomUUID()], { env })).code, 7)
+    }).pipe(Effect.provide(layer)))
+
+  it.live("ends with 130 when it is interrupted", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const env = yield* environment
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:60000"] })
+      const command = yield* inTerminal(["session", "show", randomUUID()], { env })
+      yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
+      yield* command.type(ctrlC)
+      assert.strictEqual(yield* command.code, 130)
+    })).pipe(Effect.provide(layer)))
+})
+
+describe("noukai session save", () => {
+  it.scopedLive("keeps a session as a cassette, without what is to be removed", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const path = join(yield* folder, "new", "echo.json")
+      const sessionId = randomUUID()
+      yield* ran(flow, "card 1234", { sessionId })
+      const save = ["session", "save", sessionId, path, "--redact-path", "**.email", "--redact-pattern", "\\d{4}"]
+      assert.deepStrictEqual(yield* noukai(save, { env }), {
+        code: 0,
+        stdout: "",
+        stderr: `1 run saved in ${path}\n`
+      })
+      const text = yield* read(path)
+      assert.notMatch(text, /1234|a@example/)
+      assert.include(text, "card [redacted]")
+      assert.strictEqual((yield* Cassette.load(path)).kind, "session")
+      assert.deepStrictEqual(yield* noukai(["cassette", "check", path], { env }), {
+        code: 0,
+        stdout: `ok  ${path}: session, noukai-cassette/1, 1 recording of echo\n`,
+        stderr: ""
+      })
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("replaces no file unless it is told to, and asks for nothing before", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const path = join(yield* folder, "a.json")
+      const sessionId = randomUUID()
+      yield* ran(flow, "hi", { sessionId })
+      const before = yield* requests
+      yield* Effect.promise(() => writeFile(path, "mine"))
+      const kept = yield* noukai(["session", "save", sessionId, path], { env })
+      assert.deepStrictEqual([kept.code, kept.stderr.includes("--force replaces it")], [2, true])
+      assert.strictEqual(yield* read(path), "mine")
+      const wrong = [["--redact-pattern", "("], ["--redact-path", "a..b"]]
+      for (const args of wrong) {
+        const { code } = yield* noukai(["session", "save", sessionId, `${path}.new`, ...args], { env })
+        assert.strictEqual(code, 2, args.join(" "))
+      }
+      assert.deepStrictEqual(yield* requests, before)
+      assert.strictEqual((yield* noukai(["session", "save", sessionId, path, "--force"], { env })).code, 0)
+      assert.strictEqual((yield* Cassette.load(path)).kind, "session")
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("writes no credentials, and says where they are; needs payloads", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const path = join(yield* folder, "a.json")
+      const [sessionId, dark] = [randomUUID(), randomUUID()]
+      yield* ran(flow, secret, { sessionId })
+      yield* ran("acme/test/dark", "hi", { sessionId: dark })
+      const held = yield* noukai(["session", "save", sessionId, path], { env })
+      assert.strictEqual(held.code, 1)
+      assert.match(held.stderr, /credential/)
+      assert.match(held.stderr, /\$\.session\.executions\[0\]\.steps\[0\]\.outputSnapshot\.text/)
+      assert.match(held.stderr, /--redact-path/)
+      assert.notInclude(held.stderr, secret)
+      const without = yield* noukai(["session", "save", dark, path], { env })
+      assert.strictEqual(without.code, 1)
+      assert.isTrue(yield* Effect.promise(() => readFile(path).then(() => false, () => true)))
+      const redacted = yield* noukai(["session", "save", sessionId, path, "--redact-pattern", "ghp_\\w+"], { env })
+      assert.strictEqual(redacted.code, 0, redacted.stderr)
+    }).pipe(Effect.provide(layer)))
+})
