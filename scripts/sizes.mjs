@@ -52,7 +52,7 @@ const programs = [
   },
   {
     name: "everything",
-    budget: 172,
+    budget: 174,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

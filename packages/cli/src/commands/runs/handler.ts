@@ -66,25 +66,26 @@ const notPaged = (error: UnexpectedResponseError) =>
 const json = (run: FlowRun): unknown => run.raw ?? run
 
 /** The runs to list, checked before anything is sent. */
-const read = (input: Input) =>
-  Effect.gen(function*() {
-    if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
-    const limit = Option.getOrUndefined(input.limit)
-    if (limit !== undefined && limit < 1) return yield* wrong(`--limit is a number from 1, not ${limit}`)
-    return { limit, listed: yield* flowOf(input), status: Option.getOrUndefined(input.status) }
-  })
+const read = Effect.fnUntraced(function*(input: Input) {
+  if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
+  const limit = Option.getOrUndefined(input.limit)
+  if (limit !== undefined && limit < 1) return yield* wrong(`--limit is a number from 1, not ${limit}`)
+  return { limit, listed: yield* flowOf(input), status: Option.getOrUndefined(input.status) }
+})
 
 const list = (input: Input, { limit, listed, status }: Effect.Effect.Success<ReturnType<typeof read>>) =>
   Effect.gen(function*() {
     const terminal = yield* Terminal
     const runs = yield* RunService
+    let count = 0
     const all = runs.list({ ...listed, status, limit: Math.min(limit ?? longestPage, longestPage) }).pipe(
       Stream.take(limit ?? Number.MAX_SAFE_INTEGER),
+      Stream.tap(() => Effect.sync(() => void count++)),
       Stream.mapError((error) => {
         if (error._tag === "InvalidRequestError" && error.field === "flow" && error.statusCode === undefined) {
           return notLearnt(error.message)
         }
-        return error._tag === "UnexpectedResponseError" && limit === undefined ? notPaged(error) : error
+        return error._tag === "UnexpectedResponseError" && count >= longestPage ? notPaged(error) : error
       }),
       // nobody reads what would still come
       Stream.interruptWhen(terminal.closed)
@@ -99,8 +100,7 @@ const list = (input: Input, { limit, listed, status }: Effect.Effect.Success<Ret
     }
     if (input.jsonl) return yield* Stream.runForEach(all, (run) => terminal.write(jsonLine(json(run))))
     const table = tableOf(terminal.resultWidth())
-    let count = 0
-    yield* Stream.runForEach(all, (run) => terminal.write(`${count++ === 0 ? table.head : ""}${table.row(run)}`))
+    yield* Stream.runForEach(all, (run) => terminal.write(`${count === 1 ? table.head : ""}${table.row(run)}`))
     if (count === 0) yield* terminal.note("no runs")
   }).pipe(Effect.provide(services(input)))
 

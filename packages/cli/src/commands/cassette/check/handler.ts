@@ -57,21 +57,20 @@ const textOf = (checked: Checked): string => {
   }\n${credentials.map((place) => `    looks like a credential: ${cell(place)}\n`).join("")}`
 }
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const all: Array<Checked> = []
-    for (const path of input.files) {
-      const checked = yield* check(path)
-      all.push(checked)
-      if (!input.json) yield* terminal.write(textOf(checked))
-    }
-    if (input.json) yield* terminal.write(jsonLine(all))
-    const failed = all.filter(({ holds }) => !holds).length
-    if (failed > 0) {
-      return yield* new CommandError({
-        code: exitCodes.failed,
-        message: `${failed} of ${counted(all.length, "cassette")} ${failed === 1 ? "does" : "do"} not hold`
-      })
-    }
-  })
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+  const terminal = yield* Terminal
+  const all: Array<Checked> = []
+  for (const path of input.files) {
+    const checked = yield* check(path)
+    all.push(checked)
+    if (!input.json) yield* terminal.write(textOf(checked))
+  }
+  if (input.json) yield* terminal.write(jsonLine(all))
+  const failed = all.filter(({ holds }) => !holds).length
+  if (failed > 0) {
+    return yield* new CommandError({
+      code: exitCodes.failed,
+      message: `${failed} of ${counted(all.length, "cassette")} ${failed === 1 ? "does" : "do"} not hold`
+    })
+  }
+})

@@ -15,15 +15,14 @@ const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
     ({ message }) => new CommandError({ code: exitCodes.usage, message })
   )
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const differences = Cassette.diff(yield* load(input.before), yield* load(input.after))
-    yield* terminal.write(
-      input.json
-        ? jsonLine(differences)
-        : differences.map((difference) => `${plain(Cassette.differenceText(difference))}\n`).join("")
-    )
-    if (differences.length > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
-    yield* terminal.detail("no differences")
-  })
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+  const terminal = yield* Terminal
+  const differences = Cassette.diff(yield* load(input.before), yield* load(input.after))
+  yield* terminal.write(
+    input.json
+      ? jsonLine(differences)
+      : differences.map((difference) => `${plain(Cassette.differenceText(difference))}\n`).join("")
+  )
+  if (differences.length > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  yield* terminal.detail("no differences")
+})

@@ -41,20 +41,19 @@ const notSaved = (error: CassetteError) =>
       : []
   })
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const sessionId = yield* Values.sessionId(input.sessionId)
-    const redact = yield* redaction(input)
-    if (!input.force && existsSync(input.file)) {
-      return yield* new UsageError({
-        message: `${input.file} exists: --force replaces it`,
-        command: "noukai session save"
-      })
-    }
-    yield* Effect.gen(function*() {
-      const cassette = yield* Effect.flatMap(Cassette.fromSession(sessionId), Cassette.redact(redact))
-      yield* Effect.mapError(Cassette.save(cassette, input.file), notSaved)
-      yield* terminal.note(`${counted(cassette.session.executions.length, "run")} saved in ${plain(input.file)}`)
-    }).pipe(Effect.provide(services(input)))
-  }).pipe(ending("reads"))
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+  const terminal = yield* Terminal
+  const sessionId = yield* Values.sessionId(input.sessionId)
+  const redact = yield* redaction(input)
+  if (!input.force && existsSync(input.file)) {
+    return yield* new UsageError({
+      message: `${input.file} exists: --force replaces it`,
+      command: "noukai session save"
+    })
+  }
+  yield* Effect.gen(function*() {
+    const cassette = yield* Effect.flatMap(Cassette.fromSession(sessionId), Cassette.redact(redact))
+    yield* Effect.mapError(Cassette.save(cassette, input.file), notSaved)
+    yield* terminal.note(`${counted(cassette.session.executions.length, "run")} saved in ${plain(input.file)}`)
+  }).pipe(Effect.provide(services(input)))
+}, ending("reads"))

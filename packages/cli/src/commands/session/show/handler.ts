@@ -42,12 +42,11 @@ const textOf = ({ executions, sessionId }: Session): string => {
     }).join("")
 }
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const sessionId = yield* Values.sessionId(input.sessionId)
-    const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId)).pipe(
-      Effect.provide(services(input))
-    )
-    yield* terminal.write(input.json ? jsonLine(session.raw ?? session) : textOf(session))
-  }).pipe(ending("reads"))
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+  const terminal = yield* Terminal
+  const sessionId = yield* Values.sessionId(input.sessionId)
+  const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId)).pipe(
+    Effect.provide(services(input))
+  )
+  yield* terminal.write(input.json ? jsonLine(session.raw ?? session) : textOf(session))
+}, ending("reads"))
