@@ -2,6 +2,8 @@
 import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
 import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
 import { environment, ran, requests, runs, serverAndClient } from "./support/server.js"
 
@@ -121,6 +123,33 @@ describe("noukai runs", () => {
       assert.strictEqual(code, 3)
       assert.lengthOf(JSON.parse(stdout), 100)
     }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.scopedLive("of a server that does not page, lists the newest, and says what to do", () =>
+    Effect.gen(function*() {
+      const page = JSON.stringify({
+        runs: Array.from({ length: 100 }, (_, n) => ({ id: `run\u001b[2J-${n}`, status: "completed" }))
+      })
+      const hosted = yield* Effect.acquireRelease(
+        Effect.async<Server>((resume) => {
+          const server = createServer((_, response) =>
+            void response.writeHead(200, { "content-type": "application/json" }).end(page)
+          )
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => void server.close().closeAllConnections())
+      )
+      const { port } = hosted.address() as AddressInfo
+      const env = {
+        NOUKAI_BASE_URL: `http://127.0.0.1:${port}/api/v1`,
+        NOUKAI_API_KEY: "nk_test_emulator_00000000000000000000000000000000"
+      }
+      const all = yield* noukai(["runs", "--flow-id", "f"], { env })
+      assert.strictEqual(all.code, 1)
+      assert.lengthOf(all.stdout.trimEnd().split("\n"), 101)
+      assert.notInclude(all.stdout, "\u001b")
+      assert.match(all.stderr, /--limit 100 lists the newest/)
+      assert.strictEqual((yield* noukai(["runs", "--flow-id", "f", "--limit", "100"], { env })).code, 0)
+    }))
 
   it.live("ends with 130 when it is interrupted", () =>
     Effect.scoped(Effect.gen(function*() {
