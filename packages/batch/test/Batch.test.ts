@@ -244,9 +244,10 @@ describe("a batch", () => {
       yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["402"], repeat: true })
       const batch = echoing("credits")
       const summary = yield* Batch.run(batch, numbered(10), quick)
-      assert.deepStrictEqual([summary.status, summary.stop?.reason, states(summary)], [
+      assert.deepStrictEqual([summary.status, summary.stop?.reason, summary.stop?.statusCode, states(summary)], [
         "incomplete",
         "refused",
+        402,
         { pending: 10 }
       ])
       yield* emulator.clearFaults

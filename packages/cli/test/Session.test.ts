@@ -54,7 +54,7 @@ describe("noukai session show", () => {
       const env = yield* environment
       const wrong = yield* noukai(["session", "show", "mine"], { env })
       assert.deepStrictEqual([wrong.code, wrong.stdout], [2, ""])
-      assert.match(wrong.stderr, /is a UUID, not "mine"/)
+      assert.match(wrong.stderr, /takes a UUID, not "mine"/)
       assert.deepStrictEqual(yield* requests, [])
       assert.strictEqual((yield* noukai(["session", "show", randomUUID()], { env })).code, 7)
     }).pipe(Effect.provide(layer)))

@@ -2,7 +2,34 @@
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
 
-const optional = (name: string, does: string) => Options.optional(Options.withDescription(Options.text(name), does))
+/** A flag with a text that may be left out. */
+export const optional = (name: string, does: string) =>
+  Options.optional(Options.withDescription(Options.text(name), does))
+
+export const flow = Args.text({ name: "flow" }).pipe(
+  Args.withDescription("org/project/slug, or what of it is not set elsewhere.")
+)
+
+/** Parameters, which are given one by one. */
+export const parameter = (does: string) =>
+  Options.text("param").pipe(Options.withAlias("p"), Options.withDescription(does), Options.repeated)
+
+export const flowVersion = Options.withAlias(optional("flow-version", "production, draft or a number."), "version")
+
+export const trace = Options.boolean("trace").pipe(Options.withDescription("Keep what steps were given and gave."))
+
+/** What a run is given. */
+export const runInput = {
+  message: Args.text({ name: "message" }).pipe(
+    Args.withDescription("The message; - reads it from stdin. What begins with - goes after --."),
+    Args.optional
+  ),
+  messageFile: optional("message-file", "A file that holds the message; - is stdin."),
+  parameter: parameter("key=text, or key:=JSON. May be given again."),
+  parameters: optional("params", "A file that holds the parameters as a JSON object; - is stdin."),
+  version: flowVersion,
+  trace
+}
 
 /** How much is said, and how. */
 export const voice = {
@@ -25,9 +52,5 @@ export const connection = {
 export const json = Options.boolean("json").pipe(Options.withDescription("The result as JSON."))
 
 export const jsonl = Options.boolean("jsonl").pipe(Options.withDescription("The results as JSON, one a line."))
-
-export const flow = Args.text({ name: "flow" }).pipe(
-  Args.withDescription("org/project/slug, or what of it is not set elsewhere.")
-)
 
 export const sessionId = Args.text({ name: "session-id" }).pipe(Args.withDescription("The id of the session, a UUID."))

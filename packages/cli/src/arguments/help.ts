@@ -27,7 +27,7 @@ const sections = (doc: HelpDoc.HelpDoc): ReadonlyArray<Section> => {
 
 /** What the parser says of every flag of a kind, which the name of its value says already. */
 const said =
-  /^(A user-defined piece of text\.|One of the following: .*|A true or false value\.|An integer\.|A decimal\.|This setting is optional\.|This (option|argument) may be repeated .*|.*must be repeated at least.*)$/
+  /^(A user-defined piece of text\.|A true or false value\.|An integer\.|A floating point number\.|One of the following: .*|This setting is optional\.|This (option|argument) may be repeated .*|.*must be repeated at least.*)$/
 
 /** What is said of a flag or an argument by whoever declared it. */
 const does = (doc: HelpDoc.HelpDoc): string =>

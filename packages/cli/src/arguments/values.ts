@@ -43,6 +43,37 @@ export const parsed = (flag: string, text: string): Effect.Effect<unknown, Usage
     catch: (cause) => new UsageError({ message: `${flag} is not JSON: ${reason(cause)}` })
   })
 
+/** A value that may be left out. */
+export const when = <A>(
+  value: Option.Option<string>,
+  read: (text: string) => Effect.Effect<A, UsageError>
+): Effect.Effect<A | undefined, UsageError> => Effect.map(Effect.transposeMapOption(value, read), Option.getOrUndefined)
+
+/** A parameter as it was given: `key=text`, or `key:=JSON`. */
+export type Assignment =
+  | { readonly key: string; readonly text: string }
+  | { readonly key: string; readonly json: unknown }
+
+/** Parameters that were given one by one, each once. */
+export const assignments = (
+  given: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Assignment>, UsageError> =>
+  Effect.gen(function*() {
+    const seen = new Set<string>()
+    const found: Array<Assignment> = []
+    for (const text of given) {
+      const equals = text.indexOf("=")
+      const isJson = text[equals - 1] === ":"
+      const key = text.slice(0, isJson ? equals - 1 : equals)
+      if (equals === -1 || key === "") return yield* wrong(`-p ${text}: give key=text, or key:=JSON`)
+      if (seen.has(key)) return yield* wrong(`-p ${key} is given twice`)
+      seen.add(key)
+      const value = text.slice(equals + 1)
+      found.push(isJson ? { key, json: yield* parsed(`-p ${key}`, value) } : { key, text: value })
+    }
+    return found
+  })
+
 /** Parameters as `key=text` and `key:=JSON`, over those of a JSON object. */
 export const parameters = (
   given: ReadonlyArray<string>,
@@ -58,17 +89,7 @@ export const parameters = (
       }
       for (const [key, each] of Object.entries(value)) all.set(key, each)
     }
-    const seen = new Set<string>()
-    for (const text of given) {
-      const equals = text.indexOf("=")
-      const isJson = text[equals - 1] === ":"
-      const key = text.slice(0, isJson ? equals - 1 : equals)
-      if (equals === -1 || key === "") return yield* wrong(`-p ${text}: give key=text, or key:=JSON`)
-      if (seen.has(key)) return yield* wrong(`-p ${key} is given twice`)
-      seen.add(key)
-      const value = text.slice(equals + 1)
-      all.set(key, isJson ? yield* parsed(`-p ${key}`, value) : value)
-    }
+    for (const one of yield* assignments(given)) all.set(one.key, "text" in one ? one.text : one.json)
     return Object.fromEntries(all)
   })
 
@@ -102,10 +123,10 @@ export const executionId = (text: string): Effect.Effect<string, UsageError> =>
     : Effect.succeed(text)
 
 /** The id of a session. */
-export const sessionId = (text: string): Effect.Effect<string, UsageError> =>
-  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
+export const sessionId = (flag: string, text: string): Effect.Effect<string, UsageError> =>
+  /^[\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}$/i.test(text)
     ? Effect.succeed(text)
-    : wrong(`the id of a session is a UUID, not ${JSON.stringify(text)}`)
+    : wrong(`${flag} takes a UUID, not ${JSON.stringify(text)}`)
 
 /** A regular expression. */
 export const pattern = (flag: string, text: string): Effect.Effect<RegExp, UsageError> =>

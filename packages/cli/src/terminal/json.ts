@@ -9,3 +9,6 @@ export const jsonLine = (value: unknown): string => `${JSON.stringify(value) ?? 
 
 /** Text that ends with a newline. */
 export const ended = (text: string): string => text.endsWith("\n") ? text : `${text}\n`
+
+/** A result as a command prints it. */
+export const printed = (isJson: boolean, result: unknown): string => isJson ? jsonLine(result) : ended(readable(result))

@@ -34,7 +34,10 @@ export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string
 
 const retryAfter = (error: NoukaiError): number | undefined => "retryAfter" in error ? error.retryAfter : undefined
 
-const stop = (error: NoukaiError): Verdict => ({ _tag: "stop", stop: { reason: "refused", message: error.message } })
+const stop = ({ message, statusCode }: NoukaiError): Verdict => ({
+  _tag: "stop",
+  stop: { reason: "refused", message, ...(statusCode !== undefined && { statusCode }) }
+})
 
 /** What concerns every request alike. */
 const ofAll = (error: NoukaiError): Verdict | undefined => {

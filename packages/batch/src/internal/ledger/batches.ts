@@ -33,7 +33,8 @@ export interface Settings extends Schema.Schema.Type<typeof Settings> {}
 /** Why a batch stopped before its rows were settled. @internal */
 export const Stop = Schema.Struct({
   reason: Schema.Literal("budget", "failures", "refused", "unreachable", "interrupted", "cancelled"),
-  message: Schema.String
+  message: Schema.String,
+  statusCode: Schema.optional(Schema.Number)
 })
 
 /** @internal */

@@ -6,19 +6,18 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
+import { runInput } from "../../arguments/runInput.js"
 import * as Values from "../../arguments/values.js"
 import { type CommandError, UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
+import { findable } from "../../exit/interrupted.js"
 import { services } from "../../settings/services.js"
-import { ended, jsonLine, readable } from "../../terminal/json.js"
+import { jsonLine, printed } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
 import type { Input } from "./input.js"
 import { failedStep, paused } from "./outcome.js"
-
-const when = <A>(value: Option.Option<string>, read: (text: string) => Effect.Effect<A, UsageError>) =>
-  Effect.transposeMapOption(value, read).pipe(Effect.map(Option.getOrUndefined))
 
 const wrong = (message: string) => new UsageError({ message })
 
@@ -34,35 +33,22 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
 
 /** What was given, checked before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
-  if (Option.isSome(input.message) && Option.isSome(input.messageFile)) {
-    return yield* wrong("give the message as an argument or as --message-file, not both")
-  }
   if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
     return yield* wrong("--once has a session of its own, and no stream: give it without --session and --stream")
   }
   if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
   if (input.jsonl && !input.stream) return yield* wrong("--jsonl is of --stream; give --json for the result as JSON")
-  const onStdin = [input.message, input.messageFile, input.parameters].filter(Option.contains("-")).length
-  if (onStdin > 1) return yield* wrong("stdin can be read once")
-  const message = Option.contains(input.message, "-")
-    ? yield* Values.textOf("the message", "-")
-    : Option.getOrUndefined(input.message) ??
-      (yield* when(input.messageFile, (path) => Values.textOf("--message-file", path)))
-  const parameters = yield* Values.parameters(input.parameter, input.parameters)
+  const given = yield* runInput(input)
   const attachments = yield* Effect.forEach(input.attach, Values.attachment)
-  const version = yield* when(input.version, Values.flowVersion)
-  const tools = yield* when(input.tools, declared)
-  const timeout = yield* when(input.timeout, (text) => Values.duration("--timeout", text))
-  const maxCostUsd = yield* when(input.maxCost, (text) => Values.dollars("--max-cost", text))
+  const tools = yield* Values.when(input.tools, declared)
+  const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
+  const maxCostUsd = yield* Values.when(input.maxCost, (text) => Values.dollars("--max-cost", text))
   return {
-    message,
-    parameters,
-    version,
+    ...given,
     timeout,
     maxCostUsd,
     tools,
-    attachments: attachments.length === 0 ? undefined : attachments,
-    trace: input.trace || undefined
+    attachments: attachments.length === 0 ? undefined : attachments
   }
 })
 
@@ -71,10 +57,10 @@ type Failure = NoukaiError | CommandError | UsageError
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const given = yield* read(input)
-  const sessionId = Option.getOrElse(input.session, () => randomUUID())
+  const sessionId = (yield* Values.when(input.session, (text) => Values.sessionId("--session", text))) ?? randomUUID()
   const known = { flow: input.flow, ...Option.isNone(input.once) && { sessionId } }
 
-  const print = (result: unknown) => terminal.write(input.json ? jsonLine(result) : ended(readable(result)))
+  const print = (result: unknown) => terminal.write(printed(input.json, result))
 
   const executed = Effect.gen(function*() {
     const flows = yield* FlowService
@@ -117,13 +103,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
   yield* all.pipe(
     Effect.provide(services(input)),
-    Effect.onInterrupt(() =>
-      terminal.note(
-        Option.isNone(input.once)
-          ? `interrupted; whether a run goes on is listed here: noukai session show ${sessionId}`
-          : "interrupted; the same command again gives the result of a run that goes on"
-      )
-    ),
+    findable(input.once, sessionId, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),
     ending("begins", known)
   )
 }, ending("begins"))

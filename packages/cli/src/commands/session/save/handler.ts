@@ -43,7 +43,7 @@ const notSaved = (error: CassetteError) =>
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
   const terminal = yield* Terminal
-  const sessionId = yield* Values.sessionId(input.sessionId)
+  const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const redact = yield* redaction(input)
   if (!input.force && existsSync(input.file)) {
     return yield* new UsageError({

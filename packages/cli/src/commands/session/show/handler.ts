@@ -44,7 +44,7 @@ const textOf = ({ executions, sessionId }: Session): string => {
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
   const terminal = yield* Terminal
-  const sessionId = yield* Values.sessionId(input.sessionId)
+  const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId)).pipe(
     Effect.provide(services(input))
   )

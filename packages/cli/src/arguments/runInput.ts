@@ -1,0 +1,41 @@
+/** What a run is given, as flags and arguments have it. */
+import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { UsageError } from "../exit/CommandError.js"
+import * as Values from "./values.js"
+
+/** Flags and arguments of a command that begins a run. */
+export interface RunFlags {
+  readonly message: Option.Option<string>
+  readonly messageFile: Option.Option<string>
+  readonly parameter: ReadonlyArray<string>
+  readonly parameters: Option.Option<string>
+  readonly version: Option.Option<string>
+  readonly trace: boolean
+}
+
+/** What a run is given. */
+export interface RunInput {
+  readonly message: string | undefined
+  readonly parameters: { readonly [key: string]: unknown } | undefined
+  readonly version: FlowVersion | undefined
+  readonly trace: true | undefined
+}
+
+/** What a run is given, checked before anything is sent. */
+export const runInput = (flags: RunFlags): Effect.Effect<RunInput, UsageError> =>
+  Effect.gen(function*() {
+    if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
+      return yield* new UsageError({ message: "give the message as an argument or as --message-file, not both" })
+    }
+    const onStdin = [flags.message, flags.messageFile, flags.parameters].filter(Option.contains("-")).length
+    if (onStdin > 1) return yield* new UsageError({ message: "stdin can be read once" })
+    const version = yield* Values.when(flags.version, Values.flowVersion)
+    const message = Option.contains(flags.message, "-")
+      ? yield* Values.textOf("the message", "-")
+      : Option.getOrUndefined(flags.message) ??
+        (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))
+    const parameters = yield* Values.parameters(flags.parameter, flags.parameters)
+    return { message, parameters, version, trace: flags.trace || undefined }
+  })

@@ -1,0 +1,17 @@
+/** What `noukai batch cancel` does. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import * as Effect from "effect/Effect"
+import { jsonLine } from "../../../terminal/json.js"
+import { Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { failing } from "../failing.js"
+import * as Ledger from "../ledger.js"
+import type { Input } from "./input.js"
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const cancelled = yield* Batch.cancel(input.id)
+    yield* terminal.write(input.json ? jsonLine({ batch: input.id, cancelled }) : `${cancelled}\n`)
+    yield* terminal.note("what was in flight goes on to its end")
+  }).pipe(Effect.provide(Ledger.existing(input)), failing)

@@ -1,0 +1,38 @@
+/** `noukai batch`. */
+import * as Command from "@effect/cli/Command"
+import { loaded } from "../leaf.js"
+import * as Cancel from "./cancel/input.js"
+import * as Plan from "./plan/input.js"
+import * as Results from "./results/input.js"
+import * as Retry from "./retry/input.js"
+import * as Run from "./run/input.js"
+import * as Status from "./status/input.js"
+
+export const plan = Command.make("plan", Plan.config, loaded(() => import("./plan/handler.js"))).pipe(
+  Command.withDescription("Says what a run would do. Sends nothing, and writes nothing.")
+)
+
+export const run = Command.make("run", Run.config, loaded(() => import("./run/handler.js"))).pipe(
+  Command.withDescription("Runs a flow over the rows of a file, each once, and goes on where an earlier run stopped.")
+)
+
+export const status = Command.make("status", Status.config, loaded(() => import("./status/handler.js"))).pipe(
+  Command.withDescription("Says how far a batch is.")
+)
+
+export const retry = Command.make("retry", Retry.config, loaded(() => import("./retry/handler.js"))).pipe(
+  Command.withDescription("Has rows that failed run again with the next run.")
+)
+
+export const results = Command.make("results", Results.config, loaded(() => import("./results/handler.js"))).pipe(
+  Command.withDescription("Prints what became of the rows, as JSON in lines.")
+)
+
+export const cancel = Command.make("cancel", Cancel.config, loaded(() => import("./cancel/handler.js"))).pipe(
+  Command.withDescription("Stops a batch for good: what has not begun is cancelled.")
+)
+
+export const batch = Command.make("batch").pipe(
+  Command.withDescription("Runs a flow over a file of rows."),
+  Command.withSubcommands([plan, run, status, retry, results, cancel])
+)

@@ -1,0 +1,33 @@
+/** Errors of batches as the end of a command, in the words of its flags. */
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import * as Effect from "effect/Effect"
+import { type CommandError, UsageError } from "../../exit/CommandError.js"
+import type { BatchCommandError } from "../../exit/exitCode.js"
+import { ending } from "../../exit/failing.js"
+
+const flags: { readonly [field: string]: string } = {
+  adopt: "--no-adopt",
+  batch: "the id",
+  budgetUsd: "--budget",
+  concurrency: "--concurrency",
+  grace: "--grace",
+  id: "the id",
+  maxCostPerRow: "--max-cost-per-row",
+  maxFailures: "--max-failures",
+  rate: "--rate",
+  stopWithin: "--stop-within"
+}
+
+/** Ends the command with what it failed with. */
+export const failing = <A, R>(
+  effect: Effect.Effect<A, NoukaiError | BatchCommandError | CommandError | UsageError, R>
+): Effect.Effect<A, CommandError, R> =>
+  effect.pipe(
+    Effect.mapError((error) =>
+      error._tag === "InvalidBatchError"
+        ? new UsageError({ message: `${flags[error.field] ?? error.field} ${error.reason}` })
+        : error
+    ),
+    // what a batch may have sent stands in its ledger
+    ending("reads")
+  )

@@ -1,0 +1,63 @@
+/** The ledger of a command. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { BatchStoreError, LedgerError } from "@effect-noukai/batch/BatchError"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { UsageError } from "../../exit/CommandError.js"
+
+/** Flags that name a batch and its ledger. */
+export interface LedgerFlags {
+  readonly id: string
+  readonly ledger: Option.Option<string>
+}
+
+/** The path of the ledger, whether there is one or not. */
+export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageError> =>
+  Effect.suspend(() => {
+    // an id may be any text, but a file is not made of any
+    if (Option.isNone(ledger) && !/^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id)) {
+      return Effect.fail(
+        new UsageError({ message: "the id is no name of a file: say where the ledger is, with --ledger" })
+      )
+    }
+    const file = Option.getOrElse(ledger, () => `${id}.ledger`)
+    return existsSync(dirname(resolve(file)))
+      ? Effect.succeed(file)
+      : Effect.fail(new UsageError({ message: `--ledger ${file}: there is no such folder` }))
+  })
+
+/** The flag that a command about the same ledger needs. */
+export const flag = ({ ledger }: LedgerFlags): string => Option.isNone(ledger) ? "" : ` --ledger ${ledger.value}`
+
+/** A ledger that is there. One that is not would be made by opening it, without the batch that is looked for. */
+export const existing = (flags: LedgerFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
+  Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
+    existsSync(file)
+      ? Effect.succeed(BatchStore.layerFile(file))
+      : Effect.fail(new UsageError({ message: `there is no ledger ${file}: say where it is, with --ledger` }))))
+
+/** A ledger to look at: an empty one that is forgotten where there is none. */
+export const looked = (file: string): Layer.Layer<BatchStore, BatchStoreError> =>
+  Layer.unwrapScoped(Effect.suspend(() =>
+    existsSync(file)
+      ? Effect.succeed(BatchStore.layerFile(file))
+      : Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "noukai-batch-"))),
+          (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+        ),
+        (folder) => BatchStore.layerFile(join(folder, "empty.ledger"))
+      )
+  ))
+
+/** The rows of a batch that are not settled in its ledger. */
+export const unsettled = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>
+  Batch.status(id).pipe(
+    Effect.map(({ states: { intent, pending, submitted, uncertain } }) => pending + intent + uncertain + submitted),
+    Effect.catchTag("BatchNotFoundError", () => Effect.succeed(0))
+  )

@@ -1,0 +1,38 @@
+/** What `noukai batch plan` does. */
+import * as Effect from "effect/Effect"
+import { CommandError } from "../../../exit/CommandError.js"
+import { exitCodes } from "../../../exit/exitCode.js"
+import * as Settings from "../../../settings/Settings.js"
+import { jsonLine } from "../../../terminal/json.js"
+import { rows } from "../../../terminal/rows.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { definition } from "../definition.js"
+import { failing } from "../failing.js"
+import * as Ledger from "../ledger.js"
+import { planned } from "../planned.js"
+import * as Source from "../source.js"
+import type { Input } from "./input.js"
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const file = yield* Ledger.path(input)
+    const batch = yield* definition(input)
+    yield* terminal.progress("… reading rows")
+    const plan = yield* planned(batch, yield* Source.source(input, false), file)
+    yield* terminal.progress("")
+    const { added, invalid, known, refused, refusedCount, toRun } = plan
+    yield* terminal.write(
+      input.json ? jsonLine(plan) : rows([
+        ["new", added],
+        ...Object.entries(known),
+        ["invalid", invalid],
+        ["refused", refusedCount],
+        ["to run", toRun]
+      ])
+    )
+    for (const { at, error } of refused) yield* terminal.note(plain(`${at}: ${error.message}`))
+    // what is wrong is told already
+    if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
+  }).pipe(Effect.scoped, Effect.provide(Settings.layer(input)), failing)

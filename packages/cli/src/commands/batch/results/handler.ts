@@ -1,0 +1,37 @@
+/** What `noukai batch results` does. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import * as BatchReport from "@effect-noukai/batch/BatchReport"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { UsageError } from "../../../exit/CommandError.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { failing } from "../failing.js"
+import * as Ledger from "../ledger.js"
+import type { Input } from "./input.js"
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const { id, order } = input
+    const rows = Batch.results(id, { order })
+    if (Option.isSome(input.out)) {
+      if (order === "done") return yield* new UsageError({ message: "--out has the order of the input" })
+      const { files } = yield* BatchReport.toFolder(input.out.value, {
+        rows,
+        refused: Batch.refused(id),
+        summary: yield* Batch.status(id)
+      })
+      const written = Object.entries(files).map(([name, { lines }]) => `${name} (${lines})`).join(", ")
+      return yield* terminal.note(plain(`${input.out.value}: ${written}`))
+    }
+    yield* rows.pipe(
+      Stream.chunks,
+      Stream.runForEach((chunk) =>
+        terminal.write(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
+      ),
+      Effect.raceFirst(terminal.closed)
+    )
+  }).pipe(Effect.provide(Ledger.existing(input)), failing)

@@ -1,0 +1,34 @@
+/** What `noukai batch retry` does. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import type { RetryOptions } from "@effect-noukai/batch/BatchStatus"
+import * as Effect from "effect/Effect"
+import { UsageError } from "../../../exit/CommandError.js"
+import { jsonLine } from "../../../terminal/json.js"
+import { Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { failing } from "../failing.js"
+import * as Ledger from "../ledger.js"
+import type { Input } from "./input.js"
+
+const options = ({ acceptDoubleRuns, only }: Input): Effect.Effect<RetryOptions, UsageError> => {
+  if (only !== "reported") {
+    return acceptDoubleRuns
+      ? Effect.fail(new UsageError({ message: "--accept-double-runs is of --only reported" }))
+      : Effect.succeed({ only })
+  }
+  return acceptDoubleRuns
+    ? Effect.succeed({ only, acceptDoubleRuns })
+    : Effect.fail(
+      new UsageError({
+        message: "rows that are reported may have run: with --accept-double-runs they may run, and be paid, twice"
+      })
+    )
+}
+
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const given = yield* options(input)
+  const retried = yield* Effect.provide(Batch.retry(input.id, given), Ledger.existing(input))
+  yield* terminal.write(input.json ? jsonLine({ batch: input.id, retried }) : `${retried}\n`)
+  if (retried > 0) yield* terminal.note("they run with the next noukai batch run")
+}, failing)

@@ -1,0 +1,89 @@
+/** How a row becomes what is run for it. */
+import type { JobInput } from "@effect-noukai/batch/Batch"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { assignments } from "../../arguments/values.js"
+import { UsageError } from "../../exit/CommandError.js"
+
+/** Flags that say what is run for a row. */
+export interface Mapping {
+  readonly key: string
+  readonly messageField: Option.Option<string>
+  readonly messageTemplate: Option.Option<string>
+  readonly parameter: ReadonlyArray<string>
+  readonly trace: boolean
+}
+
+type Fields = { readonly [field: string]: unknown }
+
+const fieldsOf = (row: unknown): Fields => {
+  if (typeof row !== "object" || row === null || Array.isArray(row)) throw new Error("it is no object with fields")
+  return row as Fields
+}
+
+const valueOf = (row: unknown, field: string): unknown => {
+  const fields = fieldsOf(row)
+  if (!Object.hasOwn(fields, field)) throw new Error(`it has no field ${JSON.stringify(field)}`)
+  return fields[field]
+}
+
+/** A field as text: what is no text is JSON. */
+const textOf = (row: unknown, field: string): string => {
+  const value = valueOf(row, field)
+  if (value === null) throw new Error(`its field ${JSON.stringify(field)} is null`)
+  return typeof value === "string" ? value : JSON.stringify(value)
+}
+
+const place = /\{\{\s*(.+?)\s*\}\}/g
+
+const filled = (template: string) => (row: unknown): string =>
+  // the rest of the template is not looked at again
+  template.replace(place, (_, field: string) => textOf(row, field))
+
+const alone = /^\{\{\s*((?:(?!\}\}).)+?)\s*\}\}$/
+
+/** A parameter: the value of a field as it is, or text with fields in it. */
+const parameterOf = (template: string): (row: unknown) => unknown => {
+  const [, field] = alone.exec(template) ?? []
+  return field === undefined ? filled(template) : (row) => valueOf(row, field)
+}
+
+/**
+ * The key of a row, and its input. They throw where a row lacks a field: such a row is invalid, or refused where it is its
+ * key.
+ */
+export const rowInput = (flags: Mapping): Effect.Effect<{
+  readonly key: (row: unknown) => string
+  readonly input: (row: unknown) => JobInput
+}, UsageError> =>
+  Effect.gen(function*() {
+    if (Option.isSome(flags.messageField) && Option.isSome(flags.messageTemplate)) {
+      return yield* new UsageError({ message: "give --message-field or --message-template, not both" })
+    }
+    const message = Option.match(flags.messageField, {
+      onNone: () => Option.getOrUndefined(Option.map(flags.messageTemplate, filled)),
+      onSome: (field) => (row: unknown) => textOf(row, field)
+    })
+    const given = yield* assignments(flags.parameter)
+    const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
+    const isWhole = message === undefined && parameters.length === 0
+    const trace = flags.trace || undefined
+    return {
+      key: (row) => {
+        const key = valueOf(row, flags.key)
+        if (typeof key !== "string" && typeof key !== "number") {
+          throw new Error(`its field ${JSON.stringify(flags.key)} is no text and no number`)
+        }
+        return String(key)
+      },
+      input: (row) => ({
+        trace,
+        ...message !== undefined && { message: message(row) },
+        ...isWhole
+          ? { parameters: fieldsOf(row) }
+          : parameters.length > 0 && {
+            parameters: Object.fromEntries(parameters.map(([name, value]) => [name, value(row)]))
+          }
+      })
+    }
+  })

@@ -1,0 +1,129 @@
+/** What `noukai batch run` does. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
+import type { RunOptions } from "@effect-noukai/batch/BatchStatus"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Values from "../../../arguments/values.js"
+import { CommandError, UsageError } from "../../../exit/CommandError.js"
+import { exitCodes } from "../../../exit/exitCode.js"
+import { services } from "../../../settings/services.js"
+import { Settings } from "../../../settings/Settings.js"
+import { jsonLine } from "../../../terminal/json.js"
+import { confirmed } from "../../../terminal/question.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { definition } from "../definition.js"
+import { failing } from "../failing.js"
+import * as Ledger from "../ledger.js"
+import { planned } from "../planned.js"
+import * as Progress from "../progress.js"
+import * as Source from "../source.js"
+import { exitCodeOfBatch, summary } from "../told.js"
+import type { Input } from "./input.js"
+
+/** The most rows that are run on the hosted service unasked. */
+const unasked = 1000
+
+const number = (flag: string, value: Option.Option<string>) =>
+  Effect.map(
+    Values.when(value, (text) => Values.dollars(flag, text)),
+    (text) => text === undefined ? undefined : Number(text)
+  )
+
+const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
+  Effect.gen(function*() {
+    const budgetUsd = yield* number("--budget", input.budget)
+    const maxCostPerRow = yield* number("--max-cost-per-row", input.maxCostPerRow)
+    if (budgetUsd !== undefined && maxCostPerRow === undefined) {
+      return yield* new UsageError({ message: "--budget needs --max-cost-per-row: no cost of a row is known yet" })
+    }
+    return {
+      budgetUsd,
+      maxCostPerRow,
+      concurrency: Option.getOrUndefined(input.concurrency),
+      rate: Option.getOrUndefined(input.rate),
+      maxFailures: Option.getOrUndefined(input.maxFailures),
+      cost: input.cost || undefined,
+      adopt: !input.noAdopt,
+      grace: yield* Values.when(input.grace, (text) => Values.duration("--grace", text)),
+      stopWithin: yield* Values.when(input.stopWithin, (text) => Values.duration("--stop-within", text))
+    }
+  })
+
+/** Asks before many rows are run where they cost money. */
+const allowed = Effect.fnUntraced(function*(count: number, flow: string) {
+  if (count <= unasked) return
+  const terminal = yield* Terminal
+  const many = `${count.toLocaleString("en-US")} rows of ${plain(flow)} would run on the hosted service`
+  if (!terminal.canAsk) {
+    return yield* new UsageError({ message: `${many}, and nobody can be asked: give --yes to run them` })
+  }
+  if (!(yield* confirmed(`${many}. Run them?`))) {
+    return yield* new CommandError({ code: exitCodes.refused, message: "nothing was run" })
+  }
+})
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const { id } = input
+    const file = yield* Ledger.path(input)
+    const given = yield* options(input)
+    const { isHosted } = yield* Settings
+    const batch = yield* definition(input)
+    const isCounted = isHosted && !input.yes
+    if (isCounted) yield* terminal.progress("… reading rows")
+    const source = yield* Source.source(input, isCounted)
+    if (isCounted) {
+      const { toRun } = yield* planned(batch, source, file)
+      yield* terminal.progress("")
+      yield* allowed(toRun, input.flow)
+    }
+
+    const again = "the same command goes on where it stopped"
+    const running = Effect.gen(function*() {
+      yield* Effect.forkScoped(Progress.shown(id))
+      const run = yield* Effect.forkDaemon(Batch.run(batch, source, given))
+      return yield* Fiber.join(run).pipe(
+        Effect.onInterrupt(() =>
+          Effect.gen(function*() {
+            yield* terminal.note(
+              "stopping: what is in flight may end; a second Ctrl-C stops at once, and loses nothing"
+            )
+            yield* Fiber.interrupt(run)
+            const status = yield* Effect.option(Batch.status(id))
+            yield* terminal.progress("")
+            yield* terminal.note(
+              Option.match(status, { onNone: () => again, onSome: (at) => `${summary(at)}; ${again}` })
+            )
+          })
+        )
+      )
+    })
+    const ended = yield* running.pipe(
+      Effect.scoped,
+      Effect.provide(Layer.merge(BatchStore.layerFile(file), BatchEngine.layerLocal))
+    )
+    yield* terminal.progress("")
+    if (input.json) yield* terminal.write(jsonLine(ended))
+    yield* terminal.note(summary(ended))
+    const code = exitCodeOfBatch(ended)
+    if (code === exitCodes.done) return
+    const { states, stop } = ended
+    const where = `${id}${Ledger.flag(input)}`
+    return yield* new CommandError({
+      code,
+      message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
+      advice: [
+        ...stop === undefined || stop.reason === "cancelled" ? [] : [again],
+        ...states.failed + states.reported + states.invalid + ended.refused === 0
+          ? []
+          : [`what became of each row: noukai batch results ${where}`],
+        ...states.failed === 0 ? [] : [`to run them again: noukai batch retry ${where} --only failed`]
+      ]
+    })
+  }).pipe(Effect.scoped, Effect.provide(services(input)), failing)

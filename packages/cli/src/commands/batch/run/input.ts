@@ -1,0 +1,41 @@
+/** What `noukai batch run` takes. */
+import type * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import { connection, json, optional, voice } from "../../../arguments/flags.js"
+import { defined } from "../flags.js"
+
+const flag = (name: string, does: string) => Options.withDescription(Options.boolean(name), does)
+
+export const config = {
+  ...defined,
+  concurrency: Options.integer("concurrency").pipe(
+    Options.withDescription("The most rows in flight; 32 unless given."),
+    Options.optional
+  ),
+  rate: Options.float("rate").pipe(
+    Options.withDescription("The most rows that begin in a second; no limit unless given."),
+    Options.optional
+  ),
+  budget: optional("budget", "The most that the rows may cost, in US dollars; with --max-cost-per-row."),
+  maxCostPerRow: optional(
+    "max-cost-per-row",
+    "The most that one row is taken to cost, in US dollars, until ten costs are known."
+  ),
+  maxFailures: Options.integer("max-failures").pipe(
+    Options.withDescription("The most rows that may fail before the batch stops; no limit unless given."),
+    Options.optional
+  ),
+  cost: flag("cost", "Read the cost of each row after it, which takes a request; --budget does so, too."),
+  noAdopt: flag("no-adopt", "Do not look for runs of another ledger of this id: spares a request for each row."),
+  grace: optional("grace", "How long the server may take to list a run: 5s unless given."),
+  stopWithin: optional("stop-within", "How long rows in flight may go on after Ctrl-C: 30s unless given."),
+  yes: Options.boolean("yes").pipe(
+    Options.withAlias("y"),
+    Options.withDescription("Run more than 1,000 rows on the hosted service without being asked.")
+  ),
+  json,
+  ...connection,
+  ...voice
+}
+
+export type Input = Command.Command.ParseConfig<typeof config>

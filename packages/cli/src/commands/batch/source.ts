@@ -1,0 +1,67 @@
+/** The rows of a command, from a file or from stdin. */
+import { BatchSourceError } from "@effect-noukai/batch/BatchError"
+import * as BatchSource from "@effect-noukai/batch/BatchSource"
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { createWriteStream } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pipeline } from "node:stream/promises"
+import { UsageError } from "../../exit/CommandError.js"
+
+/** Flags that say where rows come from. */
+export interface SourceFlags {
+  readonly input: string
+  readonly format: Option.Option<"jsonl" | "csv">
+  readonly delimiter: Option.Option<string>
+}
+
+const unreadable = (cause: unknown) =>
+  new BatchSourceError({
+    source: "stdin",
+    reason: `it cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause
+  })
+
+/** The bytes of stdin, which can be read once. */
+const stdin = NodeStream.fromReadable<BatchSourceError, Uint8Array>(() => process.stdin, unreadable)
+
+/** What stdin has, in a file for its owner alone that goes with the scope. */
+const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(function*() {
+  const folder = yield* Effect.acquireRelease(
+    Effect.tryPromise({ try: () => mkdtemp(join(tmpdir(), "noukai-rows-")), catch: unreadable }),
+    (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+  )
+  const path = join(folder, "stdin")
+  yield* Effect.tryPromise({
+    try: (signal) => pipeline(process.stdin, createWriteStream(path, { mode: 0o600 }), { signal }),
+    catch: unreadable
+  })
+  return path
+})
+
+/** Rows of a file, or of what can be read once. */
+export type Rows = BatchSource.BatchSource<unknown, BatchSourceError>
+
+/** The rows of a command. `isReadTwice`: they are counted before they are run. */
+export const source = (
+  { delimiter: given, format, input }: SourceFlags,
+  isReadTwice: boolean
+): Effect.Effect<Rows, UsageError | BatchSourceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const known = /\.(csv|jsonl|ndjson)$/i.exec(input)?.[1]?.toLowerCase()
+    if (Option.isNone(format) && known === undefined && input !== "-") {
+      return yield* new UsageError({ message: `--input ${input}: say what it is: --format jsonl, or --format csv` })
+    }
+    const isCsv = Option.getOrElse(format, () => known) === "csv"
+    const delimiter = Option.getOrUndefined(given)
+    if (delimiter !== undefined && !isCsv) return yield* new UsageError({ message: "--delimiter is of CSV" })
+    if (input !== "-" || isReadTwice) {
+      const path = input === "-" ? yield* kept : input
+      return isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)
+    }
+    return isCsv ? BatchSource.fromCsvBytes(stdin, "stdin", { delimiter }) : BatchSource.fromJsonlBytes(stdin, "stdin")
+  })

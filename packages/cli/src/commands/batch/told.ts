@@ -1,0 +1,53 @@
+/** How a batch stands, as people and exit codes have it. */
+import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
+import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
+import { plain } from "../../terminal/Terminal.js"
+
+/**
+ * The exit code of a batch that ran.
+ *
+ * | how it ended | code |
+ * | --- | --- |
+ * | every row is done | 0 |
+ * | every row is settled, and some failed, were reported, are invalid or cancelled, or the source has rows that are refused | 1 |
+ * | it was cancelled | 1 |
+ * | the key was refused (401, 403) | 3 |
+ * | it stopped for its budget or its failures | 6 |
+ * | it was refused otherwise, or nothing could be reached, and no row of it ever ran | 7 |
+ * | the same, and some rows ran | 6 |
+ * | it was interrupted | 130 |
+ */
+export const exitCodeOfBatch = ({ refused, states, status, stop }: BatchStatus): ExitCode => {
+  switch (stop?.reason) {
+    case "interrupted":
+      return exitCodes.interrupted
+    case "budget":
+    case "failures":
+      return exitCodes.stopped
+    case "refused":
+    case "unreachable": {
+      if (stop.statusCode === 401 || stop.statusCode === 403) return exitCodes.notAllowed
+      const { done, failed, intent, reported, submitted, uncertain } = states
+      return done + failed + reported + submitted + uncertain + intent === 0 ? exitCodes.refused : exitCodes.stopped
+    }
+    case "cancelled":
+      return exitCodes.failed
+    case undefined: {
+      const bad = states.failed + states.reported + states.invalid + states.cancelled + refused
+      return status === "completed" && bad === 0 ? exitCodes.done : exitCodes.failed
+    }
+  }
+}
+
+/** How many rows are in each state that has any, and those that are none. */
+export const counts = (
+  { refused, states }: Pick<BatchStatus, "refused" | "states">
+): ReadonlyArray<readonly [string, number]> => Object.entries({ ...states, refused }).filter(([, count]) => count > 0)
+
+/** A batch in one line. */
+export const summary = (status: BatchStatus): string =>
+  [
+    `${plain(status.batch)}: ${status.status}`,
+    counts(status).map(([state, count]) => `${count} ${state}`).join(", "),
+    ...status.costUsd === undefined ? [] : [`$${status.costUsd}`]
+  ].filter((part) => part !== "").join("; ")

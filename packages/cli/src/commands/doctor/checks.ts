@@ -1,0 +1,243 @@
+/** What is looked at, one after the other, and what to do where it is wrong. */
+import { Noukai, SessionService } from "@effect-noukai/sdk"
+import type { NoukaiError } from "@effect-noukai/sdk"
+import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import { randomUUID } from "node:crypto"
+import { type ExitCode, exitCodeOf, exitCodes } from "../../exit/exitCode.js"
+import { variable } from "../../settings/environment.js"
+import * as Settings from "../../settings/Settings.js"
+import { time } from "../../terminal/amounts.js"
+import { version } from "../../version.js"
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly name: "versions" | "settings" | "server" | "key" | "reachable" | "clock"
+  readonly state: "well" | "wrong" | "unknown"
+  readonly message: string
+  /** What to do, a line each. */
+  readonly advice: ReadonlyArray<string>
+  readonly code: ExitCode
+}
+
+const well = (name: Check["name"], message: string): Check => ({
+  name,
+  state: "well",
+  message,
+  advice: [],
+  code: exitCodes.done
+})
+
+const wrong = (name: Check["name"], code: ExitCode, message: string, ...advice: ReadonlyArray<string>): Check => ({
+  name,
+  state: "wrong",
+  message,
+  advice,
+  code
+})
+
+/** What could not be looked at, because of what is wrong before it. */
+const unknown = (name: Check["name"], message: string): Check => ({ ...well(name, message), state: "unknown" })
+
+const versions = (): Check =>
+  well("versions", `noukai ${version}, Node.js ${process.version}, ${process.platform} ${process.arch}`)
+
+/** The greatest difference of two clocks that does no harm, in milliseconds. */
+const tolerance = 30_000
+
+/** A key that is never sent, so that the rest can be looked at where there is none. */
+const noKey = Redacted.make("nk_none")
+
+const setKey = "set NOUKAI_API_KEY, or give --key-file with the path of a file that holds the key"
+
+const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effect.Effect<Check> =>
+  keyFrom === undefined || apiKey === undefined
+    ? Effect.succeed(wrong("key", exitCodes.notAllowed, "there is no key", setKey))
+    : NoukaiConfig.make({ apiKey }).pipe(
+      Effect.as(well("key", `from ${keyFrom}; it begins with nk_`)),
+      Effect.catchAll((error) =>
+        Effect.succeed(
+          wrong(
+            "key",
+            exitCodes.notAllowed,
+            `from ${keyFrom}: ${error._tag === "AuthenticationError" ? error.detail ?? error.message : error.message}`,
+            "copy the key again, as it was shown when it was made: nk_live_… or nk_test_…"
+          )
+        )
+      )
+    )
+
+interface Answer {
+  readonly status: number
+  /** The time that the answer took, in milliseconds. */
+  readonly took: number
+  /** The clock of the server less that of this machine, in milliseconds; absent where the server does not tell. */
+  readonly ahead: number | undefined
+}
+
+const reasonOf = (cause: unknown): string =>
+  cause instanceof Error ? cause.cause === undefined ? cause.message : reasonOf(cause.cause) : String(cause)
+
+/** Asks a server for a session that is none, without a key: it begins no run. */
+const asked = (url: string): Effect.Effect<Answer, string> =>
+  Effect.gen(function*() {
+    const begun = yield* Clock.currentTimeMillis
+    const response = yield* Effect.tryPromise({
+      try: async (signal) => {
+        const response = await fetch(`${url}/seq/sessions/${randomUUID()}`, { signal, redirect: "manual" })
+        await response.arrayBuffer()
+        return response
+      },
+      catch: reasonOf
+    })
+    const ended = yield* Clock.currentTimeMillis
+    const date = Date.parse(response.headers.get("date") ?? "")
+    return {
+      status: response.status,
+      took: ended - begun,
+      // a date has whole seconds, and was told at some moment in between
+      ahead: Number.isNaN(date) ? undefined : date + 500 - (begun + ended) / 2
+    }
+  })
+
+const clock = ({ ahead }: Answer): Check => {
+  if (ahead === undefined) return unknown("clock", "the server does not tell its time")
+  // what is less than a second cannot be told from a date
+  const off = Math.abs(ahead) < 1000 ? "less than 1 s" : time(Math.abs(ahead))
+  return Math.abs(ahead) <= tolerance
+    ? well("clock", `${off} from that of the server`)
+    : wrong(
+      "clock",
+      exitCodes.failed,
+      `this machine is ${off} ${ahead > 0 ? "behind" : "ahead of"} the server`,
+      "set the clock of this machine by a time server"
+    )
+}
+
+/** What the server says of a key, which it is asked for a session that is none. */
+const accepted = (options: NoukaiConfig.Options, was: Check, timeout: Duration.Duration): Effect.Effect<Check> =>
+  Effect.flatMap(SessionService, (sessions) => sessions.get(randomUUID())).pipe(
+    Effect.provide(Noukai.layer({ ...options, maxRetries: 0, attemptTimeout: timeout })),
+    Effect.either,
+    Effect.map(Either.match({ onLeft: (error) => answered(error, was), onRight: () => taken(was) }))
+  )
+
+const taken = (was: Check): Check => ({ ...was, message: `${was.message}; the server takes it` })
+
+const answered = (error: NoukaiError, was: Check): Check => {
+  switch (error._tag) {
+    case "ReplaySessionNotFoundError":
+    case "ReplaySessionExpiredError":
+      return taken(was)
+    case "AuthenticationError":
+    case "PermissionDeniedError":
+    case "ReplayForbiddenError":
+      return wrong(
+        "key",
+        exitCodes.notAllowed,
+        `${was.message}, but the server refuses it (${error.statusCode ?? error._tag})`,
+        "look whether it was revoked, and whether it is a key of this server; or make another one"
+      )
+    case "InsufficientCreditsError":
+      return wrong("key", exitCodes.failed, "the account has no credits", "buy some, or wait for those of next month")
+    default:
+      return wrong(
+        "key",
+        exitCodeOf(error, "reads"),
+        `${was.message}; the server did not say whether it takes it: ${error.message}`
+      )
+  }
+}
+
+/** Looks at everything, as far as it can be looked at. */
+export const checks = (
+  flags: Settings.ConnectionFlags,
+  timeout: Duration.Duration
+): Effect.Effect<ReadonlyArray<Check>> =>
+  Effect.gen(function*() {
+    const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
+    if (Either.isLeft(found)) {
+      const isSet = variable("NOUKAI_API_KEY") !== undefined
+      return [
+        versions(),
+        wrong("settings", exitCodes.usage, found.left.message, "mend this first: no command runs before"),
+        unknown("key", isSet ? "NOUKAI_API_KEY is set" : "NOUKAI_API_KEY is not set"),
+        unknown("server", "not known while the settings are wrong")
+      ]
+    }
+    const settings = found.right
+    const { file, isHosted, options, serverFrom } = settings
+    const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
+    const read = file === undefined ? "no noukai.json" : file
+    const ofKey = yield* key(settings)
+    if (Either.isLeft(config)) {
+      return [
+        versions(),
+        wrong(
+          "settings",
+          exitCodes.usage,
+          `${read}; ${config.left.message}`,
+          "mend this first: no command runs before"
+        ),
+        ofKey,
+        unknown("server", `named by ${serverFrom}`)
+      ]
+    }
+    const url = `${config.right.origin}${config.right.prefix}`
+    const server = well(
+      "server",
+      `${url}, named by ${serverFrom}; ${isHosted ? "runs cost money" : "on this machine, where runs cost nothing"}`
+    )
+    const before = [versions(), well("settings", read), server]
+
+    const answer = yield* asked(url).pipe(
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => "it did not answer in time" }),
+      Effect.either
+    )
+    if (Either.isLeft(answer)) {
+      return [
+        ...before,
+        ofKey,
+        wrong(
+          "reachable",
+          exitCodes.refused,
+          `${url} cannot be reached: ${answer.left}`,
+          isHosted
+            ? "look whether this machine is online, and whether a firewall or a proxy is in between"
+            : "start the server with noukai dev, or name another one with --env or --base-url"
+        )
+      ]
+    }
+    const { status, took } = answer.right
+    const isNoukai = isHosted || [401, 403, 429].includes(status)
+    if (status >= 500 || !isNoukai) {
+      return [
+        ...before,
+        ofKey,
+        status >= 500
+          ? wrong(
+            "reachable",
+            exitCodes.refused,
+            `${url} answers with ${status}`,
+            "the server is in trouble: try again later"
+          )
+          : wrong(
+            "reachable",
+            exitCodes.failed,
+            `${url} answers with ${status}, where Noukai would ask for a key`,
+            "something else listens there: name another server with --env, --port or --base-url"
+          ),
+        clock(answer.right)
+      ]
+    }
+    return [
+      ...before,
+      ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey,
+      well("reachable", `it answers in ${time(took)}`),
+      clock(answer.right)
+    ]
+  })

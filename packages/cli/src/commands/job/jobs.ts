@@ -1,0 +1,40 @@
+/** Jobs by their ids, and what is said of those that go on. */
+import { JobService } from "@effect-noukai/sdk"
+import type { Job } from "@effect-noukai/sdk/Job"
+import type { CallError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { Terminal } from "../../terminal/Terminal.js"
+
+/** How long the server may take to show a job that was submitted a moment ago, by another command. */
+export const grace = "5 seconds"
+
+/** The jobs of some ids, each once. One that the server does not know is pending for the time of grace. */
+export const attached = (
+  flow: string,
+  ids: Iterable<string>,
+  grace: Duration.DurationInput
+): Effect.Effect<ReadonlyArray<Job>, InvalidRequestError, JobService> =>
+  Effect.flatMap(JobService, (jobs) => Effect.forEach(new Set(ids), (id) => jobs.attach(flow, id, { grace })))
+
+/**
+ * Fails where the server cannot be reached at all. A wait without a limit would go on for as long: it takes it for one
+ * that comes back.
+ */
+export const reached = (job: Job): Effect.Effect<void, CallError> =>
+  Effect.catchAll(
+    Effect.asVoid(job.poll),
+    (error) => error._tag === "APIConnectionError" ? Effect.fail(error) : Effect.void
+  )
+
+/** The command that waits for what has not ended. */
+export const waiting = (flow: string, ids: Iterable<string>): string => `noukai job wait ${[flow, ...ids].join(" ")}`
+
+/** Says of a wait that is interrupted that its jobs go on. */
+export const goesOn =
+  (flow: string, ids: Iterable<string>) => <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>
+    Effect.onInterrupt(wait, () =>
+      Effect.flatMap(
+        Terminal,
+        (terminal) => terminal.note(`interrupted; what has not ended goes on: ${waiting(flow, ids)}`)
+      ))

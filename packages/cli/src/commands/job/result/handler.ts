@@ -1,0 +1,44 @@
+/** What `noukai job result` does. */
+import { JobService } from "@effect-noukai/sdk"
+import * as Job from "@effect-noukai/sdk/Job"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Values from "../../../arguments/values.js"
+import { CommandError, UsageError } from "../../../exit/CommandError.js"
+import { exitCodes } from "../../../exit/exitCode.js"
+import { ending } from "../../../exit/failing.js"
+import { services } from "../../../settings/services.js"
+import { printed } from "../../../terminal/json.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { goesOn, grace, reached, waiting } from "../jobs.js"
+import type { Input } from "./input.js"
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const { flow, id, noWait } = input
+    if (noWait && Option.isSome(input.timeout)) {
+      return yield* new UsageError({ message: "give --no-wait or --timeout, not both" })
+    }
+    const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
+    const jobs = yield* JobService
+    const job = yield* jobs.attach(flow, id, { grace: noWait ? 0 : grace })
+    if (noWait) {
+      const status = yield* job.poll
+      if (!Job.isEnded(status)) {
+        return yield* new CommandError({
+          code: exitCodes.timedOut,
+          message: `job ${id} has not ended: it is ${status.status === "unknown" ? status.reported : status.status}`,
+          advice: [`wait for it: ${waiting(flow, [id])}`]
+        })
+      }
+    }
+    yield* terminal.progress(`… waiting for ${plain(id)}`)
+    const result = yield* (timeout === undefined ? reached(job) : Effect.void).pipe(
+      Effect.zipRight(job.result({ timeout: timeout ?? Duration.infinity })),
+      goesOn(flow, [id])
+    )
+    yield* terminal.write(printed(input.json, result))
+  }).pipe(Effect.provide(services(input)), ending("reads", { flow: input.flow }))

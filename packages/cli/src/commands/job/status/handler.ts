@@ -1,0 +1,63 @@
+/** What `noukai job status` does. */
+import type { NoukaiError } from "@effect-noukai/sdk"
+import type { JobStatus } from "@effect-noukai/sdk/Job"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { CommandError, UsageError } from "../../../exit/CommandError.js"
+import { exitCodeOf, worst } from "../../../exit/exitCode.js"
+import { ending } from "../../../exit/failing.js"
+import { services } from "../../../settings/services.js"
+import { jsonLine } from "../../../terminal/json.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { attached } from "../jobs.js"
+import type { Input } from "./input.js"
+
+/** The polls that are under way at once. */
+const concurrency = 8
+
+/** What is said of a job, or why nothing can be. */
+const row = (executionId: string, read: Either.Either<JobStatus, NoukaiError>): object =>
+  Either.match(read, {
+    onLeft: (error) => ({ executionId, status: "unread", error: { kind: error._tag, message: error.message } }),
+    onRight: (status) => status
+  })
+
+const name = (status: JobStatus): string => plain(status.status === "unknown" ? status.reported : status.status)
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
+    const jobs = yield* attached(input.flow, input.ids, 0)
+    const reads = yield* Effect.forEach(
+      jobs,
+      (job) =>
+        Effect.map(
+          // the key is of all jobs alike
+          Effect.either(job.poll).pipe(
+            Effect.tap((read) =>
+              Either.isLeft(read) && read.left._tag === "AuthenticationError" ? read.left : Effect.void
+            )
+          ),
+          (read) => ({ executionId: job.executionId, read })
+        ),
+      { concurrency }
+    )
+    if (input.json) yield* terminal.write(jsonLine(reads.map(({ executionId, read }) => row(executionId, read))))
+    for (const { executionId, read } of reads) {
+      if (input.jsonl) yield* terminal.write(jsonLine(row(executionId, read)))
+      else if (!input.json) {
+        yield* terminal.write(
+          `${plain(executionId)}  ${Either.match(read, { onLeft: () => "unread", onRight: name })}\n`
+        )
+      }
+    }
+    const failures = reads.flatMap(({ read }) => Either.isLeft(read) ? [read.left] : [])
+    if (failures.length > 0) {
+      return yield* new CommandError({
+        code: worst(failures.map((error) => exitCodeOf(error, "reads"))),
+        message: failures.map(({ message }) => message).join("\nnoukai: ")
+      })
+    }
+  }).pipe(Effect.provide(services(input)), ending("reads", { flow: input.flow }))

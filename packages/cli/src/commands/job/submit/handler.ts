@@ -1,0 +1,59 @@
+/** What `noukai job submit` does. */
+import { JobService } from "@effect-noukai/sdk"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { randomUUID } from "node:crypto"
+import { runInput } from "../../../arguments/runInput.js"
+import * as Values from "../../../arguments/values.js"
+import { UsageError } from "../../../exit/CommandError.js"
+import { ending } from "../../../exit/failing.js"
+import { findable } from "../../../exit/interrupted.js"
+import { services } from "../../../settings/services.js"
+import { jsonLine, printed } from "../../../terminal/json.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { goesOn } from "../jobs.js"
+import type { Input } from "./input.js"
+
+const wrong = (message: string) => new UsageError({ message })
+
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const { flow } = input
+  if (Option.isSome(input.once) && Option.isSome(input.session)) {
+    return yield* wrong("--once has a session of its own: give it without --session")
+  }
+  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
+  if (Option.isSome(input.timeout) && !input.wait) return yield* wrong("--timeout is of --wait")
+  const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
+  const given = yield* runInput(input)
+  const sessionId = (yield* Values.when(input.session, (text) => Values.sessionId("--session", text))) ?? randomUUID()
+  const known = { flow, ...Option.isNone(input.once) && { sessionId } }
+
+  yield* Effect.gen(function*() {
+    const jobs = yield* JobService
+    const submitted = Option.match(input.once, {
+      onNone: () => Effect.map(jobs.submit(flow, { ...given, sessionId }), (job) => ({ ...job, reused: false })),
+      onSome: (key) => jobs.submitOnce(key, flow, { ...given, rerunFailed: input.rerunFailed })
+    })
+    const job = yield* submitted.pipe(
+      findable(input.once, sessionId, { isListed: "a job was submitted", isGiven: "a job that was submitted" }),
+      ending("begins", known)
+    )
+    if (job.reused) yield* terminal.detail("the job of an earlier call with this key")
+    if (!input.wait) {
+      const { executionId, reused, sessionId } = job
+      return yield* terminal.write(
+        input.json ? jsonLine({ executionId, flow, sessionId, reused }) : `${plain(executionId)}\n`
+      )
+    }
+    yield* terminal.detail(`job ${plain(job.executionId)}`)
+    yield* terminal.progress(`… waiting for ${plain(job.executionId)}`)
+    const result = yield* job.result({ timeout: timeout ?? Duration.infinity }).pipe(
+      goesOn(flow, [job.executionId]),
+      ending("reads", known)
+    )
+    yield* terminal.write(printed(input.json, result))
+  }).pipe(Effect.provide(services(input)), ending("begins", known))
+}, ending("begins"))

@@ -1,0 +1,94 @@
+/** What `noukai job wait` does. */
+import * as Job from "@effect-noukai/sdk/Job"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Values from "../../../arguments/values.js"
+import { CommandError, UsageError } from "../../../exit/CommandError.js"
+import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../../exit/exitCode.js"
+import { ending } from "../../../exit/failing.js"
+import { services } from "../../../settings/services.js"
+import { jsonLine, readable } from "../../../terminal/json.js"
+import { plain, Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { attached, goesOn, grace, reached, waiting } from "../jobs.js"
+import type { Input } from "./input.js"
+
+/** How a job ended, or why that cannot be told. */
+interface Told {
+  readonly status: string
+  readonly code: ExitCode
+  readonly json: object
+  /** What was wrong. */
+  readonly error?: string
+}
+
+const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
+  if (Exit.isFailure(outcome)) {
+    const failure = Cause.failureOption(outcome.cause)
+    const [kind, error] = Option.match(failure, {
+      onNone: () => ["Defect", Cause.pretty(outcome.cause)] as const,
+      onSome: (error) => [error._tag, error.message] as const
+    })
+    return {
+      status: "unread",
+      code: Option.match(failure, { onNone: () => exitCodes.failed, onSome: (error) => exitCodeOf(error, "reads") }),
+      json: { executionId, status: "unread", error: { kind, message: error } },
+      error
+    }
+  }
+  const ended = outcome.value
+  if (ended.status === "completed") return { status: ended.status, code: exitCodes.done, json: ended }
+  const error = ended.error === undefined || ended.error === null ? {} : { error: readable(ended.error) }
+  return { status: ended.status, code: exitCodes.failed, json: ended, ...error }
+}
+
+export const handle: Handle<Input> = (input) =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    const { flow } = input
+    if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
+    const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
+    const jobs = yield* attached(flow, input.ids, grace)
+    const left = new Set(jobs.map(({ executionId }) => executionId))
+    const outcomes: Array<Told> = []
+    const progress = () => terminal.progress(`… ${outcomes.length} of ${jobs.length} ended`)
+
+    yield* progress()
+    const [first] = jobs
+    if (timeout === undefined && first !== undefined) yield* goesOn(flow, left)(reached(first))
+    const ended = yield* Job.waitAll(jobs, { timeout }).pipe(
+      Stream.runForEach((outcome) =>
+        Effect.gen(function*() {
+          const { executionId } = outcome.job
+          const one = told(outcome)
+          outcomes.push(one)
+          left.delete(executionId)
+          if (input.jsonl) yield* terminal.write(jsonLine(one.json))
+          else if (!input.json) yield* terminal.write(`${plain(executionId)}  ${one.status}\n`)
+          if (one.error !== undefined) yield* terminal.note(`${plain(executionId)}: ${plain(one.error)}`)
+          yield* progress()
+        })
+      ),
+      goesOn(flow, left),
+      Effect.exit
+    )
+    yield* terminal.progress("")
+    if (input.json) yield* terminal.write(jsonLine(outcomes.map(({ json }) => json)))
+    const codes = outcomes.map(({ code }) => code)
+    if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(flow, left, codes)))
+    const code = worst(codes)
+    // the outcomes have said themselves what was wrong
+    if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
+  }).pipe(Effect.provide(services(input)), ending("reads", { flow: input.flow }))
+
+/** A failure of the whole wait, beside what had ended before it. */
+const whole = (flow: string, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>
+  new CommandError({
+    code: worst([...codes, exitCodeOf(error, "reads")]),
+    message: error.message,
+    advice: error._tag === "APITimeoutError" ? [`wait again: ${waiting(flow, left)}`] : []
+  })

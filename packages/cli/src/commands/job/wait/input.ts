@@ -1,0 +1,19 @@
+/** What `noukai job wait` takes. */
+import type * as Command from "@effect/cli/Command"
+import { connection, flow, json, jsonl, optional, voice } from "../../../arguments/flags.js"
+import { ids } from "../ids.js"
+
+export const config = {
+  flow,
+  ids,
+  timeout: optional(
+    "timeout",
+    "The limit of the whole wait: 90s, 500ms, 2m; seconds without a unit. None unless given."
+  ),
+  json,
+  jsonl,
+  ...connection,
+  ...voice
+}
+
+export type Input = Command.Command.ParseConfig<typeof config>

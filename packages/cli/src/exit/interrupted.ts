@@ -1,0 +1,19 @@
+/** What is said of a run that may have begun when its command is interrupted. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Terminal } from "../terminal/Terminal.js"
+
+/** Says where a run may be found that was begun in a session, or once for a key. */
+export const findable = (
+  once: Option.Option<string>,
+  sessionId: string,
+  { isListed, isGiven }: { readonly isListed: string; readonly isGiven: string }
+) =>
+<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>
+  Effect.onInterrupt(effect, () =>
+    Effect.flatMap(Terminal, (terminal) =>
+      terminal.note(
+        Option.isNone(once)
+          ? `interrupted; whether ${isListed} is listed here: noukai session show ${sessionId}`
+          : `interrupted; the same command again gives ${isGiven}`
+      )))

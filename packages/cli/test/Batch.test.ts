@@ -1,0 +1,369 @@
+/** `noukai batch`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { folder, list, read, write } from "../../sdk/test/support/folder.js"
+import { line } from "../src/commands/batch/progress.js"
+import { exitCodeOfBatch } from "../src/commands/batch/told.js"
+import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
+import { flows, obeying, obeys } from "./support/flows.js"
+import { environment, requests, runs, server } from "./support/server.js"
+
+/** A folder with rows, each of a key and a message. */
+const rowsOf = (...messages: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const cwd = yield* folder
+    const lines = messages.map((text, n) => `${JSON.stringify({ id: `row ${n + 1}`, text })}\n`)
+    yield* write(join(cwd, "rows.jsonl"), lines.join(""))
+    return cwd
+  })
+
+const many = (count: number, text: string) => Array.from({ length: count }, () => text)
+
+const mapped = ["--input", "rows.jsonl", "--key", "id", "--message-field", "text"]
+
+const run = (...flags: ReadonlyArray<string>) => ["batch", "run", "b", obeys, ...mapped, ...flags]
+
+const json = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line))
+
+describe("noukai batch plan", () => {
+  it.scopedLive("says what a run would do, and leaves no trace", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "b")
+      const rows = yield* read(join(cwd, "rows.jsonl"))
+      yield* write(join(cwd, "rows.jsonl"), `${rows}{"id":"row 3"}\n{"id":"row 1","text":"again"}\nno JSON\n`)
+      const plan = (...flags: ReadonlyArray<string>) =>
+        noukai(["batch", "plan", "b", obeys, ...mapped, ...flags], { env, cwd })
+      const told = yield* plan()
+      assert.strictEqual(told.code, 1)
+      assert.strictEqual(told.stdout, "new      3\ninvalid  1\nrefused  2\nto run   2\n")
+      assert.include(told.stderr, "rows.jsonl:4: the key \"row 1\" is that of rows.jsonl:1 already\n")
+      assert.include(told.stderr, "rows.jsonl:5: it is no JSON")
+      const { added, invalid, toRun } = JSON.parse((yield* plan("--json")).stdout)
+      assert.deepStrictEqual([added, invalid, toRun], [3, 1, 2])
+      assert.deepStrictEqual(yield* requests, [])
+      assert.deepStrictEqual(yield* list(cwd), ["rows.jsonl"])
+    }).pipe(Effect.provide(server({ flows }))))
+})
+
+describe("noukai batch run", () => {
+  it.scopedLive("runs each row once, and says how it ended on stderr alone", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "b", "c")
+      assert.deepStrictEqual(yield* noukai(run(), { env, cwd }), {
+        code: 0,
+        stdout: "",
+        stderr: "b: completed; 3 done\n"
+      })
+      const again = yield* noukai(run("--json", "--quiet"), { env, cwd })
+      const { plan, states, status } = JSON.parse(again.stdout)
+      assert.deepStrictEqual([again.code, again.stderr], [0, ""])
+      assert.deepStrictEqual([status, states.done, plan.known], ["completed", 3, { done: 3 }])
+      assert.strictEqual((yield* runs).length, 3)
+      const results = yield* noukai(["batch", "results", "b"], { cwd })
+      assert.deepStrictEqual(json(results.stdout).map(({ key, result }) => [key, result]), [
+        ["row 1", "said a"],
+        ["row 2", "said b"],
+        ["row 3", "said c"]
+      ])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("takes rows of CSV from stdin, in requests of their own", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* folder
+      const flags = ["--input", "-", "--format", "csv", "--delimiter", ";", "--operation", "execute", "--ledger", "l"]
+      const mapping = ["--key", "no", "--message-template", "{{name}}!", "-p", "level={{no}}", "-p", "deep:=[1]"]
+      const { code, stderr } = yield* noukai(["batch", "run", "a/b", obeys, ...flags, ...mapping], {
+        env,
+        cwd,
+        input: "no;name\n1;\"x;y\"\n"
+      })
+      assert.deepStrictEqual([code, stderr], [0, "a/b: completed; 1 done\n"])
+      const results = yield* noukai(["batch", "results", "a/b", "--ledger", "l"], { cwd })
+      assert.deepStrictEqual(json(results.stdout)[0].result, {
+        message: "x;y!",
+        parameters: { deep: [1], level: "1" }
+      })
+      assert.include(yield* requests, `POST /api/v1/seq/${obeys}/execute`)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("ends with 1 when rows failed, which run again when they are asked for", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "fail")
+      const failed = yield* noukai(run(), { env, cwd })
+      assert.deepStrictEqual([failed.code, failed.stdout], [1, ""])
+      assert.match(
+        failed.stderr,
+        /^b: completed; 1 done, 1 failed\n.*noukai batch results b\n.*batch retry b --only failed\n$/
+      )
+      assert.strictEqual((yield* noukai(["batch", "retry", "b", "--only", "failed", "-q"], { cwd })).stdout, "1\n")
+      const planned = yield* noukai(["batch", "plan", "b", obeys, ...mapped], { env, cwd })
+      assert.strictEqual(planned.stdout, "new      0\ndone     1\npending  1\ninvalid  0\nrefused  0\nto run   1\n")
+      assert.strictEqual((yield* noukai(run(), { env, cwd })).code, 1)
+      assert.strictEqual((yield* runs).length, 3)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("ends with 6 after too many failures, and with 3 and 7 where nothing may run", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("fail", "fail", "a")
+      const stopped = yield* noukai(run("--max-failures", "0", "--concurrency", "1"), { env, cwd })
+      assert.strictEqual(stopped.code, 6)
+      assert.match(stopped.stderr, /the batch stopped: 1 rows failed, and at most 0 may\n {2}the same command goes on/)
+      const key = { ...env, NOUKAI_API_KEY: "nk_another" }
+      assert.strictEqual((yield* noukai(run("--ledger", "2"), { env: key, cwd })).code, 3)
+      const nowhere = ["batch", "run", "b", "acme/test/nowhere", ...mapped, "--ledger", "3"]
+      assert.strictEqual((yield* noukai(nowhere, { env, cwd })).code, 7)
+      assert.strictEqual((yield* runs).length, 1)
+    }).pipe(Effect.provide(server({ flows, keys: [{ key: "nk_only", org: "acme", project: "test" }] }))))
+
+  it.scopedLive("sends and writes nothing where something is wrong", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a")
+      for (
+        const [args, said] of [
+          [run("--budget", "1"), /--budget needs --max-cost-per-row/],
+          [run("--message-template", "{{a}}"), /not both/],
+          [run("--rate", "0", "--ledger", "made"), /--rate must be a number of rows per second/],
+          [run("--ledger", "no/folder/b"), /no such folder/],
+          [run("--grace", "soon"), /--grace takes a time/],
+          [["batch", "run", "a/b", obeys, ...mapped], /say where the ledger is, with --ledger/],
+          [["batch", "run", "b", obeys, "--input", "rows", "--key", "id"], /--format jsonl/],
+          [["batch", "run", "b", obeys, "--input", "rows.jsonl"], /--key/],
+          [["batch", "run", "b", "echo", ...mapped], /invalid flow/],
+          [["batch", "status", "b"], /there is no ledger b\.ledger/],
+          [["batch", "retry", "b", "--only", "reported"], /--accept-double-runs/],
+          [["batch", "retry", "b", "--only", "done"], /failed/]
+        ] as const
+      ) {
+        const wrong = yield* noukai(args, { env, cwd })
+        assert.deepStrictEqual([wrong.code, wrong.stdout], [2, ""], wrong.stderr)
+        assert.match(wrong.stderr, said)
+      }
+      assert.deepStrictEqual(yield* requests, [])
+      assert.deepStrictEqual((yield* list(cwd)).filter((name) => !name.startsWith("made")), ["rows.jsonl"])
+    }).pipe(Effect.provide(server({ flows }))), 30_000)
+
+  it.scopedLive("does not run many rows on the hosted service unasked", () =>
+    Effect.gen(function*() {
+      const env = { NOUKAI_API_KEY: "nk_test" }
+      const cwd = yield* rowsOf(...many(1001, "a"))
+      const unasked = yield* noukai(run(), { env, cwd })
+      assert.deepStrictEqual([unasked.code, unasked.stdout], [2, ""])
+      assert.match(unasked.stderr, /1,001 rows of acme\/test\/obeys would run on the hosted service.*--yes/)
+      const input = yield* read(join(cwd, "rows.jsonl"))
+      const piped = yield* noukai(["batch", "run", "b", obeys, "--input", "-", "--key", "id"], { env, cwd, input })
+      assert.strictEqual(piped.code, 2)
+      const asked = yield* inTerminal(run(), { env, cwd, columns: 200 })
+      yield* asked.awaitOutput("Run them? [y/N] ")
+      yield* asked.type("n\r")
+      assert.strictEqual(yield* asked.code, 7)
+      const interrupted = yield* inTerminal(run(), { env, cwd })
+      yield* interrupted.awaitOutput("[y/N] ")
+      yield* interrupted.type(ctrlC)
+      assert.strictEqual(yield* interrupted.code, 130)
+      assert.deepStrictEqual(yield* list(cwd), ["rows.jsonl"])
+    }), 30_000)
+
+  it.scopedLive("runs many rows on the hosted service when it is told to", () =>
+    Effect.gen(function*() {
+      // nothing leaves this machine
+      const offline = "import dns from 'node:dns'; dns.lookup = (...all) => all.at(-1)(new Error('offline'))"
+      const env = { NOUKAI_API_KEY: "nk_test", NODE_OPTIONS: `--import=data:text/javascript,${encodeURI(offline)}` }
+      const command = yield* inTerminal(run(), { env, cwd: yield* rowsOf(...many(1001, "a")) })
+      yield* command.awaitOutput("[y/N] ")
+      yield* command.type("y\r")
+      yield* command.awaitOutput("of 1001 done")
+      yield* command.type(ctrlC)
+      yield* command.awaitOutput("a second Ctrl-C stops at once")
+      yield* command.type(ctrlC)
+      assert.strictEqual(yield* command.code, 130)
+    }))
+
+  it.scopedLive("lets what is in flight end at Ctrl-C, and goes on with the rest", () =>
+    Effect.gen(function*() {
+      const gate = yield* Effect.makeLatch()
+      yield* Effect.gen(function*() {
+        const env = yield* environment
+        const cwd = yield* rowsOf(...many(5, "hang"))
+        const command = yield* inTerminal(run("--concurrency", "2"), { env, cwd })
+        yield* command.awaitOutput("2 running")
+        yield* command.type(ctrlC)
+        yield* command.awaitOutput("a second Ctrl-C stops at once")
+        yield* gate.open
+        assert.strictEqual(yield* command.code, 130)
+        assert.match(command.output(), /b: incomplete; 3 pending, 2 done; the same command goes on/)
+        assert.strictEqual((yield* runs).length, 2)
+        assert.strictEqual((yield* noukai(run(), { env, cwd })).code, 0)
+        assert.strictEqual((yield* runs).length, 5)
+      }).pipe(Effect.provide(server({ flows: obeying(gate.await)! })))
+    }))
+
+  it.scopedLive("ends at Ctrl-C while rows are typed", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* folder
+      for (const does of ["plan", "run"]) {
+        const args = ["batch", does, "b", obeys, "--input", "-", "--key", "id"]
+        const command = yield* inTerminal(args, { env, cwd })
+        yield* command.awaitOutput("reading rows")
+        yield* command.type("{\"id\":\"1\"}\r")
+        yield* command.awaitOutput("{")
+        yield* command.type(ctrlC)
+        assert.strictEqual(yield* command.code, 130)
+      }
+      assert.deepStrictEqual(yield* runs, [])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("stops at once at a second Ctrl-C, and runs nothing twice", () =>
+    Effect.gen(function*() {
+      const gate = yield* Effect.makeLatch()
+      yield* Effect.gen(function*() {
+        const env = yield* environment
+        const cwd = yield* rowsOf(...many(5, "hang"))
+        const command = yield* inTerminal(run("--concurrency", "2"), { env, cwd, columns: 200 })
+        yield* command.awaitOutput("… 0 of 5 done, 0 failed, 2 running")
+        yield* command.type(ctrlC)
+        yield* command.awaitOutput("a second Ctrl-C stops at once")
+        yield* command.type(ctrlC)
+        assert.strictEqual(yield* command.code, 130)
+        yield* gate.open
+        const { stderr } = yield* noukai(run("--grace", "500ms"), { env, cwd })
+        assert.strictEqual(stderr, "b: completed; 5 done\n")
+        assert.strictEqual((yield* runs).length, 5)
+      }).pipe(Effect.provide(server({ flows: obeying(gate.await)! })))
+    }))
+
+  it.scopedLive("leaves a ledger to the process that works on it, and may be asked about it meanwhile", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("hang", "a")
+      const first = yield* inTerminal(run(), { env, cwd })
+      yield* first.awaitOutput("1 of 2 done")
+      const second = yield* noukai(run(), { env, cwd })
+      assert.strictEqual(second.code, 7)
+      assert.match(second.stderr, new RegExp(`process ${first.pty.pid} works on this ledger`))
+      const status = yield* noukai(["batch", "status", "b"], { cwd })
+      assert.match(status.stdout, /^status +running$/m)
+      assert.match(status.stdout, /^done +1$/m)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("shows nothing that moves where the terminal is dumb", () =>
+    Effect.gen(function*() {
+      const env = { ...yield* environment, TERM: "dumb" }
+      const command = yield* inTerminal(run(), { env, cwd: yield* rowsOf("a") })
+      assert.strictEqual(yield* command.code, 0)
+      assert.strictEqual(command.output(), "b: completed; 1 done\r\n")
+    }).pipe(Effect.provide(server({ flows }))))
+})
+
+describe("a batch in its ledger", () => {
+  it.scopedLive("is told, as text, as JSON, as lines and as a folder", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "fail")
+      yield* noukai(run(), { env, cwd })
+      const asked = (...args: ReadonlyArray<string>) => noukai(["batch", ...args], { cwd })
+      const { code, stdout } = yield* asked("status", "b")
+      assert.deepStrictEqual([code, stdout], [
+        0,
+        `batch   b\nflow    ${obeys}\nstatus  completed\nrows    2\ndone    1\nfailed  1\n`
+      ])
+      assert.strictEqual(JSON.parse((yield* asked("status", "b", "--json")).stdout).states.failed, 1)
+      assert.strictEqual((yield* asked("status", "another", "--ledger", "b.ledger")).code, 2)
+      const inOrder = json((yield* asked("results", "b")).stdout)
+      assert.deepStrictEqual(inOrder.map(({ no, state }) => [no, state]), [[1, "done"], [2, "failed"]])
+      const settled = json((yield* asked("results", "b", "--order", "done")).stdout)
+      assert.deepStrictEqual(settled.map(({ settledNo }) => settledNo), [1, 2])
+      const report = yield* asked("results", "b", "--out", "report")
+      assert.deepStrictEqual([report.code, report.stdout], [0, ""])
+      assert.strictEqual(report.stderr, "report: results.jsonl (1), failures.jsonl (1)\n")
+      assert.deepStrictEqual(yield* list(join(cwd, "report")), ["failures.jsonl", "manifest.json", "results.jsonl"])
+      assert.strictEqual((yield* asked("results", "b", "--out", "report", "--order", "done")).code, 2)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("is printed no further than somebody reads", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf(...many(300, "x".repeat(1000)))
+      yield* noukai(run("--concurrency", "100"), { env, cwd })
+      const command = yield* started(["batch", "results", "b"], { cwd })
+      command.child.stdout!.once("data", () => command.child.stdout!.destroy())
+      assert.strictEqual((yield* command.ended).code, 0)
+    }).pipe(Effect.provide(server({ flows, jobs: { workers: 64 } }))), 30_000)
+
+  it.scopedLive("is stopped for good by cancel", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("fail", "a", "a")
+      yield* noukai(run("--max-failures", "0", "--concurrency", "1"), { env, cwd })
+      assert.deepStrictEqual(yield* noukai(["batch", "cancel", "b", "--json", "-q"], { cwd }), {
+        code: 0,
+        stdout: "{\"batch\":\"b\",\"cancelled\":2}\n",
+        stderr: ""
+      })
+      assert.strictEqual((yield* runs).length, 1)
+    }).pipe(Effect.provide(server({ flows }))))
+})
+
+describe("the progress of a batch", () => {
+  const progress = {
+    batch: "b",
+    status: "running" as const,
+    rows: 5000,
+    done: 120,
+    failed: 3,
+    uncertain: 1,
+    running: 32,
+    settled: 123,
+    rowsPerSecond: 41.25,
+    etaMs: 118_000,
+    costUsd: "0.12"
+  }
+
+  it("has whole parts in a line that fits, the first ones first", () => {
+    assert.strictEqual(
+      line(progress, 200),
+      "… 120 of 5000 done, 3 failed, 1 uncertain, 32 running, 41.3 rows/s, 1 min 58 s left, $0.12"
+    )
+    assert.strictEqual(
+      line(progress, 80),
+      "… 120 of 5000 done, 3 failed, 1 uncertain, 32 running, 41.3 rows/s"
+    )
+    assert.strictEqual(line({ ...progress, uncertain: 0 }, 30), "… 120 of 5000 done, 3 failed")
+  })
+})
+
+describe("the exit code of a batch", () => {
+  const states = {
+    pending: 0,
+    intent: 0,
+    uncertain: 0,
+    submitted: 0,
+    done: 1,
+    failed: 0,
+    cancelled: 0,
+    reported: 0,
+    invalid: 0
+  }
+  const batch = { batch: "b", flow: obeys, status: "completed" as const, rows: 1, states, refused: 0, adopted: 0 }
+  const stopped = (reason: "budget" | "refused" | "unreachable" | "interrupted" | "cancelled", done = 1) =>
+    exitCodeOfBatch({ ...batch, status: "incomplete", states: { ...states, done }, stop: { reason, message: "" } })
+
+  it("is that of how it ended", () => {
+    assert.strictEqual(exitCodeOfBatch(batch), 0)
+    for (const state of ["failed", "cancelled", "reported", "invalid"]) {
+      assert.strictEqual(exitCodeOfBatch({ ...batch, states: { ...states, [state]: 1 } }), 1)
+    }
+    assert.strictEqual(exitCodeOfBatch({ ...batch, refused: 1 }), 1)
+    assert.deepStrictEqual(
+      [stopped("budget"), stopped("refused"), stopped("unreachable", 0), stopped("interrupted"), stopped("cancelled")],
+      [6, 6, 7, 130, 1]
+    )
+  })
+})

@@ -1,0 +1,67 @@
+/** How a row becomes what is run for it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { type Mapping, rowInput } from "../src/commands/batch/rowInput.js"
+
+const none: Mapping = {
+  key: "id",
+  messageField: Option.none(),
+  messageTemplate: Option.none(),
+  parameter: [],
+  trace: false
+}
+
+const row = { id: 7, text: "The {{cat}}", level: 3, tags: ["a"], nothing: null }
+
+const input = (flags: Partial<Mapping>, of: unknown = row) =>
+  Effect.map(rowInput({ ...none, ...flags }), (made) => JSON.parse(JSON.stringify(made.input(of))))
+
+describe("rowInput", () => {
+  it.effect("takes the fields of a row for its parameters unless told otherwise", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* input({}), { parameters: row })
+      assert.deepStrictEqual(yield* input({ messageField: Option.some("text") }), { message: "The {{cat}}" })
+    }))
+
+  it.effect("puts fields into a message, whatever they hold", () =>
+    Effect.gen(function*() {
+      const messageTemplate = Option.some("{{ level }}: {{text}} {{tags}} {{")
+      assert.deepStrictEqual(yield* input({ messageTemplate }), { message: "3: The {{cat}} [\"a\"] {{" })
+    }))
+
+  it.effect("gives a field that stands alone as it is, and text or JSON otherwise", () =>
+    Effect.gen(function*() {
+      const parameter = ["level={{level}}", "all=of {{level}}", "none={{nothing}}", "fixed:={\"a\":\"{{level}}\"}"]
+      assert.deepStrictEqual(yield* input({ parameter, trace: true }), {
+        trace: true,
+        parameters: { level: 3, all: "of 3", none: null, fixed: { a: "{{level}}" } }
+      })
+    }))
+
+  it.effect("has keys of texts and numbers", () =>
+    Effect.gen(function*() {
+      const { key } = yield* rowInput(none)
+      assert.deepStrictEqual([key(row), key({ id: "a" })], ["7", "a"])
+      assert.throws(() => key({ id: {} }), "its field \"id\" is no text and no number")
+      assert.throws(() => key({}), "it has no field \"id\"")
+      assert.throws(() => key(["id"]), "it is no object with fields")
+    }))
+
+  it.effect("has nothing for a row that lacks a field", () =>
+    Effect.gen(function*() {
+      const made = yield* rowInput({
+        ...none,
+        messageTemplate: Option.some("{{nothing}}"),
+        parameter: ["a={{toString}}"]
+      })
+      assert.throws(() => made.input(row), "its field \"nothing\" is null")
+      assert.throws(() => made.input({ nothing: "" }), "it has no field \"toString\"")
+    }))
+
+  it.effect("refuses two messages, and a parameter that is given twice", () =>
+    Effect.gen(function*() {
+      const twice = { ...none, messageField: Option.some("a"), messageTemplate: Option.some("b") }
+      assert.match((yield* Effect.flip(rowInput(twice))).message, /not both/)
+      assert.match((yield* Effect.flip(rowInput({ ...none, parameter: ["a=1", "a=2"] }))).message, /given twice/)
+    }))
+})
