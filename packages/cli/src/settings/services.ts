@@ -1,5 +1,5 @@
 /** The services of the SDK, as the settings of a command lead them. */
-import { Noukai } from "@effect-noukai/sdk"
+import * as Noukai from "@effect-noukai/sdk/Noukai"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Settings from "./Settings.js"

@@ -1,6 +1,6 @@
 /** A batch as the flags of a command define it. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import { Flow } from "@effect-noukai/sdk"
+import * as Flow from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Values from "../../arguments/values.js"

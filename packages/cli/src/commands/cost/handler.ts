@@ -1,5 +1,6 @@
 /** What `noukai cost` does. */
-import { RunService, Trace } from "@effect-noukai/sdk"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

@@ -1,7 +1,8 @@
 /** What is looked at, one after the other, and what to do where it is wrong. */
-import { Noukai, SessionService } from "@effect-noukai/sdk"
-import type { NoukaiError } from "@effect-noukai/sdk"
+import * as Noukai from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { SessionService } from "@effect-noukai/sdk/SessionService"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /** Jobs by their ids, and what is said of those that go on. */
-import { JobService } from "@effect-noukai/sdk"
 import type { Job } from "@effect-noukai/sdk/Job"
+import { JobService } from "@effect-noukai/sdk/JobService"
 import type { CallError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

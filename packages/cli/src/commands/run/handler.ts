@@ -1,6 +1,6 @@
 /** What `noukai run` does. */
-import { FlowService } from "@effect-noukai/sdk"
-import type { NoukaiError } from "@effect-noukai/sdk"
+import { FlowService } from "@effect-noukai/sdk/FlowService"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

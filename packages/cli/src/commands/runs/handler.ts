@@ -1,6 +1,6 @@
 /** What `noukai runs` does. */
-import { RunService } from "@effect-noukai/sdk"
 import type { UnexpectedResponseError } from "@effect-noukai/sdk"
+import { RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,5 +1,6 @@
 /** What `noukai trace` does. */
-import { RunService, Trace } from "@effect-noukai/sdk"
+import { RunService } from "@effect-noukai/sdk/RunService"
+import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
 import * as TraceText from "@effect-noukai/sdk/TraceText"
 import * as Effect from "effect/Effect"

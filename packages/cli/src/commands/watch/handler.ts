@@ -1,5 +1,6 @@
 /** What `noukai watch` does. */
-import { type NoukaiError, RunService } from "@effect-noukai/sdk"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,5 +1,5 @@
 /** What `noukai cassette check` does. */
-import { Cassette } from "@effect-noukai/sdk"
+import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CommandError } from "../../../exit/CommandError.js"

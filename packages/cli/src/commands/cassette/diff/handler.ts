@@ -1,5 +1,5 @@
 /** What `noukai cassette diff` does. */
-import { Cassette } from "@effect-noukai/sdk"
+import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { CommandError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"

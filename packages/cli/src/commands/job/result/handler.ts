@@ -1,6 +1,6 @@
 /** What `noukai job result` does. */
-import { JobService } from "@effect-noukai/sdk"
 import * as Job from "@effect-noukai/sdk/Job"
+import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,6 +1,6 @@
 /** What `noukai job status` does. */
-import type { NoukaiError } from "@effect-noukai/sdk"
 import type { JobStatus } from "@effect-noukai/sdk/Job"
+import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { CommandError, UsageError } from "../../../exit/CommandError.js"

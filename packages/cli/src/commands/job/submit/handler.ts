@@ -1,5 +1,5 @@
 /** What `noukai job submit` does. */
-import { JobService } from "@effect-noukai/sdk"
+import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,6 +1,6 @@
 /** What `noukai session save` does. */
-import { Cassette } from "@effect-noukai/sdk"
 import type { CassetteError, Redact } from "@effect-noukai/sdk"
+import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import * as Values from "../../../arguments/values.js"

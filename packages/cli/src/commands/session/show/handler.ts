@@ -1,5 +1,5 @@
 /** What `noukai session show` does. */
-import { SessionService } from "@effect-noukai/sdk"
+import { SessionService } from "@effect-noukai/sdk/SessionService"
 import type { Session, SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Values from "../../../arguments/values.js"
