@@ -441,9 +441,12 @@ const testCommand = async () => {
     "--port",
     "0",
     "--exec",
-    "node_modules/.bin/noukai run noukai/samples/hello-world Hi --json"
+    `PATH="$PWD/node_modules/.bin:$PATH"
+    noukai run noukai/samples/hello-world Hi --json &&
+    noukai batch run all noukai/samples/hello-world --input rows.jsonl --key id --message-field text --json >all.json &&
+    noukai batch results all | grep -c done`
   )
-  check(said === "{\"text\":\"Hello! You said: Hi\"}\n", `noukai run says ${said}`)
+  check(said === "{\"text\":\"Hello! You said: Hi\"}\n1\n", `noukai says ${said}`)
 }
 
 const timed = async (what, effect) => {
