@@ -1,21 +1,15 @@
 /** What `noukai dev` takes. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { voice } from "../../arguments/flags.js"
+import { optional, voice } from "../../arguments/flags.js"
 
 export const config = {
-  flows: Options.text("flows").pipe(
-    Options.withDescription("A file of flows; some samples unless given."),
-    Options.optional
-  ),
+  flows: optional("flows", "A file of flows; some samples unless given."),
   port: Options.integer("port").pipe(
     Options.withDescription("Where to listen; 8080 unless given, 0 is any free port."),
     Options.optional
   ),
-  exec: Options.text("exec").pipe(
-    Options.withDescription("A command to run with its environment set; ends with it, and with its exit code."),
-    Options.optional
-  ),
+  exec: optional("exec", "A command to run with its environment set; ends with it, and with its exit code."),
   ...voice
 }
 
