@@ -40,7 +40,7 @@ const programs = [
   { name: "execute", budget: 124, code: execute("") },
   {
     name: "streams",
-    budget: 137,
+    budget: 138,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
