@@ -4,6 +4,8 @@
 // what costs most to load is not needed for this
 const args = process.argv.slice(2)
 if (args.length === 1 && args[0] === "--version") {
+  // nobody reads it any more
+  process.stdout.on("error", () => {})
   process.stdout.write(`${require("../package.json").version}\n`)
 } else {
   const { existsSync } = require("node:fs")

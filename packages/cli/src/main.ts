@@ -65,15 +65,35 @@ const program = (args: ReadonlyArray<string>) =>
       Effect.provide(environment)
     )
 
+/** Why a stream took no more, unless it is that nobody reads it any more. */
+let lost: Error | undefined
+
+const listenForLosses = () => {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") lost ??= error
+  })
+  process.stderr.on("error", () => {})
+}
+
+/** The code of a command whose result was written, or lost. */
+const afterWriting = (code: number): number => {
+  if (lost === undefined) return code
+  say(`noukai: stdout cannot be written: ${lost.message}`)
+  return code === exitCodes.done ? exitCodes.failed : code
+}
+
 /** Writes what is still to be written, and ends. */
 const end = (code: number) => {
   const flush = (stream: NodeJS.WriteStream, then: () => void) =>
     stream.writableLength === 0 || stream.destroyed ? then() : stream.write("", then)
-  flush(process.stdout, () => flush(process.stderr, () => process.exit(code)))
+  // an error of a stream is told after the write that it is of
+  const ended = () => Effect.runFork(Effect.sleep(0)).addObserver(() => process.exit(afterWriting(code)))
+  flush(process.stdout, () => flush(process.stderr, ended))
 }
 
 /** Runs a command. The first signal lets it end what it has begun, a second one ends it at once. */
 export const main = (args: ReadonlyArray<string>): void => {
+  listenForLosses()
   if (args.length === 1 && args[0] === "--version") return void process.stdout.write(`${version}\n`)
   const fiber = Effect.runFork(program(args))
   let signals = 0

@@ -20,6 +20,10 @@ const steps = (duration = "300 millis") => {
     flows: [
       { ref: flow, steps: [step("a", duration), step("b", duration), step("c", duration)] },
       {
+        ref: "acme/test/asks",
+        steps: [{ kind: "tool", id: "a", rounds: [[{ name: "weather" }]], output: "{{tools.weather}}" }]
+      },
+      {
         ref: "acme/test/fails",
         steps: [{ kind: "fail", id: "a", code: "X", message: "no luck", status: 500 }]
       }
@@ -82,6 +86,16 @@ describe("noukai watch", () => {
       assert.match(command.output(), /the run goes on/)
       assert.deepStrictEqual((yield* runs).map(({ status }) => status), ["running"])
     })).pipe(Effect.provide(steps("1 minute"))))
+
+  it.live("says of a run that is not seen to end whether it waits for tools", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const flows = yield* FlowService
+      const outcome = yield* flows.execute("acme/test/asks", { message: "x", tools: [] })
+      const watched = yield* noukai(["watch", "acme/test/asks", outcome.executionId!, "--timeout", "1s"], { env })
+      assert.strictEqual(watched.code, 124)
+      assert.match(watched.stderr, /it waits for tool results/)
+    }).pipe(Effect.provide(steps())))
 
   it.live("ends with 7 where nothing can be reached", () =>
     Effect.gen(function*() {

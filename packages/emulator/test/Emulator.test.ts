@@ -96,6 +96,15 @@ describe("Emulator", () => {
       assert.include(error.message, String(port))
     }))
 
+  it.scoped("a port that cannot be one is an error of listening", () =>
+    Effect.gen(function*() {
+      for (const port of [-1, 65536, 1.5]) {
+        const error = yield* Effect.flip(make({ port }))
+        assert.strictEqual(error.reason, "Listen")
+        assert.include(error.message, String(port))
+      }
+    }))
+
   it.scoped("events replays what happened, then goes on; reset forgets", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -271,6 +271,20 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
   }
 }
 
+/** A run, or no more than the request: one that is refused has begun none. */
+const whatFailed = (
+  { code, executionId, isRetryable, status, statusCode }: Pick<
+    FlowExecutionError,
+    "code" | "executionId" | "isRetryable" | "status" | "statusCode"
+  >
+): string => {
+  const isOfRun = executionId !== undefined && !isRetryable
+  if (statusCode === undefined || status === "failed" || isOfRun || code === "TOOL_ITERATION_LIMIT") {
+    return "the run failed"
+  }
+  return statusCode < 500 && statusCode !== 408 ? "the request was refused" : "the server failed"
+}
+
 /**
  * Every other status that is not 2xx (branch on `code`), a run that ended with `status: "failed"`, and a failed step of
  * an operation that gives steps.
@@ -319,7 +333,7 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
   }
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, this.stepId === undefined ? "the run failed" : `step ${JSON.stringify(this.stepId)} failed`)
+    return render(this, this.stepId === undefined ? whatFailed(this) : `step ${JSON.stringify(this.stepId)} failed`)
   }
 }
 

@@ -57,8 +57,24 @@ describe("11.2: status to class", () => {
         assert.include(error.message, "what happened")
         assert.include(error.message, "SOME_CODE")
         assert.include(error.message, "req-51ab")
+        if (tag === "FlowExecutionError") {
+          assert.include(
+            error.message,
+            status < 500 && status !== 408 ? "the request was refused" : "the server failed"
+          )
+        }
       }))
   }
+})
+
+describe("a status of a run", () => {
+  it.scopedLive("that an error names failed, and so did one that met its limit of rounds", () =>
+    Effect.gen(function*() {
+      const named = yield* failure(Wire.json(500, { detail: { ...problem.detail, executionId: "ex-1" } }))
+      assert.include(named.message, "the run failed: what happened")
+      const limit = yield* failure(Wire.json(409, { detail: { code: "TOOL_ITERATION_LIMIT", message: "too many" } }))
+      assert.include(limit.message, "the run failed: too many")
+    }))
 })
 
 describe("11.1: body shapes", () => {

@@ -19,6 +19,8 @@ interface Flag {
   /** The name that is passed on. */
   readonly name: string
   readonly takesValue: boolean
+  /** What a value can be: `integer`, or words with `|` between them; otherwise anything. */
+  readonly values: string
   readonly isRepeated: boolean
 }
 
@@ -29,7 +31,8 @@ const flagsOf = (usage: Usage.Usage, isRepeated = false, flags = new Map<string,
       // the parser takes --version for its own, wherever it stands
       const name = usage.names.find((name) => name.startsWith("--") && name !== "--version") ?? usage.names[0] ?? ""
       if (!name.startsWith("-")) return flags
-      const flag = { name, takesValue: Option.isSome(usage.acceptedValues), isRepeated }
+      const values = Option.getOrElse(usage.acceptedValues, () => "")
+      const flag = { name, takesValue: Option.isSome(usage.acceptedValues), values, isRepeated }
       for (const each of usage.names) flags.set(each, flag)
       return flags
     }
@@ -67,6 +70,13 @@ const suggestion = (given: string, known: Iterable<string>): string => {
     if (found < least) [best, least] = [name, found]
   }
   return best === undefined ? "" : `: did you mean ${best}?`
+}
+
+/** What is wrong with the value of a flag, which the parser would say without its name. */
+const mistake = ({ values }: Flag, value: string): string | undefined => {
+  if (values === "integer") return /^-?\d{1,15}$/.test(value) ? undefined : "takes a whole number"
+  const words = values.split(" | ")
+  return words.length === 1 || words.includes(value) ? undefined : `takes one of ${words.join(", ")}`
 }
 
 const helps: ReadonlySet<string> = new Set(["--help", "-h"])
@@ -134,6 +144,8 @@ export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Either.E
     if (equals === -1 && value.startsWith("-") && value !== "-") {
       return wrong(`${name} needs a value; one that begins with - is given as ${name}=${value}`)
     }
+    const found = mistake(flag, value)
+    if (found !== undefined) return wrong(`${name} ${found}, not ${JSON.stringify(value)}`)
     flags.push(flag.name, value)
   }
   return Either.right({ _tag: "command", args: [...path, ...flags, "--", ...rest] })

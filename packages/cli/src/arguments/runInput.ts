@@ -23,13 +23,16 @@ export interface RunInput {
   readonly trace: true | undefined
 }
 
-/** What a run is given, checked before anything is sent. */
-export const runInput = (flags: RunFlags): Effect.Effect<RunInput, UsageError> =>
+/** What a run is given, checked before anything is sent. Another flag may be read from stdin, too. */
+export const runInput = (
+  flags: RunFlags,
+  another: Option.Option<string> = Option.none()
+): Effect.Effect<RunInput, UsageError> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
       return yield* new UsageError({ message: "give the message as an argument or as --message-file, not both" })
     }
-    const onStdin = [flags.message, flags.messageFile, flags.parameters].filter(Option.contains("-")).length
+    const onStdin = [flags.message, flags.messageFile, flags.parameters, another].filter(Option.contains("-")).length
     if (onStdin > 1) return yield* new UsageError({ message: "stdin can be read once" })
     const version = yield* Values.when(flags.version, Values.flowVersion)
     const message = Option.contains(flags.message, "-")
@@ -37,5 +40,8 @@ export const runInput = (flags: RunFlags): Effect.Effect<RunInput, UsageError> =
       : Option.getOrUndefined(flags.message) ??
         (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))
     const parameters = yield* Values.parameters(flags.parameter, flags.parameters)
+    if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
+      return yield* new UsageError({ message: "give the message once: it is the parameter \"message\", too" })
+    }
     return { message, parameters, version, trace: flags.trace || undefined }
   })

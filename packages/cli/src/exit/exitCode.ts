@@ -5,7 +5,7 @@ import type {
   BatchNotFoundError,
   BatchReportError
 } from "@effect-noukai/batch/BatchError"
-import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import type { FlowExecutionError, NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 
 /** The codes, the first that fits. */
 export const exitCodes = {
@@ -34,6 +34,22 @@ export const worst = (codes: Iterable<ExitCode>): ExitCode => {
 
 export type BatchCommandError = BatchError | BatchLockedError | BatchNotFoundError | BatchReportError
 
+/** How the SDK says that a run asks for tools that nobody declared. */
+const pausedReason = "the run paused for tool calls"
+
+/** The code of a run that failed, or of a request that a status other than 2xx answered. */
+const ofAnswer = (
+  { code, executionId, isRetryable, status, statusCode }: FlowExecutionError,
+  does: "begins" | "reads"
+): ExitCode => {
+  if (statusCode === undefined || status === "failed") return exitCodes.failed
+  // only what reads can be asked for again, such as what was looked up before anything was sent
+  if (does === "reads" || isRetryable) return exitCodes.refused
+  if (executionId !== undefined || code === "TOOL_ITERATION_LIMIT") return exitCodes.failed
+  // a 408 says that the server gave up waiting, not that nothing began
+  return statusCode < 500 && statusCode !== 408 ? exitCodes.refused : exitCodes.mayExist
+}
+
 /**
  * The code of an error. A request that only reads begins no run, so that one without an answer is no more than a server
  * that could not be reached.
@@ -50,6 +66,7 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
     case "AmbiguousRunError":
       return exitCodes.mayExist
     case "UnexpectedResponseError":
+      if (error.executionId !== undefined && error.reason.startsWith(pausedReason)) return exitCodes.paused
       return does === "reads" || error.executionId !== undefined ? exitCodes.failed : exitCodes.mayExist
     case "AuthenticationError":
     case "PermissionDeniedError":
@@ -63,13 +80,18 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
       return exitCodes.usage
     case "RateLimitError":
     case "FlowNotFoundError":
+      // a step may be refused after others that ran
+      return does === "begins" && error.executionId !== undefined ? exitCodes.failed : exitCodes.refused
     case "ReplaySessionNotFoundError":
     case "ReplaySessionExpiredError":
     case "BatchLockedError":
       return exitCodes.refused
     case "InsufficientCreditsError":
-      return error.executionId === undefined ? exitCodes.refused : exitCodes.failed
+      return error.executionId === undefined && error.code !== "CREDITS_EXHAUSTED"
+        ? exitCodes.refused
+        : exitCodes.failed
     case "FlowExecutionError":
+      return ofAnswer(error, does)
     case "ResultNotStoredError":
     case "ToolCallLimitError":
     case "CostLimitError":

@@ -9,9 +9,29 @@ import { type BatchCommandError, exitCodeOf, exitCodes } from "./exitCode.js"
 export interface Known {
   readonly flow?: string
   readonly sessionId?: string | undefined
+  /** Whether the command asks for every step, so that without it the run goes no further than one. */
+  readonly isWalked?: boolean
+  /** Whether the same command again gives the result of the run that it began. */
+  readonly isOnce?: boolean
 }
 
-const adviceOf = (error: NoukaiError | BatchCommandError, { flow, sessionId }: Known): ReadonlyArray<string> => {
+/** Where to look for a run that an answer without its id may have begun. */
+const whereToLook = ({ isOnce, sessionId }: Known): ReadonlyArray<string> =>
+  isOnce === true
+    ? ["the same command again gives the result of a run that began"]
+    : sessionId === undefined
+    ? []
+    : [`whether a run began is listed here: noukai session show ${sessionId}`]
+
+const noFurther = (flow: string, executionId: string): string =>
+  `its run goes no further than the step that had begun: noukai trace ${flow} ${executionId}`
+
+const adviceOf = (
+  error: NoukaiError | BatchCommandError,
+  does: "begins" | "reads",
+  known: Known
+): ReadonlyArray<string> => {
+  const { flow, isWalked } = known
   switch (error._tag) {
     case "AuthenticationError":
       return error.statusCode === undefined
@@ -20,14 +40,24 @@ const adviceOf = (error: NoukaiError | BatchCommandError, { flow, sessionId }: K
     case "APIConnectionError":
     case "APITimeoutError":
       if (error.executionId !== undefined && flow !== undefined) {
-        return [`its run goes on all the same: noukai watch ${flow} ${error.executionId}`]
+        return [
+          isWalked === true
+            ? noFurther(flow, error.executionId)
+            : `its run goes on all the same: noukai watch ${flow} ${error.executionId}`
+        ]
       }
-      if (error.sent !== "no" && sessionId !== undefined) {
-        return [`whether a run began is listed here: noukai session show ${sessionId}`]
-      }
-      return error.sent === "no" ? ["noukai doctor says what can be reached"] : []
+      return error.sent === "no" ? ["noukai doctor says what can be reached"] : whereToLook(known)
+    case "RateLimitError":
+    case "InsufficientCreditsError":
+      return isWalked !== true || flow === undefined || error.executionId === undefined
+        ? []
+        : [noFurther(flow, error.executionId)]
+    case "RunInProgressError":
+      return flow === undefined || error.executionId === undefined ? [] : [`noukai watch ${flow} ${error.executionId}`]
+    case "AmbiguousRunError":
+      return flow === undefined ? [] : error.executionIds.map((id) => `noukai trace ${flow} ${id}`)
     default:
-      return []
+      return exitCodeOf(error, does) === exitCodes.mayExist ? whereToLook(known) : []
   }
 }
 
@@ -41,7 +71,7 @@ export const toCommandError = (
     ? error
     : error._tag === "UsageError"
     ? new CommandError({ message: error.message, code: exitCodes.usage })
-    : new CommandError({ message: error.message, code: exitCodeOf(error, does), advice: adviceOf(error, known) })
+    : new CommandError({ message: error.message, code: exitCodeOf(error, does), advice: adviceOf(error, does, known) })
 
 /** Ends the command with what a package failed with. A request that `begins` a run may have begun one. */
 export const ending = (does: "begins" | "reads", known: Known = {}) =>

@@ -26,14 +26,22 @@ export interface ConnectionFlags {
   readonly keyFile: Option.Option<string>
 }
 
+const field = <A>(schema: Schema.Schema<A>, what: string) =>
+  // a value is not said: it may be a key in the wrong place
+  Schema.optionalWith(schema.annotations({ message: () => ({ message: `is no ${what}`, override: true }) }), {
+    exact: true
+  })
+
+const text = field(Schema.String, "text")
+
 const File = Schema.Struct({
-  $schema: Schema.optional(Schema.String),
-  org: Schema.optional(Schema.String),
-  project: Schema.optional(Schema.String),
-  env: Schema.optional(Schema.Literal("production", "dev", "development")),
-  port: Schema.optional(Schema.Int),
-  baseUrl: Schema.optional(Schema.String),
-  keyFile: Schema.optional(Schema.String)
+  $schema: text,
+  org: text,
+  project: text,
+  env: field(Schema.Literal("production", "dev", "development"), "environment: give production or dev"),
+  port: field(Schema.Int, "whole number"),
+  baseUrl: text,
+  keyFile: text
 })
 
 type File = typeof File.Type
@@ -61,7 +69,7 @@ const reason = (cause: unknown): string => cause instanceof Error ? cause.messag
 
 const readText = (path: string): Either.Either<string, UsageError> =>
   Either.try({
-    try: () => readFileSync(path, "utf8"),
+    try: () => readFileSync(path, "utf8").replace(/^\ufeff/, ""),
     catch: (cause) => new UsageError({ message: `${path} cannot be read: ${reason(cause)}` })
   })
 
@@ -71,6 +79,15 @@ const nearest = (folder: string): string | undefined => {
   if (existsSync(path)) return path
   const above = dirname(folder)
   return above === folder ? undefined : nearest(above)
+}
+
+/** The working folder, unless it was removed. */
+const workingFolder = (): string | undefined => {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
 }
 
 const decode = Schema.decodeUnknownEither(File, { onExcessProperty: "error" })
@@ -83,14 +100,22 @@ const readFile = (path: string | undefined): Either.Either<File, UsageError> => 
       // what is wrong with JSON is said with a piece of it, which may be a key
       catch: () => new UsageError({ message: `${path} is not JSON` })
     })).pipe(Either.flatMap((json) => {
-      if (typeof json === "object" && json !== null && "apiKey" in json) {
+      if (typeof json !== "object" || json === null || Array.isArray(json)) return wrong(`${path} is no JSON object`)
+      if ("apiKey" in json) {
         return wrong(
           `${path} has an apiKey: a key does not belong there; set NOUKAI_API_KEY, or keyFile to the path of a file that holds it`
         )
       }
       return Either.mapLeft(
         decode(json),
-        (error) => new UsageError({ message: `${path}: ${ParseResult.TreeFormatter.formatErrorSync(error)}` })
+        (error) =>
+          new UsageError({
+            message: `${path}: ${
+              ParseResult.ArrayFormatter.formatErrorSync(error).map(({ message, path }) =>
+                `${path.map(String).join(".")} ${message}`
+              ).join("; ")
+            }`
+          })
       )
     }))
 }
@@ -118,11 +143,15 @@ const serverOf = (
   return Either.right({ from, options: isDev ? { env: "dev", port } : { env: "production" } })
 }
 
+/** A number as it is written by people; nothing that a port could be otherwise. */
+const wholeNumber = (text: string): number => /^\d+$/.test(text) ? Number(text) : NaN
+
 const loopback = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/
 
 const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageError> =>
   Either.gen(function*() {
-    const path = nearest(process.cwd())
+    const folder = workingFolder()
+    const path = folder === undefined ? undefined : nearest(folder)
     const file = yield* readFile(path)
     const given = {
       baseUrl: Option.getOrUndefined(flags.baseUrl),
@@ -133,7 +162,7 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageErro
     const environment = {
       baseUrl: variable("NOUKAI_BASE_URL"),
       env: variable("NOUKAI_BASE_URL") === undefined ? variable("NOUKAI_ENV") : undefined,
-      port: portText === undefined || variable("NOUKAI_BASE_URL") !== undefined ? undefined : Number(portText)
+      port: portText === undefined || variable("NOUKAI_BASE_URL") !== undefined ? undefined : wholeNumber(portText)
     }
     const server = (yield* serverOf("the flags", given)) ??
       (yield* serverOf("the environment", environment)) ??
@@ -142,7 +171,10 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageErro
 
     const keyFile = Option.match(flags.keyFile, {
       onNone: () => undefined,
-      onSome: (given) => ({ path: resolve(given), from: `the file ${given}` })
+      onSome: (given) => ({
+        path: folder === undefined ? given : resolve(folder, given),
+        from: `the file ${given}`
+      })
     })
     const fileKey = file.keyFile === undefined || path === undefined
       ? undefined

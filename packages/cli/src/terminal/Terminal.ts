@@ -6,8 +6,9 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
-import { stripVTControlCharacters } from "node:util"
+import { inspect, stripVTControlCharacters } from "node:util"
 import { variable } from "../settings/environment.js"
 
 /** How much a command says. */
@@ -53,6 +54,20 @@ export const takesColours = (stream: NodeJS.WriteStream): boolean =>
 export const plain = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
+
+/** The beginning of a text that fits into columns. A letter that may take two of them counts as two. */
+const cut = (text: string, columns: number): string => {
+  let end = 0
+  let width = 0
+  for (const letter of text) {
+    width += letter.codePointAt(0)! < 0x1100 ? 1 : 2
+    // … and its like take one, and are in most lines of progress
+    if (letter >= "\u2010" && letter <= "\u27bf") width--
+    if (width > columns) break
+    end += letter.length
+  }
+  return text.slice(0, end)
+}
 
 const clear = "\r\u001b[2K"
 
@@ -105,10 +120,25 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
         Effect.sync(() => {
           if (!isWatched || text === shown) return
           // a line that is longer than the terminal could not be replaced
-          shown = text.slice(0, Math.max(0, (stderr.columns ?? 80) - 1))
+          shown = cut(text, (stderr.columns ?? 80) - 1)
           stderr.write(clear + shown)
         })
     }
   })
 
-export const layer = (voice: Voice): Layer.Layer<Terminal> => Layer.scoped(Terminal, make(voice))
+/** What is logged meanwhile is said on stderr: stdout has the result alone. */
+const logger = (terminal: Terminal.Service) =>
+  Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ message }) => {
+      const text = (Array.isArray(message) ? message : [message]).map((each) =>
+        typeof each === "string" ? each : inspect(each)
+      )
+      Effect.runSync(terminal.note(`noukai: ${plain(text.join(" "))}`))
+    })
+  )
+
+export const layer = (voice: Voice): Layer.Layer<Terminal> =>
+  Layer.unwrapScoped(
+    Effect.map(make(voice), (terminal) => Layer.merge(Layer.succeed(Terminal, terminal), logger(terminal)))
+  )

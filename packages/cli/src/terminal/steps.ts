@@ -2,6 +2,7 @@
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
 import * as Effect from "effect/Effect"
 import { time } from "./amounts.js"
+import { cell } from "./table.js"
 import { plain, Terminal } from "./Terminal.js"
 
 /** Shows one event after the other. */
@@ -11,7 +12,7 @@ export const make: Effect.Effect<(event: FlowEvent<unknown, unknown>) => Effect.
     (terminal) => {
       let stepCount: number | undefined
       let begun = 0
-      const step = (name: string | undefined, stepId: string) => plain(name ?? stepId)
+      const step = (name: string | undefined, stepId: string) => cell(name ?? stepId)
       const place = () => `${begun}${stepCount === undefined ? "" : `/${stepCount}`}`
       const line = (text: string) => terminal.isWatched ? terminal.note(text) : terminal.detail(text)
       return (event) => {

@@ -2,7 +2,7 @@
 import * as Pty from "@lydell/node-pty"
 import type { Scope } from "effect"
 import { Deferred, Effect } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 
@@ -95,6 +95,18 @@ export const started = (
 /** Runs a command to its end. */
 export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(started(args, options), ({ ended }) => ended))
+
+/** The code of a line of the shell, where `noukai` is the command, and what it wrote to stderr. */
+export const shell = (line: string, env: { readonly [name: string]: string } = {}) =>
+  Effect.async<readonly [number, string]>((resume) => {
+    const command = `noukai() { "${process.execPath}" "${bin}" "$@"; }; set -o pipefail; ${line}`
+    execFile(
+      "bash",
+      ["-c", command],
+      { env: environment(env) },
+      (error, _, stderr) => resume(Effect.succeed([error === null ? 0 : Number(error.code), stderr]))
+    )
+  })
 
 export interface Window {
   readonly columns?: number

@@ -82,10 +82,10 @@ export const handle: Handle<Input> = (input) =>
 
     const [first] = failed
     if (first === undefined) return
-    if (ids.length === 1) return yield* toCommandError(first.error, "reads", { flow: input.flow })
+    if (ids.length === 1) return yield* toCommandError(first.error, "reads")
     return yield* new CommandError({
       code: worst(failed.map(({ code }) => code)),
       message: `${failed.length} of ${counted(ids.length, "run")} could not be read`,
       advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
     })
-  }).pipe(ending("reads", { flow: input.flow }))
+  }).pipe(ending("reads"))

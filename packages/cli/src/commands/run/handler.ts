@@ -38,17 +38,30 @@ const read = Effect.fnUntraced(function*(input: Input) {
   }
   if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
   if (input.jsonl && !input.stream) return yield* wrong("--jsonl is of --stream; give --json for the result as JSON")
-  const given = yield* runInput(input)
+  if (input.json && input.jsonl) return yield* wrong("give --json for the result, or --jsonl for all events")
+  const given = yield* runInput(input, input.tools)
   const attachments = yield* Effect.forEach(input.attach, Values.attachment)
+  const session = yield* Values.when(input.session, (text) => Values.sessionId("--session", text))
   const tools = yield* Values.when(input.tools, declared)
   const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
   const maxCostUsd = yield* Values.when(input.maxCost, (text) => Values.dollars("--max-cost", text))
+  if (Option.isSome(input.once) && maxCostUsd !== undefined) {
+    return yield* wrong("--max-cost cannot stop a run of --once, which is one request")
+  }
+  const isWalked = input.stream || maxCostUsd !== undefined
+  if (isWalked && given.version === "draft") {
+    return yield* wrong(`a draft runs in one request: leave out ${input.stream ? "--stream" : "--max-cost"}`)
+  }
   return {
-    ...given,
-    timeout,
-    maxCostUsd,
-    tools,
-    attachments: attachments.length === 0 ? undefined : attachments
+    isWalked,
+    sessionId: session ?? randomUUID(),
+    call: {
+      ...given,
+      timeout,
+      maxCostUsd,
+      tools,
+      attachments: attachments.length === 0 ? undefined : attachments
+    }
   }
 })
 
@@ -56,11 +69,14 @@ type Failure = NoukaiError | CommandError | UsageError
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const given = yield* read(input)
-  const sessionId = (yield* Values.when(input.session, (text) => Values.sessionId("--session", text))) ?? randomUUID()
-  const known = { flow: input.flow, ...Option.isNone(input.once) && { sessionId } }
+  const { call: given, isWalked, sessionId } = yield* read(input)
+  const known = { flow: input.flow, isWalked, ...Option.isNone(input.once) ? { sessionId } : { isOnce: true } }
 
   const print = (result: unknown) => terminal.write(printed(input.json, result))
+
+  /** What another process needs to answer the tool calls. */
+  const printPause = (pause: object) =>
+    input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
 
   const executed = Effect.gen(function*() {
     const flows = yield* FlowService
@@ -71,8 +87,8 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       onSome: (key) => flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
     })
     if (outcome.status === "tool_calls_required") {
-      const { executionId, state, status, toolCalls } = outcome
-      if (input.json) yield* terminal.write(jsonLine({ status, executionId, toolCalls, state }))
+      const { executionId, state, toolCalls } = outcome
+      yield* printPause({ executionId, toolCalls, state })
       return yield* paused(executionId, toolCalls)
     }
     if ("reused" in outcome && outcome.reused) yield* terminal.detail("the result of an earlier call with this key")
@@ -83,15 +99,19 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const streamed = Effect.gen(function*() {
     const flows = yield* FlowService
     const { version, ...rest } = given
-    if (version === "draft") return yield* wrong("a draft cannot be streamed: leave out --stream")
-    const show = yield* Steps.make
+    if (version === "draft") return yield* wrong("a draft runs in one request")
+    const show = input.stream ? yield* Steps.make : () => Effect.void
     let result: Option.Option<unknown> = Option.none()
     yield* flows.events(input.flow, { ...rest, version, sessionId }).pipe(
       Stream.runForEach((event) =>
         Effect.gen(function*() {
           yield* show(event)
           if (input.jsonl) yield* terminal.write(jsonLine(event))
-          if (event.type === "tool_calls_required") return yield* paused(event.executionId, event.toolCalls)
+          if (event.type === "tool_calls_required") {
+            const { cursor, executionId, toolCalls } = event
+            yield* printPause({ executionId, toolCalls, cursor })
+            return yield* paused(executionId, toolCalls)
+          }
           if (event.type === "flow_completed") result = Option.some(event.result)
           if (event.type === "step_error") return yield* failedStep(event)
         })
@@ -100,7 +120,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
   })
 
-  const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
+  const all: Effect.Effect<void, Failure, Terminal | FlowService> = isWalked ? streamed : executed
   yield* all.pipe(
     Effect.provide(services(input)),
     findable(input.once, sessionId, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),

@@ -15,7 +15,10 @@ export const config = {
     "A file that declares tools as a JSON array: a run that calls one pauses, and ends the command."
   ),
   session: optional("session", "The session id of the run. One is made up unless given."),
-  once: optional("once", "Runs once for this key: a second call gives the result of the first."),
+  once: optional(
+    "once",
+    "Runs once for this key: a later call gives the result of the first. Calls at the same moment may both run."
+  ),
   rerunFailed: Options.boolean("rerun-failed").pipe(
     Options.withDescription("With --once: run again what failed before.")
   ),
@@ -23,7 +26,10 @@ export const config = {
     Options.withDescription("Show steps as they come; with --jsonl, every event.")
   ),
   timeout: optional("timeout", "The limit of the whole run: 90s, 500ms, 2m; seconds without a unit."),
-  maxCost: optional("max-cost", "US dollars; the run stops before a step or tool round once it is known to cost more."),
+  maxCost: optional(
+    "max-cost",
+    "US dollars; the run is asked for step by step, and stops before a step once it is known to cost more."
+  ),
   json,
   jsonl,
   ...connection,

@@ -10,7 +10,9 @@ export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) 
   new CommandError({
     code: exitCodes.paused,
     message: `run ${executionId} waits for tools: ${
-      toolCalls.map(({ arguments: given, name }) => `${name}(${JSON.stringify(given)})`).join(", ")
+      toolCalls.map(({ arguments: given, name }) =>
+        `${name}(${typeof given === "string" ? given : JSON.stringify(given)})`
+      ).join(", ")
     }`,
     advice: ["a program with these tools runs the flow: see FlowService.execute"]
   })
@@ -19,5 +21,9 @@ export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) 
 export const failedStep = (event: StepError) =>
   new CommandError({
     code: exitCodes.failed,
-    message: `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${readable(event.error)}`
+    message: `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${
+      event.message === undefined
+        ? readable(event.error)
+        : `${event.message}${event.code === undefined ? "" : ` (code ${event.code})`}`
+    }`
   })

@@ -29,4 +29,4 @@ export const handle: Handle<Input> = (input) =>
     yield* terminal.write(
       TraceText.render(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
     )
-  }).pipe(ending("reads", { flow: input.flow }))
+  }).pipe(ending("reads"))

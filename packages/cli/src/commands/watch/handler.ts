@@ -34,6 +34,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     : yield* Values.duration("--timeout", input.timeout.value)
   const show = yield* Steps.make
   let hasBegun = false
+  let isPaused = false
 
   const heal = Schedule.exponential("200 millis").pipe(
     Schedule.union(Schedule.spaced("5 seconds")),
@@ -50,6 +51,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       Stream.runForEach((event) =>
         Effect.gen(function*() {
           hasBegun = true
+          isPaused = event.type === "tool_calls_required"
           yield* show(event)
           if (input.jsonl) yield* terminal.write(jsonLine(event))
           if (event.type === "step_error") return yield* failedStep(event)
@@ -66,7 +68,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     onTimeout: () =>
       new CommandError({
         code: exitCodes.timedOut,
-        message: `run ${input.id} of ${input.flow} has not ended in time; it goes on`
+        message: `run ${input.id} of ${input.flow} was not seen to end in time; ${
+          isPaused ? "it waits for tool results" : "if it has begun, it goes on"
+        }`
       })
   })).pipe(
     Effect.provide(services(input)),

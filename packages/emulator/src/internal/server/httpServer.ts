@@ -148,10 +148,15 @@ export const listen = (
       Effect.async<void, EmulatorError>((resume) => {
         const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(listenError(error, options)))
         server.once("error", onError)
-        server.listen({ host: options.host, port: options.port, backlog: 1_024 }, () => {
-          server.off("error", onError)
-          resume(Effect.void)
-        })
+        try {
+          server.listen({ host: options.host, port: options.port, backlog: 1_024 }, () => {
+            server.off("error", onError)
+            resume(Effect.void)
+          })
+        } catch (cause) {
+          // a port that cannot be one is thrown, not told
+          onError(cause as NodeJS.ErrnoException)
+        }
       }),
       () =>
         Effect.async<void>((resume) => {

@@ -45,6 +45,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
   const terminal = yield* Terminal
   const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const redact = yield* redaction(input)
+  if (input.file === "-") {
+    return yield* new UsageError({ message: "- is no file: give one to write", command: "noukai session save" })
+  }
   if (!input.force && existsSync(input.file)) {
     return yield* new UsageError({
       message: `${input.file} exists: --force replaces it`,

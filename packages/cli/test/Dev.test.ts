@@ -1,0 +1,88 @@
+/** `noukai dev`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** A command of the shell with a process below it. Both ignore Ctrl-C, and say which they are. */
+const deaf = "trap '' INT; sh -c 'echo \"pids $$ $PPID\"; sleep 60; true'; true"
+
+const pidsIn = (output: string): ReadonlyArray<number> => /pids (\d+) (\d+)/.exec(output)!.slice(1).map(Number)
+
+/** Waits until processes are no more: one that was killed is there until it is reaped. */
+const gone = (pids: ReadonlyArray<number>) =>
+  Effect.sync(() => pids.filter(isAlive)).pipe(
+    Effect.repeat({ until: (left) => left.length === 0, schedule: Schedule.spaced("20 millis") }),
+    Effect.timeout("3 seconds"),
+    Effect.orDie
+  )
+
+describe("noukai dev", () => {
+  it.live("says what is wrong with a port", () =>
+    Effect.gen(function*() {
+      for (const port of ["-1", "65536", "99999", "1.5"]) {
+        const { code, stderr } = yield* noukai(["dev", `--port=${port}`])
+        assert.strictEqual(code, 2)
+        assert.match(stderr, /^noukai: --port .*, not /)
+        assert.notInclude(stderr, "    at ")
+      }
+    }))
+})
+
+describe("noukai dev --exec", () => {
+  it.live("ends with the code of the command, or that of its signal", () =>
+    Effect.gen(function*() {
+      const dev = (command: string) => noukai(["dev", "--port", "0", "--exec", command])
+      assert.deepStrictEqual(yield* dev("exit 3"), { code: 3, stdout: "", stderr: "" })
+      assert.strictEqual((yield* dev("kill -TERM $$")).code, 143)
+      assert.match((yield* dev("env")).stdout, /NOUKAI_ENV=dev\n/)
+    }))
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it.live(`leaves nothing behind that ignores to be ended by ${signal}`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const command = yield* started(["dev", "--port", "0", "--exec", deaf])
+        let stdout = ""
+        command.child.stdout!.on("data", (text: string) => {
+          stdout += text
+        })
+        yield* command.awaitOutput(/pids \d+ \d+/)
+        command.child.kill(signal)
+        assert.strictEqual((yield* command.ended).code, 130)
+        yield* gone(pidsIn(stdout))
+      })), 15_000)
+  }
+
+  it.live("ends at once with all that it started when Ctrl-C comes twice", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const command = yield* inTerminal(["dev", "--port", "0", "--exec", deaf])
+      yield* command.awaitOutput(/pids \d+ \d+/)
+      yield* command.type(ctrlC)
+      yield* command.awaitOutput("^C")
+      yield* command.type(ctrlC)
+      assert.strictEqual(yield* command.code, 130)
+      yield* gone(pidsIn(command.output()))
+    })), 15_000)
+
+  it.live("lets a command in a terminal end in its own way", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const command = yield* inTerminal([
+        "dev",
+        "--port",
+        "0",
+        "--exec",
+        "trap 'echo cleaned; exit 9' INT; echo begun; while :; do sleep 0.1; done"
+      ])
+      yield* command.awaitOutput("begun")
+      yield* command.type(ctrlC)
+      assert.strictEqual(yield* command.code, 130)
+      assert.include(command.output(), "cleaned")
+    })))
+})

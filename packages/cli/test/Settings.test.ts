@@ -1,0 +1,76 @@
+/** Where a command sends what it sends. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { mkdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { noukai, shell } from "./support/command.js"
+import { environment, folder, requests, server } from "./support/server.js"
+
+const echo = server({
+  flows: [{ ref: "acme/test/echo", steps: [{ kind: "template", id: "a", output: "said {{message}}" }] }]
+})
+
+/** A folder below one with a `noukai.json`. */
+const below = (json: string) =>
+  Effect.gen(function*() {
+    const above = yield* folder
+    const cwd = join(above, "a", "b")
+    yield* Effect.promise(() => mkdir(cwd, { recursive: true }))
+    yield* Effect.promise(() => writeFile(join(above, "noukai.json"), json))
+    return cwd
+  })
+
+describe("noukai.json", () => {
+  it.live("is found upwards, after flags and the environment, and may begin as some editors do", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { NOUKAI_API_KEY, NOUKAI_BASE_URL: baseUrl } = yield* environment
+      const cwd = yield* below(`\ufeff${JSON.stringify({ baseUrl, org: "acme", project: "test" })}`)
+      const env = { NOUKAI_API_KEY }
+      assert.strictEqual((yield* noukai(["run", "echo", "x"], { cwd, env })).stdout, "said x\n")
+      const elsewhere = { ...env, NOUKAI_BASE_URL: "http://127.0.0.1:1" }
+      assert.strictEqual((yield* noukai(["run", "echo", "x"], { cwd, env: elsewhere })).code, 7)
+      const back = yield* noukai(["run", "echo", "x", "--base-url", baseUrl], { cwd, env: elsewhere })
+      assert.strictEqual(back.stdout, "said x\n")
+    })).pipe(Effect.provide(echo)))
+
+  it.live("that is wrong is said field by field, without a value, and nothing is sent", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const env = yield* environment
+      const wrong: ReadonlyArray<readonly [json: string, said: string]> = [
+        ["{\"org\":5}", "org is no text"],
+        ["{\"port\":\"80\"}", "port is no whole number"],
+        ["{\"env\":\"staging\"}", "env is no environment: give production or dev"],
+        ["{\"ogr\":\"acme\"}", "ogr is unexpected"],
+        ["[]", "is no JSON object"],
+        ["null", "is no JSON object"],
+        ["", "is not JSON"]
+      ]
+      for (const [json, said] of wrong) {
+        const cwd = yield* below(json)
+        const { code, stderr } = yield* noukai(["run", "acme/test/echo", "x"], { cwd, env })
+        assert.strictEqual(code, 2)
+        assert.include(stderr, said)
+        assert.strictEqual(stderr.trim().split("\n").length, 1, stderr)
+      }
+      assert.deepStrictEqual(yield* requests, [])
+    })).pipe(Effect.provide(echo)))
+
+  it.live("is not looked for where the working folder is no more", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* folder
+      const ended = yield* shell(`cd "${cwd}" && rmdir "${cwd}" && noukai run acme/test/echo x >&2`, env)
+      assert.deepStrictEqual(ended, [0, "said x\n"])
+    })).pipe(Effect.provide(echo)))
+
+  it.live("a port is a number as people write it", () =>
+    Effect.gen(function*() {
+      for (const NOUKAI_PORT of ["0x1F90", "1e3", "abc", "0", "65536"]) {
+        const { code, stderr } = yield* noukai(["run", "acme/test/echo", "x"], {
+          env: { NOUKAI_API_KEY: "nk_test", NOUKAI_PORT }
+        })
+        assert.deepStrictEqual([NOUKAI_PORT, code], [NOUKAI_PORT, 2])
+        assert.include(stderr, "invalid port")
+      }
+    }))
+})

@@ -1,0 +1,113 @@
+/** Flags and commands that are written wrong, in every command: nothing is sent. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { checked, type Grammar } from "../src/arguments/grammar.js"
+import { grammar } from "../src/commands/root.js"
+import { noukai } from "./support/command.js"
+import { environment, requests, runs, server } from "./support/server.js"
+
+interface Leaf {
+  readonly path: ReadonlyArray<string>
+  readonly grammar: Grammar
+}
+
+/** All commands, and those above others. */
+const commands = (grammar: Grammar, path: ReadonlyArray<string> = []): ReadonlyArray<Leaf> => [
+  { path, grammar },
+  ...Object.entries(grammar.commands ?? {}).flatMap(([name, below]) => commands(below, [...path, name]))
+]
+
+const all = commands(grammar())
+const leaves = all.filter(({ grammar }) => grammar.commands === undefined)
+
+/** Arguments that a command could be called with. */
+const some = ["acme/test/echo", "00000000-0000-4000-8000-000000000000"]
+
+const echo = server({
+  flows: [{ ref: "acme/test/echo", steps: [{ kind: "template", id: "a", output: "{{message}}" }] }]
+})
+
+const nothingSent = Effect.gen(function*() {
+  assert.deepStrictEqual(yield* requests, [])
+  assert.deepStrictEqual(yield* runs, [])
+})
+
+/** Each command in each of several wrong ways, a few at a time. */
+const each = <A>(over: ReadonlyArray<A>, check: (one: A) => Effect.Effect<void>) =>
+  Effect.forEach(over, check, { concurrency: 3, discard: true })
+
+describe("wrong usage", () => {
+  it.live("a misspelt flag of any command is said, and sends nothing", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      yield* each(leaves, ({ path }) =>
+        Effect.gen(function*() {
+          const { code, stderr, stdout } = yield* noukai([...path, ...some, "--strem"], { env })
+          assert.deepStrictEqual([path, code, stdout], [path, 2, ""])
+          assert.include(stderr, "unknown flag --strem")
+          assert.include(stderr, `noukai ${path.join(" ")} --help`)
+        }))
+      yield* nothingSent
+    }).pipe(Effect.provide(echo)), 60_000)
+
+  for (const { path, grammar: { commands, usage } } of all) {
+    const name = ["noukai", ...path].join(" ")
+    const isWrong = (...args: ReadonlyArray<string>) => {
+      const asked = checked(grammar(), [...path, ...args])
+      assert.strictEqual(asked._tag, "Left", `${name} ${args.join(" ")}`)
+      assert.strictEqual(asked._tag === "Left" && asked.left.command, name)
+    }
+
+    it(`${name} takes nothing for a flag that is none`, () => {
+      for (const flag of ["--nonesuch", "-Z", "-quiet", "--quiet=yes", "--quite", "---", "--=x", "-="]) {
+        isWrong(flag)
+        if (commands === undefined) isWrong(...some, flag)
+      }
+    })
+
+    if (commands !== undefined) {
+      it(`${name} takes nothing for a command that is none`, () => {
+        for (const word of ["nonesuch", "", "constructor", "__proto__", "-", "--", "Help"]) isWrong(word)
+      })
+      continue
+    }
+
+    it(`${name} gives its help wherever it is asked for, and only before --`, () => {
+      for (const help of ["--help", "-h"]) {
+        for (const args of [[help], [...some, help], [help, "--nonesuch"]]) {
+          const asked = checked(grammar(), [...path, ...args])
+          assert.deepInclude(asked, { _tag: "Right" })
+          assert.strictEqual(asked._tag === "Right" && asked.right._tag, "help")
+        }
+        const rest = checked(grammar(), [...path, "--", help])
+        assert.strictEqual(rest._tag === "Right" && rest.right._tag, "command")
+      }
+      assert.isDefined(usage)
+    })
+  }
+
+  it.live(
+    "a value that a flag cannot have is said with the name of the flag, and sends nothing",
+    () =>
+      Effect.gen(function*() {
+        const env = yield* environment
+        const wrong = [
+          ["runs", "acme/test/echo", "--limit", "x"],
+          ["runs", "acme/test/echo", "--status", "gone"],
+          ["run", "acme/test/echo", "x", "--port", "1.5"],
+          ["run", "acme/test/echo", "x", "--timeout", "soon"],
+          ["run", "acme/test/echo", "x", "--timeout", "--json"],
+          ["run", "acme/test/echo", "x", "--json", "--json"],
+          ["run", "acme/test/echo", "x", "--json=1"]
+        ]
+        yield* each(wrong, (args) =>
+          Effect.gen(function*() {
+            const { code, stderr, stdout } = yield* noukai(args, { env })
+            assert.deepStrictEqual([args, code, stdout], [args, 2, ""])
+            assert.match(stderr, /--(limit|status|port|timeout|json) /)
+          }))
+        yield* nothingSent
+      }).pipe(Effect.provide(echo)),
+    30_000
+  )
+})
