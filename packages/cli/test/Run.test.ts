@@ -45,6 +45,16 @@ describe("noukai run", () => {
       assert.strictEqual(stdout, "said --strem\n")
     }).pipe(Effect.provide(server(echo()))))
 
+  it.live("takes no second message that the first one would hide", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const { code, stderr } = yield* noukai(["run", flow, "hi", "-p", "message=ho"], { env })
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /give the message once/)
+      assert.deepStrictEqual(yield* requests, [])
+      assert.strictEqual((yield* noukai(["run", flow, "-p", "message=ho"], { env })).stdout, "said ho\n")
+    }).pipe(Effect.provide(server(echo()))))
+
   it.live("goes on to its end though nobody reads its output any more", () =>
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
