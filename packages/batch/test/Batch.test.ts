@@ -4,7 +4,8 @@ import { Emulator } from "@effect-noukai/emulator"
 import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, Schema, Stream } from "effect"
-import { stat } from "node:fs/promises"
+import { execFileSync } from "node:child_process"
+import { copyFile, stat } from "node:fs/promises"
 import {
   client,
   collect,
@@ -322,5 +323,18 @@ describe("a batch", () => {
         Effect.provide(Batch.status("any"), Layer.fresh(BatchStore.layerFile("/proc/none/batch.ledger")))
       )
       assert.strictEqual(error._tag, "BatchStoreError")
-    }))
+      const pipe = yield* ledgerFile
+      execFileSync("mkfifo", [pipe])
+      const opened = yield* Effect.flip(Effect.provide(Batch.status("any"), Layer.fresh(BatchStore.layerFile(pipe))))
+      assert.include(opened.message, "it is a pipe, and no plain file")
+    }).pipe(Effect.scoped))
+
+  it.live("stands in its file alone once it is closed, so that a copy of it has all", () =>
+    Effect.gen(function*() {
+      const path = yield* ledgerFile
+      yield* Effect.provide(Batch.run(echoing("copied"), numbered(3), quick), onFile(path))
+      yield* Effect.promise(() => copyFile(path, `${path}.copy`))
+      const copied = yield* Effect.provide(Batch.status("copied"), Layer.fresh(BatchStore.layerFile(`${path}.copy`)))
+      assert.deepStrictEqual([copied.status, states(copied)], ["completed", { done: 3 }])
+    }).pipe(Effect.scoped, Effect.provide(client())))
 })

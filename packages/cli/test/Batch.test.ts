@@ -1,6 +1,8 @@
 /** `noukai batch`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { line } from "../src/commands/batch/progress.js"
@@ -107,6 +109,54 @@ describe("noukai batch run", () => {
       assert.strictEqual((yield* runs).length, 3)
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("says which rows it refuses, and why", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a")
+      const rows = yield* read(join(cwd, "rows.jsonl"))
+      yield* write(join(cwd, "rows.jsonl"), `${rows}${rows}{"id":9007199254740993,"text":"a"}\n{"id":"torn","te`)
+      const { code, stderr } = yield* noukai(run(), { env, cwd })
+      assert.deepStrictEqual([code, stderr], [
+        1,
+        "rows.jsonl:3: it has no key: its field \"id\" is a number with too many digits: make it a text\n" +
+        "rows.jsonl:4: it is no JSON: \"{\\\"id\\\":\\\"torn\\\",\\\"te\"\n" +
+        "rows.jsonl:2: the key \"row 1\" is that of rows.jsonl:1 already\n" +
+        "b: completed; 1 done, 3 refused\n"
+      ])
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("says how rows that were invalid are taken again", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* folder
+      yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"1\"}\n")
+      const first = yield* noukai(run(), { env, cwd })
+      assert.match(first.stderr, /^b: completed; 1 invalid\n.*batch results b\n.*batch retry b --only invalid\n$/)
+      yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"1\",\"text\":\"a\"}\n")
+      const plan = yield* noukai(["batch", "plan", "b", obeys, ...mapped], { env, cwd })
+      assert.strictEqual(
+        plan.stdout,
+        "new           0\nleft invalid  1\ninvalid       0\nrefused       0\nto run        0\n"
+      )
+      yield* noukai(["batch", "retry", "b", "--only", "invalid"], { cwd })
+      assert.strictEqual((yield* noukai(run(), { env, cwd })).stderr, "b: completed; 1 done\n")
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("gives commands that a shell reads as they are meant", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("fail")
+      const args = ["batch", "run", "it's b", obeys, ...mapped, "--ledger", "my ledger"]
+      const { stderr } = yield* noukai(args, { env, cwd })
+      assert.include(stderr, "noukai batch results 'it'\\''s b' --ledger 'my ledger'\n")
+      const another = yield* noukai(["batch", "run", "it's b", "acme/test/another", ...args.slice(4)], { env, cwd })
+      assert.deepStrictEqual([another.code, another.stderr], [
+        2,
+        `noukai: batch "it's b" has the flow ${obeys} in its ledger, not acme/test/another: ` +
+        "give it another id, or another file with --ledger\n"
+      ])
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("ends with 6 after too many failures, and with 3 and 7 where nothing may run", () =>
     Effect.gen(function*() {
       const env = yield* environment
@@ -125,6 +175,11 @@ describe("noukai batch run", () => {
     Effect.gen(function*() {
       const env = yield* environment
       const cwd = yield* rowsOf("a")
+      yield* write(join(cwd, "empty.csv"), "")
+      execFileSync("mkfifo", [join(cwd, "pipe.jsonl")])
+      mkdirSync(join(cwd, "folder.jsonl"))
+      const before = yield* list(cwd)
+      const of = (input: string) => ["batch", "run", "b", obeys, "--input", input, "--key", "id"]
       for (
         const [args, said] of [
           [run("--budget", "1"), /--budget needs --max-cost-per-row/],
@@ -136,6 +191,14 @@ describe("noukai batch run", () => {
           [["batch", "run", "b", obeys, "--input", "rows", "--key", "id"], /--format jsonl/],
           [["batch", "run", "b", obeys, "--input", "rows.jsonl"], /--key/],
           [["batch", "run", "b", "echo", ...mapped], /invalid flow/],
+          [of("no.jsonl"), /no\.jsonl: there is no such file/],
+          [of("folder.jsonl"), /folder\.jsonl: it is a folder/],
+          [of("pipe.jsonl"), /pipe\.jsonl is no plain file: give it to stdin, with --input -/],
+          [of("empty.csv"), /empty\.csv:1: it has no header/],
+          [run("--ledger", "rows.jsonl"), /rows\.jsonl is no ledger/],
+          [["batch", "status", "b", "--ledger", "pipe.jsonl"], /pipe\.jsonl is no ledger/],
+          [["batch", "cancel", "b", "--ledger", "folder.jsonl"], /folder\.jsonl is no ledger/],
+          [["batch", "status", "x".repeat(250)], /say where the ledger is, with --ledger/],
           [["batch", "status", "b"], /there is no ledger b\.ledger/],
           [["batch", "retry", "b", "--only", "reported"], /--accept-double-runs/],
           [["batch", "retry", "b", "--only", "done"], /failed/]
@@ -146,7 +209,7 @@ describe("noukai batch run", () => {
         assert.match(wrong.stderr, said)
       }
       assert.deepStrictEqual(yield* requests, [])
-      assert.deepStrictEqual((yield* list(cwd)).filter((name) => !name.startsWith("made")), ["rows.jsonl"])
+      assert.deepStrictEqual((yield* list(cwd)).filter((name) => !name.startsWith("made")), before)
     }).pipe(Effect.provide(server({ flows }))), 30_000)
 
   it.scopedLive("does not run many rows on the hosted service unasked", () =>
@@ -252,6 +315,21 @@ describe("noukai batch run", () => {
       assert.match(status.stdout, /^status +running$/m)
       assert.match(status.stdout, /^done +1$/m)
     }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("runs in one of the processes that begin a ledger at once", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "b")
+      for (const ledger of ["1", "2"]) {
+        const ended = yield* Effect.all(many(5, ledger).map((name) => noukai(run("--ledger", name), { env, cwd })), {
+          concurrency: "unbounded"
+        })
+        // one that came late found all done
+        for (const { code, stderr } of ended) assert.include([0, 7], code, stderr)
+        assert.include(ended.map(({ code }) => code), 0)
+      }
+      assert.strictEqual((yield* runs).length, 2)
+    }).pipe(Effect.provide(server({ flows }))), 30_000)
 
   it.scopedLive("shows nothing that moves where the terminal is dumb", () =>
     Effect.gen(function*() {

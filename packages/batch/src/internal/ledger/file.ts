@@ -3,8 +3,9 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, openSync, statSync } from "node:fs"
 import { BatchLockedError, type BatchStoreError } from "../../BatchError.js"
+import { kindOf } from "../node/fileKind.js"
 import { failed } from "./ledger.js"
 import * as Sqlite from "./sqlite.js"
 
@@ -13,8 +14,13 @@ const busyTimeout = 10_000
 
 const open = (path: string): Effect.Effect<SqlClient, BatchStoreError, Scope.Scope> =>
   Effect.try({
-    // the database would be made with the mode of any file
-    try: () => closeSync(openSync(path, "a", 0o600)),
+    try: () => {
+      const stats = statSync(path, { throwIfNoEntry: false })
+      // a pipe would be waited for, by the whole process
+      if (stats !== undefined && !stats.isFile()) throw new Error(`it is ${kindOf(stats)}, and no plain file`)
+      // the database would be made with the mode of any file
+      closeSync(openSync(path, "a", 0o600))
+    },
     catch: failed(`opened ${path}`)
   }).pipe(
     Effect.zipRight(Effect.mapError(Sqlite.open(path), failed(`opened ${path}`))),
@@ -32,6 +38,12 @@ export const client = (path: string): Effect.Effect<SqlClient, BatchStoreError, 
     yield* run(sql, path, "pragma journal_mode = wal")
     // a power failure loses nothing: an intent is on the disk before its request leaves
     yield* run(sql, path, "pragma synchronous = full")
+    // the database alone holds all, and may be copied or moved; what another process holds, that one puts there
+    yield* Effect.addFinalizer(() =>
+      Effect.ignore(
+        Effect.zipRight(run(sql, path, "pragma busy_timeout = 0"), run(sql, path, "pragma wal_checkpoint(truncate)"))
+      )
+    )
     return sql
   })
 

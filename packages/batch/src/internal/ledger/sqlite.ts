@@ -122,6 +122,8 @@ export const open = (
         held
       ),
       compiler: Statement.makeCompilerSqlite(),
+      // one that reads before it writes would fail beside another writer, without waiting, and keep what it saw for good
+      beginTransaction: "begin immediate",
       spanAttributes: [["db.system.name", "sqlite"]]
     })
   })

@@ -26,6 +26,11 @@ export const failing = <A, R>(
     Effect.mapError((error) =>
       error._tag === "InvalidBatchError"
         ? new UsageError({ message: `${flags[error.field] ?? error.field} ${error.reason}` })
+        : error._tag === "BatchConflictError"
+        ? new UsageError({
+          message: `batch ${JSON.stringify(error.batch)} has the ${error.field} ${error.stored} in its ledger, ` +
+            `not ${error.given}: give it another id, or another file with --ledger`
+        })
         : error
     ),
     // what a batch may have sent stands in its ledger

@@ -5,10 +5,11 @@ import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { UsageError } from "../../exit/CommandError.js"
+import { word } from "../../terminal/shell.js"
 
 /** Flags that name a batch and its ledger. */
 export interface LedgerFlags {
@@ -16,23 +17,53 @@ export interface LedgerFlags {
   readonly ledger: Option.Option<string>
 }
 
+/** The bytes of the longest id that is the name of a file: its longest extension is `.ledger-journal`. */
+const longestId = 240
+
+/** How each file of a database begins. */
+const signature = "SQLite format 3\0"
+
+/** Whether nothing, or what may be a ledger, stands at a path. What cannot be read is told when it is opened. */
+const isLedgerOrNone = (path: string): boolean => {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false })
+    if (stats === undefined) return true
+    if (!stats.isFile()) return false
+    const file = openSync(path, "r")
+    try {
+      const start = Buffer.alloc(signature.length)
+      return start.toString("latin1", 0, readSync(file, start)) === (stats.size === 0 ? "" : signature)
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return true
+  }
+}
+
 /** The path of the ledger, whether there is one or not. */
 export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageError> =>
   Effect.suspend(() => {
-    // an id may be any text, but a file is not made of any
-    if (Option.isNone(ledger) && !/^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id)) {
+    // an id may be any text, but a file is not made of any, nor is its name of any length
+    if (
+      Option.isNone(ledger) && (!/^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id) || Buffer.byteLength(id) > longestId)
+    ) {
       return Effect.fail(
         new UsageError({ message: "the id is no name of a file: say where the ledger is, with --ledger" })
       )
     }
     const file = Option.getOrElse(ledger, () => `${id}.ledger`)
-    return existsSync(dirname(resolve(file)))
+    if (!existsSync(dirname(resolve(file)))) {
+      return Effect.fail(new UsageError({ message: `--ledger ${file}: there is no such folder` }))
+    }
+    return isLedgerOrNone(file)
       ? Effect.succeed(file)
-      : Effect.fail(new UsageError({ message: `--ledger ${file}: there is no such folder` }))
+      : Effect.fail(new UsageError({ message: `${file} is no ledger: say where it is, with --ledger` }))
   })
 
-/** The flag that a command about the same ledger needs. */
-export const flag = ({ ledger }: LedgerFlags): string => Option.isNone(ledger) ? "" : ` --ledger ${ledger.value}`
+/** The arguments that a command about the same batch needs. */
+export const where = ({ id, ledger }: LedgerFlags): string =>
+  [id, ...Option.match(ledger, { onNone: () => [], onSome: (path) => ["--ledger", path] })].map(word).join(" ")
 
 /** A ledger that is there. One that is not would be made by opening it, without the batch that is looked for. */
 export const existing = (flags: LedgerFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>

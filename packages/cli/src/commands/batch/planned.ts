@@ -1,6 +1,8 @@
 /** What a run of a batch would do. */
 import * as Batch from "@effect-noukai/batch/Batch"
+import type { BatchPlan } from "@effect-noukai/batch/BatchStatus"
 import * as Effect from "effect/Effect"
+import { plain, Terminal } from "../../terminal/Terminal.js"
 import * as Ledger from "./ledger.js"
 import type { Rows } from "./source.js"
 
@@ -14,3 +16,13 @@ export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string
     const newInvalid = Math.min(plan.added, Math.max(0, plan.invalid - known))
     return { ...plan, toRun: plan.added - newInvalid + left }
   }).pipe(Effect.provide(Ledger.looked(file)))
+
+/** Says which rows are refused, and why: the first of them. */
+export const refusals = ({ refused, refusedCount }: BatchPlan): Effect.Effect<void, never, Terminal> =>
+  Effect.gen(function*() {
+    const terminal = yield* Terminal
+    for (const { at, error } of refused) yield* terminal.note(plain(`${at}: ${error.message}`))
+    if (refusedCount > refused.length) {
+      yield* terminal.note(`and ${refusedCount - refused.length} more that are refused`)
+    }
+  })

@@ -74,6 +74,10 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
         if (typeof key !== "string" && typeof key !== "number") {
           throw new Error(`its field ${JSON.stringify(flags.key)} is no text and no number`)
         }
+        // what was read is another number than the one that was written
+        if (Number.isInteger(key) && !Number.isSafeInteger(key)) {
+          throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
+        }
         return String(key)
       },
       input: (row) => ({

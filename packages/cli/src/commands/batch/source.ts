@@ -5,7 +5,8 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { createWriteStream } from "node:fs"
+import * as Stream from "effect/Stream"
+import { createWriteStream, statSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -46,6 +47,16 @@ const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(fu
 /** Rows of a file, or of what can be read once. */
 export type Rows = BatchSource.BatchSource<unknown, BatchSourceError>
 
+/** Fails where a file has no rows that could be read: nothing is written for it. */
+const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | BatchSourceError> =>
+  Effect.gen(function*() {
+    const stats = statSync(input, { throwIfNoEntry: false })
+    if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
+      return yield* new UsageError({ message: `--input ${input} is no plain file: give it to stdin, with --input -` })
+    }
+    yield* Stream.runDrain(Stream.take(rows, 1))
+  })
+
 /** The rows of a command. `isReadTwice`: they are counted before they are run. */
 export const source = (
   { delimiter: given, format, input }: SourceFlags,
@@ -61,7 +72,9 @@ export const source = (
     if (delimiter !== undefined && !isCsv) return yield* new UsageError({ message: "--delimiter is of CSV" })
     if (input !== "-" || isReadTwice) {
       const path = input === "-" ? yield* kept : input
-      return isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)
+      const rows = isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)
+      yield* begun(input, rows)
+      return rows
     }
     return isCsv ? BatchSource.fromCsvBytes(stdin, "stdin", { delimiter }) : BatchSource.fromJsonlBytes(stdin, "stdin")
   })

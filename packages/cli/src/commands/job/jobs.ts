@@ -4,6 +4,7 @@ import { JobService } from "@effect-noukai/sdk/JobService"
 import type { CallError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { word } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
 
 /** How long the server may take to show a job that was submitted a moment ago, by another command. */
@@ -28,7 +29,8 @@ export const reached = (job: Job): Effect.Effect<void, CallError> =>
   )
 
 /** The command that waits for what has not ended. */
-export const waiting = (flow: string, ids: Iterable<string>): string => `noukai job wait ${[flow, ...ids].join(" ")}`
+export const waiting = (flow: string, ids: Iterable<string>): string =>
+  `noukai job wait ${[flow, ...ids].map(word).join(" ")}`
 
 /** Says of a wait that is interrupted that its jobs go on. */
 export const goesOn =

@@ -5,12 +5,12 @@ import { exitCodes } from "../../../exit/exitCode.js"
 import * as Settings from "../../../settings/Settings.js"
 import { jsonLine } from "../../../terminal/json.js"
 import { rows } from "../../../terminal/rows.js"
-import { plain, Terminal } from "../../../terminal/Terminal.js"
+import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { definition } from "../definition.js"
 import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
-import { planned } from "../planned.js"
+import { planned, refusals } from "../planned.js"
 import * as Source from "../source.js"
 import type { Input } from "./input.js"
 
@@ -22,17 +22,20 @@ export const handle: Handle<Input> = (input) =>
     yield* terminal.progress("… reading rows")
     const plan = yield* planned(batch, yield* Source.source(input, false), file)
     yield* terminal.progress("")
-    const { added, invalid, known, refused, refusedCount, toRun } = plan
+    const { added, invalid, known, refusedCount, toRun } = plan
     yield* terminal.write(
       input.json ? jsonLine(plan) : rows([
         ["new", added],
-        ...Object.entries(known),
+        // invalid is said of what stands in the file, too
+        ...Object.entries(known).map(([state, count]) =>
+          [state === "invalid" ? "left invalid" : state, count] as const
+        ),
         ["invalid", invalid],
         ["refused", refusedCount],
         ["to run", toRun]
       ])
     )
-    for (const { at, error } of refused) yield* terminal.note(plain(`${at}: ${error.message}`))
+    yield* refusals(plan)
     // what is wrong is told already
     if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
   }).pipe(Effect.scoped, Effect.provide(Settings.layer(input)), failing)

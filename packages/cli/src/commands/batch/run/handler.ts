@@ -19,7 +19,7 @@ import type { Handle } from "../../leaf.js"
 import { definition } from "../definition.js"
 import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
-import { planned } from "../planned.js"
+import { planned, refusals } from "../planned.js"
 import * as Progress from "../progress.js"
 import * as Source from "../source.js"
 import { exitCodeOfBatch, summary } from "../told.js"
@@ -110,20 +110,25 @@ export const handle: Handle<Input> = (input) =>
     )
     yield* terminal.progress("")
     if (input.json) yield* terminal.write(jsonLine(ended))
+    yield* refusals(ended.plan)
     yield* terminal.note(summary(ended))
     const code = exitCodeOfBatch(ended)
     if (code === exitCodes.done) return
     const { states, stop } = ended
-    const where = `${id}${Ledger.flag(input)}`
+    const where = Ledger.where(input)
     return yield* new CommandError({
       code,
       message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
       advice: [
-        ...stop === undefined || stop.reason === "cancelled" ? [] : [again],
-        ...states.failed + states.reported + states.invalid + ended.refused === 0
+        // the same budget would stop it again
+        ...stop === undefined || stop.reason === "cancelled" || stop.reason === "budget" ? [] : [again],
+        ...states.failed + states.reported + states.invalid + states.cancelled === 0
           ? []
           : [`what became of each row: noukai batch results ${where}`],
-        ...states.failed === 0 ? [] : [`to run them again: noukai batch retry ${where} --only failed`]
+        ...states.failed === 0 ? [] : [`to run them again: noukai batch retry ${where} --only failed`],
+        ...states.invalid === 0
+          ? []
+          : [`to take those that are invalid as the file has them by then: noukai batch retry ${where} --only invalid`]
       ]
     })
   }).pipe(Effect.scoped, Effect.provide(services(input)), failing)
