@@ -157,6 +157,24 @@ describe("noukai batch run", () => {
       ])
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("ends with 6 before it costs more than the budget, and goes on with another one", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf(...many(5, "a"))
+      const limited = (budget: string) =>
+        noukai(run("--budget", budget, "--max-cost-per-row", "0.01", "--concurrency", "1", "--json"), { env, cwd })
+      const stopped = yield* limited("0.025")
+      assert.strictEqual(stopped.code, 6)
+      assert.match(stopped.stderr, /budget/)
+      const { costUsd, states, stop } = JSON.parse(stopped.stdout)
+      assert.deepStrictEqual([Number(costUsd), states.done, states.pending, stop.reason], [0.02, 2, 3, "budget"])
+      assert.strictEqual((yield* runs).length, 2)
+      assert.strictEqual((yield* limited("1")).code, 0)
+      assert.strictEqual((yield* runs).length, 5)
+    }).pipe(Effect.provide(server({
+      flows: [{ ref: obeys, steps: [{ kind: "template", id: "a", output: "done", costUsd: "0.01" }] }]
+    }))))
+
   it.scopedLive("ends with 6 after too many failures, and with 3 and 7 where nothing may run", () =>
     Effect.gen(function*() {
       const env = yield* environment

@@ -80,4 +80,24 @@ describe("noukai run", () => {
       assert.match(command.output(), /noukai session show [0-9a-f-]{36}/)
       assert.strictEqual((yield* emulator.ledger).runs.length, 1)
     })).pipe(Effect.provide(server(echo("1 minute")))))
+
+  it.live("keeps what it shows to one line when the terminal becomes narrower", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const env = yield* environment
+      const command = yield* inTerminal(["run", flow, "hi", "--stream"], { env })
+      yield* command.awaitOutput("… 1/2 A")
+      yield* command.resize(30)
+      yield* command.awaitOutput("… 2/2 B")
+      assert.strictEqual(yield* command.code, 0)
+      const [, shown] = /(… 2\/2 B+)/.exec(command.output())!
+      assert.isBelow(shown!.length, 30)
+    })).pipe(Effect.provide(server({
+      flows: [{
+        ref: flow,
+        steps: [
+          { kind: "template", id: "a", name: "A".repeat(100), output: 1, duration: "1 second" },
+          { kind: "template", id: "b", name: "B".repeat(100), output: 2, duration: "200 millis" }
+        ]
+      }]
+    }))))
 })
