@@ -53,39 +53,38 @@ const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): st
     (unknown === 0 ? "" : `\nunknown: no steps are stored of ${counted(unknown, "run")}\n`)
 }
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    const ids = yield* Effect.forEach(new Set(input.runs), Values.executionId)
-    const read = yield* Effect.flatMap(RunService, (runs) =>
-      Effect.forEach(
-        ids,
-        (id) => Effect.either(Effect.mapError(runs.cost(input.flow, id), (error) => ({ id, error }))),
-        { concurrency }
-      )).pipe(Effect.provide(services(input)))
-    const runs = read.filter(Either.isRight).map(({ right }) => right)
-    const failed = read.filter(Either.isLeft).map(({ left: { error, id } }) => ({
-      executionId: id,
-      code: exitCodeOf(error, "reads"),
-      error
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const ids = yield* Effect.forEach(new Set(input.runs), Values.executionId)
+  const read = yield* Effect.flatMap(RunService, (runs) =>
+    Effect.forEach(
+      ids,
+      (id) => Effect.either(Effect.mapError(runs.cost(input.flow, id), (error) => ({ id, error }))),
+      { concurrency }
+    )).pipe(Effect.provide(services(input)))
+  const runs = read.filter(Either.isRight).map(({ right }) => right)
+  const failed = read.filter(Either.isLeft).map(({ left: { error, id } }) => ({
+    executionId: id,
+    code: exitCodeOf(error, "reads"),
+    error
+  }))
+  const isAll = failed.length === 0 && runs.every(({ isKnown }) => isKnown)
+  const total = Trace.sumTotals(runs)
+
+  if (input.json) {
+    yield* terminal.write(jsonLine({
+      runs: runs.map(json),
+      total: { ...json(total), isKnown: isAll },
+      failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: error.message }))
     }))
-    const isAll = failed.length === 0 && runs.every(({ isKnown }) => isKnown)
-    const total = Trace.sumTotals(runs)
+  } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
 
-    if (input.json) {
-      yield* terminal.write(jsonLine({
-        runs: runs.map(json),
-        total: { ...json(total), isKnown: isAll },
-        failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: error.message }))
-      }))
-    } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
-
-    const [first] = failed
-    if (first === undefined) return
-    if (ids.length === 1) return yield* toCommandError(first.error, "reads")
-    return yield* new CommandError({
-      code: worst(failed.map(({ code }) => code)),
-      message: `${failed.length} of ${counted(ids.length, "run")} could not be read`,
-      advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
-    })
-  }).pipe(ending("reads"))
+  const [first] = failed
+  if (first === undefined) return
+  if (ids.length === 1) return yield* toCommandError(first.error, "reads")
+  return yield* new CommandError({
+    code: worst(failed.map(({ code }) => code)),
+    message: `${failed.length} of ${counted(ids.length, "run")} could not be read`,
+    advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
+  })
+}, ending("reads"))

@@ -13,20 +13,19 @@ import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
 import type { Input } from "./input.js"
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
-    const terminal = yield* Terminal
-    if ([input.svg, input.otlp, input.json].filter((one) => one).length > 1) {
-      return yield* new UsageError({ message: "give one of --svg, --otlp and --json", command: "noukai trace" })
-    }
-    const run = yield* Values.executionId(input.run)
-    const trace = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, run)).pipe(
-      Effect.provide(services(input))
-    )
-    if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${input.flow} ${run}` }))
-    if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
-    if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
-    yield* terminal.write(
-      TraceText.render(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
-    )
-  }).pipe(ending("reads"))
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  if ([input.svg, input.otlp, input.json].filter((one) => one).length > 1) {
+    return yield* new UsageError({ message: "give one of --svg, --otlp and --json", command: "noukai trace" })
+  }
+  const run = yield* Values.executionId(input.run)
+  const trace = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, run)).pipe(
+    Effect.provide(services(input))
+  )
+  if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${input.flow} ${run}` }))
+  if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
+  if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
+  yield* terminal.write(
+    TraceText.render(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
+  )
+}, ending("reads"))
