@@ -41,17 +41,17 @@ const ended = (args: ReadonlyArray<string>): Promise<void> =>
 
 const programs: ReadonlyArray<{ readonly name: string; readonly most: number; readonly time: () => Promise<number> }> =
   ([
-    ["node -e 0", 1, ["-e", "0"]],
-    ["noukai --version", 1.2, [bin, "--version"]],
-    ["noukai --help", 3, [bin, "--help"]],
-    ["noukai run, until it sends", 4, [bin, "run", "acme/bench/flow", "Hi."]]
-  ] as const).map(([name, most, args]) => ({
+    ["node -e 0", 1, ["-e", "0"], false],
+    ["noukai --version", 1.2, [bin, "--version"], false],
+    ["noukai --help", 3, [bin, "--help"], false],
+    ["noukai run, until it sends", 4, [bin, "run", "acme/bench/flow", "Hi."], true]
+  ] as const).map(([name, most, args, sends]) => ({
     name,
     most,
     time: async () => {
       const started = performance.now()
       await ended(args)
-      return (name.includes("run") ? arrived : performance.now()) - started
+      return (sends ? arrived : performance.now()) - started
     }
   }))
 

@@ -24,30 +24,44 @@ interface Flag {
   readonly isRepeated: boolean
 }
 
-/** The flags of a usage, by all their names. */
-const flagsOf = (usage: Usage.Usage, isRepeated = false, flags = new Map<string, Flag>()): Map<string, Flag> => {
+/** What a usage names: flags, or arguments in angle brackets. */
+export interface Named {
+  readonly names: ReadonlyArray<string>
+  readonly acceptedValues: Option.Option<string>
+  readonly isOptional: boolean
+  readonly isRepeated: boolean
+}
+
+/** All that a usage names, in its order. */
+export const namedIn = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<Named> => {
   switch (usage._tag) {
-    case "Named": {
-      // the parser takes --version for its own, wherever it stands
-      const name = usage.names.find((name) => name.startsWith("--") && name !== "--version") ?? usage.names[0] ?? ""
-      if (!name.startsWith("-")) return flags
-      const values = Option.getOrElse(usage.acceptedValues, () => "")
-      const flag = { name, takesValue: Option.isSome(usage.acceptedValues), values, isRepeated }
-      for (const each of usage.names) flags.set(each, flag)
-      return flags
-    }
+    case "Named":
+      return [{ names: usage.names, acceptedValues: usage.acceptedValues, isOptional, isRepeated }]
     case "Optional":
-      return flagsOf(usage.usage, isRepeated, flags)
+      return namedIn(usage.usage, true, isRepeated)
     case "Repeated":
-      return flagsOf(usage.usage, true, flags)
+      return namedIn(usage.usage, isOptional, true)
     case "Alternation":
     case "Concat":
-      return flagsOf(usage.right, isRepeated, flagsOf(usage.left, isRepeated, flags))
+      return [...namedIn(usage.left, isOptional, isRepeated), ...namedIn(usage.right, isOptional, isRepeated)]
     case "Empty":
     case "Mixed":
-      return flags
+      return []
   }
 }
+
+/** The flags of a usage, by all their names. */
+const flagsOf = (usage: Usage.Usage): Map<string, Flag> =>
+  new Map(
+    namedIn(usage).flatMap(({ acceptedValues, isRepeated, names }) => {
+      // the parser takes --version for its own, wherever it stands
+      const name = names.find((name) => name.startsWith("--") && name !== "--version") ?? names[0] ?? ""
+      if (!name.startsWith("-")) return []
+      const values = Option.getOrElse(acceptedValues, () => "")
+      const flag: Flag = { name, takesValue: Option.isSome(acceptedValues), values, isRepeated }
+      return names.map((each) => [each, flag] as const)
+    })
+  )
 
 /** How many letters one word differs from another by. */
 const distance = (from: string, to: string): number => {

@@ -1,9 +1,8 @@
 /** The help of a command: what it does, takes and has for flags, a line each where they fit. */
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import type * as Span from "@effect/cli/HelpDoc/Span"
-import type * as Usage from "@effect/cli/Usage"
 import { plain } from "../terminal/Terminal.js"
-import type { Grammar } from "./grammar.js"
+import { type Grammar, namedIn } from "./grammar.js"
 
 const text = (span: Span.Span): string => plain(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
 
@@ -50,30 +49,13 @@ const columns = (rows: ReadonlyArray<readonly [string, string]>, width: number):
   }).join("\n")
 }
 
-/** The arguments of a usage, as they are written. */
-const argumentsOf = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<string> => {
-  switch (usage._tag) {
-    case "Named": {
-      const [name = ""] = usage.names
-      if (!name.startsWith("<")) return []
-      const shown = isRepeated ? `${name}...` : name
-      return [isOptional ? `[${shown}]` : shown]
-    }
-    case "Optional":
-      return argumentsOf(usage.usage, true, isRepeated)
-    case "Repeated":
-      return argumentsOf(usage.usage, isOptional, true)
-    case "Concat":
-    case "Alternation":
-      return [
-        ...argumentsOf(usage.left, isOptional, isRepeated),
-        ...argumentsOf(usage.right, isOptional, isRepeated)
-      ]
-    case "Empty":
-    case "Mixed":
-      return []
-  }
-}
+/** The arguments of a command, as they are written. */
+const argumentsOf = ({ usage }: Grammar): ReadonlyArray<string> =>
+  namedIn(usage).flatMap(({ isOptional, isRepeated, names: [name = ""] }) => {
+    if (!name.startsWith("<")) return []
+    const shown = isRepeated ? `${name}...` : name
+    return [isOptional ? `[${shown}]` : shown]
+  })
 
 const description = (grammar: Grammar): string =>
   sections(grammar.help).filter(({ title }) => title === "DESCRIPTION").flatMap(({ docs }) => docs.map(does)).join(" ")
@@ -90,7 +72,7 @@ const definitions = (grammar: Grammar, title: string): ReadonlyArray<readonly [s
 export const help = (path: ReadonlyArray<string>, grammar: Grammar, width: number): string => {
   const name = ["noukai", ...path].join(" ")
   const commands = Object.entries(grammar.commands ?? {})
-  const takes = commands.length > 0 ? ["<command>"] : argumentsOf(grammar.usage)
+  const takes = commands.length > 0 ? ["<command>"] : argumentsOf(grammar)
   const flags = definitions(grammar, "OPTIONS")
   const section = (title: string, rows: ReadonlyArray<readonly [string, string]>) =>
     rows.length === 0 ? "" : `\n${title}\n${columns(rows, width)}\n`

@@ -8,7 +8,7 @@ export const readable = (value: unknown): string =>
 export const jsonLine = (value: unknown): string => `${JSON.stringify(value) ?? "null"}\n`
 
 /** Text that ends with a newline. */
-export const ended = (text: string): string => text.endsWith("\n") ? text : `${text}\n`
+const ended = (text: string): string => text.endsWith("\n") ? text : `${text}\n`
 
 /** A result as a command prints it. */
 export const printed = (isJson: boolean, result: unknown): string => isJson ? jsonLine(result) : ended(readable(result))

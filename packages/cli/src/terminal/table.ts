@@ -4,14 +4,19 @@ import { plain } from "./Terminal.js"
 /** A text in one line. */
 export const cell = (text: string): string => plain(text).replace(/\s+/g, " ")
 
+/** What a table shows: text, a number, or nothing. */
+export type Value = string | number | undefined
+
+const shown = (value: Value): string => value === undefined ? "" : cell(String(value))
+
 /** Values in columns of their own widths, or wider. A width below 0 puts its values to the right. */
 export const row = (
-  values: ReadonlyArray<string | undefined>,
+  values: ReadonlyArray<Value>,
   widths: ReadonlyArray<number>,
   gap = 2
 ): string => {
-  const cells = values.map((value = "", index) => {
-    const text = cell(value)
+  const cells = values.map((value, index) => {
+    const text = shown(value)
     const width = widths[index] ?? 0
     return width < 0 ? text.padStart(-width) : text.padEnd(width)
   })
@@ -20,11 +25,11 @@ export const row = (
 
 /** Rows whose columns are as wide as their widest values. Columns that are `toTheRight` are numbers. */
 export const table = (
-  rows: ReadonlyArray<ReadonlyArray<string | undefined>>,
+  rows: ReadonlyArray<ReadonlyArray<Value>>,
   toTheRight: ReadonlyArray<number> = []
 ): string => {
   const widths = (rows[0] ?? []).map((_, index) => {
-    const widest = Math.max(...rows.map((values) => cell(values[index] ?? "").length))
+    const widest = Math.max(...rows.map((values) => shown(values[index]).length))
     return toTheRight.includes(index) ? -widest : widest
   })
   return rows.map((values) => row(values, widths)).join("")

@@ -67,7 +67,7 @@ export const make = (
         : Math.floor(fleetConcurrency / laneCount) + (no < fleetConcurrency % laneCount ? 1 : 0)
     const scope = yield* Effect.scope
     const lanes = new Map<number, Lane>()
-    let turn = 0
+    let claims = 0
     /** The rows that run here, those of lanes that are just being given up included. */
     const live = new Set<number>()
     /** Rows that were interrupted here: they may have been sent. */
@@ -132,7 +132,7 @@ export const make = (
     const nextLane = (least = 0): Lane | undefined => {
       const all = [...lanes.values()]
       for (let tried = 0; tried < all.length; tried++) {
-        const lane = all[turn++ % all.length]!
+        const lane = all[claims++ % all.length]!
         if (Math.max(lane.share - lane.rows, least) > 0) return lane
       }
       return undefined

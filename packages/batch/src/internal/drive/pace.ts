@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
-import type * as Limits from "../ledger/limits.js"
+import type { FirstTurn } from "../ledger/limits.js"
 import type { LiveRow } from "../ledger/rows.js"
 import type { Alarm } from "./alarm.js"
 
@@ -60,8 +60,8 @@ export interface Pace {
 export interface Options {
   /** Turns in a second. */
   readonly rate: number
-  /** Takes so many turns from the database. */
-  readonly turns: (count: number) => Effect.Effect<Limits.Turns, BatchStoreError>
+  /** Takes so many turns from the database, and tells the first. */
+  readonly turns: (count: number) => Effect.Effect<FirstTurn, BatchStoreError>
   /** Whether the answer to what is sent tells when it arrived. */
   readonly isAnsweredAtOnce: boolean
   /** Rings when there is room again. */

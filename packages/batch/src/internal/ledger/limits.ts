@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { doing, greatest, type Ledger, microseconds } from "./ledger.js"
 
-/** The moments of the turns of a rate. @internal */
-export interface Turns {
-  /** The moment of the first turn that was taken, on the clock of the database, in milliseconds since 1970. */
+/** The first of some turns of a rate. @internal */
+export interface FirstTurn {
+  /** Its moment, on the clock of the database, in milliseconds since 1970. */
   readonly at: number
   /** What that clock said. */
   readonly now: number
@@ -22,7 +22,7 @@ export const turns = (
   name: string,
   intervalMicros: number,
   count: number
-): Effect.Effect<Turns, BatchStoreError> => {
+): Effect.Effect<FirstTurn, BatchStoreError> => {
   const now = microseconds(sql)
   const taken = Math.round(intervalMicros * count)
   return Effect.map(

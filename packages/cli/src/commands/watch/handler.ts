@@ -11,7 +11,7 @@ import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
-import { ended, jsonLine, readable } from "../../terminal/json.js"
+import { jsonLine, printed } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
@@ -56,7 +56,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
           if (input.jsonl) yield* terminal.write(jsonLine(event))
           if (event.type === "step_error") return yield* failedStep(event)
           if (event.type === "flow_completed" && !input.jsonl && event.result !== undefined) {
-            yield* terminal.write(input.json ? jsonLine(event.result) : ended(readable(event.result)))
+            yield* terminal.write(printed(input.json, event.result))
           }
         })
       )

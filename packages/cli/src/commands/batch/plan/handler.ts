@@ -4,7 +4,7 @@ import { CommandError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import * as Settings from "../../../settings/Settings.js"
 import { jsonLine } from "../../../terminal/json.js"
-import { rows } from "../../../terminal/rows.js"
+import { table } from "../../../terminal/table.js"
 import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { definition } from "../definition.js"
@@ -24,7 +24,7 @@ export const handle: Handle<Input> = (input) =>
     yield* terminal.progress("")
     const { added, invalid, known, refusedCount, toRun } = plan
     yield* terminal.write(
-      input.json ? jsonLine(plan) : rows([
+      input.json ? jsonLine(plan) : table([
         ["new", added],
         // invalid is said of what stands in the file, too
         ...Object.entries(known).map(([state, count]) =>

@@ -2,8 +2,8 @@
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as Effect from "effect/Effect"
 import { jsonLine } from "../../../terminal/json.js"
-import { rows } from "../../../terminal/rows.js"
-import { plain, Terminal } from "../../../terminal/Terminal.js"
+import { table } from "../../../terminal/table.js"
+import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
@@ -16,11 +16,11 @@ export const handle: Handle<Input> = (input) =>
     const status = yield* Batch.status(input.id)
     if (input.json) return yield* terminal.write(jsonLine(status))
     const { adopted, costUsd, stop } = status
-    yield* terminal.write(rows([
-      ["batch", plain(status.batch)],
-      ["flow", plain(status.flow)],
+    yield* terminal.write(table([
+      ["batch", status.batch],
+      ["flow", status.flow],
       ["status", status.status],
-      ...stop === undefined ? [] : [["stopped", plain(`${stop.reason}: ${stop.message}`)] as const],
+      ...stop === undefined ? [] : [["stopped", `${stop.reason}: ${stop.message}`] as const],
       ["rows", status.rows],
       ...counts(status),
       ...adopted === 0 ? [] : [["adopted", adopted] as const],
