@@ -63,8 +63,10 @@ const description = (grammar: Grammar): string =>
 const definitions = (grammar: Grammar, title: string): ReadonlyArray<readonly [string, string]> =>
   sections(grammar.help).filter((section) => section.title === title).flatMap(({ docs }) => docs).flatMap((doc) =>
     doc._tag === "DescriptionList"
-      // the parser puts names of one thing in brackets
-      ? doc.definitions.map(([name, what]) => [text(name).replace(/^\((.*)\)/, "$1"), does(what)] as const)
+      // the parser puts names of one thing in brackets, and says of what may be repeated that it is 1+
+      ? doc.definitions.map(([name, what]) =>
+        [text(name).replace(/^\((.*)\)/, "$1").replace(/ 1\+$/, "..."), does(what)] as const
+      )
       : []
   )
 
