@@ -14,7 +14,6 @@ const shared: ViteUserConfig = {
   },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ["test/**/*.test.ts"],
     isolate: false,
     pool: "forks",
     setupFiles: [fileURLToPath(new URL("vitest.leaks.ts", import.meta.url))],

@@ -1,8 +1,8 @@
 /**
  * The test suite on the other majors of Node, whose binaries come from npm.
  *
- *     npm run test:nodes                              each of them
- *     npm run test:nodes -- 22 -- --project sdk Retry one of them, and what vitest is to run
+ *     npm run test:nodes                           each of them
+ *     npm run test:nodes -- 22 -- sdk/test/Retry one of them, and what vitest is to run
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"

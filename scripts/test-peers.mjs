@@ -3,8 +3,8 @@
  * the repository. Where the latest are what is installed, `npm test` runs with them: nothing is left to do, unless they
  * are asked for by name.
  *
- *     npm run test:peers                                  both
- *     npm run test:peers -- lowest -- --project sdk Retry one of them, and what vitest is to run
+ *     npm run test:peers                               both
+ *     npm run test:peers -- lowest -- sdk/test/Retry one of them, and what vitest is to run
  */
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
