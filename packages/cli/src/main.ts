@@ -34,7 +34,7 @@ const environment = Layer.mergeAll(
 const say = (text: string) => void process.stderr.write(`${text}\n`)
 
 /** Says why a command ended, and gives its code. */
-const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | ValidationError.ValidationError>): number => {
+export const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | ValidationError.ValidationError>): number => {
   if (Exit.isSuccess(exit)) return exitCodes.done
   if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
   const error = Cause.squash(exit.cause)
@@ -56,7 +56,10 @@ const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | ValidationErro
   return exitCodes.failed
 }
 
-const program = (args: ReadonlyArray<string>) =>
+/** The command over the streams, the environment and the folder that the process has when it runs. */
+export const program = (
+  args: ReadonlyArray<string>
+): Effect.Effect<void, CommandError | UsageError | ValidationError.ValidationError> =>
   Effect.flatMap(checked(grammar(), args), (asked) =>
     asked._tag === "help"
       ? Effect.sync(() => void process.stdout.write(help(asked.path, asked.grammar, process.stdout.columns ?? 80)))

@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { version } from "../src/version.js"
-import { noukai } from "./support/command.js"
+import { spawned } from "./support/command.js"
 
 it.live("is that of the package, and is said alone", () =>
   Effect.gen(function*() {
@@ -11,5 +11,5 @@ it.live("is that of the package, and is said alone", () =>
       version: string
     }
     assert.strictEqual(version, manifest.version)
-    assert.deepStrictEqual(yield* noukai(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" })
+    assert.deepStrictEqual(yield* spawned(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" })
   }))

@@ -44,11 +44,11 @@ export declare namespace Terminal {
 
 export class Terminal extends Context.Tag("@effect-noukai/cli/terminal/Terminal")<Terminal, Terminal.Service>() {}
 
-const isDumb = variable("TERM") === "dumb"
+const isDumb = () => variable("TERM") === "dumb"
 
 /** Whether a stream takes colours. `NO_COLOR` that is set and not empty says that none does. */
 export const takesColours = (stream: NodeJS.WriteStream): boolean =>
-  stream.isTTY === true && !isDumb && variable("NO_COLOR") === undefined
+  stream.isTTY === true && !isDumb() && variable("NO_COLOR") === undefined
 
 /** Text without control characters that a server or a file could move the cursor with. */
 export const plain = (text: string): string =>
@@ -84,7 +84,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
     }
     stdout.on("error", close)
     stderr.on("error", () => {})
-    const isWatched = !voice.quiet && stderr.isTTY === true && !isDumb
+    const isWatched = !voice.quiet && stderr.isTTY === true && !isDumb()
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {

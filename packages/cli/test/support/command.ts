@@ -1,10 +1,12 @@
-/** The command in a process of its own: over pipes, or in a terminal. */
+/** The command in a process of its own, over pipes or in a terminal; and in this process, where only its words count. */
 import * as Pty from "@lydell/node-pty"
 import type { Scope } from "effect"
 import { Deferred, Effect } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
+import { type Duplex, Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { codeOf, program } from "../../src/main.js"
 
 export const bin = fileURLToPath(new URL("../../build/tested/bin/noukai.cjs", import.meta.url))
 
@@ -92,9 +94,66 @@ export const started = (
     }
   })
 
-/** Runs a command to its end. */
-export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
+/** Runs a command to its end in a process of its own. */
+export const spawned = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(started(args, options), ({ ended }) => ended))
+
+/** What a command finds in the process, of which there is one. */
+const turn = Effect.unsafeMakeSemaphore(1)
+
+/** Puts values into the process, and gives what puts back those that were there. */
+const replaced = (values: Partial<Record<keyof NodeJS.Process, unknown>>): () => void => {
+  const before = Object.keys(values).map((name) => [name, Object.getOwnPropertyDescriptor(process, name)!] as const)
+  for (const [name, value] of Object.entries(values)) {
+    Object.defineProperty(process, name, { value, configurable: true, enumerable: true, writable: true })
+  }
+  return () => before.forEach(([name, property]) => Object.defineProperty(process, name, property))
+}
+
+const inThisProcess = (
+  args: ReadonlyArray<string>,
+  { cwd = tmpdir(), env, input = "" }: Options
+): Effect.Effect<Ended> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const written = { stdout: "", stderr: "" }
+      const stream = (name: keyof typeof written) =>
+        new Writable({
+          decodeStrings: false,
+          write(text: string | Uint8Array, _, done) {
+            written[name] += typeof text === "string" ? text : Buffer.from(text).toString()
+            done()
+          }
+        })
+      const folder = process.cwd()
+      process.chdir(cwd)
+      const restore = replaced({
+        env: environment(env),
+        stdin: Readable.from(input === "" ? [] : [Buffer.from(input)], { objectMode: false }),
+        stdout: stream("stdout"),
+        stderr: stream("stderr")
+      })
+      return {
+        written,
+        restore: () => {
+          restore()
+          process.chdir(folder)
+        }
+      }
+    }),
+    ({ written }) =>
+      Effect.promise((signal) => Effect.runPromiseExit(program(args), { signal })).pipe(
+        Effect.map((exit) => ({ code: codeOf(exit), ...written }))
+      ),
+    ({ restore }) => Effect.sync(restore)
+  ).pipe(turn.withPermits(1))
+
+/**
+ * Runs a command to its end: in this process, since starting one takes longer than most of what is tested. With
+ * `TEST_COMMAND=spawned` it is {@link spawned}.
+ */
+export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
+  process.env.TEST_COMMAND === "spawned" ? spawned(args, options) : inThisProcess(args, options)
 
 /** The code of a line of the shell, where `noukai` is the command, and what it wrote to stderr. */
 export const shell = (line: string, env: { readonly [name: string]: string } = {}) =>
@@ -124,6 +183,18 @@ export interface InTerminal {
   readonly code: Effect.Effect<number>
 }
 
+/** Lets a terminal be read to its end. 200 ms after the process has ended it would give up, which is little on a busy machine. */
+const patient = (pty: Pty.IPty): Pty.IPty => {
+  const socket: Duplex = Reflect.get(pty, "_socket")
+  const destroy = socket.destroy.bind(socket)
+  socket.destroy = (error) => {
+    if (error === undefined) setTimeout(destroy, 10_000).unref()
+    else destroy(error)
+    return socket
+  }
+  return pty
+}
+
 /** Ctrl-C. */
 export const ctrlC = "\u0003"
 
@@ -138,12 +209,12 @@ export const inTerminal = (
     let [output, isEnded] = ["", false]
     const pty = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        Pty.spawn(process.execPath, [bin, ...args], {
+        patient(Pty.spawn(process.execPath, [bin, ...args], {
           cols: columns,
           rows,
           cwd: cwd ?? tmpdir(),
           env: environment({ TERM: "xterm-256color", ...env })
-        })
+        }))
       ),
       (pty) =>
         Effect.zipRight(
