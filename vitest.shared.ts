@@ -16,7 +16,7 @@ const shared: ViteUserConfig = {
   test: {
     isolate: false,
     pool: "forks",
-    setupFiles: [fileURLToPath(new URL("vitest.leaks.ts", import.meta.url))],
+    setupFiles: ["vitest.leaks.ts", "vitest.sizes.ts"].map((file) => fileURLToPath(new URL(file, import.meta.url))),
     // what is written to run at the same time waits, and does not compute
     maxConcurrency: 50,
     sequence: { concurrent: false },

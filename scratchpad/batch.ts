@@ -12,15 +12,18 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { run, status } from "./batchRun.js"
 
-const program = fileURLToPath(new URL("./batchProcess.ts", import.meta.url))
+/** The program: with the packages from source in this repository, as they are installed elsewhere. */
+const source = [
+  ...process.execArgv.filter((argument) => argument.startsWith("--conditions=")),
+  "--import",
+  "tsx",
+  fileURLToPath(new URL("./batchProcess.ts", import.meta.url))
+]
 
-/** From source in this repository, from packages elsewhere. */
-const conditions = process.execArgv.filter((argument) => argument.startsWith("--conditions="))
-
-const started = (ledger: string) =>
+const started = (program: ReadonlyArray<string>, ledger: string) =>
   Effect.acquireRelease(
     Effect.map(Emulator, ({ apiKey, baseUrl }) =>
-      spawn(process.execPath, ["--import", "tsx", ...conditions, program, baseUrl, ledger], {
+      spawn(process.execPath, [...program, baseUrl, ledger], {
         env: { ...process.env, NOUKAI_API_KEY: Redacted.value(apiKey) },
         stdio: ["ignore", "ignore", "inherit"]
       })),
@@ -29,8 +32,7 @@ const started = (ledger: string) =>
         if (child.exitCode !== null || child.signalCode !== null) {
           return resume(Effect.void)
         }
-        child.once("close", () =>
-          resume(Effect.void))
+        child.once("close", () => resume(Effect.void))
         child.kill("SIGKILL")
       })
   )
@@ -50,23 +52,26 @@ const ended = (child: ChildProcess) =>
 
 const runs = Effect.flatMap(Emulator, ({ ledger }) => Effect.map(ledger, ({ runsStarted }) => runsStarted))
 
-export const crash = Effect.gen(function*() {
-  const folder = yield* Effect.acquireRelease(
-    Effect.promise(() => mkdtemp(join(tmpdir(), "noukai-batch-"))),
-    (path) => Effect.promise(() => rm(path, { recursive: true }))
-  )
-  const ledger = join(folder, "grades.ledger")
-  yield* Effect.scoped(Effect.flatMap(started(ledger), (child) => Effect.raceFirst(begun(100), ended(child))))
-  const { states } = yield* status(ledger)
-  const inFlight = states.intent + states.uncertain + states.submitted
-  yield* Console.log(`  killed    ${states.done} done, ${inFlight} in flight, ${states.pending} to be run`)
+export const crash = (program: ReadonlyArray<string> = source) =>
+  Effect.gen(function*() {
+    const folder = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "noukai-batch-"))),
+      (path) => Effect.promise(() => rm(path, { recursive: true }))
+    )
+    const ledger = join(folder, "grades.ledger")
+    yield* Effect.scoped(
+      Effect.flatMap(started(program, ledger), (child) => Effect.raceFirst(begun(100), ended(child)))
+    )
+    const { states } = yield* status(ledger)
+    const inFlight = states.intent + states.uncertain + states.submitted
+    yield* Console.log(`  killed    ${states.done} done, ${inFlight} in flight, ${states.pending} to be run`)
 
-  const summary = yield* run(ledger)
-  const ran = yield* runs
-  yield* Console.log(`  resumed   ${summary.status}: ${summary.states.done} of ${summary.rows} done`)
-  yield* Console.log(`  emulator  ${ran} runs, ${ran - summary.rows} twice`)
-  return { summary, ran }
-}).pipe(
-  Effect.scoped,
-  Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ jobs: { workers: 16 } })))
-)
+    const summary = yield* run(ledger)
+    const ran = yield* runs
+    yield* Console.log(`  resumed   ${summary.status}: ${summary.states.done} of ${summary.rows} done`)
+    yield* Console.log(`  emulator  ${ran} runs, ${ran - summary.rows} twice`)
+    return { summary, ran }
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ jobs: { workers: 16 } })))
+  )

@@ -67,7 +67,7 @@ const demo = Effect.gen(function*() {
   yield* replays
 
   yield* Console.log("\nA batch of 200 rows, whose process is killed in the middle")
-  yield* crash
+  yield* crash()
 })
 
 demo.pipe(

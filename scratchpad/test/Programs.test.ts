@@ -9,6 +9,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, vi } from "vitest"
+import { bundledProgram } from "../../packages/sdk/test/support/bundledProgram.js"
 import { again, handler } from "../answering.js"
 import { answer, ask } from "../approval.js"
 import { crash } from "../batch.js"
@@ -247,10 +248,10 @@ it.scopedLive("errors and retries", () =>
   }).pipe(Effect.provide(world)))
 
 it("a batch whose process is killed in the middle", async () => {
-  if (process.env.TEST_DIST === undefined) vi.stubEnv("NODE_OPTIONS", "--conditions=@effect-noukai/source")
+  const program = await bundledProgram(new URL("../batchProcess.ts", import.meta.url))
   const log = vi.spyOn(console, "log").mockReturnValue(undefined)
   try {
-    const { ran, summary } = await Effect.runPromise(crash)
+    const { ran, summary } = await Effect.runPromise(crash([program]))
     assert.deepStrictEqual([summary.status, summary.states.done, ran], ["completed", 200, 200])
     assert.deepStrictEqual(log.mock.calls[2], ["  emulator  200 runs, 0 twice"])
   } finally {

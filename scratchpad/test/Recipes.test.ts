@@ -21,7 +21,7 @@ import {
 import { spawn } from "node:child_process"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { fileURLToPath } from "node:url"
+import { bundledProgram } from "../../packages/sdk/test/support/bundledProgram.js"
 import { handler } from "../answering.js"
 import { exportRun } from "../exporting.js"
 import { draw } from "../picture.js"
@@ -235,17 +235,12 @@ const freePort = Effect.async<number>((resume) => {
 /** The program in a process of its own, with this environment; killed when the scope closes. */
 const started = (path: string, env: Record<string, string>) =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const conditions = process.env.TEST_DIST === undefined ? ["--conditions=@effect-noukai/source"] : []
-      return spawn(process.execPath, ["--import", "tsx", ...conditions, path], {
-        cwd: fileURLToPath(new URL("..", import.meta.url)),
-        env: { ...process.env, ...env },
-        stdio: ["ignore", "ignore", "inherit"]
-      })
-    }),
+    Effect.map(Effect.promise(() => bundledProgram(new URL(`../${path}`, import.meta.url))), (program) =>
+      spawn(process.execPath, [program], { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "inherit"] })),
     (child) =>
       Effect.async<void>((resume) => {
-        child.on("close", () => resume(Effect.void))
+        child.on("close", () =>
+          resume(Effect.void))
         child.kill("SIGKILL")
       })
   )

@@ -13,13 +13,12 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { folder } from "../../sdk/test/support/folder.js"
+import { size } from "../../sdk/test/support/size.js"
 import { rowSession } from "../src/internal/drive/session.js"
 
-const isLong = process.env.FAULTS === "all"
+const seeds = size(50, 1)
 
-const seeds = isLong ? 50 : 1
-
-const rows = isLong ? 200 : 40
+const rows = size(200, 40)
 
 const numbers = (seed: number) => {
   let state = (seed * 2654435761) % 2147483648

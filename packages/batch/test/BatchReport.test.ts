@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
+import { size } from "../../sdk/test/support/size.js"
 import * as BatchReport from "../src/BatchReport.js"
 import type { RefusedRow, RowResult } from "../src/BatchRow.js"
 import { openFiles, temporaryFolder } from "./support/temporaryFolder.js"
@@ -100,16 +101,17 @@ describe("appending", () => {
     Effect.gen(function*() {
       const folder = yield* temporaryFolder
       const path = join(folder, "rows.jsonl")
-      for (let size = 0; size <= bytes.length; size++) {
-        const written = bytes.subarray(0, size)
+      const step = size(1, 5)
+      for (let end = 0; end <= bytes.length; end += step) {
+        const written = bytes.subarray(0, end)
         yield* put(path, written)
         const lines = written.filter((byte) => byte === 0x0a).length
         assert.deepStrictEqual(
           yield* BatchReport.append(path, { after: ledger(rows) }),
           { rows: rows.length - lines, settledNo: 3 },
-          `cut at ${size}`
+          `cut at ${end}`
         )
-        assert.strictEqual(yield* read(path), whole, `cut at ${size}`)
+        assert.strictEqual(yield* read(path), whole, `cut at ${end}`)
       }
       assert.deepStrictEqual(yield* openFiles(folder), [])
     }))
@@ -149,7 +151,7 @@ describe("appending", () => {
         assert.strictEqual(settledNo, all.length)
         assert.strictEqual(yield* read(path), linesOf(all))
       })),
-    { fastCheck: { numRuns: 40 } }
+    { fastCheck: { numRuns: size(40, 15) } }
   )
 
   it.scopedLive("rows are in the file as they come, and an interruption leaves them there", () =>

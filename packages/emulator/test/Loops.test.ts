@@ -3,10 +3,13 @@ import type { Flow } from "@effect-noukai/emulator"
 import { layer } from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
+import { size } from "../../sdk/test/support/size.js"
 import { call } from "./client.js"
 import { outputOf, parseEvents } from "./eventStream.js"
 
 const each = "/seq/acme/test/each"
+
+const steps = size(5_000, 1_500)
 
 const flows: ReadonlyArray<Flow> = [
   {
@@ -23,17 +26,17 @@ const flows: ReadonlyArray<Flow> = [
   },
   {
     ref: "acme/test/chatty",
-    steps: [{ kind: "template", id: "a", output: "done", partials: ["more"], repeatPartials: 200_000 }]
+    steps: [{ kind: "template", id: "a", output: "done", partials: ["more"], repeatPartials: size(200_000, 50_000) }]
   },
   {
     ref: "acme/test/long",
-    steps: Array.from({ length: 5_000 }, (_, index) => ({ kind: "template", id: `s${index}`, output: index }))
+    steps: Array.from({ length: steps }, (_, index) => ({ kind: "template", id: `s${index}`, output: index }))
   }
 ]
 
 const run = layer({ flows })
 
-const rounds = 40_000
+const rounds = size(40_000, 8_000)
 
 const parametersOf = (length: number) => ({ items: Array.from({ length }, (_, index) => index) })
 
@@ -66,7 +69,7 @@ describe("loops of many rounds", () => {
 
   it.scoped("let others be answered on /step and as jobs", () =>
     Effect.gen(function*() {
-      const rounds = 10_000
+      const rounds = size(10_000, 3_000)
       const parameters = parametersOf(rounds)
       const emulator = yield* Emulator
       const { text } = yield* meanwhile(
@@ -90,10 +93,10 @@ describe("loops of many rounds", () => {
       assert.strictEqual(outputOf(events, "each").length, rounds)
     }).pipe(Effect.provide(run)))
 
-  // quadratic work would take a minute
+  // quadratic work would take a minute for all of them
   it.scoped("take no longer for each round when there are more", () =>
     Effect.gen(function*() {
-      const items = Array.from({ length: 60_000 }, () => 0)
+      const items = Array.from({ length: size(60_000, 12_000) }, () => 0)
       const { json } = yield* call((client) => client.post(`${each}/execute`, { parameters: { items } }))
       assert.strictEqual(json.result.length, items.length)
     }).pipe(Effect.provide(run)))
@@ -127,11 +130,11 @@ describe("other long work", () => {
     Effect.gen(function*() {
       const path = "/seq/acme/test/long"
       const { json } = yield* call((client) => client.post(`${path}/execute`, {}))
-      assert.strictEqual(json.result, 4_999)
+      assert.strictEqual(json.result, steps - 1)
       const { text } = yield* call((client) => client.post(`${path}/step`, { stepIndex: 0, runRemaining: true }))
       const { executionId } = parseEvents(text)[0]!.data
-      const last = yield* call((client) => client.post(`${path}/step`, { executionId, stepIndex: 4_999 }))
-      assert.strictEqual(outputOf(parseEvents(last.text), "s4999"), 4_999)
+      const last = yield* call((client) => client.post(`${path}/step`, { executionId, stepIndex: steps - 1 }))
+      assert.strictEqual(outputOf(parseEvents(last.text), `s${steps - 1}`), steps - 1)
     }).pipe(Effect.provide(run)))
 })
 

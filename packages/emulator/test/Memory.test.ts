@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { size } from "../../sdk/test/support/size.js"
 import type { RequestEntry } from "../src/EmulatorLedger.js"
 import * as FaultRules from "../src/internal/faults/faultRules.js"
 import * as Flows from "../src/internal/flow/flows.js"
@@ -15,7 +16,7 @@ const heap = (): number => {
   return heapUsed + arrayBuffers
 }
 
-const rounds = 60_000
+const rounds = size(60_000, 36_000)
 
 /** What the heap grows by after the first third of the rounds. */
 const growth = (work: (round: number) => void): number => {
@@ -26,7 +27,7 @@ const growth = (work: (round: number) => void): number => {
 }
 
 /** Less than a hundred bytes for each round. */
-const slack = 3_000_000
+const slack = 50 * rounds
 
 const request = (number: number, more: Partial<RequestEntry> = {}): Omit<RequestEntry, "receivedAt"> => ({
   id: `req-${number}`,
@@ -59,8 +60,8 @@ describe("memory, a slice of npm run test:memory", () => {
     assert.strictEqual(requestsReceived, rounds)
     assert.deepStrictEqual([requests.length, requests.at(0)!.id, requests.at(-1)!.id], [
       10_000,
-      "req-50000",
-      "req-59999"
+      `req-${rounds - 10_000}`,
+      `req-${rounds - 1}`
     ])
   })
 

@@ -13,12 +13,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Redacted, TestClock } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { bundledProgram } from "./support/bundledProgram.js"
+import { isWhole, size } from "./support/size.js"
 
 type CaptureMode = NonNullable<EmulatorOptions["capture"]>
 
-const isLong = process.env.FAULTS === "all"
-
-const seeds = isLong ? 20 : 1
+const seeds = size(20, 1)
 
 const echo = "acme/test/echo"
 
@@ -107,9 +106,9 @@ const counted = Effect.gen(function*() {
 const faults = ["reset", "reset:late", "cut:b20", "503", "stall:60000"] as const
 
 const works: ReadonlyArray<Work> = [
-  { operation: "jobs", capture: "metadata_only", keys: isLong ? 1_000 : 12 },
-  { operation: "execute", capture: "full", keys: isLong ? 1_000 : 12 },
-  { operation: "execute", capture: "metadata_only", keys: isLong ? 1_000 : 12 }
+  { operation: "jobs", capture: "metadata_only", keys: size(1_000, 12) },
+  { operation: "execute", capture: "full", keys: size(1_000, 12) },
+  { operation: "execute", capture: "metadata_only", keys: size(1_000, 12) }
 ]
 
 describe("two processes", () => {
@@ -165,7 +164,7 @@ describe("a program that is killed and started again", () => {
     }
   }
 
-  if (!isLong) return
+  if (!isWhole) return
 
   // a second life begins long before the list shows the runs of the first
   const lagging = (settles: boolean) =>

@@ -23,6 +23,7 @@ import { canonicalText } from "../src/internal/json/jsonText.js"
 import { RecordedMatching } from "../src/internal/replay/recordedMatching.js"
 import { folder, read } from "./support/folder.js"
 import { httpOf } from "./support/http.js"
+import { size } from "./support/size.js"
 
 const flow = "acme/test/a"
 
@@ -109,7 +110,7 @@ describe("input", () => {
       assert.deepStrictEqual(far.report?.differences.map(({ kind }) => kind), ["extra"])
     }))
 
-  it.scoped("1,000 shuffled interleavings of parallel calls: equal results each", () =>
+  it.scoped("shuffled interleavings of parallel calls: equal results each", () =>
     Effect.gen(function*() {
       const calls = Array.from({ length: 12 }, (_, n) => `${n % 5} ${(n * 7) % 4}`)
       const expected = new Map<string, Array<unknown>>()
@@ -121,7 +122,7 @@ describe("input", () => {
             expected.set(message, some)
           }), { concurrency: 4 })
       )
-      for (let round = 0; round < 1000; round++) {
+      for (let round = 0; round < size(1000, 100); round++) {
         const order = [...yield* Random.shuffle(calls)]
         const seen = new Map<string, Array<unknown>>()
         const one = (message: string) =>
@@ -290,7 +291,10 @@ const mutations = (value: Json, path: ReadonlyArray<string | number> = []): Read
 describe("the report of a changed call", () => {
   it.scoped("names exactly the field that was changed, removed or added (property)", () =>
     Effect.gen(function*() {
-      const samples = FastCheck.sample(FastCheck.tuple(parametersArbitrary, FastCheck.nat()), { numRuns: 60, seed: 7 })
+      const samples = FastCheck.sample(FastCheck.tuple(parametersArbitrary, FastCheck.nat()), {
+        numRuns: size(60, 20),
+        seed: 7
+      })
       for (const [raw, pick] of samples) {
         const parameters = JSON.parse(JSON.stringify(raw)) as { readonly [key: string]: Json }
         const all = mutations(parameters)

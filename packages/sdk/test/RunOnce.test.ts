@@ -13,6 +13,7 @@ import { FlowService, JobService, Noukai, type NoukaiError, Tools } from "@effec
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Logger, LogLevel, Schedule, Stream } from "effect"
+import { isWhole, size } from "./support/size.js"
 
 /** A linear congruential generator: the same seed, the same numbers. */
 const numbers = (seed: number) => {
@@ -252,9 +253,8 @@ const check = (seed: number) =>
     return `seed ${seed}: ${operation.name} with ${least.join(" | ")}: ${yield* attempt(operation, least)}`
   })
 
-const isLong = process.env["FAULTS"] === "all"
 const only = process.env["RUN_ONCE_SEED"]
-const seeds = only === undefined ? Array.from({ length: isLong ? 10_000 : 150 }, (_, n) => n + 1) : [Number(only)]
+const seeds = only === undefined ? Array.from({ length: size(10_000, 100) }, (_, n) => n + 1) : [Number(only)]
 
 const layer = Layer.provideMerge(
   Noukai.layerServices,
@@ -269,6 +269,6 @@ it.live(`${seeds.length} schedules of faults: at most once, and the caller is to
       if (problem !== undefined) problems.push(problem)
       if (problems.length === 20) break
     }
-    if (isLong) process.stdout.write(`\nrun-once: ${seeds.length} schedules, ${problems.length} wrong\n`)
+    if (isWhole) process.stdout.write(`\nrun-once: ${seeds.length} schedules, ${problems.length} wrong\n`)
     assert.deepStrictEqual(problems, [])
-  }).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(layer)), isLong ? 1_200_000 : 60_000)
+  }).pipe(Logger.withMinimumLogLevel(LogLevel.None), Effect.provide(layer)), isWhole ? 1_200_000 : 60_000)

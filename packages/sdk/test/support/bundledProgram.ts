@@ -1,7 +1,9 @@
 /** Programs that tests run in a process of their own: as one file, which starts much faster than its sources do. */
 import { build } from "esbuild"
-import { basename } from "node:path"
+import { join, relative, sep } from "node:path"
 import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 const conditions = process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : []
 
@@ -10,7 +12,8 @@ const native = ["pg-native", "libsql"]
 
 /** Bundles a program with all that it imports, but for what is native; the path of the bundle. */
 export const bundledProgram = async (entry: URL): Promise<string> => {
-  const outfile = fileURLToPath(new URL(`../../build/programs/${basename(entry.pathname, ".ts")}.mjs`, import.meta.url))
+  const name = relative(root, fileURLToPath(entry)).replace(/\.ts$/, "").split(sep).join("-")
+  const outfile = join(root, "packages/sdk/build/programs", `${name}.mjs`)
   await build({
     entryPoints: [fileURLToPath(entry)],
     outfile,

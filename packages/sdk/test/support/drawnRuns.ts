@@ -1,6 +1,7 @@
 /** Stored runs to draw. */
 import { Trace } from "@effect-noukai/sdk"
 import { FastCheck as fc, Schema } from "effect"
+import { anyText } from "./fuzz.js"
 
 const begin = Date.UTC(2026, 5, 7, 9)
 
@@ -24,7 +25,7 @@ export const traceOf = (ms: number, ...steps: ReadonlyArray<object>): Trace.Trac
     steps
   })
 
-const anything = fc.string({ unit: "binary", maxLength: 60 })
+const anything = anyText({ maxLength: 60 })
 
 const moment = fc.option(fc.integer({ min: -1e6, max: 1e6 }).map(at), { nil: null })
 
