@@ -1,5 +1,6 @@
 /** What is answered before the body has been read: whoever is still sending gets to see it, on every framework. */
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
+import { size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
@@ -69,7 +70,7 @@ describe("13.2: a relay", () => {
       it("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
         await start()
         const sizes = [[262_145, false], [300_000, true], [2_000_000, false], [2_000_000, true], [
-          20_000_000,
+          size(20_000_000, 3_000_000),
           true
         ]] as const
         await eachTime(
@@ -131,7 +132,7 @@ describe("13.2: a relay", () => {
       it("1: many at once", async () => {
         await start()
         const all = Array.from(
-          { length: 40 },
+          { length: size(40, 12) },
           (_, n) => answers({ path, bytes: 300_000 + n * 10_000, framing: framings[n % 2]!, isDeaf: n % 3 === 0 })
         )
         assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
@@ -156,7 +157,7 @@ describe("13.2: a relay", () => {
         const app = await framework.start({ port: upstream.port, flow: "acme/support/agent", authorize: () => true })
         onTestFinished(app.close)
         const all = framings.map((framing) =>
-          answersOf(app, { path, bytes: 12_000_000, framing, isDeaf: true, pauseBetween: 5 })
+          answersOf(app, { path, bytes: size(12_000_000, 2_000_000), framing, isDeaf: true, pauseBetween: 5 })
         )
         assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
       })
@@ -179,7 +180,14 @@ describe("10.8: a replay that cannot be opened", () => {
       onTestFinished(app.close)
       const headers = ["X-Noukai-Replay: nonsense"]
       const all = framings.map((framing) =>
-        answersOf(app, { path: "/none", headers, bytes: 10_000_000, framing, pauseBetween: 5, isDeaf: true })
+        answersOf(app, {
+          path: "/none",
+          headers,
+          bytes: size(10_000_000, 2_000_000),
+          framing,
+          pauseBetween: 5,
+          isDeaf: true
+        })
       )
       assert.deepStrictEqual(await Promise.all(all), [[400, 200], [400, 200]])
     })

@@ -18,7 +18,9 @@ import { rowSession } from "../src/internal/drive/session.js"
 
 const seeds = size(50, 1)
 
-const rows = size(200, 40)
+const rows = size(200, 24)
+
+const slowRows = size(40, 12)
 
 const numbers = (seed: number) => {
   let state = (seed * 2654435761) % 2147483648
@@ -115,7 +117,13 @@ describe("a batch that gets a signal", () => {
       const program = yield* Effect.promise(() => bundledProgram(new URL("./support/batchProcess.ts", import.meta.url)))
       const ledger = join(yield* folder, "batch.ledger")
       const emulator = yield* Emulator
-      const child = yield* started(program, ledger, "40", "jobs", JSON.stringify({ grace: 1000, concurrency: 4 }))
+      const child = yield* started(
+        program,
+        ledger,
+        `${slowRows}`,
+        "jobs",
+        JSON.stringify({ grace: 1000, concurrency: 4 })
+      )
       const end = yield* Effect.fork(gone(child))
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
       for (const signal of signals) {
@@ -160,7 +168,7 @@ describe("a batch that gets a signal", () => {
       Effect.gen(function*() {
         const { states: { done, pending } } = yield* signalled(signal)
         const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
-        assert.deepStrictEqual([done + pending, done], [40, runs.length])
+        assert.deepStrictEqual([done + pending, done], [slowRows, runs.length])
         assert.isAbove(pending, 0)
       }).pipe(Effect.scoped, Effect.provide(slow("300 millis"))))
   }
@@ -169,11 +177,11 @@ describe("a batch that gets a signal", () => {
     Effect.gen(function*() {
       const { ledger, program, states } = yield* signalled("SIGINT", "SIGTERM")
       assert.isAbove(states.submitted + states.intent, 0)
-      const child = yield* started(program, ledger, "40", "jobs", JSON.stringify({ grace: 1000 }))
+      const child = yield* started(program, ledger, `${slowRows}`, "jobs", JSON.stringify({ grace: 1000 }))
       const summary = JSON.parse((yield* ended(child))!) as Summary
-      assert.deepStrictEqual([summary.status, summary.states.done], ["completed", 40])
+      assert.deepStrictEqual([summary.status, summary.states.done], ["completed", slowRows])
       const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
-      assert.strictEqual(runs.length, 40)
+      assert.strictEqual(runs.length, slowRows)
     }).pipe(Effect.scoped, Effect.provide(slow("3 seconds"))))
 })
 

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
+import { size } from "../../sdk/test/support/size.js"
 import { line } from "../src/commands/batch/progress.js"
 import { exitCodeOfBatch } from "../src/commands/batch/told.js"
 import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
@@ -386,7 +387,7 @@ describe("a batch in its ledger", () => {
   it.scopedLive("is printed no further than somebody reads", () =>
     Effect.gen(function*() {
       const env = yield* environment
-      const cwd = yield* rowsOf(...many(300, "x".repeat(1000)))
+      const cwd = yield* rowsOf(...many(size(300, 60), "x".repeat(5000)))
       yield* noukai(run("--concurrency", "100"), { env, cwd })
       const command = yield* started(["batch", "results", "b"], { cwd })
       command.child.stdout!.once("data", () => command.child.stdout!.destroy())

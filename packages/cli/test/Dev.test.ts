@@ -1,7 +1,7 @@
 /** `noukai dev`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { ctrlC, inTerminal, spawned, started } from "./support/command.js"
+import { ctrlC, inTerminal, noukai, spawned, started } from "./support/command.js"
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -28,7 +28,7 @@ describe("noukai dev", () => {
   it.live("says what is wrong with a port", () =>
     Effect.gen(function*() {
       for (const port of ["-1", "65536", "99999", "1.5"]) {
-        const { code, stderr } = yield* spawned(["dev", `--port=${port}`])
+        const { code, stderr } = yield* noukai(["dev", `--port=${port}`])
         assert.strictEqual(code, 2)
         assert.match(stderr, /^noukai: --port .*, not /)
         assert.notInclude(stderr, "    at ")

@@ -16,7 +16,10 @@ import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import { layerScripted } from "@effect-noukai/sdk/testing"
 import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import { afterAll, afterEach, assert, beforeAll, describe, it, vi } from "vitest"
+import { size } from "../../sdk/test/support/size.js"
 import { collect, hello, rejection, startWorldEmulator, tools, twoStep, weather } from "./support/world.js"
+
+const many = size(50, 15)
 
 let emulator: RunningEmulator
 let noukai: Noukai
@@ -61,8 +64,8 @@ describe("traceScope", () => {
     assert.deepStrictEqual(replaying, { mode: "replay", sessionId: id })
   })
 
-  it("50 at once see only their own session", async () => {
-    const ids = await Promise.all(Array.from({ length: 50 }, () =>
+  it("many at once see only their own session", async () => {
+    const ids = await Promise.all(Array.from({ length: many }, () =>
       traceScope(async () => {
         const before = currentSessionId()
         const { sessionId } = await execute()
@@ -70,12 +73,12 @@ describe("traceScope", () => {
         assert.deepStrictEqual([sessionId, currentSessionId()], [before!, before])
         return before
       })))
-    assert.strictEqual(new Set(ids).size, 50)
+    assert.strictEqual(new Set(ids).size, many)
     for (const id of ids) assert.strictEqual(sessions().filter((other) => other === id).length, 2)
   })
 
-  it("50 replays at once start nothing", async () => {
-    const ids = await Promise.all(Array.from({ length: 50 }, recorded))
+  it("many replays at once start nothing", async () => {
+    const ids = await Promise.all(Array.from({ length: many }, recorded))
     vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
     await Promise.all(
       ids.map((id) =>
@@ -85,7 +88,7 @@ describe("traceScope", () => {
         })
       )
     )
-    assert.strictEqual(emulator.ledger().runsStarted, 50)
+    assert.strictEqual(emulator.ledger().runsStarted, many)
   })
 
   it("reaches into a tool handler, and what that calls", async () => {
@@ -191,12 +194,12 @@ describe("NoukaiPromise.inScope", () => {
     assert.deepStrictEqual(sessions(), [id, id])
   })
 
-  it("50 fibers keep apart", async () => {
+  it("many fibers keep apart", async () => {
     const captured = TraceScope.capture(scoped(work))
     const ids = await Effect.runPromise(
-      Effect.all(Array.from({ length: 50 }, () => captured), { concurrency: "unbounded" })
+      Effect.all(Array.from({ length: many }, () => captured), { concurrency: "unbounded" })
     )
-    assert.strictEqual(new Set(ids).size, 50)
+    assert.strictEqual(new Set(ids).size, many)
     assert.deepStrictEqual(new Set(sessions()), new Set(ids))
   })
 

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { bundledProgram } from "./support/bundledProgram.js"
 import { folder, list } from "./support/folder.js"
 import { cassette, execution } from "./support/sessions.js"
+import { size } from "./support/size.js"
 
 /** Runs the program until the n-th file that it is about to put in place is there, and kills it then. */
 const killedInMidWrite = (program: string, dir: string, path: string, n: number) =>
@@ -40,7 +41,7 @@ it.scopedLive("killed in mid-write", () =>
     yield* Cassette.save(cassette(execution("a", "execute", "old")), path)
     const whole = new Set(["old", "x".repeat(8 * 1024 * 1024), "y".repeat(8 * 1024 * 1024)])
     let leftBehind = 0
-    for (let round = 1; round <= 4; round++) {
+    for (let round = 1; round <= size(4, 2); round++) {
       assert.strictEqual(yield* killedInMidWrite(program, dir, path, round), "")
       const loaded = yield* Cassette.load(path)
       const output = loaded.kind === "session" ? loaded.session.executions[0]?.steps[0]?.outputSnapshot : undefined

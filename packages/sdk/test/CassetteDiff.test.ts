@@ -112,7 +112,7 @@ describe("Cassette.diff of recordings", () => {
   })
 
   it("hundreds of changed calls of one flow are compared in time", () => {
-    const count = size(1_500, 500)
+    const count = size(1_500, 300)
     const many = (add: string) =>
       recording(...Array.from({ length: count }, (_, n) => ({
         flow: a,

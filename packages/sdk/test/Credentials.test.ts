@@ -6,6 +6,7 @@ import { keyFinder } from "../src/internal/cassette/ownKey.js"
 import { isSecretName } from "../src/internal/cassette/secretNames.js"
 import { anyText, fuzz, fuzzTimeout } from "./support/fuzz.js"
 import { english, french, german, oddities, prose } from "./support/prose.js"
+import { size } from "./support/size.js"
 
 const hits = (value: unknown): ReadonlyArray<string> => credentialsIn(value)
 
@@ -460,5 +461,5 @@ it("the scan reads a long text in one go, whatever it is made of", () => {
     "0x"
   ]
   const finds = keyFinder("n" + "k_test_planted8_0123456789abcdef0123456789abcdef")
-  for (const part of parts) credentialsIn([part.repeat(Math.ceil(200_000 / part.length))], finds)
+  for (const part of parts) credentialsIn([part.repeat(Math.ceil(size(200_000, 60_000) / part.length))], finds)
 })

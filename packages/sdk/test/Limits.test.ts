@@ -114,7 +114,7 @@ describe("maxConcurrency", () => {
     "any number of calls at once: the server never sees more than 20 of them together, and each one once",
     () =>
       Effect.provide(
-        most(20, size(10_000, 400)),
+        most(20, size(10_000, 200)),
         Layer.provideMerge(Noukai.layerServices, Emulators.layer({ flows, config: { maxConcurrency: 20 } }))
       ),
     120_000
@@ -122,7 +122,7 @@ describe("maxConcurrency", () => {
 
   it.scopedLive("the same over fetch", () =>
     Effect.provide(
-      most(10, 200),
+      most(10, size(200, 60)),
       Layer.provideMerge(
         Noukai.layerFetch((url, init) => fetch(url, init)),
         Emulators.layer({ flows, config: { maxConcurrency: 10 } })

@@ -22,6 +22,7 @@ import { plantedKey, servicesFor } from "./support/client.js"
 import { folder, list, read } from "./support/folder.js"
 import { httpOf } from "./support/http.js"
 import { cassette, execution } from "./support/sessions.js"
+import { size } from "./support/size.js"
 import * as Wire from "./support/WireServer.js"
 
 const secrets = {
@@ -518,7 +519,7 @@ describe("the scan", () => {
         "A1b/"
       ]
     ) {
-      credentialsIn([part.repeat(500_000)])
+      credentialsIn([part.repeat(size(500_000, 100_000))])
     }
   })
 

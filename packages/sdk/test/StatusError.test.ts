@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Schema } from "effect"
 import { clientFor, plantedKey } from "./support/client.js"
 import { anyText } from "./support/fuzz.js"
+import { size } from "./support/size.js"
 import * as Wire from "./support/WireServer.js"
 
 const failure = (answer: Wire.Answer) =>
@@ -277,5 +278,5 @@ it.live.prop(
       assert.strictEqual(error.statusCode, status)
       assert.notInclude(error.message, "[object Object]")
     })),
-  { fastCheck: { numRuns: 60 } }
+  { fastCheck: { numRuns: size(60, 20) } }
 )

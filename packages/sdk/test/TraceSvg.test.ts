@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises"
 import { cutText, safeText, widthOf } from "../src/internal/timeline/columns.js"
 import { formatMillis, tickStep } from "../src/internal/timeline/timeText.js"
 import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
+import { size } from "./support/size.js"
 
 interface Element {
   readonly name: string
@@ -97,7 +98,7 @@ describe("TraceSvg.render", () => {
           assert.closeTo(waiting === undefined ? 0 : numbers(waiting).width, wait * scale, total * scale * 0.01)
         }
       }),
-      { numRuns: 40 }
+      { numRuns: size(40, 15) }
     )
   })
 
@@ -194,7 +195,7 @@ describe("TraceSvg.render", () => {
         assert.notMatch(source, /NaN|Infinity|undefined|[\u0000-\u0008\u000b\u000c\u000e-\u001f\u202e\ufffe\uffff]/)
         assert.isTrue(source === Buffer.from(source, "utf8").toString("utf8"))
       }),
-      { numRuns: 60 }
+      { numRuns: size(60, 20) }
     )
   })
 

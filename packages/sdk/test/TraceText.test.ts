@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { widthOf } from "../src/internal/timeline/columns.js"
 import { anyTrace, decode, step, traceOf } from "./support/drawnRuns.js"
+import { size } from "./support/size.js"
 
 const run = traceOf(
   1_000,
@@ -52,7 +53,7 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
           assert.closeTo(row.lastIndexOf("█") - 6, (from + ms) / total * columns, 2)
         }
       }),
-      { numRuns: 60 }
+      { numRuns: size(60, 20) }
     )
   })
 
@@ -67,7 +68,7 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
         const coloured = TraceText.render(trace, { width, maxRows, colours: true }).replace(/\u001b\[\d+m/g, "")
         assert.strictEqual(coloured, TraceText.render(trace, { width, maxRows }))
       }),
-      { numRuns: 100 }
+      { numRuns: size(100, 30) }
     )
   })
 

@@ -115,7 +115,7 @@ describe("event logs", () => {
     log.append(started)
     const output = "x".repeat(1_000_000)
     let bytes = 0
-    for (let count = 0; count < 100; count++) {
+    for (let count = 0; count < size(100, 40); count++) {
       appendAll(log, step("b", output))
       bytes = Math.max(bytes, log.rest())
     }

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as FC } from "effect"
 import { Limiter, type Limits, Ticket, type Time } from "../../../src/internal/limit/limiter.js"
+import { size } from "../../support/size.js"
 
 /** Time that is moved by hand. */
 class HandTime implements Time {
@@ -173,7 +174,7 @@ describe("Limiter", () => {
         }
         assert.strictEqual(walk.all("gone").length - before, slots)
       }),
-      { numRuns: 300 }
+      { numRuns: size(300, 80) }
     )
   })
 
@@ -194,7 +195,7 @@ describe("Limiter", () => {
         walk.time.advance(10_000)
         assert.lengthOf(walk.all("refused"), waiting + 2)
       }),
-      { numRuns: 200 }
+      { numRuns: size(200, 60) }
     )
   })
 

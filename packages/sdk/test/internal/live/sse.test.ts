@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { createParser } from "eventsource-parser"
 import { FrameTooLarge, SseDecoder } from "../../../src/internal/live/sse.js"
+import { size } from "../../support/size.js"
 
 interface Frame {
   readonly name: string | undefined
@@ -320,7 +321,7 @@ describe("SseDecoder", () => {
         assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), whole)
         assert.deepStrictEqual(decodeChunks(bytewise(bytes)), whole)
       },
-      { fastCheck: { numRuns: 500 } }
+      { fastCheck: { numRuns: size(500, 120) } }
     )
 
     it.prop(
@@ -329,7 +330,7 @@ describe("SseDecoder", () => {
       ([bytes, at]) => {
         assert.deepStrictEqual(decodeChunks(cutAt(bytes, at)), decodeChunks([bytes]))
       },
-      { fastCheck: { numRuns: 500 } }
+      { fastCheck: { numRuns: size(500, 120) } }
     )
 
     // The peer follows WHATWG: it drops a last frame without a blank line, knows `message` as a name, strips no BOM.
@@ -346,7 +347,7 @@ describe("SseDecoder", () => {
           parser.feed(complete)
           assert.deepStrictEqual(decodeChunks(cutAt(utf8(complete), at)), expected)
         },
-        { fastCheck: { numRuns: 300 } }
+        { fastCheck: { numRuns: size(300, 80) } }
       )
     }
   })

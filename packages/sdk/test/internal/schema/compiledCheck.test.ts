@@ -2,6 +2,7 @@ import { FlowEvent } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, FastCheck, Schema } from "effect"
 import { compiledCheck } from "../../../src/internal/schema/compiledCheck.js"
+import { size } from "../../support/size.js"
 
 const Tree: Schema.Schema<Tree> = Schema.Struct({
   value: Schema.Number,
@@ -75,19 +76,19 @@ describe("compiledCheck", () => {
         FastCheck.property(fitting, (value) => {
           assert.isTrue(check(value))
         }),
-        { numRuns: 200 }
+        { numRuns: size(200, 60) }
       )
       FastCheck.assert(
         FastCheck.property(fitting.chain(mutated), (value) => {
           assert.strictEqual(check(value), is(value))
         }),
-        { numRuns: 500 }
+        { numRuns: size(500, 100) }
       )
       FastCheck.assert(
         FastCheck.property(junk, (value) => {
           assert.strictEqual(check(value), is(value))
         }),
-        { numRuns: 200 }
+        { numRuns: size(200, 60) }
       )
     })
   }
