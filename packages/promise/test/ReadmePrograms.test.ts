@@ -1,11 +1,12 @@
-/** The programs of the README of `@noukai/sdk`, with another import: they compile, and run against the emulator. */
+/**
+ * The programs of the README of `@noukai/sdk`, with another import: they run against the emulator. `Surface.test.ts` compiles
+ * them.
+ */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { samples, startEmulator } from "@effect-noukai/emulator"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import ts from "typescript"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
-import { compile } from "./support/compiler.js"
 import * as client from "./support/readmeClient.js"
 import { moduleOf, programs, skipped } from "./support/readmePrograms.js"
 
@@ -85,20 +86,6 @@ describe("the README of @noukai/sdk", () => {
   it("has these programs", () => {
     assert.isAtLeast(programs.length, 20)
     assert.strictEqual(skipped, 2)
-  })
-
-  it("they compile", () => {
-    const program = compile(programs.map((_, index) => fileOf(index)))
-    const diagnostics = programs.flatMap((_, index) => {
-      const file = program.getSourceFile(fileOf(index))!
-      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
-        ({ messageText, start }) =>
-          `${programs[index]!.name}: ${ts.flattenDiagnosticMessageText(messageText, " ")} at ${
-            file.text.slice(start, start! + 60)
-          }`
-      )
-    })
-    assert.deepStrictEqual(diagnostics, [])
   })
 
   for (const [index, { name }] of programs.entries()) {

@@ -2,10 +2,12 @@
  * What `@noukai/sdk` 0.3.0 publishes exists here too: every export, every member, every option, with types that its
  * programs compile against.
  */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { assert, describe, it } from "vitest"
 import { compile } from "./support/compiler.js"
+import { moduleOf, programs } from "./support/readmePrograms.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -24,7 +26,14 @@ const exempt: ReadonlySet<string> = new Set([
   "Flow._pathVersion"
 ])
 
-const program = compile([here("support/publishedSurface.ts")])
+/** The programs of its README, in files that are compiled with what uses its surface. */
+const folder = here("../build/compiled")
+const readme = programs.map((each, index) => ({ ...each, file: `${folder}/program-${index}.ts` }))
+rmSync(folder, { recursive: true, force: true })
+mkdirSync(folder, { recursive: true })
+for (const each of readme) writeFileSync(each.file, moduleOf(each))
+
+const program = compile([here("support/publishedSurface.ts"), ...readme.map(({ file }) => file)])
 const checker = program.getTypeChecker()
 const source = program.getSourceFile(here("support/publishedSurface.ts"))!
 
@@ -140,6 +149,19 @@ describe("the surface of @noukai/sdk 0.3.0", () => {
   it("its programs compile: options are taken as they are, results are given as they are", () => {
     const diagnostics = program.getSemanticDiagnostics(source)
       .map((diagnostic) => ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"))
+    assert.deepStrictEqual(diagnostics, [])
+  })
+})
+
+describe("the README of @noukai/sdk", () => {
+  it("they compile", () => {
+    const diagnostics = readme.flatMap(({ file, name }) => {
+      const module = program.getSourceFile(file)!
+      return [...program.getSyntacticDiagnostics(module), ...program.getSemanticDiagnostics(module)].map(
+        ({ messageText, start }) =>
+          `${name}: ${ts.flattenDiagnosticMessageText(messageText, " ")} at ${module.text.slice(start, start! + 60)}`
+      )
+    })
     assert.deepStrictEqual(diagnostics, [])
   })
 })

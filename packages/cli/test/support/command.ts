@@ -6,6 +6,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { type Duplex, Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { isWhole } from "../../../sdk/test/support/size.js"
 import { codeOf, program } from "../../src/main.js"
 
 export const bin = fileURLToPath(new URL("../../build/tested/bin/noukai.cjs", import.meta.url))
@@ -149,11 +150,11 @@ const inThisProcess = (
   ).pipe(turn.withPermits(1))
 
 /**
- * Runs a command to its end: in this process, since starting one takes longer than most of what is tested. With
- * `TEST_COMMAND=spawned` it is {@link spawned}.
+ * Runs a command to its end: in this process, since starting one takes longer than most of what is tested. In
+ * `npm run test:whole` it is {@link spawned}.
  */
 export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
-  process.env.TEST_COMMAND === "spawned" ? spawned(args, options) : inThisProcess(args, options)
+  isWhole ? spawned(args, options) : inThisProcess(args, options)
 
 /** The code of a line of the shell, where `noukai` is the command, and what it wrote to stderr. */
 export const shell = (line: string, env: { readonly [name: string]: string } = {}) =>
