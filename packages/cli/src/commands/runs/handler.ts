@@ -73,8 +73,8 @@ const read = Effect.fnUntraced(function*(input: Input) {
   return { limit, listed: yield* flowOf(input), status: Option.getOrUndefined(input.status) }
 })
 
-const list = (input: Input, { limit, listed, status }: Effect.Effect.Success<ReturnType<typeof read>>) =>
-  Effect.gen(function*() {
+const list = Effect.fnUntraced(
+  function*(input: Input, { limit, listed, status }: Effect.Effect.Success<ReturnType<typeof read>>) {
     const terminal = yield* Terminal
     const runs = yield* RunService
     let count = 0
@@ -102,7 +102,10 @@ const list = (input: Input, { limit, listed, status }: Effect.Effect.Success<Ret
     const table = tableOf(terminal.resultWidth())
     yield* Stream.runForEach(all, (run) => terminal.write(`${count === 1 ? table.head : ""}${table.row(run)}`))
     if (count === 0) yield* terminal.note("no runs")
-  }).pipe(Effect.provide(services(input)))
+  },
+  (effect, input) => Effect.provide(effect, services(input))
+)
 
-export const handle: Handle<Input> = (input) =>
-  Effect.flatMap(read(input), (given) => list(input, given)).pipe(ending("reads"))
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  yield* list(input, yield* read(input))
+}, ending("reads"))

@@ -8,10 +8,13 @@ import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
 import type { Input } from "./input.js"
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const cancelled = yield* Batch.cancel(input.id)
     yield* terminal.write(input.json ? jsonLine({ batch: input.id, cancelled }) : `${cancelled}\n`)
     yield* terminal.note("what was in flight goes on to its end")
-  }).pipe(Effect.provide(Ledger.existing(input)), failing)
+  },
+  (effect, input) => Effect.provide(effect, Ledger.existing(input)),
+  failing
+)

@@ -14,8 +14,8 @@ import { planned, refusals } from "../planned.js"
 import * as Source from "../source.js"
 import type { Input } from "./input.js"
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const file = yield* Ledger.path(input)
     const batch = yield* definition(input)
@@ -38,4 +38,8 @@ export const handle: Handle<Input> = (input) =>
     yield* refusals(plan)
     // what is wrong is told already
     if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
-  }).pipe(Effect.scoped, Effect.provide(Settings.layer(input)), failing)
+  },
+  Effect.scoped,
+  (effect, input) => Effect.provide(effect, Settings.layer(input)),
+  failing
+)

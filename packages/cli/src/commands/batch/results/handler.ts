@@ -12,8 +12,8 @@ import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
 import type { Input } from "./input.js"
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const { id, order } = input
     const rows = Batch.results(id, { order })
@@ -34,4 +34,7 @@ export const handle: Handle<Input> = (input) =>
       ),
       Effect.raceFirst(terminal.closed)
     )
-  }).pipe(Effect.provide(Ledger.existing(input)), failing)
+  },
+  (effect, input) => Effect.provide(effect, Ledger.existing(input)),
+  failing
+)

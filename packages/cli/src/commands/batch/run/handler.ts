@@ -67,8 +67,8 @@ const allowed = Effect.fnUntraced(function*(count: number, flow: string) {
   }
 })
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const { id } = input
     const file = yield* Ledger.path(input)
@@ -131,4 +131,8 @@ export const handle: Handle<Input> = (input) =>
           : [`to take those that are invalid as the file has them by then: noukai batch retry ${where} --only invalid`]
       ]
     })
-  }).pipe(Effect.scoped, Effect.provide(services(input)), failing)
+  },
+  Effect.scoped,
+  (effect, input) => Effect.provide(effect, services(input)),
+  failing
+)

@@ -10,8 +10,8 @@ import * as Ledger from "../ledger.js"
 import { counts } from "../told.js"
 import type { Input } from "./input.js"
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const status = yield* Batch.status(input.id)
     if (input.json) return yield* terminal.write(jsonLine(status))
@@ -26,4 +26,7 @@ export const handle: Handle<Input> = (input) =>
       ...adopted === 0 ? [] : [["adopted", adopted] as const],
       ...costUsd === undefined ? [] : [["cost", `$${costUsd}`] as const]
     ]))
-  }).pipe(Effect.provide(Ledger.existing(input)), failing)
+  },
+  (effect, input) => Effect.provide(effect, Ledger.existing(input)),
+  failing
+)

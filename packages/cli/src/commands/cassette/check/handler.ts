@@ -57,7 +57,7 @@ const textOf = (checked: Checked): string => {
   }\n${credentials.map((place) => `    looks like a credential: ${cell(place)}\n`).join("")}`
 }
 
-export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const all: Array<Checked> = []
   for (const path of input.files) {

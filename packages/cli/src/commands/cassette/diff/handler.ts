@@ -15,7 +15,7 @@ const load = (path: string): Effect.Effect<Cassette.Cassette, CommandError> =>
     ({ message }) => new CommandError({ code: exitCodes.usage, message })
   )
 
-export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const differences = Cassette.diff(yield* load(input.before), yield* load(input.after))
   yield* terminal.write(

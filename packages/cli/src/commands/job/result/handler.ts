@@ -15,8 +15,8 @@ import type { Handle } from "../../leaf.js"
 import { goesOn, grace, reached, waiting } from "../jobs.js"
 import type { Input } from "./input.js"
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const { flow, id, noWait } = input
     if (noWait && Option.isSome(input.timeout)) {
@@ -41,4 +41,7 @@ export const handle: Handle<Input> = (input) =>
       goesOn(flow, [id])
     )
     yield* terminal.write(printed(input.json, result))
-  }).pipe(Effect.provide(services(input)), ending("reads", { flow: input.flow }))
+  },
+  (effect, input) => Effect.provide(effect, services(input)),
+  (effect, input) => ending("reads", { flow: input.flow })(effect)
+)

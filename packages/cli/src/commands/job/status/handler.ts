@@ -25,8 +25,8 @@ const row = (executionId: string, read: Either.Either<JobStatus, NoukaiError>): 
 
 const name = (status: JobStatus): string => plain(status.status === "unknown" ? status.reported : status.status)
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
     const jobs = yield* attached(input.flow, input.ids, 0)
@@ -60,4 +60,7 @@ export const handle: Handle<Input> = (input) =>
         message: failures.map(({ message }) => message).join("\nnoukai: ")
       })
     }
-  }).pipe(Effect.provide(services(input)), ending("reads", { flow: input.flow }))
+  },
+  (effect, input) => Effect.provide(effect, services(input)),
+  (effect, input) => ending("reads", { flow: input.flow })(effect)
+)

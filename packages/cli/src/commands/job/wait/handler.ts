@@ -46,8 +46,8 @@ const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
   return { status: ended.status, code: exitCodes.failed, json: ended, ...error }
 }
 
-export const handle: Handle<Input> = (input) =>
-  Effect.gen(function*() {
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
     const terminal = yield* Terminal
     const { flow } = input
     if (input.json && input.jsonl) return yield* new UsageError({ message: "give --json or --jsonl, not both" })
@@ -83,7 +83,10 @@ export const handle: Handle<Input> = (input) =>
     const code = worst(codes)
     // the outcomes have said themselves what was wrong
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
-  }).pipe(Effect.provide(services(input)), ending("reads", { flow: input.flow }))
+  },
+  (effect, input) => Effect.provide(effect, services(input)),
+  (effect, input) => ending("reads", { flow: input.flow })(effect)
+)
 
 /** A failure of the whole wait, beside what had ended before it. */
 const whole = (flow: string, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>

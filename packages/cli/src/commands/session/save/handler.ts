@@ -41,7 +41,7 @@ const notSaved = (error: CassetteError) =>
       : []
   })
 
-export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const redact = yield* redaction(input)

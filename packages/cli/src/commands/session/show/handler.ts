@@ -42,7 +42,7 @@ const textOf = ({ executions, sessionId }: Session): string => {
     }).join("")
 }
 
-export const handle: Handle<Input> = Effect.fnUntraced(function*(input) {
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId)).pipe(
