@@ -5,15 +5,19 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { type InvalidRequestError, ToolCallLimitError, UnexpectedResponseError } from "../../NoukaiError.js"
+import {
+  type ErrorCode,
+  type InvalidRequestError,
+  ToolCallLimitError,
+  UnexpectedResponseError
+} from "../../NoukaiError.js"
 import { type Handled, isHandled } from "../../Tools.js"
 import { invalid, unchecked } from "../errors/makeError.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
-import { canonicalText } from "../json/jsonText.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "./tool.js"
+import { isSameCall } from "./toolArguments.js"
 import type { ResolvedTools } from "./toolkit.js"
-import { parseArguments } from "./toolOutcome.js"
 import { checkResults } from "./toolRound.js"
 
 /**
@@ -84,6 +88,13 @@ export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E 
       }, unchecked)
   }
 }
+
+/**
+ * The code of a pause that a call cannot answer.
+ *
+ * @internal
+ */
+export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
 
 const warnEntries = 200
 
@@ -175,13 +186,6 @@ export const answer = <E, R>(
     )
   })
 }
-
-const argumentsOf = (call: ToolCall): string => {
-  const parsed = parseArguments(call)
-  return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
-}
-
-const isSameCall = (a: ToolCall, b: ToolCall): boolean => a.name === b.name && argumentsOf(a) === argumentsOf(b)
 
 /** The calls by id, each once; `undefined` where one id names two different calls. */
 const distinct = (calls: ReadonlyArray<ToolCall>): ReadonlyArray<ToolCall> | undefined => {

@@ -1,4 +1,3 @@
-import { maxDepth, nestsTooDeep } from "../json/jsonText.js"
 import type { Json, ToolCall, ToolOutcome } from "./tool.js"
 
 const describe = (error: unknown): string =>
@@ -46,18 +45,3 @@ export const faulty = (call: ToolCall, fault: NonNullable<ToolOutcome["fault"]>,
  */
 export const unknownTool = (call: ToolCall, known: Iterable<string>): ToolOutcome =>
   faulty(call, "unknown tool", `${JSON.stringify(call.name)}; the tools are ${[...known].join(", ")}`)
-
-/**
- * The arguments of a call as a value; a string is the reason why they are none. An empty text means no arguments.
- *
- * @internal
- */
-export const parseArguments = (call: ToolCall): { readonly value: unknown } | string => {
-  if (call.arguments.trim() === "") return { value: {} }
-  try {
-    const value: unknown = JSON.parse(call.arguments)
-    return nestsTooDeep(value) ? `the arguments nest deeper than ${maxDepth} levels` : { value }
-  } catch {
-    return "the arguments are not JSON"
-  }
-}

@@ -13,8 +13,9 @@ import { invalid } from "../errors/makeError.js"
 import { guarded } from "../input/take.js"
 import { toolSpans } from "../telemetry/spans.js"
 import type { RoundSettings, ToolCall, ToolDeclaration, ToolOutcome } from "./tool.js"
+import { parseArguments } from "./toolArguments.js"
 import { declare } from "./toolDeclaration.js"
-import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
+import { answered, failed, faulty, unknownTool } from "./toolOutcome.js"
 
 /**
  * Declarations by hand, or with their handlers.

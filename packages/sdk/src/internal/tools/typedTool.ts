@@ -9,17 +9,18 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, problem } from "../errors/makeError.js"
-import { issueText, readEffect } from "../schema/schemaReader.js"
+import { issueText } from "../schema/schemaReader.js"
 import type { RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "./tool.js"
+import { argumentsDecoder } from "./toolArguments.js"
 import { declare } from "./toolDeclaration.js"
-import { answered, failed, faulty, parseArguments, unknownTool } from "./toolOutcome.js"
+import { answered, failed, faulty, unknownTool } from "./toolOutcome.js"
 
 /** @internal */
 export interface Runner<E, R> {
   readonly name: string
   readonly declaration: ToolDeclaration
   readonly problem: { readonly field: string; readonly reason: string } | undefined
-  readonly decode: (u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>
+  readonly decode: (call: ToolCall) => Effect.Effect<unknown, string>
   readonly encode: ((u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
   readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
@@ -74,7 +75,7 @@ const runnerOf = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
     problem: problem === undefined
       ? undefined
       : { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${problem}` },
-    decode: readEffect(tool.parameters),
+    decode: argumentsDecoder(tool.parameters),
     encode: tool.success === undefined ? undefined : ParseResult.encodeUnknown(tool.success, { errors: "all" }),
     // the value of `decode` is of the handler's type: both come from one schema
     handler: (parameters, call) => tool.handler(parameters as never, call)
@@ -109,10 +110,8 @@ export const run = <E, R>(
   if (runner === undefined) {
     return Effect.succeed(unknownTool(call, runners.map(({ name }) => name)))
   }
-  const args = parseArguments(call)
-  if (typeof args === "string") return Effect.succeed(faulty(call, "bad arguments", args))
-  return Effect.matchEffect(runner.decode(args.value), {
-    onFailure: (issue) => Effect.succeed(faulty(call, "bad arguments", issueText(issue))),
+  return Effect.matchEffect(runner.decode(call), {
+    onFailure: (reason) => Effect.succeed(faulty(call, "bad arguments", reason)),
     onSuccess: (parameters) => {
       const outcome = Effect.map(
         Effect.flatMap(runner.handler(parameters, call), (value) => encoded(runner, settings, value)),
