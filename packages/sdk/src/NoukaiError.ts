@@ -63,13 +63,18 @@ export type ServerErrorCode =
   | "JOB_NOT_FOUND"
 
 /**
- * The code of an error: a known code of the server, `TOOL_CALL_LIMIT_CLIENT` and `CLIENT_CLOSED` (of this package), or
- * any other code of the server.
+ * The code of an error: a known code of the server, `TOOL_CALL_LIMIT_CLIENT`, `TOOL_CALLS_UNANSWERED_CLIENT` and
+ * `CLIENT_CLOSED` (of this package), or any other code of the server.
  *
  * @since 0.1.0
  * @category models
  */
-export type ErrorCode = ServerErrorCode | "TOOL_CALL_LIMIT_CLIENT" | "CLIENT_CLOSED" | (string & {})
+export type ErrorCode =
+  | ServerErrorCode
+  | "TOOL_CALL_LIMIT_CLIENT"
+  | "TOOL_CALLS_UNANSWERED_CLIENT"
+  | "CLIENT_CLOSED"
+  | (string & {})
 
 const ErrorCode: Schema.Schema<ErrorCode, string> = Schema.String
 
@@ -511,7 +516,8 @@ export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>
 /**
  * The response does not fit the API (empty, HTML, wrong shape, over a limit), or does not fit the schema of the `Flow`;
  * `value` is then the raw value. The run may have happened: `executionId` is there when it was readable, and `result`
- * when the response held one.
+ * when the response held one. The code `TOOL_CALLS_UNANSWERED_CLIENT` means that the run paused for tool calls which
+ * this call cannot answer.
  *
  * @since 0.1.0
  * @category errors

@@ -486,7 +486,7 @@ describe("without tools", () => {
       Effect.gen(function*() {
         const error = yield* Effect.flip(collect(flows.events(flow, {})))
         assert.instanceOf(error, UnexpectedResponseError)
-        assert.strictEqual(error.executionId, "ex-1")
+        assert.deepInclude(error, { code: "TOOL_CALLS_UNANSWERED_CLIENT", executionId: "ex-1" })
         assert.strictEqual(error.cursor?.pending?.toolCalls?.length, 1)
       })))
 
@@ -497,6 +497,7 @@ describe("without tools", () => {
         Effect.gen(function*() {
           const error = yield* Effect.flip(collect(flows.events(flow, { tools: declarations })))
           assert.instanceOf(error, UnexpectedResponseError)
+          assert.strictEqual(error.code, "TOOL_CALLS_UNANSWERED_CLIENT")
         })
     ))
 })

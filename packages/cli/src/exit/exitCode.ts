@@ -34,9 +34,6 @@ export const worst = (codes: Iterable<ExitCode>): ExitCode => {
 
 export type BatchCommandError = BatchError | BatchLockedError | BatchNotFoundError | BatchReportError
 
-/** How the SDK says that a run asks for tools that nobody declared. */
-const pausedReason = "the run paused for tool calls"
-
 /** The code of a run that failed, or of a request that a status other than 2xx answered. */
 const ofAnswer = (
   { code, executionId, isRetryable, status, statusCode }: FlowExecutionError,
@@ -66,7 +63,7 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
     case "AmbiguousRunError":
       return exitCodes.mayExist
     case "UnexpectedResponseError":
-      if (error.executionId !== undefined && error.reason.startsWith(pausedReason)) return exitCodes.paused
+      if (error.executionId !== undefined && error.code === "TOOL_CALLS_UNANSWERED_CLIENT") return exitCodes.paused
       return does === "reads" || error.executionId !== undefined ? exitCodes.failed : exitCodes.mayExist
     case "AuthenticationError":
     case "PermissionDeniedError":

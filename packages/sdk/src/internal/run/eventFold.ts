@@ -8,11 +8,12 @@
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
 import type { WireEvent } from "../../FlowEvent.js"
-import type { CallError } from "../../NoukaiError.js"
+import type { CallError, ErrorCode } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
 import { rememberFlowId } from "../operations/flowIds.js"
 import type { StreamSpans } from "../telemetry/spans.js"
+import { unanswered } from "../tools/toolAnswering.js"
 import { callsOf } from "../tools/toolRound.js"
 import * as Delivered from "./deliveredEvent.js"
 import { closingOf } from "./deliveredEvent.js"
@@ -138,11 +139,12 @@ export class EventFold {
     const { stepId, toolCalls = [] } = cursor.pending ?? {}
     switch (settings.answering._tag) {
       case "none":
-        return this.failUnexpected("the run paused for tool calls, and no tools were sent")
+        return this.failUnexpected("the run paused for tool calls, and no tools were sent", unanswered)
       case "manual":
         if (settings.only === "steps") {
           return this.failUnexpected(
-            "the run paused for tool calls, which steps cannot hand over: use events, or tools with a handler"
+            "the run paused for tool calls, which steps cannot hand over: use events, or tools with a handler",
+            unanswered
           )
         }
         this.emit(
@@ -219,8 +221,8 @@ export class EventFold {
     this.ending = { _tag: "fail", error: this.failures.of(error) }
   }
 
-  private failUnexpected(reason: string): void {
-    this.fail(this.failures.unexpected(reason))
+  private failUnexpected(reason: string, code?: ErrorCode): void {
+    this.fail(this.failures.unexpected(reason, code))
   }
 
   /** Whether an event of the step in progress was not delivered before a cut. */
@@ -354,7 +356,7 @@ export class EventFold {
       iterationsUsed: event.iterationsUsed,
       toolCallMessages: event.toolCallMessages
     }
-    if (toolCalls.length === 0) return this.failUnexpected("the run paused for tool calls and names none")
+    if (toolCalls.length === 0) return this.failUnexpected("the run paused for tool calls and names none", unanswered)
     cursor.pending = { ...pending, toolCalls }
     this.pauseForTools(event)
   }

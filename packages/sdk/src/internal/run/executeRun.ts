@@ -11,6 +11,7 @@ import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState }
 import {
   type CallError,
   type CostLimitError,
+  type ErrorCode,
   FlowExecutionError,
   type OnceError,
   UnexpectedResponseError
@@ -31,7 +32,7 @@ import type {
   ExecuteRequest,
   ExecuteResponse
 } from "../operations/runRequests.js"
-import { answer, type AnswerStrategy, warnOfConversation } from "../tools/toolAnswering.js"
+import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import { overLimit } from "./costLimit.js"
@@ -182,13 +183,19 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
   )
 
 /** The error of a response that does not fit. A result in it is kept, of whichever run. */
-const unexpected = (run: AnyRun, response: ExecuteResponse, reason: string): UnexpectedResponseError =>
+const unexpected = (
+  run: AnyRun,
+  response: ExecuteResponse,
+  reason: string,
+  code?: ErrorCode
+): UnexpectedResponseError =>
   new UnexpectedResponseError({
     method: run.method,
     flow: run.addressText,
     executionId: run.executionId,
     requestId: response.requestId,
     reason,
+    ...(code === undefined ? undefined : { code }),
     ...("result" in response && response.result !== undefined ? { result: response.result } : undefined),
     isRetryable: false
   }, unchecked)
@@ -217,14 +224,14 @@ const stateOf = (
 const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): RunEffect<E, R> => {
   const { answering, executionId } = run
   if (answering._tag === "none") {
-    return Effect.fail(unexpected(run, response, "the run paused for tool calls, and no tools were sent"))
+    return Effect.fail(unexpected(run, response, "the run paused for tool calls, and no tools were sent", unanswered))
   }
   if (executionId === undefined) {
-    return Effect.fail(unexpected(run, response, "the run paused for tool calls without an executionId"))
+    return Effect.fail(unexpected(run, response, "the run paused for tool calls without an executionId", unanswered))
   }
   const toolCalls = callsOf(response.toolCalls, response.toolCallMessages)
   if (toolCalls.length === 0) {
-    return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none"))
+    return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none", unanswered))
   }
   const state = stateOf(run, executionId, response, toolCalls, rounds)
   const { onPause } = run

@@ -7,6 +7,7 @@ import {
   APIConnectionError,
   APITimeoutError,
   type CallError,
+  type ErrorCode,
   FlowExecutionError,
   isNoukaiError,
   type Sent,
@@ -79,8 +80,11 @@ export class StreamFailures {
       : error
   }
 
-  unexpected(reason: string): UnexpectedResponseError {
-    return new UnexpectedResponseError({ ...this.facts, reason, isRetryable: false }, unchecked)
+  unexpected(reason: string, code?: ErrorCode): UnexpectedResponseError {
+    return new UnexpectedResponseError(
+      { ...this.facts, reason, ...(code === undefined ? undefined : { code }), isRetryable: false },
+      unchecked
+    )
   }
 
   /** The error of a response that ended without the end of the run, or a pause. */
