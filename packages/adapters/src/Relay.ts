@@ -123,7 +123,7 @@ export interface Call<Request> {
 export interface Answer {
   readonly status: number
   /** JSON text; absent for a status whose responses have no body. */
-  readonly body: string | undefined
+  readonly body?: string
   readonly headers: Readonly<Record<string, string>>
   /** Whether the request has been read to its end. If not, read on while the answer goes out. */
   readonly isRead: boolean

@@ -40,7 +40,7 @@ export class BatchSourceError extends Schema.TaggedError<BatchSourceError>("@eff
     /** The source: the path of its file. */
     source: Schema.String,
     /** The line, from 1, where it is known. */
-    line: Schema.optional(Schema.Number),
+    line: Schema.optionalWith(Schema.Number, { exact: true }),
     reason: Schema.String,
     cause: Schema.optional(Schema.Defect)
   }
@@ -84,7 +84,7 @@ export class BatchLockedError extends Schema.TaggedError<BatchLockedError>("@eff
     /** The path of the ledger. */
     file: Schema.String,
     /** The process that works on it, if it says so. */
-    pid: Schema.optional(Schema.Number)
+    pid: Schema.optionalWith(Schema.Number, { exact: true })
   }
 ) {
   override get message(): string {

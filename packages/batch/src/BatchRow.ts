@@ -73,11 +73,11 @@ export const RowError = Schema.Struct({
   /** What happened and what can be done, for people. */
   message: Schema.String,
   /** The code of the server's error, if any. */
-  code: Schema.optional(Schema.String),
+  code: Schema.optionalWith(Schema.String, { exact: true }),
   /** The status of the server's answer, if any. */
-  statusCode: Schema.optional(Schema.Number),
+  statusCode: Schema.optionalWith(Schema.Number, { exact: true }),
   /** The runs that may be this row's, where there is more than one. */
-  executionIds: Schema.optional(Schema.Array(Schema.String))
+  executionIds: Schema.optionalWith(Schema.Array(Schema.String), { exact: true })
 })
 
 /**

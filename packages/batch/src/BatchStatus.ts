@@ -73,7 +73,7 @@ export interface BatchStop {
   readonly reason: "budget" | "failures" | "refused" | "unreachable" | "interrupted" | "cancelled"
   readonly message: string
   /** The status of the answer that refused it: 401 and 403 are of the key. Absent for any other reason. */
-  readonly statusCode?: number | undefined
+  readonly statusCode?: number
 }
 
 /**

@@ -6,6 +6,7 @@ import type {
   BatchLockedError,
   BatchStore,
   LedgerError,
+  RowError,
   RowResult
 } from "@effect-noukai/batch"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
@@ -119,3 +120,9 @@ Batch.retry("grades", { only: "reported" })
 Batch.retry("grades", { only: "done" })
 
 Stream.map(Batch.results(jobs), ({ result }) => result?.score)
+
+// what may be absent is a key that may be absent, and no `undefined`
+expectTypeOf<Pick<RowError, "code" | "statusCode" | "executionIds">>().toEqualTypeOf<
+  { readonly code?: string; readonly statusCode?: number; readonly executionIds?: ReadonlyArray<string> }
+>()
+expectTypeOf<Pick<Batch.BatchStop, "statusCode">>().toEqualTypeOf<{ readonly statusCode?: number }>()

@@ -35,7 +35,7 @@ export class EmulatorError extends Schema.TaggedError<EmulatorError>("@effect-no
     reason: Schema.Literal("PortInUse", "Listen", "InvalidFlow", "File", "Config"),
     message: Schema.String,
     /** The place of the mistake in the flows, such as `flows[0].steps[1].kind`. */
-    path: Schema.optional(Schema.String),
+    path: Schema.optionalWith(Schema.String, { exact: true }),
     cause: Schema.optional(Schema.Defect)
   }
 ) {

@@ -24,8 +24,8 @@ export interface ConnectionEntry {
   /** The number of requests that it has carried; 0 on the spare ones of some clients. */
   readonly requests: number
   readonly openedAt: number
-  readonly closedAt: number | undefined
-  readonly closedBy: ClosedBy | undefined
+  readonly closedAt?: number
+  readonly closedBy?: ClosedBy
 }
 
 /**
@@ -41,25 +41,25 @@ export interface RequestEntry {
   readonly method: string
   /** Path and query, as on the wire. */
   readonly target: string
-  /** `execute`, `step`, `jobs`, …; `undefined` for a path outside the API. */
-  readonly endpoint: string | undefined
+  /** `execute`, `step`, `jobs`, …; absent for a path outside the API. */
+  readonly endpoint?: string
   /** `org/project/flow`. */
-  readonly flow: string | undefined
+  readonly flow?: string
   /** Headers by lower-case name; the key is masked. */
   readonly headers: { readonly [name: string]: string }
   /** The body as received, cut at `limits.ledgerBodyBytes`; emptied when newer bodies need its room (64 MiB). */
   readonly body: string
   readonly bodyBytes: number
   /** The applied faults, written as in a script. */
-  readonly fault: string | undefined
-  /** `undefined` until the response begins, and for good when none was sent. */
-  readonly status: number | undefined
+  readonly fault?: string
+  /** absent until the response begins, and for good when none was sent. */
+  readonly status?: number
   /** Body bytes handed to the socket. */
   readonly responseBytes: number
   /** Events written, when the response is a stream. */
   readonly responseEvents: number
   readonly receivedAt: number
-  readonly endedAt: number | undefined
+  readonly endedAt?: number
   /** `"open"` until the answer ends, `"complete"` when the whole response was written, else the side that cut it. */
   readonly outcome: "open" | "complete" | ClosedBy
 }
@@ -78,9 +78,9 @@ export interface RunEntry {
   readonly trigger: string
   /** `"pending"`, `"running"`, `"completed"`, `"failed"` or `"cancelled"`. */
   readonly status: string
-  readonly sessionId: string | undefined
+  readonly sessionId?: string
   readonly startedAt: number
-  readonly endedAt: number | undefined
+  readonly endedAt?: number
   /** US dollars, as decimal text. */
   readonly billedUsd: string
 }
@@ -98,10 +98,10 @@ export interface StepEntry {
   readonly stepIndex: number
   /** Counted from 1. */
   readonly attempt: number
-  /** From 0; `undefined` outside a loop. */
-  readonly loopIndex: number | undefined
+  /** From 0; absent outside a loop. */
+  readonly loopIndex?: number
   readonly startedAt: number
-  readonly endedAt: number | undefined
+  readonly endedAt?: number
   /** `"interrupted"`: the caller left while the step ran. */
   readonly outcome: "running" | "completed" | "failed" | "paused" | "interrupted"
   /** US dollars, as decimal text; `"0"` unless the step completed. */
@@ -117,14 +117,14 @@ export interface StepEntry {
 export type LedgerEvent =
   | { readonly type: "ConnectionOpened"; readonly connection: number }
   | { readonly type: "ConnectionClosed"; readonly connection: number; readonly by: ClosedBy }
-  | { readonly type: "RequestReceived"; readonly request: string; readonly endpoint: string | undefined }
+  | { readonly type: "RequestReceived"; readonly request: string; readonly endpoint?: string }
   /** A fault or a delay is about to wait; its timer is already set on the emulator's clock. */
   | { readonly type: "Waiting"; readonly request: string; readonly ms: number }
   | {
     readonly type: "RequestEnded"
     readonly request: string
-    readonly endpoint: string | undefined
-    readonly status: number | undefined
+    readonly endpoint?: string
+    readonly status?: number
     readonly outcome: RequestEntry["outcome"]
   }
   | { readonly type: "RunStarted"; readonly executionId: string; readonly flow: string; readonly trigger: string }

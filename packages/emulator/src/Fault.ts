@@ -60,10 +60,10 @@ export type Fault =
   | {
     readonly type: "status"
     readonly status: number
-    readonly code: string | undefined
+    readonly code?: string
     readonly shape: ErrorShape
     /** Seconds, or any text. */
-    readonly retryAfter: string | undefined
+    readonly retryAfter?: string
   }
   | { readonly type: "reset"; readonly when: "early" | "late" | Position }
   | { readonly type: "cut"; readonly at: Position }
@@ -71,12 +71,12 @@ export type Fault =
   | { readonly type: "delay"; readonly ms: number }
   | { readonly type: "row"; readonly ms: number }
   | { readonly type: "cancel"; readonly ms: number }
-  | { readonly type: "stall"; readonly ms: number; readonly at: Position | undefined }
+  | { readonly type: "stall"; readonly ms: number; readonly at?: Position }
   | { readonly type: "split"; readonly bytes: number }
   | { readonly type: "drip"; readonly bytes: number; readonly ms: number }
   | { readonly type: "newline"; readonly newline: "\r\n" | "\r" }
   | { readonly type: "bom" | "unterminated" | "comment" | "unknown" | "html" | "empty" }
-  | { readonly type: "malformed"; readonly event: number | undefined }
+  | { readonly type: "malformed"; readonly event?: number }
   | { readonly type: "drop" | "repeat"; readonly event: number }
 
 const position = (text: string): Position | undefined => {
@@ -104,7 +104,13 @@ const parseStatus = (status: number, rest: ReadonlyArray<string>): Fault | undef
     else if (part.startsWith("retry=")) retryAfter = part.slice("retry=".length)
     else return undefined
   }
-  return { type: "status", status, code, shape, retryAfter }
+  return {
+    type: "status",
+    status,
+    ...(code === undefined ? undefined : { code }),
+    shape,
+    ...(retryAfter === undefined ? undefined : { retryAfter })
+  }
 }
 
 const parseOne = (text: string): Fault | undefined => {
@@ -134,7 +140,7 @@ const parseOne = (text: string): Fault | undefined => {
       const ms = count(first)
       const at = second === undefined ? undefined : position(second)
       if (ms === undefined || rest.length > 2 || (second !== undefined && at === undefined)) return undefined
-      return { type: "stall", ms, at }
+      return at === undefined ? { type: "stall", ms } : { type: "stall", ms, at }
     }
     case "split": {
       const bytes = count(first)
@@ -158,7 +164,7 @@ const parseOne = (text: string): Fault | undefined => {
     case "empty":
       return alone ? { type: name } : undefined
     case "malformed": {
-      if (alone) return { type: "malformed", event: undefined }
+      if (alone) return { type: "malformed" }
       const event = ordinal(first)
       return event === undefined || rest.length > 1 ? undefined : { type: "malformed", event }
     }

@@ -40,11 +40,9 @@ const request = (number: number, more: Partial<RequestEntry> = {}): Omit<Request
   headers: { authorization: "Bearer ***", host: `127.0.0.1:${number}` },
   body: "",
   bodyBytes: 0,
-  fault: undefined,
   status: 404,
   responseBytes: 0,
   responseEvents: 0,
-  endedAt: undefined,
   outcome: "open",
   ...more
 })
@@ -75,15 +73,13 @@ describe("memory, a slice of npm run test:memory", () => {
         flow: "a/b/c",
         flowId: "fl",
         trigger: "execute",
-        status: "running",
-        sessionId: undefined
+        status: "running"
       })
       const step = ledger.stepStarted(run, {
         executionId: run.executionId,
         stepId: "a",
         stepIndex: 0,
-        attempt: 1,
-        loopIndex: undefined
+        attempt: 1
       })
       ledger.announceStep(step)
       ledger.runEnded(run, "completed")

@@ -2,6 +2,7 @@ import { Emulator, startEmulator } from "@effect-noukai/emulator"
 import type { EmulatorError, EmulatorLedger, Flow, LedgerEvent, RunningEmulator, Step } from "@effect-noukai/emulator"
 import { layer, make } from "@effect-noukai/emulator/Emulator"
 import type { Options } from "@effect-noukai/emulator/Emulator"
+import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import { decode } from "@effect-noukai/emulator/FlowFile"
 import type { FlowFile } from "@effect-noukai/emulator/FlowFile"
 import type { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
@@ -53,3 +54,14 @@ export const incomplete: Flow = { ref: "a/b/c", steps: [{ kind: "template", id: 
 export const wrongCost: Flow = { ref: "a/b/c", steps: [{ kind: "template", id: "a", output: 1, costUsd: 0.1 }] }
 // @ts-expect-error a failure has a code
 export const noCode: Step = { kind: "function", id: "a", run: () => Effect.fail({ message: "x" }) }
+
+// what may be absent is a key that may be absent, and no `undefined`
+expectTypeOf<Pick<RequestEntry, "endpoint" | "flow" | "fault" | "status" | "endedAt">>().toEqualTypeOf<
+  {
+    readonly endpoint?: string
+    readonly flow?: string
+    readonly fault?: string
+    readonly status?: number
+    readonly endedAt?: number
+  }
+>()

@@ -89,7 +89,7 @@ export class Job {
   /** The id of the flow; empty on a job from `noukai.job(…)`. */
   readonly flowId: string
   /** The session that the run was tagged with, if any. */
-  readonly sessionId: string | undefined
+  declare readonly sessionId?: string
   private readonly client: Client
   private readonly job: Effect.Effect<SdkJob.Job, unknown, Services>
 
@@ -103,7 +103,7 @@ export class Job {
     this.job = job
     this.executionId = facts.executionId
     this.flowId = facts.flowId ?? ""
-    this.sessionId = facts.sessionId
+    if (facts.sessionId !== undefined) this.sessionId = facts.sessionId
   }
 
   /**

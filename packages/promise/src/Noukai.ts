@@ -46,11 +46,11 @@ export type FlowIdentifier = string | { org: string; project: string; slug: stri
  */
 export class Noukai {
   /** The default organisation, if there is one. */
-  readonly defaultOrg: string | undefined
+  declare readonly defaultOrg?: string
   /** The default project, if there is one. */
-  readonly defaultProject: string | undefined
+  declare readonly defaultProject?: string
   /** The default session id, if there is one. */
-  readonly defaultSessionId: string | undefined
+  declare readonly defaultSessionId?: string
   private readonly client: Client
 
   /**
@@ -63,9 +63,9 @@ export class Noukai {
   constructor(options?: NoukaiOptions | Client) {
     this.client = Client.is(options) ? options : openClient(options)
     const { org, project, sessionId } = this.client.defaults
-    this.defaultOrg = org
-    this.defaultProject = project
-    this.defaultSessionId = sessionId
+    if (org !== undefined) this.defaultOrg = org
+    if (project !== undefined) this.defaultProject = project
+    if (sessionId !== undefined) this.defaultSessionId = sessionId
   }
 
   /** The value for `traceScope({ transport })`; it has no other use. */
@@ -87,7 +87,7 @@ export class Noukai {
   job(flow: FlowIdentifier, executionId: string): Job {
     const address = this.address(flow)
     const attached = Effect.flatMap(JobService, (jobs) => jobs.attach(address, executionId))
-    return new Job(this.client, attached, { executionId, flowId: undefined, sessionId: undefined })
+    return new Job(this.client, attached, { executionId })
   }
 
   /**

@@ -24,6 +24,13 @@ export interface NoukaiErrorInit {
   isRetryable?: boolean | undefined
 }
 
+type Given<E> = { readonly [K in keyof E]?: E[K] | undefined }
+
+/** Sets the fields of an error that are known; the others are absent. */
+const assign = <E extends object>(error: E, fields: Given<E>): void => {
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(error, { [name]: value })
+}
+
 /**
  * The base class of all errors.
  *
@@ -32,25 +39,27 @@ export interface NoukaiErrorInit {
  */
 export class NoukaiError extends Error {
   /** The HTTP status, if the server answered. */
-  readonly statusCode?: number | undefined
+  declare readonly statusCode?: number
   /** The server's code, such as `FLOW_NOT_FOUND`: compare it with `ServerErrorCode`. */
-  readonly code?: string | undefined
+  declare readonly code?: string
   /** The id of the run, where it is known. */
-  readonly executionId?: string | undefined
+  declare readonly executionId?: string
   /** The `X-Request-ID` of the response, to quote to support. */
-  readonly requestId?: string | undefined
+  declare readonly requestId?: string
   /** The body of the response, parsed if it is JSON; the key is taken out, and it is cut at 64 KiB. */
-  readonly responseBody?: unknown
+  declare readonly responseBody?: unknown
   /** True only if sending the same request again cannot start a second run. */
   readonly isRetryable: boolean
 
   constructor(message: string, init: NoukaiErrorInit = {}) {
     super(message, { cause: init.cause })
-    this.statusCode = init.statusCode
-    this.code = init.code
-    this.executionId = init.executionId
-    this.requestId = init.requestId
-    this.responseBody = init.responseBody
+    assign<NoukaiError>(this, {
+      statusCode: init.statusCode,
+      code: init.code,
+      executionId: init.executionId,
+      requestId: init.requestId,
+      responseBody: init.responseBody
+    })
     this.isRetryable = init.isRetryable ?? false
   }
 
@@ -126,11 +135,11 @@ export interface APITimeoutErrorInit extends APIConnectionErrorInit {
  */
 export class APITimeoutError extends APIConnectionError {
   /** The clock that ran out. */
-  readonly clock?: TimeoutClock | undefined
+  declare readonly clock?: TimeoutClock
 
   constructor(message: string, init: APITimeoutErrorInit = {}) {
     super(message, init)
-    this.clock = init.clock
+    assign<APITimeoutError>(this, { clock: init.clock })
   }
 
   static {
@@ -157,11 +166,11 @@ export interface AuthenticationErrorInit extends NoukaiErrorInit {
  */
 export class AuthenticationError extends NoukaiError {
   /** `WWW-Authenticate` of the response. */
-  readonly wwwAuthenticate?: string | undefined
+  declare readonly wwwAuthenticate?: string
 
   constructor(message: string, init: AuthenticationErrorInit = {}) {
     super(message, init)
-    this.wwwAuthenticate = init.wwwAuthenticate
+    assign<AuthenticationError>(this, { wwwAuthenticate: init.wwwAuthenticate })
   }
 
   static {
@@ -223,11 +232,11 @@ export interface RateLimitErrorInit extends NoukaiErrorInit {
  */
 export class RateLimitError extends NoukaiError {
   /** Seconds, from a number or an HTTP date; absent when the server sent neither. */
-  readonly retryAfter?: number | undefined
+  declare readonly retryAfter?: number
 
   constructor(message: string, init: RateLimitErrorInit = {}) {
     super(message, init)
-    this.retryAfter = init.retryAfter
+    assign<RateLimitError>(this, { retryAfter: init.retryAfter })
   }
 
   static {
@@ -253,11 +262,11 @@ export interface FlowExecutionErrorInit extends NoukaiErrorInit {
  */
 export class FlowExecutionError extends NoukaiError {
   /** The id of the failed step, where it is known. */
-  readonly stepId?: string | undefined
+  declare readonly stepId?: string
 
   constructor(message: string, init: FlowExecutionErrorInit = {}) {
     super(message, init)
-    this.stepId = init.stepId
+    assign<FlowExecutionError>(this, { stepId: init.stepId })
   }
 
   static {
@@ -297,14 +306,13 @@ export interface CostLimitErrorInit extends NoukaiErrorInit {
  */
 export class CostLimitError extends NoukaiError {
   /** The limit, in US dollars, as decimal text. */
-  readonly maxCostUsd?: string | undefined
+  declare readonly maxCostUsd?: string
   /** The known cost of the run, in US dollars, as decimal text. Absent if it could not be read. */
-  readonly spentUsd?: string | undefined
+  declare readonly spentUsd?: string
 
   constructor(message: string, init: CostLimitErrorInit = {}) {
     super(message, init)
-    this.maxCostUsd = init.maxCostUsd
-    this.spentUsd = init.spentUsd
+    assign<CostLimitError>(this, { maxCostUsd: init.maxCostUsd, spentUsd: init.spentUsd })
   }
 
   static {
@@ -331,14 +339,13 @@ export interface InvalidRequestErrorInit extends NoukaiErrorInit {
  */
 export class InvalidRequestError extends NoukaiError {
   /** The wrong option, such as `"version"` or `"tools[0].function.name"`. */
-  readonly field?: string | undefined
+  declare readonly field?: string
   /** The rule that it breaks. */
-  readonly reason?: string | undefined
+  declare readonly reason?: string
 
   constructor(message: string, init: InvalidRequestErrorInit = {}) {
     super(message, init)
-    this.field = init.field
-    this.reason = init.reason
+    assign<InvalidRequestError>(this, { field: init.field, reason: init.reason })
   }
 
   static {
@@ -365,14 +372,13 @@ export interface UnexpectedResponseErrorInit extends NoukaiErrorInit {
  */
 export class UnexpectedResponseError extends NoukaiError {
   /** The defect of the answer. */
-  readonly reason?: string | undefined
+  declare readonly reason?: string
   /** The whole `result` of the answer, if it held one. */
-  readonly result?: unknown
+  declare readonly result?: unknown
 
   constructor(message: string, init: UnexpectedResponseErrorInit = {}) {
     super(message, init)
-    this.reason = init.reason
-    this.result = init.result
+    assign<UnexpectedResponseError>(this, { reason: init.reason, result: init.result })
   }
 
   static {
@@ -412,11 +418,11 @@ export interface ResultNotStoredErrorInit extends NoukaiErrorInit {
  */
 export class ResultNotStoredError extends NoukaiError {
   /** Why there is no result. */
-  readonly reason?: "capture" | "redacted" | "truncated" | "expired" | undefined
+  declare readonly reason?: "capture" | "redacted" | "truncated" | "expired"
 
   constructor(message: string, init: ResultNotStoredErrorInit = {}) {
     super(message, init)
-    this.reason = init.reason
+    assign<ResultNotStoredError>(this, { reason: init.reason })
   }
 
   static {

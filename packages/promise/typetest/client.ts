@@ -130,3 +130,15 @@ expectTypeOf(NoukaiPromise.fromRuntime(live)).toEqualTypeOf<Promise<Noukai>>()
 declare const flowsAlone: ManagedRuntime.ManagedRuntime<FlowService, never>
 // @ts-expect-error a client has jobs and runs too
 void NoukaiPromise.fromRuntime(flowsAlone)
+
+// what may be absent is a key that may be absent, and no `undefined`
+expectTypeOf<Pick<NoukaiError, "statusCode" | "code" | "executionId" | "requestId">>().toEqualTypeOf<
+  {
+    readonly statusCode?: number
+    readonly code?: string
+    readonly executionId?: string
+    readonly requestId?: string
+  }
+>()
+expectTypeOf<Pick<Job, "sessionId">>().toEqualTypeOf<{ readonly sessionId?: string }>()
+expectTypeOf<Pick<Noukai, "defaultOrg">>().toEqualTypeOf<{ readonly defaultOrg?: string }>()

@@ -20,14 +20,14 @@ export interface ExecuteResult<out A = unknown> {
   readonly status: "completed"
   readonly result: A
   /** Absent if the server did not say. */
-  readonly executionId: string | undefined
+  readonly executionId?: string
   /** The server's id of the flow, which `RunService.list` takes; absent if the server did not say. */
-  readonly flowId: string | undefined
-  readonly blockCount: number | undefined
+  readonly flowId?: string
+  readonly blockCount?: number
   /** The session of the run, if any. */
-  readonly sessionId: string | undefined
+  readonly sessionId?: string
   /** The server's id of the last request, for questions to its support. */
-  readonly requestId: string | undefined
+  readonly requestId?: string
   /**
    * The last response as the server sent it, unknown keys included, without the key. Not enumerable. Absent where no
    * server answered, as in the replay of a session.
@@ -61,10 +61,10 @@ export interface PausedResult<out A = unknown, out E = never> {
   readonly toolCalls: ReadonlyArray<ToolCall>
   /** The state to store, to resume the run later. */
   readonly state: PausedState
-  readonly flowId: string | undefined
-  readonly blockCount: number | undefined
-  readonly sessionId: string | undefined
-  readonly requestId: string | undefined
+  readonly flowId?: string
+  readonly blockCount?: number
+  readonly sessionId?: string
+  readonly requestId?: string
   /** The response as the server sent it. Not enumerable. */
   readonly raw?: unknown
   /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { absentable } from "./internal/schema/nullable.js"
 import { KeptObject } from "./internal/schema/schemaReader.js"
 
 /**
@@ -13,13 +14,13 @@ import { KeptObject } from "./internal/schema/schemaReader.js"
  * @category schemas
  */
 export const PendingTools = Schema.Struct({
-  stepId: Schema.optional(Schema.String),
+  stepId: absentable(Schema.String),
   /** The server's round counter, echoed unchanged. */
   iterationsUsed: Schema.Number,
   /** The conversation inside the paused step; opaque, echoed verbatim. */
   toolCallMessages: Schema.Array(Schema.Unknown),
   /** The calls that wait for a result; absent once `toolCallMessages` holds the results. */
-  toolCalls: Schema.optional(
+  toolCalls: absentable(
     Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String }))
   )
 })
@@ -37,9 +38,9 @@ export interface PendingTools extends Schema.Schema.Type<typeof PendingTools> {}
  * @category schemas
  */
 export const FirstCall = Schema.Struct({
-  message: Schema.optional(Schema.String),
-  parameters: Schema.optional(KeptObject),
-  attachments: Schema.optional(Schema.Array(Schema.Unknown))
+  message: absentable(Schema.String),
+  parameters: absentable(KeptObject),
+  attachments: absentable(Schema.Array(Schema.Unknown))
 })
 
 /**
@@ -53,19 +54,19 @@ const flowCursorSchema = Schema.Struct({
   /** `org/project/slug` */
   flow: Schema.String,
   flowVersion: Schema.Union(Schema.Literal("production"), Schema.Number),
-  executionId: Schema.optional(Schema.String),
+  executionId: absentable(Schema.String),
   /** The step that the next request runs, 0-based. */
   stepIndex: Schema.NonNegativeInt,
   /** The number of steps of the flow, where the server said so. */
-  stepCount: Schema.optional(Schema.Number),
+  stepCount: absentable(Schema.Number),
   outputs: KeptObject,
   /** The step that completed last: its output is the result of the run where the server sends none. */
-  lastStepId: Schema.optional(Schema.String),
-  sessionId: Schema.optional(Schema.String),
-  pending: Schema.optional(PendingTools),
+  lastStepId: absentable(Schema.String),
+  sessionId: absentable(Schema.String),
+  pending: absentable(PendingTools),
   /** The number of calls of the tool handler so far. */
   rounds: Schema.Number,
-  first: Schema.optional(FirstCall)
+  first: absentable(FirstCall)
 })
 
 /**

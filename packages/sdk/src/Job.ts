@@ -58,11 +58,11 @@ export interface Job<out A = unknown> {
   /** The id of the run. Keep it to attach to the job in another process. */
   readonly executionId: string
   /** The server's id of the flow. Absent on a handle that was attached. */
-  readonly flowId: string | undefined
+  readonly flowId?: string
   /** The server's count of blocks. Absent on a handle that was attached. */
-  readonly blockCount: number | undefined
+  readonly blockCount?: number
   /** The session of the run, if any. Absent on a handle that was attached. */
-  readonly sessionId: string | undefined
+  readonly sessionId?: string
 
   /**
    * Polls once. In the first 5 seconds after the submission a 404 means `pending`, since a worker writes the row; later

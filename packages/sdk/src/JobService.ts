@@ -378,7 +378,7 @@ const attach = (http: HttpService) =>
           executionId,
           graceEnds: now + (grace ?? Infinity)
         },
-        { flowId: undefined, blockCount: undefined, sessionId: undefined }
+        {}
       )
     })
   })

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
 import { cursorOf, receivedOf, render, stateOf } from "./internal/errors/errorClass.js"
 import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
+import { absentable } from "./internal/schema/nullable.js"
 import type { PausedState } from "./internal/schema/pausedState.js"
 
 /**
@@ -112,25 +113,25 @@ const fields = {
   /** The operation that failed: `FlowService.execute`. */
   method: Schema.String,
   /** The flow of the call: `acme/spelling/grade-3`. */
-  flow: Schema.optional(Schema.String),
+  flow: absentable(Schema.String),
   /** The words of the server, the transport or the check, for people. */
-  detail: Schema.optional(Schema.String),
+  detail: absentable(Schema.String),
   /** The status of the response, if there was one. */
-  statusCode: Schema.optional(Schema.Number),
+  statusCode: absentable(Schema.Number),
   /** The code of the error. */
-  code: Schema.optional(ErrorCode),
+  code: absentable(ErrorCode),
   /** The id of the run, where it is known. */
-  executionId: Schema.optional(Schema.String),
+  executionId: absentable(Schema.String),
   /** The server's id of the request. */
-  requestId: Schema.optional(Schema.String),
+  requestId: absentable(Schema.String),
   /** The body of the response, scrubbed of the key and cut at 64 KiB. */
-  responseBody: Schema.optional(Schema.String),
+  responseBody: absentable(Schema.String),
   /**
    * Whether the same call can be made again without starting a second run. An error of an event stream is retryable
    * only before anything has run because of it; go on from its `cursor` then.
    */
   isRetryable: Schema.Boolean,
-  cause: Schema.optional(Schema.Defect)
+  cause: absentable(Schema.Defect)
 }
 
 /**
@@ -144,7 +145,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
 )("AuthenticationError", {
   ...fields,
   /** `WWW-Authenticate` of the response. */
-  wwwAuthenticate: Schema.optional(Schema.String)
+  wwwAuthenticate: absentable(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -253,7 +254,7 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
   {
     ...fields,
     /** The wait that the server asked for, in seconds. */
-    retryAfter: Schema.optional(Schema.Number)
+    retryAfter: absentable(Schema.Number)
   }
 ) {
   /** @since 0.1.0 */
@@ -302,21 +303,21 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
 )("FlowExecutionError", {
   ...fields,
   /** The wait that the server asked for on 503, in seconds. */
-  retryAfter: Schema.optional(Schema.Number),
+  retryAfter: absentable(Schema.Number),
   /** `failed` of a run whose response says so; absent of any other failure. */
-  status: Schema.optional(Schema.Literal("failed")),
+  status: absentable(Schema.Literal("failed")),
   /** The `result` that the failed run returned. */
-  result: Schema.optional(Schema.Unknown),
+  result: absentable(Schema.Unknown),
   /** The server's id of the flow, of a run that ended with `status: "failed"`. */
-  flowId: Schema.optional(Schema.String),
+  flowId: absentable(Schema.String),
   /** The server's count of blocks, of a run that ended with `status: "failed"`. */
-  blockCount: Schema.optional(Schema.Number),
+  blockCount: absentable(Schema.Number),
   /** The session, of a run that ended with `status: "failed"`. */
-  sessionId: Schema.optional(Schema.String),
+  sessionId: absentable(Schema.String),
   /** The step that failed, where it is known. */
-  stepId: Schema.optional(Schema.String),
+  stepId: absentable(Schema.String),
   /** Whether another call of the key began the run, of one that runs once per key. */
-  reused: Schema.optional(Schema.Boolean)
+  reused: absentable(Schema.Boolean)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -388,7 +389,7 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
     clock: TimeoutClock,
     sent: Sent,
     /** The last status of a job that was waited for. */
-    lastStatus: Schema.optional(Schema.String)
+    lastStatus: absentable(Schema.String)
   }
 ) {
   /** @since 0.1.0 */
@@ -423,9 +424,9 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
 )("ToolCallLimitError", {
   ...fields,
   /** The number of calls of the handler. */
-  rounds: Schema.optional(Schema.Number),
+  rounds: absentable(Schema.Number),
   /** The tool that the model called wrongly, if that ended the run. */
-  toolName: Schema.optional(Schema.String)
+  toolName: absentable(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -458,7 +459,7 @@ export class CostLimitError extends Schema.TaggedError<CostLimitError>(
   /** The limit, in US dollars, as decimal text. */
   maxCostUsd: Schema.String,
   /** The known cost of the run, in US dollars, as decimal text. Absent if it could not be read: `cause` says why. */
-  spentUsd: Schema.optional(Schema.String)
+  spentUsd: absentable(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -529,9 +530,9 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
   /** The mismatch, in words. */
   reason: Schema.String,
   /** The raw value that a schema of the `Flow` refused. */
-  value: Schema.optional(Schema.Unknown),
+  value: absentable(Schema.Unknown),
   /** The `result` in the response, whole, without the key. */
-  result: Schema.optional(Schema.Unknown)
+  result: absentable(Schema.Unknown)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -561,7 +562,7 @@ export class RunInProgressError extends Schema.TaggedError<RunInProgressError>(
 )("RunInProgressError", {
   ...fields,
   /** The session of the run. */
-  sessionId: Schema.optional(Schema.String)
+  sessionId: absentable(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -594,7 +595,7 @@ export class ResultNotStoredError extends Schema.TaggedError<ResultNotStoredErro
   ...fields,
   reason: Schema.Literal("capture", "redacted", "truncated", "expired"),
   /** The session of the run. */
-  sessionId: Schema.optional(Schema.String)
+  sessionId: absentable(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -625,7 +626,7 @@ export class AmbiguousRunError extends Schema.TaggedError<AmbiguousRunError>(
   /** The ids of the runs, in the order in which they were recorded. */
   executionIds: Schema.Array(Schema.String),
   /** The session of the runs. */
-  sessionId: Schema.optional(Schema.String)
+  sessionId: absentable(Schema.String)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -647,7 +648,7 @@ export class AmbiguousRunError extends Schema.TaggedError<AmbiguousRunError>(
  */
 export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effect-noukai/sdk/ReplayMissError")(
   "ReplayMissError",
-  { ...fields, report: Schema.optional(ReplayReport) }
+  { ...fields, report: absentable(ReplayReport) }
 ) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -676,8 +677,8 @@ export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>
 )("ReplayLeftoverError", {
   ...fields,
   /** The ids of the executions that no call took, sorted. */
-  executionIds: Schema.optional(Schema.Array(Schema.String)),
-  report: Schema.optional(ReplayReport)
+  executionIds: absentable(Schema.Array(Schema.String)),
+  report: absentable(ReplayReport)
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
@@ -864,9 +865,9 @@ export class CassetteError extends Schema.TaggedError<CassetteError>("@effect-no
     ...fields,
     reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Credentials", "Files"),
     /** The path of the file. */
-    path: Schema.optional(Schema.String),
+    path: absentable(Schema.String),
     /** The places inside it that are wrong: `$.entries[3].input.message`. */
-    at: Schema.optional(Schema.Array(Schema.String))
+    at: absentable(Schema.Array(Schema.String))
   }
 ) {
   /** @since 0.1.0 */

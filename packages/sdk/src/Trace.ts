@@ -203,7 +203,7 @@ export interface StepTotals extends Amounts {
  */
 export interface ModelTotals extends Pick<Amounts, "tokens" | "cost" | "costUsd"> {
   /** The name of the model; absent for steps whose model is not told. */
-  readonly model: string | undefined
+  readonly model?: string
 }
 
 /**
@@ -340,7 +340,7 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
     ...all.amounts,
     durationMs,
     steps: [...steps].map(([stepId, sum]) => ({ stepId, attempts: sum.attempts, ...sum.amounts })),
-    models: [...models].map(([model, sum]) => ({ model, ...sum.used }))
+    models: [...models].map(([model, sum]) => modelTotals(model, sum.used))
   }
 }
 
@@ -356,6 +356,11 @@ const addUsed = (a: Used, b: Used): Used => {
     costUsd: formatCost(cost)
   }
 }
+
+const modelTotals = (model: string | undefined, used: Used): ModelTotals => ({
+  ...(model === undefined ? undefined : { model }),
+  ...used
+})
 
 const addAmounts = (a: Amounts, b: Amounts): Amounts => ({
   wallMs: a.wallMs + b.wallMs,
@@ -406,7 +411,7 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
       }))
     }
     for (const model of totals.models) {
-      addTo(models, model.model, model, (a, b) => ({ model: a.model, ...addUsed(a, b) }))
+      addTo(models, model.model, model, (a, b) => modelTotals(a.model, addUsed(a, b)))
     }
   }
   return { ...sum, durationMs, steps: [...steps.values()], models: [...models.values()] }

@@ -127,7 +127,10 @@ describe("Noukai.retryable", () => {
   const unchecked = { disableValidation: true }
 
   const limit = (retryAfter?: number, isRetryable = true) =>
-    new RateLimitError({ method: "m", statusCode: 429, retryAfter, isRetryable }, unchecked)
+    new RateLimitError(
+      { method: "m", statusCode: 429, ...(retryAfter === undefined ? undefined : { retryAfter }), isRetryable },
+      unchecked
+    )
 
   /** The waits after these errors, in milliseconds, for as long as it goes on. */
   const waits = (...errors: ReadonlyArray<unknown>) =>

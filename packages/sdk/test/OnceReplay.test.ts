@@ -73,7 +73,7 @@ describe("replays and fakes", () => {
         Effect.zipLeft(ReplayCassette.verify),
         Effect.provide(replay)
       )
-      assert.deepInclude(replayed, { result: { said: "hi" }, reused: false, sessionId: done.sessionId })
+      assert.deepInclude(replayed, { result: { said: "hi" }, reused: false, sessionId: done.sessionId! })
       assert.lengthOf((yield* emulator.ledger).requests, before + 1)
     }).pipe(Effect.provide(setup())))
 

@@ -278,7 +278,6 @@ describe("a recording of before, which holds what was made of the bodies", () =>
         executionId: "ex-1",
         flowId: "fl_1",
         blockCount: 2,
-        sessionId: undefined,
         requestId: "req-1"
       })
     }).pipe(Effect.provide(NoukaiReplay.fromFile(before))))

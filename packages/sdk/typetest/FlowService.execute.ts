@@ -187,3 +187,28 @@ expectTypeOf(NoukaiLive).toEqualTypeOf<
 >()
 expectTypeOf(Noukai.layerServices).toEqualTypeOf<Layer.Layer<Noukai.Services, never, NoukaiConfig>>()
 expectTypeOf<NoukaiHttp>().toExtend<Noukai.Services>()
+
+// what may be absent is a key that may be absent, and no `undefined`
+type Facts = {
+  readonly executionId?: string
+  readonly flowId?: string
+  readonly blockCount?: number
+  readonly sessionId?: string
+  readonly requestId?: string
+}
+expectTypeOf<Pick<ExecuteResult, keyof Facts>>().toEqualTypeOf<Facts>()
+expectTypeOf<Pick<PausedResult, Exclude<keyof Facts, "executionId">>>().toEqualTypeOf<Omit<Facts, "executionId">>()
+expectTypeOf<Pick<PausedState, "sessionId" | "attachments">>().toEqualTypeOf<
+  { readonly sessionId?: string; readonly attachments?: ReadonlyArray<unknown> }
+>()
+expectTypeOf<Pick<RateLimitError, "executionId" | "requestId" | "statusCode" | "retryAfter">>().toEqualTypeOf<
+  {
+    readonly executionId?: string
+    readonly requestId?: string
+    readonly statusCode?: number
+    readonly retryAfter?: number
+  }
+>()
+expectTypeOf<Pick<FlowExecutionError, "status" | "stepId" | "reused">>().toEqualTypeOf<
+  { readonly status?: "failed"; readonly stepId?: string; readonly reused?: boolean }
+>()

@@ -108,3 +108,8 @@ if (status.status === "completed") expectTypeOf(status.result).toEqualTypeOf<Sco
 if (status.status === "failed") expectTypeOf(status.error).toEqualTypeOf<unknown>()
 if (status.status === "unknown") expectTypeOf(status.reported).toEqualTypeOf<string>()
 if (Jobs.isEnded(status)) expectTypeOf(status).toEqualTypeOf<JobEnded<Score>>()
+
+// what may be absent is a key that may be absent, and no `undefined`
+expectTypeOf<Pick<Job, "flowId" | "blockCount" | "sessionId">>().toEqualTypeOf<
+  { readonly flowId?: string; readonly blockCount?: number; readonly sessionId?: string }
+>()

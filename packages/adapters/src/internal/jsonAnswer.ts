@@ -5,7 +5,7 @@
  */
 export interface JsonAnswer {
   readonly status: number
-  readonly body: string | undefined
+  readonly body?: string
   readonly headers: Readonly<Record<string, string>>
 }
 

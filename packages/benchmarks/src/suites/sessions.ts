@@ -45,7 +45,6 @@ const storeOf = (count: number): Sessions.Sessions => {
       status: "running",
       sessionId: sessionOf(n),
       startedAt: 0,
-      endedAt: undefined,
       billedUsd: "0"
     }))
   }

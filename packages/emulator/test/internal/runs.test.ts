@@ -14,9 +14,7 @@ const entry = (executionId: string): RunEntry => ({
   flowId: "fl",
   trigger: "execute",
   status: "running",
-  sessionId: undefined,
   startedAt: 0,
-  endedAt: undefined,
   billedUsd: "0"
 })
 

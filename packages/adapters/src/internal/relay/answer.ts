@@ -7,7 +7,7 @@ interface Answer extends JsonAnswer {
 /** @internal */
 export const answer = (status: number, body: string | undefined, isRead: boolean = true): Answer => ({
   status,
-  body,
+  ...(body === undefined ? undefined : { body }),
   headers: body === undefined ? { "cache-control": "no-store" } : jsonHeaders,
   isRead
 })

@@ -34,7 +34,7 @@ export interface Settings extends Schema.Schema.Type<typeof Settings> {}
 export const Stop = Schema.Struct({
   reason: Schema.Literal("budget", "failures", "refused", "unreachable", "interrupted", "cancelled"),
   message: Schema.String,
-  statusCode: Schema.optional(Schema.Number)
+  statusCode: Schema.optionalWith(Schema.Number, { exact: true })
 })
 
 /** @internal */

@@ -61,7 +61,14 @@ export const startRun = (
         status
       },
       (executionId) =>
-        state.ledger.runStarted({ executionId, flow: tree.ref, flowId: tree.flowId, trigger, status, sessionId })
+        state.ledger.runStarted({
+          executionId,
+          flow: tree.ref,
+          flowId: tree.flowId,
+          trigger,
+          status,
+          ...(sessionId === undefined ? undefined : { sessionId })
+        })
     )
   )
 }

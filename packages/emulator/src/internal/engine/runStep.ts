@@ -164,7 +164,7 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         stepId: step.id,
         stepIndex,
         attempt: record.attempt,
-        loopIndex: record.loopIndex
+        ...(record.loopIndex === undefined ? undefined : { loopIndex: record.loopIndex })
       })
       const close = (outcome: StepEntry["outcome"], billed: BigDecimal.BigDecimal = Money.zero) =>
         ledger.stepEnded(run.entry, entry, outcome, billed)

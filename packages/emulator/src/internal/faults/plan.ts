@@ -22,7 +22,7 @@ export interface Plan {
   readonly reset: "early" | "late" | undefined
   readonly breaks: ReadonlyArray<Break>
   readonly delayMs: number
-  readonly stalls: ReadonlyArray<{ readonly ms: number; readonly at: Position | undefined }>
+  readonly stalls: ReadonlyArray<{ readonly ms: number; readonly at?: Position }>
   readonly pieces: { readonly bytes: number; readonly ms: number } | undefined
   readonly newline: "\n" | "\r\n" | "\r"
   readonly bom: boolean

@@ -143,16 +143,14 @@ export const make = (
         connection: exchange.connection.entry.id,
         method,
         target,
-        endpoint: Either.isRight(route) ? route.right.endpoint : undefined,
-        flow,
+        ...(Either.isRight(route) ? { endpoint: route.right.endpoint } : undefined),
+        ...(flow === undefined ? undefined : { flow }),
         headers: masked(headers),
         body,
         bodyBytes,
-        fault,
-        status: undefined,
+        ...(fault === undefined ? undefined : { fault }),
         responseBytes: 0,
         responseEvents: 0,
-        endedAt: undefined,
         outcome: "open"
       })
 

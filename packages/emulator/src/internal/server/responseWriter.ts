@@ -47,7 +47,7 @@ export interface Progress {
 
 /** The progress of a response that nothing follows. @internal */
 export const noProgress = (): Progress => ({
-  entry: { status: undefined, responseBytes: 0, responseEvents: 0 },
+  entry: { responseBytes: 0, responseEvents: 0 },
   onStopped: () => undefined,
   onWaiting: () => undefined
 })

@@ -149,6 +149,8 @@ class Requests {
   }
 }
 
+const endpointOf = ({ endpoint }: RequestEntry) => endpoint === undefined ? undefined : { endpoint }
+
 /** @internal */
 export const make = (now: () => number): Ledger => {
   const runs = new Series<OpenEntry<RunEntry>>()
@@ -178,7 +180,7 @@ export const make = (now: () => number): Ledger => {
   return {
     now,
     connectionOpened: () => {
-      const entry = { id: ++connections, requests: 0, openedAt: now(), closedAt: undefined, closedBy: undefined }
+      const entry: OpenEntry<ConnectionEntry> = { id: ++connections, requests: 0, openedAt: now() }
       open.set(entry.id, entry)
       tell({ type: "ConnectionOpened", connection: entry.id })
       return entry
@@ -194,18 +196,24 @@ export const make = (now: () => number): Ledger => {
       const entry = of(epoch, { ...fields, receivedAt: now() })
       counts.requests++
       requests.push(entry)
-      tell({ type: "RequestReceived", request: entry.id, endpoint: entry.endpoint })
+      tell({ type: "RequestReceived", request: entry.id, ...endpointOf(entry) })
       return entry
     },
     requestEnded: (entry, outcome) => {
       if (entry.outcome !== "open" || !isOf(entry, epoch)) return
       entry.outcome = outcome
       entry.endedAt = now()
-      tell({ type: "RequestEnded", request: entry.id, endpoint: entry.endpoint, status: entry.status, outcome })
+      tell({
+        type: "RequestEnded",
+        request: entry.id,
+        ...endpointOf(entry),
+        ...(entry.status === undefined ? undefined : { status: entry.status }),
+        outcome
+      })
     },
     waiting: (request, ms) => tell({ type: "Waiting", request, ms }),
     runStarted: (fields) => {
-      const entry = of(epoch, { ...fields, startedAt: now(), endedAt: undefined, billedUsd: "0" })
+      const entry = of(epoch, { ...fields, startedAt: now(), billedUsd: "0" })
       counts.runs++
       keep(runs, entry)
       tell({ type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
@@ -222,7 +230,6 @@ export const make = (now: () => number): Ledger => {
       const entry = of<OpenEntry<StepEntry>>(isCurrent ? epoch : undefined, {
         ...fields,
         startedAt: now(),
-        endedAt: undefined,
         outcome: "running",
         billedUsd: "0"
       })

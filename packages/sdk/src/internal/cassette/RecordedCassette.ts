@@ -1,5 +1,6 @@
 /** The recording of a program: every call through `NoukaiHttp`, with its outcome. */
 import * as Schema from "effect/Schema"
+import { absentable } from "../schema/nullable.js"
 
 /**
  * The operations of `NoukaiHttp` that are recorded.
@@ -55,9 +56,9 @@ export const RecordedValue = Schema.Struct({
    * The value is the body as the server sent it, which a replay gives as `raw`. Absent: the value that was decoded from
    * the body.
    */
-  received: Schema.optional(Schema.Literal(true)),
+  received: absentable(Schema.Literal(true)),
   /** The server's id of the request, of a body that was received. */
-  requestId: Schema.optional(Schema.String)
+  requestId: absentable(Schema.String)
 })
 
 /**
@@ -106,9 +107,9 @@ export type Answer = Schema.Schema.Type<typeof Answer>
  */
 export const Entry = Schema.Struct({
   /** `org/project/slug` */
-  flow: Schema.optional(Schema.String),
+  flow: absentable(Schema.String),
   endpoint: Operation,
-  version: Schema.optional(Schema.String),
+  version: absentable(Schema.String),
   /** A hash of flow, endpoint, version and input. */
   fingerprint: Schema.String,
   /** The place among the calls of this fingerprint, from 1. */
@@ -139,9 +140,9 @@ export const Meta = Schema.Struct({
       /** The place among all calls, in the order in which they began, from 1. */
       order: Schema.Number,
       /** The times of `statuses`, in milliseconds since the submission. */
-      at: Schema.optional(Schema.Array(Schema.Number)),
+      at: absentable(Schema.Array(Schema.Number)),
       /** The values that were left out of the answer, by JSON path. */
-      values: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+      values: absentable(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
     })
   })
 })
@@ -158,12 +159,12 @@ const recordedCassetteSchema = Schema.Struct({
   /** The settings of the client that recorded. */
   client: Schema.Struct({
     /** The org and project of bare slugs. */
-    org: Schema.optional(Schema.String),
-    project: Schema.optional(Schema.String),
+    org: absentable(Schema.String),
+    project: absentable(Schema.String),
     /** The total timeout of a call, in milliseconds. */
-    timeout: Schema.optional(Schema.Number),
+    timeout: absentable(Schema.Number),
     /** Whether sessions could be replayed with `TraceScope.replay`. */
-    replayEnabled: Schema.optional(Schema.Literal(true))
+    replayEnabled: absentable(Schema.Literal(true))
   }),
   entries: Schema.Array(Entry),
   meta: Meta

@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { CassetteError } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import type { FileFailure } from "../files/Files.js"
 import { canonical, maxDepth, nestsTooDeep } from "../json/jsonText.js"
 import { problemOfAnswer } from "./answerCodec.js"
@@ -39,7 +39,7 @@ export const cassetteError = (
   method: string,
   reason: CassetteError["reason"],
   facts: CassetteErrorFields
-): CassetteError => new CassetteError({ method, reason, ...facts, isRetryable: false }, unchecked)
+): CassetteError => new CassetteError(known({ method, reason, ...facts, isRetryable: false }), unchecked)
 
 const ofFile = (method: string, path: string) => (failure: FileFailure): CassetteError =>
   cassetteError(method, failure.reason, { path, detail: failure.detail, cause: failure.cause })

@@ -27,6 +27,18 @@ export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?
  */
 export const unchecked = { disableValidation: true }
 
+type Known<F> =
+  & { readonly [K in keyof F as undefined extends F[K] ? never : K]: F[K] }
+  & { readonly [K in keyof F as undefined extends F[K] ? K : never]?: Exclude<F[K], undefined> }
+
+/**
+ * The fields that are known: a key whose value is `undefined` is left out.
+ *
+ * @internal
+ */
+export const known = <const F extends object>(fields: F): Known<F> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Known<F>
+
 /**
  * The fault of a value that a caller gave.
  *
@@ -50,4 +62,5 @@ export const invalid = (
   field: string,
   reason: string,
   facts?: { readonly flow?: string | undefined; readonly cause?: unknown; readonly executionId?: string | undefined }
-): InvalidRequestError => new InvalidRequestError({ method, field, reason, isRetryable: false, ...facts }, unchecked)
+): InvalidRequestError =>
+  new InvalidRequestError(known({ method, field, reason, isRetryable: false, ...facts }), unchecked)

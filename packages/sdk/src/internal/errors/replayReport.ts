@@ -2,6 +2,7 @@
  * The differences of a replay from its recording, as data: the `report` of `ReplayMissError` and `ReplayLeftoverError`.
  */
 import * as Schema from "effect/Schema"
+import { absentable } from "../schema/nullable.js"
 
 /**
  * The rule that finds the recording of a call.
@@ -35,12 +36,12 @@ export const ReplayedCall = Schema.Struct({
   /** The endpoint of the call: `execute`, `step`, `submitJob`, … */
   endpoint: Schema.String,
   /** `org/project/slug` */
-  flow: Schema.optional(Schema.String),
-  version: Schema.optional(Schema.String),
+  flow: absentable(Schema.String),
+  version: absentable(Schema.String),
   /** The run that the call goes on with. */
-  executionId: Schema.optional(Schema.String),
+  executionId: absentable(Schema.String),
   /** The session that the call named, if it is not the replayed one. */
-  sessionId: Schema.optional(Schema.String),
+  sessionId: absentable(Schema.String),
   /** Its place among the calls that are counted together, from 1. */
   nth: Schema.Number
 })
@@ -62,9 +63,9 @@ export const RecordedCall = Schema.Struct({
   number: Schema.Number,
   endpoint: Schema.String,
   /** `org/project/slug`; for a session, which does not know more, the slug. */
-  flow: Schema.optional(Schema.String),
-  version: Schema.optional(Schema.String),
-  executionId: Schema.optional(Schema.String)
+  flow: absentable(Schema.String),
+  version: absentable(Schema.String),
+  executionId: absentable(Schema.String)
 })
 
 /**
@@ -84,9 +85,9 @@ export const Change = Schema.Struct({
   /** The place: `$.parameters.difficulty`. */
   path: Schema.String,
   /** The recorded value. */
-  expected: Schema.optional(Schema.Unknown),
+  expected: absentable(Schema.Unknown),
   /** The value of the call. */
-  actual: Schema.optional(Schema.Unknown)
+  actual: absentable(Schema.Unknown)
 })
 
 /**

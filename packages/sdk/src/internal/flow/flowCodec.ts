@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { invalid, unchecked } from "../errors/makeError.js"
+import { invalid, known, unchecked } from "../errors/makeError.js"
 import { checkJson } from "../input/json.js"
 import { guarded } from "../input/take.js"
 import { issueText, readEffect } from "../schema/schemaReader.js"
@@ -132,14 +132,17 @@ export const decodeResult = (
   const { decode } = codecOf(flow)
   if (decode === undefined) return Either.right(result)
   return ParseResult.mapError(decode(result), (issue) =>
-    new UnexpectedResponseError({
-      method: facts.method,
-      flow: facts.address,
-      executionId: facts.executionId,
-      requestId: facts.requestId,
-      reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
-      value: result,
-      result,
-      isRetryable: false
-    }, unchecked))
+    new UnexpectedResponseError(
+      known({
+        method: facts.method,
+        flow: facts.address,
+        executionId: facts.executionId,
+        requestId: facts.requestId,
+        reason: `the result does not fit the schema of the flow: ${issueText(issue)}`,
+        value: result,
+        result,
+        isRetryable: false
+      }),
+      unchecked
+    ))
 }

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Job, OnceJob, WaitOptions } from "../../Job.js"
 import { spanNames } from "../../Telemetry.js"
+import { known } from "../errors/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
 import { type JobTarget, label, pausing, poll } from "./jobPoll.js"
@@ -18,7 +19,11 @@ import { defaultSchedule, resultOf, wait } from "./jobWait.js"
  *
  * @internal
  */
-export type SubmissionFacts = Pick<Job, "flowId" | "blockCount" | "sessionId">
+export interface SubmissionFacts {
+  readonly flowId?: string | undefined
+  readonly blockCount?: number | undefined
+  readonly sessionId?: string | undefined
+}
 
 /** @internal */
 export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
@@ -30,9 +35,7 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
   const pause = pauseOf(target.http)
   return pausing({
     executionId,
-    flowId: facts.flowId,
-    blockCount: facts.blockCount,
-    sessionId: facts.sessionId,
+    ...known<SubmissionFacts>(facts),
     poll: spanned(spanNames.jobPoll, poll(target, "Job.poll", {})),
     wait: (options) => ended("Job.wait", options),
     result: (options) =>

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
@@ -97,15 +97,18 @@ const unknown = (
   return result === undefined || result === null
     ? Effect.succeed(withRaw({ status: "unknown", executionId, reported: status }, raw))
     : Effect.fail(
-      new UnexpectedResponseError({
-        method,
-        flow: target.addressText,
-        executionId,
-        requestId,
-        reason: `unknown status ${JSON.stringify(status)}`,
-        result,
-        isRetryable: false
-      }, unchecked)
+      new UnexpectedResponseError(
+        known({
+          method,
+          flow: target.addressText,
+          executionId,
+          requestId,
+          reason: `unknown status ${JSON.stringify(status)}`,
+          result,
+          isRetryable: false
+        }),
+        unchecked
+      )
     )
 }
 
@@ -118,15 +121,18 @@ const statusOf = (
   const { error, raw, requestId, result, status } = response
   if (!isOfRun(executionId, response.executionId)) {
     return Effect.fail(
-      new UnexpectedResponseError({
-        method,
-        flow: target.addressText,
-        executionId,
-        requestId,
-        reason: otherRun(response.executionId),
-        ...(result === undefined ? undefined : { result }),
-        isRetryable: false
-      }, unchecked)
+      new UnexpectedResponseError(
+        known({
+          method,
+          flow: target.addressText,
+          executionId,
+          requestId,
+          reason: otherRun(response.executionId),
+          ...(result === undefined ? undefined : { result }),
+          isRetryable: false
+        }),
+        unchecked
+      )
     )
   }
   switch (status) {

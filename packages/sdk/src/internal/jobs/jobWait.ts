@@ -11,7 +11,7 @@ import * as Schedule from "effect/Schedule"
 import type { WaitOptions } from "../../Job.js"
 import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { receivedAs } from "../errors/errorClass.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { checkCall, checkSchedule } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
@@ -97,15 +97,18 @@ export const wait = (
 const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
   const problem = problemOf(status.error)
   return receivedAs(
-    new FlowExecutionError({
-      method,
-      flow: target.addressText,
-      executionId: target.executionId,
-      code: problem.code,
-      detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
-      result: status.error,
-      isRetryable: false
-    }, unchecked),
+    new FlowExecutionError(
+      known({
+        method,
+        flow: target.addressText,
+        executionId: target.executionId,
+        code: problem.code,
+        detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
+        result: status.error,
+        isRetryable: false
+      }),
+      unchecked
+    ),
     status.raw
   )
 }

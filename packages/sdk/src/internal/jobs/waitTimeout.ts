@@ -4,7 +4,7 @@
  * @internal
  */
 import { APITimeoutError, type CallError } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { type JobTarget, label } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 
@@ -31,17 +31,20 @@ export const gaveUp = (
   detail: string
 ): APITimeoutError => {
   const lastStatus = seen.status === undefined ? undefined : label(seen.status)
-  return new APITimeoutError({
-    method,
-    flow: target.addressText,
-    executionId: target.executionId,
-    detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
-    clock: "wait",
-    sent: "yes",
-    lastStatus,
-    isRetryable: true,
-    cause: seen.failure
-  }, unchecked)
+  return new APITimeoutError(
+    known({
+      method,
+      flow: target.addressText,
+      executionId: target.executionId,
+      detail: lastStatus === undefined ? detail : `${detail}; last seen ${JSON.stringify(lastStatus)}`,
+      clock: "wait",
+      sent: "yes",
+      lastStatus,
+      isRetryable: true,
+      cause: seen.failure
+    }),
+    unchecked
+  )
 }
 
 /** @internal */

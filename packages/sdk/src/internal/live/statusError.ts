@@ -6,7 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as E from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { clientClosed, isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
 
@@ -153,7 +153,7 @@ export const fromStatus = (
   const { status } = response
   const problem = readProblem(body)
   const scrubbed = (value: string | undefined) => value === undefined ? undefined : facts.scrub(value)
-  const props = {
+  const props = known({
     method: facts.method,
     flow: facts.flow,
     detail: scrubbed(problem.detail),
@@ -163,11 +163,11 @@ export const fromStatus = (
     requestId: scrubbed(response.header("x-request-id")),
     responseBody: keepBody(facts, body),
     isRetryable: isRetryable(facts, status, problem, body)
-  }
+  })
   switch (status) {
     case 401:
       return new E.AuthenticationError(
-        { ...props, wwwAuthenticate: scrubbed(response.header("www-authenticate")) },
+        known({ ...props, wwwAuthenticate: scrubbed(response.header("www-authenticate")) }),
         unchecked
       )
     case 402:
@@ -178,16 +178,16 @@ export const fromStatus = (
       return new E.FlowNotFoundError(props, unchecked)
     case 429:
       return new E.RateLimitError(
-        { ...props, retryAfter: retryAfterSeconds(response.header("retry-after"), now) },
+        known({ ...props, retryAfter: retryAfterSeconds(response.header("retry-after"), now) }),
         unchecked
       )
     default:
       return new E.FlowExecutionError(
-        {
+        known({
           ...props,
           detail: props.detail ?? (status >= 300 && status < 400 ? "redirects are not followed" : undefined),
           retryAfter: status === 503 ? retryAfterSeconds(response.header("retry-after"), now) : undefined
-        },
+        }),
         unchecked
       )
   }
@@ -207,46 +207,61 @@ export const fromTransport = (
   const base = { method: facts.method, flow: facts.flow, executionId: facts.executionId }
   switch (error._tag) {
     case "ConnectionFailure":
-      return new E.APIConnectionError({
-        ...base,
-        detail: facts.scrub(error.reason),
-        sent: error.sent,
-        isRetryable: !facts.isPost || error.sent === "no",
-        cause: error.cause
-      }, unchecked)
+      return new E.APIConnectionError(
+        known({
+          ...base,
+          detail: facts.scrub(error.reason),
+          sent: error.sent,
+          isRetryable: !facts.isPost || error.sent === "no",
+          cause: error.cause
+        }),
+        unchecked
+      )
     case "TransportClosed":
-      return new E.APIConnectionError({
-        ...base,
-        detail: "the client is closed",
-        code: clientClosed,
-        sent: error.sent,
-        isRetryable: false
-      }, unchecked)
+      return new E.APIConnectionError(
+        known({
+          ...base,
+          detail: "the client is closed",
+          code: clientClosed,
+          sent: error.sent,
+          isRetryable: false
+        }),
+        unchecked
+      )
     case "ClockExpired":
-      return new E.APITimeoutError({
-        ...base,
-        detail: `after ${error.after} ms`,
-        clock: error.clock,
-        sent: error.sent,
-        isRetryable: !facts.isPost || error.sent === "no"
-      }, unchecked)
+      return new E.APITimeoutError(
+        known({
+          ...base,
+          detail: `after ${error.after} ms`,
+          clock: error.clock,
+          sent: error.sent,
+          isRetryable: !facts.isPost || error.sent === "no"
+        }),
+        unchecked
+      )
     case "BodyTooLarge":
-      return new E.UnexpectedResponseError({
-        ...base,
-        statusCode: error.status,
-        reason: `the body is longer than ${error.maxBytes} bytes`,
-        isRetryable: false
-      }, unchecked)
+      return new E.UnexpectedResponseError(
+        known({
+          ...base,
+          statusCode: error.status,
+          reason: `the body is longer than ${error.maxBytes} bytes`,
+          isRetryable: false
+        }),
+        unchecked
+      )
     case "BodyUndecodable": {
       const coding = JSON.stringify(facts.scrub(error.coding).slice(0, maxQuoted))
-      return new E.UnexpectedResponseError({
-        ...base,
-        statusCode: error.status,
-        reason: error.isKnown
-          ? `the body cannot be decoded as ${coding}`
-          : `the body has an unknown content coding, ${coding}`,
-        isRetryable: false
-      }, unchecked)
+      return new E.UnexpectedResponseError(
+        known({
+          ...base,
+          statusCode: error.status,
+          reason: error.isKnown
+            ? `the body cannot be decoded as ${coding}`
+            : `the body has an unknown content coding, ${coding}`,
+          isRetryable: false
+        }),
+        unchecked
+      )
     }
   }
 }
@@ -265,17 +280,20 @@ export const unexpected = (
 ): E.UnexpectedResponseError => {
   const requestId = response.header("x-request-id")
   const fields = record(json)
-  return new E.UnexpectedResponseError({
-    method: facts.method,
-    flow: facts.flow,
-    reason: facts.scrub(reason),
-    statusCode: response.status,
-    executionId: facts.executionId ?? text(fields?.executionId),
-    requestId: requestId === undefined ? undefined : facts.scrub(requestId),
-    responseBody: keepBody(facts, body),
-    ...(fields?.result === undefined ? undefined : { result: fields.result }),
-    isRetryable: false
-  }, unchecked)
+  return new E.UnexpectedResponseError(
+    known({
+      method: facts.method,
+      flow: facts.flow,
+      reason: facts.scrub(reason),
+      statusCode: response.status,
+      executionId: facts.executionId ?? text(fields?.executionId),
+      requestId: requestId === undefined ? undefined : facts.scrub(requestId),
+      responseBody: keepBody(facts, body),
+      ...(fields?.result === undefined ? undefined : { result: fields.result }),
+      isRetryable: false
+    }),
+    unchecked
+  )
 }
 
 /**
@@ -288,7 +306,16 @@ export const ofSession = (
   error: E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
 ): Exclude<E.SessionError, E.ReplayMissError> => {
   const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
-  const props = { method, detail, statusCode, code, executionId, requestId, responseBody, isRetryable: false }
+  const props = known({
+    method,
+    detail,
+    statusCode,
+    code,
+    executionId,
+    requestId,
+    responseBody,
+    isRetryable: false
+  })
   switch (error._tag) {
     case "PermissionDeniedError":
       return new E.ReplayForbiddenError(props, unchecked)

@@ -6,7 +6,7 @@ import {
   RunInProgressError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { invalid, unchecked } from "../errors/makeError.js"
+import { invalid, known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { format } from "../flow/address.js"
 import type { PollJobResponse, SubmitJobResponse } from "../operations/jobRequests.js"
@@ -31,7 +31,7 @@ const factsOf = (asked: Asked, { execution, sessionId }: NamedRun) => ({
 /** @internal */
 export const inProgress = (asked: Asked, run: NamedRun, detail?: string): RunInProgressError =>
   // a call of the same key never starts a second run
-  new RunInProgressError({ ...factsOf(asked, run), detail, isRetryable: true }, unchecked)
+  new RunInProgressError(known({ ...factsOf(asked, run), detail, isRetryable: true }), unchecked)
 
 const notStored = (asked: Asked, run: FoundRun, reason: ResultNotStoredError["reason"]): ResultNotStoredError => {
   const { traceCaptureMode } = run.execution

@@ -6,7 +6,7 @@ import {
   ResultNotStoredError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
-import { amended, unchecked } from "../errors/makeError.js"
+import { amended, known, unchecked } from "../errors/makeError.js"
 import { format } from "../flow/address.js"
 import type { OnceRequest } from "../operations/onceRequests.js"
 import type { Requests } from "../operations/operations.js"
@@ -54,24 +54,30 @@ const listed = (
     Effect.catchTag("ReplaySessionNotFoundError", ({ responseBody, statusCode }) =>
       // the page of a proxy knows no session, and would have the run sent again
       /^\s*\{/.test(responseBody ?? "") ? Effect.succeed([]) : Effect.fail(
-        new UnexpectedResponseError({
-          ...facts(asked),
-          reason: "it is no answer of the server",
-          statusCode,
-          responseBody
-        }, unchecked)
+        new UnexpectedResponseError(
+          known({
+            ...facts(asked),
+            reason: "it is no answer of the server",
+            statusCode,
+            responseBody
+          }),
+          unchecked
+        )
       )),
     Effect.catchTag("ReplaySessionExpiredError", ({ code, detail, requestId, statusCode }) =>
       Effect.fail(
-        new ResultNotStoredError({
-          ...facts(asked),
-          reason: "expired",
-          sessionId,
-          statusCode,
-          code,
-          detail,
-          requestId
-        }, unchecked)
+        new ResultNotStoredError(
+          known({
+            ...facts(asked),
+            reason: "expired",
+            sessionId,
+            statusCode,
+            code,
+            detail,
+            requestId
+          }),
+          unchecked
+        )
       )),
     Effect.mapError(beforeARun)
   )

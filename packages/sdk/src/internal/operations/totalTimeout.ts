@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { APITimeoutError } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
 
 /**
@@ -30,15 +30,18 @@ export const totalTimeout = <A, E, R>(
 ): Effect.Effect<A, E | APITimeoutError, R> => {
   if (ms === undefined) return self
   const onTimeout = () =>
-    new APITimeoutError({
-      method: facts.method,
-      flow: facts.flow,
-      executionId: facts.executionId(),
-      detail: `after ${ms} ms`,
-      clock: "total",
-      sent: progress.sent,
-      isRetryable: facts.onlyReads === true || progress.sent === "no"
-    }, unchecked)
+    new APITimeoutError(
+      known({
+        method: facts.method,
+        flow: facts.flow,
+        executionId: facts.executionId(),
+        detail: `after ${ms} ms`,
+        clock: "total",
+        sent: progress.sent,
+        isRetryable: facts.onlyReads === true || progress.sent === "no"
+      }),
+      unchecked
+    )
   // with a limit of 0 nothing may be sent
   return ms === 0 ? Effect.failSync(onTimeout) : Effect.timeoutFail(self, { duration: Duration.millis(ms), onTimeout })
 }

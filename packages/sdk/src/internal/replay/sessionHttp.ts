@@ -14,7 +14,7 @@ import {
   ReplayNoSnapshotsError,
   type SessionError
 } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { problemOf } from "../errors/runProblem.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
@@ -128,16 +128,19 @@ const askedOf = (
 
 const failureOf = (request: FlowRequest, run: RunOfSession, stepId: string | undefined, error: unknown) => {
   const { code, detail } = problemOf(error)
-  return new FlowExecutionError({
-    method: request.method,
-    flow: format(request.flow),
-    executionId: run.execution.executionId,
-    code,
-    detail: detail ?? "the recording does not say why",
-    ...(stepId === undefined ? undefined : { stepId }),
-    result: error,
-    isRetryable: false
-  }, unchecked)
+  return new FlowExecutionError(
+    known({
+      method: request.method,
+      flow: format(request.flow),
+      executionId: run.execution.executionId,
+      code,
+      detail: detail ?? "the recording does not say why",
+      ...(stepId === undefined ? undefined : { stepId }),
+      result: error,
+      isRetryable: false
+    }),
+    unchecked
+  )
 }
 
 const warnOfTruncation = (request: FlowRequest, run: RunOfSession): Effect.Effect<void> =>

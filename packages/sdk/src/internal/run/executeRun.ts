@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
+import type * as Types from "effect/Types"
 import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
 import {
   type CallError,
@@ -18,7 +19,7 @@ import {
 } from "../../NoukaiError.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { receivedAs, setState } from "../errors/errorClass.js"
-import { unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { CallOptions } from "../input/callOptions.js"
@@ -140,6 +141,19 @@ const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number)
   }
 }
 
+/** Adds to a result the facts of its run that are known. It is the given object: this path is hot. */
+const withFacts = <A extends ExecuteResult | PausedResult<unknown, CostLimitError>>(
+  run: AnyRun,
+  { blockCount, flowId, requestId }: ExecuteEnded | ExecutePaused,
+  result: Types.Mutable<A>
+): A => {
+  if (flowId !== undefined) result.flowId = flowId
+  if (blockCount !== undefined) result.blockCount = blockCount
+  if (run.sessionId !== undefined) result.sessionId = run.sessionId
+  if (requestId !== undefined) result.requestId = requestId
+  return result
+}
+
 const completed = (
   run: AnyRun,
   response: ExecuteEnded
@@ -152,33 +166,35 @@ const completed = (
       requestId: response.requestId
     }, response.result),
     (result) =>
-      withRaw({
-        status: "completed",
-        result,
-        executionId: run.executionId,
-        flowId: response.flowId,
-        blockCount: response.blockCount,
-        sessionId: run.sessionId,
-        requestId: response.requestId
-      }, response.raw)
+      withRaw(
+        withFacts<ExecuteResult>(run, response, {
+          status: "completed",
+          result,
+          ...(run.executionId === undefined ? undefined : { executionId: run.executionId })
+        }),
+        response.raw
+      )
   )
 
 const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
   receivedAs(
-    new FlowExecutionError({
-      method: run.method,
-      flow: run.addressText,
-      executionId: run.executionId,
-      requestId: response.requestId,
-      ...problemOf(response.result),
-      status: "failed",
-      result: response.result,
-      flowId: response.flowId,
-      blockCount: response.blockCount,
-      sessionId: run.sessionId,
-      ...(run.reused === undefined ? undefined : { reused: run.reused }),
-      isRetryable: false
-    }, unchecked),
+    new FlowExecutionError(
+      known({
+        method: run.method,
+        flow: run.addressText,
+        executionId: run.executionId,
+        requestId: response.requestId,
+        ...problemOf(response.result),
+        status: "failed",
+        result: response.result,
+        flowId: response.flowId,
+        blockCount: response.blockCount,
+        sessionId: run.sessionId,
+        ...(run.reused === undefined ? undefined : { reused: run.reused }),
+        isRetryable: false
+      }),
+      unchecked
+    ),
     response.raw
   )
 
@@ -189,16 +205,19 @@ const unexpected = (
   reason: string,
   code?: ErrorCode
 ): UnexpectedResponseError =>
-  new UnexpectedResponseError({
-    method: run.method,
-    flow: run.addressText,
-    executionId: run.executionId,
-    requestId: response.requestId,
-    reason,
-    ...(code === undefined ? undefined : { code }),
-    ...("result" in response && response.result !== undefined ? { result: response.result } : undefined),
-    isRetryable: false
-  }, unchecked)
+  new UnexpectedResponseError(
+    known({
+      method: run.method,
+      flow: run.addressText,
+      executionId: run.executionId,
+      requestId: response.requestId,
+      reason,
+      code,
+      ...("result" in response && response.result !== undefined ? { result: response.result } : undefined),
+      isRetryable: false
+    }),
+    unchecked
+  )
 
 const stateOf = (
   run: AnyRun,
@@ -218,7 +237,7 @@ const stateOf = (
   accumulatedOutputs: response.accumulatedOutputs ?? {},
   ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
   rounds,
-  ...run.resumeFields
+  ...known<ResumeFields>(run.resumeFields)
 })
 
 const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): RunEffect<E, R> => {
@@ -282,26 +301,25 @@ const pausedResult = (
   state: PausedState,
   response: ExecutePaused
 ): PausedResult<unknown, CostLimitError> =>
-  withRaw({
-    status: "tool_calls_required",
-    executionId: state.executionId,
-    toolCalls: state.toolCalls,
-    state,
-    flowId: response.flowId,
-    blockCount: response.blockCount,
-    sessionId: run.sessionId,
-    requestId: response.requestId,
-    resume: (results) =>
-      Effect.suspend(() =>
-        resume<never, never>(
-          // the caller holds each state that follows
-          { ...run, answering: { _tag: "manual" }, onPause: undefined, progress: new CallProgress() },
-          state,
-          results,
-          state.rounds
+  withRaw(
+    withFacts<PausedResult<unknown, CostLimitError>>(run, response, {
+      status: "tool_calls_required",
+      executionId: state.executionId,
+      toolCalls: state.toolCalls,
+      state,
+      resume: (results) =>
+        Effect.suspend(() =>
+          resume<never, never>(
+            // the caller holds each state that follows
+            { ...run, answering: { _tag: "manual" }, onPause: undefined, progress: new CallProgress() },
+            state,
+            results,
+            state.rounds
+          )
         )
-      )
-  }, response.raw)
+    }),
+    response.raw
+  )
 
 /**
  * Answers a pause by hand: checks the results and sends them.

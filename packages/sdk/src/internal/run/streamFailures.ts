@@ -14,12 +14,17 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import { cursorOf } from "../errors/errorClass.js"
-import { amended, unchecked } from "../errors/makeError.js"
+import { amended, known, unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { StreamCursor } from "./streamCursor.js"
 
-type RunFailure = Pick<ConstructorParameters<typeof FlowExecutionError>[0], "code" | "detail" | "stepId" | "result">
+interface RunFailure {
+  readonly code?: ErrorCode | undefined
+  readonly detail?: string | undefined
+  readonly stepId?: string | undefined
+  readonly result?: unknown
+}
 
 /** @internal */
 export class StreamFailures {
@@ -82,36 +87,42 @@ export class StreamFailures {
 
   unexpected(reason: string, code?: ErrorCode): UnexpectedResponseError {
     return new UnexpectedResponseError(
-      { ...this.facts, reason, ...(code === undefined ? undefined : { code }), isRetryable: false },
+      known({ ...this.facts, reason, code, isRetryable: false }),
       unchecked
     )
   }
 
   /** The error of a response that ended without the end of the run, or a pause. */
   endedEarly(): APIConnectionError {
-    return new APIConnectionError({
-      ...this.facts,
-      detail: "the stream ended before a terminal event",
-      sent: "yes",
-      isRetryable: false
-    }, unchecked)
+    return new APIConnectionError(
+      known({
+        ...this.facts,
+        detail: "the stream ended before a terminal event",
+        sent: "yes",
+        isRetryable: false
+      }),
+      unchecked
+    )
   }
 
   runFailed(failure: RunFailure): FlowExecutionError {
-    return new FlowExecutionError({ ...this.facts, ...failure, isRetryable: false }, unchecked)
+    return new FlowExecutionError(known({ ...this.facts, ...failure, isRetryable: false }), unchecked)
   }
 
   /** The error of a total timeout. */
   timedOut(ms: number): APITimeoutError {
     const { sent } = this
     return this.of(
-      new APITimeoutError({
-        ...this.facts,
-        detail: `after ${ms} ms`,
-        clock: "total",
-        sent,
-        isRetryable: sent === "no"
-      }, unchecked)
+      new APITimeoutError(
+        known({
+          ...this.facts,
+          detail: `after ${ms} ms`,
+          clock: "total",
+          sent,
+          isRetryable: sent === "no"
+        }),
+        unchecked
+      )
     )
   }
 }

@@ -10,6 +10,15 @@ import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
 
 /**
+ * A key that may be absent, and whose type says no more. A value of `undefined` fits too: a constructor of an error must
+ * not throw because of one.
+ *
+ * @internal
+ */
+export const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
+  Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
+
+/**
  * A key whose `null` is kept: reading changes nothing.
  *
  * @internal

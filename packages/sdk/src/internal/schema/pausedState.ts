@@ -1,5 +1,6 @@
 /** The state of a paused run, which its result and the errors that stop it carry. */
 import * as Schema from "effect/Schema"
+import { absentable } from "./nullable.js"
 import { KeptObject } from "./schemaReader.js"
 
 const pausedStateSchema = Schema.Struct({
@@ -15,14 +16,14 @@ const pausedStateSchema = Schema.Struct({
   toolCallMessages: Schema.Array(Schema.Unknown),
   toolCalls: Schema.Array(Schema.Struct({ id: Schema.String, name: Schema.String, arguments: Schema.String })),
   accumulatedOutputs: KeptObject,
-  sessionId: Schema.optional(Schema.String),
+  sessionId: absentable(Schema.String),
   /** The number of calls of the tool handler before this pause. */
   rounds: Schema.NonNegativeInt,
-  parameters: Schema.optional(Schema.Unknown),
-  blockOverrides: Schema.optional(KeptObject),
-  attachments: Schema.optional(Schema.Array(Schema.Unknown)),
-  tools: Schema.optional(Schema.Array(Schema.Unknown)),
-  toolChoice: Schema.optional(Schema.Unknown),
+  parameters: absentable(Schema.Unknown),
+  blockOverrides: absentable(KeptObject),
+  attachments: absentable(Schema.Array(Schema.Unknown)),
+  tools: absentable(Schema.Array(Schema.Unknown)),
+  toolChoice: absentable(Schema.Unknown),
   trace: Schema.Boolean
 })
 

@@ -12,7 +12,7 @@ import {
   UnexpectedResponseError
 } from "../../NoukaiError.js"
 import { type Handled, isHandled } from "../../Tools.js"
-import { invalid, unchecked } from "../errors/makeError.js"
+import { invalid, known, unchecked } from "../errors/makeError.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
 import * as Spans from "../telemetry/spans.js"
 import type { ToolCall, ToolOutcome, ToolResult } from "./tool.js"
@@ -76,16 +76,19 @@ export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E 
     answered: new Map(),
     faults: new Map(),
     limit: (pause, detail, toolName) =>
-      new ToolCallLimitError({
-        method: pause.method,
-        flow: pause.addressText,
-        executionId: pause.executionId,
-        code: "TOOL_CALL_LIMIT_CLIENT",
-        detail,
-        rounds: pause.rounds,
-        toolName,
-        isRetryable: false
-      }, unchecked)
+      new ToolCallLimitError(
+        known({
+          method: pause.method,
+          flow: pause.addressText,
+          executionId: pause.executionId,
+          code: "TOOL_CALL_LIMIT_CLIENT",
+          detail,
+          rounds: pause.rounds,
+          toolName,
+          isRetryable: false
+        }),
+        unchecked
+      )
   }
 }
 
