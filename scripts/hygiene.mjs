@@ -22,6 +22,11 @@ const rules = [
     message: "unfinished work"
   },
   {
+    only: /^packages\/[^/]+\/src\/.*\.ts$/,
+    pattern: /^\s*(?:\/\*\*|\*) What\b/,
+    message: "a docstring that does not begin with its subject"
+  },
+  {
     only: test,
     pattern: /\b(?:describe|suite|it|test|bench)(?:\.\w+)*\.(?:only|skip|skipIf|runIf|todo|fails)\b/,
     message: "a test that does not run, or runs alone"

@@ -58,7 +58,7 @@ export const TypeId: typeof Definition.TypeId = Definition.TypeId
 export type TypeId = typeof TypeId
 
 /**
- * What is known of a run that a crash left behind: `"exact"` of one through the queue, which is found again with its
+ * How much is known of a run that a crash left behind: `"exact"` of one through the queue, which is found again with its
  * result; `"reported"` of one in a request of its own, whose result may be lost though it was billed. Such a row is
  * `reported` then.
  *
@@ -91,7 +91,7 @@ interface CommonInput {
 }
 
 /**
- * What is run for a row through the queue, which takes neither conversations nor attachments. `parameters` is required
+ * The run of a row through the queue, which takes neither conversations nor attachments. `parameters` is required
  * exactly when the flow's schema requires some.
  *
  * @since 0.1.0
@@ -103,7 +103,7 @@ export type JobInput<P = AnyParameters> = ParametersInput<P> & CommonInput & {
 }
 
 /**
- * What is run for a row in a request of its own.
+ * The run of a row in a request of its own.
  *
  * @since 0.1.0
  * @category options
@@ -135,7 +135,7 @@ interface Common<Row, RowI, P, A> {
  */
 export interface JobOptions<Row, RowI, P, A, I extends JobInput<P> = JobInput<P>> extends Common<Row, RowI, P, A> {
   readonly operation?: "jobs" | undefined
-  /** What is run for a row. It must depend on the row alone: a key whose input changes is refused. */
+  /** The input of the run of a row. It must depend on the row alone: a key whose input changes is refused. */
   readonly input: (row: Row) => I
 }
 
@@ -150,7 +150,7 @@ export interface RequestOptions<Row, RowI, P, A, I extends RequestInput<P> = Req
 {
   /** For inputs that the queue does not take: conversations, attachments and tools. */
   readonly operation: "execute"
-  /** What is run for a row. It must depend on the row alone: a key whose input changes is refused. */
+  /** The input of the run of a row. It must depend on the row alone: a key whose input changes is refused. */
   readonly input: (row: Row) => I
   /** Tools of every row, of `Tools.make` or `Tools.handle`. Default: none. */
   readonly tools?: BatchTools | undefined
@@ -189,7 +189,7 @@ export const make: {
   ): Batch<Row, A, "reported">
 } = Definition.make as never
 
-/** What a run needs beside its engine and ledger. */
+/** The services that a run needs beside its engine and ledger. */
 type Clients = FlowService | JobService | RunService | SessionService
 
 /**
@@ -262,7 +262,7 @@ export const status: (batch: string) => Effect.Effect<BatchStatus, LedgerError, 
 export const progress: (batch: string) => Stream.Stream<Progress, LedgerError, BatchStore> = ProgressOf.progress
 
 /**
- * What became of the rows of a batch. Given the batch itself, results are read by the schema of its flow: one that does
+ * The results of the rows of a batch. Given the batch itself, results are read by the schema of its flow: one that does
  * not fit is a row without a result, with an error of the kind `UnexpectedResult`.
  *
  * @since 0.1.0

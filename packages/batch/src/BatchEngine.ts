@@ -1,5 +1,5 @@
 /**
- * What hands out the rows of a batch to processes.
+ * Hands out the rows of a batch to processes.
  *
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ export declare namespace BatchEngine {
 }
 
 /**
- * What hands out the rows of a batch to processes.
+ * Hands out the rows of a batch to processes.
  *
  * @since 0.1.0
  * @category tags

@@ -1,5 +1,5 @@
 /**
- * What a batch can fail with. What fails for one row is no error of the batch: it is the state of the row.
+ * The errors of a batch. The failure of one row is no error of the batch: it is the state of the row.
  *
  * @since 0.1.0
  */
@@ -60,7 +60,7 @@ export class BatchSourceError extends Schema.TaggedError<BatchSourceError>("@eff
 export class BatchStoreError extends Schema.TaggedError<BatchStoreError>("@effect-noukai/batch/BatchStoreError")(
   "BatchStoreError",
   {
-    /** What was being done. */
+    /** The act that failed. */
     operation: Schema.String,
     /** The words of the database. */
     detail: Schema.String,
@@ -122,7 +122,7 @@ export class BatchConflictError extends Schema.TaggedError<BatchConflictError>(
 )("BatchConflictError", {
   /** The id of the batch. */
   batch: Schema.String,
-  /** What differs: `flow`, `version` or `operation`. */
+  /** The field that differs: `flow`, `version` or `operation`. */
   field: Schema.String,
   /** Its value in the ledger. */
   stored: Schema.String,
@@ -156,7 +156,7 @@ export class BatchReportError extends Schema.TaggedError<BatchReportError>("@eff
 }
 
 /**
- * What an operation on a batch that stands in the ledger can fail with.
+ * The errors of an operation on a batch that stands in the ledger.
  *
  * @since 0.1.0
  * @category errors
@@ -164,7 +164,7 @@ export class BatchReportError extends Schema.TaggedError<BatchReportError>("@eff
 export type LedgerError = BatchNotFoundError | BatchStoreError | InvalidBatchError
 
 /**
- * What planning and running can fail with.
+ * The errors of planning and running.
  *
  * @since 0.1.0
  * @category errors

@@ -65,12 +65,12 @@ export type SettledState = typeof SettledState.Type
  */
 export const RowError = Schema.Struct({
   /**
-   * What kind of error it is: the tag of the error of a call (`FlowExecutionError`, `InvalidRequestError`), or one of the
+   * The kind of the error: the tag of the error of a call (`FlowExecutionError`, `InvalidRequestError`), or one of the
    * batch's own: `InvalidRow`, `InputChanged`, `DuplicateKey`, `AmbiguousRun`, `RunNotFound`, `ResultNotStored`,
    * `UnexpectedResult`, `Cancelled`, `Defect` (a tool threw).
    */
   kind: Schema.String,
-  /** What happened and what can be done, for people. */
+  /** The failure and its remedy, for people. */
   message: Schema.String,
   /** The code of the server's error, if any. */
   code: Schema.optionalWith(Schema.String, { exact: true }),
@@ -112,7 +112,7 @@ export interface RowResult<out A = unknown> {
   readonly executionId?: string
   /** Whether its run was found at the server, and not begun by this ledger. */
   readonly adopted: boolean
-  /** What its run cost, in US dollars, as decimal text; absent where the batch reads no costs or it is unknown. */
+  /** The cost of its run, in US dollars, as decimal text; absent where the batch reads no costs or it is unknown. */
   readonly costUsd?: string
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number

@@ -48,7 +48,7 @@ export interface JsonlOptions {
 export interface CsvOptions {
   /** The names of the columns, for a file without a header: its first line is a row. Default: the first line. */
   readonly columns?: ReadonlyArray<string> | undefined
-  /** What stands between two values. Default: a comma. */
+  /** The character between two values. Default: a comma. */
   readonly delimiter?: string | undefined
   /**
    * The length of a record, in bytes, above which reading fails: most often a quote that is not closed. Default: 16 MiB.

@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import type { RefusedRow, RowState } from "./BatchRow.js"
 
 /**
- * What a plan found in a source, beside what stands in the ledger.
+ * The content of a source beside that of the ledger, found by a plan.
  *
  * @since 0.1.0
  * @category models
@@ -53,7 +53,7 @@ export interface BatchStatus {
   /** Rows whose runs were found at the server, and not begun by this ledger. */
   readonly adopted: number
   /**
-   * What its rows cost, in US dollars as decimal text, to a billionth, all attempts included; a cost that is not known is
+   * The cost of its rows in US dollars, decimal text to a billionth, all attempts included; a cost that is not known is
    * taken to be what was reserved. Absent where costs are not read.
    */
   readonly costUsd?: string
@@ -84,7 +84,7 @@ export interface BatchStop {
  */
 export interface BatchSummary extends BatchStatus {
   readonly status: "completed" | "incomplete" | "cancelled"
-  /** What the source had. */
+  /** The content of the source. */
   readonly plan: BatchPlan
 }
 
@@ -181,6 +181,6 @@ export type RetryOptions =
   | { readonly only: "failed" | "cancelled" | "invalid" }
   | {
     readonly only: "reported"
-    /** What is reported may have run, and be run and billed again. */
+    /** Reported rows may have run, and be run and billed again. */
     readonly acceptDoubleRuns: true
   }

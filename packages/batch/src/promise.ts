@@ -61,7 +61,7 @@ export type RowsOptions<Row> = {
 }
 
 /**
- * What is run for a row: a job in the queue, or a request of its own, for conversations and attachments. What is run must
+ * The run of a row: a job in the queue, or a request of its own, for conversations and attachments. It must
  * depend on the row alone: a key whose input changes is refused.
  *
  * @since 0.1.0
@@ -254,7 +254,7 @@ const aborted = (signal: AbortSignal) =>
   })
 
 /**
- * What became of the rows of a batch, in the order of their input; also while another process runs it. Leaving the loop
+ * The results of the rows of a batch, in the order of their input; also while another process runs it. Leaving the loop
  * closes the ledger.
  *
  * Rejects with a `BatchNotFoundError` where the ledger has no batch of this id, an `InvalidBatchError` for an option that is

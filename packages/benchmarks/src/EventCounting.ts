@@ -18,7 +18,7 @@ export const counting = (name: string, expected: number, run: () => number | Pro
 
 export const floor = "JSON.parse alone"
 
-/** What nobody who reads JSON can do without. */
+/** The parsing that no reader of JSON can do without. */
 export const parsing = (payloads: ReadonlyArray<string>): Row =>
   counting(floor, payloads.length, () => {
     let seen = 0

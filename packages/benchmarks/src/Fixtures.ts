@@ -1,5 +1,5 @@
 /**
- * What the suites send, and the bytes that the raw server answers.
+ * The requests of the suites, and the bytes that the raw server answers.
  */
 
 export const apiKey = "nk_test_benchbnc_0123456789abcdef0123456789abcdef"
@@ -106,6 +106,6 @@ export const assertCompleted = (text: string): void => {
   }
 }
 
-/** What the frames of a stream carry, as text. */
+/** The data of the frames of a stream, as text. */
 export const payloadsOf = (stream: string): ReadonlyArray<string> =>
   stream.split("\n\n").flatMap((frame) => frame === "" ? [] : frame.slice(frame.indexOf("data: ") + 6))

@@ -47,14 +47,14 @@ const quantile = (values: ReadonlyArray<number>, q: number): number => {
   return below + (above - below) * (at - Math.floor(at))
 }
 
-/** What a row took for one operation. */
+/** The cost of one operation of a row. */
 interface Cost {
   readonly cpu: number
   readonly wall: number
   readonly peak: number | undefined
 }
 
-/** What an operation costs, over at least `millis`. */
+/** The cost of an operation, over at least `millis`. */
 const costOfOperation = async (row: Row, millis: number): Promise<Cost> => {
   const start = performance.now()
   const before = process.cpuUsage()

@@ -1,5 +1,5 @@
 /**
- * What a process holds, for runs that fail when it grows.
+ * The memory of a process, for runs that fail when it grows.
  */
 
 /** A full collection. Throws without `--expose-gc`. */

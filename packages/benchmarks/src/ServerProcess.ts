@@ -6,7 +6,7 @@ import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 
 export interface ServerProcess {
-  /** What it said when it listened. */
+  /** Its message when it listened. */
   readonly message: string
   readonly process: ChildProcess
   /** Lets it end, and waits until it has. */

@@ -2,7 +2,7 @@
  * Suites, and what they give to the runner.
  */
 
-/** What a process of its own took: µs of CPU time, and MiB at most. */
+/** The cost of a process of its own: µs of CPU time, and MiB at most. */
 export interface ProcessCost {
   readonly cpu: number
   readonly peak: number

@@ -1,5 +1,5 @@
 /**
- * What the product must reach, as ratios of CPU time per operation against a peer in the same rounds: lower is better.
+ * The goals of the product, as ratios of CPU time per operation against a peer in the same rounds: lower is better.
  */
 import { streams } from "./Fixtures.js"
 import { official } from "./OfficialClient.js"

@@ -1,5 +1,5 @@
 /**
- * What a batch takes on one machine, with the emulator in a process of its own: rows in a second, CPU time of a row, and
+ * The cost of a batch on one machine, the emulator in a process of its own: rows in a second, CPU time of a row, and
  * memory; and how many runs the emulator counted.
  *
  *     npm run bench:batch

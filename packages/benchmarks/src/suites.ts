@@ -8,7 +8,7 @@ import { sse } from "./suites/sse.js"
 import { start } from "./suites/start.js"
 import { transport } from "./suites/transport.js"
 
-/** What `npm run bench` measures, in this order. */
+/** The suites of `npm run bench`, in this order. */
 export const suites: ReadonlyArray<Suite> = [transport, sse, execute, events, promise, cassette, sessions, start]
 
 /** Those with the names, in the order above; without names all. Throws when there is no suite of a name. */

@@ -20,7 +20,7 @@ import { exitCodes } from "./exit/exitCode.js"
 import { plain } from "./terminal/Terminal.js"
 import { version } from "./version.js"
 
-/** What the parser would print is said here, with its text alone. */
+/** Takes the words of the parser, which would print more than their text. */
 const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => Effect.withConsole(effect, { ...console, error: () => Effect.void }))
 

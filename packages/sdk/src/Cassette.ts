@@ -198,7 +198,7 @@ export const check = (path: string): Effect.Effect<Checked, CassetteError> => Ca
 
 /**
  * The ways in which a cassette `b` differs from `a`: settings, recordings that were removed, added, changed or moved.
- * What differs between any two recordings of the same calls is no difference: ids, times, costs.
+ * Ids, times and costs, which differ between any two recordings of the same calls, are no differences.
  *
  * A recording that asks what one of `a` asked is that one; what is left is compared to recordings of the same endpoint
  * and flow, and the one that differs least is the one that changed. Cassettes of different kinds differ in `$.kind`, and

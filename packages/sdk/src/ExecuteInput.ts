@@ -135,7 +135,7 @@ export type CostInput<C = undefined> = {
 export type CostError<C> = [C] extends [undefined] ? never : CostLimitError
 
 /**
- * What is done at each pause of a run.
+ * The hook at each pause of a run.
  *
  * @since 0.1.0
  * @category options

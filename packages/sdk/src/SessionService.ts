@@ -16,7 +16,7 @@ export { SessionExecution, SessionStep } from "./internal/operations/sessionRequ
 export type { RunOptions } from "./internal/traces/runOptions.js"
 
 /**
- * What ran under a session id, in the order in which it was recorded.
+ * The runs under a session id, in the order in which they were recorded.
  *
  * @since 0.1.0
  * @category models

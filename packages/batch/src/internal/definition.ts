@@ -1,4 +1,4 @@
-/** What a batch is made of, and the rows of a source as its rows. */
+/** The definition of a batch, and the rows of a source as its rows. */
 import { Flow, NoukaiConfig } from "@effect-noukai/sdk"
 import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
@@ -55,7 +55,7 @@ const invalid = (method: string, field: string, reason: string) => new InvalidBa
 /** The longest id and key, in characters. */
 const longest = 1024
 
-/** What a definition says of its batch, checked. @internal */
+/** The definition of a batch, checked. @internal */
 export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
     const { flow, id, operation, version } = definition

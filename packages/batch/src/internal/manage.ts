@@ -1,4 +1,4 @@
-/** What can be asked of a batch that stands in a ledger, and done to it. */
+/** Reads and changes a batch that stands in a ledger. */
 import { Flow } from "@effect-noukai/sdk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

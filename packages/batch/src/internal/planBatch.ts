@@ -103,7 +103,7 @@ const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.gen(
 
 const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, grace: 0, adopt: true }
 
-/** What a source has, beside what stands in the ledger. @internal */
+/** The content of a source beside that of the ledger. @internal */
 export const dry = <E, R>(
   definition: Definition,
   source: BatchSource<unknown, E, R>

@@ -42,7 +42,7 @@ const loadAndReplay = (text: string, calls: number) =>
 const save = (cassette: Cassette.Cassette, path: string, calls: number) =>
   Effect.runPromise(Effect.as(Cassette.save(cassette, path), calls))
 
-/** What one recorded call costs to load and replay, and to save, in cassettes of any size. */
+/** The cost of loading and replaying, and of saving, one recorded call, in cassettes of any size. */
 export const cassette: Suite = {
   name: "cassette",
   prepare: () => {

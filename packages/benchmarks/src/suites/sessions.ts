@@ -64,7 +64,7 @@ const lookUp = (sessions: Sessions.Sessions, count: number) => {
   }
 }
 
-/** What the emulator takes to find the runs of a session among few and among many. */
+/** The cost of finding, in the emulator, the runs of a session among few and among many. */
 export const sessions: Suite = {
   name: "sessions",
   prepare: () =>

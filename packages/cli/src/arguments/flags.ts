@@ -18,7 +18,7 @@ export const flowVersion = Options.withAlias(optional("flow-version", "productio
 
 export const trace = Options.boolean("trace").pipe(Options.withDescription("Keep what steps were given and gave."))
 
-/** What a run is given. */
+/** The input of a run. */
 export const runInput = {
   message: Args.text({ name: "message" }).pipe(
     Args.withDescription("The message; - reads it from stdin. What begins with - goes after --."),

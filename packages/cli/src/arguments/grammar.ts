@@ -19,12 +19,12 @@ interface Flag {
   /** The name that is passed on. */
   readonly name: string
   readonly takesValue: boolean
-  /** What a value can be: `integer`, or words with `|` between them; otherwise anything. */
+  /** The form of a value: `integer`, or words with `|` between them; otherwise anything. */
   readonly values: string
   readonly isRepeated: boolean
 }
 
-/** What a usage names: flags, or arguments in angle brackets. */
+/** The names in a usage: flags, or arguments in angle brackets. */
 export interface Named {
   readonly names: ReadonlyArray<string>
   readonly acceptedValues: Option.Option<string>
@@ -86,7 +86,7 @@ const suggestion = (given: string, known: Iterable<string>): string => {
   return best === undefined ? "" : `: did you mean ${best}?`
 }
 
-/** What is wrong with the value of a flag, which the parser would say without its name. */
+/** The mistake in the value of a flag, which the parser would tell without its name. */
 const mistake = ({ values }: Flag, value: string): string | undefined => {
   if (values === "integer") return /^-?\d{1,15}$/.test(value) ? undefined : "takes a whole number"
   const words = values.split(" | ")
@@ -95,7 +95,7 @@ const mistake = ({ values }: Flag, value: string): string | undefined => {
 
 const helps: ReadonlySet<string> = new Set(["--help", "-h"])
 
-/** What the arguments ask for: a command, or its help. */
+/** The command that the arguments ask for, or its help. */
 export type Asked =
   | { readonly _tag: "command"; readonly args: ReadonlyArray<string> }
   | { readonly _tag: "help"; readonly path: ReadonlyArray<string>; readonly grammar: Grammar }

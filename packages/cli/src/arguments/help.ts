@@ -24,11 +24,11 @@ const sections = (doc: HelpDoc.HelpDoc): ReadonlyArray<Section> => {
   return found
 }
 
-/** What the parser says of every flag of a kind, which the name of its value says already. */
+/** The words of the parser for every flag of a kind, which the name of its value says already. */
 const said =
   /^(A user-defined piece of text\.|A true or false value\.|An integer\.|A floating point number\.|One of the following: .*|This setting is optional\.|This (option|argument) may be repeated .*|.*must be repeated at least.*)$/
 
-/** What is said of a flag or an argument by whoever declared it. */
+/** The words of a flag's or an argument's declaration. */
 const does = (doc: HelpDoc.HelpDoc): string =>
   parts(doc).flatMap((part) => part._tag === "Paragraph" ? [text(part.value)] : []).filter((line) => !said.test(line))
     .join(" ")

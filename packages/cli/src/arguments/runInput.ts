@@ -1,4 +1,4 @@
-/** What a run is given, as flags and arguments have it. */
+/** The input of a run, from flags and arguments. */
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -15,7 +15,7 @@ export interface RunFlags {
   readonly trace: boolean
 }
 
-/** What a run is given. */
+/** The input of a run. */
 export interface RunInput {
   readonly message: string | undefined
   readonly parameters: { readonly [key: string]: unknown } | undefined
@@ -23,7 +23,7 @@ export interface RunInput {
   readonly trace: true | undefined
 }
 
-/** What a run is given, checked before anything is sent. Another flag may be read from stdin, too. */
+/** The input of a run, checked before anything is sent. Another flag may be read from stdin, too. */
 export const runInput = (
   flags: RunFlags,
   another: Option.Option<string> = Option.none()

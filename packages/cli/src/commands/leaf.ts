@@ -4,7 +4,7 @@ import type { CommandError } from "../exit/CommandError.js"
 import type { Terminal, Voice } from "../terminal/Terminal.js"
 import * as Terminals from "../terminal/Terminal.js"
 
-/** What a command does with what it was given. */
+/** The work of a command on its input. */
 export type Handle<Input> = (input: Input) => Effect.Effect<void, CommandError, Terminal>
 
 /** A handler that is loaded when it is called. */

@@ -6,7 +6,7 @@ export class CommandError extends Data.TaggedError("CommandError")<{
   /** Empty where nothing is to be said. */
   readonly message: string
   readonly code: number
-  /** What to do, a line each. */
+  /** The remedies, a line each. */
   readonly advice?: ReadonlyArray<string>
 }> {}
 

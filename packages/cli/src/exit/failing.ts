@@ -5,7 +5,7 @@ import type { UsageError } from "./CommandError.js"
 import { CommandError } from "./CommandError.js"
 import { type BatchCommandError, exitCodeOf, exitCodes } from "./exitCode.js"
 
-/** What a command may be told of a run that it knows or may have begun. */
+/** The facts of a run that a command knows or may have begun. */
 export interface Known {
   readonly flow?: string
   readonly sessionId?: string | undefined

@@ -1,4 +1,4 @@
-/** What is said of a run that may have begun when its command is interrupted. */
+/** Notes on a run that may have begun when its command is interrupted. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Terminal } from "../terminal/Terminal.js"

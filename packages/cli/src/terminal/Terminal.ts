@@ -1,5 +1,5 @@
 /**
- * What a command writes, and where: its result to stdout, all else to stderr. A reader of stdout that has gone is nothing
+ * The output of a command: its result to stdout, all else to stderr. A reader of stdout that has gone is nothing
  * wrong: what is written then is dropped.
  */
 import * as Context from "effect/Context"
@@ -126,7 +126,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
     }
   })
 
-/** What is logged meanwhile is said on stderr: stdout has the result alone. */
+/** Writes log lines to stderr: stdout has the result alone. */
 const logger = (terminal: Terminal.Service) =>
   Logger.replace(
     Logger.defaultLogger,

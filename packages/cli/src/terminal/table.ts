@@ -4,7 +4,7 @@ import { plain } from "./Terminal.js"
 /** A text in one line. */
 export const cell = (text: string): string => plain(text).replace(/\s+/g, " ")
 
-/** What a table shows: text, a number, or nothing. */
+/** A value of a table: text, a number, or nothing. */
 export type Value = string | number | undefined
 
 const shown = (value: Value): string => value === undefined ? "" : cell(String(value))

@@ -37,7 +37,7 @@ export class BatchDriver
   extends Context.Tag("@effect-noukai/batch/internal/drive/batchDriver")<BatchDriver, BatchDriver.Service>()
 {}
 
-/** What runs rows beside the ledger. @internal */
+/** The services that run rows, beside the ledger. @internal */
 export type Clients = FlowService | JobService | RunService | SessionService
 
 class PartKey extends Data.Class<{ readonly batch: string; readonly generation: number }> {}

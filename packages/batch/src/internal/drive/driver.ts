@@ -112,7 +112,7 @@ export const make = (
         ))
       })
 
-    /** What to reserve for a row: what rows have cost, with room, and at first what they may cost. */
+    /** The amount to reserve for a row: the cost of rows so far, with room, and at first their limit. */
     const estimate = (): number =>
       running.costs.known < 10
         ? maxCostPerRow

@@ -34,7 +34,7 @@ const reported = (error: NoukaiError, kind: string, executionIds: ReadonlyArray<
   ...(executionIds.length === 1 && { executionId: executionIds[0]! })
 })
 
-/** What an error of the run itself leaves of its row; `undefined` for one of the request. */
+/** The state that an error of the run itself leaves its row in; `undefined` for one of the request. */
 const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined => {
   switch (error._tag) {
     case "FlowExecutionError":

@@ -22,19 +22,19 @@ import {
 } from "./running.js"
 import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
-/** What a look at the session of an attempt found. @internal */
+/** The finding of a look at the session of an attempt. @internal */
 export type Look =
   | { readonly _tag: "absent" }
   | { readonly _tag: "found"; readonly executionId: string }
   | { readonly _tag: "ended"; readonly settled: Settled }
 
-/** What became of a request that begins a run. @internal */
+/** The outcome of a request that begins a run. @internal */
 export type Begun =
   /** The run goes on, and is asked for. */
   | { readonly _tag: "submitted"; readonly executionId: string }
   | { readonly _tag: "ended"; readonly settled: Settled }
 
-/** What a poll said. @internal */
+/** The answer of a poll. @internal */
 export type Polled = { readonly _tag: "running" } | { readonly _tag: "ended"; readonly settled: Settled }
 
 /** How the runs of a batch are begun, found and followed. @internal */
@@ -46,7 +46,7 @@ export interface Runs {
   readonly begin: (row: Rows.LiveRow, timeout: Duration.DurationInput) => Effect.Effect<Begun, NoukaiError>
   /** Polls of a run that was begun. */
   readonly follow: (executionId: string) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
-  /** What a run that ended cost, in US dollars as decimal text. */
+  /** The cost of a run that ended, in US dollars as decimal text. */
   readonly cost: (executionId: string) => Effect.Effect<string | undefined, NoukaiError>
 }
 

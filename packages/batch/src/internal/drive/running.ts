@@ -24,7 +24,7 @@ const longestBackoff = 30_000
 /** How long nothing may succeed before the batch stops, in milliseconds. */
 const unreachableAfter = 300_000
 
-/** What became of a row. @internal */
+/** The outcome of a row. @internal */
 export interface Settled {
   readonly state: SettledState
   readonly result?: unknown

@@ -1,4 +1,4 @@
-/** What the failure of a request means for its row, and for the batch. */
+/** The meaning of a failed request for its row, and for the batch. */
 import type { NoukaiError } from "@effect-noukai/sdk"
 import type { RowError } from "../../BatchRow.js"
 import type { Stop } from "../ledger/batches.js"
@@ -39,7 +39,7 @@ const stop = ({ message, statusCode }: NoukaiError): Verdict => ({
   stop: { reason: "refused", message, ...(statusCode !== undefined && { statusCode }) }
 })
 
-/** What concerns every request alike. */
+/** The verdict on an error that concerns every request alike. */
 const ofAll = (error: NoukaiError): Verdict | undefined => {
   switch (error._tag) {
     case "AuthenticationError":

@@ -9,7 +9,7 @@ import { doing, greatest, type Ledger } from "./ledger.js"
 export type Operation = "jobs" | "execute"
 
 /**
- * What every process needs to know to run the rows of a batch. Times are in milliseconds, money in billionths of a US
+ * The settings of every process that runs the rows of a batch. Times are in milliseconds, money in billionths of a US
  * dollar.
  *
  * @internal
@@ -99,7 +99,7 @@ export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, Ba
     })
   )
 
-/** What a definition says of a batch. @internal */
+/** The parts of a definition that the ledger keeps. @internal */
 export interface Defined {
   readonly name: string
   readonly flow: string

@@ -7,7 +7,7 @@ import { doing, greatest, type Ledger, microseconds } from "./ledger.js"
 export interface FirstTurn {
   /** Its moment, on the clock of the database, in milliseconds since 1970. */
   readonly at: number
-  /** What that clock said. */
+  /** The time of that clock. */
   readonly now: number
 }
 
@@ -56,7 +56,7 @@ export const release = ({ sql }: Ledger, batch: number, amount: number): Effect.
       doing("gave back money")(sql`update noukai_batch set reserved = reserved - ${amount} where id = ${batch}`)
     )
 
-/** What was spent and is reserved, as the rows have it: after a crash the batch may say otherwise. @internal */
+/** Sums what was spent and is reserved, from the rows: after a crash the batch may say otherwise. @internal */
 export const recount = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("counted what was spent")(sql`

@@ -14,7 +14,7 @@ export interface PlannedRow {
   readonly error: RowError | undefined
 }
 
-/** What a pass over a source found. @internal */
+/** The findings of a pass over a source. @internal */
 export interface Found {
   /** Rows that were not in the ledger. */
   added: number
@@ -22,7 +22,7 @@ export interface Found {
   readonly known: { [state in RowState]?: number }
   /** Rows, added or known, that cannot be run. */
   invalid: number
-  /** What is no row of the batch, and why: the first ones. */
+  /** The first of those that are no rows of the batch, and why. */
   readonly refused: Array<RefusedRow>
   refusedCount: number
 }
@@ -64,7 +64,7 @@ interface Known {
   readonly place: string
 }
 
-/** What stands in the ledger under some keys. @internal */
+/** The rows of the ledger under some keys. @internal */
 export const knownRows = (
   { sql }: Ledger,
   batch: number,

@@ -1,4 +1,4 @@
-/** What the ledger says of rows: counts, and rows page by page. */
+/** Reads rows from the ledger: counts, and rows page by page. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -127,7 +127,7 @@ export const settledAfter = (
     (row) => Number(row.settled_no)
   )
 
-/** What is no row of the batch. @internal */
+/** The rows of the source that are no rows of the batch. @internal */
 export const refused = ({ sql }: Ledger, batch: number): Stream.Stream<RefusedRow, BatchStoreError> =>
   Stream.paginateChunkEffect(0, (after) =>
     Effect.map(

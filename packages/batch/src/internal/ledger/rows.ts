@@ -19,7 +19,7 @@ export interface LiveRow {
   readonly intentAt: number
   readonly executionId: string | undefined
   readonly adopted: boolean
-  /** What is reserved for it, in billionths of a US dollar. */
+  /** The amount reserved for it, in billionths of a US dollar. */
   readonly reserved: number
 }
 
@@ -61,7 +61,7 @@ export interface Claim {
   readonly lane: number
   readonly count: number
   readonly now: number
-  /** What to reserve for each, in billionths of a US dollar. */
+  /** The amount to reserve for each, in billionths of a US dollar. */
   readonly reserved: number
 }
 
@@ -110,7 +110,7 @@ export interface Transition {
   readonly error?: string
   readonly costUsd?: string
   readonly settledAt?: number
-  /** What its run cost, or is taken to have cost, in billionths of a US dollar. */
+  /** The cost of its run, known or assumed, in billionths of a US dollar. */
   readonly spent?: number
   readonly released?: number
 }
@@ -243,7 +243,7 @@ export const own = (
     (rows) => rows[0] === undefined ? undefined : liveRow(rows[0])
   )
 
-/** What tells whether sessions can be looked up: a run that is known, or rows that will have one. @internal */
+/** The evidence that sessions can be looked up: a run that is known, or rows that will have one. @internal */
 export interface Evidence {
   readonly run: Pick<LiveRow, "id" | "key" | "attempt"> | undefined
   readonly isOpen: boolean

@@ -1,4 +1,4 @@
-/** What is done to many rows at once, because someone asked for it. */
+/** Changes of many rows at once that someone asked for. */
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError, SettledState } from "../../BatchRow.js"

@@ -2,7 +2,7 @@ import * as Predicate from "effect/Predicate"
 import type { Stats } from "node:fs"
 
 /**
- * What stands at a path that is no plain file.
+ * The kind of a path that is no plain file.
  *
  * @internal
  */

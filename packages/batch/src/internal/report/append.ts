@@ -10,7 +10,7 @@ import type { Appended, AppendOptions } from "./model.js"
 import { rowLine } from "./rowLine.js"
 import { readTail } from "./tail.js"
 
-/** What is encoded before it is written. */
+/** The bytes that are encoded before they are written. */
 const pieceLength = 1024 * 1024
 
 const named = ({ attempt, key, no }: Pick<RowResult, "attempt" | "key" | "no">): string =>

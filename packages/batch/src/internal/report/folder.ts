@@ -11,7 +11,7 @@ import { attempt, type NewFile, newFile } from "./file.js"
 import type { FolderOptions, Manifest, ReportFile } from "./model.js"
 import { encodeRefused, hasResult, rowLine } from "./rowLine.js"
 
-/** What is encoded before it is written. */
+/** The bytes that are encoded before they are written. */
 const pieceLength = 1024 * 1024
 
 /** Collects lines for a file, and writes them when there are enough. */

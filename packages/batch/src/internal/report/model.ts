@@ -23,7 +23,7 @@ export interface AppendOptions<out E = never, out R = never> {
 }
 
 /**
- * What appending did.
+ * The outcome of appending.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export interface Appended {
 }
 
 /**
- * What stands in a file of a report.
+ * The content of a file of a report.
  *
  * @since 0.1.0
  * @category models
@@ -49,7 +49,7 @@ export interface ReportFile {
 }
 
 /**
- * What a manifest says of a batch besides its rows.
+ * The entries of a manifest about a batch, besides its rows.
  *
  * @since 0.1.0
  * @category models
@@ -67,7 +67,7 @@ export interface ReportSummary {
 }
 
 /**
- * What is written to a folder.
+ * The report that is written to a folder.
  *
  * @since 0.1.0
  * @category options
@@ -81,7 +81,7 @@ export interface FolderOptions<out E = never, out R = never, out E2 = never, out
 }
 
 /**
- * What `manifest.json` holds.
+ * The content of `manifest.json`.
  *
  * @since 0.1.0
  * @category models

@@ -20,7 +20,7 @@ export interface Decoder<Row> {
 }
 
 /**
- * What is read: the name that stands in the places of its rows, and in its errors.
+ * The name of the source, in the places of its rows, and in its errors.
  *
  * @internal
  */

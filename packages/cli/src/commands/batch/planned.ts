@@ -1,4 +1,4 @@
-/** What a run of a batch would do. */
+/** The plan of a run of a batch. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchPlan } from "@effect-noukai/batch/BatchStatus"
 import * as Effect from "effect/Effect"

@@ -30,7 +30,7 @@ const unreadable = (cause: unknown) =>
 /** The bytes of stdin, which can be read once. */
 const stdin = NodeStream.fromReadable<BatchSourceError, Uint8Array>(() => process.stdin, unreadable)
 
-/** What stdin has, in a file for its owner alone that goes with the scope. */
+/** The content of stdin, in a file for its owner alone that goes with the scope. */
 const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(function*() {
   const folder = yield* Effect.acquireRelease(
     Effect.tryPromise({ try: () => mkdtemp(join(tmpdir(), "noukai-rows-")), catch: unreadable }),

@@ -1,4 +1,4 @@
-/** What `noukai cost` does. */
+/** Handles `noukai cost`. */
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"

@@ -1,4 +1,4 @@
-/** What `noukai cost` takes. */
+/** The arguments of `noukai cost`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import { connection, flow, json, voice } from "../../arguments/flags.js"

@@ -1,4 +1,4 @@
-/** What `noukai dev` does. */
+/** Handles `noukai dev`. */
 import * as Emulator from "@effect-noukai/emulator/Emulator"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,4 +1,4 @@
-/** What `noukai dev` takes. */
+/** The arguments of `noukai dev`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { optional, voice } from "../../arguments/flags.js"

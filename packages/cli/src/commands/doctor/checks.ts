@@ -1,4 +1,4 @@
-/** What is looked at, one after the other, and what to do where it is wrong. */
+/** The checks, one after the other, with the remedy of each. */
 import * as Noukai from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
@@ -20,7 +20,7 @@ export interface Check {
   readonly name: "versions" | "settings" | "server" | "key" | "reachable" | "clock"
   readonly state: "well" | "wrong" | "unknown"
   readonly message: string
-  /** What to do, a line each. */
+  /** The remedies, a line each. */
   readonly advice: ReadonlyArray<string>
   readonly code: ExitCode
 }
@@ -41,7 +41,7 @@ const wrong = (name: Check["name"], code: ExitCode, message: string, ...advice: 
   code
 })
 
-/** What could not be looked at, because of what is wrong before it. */
+/** A check that was not made, because one before it failed. */
 const unknown = (name: Check["name"], message: string): Check => ({ ...well(name, message), state: "unknown" })
 
 const versions = (): Check =>
@@ -119,7 +119,7 @@ const clock = ({ ahead }: Answer): Check => {
     )
 }
 
-/** What the server says of a key, which it is asked for a session that is none. */
+/** The server's verdict on a key, which it is asked for a session that is none. */
 const accepted = (options: NoukaiConfig.Options, was: Check, timeout: Duration.Duration): Effect.Effect<Check> =>
   Effect.flatMap(SessionService, (sessions) => sessions.get(randomUUID())).pipe(
     Effect.provide(Noukai.layer({ ...options, maxRetries: 0, attemptTimeout: timeout })),

@@ -1,4 +1,4 @@
-/** What `noukai doctor` does. */
+/** Handles `noukai doctor`. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Values from "../../arguments/values.js"

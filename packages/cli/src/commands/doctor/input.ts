@@ -1,4 +1,4 @@
-/** What `noukai doctor` takes. */
+/** The arguments of `noukai doctor`. */
 import type * as Command from "@effect/cli/Command"
 import { connection, json, optional, voice } from "../../arguments/flags.js"
 

@@ -1,4 +1,4 @@
-/** What `noukai run` does. */
+/** Handles `noukai run`. */
 import { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
@@ -31,7 +31,7 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
         : Effect.fail(wrong("--tools is no JSON array"))
   )
 
-/** What was given, checked before anything is sent. */
+/** The input, checked before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
   if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
     return yield* wrong("--once has a session of its own, and no stream: give it without --session and --stream")
@@ -74,7 +74,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
 
   const print = (result: unknown) => terminal.write(printed(input.json, result))
 
-  /** What another process needs to answer the tool calls. */
+  /** Prints the state that another process needs to answer the tool calls. */
   const printPause = (pause: object) =>
     input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
 

@@ -1,4 +1,4 @@
-/** What `noukai run` takes. */
+/** The arguments of `noukai run`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { connection, flow, json, jsonl, optional, runInput, voice } from "../../arguments/flags.js"

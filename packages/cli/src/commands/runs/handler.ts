@@ -1,4 +1,4 @@
-/** What `noukai runs` does. */
+/** Handles `noukai runs`. */
 import type { UnexpectedResponseError } from "@effect-noukai/sdk"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import type { FlowRun } from "@effect-noukai/sdk/Trace"

@@ -1,4 +1,4 @@
-/** What `noukai runs` takes. */
+/** The arguments of `noukai runs`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"

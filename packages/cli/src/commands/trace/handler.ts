@@ -1,4 +1,4 @@
-/** What `noukai trace` does. */
+/** Handles `noukai trace`. */
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"

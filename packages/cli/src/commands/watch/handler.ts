@@ -1,4 +1,4 @@
-/** What `noukai watch` does. */
+/** Handles `noukai watch`. */
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
 import * as Duration from "effect/Duration"

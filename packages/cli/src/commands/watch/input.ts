@@ -1,4 +1,4 @@
-/** What `noukai watch` takes. */
+/** The arguments of `noukai watch`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import { connection, flow, json, jsonl, optional, voice } from "../../arguments/flags.js"

@@ -1,24 +1,23 @@
 /**
  * Encodes parameters and decodes results by the schemas of a `Flow`. Where a schema needs no effects the outcome is an
- * `Either`, with which `ParseResult.map` and `flatMap` go on without one.
+ * `Either`, with which `mapNow` and `flatMapNow` go on without one.
  *
  * @internal
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid, known, unchecked } from "../errors/makeError.js"
 import { checkJson } from "../input/json.js"
 import { guarded } from "../input/take.js"
-import { issueText, readEffect } from "../schema/schemaReader.js"
+import { flatMapNow, issueText, mapErrorNow, type ParseIssue, readEffect, writeEffect } from "../schema/schemaReader.js"
 import { checkParameters } from "./executeInput.js"
 import { type FlowRef, isFlow } from "./flow.js"
 
 interface Codec {
-  readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
-  readonly decode: ((result: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+  readonly encode: ((parameters: unknown) => Effect.Effect<unknown, ParseIssue>) | undefined
+  readonly decode: ((result: unknown) => Effect.Effect<unknown, ParseIssue>) | undefined
 }
 
 const none: Codec = { encode: undefined, decode: undefined }
@@ -30,7 +29,7 @@ const codecOf = (flow: FlowRef<never>): Codec => {
   const known = codecs.get(flow)
   if (known !== undefined) return known
   const codec: Codec = {
-    encode: flow.parameters === undefined ? undefined : ParseResult.encodeUnknown(flow.parameters, { errors: "all" }),
+    encode: flow.parameters === undefined ? undefined : writeEffect(flow.parameters),
     decode: flow.result === undefined ? undefined : readEffect(flow.result)
   }
   codecs.set(flow, codec)
@@ -87,8 +86,8 @@ export const encodeParameters = (
   if (encode === undefined) return parameters === undefined ? noParameters : written(method, address, parameters)
   const encoding = guarded(method, "parameters", () => Either.right(encode(parameters ?? {})), { flow: address })
   if (Either.isLeft(encoding)) return encoding
-  return ParseResult.flatMap(
-    ParseResult.mapError(
+  return flatMapNow(
+    mapErrorNow(
       encoding.right,
       (issue) => invalid(method, "parameters", issueText(issue), { flow: address })
     ),
@@ -131,7 +130,7 @@ export const decodeResult = (
 ): Effect.Effect<unknown, UnexpectedResponseError> => {
   const { decode } = codecOf(flow)
   if (decode === undefined) return Either.right(result)
-  return ParseResult.mapError(decode(result), (issue) =>
+  return mapErrorNow(decode(result), (issue) =>
     new UnexpectedResponseError(
       known({
         method: facts.method,

@@ -1,4 +1,4 @@
-/** What is due at an instant. @internal */
+/** A task that is due at an instant. @internal */
 export interface Due {
   /** The instant, in milliseconds. */
   due: number

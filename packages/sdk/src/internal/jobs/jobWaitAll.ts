@@ -1,4 +1,8 @@
-/** Waiting for many jobs (contract 8.4): which of them is polled when. */
+/**
+ * Waiting for many jobs: which of them is polled when.
+ *
+ * @see contract 8.4
+ */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

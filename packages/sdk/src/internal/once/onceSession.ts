@@ -3,7 +3,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 
-/** What is run under a key. @internal */
+/** The flow and version that run under a key. @internal */
 export interface Keyed {
   readonly method: string
   readonly flow: FlowAddress
@@ -31,7 +31,7 @@ const namespace = Uint8Array.from([
   0xe5
 ])
 
-/** What names an attempt, as text in which no two of them are the same. It must never change. */
+/** The name of an attempt, as text that no two of them share. It must never change. */
 const nameOf = ({ flow: { org, project, slug }, key, version }: Keyed, attempt: number): string =>
   JSON.stringify([org, project, slug, String(version), key, attempt])
 

@@ -21,7 +21,7 @@ export interface FoundRun {
   readonly sessionId: string
 }
 
-/** What stands under a key: the session that no run has yet, or the run that was found. @internal */
+/** The finding under a key: the session that no run has yet, or the run that was found. @internal */
 export type Standing =
   | { readonly _tag: "absent"; readonly sessionId: string }
   | { readonly _tag: "found"; readonly run: FoundRun }
@@ -104,7 +104,7 @@ const endedBadly = (execution: SessionExecution): boolean => {
 }
 
 /**
- * What stands under a key. A run that failed or was cancelled may have been followed by another attempt, so that the
+ * Looks a key up. A run that failed or was cancelled may have been followed by another attempt, so that the
  * attempts are walked to the first that is absent. Where something would be sent because of an absence, it is looked at
  * again after the time to settle.
  *

@@ -36,7 +36,7 @@ export interface ExecuteOnceRequest extends OnceRequest, ExecuteRequest {}
 export interface SubmitOnceRequest extends OnceRequest, SubmitJobRequest {}
 
 /**
- * What runs, or ran, under a key.
+ * The run under a key, begun or found.
  *
  * @since 0.1.0
  * @category models

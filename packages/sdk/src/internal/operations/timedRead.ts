@@ -7,7 +7,7 @@ import type { HttpService } from "./operations.js"
 import { totalOf } from "./resolvedCall.js"
 import { totalTimeout } from "./totalTimeout.js"
 
-/** What is read, for errors. */
+/** The facts of a reading, for errors. */
 interface ReadFacts {
   readonly flow: string | undefined
   readonly executionId: string | undefined

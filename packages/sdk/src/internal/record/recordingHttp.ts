@@ -142,7 +142,7 @@ export const make = (recorder: Recorder, live: HttpService): HttpService => {
       const asked = live.request(operation, input)
       return question === undefined ? asked : recordEffect(recorder, operation, question, asked)
     })
-  /** What runs once per key is recorded as the run that it is, or found: a replay looks nothing up. */
+  /** Records a run once per key as the run that it is, or found: a replay looks nothing up. */
   const once = <K extends "execute" | "submitJob", E extends RecordableError>(
     operation: K,
     input: OperationRequest<K>,

@@ -72,7 +72,7 @@ const ofRecording = (cassette: RecordedCassette): ReadonlyArray<Compared> => {
   })
 }
 
-/** What of a run is the same in the next recording of it. */
+/** The parts of a run that are the same in the next recording of it. */
 const valueOf = ({ errorAtStep, snapshotsAvailable, status, steps, traceCaptureMode }: SessionExecution): Value => ({
   status,
   traceCaptureMode,

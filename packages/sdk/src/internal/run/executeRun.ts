@@ -6,7 +6,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import type * as Types from "effect/Types"
 import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
 import {
@@ -33,6 +32,7 @@ import type {
   ExecuteRequest,
   ExecuteResponse
 } from "../operations/runRequests.js"
+import { mapNow } from "../schema/schemaReader.js"
 import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
@@ -158,7 +158,7 @@ const completed = (
   run: AnyRun,
   response: ExecuteEnded
 ): Effect.Effect<ExecuteResult<unknown>, UnexpectedResponseError> =>
-  ParseResult.map(
+  mapNow(
     decodeResult(run.flow, {
       method: run.method,
       address: run.addressText,

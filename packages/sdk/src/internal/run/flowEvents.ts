@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
@@ -25,6 +24,7 @@ import type { InputRules, RefusalFacts } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
 import { deferred, fromSource, type Source } from "../runtime/streamPull.js"
+import { flatMapNow } from "../schema/schemaReader.js"
 import { resolveSession } from "../scope/sessionId.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
@@ -204,7 +204,7 @@ const start = <E, R>(
     }
     return from !== undefined && input.parameters === undefined
       ? begin(undefined)
-      : ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), begin)
+      : flatMapNow(encodeParameters(method, addressText, flow, input.parameters), begin)
   })
 
 /** @internal */

@@ -5,7 +5,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { CostLimit, ExecuteInput, ExecuteOnceInput, OnceOptions, ResumeInput } from "../../ExecuteInput.js"
@@ -33,6 +32,7 @@ import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
 import type { ExecuteBody } from "../operations/runRequests.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
+import { flatMapNow } from "../schema/schemaReader.js"
 import { resolveSession } from "../scope/sessionId.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -203,7 +203,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
         progress
       )
     }
-    const encoded = ParseResult.flatMap(encodeParameters(method, addressText, flow, input.parameters), start)
+    const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
     const spanned = http.defaults.stepSpans === true
       ? withStepSpans({ http, method, address }, warnedFirst, executionIdOf)

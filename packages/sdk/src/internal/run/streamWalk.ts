@@ -59,7 +59,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   private readonly fold: EventFold
   private next: Next<E> = toOpen
   private response: Source<WireEvent, CallError> | undefined
-  /** What runs in a fiber of its own, and the pull that waits for it. */
+  /** The work in a fiber of its own, and the pull that waits for it. */
   private background: Background | undefined
   private underWay: Effect.Effect<void, never, R> | undefined
   /** The costs that events have told, of a run with a limit. */

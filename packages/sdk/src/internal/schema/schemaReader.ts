@@ -26,6 +26,22 @@ export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Sc
   }
 )
 
+/** The mismatch of a value and its schema. @internal */
+export type ParseIssue = ParseResult.ParseIssue
+
+/**
+ * These take an effect that may be an `Either`, and go on at once where it is one: cheaper than an operation of Effect.
+ *
+ * @internal
+ */
+export const mapNow: typeof ParseResult.map = ParseResult.map
+
+/** @internal */
+export const flatMapNow: typeof ParseResult.flatMap = ParseResult.flatMap
+
+/** @internal */
+export const mapErrorNow: typeof ParseResult.mapError = ParseResult.mapError
+
 const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
   new ParseResult.Type(schema.ast, value, "a value cannot be read")
 
@@ -53,6 +69,11 @@ export const readEffect = <A, I>(
     }
   }
 }
+
+/** Writes by a schema of a caller, which may be asynchronous. @internal */
+export const writeEffect = <A, I>(
+  schema: Schema.Schema<A, I>
+): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> => ParseResult.encodeUnknown(schema, { errors: "all" })
 
 const maxLength = 4_096
 

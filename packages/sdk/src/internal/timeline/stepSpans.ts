@@ -74,7 +74,7 @@ const openSpans = (
   meter.count()
 }
 
-/** What a call gives. A run that it found and did not run has no spans in it. */
+/** The end of a call. A run that it found and did not run has no spans in it. */
 interface EndedCall {
   readonly status: string
   readonly executionId?: string | undefined

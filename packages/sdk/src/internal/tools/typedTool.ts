@@ -4,12 +4,11 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, problem } from "../errors/makeError.js"
-import { issueText } from "../schema/schemaReader.js"
+import { issueText, type ParseIssue, writeEffect } from "../schema/schemaReader.js"
 import type { RoundSettings, Tool, ToolCall, ToolDeclaration, ToolOutcome } from "./tool.js"
 import { argumentsDecoder } from "./toolArguments.js"
 import { declare } from "./toolDeclaration.js"
@@ -21,7 +20,7 @@ export interface Runner<E, R> {
   readonly declaration: ToolDeclaration
   readonly problem: { readonly field: string; readonly reason: string } | undefined
   readonly decode: (call: ToolCall) => Effect.Effect<unknown, string>
-  readonly encode: ((u: unknown) => Effect.Effect<unknown, ParseResult.ParseIssue>) | undefined
+  readonly encode: ((u: unknown) => Effect.Effect<unknown, ParseIssue>) | undefined
   readonly handler: (parameters: unknown, call: ToolCall) => Effect.Effect<unknown, E, R>
 }
 
@@ -76,7 +75,7 @@ const runnerOf = <E, R>(tool: Tool<E, R>): Runner<E, R> => {
       ? undefined
       : { field: `tools.${tool.name}.parameters`, reason: `cannot be a JSON Schema: ${problem}` },
     decode: argumentsDecoder(tool.parameters),
-    encode: tool.success === undefined ? undefined : ParseResult.encodeUnknown(tool.success, { errors: "all" }),
+    encode: tool.success === undefined ? undefined : writeEffect(tool.success),
     // the value of `decode` is of the handler's type: both come from one schema
     handler: (parameters, call) => tool.handler(parameters as never, call)
   }

@@ -284,7 +284,7 @@ const traceRules: InputRules<LiveTraceOptions, LiveTraceOptions> = {
   check: (options) => checkStream(options) ?? checkSchedule("heal", options.heal)
 }
 
-/** What tells an event from others of its run; a step that runs again has several of each. */
+/** The key that tells an event from others of its run; a step that runs again has several of each. */
 const keyOf = (event: DeliveredRunEvent): string => "stepId" in event ? `${event.type} ${event.stepId}` : event.type
 
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */

@@ -1,4 +1,4 @@
-/** What `noukai batch cancel` does. */
+/** Handles `noukai batch cancel`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as Effect from "effect/Effect"
 import { jsonLine } from "../../../terminal/json.js"

@@ -1,4 +1,4 @@
-/** What `noukai batch cancel` takes. */
+/** The arguments of `noukai batch cancel`. */
 import type * as Command from "@effect/cli/Command"
 import { json, voice } from "../../../arguments/flags.js"
 import { standing } from "../flags.js"

@@ -1,4 +1,4 @@
-/** What `noukai batch plan` does. */
+/** Handles `noukai batch plan`. */
 import * as Effect from "effect/Effect"
 import { CommandError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"

@@ -1,4 +1,4 @@
-/** What `noukai batch plan` takes. */
+/** The arguments of `noukai batch plan`. */
 import type * as Command from "@effect/cli/Command"
 import { connection, json, voice } from "../../../arguments/flags.js"
 import { defined } from "../flags.js"

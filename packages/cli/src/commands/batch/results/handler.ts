@@ -1,4 +1,4 @@
-/** What `noukai batch results` does. */
+/** Handles `noukai batch results`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as BatchReport from "@effect-noukai/batch/BatchReport"
 import * as Chunk from "effect/Chunk"

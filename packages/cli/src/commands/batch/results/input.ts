@@ -1,4 +1,4 @@
-/** What `noukai batch results` takes. */
+/** The arguments of `noukai batch results`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { optional, voice } from "../../../arguments/flags.js"

@@ -1,4 +1,4 @@
-/** What `noukai batch retry` does. */
+/** Handles `noukai batch retry`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { RetryOptions } from "@effect-noukai/batch/BatchStatus"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** What `noukai batch retry` takes. */
+/** The arguments of `noukai batch retry`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { json, voice } from "../../../arguments/flags.js"

@@ -1,4 +1,4 @@
-/** What `noukai batch run` does. */
+/** Handles `noukai batch run`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import { BatchEngine } from "@effect-noukai/batch/BatchEngine"
 import type { RunOptions } from "@effect-noukai/batch/BatchStatus"

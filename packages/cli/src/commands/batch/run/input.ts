@@ -1,4 +1,4 @@
-/** What `noukai batch run` takes. */
+/** The arguments of `noukai batch run`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { connection, json, optional, voice } from "../../../arguments/flags.js"

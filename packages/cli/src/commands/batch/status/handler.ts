@@ -1,4 +1,4 @@
-/** What `noukai batch status` does. */
+/** Handles `noukai batch status`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as Effect from "effect/Effect"
 import { jsonLine } from "../../../terminal/json.js"

@@ -1,4 +1,4 @@
-/** What `noukai batch status` takes. */
+/** The arguments of `noukai batch status`. */
 import type * as Command from "@effect/cli/Command"
 import { json, voice } from "../../../arguments/flags.js"
 import { standing } from "../flags.js"

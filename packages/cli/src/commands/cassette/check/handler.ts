@@ -1,4 +1,4 @@
-/** What `noukai cassette check` does. */
+/** Handles `noukai cassette check`. */
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

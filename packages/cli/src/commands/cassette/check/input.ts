@@ -1,4 +1,4 @@
-/** What `noukai cassette check` takes. */
+/** The arguments of `noukai cassette check`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import { json, voice } from "../../../arguments/flags.js"

@@ -1,4 +1,4 @@
-/** What `noukai cassette diff` does. */
+/** Handles `noukai cassette diff`. */
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { CommandError } from "../../../exit/CommandError.js"

@@ -1,4 +1,4 @@
-/** What `noukai cassette diff` takes. */
+/** The arguments of `noukai cassette diff`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import { json, voice } from "../../../arguments/flags.js"

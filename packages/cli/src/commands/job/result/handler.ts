@@ -1,4 +1,4 @@
-/** What `noukai job result` does. */
+/** Handles `noukai job result`. */
 import * as Job from "@effect-noukai/sdk/Job"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Duration from "effect/Duration"

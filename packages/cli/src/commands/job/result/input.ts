@@ -1,4 +1,4 @@
-/** What `noukai job result` takes. */
+/** The arguments of `noukai job result`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { connection, flow, json, optional, voice } from "../../../arguments/flags.js"

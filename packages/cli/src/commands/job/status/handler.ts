@@ -1,4 +1,4 @@
-/** What `noukai job status` does. */
+/** Handles `noukai job status`. */
 import type { JobStatus } from "@effect-noukai/sdk/Job"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ import type { Input } from "./input.js"
 /** The polls that are under way at once. */
 const concurrency = 8
 
-/** What is said of a job, or why nothing can be. */
+/** The status of a job, or the reason why there is none. */
 const row = (executionId: string, read: Either.Either<JobStatus, NoukaiError>): object =>
   Either.match(read, {
     onLeft: (error) => ({ executionId, status: "unread", error: { kind: error._tag, message: error.message } }),

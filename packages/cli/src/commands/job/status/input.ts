@@ -1,4 +1,4 @@
-/** What `noukai job status` takes. */
+/** The arguments of `noukai job status`. */
 import type * as Command from "@effect/cli/Command"
 import { connection, flow, json, jsonl, voice } from "../../../arguments/flags.js"
 import { ids } from "../ids.js"

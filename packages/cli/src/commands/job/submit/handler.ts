@@ -1,4 +1,4 @@
-/** What `noukai job submit` does. */
+/** Handles `noukai job submit`. */
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** What `noukai job submit` takes. */
+/** The arguments of `noukai job submit`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { connection, flow, json, optional, runInput, voice } from "../../../arguments/flags.js"

@@ -1,4 +1,4 @@
-/** What `noukai job wait` does. */
+/** Handles `noukai job wait`. */
 import * as Job from "@effect-noukai/sdk/Job"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
@@ -22,7 +22,7 @@ interface Told {
   readonly status: string
   readonly code: ExitCode
   readonly json: object
-  /** What was wrong. */
+  /** The failure, in words. */
   readonly error?: string
 }
 

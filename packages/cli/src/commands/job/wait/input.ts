@@ -1,4 +1,4 @@
-/** What `noukai job wait` takes. */
+/** The arguments of `noukai job wait`. */
 import type * as Command from "@effect/cli/Command"
 import { connection, flow, json, jsonl, optional, voice } from "../../../arguments/flags.js"
 import { ids } from "../ids.js"

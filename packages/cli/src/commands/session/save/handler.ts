@@ -1,4 +1,4 @@
-/** What `noukai session save` does. */
+/** Handles `noukai session save`. */
 import type { CassetteError, Redact } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,7 @@ const empty: Cassette.SessionCassette = {
   session: { sessionId: "", executions: [] }
 }
 
-/** What is to be removed, checked before anything is asked for. */
+/** The redaction that was asked for, checked before anything is sent. */
 const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
   Effect.gen(function*() {
     const patterns = yield* Effect.forEach(input.redactPattern, (text) => Values.pattern("--redact-pattern", text))

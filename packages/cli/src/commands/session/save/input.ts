@@ -1,4 +1,4 @@
-/** What `noukai session save` takes. */
+/** The arguments of `noukai session save`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"

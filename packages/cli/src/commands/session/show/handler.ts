@@ -1,4 +1,4 @@
-/** What `noukai session show` does. */
+/** Handles `noukai session show`. */
 import { SessionService } from "@effect-noukai/sdk/SessionService"
 import type { Session, SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** What `noukai session show` takes. */
+/** The arguments of `noukai session show`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { connection, sessionId, voice } from "../../../arguments/flags.js"
