@@ -17,10 +17,6 @@ import { expectTypeOf } from "vitest"
 declare const flows: FlowService.Service
 declare const cursor: FlowCursor
 
-// the errors are those of every request, which the types of `execute` list one by one
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-
 // without tools: every event but the pause for tools, no requirement
 expectTypeOf(flows.events("a/b/c", { message: "hi" })).toEqualTypeOf<
   Stream.Stream<FlowEvent.RunEvent<unknown>, CallError, never>

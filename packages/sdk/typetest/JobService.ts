@@ -18,11 +18,6 @@ import { expectTypeOf } from "vitest"
 declare const jobs: JobService.Service
 
 // the errors of each operation: the server's answers, the transport, checks, replays; no tool loop
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
 expectTypeOf<Extract<CallError, FlowExecutionError>>().toEqualTypeOf<FlowExecutionError>()
 expectTypeOf<Extract<CallError, ToolCallLimitError>>().toEqualTypeOf<never>()
 

@@ -8,12 +8,6 @@ import { expectTypeOf } from "vitest"
 
 declare const runs: RunService.Service
 
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-expectTypeOf<CallError>().toEqualTypeOf<CallError>()
-
 expectTypeOf(runs.trace("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.Trace, CallError, never>>()
 expectTypeOf(runs.summary("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.FlowRun, CallError, never>>()
 expectTypeOf(runs.cost("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.RunCost, CallError, never>>()
