@@ -106,9 +106,9 @@ const counted = Effect.gen(function*() {
 const faults = ["reset", "reset:late", "cut:b20", "503", "stall:60000"] as const
 
 const works: ReadonlyArray<Work> = [
-  { operation: "jobs", capture: "metadata_only", keys: size(1_000, 8) },
-  { operation: "execute", capture: "full", keys: size(1_000, 8) },
-  { operation: "execute", capture: "metadata_only", keys: size(1_000, 8) }
+  { operation: "jobs", capture: "metadata_only", keys: size(1_000, 5) },
+  { operation: "execute", capture: "full", keys: size(1_000, 5) },
+  { operation: "execute", capture: "metadata_only", keys: size(1_000, 5) }
 ]
 
 describe("two processes", () => {

@@ -114,7 +114,7 @@ const compressors: ReadonlyArray<
   ["br", "br", () => Zlib.createBrotliCompress({ flush: Zlib.constants.BROTLI_OPERATION_FLUSH })]
 ]
 
-const bombSize = 200_000_000
+const bombSize = size(200_000_000, 120_000_000)
 
 const bombs: ReadonlyArray<readonly [header: string, body: Uint8Array]> = [
   ["gzip", Zlib.gzipSync(Buffer.alloc(bombSize, "x"), { level: 1 })],
