@@ -8,26 +8,34 @@ const { isolate, pool } = shared.test!
 
 /** What takes seconds, the longest first: begun last it would keep one core from sharing the work with the others. */
 const long = [
-  "adapters/test/UnreadBodies",
-  "adapters/test/Trace",
+  "cli/test/Dev",
   "adapters/test/Relay",
-  "sdk/test/fuzz/Inputs",
-  "sdk/test/CutEverywhere",
-  "sdk/test/RecordMatching",
-  "sdk/test/Builders",
-  "sdk/test/internal/transport/undici",
-  "sdk/test/RecordEmulator",
-  "sdk/test/ErrorBodies",
-  "sdk/test/JobService",
-  "sdk/test/RetryBudget",
+  "adapters/test/UnreadBodies",
+  "batch/test/BatchKilled",
+  "cli/test/Job",
+  "cli/test/Batch",
   "promise/test/Behaviour",
-  "promise/test/fuzz/Inputs",
-  "promise/test/ReadmePrograms",
-  "promise/test/Bundle",
-  "emulator/test/Loops",
-  "emulator/test/Command",
-  "emulator/test/Concurrency",
-  "emulator/test/internal/runs"
+  "adapters/test/Trace",
+  "sdk/test/RecordEmulator",
+  "batch/test/BatchDoubt",
+  "cli/test/Secrets",
+  "batch/test/BatchLimits",
+  "sdk/test/OnceKilled",
+  "promise/test/Surface",
+  "cli/test/Watch",
+  "batch/test/Promise",
+  "sdk/test/ErrorBodies",
+  "sdk/test/internal/transport/undici",
+  "cli/test/Interrupted",
+  "batch/test/BatchTakeover",
+  "batch/test/Batch",
+  "sdk/test/JobService",
+  "sdk/test/EscapedKey",
+  "sdk/test/CutEverywhere",
+  "sdk/test/internal/transport/httpClient",
+  "cli/test/RunOutcomes",
+  "batch/test/BatchLanes",
+  "sdk/test/JobWire"
 ]
 
 const rank = ({ moduleId }: TestSpecification): number => {
@@ -42,7 +50,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** More workers than cores: tests wait for servers and clocks, too. Each worker takes files in turn. */
-const maxWorkers = Math.ceil(availableParallelism() * 1.5)
+const maxWorkers = 2 * availableParallelism()
 
 export default defineConfig({
   test: {
