@@ -11,20 +11,6 @@ import { fileURLToPath } from "node:url"
 
 const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
 
-/** The two parts of undici that the SDK uses: all of it would take half of the time in which the command starts. */
-const undici = {
-  name: "undici",
-  setup: ({ onLoad, onResolve }) => {
-    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "parts", sideEffects: false }))
-    onLoad({ filter: /.*/, namespace: "parts" }, () => ({
-      contents: `
-        export { default as Client } from "undici/lib/dispatcher/client.js"
-        export { default as buildConnector } from "undici/lib/core/connect.js"`,
-      resolveDir: fileURLToPath(new URL("../packages/sdk", import.meta.url))
-    }))
-  }
-}
-
 /** Bundles into a folder. */
 export const bundle = (outdir, conditions = []) =>
   build({
@@ -38,7 +24,6 @@ export const bundle = (outdir, conditions = []) =>
     target: "node20.19",
     conditions,
     minify: true,
-    plugins: [undici],
     metafile: true,
     legalComments: "none",
     logLevel: "error",

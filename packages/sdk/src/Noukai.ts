@@ -5,8 +5,9 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
@@ -35,6 +36,19 @@ export type Services =
 
 type OverHttp = FlowService.FlowService | JobService.JobService | RunService.RunService | SessionService.SessionService
 
+/** The services, made in one effect: `Layer.mergeAll` starts a fiber for each, which takes longer than what they do. */
+const makeServices: Effect.Effect<Context.Context<OverHttp>, never, NoukaiHttp.NoukaiHttp> = Effect.gen(function*() {
+  const flows = yield* FlowService.make
+  const jobs = yield* JobService.make
+  const runs = yield* RunService.make
+  const sessions = yield* SessionService.make
+  return Context.make(FlowService.FlowService, flows).pipe(
+    Context.add(JobService.JobService, jobs),
+    Context.add(RunService.RunService, runs),
+    Context.add(SessionService.SessionService, sessions)
+  )
+})
+
 /**
  * The services over any `NoukaiHttp`, as a layer that is no other's. A program builds each layer once for each reference
  * to it, whatever it is provided with there: were the services of two clients one layer, the first client would answer
@@ -43,7 +57,7 @@ type OverHttp = FlowService.FlowService | JobService.JobService | RunService.Run
  * @internal
  */
 export const servicesOverHttp = (): Layer.Layer<OverHttp, never, NoukaiHttp.NoukaiHttp> =>
-  Layer.fresh(Layer.mergeAll(FlowService.layer, JobService.layer, RunService.layer, SessionService.layer))
+  Layer.fresh(Layer.effectContext(makeServices))
 
 /**
  * The services over any `NoukaiHttp`: live, a replay, a script. A constant, which a program builds once: `Layer.fresh`

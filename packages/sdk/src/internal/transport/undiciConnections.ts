@@ -5,7 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { buildConnector, Client } from "undici"
+import type { buildConnector as Connector } from "undici"
+import { buildConnector, Client } from "./undiciParts.js"
 
 /** The part of a socket that is used. */
 interface Socket {
@@ -30,7 +31,7 @@ export class Connection extends Client {
     super(origin, { connect: (options, callback) => this.connectSocket(options, callback) })
   }
 
-  private connectSocket(options: buildConnector.Options, callback: buildConnector.Callback): void {
+  private connectSocket(options: Connector.Options, callback: Connector.Callback): void {
     // undici returns the socket, though its type does not say so
     const socket: unknown = this.connections.connect(options, callback)
     if (isSocket(socket)) {
