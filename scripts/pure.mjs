@@ -2,13 +2,14 @@
  * Marks what a module calls while it loads as free of side effects, so that bundlers leave out what a program does not
  * use.
  *
- *     node scripts/pure.mjs    marks what the build made
+ *     node scripts/pure.mjs    marks what the compiler made
  */
 import { transformAsync } from "@babel/core"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { transform } from "esbuild"
+import { readFileSync, writeFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { pathToFileURL } from "node:url"
-import { libraries, root } from "./workspace.mjs"
+import { compiled, libraries, modulesIn, root } from "./workspace.mjs"
 
 const mark = "/*#__PURE__*/"
 
@@ -26,12 +27,16 @@ export const pure = async (code, map) => {
   return { code: result.code, map: result.map }
 }
 
-const modulesIn = (folder) =>
-  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) return modulesIn(path)
-    return entry.name.endsWith(".js") ? [path] : []
-  })
+/** A plugin of esbuild that marks our sources as the build does. */
+export const marked = {
+  name: "marked",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /packages[\\/][a-z]+[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), { loader: "ts", target: "es2022" })
+      return { contents: (await pure(code)).code, loader: "js" }
+    })
+  }
+}
 
 const markFile = async (path) => {
   const code = readFileSync(path, "utf8")
@@ -45,6 +50,6 @@ const markFile = async (path) => {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   for (const { folder } of libraries()) {
-    for (const path of modulesIn(join(root, folder, "dist"))) await markFile(path)
+    for (const path of modulesIn(compiled(folder))) await markFile(path)
   }
 }

@@ -4,10 +4,9 @@
  *
  *     node scripts/sizes.mjs --modules    also what each package and each module of ours adds, minified
  */
-import { build, transform } from "esbuild"
-import { readFile } from "node:fs/promises"
+import { build } from "esbuild"
 import { gzipSync } from "node:zlib"
-import { pure } from "./pure.mjs"
+import { marked } from "./pure.mjs"
 import { root } from "./workspace.mjs"
 
 const execute = (suffix) => `
@@ -57,16 +56,6 @@ const programs = [
   }
 ]
 
-const marked = {
-  name: "marked",
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /packages[\\/][a-z]+[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
-      const { code } = await transform(await readFile(path, "utf8"), { loader: "ts", target: "es2022" })
-      return { contents: (await pure(code)).code, loader: "js" }
-    })
-  }
-}
-
 const bundle = async ({ code }) => {
   const { metafile, outputFiles } = await build({
     stdin: { contents: code, resolveDir: root, sourcefile: "program.mjs" },
@@ -77,7 +66,7 @@ const bundle = async ({ code }) => {
     format: "esm",
     platform: "node",
     target: "node20",
-    conditions: ["@effect-noukai/source"],
+    conditions: ["@effect-noukai/source", "module"],
     external: ["undici"],
     plugins: [marked],
     logLevel: "error"

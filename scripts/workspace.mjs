@@ -45,6 +45,17 @@ export const publishable = () => {
 /** Those of them that programs import; the others are commands. */
 export const libraries = () => publishable().filter(({ manifest }) => "." in manifest.exports)
 
+/** Where the compiler puts the modules of a library: those of the SDK are joined before they are published. */
+export const compiled = (folder) => join(root, folder, folder === "packages/sdk" ? "build/dist" : "dist")
+
+/** The modules below a folder that is an absolute path. */
+export const modulesIn = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return modulesIn(path)
+    return entry.name.endsWith(".js") ? [path] : []
+  })
+
 /** The workspaces among `all` that `item` declares, as dependency or as peer. */
 export const workspaceDependencies = (item, all) => {
   const declared = { ...item.manifest.dependencies, ...item.manifest.peerDependencies }

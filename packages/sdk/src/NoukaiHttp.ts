@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as OverHttpClient from "#httpClient"
 import * as Transport from "#transport"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -29,7 +30,6 @@ import {
 import * as StreamPull from "./internal/runtime/streamPull.js"
 import { scopeOf } from "./internal/scope/currentScope.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
-import { fromHttpClient } from "./internal/transport/httpClient.js"
 import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTransport.js"
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
@@ -213,7 +213,7 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
 /**
  * The live service over a given `HttpClient`, for proxies, custom certificates and fakes. It has no connect clock, and
  * a failure before a response counts as `sent: "unknown"`. Closing the layer ends the requests that are under way; the
- * client stays open.
+ * client stays open. The platform's modules are loaded when the layer is built, not before.
  *
  * @example
  * ```ts
@@ -228,6 +228,6 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
  * @category layers
  */
 export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | HttpClient.HttpClient> = layerOver(
-  () => Effect.flatMap(HttpClient.HttpClient, fromHttpClient),
+  () => OverHttpClient.make,
   live
 )

@@ -35,29 +35,31 @@ export const readRecorded = <A, I>(schema: Schema.Schema<A, I>): (value: unknown
   return (value) => quotingNoSecret(value, (json) => Either.mapLeft(read(json), issueText))
 }
 
-const RecordableErrors = Schema.Union(
-  E.AuthenticationError,
-  E.PermissionDeniedError,
-  E.FlowNotFoundError,
-  E.InsufficientCreditsError,
-  E.RateLimitError,
-  E.FlowExecutionError,
-  E.APIConnectionError,
-  E.APITimeoutError,
-  E.InvalidRequestError,
-  E.UnexpectedResponseError,
-  E.RunInProgressError,
-  E.ResultNotStoredError,
-  E.AmbiguousRunError,
-  E.ReplayMissError,
-  E.ReplayForbiddenError,
-  E.ReplaySessionNotFoundError,
-  E.ReplaySessionExpiredError,
-  E.ReplayInvalidSessionError,
-  E.ReplayNoSnapshotsError
-)
+/** Made when an error is first read: few programs do. */
+const recordableErrors = () =>
+  Schema.Union(
+    E.AuthenticationError,
+    E.PermissionDeniedError,
+    E.FlowNotFoundError,
+    E.InsufficientCreditsError,
+    E.RateLimitError,
+    E.FlowExecutionError,
+    E.APIConnectionError,
+    E.APITimeoutError,
+    E.InvalidRequestError,
+    E.UnexpectedResponseError,
+    E.RunInProgressError,
+    E.ResultNotStoredError,
+    E.AmbiguousRunError,
+    E.ReplayMissError,
+    E.ReplayForbiddenError,
+    E.ReplaySessionNotFoundError,
+    E.ReplaySessionExpiredError,
+    E.ReplayInvalidSessionError,
+    E.ReplayNoSnapshotsError
+  )
 
-const decode = readRecorded(RecordableErrors)
+let decode: ((value: unknown) => Either.Either<RecordableError, string>) | undefined
 
 /**
  * Fields that are not recorded: a cause may name places of the recording machine, and the operation is that of the
@@ -76,4 +78,4 @@ export const encodeError = (error: RecordableError): RecordedError => ({
 
 /** @internal */
 export const decodeError = (recorded: RecordedError, method: string): Either.Either<RecordableError, string> =>
-  decode({ ...recorded, method })
+  (decode ??= readRecorded(recordableErrors()))({ ...recorded, method })

@@ -48,15 +48,18 @@ const kind = (
   const signatures = AST.getPropertySignatures(schema.ast).filter(({ name }) => name !== "type")
   const checkOf = (some: ReadonlyArray<AST.PropertySignature>) =>
     compiledCheck(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
+  let fields: EventKind["fields"] | undefined
   return {
     type: literalOf(schema),
     essential,
     fits: checkOf(signatures),
-    fields: signatures.map((signature) => ({
-      name: String(signature.name),
-      dispensable: dispensable.includes(String(signature.name)),
-      fits: checkOf([signature])
-    }))
+    get fields() {
+      return fields ??= signatures.map((signature) => ({
+        name: String(signature.name),
+        dispensable: dispensable.includes(String(signature.name)),
+        fits: checkOf([signature])
+      }))
+    }
   }
 }
 

@@ -107,9 +107,15 @@ const compile = (ast: AST.AST): Check => {
 const fallback = (ast: AST.AST): Check => ParseResult.is(Schema.make(ast))
 
 /**
- * The function `Schema.is`, at a fraction of its cost for structs of plain fields; other schemas are left to it.
+ * The function `Schema.is`, at a fraction of its cost for structs of plain fields; other schemas are left to it. It is
+ * compiled when it is first called.
  *
  * @internal
  */
-export const compiledCheck = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A =>
-  compile(AST.typeAST(schema.ast)) as (u: unknown) => u is A
+export const compiledCheck = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A => {
+  let fits: Check | undefined
+  return ((u) => {
+    fits ??= compile(AST.typeAST(schema.ast))
+    return fits(u)
+  }) as (u: unknown) => u is A
+}

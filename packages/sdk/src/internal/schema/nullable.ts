@@ -48,8 +48,12 @@ export const nullAs = <A, I>(
   Schema.optionalWith(schema, { nullable: true, default: absent })
 
 const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unknown>) => Option.Option<A> => {
-  const decode = Schema.decodeUnknownOption(schema)
-  return Option.flatMap((given) => decode(given))
+  let decode: ((given: unknown) => Option.Option<A>) | undefined
+  return Option.flatMap((given) => {
+    // made when it is first needed: a module of schemas would load twice as long
+    decode ??= Schema.decodeUnknownOption(schema)
+    return decode(given)
+  })
 }
 
 /**

@@ -47,13 +47,15 @@ const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseRe
 
 const first: ParseOptions = { errors: "first" }
 
-/** @internal */
+/** The decoder is made when it is first needed: most programs read few of the bodies that there are. @internal */
 export const readEither = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
-  const decode = ParseResult.decodeUnknownEither(schema, first)
-  return (value) =>
-    Either.flatMap(Either.try({ try: () => decode(value), catch: () => unreadable(schema, value) }), identity)
+  let decode: ((value: unknown) => Either.Either<A, ParseResult.ParseIssue>) | undefined
+  return (value) => {
+    const decoding = decode ??= ParseResult.decodeUnknownEither(schema, first)
+    return Either.flatMap(Either.try({ try: () => decoding(value), catch: () => unreadable(schema, value) }), identity)
+  }
 }
 
 /** Reads by a schema of a caller, which may be asynchronous. @internal */

@@ -165,3 +165,13 @@ export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<Htt
       )
   )
 }
+
+/**
+ * The transport over the client of the context.
+ *
+ * @internal
+ */
+export const make: Effect.Effect<HttpTransport, never, HttpClient.HttpClient | Scope.Scope> = Effect.flatMap(
+  HttpClient.HttpClient,
+  fromHttpClient
+)
