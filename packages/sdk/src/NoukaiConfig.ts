@@ -413,6 +413,30 @@ const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestE
   ))
 
 /**
+ * Makes the configuration that {@link layer} provides.
+ *
+ * @internal
+ */
+export const fromOptions = (
+  options: Options
+): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
+  Effect.flatMap(withEnvironment(options), make)
+
+/**
+ * Makes the configuration that {@link layerConfig} provides.
+ *
+ * @internal
+ */
+export const fromConfig = (
+  config: Config.Config.Wrap<Options>
+): Effect.Effect<NoukaiConfig.Service, AuthenticationError | InvalidRequestError> =>
+  Effect.suspend(() => unwrapped(config)).pipe(
+    Effect.flatMap(Effect.mapError(fromConfigError)),
+    Effect.flatMap(withEnvironment),
+    Effect.flatMap(make)
+  )
+
+/**
  * The configuration from options, and from the environment where they are silent.
  *
  * Fails with `AuthenticationError` for a key that is missing or does not begin with `nk_`, and with
@@ -431,7 +455,7 @@ const withEnvironment = (given: Options): Effect.Effect<Options, InvalidRequestE
 export const layer = (
   options: Options = {}
 ): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
-  Layer.effect(NoukaiConfig, Effect.flatMap(withEnvironment(options), make))
+  Layer.effect(NoukaiConfig, fromOptions(options))
 
 /**
  * The configuration from an application's own `Config`, and from the environment where that is silent.
@@ -444,11 +468,4 @@ export const layer = (
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
 ): Layer.Layer<NoukaiConfig, AuthenticationError | InvalidRequestError> =>
-  Layer.effect(
-    NoukaiConfig,
-    Effect.suspend(() => unwrapped(config)).pipe(
-      Effect.flatMap(Effect.mapError(fromConfigError)),
-      Effect.flatMap(withEnvironment),
-      Effect.flatMap(make)
-    )
-  )
+  Layer.effect(NoukaiConfig, fromConfig(config))

@@ -151,18 +151,29 @@ const liveWithoutStreams: Live = (config, caller) => {
   )
 }
 
+const makeOver = <R>(
+  makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
+  live: Live,
+  config: NoukaiConfig.Service
+): Effect.Effect<NoukaiHttp.Service, never, R | Scope.Scope> =>
+  Effect.flatMap(
+    makeTransport(config),
+    (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
+  )
+
 const layerOver = <R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
   live: Live
 ): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> =>
-  Layer.scoped(
-    NoukaiHttp,
-    Effect.flatMap(NoukaiConfig, (config) =>
-      Effect.flatMap(
-        makeTransport(config),
-        (transport) => Effect.map(Call.make(config, transport), (caller) => live(config, caller))
-      ))
-  )
+  Layer.scoped(NoukaiHttp, Effect.flatMap(NoukaiConfig, (config) => makeOver(makeTransport, live, config)))
+
+/**
+ * Makes the service that {@link layer} provides.
+ *
+ * @internal
+ */
+export const makeLive = (config: NoukaiConfig.Service): Effect.Effect<NoukaiHttp.Service, never, Scope.Scope> =>
+  makeOver(Transport.make, live, config)
 
 /**
  * The live service over a given transport.

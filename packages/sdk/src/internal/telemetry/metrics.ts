@@ -29,13 +29,19 @@ const counter = (name: string, description: string, labels: Readonly<Record<stri
     MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
   )
 
+/** Metrics are made when they are first written: a program that starts names all of them and writes one. */
+const late = <A>(make: () => A): () => A => {
+  let made: A | undefined
+  return () => made ??= make()
+}
+
 /** The bounds of durations in milliseconds, from 16 to about nine minutes. */
-const boundaries = MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 })
+const boundaries = late(() => MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 }))
 
 const duration = (operation: CountedOperation) =>
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
-      MetricKey.histogram(metricNames.executionDuration, boundaries, "milliseconds from the call to its end"),
+      MetricKey.histogram(metricNames.executionDuration, boundaries(), "milliseconds from the call to its end"),
       labelled({ operation })
     )
   )
@@ -50,13 +56,7 @@ const ofOperation = (operation: CountedOperation): OfOperation => ({
   byOutcome: new Map()
 })
 
-const operations: Readonly<Record<CountedOperation, OfOperation>> = {
-  execute: ofOperation("execute"),
-  events: ofOperation("events"),
-  steps: ofOperation("steps"),
-  submit: ofOperation("submit"),
-  forward: ofOperation("forward")
-}
+const operations: { [K in CountedOperation]?: OfOperation } = {}
 
 /**
  * The outcome of a failed call in one word: the tag of its error, if that is one of this package.
@@ -81,7 +81,7 @@ export const executionStarted = (fiber: AnyFiber, operation: CountedOperation): 
   const began = now(fiber)
   const labels = metricLabelsOf(fiber)
   return (outcome) => {
-    const { byOutcome, duration } = operations[operation]
+    const { byOutcome, duration } = operations[operation] ??= ofOperation(operation)
     let executions = byOutcome.get(outcome)
     if (executions === undefined) {
       executions = counter(metricNames.executions, "executions that ended", { operation, outcome })
@@ -119,8 +119,8 @@ export const counted = <A, E, R>(
   )
 }
 
-const throttled = counter(metricNames.retries, "attempts after the first", { reason: "throttled" })
-const transient = counter(metricNames.retries, "attempts after the first", { reason: "transient" })
+const throttled = late(() => counter(metricNames.retries, "attempts after the first", { reason: "throttled" }))
+const transient = late(() => counter(metricNames.retries, "attempts after the first", { reason: "transient" }))
 
 /**
  * Counts a retry after an error.
@@ -128,7 +128,7 @@ const transient = counter(metricNames.retries, "attempts after the first", { rea
  * @internal
  */
 export const retried = (error: NoukaiError): Effect.Effect<void> =>
-  Metric.update(error._tag === "RateLimitError" ? throttled : transient, 1)
+  Metric.update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
 
 const tokensLeft = Metric.gauge(metricNames.retryTokens, {
   description: "retries that are left to the client that changed it last, in tokens"
@@ -139,7 +139,7 @@ const noLabels: ReadonlyArray<MetricLabel.MetricLabel> = []
 /** @internal */
 export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, noLabels)
 
-const open = Metric.gauge(metricNames.openStreams, { description: "event streams that are open" })
+const open = late(() => Metric.gauge(metricNames.openStreams, { description: "event streams that are open" }))
 
 /**
  * Counts an event stream as open until the returned function is called, under the labels of the fiber that opened it:
@@ -149,13 +149,15 @@ const open = Metric.gauge(metricNames.openStreams, { description: "event streams
  */
 export const streamOpened = (fiber: AnyFiber): () => void => {
   const labels = metricLabelsOf(fiber)
-  open.unsafeModify(1, labels)
-  return () => open.unsafeModify(-1, labels)
+  open().unsafeModify(1, labels)
+  return () => open().unsafeModify(-1, labels)
 }
 
-const inputTokens = counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type: "input" })
-const outputTokens = counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type: "output" })
-const cost = counter(metricNames.cost, "USD that steps cost, as streams and traces tell it")
+const tokens = (type: "input" | "output") =>
+  late(() => counter(metricNames.tokens, "tokens of steps, as streams and traces tell them", { type }))
+const inputTokens = tokens("input")
+const outputTokens = tokens("output")
+const cost = late(() => counter(metricNames.cost, "USD that steps cost, as streams and traces tell it"))
 
 /** The tokens and the cost of a completed step. */
 interface Usage {
@@ -188,9 +190,9 @@ export class Meter {
   }
 
   count(): void {
-    if (this.input > 0) inputTokens.unsafeUpdate(this.input, this.labels)
-    if (this.output > 0) outputTokens.unsafeUpdate(this.output, this.labels)
-    if (this.usd > 0) cost.unsafeUpdate(this.usd, this.labels)
+    if (this.input > 0) inputTokens().unsafeUpdate(this.input, this.labels)
+    if (this.output > 0) outputTokens().unsafeUpdate(this.output, this.labels)
+    if (this.usd > 0) cost().unsafeUpdate(this.usd, this.labels)
     this.input = 0
     this.output = 0
     this.usd = 0
