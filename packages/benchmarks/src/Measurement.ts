@@ -31,6 +31,10 @@ export interface Ratio {
   readonly median: number
   readonly low: number
   readonly high: number
+  /** The median of the ratios of wall time. */
+  readonly wall: number
+  /** The median of the ratios of peaks, where operations are processes. */
+  readonly peak?: number
 }
 
 export interface GroupResult {
@@ -109,8 +113,17 @@ export const measure = async (group: Group, options: Options): Promise<GroupResu
   }
   const ratio = (row: string, baseline: string): Ratio => {
     const base = costsOf(baseline)
-    const ratios = costsOf(row).map(({ cpu }, round) => cpu / base[round]!.cpu)
-    return { baseline, median: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) }
+    const ratios = (of: (cost: Cost) => number): ReadonlyArray<number> =>
+      costsOf(row).map((cost, round) => of(cost) / of(base[round]!))
+    const ofCpu = ratios(({ cpu }) => cpu)
+    return {
+      baseline,
+      median: quantile(ofCpu, 0.5),
+      low: quantile(ofCpu, 0.25),
+      high: quantile(ofCpu, 0.75),
+      wall: quantile(ratios(({ wall }) => wall), 0.5),
+      ...(base[0]?.peak === undefined ? {} : { peak: quantile(ratios(({ peak }) => peak!), 0.5) })
+    }
   }
   const median = (row: string, of: (cost: Cost) => number): number => quantile(costsOf(row).map(of), 0.5)
   return {

@@ -3,12 +3,22 @@
  */
 import { mkdir, writeFile } from "node:fs/promises"
 import { cpus } from "node:os"
+import type { Weighed } from "../../../scripts/sizes.mjs"
 import type { GroupResult, Options } from "./Measurement.js"
 
 export interface SuiteResult {
   readonly suite: string
   readonly groups: ReadonlyArray<GroupResult>
+  /** kB of programs that are bundled with all of Effect that they use. */
+  readonly sizes?: ReadonlyArray<Weighed> | undefined
 }
+
+/** A table of sizes: what a program weighs, and what a program weighs that only names the same of Effect. */
+export const sizesTable = (sizes: ReadonlyArray<Weighed>): string =>
+  columns([
+    ["bundled, minified, gzipped", "kB", "of Effect"],
+    ...sizes.map(({ name, ofEffect, size }) => [`  ${name}`, size.toFixed(1), ofEffect.toFixed(1)])
+  ])
 
 /** Columns of text, the first one to the left. */
 export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -52,7 +62,8 @@ export const save = async (result: SuiteResult, options: Options): Promise<void>
     node: process.version,
     cpus: cpus().map((cpu) => cpu.model),
     options,
-    groups: result.groups
+    groups: result.groups,
+    sizes: result.sizes
   }
   await writeFile(new URL(`${result.suite}.json`, folder), `${JSON.stringify(file, undefined, 2)}\n`)
 }

@@ -2,6 +2,8 @@
  * Suites, and what they give to the runner.
  */
 
+import type { Weighed } from "../../../scripts/sizes.mjs"
+
 /** The cost of a process of its own: µs of CPU time, and MiB at most. */
 export interface ProcessCost {
   readonly cpu: number
@@ -29,6 +31,8 @@ export interface Group {
 /** A suite with everything it needs running. */
 export interface Prepared {
   readonly groups: ReadonlyArray<Group>
+  /** kB of programs, where the suite weighs some. */
+  readonly sizes?: ReadonlyArray<Weighed> | undefined
   readonly close: () => Promise<void>
 }
 

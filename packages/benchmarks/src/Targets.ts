@@ -1,12 +1,23 @@
 /**
- * The goals of the product, as ratios of CPU time per operation against a peer in the same rounds: lower is better.
+ * The goals of the product, as ratios of CPU time per operation against a peer in the same rounds, of wall time and
+ * peaks of processes, and as sizes: lower is better.
  */
 import { streams } from "./Fixtures.js"
+import type { RowResult } from "./Measurement.js"
 import { official } from "./OfficialClient.js"
 import { columns } from "./Report.js"
 import type { SuiteResult } from "./Report.js"
+import { startRows } from "./suites/start.js"
 
-type Target = readonly [measure: string, suite: string, group: string, row: string, baseline: string, ratio: number]
+type Target = readonly [
+  measure: string,
+  suite: string,
+  group: string,
+  row: string,
+  baseline: string,
+  ratio: number,
+  of?: "wall" | "peak"
+]
 
 const bare = "undici.request + JSON.parse"
 const parser = "undici + eventsource-parser + JSON.parse"
@@ -20,6 +31,9 @@ const stream = (name: string, flows: number, promise: number): ReadonlyArray<Tar
 ]
 
 const targets: ReadonlyArray<Target> = [
+  ["a start, wall", "start", startRows.group, startRows.live, startRows.effect, 1.2, "wall"],
+  ["a start, memory", "start", startRows.group, startRows.live, startRows.effect, 1.15, "peak"],
+  ["a start, bundled, wall", "start", startRows.group, startRows.bundled, startRows.node, 2.2, "wall"],
   ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.2],
   ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", bare, 1.3],
   ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", official, 0.48],
@@ -52,16 +66,36 @@ const targets: ReadonlyArray<Target> = [
   ]
 ]
 
+/** MiB of the process that is bundled. */
+const bundledPeak = 60
+
+const line = (measure: string, against: string, found: number, target: number, digits = 2): ReadonlyArray<string> => [
+  measure,
+  against,
+  found.toFixed(digits),
+  target.toFixed(digits),
+  found <= target ? "met" : "over"
+]
+
 /** A line for each target that was measured. */
 export const againstTargets = (results: ReadonlyArray<SuiteResult>): string | undefined => {
-  const lines = targets.flatMap(([measure, suite, group, row, baseline, ratio]) => {
+  const rowOf = (suite: SuiteResult, group: string, row: string): RowResult | undefined =>
+    suite.groups.find(({ name }) => name === group)?.rows.find(({ name }) => name === row)
+  const ofRatios = targets.flatMap(([measure, suite, group, row, baseline, ratio, of]) => {
     const measured = results.find((result) => result.suite === suite)
     if (measured === undefined) return []
-    const found = measured.groups.find(({ name }) => name === group)
-      ?.rows.find(({ name }) => name === row)
-      ?.ratios.find((each) => each.baseline === baseline)
+    const found = rowOf(measured, group, row)?.ratios.find((each) => each.baseline === baseline)?.[of ?? "median"]
     if (found === undefined) throw new Error(`nothing measures ${measure} against ${baseline}`)
-    return [[measure, baseline, found.median.toFixed(2), ratio.toFixed(2), found.median <= ratio ? "met" : "over"]]
+    return [line(measure, baseline, found, ratio)]
   })
-  return lines.length === 0 ? undefined : columns([["measure", "against", "ratio", "target", ""], ...lines])
+  const start = results.find(({ suite }) => suite === "start")
+  const peak = start === undefined ? undefined : rowOf(start, startRows.group, startRows.bundled)?.peak
+  const lines = [
+    ...ofRatios,
+    ...(peak === undefined ? [] : [line("a start, bundled, memory", "MiB", peak, bundledPeak, 1)]),
+    ...results.flatMap(({ sizes = [] }) =>
+      sizes.flatMap(({ goal, name, size }) => goal === undefined ? [] : [line(`bundle, ${name}`, "kB", size, goal, 1)])
+    )
+  ]
+  return lines.length === 0 ? undefined : columns([["measure", "against", "value", "target", ""], ...lines])
 }

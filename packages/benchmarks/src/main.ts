@@ -4,14 +4,14 @@
 import { parseArgs } from "node:util"
 import { measure } from "./Measurement.js"
 import type { GroupResult, Options } from "./Measurement.js"
-import { save, table } from "./Report.js"
+import { save, sizesTable, table } from "./Report.js"
 import type { SuiteResult } from "./Report.js"
 import type { Suite } from "./Suite.js"
 import { suitesNamed } from "./suites.js"
 import { againstTargets } from "./Targets.js"
 
 const run = async (suite: Suite, options: Options): Promise<SuiteResult> => {
-  const { close, groups } = await suite.prepare()
+  const { close, groups, sizes } = await suite.prepare()
   const results: Array<GroupResult> = []
   try {
     console.log(`\n# ${suite.name}`)
@@ -20,10 +20,11 @@ const run = async (suite: Suite, options: Options): Promise<SuiteResult> => {
       results.push(result)
       console.log(`\n${table(result)}`)
     }
+    if (sizes !== undefined) console.log(`\n${sizesTable(sizes)}`)
   } finally {
     await close()
   }
-  const result = { suite: suite.name, groups: results }
+  const result = { suite: suite.name, groups: results, sizes }
   await save(result, options)
   return result
 }

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process"
 import { mkdir, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { weighAll } from "../../../../scripts/sizes.mjs"
 import { apiKey } from "../Fixtures.js"
 import { official } from "../OfficialClient.js"
 import type { ProcessCost, Row, Suite } from "../Suite.js"
@@ -21,16 +22,46 @@ const programs = {
     const decode = Schema.decodeUnknown(Schema.Struct({ status: Schema.String }))
     await Effect.runPromise(Stream.runDrain(Stream.fromEffect(decode({ status: "completed" }))))`,
   sdk: `
-    import * as FlowService from "@effect-noukai/sdk/FlowService"
-    import * as Noukai from "@effect-noukai/sdk/Noukai"
+    import { FlowService, NoukaiLive } from "@effect-noukai/sdk"
     import * as Effect from "effect/Effect"
-    await Effect.runPromise(Effect.provide(FlowService.FlowService, Noukai.NoukaiLive))`,
+    await Effect.runPromise(Effect.provide(FlowService, NoukaiLive))`,
   promise: `
     import { Noukai } from "@effect-noukai/promise"
     await new Noukai({ apiKey: process.env.NOUKAI_API_KEY }).close()`,
   official: `
     import { Noukai } from "@noukai/sdk"
     new Noukai({ apiKey: process.env.NOUKAI_API_KEY })`
+}
+
+/** The rows that have targets. */
+export const startRows = {
+  group: "from start to end of a process",
+  node: "node alone",
+  effect: "what NoukaiLive loads of Effect and undici",
+  live: "NoukaiLive",
+  bundled: "NoukaiLive, bundled"
+}
+
+/** Writes the module that is loaded, each in a line. */
+const lister = `data:text/javascript,${
+  encodeURIComponent(`
+    import { register } from "node:module"
+    register("data:text/javascript," + encodeURIComponent(\`
+      import { writeSync } from "node:fs"
+      export const load = (url, context, next) => {
+        writeSync(1, url + "\\\\n")
+        return next(url, context)
+      }\`))`)
+}`
+
+/** A program that imports the modules of Effect and of undici that another one loads, in the same order. */
+const whatLoads = async (file: URL): Promise<string> => {
+  const { stdout } = await execute(process.execPath, ["--import", lister, fileURLToPath(file)], {
+    env,
+    maxBuffer: 2 ** 24
+  })
+  const theirs = stdout.split("\n").filter((url) => /\/node_modules\/(?:@effect\/|effect\/|undici\/)/.test(url))
+  return theirs.map((url) => `import ${JSON.stringify(url)}`).join("\n")
 }
 
 /** Says on stderr what the process took, when it ends. */
@@ -72,26 +103,30 @@ export const start: Suite = {
         format: "esm",
         platform: "node",
         target: "node20",
-        external: ["undici"],
-        logLevel: "error"
+        logLevel: "error",
+        // undici requires Node's modules
+        banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
       })
       return file
     }
+    const live = await plain("sdk", programs.sdk)
     return {
       groups: [{
-        name: "from start to end of a process",
-        baselines: ["node alone"],
+        name: startRows.group,
+        baselines: [startRows.node, startRows.effect],
         rows: [
-          row("node alone", await plain("nothing", "")),
+          row(startRows.node, await plain("nothing", "")),
           row(official, await plain("official", programs.official)),
+          row(startRows.effect, await plain("modules", await whatLoads(live))),
           row("Effect, Schema and Stream", await plain("effect", programs.effect)),
           row("the same, bundled", await bundled("effect", programs.effect)),
-          row("NoukaiLive", await plain("sdk", programs.sdk)),
-          row("NoukaiLive, bundled", await bundled("sdk", programs.sdk)),
+          row(startRows.live, live),
+          row(startRows.bundled, await bundled("sdk", programs.sdk)),
           row("new Noukai() of promise", await plain("promise", programs.promise)),
           row("new Noukai() of promise, bundled", await bundled("promise", programs.promise))
         ]
       }],
+      sizes: await weighAll(),
       close: () => rm(folder, { recursive: true })
     }
   }
