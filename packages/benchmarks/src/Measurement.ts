@@ -70,7 +70,7 @@ const costOfOperation = async (row: Row, millis: number): Promise<Cost> => {
     if (typeof done === "number") {
       operations += done
     } else {
-      operations += 1
+      operations += done.operations ?? 1
       elsewhere = { cpu: (elsewhere?.cpu ?? 0) + done.cpu, peak: Math.max(elsewhere?.peak ?? 0, done.peak) }
     }
     elapsed = performance.now() - start

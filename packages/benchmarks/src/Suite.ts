@@ -8,6 +8,8 @@ import type { Weighed } from "../../../scripts/sizes.mjs"
 export interface ProcessCost {
   readonly cpu: number
   readonly peak: number
+  /** The operations of which the CPU time was; the process itself is one. */
+  readonly operations?: number | undefined
 }
 
 /** One thing that is measured. */

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { once } from "node:events"
 import { Agent, request } from "undici"
 import { make as makeFetch } from "../../../sdk/src/internal/transport/fetch.js"
 import { apiKey, assertCompleted, message, parameters } from "../Fixtures.js"
@@ -12,7 +13,8 @@ import { inFibers, inFlight } from "../InFlight.js"
 import { makeOfficialClient, official } from "../OfficialClient.js"
 import { makeFlowService } from "../OwnClient.js"
 import { startRawServer } from "../RawServer.js"
-import type { Group, Suite } from "../Suite.js"
+import { startServerProcess } from "../ServerProcess.js"
+import type { Group, ProcessCost, Suite } from "../Suite.js"
 
 const peer = "undici.request + JSON.parse"
 
@@ -60,10 +62,28 @@ export const execute: Suite = {
       baselines: [peer, official],
       rows: rows(n)
     }))
+    const processes = await Promise.all([1, 2, 8].map(async (clients) => ({
+      clients,
+      server: await startServerProcess("./clientsProcess.ts", server.origin, String(clients))
+    })))
+    const nameOf = (clients: number): string => clients === 1 ? "one client" : `${clients} clients in turn`
+    const several: Group = {
+      name: "execute, 32 in flight, in a process of its own",
+      baselines: [nameOf(1)],
+      rows: processes.map(({ clients, server: { process } }) => ({
+        name: nameOf(clients),
+        run: async () => {
+          const answer = once(process, "message")
+          process.send("run")
+          return (await answer)[0] as ProcessCost
+        }
+      }))
+    }
     return {
-      groups,
+      groups: [...groups, several],
       close: async () => {
         closeOfficial()
+        for (const { server } of processes) await server.close()
         await Effect.runPromise(Scope.close(scope, Exit.void))
         await agent.destroy()
         await server.close()
