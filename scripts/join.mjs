@@ -15,15 +15,17 @@ const from = compiled(folder)
 const to = join(root, folder, "dist")
 const source = join(root, folder, "src")
 
-/** The modules that `imports` of the manifest leads to: each is a file of its own, or the root would load all of them. */
-const byCondition = [
-  "internal/transport/undici",
-  "internal/transport/fetch",
-  "internal/transport/httpClient",
-  "internal/transport/lateHttpClient",
-  "internal/files/node",
-  "internal/files/none"
-]
+/** The files that `imports` of the manifest leads to, or the root would load all of them. */
+const byCondition = {
+  "internal/transport/undici": [
+    "internal/transport/undici",
+    "internal/transport/undiciConnections",
+    "internal/transport/undiciParts"
+  ],
+  "internal/transport/httpClient": ["internal/transport/httpClient"],
+  "internal/transport/lateHttpClient": ["internal/transport/lateHttpClient"],
+  "internal/files/node": ["internal/files/node"]
+}
 
 const nameOf = (path) => relative(from, path).split(sep).join("/").replace(/\.js$/, "")
 
@@ -111,46 +113,72 @@ for (const file of modulesIn(to)) {
 }
 
 const names = modulesIn(from).map(nameOf)
-const modules = names.filter((name) => name !== "index" && !byCondition.includes(name))
+const modules = names.filter((name) => name !== "index")
 const { exports, imports } = await look(names)
+const onNode = Object.values(byCondition).flat()
 const ofRoot = closure(imports, ["index"])
 const ofLayers = closure(imports, ["Noukai"])
+const ofTransports = closure(imports, [...onNode, "internal/transport/fetch", "internal/files/none"])
 /** What only recordings need is a file of its own: bundlers leave out whole files more surely than parts of one. */
-const files = {
-  "internal/services": modules.filter((name) => ofLayers.has(name)),
-  "internal/recordings": modules.filter((name) => ofRoot.has(name) && !ofLayers.has(name)),
-  "internal/others": modules.filter((name) => !ofRoot.has(name) && !ofLayers.has(name))
-}
+const joinedIn = (name) =>
+  ofTransports.has(name)
+    ? "internal/joined/base"
+    : ofLayers.has(name)
+    ? "internal/joined/services"
+    : ofRoot.has(name)
+    ? "internal/joined/recordings"
+    : "internal/joined/others"
+const files = { ...byCondition }
+for (const name of modules.filter((name) => !onNode.includes(name))) (files[joinedIn(name)] ??= []).push(name)
 const fileOf = (module) => Object.keys(files).find((file) => files[file].includes(module))
 
-await build({
-  ...options,
-  entryPoints: [...Object.keys(files), ...byCondition].map((out) => ({
-    in: out in files ? `joined:${out}` : `${out}.js`,
-    out
-  })),
-  bundle: true,
-  splitting: true,
-  chunkNames: "internal/chunks/[hash]",
-  plugins: [{
-    name: "joined",
-    setup: ({ onLoad, onResolve }) => {
-      onResolve({ filter: /^joined:/ }, ({ path }) => ({ path: path.slice("joined:".length), namespace: "joined" }))
-      onLoad({ filter: /.*/, namespace: "joined" }, ({ path }) => ({
-        resolveDir: from,
-        contents: files[path].flatMap((module) =>
-          exports.get(module).map((name) => `export { ${name} as ${uniquely(module, name)} } from "./${module}.js"`)
-        ).join("\n")
-      }))
-    }
-  }, outside]
+/** What a file exports of a module: under its own names, where the file has the module's. */
+const list = (file, module) =>
+  exports.get(module).map((name) => file === module ? name : `${name} as ${uniquely(module, name)}`).join(", ")
+
+const listed = (file, module) =>
+  exports.get(module).map((name) => file === module ? name : `${uniquely(module, name)} as ${name}`).join(", ")
+
+/** Joins the modules of a file. It imports what others have from these. */
+const joined = (file) => ({
+  name: "joined",
+  setup: ({ onLoad, onResolve }) => {
+    onResolve({ filter: /^joined$/ }, ({ path }) => ({ path, namespace: "joined" }))
+    onLoad({ filter: /.*/, namespace: "joined" }, () => ({
+      resolveDir: from,
+      contents: files[file].map((module) => `export { ${list(file, module)} } from "./${module}.js"`).join("\n")
+    }))
+    onResolve({ filter: /^\./ }, ({ kind, namespace, path: given, resolveDir }) => {
+      if (namespace === "elsewhere") return { path: given, external: true }
+      const module = nameOf(join(resolveDir, given))
+      if (files[file].includes(module)) return undefined
+      return kind === "dynamic-import"
+        ? { path: path(file, module), external: true }
+        : { path: module, namespace: "elsewhere" }
+    })
+    onLoad({ filter: /.*/, namespace: "elsewhere" }, ({ path: module }) => {
+      const other = fileOf(module)
+      return { contents: `export { ${listed(other, module)} } from "${path(file, other)}"` }
+    })
+  }
 })
 
+for (const file of Object.keys(files)) {
+  await build({
+    ...options,
+    entryPoints: [{ in: "joined", out: file }],
+    bundle: true,
+    plugins: [joined(file), outside]
+  })
+}
 for (const module of modules) {
-  const list = exports.get(module).map((name) => `${uniquely(module, name)} as ${name}`)
+  const file = fileOf(module)
+  if (file === module) continue
   write(
     module,
-    list.length === 0 ? "export {};\n" : `export { ${list.join(", ")} } from "${path(module, fileOf(module))}"\n`
+    exports.get(module).length === 0
+      ? "export {};\n"
+      : `export { ${listed(file, module)} } from "${path(module, file)}"\n`
   )
 }
 write("index", rootModule(fileOf))
