@@ -100,7 +100,7 @@ describe("a process", () => {
       if (Noukai.layerHttpClient === undefined) throw new Error("not named")
       await Effect.runPromise(Effect.provide(FlowService, NoukaiLive))`)
     assert.isNotEmpty(
-      matching(paths, /packages\/sdk\/(?:src|dist)\/NoukaiHttp|packages\/sdk\/dist\/internal\/services/)
+      matching(paths, /packages\/sdk\/(?:src|dist)\/NoukaiHttp|packages\/sdk\/dist\/internal\/joined\/services/)
     )
     assert.deepStrictEqual(matching(paths, platform), [])
     assert.isNotEmpty(matching(paths, /node_modules\/undici\/lib\/dispatcher\/client\.js/))
