@@ -6,7 +6,7 @@
  *     node scripts/join.mjs    from packages/sdk/build/dist into packages/sdk/dist
  */
 import { build } from "esbuild"
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, sep } from "node:path"
 import { compiled, modulesIn, read, root } from "./workspace.mjs"
 
@@ -170,6 +170,11 @@ for (const file of Object.keys(files)) {
     bundle: true,
     plugins: [joined(file), outside]
   })
+  const place = join(to, `${file}.js.map`)
+  const map = JSON.parse(readFileSync(place, "utf8"))
+  // what was made here is no file
+  map.sources = map.sources.map((source) => /^(?:joined|elsewhere):/.test(source) ? null : source)
+  writeFileSync(place, JSON.stringify(map))
 }
 for (const module of modules) {
   const file = fileOf(module)
