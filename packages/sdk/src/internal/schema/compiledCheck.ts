@@ -14,8 +14,52 @@ type Check = (u: unknown) => boolean
 
 type Fields = { readonly [key: PropertyKey]: unknown }
 
+/** Kinds of values, as bits of a set. */
+const kinds = { undefined: 1, null: 2, boolean: 4, number: 8, string: 16, other: 32 } as const
+
+const everyKind = 63
+
+const kindOf = (u: unknown): number => {
+  switch (typeof u) {
+    case "string":
+      return kinds.string
+    case "number":
+      return kinds.number
+    case "boolean":
+      return kinds.boolean
+    case "undefined":
+      return kinds.undefined
+    default:
+      return u === null ? kinds.null : kinds.other
+  }
+}
+
+/** The kinds of which every value fits. */
+const fittingKinds = (ast: AST.AST): number => {
+  switch (ast._tag) {
+    case "StringKeyword":
+      return kinds.string
+    case "NumberKeyword":
+      return kinds.number
+    case "BooleanKeyword":
+      return kinds.boolean
+    case "UndefinedKeyword":
+      return kinds.undefined
+    case "UnknownKeyword":
+      return everyKind
+    case "Literal":
+      return ast.literal === null ? kinds.null : 0
+    case "Union":
+      return ast.types.reduce((all, type) => all | fittingKinds(type), 0)
+    default:
+      return 0
+  }
+}
+
 interface Property {
   readonly name: PropertyKey
+  /** The kinds that fit without the check: a call of a closure costs more than all kinds together. */
+  readonly kinds: number
   readonly check: Check
   readonly isOptional: boolean
   /** Whether an absent key and an undefined one are the same. */
@@ -24,7 +68,7 @@ interface Property {
 
 const propertyOf = ({ isOptional, name, type }: AST.PropertySignature): Property => {
   const check = compile(type)
-  return { name, check, isOptional, isLoose: isOptional && check(undefined) }
+  return { name, kinds: fittingKinds(type), check, isOptional, isLoose: isOptional && check(undefined) }
 }
 
 const struct = (ast: AST.TypeLiteral): Check | undefined => {
@@ -37,9 +81,12 @@ const struct = (ast: AST.TypeLiteral): Check | undefined => {
   const value = index === undefined || AST.isUnknownKeyword(index.type) ? undefined : compile(index.type)
 
   const fitPlain = (fields: Fields): boolean => {
-    for (const { check, isLoose, isOptional, name } of properties) {
+    for (const { check, isLoose, isOptional, kinds, name } of properties) {
       const field = fields[name]
-      if (field !== undefined ? !check(field) : !isLoose && !fitsOwn(fields, name, check, isOptional)) return false
+      const fits = field === undefined
+        ? isLoose || fitsOwn(fields, name, check, isOptional)
+        : (kinds & kindOf(field)) !== 0 || check(field)
+      if (!fits) return false
     }
     return true
   }
