@@ -11,6 +11,7 @@ import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiE
 import { invalid, known, unchecked } from "../errors/makeError.js"
 import { checkJson } from "../input/json.js"
 import { guarded } from "../input/take.js"
+import { compiledEncoder } from "../schema/compiledEncoder.js"
 import { flatMapNow, issueText, mapErrorNow, type ParseIssue, readEffect, writeEffect } from "../schema/schemaReader.js"
 import { checkParameters } from "./executeInput.js"
 import { type FlowRef, isFlow } from "./flow.js"
@@ -22,6 +23,16 @@ interface Codec {
 
 const none: Codec = { encode: undefined, decode: undefined }
 
+const encoderOf = (schema: Schema.Schema.AnyNoContext): NonNullable<Codec["encode"]> => {
+  const encode = writeEffect(schema)
+  const plainly = compiledEncoder(schema)
+  if (plainly === undefined) return encode
+  return (parameters) => {
+    const encoded = plainly(parameters)
+    return encoded === undefined ? encode(parameters) : Either.right(encoded)
+  }
+}
+
 const codecs = new WeakMap<object, Codec>()
 
 const codecOf = (flow: FlowRef<never>): Codec => {
@@ -29,7 +40,7 @@ const codecOf = (flow: FlowRef<never>): Codec => {
   const known = codecs.get(flow)
   if (known !== undefined) return known
   const codec: Codec = {
-    encode: flow.parameters === undefined ? undefined : writeEffect(flow.parameters),
+    encode: flow.parameters === undefined ? undefined : encoderOf(flow.parameters),
     decode: flow.result === undefined ? undefined : readEffect(flow.result)
   }
   codecs.set(flow, codec)
