@@ -14,47 +14,42 @@ type Check = (u: unknown) => boolean
 
 type Fields = { readonly [key: PropertyKey]: unknown }
 
-/** Kinds of values, as bits of a set. */
-const kinds = { undefined: 1, null: 2, boolean: 4, number: 8, string: 16, other: 32 } as const
+// kinds of values, as bits of a set
+const aNull = 1
+const anUndefined = 2
+const aBoolean = 4
+const aNumber = 8
+const aString = 16
+const another = 32
 
-const everyKind = 63
+const kindOf = (u: unknown): number =>
+  typeof u === "string"
+    ? aString
+    : typeof u === "number"
+    ? aNumber
+    : u === undefined
+    ? anUndefined
+    : u === null
+    ? aNull
+    : typeof u === "boolean"
+    ? aBoolean
+    : another
 
-const kindOf = (u: unknown): number => {
-  switch (typeof u) {
-    case "string":
-      return kinds.string
-    case "number":
-      return kinds.number
-    case "boolean":
-      return kinds.boolean
-    case "undefined":
-      return kinds.undefined
-    default:
-      return u === null ? kinds.null : kinds.other
-  }
+const kindsOfKeywords: { readonly [tag: string]: number } = {
+  StringKeyword: aString,
+  NumberKeyword: aNumber,
+  BooleanKeyword: aBoolean,
+  UndefinedKeyword: anUndefined,
+  UnknownKeyword: aNull | anUndefined | aBoolean | aNumber | aString | another
 }
 
 /** The kinds of which every value fits. */
-const fittingKinds = (ast: AST.AST): number => {
-  switch (ast._tag) {
-    case "StringKeyword":
-      return kinds.string
-    case "NumberKeyword":
-      return kinds.number
-    case "BooleanKeyword":
-      return kinds.boolean
-    case "UndefinedKeyword":
-      return kinds.undefined
-    case "UnknownKeyword":
-      return everyKind
-    case "Literal":
-      return ast.literal === null ? kinds.null : 0
-    case "Union":
-      return ast.types.reduce((all, type) => all | fittingKinds(type), 0)
-    default:
-      return 0
-  }
-}
+const fittingKinds = (ast: AST.AST): number =>
+  AST.isUnion(ast)
+    ? ast.types.reduce((all, type) => all | fittingKinds(type), 0)
+    : AST.isLiteral(ast) && ast.literal === null
+    ? aNull
+    : kindsOfKeywords[ast._tag] ?? 0
 
 interface Property {
   readonly name: PropertyKey
@@ -126,16 +121,6 @@ const refinement = (ast: AST.Refinement): Check => {
 
 const compile = (ast: AST.AST): Check => {
   switch (ast._tag) {
-    case "StringKeyword":
-      return Predicate.isString
-    case "NumberKeyword":
-      return Predicate.isNumber
-    case "BooleanKeyword":
-      return Predicate.isBoolean
-    case "UndefinedKeyword":
-      return Predicate.isUndefined
-    case "UnknownKeyword":
-      return () => true
     case "Literal":
       return (u) => u === ast.literal
     case "Union":
@@ -147,9 +132,11 @@ const compile = (ast: AST.AST): Check => {
     case "TupleType":
       return array(ast) ?? fallback(ast)
     default:
-      return fallback(ast)
+      return ofKind(fittingKinds(ast)) ?? fallback(ast)
   }
 }
+
+const ofKind = (kinds: number): Check | undefined => kinds === 0 ? undefined : (u) => (kinds & kindOf(u)) !== 0
 
 const fallback = (ast: AST.AST): Check => ParseResult.is(Schema.make(ast))
 

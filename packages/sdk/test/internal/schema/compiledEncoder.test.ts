@@ -14,7 +14,7 @@ const compiled: { readonly [name: string]: Schema.Schema.AnyNoContext } = {
     b: Schema.optionalWith(Schema.Number, { exact: true }),
     c: Schema.UndefinedOr(Schema.String)
   }),
-  "structs in structs": Schema.Struct({ a: Schema.Struct({ b: Schema.String, 2: Schema.Number }), 1: Schema.String })
+  "names that are numbers": Schema.Struct({ b: Schema.String, 1: Schema.String })
 }
 
 const left: { readonly [name: string]: Schema.Schema.AnyNoContext } = {
@@ -22,6 +22,7 @@ const left: { readonly [name: string]: Schema.Schema.AnyNoContext } = {
   "a date": Schema.Struct({ a: Schema.Date }),
   "a renamed field": Schema.Struct({ a: Schema.propertySignature(Schema.String).pipe(Schema.fromKey("b")) }),
   "a default": Schema.Struct({ a: Schema.optionalWith(Schema.Number, { default: () => 1 }) }),
+  "a struct in a struct": Schema.Struct({ a: Schema.Struct({ b: Schema.String }) }),
   "a list": Schema.Struct({ a: Schema.Array(Schema.String) }),
   "a record": Schema.Record({ key: Schema.String, value: Schema.String }),
   "a filter": Schema.Struct({ a: Schema.String }).pipe(Schema.filter(({ a }) => a !== "")),
@@ -30,9 +31,6 @@ const left: { readonly [name: string]: Schema.Schema.AnyNoContext } = {
   "a field of a prototype": Schema.Struct({ ["__proto__"]: Schema.String }),
   "options of its own": Schema.Struct({ a: Schema.String }).annotations({
     parseOptions: { onExcessProperty: "error" }
-  }),
-  "options of a field": Schema.Struct({
-    a: Schema.Struct({ b: Schema.String }).annotations({ parseOptions: { onExcessProperty: "preserve" } })
   }),
   "no fields": Schema.Struct({})
 }
