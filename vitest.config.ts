@@ -50,7 +50,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** More workers than cores: tests wait for servers and clocks, too. Each worker takes files in turn. */
-const maxWorkers = 2 * availableParallelism()
+const maxWorkers = Math.ceil(availableParallelism() * 1.5)
 
 export default defineConfig({
   test: {

@@ -26,11 +26,11 @@ const execute = (suffix) => `
 
 /** kB of 1000 bytes: the goal is what it should weigh, the budget what it may. */
 const programs = [
-  { name: "execute only", budget: 106.5, code: execute("WithoutStreams") },
+  { name: "execute only", budget: 106.8, code: execute("WithoutStreams") },
   {
     name: "through a relay",
     goal: 80,
-    budget: 101,
+    budget: 101.3,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
@@ -56,7 +56,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 173.8,
+    budget: 174,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -112,8 +112,13 @@ describe("one process", () => {
       const next = yield* Effect.fork(executeOnce("k", "acme/test/slow"))
       const last = yield* Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow")))
       yield* sessionsMade
+      const looking = yield* Effect.fork(
+        emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 50_000)
+      )
+      // it listens before the next one is let look
+      yield* Effect.yieldNow()
       yield* Fiber.interrupt(leader)
-      yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 50_000)
+      yield* Fiber.join(looking)
       yield* sessionsMade
       yield* Fiber.interrupt(next)
       assert.deepInclude({ ...(yield* Fiber.join(last)) }, { _tag: "APIConnectionError", sent: "unknown" })
