@@ -5,10 +5,16 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import { checkCall } from "./internal/input/checks.js"
+import { type InputRules, take } from "./internal/input/take.js"
 import type { SessionResponse } from "./internal/operations/sessionRequests.js"
-import * as SessionRead from "./internal/sessions/sessionRead.js"
+import { timedRead } from "./internal/operations/timedRead.js"
+import { isSessionId } from "./internal/scope/sessionId.js"
+import { notSessionId } from "./internal/sessions/notSessionId.js"
 import type { RunOptions } from "./internal/traces/runOptions.js"
+import { pickOptions } from "./internal/traces/runRead.js"
 import type { SessionError } from "./NoukaiError.js"
 import { NoukaiHttp } from "./NoukaiHttp.js"
 
@@ -73,6 +79,23 @@ export class SessionService extends Context.Tag("@effect-noukai/sdk/SessionServi
   SessionService.Service
 >() {}
 
+const rules: InputRules<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
+
+const get = (http: NoukaiHttp.Service): SessionService.Service["get"] => (sessionId, given = {}) =>
+  Effect.suspend((): Effect.Effect<Session, SessionError> => {
+    const method = "SessionService.get"
+    if (!isSessionId(sessionId)) return Effect.fail(notSessionId(method, sessionId))
+    const options = take(method, rules, given)
+    if (Either.isLeft(options)) return Effect.fail(options.left)
+    return timedRead(
+      http,
+      method,
+      options.right,
+      { flow: undefined, executionId: undefined },
+      (context) => http.request("session", { ...context, sessionId })
+    )
+  })
+
 /**
  * Makes the service over `NoukaiHttp`.
  *
@@ -81,7 +104,7 @@ export class SessionService extends Context.Tag("@effect-noukai/sdk/SessionServi
  */
 export const make: Effect.Effect<SessionService.Service, never, NoukaiHttp> = Effect.map(
   NoukaiHttp,
-  (http) => ({ get: SessionRead.get(http) })
+  (http) => ({ get: get(http) })
 )
 
 /**

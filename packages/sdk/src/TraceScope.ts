@@ -20,7 +20,6 @@ import {
   streamWithin,
   within
 } from "./internal/scope/currentScope.js"
-import { promiseInScope, type PromiseOptions } from "./internal/traceScope/promiseInScope.js"
 import { logged, loggedScoped } from "./internal/traceScope/scopeLog.js"
 import {
   enter,
@@ -34,6 +33,18 @@ import {
 } from "./internal/traceScope/sessionScope.js"
 import type { ReplayDisabledError, ReplayOpenError, ReplayScopeError } from "./NoukaiError.js"
 import type { NoukaiHttp } from "./NoukaiHttp.js"
+
+interface PromiseOptions<A, E> {
+  readonly try: (signal: AbortSignal) => PromiseLike<A>
+  readonly catch: (error: unknown) => E
+}
+
+/** Runs asynchronous code that is no Effect with the fiber's scope. */
+const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(
+    currentScope,
+    (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
+  )
 
 /**
  * The types of {@link TraceScope}.

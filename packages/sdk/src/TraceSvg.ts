@@ -7,7 +7,6 @@ import { formatCost, sumCosts } from "./internal/cost/decimal.js"
 import { cutText, safeText, widthOf } from "./internal/timeline/columns.js"
 import { spanIdOf } from "./internal/timeline/spanParts.js"
 import { millisOf } from "./internal/timeline/stepTimes.js"
-import { escapeXml } from "./internal/timeline/svgText.js"
 import { type Timeline, timelineOf } from "./internal/timeline/timeline.js"
 import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
 import {
@@ -25,6 +24,17 @@ import {
   rowsOf
 } from "./internal/timeline/traceRows.js"
 import type { StepTrace, Trace } from "./Trace.js"
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  "\"": "&quot;",
+  "'": "&#39;"
+}
+
+/** Any text as the content of an element or an attribute. */
+const escapeXml = (text: string): string => safeText(text).replace(/[&<>"']/g, (found) => entities[found]!)
 
 /**
  * The options of {@link render}.
