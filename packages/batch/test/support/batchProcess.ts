@@ -32,7 +32,8 @@ const program = Batch.run(batch, source, JSON.parse(options!)).pipe(
 
 const heard = (signal: string) => {
   process.off("SIGINT", heard).off("SIGTERM", heard)
-  process.stderr.write(`${signal}\n`)
+  // once nobody handles a second one any more: it would be dropped
+  setImmediate(() => process.stderr.write(`${signal}\n`))
 }
 process.on("SIGINT", heard).on("SIGTERM", heard)
 
