@@ -6,6 +6,3 @@ export const isWhole = process.env.TESTS === "whole"
 
 /** A count that is smaller in `npm test`. */
 export const size = (whole: number, part: number): number => isWhole ? whole : part
-
-/** Runs of a property, of which `npm test` has a part. */
-export const runs = (whole: number, part: number) => ({ fastCheck: { numRuns: size(whole, part) } })

@@ -86,6 +86,18 @@ const completed = (
     (result) => withRaw({ status: "completed", executionId: target.executionId, result }, response.raw)
   )
 
+/** The error of an answer that tells nothing of the job. A result in it is kept. */
+const unexpected = (
+  { addressText, executionId }: JobTarget,
+  method: string,
+  { requestId, result }: PollJobResponse,
+  reason: string
+): UnexpectedResponseError =>
+  new UnexpectedResponseError(
+    known({ method, flow: addressText, executionId, requestId, reason, result, isRetryable: false }),
+    unchecked
+  )
+
 /** An unknown status is not the last one, unless it has a result, which would otherwise be lost. */
 const unknown = (
   target: JobTarget,
@@ -93,22 +105,11 @@ const unknown = (
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
   const { executionId } = target
-  const { raw, requestId, result, status } = response
+  const { raw, result, status } = response
   return result === undefined || result === null
     ? Effect.succeed(withRaw({ status: "unknown", executionId, reported: status }, raw))
     : Effect.fail(
-      new UnexpectedResponseError(
-        known({
-          method,
-          flow: target.addressText,
-          executionId,
-          requestId,
-          reason: `unknown status ${JSON.stringify(status)}`,
-          result,
-          isRetryable: false
-        }),
-        unchecked
-      )
+      unexpected(target, method, response, `unknown status ${JSON.stringify(status)}`)
     )
 }
 
@@ -118,21 +119,10 @@ const statusOf = (
   response: PollJobResponse
 ): Effect.Effect<JobStatus, UnexpectedResponseError> => {
   const { executionId } = target
-  const { error, raw, requestId, result, status } = response
+  const { error, raw, result, status } = response
   if (!isOfRun(executionId, response.executionId)) {
     return Effect.fail(
-      new UnexpectedResponseError(
-        known({
-          method,
-          flow: target.addressText,
-          executionId,
-          requestId,
-          reason: otherRun(response.executionId),
-          ...(result === undefined ? undefined : { result }),
-          isRetryable: false
-        }),
-        unchecked
-      )
+      unexpected(target, method, response, otherRun(response.executionId))
     )
   }
   switch (status) {

@@ -135,7 +135,7 @@ const failureOf = (request: FlowRequest, run: RunOfSession, stepId: string | und
       executionId: run.execution.executionId,
       code,
       detail: detail ?? "the recording does not say why",
-      ...(stepId === undefined ? undefined : { stepId }),
+      stepId,
       result: error,
       isRetryable: false
     }),

@@ -190,7 +190,7 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
         flowId: response.flowId,
         blockCount: response.blockCount,
         sessionId: run.sessionId,
-        ...(run.reused === undefined ? undefined : { reused: run.reused }),
+        reused: run.reused,
         isRetryable: false
       }),
       unchecked
@@ -213,7 +213,7 @@ const unexpected = (
       requestId: response.requestId,
       reason,
       code,
-      ...("result" in response && response.result !== undefined ? { result: response.result } : undefined),
+      result: "result" in response ? response.result : undefined,
       isRetryable: false
     }),
     unchecked
