@@ -5,23 +5,21 @@
  * @since 0.1.0
  */
 import type { Defaults, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flow"
-import { type InvalidRequestError, isNoukaiError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
-import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
-import type * as Duration from "effect/Duration"
+import type * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { answer, refusal } from "./internal/relay/answer.js"
-import { clock, limit } from "./internal/relay/limits.js"
+import { type Answer, answer, refusal } from "./internal/relay/answer.js"
+import { authorized } from "./internal/relay/authorize.js"
 import { type BodyProblem, isJsonObject, parseBody, parseJson } from "./internal/relay/parseBody.js"
 import { declaresBody, readBody, type ReadProblem } from "./internal/relay/readBody.js"
-import { traceContext } from "./internal/relay/traceContext.js"
-import { oddVerdict } from "./internal/relay/verdict.js"
-import { called, looked, Thrown } from "./internal/untrusted.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
+
+export type { Answer } from "./internal/relay/answer.js"
 
 /**
  * The parsed body of a request: the fields of `/execute`.
@@ -115,21 +113,6 @@ export interface Call<Request> {
 }
 
 /**
- * The response to a caller: status, headers and body.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Answer {
-  readonly status: number
-  /** JSON text; absent for a status whose responses have no body. */
-  readonly body?: string
-  readonly headers: Readonly<Record<string, string>>
-  /** Whether the request has been read to its end. If not, read on while the answer goes out. */
-  readonly isRead: boolean
-}
-
-/**
  * Answers one request, whatever it holds; never fails.
  *
  * @since 0.1.0
@@ -159,65 +142,54 @@ const statusOf: { readonly [Problem in ReadProblem | BodyProblem]: number } = {
   TOO_MANY_MESSAGES: 413
 }
 
-const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
+const invalid = (field: string, reason: string): InvalidRequestError =>
+  new InvalidRequestError({ method: "Relay.make", field, reason, isRetryable: false }, { disableValidation: true })
 
-/** The answer that an error of `authorize` asks for, if it has a status. */
-const refusalOf = (error: unknown): Answer | undefined => {
-  if (!isJsonObject(error) || isNoukaiError(error)) return undefined
-  const status = [error.status, error.statusCode].find(isErrorStatus)
-  if (status === undefined) return undefined
-  const { detail } = error
-  return refusal(status, typeof detail === "string" ? detail : "FORBIDDEN")
+/** A checked count. A value that is no number is refused, because it would bound nothing. */
+const limit = (
+  field: string,
+  value: unknown,
+  otherwise: number
+): Either.Either<number, InvalidRequestError> => {
+  if (value === undefined) return Either.right(otherwise)
+  return typeof value === "number" && value >= 0 && (Number.isInteger(value) || value === Infinity)
+    ? Either.right(value)
+    : Either.left(invalid(field, "must be a whole number of at least 0, or Infinity"))
 }
 
-const nameOf = (error: unknown): string => {
-  if (!isJsonObject(error)) return typeof error
-  const { _tag } = error
-  return typeof _tag === "string" ? _tag : error instanceof Error ? String(error.name) : "an object"
-}
-
-const forbidden = refusal(403, "FORBIDDEN")
-
-/**
- * The answer that refuses a caller, if `authorize` does not let it pass. Only the kind of an odd verdict is logged,
- * because the verdict may hold a secret.
- */
-const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
-  const odd = oddVerdict(verdict)
-  const warned = odd === undefined ? Effect.void : Effect.logWarning(
-    `relay: authorize returned ${odd}, and the request was refused; return true or an object, such as the user, to ` +
-      "let the caller pass, and false to refuse"
+/** A checked duration. */
+const clock = (
+  field: string,
+  value: unknown,
+  otherwise: Duration.DurationInput
+): Either.Either<Duration.Duration, InvalidRequestError> => {
+  const duration = typeof value === "number" && !(value >= 0)
+    ? Option.none()
+    : Duration.decodeUnknown(value === undefined ? otherwise : value)
+  return Either.fromOption(
+    duration,
+    () => invalid(field, "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\"")
   )
-  return Effect.as(warned, odd === undefined && verdict !== false ? undefined : forbidden)
 }
 
-/**
- * The answer that refuses a caller, if `authorize` does not let it pass. Only the name of an error is logged, because
- * its message may hold anything.
- */
-const authorized = <Request, E, R>(
-  authorize: Options<Request, E, R>["authorize"],
-  timeout: Duration.Duration
-) =>
-(request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
-  called(() => authorize(request, body)).pipe(
-    Effect.timeoutOption(timeout),
-    Effect.flatMap(Option.match({
-      onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
-      onSome: judged
-    })),
-    Effect.catchAllCause((cause): Effect.Effect<Answer> => {
-      const [failed] = [...Chunk.toReadonlyArray(Cause.failures(cause)), ...Chunk.toReadonlyArray(Cause.defects(cause))]
-      const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
-      const refused = looked(() => refusalOf(error))
-      return refused === undefined
-        ? Effect.as(
-          Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
-          forbidden
-        )
-        : Effect.succeed(refused)
-    })
-  )
+interface TraceContext {
+  readonly traceparent?: string
+  readonly tracestate?: string
+}
+
+const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+const tracestateShape = /^[\u0020-\u007e\t]{1,512}$/
+
+/** The W3C trace context of a request, if it is a valid one. */
+const traceContext = (header: (name: string) => string | undefined): TraceContext => {
+  const traceparent = header("traceparent")
+  if (traceparent === undefined || !traceparentShape.test(traceparent)) return {}
+  const tracestate = header("tracestate")
+  return tracestate === undefined || !tracestateShape.test(tracestate)
+    ? { traceparent }
+    : { traceparent, tracestate }
+}
 
 const withoutBody: ReadonlySet<number> = new Set([204, 205, 304])
 

@@ -11,12 +11,10 @@ import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
-import { bindEmitter } from "./internal/express/boundEmitter.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
-import { cutOff, over, send, sendEarly } from "./internal/express/response.js"
-import { holdResponse } from "./internal/express/responseHold.js"
+import { cutOff, holdResponse, over, send, sendEarly } from "./internal/express/response.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody } from "./internal/relay/readBody.js"
@@ -114,6 +112,28 @@ const inScope = (
         promiseHook(options.onReplayError)
       ))
   })
+
+interface Emitter {
+  emit(event: string, ...args: Array<unknown>): boolean
+}
+
+const bound = new WeakMap<Emitter, ContextRunner>()
+
+/**
+ * Runs the listeners of an emitter in a context, from now on. Otherwise they run in the context of the emitting code,
+ * and a body that is read by events is handled outside of its request's scope. Binding again replaces the context.
+ */
+const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
+  const isBound = bound.has(emitter)
+  bound.set(emitter, within)
+  if (isBound) return
+  const emit = emitter.emit
+  emitter.emit = (...args) => {
+    const emitted = () => emit.apply(emitter, args)
+    const current = bound.get(emitter)
+    return current === undefined ? emitted() : current(emitted)
+  }
+}
 
 /**
  * Middleware that gives each request a scope, open until the response has been sent. A request with `X-Noukai-Replay`

@@ -9,13 +9,12 @@ import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { snapshot } from "./internal/asyncContext.js"
-import { jsonAnswer } from "./internal/jsonAnswer.js"
+import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
-import { declaresBody } from "./internal/relay/readBody.js"
+import { declaresBody, linger } from "./internal/relay/readBody.js"
 import { isExcluded, requestedSession } from "./internal/trace/request.js"
 import * as RequestScope from "./internal/trace/requestScope.js"
-import { earlyResponse } from "./internal/web/earlyResponse.js"
-import { requestBody } from "./internal/web/requestBody.js"
+import { type RequestBody, requestBody } from "./internal/web/requestBody.js"
 import { responseOf, ScopedRequest } from "./internal/web/scopedRequest.js"
 import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
@@ -44,6 +43,31 @@ export interface Options extends TraceOptions.TraceOptions {
   readonly client: Noukai
   /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
+}
+
+const encoder = new TextEncoder()
+
+/**
+ * A response to a request whose body has not been read to its end. All of it is sent at once with its length; for the
+ * server it ends when the rest of the request has arrived, or as much of it as is read.
+ */
+const earlyResponse = (request: RequestBody, { body, headers, status }: JsonAnswer): Response => {
+  const bytes = encoder.encode(body ?? "")
+  const left = new AbortController()
+  let isSent = false
+  const stream = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      if (!isSent) {
+        isSent = true
+        return controller.enqueue(bytes)
+      }
+      const isEnded = await Effect.runPromise(linger(request.pull), { signal: left.signal })
+      controller.close()
+      if (!isEnded) request.cancel()
+    },
+    cancel: () => left.abort()
+  }, { highWaterMark: 0 })
+  return new Response(stream, { status, headers: { ...headers, "content-length": String(bytes.length) } })
 }
 
 /** The answer in place of the handler, which was to read the body. */

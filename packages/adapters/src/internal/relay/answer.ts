@@ -1,6 +1,17 @@
-import { type JsonAnswer, jsonHeaders } from "../jsonAnswer.js"
+import { jsonHeaders } from "../jsonAnswer.js"
 
-interface Answer extends JsonAnswer {
+/**
+ * The response to a caller: status, headers and body.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer {
+  readonly status: number
+  /** JSON text; absent for a status whose responses have no body. */
+  readonly body?: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether the request has been read to its end. If not, read on while the answer goes out. */
   readonly isRead: boolean
 }
 

@@ -1,0 +1,100 @@
+/**
+ * Asks whether a caller may run the flow, and trusts neither the verdict nor an error of the check.
+ *
+ * @internal
+ */
+import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import { called, looked, Thrown } from "../untrusted.js"
+import { type Answer, refusal } from "./answer.js"
+import { isJsonObject } from "./parseBody.js"
+
+const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
+
+/** The answer that an error of `authorize` asks for, if it has a status. */
+const refusalOf = (error: unknown): Answer | undefined => {
+  if (!isJsonObject(error) || isNoukaiError(error)) return undefined
+  const status = [error.status, error.statusCode].find(isErrorStatus)
+  if (status === undefined) return undefined
+  const { detail } = error
+  return refusal(status, typeof detail === "string" ? detail : "FORBIDDEN")
+}
+
+const nameOf = (error: unknown): string => {
+  if (!isJsonObject(error)) return typeof error
+  const { _tag } = error
+  return typeof _tag === "string" ? _tag : error instanceof Error ? String(error.name) : "an object"
+}
+
+const isBoxed = (value: object): boolean =>
+  value instanceof Boolean || value instanceof Number || value instanceof String
+
+/** The kind of an object that stands for no caller; most of them come from a mistake in `authorize`. */
+const oddObject = (value: object): string | undefined => {
+  if (Array.isArray(value)) return "an array"
+  if (value instanceof Error) return "an error"
+  if (isBoxed(value)) return "a boxed primitive"
+  if (value instanceof Response) return "a response"
+  // an Option, an Either and a response of the platform are Effects too
+  if (Effect.isEffect(value)) return "an Effect"
+  return Predicate.isPromiseLike(value) ? "a promise" : undefined
+}
+
+/** The kind of a value that is no verdict, in words; `undefined` for `true`, `false` and an object. */
+const oddVerdict = (value: unknown): string | undefined => {
+  if (typeof value === "boolean") return undefined
+  if (value === undefined || value === null) return String(value)
+  if (typeof value !== "object") return `a ${typeof value}`
+  return Either.getOrElse(Either.try(() => oddObject(value)), () => "something that cannot be looked at")
+}
+
+const forbidden = refusal(403, "FORBIDDEN")
+
+/**
+ * The answer that refuses a caller, if `authorize` does not let it pass. Only the kind of an odd verdict is logged,
+ * because the verdict may hold a secret.
+ */
+const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
+  const odd = oddVerdict(verdict)
+  const warned = odd === undefined ? Effect.void : Effect.logWarning(
+    `relay: authorize returned ${odd}, and the request was refused; return true or an object, such as the user, to ` +
+      "let the caller pass, and false to refuse"
+  )
+  return Effect.as(warned, odd === undefined && verdict !== false ? undefined : forbidden)
+}
+
+/**
+ * The answer that refuses a caller, if `authorize` does not let it pass. Only the name of an error is logged, because
+ * its message may hold anything.
+ *
+ * @internal
+ */
+export const authorized = <Request, Body, E, R>(
+  authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>,
+  timeout: Duration.Duration
+) =>
+(request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
+  called(() => authorize(request, body)).pipe(
+    Effect.timeoutOption(timeout),
+    Effect.flatMap(Option.match({
+      onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
+      onSome: judged
+    })),
+    Effect.catchAllCause((cause): Effect.Effect<Answer> => {
+      const [failed] = [...Chunk.toReadonlyArray(Cause.failures(cause)), ...Chunk.toReadonlyArray(Cause.defects(cause))]
+      const error = looked(() => failed instanceof Thrown ? failed.reason : failed)
+      const refused = looked(() => refusalOf(error))
+      return refused === undefined
+        ? Effect.as(
+          Effect.logDebug(`relay: authorize refused with ${looked(() => nameOf(error)) ?? "something odd"}`),
+          forbidden
+        )
+        : Effect.succeed(refused)
+    })
+  )
