@@ -27,7 +27,6 @@ import * as Definition from "./internal/definition.js"
 import type { BatchTools } from "./internal/drive/executeRuns.js"
 import * as Manage from "./internal/manage.js"
 import * as PlanBatch from "./internal/planBatch.js"
-import * as ProgressOf from "./internal/progress.js"
 import * as RunBatch from "./internal/runBatch.js"
 
 export type {
@@ -259,7 +258,7 @@ export const status: (batch: string) => Effect.Effect<BatchStatus, LedgerError, 
  * @since 0.1.0
  * @category operations
  */
-export const progress: (batch: string) => Stream.Stream<Progress, LedgerError, BatchStore> = ProgressOf.progress
+export const progress: (batch: string) => Stream.Stream<Progress, LedgerError, BatchStore> = Manage.progress
 
 /**
  * The results of the rows of a batch. Given the batch itself, results are read by the schema of its flow: one that does

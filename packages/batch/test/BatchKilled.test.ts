@@ -14,7 +14,7 @@ import { join } from "node:path"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
 import { folder } from "../../sdk/test/support/folder.js"
 import { size } from "../../sdk/test/support/size.js"
-import { rowSession } from "../src/internal/drive/session.js"
+import { rowSession } from "../src/internal/drive/jobRuns.js"
 
 const seeds = size(50, 1)
 

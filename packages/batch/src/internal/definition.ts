@@ -9,7 +9,6 @@ import * as Schema from "effect/Schema"
 import { InvalidBatchError } from "../BatchError.js"
 import type { RowError } from "../BatchRow.js"
 import type { SourceRow } from "../BatchSource.js"
-import { canonical } from "./canonical.js"
 import type { BatchTools } from "./drive/executeRuns.js"
 import type { Defined, Operation } from "./ledger/batches.js"
 import type { PlannedRow } from "./ledger/planning.js"
@@ -100,6 +99,16 @@ const textOf = (error: unknown): string => error instanceof Error ? error.messag
 const refused = ["tools", "toolChoice", "sessionId", "version"] as const
 
 const ofQueue = ["messages", "attachments"] as const
+
+const sorted = (_: string, value: unknown): unknown => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value
+  const keys = Object.keys(value)
+  if (keys.every((key, index) => index === 0 || keys[index - 1]! <= key)) return value
+  return Object.fromEntries(keys.sort().map((key) => [key, (value as { readonly [key: string]: unknown })[key]]))
+}
+
+/** JSON in which equal values have equal texts: the keys of objects are sorted. */
+const canonical = (value: unknown): string => JSON.stringify(value, sorted)
 
 /** Takes rows of a source as rows of a batch. @internal */
 export const taking = (definition: Definition): (row: SourceRow<unknown>) => Taken => {

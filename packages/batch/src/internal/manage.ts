@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
 import type { RefusedRow, RowResult } from "../BatchRow.js"
-import type { BatchStatus, ResultsOptions, RetryOptions } from "../BatchStatus.js"
+import type { BatchStatus, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { type Definition, idProblem } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
@@ -17,8 +17,8 @@ import type { Ledger } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 
-/** The batch of an id, and the ledger that keeps it. @internal */
-export const standing = (
+/** The batch of an id, and the ledger that keeps it. */
+const standing = (
   method: string,
   id: string
 ): Effect.Effect<readonly [BatchStore["Type"], Batches.BatchRecord], LedgerError, BatchStore> =>
@@ -62,6 +62,55 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
 /** @internal */
 export const status = (batch: string): Effect.Effect<BatchStatus, LedgerError, BatchStore> =>
   Effect.flatMap(standing("Batch.status", batch), ([ledger, record]) => statusOf(ledger, record))
+
+/** The time between two counts, in milliseconds, and how many times longer than a count it is at least. */
+const [interval, share] = [1000, 20]
+
+/** The time over which the rate is measured, in milliseconds. */
+const window = 30_000
+
+/** How far a batch is, and how fast it goes. @internal */
+export const progress = (batch: string): Stream.Stream<Progress, LedgerError, BatchStore> =>
+  Stream.unwrap(Effect.map(standing("Batch.progress", batch), ([ledger]) => {
+    const seen: Array<readonly [at: number, settled: number]> = []
+    let took = 0
+
+    const look = Effect.gen(function*() {
+      const before = yield* Clock.currentTimeMillis
+      const now = yield* Batches.get(ledger, batch)
+      const status = yield* statusOf(ledger, now)
+      const at = yield* Clock.currentTimeMillis
+      took = at - before
+      const { states } = status
+      const settled = states.done + states.failed + states.cancelled + states.reported + states.invalid
+      seen.push([at, settled])
+      while (seen.length > 2 && at - seen[0]![0] > window) seen.shift()
+      const [since, first] = seen[0]!
+      const rowsPerSecond = at > since ? (settled - first) / (at - since) * 1000 : 0
+      const found: Progress = {
+        batch,
+        status: status.status,
+        rows: status.rows,
+        done: states.done,
+        failed: states.failed,
+        uncertain: states.uncertain,
+        running: states.intent + states.submitted,
+        settled,
+        rowsPerSecond,
+        ...(rowsPerSecond > 0 && { etaMs: Math.round((status.rows - settled) / rowsPerSecond * 1000) }),
+        ...(status.costUsd !== undefined && { costUsd: status.costUsd })
+      }
+      return [found, now.state === "running" || now.state === "planned"] as const
+    })
+
+    return Stream.unfoldEffect(0, (round) =>
+      round === -1
+        ? Effect.succeed(Option.none())
+        : Effect.map(
+          Effect.zipRight(round === 0 ? Effect.void : Effect.sleep(Math.max(interval, took * share)), look),
+          ([found, goesOn]) => Option.some([found, goesOn ? round + 1 : -1] as const)
+        ))
+  }))
 
 /** How long one waits for rows that settle later, in milliseconds. */
 const following = 200

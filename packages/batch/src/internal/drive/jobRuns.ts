@@ -4,12 +4,12 @@ import type { SubmitInput } from "@effect-noukai/sdk"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { createHash } from "node:crypto"
 import type { RowError } from "../../BatchRow.js"
 import type { BatchRecord } from "../ledger/batches.js"
 import type { LiveRow } from "../ledger/rows.js"
 import type { Settled } from "./running.js"
 import type { Look, Polled, Runs } from "./runRow.js"
-import { rowSession } from "./session.js"
 import { rowError } from "./verdict.js"
 
 /** Sent once: what may be sent again is another intent. */
@@ -37,6 +37,28 @@ const failure = (kind: string, error: unknown): RowError => ({ kind, message: te
 /** The version of a batch as a call takes it. @internal */
 export const versionOf = (version: string): number | "production" | "draft" =>
   version === "production" || version === "draft" ? version : Number(version)
+
+/** The namespace of the sessions of rows, `7c4f2b18-9f0d-4d6e-a1c5-0b8e63d7f294`. It must never change. */
+const namespace = Buffer.from("7c4f2b189f0d4d6ea1c50b8e63d7f294", "hex")
+
+/**
+ * The session of an attempt, from 1, at a key of a batch: a UUID of version 5, so that every process finds what ran.
+ * Its parts, and their order, must never change.
+ *
+ * @see RFC 9562, 5.5
+ * @internal
+ */
+export const rowSession = (
+  { flow, name, version }: Pick<BatchRecord, "flow" | "name" | "version">,
+  key: string,
+  attempt: number
+): string => {
+  const hash = createHash("sha1").update(namespace).update(JSON.stringify([name, flow, version, key, attempt])).digest()
+  hash[6] = (hash[6]! & 0x0f) | 0x50
+  hash[8] = (hash[8]! & 0x3f) | 0x80
+  const hex = hash.toString("hex", 0, 16)
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+}
 
 /** Reads what a session lists. @internal */
 export const lookUp = (

@@ -1,6 +1,7 @@
 /** A batch that this process takes part in: what its rows share. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -12,7 +13,6 @@ import { failedSince } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
 import * as Alarm from "./alarm.js"
 import * as GroupWriter from "./groupWriter.js"
-import { liveRows, settledRow } from "./metrics.js"
 import * as PollTimes from "./pollTimes.js"
 
 /** The longest pause after a refusal, in milliseconds. */
@@ -156,6 +156,32 @@ export const unreachable = (
     isUnreachable(running, now)
       ? stop(running, { reason: "unreachable", message })
       : pause(running, seconds))
+
+const settledRows = Metric.counter("noukai_batch_rows_settled", { description: "Rows of batches that were settled" })
+
+const spentUsd = Metric.counter("noukai_batch_spent_usd", {
+  description: "What rows cost, in US dollars, or are taken to have cost"
+})
+
+const runningRows = Metric.gauge("noukai_batch_rows_running", { description: "Rows in flight in this process" })
+
+const uncertainRows = Metric.gauge("noukai_batch_rows_uncertain", {
+  description: "Rows of this process that may have been sent, and of which no run is known"
+})
+
+/** Counts a row that was settled, and what it cost in billionths of a US dollar. */
+const settledRow = (batch: string, state: SettledState, nanos: number): Effect.Effect<void> =>
+  Effect.zipRight(
+    Metric.update(settledRows.pipe(Metric.tagged("batch", batch), Metric.tagged("state", state)), 1),
+    nanos === 0 ? Effect.void : Metric.update(spentUsd.pipe(Metric.tagged("batch", batch)), nanos / 1e9)
+  )
+
+/** Tells how many rows are under way here. */
+const liveRows = (batch: string, slots: number, doubts: number): Effect.Effect<void> =>
+  Effect.zipRight(
+    Metric.set(runningRows.pipe(Metric.tagged("batch", batch)), slots),
+    Metric.set(uncertainRows.pipe(Metric.tagged("batch", batch)), doubts)
+  )
 
 /** Keeps what became of a row; false if it is not this process's any more. @internal */
 export const settle = (
