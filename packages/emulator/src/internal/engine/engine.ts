@@ -10,15 +10,13 @@ import type { Json, Step, StepFailure } from "../../Flow.js"
 import type { Tree } from "../flow/flows.js"
 import { render } from "../flow/template.js"
 import type { TemplateScope } from "../flow/template.js"
-import { ownCopy } from "../json/ownKeys.js"
 import type { Accounts } from "../store/accounts.js"
 import type { Ledger } from "../store/ledger.js"
 import type { Pause, Run, RunInput, Runs } from "../store/runs.js"
 import { durationOf } from "../store/stepLog.js"
 import { giveWay } from "../time/time.js"
-import { wireEvent } from "../wire/wireEvent.js"
+import { outputEvents, wireEvent } from "../wire/wireEvent.js"
 import type { WireEvent } from "../wire/wireEvent.js"
-import { outputEvents } from "./outputEvents.js"
 import { inputOf, make as makeRunStep } from "./runStep.js"
 import type { StepRun } from "./runStep.js"
 import { overrideStep } from "./stepOverrides.js"
@@ -88,6 +86,10 @@ export interface Engine {
 
 /** The partial outputs before a pause for other fibers; they cost far less than rounds of a loop. */
 const partialsTurn = 2_000
+
+/** A copy that can be assigned to, in which `__proto__` is a key like any other. */
+const ownCopy = <A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): { [key: string]: A } =>
+  Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
 
 /** @internal */
 export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: EngineOptions): Engine => {

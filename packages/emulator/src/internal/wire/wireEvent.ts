@@ -4,6 +4,8 @@
  * @see contract 7.3
  * @internal
  */
+import type { StreamOutputs } from "../../EmulatorOptions.js"
+import type { Json } from "../../Flow.js"
 
 /** @internal */
 export interface WireEvent {
@@ -19,3 +21,41 @@ export const wireEvent = (event: string, data: { readonly [key: string]: unknown
 /** Whether an event ends a live trace. @internal */
 export const isTerminal = (event: WireEvent): boolean =>
   event.event === "flow_completed" || event.event === "step_error"
+
+interface Fields {
+  readonly [key: string]: unknown
+}
+
+/**
+ * The events that carry inputs and outputs of steps, in either shape.
+ *
+ * @see contract 7.8
+ * @internal
+ */
+export interface OutputEvents {
+  readonly input: (stepId: string, input: Json) => WireEvent
+  readonly partial: (stepId: string, output: Json) => WireEvent
+  /** The events of a completed step, with `before`, the output and `after` in the order of the wire. */
+  readonly completed: (stepId: string, before: Fields, output: Json, after: Fields) => ReadonlyArray<WireEvent>
+  readonly flowCompleted: (before: Fields, result: Json, after: Fields) => WireEvent
+}
+
+const hosted: OutputEvents = {
+  input: (stepId, inputContext) => wireEvent("step_input", { stepId, inputContext }),
+  partial: (stepId, outputContext) => wireEvent("step_output", { stepId, outputContext }),
+  completed: (stepId, before, outputContext, after) => [
+    wireEvent("step_output", { stepId, outputContext }),
+    wireEvent("step_completed", { stepId, ...before, ...after })
+  ],
+  flowCompleted: (before, _, after) => wireEvent("flow_completed", { ...before, ...after })
+}
+
+const documented: OutputEvents = {
+  input: (stepId, inputData) => wireEvent("step_input", { stepId, inputData }),
+  partial: (stepId, outputData) => wireEvent("step_output", { stepId, outputData }),
+  completed: (stepId, before, output, after) => [wireEvent("step_completed", { stepId, ...before, output, ...after })],
+  flowCompleted: (before, result, after) => wireEvent("flow_completed", { ...before, result, ...after })
+}
+
+/** @internal */
+export const outputEvents: { readonly [S in StreamOutputs]: OutputEvents } = { hosted, documented }
