@@ -6,12 +6,12 @@
  * @since 0.1.0
  */
 import type * as SdkJob from "@effect-noukai/sdk/Job"
+import { APITimeoutError, type CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Client } from "./internal/client/client.js"
 import type { Services } from "./internal/client/lifetime.js"
 import { jobStatus } from "./internal/jobs/jobStatus.js"
-import { pollOnce } from "./internal/jobs/pollOnce.js"
 import { millisOf, rightOrThrow, takeOptions } from "./internal/options/reading.js"
 import type { JobStatus } from "./JobStatus.js"
 import type { NoukaiError } from "./NoukaiError.js"
@@ -76,6 +76,23 @@ export interface WaitAllOptions {
 export type JobOutcome =
   | { job: Job; status: JobStatus; error?: undefined }
   | { job: Job; status?: undefined; error: NoukaiError }
+
+/** Polls once, for at most `timeout` milliseconds with its retries. */
+const pollOnce = (job: SdkJob.Job, timeout: number | undefined): Effect.Effect<SdkJob.JobStatus, CallError> =>
+  timeout === undefined || timeout === Infinity
+    ? job.poll
+    : Effect.timeoutFail(job.poll, {
+      duration: timeout,
+      onTimeout: () =>
+        new APITimeoutError({
+          method: "Job.poll",
+          executionId: job.executionId,
+          detail: `after ${timeout} ms`,
+          clock: "total",
+          sent: "yes",
+          isRetryable: true
+        }, { disableValidation: true })
+    })
 
 /**
  * A run in the queue, made by `flow.executeAsync(…)` and `noukai.job(…)`. No method starts a second run.

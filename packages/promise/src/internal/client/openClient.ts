@@ -9,12 +9,14 @@ import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Redacted from "effect/Redacted"
 import type { NoukaiOptions } from "../../NoukaiOptions.js"
+import { valueOrThrow } from "../errors/promiseError.js"
 import { consoleLogger } from "../logging/consoleLogger.js"
+import { logHook } from "../logging/logHook.js"
 import { fieldsOf, reading, rightOrThrow, signalOf } from "../options/reading.js"
 import { schedulerOfNow } from "../scope/asyncContext.js"
 import { Client } from "./client.js"
-import { clientConfig } from "./clientConfig.js"
 import { type FetchInUse, fetchInUse } from "./fetchInUse.js"
 import { Lifetime, type Services } from "./lifetime.js"
 import type { Runner } from "./stoppable.js"
@@ -83,6 +85,30 @@ const read = (given: NoukaiOptions | undefined): NoukaiOptions =>
       fetch
     }
   }))
+
+const sdkOptions = (options: NoukaiOptions, retries: boolean): NoukaiConfig.Options => ({
+  apiKey: options.apiKey === undefined ? undefined : Redacted.make(options.apiKey),
+  env: options.env,
+  port: options.port,
+  org: options.org,
+  project: options.project,
+  sessionId: options.sessionId,
+  attemptTimeout: options.timeout,
+  firstByteTimeout: options.timeout,
+  idleTimeout: options.timeout,
+  maxRetries: retries ? options.maxRetries : 0,
+  maxConcurrency: options.maxConcurrency,
+  rate: options.rate,
+  log: logHook(options.onLog),
+  logPayloads: options.logPayloads,
+  dispatcher: options.dispatcher
+})
+
+/** The checked configuration. Throws an error of this package when an option is wrong. */
+const clientConfig = (options: NoukaiOptions, retries: boolean): NoukaiConfig.NoukaiConfig.Service =>
+  valueOrThrow(
+    Effect.runSyncExit(Effect.provide(NoukaiConfig.NoukaiConfig, NoukaiConfig.layer(sdkOptions(options, retries))))
+  )
 
 const servicesOver = (given: FetchInUse | undefined) =>
   given === undefined
