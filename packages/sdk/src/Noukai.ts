@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as FlowService from "./FlowService.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
-import * as Retryable from "./internal/retry/retryable.js"
+import * as Retry from "./internal/retry/retry.js"
 import * as Scripted from "./internal/testing/scripted.js"
 import * as JobService from "./JobService.js"
 import * as NoukaiConfig from "./NoukaiConfig.js"
@@ -284,4 +284,4 @@ export const layerScripted = (script: Scripted.Script = {}): Layer.Layer<Service
  * @since 0.1.0
  * @category schedules
  */
-export const retryable: Schedule.Schedule<Duration.Duration, unknown> = Retryable.retryable
+export const retryable: Schedule.Schedule<Duration.Duration, unknown> = Retry.retryable

@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleInterval from "effect/ScheduleInterval"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
-import type { NoukaiError, RateLimitError } from "../../NoukaiError.js"
+import { isNoukaiError, type NoukaiError, type RateLimitError } from "../../NoukaiError.js"
 import { unsafeMonotonic } from "../time/clock.js"
 
 /**
@@ -189,3 +190,31 @@ export const backoffDriver = (
   return (error) =>
     Effect.map(next(error), (delay) => delay === undefined ? undefined : Math.max(delay, serverDelay(error)))
 }
+
+/** The longest wait that a server may ask for, in milliseconds. */
+const maxServerDelay = 3_600_000
+
+const delayAfter = (error: NoukaiError, retry: number): Effect.Effect<number> => {
+  const told = serverDelay(error)
+  return told > 0 ? Effect.succeed(told) : Effect.map(Random.next, (share) => share * longestBackoff(retry))
+}
+
+const isWorthIt = (error: unknown): error is NoukaiError =>
+  isNoukaiError(error) && error.isRetryable && serverDelay(error) <= maxServerDelay
+
+/**
+ * The schedule of callers that try again themselves.
+ *
+ * @internal
+ */
+export const retryable: Schedule.Schedule<Duration.Duration, unknown> = Schedule.makeWithState(
+  0,
+  (now, error: unknown, retry) =>
+    isWorthIt(error)
+      ? Effect.map(delayAfter(error, retry), (delay) => [
+        retry + 1,
+        Duration.millis(delay),
+        ScheduleDecision.continueWith(ScheduleInterval.after(now + delay))
+      ])
+      : Effect.succeed([retry, Duration.zero, ScheduleDecision.done])
+)
