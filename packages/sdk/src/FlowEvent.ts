@@ -11,6 +11,9 @@ import { WireToolCall } from "./internal/operations/runRequests.js"
 import { nullable } from "./internal/schema/nullable.js"
 import type { CallError } from "./NoukaiError.js"
 import type { ToolCall, ToolResult } from "./Tools.js"
+import type { Tokens } from "./Trace.js"
+
+export type { Tokens } from "./Trace.js"
 
 const Index = Schema.NonNegativeInt
 
@@ -193,18 +196,6 @@ export const WireEvent = Schema.Union(
  * @category models
  */
 export type WireEvent = Schema.Schema.Type<typeof WireEvent>
-
-/**
- * Tokens that a step used; 0 where the server said nothing.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Tokens {
-  readonly prompt: number
-  readonly completion: number
-  readonly total: number
-}
 
 /**
  * An event as it was received.

@@ -21,7 +21,7 @@ import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Once from "./internal/once/once.js"
 import {
-  type Defaults,
+  type CallDefaults,
   fromTable,
   type HttpService,
   type Requests,
@@ -34,7 +34,7 @@ import type { HttpTransport, MakeTransport } from "./internal/transport/HttpTran
 import { NoukaiConfig } from "./NoukaiConfig.js"
 
 export type { Progress, RequestContext } from "./internal/input/callOptions.js"
-export type { Defaults, EventStreams, Operations } from "./internal/operations/operations.js"
+export type { CallDefaults, EventStreams, Operations } from "./internal/operations/operations.js"
 
 /**
  * The types of {@link NoukaiHttp}.
@@ -103,7 +103,7 @@ export const makeWithoutStreams = (
   stream: (_, input) => Stream.fail(invalid(input.method, field, reason))
 })
 
-const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): Defaults => ({
+const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefaults => ({
   org: config.org,
   project: config.project,
   sessionId: config.sessionId,

@@ -26,7 +26,7 @@ import {
   method,
   newCapture,
   openCapture,
-  type Opened as OpenedScope,
+  type OpenedScope,
   openReplay,
   replayed,
   sessionScope

@@ -20,8 +20,8 @@ import {
   lasting,
   loopsIn,
   type Placed,
-  type Row,
-  rowsOf
+  rowsOf,
+  type TraceRow
 } from "./internal/timeline/traceRows.js"
 import type { StepTrace, Trace } from "./Trace.js"
 
@@ -58,7 +58,7 @@ export interface Options {
   readonly payloads?: boolean | undefined
 }
 
-const valueOf = ({ bars }: Row): string => {
+const valueOf = ({ bars }: TraceRow): string => {
   const failed = bars.length === 1 ? 0 : failuresIn(bars)
   return joined(
     failed === 0 ? undefined : `${failed} failed`,

@@ -16,8 +16,8 @@ import {
   lasting,
   loopsIn,
   type Placed,
-  type Row,
-  rowsOf
+  rowsOf,
+  type TraceRow
 } from "./internal/timeline/traceRows.js"
 import type { Trace } from "./Trace.js"
 
@@ -98,17 +98,17 @@ const painted = (cells: ReadonlyArray<Cell>, paint: Paint): string => {
 }
 
 /** A row's kind: that of what is worst in it. */
-const kindOfRow = ({ bars }: Row): Kind =>
+const kindOfRow = ({ bars }: TraceRow): Kind =>
   failuresIn(bars) > 0
     ? "failed"
     : bars.map(kindOfBar).find((kind) => kind !== "completed") ?? "completed"
 
-const labelOfRow = ({ bars, depth, label }: Row): string => {
+const labelOfRow = ({ bars, depth, label }: TraceRow): string => {
   const failed = bars.length === 1 ? 0 : failuresIn(bars)
   return inLine(`${"  ".repeat(depth)}${label}${failed === 0 ? "" : ` (${failed} failed)`}`)
 }
 
-const tokensOf = ({ bars }: Row): string => {
+const tokensOf = ({ bars }: TraceRow): string => {
   const total = bars.reduce((sum, { step }) => sum + (step.tokens?.total ?? 0), 0)
   return total === 0 ? "" : String(total)
 }
@@ -198,7 +198,7 @@ export const render = (trace: Trace, options: Options = {}): string => {
 
   const total = timeline.end - timeline.start
   const scale = (at: bigint): number => total === 0n ? 0 : Number(at - timeline.start) / Number(total) * plot
-  const cellsOf = (row: Row): ReadonlyArray<Cell> => {
+  const cellsOf = (row: TraceRow): ReadonlyArray<Cell> => {
     const cells = Array.from({ length: plot }, () => empty)
     for (const placed of row.bars) {
       const from = Math.min(plot - 1, Math.floor(scale(placed.start) + 1e-9))

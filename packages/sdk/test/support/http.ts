@@ -1,7 +1,7 @@
 /** A service that answers what it is given, and takes anything else for a mistake of the test. */
 import { Effect, Stream } from "effect"
 import {
-  type Defaults,
+  type CallDefaults,
   type HttpService,
   orElse,
   type Requests,
@@ -14,7 +14,7 @@ const unused = () => Effect.dieMessage("not used")
 export const httpOf = (
   requests: Partial<Requests>,
   streams: Partial<Streams> = {},
-  defaults: Defaults = {}
+  defaults: CallDefaults = {}
 ): HttpService => ({
   defaults,
   request: orElse(requests, unused),

@@ -8,7 +8,7 @@ import { absentable } from "../schema/nullable.js"
  * @since 0.1.0
  * @category schemas
  */
-export const Operation = Schema.Literal(
+export const RecordedOperation = Schema.Literal(
   "execute",
   "step",
   "submitJob",
@@ -25,7 +25,7 @@ export const Operation = Schema.Literal(
  * @since 0.1.0
  * @category models
  */
-export type Operation = Schema.Schema.Type<typeof Operation>
+export type RecordedOperation = Schema.Schema.Type<typeof RecordedOperation>
 
 /**
  * A typed error, as its fields.
@@ -81,7 +81,7 @@ const Failure = Schema.Struct({ error: RecordedError })
  * @since 0.1.0
  * @category schemas
  */
-export const Answer = Schema.Union(
+export const RecordedAnswer = Schema.Union(
   Failure,
   Schema.Struct({
     events: Schema.Array(Schema.Unknown),
@@ -96,7 +96,7 @@ export const Answer = Schema.Union(
  * @since 0.1.0
  * @category models
  */
-export type Answer = Schema.Schema.Type<typeof Answer>
+export type RecordedAnswer = Schema.Schema.Type<typeof RecordedAnswer>
 
 /**
  * One recorded call. Values that differ between recordings of the same calls are in `RecordedCassette.meta`: ids are
@@ -108,14 +108,14 @@ export type Answer = Schema.Schema.Type<typeof Answer>
 export const Entry = Schema.Struct({
   /** `org/project/slug` */
   flow: absentable(Schema.String),
-  endpoint: Operation,
+  endpoint: RecordedOperation,
   version: absentable(Schema.String),
   /** A hash of flow, endpoint, version and input. */
   fingerprint: Schema.String,
   /** The place among the calls of this fingerprint, from 1. */
   occurrence: Schema.Int.pipe(Schema.positive()),
   input: Schema.Unknown,
-  answer: Answer
+  answer: RecordedAnswer
 })
 
 /**

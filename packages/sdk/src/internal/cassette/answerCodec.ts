@@ -12,10 +12,10 @@ import type { Operations } from "../operations/operations.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type { StepTraceResponse } from "../operations/traceRequests.js"
 import { decodeError, quotingNoSecret } from "./errorCodec.js"
-import type { Answer, Operation, RecordedValue } from "./RecordedCassette.js"
+import type { RecordedAnswer, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
 
 /** Endpoints that answer once. @internal */
-export type AnsweredOperation = Exclude<Operation, StreamedOperation>
+export type AnsweredOperation = Exclude<RecordedOperation, StreamedOperation>
 
 /** Endpoints that answer with events. @internal */
 export type StreamedOperation = "step" | "traceStream"
@@ -86,7 +86,7 @@ export const decodeEvents = (events: ReadonlyArray<unknown>): Either.Either<Read
     : Either.left(`event ${bad + 1} is no event`)
 }
 
-const isStream = (endpoint: Operation): endpoint is StreamedOperation =>
+const isStream = (endpoint: RecordedOperation): endpoint is StreamedOperation =>
   endpoint === "step" || endpoint === "traceStream"
 
 const check = (result: Either.Either<unknown, string>): string | undefined =>
@@ -97,7 +97,7 @@ const check = (result: Either.Either<unknown, string>): string | undefined =>
  *
  * @internal
  */
-export const problemOfAnswer = (endpoint: Operation, answer: Answer): string | undefined => {
+export const problemOfAnswer = (endpoint: RecordedOperation, answer: RecordedAnswer): string | undefined => {
   if ("unanswered" in answer) return undefined
   if ("error" in answer) return check(decodeError(answer.error, ""))
   if ("events" in answer) {

@@ -25,7 +25,8 @@ export const maxBytes = 64 * 1024 * 1024
 
 const AnyCassette = Schema.Union(SessionCassette, RecordedCassette)
 
-type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
+/** @internal */
+export type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
 
 interface CassetteErrorFields {
   readonly path?: string | undefined

@@ -7,11 +7,11 @@ import * as Predicate from "effect/Predicate"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
-import type { Answer, Operation } from "./RecordedCassette.js"
+import type { RecordedAnswer, RecordedOperation } from "./RecordedCassette.js"
 
 /** The question of a call, by which its recording is found. @internal */
 export interface Question {
-  readonly endpoint: Operation
+  readonly endpoint: RecordedOperation
   readonly flow: string | undefined
   readonly version: string | undefined
   readonly input: unknown
@@ -19,7 +19,7 @@ export interface Question {
 
 /** @internal */
 export interface Interaction extends Question {
-  readonly answer: Answer
+  readonly answer: RecordedAnswer
   /** The times of `statuses`, in milliseconds. */
   readonly at: ReadonlyArray<number> | undefined
 }
@@ -33,7 +33,7 @@ interface AnyRequest extends RequestContext {
 /** Fields of a request that are not part of the question. */
 const aside: ReadonlySet<string> = new Set(["method", "options", "progress", "flow", "version", "sessionId"])
 
-const inputOf = (endpoint: Operation, request: AnyRequest): unknown =>
+const inputOf = (endpoint: RecordedOperation, request: AnyRequest): unknown =>
   request.body ?? Object.fromEntries(
     Object.entries(request).filter(([key, value]) =>
       value !== undefined && (!aside.has(key) || (endpoint === "session" && key === "sessionId"))
@@ -46,7 +46,7 @@ const inputOf = (endpoint: Operation, request: AnyRequest): unknown =>
  *
  * @internal
  */
-export const questionOf = (endpoint: Operation, request: AnyRequest): Question | undefined => {
+export const questionOf = (endpoint: RecordedOperation, request: AnyRequest): Question | undefined => {
   try {
     return {
       endpoint,

@@ -7,18 +7,21 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Match } from "../errors/replayReport.js"
 import { canonical, canonicalText } from "../json/jsonText.js"
-import type { Defaults } from "../operations/operations.js"
+import type { CallDefaults } from "../operations/operations.js"
 import type { Interaction } from "./interaction.js"
-import type { Answer, Entry, Meta, RecordedCassette } from "./RecordedCassette.js"
+import type { Entry, Meta, RecordedAnswer, RecordedCassette } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
 import { restoreMeasured, withoutMeasured } from "./volatile.js"
 
 /** @internal */
-export type Client = RecordedCassette["client"]
+export type CassetteClient = RecordedCassette["client"]
 
 /** @internal */
-export const clientOf = ({ org, project, replayEnabled, timeout }: Defaults, redact: Redaction): Client => ({
+export const clientOf = (
+  { org, project, replayEnabled, timeout }: CallDefaults,
+  redact: Redaction
+): CassetteClient => ({
   ...(org === undefined ? undefined : { org: redact.text(org) }),
   ...(project === undefined ? undefined : { project: redact.text(project) }),
   ...(timeout === undefined || !Duration.isFinite(timeout) ? undefined : { timeout: Duration.toMillis(timeout) }),
@@ -26,7 +29,7 @@ export const clientOf = ({ org, project, replayEnabled, timeout }: Defaults, red
 })
 
 /** @internal */
-export const defaultsOf = ({ org, project, replayEnabled, timeout }: Client): Defaults => ({
+export const defaultsOf = ({ org, project, replayEnabled, timeout }: CassetteClient): CallDefaults => ({
   ...(org === undefined ? undefined : { org }),
   ...(project === undefined ? undefined : { project }),
   ...(timeout === undefined ? undefined : { timeout: Duration.millis(timeout) }),
@@ -78,7 +81,7 @@ const order = (a: Entry, b: Entry): number => {
  *
  * @internal
  */
-export const layout = (interactions: ReadonlyArray<Interaction>, client: Client): RecordedCassette => {
+export const layout = (interactions: ReadonlyArray<Interaction>, client: CassetteClient): RecordedCassette => {
   const { keyed, symbols } = index(interactions)
   const meta: { [key: string]: Meta["entries"][string] } = {}
   const entries = keyed.map(({ fingerprint, interaction, occurrence }, place): Entry => {
@@ -96,7 +99,7 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Client)
       fingerprint,
       occurrence,
       input: canonical(symbolise(input, symbols)),
-      answer: canonical(symboliseAnswer(answer, symbols)) as Answer
+      answer: canonical(symboliseAnswer(answer, symbols)) as RecordedAnswer
     }
   })
   const ids = [...symbols].map(([id, name]) => [name, id] as const).sort(([a], [b]) => a < b ? -1 : 1)
@@ -132,7 +135,7 @@ export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> 
   const { meta } = cassette
   return entriesInOrder(cassette).map((entry): Interaction => {
     const more = meta.entries[entryKey(entry)]
-    const answer = desymbolise(entry.answer, meta.ids) as Answer
+    const answer = desymbolise(entry.answer, meta.ids) as RecordedAnswer
     restoreMeasured(answer, more?.values)
     return {
       endpoint: entry.endpoint,

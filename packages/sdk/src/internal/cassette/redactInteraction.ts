@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Interaction, Question } from "./interaction.js"
-import type { Answer, RecordedError, RecordedValue } from "./RecordedCassette.js"
+import type { RecordedAnswer, RecordedError, RecordedValue } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 
 /**
@@ -37,7 +37,7 @@ export const redactStatus = (status: Status, redact: Redaction): Status =>
     : { ...status, value: redact.call(plain(status.value ?? null)) }
 
 /** @internal */
-export const redactAnswer = (answer: Answer, redact: Redaction): Answer => {
+export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
   if ("statuses" in answer) {
     const [first, ...rest] = answer.statuses
     return { statuses: [redactStatus(first, redact), ...rest.map((status) => redactStatus(status, redact))] }

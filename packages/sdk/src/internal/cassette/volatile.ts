@@ -5,7 +5,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import { formatPath, parsePath, type Path, putInto } from "../json/jsonPath.js"
-import type { Answer } from "./RecordedCassette.js"
+import type { RecordedAnswer } from "./RecordedCassette.js"
 
 /** Fields with values of the flow and its caller, in which nothing is replaced. @internal */
 export const payloads: ReadonlySet<string> = new Set([
@@ -48,7 +48,7 @@ const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
  *
  * @internal
  */
-export const idsIn = (answer: Answer): ReadonlyArray<string> => {
+export const idsIn = (answer: RecordedAnswer): ReadonlyArray<string> => {
   const found: Array<unknown> = []
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) return value.forEach(visit)
@@ -68,7 +68,7 @@ export const idsIn = (answer: Answer): ReadonlyArray<string> => {
  * @internal
  */
 export const withoutMeasured = (
-  answer: Answer
+  answer: RecordedAnswer
 ): { readonly answer: unknown; readonly values: { readonly [path: string]: unknown } } => {
   const values: { [path: string]: unknown } = {}
   const strip = (value: unknown, path: Path): unknown => {

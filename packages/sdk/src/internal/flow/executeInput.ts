@@ -102,7 +102,7 @@ const maxTools = 64
 const toolName = /^[A-Za-z0-9_-]{1,64}$/
 
 /** @internal */
-export const checkTools = (declarations: unknown): Problem | undefined => {
+export const checkDeclarations = (declarations: unknown): Problem | undefined => {
   if (declarations === undefined) return undefined
   if (!Array.isArray(declarations)) return problem("tools", "must be an array of tools, or made by the Tools module")
   if (declarations.length > maxTools) return problem("tools", `must be at most ${maxTools}`)

@@ -12,7 +12,7 @@ import { pauseOf } from "../time/clock.js"
 import { type JobTarget, label, pausing, poll } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 import { updates } from "./jobUpdates.js"
-import { defaultSchedule, resultOf, wait } from "./jobWait.js"
+import { defaultSchedule, resultOfStatus, wait } from "./jobWait.js"
 
 /**
  * The facts of a submission beside the execution id.
@@ -39,7 +39,7 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
     poll: spanned(spanNames.jobPoll, poll(target, "Job.poll", {})),
     wait: (options) => ended("Job.wait", options),
     result: (options) =>
-      Effect.flatMap(ended("Job.result", options), (status) => resultOf(target, "Job.result", status)),
+      Effect.flatMap(ended("Job.result", options), (status) => resultOfStatus(target, "Job.result", status)),
     updates: Spans.readStreamSpan(
       spanNames.jobUpdates,
       { address, executionId },

@@ -118,7 +118,7 @@ const notCompleted = (target: JobTarget, method: string, status: JobFailed | Job
  *
  * @internal
  */
-export const resultOf = (
+export const resultOfStatus = (
   target: JobTarget,
   method: string,
   status: JobEnded

@@ -113,7 +113,7 @@ interface Waiting<J, A> extends PollOutcome<A>, Due {
   readonly next: ((status: JobStatus<A>) => Effect.Effect<number | undefined>) | undefined
 }
 
-interface Settings<A> {
+interface WaitAllSettings<A> {
   /** Milliseconds; `Infinity`: none. */
   readonly timeout: number
   readonly schedule: WaitAllOptions<A>["schedule"]
@@ -139,7 +139,7 @@ class WaitAll<J extends Pollable<A>, A, E> {
   private notBefore = 0
 
   constructor(
-    private readonly settings: Settings<A>,
+    private readonly settings: WaitAllSettings<A>,
     private readonly told: Mailbox.Mailbox<Outcome<J, A>, CallError | E>
   ) {}
 

@@ -51,7 +51,7 @@ export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
 
 type WireEventPull = Pull<WireEvent, LiveError>
 
-type Opened = Effect.Effect<WireEventPull, LiveError, Scope.Scope>
+type OpenedEvents = Effect.Effect<WireEventPull, LiveError, Scope.Scope>
 
 const prepare = (
   caller: Caller,
@@ -142,7 +142,7 @@ const open = (
   request: OpenRequest,
   attempt: number,
   tell: EventSink | undefined
-): Opened =>
+): OpenedEvents =>
   Effect.suspend(() => {
     const reporter = tell === undefined ? undefined : attemptReporter(caller, endpoint, request, attempt, tell)
     const opening = Effect.matchEffect(caller.transport.open(request), {
@@ -272,7 +272,7 @@ const endsResponse = ({ type }: WireEvent): boolean =>
  * never repeated here once the stream has begun. All but the plain case, in which nobody listens, no limit applies and
  * the first attempt succeeds, is left to a fiber of its own, which an interruption does not end either.
  */
-class EventSource implements Source<WireEvent, LiveError> {
+class WireEventSource implements Source<WireEvent, LiveError> {
   private request!: OpenRequest
   private tell: EventSink | undefined
   private opening: Opening | undefined
@@ -323,12 +323,12 @@ class EventSource implements Source<WireEvent, LiveError> {
     })
   })
 
-  private attempt(n: number): Opened {
+  private attempt(n: number): OpenedEvents {
     return open(this.caller, this.endpoint, this.request, n, this.tell)
   }
 
   /** Goes on from the first attempt in a fiber of its own. */
-  private goOn(first: Opened): WireEventPull {
+  private goOn(first: OpenedEvents): WireEventPull {
     this.background = new Background()
     const opening = Effect.flatMap(Scope.make(), (scope) => {
       this.scope = scope
@@ -345,7 +345,7 @@ class EventSource implements Source<WireEvent, LiveError> {
   }
 
   /** Makes further attempts, only if what failed never left or was refused. */
-  private again(first: LiveError): Opened {
+  private again(first: LiveError): OpenedEvents {
     const { caller, endpoint, tell } = this
     const { options, progress } = endpoint.context
     const isFresh = endpoint.executionId === undefined
@@ -390,4 +390,4 @@ class EventSource implements Source<WireEvent, LiveError> {
  * @internal
  */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
-  fromSource(() => new EventSource(caller, endpoint))
+  fromSource(() => new WireEventSource(caller, endpoint))

@@ -60,7 +60,7 @@ export const retried = <A, R>(
           ...(error.requestId === undefined ? undefined : { requestId: error.requestId })
         })
       }
-      yield* Metrics.retried(error)
+      yield* Metrics.countRetry(error)
       mayHaveRun ||= !error.isRetryable
       if (progress !== undefined && !mayHaveRun) progress.sent = "no"
       yield* pause(delay)

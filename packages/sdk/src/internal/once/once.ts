@@ -29,8 +29,8 @@ import { type Asked, type FoundRun, standing } from "./standing.js"
 
 type Failure = CallError | OnceError | Refusal
 
-/** How one kind of run is begun, and given when it is found. */
-interface Kind<Q extends Asked, A> {
+/** An operation that runs once per key: how its run is begun, and given when it is found. */
+interface OnceOperation<Q extends Asked, A> {
   readonly name: "execute" | "submit"
   /** Sends the run under a session. */
   readonly send: (request: Q, sessionId: string) => Effect.Effect<A, Failure>
@@ -60,7 +60,7 @@ const isGivenUp = (exit: Exit.Exit<unknown, Failure>): boolean =>
   (Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isOfItsClient))
 
 interface Ended<A> {
-  readonly kind: string
+  readonly operation: string
   readonly rerunFailed: boolean
   readonly outcome: OnceResponse<A>
 }
@@ -75,26 +75,26 @@ export const make = (
   origin: string,
   pause: Pause
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
-  const once = <Q extends Asked, A>(kind: Kind<Q, A>) => {
+  const once = <Q extends Asked, A>(operation: OnceOperation<Q, A>) => {
     /** Looks, and sends what is absent, unless an earlier call may have sent it. */
     const decide = (request: Q, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
       Effect.flatMap(standing(requests.session, pause, request), (found): Effect.Effect<OnceResponse<A>, Failure> => {
         if (found._tag === "found") {
           const { run } = found
           return Effect.map(
-            kind.found(request, run),
+            operation.found(request, run),
             (response) => ({ response, reused: true, sessionId: run.sessionId })
           )
         }
         const { sessionId } = found
         return sentBefore === "no"
-          ? Effect.map(kind.send(request, sessionId), (response) => ({ response, reused: false, sessionId }))
+          ? Effect.map(operation.send(request, sessionId), (response) => ({ response, reused: false, sessionId }))
           : Effect.fail(unseen(request))
       })
 
     const run = (request: Q, name: string, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> => {
       const ended = (outcome: OnceResponse<A>): Ended<A> => ({
-        kind: kind.name,
+        operation: operation.name,
         rerunFailed: request.rerunFailed,
         outcome
       })
@@ -113,12 +113,12 @@ export const make = (
       if (led._tag === "givenUp") return run(request, name, led.sent)
       return Exit.match(led.exit, {
         onFailure: Effect.failCause,
-        onSuccess: ({ kind: other, outcome, rerunFailed }) => {
-          // a run of the other kind is looked up, and may not be listed yet
-          if (other !== kind.name) return run(request, name, outcome.reused ? "no" : "unknown")
+        onSuccess: ({ operation: other, outcome, rerunFailed }) => {
+          // a run of the other operation is looked up, and may not be listed yet
+          if (other !== operation.name) return run(request, name, outcome.reused ? "no" : "unknown")
           // what was found may have failed
           if (outcome.reused && request.rerunFailed && !rerunFailed) return run(request, name, "no")
-          return kind.shared(request, outcome)
+          return operation.shared(request, outcome)
         }
       })
     }

@@ -32,7 +32,7 @@ import type {
 } from "./traceRequests.js"
 
 /** The settings of a client for calls without their own. */
-export interface Defaults {
+export interface CallDefaults {
   readonly org?: string | undefined
   readonly project?: string | undefined
   readonly sessionId?: string | undefined
@@ -105,7 +105,7 @@ export type Refusal = InvalidRequestError | ReplayMissError
 
 /** The HTTP API of Noukai: two functions over the table of operations. */
 export interface HttpService {
-  readonly defaults: Defaults
+  readonly defaults: CallDefaults
   readonly request: <K extends keyof Operations>(
     operation: K,
     input: Operations[K]["request"]
@@ -129,7 +129,7 @@ export type Streams = {
 }
 
 /** The service of a whole table. */
-export const fromTable = (defaults: Defaults, requests: Requests, streams: Streams): HttpService => ({
+export const fromTable = (defaults: CallDefaults, requests: Requests, streams: Streams): HttpService => ({
   defaults,
   request: (operation, input) => requests[operation](input),
   stream: (operation, input) => streams[operation](input)
@@ -155,7 +155,7 @@ const tagged = <Q extends object>(input: Q, { defaults }: HttpService): Q =>
 
 /** A service that is built at its first call. */
 export const lazily = (
-  defaults: Defaults,
+  defaults: CallDefaults,
   build: Effect.Effect<HttpService, Refusal | AuthenticationError>
 ): HttpService => ({
   defaults,

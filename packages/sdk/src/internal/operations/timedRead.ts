@@ -8,7 +8,7 @@ import { totalOf } from "./resolvedCall.js"
 import { totalTimeout } from "./totalTimeout.js"
 
 /** The facts of a reading, for errors. */
-interface ReadFacts {
+interface TimedRead {
   readonly flow: string | undefined
   readonly executionId: string | undefined
 }
@@ -22,7 +22,7 @@ export const timedRead = <A, E>(
   http: HttpService,
   method: string,
   options: ReadOptions & { readonly timeout?: Duration.DurationInput | undefined },
-  { executionId, flow }: ReadFacts,
+  { executionId, flow }: TimedRead,
   ask: (context: RequestContext) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | APITimeoutError | InvalidRequestError> =>
   Effect.suspend((): Effect.Effect<A, E | APITimeoutError | InvalidRequestError> => {

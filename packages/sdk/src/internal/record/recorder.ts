@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import { encodeValue } from "../cassette/answerCodec.js"
 import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
-import type { Answer } from "../cassette/RecordedCassette.js"
+import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
 import {
   redactAnswer,
   redactInteraction,
@@ -20,16 +20,16 @@ import type { Redaction } from "../cassette/redaction.js"
 import { canonicalText } from "../json/jsonText.js"
 
 /** A call that has begun. @internal */
-export interface Ticket {
+export interface PendingCall {
   readonly question: Question
   readonly place: number
   /** The outcome so far. */
-  readonly soFar: () => Answer
+  readonly soFar: () => RecordedAnswer
 }
 
-const unanswered: Answer = { unanswered: true }
+const unanswered: RecordedAnswer = { unanswered: true }
 
-interface Timeline {
+interface StatusHistory {
   readonly place: number
   readonly question: Question
   readonly statuses: Array<Status>
@@ -49,11 +49,11 @@ const sameness = (status: Status): string => {
 /** @internal */
 export class Recorder {
   private readonly interactions: Array<Interaction | undefined>
-  private readonly inFlight = new Map<number, Ticket>()
+  private readonly inFlight = new Map<number, PendingCall>()
   /** For each added call, by its place: the last of the earlier recordings that the program had reached. */
   private readonly after = new Map<number, number>()
   private reached = -1
-  private readonly timelines = new Map<string, Timeline>()
+  private readonly histories = new Map<string, StatusHistory>()
   private readonly submitted = new Map<string, number>()
   private size = 0
   private hasBroken = false
@@ -105,10 +105,10 @@ export class Recorder {
     this.reached = Math.max(this.reached, place)
   }
 
-  begin(question: Question, soFar: () => Answer = () => unanswered): Ticket {
-    const ticket = { question, place: this.interactions.length, soFar }
-    if (!this.overflowed) this.inFlight.set(this.reserve(), ticket)
-    return ticket
+  begin(question: Question, soFar: () => RecordedAnswer = () => unanswered): PendingCall {
+    const call = { question, place: this.interactions.length, soFar }
+    if (!this.overflowed) this.inFlight.set(this.reserve(), call)
+    return call
   }
 
   /** Reserves the place of a call that begins. */
@@ -120,7 +120,7 @@ export class Recorder {
   }
 
   /** Drops a call without an outcome. */
-  drop({ place }: Ticket): void {
+  drop({ place }: PendingCall): void {
     this.inFlight.delete(place)
   }
 
@@ -131,7 +131,7 @@ export class Recorder {
       if (!this.overflowed) return
       this.interactions.length = 0
       this.inFlight.clear()
-      this.timelines.clear()
+      this.histories.clear()
     })
   }
 
@@ -141,22 +141,22 @@ export class Recorder {
   }
 
   /** Ends a call. The events of a stream have been weighed as they came. */
-  end(ticket: Ticket, answer: Answer): void {
-    this.weigh("events" in answer ? ticket.question.input : [ticket.question.input, answer])
-    this.drop(ticket)
-    if (!this.overflowed) this.safely(() => this.set(ticket.place, this.interactionOf(ticket, answer)))
+  end(call: PendingCall, answer: RecordedAnswer): void {
+    this.weigh("events" in answer ? call.question.input : [call.question.input, answer])
+    this.drop(call)
+    if (!this.overflowed) this.safely(() => this.set(call.place, this.interactionOf(call, answer)))
   }
 
-  private interactionOf({ question }: Ticket, answer: Answer): Interaction {
+  private interactionOf({ question }: PendingCall, answer: RecordedAnswer): Interaction {
     return { ...redactQuestion(question, this.redact), answer: redactAnswer(answer, this.redact), at: undefined }
   }
 
-  answered(ticket: Ticket, result: Either.Either<unknown, RecordableError>, now: number): void {
-    if (ticket.question.endpoint === "submitJob" && Either.isRight(result) && Predicate.isRecord(result.right)) {
+  answered(call: PendingCall, result: Either.Either<unknown, RecordableError>, now: number): void {
+    if (call.question.endpoint === "submitJob" && Either.isRight(result) && Predicate.isRecord(result.right)) {
       const id = result.right.executionId
       if (typeof id === "string") this.submitted.set(id, now)
     }
-    this.end(ticket, valueOf(result))
+    this.end(call, valueOf(result))
   }
 
   /** Adds a poll to the one recording of its job. */
@@ -168,41 +168,41 @@ export class Recorder {
   private addStatus(question: Question, status: Status, now: number): void {
     const id = executionIdOf(question) ?? ""
     const same = sameness(status)
-    const timeline = this.timelineOf(question, id, now)
-    if (timeline.last === same) return
-    timeline.last = same
-    timeline.statuses.push(status)
-    timeline.at.push(now - this.submitted.get(id)!)
-    const [first, ...rest] = timeline.statuses
-    this.set(timeline.place, {
-      ...timeline.question,
+    const history = this.historyOf(question, id, now)
+    if (history.last === same) return
+    history.last = same
+    history.statuses.push(status)
+    history.at.push(now - this.submitted.get(id)!)
+    const [first, ...rest] = history.statuses
+    this.set(history.place, {
+      ...history.question,
       answer: { statuses: [first!, ...rest] },
-      at: [...timeline.at]
+      at: [...history.at]
     })
   }
 
-  private timelineOf(question: Question, id: string, now: number): Timeline {
+  private historyOf(question: Question, id: string, now: number): StatusHistory {
     const key = `${question.flow ?? ""} ${id}`
-    const known = this.timelines.get(key)
+    const known = this.histories.get(key)
     if (known !== undefined) return known
     if (!this.submitted.has(id)) this.submitted.set(id, now)
-    const timeline: Timeline = {
+    const history: StatusHistory = {
       place: this.reserve(),
       question: redactQuestion(question, this.redact),
       statuses: [],
       at: [],
       last: ""
     }
-    this.timelines.set(key, timeline)
-    return timeline
+    this.histories.set(key, history)
+    return history
   }
 
   /** The calls so far, in the order in which they began; those in flight with their outcome so far. */
   get recorded(): ReadonlyArray<Interaction> {
     const kept = [...this.interactions]
-    for (const [place, ticket] of this.inFlight) {
+    for (const [place, call] of this.inFlight) {
       this.safely(() => {
-        kept[place] = this.interactionOf(ticket, ticket.soFar())
+        kept[place] = this.interactionOf(call, call.soFar())
       })
     }
     return kept.map((interaction, place) => ({ interaction, after: this.after.get(place) ?? place }))

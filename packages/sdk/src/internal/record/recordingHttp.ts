@@ -21,7 +21,7 @@ import {
 } from "../cassette/answerCodec.js"
 import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
-import type { Answer } from "../cassette/RecordedCassette.js"
+import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
 import { canonical } from "../json/jsonText.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import type { OnceResponse } from "../operations/onceRequests.js"
@@ -70,12 +70,12 @@ const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
 ): Effect.Effect<OperationResponse<K>, E> =>
   Effect.suspend(() => {
     const isPoll = question.endpoint === "pollJob"
-    const ticket = isPoll ? undefined : recorder.begin(question)
+    const call = isPoll ? undefined : recorder.begin(question)
     const done = (result: Either.Either<OperationResponse<K>, E>): Effect.Effect<void> =>
       Effect.map(monotonic, (instant) => {
         const now = Math.round(instant)
-        if (ticket === undefined) recorder.polled(question, result, now)
-        else recorder.answered(ticket, result, now)
+        if (call === undefined) recorder.polled(question, result, now)
+        else recorder.answered(call, result, now)
       })
     return Effect.onExit(
       Effect.map(live, (value) => answerInOrder(endpoint, value)),
@@ -88,12 +88,12 @@ const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
           return done(Either.left(failure.value))
         }
         return Effect.sync(() => {
-          if (ticket === undefined) {
+          if (call === undefined) {
             return
           }
           if (Exit.isInterrupted(exit)) {
-            recorder.end(ticket, ticket.soFar())
-          } else recorder.drop(ticket)
+            recorder.end(call, call.soFar())
+          } else recorder.drop(call)
         })
       }
     )
@@ -107,14 +107,14 @@ const recordStream = (
 ): Stream.Stream<WireEvent, CallError> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const events: Array<WireEvent> = []
-    let end: Extract<Answer, { readonly events: unknown }>["end"] = "left"
-    const soFar = (): Answer => {
+    let end: Extract<RecordedAnswer, { readonly events: unknown }>["end"] = "left"
+    const soFar = (): RecordedAnswer => {
       const last = events.at(-1)
       const isOver = typeof end === "string" && last !== undefined && endsResponse.has(last.type)
       return { events: [...events], end: isOver ? "done" : end }
     }
-    const ticket = recorder.begin(question, soFar)
-    yield* Effect.addFinalizer(() => Effect.sync(() => recorder.end(ticket, soFar())))
+    const call = recorder.begin(question, soFar)
+    yield* Effect.addFinalizer(() => Effect.sync(() => recorder.end(call, soFar())))
     const pull = Effect.map(yield* Stream.toPull(live), Chunk.map(inOrder))
     const waiting = Effect.sync(() => {
       end = "unanswered"

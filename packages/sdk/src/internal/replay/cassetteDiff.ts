@@ -1,4 +1,5 @@
 /** The differences of two cassettes, as data and in words. */
+import type { AnyCassette } from "../cassette/cassetteFile.js"
 import { maskChange } from "../cassette/credentials.js"
 import { entriesInOrder, restore } from "../cassette/layout.js"
 import type { RecordedCassette } from "../cassette/RecordedCassette.js"
@@ -9,8 +10,6 @@ import { differences } from "../json/diff.js"
 import { canonicalText } from "../json/jsonText.js"
 import type { SessionExecution } from "../operations/sessionRequests.js"
 import { recordingOf } from "./recordedMatching.js"
-
-type AnyCassette = SessionCassette | RecordedCassette
 
 /**
  * One way in which a cassette differs from another one, which is called the first. In changes, `expected` is the value of

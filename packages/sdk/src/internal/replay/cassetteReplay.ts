@@ -11,7 +11,7 @@ import type { RecordedCassette } from "../cassette/RecordedCassette.js"
 import { redactionOf } from "../cassette/redaction.js"
 import type { SessionCassette } from "../cassette/SessionCassette.js"
 import type { Match } from "../errors/replayReport.js"
-import type { Defaults, HttpService } from "../operations/operations.js"
+import type { CallDefaults, HttpService } from "../operations/operations.js"
 import type { OpenReplay } from "./OpenReplay.js"
 import * as RecordedHttp from "./recordedHttp.js"
 import * as SessionHttp from "./sessionHttp.js"
@@ -23,7 +23,7 @@ export interface Options {
   readonly source: string
   readonly match: Match
   readonly redact: Redact | undefined
-  readonly defaults: Defaults
+  readonly defaults: CallDefaults
   /** The service for calls that were not recorded; absent: they fail. */
   readonly otherwise: HttpService | undefined
   /** A function that is given the place of each recording that a call takes. */

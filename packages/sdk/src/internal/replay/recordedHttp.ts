@@ -18,7 +18,7 @@ import {
 import * as Codec from "../cassette/answerCodec.js"
 import { decodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { executionIdOf, type Interaction, questionOf } from "../cassette/interaction.js"
-import type { Answer, Operation, RecordedError } from "../cassette/RecordedCassette.js"
+import type { RecordedAnswer, RecordedError, RecordedOperation } from "../cassette/RecordedCassette.js"
 import { redactQuestion } from "../cassette/redactInteraction.js"
 import type { Redaction } from "../cassette/redaction.js"
 import { invalid, unchecked } from "../errors/makeError.js"
@@ -27,7 +27,7 @@ import type { RequestContext } from "../input/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import type { OnceResponse } from "../operations/onceRequests.js"
 import { onResponse } from "../operations/onceThrough.js"
-import { type Defaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
+import { type CallDefaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { type ProgramCall, RecordedMatching } from "./recordedMatching.js"
@@ -38,7 +38,7 @@ export interface Options {
   readonly source: string
   readonly match: Match
   readonly redact: Redaction
-  readonly defaults: Defaults
+  readonly defaults: CallDefaults
   /** The service for calls that were not recorded; absent: they fail. */
   readonly otherwise: HttpService | undefined
   /** A function that is given the place of each recording that a call takes. */
@@ -111,7 +111,10 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     }
   }
 
-  const asking = (endpoint: Operation, request: RequestContext): Either.Either<ProgramCall, InvalidRequestError> => {
+  const asking = (
+    endpoint: RecordedOperation,
+    request: RequestContext
+  ): Either.Either<ProgramCall, InvalidRequestError> => {
     const question = questionOf(endpoint, request)
     return question === undefined
       ? Either.left(invalid(request.method, "body", "must be JSON: no cycles, no BigInt"))
@@ -153,7 +156,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       : Effect.void
 
   /** The status of a job at its present age. */
-  const statusNow = (asked: ProgramCall, { answer, at = [] }: Interaction): Effect.Effect<Answer> =>
+  const statusNow = (asked: ProgramCall, { answer, at = [] }: Interaction): Effect.Effect<RecordedAnswer> =>
     Effect.map(monotonic, (now) => {
       if (!("statuses" in answer)) return answer
       const id = asked.run ?? ""
@@ -174,7 +177,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   const answerWith = <K extends Codec.AnsweredOperation>(
     endpoint: K,
     asked: ProgramCall,
-    answer: Answer
+    answer: RecordedAnswer
   ): Effect.Effect<Codec.OperationResponse<K>, RecordableError> => {
     if ("value" in answer) {
       return Effect.zipLeft(
@@ -238,7 +241,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       (response) => recordedOr(endpoint, request, () => response)
     )
 
-  const eventsOf = (asked: ProgramCall, answer: Answer): Stream.Stream<WireEvent, CallError> => {
+  const eventsOf = (asked: ProgramCall, answer: RecordedAnswer): Stream.Stream<WireEvent, CallError> => {
     if ("error" in answer) return Stream.fromEffect(failing(asked, answer.error))
     if (!("events" in answer)) return Stream.fail(spoiled(asked, "it is of another endpoint"))
     const events = Codec.decodeEvents(answer.events)

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { maskChange } from "../cassette/credentials.js"
 import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
-import type { Answer } from "../cassette/RecordedCassette.js"
+import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
 import { index, keyOf, type Symbols } from "../cassette/symbols.js"
 import { unchecked } from "../errors/makeError.js"
 import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
@@ -52,7 +52,9 @@ const placeOf = (question: Question, key: string): string => {
   return run === undefined ? `${endpoint} ${slugOf(flow)}` : `${endpoint} of ${run}`
 }
 
-const executionIn = ({ answer, input }: { readonly answer: Answer; readonly input: unknown }): string | undefined => {
+const executionIn = (
+  { answer, input }: { readonly answer: RecordedAnswer; readonly input: unknown }
+): string | undefined => {
   const values = "value" in answer ? [answer.value] : "events" in answer ? answer.events : []
   const id = [...values, input].map((value) => Predicate.isRecord(value) ? value.executionId : undefined)
     .find((found) => typeof found === "string" && found !== "")

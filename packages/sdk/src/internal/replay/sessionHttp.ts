@@ -21,7 +21,7 @@ import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import { onceThrough } from "../operations/onceThrough.js"
-import { type Defaults, type HttpService, orElse, streaming } from "../operations/operations.js"
+import { type CallDefaults, type HttpService, orElse, streaming } from "../operations/operations.js"
 import type { ExecuteRequest, ExecuteResponse, StepRequest } from "../operations/runRequests.js"
 import type { SessionRequest, SessionResponse } from "../operations/sessionRequests.js"
 import { isSameSession } from "../scope/sessionId.js"
@@ -37,7 +37,7 @@ export interface Options {
   /** Fetches another session that a call names; absent where none can be fetched. */
   readonly fetch: ((request: SessionRequest) => Effect.Effect<SessionResponse, SessionError>) | undefined
   /** The settings of the client for calls without their own. */
-  readonly defaults: Defaults
+  readonly defaults: CallDefaults
   /** The redaction of the names of flows before the session was kept. Default: none. */
   readonly redact?: ((text: string) => string) | undefined
 }

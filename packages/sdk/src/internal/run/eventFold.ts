@@ -21,7 +21,7 @@ import { type KnownResult, noResult, resultOf, StepOutputs } from "./stepOutputs
 import type { StreamCursor } from "./streamCursor.js"
 import type { StreamFailures } from "./streamFailures.js"
 import { RepeatedEvents } from "./streamHealing.js"
-import type { Settings } from "./streamSettings.js"
+import type { StreamSettings } from "./streamSettings.js"
 
 type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
@@ -84,7 +84,7 @@ export class EventFold {
   private paused: { readonly progress: number; readonly times: number }
 
   constructor(
-    private readonly settings: Settings<unknown, unknown>,
+    private readonly settings: StreamSettings<unknown, unknown>,
     private readonly cursor: StreamCursor,
     private readonly failures: StreamFailures,
     private readonly spans: StreamSpans | undefined,

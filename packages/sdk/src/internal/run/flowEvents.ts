@@ -31,7 +31,7 @@ import * as Toolkit from "../tools/toolkit.js"
 import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { checkCostLimit } from "./costLimit.js"
 import * as FlowStream from "./flowStream.js"
-import type { Settings } from "./streamSettings.js"
+import type { StreamSettings } from "./streamSettings.js"
 
 type EventsInputOf<E, R> = EventsInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
 
@@ -135,7 +135,7 @@ type EventStream<E, R> = Stream.Stream<
   R
 >
 
-type EventSource<E, R> = Source<
+type FlowEventSource<E, R> = Source<
   FlowEvent<unknown, CostLimitError>,
   E | CallError | ToolCallLimitError | CostLimitError,
   R
@@ -146,7 +146,7 @@ const start = <E, R>(
   only: "steps" | "events",
   flow: FlowRef<never>,
   given: EventsInputOf<E, R>
-): Effect.Effect<EventSource<E, R>, E | InvalidRequestError, R> =>
+): Effect.Effect<FlowEventSource<E, R>, E | InvalidRequestError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
     const resolved = resolveCall(http, method, flow, eventsRules<E, R>(only), given)
@@ -171,7 +171,7 @@ const start = <E, R>(
     const session = resolveSession(fiber, http, input.sessionId ?? from?.sessionId, { method, flow: addressText })
     if (Either.isLeft(session)) return Effect.fail(session.left)
     const sessionId = session.right
-    const settings: Settings<E | ToolCallLimitError, R> = {
+    const settings: StreamSettings<E | ToolCallLimitError, R> = {
       http,
       method,
       flow,
@@ -194,7 +194,7 @@ const start = <E, R>(
       heal: input.heal,
       timeout: total
     }
-    const begin = (parameters: unknown): Effect.Effect<EventSource<E, R>> => {
+    const begin = (parameters: unknown): Effect.Effect<FlowEventSource<E, R>> => {
       const cursor: FlowCursor = {
         ...(from ?? { version: 1, flow: addressText, flowVersion, stepIndex: 0, outputs: {}, rounds: 0 }),
         ...(sessionId === undefined ? undefined : { sessionId }),

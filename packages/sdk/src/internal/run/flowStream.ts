@@ -24,13 +24,13 @@ import type { ToolResult } from "../tools/tool.js"
 import { answeredPause, answersOf } from "../tools/toolRound.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
 import { isOver } from "./streamCursor.js"
-import type { Origin, Settings } from "./streamSettings.js"
+import type { Origin, StreamSettings } from "./streamSettings.js"
 import { type EventPull, StreamWalk } from "./streamWalk.js"
 
 type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError | CostLimitError, R>
 
 const resume = <E, R>(
-  settings: Settings<E, R>,
+  settings: StreamSettings<E, R>,
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
 ): RunStream<never, never> => {
@@ -41,7 +41,7 @@ const resume = <E, R>(
   if (Either.isLeft(answers)) return Stream.fail(answers.left)
   const answered = { ...cursor, pending: answeredPause(pending, answers.right) }
   // only a pause that is answered by hand is resumed, so there is no handler
-  const manual: Settings<never, never> = { ...settings, answering: { _tag: "manual" } }
+  const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
   return fromSource(() => deferred(Effect.withFiberRuntime((fiber) => Effect.succeed(begin(fiber, manual, origin)))))
 }
@@ -65,7 +65,7 @@ const timed = <E, R>(walk: StreamWalk<E, R>, clock: Clock.Clock, total: number):
  */
 export const begin = <E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  settings: Settings<E, R>,
+  settings: StreamSettings<E, R>,
   origin: Origin
 ): Source<DeliveredRunEvent, E | CallError | CostLimitError, R> => {
   const name = settings.only === "steps" ? spanNames.steps : spanNames.events

@@ -52,7 +52,7 @@ export const isAddressed = (body: StepBody): boolean =>
  *
  * @internal
  */
-export interface Settings<E, R> extends FlowCall<E, R> {
+export interface StreamSettings<E, R> extends FlowCall<E, R> {
   readonly options: StreamOptions
   /** The delivered events: completed steps alone, or every event. */
   readonly only: "steps" | "events"

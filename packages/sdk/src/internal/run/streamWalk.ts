@@ -28,7 +28,7 @@ import type { KnownResult } from "./stepOutputs.js"
 import { StreamCursor } from "./streamCursor.js"
 import { StreamFailures } from "./streamFailures.js"
 import { isBeyondLastStep, StreamHealing } from "./streamHealing.js"
-import { isAddressed, type Origin, type Settings, stepBody } from "./streamSettings.js"
+import { isAddressed, type Origin, stepBody, type StreamSettings } from "./streamSettings.js"
 
 type ResponsePull = Pull<WireEvent, CallError>
 
@@ -66,7 +66,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   private readonly told: ToldCosts | undefined
 
   constructor(
-    private readonly settings: Settings<E, R>,
+    private readonly settings: StreamSettings<E, R>,
     origin: Origin,
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */

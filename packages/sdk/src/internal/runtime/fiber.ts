@@ -15,7 +15,8 @@ import type * as MetricLabel from "effect/MetricLabel"
 import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+/** @internal */
+export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** @internal */
 export const liveClock: Clock.Clock = Context.get(DefaultServices.liveServices, Clock.Clock)

@@ -6,17 +6,14 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricKey from "effect/MetricKey"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
-import { clockOf, metricLabelsOf } from "../runtime/fiber.js"
+import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
 import { unsafeMonotonic } from "../time/clock.js"
-
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** @internal */
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
@@ -127,7 +124,7 @@ const transient = late(() => counter(metricNames.retries, "attempts after the fi
  *
  * @internal
  */
-export const retried = (error: NoukaiError): Effect.Effect<void> =>
+export const countRetry = (error: NoukaiError): Effect.Effect<void> =>
   Metric.update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
 
 const tokensLeft = Metric.gauge(metricNames.retryTokens, {

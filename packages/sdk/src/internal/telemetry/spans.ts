@@ -110,7 +110,7 @@ const clientSpan = <A, E, R>(
  *
  * @internal
  */
-export interface ReadFacts {
+export interface ReadSubject {
   readonly address?: FlowAddress
   readonly executionId?: string
   readonly stepId?: string
@@ -124,7 +124,7 @@ export interface ReadFacts {
  */
 export const readSpan = <A, E, R>(
   name: string,
-  facts: ReadFacts,
+  facts: ReadSubject,
   outcomeOf: (value: A) => RunOutcome,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
@@ -134,7 +134,7 @@ export const readSpan = <A, E, R>(
       : self
   )
 
-const readAttributes = (facts: ReadFacts): Record<string, unknown> => ({
+const readAttributes = (facts: ReadSubject): Record<string, unknown> => ({
   ...(facts.address === undefined ? undefined : addressAttributes(facts.address)),
   ...(facts.stepId === undefined ? undefined : { [attributeKeys.stepId]: facts.stepId }),
   ...(facts.sessionId === undefined ? undefined : { [attributeKeys.sessionId]: facts.sessionId }),
@@ -148,7 +148,7 @@ const readAttributes = (facts: ReadFacts): Record<string, unknown> => ({
  */
 export const readStreamSpan = <A, E, R>(
   name: string,
-  facts: ReadFacts,
+  facts: ReadSubject,
   self: Stream.Stream<A, E, R>
 ): Stream.Stream<A, E, R> =>
   Stream.unwrap(Effect.withFiberRuntime((fiber) =>

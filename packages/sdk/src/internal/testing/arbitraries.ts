@@ -6,7 +6,7 @@ import type { ExecuteResponse } from "../operations/runRequests.js"
 import type { RecordedRun, SessionRun } from "./cassettes.js"
 import { recording, session } from "./cassettes.js"
 import { events } from "./events.js"
-import { pauseOf } from "./results.js"
+import { pauseFields } from "./results.js"
 
 /**
  * Arbitraries for property tests, of fast-check.
@@ -65,7 +65,7 @@ const response: FastCheck.Arbitrary<ExecuteResponse> = FastCheck.oneof(
     status: "tool_calls_required" as const,
     executionId,
     pausedAtStep,
-    ...pauseOf(tools)
+    ...pauseFields(tools)
   }))
 )
 

@@ -1,7 +1,7 @@
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
-import { type AskedTool, pauseOf } from "./results.js"
+import { type AskedTool, pauseFields } from "./results.js"
 
 type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
@@ -79,7 +79,7 @@ export const events: Events = {
     type: "tool_calls_required",
     executionId: "ex_test",
     stepId,
-    ...pauseOf(tools),
+    ...pauseFields(tools),
     ...more
   }),
   flowCompleted: (result, more) => ({ type: "flow_completed", result, ...more }),

@@ -55,7 +55,7 @@ export interface AskedTool {
 }
 
 /** @internal */
-export const pauseOf = (tools: ReadonlyArray<AskedTool>) => {
+export const pauseFields = (tools: ReadonlyArray<AskedTool>) => {
   const toolCalls = tools.map((tool, place) => ({
     id: tool.id ?? `tc_${place + 1}`,
     type: "function",
@@ -82,6 +82,6 @@ export const paused = (
     status: "tool_calls_required",
     pausedAtStep: facts?.pausedAtStep ?? "step",
     accumulatedOutputs: {},
-    ...pauseOf(tools),
+    ...pauseFields(tools),
     ...common(facts)
   })

@@ -13,7 +13,7 @@ import { formatMillis } from "./timeText.js"
 export type Placed = PlacedStep<StepTrace>
 
 /** One row: a bar, or all bars of one step. @internal */
-export interface Row {
+export interface TraceRow {
   readonly label: string
   readonly depth: 0 | 1
   readonly bars: ReadonlyArray<Placed>
@@ -47,7 +47,7 @@ export const loopsIn = ({ steps }: Timeline<StepTrace>): ReadonlySet<Placed | un
 const depthOf = ({ loop }: Placed): 0 | 1 => loop === undefined ? 0 : 1
 
 /** A row for each bar, or where they are more than `most`, one for each step with all its bars. @internal */
-export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArray<Row> => {
+export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArray<TraceRow> => {
   const ordered = inOrder(steps)
   if (ordered.length <= most) {
     return ordered.map((step) => ({ label: labelOf(step), depth: depthOf(step), bars: [step] }))

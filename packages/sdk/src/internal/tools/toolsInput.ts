@@ -23,7 +23,7 @@ const checkHandler = (tools: ResolvedTools<unknown, unknown> | undefined): Probl
 
 /** @internal */
 export const checkTools = (tools: ResolvedTools<unknown, unknown> | undefined): Problem | undefined =>
-  checkHandler(tools) ?? Checks.checkTools(declarationsOf(tools))
+  checkHandler(tools) ?? Checks.checkDeclarations(declarationsOf(tools))
 
 const failures = ["fail", "report"]
 

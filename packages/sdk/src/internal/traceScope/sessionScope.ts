@@ -23,7 +23,7 @@ import { logged, loggedScoped } from "./scopeLog.js"
 export const method = "TraceScope.replay"
 
 /** A scope that was entered by hand. */
-export interface Opened {
+export interface OpenedScope {
   readonly scope: Scope
   /** Fails if recordings are left that no call took; without a replay, never. */
   readonly verify: Effect.Effect<void, ReplayLeftoverError>
@@ -93,7 +93,7 @@ export const replayed = <A, E, R>(
   )
 
 /** @internal */
-export const openCapture: Effect.Effect<Opened, never, EffectScope.Scope> = Effect.gen(function*() {
+export const openCapture: Effect.Effect<OpenedScope, never, EffectScope.Scope> = Effect.gen(function*() {
   const enclosing = yield* currentScope
   if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
   const scope = yield* newCapture
@@ -104,7 +104,7 @@ export const openCapture: Effect.Effect<Opened, never, EffectScope.Scope> = Effe
 /** @internal */
 export const openReplay = (
   sessionId: string
-): Effect.Effect<Opened, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
+): Effect.Effect<OpenedScope, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>
   Effect.flatMap(enter(sessionId), (entry) =>
     entry._tag === "joined" ? openCapture : Effect.zipRight(
       loggedScoped({ mode: "replay", sessionId }),
