@@ -10,7 +10,7 @@ const flow = "noukai/samples/hello-world"
 const sessionOf = (run: number): string => `5d1c9f44-7a0b-4f5e-9a55-${String(run).padStart(12, "0")}`
 
 /** The sessions of an emulator that keeps so many runs, each in a session of its own. */
-const storeOf = (count: number): Sessions.Sessions => {
+const storeOf = (count: number): Sessions.SessionIndex => {
   const tree = Flows.make(samples).resolve({
     org: "noukai",
     project: "samples",
@@ -54,7 +54,7 @@ const storeOf = (count: number): Sessions.Sessions => {
 const batch = 1_000
 
 /** Looks up every so many sessions, across all that there are. */
-const lookUp = (sessions: Sessions.Sessions, count: number) => {
+const lookUp = (sessions: Sessions.SessionIndex, count: number) => {
   const ids = Array.from({ length: batch }, (_, n) => sessionOf(Math.floor(n * count / batch)))
   return () => {
     for (const id of ids) {

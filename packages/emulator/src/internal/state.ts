@@ -12,7 +12,7 @@ import type { Accounts } from "./store/accounts.js"
 import type { Ids } from "./store/ids.js"
 import type { Ledger } from "./store/ledger.js"
 import type { Runs } from "./store/runs.js"
-import type { Sessions } from "./store/sessions.js"
+import type { SessionIndex } from "./store/sessions.js"
 
 /** @internal */
 export interface State {
@@ -23,7 +23,7 @@ export interface State {
   readonly runs: Runs
   readonly faults: FaultRules
   readonly engine: Engine
-  readonly sessions: Sessions
+  readonly sessions: SessionIndex
   readonly jobs: JobQueue
   /** ms before the row of a job is visible. */
   readonly jobRowDelay: number

@@ -29,7 +29,7 @@ export const responseOf = (answer: ReplayAnswer.ReplayAnswer): Response => {
   return new Response(body, { status, headers })
 }
 
-type Body = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
+type ResponseBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null
 
 /** Whether a response cannot be rebuilt: an upgrade, or a network error. */
 const isBare = ({ status }: Response): boolean => status < 200
@@ -104,7 +104,7 @@ export class ScopedRequest {
   }
 
   /** The response with the name of its session. */
-  private named(response: Response, body: Body = response.body): Response {
+  private named(response: Response, body: ResponseBody = response.body): Response {
     const { status, statusText } = response
     const headers = new Headers(response.headers)
     headers.set(sessionHeader, this.scope.scope.sessionId)

@@ -37,7 +37,7 @@ import type { ClusterOptions, RunnerOptions } from "./options.js"
 /** Tables of our own: a cluster of the user's in the same database has its own shards and options. */
 const storage = { prefix: "noukai_batch_cluster" }
 
-interface Settings {
+interface LaneSettings {
   readonly lanes: number
   readonly lease: Duration.Duration
   /** A group of shards for each number of lanes: processes that disagree about it do not take each other's. */
@@ -46,7 +46,7 @@ interface Settings {
 
 const shortestLease = Duration.seconds(3)
 
-const settingsOf = (method: string, options: ClusterOptions): Effect.Effect<Settings, InvalidBatchError> => {
+const settingsOf = (method: string, options: ClusterOptions): Effect.Effect<LaneSettings, InvalidBatchError> => {
   const { lanes = 16 } = options
   const lease = Duration.decode(options.lease ?? "10 seconds")
   if (!Number.isInteger(lanes) || lanes < 1 || lanes > 1024) {
@@ -69,7 +69,7 @@ class LaneError extends Schema.TaggedError<LaneError>("@effect-noukai/batch/clus
   detail: Schema.String
 }) {}
 
-const makeLane = ({ group }: Settings) =>
+const makeLane = ({ group }: LaneSettings) =>
   Workflow.make({
     name: "batch/lane",
     payload: {
@@ -114,7 +114,7 @@ const drive = (driver: BatchDriver.Service, batch: string, generation: number, l
 }
 
 /** The lanes that are given to this process. */
-const lanesHere = (settings: Settings) =>
+const lanesHere = (settings: LaneSettings) =>
   Layer.unwrapEffect(
     Effect.map(BatchDriver, (driver) =>
       makeLane(settings).toLayer(({ batch, generation, lane }) =>
@@ -128,7 +128,7 @@ const lanesHere = (settings: Settings) =>
       ))
   )
 
-const sharding = ({ group, lanes, lease }: Settings, runner: Partial<ShardingConfig.ShardingConfig["Type"]>) =>
+const sharding = ({ group, lanes, lease }: LaneSettings, runner: Partial<ShardingConfig.ShardingConfig["Type"]>) =>
   ShardingConfig.layer({
     // a shard for each lane: runners have as many shards as each other, and so as many lanes
     shardsPerGroup: lanes,
@@ -164,7 +164,7 @@ const joining = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, BatchStor
   ))
 }
 
-const makeEngine = Effect.fnUntraced(function*(settings: Settings) {
+const makeEngine = Effect.fnUntraced(function*(settings: LaneSettings) {
   const cluster = yield* Sharding.Sharding
   const engine = yield* WorkflowEngine.WorkflowEngine
   const runners = yield* RunnerStorage.RunnerStorage

@@ -56,7 +56,7 @@ export const failedSince = ({ sql }: Ledger, batch: number, since: number): Effe
     (rows) => Number(rows[0]?.n ?? 0)
   )
 
-interface Stored {
+interface StoredResult {
   readonly id: number | string
   readonly no: number | string
   readonly key: string
@@ -74,7 +74,7 @@ interface Stored {
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
 
-const rowResult = (row: Stored): RowResult => ({
+const rowResult = (row: StoredResult): RowResult => ({
   no: Number(row.no),
   key: row.key,
   at: row.place,
@@ -94,8 +94,8 @@ const page = 500
 /** Pages of rows after a place that the last row of a page names. */
 const paged = (
   after: number,
-  read: (after: number) => Effect.Effect<ReadonlyArray<Stored>, BatchStoreError>,
-  placeOf: (row: Stored) => number
+  read: (after: number) => Effect.Effect<ReadonlyArray<StoredResult>, BatchStoreError>,
+  placeOf: (row: StoredResult) => number
 ): Stream.Stream<RowResult, BatchStoreError> =>
   Stream.paginateChunkEffect(after, (place) =>
     Effect.map(read(place), (rows) => [
@@ -108,7 +108,7 @@ export const inOrder = ({ sql }: Ledger, batch: number): Stream.Stream<RowResult
   paged(
     0,
     (after) =>
-      doing("read rows")(sql<Stored>`
+      doing("read rows")(sql<StoredResult>`
         select * from noukai_batch_row where batch = ${batch} and id > ${after} order by id limit ${page}`),
     ({ id }) => Number(id)
   )
@@ -122,7 +122,7 @@ export const settledAfter = (
   paged(
     settledNo,
     (after) =>
-      doing("read rows")(sql<Stored>`
+      doing("read rows")(sql<StoredResult>`
         select * from noukai_batch_row where batch = ${batch} and settled_no > ${after} order by settled_no limit ${page}`),
     (row) => Number(row.settled_no)
   )

@@ -23,7 +23,7 @@ export interface LiveRow {
   readonly reserved: number
 }
 
-interface Stored {
+interface StoredRow {
   readonly id: number | string
   readonly no: number | string
   readonly key: string
@@ -37,7 +37,7 @@ interface Stored {
   readonly reserved: number | string
 }
 
-const liveRow = (row: Stored): LiveRow => ({
+const liveRow = (row: StoredRow): LiveRow => ({
   id: Number(row.id),
   no: Number(row.no),
   key: row.key,
@@ -80,7 +80,7 @@ export const claim = (
     orElse: () => sql.literal("")
   })
   return Effect.map(
-    doing("claimed rows")(sql<Stored>`
+    doing("claimed rows")(sql<StoredRow>`
       with first as materialized (
         select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${count} ${unlocked}
       )
@@ -220,7 +220,7 @@ export const adopted = (
   grace: number
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
   Effect.map(
-    doing("took over rows")(sql<Stored>`
+    doing("took over rows")(sql<StoredRow>`
       update noukai_batch_row
       set owner = ${owner}, lane = ${lane}, state = case when state = 'intent' then 'uncertain' else state end,
         intent_at = case when state = 'intent' then intent_at + ${Math.ceil(grace)} else intent_at end
@@ -237,7 +237,7 @@ export const own = (
   owner: string
 ): Effect.Effect<LiveRow | undefined, BatchStoreError> =>
   Effect.map(
-    doing("read a row")(sql<Stored>`
+    doing("read a row")(sql<StoredRow>`
       select * from noukai_batch_row
       where id = ${id} and owner = ${owner} and state in ('intent', 'uncertain', 'submitted')`),
     (rows) => rows[0] === undefined ? undefined : liveRow(rows[0])
@@ -254,7 +254,7 @@ export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence
   const open = doing("looked for rows")(sql`
     select id from noukai_batch_row
     where batch = ${batch} and state in ('pending', 'intent', 'submitted') limit 1`)
-  const known = doing("looked for runs")(sql<Pick<Stored, "id" | "key" | "attempt">>`
+  const known = doing("looked for runs")(sql<Pick<StoredRow, "id" | "key" | "attempt">>`
     select id, key, attempt from noukai_batch_row
     where batch = ${batch} and state in ('submitted', 'done', 'failed') and execution_id is not null limit 1`)
   return Effect.zipWith(open, known, (rows, [run]) => ({
@@ -270,7 +270,7 @@ export const strayed = (
   owner: string
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
   Effect.map(
-    doing("read its rows")(sql<Stored>`
+    doing("read its rows")(sql<StoredRow>`
       select * from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`),
     (rows) => rows.map(liveRow).sort(byId)

@@ -61,7 +61,7 @@ export const forgetInvalid = (ledger: Ledger, batch: number): Effect.Effect<numb
   )
 }
 
-interface Found {
+interface SettlingRow {
   readonly id: number | string
   readonly attempt: number | string
   readonly error: string | null
@@ -73,11 +73,11 @@ const settleAll = (
   batch: number,
   [from, to]: readonly ["pending", "cancelled"] | readonly ["invalid", "invalid"],
   now: number,
-  errorOf: (row: Found) => string
+  errorOf: (row: SettlingRow) => string
 ): Effect.Effect<number, BatchStoreError> => {
   const { sql } = ledger
   const some = Effect.flatMap(
-    doing("read rows")(sql<Found>`
+    doing("read rows")(sql<SettlingRow>`
       select id, attempt, error from noukai_batch_row
       where batch = ${batch} and state = ${from} and settled_no is null order by id limit ${most}`),
     (rows) =>

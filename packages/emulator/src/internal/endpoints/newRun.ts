@@ -9,7 +9,7 @@ import { refuse } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 import type { JsonObject } from "../json/jsonObject.js"
 import type { State } from "../state.js"
-import type { NewRun as Row, Run } from "../store/runs.js"
+import type { NewRun, Run } from "../store/runs.js"
 
 /**
  * The capture mode of one run: `trace: true` keeps payloads, except where capture is `off`.
@@ -30,7 +30,7 @@ export const messageOf = (
 }
 
 /** @internal */
-export interface NewRun extends Pick<Row, "tree" | "trigger" | "input" | "sessionId" | "size"> {
+export interface RunStart extends Pick<NewRun, "tree" | "trigger" | "input" | "sessionId" | "size"> {
   /** ms before readers see the row. */
   readonly rowDelay?: number
 }
@@ -38,7 +38,7 @@ export interface NewRun extends Pick<Row, "tree" | "trigger" | "input" | "sessio
 /** Starts a run. Refused when keeping it would need forgetting an evicted one. @internal */
 export const startRun = (
   state: State,
-  { input, rowDelay = 0, sessionId, size, tree, trigger }: NewRun
+  { input, rowDelay = 0, sessionId, size, tree, trigger }: RunStart
 ): Either.Either<Run, ApiError> => {
   if (!state.runs.hasRoom()) {
     return refuse(

@@ -5,7 +5,7 @@
  */
 import { pack, unpack } from "./packedValue.js"
 
-interface Segment {
+interface PackedSegment {
   /** The position of its first entry. */
   readonly first: number
   readonly count: number
@@ -28,7 +28,7 @@ export interface Packing<A> {
 
 /** @internal */
 export class Segments<A> {
-  private list: Array<Segment> = []
+  private list: Array<PackedSegment> = []
   private count = 0
   /** The size that could not be compacted; compaction is tried again only at its double. */
   private stuck: { readonly count: number; readonly bytes: number } | undefined
@@ -62,11 +62,11 @@ export class Segments<A> {
     return pack(entries.map(this.packing.encode))
   }
 
-  private entriesOf({ bytes }: Segment): ReadonlyArray<A> {
+  private entriesOf({ bytes }: PackedSegment): ReadonlyArray<A> {
     return unpack<ReadonlyArray<never>>(bytes).map(this.packing.decode)
   }
 
-  private put(segment: Segment): void {
+  private put(segment: PackedSegment): void {
     // most runs have one segment, and an array that is pushed to has room for many
     if (this.list.length === 0) this.list = [segment]
     else this.list.push(segment)
@@ -77,7 +77,7 @@ export class Segments<A> {
   /** Keeps the newest segment of each step, the entries before the first step, and half of the rest. */
   private compact(): void {
     const newer = new Set<string>()
-    const superseded = new Set<Segment>()
+    const superseded = new Set<PackedSegment>()
     for (const segment of [...this.list].reverse()) {
       const stepIds = this.entriesOf(segment).flatMap((entry) => this.packing.stepIdOf(entry) ?? [])
       if (stepIds.length > 0 && stepIds.every((stepId) => newer.has(stepId))) superseded.add(segment)

@@ -8,7 +8,7 @@ import type { Run, Runs } from "./runs.js"
 import { UuidTable } from "./uuidTable.js"
 
 /** @internal */
-export interface Sessions {
+export interface SessionIndex {
   /** The runs that the list shows by now, in the order of recording. */
   readonly runsOf: (sessionId: string, now: number) => ReadonlyArray<Run>
   /** Expires a session; ignores text that is no UUID. */
@@ -27,7 +27,7 @@ export const make = (
   runs: Runs,
   /** ms before the list of a session shows a run. */
   lag: number
-): Sessions => {
+): SessionIndex => {
   const expired = new UuidTable()
   return {
     runsOf: (sessionId, now) => {

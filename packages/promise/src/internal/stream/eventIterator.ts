@@ -29,7 +29,7 @@ type Resume = ToolCallsRequired["resume"]
 type Events<E> = Stream.Stream<E, unknown, Services>
 
 /** A pause that was handed out; no event follows until it has its answer. */
-interface Pause<E> {
+interface PendingPause<E> {
   readonly event: SdkPause
   answer: Events<E> | undefined
 }
@@ -58,7 +58,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   private reader: StreamReader<E> | undefined
   private events: ReadonlyArray<E> = []
   private index = 0
-  private paused: Pause<E> | undefined
+  private paused: PendingPause<E> | undefined
   private over = false
   /** Stops listening to the signals. */
   private leave: () => void = () => {}
@@ -114,7 +114,7 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   }
 
   private readonly pause = (event: SdkPause): Resume => {
-    const paused: Pause<E> = { event, answer: undefined }
+    const paused: PendingPause<E> = { event, answer: undefined }
     this.paused = paused
     return async (given) => {
       const results = rightOrThrow(answerOf("flow.events", given, event.executionId))

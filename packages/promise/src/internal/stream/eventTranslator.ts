@@ -62,7 +62,7 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A =
   return out
 }
 
-type Pause = (event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>) => StreamEvent.ToolCallsRequired["resume"]
+type OnPause = (event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>) => StreamEvent.ToolCallsRequired["resume"]
 
 /** @internal */
 export class EventTranslator {
@@ -77,7 +77,7 @@ export class EventTranslator {
   /** Translates an event; `undefined` for one that this package has no name for. */
   readonly event = (
     event: FlowEvent.FlowEvent<unknown, CostLimitError>,
-    pause: Pause
+    pause: OnPause
   ): StreamEvent.StreamEvent | undefined => {
     const out = this.fieldsOf(event, pause)
     return out === undefined ? undefined : withUnknown(out, event)
@@ -85,7 +85,7 @@ export class EventTranslator {
 
   private fieldsOf(
     event: FlowEvent.FlowEvent<unknown, CostLimitError>,
-    pause: Pause
+    pause: OnPause
   ): StreamEvent.StreamEvent | undefined {
     switch (event.type) {
       case "run_started":
@@ -158,7 +158,7 @@ export class EventTranslator {
 
   private toolCallsRequired(
     event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>,
-    pause: Pause
+    pause: OnPause
   ): StreamEvent.ToolCallsRequired {
     const { outputs, pending } = event.cursor
     const fields: Omit<StreamEvent.ToolCallsRequired, "resume"> = {

@@ -27,9 +27,9 @@ export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall>
       : { id, type: "function", function: named }
   })
 
-type Given = { readonly [key: string]: unknown }
+type UnknownFields = { readonly [key: string]: unknown }
 
-const resultOf = (given: Given): Tools.ToolResult => {
+const resultOf = (given: UnknownFields): Tools.ToolResult => {
   const id = given.tool_call_id ?? given.toolCallId
   const content = given.content ?? given.output ?? null
   return { toolCallId: typeof id === "string" ? id : "", content: content as Tools.ToolResult["content"] }
@@ -45,7 +45,7 @@ const maxResults = 10_000
  */
 export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
   Array.isArray(results) && results.length <= maxResults
-    ? results.map((result: unknown) => resultOf(Object(result) as Given))
+    ? results.map((result: unknown) => resultOf(Object(result) as UnknownFields))
     // the sdk refuses any other value
     : results as ReadonlyArray<Tools.ToolResult>
 
@@ -78,7 +78,7 @@ export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Th
  * @internal
  */
 export const toolsOf = (
-  declarations: ReadonlyArray<Given> | undefined,
+  declarations: ReadonlyArray<UnknownFields> | undefined,
   handler: ToolHandler | undefined
 ): ToolsInput => {
   // the sdk checks the declarations
