@@ -10,7 +10,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Exit from "effect/Exit"
-import type * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -20,6 +19,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { shouldRetry } from "../retry/retry.js"
 import { metricLabelsOf } from "../runtime/fiber.js"
+import type { UpdateLabels } from "../runtime/metric.js"
 import { Background, fromSource, type Pull, type Source } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
@@ -189,7 +189,7 @@ const decoding = (
   endpoint: StreamEndpoint,
   response: StreamResponse,
   reporter: AttemptReporter | undefined,
-  labels: ReadonlyArray<MetricLabel.MetricLabel>
+  labels: UpdateLabels
 ): WireEventPull => {
   const facts = caller.facts(endpoint)
   let events: Array<WireEvent> = []

@@ -11,9 +11,9 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import type * as HashMap from "effect/HashMap"
 import * as LogLevel from "effect/LogLevel"
-import type * as MetricLabel from "effect/MetricLabel"
 import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
+import type { UpdateLabels } from "./metric.js"
 
 /** @internal */
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -47,8 +47,7 @@ export const spanAnnotationsOf = (fiber: AnyFiber): HashMap.HashMap<string, unkn
   fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)
 
 /** @internal */
-export const metricLabelsOf = (fiber: AnyFiber): ReadonlyArray<MetricLabel.MetricLabel> =>
-  fiber.getFiberRef(FiberRef.currentMetricLabels)
+export const metricLabelsOf = (fiber: AnyFiber): UpdateLabels => fiber.getFiberRef(FiberRef.currentMetricLabels)
 
 /**
  * Whether a debug line of a fiber would be written.

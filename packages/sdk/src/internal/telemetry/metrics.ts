@@ -1,30 +1,18 @@
 /**
- * Writes the metrics that `Telemetry.metricNames` lists. Labels are fixed when a metric is made: labelling one per call
- * costs more than the update.
+ * Writes the metrics that `Telemetry.metricNames` lists.
  *
  * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
-import * as MetricBoundaries from "effect/MetricBoundaries"
-import * as MetricKey from "effect/MetricKey"
-import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
 import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
+import { counter, durations, gauge, noLabels, update, type UpdateLabels } from "../runtime/metric.js"
 import { unsafeMonotonic } from "../time/clock.js"
 
 /** @internal */
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
-
-const labelled = (labels: Readonly<Record<string, string>>): ReadonlyArray<MetricLabel.MetricLabel> =>
-  Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value))
-
-const counter = (name: string, description: string, labels: Readonly<Record<string, string>> = {}) =>
-  Metric.fromMetricKey(
-    MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labelled(labels))
-  )
 
 /** Metrics are made when they are first written: a program that starts names all of them and writes one. */
 const late = <A>(make: () => A): () => A => {
@@ -32,28 +20,12 @@ const late = <A>(make: () => A): () => A => {
   return () => made ??= make()
 }
 
-/** The bounds of durations in milliseconds, from 16 to about nine minutes. */
-const boundaries = late(() => MetricBoundaries.exponential({ start: 16, factor: 2, count: 16 }))
-
-const duration = (operation: CountedOperation) =>
-  Metric.fromMetricKey(
-    MetricKey.taggedWithLabels(
-      MetricKey.histogram(metricNames.executionDuration, boundaries(), "milliseconds from the call to its end"),
-      labelled({ operation })
-    )
-  )
-
-interface OfOperation {
-  readonly duration: ReturnType<typeof duration>
-  readonly byOutcome: Map<string, ReturnType<typeof counter>>
-}
-
-const ofOperation = (operation: CountedOperation): OfOperation => ({
-  duration: duration(operation),
-  byOutcome: new Map()
+const ofOperation = (operation: CountedOperation) => ({
+  duration: durations(metricNames.executionDuration, "milliseconds from the call to its end", { operation }),
+  byOutcome: new Map<string, ReturnType<typeof counter>>()
 })
 
-const operations: { [K in CountedOperation]?: OfOperation } = {}
+const operations: { [K in CountedOperation]?: ReturnType<typeof ofOperation> } = {}
 
 /**
  * The outcome of a failed call in one word: the tag of its error, if that is one of this package.
@@ -116,8 +88,10 @@ export const counted = <A, E, R>(
   )
 }
 
-const throttled = late(() => counter(metricNames.retries, "attempts after the first", { reason: "throttled" }))
-const transient = late(() => counter(metricNames.retries, "attempts after the first", { reason: "transient" }))
+const retries = (reason: "throttled" | "transient") =>
+  late(() => counter(metricNames.retries, "attempts after the first", { reason }))
+const throttled = retries("throttled")
+const transient = retries("transient")
 
 /**
  * Counts a retry after an error.
@@ -125,18 +99,16 @@ const transient = late(() => counter(metricNames.retries, "attempts after the fi
  * @internal
  */
 export const countRetry = (error: NoukaiError): Effect.Effect<void> =>
-  Metric.update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
+  update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
 
-const tokensLeft = Metric.gauge(metricNames.retryTokens, {
+const tokensLeft = gauge(metricNames.retryTokens, {
   description: "retries that are left to the client that changed it last, in tokens"
 })
-
-const noLabels: ReadonlyArray<MetricLabel.MetricLabel> = []
 
 /** @internal */
 export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, noLabels)
 
-const open = late(() => Metric.gauge(metricNames.openStreams, { description: "event streams that are open" }))
+const open = late(() => gauge(metricNames.openStreams, { description: "event streams that are open" }))
 
 /**
  * Counts an event stream as open until the returned function is called, under the labels of the fiber that opened it:
@@ -176,7 +148,7 @@ export class Meter {
   private output = 0
   private usd = 0
 
-  constructor(private readonly labels: ReadonlyArray<MetricLabel.MetricLabel>) {}
+  constructor(private readonly labels: UpdateLabels) {}
 
   add({ costUsd, tokens }: Usage): void {
     if (tokens) {
