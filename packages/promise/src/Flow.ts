@@ -9,7 +9,6 @@ import type { FlowAddress } from "@effect-noukai/sdk/Flow"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
 import { JobService } from "@effect-noukai/sdk/JobService"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 import type {
   EventsOptions,
@@ -156,7 +155,7 @@ export class Flow {
   steps(options?: StepsOptions): AsyncIterable<StepCompleted> {
     const asked = takeOptions("flow.steps", options, (given) => {
       const input = eventsInput(given)
-      return Stream.unwrap(Effect.map(FlowService, (flows) => flows.steps(this.address, input)))
+      return Effect.map(FlowService, (flows) => flows.steps(this.address, input))
     })
     return new EventIterator(this.client, asked, new EventTranslator().step)
   }
@@ -179,7 +178,7 @@ export class Flow {
   events(options?: EventsOptions): AsyncIterable<StreamEvent> {
     const asked = takeOptions("flow.events", options, (given) => {
       const input = eventsInput(given)
-      return Stream.unwrap(Effect.map(FlowService, (flows) => flows.events(this.address, input)))
+      return Effect.map(FlowService, (flows) => flows.events(this.address, input))
     })
     return new EventIterator(this.client, asked, new EventTranslator().event)
   }

@@ -104,7 +104,7 @@ export class Run {
     const asked = takeOptions("run.liveTrace", options, ({ timeout }) => {
       const silence = timeout ?? undefined
       const input = { firstByteTimeout: silence, idleTimeout: silence }
-      return Stream.unwrap(Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input)))
+      return Effect.map(RunService, (runs) => runs.liveTrace(this.address, this.executionId, input))
     })
     const signal = Either.isRight(asked) ? asked.right.signal : undefined
     const translator = new EventTranslator()

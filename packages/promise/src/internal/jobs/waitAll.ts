@@ -21,6 +21,7 @@ import { promiseError } from "../errors/promiseError.js"
 import { Thrown } from "../errors/thrown.js"
 import { type CallOptions, millisOf, reading, refusal, rightOrThrow, takeOptions } from "../options/reading.js"
 import { EventIterator } from "../stream/eventIterator.js"
+import type { StreamToRead } from "../stream/streamReader.js"
 import { jobStatus } from "./jobStatus.js"
 
 const operation = "noukai.waitAll"
@@ -67,8 +68,10 @@ export const waitAll = (
   options: WaitAllOptions | undefined
 ): EventIterator<SdkJob.JobOutcome, JobOutcome> => {
   const handles = new Handles()
-  const asked: Either.Either<CallOptions<Stream.Stream<SdkJob.JobOutcome, unknown, Services>>, InvalidRequestError> =
-    takeOptions(operation, options, (given) => {
+  const asked: Either.Either<CallOptions<StreamToRead<SdkJob.JobOutcome>>, InvalidRequestError> = takeOptions(
+    operation,
+    options,
+    (given): StreamToRead<SdkJob.JobOutcome> => {
       const interval = millisOf(operation, "pollInterval", given.pollInterval)
       const settings: SdkJob.WaitAllOptions = {
         timeout: millisOf(operation, "timeout", given.timeout),
@@ -78,15 +81,14 @@ export const waitAll = (
       }
       if (isAsync(jobs)) {
         const given = Stream.fromAsyncIterable(jobs, (reason) => new Thrown({ reason }))
-        return SdkJob.waitAll(Stream.mapEffect(given, handles.of), settings)
+        return Effect.succeed(SdkJob.waitAll(Stream.mapEffect(given, handles.of), settings))
       }
       const known = rightOrThrow(
         reading(operation, "jobs", jobs, [], () => Predicate.isIterable(jobs) ? Array.from(jobs) : undefined)
       )
       if (known === undefined) throw refusal(operation, "jobs", wrongJobs)
-      return Stream.unwrap(
-        Effect.map(Effect.forEach(known, handles.of), (found) => SdkJob.waitAll(found, settings))
-      )
-    })
+      return Effect.map(Effect.forEach(known, handles.of), (found) => SdkJob.waitAll(found, settings))
+    }
+  )
   return new EventIterator(client, asked, handles.outcome)
 }

@@ -7,31 +7,30 @@
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCallsRequired } from "../../StreamEvent.js"
 import type { Client, InScope } from "../client/client.js"
-import type { Rejection, Services } from "../client/lifetime.js"
+import type { Rejection } from "../client/lifetime.js"
 import { onAbort } from "../client/signals.js"
 import type { Stoppable } from "../client/stoppable.js"
 import { promiseError } from "../errors/promiseError.js"
 import { type CallOptions, rightOrThrow } from "../options/reading.js"
 import { answerOf } from "../tools/toolHandling.js"
-import { StreamReader } from "./streamReader.js"
+import { StreamReader, type StreamToRead } from "./streamReader.js"
 
 type SdkPause = FlowEvent.ToolCallsRequired<unknown, CostLimitError>
 
 type Resume = ToolCallsRequired["resume"]
 
-type Events<E> = Stream.Stream<E, unknown, Services>
-
 /** A pause that was handed out; no event follows until it has its answer. */
 interface PendingPause<E> {
   readonly event: SdkPause
-  answer: Events<E> | undefined
+  answer: StreamToRead<E> | undefined
 }
 
 /**
@@ -52,7 +51,7 @@ const wrongAnswer = ({ executionId }: SdkPause, reason: string): InvalidRequestE
 
 /** @internal */
 export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, Stoppable {
-  private readonly stream: Events<E>
+  private readonly stream: StreamToRead<E>
   private readonly signals: ReadonlyArray<AbortSignal>
   private inScope: InScope | undefined
   private reader: StreamReader<E> | undefined
@@ -70,10 +69,10 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
   /** Options that are refused make the first `next` reject. */
   constructor(
     private readonly client: Client,
-    asked: Either.Either<CallOptions<Events<E>>, InvalidRequestError>,
+    asked: Either.Either<CallOptions<StreamToRead<E>>, InvalidRequestError>,
     private readonly translate: EventTranslation<E, A>
   ) {
-    this.stream = Either.isRight(asked) ? asked.right.input : Stream.fail(asked.left)
+    this.stream = Either.isRight(asked) ? asked.right.input : Effect.fail(asked.left)
     this.signals = client.signals(Either.isRight(asked) ? asked.right.signal : undefined)
   }
 
@@ -121,8 +120,8 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       if (this.paused !== paused || paused.answer !== undefined) {
         throw wrongAnswer(event, "the pause was answered already, or the loop has ended")
       }
-      const answer: Events<unknown> = event.resume(results)
-      paused.answer = answer as Events<E>
+      const answer: Stream.Stream<unknown, unknown> = event.resume(results)
+      paused.answer = Effect.succeed(answer as Stream.Stream<E, unknown>)
     }
   }
 

@@ -3,21 +3,35 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import type * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
 import type { InScope } from "../client/client.js"
 import type { Lifetime, Services } from "../client/lifetime.js"
 import type { StoppableEffect } from "../client/stoppable.js"
-import { valueOrThrow } from "../errors/promiseError.js"
+import { toSource } from "./source.js"
+
+/**
+ * A stream that is found as its reading begins. A stream of `Stream.unwrap` would hide that it is one of the SDK.
+ *
+ * @internal
+ */
+export type StreamToRead<E> = Effect.Effect<Stream.Stream<E, unknown, Services>, unknown, Services>
 
 type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
 
 const interrupted = Exit.interrupt(FiberId.none)
+
+/** The end of the stream itself; it has none where its reader stops. */
+const endOf = <E>(exit: Exit.Exit<void, Option.Option<E>>): Exit.Exit<unknown, unknown> => {
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return Exit.void
+  const failure = Cause.flipCauseOption(exit.cause)
+  return Option.isNone(failure) ? Exit.void : Exit.failCause(failure.value)
+}
 
 /**
  * Reads a whole stream in one fiber that waits between the reads, because a fork for each read costs as much as
@@ -26,24 +40,25 @@ const interrupted = Exit.interrupt(FiberId.none)
  * @internal
  */
 export class StreamReader<E> {
-  private readonly scope = Effect.runSync(Scope.make())
   private readonly reading: Effect.Effect<void, Option.Option<unknown>, Services>
   private running: StoppableEffect<void, Services> | undefined
   /** Resolves the read that waits. */
   private answer: ((read: Read<E>) => void) | undefined
-  private wake: (() => void) | undefined
+  private wake: ((result: Effect.Effect<void>) => void) | undefined
   private end: Read<E> | undefined
   private closing: Promise<void> | undefined
 
-  constructor(private readonly lifetime: Lifetime, inScope: InScope, stream: Stream.Stream<E, unknown, Services>) {
-    this.reading = inScope(
-      Effect.flatMap(Scope.extend(Stream.toPull(stream), this.scope), (pull) =>
-        Effect.whileLoop({
-          while: () => true,
-          body: () => Effect.zipRight(this.asked, pull),
-          step: (chunk) => this.give(Exit.succeed(Chunk.toReadonlyArray(chunk)))
-        }))
-    )
+  constructor(private readonly lifetime: Lifetime, inScope: InScope, stream: StreamToRead<E>) {
+    this.reading = inScope(Effect.flatMap(Effect.mapError(stream, Option.some), (found) => {
+      const { close, pull } = toSource(found)
+      const next = Effect.zipRight(this.asked, pull)
+      const reads = Effect.whileLoop({
+        while: () => true,
+        body: () => next,
+        step: (chunk) => this.give(Exit.succeed(Chunk.toReadonlyArray(chunk)))
+      })
+      return Effect.onExit(reads, (exit) => close(endOf(exit)))
+    }))
   }
 
   /** The next events; fails with `None` at the end and from then on, by interruption once closed. Reads must not overlap. */
@@ -54,7 +69,7 @@ export class StreamReader<E> {
     return new Promise((resolve) => {
       this.answer = resolve
       if (this.running === undefined) this.start()
-      else this.wake?.()
+      else this.wake?.(Effect.void)
     })
   }
 
@@ -67,7 +82,7 @@ export class StreamReader<E> {
   private readonly asked: Effect.Effect<void> = Effect.suspend(() =>
     this.answer === undefined
       ? Effect.async<void>((resume) => {
-        this.wake = () => resume(Effect.void)
+        this.wake = resume
       })
       : Effect.void
   )
@@ -88,6 +103,5 @@ export class StreamReader<E> {
 
   private async stop(): Promise<void> {
     await this.running?.stop()
-    valueOrThrow(await Effect.runPromiseExit(Scope.close(this.scope, Exit.void)))
   }
 }

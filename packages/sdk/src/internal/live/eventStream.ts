@@ -267,6 +267,8 @@ const decoding = (
 const endsResponse = ({ type }: WireEvent): boolean =>
   type === "flow_completed" || type === "step_paused" || type === "step_error" || type === "tool_calls_required"
 
+const closed = Effect.fail(Option.none())
+
 /**
  * The reading of an event stream. The request is made within the first pull and goes on when that is interrupted; it is
  * never repeated here once the stream has begun. All but the plain case, in which nobody listens, no limit applies and
@@ -370,6 +372,9 @@ class WireEventSource implements Source<WireEvent, LiveError> {
     const { background, ended, opening } = this
     this.ended = undefined
     opening?.close()
+    // streams are kept by V8 for longer than they are read
+    this.opening = undefined
+    this.opened = closed
     if (background === undefined) {
       ended?.()
       return Effect.void

@@ -17,27 +17,35 @@ export type Mark = () => FlowCursor
 /** The output of a completed step that no event carried. */
 const unknownOutput = Symbol("unknown output")
 
-/** Outputs by step, in order of completion; of a step that completed often, the last one counts. */
-interface CompletionLog {
-  readonly stepIds: Array<string>
-  readonly outputs: Array<unknown>
+/**
+ * A step that has completed, after those before it. Of a step that completed often, the last output counts.
+ *
+ * V8 keeps what old objects refer to, dead ones among them, until its next full collection. A long array is an old
+ * object, and so are object literals of which most live for long; these are neither.
+ */
+class Completion {
+  constructor(
+    readonly stepId: string,
+    readonly output: unknown,
+    readonly before: Completion | undefined
+  ) {}
 }
 
-const logOf = (entries: Iterable<readonly [string, unknown]>): CompletionLog => {
-  const log: CompletionLog = { stepIds: [], outputs: [] }
-  for (const [stepId, output] of entries) {
-    log.stepIds.push(stepId)
-    log.outputs.push(output)
-  }
-  return log
+const completionsOf = (entries: Iterable<readonly [string, unknown]>): Completion | undefined => {
+  let last: Completion | undefined
+  for (const [stepId, output] of entries) last = new Completion(stepId, output, last)
+  return last
 }
 
-const latest = ({ outputs, stepIds }: CompletionLog, length: number): Map<string, unknown> => {
+/** Outputs by step, in the order in which the steps completed first. */
+const latest = (last: Completion | undefined): Map<string, unknown> => {
+  const completions: Array<Completion> = []
+  for (let at = last; at !== undefined; at = at.before) completions.push(at)
   const map = new Map<string, unknown>()
-  for (let i = 0; i < length; i++) {
-    const output = outputs[i]
-    if (output === unknownOutput) map.delete(stepIds[i]!)
-    else map.set(stepIds[i]!, output)
+  for (let i = completions.length - 1; i >= 0; i--) {
+    const { output, stepId } = completions[i]!
+    if (output === unknownOutput) map.delete(stepId)
+    else map.set(stepId, output)
   }
   return map
 }
@@ -66,14 +74,16 @@ export class StreamCursor {
   readonly first: FirstCall | undefined
   /** The step that completed last. */
   lastStepId: string | undefined
-  /** The ids of the completed steps, without those of the log from here on. */
+  /** The ids of the completed steps up to `counted`. */
   private readonly stepIds: Set<string>
-  private counted: number
+  private counted: Completion | undefined
   /** Whether the last step, which has been delivered, runs once more, because the events after it were lost. */
   again = false
 
-  /** The log of completed steps. A mark sees a prefix of it, which never changes. */
-  private log: CompletionLog
+  /** The step that completed last, and those before it: a mark holds one, which never changes. */
+  private last: Completion | undefined
+  /** The number of completions that it holds. */
+  length: number
   private compactAt = minCompaction
 
   /** `mayBeOver`: the last step may have completed, and the end of the run been lost. */
@@ -86,9 +96,11 @@ export class StreamCursor {
     this.rounds = start.rounds
     this.first = start.first
     this.lastStepId = start.lastStepId
-    this.log = logOf(Object.entries(start.outputs))
-    this.stepIds = new Set(this.log.stepIds)
-    this.counted = this.log.stepIds.length
+    const outputs = Object.entries(start.outputs)
+    this.last = completionsOf(outputs)
+    this.length = outputs.length
+    this.stepIds = new Set(Object.keys(start.outputs))
+    this.counted = this.last
     if (start.lastStepId !== undefined) this.stepIds.add(start.lastStepId)
   }
 
@@ -119,40 +131,49 @@ export class StreamCursor {
   }
 
   private countSteps(): void {
-    const { stepIds } = this.log
-    for (; this.counted < stepIds.length; this.counted++) this.stepIds.add(stepIds[this.counted]!)
+    for (let at = this.last; at !== this.counted; at = at!.before) this.stepIds.add(at!.stepId)
+    this.counted = this.last
   }
 
   /** The output of the step that completed last, if it is known. */
   get lastOutput(): { readonly value: unknown } | undefined {
-    const { lastStepId, log: { outputs, stepIds } } = this
-    const place = lastStepId === undefined ? -1 : stepIds.lastIndexOf(lastStepId)
-    const value = outputs[place]
-    return place < 0 || value === unknownOutput ? undefined : { value }
+    let at = this.lastStepId === undefined ? undefined : this.last
+    while (at !== undefined && at.stepId !== this.lastStepId) at = at.before
+    return at === undefined || at.output === unknownOutput ? undefined : { value: at.output }
   }
 
   add(stepId: string, output: unknown): void {
-    const { outputs, stepIds } = this.log
-    stepIds.push(stepId)
-    outputs.push(output)
-    if (stepIds.length >= this.compactAt) this.compact()
+    this.last = new Completion(stepId, output, this.last)
+    this.length++
+    if (this.length >= this.compactAt) this.compact()
   }
 
-  /** Shortens the log, which a step in a loop would make grow without end. */
+  /**
+   * Forgets replaced outputs, with which a step in a loop would fill the memory. The steps are counted without the
+   * outputs, since a long map is an old object, too.
+   */
   private compact(): void {
-    const { length } = this.log.stepIds
-    const map = latest(this.log, length)
-    if (map.size * 2 <= length) {
+    const steps = new Set<string>()
+    for (let at = this.last; at !== undefined; at = at.before) steps.add(at.stepId)
+    if (steps.size * 2 <= this.length) {
       this.countSteps()
-      this.log = logOf(map)
-      this.counted = this.log.stepIds.length
+      const outputs = latest(this.last)
+      this.last = completionsOf(outputs)
+      this.length = outputs.size
+      this.counted = this.last
     }
-    this.compactAt = Math.max(minCompaction, map.size * 8)
+    this.compactAt = Math.max(minCompaction, steps.size * 8)
+  }
+
+  /** Lets go of the outputs: no mark is made any more. Streams are kept by V8 for longer than they are read. */
+  release(): void {
+    this.last = undefined
+    this.counted = undefined
   }
 
   /** The outputs so far, without one. */
   outputs(but?: string): { readonly [stepId: string]: unknown } {
-    const map = latest(this.log, this.log.stepIds.length)
+    const map = latest(this.last)
     if (but !== undefined) map.delete(but)
     return Object.fromEntries(map)
   }
@@ -172,9 +193,8 @@ export class StreamCursor {
   }
 
   mark(): Mark {
-    const { executionId, lastStepId, log, rounds, start, stepCount, stepIndex } = this
+    const { executionId, last, lastStepId, rounds, start, stepCount, stepIndex } = this
     const pending = this.pending ?? (this.isOver ? this.answered : undefined)
-    const { length } = log.stepIds
     const first = this.mayRunFirst ? this.first : undefined
     return () => ({
       version: 1,
@@ -183,7 +203,7 @@ export class StreamCursor {
       ...(executionId === undefined ? undefined : { executionId }),
       stepIndex,
       ...(stepCount === undefined ? undefined : { stepCount }),
-      outputs: Object.fromEntries(latest(log, length)),
+      outputs: Object.fromEntries(latest(last)),
       ...(lastStepId === undefined ? undefined : { lastStepId }),
       ...(start.sessionId === undefined ? undefined : { sessionId: start.sessionId }),
       ...(pending === undefined ? undefined : { pending }),

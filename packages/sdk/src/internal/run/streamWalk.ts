@@ -43,7 +43,11 @@ type Next<E> =
   | { readonly _tag: "afford"; readonly then: Continuation }
   | { readonly _tag: "fail"; readonly error: E | CallError | CostLimitError }
 
+const manyOutputs = 256
+
 const toOpen = { _tag: "open" } as const
+
+const isDone = { _tag: "done" } as const
 
 const ended = Effect.fail(Option.none())
 
@@ -146,10 +150,20 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   private readonly emitted: EventPull<E, R> = Effect.suspend(() => {
     const { fold } = this
-    const chunk = Chunk.unsafeFromArray(fold.out)
-    fold.out = []
+    const events = fold.out
+    fold.out = this.isEndOfMany(events) ? events.splice(-1) : []
+    const chunk = Chunk.unsafeFromArray(events)
     return fold.handedOver ? this.afterResponse(Effect.succeed(chunk)) : Effect.succeed(chunk)
   })
+
+  /**
+   * Whether the end of the run comes apart from the events before it. Effect's streams hold their last chunk for long
+   * after they are read, and the cursors of events hold every output before them.
+   */
+  private isEndOfMany(events: ReadonlyArray<DeliveredRunEvent>): boolean {
+    return this.next._tag === "done" && events.length > 1 && this.cursor.length > manyOutputs &&
+      events.at(-1)?.type === "flow_completed"
+  }
 
   /** The error of the total timeout. */
   timedOut(ms: number): APITimeoutError {
@@ -161,6 +175,9 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
     const end = Effect.suspend(() => {
       this.count(this.end(exit))
+      this.next = isDone
+      this.fold.out = []
+      this.cursor.release()
       return Effect.void
     })
     const closed = this.afterResponse(end)

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
 import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
+import { onEnd } from "../runtime/interruption.js"
 import { counter, durations, gauge, noLabels, update, type UpdateLabels } from "../runtime/metric.js"
 import { unsafeMonotonic } from "../time/clock.js"
 
@@ -73,19 +74,16 @@ export const counted = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const ended = executionStarted(fiber, operation)
-  // `Effect.onExit`, without the effect of the finalizer
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.matchCauseEffect(restore(self), {
-      onFailure: (cause) => {
-        ended(failureOutcome(cause))
-        return Effect.failCause(cause)
-      },
-      onSuccess: (value) => {
-        ended(outcomeOf(value))
-        return Effect.succeed(value)
-      }
-    })
-  )
+  return onEnd(self, {
+    onFailure: (cause) => {
+      ended(failureOutcome(cause))
+      return Effect.failCause(cause)
+    },
+    onSuccess: (value) => {
+      ended(outcomeOf(value))
+      return Effect.succeed(value)
+    }
+  })
 }
 
 const retries = (reason: "throttled" | "transient") =>

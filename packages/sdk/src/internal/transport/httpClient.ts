@@ -81,7 +81,7 @@ class HttpClientWire implements Wire {
   private fiber: ExchangeFiber | undefined = undefined
   private aborted = false
   private paused = false
-  private wake = () => {}
+  private wake: (result: Effect.Effect<void>) => void = () => {}
 
   constructor(
     private readonly request: TransportRequest,
@@ -115,7 +115,7 @@ class HttpClientWire implements Wire {
   }
 
   private readonly resumed = Effect.async<void>((resume) => {
-    if (this.paused) this.wake = () => resume(Effect.void)
+    if (this.paused) this.wake = resume
     else resume(Effect.void)
   })
 
@@ -130,7 +130,7 @@ class HttpClientWire implements Wire {
 
   resume(): void {
     this.paused = false
-    this.wake()
+    this.wake(Effect.void)
   }
 }
 
