@@ -8,6 +8,8 @@ const { isolate, pool } = shared.test!
 
 /** What takes seconds, the longest first: begun last it would keep one core from sharing the work with the others. */
 const long = [
+  // it collects all garbage, which is quick while a worker has loaded little
+  "emulator/test/Memory",
   "cli/test/Dev",
   "adapters/test/Relay",
   "adapters/test/UnreadBodies",

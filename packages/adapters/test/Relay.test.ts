@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import type { TestContext } from "vitest"
+import { share } from "../../sdk/test/support/size.js"
 import { rawConnection } from "./support/rawRequest.js"
 import { afterParsers, relays } from "./support/relays.js"
 import type { RelaySetup } from "./support/relays.js"
@@ -50,7 +51,10 @@ afterEach(async () => {
   vi.restoreAllMocks()
 })
 
-for (const framework of [...relays, ...afterParsers]) {
+for (const [at, framework] of [...relays, ...afterParsers].entries()) {
+  /** What is the same code on every framework. */
+  const dealt = <A>(rows: ReadonlyArray<A>): ReadonlyArray<A> => share(rows, at, 4)
+
   const isAfterParsers = afterParsers.includes(framework)
 
   describe(framework.name, () => {
@@ -215,7 +219,7 @@ for (const framework of [...relays, ...afterParsers]) {
         "\u0000"
       ]
       // a parser in front refuses these itself
-      for (const body of isAfterParsers ? ["[]"] : [...bodies, ...unparsable]) {
+      for (const body of isAfterParsers ? ["[]"] : dealt([...bodies, ...unparsable])) {
         await refused(() => post(body), 400, "INVALID_JSON")
       }
     })
@@ -269,7 +273,7 @@ for (const framework of [...relays, ...afterParsers]) {
     })
 
     it("4: whatever authorize throws is a refusal, and its message is not shown", async () => {
-      const thrown: ReadonlyArray<readonly [unknown, number, string]> = [
+      const thrown = dealt<readonly [unknown, number, string]>([
         [new Error("the secret reason"), 403, "FORBIDDEN"],
         ["text", 403, "FORBIDDEN"],
         [undefined, 403, "FORBIDDEN"],
@@ -282,7 +286,7 @@ for (const framework of [...relays, ...afterParsers]) {
         [{ status: 302, detail: "ELSEWHERE" }, 403, "FORBIDDEN"],
         [{ status: 403.5, detail: "HALF" }, 403, "FORBIDDEN"],
         [{ detail: "a row of a table" }, 403, "FORBIDDEN"]
-      ]
+      ])
       const errors = thrown.map(([error]) => error)
       await start({
         authorize: () => {
@@ -300,7 +304,7 @@ for (const framework of [...relays, ...afterParsers]) {
       revoked.revoke()
       const with401 = (name: string) =>
         Object.defineProperty({ status: 401, detail: "LOG_IN" }, name, { get: trap, configurable: true })
-      const thrown: ReadonlyArray<readonly [unknown, number, string]> = [
+      const thrown = dealt<readonly [unknown, number, string]>([
         [with401("status"), 403, "FORBIDDEN"],
         [with401("detail"), 403, "FORBIDDEN"],
         [with401("statusCode"), 403, "FORBIDDEN"],
@@ -313,7 +317,7 @@ for (const framework of [...relays, ...afterParsers]) {
         [Object.defineProperty(new Error("x"), "name", { get: trap }), 403, "FORBIDDEN"],
         [Object.defineProperty({}, "_tag", { get: trap }), 403, "FORBIDDEN"],
         [{ status: 401, detail: { toJSON: trap } }, 401, "FORBIDDEN"]
-      ]
+      ])
       const left = thrown.flatMap(([error]) => [
         () => Promise.reject(error),
         () => {
@@ -327,7 +331,7 @@ for (const framework of [...relays, ...afterParsers]) {
     })
 
     it("4: `true` and an object let a caller pass, now or later", async () => {
-      const verdicts: ReadonlyArray<unknown> = [
+      const verdicts = dealt<unknown>([
         true,
         {},
         { id: 1 },
@@ -336,7 +340,7 @@ for (const framework of [...relays, ...afterParsers]) {
         Object.freeze({ admin: false }),
         new Map(),
         new Date(0)
-      ]
+      ])
       const left = verdicts.flatMap((verdict) => [verdict, Promise.resolve(verdict)])
       await start({ authorize: () => left.shift() })
       for (const verdict of verdicts.flatMap((verdict) => [verdict, verdict])) {
@@ -355,7 +359,7 @@ for (const framework of [...relays, ...afterParsers]) {
     })
 
     it("4: whatever else it gives refuses, with a warning that says what to give", async () => {
-      const given: ReadonlyArray<readonly [unknown, string]> = [
+      const given = dealt<readonly [unknown, string]>([
         [undefined, "undefined"],
         [null, "null"],
         [0, "a number"],
@@ -375,7 +379,7 @@ for (const framework of [...relays, ...afterParsers]) {
         [new String("my-secret"), "a boxed primitive"],
         [Option.none(), "an Effect"],
         [Effect.succeed(true), "an Effect"]
-      ]
+      ])
       const left = given.flatMap(([value]) => [value, Promise.resolve(value)])
       const warned = warnings()
       await start({ authorize: () => left.shift(), onLog: warned.push })

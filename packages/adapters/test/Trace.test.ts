@@ -3,7 +3,7 @@ import type { ReplayError } from "@effect-noukai/sdk"
 import { randomUUID } from "node:crypto"
 import { request as httpRequest } from "node:http"
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
-import { size } from "../../sdk/test/support/size.js"
+import { share, size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
@@ -29,7 +29,7 @@ afterEach(async () => {
   app = undefined
 })
 
-for (const framework of [...express, ...platform, ...web]) {
+for (const [at, framework] of [...express, ...platform, ...web].entries()) {
   describe(framework.name, () => {
     const start = async (setup: Partial<Setup> = {}): Promise<void> => {
       await app?.close()
@@ -129,7 +129,8 @@ for (const framework of [...express, ...platform, ...web]) {
     describe("10.8: what cannot be opened", () => {
       it("400 replay_invalid_session, before any request", async () => {
         await start()
-        for (const id of ["nonsense", "../../keys?x=1", `${randomUUID()}x`, "%2e%2e", "0".repeat(36)]) {
+        const ids = ["nonsense", "../../keys?x=1", `${randomUUID()}x`, "%2e%2e", "0".repeat(36)]
+        for (const id of share(ids, at, 3)) {
           await failed(await replay("/answer", id), 400, "replay_invalid_session")
         }
         assert.strictEqual(world.counts().requests, 0)
@@ -174,8 +175,9 @@ for (const framework of [...express, ...platform, ...web]) {
       it("C40: 502 when Noukai does not answer, 500 when it does not let us in; nobody is told more", async () => {
         await start()
         const session = await captured("/answer")
-        world.emulator.addFaults({ match: { endpoint: "session" }, script: ["503", "reset", "html", "429:retry=30"] })
-        for (let n = 0; n < 4; n++) {
+        const script = share(["503", "reset", "html", "429:retry=30"], at, 2)
+        world.emulator.addFaults({ match: { endpoint: "session" }, script })
+        for (const _ of script) {
           await failed(await replay("/answer", session), 502, "replay_unavailable", ["127.0.0.1"])
         }
         world.emulator.revokeKey(plantedKey)
@@ -370,7 +372,7 @@ for (const framework of [...express, ...platform, ...web]) {
 
     it("many requests at once, each in its own session, see only what is theirs", async () => {
       await start()
-      const messages = Array.from({ length: size(50, 15) }, (_, n) => `message ${n}`)
+      const messages = Array.from({ length: size(50, 6) }, (_, n) => `message ${n}`)
       const sessions = await Promise.all(messages.map((message) => captured("/answer", message)))
       assert.strictEqual(new Set(sessions).size, messages.length)
       const before = world.counts()

@@ -1,6 +1,6 @@
 /** What is answered before the body has been read: whoever is still sending gets to see it, on every framework. */
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
-import { size } from "../../sdk/test/support/size.js"
+import { isWhole, size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"
 import { platform } from "./support/apps/platform.js"
 import { web } from "./support/apps/web.js"
@@ -56,7 +56,12 @@ describe("13.2: a relay", () => {
 
   const path = "/agent/execute"
 
+  /** One for each way of reading a request: of Node's, of the platform's, and of the web's. */
+  const thorough = new Set(["Express 5", "HttpRouter", "Hono, traced"])
+
   for (const framework of [...relays, ...traced]) {
+    const isThorough = isWhole || thorough.has(framework.name)
+
     describe(framework.name, () => {
       const start = async () => {
         app = await framework.start({ port: upstream.port, flow: "acme/support/agent", authorize: () => true })
@@ -69,8 +74,8 @@ describe("13.2: a relay", () => {
 
       it("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
         await start()
-        const sizes = [[262_145, false], [300_000, true], [2_000_000, false], [2_000_000, true], [
-          size(20_000_000, 3_000_000),
+        const sizes = [[262_145, false], [300_000, true], [size(2_000_000, 1_000_000), false], [size(2_000_000, 600_000), true], [
+          size(20_000_000, isThorough ? 3_000_000 : 1_000_000),
           true
         ]] as const
         await eachTime(
@@ -107,6 +112,11 @@ describe("13.2: a relay", () => {
         await start()
         const connection = await open()
         await connection.begin({ path, bytes: 0, framing: "chunked" })
+        if (!isThorough) {
+          for (let n = 0; n < 64; n++) await connection.part("chunked")
+          assert.deepStrictEqual([connection.statuses(), connection.isClosed()], [[413], false])
+          return
+        }
         while (!connection.isClosed()) await connection.part("chunked")
         assert.deepStrictEqual(connection.statuses(), [413])
         // what is on its way is not read
@@ -132,7 +142,7 @@ describe("13.2: a relay", () => {
       it("1: many at once", async () => {
         await start()
         const all = Array.from(
-          { length: size(40, 12) },
+          { length: size(40, 8) },
           (_, n) => answers({ path, bytes: 300_000 + n * 10_000, framing: framings[n % 2]!, isDeaf: n % 3 === 0 })
         )
         assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
@@ -142,7 +152,7 @@ describe("13.2: a relay", () => {
         await start()
         await eachTime(
           ["PUT", "DELETE", "OPTIONS"].flatMap((method) =>
-            framings.map((framing) => ({ path, method, bytes: 2_000_000, framing, pauseBetween: 1, isDeaf: true }))
+            framings.map((framing) => ({ path, method, bytes: size(2_000_000, 600_000), framing, pauseBetween: 1, isDeaf: true }))
           ),
           405
         )
@@ -157,7 +167,7 @@ describe("13.2: a relay", () => {
         const app = await framework.start({ port: upstream.port, flow: "acme/support/agent", authorize: () => true })
         onTestFinished(app.close)
         const all = framings.map((framing) =>
-          answersOf(app, { path, bytes: size(12_000_000, 2_000_000), framing, isDeaf: true, pauseBetween: 5 })
+          answersOf(app, { path, bytes: size(12_000_000, 1_000_000), framing, isDeaf: true, pauseBetween: 5 })
         )
         assert.deepStrictEqual(await Promise.all(all), all.map(() => [413, 200]))
       })
@@ -183,7 +193,7 @@ describe("10.8: a replay that cannot be opened", () => {
         answersOf(app, {
           path: "/none",
           headers,
-          bytes: size(10_000_000, 2_000_000),
+          bytes: size(10_000_000, 1_000_000),
           framing,
           pauseBetween: 5,
           isDeaf: true

@@ -6,3 +6,10 @@ export const isWhole = process.env.TESTS === "whole"
 
 /** A count that is smaller in `npm test`. */
 export const size = (whole: number, part: number): number => isWhole ? whole : part
+
+/**
+ * The rows that one of several of a kind tries, `at` of `count`: in `npm test` they deal them out, so that between them
+ * they try all of them.
+ */
+export const share = <A>(rows: ReadonlyArray<A>, at: number, count: number): ReadonlyArray<A> =>
+  isWhole ? rows : rows.filter((_, n) => n % count === at % count)
