@@ -3,6 +3,7 @@ import { Chunk, Effect, FastCheck as fc, Fiber, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs/promises"
 import { join } from "node:path"
+import { size } from "../../sdk/test/support/size.js"
 import type { BatchSourceError } from "../src/BatchError.js"
 import * as BatchSource from "../src/BatchSource.js"
 import { openFiles, temporaryFolder } from "./support/temporaryFolder.js"
@@ -405,7 +406,7 @@ describe("files", () => {
       const folder = yield* temporaryFolder
       const path = join(folder, "rows.jsonl")
       const lines = Array.from(
-        { length: 20_000 },
+        { length: size(20_000, 5_000) },
         (_, index) => JSON.stringify({ id: index, text: "é🦊".repeat(index % 9) })
       )
       yield* Effect.promise(() => Fs.writeFile(path, lines.join("\n")))

@@ -9,7 +9,7 @@ import { outputOf, parseEvents } from "./eventStream.js"
 
 const each = "/seq/acme/test/each"
 
-const steps = size(5_000, 1_500)
+const steps = size(5_000, 700)
 
 const flows: ReadonlyArray<Flow> = [
   {
@@ -96,7 +96,7 @@ describe("loops of many rounds", () => {
   // quadratic work would take a minute for all of them
   it.scoped("take no longer for each round when there are more", () =>
     Effect.gen(function*() {
-      const items = Array.from({ length: size(60_000, 12_000) }, () => 0)
+      const items = Array.from({ length: size(60_000, 6_000) }, () => 0)
       const { json } = yield* call((client) => client.post(`${each}/execute`, { parameters: { items } }))
       assert.strictEqual(json.result.length, items.length)
     }).pipe(Effect.provide(run)))

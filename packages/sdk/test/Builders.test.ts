@@ -183,6 +183,9 @@ describe("arbitraries", () => {
 })
 
 describe("whatever is recorded replays as what it was (property)", () => {
+  // each writes a file and reads it
+  const files = { fastCheck: { numRuns: size(100, 15) } }
+
   const recorded = <A>(script: Script, program: (flows: FlowService.Service) => Effect.Effect<A>) =>
     Effect.scoped(Effect.gen(function*() {
       const path = join(yield* folder, "c.json")
@@ -195,7 +198,8 @@ describe("whatever is recorded replays as what it was (property)", () => {
   it.effect.prop(
     "events, and where they were cut",
     [arbitraries.run, FastCheck.nat(8)],
-    ([run, at]) => recorded({ step: [at < run.length ? cut(run.slice(0, at)) : respond(...run)] }, allEvents)
+    ([run, at]) => recorded({ step: [at < run.length ? cut(run.slice(0, at)) : respond(...run)] }, allEvents),
+    files
   )
 
   it.effect.prop(
@@ -206,13 +210,14 @@ describe("whatever is recorded replays as what it was (property)", () => {
         outcomeOf(flows.execute(flow, {
           message: JSON.stringify(message),
           tools: [{ type: "function", function: { name: "get_weather" } }]
-        })))
+        }))),
+    files
   )
 })
 
 it.effect("thousands of recorded calls are loaded, found in any order, and all consumed", () =>
   Effect.gen(function*() {
-    const count = size(10_000, 2_000)
+    const count = size(10_000, 500)
     const cassette = recording(
       ...Array.from({ length: count }, (_, n) => ({ flow, message: `m ${n}`, result: { n } }))
     )

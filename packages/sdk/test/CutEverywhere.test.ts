@@ -162,7 +162,7 @@ const sweep = ({ asked, delivers = (name) => name !== "step_paused_for_tool_call
         const { end } = frames.at(-1)!
         const telling = new Set(frames.flatMap(({ end, parted }) => [end - 1, end, end + 1, ...parted]))
         for (let offset = 0; offset <= end; offset++) {
-          const isDrawn = random.integer(telling.has(offset) ? 3 : 300) === 0
+          const isDrawn = random.integer(telling.has(offset) ? 4 : 400) === 0
           if (!isWhole && !isDrawn) continue
           yield* check(response, offset)
           cuts++
@@ -295,7 +295,7 @@ describe.each(rows)("$name, cut at $at", (each) => {
             const again = !state.whole && (state.completedAll || state.running)
             assert.strictEqual(ledger.stepsRun, stepsRun + (again ? 1 : 0), at)
           }))
-        assert.isAbove(cuts, size(1000, 8))
+        assert.isAbove(cuts, size(1000, 4))
       }).pipe(Effect.provide(layer)),
     180_000
   )

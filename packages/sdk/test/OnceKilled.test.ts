@@ -57,6 +57,9 @@ const received = (emulator: Emulator["Type"], more: number) =>
     return emulator.awaitEvent((event) => event.type === "RequestReceived" && --left === 0)
   })
 
+/** After these a program is left to end. */
+const mostKills = size(Infinity, 2)
+
 interface Work {
   readonly operation: "execute" | "jobs"
   readonly capture: CaptureMode | "lagging"
@@ -78,7 +81,7 @@ const killedAndStarted = (program: string, { capture, keys, operation }: Work, b
         )
         const end = yield* Effect.fork(ended(child))
         // a process that ends first is not killed
-        yield* Effect.raceFirst(kill, end)
+        if (life <= mostKills) yield* Effect.raceFirst(kill, end)
         return yield* end
       }))
       if (code === 0) return life

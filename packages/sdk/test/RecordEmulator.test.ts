@@ -8,6 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schedule, Schema, Stream } from "effect"
 import { join } from "node:path"
 import { folder, list, read } from "./support/folder.js"
+import { share } from "./support/size.js"
 
 const flows: ReadonlyArray<EmulatedFlow> = [
   ...samples,
@@ -131,7 +132,9 @@ const comparable = (value: unknown): unknown =>
         : item)
   )
 
-describe.each(["hosted", "documented"] as const)("one program, three layers, streams in the %s shape", (shape) => {
+const shapes = ["hosted", "documented"] as const
+
+describe.each(shapes)("one program, three layers, streams in the %s shape", (shape) => {
   const emulator = emulatorOf(shape)
 
   it.scopedLive("live and recorded equal but for ids and times, recorded and replayed equal; no request in the replay", () =>
@@ -182,7 +185,7 @@ describe.each(["hosted", "documented"] as const)("one program, three layers, str
     Effect.gen(function*() {
       const path = join(yield* folder, "all.json")
       const recorded = yield* Effect.provide(program, recording(path, "all"))
-      for (const match of ["position", "strict"] as const) {
+      for (const match of share(["position", "strict"] as const, shapes.indexOf(shape), shapes.length)) {
         const layer = NoukaiRecord.toFile(path, { mode: "none", match, live: Noukai.layerServices })
         assert.deepStrictEqual(yield* Effect.provide(Effect.zipLeft(program, ReplayCassette.verify), layer), recorded)
       }

@@ -122,7 +122,7 @@ describe("input", () => {
             expected.set(message, some)
           }), { concurrency: 4 })
       )
-      for (let round = 0; round < size(1000, 100); round++) {
+      for (let round = 0; round < size(1000, 40); round++) {
         const order = [...yield* Random.shuffle(calls)]
         const seen = new Map<string, Array<unknown>>()
         const one = (message: string) =>
@@ -292,7 +292,7 @@ describe("the report of a changed call", () => {
   it.scoped("names exactly the field that was changed, removed or added (property)", () =>
     Effect.gen(function*() {
       const samples = FastCheck.sample(FastCheck.tuple(parametersArbitrary, FastCheck.nat()), {
-        numRuns: size(60, 20),
+        numRuns: size(60, 10),
         seed: 7
       })
       for (const [raw, pick] of samples) {
@@ -312,7 +312,7 @@ describe("the report of a changed call", () => {
   it.effect("also one of many, and outside its parameters (property)", () =>
     Effect.gen(function*() {
       const calls = Array.from(
-        { length: 600 },
+        { length: size(600, 200) },
         (_, n) => ({ message: `sentence ${n}`, parameters: { n, of: { deep: [n, n] } } })
       )
       const cassette = Scripted.recording(...calls.map((call) => ({ flow, ...call, result: 1 })))

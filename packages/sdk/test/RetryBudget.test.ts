@@ -120,7 +120,7 @@ describe("one client", () => {
 /** Jitter draws no waits at all, the worst that it can do: nothing but the budget holds the clients back. */
 it.scoped("a storm: clients through an outage send what was predicted, and recover", () =>
   Effect.gen(function*() {
-    const clients = size(100, 30)
+    const clients = size(100, 12)
     const all = 20 * clients
     const { state, transport } = service()
     const calls = yield* Effect.forEach(Array.from({ length: clients }), () => client(transport, { maxRetries: 3 }))

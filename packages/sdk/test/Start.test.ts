@@ -8,23 +8,41 @@ import { marked } from "../../../scripts/pure.mjs"
 const here = fileURLToPath(new URL(".", import.meta.url))
 const ofSource = process.env.TEST_DIST === undefined
 
-/** The modules of which a bundle of a program has code. */
-const bundled = async (program: string): Promise<ReadonlyArray<string>> => {
+/** The modules of which bundles of programs have code, each program in a bundle of its own. */
+const bundled = async <Name extends string>(
+  programs: { readonly [name in Name]: string }
+): Promise<{ readonly [name in Name]: ReadonlyArray<string> }> => {
   const { metafile } = await build({
-    stdin: { contents: program, resolveDir: here, sourcefile: "program.ts" },
+    entryPoints: Object.keys(programs),
+    outdir: here,
     bundle: true,
     minify: true,
     write: false,
     metafile: true,
     format: "esm",
     platform: "node",
-    plugins: [marked],
+    plugins: [
+      {
+        name: "programs",
+        setup: ({ onLoad, onResolve }) => {
+          onResolve({ filter: /./ }, ({ kind, path }) => kind === "entry-point" ? { path, namespace: "program" } : null)
+          onLoad({ filter: /./, namespace: "program" }, ({ path }) => ({
+            contents: programs[path as Name],
+            loader: "ts",
+            resolveDir: here
+          }))
+        }
+      },
+      marked
+    ],
     conditions: ofSource ? ["@effect-noukai/source", "module"] : ["module"],
     logLevel: "error"
   })
-  return Object.values(metafile.outputs).flatMap(({ inputs }) =>
+  const modules = Object.values(metafile.outputs).map(({ entryPoint, inputs }) => [
+    entryPoint!.replace(/^program:/, ""),
     Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
-  )
+  ])
+  return Object.fromEntries(modules)
 }
 
 /** By its subpath: esbuild keeps all of a namespace that the root exports. */
@@ -34,8 +52,8 @@ const run = (layer: string) => `
   import * as Effect from "effect/Effect"
   Effect.runPromise(Effect.provide(FlowService, ${layer}))`
 
-/** The modules that a process has loaded when it has run a program, of CommonJS too. */
-const loaded = async (program: string): Promise<ReadonlyArray<string>> => {
+/** The modules that a process has loaded when it has run each of these parts of a program, of CommonJS too. */
+const loaded = async (...parts: ReadonlyArray<string>): Promise<ReadonlyArray<ReadonlyArray<string>>> => {
   const hook = `
     import { register } from "node:module"
     register("data:text/javascript," + encodeURIComponent(\`
@@ -51,11 +69,16 @@ const loaded = async (program: string): Promise<ReadonlyArray<string>> => {
     "--input-type=module",
     "--eval",
     `
+      import { writeSync } from "node:fs"
       import { createRequire } from "node:module"
-      ${program}
-      console.log(Object.keys(createRequire(import.meta.url).cache).join("\\n"))`
+      ${
+      parts.map((part) =>
+        `${part}
+      writeSync(1, Object.keys(createRequire(import.meta.url).cache).join("\\n") + "\\n\\n")`
+      ).join("\n")
+    }`
   ], { cwd: here, env: { ...process.env, NOUKAI_API_KEY: "nk_test" }, maxBuffer: 2 ** 24 })
-  return stdout.split("\n")
+  return parts.map((_, at) => stdout.split("\n\n").slice(0, at + 1).join("\n").split("\n"))
 }
 
 const matching = (paths: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
@@ -67,38 +90,51 @@ const restOfUndici =
   /node_modules\/undici\/(?:index\.js|lib\/(?:web\/(?:fetch\/index|websocket|cache)|api|mock|interceptor|dispatcher\/agent))/
 
 describe("a bundle of a program with Noukai.layer", () => {
-  const paths = bundled(run("Noukai.layer()"))
+  const bundles = bundled({ own: run("Noukai.layer()"), platform: run("Noukai.layerHttpClient") })
 
   it("has nothing of the other layers", async () => {
-    assert.deepStrictEqual(matching(await paths, platform), [])
+    const paths = (await bundles).own
+    assert.deepStrictEqual(matching(paths, platform), [])
     assert.deepStrictEqual(
       matching(
-        await paths,
+        paths,
         /\/(?:fakeHttp|scripted|httpClient|lateHttpClient|RelayHttp|recordings|others)\.(?:ts|js)$/
       ),
       []
     )
-    assert.deepStrictEqual(matching(await paths, /\/internal\/(?:testing|cassette|record|replay|relay)\//), [])
+    assert.deepStrictEqual(matching(paths, /\/internal\/(?:testing|cassette|record|replay|relay)\//), [])
   })
 
   it("has of undici what a connection needs", async () => {
-    assert.isNotEmpty(matching(await paths, /node_modules\/undici\/lib\/dispatcher\/client\.js$/))
-    assert.deepStrictEqual(matching(await paths, restOfUndici), [])
+    const paths = (await bundles).own
+    assert.isNotEmpty(matching(paths, /node_modules\/undici\/lib\/dispatcher\/client\.js$/))
+    assert.deepStrictEqual(matching(paths, restOfUndici), [])
   })
 
   it("has the platform's client with the layer that is made of it", async () => {
-    const paths = await bundled(run("Noukai.layerHttpClient"))
-    assert.isNotEmpty(matching(paths, platform))
+    assert.isNotEmpty(matching((await bundles).platform, platform))
   })
 })
 
 describe("a process", () => {
-  it("loads no client of the platform, and not all of undici, for the live layer", async () => {
-    const paths = await loaded(`
+  const parts = loaded(
+    `
       import { FlowService, Noukai, NoukaiLive } from "@effect-noukai/sdk"
       import * as Effect from "effect/Effect"
+      import * as Layer from "effect/Layer"
       if (Noukai.layerHttpClient === undefined) throw new Error("not named")
-      await Effect.runPromise(Effect.provide(FlowService, NoukaiLive))`)
+      await Effect.runPromise(Effect.provide(FlowService, NoukaiLive))`,
+    `
+      const HttpClient = await import("@effect/platform/HttpClient")
+      const client = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("not called")))
+      await Effect.runPromise(Effect.provide(
+        FlowService,
+        Layer.provide(Noukai.layerHttpClient, [Noukai.layerOptions(), client])
+      ))`
+  )
+
+  it("loads no client of the platform, and not all of undici, for the live layer", async () => {
+    const paths = (await parts)[0]!
     assert.isNotEmpty(
       matching(paths, /packages\/sdk\/(?:src|dist)\/NoukaiHttp|packages\/sdk\/dist\/internal\/joined\/services/)
     )
@@ -108,16 +144,8 @@ describe("a process", () => {
   })
 
   it("loads the platform's client when a layer over one is built", async () => {
-    const paths = await loaded(`
-      import { FlowService, Noukai } from "@effect-noukai/sdk"
-      import * as HttpClient from "@effect/platform/HttpClient"
-      import * as Effect from "effect/Effect"
-      import * as Layer from "effect/Layer"
-      const client = Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.die("not called")))
-      await Effect.runPromise(Effect.provide(
-        FlowService,
-        Layer.provide(Noukai.layerHttpClient, [Noukai.layerOptions(), client])
-      ))`)
+    const paths = (await parts)[1]!
+    assert.deepStrictEqual(matching((await parts)[0]!, /internal\/transport\/httpClient/), [])
     assert.isNotEmpty(matching(paths, /packages\/sdk\/(?:src|dist)\/internal\/transport\/httpClient/))
   })
 })

@@ -1,7 +1,7 @@
 /** The command in a process of its own, over pipes or in a terminal; and in this process, where only its words count. */
 import * as Pty from "@lydell/node-pty"
 import type { Scope } from "effect"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { type Duplex, Readable, Writable } from "node:stream"
@@ -111,9 +111,11 @@ const replaced = (values: Partial<Record<keyof NodeJS.Process, unknown>>): () =>
   return () => before.forEach(([name, property]) => Object.defineProperty(process, name, property))
 }
 
+/** Runs a command to its end, or until `interrupted` is done. */
 const inThisProcess = (
   args: ReadonlyArray<string>,
-  { cwd = tmpdir(), env, input = "" }: Options
+  { cwd = tmpdir(), env, input = "" }: Options,
+  interrupted: Effect.Effect<unknown> = Effect.never
 ): Effect.Effect<Ended> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
@@ -143,7 +145,11 @@ const inThisProcess = (
       }
     }),
     ({ written }) =>
-      Effect.promise((signal) => Effect.runPromiseExit(program(args), { signal })).pipe(
+      Effect.promise((signal) => {
+        const fiber = Effect.runFork(program(args), { signal })
+        const interrupting = Effect.runFork(Effect.zipRight(interrupted, Fiber.interrupt(fiber)), { signal })
+        return Effect.runPromise(Effect.zipLeft(Fiber.await(fiber), Fiber.interruptFork(interrupting)))
+      }).pipe(
         Effect.map((exit) => ({ code: codeOf(exit), ...written }))
       ),
     ({ restore }) => Effect.sync(restore)
@@ -155,6 +161,32 @@ const inThisProcess = (
  */
 export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
   isWhole ? spawned(args, options) : inThisProcess(args, options)
+
+/**
+ * Runs a command until `ready` is done, presses Ctrl-C, and gives its code and what it wrote: in this process as
+ * {@link noukai}, in `npm run test:whole` in a terminal.
+ */
+export const interruptedAfter = (
+  ready: Effect.Effect<unknown>,
+  args: ReadonlyArray<string>,
+  options: Omit<Options, "input">
+): Effect.Effect<readonly [code: number, output: string]> =>
+  isWhole
+    ? Effect.scoped(interruptedInTerminal(ready, args, options))
+    : Effect.map(inThisProcess(args, options, ready), ({ code, stderr, stdout }) => [code, stdout + stderr])
+
+/** The same in a terminal. */
+export const interruptedInTerminal = (
+  ready: Effect.Effect<unknown>,
+  args: ReadonlyArray<string>,
+  options: Omit<Options, "input">
+): Effect.Effect<readonly [code: number, output: string], never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const running = yield* inTerminal(args, options)
+    yield* ready
+    yield* running.type(ctrlC)
+    return [yield* running.code, running.output()]
+  })
 
 /** The code of a line of the shell, where `noukai` is the command, and what it wrote to stderr. */
 export const shell = (line: string, env: { readonly [name: string]: string } = {}) =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, ParseResult, Schema } from "effect"
 import { compiledEncoder } from "../../../src/internal/schema/compiledEncoder.js"
+import { size } from "../../support/size.js"
 
 const compiled: { readonly [name: string]: Schema.Schema.AnyNoContext } = {
   "plain fields": Schema.Struct({ a: Schema.String, b: Schema.Number, c: Schema.Boolean }),
@@ -59,14 +60,14 @@ describe("compiledEncoder", () => {
           assert.deepStrictEqual(encoded, Either.getOrThrow(reference(value)))
           assert.deepStrictEqual(Object.keys(encoded!), Object.keys(Either.getOrThrow(reference(value))))
         }),
-        { numRuns: 200 }
+        { numRuns: size(200, 60) }
       )
       FastCheck.assert(
         FastCheck.property(FastCheck.oneof(Arbitrary.make(schema).chain(changed), FastCheck.anything()), (value) => {
           const encoded = encode(value)
           if (encoded !== undefined) assert.deepStrictEqual(encoded, Either.getOrThrow(reference(value)))
         }),
-        { numRuns: 500 }
+        { numRuns: size(500, 100) }
       )
     })
   }
