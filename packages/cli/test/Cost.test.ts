@@ -2,7 +2,7 @@
 import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ctrlC, inTerminal, noukai } from "./support/command.js"
+import { ctrlC, noukai, watched } from "./support/command.js"
 import { environment, ran, requests, serverAndClient } from "./support/server.js"
 
 const flow = "acme/test/paid"
@@ -102,7 +102,7 @@ describe("noukai cost", () => {
       const env = yield* environment
       const id = yield* ran(flow, "1")
       yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["delay:60000"] })
-      const command = yield* inTerminal(["cost", flow, id], { env })
+      const command = yield* watched(["cost", flow, id], { env })
       yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

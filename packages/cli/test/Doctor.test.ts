@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { folder, write } from "../../sdk/test/support/folder.js"
-import { ctrlC, inTerminal, noukai } from "./support/command.js"
+import { ctrlC, noukai, watched } from "./support/command.js"
 import { environment, runs, server } from "./support/server.js"
 
 /** A server of anything, and what leads a command to it. */
@@ -107,10 +107,13 @@ describe("noukai doctor", () => {
       const silent = yield* serving(() => {})
       const late = yield* doctor(silent, "--timeout", "100ms", "--json")
       assert.deepStrictEqual([late.code, states(late.stdout).reachable], [7, "wrong"])
-      const command = yield* inTerminal(["doctor"], { env: silent })
-      yield* command.awaitOutput("… asking the server")
-      yield* command.type(ctrlC)
-      assert.strictEqual(yield* command.code, 130)
+      const interrupted = Effect.gen(function*() {
+        const command = yield* watched(["doctor"], { env: silent })
+        yield* command.awaitOutput("… asking the server")
+        yield* command.type(ctrlC)
+        return yield* command.code
+      })
+      assert.strictEqual(yield* Effect.scoped(interrupted), 130)
       const troubled = yield* doctor(yield* serving((_, response) => response.writeHead(503).end()))
       assert.strictEqual(troubled.code, 7)
     }))

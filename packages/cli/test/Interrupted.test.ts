@@ -5,7 +5,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { folder, list, write } from "../../sdk/test/support/folder.js"
-import { ctrlC, inTerminal, interruptedAfter, interruptedInTerminal } from "./support/command.js"
+import { ctrlC, inTerminal, watched } from "./support/command.js"
 
 const flow = "acme/test/silent"
 
@@ -48,7 +48,7 @@ const commands: ReadonlyArray<ReadonlyArray<string>> = [
   ["doctor"]
 ]
 
-/** One for each way of asking: for an answer, for a stream, again and again, and to write a file. */
+/** One for each way of asking has a terminal in `npm test`, too: for an answer, a stream, one poll after another, a file. */
 const inTerminals = new Set(
   commands.filter(([name, does], at) =>
     at < 2 || `${name} ${does}` === "job wait" || `${name} ${does}` === "session save"
@@ -61,12 +61,13 @@ describe("Ctrl-C", () => {
       Effect.gen(function*() {
         const { baseUrl, heard } = yield* silent
         const cwd = yield* folder
-        const press = inTerminals.has(command) ? interruptedInTerminal : interruptedAfter
-        const [code, output] = yield* press(Queue.take(heard), command, {
+        const running = yield* (inTerminals.has(command) ? inTerminal : watched)(command, {
           cwd,
           env: { NOUKAI_BASE_URL: baseUrl, NOUKAI_API_KEY: "nk_silent" }
         })
-        assert.strictEqual(code, 130, output)
+        yield* Queue.take(heard)
+        yield* running.type(ctrlC)
+        assert.strictEqual(yield* running.code, 130, running.output())
         assert.deepStrictEqual([yield* Queue.size(heard), yield* list(cwd)], [0, []])
       }))
   }

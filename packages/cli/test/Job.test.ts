@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { JobService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ctrlC, inTerminal, noukai } from "./support/command.js"
+import { ctrlC, inTerminal, noukai, watched } from "./support/command.js"
 import { flows, obeys } from "./support/flows.js"
 import { environment, requests, runs, server } from "./support/server.js"
 
@@ -158,7 +158,7 @@ describe("noukai job wait", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       const [done, running] = yield* submitted("hi", "hang")
-      const command = yield* inTerminal(["job", "wait", obeys, done!, running!], { env, columns: 200 })
+      const command = yield* watched(["job", "wait", obeys, done!, running!], { env, columns: 200 })
       yield* command.awaitOutput("1 of 2 ended")
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)
@@ -170,7 +170,7 @@ describe("noukai job wait", () => {
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
       const [done] = yield* submitted("hi")
-      const command = yield* inTerminal(["job", "wait", obeys, done!], { env: { ...env, TERM: "dumb" } })
+      const command = yield* watched(["job", "wait", obeys, done!], { env: { ...env, TERM: "dumb" } })
       assert.strictEqual(yield* command.code, 0)
       assert.strictEqual(command.output(), `${done}  completed\r\n`)
     })).pipe(Effect.provide(service)))

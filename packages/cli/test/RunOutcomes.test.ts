@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { inTerminal, noukai } from "./support/command.js"
+import { noukai, watched } from "./support/command.js"
 import { environment, folder, requests, runs, server } from "./support/server.js"
 
 const flow = "acme/test/two"
@@ -149,7 +149,7 @@ describe("noukai run, and how it ends", () => {
   it.live("shows the name of a step in one line", () =>
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
-      const command = yield* inTerminal(["run", flow, "x", "--stream"], { env })
+      const command = yield* watched(["run", flow, "x", "--stream"], { env })
       assert.strictEqual(yield* command.code, 0)
       assert.include(command.output(), "✓ 2/2 Second line")
     })).pipe(Effect.provide(flows)))
@@ -157,7 +157,7 @@ describe("noukai run, and how it ends", () => {
   it.live("cuts a line of progress to the columns that it takes, not to its letters", () =>
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
-      const command = yield* inTerminal(["run", "acme/test/wide", "x", "--stream"], { env, columns: 40 })
+      const command = yield* watched(["run", "acme/test/wide", "x", "--stream"], { env, columns: 40 })
       assert.strictEqual(yield* command.code, 0)
       const [, letters = ""] = /… 1\/1 (語+)\r/.exec(command.output()) ?? []
       assert.strictEqual(letters.length, Math.floor((40 - 1 - "… 1/1 ".length) / 2))

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
+import { ctrlC, noukai, started, watched } from "./support/command.js"
 import { environment, ran, requests, runs, serverAndClient } from "./support/server.js"
 
 const flow = "acme/test/many"
@@ -44,7 +44,7 @@ describe("noukai runs", () => {
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
       const flowId = yield* many(1)
-      const wide = yield* inTerminal(["runs", "--flow-id", flowId], { env, columns: 200 })
+      const wide = yield* watched(["runs", "--flow-id", flowId], { env, columns: 200 })
       assert.strictEqual(yield* wide.code, 0)
       assert.match(wide.output(), /completed {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}/)
     })).pipe(Effect.provide(serverAndClient(options))))
@@ -157,7 +157,7 @@ describe("noukai runs", () => {
       const env = yield* environment
       const flowId = yield* many(1)
       yield* emulator.addFaults({ match: { endpoint: "runs" }, script: ["delay:60000"] })
-      const command = yield* inTerminal(["runs", "--flow-id", flowId], { env })
+      const command = yield* watched(["runs", "--flow-id", flowId], { env })
       yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

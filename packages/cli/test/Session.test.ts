@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { ctrlC, inTerminal, noukai } from "./support/command.js"
+import { ctrlC, noukai, watched } from "./support/command.js"
 import { environment, folder, ran, requests, serverAndClient } from "./support/server.js"
 
 const flow = "acme/test/echo"
@@ -64,7 +64,7 @@ describe("noukai session show", () => {
       const emulator = yield* Emulator
       const env = yield* environment
       yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["delay:60000"] })
-      const command = yield* inTerminal(["session", "show", randomUUID()], { env })
+      const command = yield* watched(["session", "show", randomUUID()], { env })
       yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

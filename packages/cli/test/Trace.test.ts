@@ -3,7 +3,7 @@ import { Emulator, type EmulatorOptions } from "@effect-noukai/emulator"
 import { RunService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ctrlC, inTerminal, noukai } from "./support/command.js"
+import { ctrlC, noukai, watched } from "./support/command.js"
 import { environment, ran, requests, serverAndClient } from "./support/server.js"
 
 const flow = "acme/test/orders"
@@ -49,11 +49,11 @@ describe("noukai trace", () => {
       const env = yield* environment
       const id = yield* ran(flow, "hi")
       const shown = (columns: number, more: { readonly [name: string]: string } = {}) =>
-        Effect.gen(function*() {
-          const command = yield* inTerminal(["trace", flow, id], { env: { ...env, ...more }, columns })
+        Effect.scoped(Effect.gen(function*() {
+          const command = yield* watched(["trace", flow, id], { env: { ...env, ...more }, columns })
           assert.strictEqual(yield* command.code, 0)
           return command.output()
-        })
+        }))
       const widest = (text: string) =>
         // eslint-disable-next-line no-control-regex
         Math.max(...text.replace(/\u001b\[[0-9;?]*[a-zA-Z]/g, "").split(/\r?\n/).map((line) => [...line].length))
@@ -114,7 +114,7 @@ describe("noukai trace", () => {
       const env = yield* environment
       const id = yield* ran(flow, "hi")
       yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["delay:60000"] })
-      const command = yield* inTerminal(["trace", flow, id], { env })
+      const command = yield* watched(["trace", flow, id], { env })
       yield* emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

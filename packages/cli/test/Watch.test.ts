@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import { FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ctrlC, inTerminal, noukai, started } from "./support/command.js"
+import { ctrlC, noukai, started, watched } from "./support/command.js"
 import { environment, runs, server } from "./support/server.js"
 
 const flow = "acme/test/steps"
@@ -79,7 +79,7 @@ describe("noukai watch", () => {
       const id = yield* submitted
       const late = yield* noukai(["watch", flow, id, "--timeout", "200ms"], { env })
       assert.deepStrictEqual([late.code, late.stdout], [124, ""])
-      const command = yield* inTerminal(["watch", flow, id], { env })
+      const command = yield* watched(["watch", flow, id], { env })
       yield* command.awaitOutput("… 1/3 a")
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)

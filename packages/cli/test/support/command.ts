@@ -111,49 +111,47 @@ const replaced = (values: Partial<Record<keyof NodeJS.Process, unknown>>): () =>
   return () => before.forEach(([name, property]) => Object.defineProperty(process, name, property))
 }
 
-/** Runs a command to its end, or until `interrupted` is done. */
-const inThisProcess = (
-  args: ReadonlyArray<string>,
-  { cwd = tmpdir(), env, input = "" }: Options,
-  interrupted: Effect.Effect<unknown> = Effect.never
-): Effect.Effect<Ended> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => {
-      const written = { stdout: "", stderr: "" }
-      const stream = (name: keyof typeof written) =>
-        new Writable({
-          decodeStrings: false,
-          write(text: string | Uint8Array, _, done) {
-            written[name] += typeof text === "string" ? text : Buffer.from(text).toString()
-            done()
-          }
-        })
-      const folder = process.cwd()
-      process.chdir(cwd)
-      const restore = replaced({
-        env: environment(env),
-        stdin: Readable.from(input === "" ? [] : [Buffer.from(input)], { objectMode: false }),
-        stdout: stream("stdout"),
-        stderr: stream("stderr")
-      })
-      return {
-        written,
-        restore: () => {
+/** Puts a command's environment, folder and streams into the process until the scope ends. */
+const placed = (
+  { cwd = tmpdir(), env }: Options,
+  streams: Pick<Partial<Record<keyof NodeJS.Process, unknown>>, "stdin" | "stdout" | "stderr">
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.zipRight(
+    Effect.acquireRelease(turn.take(1), () => turn.release(1)),
+    Effect.asVoid(Effect.acquireRelease(
+      Effect.sync(() => {
+        const folder = process.cwd()
+        process.chdir(cwd)
+        return { folder, restore: replaced({ env: environment(env), ...streams }) }
+      }),
+      ({ folder, restore }) =>
+        Effect.sync(() => {
           restore()
           process.chdir(folder)
+        })
+    ))
+  )
+
+const inThisProcess = (args: ReadonlyArray<string>, options: Options): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { input = "" } = options
+    const written = { stdout: "", stderr: "" }
+    const stream = (name: keyof typeof written) =>
+      new Writable({
+        decodeStrings: false,
+        write(text: string | Uint8Array, _, done) {
+          written[name] += typeof text === "string" ? text : Buffer.from(text).toString()
+          done()
         }
-      }
-    }),
-    ({ written }) =>
-      Effect.promise((signal) => {
-        const fiber = Effect.runFork(program(args), { signal })
-        const interrupting = Effect.runFork(Effect.zipRight(interrupted, Fiber.interrupt(fiber)), { signal })
-        return Effect.runPromise(Effect.zipLeft(Fiber.await(fiber), Fiber.interruptFork(interrupting)))
-      }).pipe(
-        Effect.map((exit) => ({ code: codeOf(exit), ...written }))
-      ),
-    ({ restore }) => Effect.sync(restore)
-  ).pipe(turn.withPermits(1))
+      })
+    yield* placed(options, {
+      stdin: Readable.from(input === "" ? [] : [Buffer.from(input)], { objectMode: false }),
+      stdout: stream("stdout"),
+      stderr: stream("stderr")
+    })
+    const exit = yield* Effect.promise((signal) => Effect.runPromiseExit(program(args), { signal }))
+    return { code: codeOf(exit), ...written }
+  }))
 
 /**
  * Runs a command to its end: in this process, since starting one takes longer than most of what is tested. In
@@ -161,32 +159,6 @@ const inThisProcess = (
  */
 export const noukai = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
   isWhole ? spawned(args, options) : inThisProcess(args, options)
-
-/**
- * Runs a command until `ready` is done, presses Ctrl-C, and gives its code and what it wrote: in this process as
- * {@link noukai}, in `npm run test:whole` in a terminal.
- */
-export const interruptedAfter = (
-  ready: Effect.Effect<unknown>,
-  args: ReadonlyArray<string>,
-  options: Omit<Options, "input">
-): Effect.Effect<readonly [code: number, output: string]> =>
-  isWhole
-    ? Effect.scoped(interruptedInTerminal(ready, args, options))
-    : Effect.map(inThisProcess(args, options, ready), ({ code, stderr, stdout }) => [code, stdout + stderr])
-
-/** The same in a terminal. */
-export const interruptedInTerminal = (
-  ready: Effect.Effect<unknown>,
-  args: ReadonlyArray<string>,
-  options: Omit<Options, "input">
-): Effect.Effect<readonly [code: number, output: string], never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const running = yield* inTerminal(args, options)
-    yield* ready
-    yield* running.type(ctrlC)
-    return [yield* running.code, running.output()]
-  })
 
 /** The code of a line of the shell, where `noukai` is the command, and what it wrote to stderr. */
 export const shell = (line: string, env: { readonly [name: string]: string } = {}) =>
@@ -273,6 +245,58 @@ export const inTerminal = (
       awaitOutput: waiting(() => output, listeners, () => isEnded),
       type: (text) => Effect.sync(() => pty.write(text)),
       resize: (columns) => Effect.sync(() => pty.resize(columns, rows)),
+      code: Deferred.await(end)
+    }
+  })
+
+/** A command that somebody looks at, and may end with Ctrl-C. */
+export type Watched = Pick<InTerminal, "output" | "awaitOutput" | "type" | "code">
+
+/**
+ * A command as {@link inTerminal}, of which only what it shows and its end at Ctrl-C count: in this process, as
+ * {@link noukai}, with streams that are terminals. No other command runs in this process before the scope ends.
+ */
+export const watched = (
+  args: ReadonlyArray<string>,
+  options: Omit<Options, "input"> & Window = {}
+): Effect.Effect<Watched, never, Scope.Scope> => isWhole ? inTerminal(args, options) : watchedHere(args, options)
+
+const watchedHere = (
+  args: ReadonlyArray<string>,
+  { columns = 80, rows = 24, ...options }: Omit<Options, "input"> & Window
+): Effect.Effect<Watched, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const end = yield* Deferred.make<number>()
+    const listeners = new Set<() => void>()
+    let [output, isEnded] = ["", false]
+    const heard = () => listeners.forEach((listener) => listener())
+    const stream = () =>
+      Object.assign(
+        new Writable({
+          decodeStrings: false,
+          write(text: string | Uint8Array, _, done) {
+            output += (typeof text === "string" ? text : Buffer.from(text).toString()).replaceAll("\n", "\r\n")
+            heard()
+            done()
+          }
+        }),
+        { isTTY: true, columns, rows }
+      )
+    yield* placed({ ...options, env: { TERM: "xterm-256color", ...options.env } }, {
+      stdin: Object.assign(Readable.from([], { objectMode: false }), { isTTY: true }),
+      stdout: stream(),
+      stderr: stream()
+    })
+    const fiber = yield* Effect.acquireRelease(Effect.sync(() => Effect.runFork(program(args))), Fiber.interrupt)
+    fiber.addObserver((exit) => {
+      isEnded = true
+      Deferred.unsafeDone(end, Effect.succeed(codeOf(exit)))
+      heard()
+    })
+    return {
+      output: () => output,
+      awaitOutput: waiting(() => output, listeners, () => isEnded),
+      type: (text) => text === ctrlC ? Fiber.interruptFork(fiber) : Effect.dieMessage("it takes Ctrl-C alone"),
       code: Deferred.await(end)
     }
   })
