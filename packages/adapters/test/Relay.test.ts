@@ -192,7 +192,8 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
 
     it("a trace context that is none stays here", async () => {
       await start()
-      for (const bad of ["", "nonsense", traceparent.toUpperCase(), `${traceparent}, ${traceparent}`, "00-0-0-01"]) {
+      const none = ["", "nonsense", traceparent.toUpperCase(), `${traceparent}, ${traceparent}`, "00-0-0-01"]
+      for (const bad of dealt(none)) {
         const { sent } = await during(() => post("{}", { traceparent: bad, tracestate: "a=1" }))
         assert.notProperty(sent[0]!.headers, "traceparent")
         assert.notProperty(sent[0]!.headers, "tracestate")
@@ -227,7 +228,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
     it("2: deep JSON is 400 INVALID_JSON, and what only looks deep is not", async () => {
       await start({ maxBodyBytes: 1_000_000 })
       const deep = (depth: number) => `{"a":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}`
-      for (const depth of [65, 1000, 5000]) await refused(() => post(deep(depth)), 400, "INVALID_JSON")
+      for (const depth of share([65, 1000, 5000], at, 3)) await refused(() => post(deep(depth)), 400, "INVALID_JSON")
       const { result, sent } = await during(() => post(deep(64)))
       assert.strictEqual(result.status, 200)
       assert.strictEqual(sent[0]!.body, deep(64))
@@ -434,7 +435,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
 
     it("6: the status and the bytes of the answer come back unchanged, asked for once", async () => {
       await start()
-      const answers: ReadonlyArray<readonly [number, string]> = [
+      const answers = dealt<readonly [number, string]>([
         [200, "{ \"b\": 12345678901234567890.10, \"a\" : \"\\u00e9\", \"a\": 2 }\n"],
         [400, "{\"detail\":{\"code\":\"MISSING_MESSAGE\"}}"],
         [401, "{\"detail\":\"no\"}"],
@@ -443,7 +444,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
         [429, "{\"detail\":\"slow down\"}"],
         [500, "{\"detail\":\"oops\"}"],
         [503, "{}"]
-      ]
+      ])
       for (const [status, body] of answers) {
         upstream.script(text(status, body, { "retry-after": "1", "set-cookie": "a=1", "x-internal": "1" }))
         const { result, sent } = await during(() => post("{}"))
@@ -455,14 +456,14 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
 
     it("6: an answer that is no JSON object is UPSTREAM_NON_JSON with its status", async () => {
       await start()
-      const answers: ReadonlyArray<readonly [number, string]> = [
+      const answers = dealt<readonly [number, string]>([
         [200, "<html>login</html>"],
         [200, ""],
         [200, "[]"],
         [200, "null"],
         [502, "<html>bad gateway</html>"],
         [302, "elsewhere"]
-      ]
+      ])
       for (const [status, body] of answers) {
         upstream.script(text(status, body, { location: `http://127.0.0.1:${upstream.port}/stolen` }))
         const { result, sent } = await during(() => post("{}"))

@@ -20,7 +20,7 @@ const seeds = size(50, 1)
 
 const rows = size(200, 24)
 
-/** After these a batch is left to end. */
+/** After so many kills a batch is left to end. */
 const mostKills = size(Infinity, 2)
 
 const slowRows = size(40, 12)

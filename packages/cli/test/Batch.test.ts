@@ -290,7 +290,7 @@ describe("noukai batch run", () => {
     Effect.gen(function*() {
       const env = yield* environment
       const cwd = yield* folder
-      for (const does of ["plan", "run"]) {
+      for (const does of ["run", "plan"].slice(0, size(2, 1))) {
         const args = ["batch", does, "b", obeys, "--input", "-", "--key", "id"]
         const command = yield* inTerminal(args, { env, cwd })
         yield* command.awaitOutput("reading rows")

@@ -431,6 +431,7 @@ const plain = (value: unknown): Fields => JSON.parse(JSON.stringify(value))
 
 for (const answer of answers) {
   const { at = [], body, name, rows, schema } = answer
+  const whole = Effect.runSync(Effect.cached(Effect.map(answered(answer, body), plain)))
 
   const variants = (field: string, row: Answer["rows"][string]) => [
     ["absent", changed(body, at, without(field))] as const,
@@ -481,10 +482,9 @@ for (const answer of answers) {
         for (const [how, changedBody] of variants(field, row)) {
           it.live(`${field} may be ${how}`, () =>
             Effect.gen(function*() {
-              const whole = plain(yield* answered(answer, body))
               const value = yield* answered(answer, changedBody)
               const expected = "reads" in row ? withField(field, row.reads) : without(field)
-              assert.deepStrictEqual(plain(value), changed(whole, at, expected))
+              assert.deepStrictEqual(plain(value), changed(yield* whole, at, expected))
               assert.deepStrictEqual(rawOf(value), changedBody)
             }))
         }
