@@ -175,7 +175,7 @@ for (const [at, framework] of [...express, ...platform, ...web].entries()) {
       it("C40: 502 when Noukai does not answer, 500 when it does not let us in; nobody is told more", async () => {
         await start()
         const session = await captured("/answer")
-        const script = share(["503", "reset", "html", "429:retry=30"], at, 2)
+        const script = share(["503", "reset", "html", "429:retry=30"], at, 2) as [string, ...Array<string>]
         world.emulator.addFaults({ match: { endpoint: "session" }, script })
         for (const _ of script) {
           await failed(await replay("/answer", session), 502, "replay_unavailable", ["127.0.0.1"])

@@ -34,6 +34,7 @@ import {
 } from "effect"
 import type { PollJobResponse } from "../src/internal/operations/jobRequests.js"
 import { SetClock } from "./support/clock.js"
+import { size } from "./support/size.js"
 
 type Poll = Effect.Effect<PollJobResponse, CallError>
 
@@ -463,7 +464,7 @@ describe("wait (8.4)", () => {
 
   it.effect("infinity: no deadline", () =>
     withJob(
-      [...Arr.replicate(status("running"), 400), status("completed", { result: 1 })],
+      [...Arr.replicate(status("running"), size(400, 160)), status("completed", { result: 1 })],
       (job) =>
         Effect.gen(function*() {
           const fiber = yield* Effect.fork(job.result({ timeout: Duration.infinity }))
