@@ -52,14 +52,18 @@ const quantile = (values: ReadonlyArray<number>, q: number): number => {
 }
 
 /** The cost of one operation of a row. */
-interface Cost {
+export interface Cost {
   readonly cpu: number
   readonly wall: number
   readonly peak: number | undefined
 }
 
 /** The cost of an operation, over at least `millis`. */
-const costOfOperation = async (row: Row, millis: number): Promise<Cost> => {
+export type Measure = (row: Row, millis: number) => Promise<Cost>
+
+/** Measures a row in this process. */
+export const measureHere: Measure = async (row, millis) => {
+  collectMinor()
   const start = performance.now()
   const before = process.cpuUsage()
   let operations = 0
@@ -94,16 +98,15 @@ const collectMinor = (): void => {
   }
 }
 
-export const measure = async (group: Group, options: Options): Promise<GroupResult> => {
+export const measure = async (group: Group, options: Options, costOf: Measure): Promise<GroupResult> => {
   for (const row of group.rows) {
-    await costOfOperation(row, options.warmUpMillis)
+    await costOf(row, options.warmUpMillis)
   }
   const costs = new Map(group.rows.map((row) => [row.name, [] as Array<Cost>]))
   for (let round = 0; round < options.rounds; round++) {
     for (let i = 0; i < group.rows.length; i++) {
       const row = group.rows[(i + round) % group.rows.length]!
-      collectMinor()
-      costs.get(row.name)!.push(await costOfOperation(row, options.roundMillis))
+      costs.get(row.name)!.push(await costOf(row, options.roundMillis))
     }
   }
   const costsOf = (row: string): ReadonlyArray<Cost> => {

@@ -28,6 +28,8 @@ export interface Group {
   /** The rows that the ratios are against. */
   readonly baselines: ReadonlyArray<string>
   readonly rows: ReadonlyArray<Row>
+  /** Whether its operations are processes, or run in some. */
+  readonly isOfProcesses?: boolean | undefined
 }
 
 /** A suite with everything it needs running. */
@@ -40,5 +42,10 @@ export interface Prepared {
 
 export interface Suite {
   readonly name: string
+  /**
+   * Whether each row has a process of its own, as a program has that uses one client: in one process clients make each
+   * other slower, by the types that V8 sees and the memory that they keep.
+   */
+  readonly apart?: boolean | undefined
   readonly prepare: () => Promise<Prepared>
 }

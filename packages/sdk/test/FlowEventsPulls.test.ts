@@ -327,3 +327,31 @@ describe("errors are values", () => {
       assert.strictEqual(error.executionId, "ex-1")
     }))
 })
+
+describe("the chunks of a long run", () => {
+  const ran = (steps: number) =>
+    scripted(
+      [respond(
+        runStarted(steps),
+        ...Array.from({ length: steps }, (_, i) => stepCompleted(`step-${i}`)),
+        flowCompleted("done")
+      )],
+      (flows) => collect(Stream.chunks(flows.events(flow, { message: "hi", runRemaining: true })))
+    )
+
+  it.effect("end with the end of the run alone, so that whoever keeps the last chunk keeps no outputs", () =>
+    Effect.gen(function*() {
+      const chunks = (yield* ran(300)).map(Chunk.toReadonlyArray)
+      assert.deepStrictEqual(chunks.at(-1)?.map(({ type }) => type), ["flow_completed"])
+      assert.deepStrictEqual(
+        chunks.flat().flatMap((event) => event.type === "step_completed" ? [event.stepId] : []),
+        Array.from({ length: 300 }, (_, i) => `step-${i}`)
+      )
+      assert.strictEqual(chunks.flat().length, 302)
+    }))
+
+  it.effect("are as they came where there are few", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* ran(3)).map(Chunk.size), [5])
+    }))
+})

@@ -17,6 +17,7 @@ const peer = "undici + eventsource-parser + JSON.parse"
 /** `FlowService.events` against a bare parser on the same socket, and against the official client. */
 export const events: Suite = {
   name: "events",
+  apart: true,
   prepare: async () => {
     const server = await startRawServer()
     const agent = new Agent()

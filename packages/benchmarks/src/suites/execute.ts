@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { Agent, request } from "undici"
 import { make as makeFetch } from "../../../sdk/src/internal/transport/fetch.js"
@@ -13,7 +14,7 @@ import { inFibers, inFlight } from "../InFlight.js"
 import { makeOfficialClient, official } from "../OfficialClient.js"
 import { makeFlowService } from "../OwnClient.js"
 import { startRawServer } from "../RawServer.js"
-import { startServerProcess } from "../ServerProcess.js"
+import { type ServerProcess, startServerProcess } from "../ServerProcess.js"
 import type { Group, ProcessCost, Suite } from "../Suite.js"
 
 const peer = "undici.request + JSON.parse"
@@ -25,6 +26,7 @@ const Bench = Flow.make("bench/bench/flow", {
 /** `FlowService.execute` against a bare undici call with `JSON.parse`, and against the official client. */
 export const execute: Suite = {
   name: "execute",
+  apart: true,
   prepare: async () => {
     const server = await startRawServer()
     const agent = new Agent()
@@ -62,28 +64,35 @@ export const execute: Suite = {
       baselines: [peer, official],
       rows: rows(n)
     }))
-    const processes = await Promise.all([1, 2, 8].map(async (clients) => ({
-      clients,
-      server: await startServerProcess("./clientsProcess.ts", server.origin, String(clients))
-    })))
+    const processes: Array<ServerProcess> = []
+    const start = async (clients: number): Promise<ChildProcess> => {
+      const started = await startServerProcess("./clientsProcess.ts", server.origin, String(clients))
+      processes.push(started)
+      return started.process
+    }
     const nameOf = (clients: number): string => clients === 1 ? "one client" : `${clients} clients in turn`
     const several: Group = {
       name: "execute, 32 in flight, in a process of its own",
       baselines: [nameOf(1)],
-      rows: processes.map(({ clients, server: { process } }) => ({
-        name: nameOf(clients),
-        run: async () => {
-          const answer = once(process, "message")
-          process.send("run")
-          return (await answer)[0] as ProcessCost
+      isOfProcesses: true,
+      rows: [1, 2, 8].map((clients) => {
+        let started: Promise<ChildProcess> | undefined
+        return {
+          name: nameOf(clients),
+          run: async () => {
+            const process = await (started ??= start(clients))
+            const answer = once(process, "message")
+            process.send("run")
+            return (await answer)[0] as ProcessCost
+          }
         }
-      }))
+      })
     }
     return {
       groups: [...groups, several],
       close: async () => {
         closeOfficial()
-        for (const { server } of processes) await server.close()
+        for (const { close } of processes) await close()
         await Effect.runPromise(Scope.close(scope, Exit.void))
         await agent.destroy()
         await server.close()

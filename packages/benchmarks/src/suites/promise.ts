@@ -34,6 +34,7 @@ const events = (client: Client, slug: string, count: number) => {
 /** The Promise client against the official one: the same program with another import. */
 export const promise: Suite = {
   name: "promise",
+  apart: true,
   prepare: async () => {
     const server = await startRawServer()
     // before the official client's fetch is put in place of the global one, which ours would use

@@ -105,6 +105,16 @@ const mend = (kind: EventKind, name: string, payload: Payload, warn: (text: stri
   return undefined
 }
 
+const refuse = (
+  kind: EventKind | undefined,
+  reason: string,
+  warn: (text: string) => void
+): UndecodableFrame | undefined => {
+  if (kind?.essential === true) return { type: "undecodable", reason }
+  warn(reason)
+  return undefined
+}
+
 /**
  * The event of a frame; `undefined` for a dropped one, which `warn` reports. `name` is the frame's own name, if it has
  * one.
@@ -123,22 +133,15 @@ export const decodeEvent = (
     return undefined
   }
   const known = kindOf(name)
-  const refuse = (problem: string): UndecodableFrame | undefined => {
-    if (known?.essential === true) {
-      return { type: "undecodable", reason: `an event ${name} ${problem}` }
-    }
-    warn(`an event ${name} ${problem}`)
-    return undefined
-  }
-  if (payload === undefined) return refuse("is not a JSON object")
+  if (payload === undefined) return refuse(known, `an event ${name} is not a JSON object`, warn)
   if (known === undefined) return { type: "unknown", name, data: payload }
   if (!known.fits(payload)) {
     const misfit = mend(known, name, payload, warn)
-    if (misfit !== undefined) return refuse(`has no ${misfit} that fits`)
+    if (misfit !== undefined) return refuse(known, `an event ${name} has no ${misfit} that fits`, warn)
   }
   // older servers name the run in `runId` alone
   if (known === runStarted && typeof payload.executionId !== "string" && typeof payload.runId !== "string") {
-    return refuse("has no executionId that fits")
+    return refuse(known, `an event ${name} has no executionId that fits`, warn)
   }
   // a key `type` of the payload is the server's own, and stays in `raw`
   if (payload.type !== undefined) keepOriginal(payload, { ...payload })
