@@ -74,7 +74,10 @@ describe("13.2: a relay", () => {
 
       it("1: a body over the limit is 413 whatever its size, and the next request is answered", async () => {
         await start()
-        const sizes = [[262_145, false], [300_000, true], [size(2_000_000, 1_000_000), false], [size(2_000_000, 600_000), true], [
+        const sizes = [[262_145, false], [300_000, true], [size(2_000_000, 1_000_000), false], [
+          size(2_000_000, 600_000),
+          true
+        ], [
           size(20_000_000, isThorough ? 3_000_000 : 1_000_000),
           true
         ]] as const
@@ -152,7 +155,14 @@ describe("13.2: a relay", () => {
         await start()
         await eachTime(
           ["PUT", "DELETE", "OPTIONS"].flatMap((method) =>
-            framings.map((framing) => ({ path, method, bytes: size(2_000_000, 600_000), framing, pauseBetween: 1, isDeaf: true }))
+            framings.map((framing) => ({
+              path,
+              method,
+              bytes: size(2_000_000, 600_000),
+              framing,
+              pauseBetween: 1,
+              isDeaf: true
+            }))
           ),
           405
         )
