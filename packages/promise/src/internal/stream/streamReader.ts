@@ -64,7 +64,7 @@ export class StreamReader<E> {
   /** The next events; fails with `None` at the end and from then on, by interruption once closed. Reads must not overlap. */
   read(): Promise<Read<E>> {
     if (this.end !== undefined) return Promise.resolve(this.end)
-    // nothing may begin in the scope that is closed
+    // nothing begins once it is closed
     if (this.closing !== undefined) return Promise.resolve(interrupted)
     return new Promise((resolve) => {
       this.answer = resolve
@@ -75,7 +75,7 @@ export class StreamReader<E> {
 
   /** Stops the read under way and closes the connection. */
   close(): Promise<void> {
-    this.closing ??= this.stop()
+    this.closing ??= this.running?.stop() ?? Promise.resolve()
     return this.closing
   }
 
@@ -99,9 +99,5 @@ export class StreamReader<E> {
     const { answer } = this
     this.answer = undefined
     answer?.(read)
-  }
-
-  private async stop(): Promise<void> {
-    await this.running?.stop()
   }
 }
