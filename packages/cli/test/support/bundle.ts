@@ -1,5 +1,5 @@
 /** Bundles the command once for all tests: from source, or from what was built when the suite runs against that. */
-import { cp, rm } from "node:fs/promises"
+import { cp, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { bundle } from "../../../../scripts/bundle-cli.mjs"
 
@@ -10,5 +10,9 @@ const tested = `${folder}/build/tested`
 export default async () => {
   await rm(tested, { recursive: true, force: true })
   for (const path of ["bin/noukai.cjs", "package.json"]) await cp(`${folder}/${path}`, `${tested}/${path}`)
-  await bundle(`${tested}/dist`, process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : [])
+  const { metafile } = await bundle(
+    `${tested}/dist`,
+    process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : []
+  )
+  await writeFile(`${tested}/metafile.json`, JSON.stringify(metafile))
 }

@@ -10,8 +10,18 @@ const conditions = process.env.TEST_DIST === undefined ? ["@effect-noukai/source
 /** What finds its binary beside itself. */
 const native = ["pg-native", "libsql"]
 
-/** Bundles a program with all that it imports, but for what is native; the path of the bundle. */
-export const bundledProgram = async (entry: URL): Promise<string> => {
+const bundles = new Map<string, Promise<string>>()
+
+/** Bundles a program with all that it imports, but for what is native, once; the path of the bundle. */
+export const bundledProgram = (entry: URL): Promise<string> => {
+  const known = bundles.get(entry.href)
+  if (known !== undefined) return known
+  const bundle = bundled(entry)
+  bundles.set(entry.href, bundle)
+  return bundle
+}
+
+const bundled = async (entry: URL): Promise<string> => {
   const name = relative(root, fileURLToPath(entry)).replace(/\.ts$/, "").split(sep).join("-")
   const outfile = join(root, "packages/sdk/build/programs", `${name}.mjs`)
   await build({
