@@ -1,29 +1,14 @@
 /** What users without Effect see of the types: none of Effect's. */
 import { readdirSync, readFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { assert, describe, it } from "vitest"
-
-const root = fileURLToPath(new URL("../src", import.meta.url))
+import { declarations, root } from "./support/declarations.js"
 
 /** The modules whose subject is Effect. */
 const effectSide: ReadonlySet<string> = new Set(["effect", "NoukaiPromise"])
 
 const modules = readdirSync(root).filter((file) => file.endsWith(".ts")).map((file) => basename(file, ".ts"))
-
-const sources = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"))
-
-/** Declarations as the build makes them, by path. Each is made of its file alone. */
-const declarations = new Map(sources.map((path) => {
-  const { diagnostics, outputText } = ts.transpileDeclaration(readFileSync(join(root, path), "utf8"), {
-    fileName: path,
-    reportDiagnostics: true,
-    compilerOptions: { stripInternal: true, isolatedDeclarations: true }
-  })
-  assert.deepStrictEqual(diagnostics!.map(({ messageText }) => messageText), [], `${path} needs more than its own text`)
-  return [path.replace(/\.ts$/, ".d.ts"), outputText]
-}))
 
 /** What a text imports; the examples of its docstrings do not count. */
 const specifiers = (text: string): ReadonlyArray<string> => {

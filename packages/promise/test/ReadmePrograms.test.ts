@@ -8,28 +8,12 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
 import * as client from "./support/readmeClient.js"
+import type { Given } from "./support/readmeGiven.js"
 import { moduleOf, programs, skipped } from "./support/readmePrograms.js"
 
 const folder = fileURLToPath(new URL("../build/readme", import.meta.url))
 
 const fileOf = (index: number) => `${folder}/program-${index}.ts`
-
-/** What the README takes for granted. */
-export interface Given {
-  readonly noukai: client.Noukai
-  readonly flow: client.Flow
-  readonly result: client.ExecuteResult | client.PausedResult
-  readonly controller: AbortController
-  readonly abortController: AbortController
-  readonly logger: { readonly info: (event: client.LogEvent) => void }
-  readonly getWeather: (args: string) => unknown
-  readonly runTools: (calls: ReadonlyArray<client.ToolCall>) => Promise<Array<Record<string, unknown>>>
-  readonly givenTools: Array<Record<string, unknown>>
-  readonly givenExecution: string
-  readonly givenSession: string
-  readonly otherSession: string
-  readonly setTimeout: (f: () => void, ms: number) => unknown
-}
 
 const grade = "acme/spelling/grade-3"
 

@@ -64,7 +64,7 @@ export const moduleOf = ({ text }: Program): string => {
     .concat("givenTools", "givenExecution", "givenSession", "otherSession", "setTimeout")
     .filter((name) => !declared.has(name))
   return `import { ${names} } from "../../test/support/readmeClient.js"
-import type { Given } from "../../test/ReadmePrograms.test.js"
+import type { Given } from "../../test/support/readmeGiven.js"
 export const program = async ({ ${given.join(", ")} }: Given): Promise<void> => {
 ${body}
 }
