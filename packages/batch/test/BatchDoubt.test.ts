@@ -11,7 +11,7 @@ const quick = { grace: 300 } as const
 const states = (of: { readonly states: { readonly [state: string]: number } }) =>
   Object.fromEntries(Object.entries(of.states).filter(([, count]) => count > 0))
 
-describe("a row that may have run", () => {
+describe.concurrent("a row that may have run", () => {
   it.live(
     "in a request is followed where it is found running, though nothing else was found yet",
     () =>

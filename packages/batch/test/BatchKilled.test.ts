@@ -113,7 +113,7 @@ const counted = Effect.gen(function*() {
   return { ran: ran.size, doubled: runs.length - ran.size }
 })
 
-describe("a batch that gets a signal", () => {
+describe.concurrent("a batch that gets a signal", () => {
   /** Runs a slow batch in a process, and gives it signals once its first rows run. */
   const signalled = (...signals: ReadonlyArray<NodeJS.Signals>) =>
     Effect.gen(function*() {
@@ -198,7 +198,7 @@ describe("a batch that is killed and started again", () => {
           assert.deepStrictEqual([summary.status, summary.states.done, summary.rows], ["completed", rows, rows])
           assert.deepStrictEqual(yield* counted, { ran: rows, doubled: 0 })
         }).pipe(Effect.scoped, Effect.provide(setup(seed, "metadata_only"))),
-      300_000
+      { timeout: 300_000, concurrent: true }
     )
 
     it.live(
@@ -212,7 +212,7 @@ describe("a batch that is killed and started again", () => {
           assert.strictEqual(doubled, 0)
           assert.isAtLeast(ran, done)
         }).pipe(Effect.scoped, Effect.provide(setup(seed, "full"))),
-      300_000
+      { timeout: 300_000, concurrent: true }
     )
   }
 })

@@ -25,14 +25,18 @@ const flapping = (givesBack: boolean) =>
   )
 
 for (const givesBack of [true, false]) {
-  it.live(`a row that was interrupted with its lane is not sent again${givesBack ? " when the lane is back" : ""}`, () => {
-    const store = Layer.unwrapScoped(Effect.map(ledgerFile, BatchStore.layerFile))
-    // the runs begin, and the answers come too late
-    const emulator = client({ faults: [{ match: { endpoint: "jobs" }, script: ["stall:60000"], repeat: true }] })
-    return Effect.gen(function*() {
-      const summary = yield* Batch.run(echoing("lanes"), numbered(1), { adopt: false, grace: 1000 })
-      assert.strictEqual((yield* runsOf).length, 1)
-      assert.isAbove(summary.states.reported + summary.states.done, 0)
-    }).pipe(Effect.provide(Layer.provideMerge(flapping(givesBack), Layer.merge(store, emulator))))
-  })
+  it.live(
+    `a row that was interrupted with its lane is not sent again${givesBack ? " when the lane is back" : ""}`,
+    () => {
+      const store = Layer.unwrapScoped(Effect.map(ledgerFile, BatchStore.layerFile))
+      // the runs begin, and the answers come too late
+      const emulator = client({ faults: [{ match: { endpoint: "jobs" }, script: ["stall:60000"], repeat: true }] })
+      return Effect.gen(function*() {
+        const summary = yield* Batch.run(echoing("lanes"), numbered(1), { adopt: false, grace: 1000 })
+        assert.strictEqual((yield* runsOf).length, 1)
+        assert.isAbove(summary.states.reported + summary.states.done, 0)
+      }).pipe(Effect.provide(Layer.provideMerge(flapping(givesBack), Layer.merge(store, emulator))))
+    },
+    { concurrent: true }
+  )
 }

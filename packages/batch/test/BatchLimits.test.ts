@@ -27,7 +27,7 @@ const priced = {
   }]
 }
 
-describe("a rate", () => {
+describe.concurrent("a rate", () => {
   it.live("is kept by the rows that begin", () =>
     Effect.gen(function*() {
       yield* Batch.run(echoing("rate"), numbered(40), { ...quick, rate: 50 })
@@ -38,7 +38,7 @@ describe("a rate", () => {
     }).pipe(Effect.provide(layer())))
 })
 
-describe("a budget", () => {
+describe.concurrent("a budget", () => {
   it.live("is never exceeded, and ends the batch as incomplete", () =>
     Effect.gen(function*() {
       const batch = echoing("budget", "acme/test/priced")
@@ -79,7 +79,7 @@ describe("a budget", () => {
     }).pipe(Effect.provide(layer(priced))))
 })
 
-describe("a refusal for now", () => {
+describe.concurrent("a refusal for now", () => {
   it.live("pauses all rows for as long as the server says", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
@@ -97,7 +97,7 @@ describe("a refusal for now", () => {
     }).pipe(Effect.provide(layer())))
 })
 
-describe("a row that may have run", () => {
+describe.concurrent("a row that may have run", () => {
   it.live("is found again when its answer was lost, and not run a second time", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

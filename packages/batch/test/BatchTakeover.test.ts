@@ -59,7 +59,7 @@ const server = (answered: Effect.Effect<void>) =>
     return { all, begun, runs, state }
   })
 
-describe("a lane", () => {
+describe.concurrent("a lane", () => {
   it.live(
     "that is interrupted and run again here begins nothing anew that may have been sent",
     () =>

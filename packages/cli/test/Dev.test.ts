@@ -57,7 +57,7 @@ describe("noukai dev --exec", () => {
         command.child.kill(signal)
         assert.strictEqual((yield* command.ended).code, 130)
         yield* gone(pidsIn(stdout))
-      })), 15_000)
+      })), { timeout: 15_000, concurrent: true })
   }
 
   it.live("ends at once with all that it started when Ctrl-C comes twice", () =>
@@ -65,9 +65,9 @@ describe("noukai dev --exec", () => {
       const command = yield* inTerminal(["dev", "--port", "0", "--exec", deaf])
       yield* command.awaitOutput(/pids \d+ \d+/)
       yield* command.type(ctrlC)
-      yield* command.awaitOutput("^C")
-      yield* command.type(ctrlC)
-      assert.strictEqual(yield* command.code, 130)
+      // one that is typed before the process has heard of the first is the same signal
+      const again = Effect.forever(Effect.delay(command.type(ctrlC), "100 millis"))
+      assert.strictEqual(yield* Effect.raceFirst(command.code, again), 130)
       yield* gone(pidsIn(command.output()))
     })), 15_000)
 

@@ -114,7 +114,7 @@ describe("noukai job status", () => {
     Effect.gen(function*() {
       const env = yield* environment
       const [done] = yield* submitted("hi")
-      const missing = yield* noukai(["job", "status", obeys, unknown, done!], { env })
+      const missing = yield* noukai(["job", "status", obeys, unknown, done!], { env, hurries: true })
       assert.strictEqual(missing.stdout, `${unknown}  unread\n${done}  completed\n`)
       assert.strictEqual(missing.code, 7)
       const refused = yield* noukai(["job", "status", obeys, done!], { env: { ...env, NOUKAI_API_KEY: "no key" } })
@@ -136,7 +136,7 @@ describe("noukai job wait", () => {
       assert.match(worst.stderr, new RegExp(`${failed}: .*no luck`))
       const told = worst.stdout.trim().split("\n").map((line) => JSON.parse(line))
       assert.deepStrictEqual(told.map(({ status }) => status).sort(), ["completed", "failed"])
-      const json = yield* noukai(["job", "wait", obeys, done!, unknown, "--json"], { env })
+      const json = yield* noukai(["job", "wait", obeys, done!, unknown, "--json"], { env, hurries: true })
       assert.strictEqual(json.code, 7)
       assert.sameDeepMembers(JSON.parse(json.stdout).map(({ status }: { status: string }) => status), [
         "completed",
@@ -204,7 +204,7 @@ describe("noukai job result", () => {
         assert.strictEqual((yield* noukai(["job", "result", obeys, late!], { env })).stdout, "said hi\n")
         for (const command of ["result", "wait"]) {
           const gone = { ...env, NOUKAI_BASE_URL: "http://127.0.0.1:1/api/v1" }
-          assert.strictEqual((yield* noukai(["job", command, obeys, late!], { env: gone })).code, 7)
+          assert.strictEqual((yield* noukai(["job", command, obeys, late!], { env: gone, hurries: true })).code, 7)
         }
       }).pipe(Effect.provide(
         Layer.provideMerge(Noukai.layerServices, server({ flows, jobs: { rowDelay: "1500 millis" } }))

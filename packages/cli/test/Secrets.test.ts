@@ -34,7 +34,7 @@ const echo = server({
 })
 
 const tell = (args: ReadonlyArray<string>, options: Parameters<typeof noukai>[1]) =>
-  Effect.map(noukai(args, options), ({ stderr, stdout }) => hides(args, stdout + stderr))
+  Effect.map(noukai(args, { ...options, hurries: true }), ({ stderr, stdout }) => hides(args, stdout + stderr))
 
 describe("the key", () => {
   it.live("is shown by no command, whatever the server answers", () =>

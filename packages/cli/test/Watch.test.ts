@@ -47,7 +47,7 @@ describe("noukai watch", () => {
       yield* emulator.addFaults(
         { match: { endpoint: "traceStream" }, script: ["cut:e2", "502", "cut:e4", "502", "ok"] }
       )
-      const { code, stdout } = yield* noukai(["watch", flow, id, "--jsonl"], { env })
+      const { code, stdout } = yield* noukai(["watch", flow, id, "--jsonl"], { env, hurries: true })
       assert.strictEqual(code, 0)
       const events = stdout.trim().split("\n").map((line) => JSON.parse(line) as { type: string; stepId?: string })
       assert.deepStrictEqual(
@@ -69,7 +69,7 @@ describe("noukai watch", () => {
       const failed = yield* noukai(["watch", "acme/test/fails", executionId], { env })
       assert.strictEqual(failed.code, 1)
       assert.match(failed.stderr, /no luck/)
-      const unknown = yield* noukai(["watch", flow, "nowhere"], { env })
+      const unknown = yield* noukai(["watch", flow, "nowhere"], { env, hurries: true })
       assert.strictEqual(unknown.code, 7)
     }).pipe(Effect.provide(steps())))
 
@@ -100,7 +100,8 @@ describe("noukai watch", () => {
   it.live("ends with 7 where nothing can be reached", () =>
     Effect.gen(function*() {
       const { code } = yield* noukai(["watch", flow, "x"], {
-        env: { NOUKAI_BASE_URL: "http://127.0.0.1:1", NOUKAI_API_KEY: "nk_none" }
+        env: { NOUKAI_BASE_URL: "http://127.0.0.1:1", NOUKAI_API_KEY: "nk_none" },
+        hurries: true
       })
       assert.strictEqual(code, 7)
     }))

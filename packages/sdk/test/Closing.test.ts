@@ -54,7 +54,7 @@ const sleepers = (count: number): Effect.Effect<void> =>
   )
 
 for (const over of transports) {
-  describe(`over ${over.name}`, () => {
+  describe.concurrent(`over ${over.name}`, () => {
     it.scoped("every call after the close fails, not sent, and takes no time", () =>
       Effect.gen(function*() {
         const { close, flows, jobs, runs, server } = yield* client(over, [completed, submitted], {

@@ -52,7 +52,7 @@ const client = (over: Over, answers: ReadonlyArray<Wire.Answer>, options: Option
   })
 
 for (const over of transports) {
-  describe(`over ${over.name}`, () => {
+  describe.concurrent(`over ${over.name}`, () => {
     it.scoped("12.2: the body of a stream's error is waited for five seconds, however it trickles", () =>
       Effect.gen(function*() {
         let told = 0

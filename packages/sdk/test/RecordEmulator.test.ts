@@ -134,7 +134,7 @@ const comparable = (value: unknown): unknown =>
 
 const shapes = ["hosted", "documented"] as const
 
-describe.each(shapes)("one program, three layers, streams in the %s shape", (shape) => {
+describe.concurrent.each(shapes)("one program, three layers, streams in the %s shape", (shape) => {
   const emulator = emulatorOf(shape)
 
   it.scopedLive("live and recorded equal but for ids and times, recorded and replayed equal; no request in the replay", () =>

@@ -1,11 +1,12 @@
 /** The command in a process of its own, over pipes or in a terminal; and in this process, where only its words count. */
 import * as Pty from "@lydell/node-pty"
 import type { Scope } from "effect"
-import { Deferred, Effect, Fiber } from "effect"
+import { Clock, Deferred, Effect, Fiber } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { type Duplex, Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { FastClock } from "../../../sdk/test/support/clock.js"
 import { isWhole } from "../../../sdk/test/support/size.js"
 import { codeOf, program } from "../../src/main.js"
 
@@ -17,6 +18,8 @@ export interface Options {
   readonly cwd?: string
   /** What stdin holds; nothing unless given. */
   readonly input?: string
+  /** Whether it waits for less in this process, where it waits for nothing but its own clock. */
+  readonly hurries?: boolean
 }
 
 export interface Ended {
@@ -149,7 +152,10 @@ const inThisProcess = (args: ReadonlyArray<string>, options: Options): Effect.Ef
       stdout: stream("stdout"),
       stderr: stream("stderr")
     })
-    const exit = yield* Effect.promise((signal) => Effect.runPromiseExit(program(args), { signal }))
+    const clock = options.hurries === true ? new FastClock(20) : Clock.make()
+    const exit = yield* Effect.promise((signal) =>
+      Effect.runPromiseExit(Effect.withClock(program(args), clock), { signal })
+    )
     return { code: codeOf(exit), ...written }
   }))
 

@@ -47,6 +47,29 @@ export class SetClock implements Clock.Clock {
   }
 }
 
+/** A clock that goes so many times as fast as that of the machine. */
+export class FastClock implements Clock.Clock {
+  readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
+  readonly currentTimeMillis: Effect.Effect<number> = Effect.sync(() => this.unsafeCurrentTimeMillis())
+  readonly currentTimeNanos: Effect.Effect<bigint> = Effect.sync(() => this.unsafeCurrentTimeNanos())
+  private readonly base = Clock.make()
+  private readonly began = this.base.unsafeCurrentTimeMillis()
+
+  constructor(private readonly speed: number) {}
+
+  unsafeCurrentTimeMillis(): number {
+    return Math.round(this.began + (this.base.unsafeCurrentTimeMillis() - this.began) * this.speed)
+  }
+
+  unsafeCurrentTimeNanos(): bigint {
+    return BigInt(this.unsafeCurrentTimeMillis()) * 1_000_000n
+  }
+
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return this.base.sleep(Duration.times(duration, 1 / this.speed))
+  }
+}
+
 interface Sleeper {
   readonly until: number
   readonly wake: () => void
