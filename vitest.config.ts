@@ -6,53 +6,77 @@ import projects from "./vitest.workspace.js"
 
 const { isolate, pool } = shared.test!
 
-/** What takes seconds, the longest first: begun last it would keep one core from sharing the work with the others. */
-const long = [
-  // it collects all garbage, which is quick while a worker has loaded little
-  "emulator/test/Memory",
-  "cli/test/Dev",
-  "adapters/test/Relay",
-  "adapters/test/UnreadBodies",
-  "batch/test/BatchKilled",
-  "cli/test/Job",
-  "cli/test/Batch",
-  "promise/test/Behaviour",
-  "adapters/test/Trace",
-  "sdk/test/RecordEmulator",
-  "batch/test/BatchDoubt",
-  "cli/test/Secrets",
-  "batch/test/BatchLimits",
-  "sdk/test/OnceKilled",
-  "promise/test/Surface",
-  "cli/test/Watch",
-  "batch/test/Promise",
-  "sdk/test/ErrorBodies",
-  "sdk/test/internal/transport/undici",
-  "cli/test/Interrupted",
-  "batch/test/BatchTakeover",
-  "batch/test/Batch",
-  "sdk/test/JobService",
-  "sdk/test/EscapedKey",
-  "sdk/test/CutEverywhere",
-  "sdk/test/internal/transport/httpClient",
-  "cli/test/RunOutcomes",
-  "batch/test/BatchLanes",
-  "sdk/test/JobWire"
-]
-
-const rank = ({ moduleId }: TestSpecification): number => {
-  const place = long.findIndex((file) => moduleId.endsWith(`/packages/${file}.test.ts`))
-  return place === -1 ? long.length : place
+/** Seconds of the files that take some, and half of it or more wait: for a server, a clock, or a process to end. */
+const waiting: { readonly [file: string]: number } = {
+  "cli/test/Dev": 13,
+  "cli/test/Batch": 14,
+  "promise/test/Behaviour": 12,
+  "batch/test/BatchKilled": 10,
+  "batch/test/Promise": 6.5,
+  "sdk/test/ErrorBodies": 5,
+  "cli/test/Job": 5,
+  "batch/test/BatchDoubt": 5,
+  "sdk/test/Closing": 4.5,
+  "batch/test/BatchTakeover": 4.5,
+  "sdk/test/LiveTrace": 4,
+  "sdk/test/JobService": 4,
+  "sdk/test/JobWire": 3.5
 }
 
-class LongestFirst extends BaseSequencer {
-  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
-    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other))
-  }
+/** Seconds of the files that take some, and compute. */
+const computing: { readonly [file: string]: number } = {
+  // it collects all garbage, which is quick while a worker has loaded little
+  "emulator/test/Memory": 2,
+  "adapters/test/Relay": 13,
+  "adapters/test/Trace": 9,
+  "adapters/test/UnreadBodies": 10,
+  "sdk/test/internal/transport/undici": 6,
+  "sdk/test/Start": 5,
+  "sdk/test/OnceKilled": 4,
+  "batch/test/Batch": 5,
+  "emulator/test/Command": 4,
+  "emulator/test/Conformance": 4,
+  "sdk/test/internal/transport/httpClient": 3.5,
+  "sdk/test/RecordEmulator": 3.5,
+  "batch/test/BatchLimits": 3.5,
+  "promise/test/Surface": 3,
+  "cli/test/Interrupted": 2.5,
+  "sdk/test/EscapedKey": 2
 }
 
 /** More workers than cores: tests wait for servers and clocks, too. Each worker takes files in turn. */
 const maxWorkers = Math.ceil(availableParallelism() * 1.5)
+
+const nameOf = ({ moduleId }: TestSpecification): string => /packages\/(.*)\.test\.ts$/.exec(moduleId)?.[1] ?? ""
+
+/** Files in the order of their seconds, those of few last, and when each would begin if so many workers took them. */
+const begun = (
+  files: ReadonlyArray<TestSpecification>,
+  seconds: { readonly [file: string]: number },
+  workers: number
+): ReadonlyArray<{ readonly file: TestSpecification; readonly at: number }> => {
+  const names = Object.keys(seconds)
+  const place = (file: TestSpecification) => nameOf(file) in seconds ? names.indexOf(nameOf(file)) : names.length
+  let at = 0
+  return files.toSorted((one, other) => place(one) - place(other)).map((file) => {
+    const begins = { file, at }
+    at += (seconds[nameOf(file)] ?? 0.8) / workers
+    return begins
+  })
+}
+
+/** What waits and what computes side by side, the longest first: alone at the end it would leave a core idle. */
+class SideBySide extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const all = await super.sort(files)
+    const waits = (file: TestSpecification) => nameOf(file) in waiting
+    const waiters = Math.ceil(maxWorkers / 3)
+    return [
+      ...begun(all.filter(waits), waiting, waiters),
+      ...begun(all.filter((file) => !waits(file)), computing, maxWorkers - waiters)
+    ].sort((one, other) => one.at - other.at).map(({ file }) => file)
+  }
+}
 
 export default defineConfig({
   test: {
@@ -64,6 +88,6 @@ export default defineConfig({
     maxWorkers,
     // the pool cannot stop idle workers between two projects
     minWorkers: maxWorkers,
-    sequence: { sequencer: LongestFirst }
+    sequence: { sequencer: SideBySide }
   }
 })
