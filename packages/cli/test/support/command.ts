@@ -199,7 +199,7 @@ const patient = (pty: Pty.IPty): Pty.IPty => {
   const socket: Duplex = Reflect.get(pty, "_socket")
   const destroy = socket.destroy.bind(socket)
   socket.destroy = (error) => {
-    if (error === undefined) setTimeout(destroy, 10_000).unref()
+    if (error === undefined) setTimeout(destroy, 2_000).unref()
     else destroy(error)
     return socket
   }
