@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { differences } from "./readme.mjs"
-import { files, read, root } from "./workspace.mjs"
+import { files, libraries, read, root } from "./workspace.mjs"
 
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
 const test = /\.test\.[cm]?tsx?$/
@@ -96,6 +96,18 @@ const nowhere = files().filter((path) => path.endsWith(".md")).flatMap((path) =>
   )
 )
 
-const problems = [...found, ...differences(), ...nowhere, ...headings]
+/** Public modules that a manifest does not name, and names without a module. */
+const unlisted = libraries().flatMap(({ folder, manifest }) => {
+  const modules = files(`${folder}/src`).map((path) => path.slice(`${folder}/src/`.length))
+    .filter((path) => /^\w+\.ts$/.test(path) && path !== "index.ts")
+    .map((path) => `./${path.replace(/\.ts$/, "")}`)
+  const named = Object.keys(manifest.exports).filter((name) => name !== "." && name !== "./package.json")
+  return [
+    ...modules.filter((name) => !named.includes(name)).map((name) => `${folder}/package.json: no export ${name}`),
+    ...named.filter((name) => !modules.includes(name)).map((name) => `${folder}/package.json: no module of ${name}`)
+  ]
+})
+
+const problems = [...found, ...differences(), ...nowhere, ...headings, ...unlisted]
 for (const problem of problems) console.log(problem)
 process.exitCode = problems.length === 0 ? 0 : 1
