@@ -198,6 +198,14 @@ export const WireEvent = Schema.Union(
 export type WireEvent = Schema.Schema.Type<typeof WireEvent>
 
 /**
+ * An event of a stream as Noukai sends it, of one type.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+
+/**
  * An event as it was received.
  *
  * @since 0.1.0

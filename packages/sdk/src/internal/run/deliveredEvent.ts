@@ -16,8 +16,6 @@ import type { Mark } from "./streamCursor.js"
 /** An event of a run that may have a limit of cost. @internal */
 export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
 
-type WireEventOf<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.WireEvent, { readonly type: T }>
-
 /**
  * The last events of replayed runs, by the failed step before them. A failed step ends a live response, but of a
  * replayed run the event after it is known: it is kept with the failed step, so that it is delivered however the events
@@ -25,20 +23,21 @@ type WireEventOf<T extends FlowEvent.WireEvent["type"]> = Extract<FlowEvent.Wire
  *
  * @see contract 10.7
  */
-const closings = new WeakMap<WireEventOf<"step_error">, WireEventOf<"flow_completed">>()
+const closings = new WeakMap<FlowEvent.WireEventOf<"step_error">, FlowEvent.WireEventOf<"flow_completed">>()
 
 /** The failed step, with the event that ends its run. @internal */
 export const closedBy = (
-  event: WireEventOf<"step_error">,
-  closing: WireEventOf<"flow_completed">
-): WireEventOf<"step_error"> => {
+  event: FlowEvent.WireEventOf<"step_error">,
+  closing: FlowEvent.WireEventOf<"flow_completed">
+): FlowEvent.WireEventOf<"step_error"> => {
   closings.set(event, closing)
   return event
 }
 
 /** @internal */
-export const closingOf = (event: WireEventOf<"step_error">): WireEventOf<"flow_completed"> | undefined =>
-  closings.get(event)
+export const closingOf = (
+  event: FlowEvent.WireEventOf<"step_error">
+): FlowEvent.WireEventOf<"flow_completed"> | undefined => closings.get(event)
 
 /** An event with the wire event behind it, if there is one. */
 class DeliveredEvent {
@@ -69,7 +68,7 @@ export class RunStarted extends ResumableEvent implements FlowEvent.RunStarted {
   readonly flowId: string | undefined
   readonly stepCount: number | undefined
   readonly runId: string | undefined
-  constructor(event: WireEventOf<"run_started">, readonly executionId: string, mark: Mark) {
+  constructor(event: FlowEvent.WireEventOf<"run_started">, readonly executionId: string, mark: Mark) {
     super(event, mark)
     this.flowId = event.flowId ?? undefined
     this.stepCount = event.stepCount ?? undefined
@@ -82,7 +81,7 @@ export class StepStarted extends DeliveredEvent implements FlowEvent.StepStarted
   readonly type = "step_started"
   readonly stepId: string
   readonly name: string | undefined
-  constructor(event: WireEventOf<"step_started">, readonly stepIndex: number) {
+  constructor(event: FlowEvent.WireEventOf<"step_started">, readonly stepIndex: number) {
     super(event)
     this.stepId = event.stepId
     this.name = event.name ?? undefined
@@ -94,7 +93,7 @@ export class StepInput extends DeliveredEvent implements FlowEvent.StepInput {
   readonly type = "step_input"
   readonly stepId: string
   declare readonly inputData?: unknown
-  constructor(event: WireEventOf<"step_input">) {
+  constructor(event: FlowEvent.WireEventOf<"step_input">) {
     super(event)
     this.stepId = event.stepId
     const input = inputOf(event)
@@ -107,7 +106,7 @@ export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
   readonly type = "step_output"
   readonly stepId: string
   declare readonly outputData?: unknown
-  constructor(event: WireEventOf<"step_output">) {
+  constructor(event: FlowEvent.WireEventOf<"step_output">) {
     super(event)
     this.stepId = event.stepId
     const output = partialOutputOf(event)
@@ -115,7 +114,7 @@ export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
   }
 }
 
-const tokensOf = (tokens: WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
+const tokensOf = (tokens: FlowEvent.WireEventOf<"step_completed">["tokens"]): FlowEvent.Tokens | undefined =>
   tokens === undefined || tokens === null
     ? undefined
     : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
@@ -131,7 +130,7 @@ export class StepCompleted extends ResumableEvent implements FlowEvent.StepCompl
   readonly tokens: FlowEvent.Tokens | undefined
   readonly costUsd: string | undefined
   constructor(
-    event: WireEventOf<"step_completed">,
+    event: FlowEvent.WireEventOf<"step_completed">,
     readonly stepIndex: number,
     output: KnownOutput | undefined,
     mark: Mark
@@ -156,7 +155,7 @@ export class StepError extends DeliveredEvent implements FlowEvent.StepError {
   readonly name: string | undefined
   readonly error: unknown
   constructor(
-    event: WireEventOf<"step_error">,
+    event: FlowEvent.WireEventOf<"step_error">,
     readonly code: string | undefined,
     readonly message: string | undefined
   ) {
@@ -172,7 +171,7 @@ export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
   readonly type = "step_paused"
   readonly stepIndex: number
   constructor(
-    event: WireEventOf<"step_paused"> | undefined,
+    event: FlowEvent.WireEventOf<"step_paused"> | undefined,
     readonly executionId: string | undefined,
     readonly nextStepIndex: number,
     mark: Mark
@@ -193,7 +192,7 @@ export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolC
   readonly type = "tool_calls_required"
   readonly #resume: ResumeStream
   constructor(
-    event: WireEventOf<"tool_calls_required"> | undefined,
+    event: FlowEvent.WireEventOf<"tool_calls_required"> | undefined,
     readonly executionId: string,
     readonly stepId: string | undefined,
     readonly stepIndex: number,
@@ -217,7 +216,7 @@ export class FlowCompleted extends DeliveredEvent implements FlowEvent.FlowCompl
   declare readonly resultFrom?: KnownResult["from"]
   readonly summary: { readonly [key: string]: unknown } | undefined
   constructor(
-    event: WireEventOf<"flow_completed">,
+    event: FlowEvent.WireEventOf<"flow_completed">,
     readonly executionId: string | undefined,
     result: KnownResult | undefined
   ) {
@@ -236,7 +235,7 @@ export class Unknown extends DeliveredEvent implements FlowEvent.Unknown {
   readonly type = "unknown"
   readonly name: string
   readonly data: { readonly [key: string]: unknown }
-  constructor(event: WireEventOf<"unknown">) {
+  constructor(event: FlowEvent.WireEventOf<"unknown">) {
     super(event)
     this.name = event.name
     this.data = event.data

@@ -7,7 +7,7 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
-import type { WireEvent } from "../../FlowEvent.js"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, ErrorCode } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
@@ -22,8 +22,6 @@ import type { StreamCursor } from "./streamCursor.js"
 import type { StreamFailures } from "./streamFailures.js"
 import { RepeatedEvents } from "./streamHealing.js"
 import type { StreamSettings } from "./streamSettings.js"
-
-type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 /**
  * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the

@@ -4,9 +4,7 @@
  * @see contract 7.8
  * @internal
  */
-import type { WireEvent } from "../../FlowEvent.js"
-
-type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
+import type { WireEventOf } from "../../FlowEvent.js"
 
 /** A carrier of a higher rank is not replaced by one of a lower rank. */
 const ranks = { none: 0, outputData: 1, outputContext: 2 } as const

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { WireEvent } from "../../FlowEvent.js"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { APITimeoutError, CallError, CostLimitError } from "../../NoukaiError.js"
 import { setCursor } from "../errors/errorClass.js"
 import { decodeResult } from "../flow/flowCodec.js"
@@ -291,7 +291,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   }
 
   private complete(
-    event: Extract<WireEvent, { readonly type: "flow_completed" }>,
+    event: WireEventOf<"flow_completed">,
     { from, value }: KnownResult
   ): Effect.Effect<void> {
     const { cursor, settings } = this

@@ -1,9 +1,7 @@
 import * as Stream from "effect/Stream"
-import type { WireEvent } from "../../FlowEvent.js"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import { APIConnectionError, type CallError } from "../../NoukaiError.js"
 import { type AskedTool, pauseFields } from "./results.js"
-
-type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>
 

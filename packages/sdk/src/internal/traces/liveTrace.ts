@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { WireEvent } from "../../FlowEvent.js"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import {
   APIConnectionError,
   type CallError,
@@ -37,8 +37,6 @@ import * as Spans from "../telemetry/spans.js"
 import { callsOf } from "../tools/toolRound.js"
 import type { LiveTraceOptions } from "./runOptions.js"
 import { resolveRead } from "./runRead.js"
-
-type WireEventOf<T extends WireEvent["type"]> = Extract<WireEvent, { readonly type: T }>
 
 type TracePull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
 
