@@ -465,7 +465,7 @@ describe("against the emulator", () => {
       yield* Fiber.join(fiber)
       const rest = Chunk.toReadonlyArray(yield* Queue.takeAll(arrived))
       assert.deepStrictEqual(rest.filter((name) => !/input|output/.test(name)), ["step_completed b", "flow_completed"])
-      yield* emulator.awaitClose
+      yield* emulator.awaitEvent((event) => event.type === "RequestEnded" && event.endpoint === "traceStream")
     }).pipe(Effect.provide(setup)))
 
   it.scoped("a run that ended long ago, completed or failed", () =>
