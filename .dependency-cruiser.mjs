@@ -1,5 +1,5 @@
 /**
- * What `src/` may import. Arrows point up this table only:
+ * The allowed imports of `src/`. Arrows point up this table only:
  *
  *     sdk       effect, @effect/platform; undici and Node's modules in its Node files only
  *     promise   effect, @effect/platform, sdk; node:async_hooks

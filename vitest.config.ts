@@ -76,7 +76,7 @@ const begun = (
   })
 }
 
-/** What waits and what computes side by side, the longest first: alone at the end it would leave a core idle. */
+/** Waiting files beside computing ones, the longest first: alone at the end it would leave a core idle. */
 class SideBySide extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const all = await super.sort(files)

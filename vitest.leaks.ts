@@ -5,7 +5,7 @@
 import "effect/Effect" // it keeps what it shares in a global
 import { afterAll, assert } from "vitest"
 
-/** What has yet to be computed, as some of Node's globals are until they are used. */
+/** A value that has yet to be computed, as some of Node's globals are until they are used. */
 const lazy = Symbol()
 
 const values = (of: object): Map<string, unknown> =>

@@ -1,5 +1,5 @@
 /**
- * What `src/` may import, and cycles: dependency-cruiser with the rules of `.dependency-cruiser.mjs`. It looks once
+ * The imports of `src/`, and cycles: dependency-cruiser with the rules of `.dependency-cruiser.mjs`. It looks once
  * with Node's conditions and once without, because `#transport` leads to another file off Node. Between the folders of
  * `internal/` arrows run one way too, which its rules cannot say where public modules lie beside them.
  */

@@ -74,7 +74,7 @@ const examplesOf = (project) => {
   )
 }
 
-/** What the compiler says of them, as of files at the root. */
+/** The compiler's messages about them, as about files at the root. */
 const compile = (examples) => {
   const { options } = ts.parseJsonConfigFileContent(
     ts.readConfigFile(join(root, tsconfig), ts.sys.readFile).config,

@@ -1,6 +1,6 @@
 /**
- * What no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted, documents
- * that name files or headings which are not there.
+ * Faults that no compiler sees: machine paths, registry hosts, skipped tests, unfinished work, READMEs that drifted,
+ * documents that name files or headings which are not there.
  */
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -22,7 +22,7 @@ const rules = [
     message: "unfinished work"
   },
   {
-    only: /^packages\/[^/]+\/src\/.*\.ts$/,
+    only: /\.[cm]?[jt]sx?$/,
     pattern: /^\s*(?:\/\*\*|\*) What\b/,
     message: "a docstring that does not begin with its subject"
   },

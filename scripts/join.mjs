@@ -46,7 +46,7 @@ const options = {
   logLevel: "error"
 }
 
-/** What each module exports, and which it imports before it runs. */
+/** The exports of each module, and the modules that it imports before it runs. */
 const look = async (names) => {
   const { metafile } = await build({
     ...options,
@@ -119,7 +119,7 @@ const onNode = Object.values(byCondition).flat()
 const ofRoot = closure(imports, ["index"])
 const ofLayers = closure(imports, ["Noukai"])
 const ofTransports = closure(imports, [...onNode, "internal/transport/fetch", "internal/files/none"])
-/** What only recordings need is a file of its own: bundlers leave out whole files more surely than parts of one. */
+/** Code for recordings alone is a file of its own: bundlers leave out whole files more surely than parts of one. */
 const joinedIn = (name) =>
   ofTransports.has(name)
     ? "internal/joined/base"
@@ -132,7 +132,7 @@ const files = { ...byCondition }
 for (const name of modules.filter((name) => !onNode.includes(name))) (files[joinedIn(name)] ??= []).push(name)
 const fileOf = (module) => Object.keys(files).find((file) => files[file].includes(module))
 
-/** What a file exports of a module: under its own names, where the file has the module's. */
+/** The exports of a module from a file: under their own names, where the file has the module's name. */
 const list = (file, module) =>
   exports.get(module).map((name) => file === module ? name : `${name} as ${uniquely(module, name)}`).join(", ")
 

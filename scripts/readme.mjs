@@ -57,7 +57,7 @@ const render = (document, text) => {
 
 const documents = () => files().filter((path) => /(^|\/)README\.md$|^docs\/guides\/.+\.md$/i.test(path))
 
-/** What differs between the documents and the files they show. */
+/** The differences between the documents and the files they show. */
 export const differences = () => documents().flatMap((document) => render(document, read(document)).problems)
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,5 +1,5 @@
 /**
- * What programs weigh, Effect included: bundled for Node from the sources as the build marks them, minified, gzipped,
+ * The size of programs, Effect included: bundled for Node from the sources as the build marks them, minified, gzipped,
  * without undici. Beside it the part of Effect: a program that names what this one uses of Effect, and does nothing.
  * Fails when a program is over its budget.
  *
@@ -80,7 +80,7 @@ const bundle = (code, options) =>
 
 const weight = ({ outputFiles }) => gzipSync(outputFiles[0].contents, { level: 9 }).length / 1000
 
-/** What a program uses of Effect, as a program. */
+/** The part of Effect that a program uses, as a program. */
 const ofEffect = async (code) => {
   const { outputFiles } = await bundle(code, { minify: false, external: ["undici", "effect/*", "@effect/platform/*"] })
   const { text } = outputFiles[0]

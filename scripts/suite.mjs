@@ -25,8 +25,8 @@ export const succeeds = (command, args, { cwd = root, env = environment } = {}) 
   })
 
 /**
- * What the command line asks for: the runs of `known` that it names, or all; the folder of `--reports`; and, after a
- * `--`, what is for vitest.
+ * The arguments of the command line: the runs of `known` that it names, or all; the folder of `--reports`; and, after a
+ * `--`, those for vitest.
  */
 export const suiteArguments = (known) => {
   const all = process.argv.slice(2)

@@ -1,8 +1,8 @@
 /**
- * What users get: builds from scratch, packs every package, installs each tarball into an empty project of its own, and
- * there imports every module as ESM and through `require`, type-checks them as a consumer does, and runs the package's
- * program of `scripts/consumers/`. A page is bundled by Vite, a worker by esbuild, and both run without Node's globals.
- * Then the same with the lowest versions of the peers.
+ * The packages as users get them: builds from scratch, packs every package, installs each tarball into an empty project
+ * of its own, and there imports every module as ESM and through `require`, type-checks them as a consumer does, and
+ * runs the package's program of `scripts/consumers/`. A page is bundled by Vite, a worker by esbuild, and both run
+ * without Node's globals. Then the same with the lowest versions of the peers.
  */
 import * as esbuild from "esbuild"
 import { execFile } from "node:child_process"
@@ -213,7 +213,7 @@ const typesOnly = (item) =>
     return /^\s*export \{\};?\s*$/m.test(readFileSync(join(root, item.folder, `dist/${path}.js`), "utf8"))
   })
 
-/** What the `imports` of the package lead to: one file on Node, another everywhere else. */
+/** The targets of the package's `imports`: one file on Node, another everywhere else. */
 const subpathImports = async (item, folder) => {
   const installed = realpathSync(join(folder, "node_modules", item.name))
   for (const [name, targets] of Object.entries(item.manifest.imports ?? {})) {
@@ -343,14 +343,14 @@ const bundleWorker = (conditions) => async (folder) => {
   return { code: outputFiles[0].text, inputs: Object.keys(metafile.inputs) }
 }
 
-/** What every environment of the web has; nothing of Node. */
+/** The globals that every environment of the web has; none of Node. */
 const webGlobals = Object.fromEntries(
   JSON.parse(read("scripts/consumers/webGlobals.json")).map((name) => [name, globalThis[name]])
 )
 
 const post = { method: "POST", headers: { "content-type": "application/json" }, body: "{\"message\":\"Hi.\"}" }
 
-/** What is bundled, from which program, and what its exports must do where a run is answered on `port`. */
+/** The bundles, each with its program and the check of its exports where a run is answered on `port`. */
 const bundles = [
   {
     name: "page, by Vite",
@@ -396,7 +396,7 @@ const testBundle = async ({ bundle, use }, folder) => {
   }
 }
 
-/** What a peer brings along asks for the effect of its day: beside the lowest stands the first release of its minor. */
+/** A peer's companion asks for the effect of its day: beside the lowest stands the first release of its minor. */
 const companions = { "@effect/platform-node": "@effect/platform-node-shared" }
 
 /** The peers that are not ours, each at the lowest version of its range. */

@@ -25,7 +25,7 @@ const peers = new Map(
 )
 
 /**
- * What the lockfile has of the peers, aliases of them included, and of what goes along with them: a package around
+ * The peers in the lockfile, aliases of them included, and the packages that go along with them: a package around
  * effect asks for the effect of its day, so beside the lowest effect stands the first release of its minor.
  */
 const moved = Object.entries(readJson(root, "package-lock.json").packages).flatMap(([path, entry]) => {
@@ -45,7 +45,7 @@ const untested = [...peers].flatMap(([name, all]) =>
 )
 if (untested.length > 0) throw new Error(`no package of that major is installed: ${untested.join(", ")}`)
 
-/** What npm made of `moved` in the lockfile of the copy. */
+/** The versions that npm gave `moved` in the lockfile of the copy. */
 const versions = (folder) => {
   const { packages } = readJson(folder, "package-lock.json")
   const copies = Object.keys(packages).filter((path) => /(^|\/)node_modules\/effect$/.test(path))
@@ -53,7 +53,7 @@ const versions = (folder) => {
   return new Map(moved.map(({ alias, path }) => [alias, packages[path].version]))
 }
 
-/** What each of the two makes of the copy, before npm resolves again what `moved` names. */
+/** The change that each of the two makes to the copy, before npm resolves the packages of `moved` again. */
 const changes = {
   lowest: (folder) => {
     for (const path of files().filter((path) => /^packages\/[^/]+\/package\.json$/.test(path))) {

@@ -8,14 +8,14 @@ const Failed = Schema.Struct({
   executionId: Schema.optional(Schema.String)
 })
 
-/** What a page gets to see of a run. */
+/** An event of a run, as a page gets to see it. */
 export const RunEvent = Schema.Union(FlowEvent.RunEventJson, Failed)
 export type RunEvent = typeof RunEvent.Type
 
 /** A run event as one line of JSON. */
 export const RunEventLine = Schema.parseJson(RunEvent)
 
-/** What an error says is for the log. */
+/** The message of an error is for the log. */
 export const fromError = ({ _tag, executionId }: CallError): RunEvent => ({ type: "failed", error: _tag, executionId })
 
 export const isLast = (event: RunEvent): boolean => event.type === "failed" || FlowEvent.isTerminal(event)

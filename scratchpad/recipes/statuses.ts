@@ -2,7 +2,7 @@ import { type CallError, FlowService, isReplayError, type ReplayError } from "@e
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Effect, Schema } from "effect"
 
-/** What each error is to a caller of this server. An error that is new here does not compile. */
+/** The status that each error has for a caller of this server. An error that is new here does not compile. */
 const statuses: Record<Exclude<CallError, ReplayError>["_tag"], number> = {
   InvalidRequestError: 400,
   FlowNotFoundError: 404,

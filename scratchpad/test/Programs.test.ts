@@ -54,7 +54,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-/** What a program prints. */
+/** The lines that a program prints. */
 const printed = async (program: () => Promise<unknown>, enough: number) => {
   const log = vi.spyOn(console, "log").mockReturnValue(undefined)
   try {

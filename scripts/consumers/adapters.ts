@@ -1,4 +1,4 @@
-/** What a server without a framework of its own writes first; nobody is asked but a port where nobody listens. */
+/** The first program of a server without a framework of its own; nobody is asked but a port where nobody listens. */
 import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
 import { createRelayRoute, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
 import * as Platform from "@effect-noukai/adapters/platform"

@@ -1,4 +1,4 @@
-/** What a user without Effect writes first; it needs no server. */
+/** The first program of a user without Effect; it needs no server. */
 import {
   APIConnectionError,
   AuthenticationError,

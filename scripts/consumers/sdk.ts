@@ -1,4 +1,4 @@
-/** What a user of Effect writes first; it needs no server. */
+/** The first program of a user of Effect; it needs no server. */
 import { APIConnectionError, Flow, FlowService, Noukai, NoukaiError } from "@effect-noukai/sdk"
 import * as FlowServiceModule from "@effect-noukai/sdk/FlowService"
 import { Effect, Redacted, Schema } from "effect"

@@ -8,7 +8,7 @@ type Authorize = Relay.Options<null, unknown, never>["authorize"]
 
 const completed = answering({ status: 200, body: "{\"status\":\"completed\",\"result\":1}" })
 
-/** What a request is answered, and the warnings there were. */
+/** The answer to a request, and the warnings there were. */
 const asked = (authorize: Authorize) =>
   Effect.gen(function*() {
     const warnings: Array<string> = []

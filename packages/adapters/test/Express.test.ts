@@ -1,4 +1,4 @@
-/** What is Express' alone: responses that begin behind the back of the middleware. */
+/** Cases of Express alone: responses that begin behind the back of the middleware. */
 import { relay, trace } from "@effect-noukai/adapters/express"
 import { currentSessionId, Noukai, traceScope } from "@effect-noukai/promise"
 import express5 from "express"

@@ -1,4 +1,4 @@
-/** What is the platform's alone: responses that are streams of Node or of the web, and apps within apps. */
+/** Cases of the platform alone: responses that are streams of Node or of the web, and apps within apps. */
 import * as Platform from "@effect-noukai/adapters/platform"
 import { FlowService, Noukai } from "@effect-noukai/sdk"
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"

@@ -52,7 +52,7 @@ afterEach(async () => {
 })
 
 for (const [at, framework] of [...relays, ...afterParsers].entries()) {
-  /** What is the same code on every framework. */
+  /** The framework's share of the rows that test the same code on every framework. */
   const dealt = <A>(rows: ReadonlyArray<A>): ReadonlyArray<A> => share(rows, at, 4)
 
   const isAfterParsers = afterParsers.includes(framework)
@@ -75,7 +75,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
         redirect: "manual"
       })
 
-    /** What was sent upstream meanwhile. */
+    /** The requests that were sent upstream meanwhile. */
     const during = async <A>(f: () => Promise<A>) => {
       const before = upstream.received.length
       const result = await f()

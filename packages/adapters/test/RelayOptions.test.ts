@@ -1,4 +1,4 @@
-/** What a relay is made with is looked at when it is made (contract 13.2). */
+/** The options of a relay are looked at when it is made (contract 13.2). */
 import { Relay } from "@effect-noukai/adapters"
 import * as Express from "@effect-noukai/adapters/express"
 import * as Web from "@effect-noukai/adapters/web"

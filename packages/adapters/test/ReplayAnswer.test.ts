@@ -1,4 +1,4 @@
-/** What a replay error is answered with (contract 10.8, C40). */
+/** The answer to a replay error (contract 10.8, C40). */
 import { ReplayAnswer } from "@effect-noukai/adapters"
 import * as Promises from "@effect-noukai/promise"
 import * as Sdk from "@effect-noukai/sdk"

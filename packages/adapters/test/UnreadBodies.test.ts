@@ -1,4 +1,4 @@
-/** What is answered before the body has been read: whoever is still sending gets to see it, on every framework. */
+/** Answers before the body has been read: whoever is still sending gets to see them, on every framework. */
 import { afterAll, afterEach, assert, beforeAll, describe, expect, it } from "vitest"
 import { isWhole, size } from "../../sdk/test/support/size.js"
 import { express } from "./support/apps/express.js"

@@ -1,4 +1,4 @@
-/** What is the web handlers' alone: responses that are none, bodies that are taken, streams that do not let go. */
+/** Cases of the web handlers alone: responses that are none, bodies that are taken, streams that do not let go. */
 import { relay, trace } from "@effect-noukai/adapters/web"
 import { currentSessionId, Noukai } from "@effect-noukai/promise"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"

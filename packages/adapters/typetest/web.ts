@@ -43,7 +43,7 @@ interface User {
   readonly id: string
 }
 
-/** What a library makes of a token may have any name. */
+/** The claims that a library makes of a token may have any name. */
 interface Claims {
   readonly [claim: string]: unknown
 }

@@ -1,4 +1,4 @@
-/** What a batch does with its rows, in one process. */
+/** The work of a batch on its rows, in one process. */
 import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import { Flow } from "@effect-noukai/sdk"

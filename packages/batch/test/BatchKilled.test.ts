@@ -43,7 +43,7 @@ const started = (program: string, ...args: ReadonlyArray<string>) =>
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** What a process printed before it ended by itself; `null` when it was killed. */
+/** The output of a process that ended by itself; `null` when it was killed. */
 const ended = (child: ChildProcess) =>
   Effect.async<string | null>((resume) => {
     let [output, errors] = ["", ""]

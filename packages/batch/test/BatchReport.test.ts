@@ -28,7 +28,7 @@ const failedRow = (no: number, more: Partial<RowResult> = {}): RowResult => {
   return { ...row, error: { message: "it broke", kind: "FlowExecutionError" } }
 }
 
-/** What the ledger does: the rows that settled after a number, in that order. */
+/** The rows that settled after a number, in that order, as the ledger gives them. */
 const ledger = (rows: ReadonlyArray<RowResult>) => (settledNo: number): Stream.Stream<RowResult> =>
   Stream.fromIterable(
     rows.filter((row) => row.settledNo! > settledNo).sort((one, other) => one.settledNo! - other.settledNo!)

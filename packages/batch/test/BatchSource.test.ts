@@ -45,7 +45,7 @@ const row = <Row>(at: string, value: Row): BatchSource.SourceRow<Row> => ({ _tag
 
 const unreadable = (at: string, reason: string): BatchSource.SourceRow<never> => ({ _tag: "Unreadable", at, reason })
 
-/** What is read, and the error that ends it. */
+/** The rows that are read, and the error that ends them. */
 const untilError = <Row, E>(source: BatchSource.BatchSource<Row, E>) =>
   Effect.gen(function*() {
     const rows: Array<BatchSource.SourceRow<Row>> = []

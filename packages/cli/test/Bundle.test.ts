@@ -1,4 +1,4 @@
-/** What a command loads. */
+/** The modules that a command loads. */
 import { assert, it } from "@effect/vitest"
 import type { Metafile } from "esbuild"
 import { readFileSync } from "node:fs"

@@ -24,7 +24,7 @@ const serving = (listener: RequestListener) =>
 
 const doctor = (env: Record<string, string>, ...flags: ReadonlyArray<string>) => noukai(["doctor", ...flags], { env })
 
-/** What was found, by the names of the checks. */
+/** The states that were found, by the names of the checks. */
 const states = (stdout: string): { readonly [name: string]: string } =>
   Object.fromEntries(
     JSON.parse(stdout).checks.map(({ name, state }: { name: string; state: string }) => [name, state])

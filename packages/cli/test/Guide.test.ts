@@ -1,4 +1,4 @@
-/** What documents show as calls of the command is what the command takes. */
+/** The calls of the command in documents are calls that it takes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import { readFileSync } from "node:fs"

@@ -11,7 +11,7 @@ import { environment, folder, server } from "./support/server.js"
 
 const key = "nk_test_planted+key/with=odd~characters%and'quotes<>&"
 
-/** What would give a key away: the key, it as a URL would write it, and a part of it. */
+/** The texts that would give a key away: the key, it as a URL would write it, and a part of it. */
 const traces = [key, encodeURIComponent(key), "planted"]
 
 const paths = (grammar: Grammar, path: ReadonlyArray<string> = []): ReadonlyArray<ReadonlyArray<string>> =>

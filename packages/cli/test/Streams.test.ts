@@ -1,4 +1,4 @@
-/** What becomes of commands whose stdout or stderr takes nothing. */
+/** Commands whose stdout or stderr takes nothing. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { existsSync } from "node:fs"

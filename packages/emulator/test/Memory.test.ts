@@ -19,7 +19,7 @@ const heap = (): number => {
 /** So many that what is kept, 10,000 of each, is there after the first third of them. */
 const rounds = size(60_000, 36_000)
 
-/** What the heap grows by after the first third of the rounds. */
+/** The growth of the heap after the first third of the rounds. */
 const growth = (work: (round: number) => void, rounds: number): number => {
   for (let round = 0; round < rounds / 3; round++) work(round)
   const before = heap()

@@ -622,7 +622,7 @@ describe.each(["hosted", "documented"] as const)("@noukai/sdk 0.3.0, %s streams"
 })
 
 describe("@noukai/sdk 0.3.0", () => {
-  /** What no use of it can reach. */
+  /** The names that no use of it can reach. */
   const unreachable: ReadonlyMap<string, string> = new Map([
     ["ReplayDisabledError", "declared, never raised"],
     ["ExecuteRequest.version", "in the path, never in the body"],

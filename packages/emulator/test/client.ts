@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Redacted } from "effect"
 import { request as send } from "node:http"
 
-/** What `JSON.parse` gives: the tests look into it without a schema. */
+/** A value of `JSON.parse`: the tests look into it without a schema. */
 export type Parsed = ReturnType<typeof JSON.parse>
 
 export interface Answer {

@@ -13,7 +13,7 @@ export const parseEvents = (text: string): ReadonlyArray<ParsedEvent> =>
     return { event: match[1]!, data: JSON.parse(match[2]!) as Parsed }
   })
 
-/** What a response says that a step gave: on `step_completed`, or on the last `step_output` before it. */
+/** The output of a step, as a response tells it: on `step_completed`, or on the last `step_output` before it. */
 export const outputOf = (events: ReadonlyArray<ParsedEvent>, stepId: string): Parsed => {
   const last = events.findLastIndex(({ data, event }) => event === "step_completed" && data.stepId === stepId)
   const { data } = events[last]!

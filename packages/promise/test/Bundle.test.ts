@@ -1,4 +1,4 @@
-/** What becomes of the package in a bundle: for environments without Node, and in a process of its own. */
+/** The package in a bundle: for environments without Node, and in a process of its own. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import type { BuildOptions, Metafile } from "esbuild"
 import { build } from "esbuild"
@@ -46,7 +46,7 @@ afterAll(async () => {
   await emulator.close()
 })
 
-/** What every environment of the web has; nothing of Node. */
+/** The globals that every environment of the web has; none of Node. */
 const webGlobals = (): { [name: string]: unknown } =>
   Object.fromEntries(
     (JSON.parse(readFileSync(here("../../../scripts/consumers/webGlobals.json"), "utf8")) as ReadonlyArray<string>)

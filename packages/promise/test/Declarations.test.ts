@@ -1,4 +1,4 @@
-/** What users without Effect see of the types: none of Effect's. */
+/** The types as users without Effect see them: none of Effect's. */
 import { readdirSync, readFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import ts from "typescript"
@@ -10,7 +10,7 @@ const effectSide: ReadonlySet<string> = new Set(["effect", "NoukaiPromise"])
 
 const modules = readdirSync(root).filter((file) => file.endsWith(".ts")).map((file) => basename(file, ".ts"))
 
-/** What a text imports; the examples of its docstrings do not count. */
+/** The specifiers that a text imports; the examples of its docstrings do not count. */
 const specifiers = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []
   const visit = (node: ts.Node): void => {
@@ -26,7 +26,7 @@ const specifiers = (text: string): ReadonlyArray<string> => {
   return found
 }
 
-/** What a module's declarations lead to: files of ours, and other packages. */
+/** The files of ours and the other packages that a module's declarations lead to. */
 const reached = (module: string): { readonly files: ReadonlySet<string>; readonly packages: ReadonlySet<string> } => {
   const files = new Set<string>()
   const packages = new Set<string>()

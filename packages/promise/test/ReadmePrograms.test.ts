@@ -63,7 +63,7 @@ const givenFor = async (name: string): Promise<Given> => {
   }
 }
 
-/** What is shown on its own but stands inside a scope. */
+/** Whether a program is shown on its own but stands inside a scope. */
 const insideReplay = (name: string) => name.startsWith("Explicit sessionId")
 
 describe("the README of @noukai/sdk", () => {

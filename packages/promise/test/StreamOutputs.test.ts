@@ -1,4 +1,4 @@
-/** What a program sees of outputs is the same wherever the server's streams carry them. */
+/** The outputs that a program sees are the same wherever the server's streams carry them. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { startEmulator } from "@effect-noukai/emulator"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"

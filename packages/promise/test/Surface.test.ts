@@ -1,5 +1,5 @@
 /**
- * What `@noukai/sdk` 0.3.0 publishes exists here too: every export, every member, every option, with types that its
+ * The surface of `@noukai/sdk` 0.3.0 exists here too: every export, every member, every option, with types that its
  * programs compile against.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
@@ -11,7 +11,7 @@ import { moduleOf, programs } from "./support/readmePrograms.js"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** What only the reference's own code needs. */
+/** The names that only the reference's own code needs. */
 const exempt: ReadonlySet<string> = new Set([
   // the transport is ours: a value to hand to traceScope
   "Noukai._transport",
@@ -114,7 +114,7 @@ const constructorsOf = (symbol: ts.Symbol): ReadonlyArray<ts.Signature> =>
     ? []
     : checker.getTypeOfSymbol(symbol).getConstructSignatures()
 
-/** What options are called does not matter, only where they stand. */
+/** The names of options do not matter, only their places. */
 const place = (path: string): string => path.replace(/\((\w+)\)/g, "()")
 
 describe("the surface of @noukai/sdk 0.3.0", () => {

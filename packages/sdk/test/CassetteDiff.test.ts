@@ -1,4 +1,4 @@
-/** What changed between two cassettes, and what of their files looks like a credential. */
+/** The changes between two cassettes, and the texts of their files that look like credentials. */
 import { Cassette } from "@effect-noukai/sdk"
 import { recording, session } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"

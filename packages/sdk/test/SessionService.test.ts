@@ -1,4 +1,4 @@
-/** What ran under a session id. */
+/** The runs under a session id. */
 import { Emulator } from "@effect-noukai/emulator"
 import { FlowService, JobService, SessionService } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"

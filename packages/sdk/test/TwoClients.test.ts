@@ -15,7 +15,7 @@ class One extends Context.Tag("test/One")<One, unknown>() {}
 
 class Other extends Context.Tag("test/Other")<Other, unknown>() {}
 
-/** What two services of one program see, each over a layer of its own. */
+/** The values that two services of one program see, each over a layer of its own. */
 const bothSee = <S, E, E1, E2>(
   look: Effect.Effect<unknown, E, S>,
   one: Layer.Layer<S, E1>,

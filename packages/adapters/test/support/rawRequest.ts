@@ -4,9 +4,9 @@ import { connect } from "node:net"
 
 export interface RawConnection {
   readonly socket: Socket
-  /** What has come until the server has closed the connection. */
+  /** The text that has come until the server has closed the connection. */
   readonly response: Promise<string>
-  /** What has come so far. */
+  /** The text that has come so far. */
   readonly soFar: () => string
 }
 

@@ -17,7 +17,7 @@ export interface Upstream {
   readonly received: ReadonlyArray<Received>
   /** How many connections are open. */
   readonly open: () => number
-  /** What the next requests are answered, whatever was scripted before; after that, that they have completed. */
+  /** The answers to the next requests, whatever was scripted before; every later request completes. */
   readonly script: (...answers: ReadonlyArray<Answer>) => void
   readonly close: () => Promise<void>
 }

@@ -13,7 +13,7 @@ export const foreign = "beta/other/answer"
 export const plantedKey = "nk_test_planted8_0123456789abcdef0123456789abcdef"
 export const foreignKey = "nk_test_foreign8_0123456789abcdef0123456789abcdef"
 
-/** What the second step of `two` waits for. */
+/** The gate that the second step of `two` waits for. */
 export class Gate {
   private release: () => void = () => {}
   private opened: Promise<void> = Promise.resolve()
@@ -84,7 +84,7 @@ export interface Setup {
   readonly onReplayError?: (error: ReplayError) => unknown
   /** Scopes as they are opened and closed. */
   readonly onScope?: (phase: string, sessionId: string) => void
-  /** What is logged as a warning. */
+  /** The listener for the warnings that are logged. */
   readonly onWarning?: (text: string) => void
 }
 

@@ -37,7 +37,7 @@ const folderWith = (count: number) =>
 const onLedger = (folder: string) =>
   Layer.fresh(Layer.merge(BatchStore.layerFile(join(folder, "grades.ledger")), BatchEngine.layerLocal))
 
-/** What an effect prints. */
+/** The lines that an effect prints, and its value. */
 const printed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const lines: Array<string> = []

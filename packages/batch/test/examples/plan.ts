@@ -2,7 +2,7 @@ import { Batch, BatchSource } from "@effect-noukai/batch"
 import { Console, Effect } from "effect"
 import { grading } from "./gradeEssays.js"
 
-/** What a run would do. Nothing is sent, and nothing is written. */
+/** The plan of a run. Nothing is sent, and nothing is written. */
 export const dryRun = (path: string) =>
   Effect.gen(function*() {
     const { added, invalid, known, refused, refusedCount } = yield* Batch.plan(grading, BatchSource.fromJsonl(path))

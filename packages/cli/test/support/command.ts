@@ -16,7 +16,7 @@ export interface Options {
   /** Variables over an environment that has nothing of Noukai's. */
   readonly env?: { readonly [name: string]: string }
   readonly cwd?: string
-  /** What stdin holds; nothing unless given. */
+  /** The text that stdin holds; none unless given. */
   readonly input?: string
   /** Whether it waits for less in this process, where it waits for nothing but its own clock. */
   readonly hurries?: boolean
@@ -102,7 +102,7 @@ export const started = (
 export const spawned = (args: ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(started(args, options), ({ ended }) => ended))
 
-/** What a command finds in the process, of which there is one. */
+/** The turn of a command in the process, of which there is one. */
 const turn = Effect.unsafeMakeSemaphore(1)
 
 /** Puts values into the process, and gives what puts back those that were there. */

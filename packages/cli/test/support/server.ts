@@ -10,7 +10,7 @@ import * as Path from "node:path"
 /** An emulator on any free port. */
 export const server = (options: EmulatorOptions = {}) => Layer.orDie(Emulators.layer({ port: 0, ...options }))
 
-/** What a command needs to be told to call it. */
+/** The variables that a command needs to call it. */
 export const environment = Effect.map(Emulator, (emulator) => ({
   NOUKAI_BASE_URL: emulator.baseUrl,
   NOUKAI_API_KEY: Redacted.value(emulator.apiKey)

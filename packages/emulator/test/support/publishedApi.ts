@@ -1,5 +1,5 @@
 /**
- * What `@noukai/sdk` declares in its published types, as names: `traceScope()` a function, `Flow.execute()` a method,
+ * The names that `@noukai/sdk` declares in its published types: `traceScope()` a function, `Flow.execute()` a method,
  * `Flow.execute(0).message` an option of its first argument, `Trace.steps` a field of what it gives, `VERSION` a value.
  */
 import { fileURLToPath } from "node:url"
@@ -28,7 +28,7 @@ const isOfTypeScript = (symbol: ts.Symbol): boolean => symbol.name.startsWith("_
 const nameOf = (symbol: ts.Symbol): string =>
   isOfTypeScript(symbol) ? `[Symbol.${symbol.name.slice(3, symbol.name.lastIndexOf("@"))}]` : symbol.name
 
-/** What begins with an underscore is marked as internal, every time. */
+/** A name that begins with an underscore is marked as internal, every time. */
 const isPublic = (symbol: ts.Symbol): boolean =>
   (isOfTypeScript(symbol) || !symbol.name.startsWith("_")) &&
   (symbol.declarations ?? []).every((declaration) =>

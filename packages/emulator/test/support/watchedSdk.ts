@@ -9,7 +9,7 @@ import type { Parsed } from "../client.js"
 
 const seen = new Set<string>()
 
-/** What has been used or given so far. */
+/** The names that have been used or given so far. */
 export const seenNames: ReadonlySet<string> = seen
 
 /** Notes the keys that have a value. */
@@ -48,7 +48,7 @@ const executed = async (result: Promise<Parsed>) => {
   return watch(value.requiresToolCalls === true ? "PausedResult" : "ExecuteResult", value)
 }
 
-/** What methods give, as far as there is something to watch in it. */
+/** The results of methods, as far as there is something to watch in them. */
 const results: { readonly [method: string]: (result: Parsed) => unknown } = {
   "Noukai.flow": (flow) => watch("Flow", flow),
   "Flow.execute": executed,
@@ -90,7 +90,7 @@ const called = (name: string, f: (...args: ReadonlyArray<unknown>) => unknown) =
   return results[name]?.(result) ?? result
 }
 
-/** What a symbol calls itself depends on who polyfills it. */
+/** The name of a symbol depends on who polyfills it. */
 const nameOfKey = (key: string | symbol): string => key === Symbol.asyncDispose ? "[Symbol.asyncDispose]" : String(key)
 
 function watch<A extends object>(name: string, target: A): A {

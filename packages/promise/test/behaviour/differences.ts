@@ -1,7 +1,7 @@
 /** The table of differences, as the README has it. Each row is why behaviours of the suite differ. */
 
 export interface Difference {
-  /** What `differs` of the suite refers to. */
+  /** The name that `differs` of the suite refers to. */
   readonly because: string
   readonly subject: string
   readonly reference: string

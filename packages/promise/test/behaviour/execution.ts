@@ -18,7 +18,7 @@ const faulty = async (world: World, fault: string, options: Parameters<World["cl
 
 const statuses = ["401", "402", "403", "404", "409:STALE_TREE", "413", "400:TOOLS_INVALID", "500", "502", "503", "504"]
 
-/** What cannot be seen in an error that no response made. */
+/** The name of an error that no response made, without its other fields. */
 const name = async (attempt: Promise<Parsed>): Promise<unknown> => {
   const { rejected, requestsReceived, runsStarted } = await attempt
   return { name: rejected?.name, noukai: rejected?.noukai, requestsReceived, runsStarted }

@@ -1,4 +1,4 @@
-/** What is made of bodies that no emulator sends: fields that nobody declared, none where one is expected, odd types. */
+/** Bodies that no emulator sends: fields that nobody declared, none where one is expected, odd types. */
 import { outcome, type Parsed, tools, type World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 

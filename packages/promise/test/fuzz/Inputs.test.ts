@@ -119,7 +119,7 @@ const drained = async (events: AsyncIterable<unknown>): Promise<void> => {
 interface Operation {
   readonly values: ReadonlyArray<FC.Arbitrary<Wrong>>
   readonly call: (noukai: Noukai, ...given: ReadonlyArray<unknown>) => Promise<unknown>
-  /** What it sends before it is given anything. */
+  /** The number of requests that it sends before it is given anything. */
   readonly sends?: number
 }
 

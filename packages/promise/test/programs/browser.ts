@@ -1,7 +1,7 @@
-/** What a page does, in an environment without `process` and without modules of Node. */
+/** The program of a page, in an environment without `process` and without modules of Node. */
 import { createRelayFlow, currentSessionId, Noukai, traceScope } from "@effect-noukai/promise"
 
-/** What the test hands in. */
+/** The values that the test hands in. */
 interface Environment {
   readonly relay: string
   readonly port: number

@@ -1,7 +1,7 @@
-/** What the programs of the reference's README have before they begin. */
+/** The values that the programs of the reference's README have before they begin. */
 import type * as client from "./readmeClient.js"
 
-/** What the README takes for granted. */
+/** The values that the README takes for granted. */
 export interface Given {
   readonly noukai: client.Noukai
   readonly flow: client.Flow

@@ -26,7 +26,7 @@ const split = (text: string): ReadonlyArray<string> => {
 
 const all = blocks.flatMap(({ heading, text }) => split(text).map((part) => ({ heading, text: part })))
 
-/** What adapters are for, which are a package of their own. */
+/** Whether a program is for adapters, which are a package of their own. */
 const ofAdapters = (text: string) => text.includes("/adapters/")
 
 export const programs: ReadonlyArray<Program> = all.filter(({ text }) => !ofAdapters(text)).map(
@@ -38,7 +38,7 @@ export const programs: ReadonlyArray<Program> = all.filter(({ text }) => !ofAdap
 
 export const skipped = all.filter(({ text }) => ofAdapters(text)).length
 
-/** What the README leaves out, or makes up. */
+/** The parts that the README leaves out, or makes up. */
 const elisions: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> = [
   [/parameters: \{\.\.\.\}/g, "parameters: { type: \"object\" }"],
   [/\{ ?\.\.\. ?\}/g, "{}"],

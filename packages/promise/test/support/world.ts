@@ -6,7 +6,7 @@ import * as published from "@noukai/sdk"
 import { assert } from "vitest"
 import type { RawServer } from "./rawServer.js"
 
-/** What `JSON.parse` gives: the suite looks into values that two clients type differently. */
+/** A value of `JSON.parse`: the suite looks into values that two clients type differently. */
 export type Parsed = ReturnType<typeof JSON.parse>
 
 export type Options = ours.NoukaiOptions
@@ -144,7 +144,7 @@ export const redirectFetch = (emulator: RunningEmulator, raw: RawServer): () => 
   }
 }
 
-/** What came of a promise, as far as a program can tell. */
+/** The outcome of a promise, as far as a program can tell. */
 export const outcome = async (
   world: World,
   attempt: () => unknown
@@ -156,7 +156,7 @@ export const outcome = async (
   }
 }
 
-/** What an error tells. */
+/** The fields that an error tells. */
 export const told = ({ sdk }: World, error: unknown): unknown => {
   if (!(error instanceof Error)) return error
   const { code, executionId, requestId, responseBody, retryAfter, statusCode } = error as Parsed
@@ -186,6 +186,6 @@ export const collect = async <A>(events: AsyncIterable<A>, most = 50): Promise<A
   return out
 }
 
-/** What a promise is rejected with; one that resolves fails the test. */
+/** The reason of a rejection; a promise that resolves fails the test. */
 export const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then((value) => assert.fail(`resolved with ${JSON.stringify(value)}`), (error: unknown) => error)

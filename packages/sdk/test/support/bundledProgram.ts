@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
 const conditions = process.env.TEST_DIST === undefined ? ["@effect-noukai/source"] : []
 
-/** What finds its binary beside itself. */
+/** The packages that find their binary beside themselves. */
 const native = ["pg-native", "libsql"]
 
 const bundles = new Map<string, Promise<string>>()

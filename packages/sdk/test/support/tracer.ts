@@ -9,7 +9,7 @@ export interface Opened {
   exit: Exit.Exit<unknown, unknown> | undefined
 }
 
-/** What a tracer does with its spans. */
+/** The handlers of a tracer for its spans. */
 interface Listener {
   /** The id of the n-th span, from 0. */
   readonly idOf: (place: number) => string

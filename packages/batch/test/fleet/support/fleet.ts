@@ -82,7 +82,7 @@ export const startFleet = (options: {
     return fleet
   })
 
-/** What became of the rows, beside the emulator's ledger. */
+/** The outcome of the rows, compared with the emulator's ledger. */
 export interface Outcome {
   readonly states: { readonly [state: string]: number }
   /** The keys of rows that ran more than once. */

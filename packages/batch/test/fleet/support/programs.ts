@@ -13,7 +13,7 @@ export interface Ended {
 }
 
 export interface Program {
-  /** What it has written so far. */
+  /** The text that it has written so far. */
   readonly output: () => string
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
