@@ -18,9 +18,20 @@ const waiting: { readonly [file: string]: number } = {
   "batch/test/BatchDoubt": 5,
   "sdk/test/Closing": 4.5,
   "batch/test/BatchTakeover": 4.5,
-  "sdk/test/LiveTrace": 4,
   "sdk/test/JobService": 4,
-  "sdk/test/JobWire": 3.5
+  "promise/test/Bundle": 4,
+  "sdk/test/JobWire": 3.5,
+  "cli/test/Run": 3,
+  "cli/test/Watch": 3,
+  "batch/test/examples/Examples": 3,
+  "sdk/test/FlowEventsHeal": 2.5,
+  "cli/test/Streams": 2.5,
+  "sdk/test/RetryBudget": 2,
+  "cli/test/RunOutcomes": 2,
+  "batch/test/BatchLanes": 2,
+  "sdk/test/CassetteCrash": 2,
+  "batch/test/BatchEnds": 2,
+  "emulator/test/Bounds": 1.5
 }
 
 /** Seconds of the files that take some, and compute. */

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { marked } from "../../../scripts/pure.mjs"
@@ -54,31 +57,42 @@ const run = (layer: string) => `
 
 /** The modules that a process has loaded when it has run each of these parts of a program, of CommonJS too. */
 const loaded = async (...parts: ReadonlyArray<string>): Promise<ReadonlyArray<ReadonlyArray<string>>> => {
+  const folder = await mkdtemp(join(tmpdir(), "noukai-start-"))
+  const told = join(folder, "modules")
+  // a pipe that is full for a moment takes nothing from whoever does not wait
+  const tell = (text: string) => `appendFileSync(${JSON.stringify(told)}, ${text})`
   const hook = `
     import { register } from "node:module"
-    register("data:text/javascript," + encodeURIComponent(\`
-      import { writeSync } from "node:fs"
+    register("data:text/javascript," + encodeURIComponent(${
+    JSON.stringify(`
+      import { appendFileSync } from "node:fs"
       export const load = (url, context, next) => {
-        writeSync(1, url + "\\\\n")
+        ${tell("url + \"\\n\"")}
         return next(url, context)
-      }\`))`
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...ofSource ? ["--conditions=@effect-noukai/source", "--import", "tsx"] : [],
-    "--import",
-    `data:text/javascript,${encodeURIComponent(hook)}`,
-    "--input-type=module",
-    "--eval",
-    `
-      import { writeSync } from "node:fs"
-      import { createRequire } from "node:module"
-      ${
-      parts.map((part) =>
-        `${part}
-      writeSync(1, Object.keys(createRequire(import.meta.url).cache).join("\\n") + "\\n\\n")`
-      ).join("\n")
-    }`
-  ], { cwd: here, env: { ...process.env, NOUKAI_API_KEY: "nk_test" }, maxBuffer: 2 ** 24 })
-  return parts.map((_, at) => stdout.split("\n\n").slice(0, at + 1).join("\n").split("\n"))
+      }`)
+  }))`
+  try {
+    await promisify(execFile)(process.execPath, [
+      ...ofSource ? ["--conditions=@effect-noukai/source", "--import", "tsx"] : [],
+      "--import",
+      `data:text/javascript,${encodeURIComponent(hook)}`,
+      "--input-type=module",
+      "--eval",
+      `
+        import { appendFileSync } from "node:fs"
+        import { createRequire } from "node:module"
+        ${
+        parts.map((part) =>
+          `${part}
+        ${tell("Object.keys(createRequire(import.meta.url).cache).join(\"\\n\") + \"\\n\\n\"")}`
+        ).join("\n")
+      }`
+    ], { cwd: here, env: { ...process.env, NOUKAI_API_KEY: "nk_test" } })
+    const text = await readFile(told, "utf8")
+    return parts.map((_, at) => text.split("\n\n").slice(0, at + 1).join("\n").split("\n"))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 const matching = (paths: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
