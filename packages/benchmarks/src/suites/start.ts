@@ -1,6 +1,6 @@
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
-import { mkdir, rm, writeFile } from "node:fs/promises"
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { weighAll } from "../../../../scripts/sizes.mjs"
@@ -42,25 +42,30 @@ export const startRows = {
   bundled: "NoukaiLive, bundled"
 }
 
+/** A file, and no pipe: one that is full for a moment takes nothing from whoever does not wait. */
+const list = fileURLToPath(new URL("loaded", folder))
+
 /** Writes the module that is loaded, each in a line. */
 const lister = `data:text/javascript,${
   encodeURIComponent(`
     import { register } from "node:module"
-    register("data:text/javascript," + encodeURIComponent(\`
-      import { writeSync } from "node:fs"
+    register("data:text/javascript," + encodeURIComponent(${
+    JSON.stringify(`
+      import { appendFileSync } from "node:fs"
       export const load = (url, context, next) => {
-        writeSync(1, url + "\\\\n")
+        appendFileSync(${JSON.stringify(list)}, url + "\\n")
         return next(url, context)
-      }\`))`)
+      }`)
+  }))`)
 }`
 
 /** A program that imports the modules of Effect and of undici that another one loads, in the same order. */
 const whatLoads = async (file: URL): Promise<string> => {
-  const { stdout } = await execute(process.execPath, ["--import", lister, fileURLToPath(file)], {
-    env,
-    maxBuffer: 2 ** 24
-  })
-  const theirs = stdout.split("\n").filter((url) => /\/node_modules\/(?:@effect\/|effect\/|undici\/)/.test(url))
+  await rm(list, { force: true })
+  await execute(process.execPath, ["--import", lister, fileURLToPath(file)], { env })
+  const theirs = (await readFile(list, "utf8")).split("\n").filter((url) =>
+    /\/node_modules\/(?:@effect\/|effect\/|undici\/)/.test(url)
+  )
   return theirs.map((url) => `import ${JSON.stringify(url)}`).join("\n")
 }
 
