@@ -198,7 +198,7 @@ describe("a batch that is killed and started again", () => {
           assert.deepStrictEqual([summary.status, summary.states.done, summary.rows], ["completed", rows, rows])
           assert.deepStrictEqual(yield* counted, { ran: rows, doubled: 0 })
         }).pipe(Effect.scoped, Effect.provide(setup(seed, "metadata_only"))),
-      { timeout: 300_000, concurrent: true }
+      300_000
     )
 
     it.live(
@@ -212,7 +212,7 @@ describe("a batch that is killed and started again", () => {
           assert.strictEqual(doubled, 0)
           assert.isAtLeast(ran, done)
         }).pipe(Effect.scoped, Effect.provide(setup(seed, "full"))),
-      { timeout: 300_000, concurrent: true }
+      300_000
     )
   }
 })

@@ -114,7 +114,7 @@ const works: ReadonlyArray<Work> = [
   { operation: "execute", capture: "metadata_only", keys: size(1_000, 5) }
 ]
 
-describe.concurrent("two processes", () => {
+describe("two processes", () => {
   it.scoped("that begin a key at the same moment both run it, and later calls are told", () =>
     Effect.gen(function*() {
       const program = yield* Effect.promise(() => bundledProgram(new URL("./support/onceProcess.ts", import.meta.url)))
@@ -144,7 +144,7 @@ describe.concurrent("two processes", () => {
     }).pipe(Effect.provide(setup({ capture: "full" }))), 60_000)
 })
 
-describe.concurrent("a program that is killed and started again", () => {
+describe("a program that is killed and started again", () => {
   for (const work of works) {
     for (let seed = 1; seed <= seeds; seed++) {
       it.live(
