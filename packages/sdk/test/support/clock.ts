@@ -66,7 +66,7 @@ export class FastClock implements Clock.Clock {
   }
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
-    return this.base.sleep(Duration.times(duration, 1 / this.speed))
+    return this.base.sleep(Duration.millis(Duration.toMillis(duration) / this.speed))
   }
 }
 
