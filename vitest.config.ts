@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
@@ -54,6 +55,11 @@ const computing: { readonly [file: string]: number } = {
   "cli/test/Interrupted": 2.5,
   "sdk/test/EscapedKey": 2
 }
+
+const gone = Object.keys({ ...waiting, ...computing }).filter((name) =>
+  !existsSync(new URL(`packages/${name}.test.ts`, import.meta.url))
+)
+if (gone.length > 0) throw new Error(`there is no test ${gone.join(", ")}`)
 
 /** Seconds of the others, of which the larger come first: few take long. */
 const secondsOf = (place: number): number => 3 * 0.975 ** place

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { marked } from "../../../scripts/pure.mjs"
+import { folder, read } from "./support/folder.js"
 
 const here = fileURLToPath(new URL(".", import.meta.url))
 const ofSource = process.env.TEST_DIST === undefined
@@ -56,44 +56,43 @@ const run = (layer: string) => `
   Effect.runPromise(Effect.provide(FlowService, ${layer}))`
 
 /** The modules that a process has loaded when it has run each of these parts of a program, of CommonJS too. */
-const loaded = async (...parts: ReadonlyArray<string>): Promise<ReadonlyArray<ReadonlyArray<string>>> => {
-  const folder = await mkdtemp(join(tmpdir(), "noukai-start-"))
-  const told = join(folder, "modules")
-  // a pipe that is full for a moment takes nothing from whoever does not wait
-  const tell = (text: string) => `appendFileSync(${JSON.stringify(told)}, ${text})`
-  const hook = `
-    import { register } from "node:module"
-    register("data:text/javascript," + encodeURIComponent(${
-    JSON.stringify(`
+const loaded = (...parts: ReadonlyArray<string>): Promise<ReadonlyArray<ReadonlyArray<string>>> =>
+  Effect.gen(function*() {
+    // a pipe that is full for a moment takes nothing from whoever does not wait
+    const list = join(yield* folder, "loaded")
+    const tell = (text: string) => `appendFileSync(${JSON.stringify(list)}, ${text})`
+    const hook = `
+      import { register } from "node:module"
+      register("data:text/javascript," + encodeURIComponent(${
+      JSON.stringify(`
+        import { appendFileSync } from "node:fs"
+        export const load = (url, context, next) => {
+          ${tell("url + \"\\n\"")}
+          return next(url, context)
+        }`)
+    }))`
+    const program = `
       import { appendFileSync } from "node:fs"
-      export const load = (url, context, next) => {
-        ${tell("url + \"\\n\"")}
-        return next(url, context)
-      }`)
-  }))`
-  try {
-    await promisify(execFile)(process.execPath, [
+      import { createRequire } from "node:module"
+      ${
+      parts.map((part) =>
+        `${part}
+      ${tell("Object.keys(createRequire(import.meta.url).cache).join(\"\\n\") + \"\\n\\n\"")}`
+      ).join("\n")
+    }`
+    const args = [
       ...ofSource ? ["--conditions=@effect-noukai/source", "--import", "tsx"] : [],
       "--import",
       `data:text/javascript,${encodeURIComponent(hook)}`,
       "--input-type=module",
       "--eval",
-      `
-        import { appendFileSync } from "node:fs"
-        import { createRequire } from "node:module"
-        ${
-        parts.map((part) =>
-          `${part}
-        ${tell("Object.keys(createRequire(import.meta.url).cache).join(\"\\n\") + \"\\n\\n\"")}`
-        ).join("\n")
-      }`
-    ], { cwd: here, env: { ...process.env, NOUKAI_API_KEY: "nk_test" } })
-    const text = await readFile(told, "utf8")
+      program
+    ]
+    const options = { cwd: here, env: { ...process.env, NOUKAI_API_KEY: "nk_test" } }
+    yield* Effect.promise(() => promisify(execFile)(process.execPath, args, options))
+    const text = yield* read(list)
     return parts.map((_, at) => text.split("\n\n").slice(0, at + 1).join("\n").split("\n"))
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+  }).pipe(Effect.scoped, Effect.runPromise)
 
 const matching = (paths: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
   paths.filter((path) => pattern.test(path))

@@ -1,7 +1,7 @@
 /** The command in a process of its own, over pipes or in a terminal; and in this process, where only its words count. */
 import * as Pty from "@lydell/node-pty"
 import type { Scope } from "effect"
-import { Clock, Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { type Duplex, Readable, Writable } from "node:stream"
@@ -152,10 +152,8 @@ const inThisProcess = (args: ReadonlyArray<string>, options: Options): Effect.Ef
       stdout: stream("stdout"),
       stderr: stream("stderr")
     })
-    const clock = options.hurries === true ? new FastClock(20) : Clock.make()
-    const exit = yield* Effect.promise((signal) =>
-      Effect.runPromiseExit(Effect.withClock(program(args), clock), { signal })
-    )
+    const command = options.hurries === true ? Effect.withClock(program(args), new FastClock(20)) : program(args)
+    const exit = yield* Effect.promise((signal) => Effect.runPromiseExit(command, { signal }))
     return { code: codeOf(exit), ...written }
   }))
 
@@ -199,7 +197,7 @@ const patient = (pty: Pty.IPty): Pty.IPty => {
   const socket: Duplex = Reflect.get(pty, "_socket")
   const destroy = socket.destroy.bind(socket)
   socket.destroy = (error) => {
-    if (error === undefined) setTimeout(destroy, 2_000).unref()
+    if (error === undefined) setTimeout(destroy, 10_000).unref()
     else destroy(error)
     return socket
   }
