@@ -9,51 +9,50 @@ const { isolate, pool } = shared.test!
 
 /** Seconds of the files that take some, and half of it or more wait: for a server, a clock, or a process to end. */
 const waiting: { readonly [file: string]: number } = {
-  "cli/test/Dev": 13,
-  "cli/test/Batch": 14,
-  "promise/test/Behaviour": 12,
-  "batch/test/BatchKilled": 10,
-  "batch/test/Promise": 6.5,
+  "adapters/test/Relay": 16,
+  "cli/test/Dev": 12,
+  "batch/test/BatchKilled": 12,
+  "promise/test/Behaviour": 11.5,
+  "batch/test/Promise": 7,
   "sdk/test/ErrorBodies": 5,
-  "cli/test/Job": 5,
-  "batch/test/BatchDoubt": 5,
-  "sdk/test/Closing": 4.5,
+  "sdk/test/Closing": 5,
+  "batch/test/BatchDoubt": 4.5,
   "batch/test/BatchTakeover": 4.5,
-  "sdk/test/JobService": 4,
+  "sdk/test/JobService": 4.5,
+  "cli/test/Job": 4,
   "promise/test/Bundle": 4,
-  "sdk/test/JobWire": 3.5,
-  "cli/test/Run": 3,
-  "cli/test/Watch": 3,
-  "batch/test/examples/Examples": 3,
-  "sdk/test/FlowEventsHeal": 2.5,
-  "cli/test/Streams": 2.5,
-  "sdk/test/RetryBudget": 2,
-  "cli/test/RunOutcomes": 2,
+  "sdk/test/JobWire": 4,
+  "batch/test/examples/Examples": 3.5,
+  "cli/test/Watch": 3.5,
+  "sdk/test/FlowEventsHeal": 3,
   "batch/test/BatchLanes": 2,
-  "sdk/test/CassetteCrash": 2,
+  "cli/test/RunOutcomes": 2,
+  "sdk/test/RetryBudget": 2,
   "batch/test/BatchEnds": 2,
-  "emulator/test/Bounds": 1.5
+  "emulator/test/Bounds": 1.5,
+  "promise/test/RelayFlow": 1.5
 }
 
-/** Seconds of the files that take some, and compute. */
+/** Seconds of the files that take some, and compute, or start processes that do. */
 const computing: { readonly [file: string]: number } = {
   // it collects all garbage, which is quick while a worker has loaded little
   "emulator/test/Memory": 2,
-  "adapters/test/Relay": 13,
+  "cli/test/Batch": 13.5,
+  "adapters/test/UnreadBodies": 10.5,
   "adapters/test/Trace": 9,
-  "adapters/test/UnreadBodies": 10,
-  "sdk/test/internal/transport/undici": 6,
-  "sdk/test/Start": 5,
-  "sdk/test/OnceKilled": 4,
-  "batch/test/Batch": 5,
-  "emulator/test/Command": 4,
-  "emulator/test/Conformance": 4,
-  "sdk/test/internal/transport/httpClient": 3.5,
+  "sdk/test/internal/transport/undici": 9,
+  "batch/test/Batch": 6,
+  "sdk/test/OnceKilled": 5.5,
+  "sdk/test/Start": 4.5,
+  "cli/test/Run": 3.5,
+  "emulator/test/Command": 3.5,
   "sdk/test/RecordEmulator": 3.5,
-  "batch/test/BatchLimits": 3.5,
-  "promise/test/Surface": 3,
-  "cli/test/Interrupted": 2.5,
-  "sdk/test/EscapedKey": 2
+  "emulator/test/Conformance": 3,
+  "sdk/test/WireLeniency": 3,
+  "sdk/test/internal/transport/fetch": 3,
+  "sdk/test/internal/transport/httpClient": 3,
+  "emulator/test/Loops": 3,
+  "sdk/test/Tools": 3
 }
 
 const gone = Object.keys({ ...waiting, ...computing }).filter((name) =>
@@ -62,7 +61,7 @@ const gone = Object.keys({ ...waiting, ...computing }).filter((name) =>
 if (gone.length > 0) throw new Error(`there is no test ${gone.join(", ")}`)
 
 /** Seconds of the others, of which the larger come first: few take long. */
-const secondsOf = (place: number): number => 3 * 0.975 ** place
+const secondsOf = (place: number): number => 2.5 * 0.975 ** place
 
 /** More workers than cores: tests wait for servers and clocks, too. Each worker takes files in turn. */
 const maxWorkers = Math.ceil(availableParallelism() * 1.5)
@@ -98,8 +97,8 @@ class SideBySide extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const all = await super.sort(files)
     const waits = (file: TestSpecification) => nameOf(file) in waiting
-    // a little less than half of them, and none is left for the end
-    const waiters = maxWorkers * 0.45
+    // a little more than a third of them, and none is left for the end
+    const waiters = maxWorkers * 0.4
     return [
       ...begun(all.filter(waits), waiting, waiters),
       ...begun(all.filter((file) => !waits(file)), computing, maxWorkers - waiters)

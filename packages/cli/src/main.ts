@@ -60,7 +60,7 @@ export const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | Validat
 export const program = (
   args: ReadonlyArray<string>
 ): Effect.Effect<void, CommandError | UsageError | ValidationError.ValidationError> =>
-  Effect.flatMap(checked(grammar(), args), (asked) =>
+  Effect.flatMap(checked(grammar, args), (asked) =>
     asked._tag === "help"
       ? Effect.sync(() => void process.stdout.write(help(asked.path, asked.grammar, process.stdout.columns ?? 80)))
       : Command.run(root, { name: "noukai", version })(["node", "noukai", ...asked.args])).pipe(

@@ -32,7 +32,7 @@ describe("calls in documents", () => {
     const all = calls(document)
     it(`of ${document} (${all.length})`, () => {
       for (const call of all) {
-        const asked = checked(grammar(), words(call))
+        const asked = checked(grammar, words(call))
         assert.isTrue(Either.isRight(asked), `${call}: ${Either.isLeft(asked) ? asked.left.message : ""}`)
       }
     })

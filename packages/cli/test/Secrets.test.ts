@@ -43,7 +43,7 @@ describe("the key", () => {
       const env = { ...yield* environment, NOUKAI_API_KEY: key }
       yield* Effect.forEach(
         // the emulator of dev has a key of its own
-        paths(grammar()).filter(([first]) => first !== "dev"),
+        paths(grammar).filter(([first]) => first !== "dev"),
         (path, index) =>
           Effect.gen(function*() {
             yield* emulator.clearFaults

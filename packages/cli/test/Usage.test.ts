@@ -17,7 +17,7 @@ const commands = (grammar: Grammar, path: ReadonlyArray<string> = []): ReadonlyA
   ...Object.entries(grammar.commands ?? {}).flatMap(([name, below]) => commands(below, [...path, name]))
 ]
 
-const all = commands(grammar())
+const all = commands(grammar)
 const leaves = all.filter(({ grammar }) => grammar.commands === undefined)
 
 /** Arguments that a command could be called with. */
@@ -53,7 +53,7 @@ describe("wrong usage", () => {
   for (const { path, grammar: { commands, usage } } of all) {
     const name = ["noukai", ...path].join(" ")
     const isWrong = (...args: ReadonlyArray<string>) => {
-      const asked = checked(grammar(), [...path, ...args])
+      const asked = checked(grammar, [...path, ...args])
       assert.strictEqual(asked._tag, "Left", `${name} ${args.join(" ")}`)
       assert.strictEqual(asked._tag === "Left" && asked.left.command, name)
     }
@@ -75,11 +75,11 @@ describe("wrong usage", () => {
     it(`${name} gives its help wherever it is asked for, and only before --`, () => {
       for (const help of ["--help", "-h"]) {
         for (const args of [[help], [...some, help], [help, "--nonesuch"]]) {
-          const asked = checked(grammar(), [...path, ...args])
+          const asked = checked(grammar, [...path, ...args])
           assert.deepInclude(asked, { _tag: "Right" })
           assert.strictEqual(asked._tag === "Right" && asked.right._tag, "help")
         }
-        const rest = checked(grammar(), [...path, "--", help])
+        const rest = checked(grammar, [...path, "--", help])
         assert.strictEqual(rest._tag === "Right" && rest.right._tag, "command")
       }
       assert.isDefined(usage)

@@ -29,7 +29,7 @@ const of = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A
 })
 
 /** The flags and the help of every command, by its name. */
-export const grammar = (): Grammar => ({
+export const grammar: Grammar = {
   ...of(root),
   commands: {
     batch: {
@@ -57,4 +57,4 @@ export const grammar = (): Grammar => ({
     trace: of(trace),
     watch: of(watch)
   }
-})
+}

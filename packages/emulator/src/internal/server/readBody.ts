@@ -12,6 +12,9 @@ import type { ApiError } from "../apiError.js"
 /** The connection ended before the exchange did. @internal */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
 
+/** One for all: nobody asks where it was made, and it takes as long as the rest of a small request. @internal */
+export const gone: Effect.Effect<never, ConnectionGone> = Effect.fail(new ConnectionGone())
+
 /** @internal */
 export interface ReceivedBody {
   /** `undefined` for a body over the limit. */
@@ -58,7 +61,7 @@ export const readBody = (
     }
     const onGone = () => {
       stop()
-      resume(Effect.fail(new ConnectionGone()))
+      resume(gone)
     }
     request.on("data", onData)
     request.on("end", onEnd)

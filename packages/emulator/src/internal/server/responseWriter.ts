@@ -12,7 +12,7 @@ import type { OpenEntry } from "../store/ledger.js"
 import { takeTime } from "../time/time.js"
 import type { WireEvent } from "../wire/wireEvent.js"
 import type { Exchange } from "./httpServer.js"
-import { ConnectionGone } from "./readBody.js"
+import { type ConnectionGone, gone } from "./readBody.js"
 import type { Emit, Reply } from "./reply.js"
 
 /** A place in the body at which the response stalls or stops. */
@@ -62,8 +62,6 @@ export const make = (
 ): ResponseWriter => {
   const { connection, response } = exchange
   const { socket } = connection
-
-  const gone: Effect.Effect<never, ConnectionGone> = Effect.fail(new ConnectionGone())
 
   const isGone = () => response.destroyed || socket.destroyed
 
