@@ -17,7 +17,7 @@ export default [
         include: ["packages/*/test/**/*.test.ts", "scratchpad/test/**/*.test.ts"],
         exclude,
         globalSetup: ["packages/cli/test/support/bundle.ts"],
-        expect: { poll: { timeout: 15_000 } }
+        expect: { poll: { timeout: 15_000, interval: 5 } }
       }
     })
   )

@@ -419,7 +419,7 @@ for (const [at, framework] of [...relays, ...afterParsers].entries()) {
       }
       for (let n = 0; n < 3; n++) assert.strictEqual(await asked(), 1)
       await app?.close()
-      await start({ timeout: "200 millis" })
+      await start({ timeout: "50 millis" })
       upstream.script(() => {})
       assert.isAtMost(await asked(), 1)
     })

@@ -146,7 +146,7 @@ export const streaming: ReadonlyArray<Behaviour> = [
     { reference: "AbortError", ours: 9 },
     async (world) => {
       const { rejected, value } = await outcome(world, async () => {
-        world.emulator.addFaults({ script: ["drip:6:10", "drip:6:10"] })
+        world.emulator.addFaults({ script: ["drip:12:10", "drip:12:10"] })
         return collect(world.client().flow(twoStep).events({ message: "hi", timeout: 600 }))
       }) as Parsed
       return rejected?.name ?? value.length
