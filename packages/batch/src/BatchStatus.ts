@@ -20,6 +20,10 @@ export interface BatchPlan {
   readonly known: { readonly [state in RowState]?: number }
   /** Rows that cannot be run: they do not fit the schema, or have no input. */
   readonly invalid: number
+  /** Rows that were invalid in the ledger, and can be run now. They count among `known`. */
+  readonly mended: number
+  /** Rows that a run would begin: those that are new or mended, and not invalid. What the ledger has left is not among them. */
+  readonly ready: number
   /** The number of rows of the source that are no rows of the batch. */
   readonly refusedCount: number
   /** The first 100 of them: those without a key, of a key that another row has, or whose input has changed. */

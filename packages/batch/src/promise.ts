@@ -220,13 +220,15 @@ export const runBatch = async <Row>(options: RunBatchOptions<Row>): Promise<Batc
     dispatcher,
     fetch
   })
-  const { adopt, budgetUsd, concurrency, cost, grace, maxCostPerRow, maxFailures, rate, stopWithin } = options
+  const { adopt, budgetUsd, concurrency, cost, fleetConcurrency, grace, maxCostPerRow, maxFailures, rate, stopWithin } =
+    options
   const batch = batchOf(options, noukai.flow(options.flow))
   const running = Batch.run(batch, source, {
     adopt,
     budgetUsd,
     concurrency,
     cost,
+    fleetConcurrency,
     grace,
     maxCostPerRow,
     maxFailures,

@@ -105,7 +105,10 @@ describe("a batch", () => {
       const first = yield* Batch.run(batch, source("two"), quick)
       assert.deepStrictEqual(states(first), { done: 1, invalid: 2 })
       assert.deepStrictEqual([first.plan.invalid, first.plan.refusedCount], [2, 1])
+      const plan = yield* Batch.plan(batch, source(2))
+      assert.deepStrictEqual([plan.known, plan.mended, plan.ready], [{ done: 1, invalid: 2 }, 1, 1])
       const second = yield* Batch.run(batch, source(2), quick)
+      assert.deepStrictEqual(second.plan, plan)
       assert.deepStrictEqual(states(second), { done: 2, invalid: 1 })
       assert.strictEqual(yield* Batch.retry("typed", { only: "invalid" }), 1)
       assert.deepStrictEqual(states(yield* Batch.status("typed")), { done: 2 })
@@ -148,6 +151,8 @@ describe("a batch", () => {
       })
       assert.deepStrictEqual(states(yield* Batch.run(batch, numbered(3), quick)), { failed: 3 })
       assert.strictEqual(yield* Batch.retry("failing", { only: "failed" }), 3)
+      const left = yield* Batch.status("failing")
+      assert.deepStrictEqual([left.status, states(left)], ["incomplete", { pending: 3 }])
       assert.deepStrictEqual(states(yield* Batch.run(batch, numbered(3), quick)), { done: 3 })
       assert.deepStrictEqual((yield* collect(Batch.results(batch))).map(({ attempt }) => attempt), [2, 2, 2])
     }).pipe(Effect.provide(layer())))
@@ -169,6 +174,20 @@ describe("a batch", () => {
       ])
       const next = yield* Batch.run(batch, numbered(20), options)
       assert.deepStrictEqual(states(next), { failed: 6, pending: 14 })
+      const all = yield* Batch.run(echoing("all failed", "acme/test/broken"), numbered(3), options)
+      assert.deepStrictEqual([all.status, all.stop, states(all)], ["completed", undefined, { failed: 3 }])
+    }).pipe(Effect.provide(layer())))
+
+  it.live("is not completed while rows of a source that broke are left", () =>
+    Effect.gen(function*() {
+      const batch = echoing("breaks")
+      yield* Batch.run(batch, numbered(1), quick)
+      const breaks = BatchSource.fromStream(
+        Stream.concat(Stream.fromIterable([{ id: "row 1" }, { id: "row 2" }]), Stream.fail("no more"))
+      )
+      assert.strictEqual(yield* Effect.flip(Batch.run(batch, breaks, quick)), "no more")
+      const status = yield* Batch.status("breaks")
+      assert.deepStrictEqual([status.status, status.states.pending > 0], ["incomplete", true])
     }).pipe(Effect.provide(layer())))
 
   it.live("adopts what another ledger of the same id has run", () =>
@@ -237,6 +256,16 @@ describe("a batch", () => {
       assert.deepStrictEqual([done + pending, (yield* runsOf).length], [20, done])
       assert.strictEqual((yield* Batch.run(batch, numbered(20), quick)).states.done, 20)
       assert.strictEqual((yield* runsOf).length, 20)
+    }).pipe(Effect.provide(layer())))
+
+  it.live("that is interrupted when all that is left is in flight is completed", () =>
+    Effect.gen(function*() {
+      const running = yield* Effect.fork(Batch.run(echoing("last", "acme/test/slow"), numbered(1), quick))
+      const emulator = yield* Emulator
+      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
+      yield* Fiber.interrupt(running)
+      const status = yield* Batch.status("last")
+      assert.deepStrictEqual([status.status, status.stop, states(status)], ["completed", undefined, { done: 1 }])
     }).pipe(Effect.provide(layer())))
 
   it.live("stops at a key that is refused, with every row still to be run", () =>

@@ -124,6 +124,34 @@ describe.concurrent("a row that may have run", () => {
       assert.deepStrictEqual(row!.error, { kind: "Defect", message: "broken" })
     }).pipe(Effect.provide(layer())), 20_000)
 
+  it.live("in a request is failed where it waits for tools that nobody has", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({
+        ref: "acme/test/pausing",
+        toolsEnabled: true,
+        steps: [{ kind: "tool", id: "a", rounds: [[{ name: "weather" }]], output: "x" }]
+      })
+      const batch = Batch.make({
+        id: "pausing",
+        flow: "acme/test/pausing",
+        operation: "execute",
+        key: (row: Row) => row.id,
+        input: (row) => ({ message: row.id })
+      })
+      const summary = yield* Batch.run(batch, numbered(2), quick)
+      assert.deepStrictEqual([summary.status, states(summary)], ["completed", { failed: 2 }])
+      const results = yield* collect(Batch.results(batch))
+      assert.deepStrictEqual(results.map(({ error }) => error?.code), [
+        "TOOL_CALLS_UNANSWERED_CLIENT",
+        "TOOL_CALLS_UNANSWERED_CLIENT"
+      ])
+      assert.sameMembers(
+        results.map(({ executionId }) => executionId),
+        (yield* runsOf).map(({ executionId }) => executionId)
+      )
+    }).pipe(Effect.provide(layer())), 20_000)
+
   it.live("waits for evidence that another row brings, however many wait", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -103,6 +103,17 @@ describe("runBatch", () => {
     assert.deepStrictEqual([summary.status, summary.states.done], ["completed", 2])
   })
 
+  it("has no more rows in flight than the fleet may have", async () => {
+    const options = common("fleet", "acme/test/slow")
+    const refused = await rejection(runBatch({ ...options, source: rows(1), fleetConcurrency: 0 }))
+    assert(refused instanceof Error)
+    assert.include(refused.message, "fleetConcurrency")
+    const summary = await runBatch({ ...options, source: rows(4), fleetConcurrency: 1 })
+    assert.strictEqual(summary.states.done, 4)
+    const { runs } = emulator.ledger()
+    for (const [at, { startedAt }] of runs.slice(1).entries()) assert.isAtLeast(startedAt, runs[at]!.endedAt!)
+  })
+
   it("tells how far it is, and at the end that it is there, whatever the listener throws", async () => {
     const told: Array<Progress> = []
     const onProgress = (progress: Progress) => {

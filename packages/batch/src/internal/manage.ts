@@ -35,10 +35,11 @@ const usd = (nanos: number): string => {
   return `${digits.slice(0, -9)}.${digits.slice(-9)}`.replace(/\.?0+$/, "")
 }
 
-const statusName = (record: Batches.BatchRecord): BatchStatus["status"] => {
+const statusName = (record: Batches.BatchRecord, states: Reading.Counts): BatchStatus["status"] => {
   if (record.stop?.reason === "cancelled") return "cancelled"
   if (record.state === "running") return "running"
-  return record.state === "ended" ? "completed" : "incomplete"
+  // a stop may come when all that was left was in flight; and rows are added, or to be run again, after an end
+  return record.state === "planned" || Reading.unsettled(states) > 0 ? "incomplete" : "completed"
 }
 
 /** @internal */
@@ -46,11 +47,12 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
   Effect.gen(function*() {
     const states = yield* Reading.counts(ledger, record.id)
     const { settings: { budget, cost }, spent, stop } = record
+    const status = statusName(record, states)
     return {
       batch: record.name,
       flow: record.flow,
-      status: statusName(record),
-      ...(stop !== null && { stop }),
+      status,
+      ...(stop !== null && status !== "completed" && { stop }),
       rows: Object.values(states).reduce((sum, count) => sum + count, 0),
       states,
       refused: yield* Reading.refusedCount(ledger, record.id),

@@ -52,13 +52,10 @@ const eachChunk = <E, R, E1>(
   )
 }
 
-const planOf = (batch: string, { added, invalid, known, refused, refusedCount }: Planning.Found): BatchPlan => ({
+const planOf = (batch: string, { known, ...found }: Planning.Found): BatchPlan => ({
   batch,
-  added,
-  known: known as { readonly [state in RowState]?: number },
-  invalid,
-  refused,
-  refusedCount
+  ...found,
+  known: known as { readonly [state in RowState]?: number }
 })
 
 /** Plans the rows of a source into the ledger. @internal */
@@ -132,10 +129,11 @@ export const dry = <E, R>(
           if (again.has(row.at)) continue
           if (row.error !== undefined) found.invalid++
           const standing = known.get(row.key)
-          if (standing === undefined) found.added++
-          else if (standing.state === "invalid" || row.error !== undefined) {
-            found.known[standing.state] = (found.known[standing.state] ?? 0) + 1
-          } else Planning.compare(found, row, standing)
+          if (standing === undefined) Planning.countAdded(found, [row])
+          else {
+            const refusal = Planning.compare(found, row, standing)
+            if (refusal !== undefined) Planning.refuse(found, refusal)
+          }
         }
       }))
     return planOf(given.name, found)

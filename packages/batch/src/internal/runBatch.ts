@@ -77,9 +77,6 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     }
   })
 
-const unsettled = ({ intent, pending, submitted, uncertain }: Reading.Counts): number =>
-  pending + intent + uncertain + submitted
-
 /** Gives the rows out, again and again, until none is left or the batch is stopped. */
 const given = Effect.fnUntraced(function*(
   ledger: Ledger,
@@ -92,7 +89,7 @@ const given = Effect.fnUntraced(function*(
     yield* engine.run({ batch: current.name, generation: current.generation, lane: part.lane })
     const now = yield* insisting(Batches.reread(ledger, record.id))
     if (Option.isNone(now) || now.value.state !== "running") return
-    if (unsettled(yield* insisting(Reading.counts(ledger, record.id))) === 0) return
+    if (Reading.unsettled(yield* insisting(Reading.counts(ledger, record.id))) === 0) return
     // what lanes left, such as one that could not be run to its end
     current = yield* insisting(Batches.renewed(ledger, record.id))
     yield* part.renew(current)
@@ -145,7 +142,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
       )
     )
     const counts = yield* Reading.counts(ledger, record.id)
-    if (unsettled(counts) === 0) yield* Batches.ended(ledger, record.id, yield* Clock.currentTimeMillis)
+    if (Reading.unsettled(counts) === 0) yield* Batches.ended(ledger, record.id, yield* Clock.currentTimeMillis)
     // rows that were in flight may be pending again
     const last = yield* Batches.reread(ledger, record.id)
     if (Option.exists(last, ({ stop }) => stop?.reason === "cancelled")) yield* cancelled

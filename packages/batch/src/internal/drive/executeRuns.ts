@@ -43,6 +43,10 @@ const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined =
       break
     case "ToolCallLimitError":
       break
+    case "UnexpectedResponseError":
+      // it waits for tools that nobody has
+      if (error.code !== "TOOL_CALLS_UNANSWERED_CLIENT") return undefined
+      break
     case "ResultNotStoredError":
       return reported(error, "ResultNotStored", idsOf(error))
     case "RunInProgressError":

@@ -22,13 +22,25 @@ export interface Found {
   readonly known: { [state in RowState]?: number }
   /** Rows, added or known, that cannot be run. */
   invalid: number
+  /** Known rows that could not be run, and can be now. */
+  mended: number
+  /** Rows, added or mended, that can be run. */
+  ready: number
   /** The first of those that are no rows of the batch, and why. */
   readonly refused: Array<RefusedRow>
   refusedCount: number
 }
 
 /** @internal */
-export const nothingFound = (): Found => ({ added: 0, known: {}, invalid: 0, refused: [], refusedCount: 0 })
+export const nothingFound = (): Found => ({
+  added: 0,
+  known: {},
+  invalid: 0,
+  mended: 0,
+  ready: 0,
+  refused: [],
+  refusedCount: 0
+})
 
 /** The number of refused rows that a report shows. */
 const shown = 100
@@ -46,8 +58,7 @@ export const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
   error: { kind: "DuplicateKey", message: `the key ${JSON.stringify(row.key)} is that of ${first} already` }
 })
 
-/** @internal */
-export const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
+const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
   at: row.at,
   key: row.key,
   error: {
@@ -79,10 +90,24 @@ export const knownRows = (
   )
 }
 
-/** Counts a row of a source beside the one that stands in the ledger. @internal */
-export const compare = (found: Found, row: PlannedRow, known: Known): void => {
-  if (row.input === known.input) found.known[known.state] = (found.known[known.state] ?? 0) + 1
-  else refuse(found, inputChanged(row, known.place))
+/** Counts rows that are new. @internal */
+export const countAdded = (found: Found, rows: Iterable<PlannedRow>): void => {
+  for (const { error } of rows) {
+    found.added++
+    if (error === undefined) found.ready++
+  }
+}
+
+/** Counts a row of a source beside the one that stands in the ledger, or gives why it is refused. @internal */
+export const compare = (found: Found, row: PlannedRow, known: Known): RefusedRow | undefined => {
+  if (known.state !== "invalid" && row.error === undefined && row.input !== known.input) {
+    return inputChanged(row, known.place)
+  }
+  found.known[known.state] = (found.known[known.state] ?? 0) + 1
+  if (known.state === "invalid" && row.error === undefined) {
+    found.mended++
+    found.ready++
+  }
 }
 
 /** Keeps what is no row of the batch. @internal */
@@ -144,7 +169,7 @@ export const add = (
       from ${each(sql, items)} where true
       on conflict (batch, key) do nothing
       returning key`)
-    found.added += inserted.length
+    countAdded(found, inserted.map(({ key }) => byKey.get(key)!))
     if (inserted.length < byKey.size) {
       const added = new Set(inserted.map(({ key }) => key))
       const others = [...byKey.values()].filter(({ key }) => !added.has(key))
@@ -191,10 +216,8 @@ const meet = (
     for (const row of rows) {
       const stored = known.get(row.key)
       if (stored === undefined) continue
-      if (!first.has(row.key)) refused.push(duplicate(row, stored.place))
-      else if (stored.state === "invalid" || row.error !== undefined || stored.input === row.input) {
-        found.known[stored.state] = (found.known[stored.state] ?? 0) + 1
-      } else refused.push(inputChanged(row, stored.place))
+      const refusal = first.has(row.key) ? compare(found, row, stored) : duplicate(row, stored.place)
+      if (refusal !== undefined) refused.push(refusal)
     }
     return refused
   })

@@ -31,6 +31,10 @@ export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, Ba
     (rows) => ({ ...none, ...Object.fromEntries(rows.map(({ n, state }) => [state, Number(n)])) })
   )
 
+/** How many rows are not settled. @internal */
+export const unsettled = ({ intent, pending, submitted, uncertain }: Counts): number =>
+  pending + intent + uncertain + submitted
+
 /** How many rows were found at the server. @internal */
 export const adoptedCount = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
   Effect.map(

@@ -22,14 +22,12 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     yield* terminal.progress("… reading rows")
     const plan = yield* planned(batch, yield* Source.source(input, false), file)
     yield* terminal.progress("")
-    const { added, invalid, known, refusedCount, toRun } = plan
+    const { added, invalid, known, mended, refusedCount, toRun } = plan
     yield* terminal.write(
       input.json ? jsonLine(plan) : table([
         ["new", added],
-        // invalid is said of what stands in the file, too
-        ...Object.entries(known).map(([state, count]) =>
-          [state === "invalid" ? "left invalid" : state, count] as const
-        ),
+        ...Object.entries(known).filter(([state]) => state !== "invalid"),
+        ...mended === 0 ? [] : [["mended", mended] as const],
         ["invalid", invalid],
         ["refused", refusedCount],
         ["to run", toRun]

@@ -128,7 +128,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         ...states.failed === 0 ? [] : [`to run them again: noukai batch retry ${where} --only failed`],
         ...states.invalid === 0
           ? []
-          : [`to take those that are invalid as the file has them by then: noukai batch retry ${where} --only invalid`]
+          : ["rows that are invalid run with the same command once the file has them mended"]
       ]
     })
   },
