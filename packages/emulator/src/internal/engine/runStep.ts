@@ -226,9 +226,14 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
       ? over
       : []
     const record = begin(run, loop, stepIndex, undefined, scope.input)
-    const from = ledger.now()
-    const close = (result: Parameters<typeof end>[3]) => end(run, record, ledger.now() - from, result)
-    const outcome = yield* runRounds(run, tree, loop, stepIndex, scope, items, send).pipe(
+    let ended = record.startedAt
+    const stepEnded = ({ completedAt }: StepRecord) => {
+      if (completedAt !== undefined && completedAt > ended) ended = completedAt
+    }
+    // timers of a live clock may be early, and no iteration ends after its loop
+    const close = (result: Parameters<typeof end>[3]) =>
+      end(run, record, Math.max(ledger.now(), ended) - record.startedAt, result)
+    const outcome = yield* runRounds(run, tree, loop, stepIndex, scope, items, send, stepEnded).pipe(
       Effect.onInterrupt(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." }))),
       // the reader of the stream has left
       Effect.tapError(() => Effect.sync(() => close({ code: "INTERRUPTED", message: "The step was interrupted." })))
@@ -248,7 +253,8 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
     stepIndex: number,
     scope: TemplateScope,
     items: ReadonlyArray<Json>,
-    send: (event: WireEvent) => Effect.Effect<void, E>
+    send: (event: WireEvent) => Effect.Effect<void, E>,
+    stepEnded: (record: StepRecord) => void
   ) {
     const results: Array<Json> = []
     for (const [index, item] of items.entries()) {
@@ -260,7 +266,8 @@ export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): 
         if (step.kind === "loop") continue
         const overridden = overrideStep(step, run.input.blockOverrides[step.id])
         const inner: TemplateScope = { ...scope, outputs, input, loop: { index, item } }
-        const { outcome }: StepRun = yield* runLeaf(run, tree, overridden, stepIndex, inner, undefined)
+        const { outcome, record }: StepRun = yield* runLeaf(run, tree, overridden, stepIndex, inner, undefined)
+        stepEnded(record)
         if (outcome.type === "Fail") return outcome
         input = outcome.type === "Output" ? outcome.output : null
         outputs = { ...outputs, [step.id]: input }

@@ -50,19 +50,35 @@ const hasFailed = (step: SessionStep): boolean => step.status === "failed" || ha
 /** Whether a step was under way, so that its outcome is not known. */
 const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
 
-/** Whether a step of a loop is covered by the block around it, which is recorded too. */
-const isInside = (inner: SessionStep, outer: SessionStep | undefined): boolean =>
-  outer?.startedAt !== undefined && outer.completedAt !== undefined && inner.startedAt !== undefined &&
-  inner.completedAt !== undefined && Date.parse(outer.startedAt) <= Date.parse(inner.startedAt) &&
-  Date.parse(outer.completedAt) >= Date.parse(inner.completedAt)
+/** How long after its loop an iteration may end by the clocks of a server, in milliseconds. */
+const lateness = 10
+
+/**
+ * Whether the iterations of a loop are covered by the block before them, which is recorded too. The first of them tells:
+ * it begins before its loop has ended, and after any other block.
+ */
+const isInside = (first: SessionStep, block: SessionStep | undefined): boolean => {
+  if (block?.startedAt === undefined || block.completedAt === undefined) return false
+  if (first.startedAt === undefined || first.completedAt === undefined) return false
+  const [from, to] = [Date.parse(block.startedAt), Date.parse(block.completedAt)]
+  const [began, ended] = [Date.parse(first.startedAt), Date.parse(first.completedAt)]
+  return from <= began && ended <= (began < to ? to + lateness : to)
+}
 
 /** The last attempt at each step, in the order in which the steps began. */
 const lastAttempts = (steps: ReadonlyArray<SessionStep>): ReadonlyArray<SessionStep> => {
   const last = new Map<string, SessionStep>()
   let block: SessionStep | undefined
+  /** Whether the iterations that follow the block are covered by it; unknown before the first of them. */
+  let covers: boolean | undefined
   for (const step of steps) {
-    if (step.loopIndex === undefined) block = step
-    else if (isInside(step, block)) continue
+    if (step.loopIndex === undefined) {
+      block = step
+      covers = undefined
+    } else {
+      covers ??= isInside(step, block)
+      if (covers) continue
+    }
     const key = `${step.loopIndex ?? ""} ${step.stepId}`
     const before = last.get(key)
     if (before === undefined || step.attempt >= before.attempt) last.set(key, step)
@@ -78,7 +94,9 @@ const hasRecovered = (execution: SessionExecution, step: SessionStep): boolean =
 const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>): RunEnding => {
   const { errorAtStep, status } = execution
   if (errorAtStep !== undefined) {
-    const step = steps.findLast(({ stepId }) => stepId === errorAtStep)
+    // it may be a step of a loop, which is no step of the run
+    const step = steps.findLast(({ stepId }) => stepId === errorAtStep) ??
+      execution.steps.findLast((one) => one.stepId === errorAtStep && hasError(one))
     if (step === undefined || !hasRecovered(execution, step)) {
       return { _tag: "failed", stepId: errorAtStep, error: step?.errorSnapshot }
     }
@@ -89,7 +107,7 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
     return {
       _tag: "failed",
       stepId: failed?.stepId,
-      error: failed?.errorSnapshot ?? (status === "cancelled" ? "the recorded run was cancelled" : undefined)
+      error: failed?.errorSnapshot ?? execution.steps.findLast(hasError)?.errorSnapshot ?? (status === "cancelled" ? "the recorded run was cancelled" : undefined)
     }
   }
   if (status !== "completed") return { _tag: "unfinished", reason: `its status is ${JSON.stringify(status)}` }

@@ -125,8 +125,12 @@ export const timesOfRun = (run: TimedRecord | undefined, steps: ReadonlyArray<Ti
   }
 }
 
+/** How long after its loop an iteration may end by the clocks of a server, in nanoseconds. */
+const lateness = 10_000_000n
+
 const encloses = (outer: Times, group: { readonly start: bigint; readonly end: bigint }): boolean =>
-  outer.start !== undefined && outer.start <= group.start && (outer.end === undefined || outer.end >= group.end)
+  outer.start !== undefined && outer.start <= group.start &&
+  (outer.end === undefined || group.end <= (group.start < outer.end ? outer.end + lateness : outer.end))
 
 /** Whether a record can be that of a loop: one that asked no model itself. */
 const mayBeLoop = ({ loopIndex, modelUsed, tokens }: PlacedRecord): boolean =>

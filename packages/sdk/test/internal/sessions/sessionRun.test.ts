@@ -52,6 +52,37 @@ describe("10.7: the end of a run", () => {
     assert.deepStrictEqual(run([step("a", 1)], { ...failed, errorAtStep: "b" }).ending, ofStep)
   })
 
+  it("of a loop is its own, though the clock of the server puts an iteration a little outside", () => {
+    const during = (from: number, to: number) => ({
+      startedAt: new Date(from).toISOString(),
+      completedAt: new Date(to).toISOString()
+    })
+    const iterations = (from: number) =>
+      [0, 1, 2].map((loopIndex) =>
+        step("in", loopIndex, { loopIndex, ...during(from + loopIndex * 5, from + loopIndex * 5 + 6) })
+      )
+    const loop = run([step("first", "x", during(0, 10)), step("each", [0, 1, 2], during(10, 25)), ...iterations(10)])
+    assert.deepStrictEqual(loop.ending, { _tag: "completed", result: [0, 1, 2] })
+    assert.deepStrictEqual(loop.completed.map(({ stepId }) => stepId), ["first", "each"])
+    const alone = run([step("first", "x", during(0, 10)), ...iterations(10)])
+    assert.deepStrictEqual(alone.completed.map(({ output }) => output), ["x", 0, 1, 2])
+  })
+
+  it("errorAtStep of a step in a loop: the error of that step", () => {
+    const error = { code: "X", message: "no" }
+    const steps = [
+      step("each", null, { status: "failed", startedAt: "2026-01-01T00:00:00Z", completedAt: "2026-01-01T00:00:05Z" }),
+      {
+        ...failedStep("in", error),
+        loopIndex: 0,
+        startedAt: "2026-01-01T00:00:01Z",
+        completedAt: "2026-01-01T00:00:02Z"
+      }
+    ]
+    assert.deepStrictEqual(run(steps, { ...failed, errorAtStep: "in" }).ending, { _tag: "failed", stepId: "in", error })
+    assert.deepStrictEqual(run(steps, failed).ending, { _tag: "failed", stepId: "each", error })
+  })
+
   it("B-PY-19: status failed without errorAtStep is a failure, of the step that failed if one did", () => {
     assert.deepStrictEqual(run([step("a", 1)], failed).ending, { _tag: "failed", stepId: undefined, error: undefined })
     assert.deepStrictEqual(run([step("a", 1), failedStep("b", "text")], failed).ending, {
