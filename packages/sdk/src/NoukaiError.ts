@@ -267,6 +267,15 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
   get cursor(): FlowCursor | undefined {
     return cursorOf(this)
   }
+  /**
+   * The pause whose answer was refused, on errors of `execute` and `resume`: `FlowService.resume` goes on from it. Not
+   * enumerable.
+   *
+   * @since 0.1.0
+   */
+  get state(): PausedState | undefined {
+    return stateOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(

@@ -500,6 +500,26 @@ describe("the cursor (7.5)", () => {
         assert.deepInclude((yield* bodies)[2], { executionId: "ex-1", stepIndex: 1 })
       })))
 
+  it.effect("a step in a loop has one index, however often it begins and completes", () =>
+    scripted([
+      respond(
+        runStarted(),
+        ...[0, 1].flatMap((n) => [stepStarted("loop"), stepCompleted("loop", n)]),
+        stepStarted("next"),
+        stepCompleted("next"),
+        flowCompleted(1)
+      )
+    ], (flows) =>
+      Effect.gen(function*() {
+        const events = yield* collect(flows.events(flow, { message: "hi" }))
+        assert.deepStrictEqual(
+          events.flatMap((event) =>
+            event.type === "step_started" || event.type === "step_completed" ? [[event.stepId, event.stepIndex]] : []
+          ),
+          [["loop", 0], ["loop", 0], ["loop", 0], ["loop", 0], ["next", 1], ["next", 1]]
+        )
+      })))
+
   it.effect("a step in a loop completes often, and only its last output is kept", () => {
     const times = 500
     const loop = Array.from({ length: times }, (_, i) => stepCompleted("loop", i))

@@ -384,6 +384,21 @@ describe("the end of the wait", () => {
     })
   })
 
+  it.live("at the timeout it fails while more jobs may come, though those that came have ended", () => {
+    const { run } = world(() => completed)
+    return Effect.gen(function*() {
+      const error = yield* run(Effect.flip(Effect.flatMap(attached(["ex-0"]), (jobs) =>
+        Stream.runDrain(
+          Job.waitAll(Stream.concat(Stream.fromIterable(jobs), Stream.never), { timeout: "10 minutes" })
+        ))))
+      assert.deepInclude(error, {
+        _tag: "APITimeoutError",
+        clock: "wait",
+        detail: "after 600000 ms; the source of jobs has not ended, and its 1 jobs so far have"
+      })
+    })
+  })
+
   it.live("a timeout of 0 polls each once", () => {
     const { counts, run } = world((id) => id === "ex-0" ? completed : running)
     return Effect.gen(function*() {

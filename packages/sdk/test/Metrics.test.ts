@@ -46,6 +46,29 @@ it.scopedLive("executions by operation and outcome, their durations, and the usa
     assert.strictEqual(yield* valueOf(metricNames.cost, own), 0.2)
   }))
 
+it.scopedLive("a pause, and the call that goes on with it", () =>
+  Effect.gen(function*() {
+    const own = "pause"
+    const toolCalls = [{ id: "tc_1", type: "function", function: { name: "find", arguments: "{}" } }]
+    const pause = {
+      status: "tool_calls_required",
+      executionId: "ex-1",
+      pausedAtStep: "a",
+      iterationsUsed: 1,
+      toolCallMessages: [{ role: "assistant", tool_calls: toolCalls }],
+      toolCalls
+    }
+    const flows = yield* clientFor(yield* Wire.serve(Wire.json(200, pause), done))
+    yield* Effect.gen(function*() {
+      const paused = yield* flows.execute("a/b/c", { tools: [{ type: "function", function: { name: "find" } }] })
+      assert(paused.status === "tool_calls_required")
+      yield* paused.resume([{ toolCallId: "tc_1", content: "x" }])
+    }).pipe(Effect.tagMetrics("test", own))
+    const counts = yield* Effect.forEach(["paused", "completed"], (outcome) =>
+      valueOf(metricNames.executions, own, { operation: "execute", outcome }))
+    assert.deepStrictEqual(counts, [1, 1])
+  }))
+
 it.scopedLive("retries by reason", () =>
   Effect.gen(function*() {
     const own = "retries"

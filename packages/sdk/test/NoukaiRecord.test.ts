@@ -674,7 +674,7 @@ describe("calls that were given up", () => {
       )
       assert.deepInclude(value, { _tag: "APITimeoutError", clock: "total" })
       const replayed = yield* Effect.provide(program, replay)
-      assert.deepInclude(replayed, { _tag: "APITimeoutError", clock: "total" })
+      assert.deepInclude(replayed, { _tag: "APITimeoutError", clock: "total", sent: "unknown", isRetryable: false })
     }))
 
   it.scoped("a stream that was waited for in vain is waited for again", () =>

@@ -3,9 +3,23 @@ import { Emulator, startEmulator } from "@effect-noukai/emulator"
 import type { ExecuteInput, PausedResult, ToolDeclaration } from "@effect-noukai/sdk"
 import { FlowService, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
+import { spanNames } from "@effect-noukai/sdk/Telemetry"
 import { Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Schedule, Schema, TestClock } from "effect"
+import {
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Schedule,
+  Schema,
+  Stream,
+  TestClock
+} from "effect"
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { Agent, buildConnector } from "undici"
@@ -306,6 +320,34 @@ describe("a failing handler", () => {
     }))
 })
 
+describe("a call that goes on with a pause", () => {
+  it.scoped("has the total clock of the call before it, and one of its own", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), Wire.silence)
+      const flows = yield* clientFor(server)
+      const paused = (yield* flows.execute("a/b/c", { tools: declarations, timeout: "1 minutes" })) as PausedResult
+      yield* TestClock.adjust("1 minutes")
+      const fiber = yield* Effect.fork(Effect.flip(paused.resume([{ toolCallId: "tc_1", content: "x" }])))
+      yield* server.arrived(2)
+      yield* TestClock.adjust("1 minutes")
+      const error = yield* Fiber.join(fiber)
+      assert.deepInclude(error, { _tag: "APITimeoutError", clock: "total", executionId: "ex-1", sent: "unknown" })
+    }))
+
+  it.scopedLive("has a span of its own, which its request names", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), done)
+      const flows = yield* clientFor(server)
+      const { opened, tracer } = collecting()
+      yield* Effect.gen(function*() {
+        const paused = (yield* flows.execute("a/b/c", { tools: declarations })) as PausedResult
+        yield* paused.resume([{ toolCallId: "tc_1", content: "x" }])
+      }).pipe(Effect.withTracer(tracer))
+      assert.lengthOf(opened.filter(({ span }) => span.name === spanNames.execute), 2)
+      assert.deepStrictEqual(server.requests.map(({ headers }) => headers.traceparent !== undefined), [true, true])
+    }))
+})
+
 describe("what fails after a run exists", () => {
   it.scopedLive("a 429 on an automatic resume is not retryable: running the call again would start a second run", () =>
     Effect.gen(function*() {
@@ -321,6 +363,17 @@ describe("what fails after a run exists", () => {
       assert.strictEqual(error.executionId, "ex-1")
       assert.isFalse(error.isRetryable)
       assert.lengthOf(server.requests, 2)
+    }))
+
+  it.scopedLive("a 429 on an automatic resume has the state, from which the run goes on", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [call]), Wire.json(429, {}), done)
+      const flows = yield* clientFor(server)
+      const error = yield* Effect.flip(flows.execute("a/b/c", { tools: answering() }))
+      assert(error._tag === "RateLimitError" && error.state !== undefined)
+      const outcome = yield* flows.resume("a/b/c", error.state, [{ toolCallId: "tc_1", content: "shipped" }])
+      assert.strictEqual(outcome.status, "completed")
+      assert.deepStrictEqual(bodies(server)[2].toolCallMessages, bodies(server)[1].toolCallMessages)
     }))
 
   it.scopedLive("a 429 on the first post of a resume by hand is retryable: it starts nothing", () =>
@@ -736,6 +789,42 @@ describe("an @effect/ai toolkit, by shape", () => {
         bodies[1].toolCallMessages.slice(2).map((message: { content: string }) => message.content),
         ["sun in Oslo", "null"]
       )
+    }))
+
+  it.scoped("the total clock covers its handlers, and says which run there is", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(pause(1, [["tc_1", "get_weather", "{\"city\":\"Oslo\"}"]]))
+      const flows = yield* clientFor(server)
+      const started = yield* Deferred.make<void>()
+      const hanging = Kit.toLayer({
+        get_weather: () => Effect.zipRight(Deferred.succeed(started, undefined), Effect.never),
+        forget: () => Effect.void
+      })
+      const fiber = yield* Effect.fork(
+        Effect.flip(Effect.provide(flows.execute("a/b/c", { tools: Kit, timeout: "1 minutes" }), hanging))
+      )
+      yield* Deferred.await(started)
+      yield* TestClock.adjust("1 minutes")
+      const error = yield* Fiber.join(fiber)
+      assert(typeof error === "object")
+      assert.deepInclude(error, { _tag: "APITimeoutError", clock: "total", executionId: "ex-1", sent: "yes" })
+    }))
+
+  it.scoped("the total clock covers the effect that provides it", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve()
+      const flows = yield* clientFor(server)
+      const tools: Effect.Effect<Effect.Effect.Success<typeof Kit>> = Effect.never
+      const calls = [
+        flows.execute("a/b/c", { tools, timeout: "1 minutes" }),
+        Stream.runDrain(flows.events("a/b/c", { tools, timeout: "1 minutes" }))
+      ]
+      for (const call of calls) {
+        const fiber = yield* Effect.fork(Effect.flip(call))
+        yield* TestClock.adjust("1 minutes")
+        assert.deepInclude(yield* Fiber.join(fiber), { _tag: "APITimeoutError", clock: "total", sent: "no" })
+      }
+      assert.lengthOf(server.requests, 0)
     }))
 
   it.scopedLive("with its handlers already provided", () =>

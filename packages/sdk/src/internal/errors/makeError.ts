@@ -1,6 +1,6 @@
 import type { FlowCursor } from "../../FlowCursor.js"
 import { InvalidRequestError, type NoukaiError } from "../../NoukaiError.js"
-import { receivedAs, receivedOf, setCursor } from "./errorClass.js"
+import { receivedAs, receivedOf, setCursor, setState, stateOf } from "./errorClass.js"
 
 interface Changes {
   readonly isRetryable?: boolean
@@ -17,6 +17,8 @@ export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?
   const Class = error.constructor as new(fields: object, options: typeof unchecked) => E
   const other = receivedAs(new Class({ ...error, ...changes }, unchecked), receivedOf(error))
   if (mark !== undefined) setCursor(other, mark)
+  const state = stateOf(error)
+  if (state !== undefined) setState(other, state)
   return other
 }
 

@@ -206,14 +206,16 @@ class WaitAll<J extends Pollable<A>, A, E> {
         onTimeout: () => outOfTime(timeout)
       })
     return Effect.flatMap(timed, (detail) =>
-      this.untold.size === 0
+      this.untold.size === 0 && this.allGiven
         ? this.told.end
         : this.told.fail(
           gaveUp(
             {},
             method,
             { status: undefined, failure: undefined },
-            `${detail}; ${this.untold.size} of ${this.given} jobs have not ended`
+            this.untold.size === 0
+              ? `${detail}; the source of jobs has not ended, and its ${this.given} jobs so far have`
+              : `${detail}; ${this.untold.size} of ${this.given} jobs have not ended`
           )
         ))
   })

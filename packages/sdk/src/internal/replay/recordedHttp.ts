@@ -166,6 +166,12 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
     })
 
+  /** Notes that a call was sent when it was recorded; an error says that itself. */
+  const noteSent = ({ progress }: RequestContext, answer: RecordedAnswer): void => {
+    if ("unanswered" in answer) progress.sent = "unknown"
+    else if (!("error" in answer)) progress.sent = "yes"
+  }
+
   const givenUp = ({ operation, question }: ProgramCall): Effect.Effect<never> =>
     Effect.zipRight(
       Effect.logWarning(
@@ -203,6 +209,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
         Effect.suspend((): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> => {
           const found = find(asked.right)
           if (Either.isLeft(found)) return Effect.fail(found.left)
+          if (found.right !== undefined) noteSent(request, found.right.answer)
           return found.right === undefined
             ? Effect.map(elsewhere(otherwise!), markBeginning(asked.right, true))
             : Effect.map(
@@ -272,10 +279,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
         inFlight.enter(key, asked.right.question.flow ?? ""),
         () => inFlight.leave(key)
       )
-      return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) =>
-        found === undefined
-          ? Stream.map(otherwise!.stream(endpoint, request), markBeginning(asked.right, true))
-          : Stream.map(eventsOf(asked.right, found.answer), markBeginning(asked.right, false)))
+      return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) => {
+        if (found === undefined) {
+          return Stream.map(otherwise!.stream(endpoint, request), markBeginning(asked.right, true))
+        }
+        noteSent(request, found.answer)
+        return Stream.map(eventsOf(asked.right, found.answer), markBeginning(asked.right, false))
+      })
     }))
 
   const http: HttpService = {

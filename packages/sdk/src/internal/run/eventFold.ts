@@ -177,7 +177,7 @@ export class EventFold {
         this.outputs.started(event.stepId)
         this.spans?.stepStarted(event.stepId)
         if (this.isNew(event.type, event.stepId)) {
-          this.emit(new Delivered.StepStarted(event, this.cursor.stepIndex))
+          this.emit(new Delivered.StepStarted(event, this.indexOf(event.stepId)))
         }
         return
       case "step_input":
@@ -258,10 +258,16 @@ export class EventFold {
     if (this.isNew(event.type, event.stepId)) this.emit(new Delivered.StepOutput(event))
   }
 
+  /** The place of a step in the flow: one that completed just now begins again, in a loop. */
+  private indexOf(stepId: string): number {
+    return this.justCompleted === stepId ? this.cursor.stepIndex - 1 : this.cursor.stepIndex
+  }
+
   private stepCompleted(event: WireEventOf<"step_completed">): void {
     const { cursor } = this
     this.repeated?.forget()
     const repeats = this.justCompleted === event.stepId
+    const index = this.indexOf(event.stepId)
     this.justCompleted = event.stepId
     const output = this.outputs.complete(event)
     if (cursor.again) {
@@ -269,7 +275,6 @@ export class EventFold {
       this.spans?.stepCompleted({ durationMs: undefined, costUsd: undefined, tokens: undefined })
       return
     }
-    const index = repeats ? cursor.stepIndex - 1 : cursor.stepIndex
     if (repeats) cursor.completeAgain(event.stepId, output)
     else cursor.complete(event.stepId, output)
     this.completedHere = true

@@ -9,13 +9,16 @@ import * as Either from "effect/Either"
 import type * as Types from "effect/Types"
 import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
 import {
+  type APITimeoutError,
   type CallError,
   type CostLimitError,
   type ErrorCode,
   FlowExecutionError,
+  isNoukaiError,
   type OnceError,
   UnexpectedResponseError
 } from "../../NoukaiError.js"
+import { spanNames } from "../../Telemetry.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { receivedAs, setState } from "../errors/errorClass.js"
 import { known, unchecked } from "../errors/makeError.js"
@@ -32,7 +35,11 @@ import type {
   ExecuteRequest,
   ExecuteResponse
 } from "../operations/runRequests.js"
+import { totalTimeout } from "../operations/totalTimeout.js"
 import { mapNow } from "../schema/schemaReader.js"
+import * as Metrics from "../telemetry/metrics.js"
+import * as Spans from "../telemetry/spans.js"
+import { withStepSpans } from "../timeline/stepSpans.js"
 import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
@@ -55,6 +62,8 @@ export interface Run<E, R> extends FlowCall<E, R> {
   /** The session of the run; of one that runs once per key, from the first response on. */
   sessionId: string | undefined
   readonly options: CallOptions
+  /** The limit of each call that goes on with the run, in milliseconds. */
+  readonly total: number | undefined
   readonly progress: CallProgress
   readonly resumeFields: ResumeFields
   /** Is given the state of each pause before it is answered. */
@@ -77,6 +86,41 @@ export type OnceRunResult = OnceResult<unknown> | OncePaused<unknown, CostLimitE
 
 /** @internal */
 export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
+
+/** The run of an execution that failed, if it had one and ended. @internal */
+export const executionIdOf = (error: unknown): string | undefined =>
+  isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
+
+/** @internal */
+export const outcomeOf = ({ status }: RunResult): string => status === "completed" ? "completed" : "paused"
+
+/**
+ * A call of its own, that goes on with a run: with its clock, its span, and counted.
+ *
+ * @internal
+ */
+export const asCall = <A extends RunResult, E, R>(
+  run: AnyRun,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | APITimeoutError, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const { address, addressText, http, method, progress, total, version } = run
+    const limited = totalTimeout(
+      self,
+      total,
+      { method, flow: addressText, executionId: () => run.executionId },
+      progress
+    )
+    const spanned = http.defaults.stepSpans === true
+      ? withStepSpans({ http, method, address }, limited, executionIdOf)
+      : limited
+    return Metrics.counted(
+      fiber,
+      "execute",
+      outcomeOf,
+      Spans.flowSpan(fiber, spanNames.execute, address, version, spanned)
+    )
+  })
 
 /** The next request of a run. */
 const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
@@ -308,15 +352,16 @@ const pausedResult = (
       toolCalls: state.toolCalls,
       state,
       resume: (results) =>
-        Effect.suspend(() =>
-          resume<never, never>(
+        Effect.suspend(() => {
+          const next: Run<never, never> = {
+            ...run,
+            answering: { _tag: "manual" },
             // the caller holds each state that follows
-            { ...run, answering: { _tag: "manual" }, onPause: undefined, progress: new CallProgress() },
-            state,
-            results,
-            state.rounds
-          )
-        )
+            onPause: undefined,
+            progress: new CallProgress()
+          }
+          return asCall(next, resume(next, state, results, state.rounds))
+        })
     }),
     response.raw
   )
@@ -357,6 +402,12 @@ const goOn = <E, R>(
   }
   return Effect.zipRight(
     warnOfConversation(run.method, run.addressText, toolCallMessages),
-    Effect.suspend(() => post(run, body, rounds))
+    Effect.suspend(() =>
+      Effect.flatMap(
+        // what was refused can be sent again
+        Effect.tapErrorTag(sent(run, body), "RateLimitError", (error) => Effect.sync(() => setState(error, state))),
+        (response) => follow(run, response, rounds)
+      )
+    )
   )
 }

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -12,7 +13,13 @@ import type { EventsInput } from "../../EventsInput.js"
 import type { CostLimit } from "../../ExecuteInput.js"
 import { type FirstCall, FlowCursor } from "../../FlowCursor.js"
 import type { FlowEvent } from "../../FlowEvent.js"
-import type { CallError, CostLimitError, InvalidRequestError, ToolCallLimitError } from "../../NoukaiError.js"
+import type {
+  APITimeoutError,
+  CallError,
+  CostLimitError,
+  InvalidRequestError,
+  ToolCallLimitError
+} from "../../NoukaiError.js"
 import { invalid, type Problem, problem } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import * as Checks from "../flow/executeInput.js"
@@ -23,12 +30,14 @@ import { checkStored } from "../input/json.js"
 import type { InputRules, RefusalFacts } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
 import { resolveCall } from "../operations/resolvedCall.js"
+import { totalTimeout } from "../operations/totalTimeout.js"
 import { deferred, fromSource, type Source } from "../runtime/streamPull.js"
 import { flatMapNow } from "../schema/schemaReader.js"
 import { resolveSession } from "../scope/sessionId.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
 import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
+import { CallProgress } from "./callProgress.js"
 import { checkCostLimit } from "./costLimit.js"
 import * as FlowStream from "./flowStream.js"
 import type { StreamSettings } from "./streamSettings.js"
@@ -146,7 +155,7 @@ const start = <E, R>(
   only: "steps" | "events",
   flow: FlowRef<never>,
   given: EventsInputOf<E, R>
-): Effect.Effect<FlowEventSource<E, R>, E | InvalidRequestError, R> =>
+): Effect.Effect<FlowEventSource<E, R>, E | APITimeoutError | InvalidRequestError, R> =>
   Effect.withFiberRuntime((fiber) => {
     const method = only === "steps" ? "FlowService.steps" : "FlowService.events"
     const resolved = resolveCall(http, method, flow, eventsRules<E, R>(only), given)
@@ -154,9 +163,16 @@ const start = <E, R>(
     const { address, addressText, input, total } = resolved.right
     const { tools } = input
     if (Toolkit.isUnresolved(tools)) {
+      const facts = { method, flow: addressText, executionId: () => input.from?.executionId }
+      // one timeout over the effect that provides the tools and the stream
       return Effect.flatMap(
-        Toolkit.resolve(method, tools),
-        (handled) => start(http, only, flow, { ...input, tools: handled })
+        Effect.timed(totalTimeout(Toolkit.resolve(method, tools), total, facts, new CallProgress())),
+        ([took, handled]) =>
+          start(http, only, flow, {
+            ...input,
+            tools: handled,
+            ...(total === undefined ? undefined : { timeout: Math.max(0, total - Duration.toMillis(took)) })
+          })
       )
     }
     const version = Address.checkVersion(method, input.version)

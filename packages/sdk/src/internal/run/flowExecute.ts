@@ -9,13 +9,12 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { CostLimit, ExecuteInput, ExecuteOnceInput, OnceOptions, ResumeInput } from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
-import {
-  type CallError,
-  type CostLimitError,
-  type InvalidRequestError,
-  isNoukaiError,
-  type OnceError,
-  type ToolCallLimitError
+import type {
+  CallError,
+  CostLimitError,
+  InvalidRequestError,
+  OnceError,
+  ToolCallLimitError
 } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { invalid, type Problem } from "../errors/makeError.js"
@@ -96,12 +95,6 @@ const executeRules = <E, R>(): InputRules<ExecuteInputOf<E, R>, ExecuteInputOf<E
   check: checkInput
 })
 
-/** The run of an execution that failed, if it had one and ended. */
-const executionIdOf = (error: unknown): string | undefined =>
-  isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
-
-const outcomeOf = ({ status }: ExecuteRun.RunResult): string => status === "completed" ? "completed" : "paused"
-
 /** Warns of messages that are nearly too large, once for a client. */
 type SizeWarning = (messages: ReadonlyArray<unknown>) => Effect.Effect<void>
 
@@ -129,18 +122,37 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
   readonly outcomeOf: (result: A) => string
 }
 
+/** Goes on with tools that are declarations and handlers, which an effect may have to provide. */
+const withTools = <A, E1, R1, E, R>(
+  method: string,
+  addressText: string,
+  input: Parameters<typeof checkToolsInput>[0] & { readonly tools?: Toolkit.ToolsOption<E, R> | undefined },
+  use: (tools: Toolkit.ResolvedTools<E | InvalidRequestError, R> | undefined) => Effect.Effect<A, E1, R1>
+): Effect.Effect<A, E | E1 | InvalidRequestError, R | R1> => {
+  const tools: Toolkit.ToolsOption<E, R> | undefined = input.tools
+  if (!Toolkit.isUnresolved(tools)) return use(tools)
+  return Effect.flatMap(
+    Toolkit.resolve<E, R>(method, tools),
+    (handled): Effect.Effect<A, E1 | InvalidRequestError, R1> => {
+      const found = checkToolsInput({ ...input, tools: handled })
+      return found === undefined
+        ? use(handled)
+        : Effect.fail(invalid(method, found.field, found.reason, { flow: addressText }))
+    }
+  )
+}
+
 type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | ToolCallLimitError, R>
 
 const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   http: HttpService,
   beginning: Beginning<B, A, X>,
   flow: FlowRef<never>,
-  given: ExecuteInputOf<E, R> & B,
-  enclosing?: CallProgress
+  given: ExecuteInputOf<E, R> & B
 ): Begun<A, X, E, R> =>
   Effect.withFiberRuntime((fiber) => {
     const { method, outcomeOf, post, rules, trace, warn } = beginning
-    const progress = enclosing ?? new CallProgress()
+    const progress = new CallProgress()
     const resolved = resolveCall(http, method, flow, rules<E, R>(), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
     const { address, addressText, input, total } = resolved.right
@@ -148,65 +160,49 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     if (Either.isLeft(version)) return Effect.fail(version.left)
     const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
     if (Either.isLeft(session)) return Effect.fail(session.left)
-    const { tools } = input
-    if (Toolkit.isUnresolved(tools)) {
-      // one timeout over the effect that provides the tools and the run
-      return totalTimeout(
-        Effect.flatMap(
-          Toolkit.resolve(method, tools),
-          (handled) =>
-            begin<B, A, X, E | InvalidRequestError, R>(
-              http,
-              beginning,
-              flow,
-              { ...input, tools: handled, timeout: Infinity },
-              progress
-            )
-        ),
-        total,
-        { method, flow: addressText, executionId: () => undefined },
-        progress
-      )
-    }
-
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
     const start = (parameters: unknown): Begun<A, X, E, R> => {
-      const resumeFields: ExecuteRun.ResumeFields = {
-        parameters,
-        blockOverrides: input.blockOverrides,
-        attachments: Checks.wireAttachments(input.attachments),
-        tools: declarationsOf(tools),
-        toolChoice: input.toolChoice,
-        trace: input.trace ?? trace
-      }
-      const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
-        http,
-        method,
-        flow,
-        address,
-        addressText,
-        version: version.right,
-        sessionId: session.right,
-        options: input,
-        progress,
-        resumeFields,
-        onPause: input.onPause,
-        answering: answeringOf({ ...input, tools }),
-        maxCostUsd: input.maxCostUsd,
-        executionId: undefined,
-        answeredItself: false
-      }
+      let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
+      // one timeout over the effect that provides the tools and the run
       return totalTimeout(
-        post(run, { message: input.message, messages, ...resumeFields }, input),
+        withTools(method, addressText, input, (tools) => {
+          const resumeFields: ExecuteRun.ResumeFields = {
+            parameters,
+            blockOverrides: input.blockOverrides,
+            attachments: Checks.wireAttachments(input.attachments),
+            tools: declarationsOf(tools),
+            toolChoice: input.toolChoice,
+            trace: input.trace ?? trace
+          }
+          run = {
+            http,
+            method,
+            flow,
+            address,
+            addressText,
+            version: version.right,
+            sessionId: session.right,
+            options: input,
+            total,
+            progress,
+            resumeFields,
+            onPause: input.onPause,
+            answering: answeringOf({ ...input, tools }),
+            maxCostUsd: input.maxCostUsd,
+            executionId: undefined,
+            answeredItself: false
+          }
+          return post(run, { message: input.message, messages, ...resumeFields }, input)
+        }),
         total,
-        { method, flow: addressText, executionId: () => run.executionId },
+        { method, flow: addressText, executionId: () => run?.executionId },
         progress
       )
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
     const spanned = http.defaults.stepSpans === true
-      ? withStepSpans({ http, method, address }, warnedFirst, executionIdOf)
+      ? withStepSpans({ http, method, address }, warnedFirst, ExecuteRun.executionIdOf)
       : warnedFirst
     return Metrics.counted(
       fiber,
@@ -225,7 +221,7 @@ export const execute = (http: HttpService) => {
     trace: false,
     warn: sizeWarning(method),
     post: (run, body) => ExecuteRun.post(run, body, 0),
-    outcomeOf
+    outcomeOf: ExecuteRun.outcomeOf
   }
   return <E, R>(
     flow: FlowRef<never>,
@@ -250,7 +246,7 @@ export const executeOnce = (http: HttpService) => {
     warn,
     post: (run, body, { rerunFailed = false, settle = 0 }) =>
       ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0 }),
-    outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : outcomeOf(result)
+    outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : ExecuteRun.outcomeOf(result)
   })
   return <E, R>(
     key: string,
@@ -316,11 +312,9 @@ export const resume = (http: HttpService) =>
   flow: FlowRef<never>,
   givenState: PausedState,
   results: ReadonlyArray<ToolResult>,
-  given: ResumeInputOf<E, R> = {},
-  enclosing?: CallProgress
+  given: ResumeInputOf<E, R> = {}
 ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> =>
-  Effect.withFiberRuntime((fiber) => {
-    const progress = enclosing ?? new CallProgress()
+  Effect.suspend(() => {
     const method = "FlowService.resume"
     const resolved = resolveCall(http, method, flow, resumeRules<E, R>(), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
@@ -328,26 +322,7 @@ export const resume = (http: HttpService) =>
     const checked = stateOf(method, addressText, givenState)
     if (Either.isLeft(checked)) return Effect.fail(checked.left)
     const state = checked.right
-    const { tools } = input
-    if (Toolkit.isUnresolved(tools)) {
-      return totalTimeout(
-        Effect.flatMap(
-          Toolkit.resolve(method, tools),
-          (handled) =>
-            resume(http)<E | InvalidRequestError, R>(
-              flow,
-              state,
-              results,
-              { ...input, tools: handled, timeout: Infinity },
-              progress
-            )
-        ),
-        total,
-        { method, flow: addressText, executionId: () => state.executionId },
-        progress
-      )
-    }
-    const run: ExecuteRun.Run<E | ToolCallLimitError, R> = {
+    const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
       http,
       method,
       flow,
@@ -356,37 +331,34 @@ export const resume = (http: HttpService) =>
       version: state.flowVersion,
       sessionId: state.sessionId,
       options: input,
-      progress,
+      total,
+      progress: new CallProgress(),
       resumeFields: {
         parameters: state.parameters,
         blockOverrides: state.blockOverrides,
         attachments: state.attachments,
-        tools: declarationsOf(tools) ?? state.tools,
+        tools: state.tools,
         toolChoice: state.toolChoice,
         trace: state.trace
       },
       onPause: input.onPause,
-      answering: tools === undefined ? { _tag: "manual" } : answeringOf({ ...input, tools }),
+      answering: { _tag: "manual" },
       maxCostUsd: input.maxCostUsd,
       executionId: state.executionId,
       answeredItself: false
     }
-    const resumed = totalTimeout(
-      ExecuteRun.resume(run, state, results, state.rounds),
-      total,
-      { method, flow: addressText, executionId: () => run.executionId },
-      progress
-    )
-    return Metrics.counted(
-      fiber,
-      "execute",
-      outcomeOf,
-      Spans.flowSpan(
-        fiber,
-        spanNames.execute,
-        address,
-        state.flowVersion,
-        http.defaults.stepSpans === true ? withStepSpans({ http, method, address }, resumed, executionIdOf) : resumed
-      )
+    return ExecuteRun.asCall(
+      run,
+      withTools(method, addressText, input, (tools) =>
+        ExecuteRun.resume(
+          tools === undefined ? run : {
+            ...run,
+            resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
+            answering: answeringOf({ ...input, tools })
+          },
+          state,
+          results,
+          state.rounds
+        ))
     )
   })

@@ -107,7 +107,8 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
     return {
       _tag: "failed",
       stepId: failed?.stepId,
-      error: failed?.errorSnapshot ?? execution.steps.findLast(hasError)?.errorSnapshot ?? (status === "cancelled" ? "the recorded run was cancelled" : undefined)
+      error: failed?.errorSnapshot ?? execution.steps.findLast(hasError)?.errorSnapshot ??
+        (status === "cancelled" ? "the recorded run was cancelled" : undefined)
     }
   }
   if (status !== "completed") return { _tag: "unfinished", reason: `its status is ${JSON.stringify(status)}` }
