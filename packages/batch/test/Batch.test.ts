@@ -119,6 +119,34 @@ describe("a batch", () => {
       )
     }).pipe(Effect.provide(layer())))
 
+  it.live("whose input is not JSON as it stands is invalid", () =>
+    Effect.gen(function*() {
+      const inputs: ReadonlyArray<unknown> = [
+        { message: "a", parameters: { n: Number.NaN } },
+        { message: "b", parameters: { list: [1, undefined] } },
+        { message: "c", parameters: { f: () => 1 } },
+        { message: "d", parameters: { seen: new Set([1]) } },
+        Promise.resolve({ message: "e" }),
+        { message: "f", version: undefined, parameters: { at: new Date(0), no: undefined } }
+      ]
+      const batch = Batch.make({
+        id: "no JSON",
+        flow: echo,
+        key: (at: number) => `${at}`,
+        input: (at) => inputs[at] as { readonly message: string }
+      })
+      const plan = yield* Batch.plan(batch, BatchSource.fromIterable(inputs.keys()))
+      assert.deepStrictEqual([plan.added, plan.invalid, plan.ready], [6, 5, 1])
+      yield* Batch.run(batch, BatchSource.fromIterable(inputs.keys()), quick)
+      const [, , , , promise] = yield* collect(Batch.results(batch))
+      assert.deepStrictEqual(promise!.error, {
+        kind: "InvalidRow",
+        message: "it has no input: it is a Promise, which JSON does not say"
+      })
+      const [sent] = yield* requestsTo("jobs")
+      assert.deepStrictEqual(JSON.parse(sent!.body).parameters, { at: "1970-01-01T00:00:00.000Z" })
+    }).pipe(Effect.provide(layer())))
+
   it.live("gives results by the schema of its flow, and says which do not fit", () =>
     Effect.gen(function*() {
       const batch = Batch.make({

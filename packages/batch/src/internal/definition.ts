@@ -100,7 +100,35 @@ const refused = ["tools", "toolChoice", "sessionId", "version"] as const
 
 const ofQueue = ["messages", "attachments"] as const
 
-const sorted = (_: string, value: unknown): unknown => {
+const isPlain = (value: object): boolean => {
+  const proto: unknown = Object.getPrototypeOf(value)
+  return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
+}
+
+/** Why JSON would say something else than a value, or nothing. */
+const unsaid = (value: unknown, holder: unknown): string | undefined => {
+  switch (typeof value) {
+    case "number":
+      return Number.isFinite(value) ? undefined : String(value)
+    case "undefined":
+      return Array.isArray(holder) ? "undefined" : undefined
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`
+    case "object":
+      return value === null || Array.isArray(value) || isPlain(value) || Object.keys(value).length > 0
+        ? undefined
+        : `a ${value.constructor.name}`
+    default:
+      return undefined
+  }
+}
+
+function sorted(this: unknown, key: string, value: unknown): unknown {
+  const found = unsaid(value, this)
+  if (found !== undefined) {
+    throw new Error(`${key === "" ? "it" : JSON.stringify(key)} is ${found}, which JSON does not say`)
+  }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   const keys = Object.keys(value)
   if (keys.every((key, index) => index === 0 || keys[index - 1]! <= key)) return value
