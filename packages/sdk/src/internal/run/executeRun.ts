@@ -6,10 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import type * as Types from "effect/Types"
 import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
 import {
-  type APITimeoutError,
   type CallError,
   type CostLimitError,
   type ErrorCode,
@@ -87,39 +87,46 @@ export type OnceRunResult = OnceResult<unknown> | OncePaused<unknown, CostLimitE
 /** @internal */
 export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
 
-/** The run of an execution that failed, if it had one and ended. @internal */
-export const executionIdOf = (error: unknown): string | undefined =>
+/** The run of an execution that failed, if it had one and ended. */
+const executionIdOf = (error: unknown): string | undefined =>
   isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
 
 /** @internal */
 export const outcomeOf = ({ status }: RunResult): string => status === "completed" ? "completed" : "paused"
 
 /**
- * A call of its own, that goes on with a run: with its clock, its span, and counted.
+ * A call of a run: with its span, and counted.
  *
  * @internal
  */
 export const asCall = <A extends RunResult, E, R>(
-  run: AnyRun,
+  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  { address, http, method, version }: Pick<AnyRun, "address" | "http" | "method" | "version">,
+  outcomeOf: (result: A) => string,
   self: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | APITimeoutError, R> =>
-  Effect.withFiberRuntime((fiber) => {
-    const { address, addressText, http, method, progress, total, version } = run
-    const limited = totalTimeout(
-      self,
-      total,
-      { method, flow: addressText, executionId: () => run.executionId },
-      progress
-    )
-    const spanned = http.defaults.stepSpans === true
-      ? withStepSpans({ http, method, address }, limited, executionIdOf)
-      : limited
-    return Metrics.counted(
+): Effect.Effect<A, E, R> =>
+  Metrics.counted(
+    fiber,
+    "execute",
+    outcomeOf,
+    Spans.flowSpan(
       fiber,
-      "execute",
-      outcomeOf,
-      Spans.flowSpan(fiber, spanNames.execute, address, version, spanned)
+      spanNames.execute,
+      address,
+      version,
+      http.defaults.stepSpans === true ? withStepSpans({ http, method, address }, self, executionIdOf) : self
     )
+  )
+
+/**
+ * A call of its own that goes on with a run, with its clock.
+ *
+ * @internal
+ */
+export const goingOn = <E, R>(run: AnyRun, self: RunEffect<E, R>): RunEffect<E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const facts = { method: run.method, flow: run.addressText, executionId: () => run.executionId }
+    return asCall(fiber, run, outcomeOf, totalTimeout(self, run.total, facts, run.progress))
   })
 
 /** The next request of a run. */
@@ -360,7 +367,7 @@ const pausedResult = (
             onPause: undefined,
             progress: new CallProgress()
           }
-          return asCall(next, resume(next, state, results, state.rounds))
+          return goingOn(next, resume(next, state, results, state.rounds))
         })
     }),
     response.raw

@@ -16,7 +16,6 @@ import type {
   OnceError,
   ToolCallLimitError
 } from "../../NoukaiError.js"
-import { spanNames } from "../../Telemetry.js"
 import { invalid, type Problem } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import * as Checks from "../flow/executeInput.js"
@@ -33,10 +32,7 @@ import type { ExecuteBody } from "../operations/runRequests.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import { flatMapNow } from "../schema/schemaReader.js"
 import { resolveSession } from "../scope/sessionId.js"
-import * as Metrics from "../telemetry/metrics.js"
-import * as Spans from "../telemetry/spans.js"
 import { toMillis } from "../time/duration.js"
-import { withStepSpans } from "../timeline/stepSpans.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
@@ -201,15 +197,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
-    const spanned = http.defaults.stepSpans === true
-      ? withStepSpans({ http, method, address }, warnedFirst, ExecuteRun.executionIdOf)
-      : warnedFirst
-    return Metrics.counted(
-      fiber,
-      "execute",
-      outcomeOf,
-      Spans.flowSpan(fiber, spanNames.execute, address, version.right, spanned)
-    )
+    return ExecuteRun.asCall(fiber, { address, http, method, version: version.right }, outcomeOf, warnedFirst)
   })
 
 /** @internal */
@@ -347,7 +335,7 @@ export const resume = (http: HttpService) =>
       executionId: state.executionId,
       answeredItself: false
     }
-    return ExecuteRun.asCall(
+    return ExecuteRun.goingOn(
       run,
       withTools(method, addressText, input, (tools) =>
         ExecuteRun.resume(
