@@ -5,7 +5,9 @@ import { Flow } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, Schema, Stream } from "effect"
 import { execFileSync } from "node:child_process"
-import { copyFile, stat } from "node:fs/promises"
+import { copyFile, stat, symlink } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { folder } from "../../sdk/test/support/folder.js"
 import {
   client,
   collect,
@@ -254,6 +256,25 @@ describe("a batch", () => {
         const { mode } = yield* Effect.promise(() => stat(file))
         assert.strictEqual(mode & 0o777, 0o600)
       }
+    }).pipe(Effect.scoped, Effect.provide(client())))
+
+  it.live("keeps others from its ledger by whatever path they reach it", () =>
+    Effect.gen(function*() {
+      const path = yield* ledgerFile
+      const elsewhere = yield* folder
+      const links = [join(dirname(path), "linked.ledger"), join(elsewhere, "linked.ledger")]
+      // they are there before the ledger
+      for (const link of links) yield* Effect.promise(() => symlink(path, link))
+      const batch = echoing("linked", "acme/test/slow")
+      const running = yield* Effect.fork(Effect.provide(Batch.run(batch, numbered(3), quick), onFile(links[0]!)))
+      const emulator = yield* Emulator
+      yield* emulator.awaitEvent((event) => event.type === "RunStarted")
+      for (const other of [path, links[1]!]) {
+        const error = yield* Effect.flip(Effect.provide(Batch.run(batch, numbered(3), quick), onFile(other)))
+        assert(error._tag === "BatchLockedError")
+        assert.deepStrictEqual([error.file, error.pid], [other, process.pid])
+      }
+      assert.strictEqual((yield* Fiber.join(running)).states.done, 3)
     }).pipe(Effect.scoped, Effect.provide(client())))
 
   it.live("is cancelled: what is pending never runs, and what runs ends", () =>

@@ -3,7 +3,7 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, openSync, statSync } from "node:fs"
+import { closeSync, openSync, realpathSync, statSync } from "node:fs"
 import { BatchLockedError, type BatchStoreError } from "../../BatchError.js"
 import { kindOf } from "../node/fileKind.js"
 import { failed } from "./ledger.js"
@@ -57,7 +57,9 @@ const isBusy = (error: BatchStoreError): boolean => /SQLITE_BUSY|database is loc
  */
 export const exclusive = (path: string): Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
-    const lock = `${path}.lock`
+    // a ledger has one lock, whatever links lead to it
+    const real = yield* Effect.try({ try: () => realpathSync(path), catch: failed(`opened ${path}`) })
+    const lock = `${real}.lock`
     const sql = yield* open(lock)
     // closing alone leaves what is begun
     yield* Effect.addFinalizer(() => Effect.ignore(run(sql, lock, "rollback")))
