@@ -47,6 +47,24 @@ describe("rowInput", () => {
       assert.throws(() => key(["id"]), "it is no object with fields")
     }))
 
+  it.effect("has no key and no text of a number that is another one than was written", () =>
+    Effect.gen(function*() {
+      const { input, key } = yield* rowInput({ ...none, messageTemplate: Option.some("{{id}}") })
+      for (const id of ["9007199254740993", "-9007199254740993", "9007199254740992.5", "1e300", "1e400", "-1e400"]) {
+        assert.throws(
+          () => key(JSON.parse(`{"id":${id}}`)),
+          "its field \"id\" is a number with too many digits: make it a text"
+        )
+      }
+      for (const id of ["1e400", "-1e400", "[1e400]"]) {
+        assert.throws(
+          () => input(JSON.parse(`{"id":${id}}`)),
+          "its field \"id\" has a number that is too large: make it a text"
+        )
+      }
+      assert.deepStrictEqual([key({ id: 9007199254740991 }), key({ id: 1.5 })], ["9007199254740991", "1.5"])
+    }))
+
   it.effect("has nothing for a row that lacks a field", () =>
     Effect.gen(function*() {
       const made = yield* rowInput({

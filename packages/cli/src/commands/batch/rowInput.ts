@@ -31,7 +31,14 @@ const valueOf = (row: unknown, field: string): unknown => {
 const textOf = (row: unknown, field: string): string => {
   const value = valueOf(row, field)
   if (value === null) throw new Error(`its field ${JSON.stringify(field)} is null`)
-  return typeof value === "string" ? value : JSON.stringify(value)
+  if (typeof value === "string") return value
+  return JSON.stringify(value, (_, each: unknown) => {
+    // it would be null
+    if (each === Infinity || each === -Infinity) {
+      throw new Error(`its field ${JSON.stringify(field)} has a number that is too large: make it a text`)
+    }
+    return each
+  })
 }
 
 const place = /\{\{\s*(.+?)\s*\}\}/g
@@ -75,7 +82,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
           throw new Error(`its field ${JSON.stringify(flags.key)} is no text and no number`)
         }
         // what was read is another number than the one that was written
-        if (Number.isInteger(key) && !Number.isSafeInteger(key)) {
+        if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {
           throw new Error(`its field ${JSON.stringify(flags.key)} is a number with too many digits: make it a text`)
         }
         return String(key)
