@@ -202,6 +202,7 @@ describe("noukai batch run", () => {
         const [args, said] of [
           [run("--budget", "1"), /--budget needs --max-cost-per-row/],
           [run("--message-template", "{{a}}"), /not both/],
+          [run("-p", "message=a"), /give the message once/],
           [run("--rate", "0", "--ledger", "made"), /--rate must be a number of rows per second/],
           [run("--ledger", "no/folder/b"), /no such folder/],
           [run("--grace", "soon"), /--grace takes a time/],

@@ -81,5 +81,12 @@ describe("rowInput", () => {
       const twice = { ...none, messageField: Option.some("a"), messageTemplate: Option.some("b") }
       assert.match((yield* Effect.flip(rowInput(twice))).message, /not both/)
       assert.match((yield* Effect.flip(rowInput({ ...none, parameter: ["a=1", "a=2"] }))).message, /given twice/)
+      for (const given of [{ messageField: Option.some("a") }, { messageTemplate: Option.some("b") }]) {
+        for (const parameter of ["message=foo", "message:=1"]) {
+          const error = yield* Effect.flip(rowInput({ ...none, ...given, parameter: [parameter] }))
+          assert.strictEqual(error.message, "give the message once: it is the parameter \"message\", too")
+        }
+      }
+      assert.deepStrictEqual(yield* input({ parameter: ["message={{text}}"] }), { parameters: { message: row.text } })
     }))
 })

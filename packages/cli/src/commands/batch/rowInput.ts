@@ -72,6 +72,10 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
       onSome: (field) => (row: unknown) => textOf(row, field)
     })
     const given = yield* assignments(flags.parameter)
+    // it would be sent in the place of the parameter
+    if (message !== undefined && given.some(({ key }) => key === "message")) {
+      return yield* new UsageError({ message: "give the message once: it is the parameter \"message\", too" })
+    }
     const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
     const isWhole = message === undefined && parameters.length === 0
     const trace = flags.trace || undefined
