@@ -149,9 +149,9 @@ export const fromCsvBytes = <E, R>(
  * delimiters, quotes (twice) and lines. Every value is text. Empty lines are passed over. The place of a row is the name
  * of the file and the line where its record begins: `rows.csv:17`.
  *
- * A record with too few or too many values, with a quote where none may stand, or that is no UTF-8 is `Unreadable`, and
- * the records after it are read. The file is read as its rows are asked for, and closed when the stream ends, fails or is
- * interrupted.
+ * A record with too few or too many values, with a quote where none may stand, with a CR outside of quotes that has no LF
+ * behind it, or that is no UTF-8 is `Unreadable`, and the records after it are read. The file is read as its rows are
+ * asked for, and closed when the stream ends, fails or is interrupted.
  *
  * Fails with `BatchSourceError` where there is no plain file that can be read, its columns have no names or one twice, or
  * a quote is not closed: then it has the line where that quote stands.

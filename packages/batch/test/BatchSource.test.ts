@@ -288,6 +288,43 @@ describe("CSV", () => {
       }
     }))
 
+  const alone = "a CR stands alone: lines end with LF or CR LF, and a CR in a value is put in quotes"
+
+  it.effect("a file whose lines end with CR alone is refused by its header", () =>
+    Effect.gen(function*() {
+      const texts = [
+        "id,text\r1,a\r2,b\r",
+        "id\r1",
+        "\"id\",\"text\"\r\"1\",\"a\"\r",
+        "id,text\r",
+        "id\r\r\n1\r\r\n",
+        "\"id\"\r1\n"
+      ]
+      for (const text of texts) {
+        for (const size of [1, 2, 1000]) {
+          const error = yield* Effect.flip(readCsv(text, {}, [size]))
+          assert.deepStrictEqual([error.line, error.reason], [1, `the header cannot be read: ${alone}`], text)
+        }
+      }
+      const long = yield* Effect.flip(readCsv("id\r1".repeat(100), { maxRecordBytes: 100 }))
+      assert.strictEqual(long.reason, "the record that begins here is longer than 100 bytes; a CR alone ends no line")
+    }))
+
+  it.effect("a record with a CR alone is unreadable, and those after it are read", () =>
+    Effect.gen(function*() {
+      const text = "id\r\n1\r2\r3\n\"4\r\"\r\n\"5\"\r\"6\"\n7\r\n8\r"
+      for (const size of [1, 2, 7, 1000]) {
+        assert.deepStrictEqual(yield* readCsv(text, {}, [size]), [
+          unreadable("rows.csv:2", alone),
+          row("rows.csv:3", { id: "4\r" }),
+          unreadable("rows.csv:4", alone),
+          row("rows.csv:5", { id: "7" }),
+          unreadable("rows.csv:6", alone)
+        ])
+      }
+      assert.deepStrictEqual(yield* readCsv("1\r2", { columns: ["id"] }), [unreadable("rows.csv:1", alone)])
+    }))
+
   it.effect("a record that is no UTF-8 is unreadable", () =>
     Effect.gen(function*() {
       const bytes = Buffer.concat([encode("id\né\n"), new Uint8Array([0xc3]), encode("\nü\n")])

@@ -194,6 +194,7 @@ describe("noukai batch run", () => {
       const env = yield* environment
       const cwd = yield* rowsOf("a")
       yield* write(join(cwd, "empty.csv"), "")
+      yield* write(join(cwd, "returns.csv"), "id,text\r1,a\r2,b\r")
       execFileSync("mkfifo", [join(cwd, "pipe.jsonl")])
       mkdirSync(join(cwd, "folder.jsonl"))
       const before = yield* list(cwd)
@@ -214,6 +215,7 @@ describe("noukai batch run", () => {
           [of("folder.jsonl"), /folder\.jsonl: it is a folder/],
           [of("pipe.jsonl"), /pipe\.jsonl is no plain file: give it to stdin, with --input -/],
           [of("empty.csv"), /empty\.csv:1: it has no header/],
+          [of("returns.csv"), /returns\.csv:1: the header cannot be read: .*lines end with LF or CR LF/],
           [run("--ledger", "rows.jsonl"), /rows\.jsonl is no ledger/],
           [["batch", "status", "b", "--ledger", "pipe.jsonl"], /pipe\.jsonl is no ledger/],
           [["batch", "cancel", "b", "--ledger", "folder.jsonl"], /folder\.jsonl is no ledger/],

@@ -24,6 +24,14 @@ const countNewlines = (bytes: Buffer, from: number, to: number): number => {
   return count
 }
 
+/** Where a CR is that has no LF behind it. -1 where none is. */
+const loneReturn = (bytes: Buffer, from: number, to: number): number => {
+  const part = bytes.subarray(from, to)
+  let at = part.indexOf(carriageReturn)
+  while (at !== -1 && bytes[from + at + 1] === newline) at = part.indexOf(carriageReturn, at + 1)
+  return at === -1 ? -1 : from + at
+}
+
 /** Where the line ends that has its end here: after CR LF or LF. -1 where none has. */
 const lineEnd = (bytes: Buffer, at: number, to: number): number => {
   if (at < to && bytes[at] === newline) return at + 1
@@ -35,11 +43,17 @@ type Quotes =
   | { readonly _tag: "Good" }
   /** A quote that a strict reader refuses: the parser takes it as it stands, to find the end of the record. */
   | { readonly _tag: "Stray" }
+  /** A CR that ends no line, outside of quotes: what stands behind it may have been meant as another record. */
+  | { readonly _tag: "Return" }
   /** The value that begins here is not closed. */
   | { readonly _tag: "Open"; readonly at: number }
 
 const good: Quotes = { _tag: "Good" }
 const stray: Quotes = { _tag: "Stray" }
+const lone: Quotes = { _tag: "Return" }
+
+const strayReason = "a quote stands where none may: put the value in quotes, and write each quote in it twice"
+const loneReason = "a CR stands alone: lines end with LF or CR LF, and a CR in a value is put in quotes"
 
 /** Looks at the quotes of one record. */
 const checkQuotes = (bytes: Buffer, from: number, to: number, delimiter: Buffer): Quotes => {
@@ -55,6 +69,7 @@ const checkQuotes = (bytes: Buffer, from: number, to: number, delimiter: Buffer)
         at++
       }
       if (at >= to || lineEnd(bytes, at, to) === to) return good
+      if (loneReturn(bytes, at, at + 1) === at) return lone
       if (bytes.compare(delimiter, 0, delimiter.length, at, Math.min(at + delimiter.length, to)) !== 0) return stray
       at += delimiter.length
     } else {
@@ -62,6 +77,7 @@ const checkQuotes = (bytes: Buffer, from: number, to: number, delimiter: Buffer)
       const end = next === -1 || next >= to ? to : next
       const found = bytes.indexOf(quote, at)
       if (found !== -1 && found < end) return stray
+      if (loneReturn(bytes, at, end) !== -1) return lone
       if (end === to) return good
       at = end + delimiter.length
     }
@@ -144,12 +160,15 @@ export const makeCsv: (
       const start = line
       line += countNewlines(held, from, to)
       const bytes = held.subarray(from, to)
-      const quotes = bytes.includes(quote) ? checkQuotes(held, from, to, delimiterBytes) : good
+      const isPlain = !bytes.includes(quote) && loneReturn(held, from, to) === -1
+      const quotes = isPlain ? good : checkQuotes(held, from, to, delimiterBytes)
       const reason = !isUtf8(bytes)
         ? "it is no UTF-8"
-        : quotes._tag !== "Good"
-        ? "a quote stands where none may: put the value in quotes, and write each quote in it twice"
-        : undefined
+        : quotes._tag === "Good"
+        ? undefined
+        : quotes._tag === "Return"
+        ? loneReason
+        : strayReason
       held = held.subarray(to)
       heldFrom += to
       if (columns === undefined) {
@@ -181,8 +200,12 @@ export const makeCsv: (
         const reason = "a value begins with a quote here, and no quote ends it"
         failed = failure(line + countNewlines(held, from, quotes.at), reason)
       } else if (code === "CSV_MAX_RECORD_SIZE") {
-        const unclosed = quotes._tag === "Open" ? "; a quote in it may not be closed" : ""
-        failed = failure(line, `the record that begins here is longer than ${maxRecordBytes} bytes${unclosed}`)
+        const why = quotes._tag === "Open"
+          ? "; a quote in it may not be closed"
+          : quotes._tag === "Return"
+          ? "; a CR alone ends no line"
+          : ""
+        failed = failure(line, `the record that begins here is longer than ${maxRecordBytes} bytes${why}`)
       } else {
         failed = failure(line, "it cannot be read as CSV", cause)
       }
