@@ -30,6 +30,17 @@ const options: EmulatorOptions = {
         }
       ]
     },
+    {
+      ref: "acme/test/lettered",
+      steps: ["日本語", "🦊✅", "e\u0301te\u0301", "việt", "latin-1"].map((model, no) => ({
+        kind: "template",
+        id: `step-${no}`,
+        output: "x",
+        tokens: { prompt: 1, completion: 1 },
+        costUsd: "0.01",
+        model
+      }))
+    },
     { ref: "acme/test/dark", capture: "off", steps: [{ kind: "template", id: "a", output: "x", costUsd: "1" }] }
   ]
 }
@@ -54,6 +65,21 @@ describe("noukai cost", () => {
       assert.strictEqual(total.costUsd, "0.20000000000000000006")
       assert.isTrue(total.isKnown)
       assert.notProperty(total, "cost")
+    }).pipe(Effect.provide(serverAndClient(options))))
+
+  it.live("puts values below each other whatever letters they have", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const { stdout } = yield* noukai(["cost", "acme/test/lettered", yield* ran("acme/test/lettered", "1")], { env })
+      const models = stdout.split("\n").slice(3, 9)
+      assert.deepStrictEqual(models, [
+        "model    prompt  completion   cost",
+        "日本語        1           1  $0.01",
+        "🦊✅          1           1  $0.01",
+        "e\u0301te\u0301           1           1  $0.01",
+        "việt          1           1  $0.01",
+        "latin-1       1           1  $0.01"
+      ])
     }).pipe(Effect.provide(serverAndClient(options))))
 
   it.live("says that a cost is unknown where no steps are stored", () =>

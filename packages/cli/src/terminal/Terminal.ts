@@ -10,6 +10,7 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { inspect, stripVTControlCharacters } from "node:util"
 import { variable } from "../settings/environment.js"
+import { cut } from "./width.js"
 
 /** How much a command says. */
 export interface Voice {
@@ -54,20 +55,6 @@ export const takesColours = (stream: NodeJS.WriteStream): boolean =>
 export const plain = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
-
-/** The beginning of a text that fits into columns. A letter that may take two of them counts as two. */
-const cut = (text: string, columns: number): string => {
-  let end = 0
-  let width = 0
-  for (const letter of text) {
-    width += letter.codePointAt(0)! < 0x1100 ? 1 : 2
-    // … and its like take one, and are in most lines of progress
-    if (letter >= "\u2010" && letter <= "\u27bf") width--
-    if (width > columns) break
-    end += letter.length
-  }
-  return text.slice(0, end)
-}
 
 const clear = "\r\u001b[2K"
 

@@ -1,5 +1,6 @@
 /** Tables: values in columns, which nothing in them can break. */
 import { plain } from "./Terminal.js"
+import { widthOf } from "./width.js"
 
 /** A text in one line. */
 export const cell = (text: string): string => plain(text).replace(/\s+/g, " ")
@@ -18,10 +19,15 @@ export const row = (
   const cells = values.map((value, index) => {
     const text = shown(value)
     const width = widths[index] ?? 0
-    return width < 0 ? text.padStart(-width) : text.padEnd(width)
+    const padding = " ".repeat(Math.max(0, Math.abs(width) - widthOf(text)))
+    return width < 0 ? padding + text : text + padding
   })
   return `${cells.join(" ".repeat(gap)).trimEnd()}\n`
 }
+
+/** The columns of the widest value. */
+export const widest = (values: ReadonlyArray<Value>): number =>
+  values.reduce<number>((width, value) => Math.max(width, widthOf(shown(value))), 0)
 
 /** Rows whose columns are as wide as their widest values. Columns that are `toTheRight` are numbers. */
 export const table = (
@@ -29,8 +35,8 @@ export const table = (
   toTheRight: ReadonlyArray<number> = []
 ): string => {
   const widths = (rows[0] ?? []).map((_, index) => {
-    const widest = Math.max(...rows.map((values) => shown(values[index]).length))
-    return toTheRight.includes(index) ? -widest : widest
+    const width = widest(rows.map((values) => values[index]))
+    return toTheRight.includes(index) ? -width : width
   })
   return rows.map((values) => row(values, widths)).join("")
 }

@@ -7,7 +7,7 @@ import { ending } from "../../../exit/failing.js"
 import { services } from "../../../settings/services.js"
 import { between, counted, moment } from "../../../terminal/amounts.js"
 import { jsonLine } from "../../../terminal/json.js"
-import { cell, row } from "../../../terminal/table.js"
+import { cell, row, widest } from "../../../terminal/table.js"
 import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import type { Input } from "./input.js"
@@ -21,9 +21,9 @@ const payloadsOf = ({ snapshotsAvailable, traceCaptureMode }: SessionExecution):
 const textOf = ({ executions, sessionId }: Session): string => {
   const named = executions.map((run) => run.slug ?? "(deleted flow)")
   const widths = [
-    Math.max(...named.map((name) => cell(name).length)),
-    Math.max(...executions.map(({ triggerType = "" }) => cell(triggerType).length)),
-    Math.max(...executions.map(({ status }) => cell(status).length)),
+    widest(named),
+    widest(executions.map(({ triggerType }) => triggerType)),
+    widest(executions.map(({ status }) => status)),
     19,
     0
   ]
