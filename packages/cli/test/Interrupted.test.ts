@@ -1,6 +1,6 @@
 /** Ctrl-C in every command that asks a server. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Queue } from "effect"
+import { Effect, Queue, Schedule } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -71,6 +71,24 @@ describe("Ctrl-C", () => {
         assert.deepStrictEqual([yield* Queue.size(heard), yield* list(cwd)], [0, []])
       }))
   }
+
+  it.scopedLive("twice at once leaves nothing behind of what was read from stdin", () =>
+    Effect.gen(function*() {
+      const [cwd, temporary] = [yield* folder, yield* folder]
+      const flags = ["b", flow, "--input", "-", "--key", "id"]
+      for (const does of ["plan", "run"]) {
+        const running = yield* inTerminal(["batch", does, ...flags], {
+          cwd,
+          env: { NOUKAI_API_KEY: "nk_silent", TMPDIR: temporary }
+        })
+        yield* running.awaitOutput("reading rows")
+        yield* Effect.repeat(list(temporary), { until: (names) => names.length > 0, schedule: Schedule.spaced(10) })
+        running.pty.kill("SIGINT")
+        running.pty.kill("SIGTERM")
+        assert.strictEqual(yield* running.code, 130, running.output())
+        assert.deepStrictEqual(yield* list(temporary), [])
+      }
+    }))
 
   it.scopedLive("twice ends noukai batch run, whose ledger goes on", () =>
     Effect.gen(function*() {

@@ -6,8 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type BatchError, type BatchSourceError, type BatchStoreError } from "../BatchError.js"
 import type { RefusedRow, RowState } from "../BatchRow.js"
@@ -21,6 +19,7 @@ import { failed, type Ledger } from "./ledger/ledger.js"
 import { migrate } from "./ledger/migrations.js"
 import * as Planning from "./ledger/planning.js"
 import * as Settling from "./ledger/settling.js"
+import { temporaryFolder } from "./node/leftovers.js"
 
 /** The rows that one statement takes. */
 const chunk = 1000
@@ -83,13 +82,7 @@ export const kept = <E, R>(
 
 /** A ledger that is forgotten at the end: what tells one key from another need not fit into memory. */
 const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.gen(function*() {
-  const folder = yield* Effect.acquireRelease(
-    Effect.try({
-      try: () => mkdtempSync(join(tmpdir(), "noukai-batch-")),
-      catch: failed("made a temporary folder")
-    }),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-  )
+  const folder = yield* temporaryFolder(failed("made a temporary folder"))
   const sql = yield* File.client(join(folder, "plan.ledger"))
   yield* Effect.mapError(
     Effect.provideService(migrate, SqlClient.SqlClient, sql),

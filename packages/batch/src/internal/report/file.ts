@@ -7,6 +7,7 @@ import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promi
 import { basename, dirname, join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
 import { codeOf, kindOf } from "../node/fileKind.js"
+import { removedAtExit } from "../node/leftovers.js"
 import type { ReportFile } from "./model.js"
 
 const reasons: Readonly<Record<string, string>> = {
@@ -119,6 +120,7 @@ export const newFile: (path: string) => Effect.Effect<NewFile, BatchReportError,
     const place = yield* attempt(path, () => target(path))
     const suffix = (yield* Random.nextIntBetween(0, 2 ** 48)).toString(36)
     const temporary = join(dirname(place), `.${basename(place)}.${suffix}.tmp`)
+    yield* removedAtExit(temporary)
     const file = yield* Effect.acquireRelease(
       attempt(path, () => open(temporary, "wx", 0o600)),
       (made) => Effect.zipRight(close(made), Effect.promise(() => rm(temporary, { force: true }).catch(() => {})))

@@ -1,15 +1,15 @@
 /** The ledger of a command. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import type { BatchStoreError, LedgerError } from "@effect-noukai/batch/BatchError"
+import { BatchStoreError, type LedgerError } from "@effect-noukai/batch/BatchError"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, statSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { UsageError } from "../../exit/CommandError.js"
 import { word } from "../../terminal/shell.js"
+import { temporaryFolder } from "./temporaryFolder.js"
 
 /** Flags that name a batch and its ledger. */
 export interface LedgerFlags {
@@ -78,9 +78,9 @@ export const looked = (file: string): Layer.Layer<BatchStore, BatchStoreError> =
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))
       : Effect.map(
-        Effect.acquireRelease(
-          Effect.sync(() => mkdtempSync(join(tmpdir(), "noukai-batch-"))),
-          (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+        temporaryFolder(
+          "noukai-batch-",
+          (cause) => new BatchStoreError({ operation: "made a temporary folder", detail: String(cause), cause })
         ),
         (folder) => BatchStore.layerFile(join(folder, "empty.ledger"))
       )

@@ -7,11 +7,10 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createWriteStream, statSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { UsageError } from "../../exit/CommandError.js"
+import { temporaryFolder } from "./temporaryFolder.js"
 
 /** Flags that say where rows come from. */
 export interface SourceFlags {
@@ -32,10 +31,7 @@ const stdin = NodeStream.fromReadable<BatchSourceError, Uint8Array>(() => proces
 
 /** The content of stdin, in a file for its owner alone that goes with the scope. */
 const kept: Effect.Effect<string, BatchSourceError, Scope.Scope> = Effect.gen(function*() {
-  const folder = yield* Effect.acquireRelease(
-    Effect.tryPromise({ try: () => mkdtemp(join(tmpdir(), "noukai-rows-")), catch: unreadable }),
-    (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-  )
+  const folder = yield* temporaryFolder("noukai-rows-", unreadable)
   const path = join(folder, "stdin")
   yield* Effect.tryPromise({
     try: (signal) => pipeline(process.stdin, createWriteStream(path, { mode: 0o600 }), { signal }),
