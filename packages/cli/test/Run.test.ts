@@ -27,6 +27,16 @@ describe("noukai run", () => {
       assert.strictEqual((yield* runs).length, 2)
     }).pipe(Effect.provide(server(echo()))))
 
+  it.live("says nothing more where it is to be quiet, too", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const run = (...flags: ReadonlyArray<string>) => noukai(["run", flow, "hi", ...flags], { env })
+      assert.match((yield* run("--verbose")).stderr, /^run .+\n$/)
+      for (const flags of [["--quiet", "--verbose"], ["-v", "--stream", "-q"]]) {
+        assert.deepStrictEqual(yield* run(...flags), { code: 0, stdout: "said hi\n", stderr: "" })
+      }
+    }).pipe(Effect.provide(server(echo()))))
+
   it.live("takes the message from stdin", () =>
     Effect.gen(function*() {
       const env = yield* environment

@@ -24,7 +24,7 @@ export declare namespace Terminal {
     readonly write: (text: string) => Effect.Effect<void>
     /** Writes a line to stderr, unless all is to be quiet. */
     readonly note: (text: string) => Effect.Effect<void>
-    /** Writes a line to stderr where more is to be said. */
+    /** Writes a line to stderr where more is to be said, and not all to be quiet. */
     readonly detail: (text: string) => Effect.Effect<void>
     /** Shows a line on stderr that the next one replaces. Only a terminal has it. */
     readonly progress: (text: string) => Effect.Effect<void>
@@ -102,7 +102,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
           if (show !== "" && stdout.isTTY) stderr.write(show)
         }),
       note: (text) => voice.quiet ? Effect.void : line(text),
-      detail: (text) => voice.verbose ? line(text) : Effect.void,
+      detail: (text) => voice.verbose && !voice.quiet ? line(text) : Effect.void,
       progress: (text) =>
         Effect.sync(() => {
           if (!isWatched || text === shown) return
