@@ -11,8 +11,8 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** A command of the shell with a process below it. Both ignore Ctrl-C, and say which they are. */
-const deaf = "trap '' INT; sh -c 'echo \"pids $$ $PPID\"; sleep 60; true'; true"
+/** A command of the shell with a process below it. Both ignore signals, and say which they are. */
+const deaf = "trap '' INT TERM; sh -c 'echo \"pids $$ $PPID\"; sleep 60; true'; true"
 
 const pidsIn = (output: string): ReadonlyArray<number> => /pids (\d+) (\d+)/.exec(output)!.slice(1).map(Number)
 
@@ -85,4 +85,20 @@ describe("noukai dev --exec", () => {
       assert.strictEqual(yield* command.code, 130)
       assert.include(command.output(), "cleaned")
     })))
+
+  it.live("passes SIGTERM on, which no terminal sends", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const loop = "trap 'echo terminated; exit 9' TERM; echo begun; while :; do sleep 0.1; done"
+      const args = ["dev", "--port", "0", "--exec", loop]
+      const inWindow = yield* inTerminal(args)
+      yield* inWindow.awaitOutput("begun")
+      inWindow.pty.kill("SIGTERM")
+      assert.strictEqual(yield* inWindow.code, 130)
+      assert.include(inWindow.output(), "terminated")
+      const piped = yield* started(args)
+      yield* piped.awaitOutput("begun")
+      piped.child.kill("SIGTERM")
+      const { code, stdout } = yield* piped.ended
+      assert.deepStrictEqual([code, stdout], [130, "begun\nterminated\n"])
+    })), 15_000)
 })

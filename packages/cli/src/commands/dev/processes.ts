@@ -46,12 +46,13 @@ const signalled = (pids: ReadonlyArray<number>, signal: NodeJS.Signals | 0): Rea
 const isOver = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
 /** Ends a command with all that it has started: what does not end when it is told to is killed. */
-const ended = (child: ChildProcess): Effect.Effect<void> =>
+const ended = (child: ChildProcess, isTerminated: boolean): Effect.Effect<void> =>
   Effect.gen(function*() {
     if (child.pid === undefined || isOver(child)) return
     const pids = tree(child.pid)
+    if (isTerminated) signalled(pids, "SIGTERM")
     // a terminal has told them already
-    if (process.stdin.isTTY !== true) signalled(pids, "SIGINT")
+    else if (process.stdin.isTTY !== true) signalled(pids, "SIGINT")
     for (let waited = 0; waited < grace && signalled(pids, 0).length > 0; waited += interval) {
       yield* Effect.sleep(interval)
     }
@@ -67,13 +68,19 @@ export const executed = (command: string, env: NodeJS.ProcessEnv) =>
       if (child.pid !== undefined && !isOver(child)) signalled(tree(child.pid), "SIGKILL")
     }
     process.on("exit", kill)
+    let isTerminated = false
+    const terminate = () => {
+      isTerminated = true
+    }
+    // before whoever interrupts this at a signal
+    process.prependListener("SIGTERM", terminate)
     child.on("error", (error) =>
       resume(Effect.fail(
         new CommandError({ code: exitCodes.failed, message: `${command} could not be started: ${error.message}` })
       )))
     child.on("close", (code, signal) => {
-      process.off("exit", kill)
+      process.off("exit", kill).off("SIGTERM", terminate)
       resume(Effect.succeed(codeOf(code, signal)))
     })
-    return ended(child)
+    return Effect.suspend(() => ended(child, isTerminated))
   })
