@@ -205,6 +205,7 @@ describe("noukai batch run", () => {
           [run("--message-template", "{{a}}"), /not both/],
           [run("-p", "message=a"), /give the message once/],
           [run("--rate", "0", "--ledger", "made"), /--rate must be a number of rows per second/],
+          [run("--rate", "1e9", "--ledger", "made"), /--rate must be .* more than 0 and less than 1,000,000,000/],
           [run("--ledger", "no/folder/b"), /no such folder/],
           [run("--grace", "soon"), /--grace takes a time/],
           [["batch", "run", "a/b", obeys, ...mapped], /say where the ledger is, with --ledger/],

@@ -91,11 +91,13 @@ describe("wrong usage", () => {
     () =>
       Effect.gen(function*() {
         const env = yield* environment
+        const batch = ["batch", "run", "b", "acme/test/echo", "--input", "rows.jsonl", "--key", "id"]
         const wrong = [
           ["runs", "acme/test/echo", "--limit", "x"],
           ["runs", "acme/test/echo", "--status", "gone"],
           ["run", "acme/test/echo", "x", "--port", "1.5"],
           ["run", "acme/test/echo", "x", "--timeout", "soon"],
+          ...["abc", "1,5", "Infinity", "NaN", "0x10"].map((rate) => [...batch, "--rate", rate]),
           ["run", "acme/test/echo", "x", "--timeout", "--json"],
           ["run", "acme/test/echo", "x", "--json", "--json"],
           ["run", "acme/test/echo", "x", "--json=1"]
@@ -104,7 +106,7 @@ describe("wrong usage", () => {
           Effect.gen(function*() {
             const { code, stderr, stdout } = yield* noukai(args, { env })
             assert.deepStrictEqual([args, code, stdout], [args, 2, ""])
-            assert.match(stderr, /--(limit|status|port|timeout|json) /)
+            assert.match(stderr, /--(limit|status|port|timeout|json|rate) /)
           }))
         yield* nothingSent
       }).pipe(Effect.provide(echo)),

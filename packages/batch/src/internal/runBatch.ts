@@ -36,6 +36,9 @@ const millis = (field: string, input: Duration.DurationInput): Effect.Effect<num
 
 const isNumber = (value: unknown, least: number): boolean => typeof value === "number" && value >= least && value < 1e9
 
+/** The numbers that {@link isNumber} takes from 0, without it. */
+const range = "more than 0 and less than 1,000,000,000"
+
 /** The settings of a run, checked. */
 const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.Settings, InvalidBatchError> =>
   Effect.gen(function*() {
@@ -47,7 +50,7 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       return yield* invalid("fleetConcurrency", "must be a whole number of at least 1")
     }
     if (rate !== undefined && !(isNumber(rate, 0) && rate > 0)) {
-      return yield* invalid("rate", "must be a number of rows per second, more than 0")
+      return yield* invalid("rate", `must be a number of rows per second, ${range}`)
     }
     if (maxFailures !== undefined && !(Number.isInteger(maxFailures) && maxFailures >= 0)) {
       return yield* invalid("maxFailures", "must be a whole number of at least 0")
@@ -56,7 +59,7 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       return yield* invalid("budgetUsd", "must be a number of US dollars from 0 to 1,000,000")
     }
     if (maxCostPerRow !== undefined && !(isNumber(maxCostPerRow, 0) && maxCostPerRow > 0)) {
-      return yield* invalid("maxCostPerRow", "must be a number of US dollars, more than 0")
+      return yield* invalid("maxCostPerRow", `must be a number of US dollars, ${range}`)
     }
     if (budgetUsd !== undefined && maxCostPerRow === undefined) {
       return yield* invalid("maxCostPerRow", "is required with budgetUsd: no cost of a row is known yet")

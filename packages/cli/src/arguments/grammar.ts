@@ -19,7 +19,7 @@ interface Flag {
   /** The name that is passed on. */
   readonly name: string
   readonly takesValue: boolean
-  /** The form of a value: `integer`, or words with `|` between them; otherwise anything. */
+  /** The form of a value: `integer`, `float`, or words with `|` between them; otherwise anything. */
   readonly values: string
   readonly isRepeated: boolean
 }
@@ -89,6 +89,7 @@ const suggestion = (given: string, known: Iterable<string>): string => {
 /** The mistake in the value of a flag, which the parser would tell without its name. */
 const mistake = ({ values }: Flag, value: string): string | undefined => {
   if (values === "integer") return /^-?\d{1,15}$/.test(value) ? undefined : "takes a whole number"
+  if (values === "float") return /^-?\d+(\.\d+)?(e[+-]?\d{1,3})?$/i.test(value) ? undefined : "takes a number"
   const words = values.split(" | ")
   return words.length === 1 || words.includes(value) ? undefined : `takes one of ${words.join(", ")}`
 }
