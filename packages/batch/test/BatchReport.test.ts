@@ -238,14 +238,16 @@ describe("appending", () => {
   it.scopedLive("what is no plain file, or has no folder, is refused", () =>
     Effect.gen(function*() {
       const folder = yield* temporaryFolder
-      const pipe = join(folder, "pipe")
+      const [file, pipe] = [join(folder, "file"), join(folder, "pipe")]
+      yield* Effect.promise(() => Fs.writeFile(file, ""))
       execFileSync("mkfifo", [pipe])
       for (
         const [path, reason] of [
           [folder, "it is a folder, and no plain file"],
           [pipe, "it is a pipe, and no plain file"],
           ["/dev/null", "it is a device, and no plain file"],
-          [join(folder, "missing", "rows.jsonl"), "its folder does not exist"]
+          [join(folder, "missing", "rows.jsonl"), "its folder does not exist"],
+          [join(file, "rows.jsonl"), "what its path has for a folder is none"]
         ] as const
       ) {
         const appended = yield* Effect.flip(BatchReport.append(path, { after: ledger(rows) }))
@@ -468,6 +470,13 @@ describe("a folder", () => {
       const parent = yield* temporaryFolder
       const missing = yield* Effect.flip(BatchReport.toFolder(join(parent, "a", "b"), options))
       assert.deepStrictEqual([missing._tag, missing.reason], ["BatchReportError", "its folder does not exist"])
+      const file = join(yield* temporaryFolder, "report.jsonl")
+      yield* Effect.promise(() => Fs.writeFile(file, "kept"))
+      const occupied = yield* Effect.flip(BatchReport.toFolder(file, options))
+      assert.deepStrictEqual([occupied.path, occupied.reason], [file, "it is a file, and no folder"])
+      const within = yield* Effect.flip(BatchReport.toFolder(join(file, "report"), options))
+      assert.strictEqual(within.reason, "what its path has for a folder is none")
+      assert.strictEqual(yield* read(file), "kept")
       const times = { ...options, summary: { ...summary, finishedAt: NaN } }
       const error = yield* Effect.flip(BatchReport.toFolder(join(parent, "report"), times))
       assert.strictEqual(error.reason, "finishedAt is no time: NaN")

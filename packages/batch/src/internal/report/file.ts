@@ -16,7 +16,7 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder, and no plain file",
   ENOENT: "its folder does not exist",
   ENOSPC: "the disk is full",
-  ENOTDIR: "its folder does not exist",
+  ENOTDIR: "what its path has for a folder is none",
   EPERM: "this process may not write it",
   EROFS: "this process may not write it"
 }

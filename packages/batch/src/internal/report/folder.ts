@@ -1,12 +1,12 @@
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { mkdir } from "node:fs/promises"
+import { mkdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { BatchReportError } from "../../BatchError.js"
 import type { RowResult } from "../../BatchRow.js"
 import { isSettled, RowState } from "../../BatchRow.js"
-import { codeOf } from "../node/fileKind.js"
+import { codeOf, kindOf } from "../node/fileKind.js"
 import { attempt, type NewFile, newFile } from "./file.js"
 import type { FolderOptions, Manifest, ReportFile } from "./model.js"
 import { encodeRefused, hasResult, rowLine } from "./rowLine.js"
@@ -76,10 +76,23 @@ export const write = <E, R>(
 
 const makeFolder = (folder: string): Effect.Effect<void, BatchReportError> =>
   attempt(folder, async () => {
-    await mkdir(folder, { mode: 0o700 }).catch((cause: unknown) => {
+    try {
+      await mkdir(folder, { mode: 0o700 })
+      return undefined
+    } catch (cause) {
       if (codeOf(cause) !== "EEXIST") throw cause
-    })
-  })
+      return await stat(folder)
+    }
+  }).pipe(Effect.flatMap((there) =>
+    there === undefined || there.isDirectory()
+      ? Effect.void
+      : Effect.fail(
+        new BatchReportError({
+          path: folder,
+          reason: `it is ${there.isFile() ? "a file" : kindOf(there)}, and no folder`
+        })
+      )
+  ))
 
 const toIso = (field: string, folder: string, millis: number): Effect.Effect<string, BatchReportError> =>
   Effect.try({
