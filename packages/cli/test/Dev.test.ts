@@ -1,6 +1,8 @@
 /** `noukai dev`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
+import { join } from "node:path"
+import { folder, write } from "../../sdk/test/support/folder.js"
 import { ctrlC, inTerminal, noukai, spawned, started } from "./support/command.js"
 
 const isAlive = (pid: number): boolean => {
@@ -34,6 +36,22 @@ describe("noukai dev", () => {
         assert.notInclude(stderr, "    at ")
       }
     }))
+
+  it.live("names a flow to run only where it has it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const flows = join(yield* folder, "flows.json")
+      const steps = [{ kind: "template", id: "a", output: "x" }]
+      yield* write(flows, JSON.stringify({ flows: [{ ref: "acme/test/mine", steps }] }))
+      const outputOf = (...flags: ReadonlyArray<string>) =>
+        Effect.scoped(Effect.gen(function*() {
+          const command = yield* started(["dev", "--port", "0", ...flags])
+          yield* command.awaitOutput(/NOUKAI_API_KEY=.*\n/)
+          command.child.kill("SIGINT")
+          return (yield* command.ended).stdout
+        }))
+      assert.include(yield* outputOf(), "noukai run noukai/samples/hello-world")
+      assert.notInclude(yield* outputOf("--flows", flows), "noukai/samples")
+    })))
 })
 
 describe("noukai dev --exec", () => {

@@ -48,8 +48,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   }
   const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
   yield* terminal.write(
-    `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}\n` +
-      "  noukai run noukai/samples/hello-world \"Hello\"\n"
+    `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}` +
+      // one of the samples
+      (Option.isSome(input.flows) ? "" : "\n  noukai run noukai/samples/hello-world \"Hello\"\n")
   )
   return yield* Effect.never
 }, Effect.scoped)
