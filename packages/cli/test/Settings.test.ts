@@ -63,6 +63,20 @@ describe("noukai.json", () => {
       assert.deepStrictEqual(ended, [0, "said x\n"])
     })).pipe(Effect.provide(echo)))
 
+  it.live("a key that is refused is not looked for where it is not from", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { NOUKAI_BASE_URL } = yield* environment
+      const cwd = yield* folder
+      for (const key of ["bad", "nk_refused"]) {
+        yield* Effect.promise(() => writeFile(join(cwd, "key"), key))
+        const run = ["run", "acme/test/echo", "x", "--key-file", "key"]
+        const { code, stderr } = yield* noukai(run, { cwd, env: { NOUKAI_BASE_URL } })
+        assert.strictEqual(code, 3)
+        assert.notInclude(stderr, "check NOUKAI_API_KEY")
+        assert.include(stderr, "noukai doctor says which key is used, and where it is from")
+      }
+    })).pipe(Effect.provide(server({ keys: [{ key: "nk_only", org: "acme", project: "test" }] }))))
+
   it.live("a port is a number as people write it", () =>
     Effect.gen(function*() {
       for (const NOUKAI_PORT of ["0x1F90", "1e3", "abc", "0", "65536"]) {

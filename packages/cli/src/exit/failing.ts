@@ -35,7 +35,7 @@ const adviceOf = (
   switch (error._tag) {
     case "AuthenticationError":
       return error.statusCode === undefined
-        ? ["set NOUKAI_API_KEY, or give --key-file; noukai doctor says what is set"]
+        ? ["a key is set with NOUKAI_API_KEY or --key-file; noukai doctor says which key is used, and where it is from"]
         : ["noukai doctor says which key is used, and where it is from"]
     case "APIConnectionError":
     case "APITimeoutError":
