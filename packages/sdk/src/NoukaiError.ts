@@ -162,7 +162,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
     return render(
       this,
       this.statusCode === undefined ? "there is no key to use" : "the key was not accepted",
-      "check which key is used"
+      "check the key that was given, or that of NOUKAI_API_KEY"
     )
   }
 }
