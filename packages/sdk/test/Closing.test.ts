@@ -181,6 +181,19 @@ for (const over of transports) {
         assert.strictEqual(server.requests.length, 1)
       }))
 
+    it.scoped("a live trace that sleeps before it is read again wakes and fails", () =>
+      Effect.gen(function*() {
+        const { close, runs, server } = yield* client(over, [Frames.events(Frames.runStarted)])
+        const watching = yield* Effect.fork(
+          Stream.runDrain(runs.liveTrace(flow, "ex-1", { heal: Schedule.spaced("1 hour") }))
+        )
+        yield* server.arrived(1)
+        yield* sleepers(1)
+        yield* close
+        assertClosed(yield* Effect.flip(Fiber.join(watching)), "no")
+        assert.strictEqual(server.requests.length, 1)
+      }))
+
     it.scoped("a stream between two of its responses posts no step", () =>
       Effect.gen(function*() {
         const { close, flows, server } = yield* client(over, [

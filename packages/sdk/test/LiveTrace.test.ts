@@ -3,7 +3,7 @@ import { Emulator } from "@effect-noukai/emulator"
 import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Flow, FlowService, JobService, Noukai, RunService } from "@effect-noukai/sdk"
-import { FlowNotFoundError } from "@effect-noukai/sdk"
+import { FlowExecutionError, FlowNotFoundError, RateLimitError } from "@effect-noukai/sdk"
 import type { CallError, FlowEvent, NoukaiError } from "@effect-noukai/sdk"
 import type { WireEvent } from "@effect-noukai/sdk/FlowEvent"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
@@ -295,6 +295,36 @@ describe("what a live trace gives", () => {
       const { failure } = yield* watchHealed([Stream.fail(fails), Stream.fromIterable(happy)])
       assert.strictEqual(failure?._tag, "FlowNotFoundError")
     }))
+
+  for (const status of [429, 503]) {
+    const refusedFor = (retryAfter: number) => {
+      const facts = { method: "RunService.liveTrace", statusCode: status, retryAfter, isRetryable: true }
+      return status === 429 ? new RateLimitError(facts) : new FlowExecutionError(facts)
+    }
+
+    it.effect(`with heal, what a ${status} asks to wait is waited`, () =>
+      Effect.gen(function*() {
+        const readings = yield* Ref.make(0)
+        const counted = (events: Stream.Stream<WireEvent, CallError>) =>
+          Stream.concat(Stream.execute(Ref.update(readings, (count) => count + 1)), events)
+        const fiber = yield* Effect.fork(
+          watchHealed([counted(Stream.fail(refusedFor(20))), counted(Stream.fromIterable(happy))])
+        )
+        yield* TestClock.adjust("19 seconds")
+        assert.strictEqual(yield* Ref.get(readings), 1)
+        yield* TestClock.adjust("1 second")
+        const { failure } = yield* Fiber.join(fiber)
+        assert.isUndefined(failure)
+        assert.strictEqual(yield* Ref.get(readings), 2)
+      }))
+
+    it.effect(`with heal, a ${status} that asks for a wait beyond 20 s is taken at its word`, () =>
+      Effect.gen(function*() {
+        const { failure } = yield* watchHealed([Stream.fail(refusedFor(21)), Stream.fromIterable(happy)])
+        assert.strictEqual(failure?.statusCode, status)
+        assert.strictEqual(failure !== undefined && "retryAfter" in failure && failure.retryAfter, 21)
+      }))
+  }
 
   it.effect("ids that no path can carry are refused before anything is asked", () =>
     Effect.gen(function*() {

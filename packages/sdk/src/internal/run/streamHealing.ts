@@ -40,7 +40,12 @@ export class RepeatedEvents {
   }
 }
 
-const canHeal = (error: CallError): boolean =>
+/**
+ * Whether a stream that broke off, or was refused, may go on within the longest wait of a call.
+ *
+ * @internal
+ */
+export const canHeal = (error: CallError): boolean =>
   mayPassSoon(error) || (error._tag === "APITimeoutError" && error.clock === "idle")
 
 const gaveUp = Effect.as(Effect.void, undefined)

@@ -8,7 +8,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import {
@@ -28,12 +28,15 @@ import type { Progress } from "../input/callOptions.js"
 import { checkSchedule, checkStream } from "../input/checks.js"
 import type { InputRules } from "../input/take.js"
 import type { HttpService } from "../operations/operations.js"
+import { backoffDriver } from "../retry/retry.js"
 import * as Delivered from "../run/deliveredEvent.js"
 import type { DeliveredRunEvent } from "../run/deliveredEvent.js"
 import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
 import { StreamCursor } from "../run/streamCursor.js"
+import { canHeal } from "../run/streamHealing.js"
 import { fromSource, toSource } from "../runtime/streamPull.js"
 import * as Spans from "../telemetry/spans.js"
+import { type Pause, pauseOf } from "../time/clock.js"
 import { callsOf } from "../tools/toolRound.js"
 import type { LiveTraceOptions } from "./runOptions.js"
 import { resolveRead } from "./runRead.js"
@@ -288,11 +291,13 @@ const keyOf = (event: DeliveredRunEvent): string => "stepId" in event ? `${event
 /** Each reading begins with the first event of the run: gives those that no reading before has given. */
 const healed = (
   reading: Stream.Stream<DeliveredRunEvent, CallError>,
-  schedule: Schedule.Schedule<unknown, NoukaiError>
+  schedule: Schedule.Schedule<unknown, NoukaiError>,
+  pause: Pause
 ): Stream.Stream<DeliveredRunEvent, CallError> =>
-  Stream.unwrap(Effect.map(Schedule.driver(schedule), (driver) => {
+  Stream.suspend(() => {
     const given = new Map<string, number>()
     let isNew = false
+    let delayAfter = backoffDriver(schedule)
     const next: Stream.Stream<DeliveredRunEvent, CallError> = Stream.suspend(() => {
       const read = new Map<string, number>()
       isNew = false
@@ -304,18 +309,16 @@ const healed = (
         given.set(key, count)
         return isNew = true
       })
-    }).pipe(Stream.catchAll((error) =>
-      error.isRetryable
-        ? Stream.unwrap(
-          Effect.match(Effect.zipRight(isNew ? driver.reset : Effect.void, driver.next(error)), {
-            onFailure: () => Stream.fail(error),
-            onSuccess: () => next
-          })
-        )
-        : Stream.fail(error)
-    ))
+    }).pipe(Stream.catchAll((error) => {
+      if (!error.isRetryable || !canHeal(error)) return Stream.fail(error)
+      if (isNew) delayAfter = backoffDriver(schedule)
+      return Stream.unwrap(
+        Effect.flatMap(delayAfter(error), (delay) =>
+          delay === undefined ? Effect.succeed(Stream.fail(error)) : Effect.as(pause(delay), next))
+      )
+    }))
     return next
-  }))
+  })
 
 /** @internal */
 export const liveTrace = (http: HttpService) =>
@@ -341,5 +344,5 @@ export const liveTrace = (http: HttpService) =>
         })
       )
     })
-    return options.heal === undefined ? reading : healed(reading, options.heal)
+    return options.heal === undefined ? reading : healed(reading, options.heal, pauseOf(http))
   })
