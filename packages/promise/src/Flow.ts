@@ -123,13 +123,17 @@ export class Flow {
    */
   async executeAsyncOnce(key: string, options?: ExecuteAsyncOnceOptions): Promise<OnceJob> {
     const { client } = this
-    const { input, signal } = rightOrThrow(takeOptions("flow.executeAsyncOnce", options, submitOnceInput))
+    const operation = "flow.executeAsyncOnce"
+    const { input, signal } = rightOrThrow(
+      takeOptions(operation, options, (given) => submitOnceInput(operation, given))
+    )
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submitOnce(key, this.address, input))
     return await client.run(Effect.map(effect, (job) => new OnceJob(client, job)), signal)
   }
 
   /**
-   * Puts a run into the queue and resolves with its handle.
+   * Puts a run into the queue and resolves with its handle. Options of `execute` that the queue does not take are refused
+   * with an `InvalidRequestError` before anything is sent.
    *
    * @example
    * ```ts
@@ -143,7 +147,8 @@ export class Flow {
    */
   async executeAsync(options?: ExecuteAsyncOptions): Promise<Job> {
     const { client } = this
-    const { input, signal } = rightOrThrow(takeOptions("flow.executeAsync", options, submitInput))
+    const operation = "flow.executeAsync"
+    const { input, signal } = rightOrThrow(takeOptions(operation, options, (given) => submitInput(operation, given)))
     const effect = Effect.flatMap(JobService, (jobs) => jobs.submit(this.address, input))
     return await client.run(Effect.map(effect, (job) => new Job(client, Effect.succeed(job), job)), signal)
   }

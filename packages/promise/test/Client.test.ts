@@ -175,6 +175,38 @@ describe("a pause by hand", () => {
   })
 })
 
+describe("flow.executeAsync", () => {
+  it("refuses what the queue does not take before anything is sent, and takes null as absent", async () => {
+    const flow = client().flow(twoStep)
+    const extras: Record<string, unknown> = {
+      messages: [],
+      attachments: [],
+      tools: [],
+      toolChoice: "auto",
+      toolHandler: () => [],
+      maxToolRounds: 1,
+      maxCostUsd: 1
+    }
+    for (const [name, value] of Object.entries(extras)) {
+      for (
+        const call of [
+          flow.executeAsync({ message: "hi", [name]: value } as object),
+          flow.executeAsyncOnce("row 1", { message: "hi", [name]: value } as object)
+        ]
+      ) {
+        const error = await rejection(call)
+        assert.instanceOf(error, InvalidRequestError)
+        assert.strictEqual((error as InvalidRequestError).field, name)
+        assert.match((error as InvalidRequestError).message, /^flow\.executeAsync(Once)?: .*queue/)
+      }
+    }
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+    const none = Object.fromEntries(Object.keys(extras).map((name) => [name, null]))
+    await flow.executeAsync({ message: "hi", ...none } as object)
+    assert.strictEqual(emulator.ledger().runsStarted, 1)
+  })
+})
+
 describe("noukai.job", () => {
   it("attaches to a job of another client by its id", async () => {
     const { executionId } = await client().flow(twoStep).executeAsync({ message: "hi" })

@@ -187,7 +187,15 @@ export interface AttachOptions {
 /** The time after a submission in which a 404 means `pending`, in milliseconds. */
 const submitGrace = 5000
 
-const refused = ["tools", "toolChoice", "attachments", "messages"] as const
+const refused = [
+  "tools",
+  "toolChoice",
+  "attachments",
+  "messages",
+  "maxToolRounds",
+  "maxCostUsd",
+  "onPause"
+] as const
 
 type SubmitFields = SubmitInput & { readonly [K in typeof refused[number]]?: unknown }
 
@@ -212,7 +220,10 @@ const pickInput = (given: SubmitFields): SubmitFields => ({
   tools: given.tools,
   toolChoice: given.toolChoice,
   attachments: given.attachments,
-  messages: given.messages
+  messages: given.messages,
+  maxToolRounds: given.maxToolRounds,
+  maxCostUsd: given.maxCostUsd,
+  onPause: given.onPause
 })
 
 const checkInput = (input: SubmitFields): Problem | undefined =>

@@ -175,6 +175,12 @@ export const differences: ReadonlyArray<Difference> = [
     "`kind: \"url\"` is added where there is no `kind`, and `mimeType` is called `mime_type`."
   ),
   row("attachments", "`attachments` of `steps` and `events`", "Left out.", "Sent."),
+  row(
+    "queued",
+    "`tools`, `toolHandler` and `attachments` of `executeAsync`",
+    "Left out: the run starts without them.",
+    "Reject with an `InvalidRequestError`, as does all else that the queue does not take."
+  ),
   row("conversations", "`messages`", "Unknown.", "A conversation in place of `message`, for `execute`."),
   row("nested", "A scope in a scope", "Has an id of its own; in a replay it goes live.", "Joins the outer one."),
   row(

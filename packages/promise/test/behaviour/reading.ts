@@ -1,6 +1,6 @@
 /** Jobs, runs and logs (8, 9, 12.3). */
 import { AsyncLocalStorage } from "node:async_hooks"
-import { collect, hello, outcome, type Parsed, seen, twoStep, type World } from "../support/world.js"
+import { answers, collect, hello, outcome, type Parsed, seen, tools, twoStep, type World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
 
 const wait = { timeout: 5_000, pollInterval: 5 }
@@ -95,6 +95,28 @@ export const reading: ReadonlyArray<Behaviour> = [
     await world.client().flow("noukai/tests/versions").executeAsync({ message: "hi", version: 1, sessionId })
     return [seen(world), world.emulator.ledger().runs.map((run) => run.sessionId)]
   }),
+  differs(
+    "queued",
+    "6.1: a job with what the queue does not take",
+    { reference: [["tools", 1], ["toolHandler", 1], ["attachments", 1]], ours: [] },
+    async (world) => {
+      const flow = world.client().flow(twoStep)
+      const extras = {
+        tools,
+        toolHandler: answers,
+        attachments: [{ kind: "url", url: "https://img.example.com/dog.png" }]
+      }
+      const sent: Array<[string, number]> = []
+      for (const [name, value] of Object.entries(extras)) {
+        const before = world.emulator.ledger().requestsReceived
+        const options: Record<string, unknown> = { message: "hi", [name]: value }
+        await outcome(world, () => flow.executeAsync(options))
+        const count = world.emulator.ledger().requestsReceived - before
+        if (count > 0) sent.push([name, count])
+      }
+      return sent
+    }
+  ),
   same("11.2: a job that cannot be submitted", async (world) => {
     world.emulator.addFaults({ script: ["402"] })
     return outcome(world, () => job(world))

@@ -17,6 +17,7 @@ import type {
   ExecuteOptions,
   OnceOptions
 } from "../../FlowOptions.js"
+import { refusal } from "../options/reading.js"
 import { type ToolsInput, toolsOf } from "../tools/toolHandling.js"
 
 /**
@@ -43,16 +44,36 @@ const attachmentsOf = (attachments: unknown): ReadonlyArray<Attachment> | undefi
     | ReadonlyArray<Attachment>
     | undefined
 
-/** @internal */
-export const submitInput = (options: ExecuteAsyncOptions): SubmitInput => ({
-  message: given(options.message),
-  parameters: given(options.parameters),
-  blockOverrides: given(options.blockOverrides),
-  trace: given(options.trace),
-  version: given(options.version),
-  sessionId: given(options.sessionId),
-  attemptTimeout: given(options.timeout)
-})
+/** Options of `execute` that the queue does not take: a run without them would be another run. */
+const notQueued = [
+  "messages",
+  "attachments",
+  "tools",
+  "toolChoice",
+  "toolHandler",
+  "maxToolRounds",
+  "maxCostUsd"
+] as const
+
+/**
+ * The input of a job. Throws a refusal for an option that the queue does not take.
+ *
+ * @internal
+ */
+export const submitInput = (operation: string, options: ExecuteAsyncOptions): SubmitInput => {
+  const all: ExecuteAsyncOptions & { readonly [K in typeof notQueued[number]]?: unknown } = options
+  const refused = notQueued.find((name) => given(all[name]) !== undefined)
+  if (refused !== undefined) throw refusal(operation, refused, "is not taken by the queue: use execute")
+  return {
+    message: given(options.message),
+    parameters: given(options.parameters),
+    blockOverrides: given(options.blockOverrides),
+    trace: given(options.trace),
+    version: given(options.version),
+    sessionId: given(options.sessionId),
+    attemptTimeout: given(options.timeout)
+  }
+}
 
 /** @internal */
 export const executeInput = (
@@ -89,8 +110,8 @@ export const executeOnceInput = (
 })
 
 /** @internal */
-export const submitOnceInput = (options: ExecuteAsyncOnceOptions): SubmitOnceInput => ({
-  ...submitInput(options),
+export const submitOnceInput = (operation: string, options: ExecuteAsyncOnceOptions): SubmitOnceInput => ({
+  ...submitInput(operation, options),
   ...onceInput(options)
 })
 
