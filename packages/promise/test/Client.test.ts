@@ -236,6 +236,84 @@ describe("noukai.job", () => {
   })
 })
 
+describe("fields of a stream that nobody declared", () => {
+  const toolCalls = [{ id: "tc_1", type: "function", function: { name: "get_weather", arguments: "{}" } }]
+
+  const streamed = (...frames: ReadonlyArray<readonly [name: string, data: object]>) => {
+    const body = frames.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join("")
+    const noukai = client({
+      fetch: async () => new Response(body, { headers: { "content-type": "text/event-stream" } })
+    })
+    return noukai.flow(weather).events({ message: "hi", tools, runRemaining: true })
+  }
+
+  const started = ["run_started", { executionId: "ex-1", stepCount: 1 }] as const
+
+  const theirs = { outputFrom: "theirs", resultFrom: "theirs", resume: "theirs", constructor: "theirs", model: "m-1" }
+
+  it("are handed through, but never in place of our own", async () => {
+    const events = await collect(streamed(
+      started,
+      ["step_output", { stepId: "a", outputContext: 1 }],
+      ["step_completed", { stepId: "a", ...theirs }],
+      ["step_completed", { stepId: "b", output: 2, ...theirs }],
+      ["flow_completed", { executionId: "ex-1", result: 3, ...theirs }]
+    ))
+    const [first, second, last] = events.slice(2) as Array<object>
+    const more = { constructor: "theirs", model: "m-1" }
+    assert.deepStrictEqual(
+      Object.entries(first!).sort(),
+      Object.entries({
+        type: "step_completed",
+        stepId: "a",
+        stepIndex: 0,
+        output: 1,
+        outputFrom: "step_output",
+        ...more
+      }).sort()
+    )
+    assert.deepStrictEqual(
+      Object.entries(second!).sort(),
+      Object.entries({
+        type: "step_completed",
+        stepId: "b",
+        stepIndex: 1,
+        output: 2,
+        ...more
+      }).sort()
+    )
+    assert.deepStrictEqual(
+      Object.entries(last!).sort(),
+      Object.entries({
+        type: "flow_completed",
+        runId: "ex-1",
+        executionId: "ex-1",
+        result: 3,
+        ...more
+      }).sort()
+    )
+  })
+
+  it("leave the resume of a pause as it is", async () => {
+    const pause = {
+      executionId: "ex-1",
+      stepId: "a",
+      stepIndex: 0,
+      iterationsUsed: 1,
+      toolCalls,
+      toolCallMessages: [{ role: "assistant", tool_calls: toolCalls }]
+    }
+    for await (const event of streamed(started, ["step_paused_for_tool_calls", { ...pause, ...theirs }])) {
+      if (event.type !== "tool_calls_required") continue
+      assert.isFunction(event.resume)
+      assert.notProperty({ ...event }, "resume")
+      assert.strictEqual((event as { model?: string }).model, "m-1")
+      return
+    }
+    assert.fail("no pause")
+  })
+})
+
 describe("a stream", () => {
   it("12.2: that stalls ends with an APITimeoutError", async () => {
     emulator.addFaults({ script: ["stall:3600000:e2"] })

@@ -50,14 +50,17 @@ const named: ReadonlySet<string> = new Set([
   "summary"
 ])
 
+/** Keys of this package alone, which the server cannot set. */
+const ours: ReadonlySet<string> = new Set(["outputFrom", "resultFrom", "resume"])
+
 /** Adds the fields that these types do not declare, as they came. */
 const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A => {
   if (raw === undefined) return out
   const received = raw as { readonly [key: string]: unknown }
   const fields = out as { [key: string]: unknown }
   for (const key of Object.keys(received)) {
-    const isOurs = named.has(key) && (key in fields || received[key] === null)
-    if (!isOurs && !hidden.has(key)) fields[key] = received[key]
+    if (hidden.has(key) || ours.has(key) || Object.hasOwn(fields, key)) continue
+    if (received[key] !== null || !named.has(key)) fields[key] = received[key]
   }
   return out
 }
