@@ -5,8 +5,7 @@
  *
  * @since 0.1.0
  */
-import type * as SdkJob from "@effect-noukai/sdk/Job"
-import { APITimeoutError, type CallError } from "@effect-noukai/sdk/NoukaiError"
+import * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Client } from "./internal/client/client.js"
@@ -24,7 +23,7 @@ import type { RateLimit } from "./NoukaiOptions.js"
  * @category options
  */
 export interface PollOptions {
-  /** Milliseconds for the poll with its retries. Default: 30,000 for each attempt. */
+  /** Milliseconds for the poll with its retries; 0 runs out before anything is sent. Default: 30,000 for each attempt. */
   timeout?: number | undefined
   /** Ends the call; it rejects with the signal's reason. */
   signal?: AbortSignal | undefined
@@ -77,23 +76,6 @@ export type JobOutcome =
   | { job: Job; status: JobStatus; error?: undefined }
   | { job: Job; status?: undefined; error: NoukaiError }
 
-/** Polls once, for at most `timeout` milliseconds with its retries. */
-const pollOnce = (job: SdkJob.Job, timeout: number | undefined): Effect.Effect<SdkJob.JobStatus, CallError> =>
-  timeout === undefined || timeout === Infinity
-    ? job.poll
-    : Effect.timeoutFail(job.poll, {
-      duration: timeout,
-      onTimeout: () =>
-        new APITimeoutError({
-          method: "Job.poll",
-          executionId: job.executionId,
-          detail: `after ${timeout} ms`,
-          clock: "total",
-          sent: "yes",
-          isRetryable: true
-        }, { disableValidation: true })
-    })
-
 /**
  * A run in the queue, made by `flow.executeAsync(…)` and `noukai.job(…)`. No method starts a second run.
  *
@@ -140,7 +122,7 @@ export class Job {
     const { input: timeout, signal } = rightOrThrow(
       takeOptions(operation, options, (given) => millisOf(operation, "timeout", given.timeout))
     )
-    const polled = Effect.flatMap(this.job, (job) => pollOnce(job, timeout))
+    const polled = Effect.flatMap(this.job, (job) => SdkJob.poll(job, { timeout }))
     return await this.client.run(Effect.map(polled, jobStatus), signal)
   }
 

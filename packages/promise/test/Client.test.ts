@@ -1,7 +1,7 @@
 /** The client beside what the reference also does: contexts, pauses, jobs by id, streams that stall, warnings. */
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { InvalidRequestError, Noukai, VERSION } from "@effect-noukai/promise"
-import type { NoukaiOptions, ToolCall } from "@effect-noukai/promise"
+import type { APITimeoutError, NoukaiOptions, ToolCall } from "@effect-noukai/promise"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { readFile } from "node:fs/promises"
 import { inspect } from "node:util"
@@ -231,8 +231,17 @@ describe("noukai.job", () => {
   it("poll has a timeout of its own", async () => {
     const job = await client().flow("noukai/tests/slow").executeAsync({ message: "hi" })
     emulator.addFaults({ script: ["delay:3600000"] })
-    const error = await rejection(job.poll({ timeout: 20 }))
-    assert.strictEqual((error as Error).name, "APITimeoutError")
+    const error = await rejection(job.poll({ timeout: 20 })) as APITimeoutError
+    assert.strictEqual(error.name, "APITimeoutError")
+    assert.deepInclude(error, { clock: "total", sent: "unknown", executionId: job.executionId, isRetryable: true })
+    assert.match(error.message, /^job\.poll/)
+  })
+
+  it("a poll whose clock is 0 is not sent, and says so", async () => {
+    const job = client().job(twoStep, "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01")
+    const error = await rejection(job.poll({ timeout: 0 })) as APITimeoutError
+    assert.deepInclude(error, { name: "APITimeoutError", clock: "total", sent: "no" })
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
   })
 })
 

@@ -9,11 +9,13 @@ import type * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import type { ReadOptions } from "./internal/input/callOptions.js"
+import * as Poll from "./internal/jobs/jobPoll.js"
 import type { JobEnded, JobStatus } from "./internal/jobs/jobStatus.js"
 import * as Updates from "./internal/jobs/jobUpdates.js"
 import * as WaitAll from "./internal/jobs/jobWaitAll.js"
 import type { CallError } from "./NoukaiError.js"
 
+export type { PollOptions } from "./internal/jobs/jobPoll.js"
 export { isEnded } from "./internal/jobs/jobStatus.js"
 export type {
   JobCancelled,
@@ -102,6 +104,23 @@ export interface OnceJob<out A = unknown> extends Job<A> {
   /** Whether another call submitted it, in this process or another. */
   readonly reused: boolean
 }
+
+/**
+ * Polls once as `job.poll` does, with a limit of its own. At the limit it is an `APITimeoutError` (`clock: "total"`), whose
+ * `sent` says how far the request had come.
+ *
+ * @example
+ * ```ts
+ * import * as Job from "@effect-noukai/sdk/Job"
+ *
+ * const glance = (job: Job.Job) => Job.poll(job, { timeout: "2 seconds" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const poll = <A>(job: Job<A>, options: Poll.PollOptions = {}): Effect.Effect<JobStatus<A>, CallError> =>
+  Poll.ofJob(job, options)
 
 /**
  * The changes of the status, polled on a schedule of the caller's. When the schedule ends, the stream ends without an

@@ -11,7 +11,7 @@ import {
   RateLimitError,
   TraceScope
 } from "@effect-noukai/sdk"
-import { isEnded, updates } from "@effect-noukai/sdk/Job"
+import { isEnded, poll, updates } from "@effect-noukai/sdk/Job"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Scripted from "@effect-noukai/sdk/testing"
@@ -278,6 +278,47 @@ describe("poll (8.2)", () => {
       assert.strictEqual(error._tag === "APITimeoutError" && error.clock, "total")
       assert.strictEqual(error.executionId, "ex")
     }).pipe(Effect.provide(setup({ defaults: { timeout: Duration.seconds(4) }, pollJob: [Effect.never] }))))
+
+  it.effect("a total clock of its own bounds a poll in place of the client's", () =>
+    Effect.gen(function*() {
+      const jobs = yield* JobService
+      const handles = [yield* jobs.attach("a/b/c", "ex"), yield* jobs.submit("a/b/c", {})]
+      for (const job of handles) {
+        const fiber = yield* Effect.fork(Effect.flip(poll(job, { timeout: "9 seconds" })))
+        yield* TestClock.adjust("8 seconds")
+        assert.isNull(fiber.unsafePoll())
+        yield* TestClock.adjust("1 second")
+        const { executionId, isRetryable, ...error } = yield* Fiber.join(fiber)
+        assert.deepInclude(error, { _tag: "APITimeoutError", clock: "total", detail: "after 9000 ms" })
+        assert.strictEqual(executionId, job.executionId)
+        assert.isTrue(isRetryable)
+      }
+    }).pipe(
+      Effect.provide(setup({ defaults: { timeout: Duration.seconds(4) }, pollJob: [Effect.never, Effect.never] }))
+    ))
+
+  it.effect("a clock of 0 has run out before a poll is sent, also of a handle that was made elsewhere", () =>
+    Effect.gen(function*() {
+      const jobs = yield* JobService
+      const job = yield* jobs.attach("a/b/c", "ex")
+      for (const handle of [job, { ...job }]) {
+        const error = yield* Effect.flip(poll(handle, { timeout: 0 }))
+        assert.strictEqual(error._tag === "APITimeoutError" && error.sent, "no")
+      }
+      const script = yield* Scripted.ScriptedHttp
+      assert.lengthOf(yield* script.calls, 0)
+    }).pipe(Effect.provide(setup({ pollJob: [status("running")] }))))
+
+  it.effect("a clock that is none is refused, and none at all is no limit", () =>
+    Effect.gen(function*() {
+      const jobs = yield* JobService
+      const job = yield* jobs.attach("a/b/c", "ex")
+      for (const handle of [job, { ...job }]) {
+        const error = yield* Effect.flip(poll(handle, { timeout: -1 }))
+        assert.strictEqual(error._tag === "InvalidRequestError" && error.field, "timeout")
+        assert.strictEqual((yield* poll(handle)).status, "running")
+      }
+    }).pipe(Effect.provide(setup({ pollJob: [status("running"), status("running")] }))))
 })
 
 describe("grace after a submission (8.3)", () => {

@@ -3,13 +3,15 @@
  *
  * @internal
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Job, OnceJob, WaitOptions } from "../../Job.js"
+import type { CallError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { known } from "../errors/makeError.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
-import { type JobTarget, label, pausing, poll } from "./jobPoll.js"
+import { type JobTarget, label, pausing, poll, pollingTimed } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOfStatus, wait } from "./jobWait.js"
@@ -25,18 +27,29 @@ export interface SubmissionFacts {
   readonly sessionId?: string | undefined
 }
 
+const spanned = <A extends JobStatus, E>(
+  { address, executionId }: JobTarget,
+  name: string,
+  self: Effect.Effect<A, E>
+): Effect.Effect<A, E> => Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
+
+const polled = (target: JobTarget, timeout: Duration.DurationInput | undefined): Effect.Effect<JobStatus, CallError> =>
+  spanned(target, spanNames.jobPoll, poll(target, "Job.poll", {}, timeout))
+
+/** Keeps what the operations on handles need of their client. */
+const kept = <A extends object>(target: JobTarget, handle: A): A =>
+  pollingTimed(pausing(handle, pauseOf(target.http)), (timeout) => polled(target, timeout))
+
 /** @internal */
 export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
   const { address, executionId } = target
-  const spanned = <A extends JobStatus, E>(name: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
   const ended = (method: string, options: WaitOptions | undefined) =>
-    spanned(spanNames.jobWait, wait(target, method, options))
+    spanned(target, spanNames.jobWait, wait(target, method, options))
   const pause = pauseOf(target.http)
-  return pausing({
+  return kept(target, {
     executionId,
     ...known<SubmissionFacts>(facts),
-    poll: spanned(spanNames.jobPoll, poll(target, "Job.poll", {})),
+    poll: polled(target, undefined),
     wait: (options) => ended("Job.wait", options),
     result: (options) =>
       Effect.flatMap(ended("Job.result", options), (status) => resultOfStatus(target, "Job.result", status)),
@@ -45,7 +58,7 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
       { address, executionId },
       updates(poll(target, "Job.updates", {}), executionId, defaultSchedule, pause)
     )
-  }, pause)
+  })
 }
 
 /**
@@ -54,4 +67,4 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
  * @internal
  */
 export const makeOnce = (target: JobTarget, facts: SubmissionFacts, reused: boolean): OnceJob =>
-  pausing({ ...make(target, facts), reused }, pauseOf(target.http))
+  kept(target, { ...make(target, facts), reused })

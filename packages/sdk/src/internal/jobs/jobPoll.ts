@@ -4,20 +4,25 @@
  * @see contract 8.2, 8.3
  * @internal
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { Progress, ReadOptions } from "../input/callOptions.js"
+import { checkDuration } from "../input/checks.js"
+import { type InputRules, take } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import type { PollJobResponse } from "../operations/jobRequests.js"
 import type { HttpService } from "../operations/operations.js"
+import { totalOf } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import { isTransient } from "../retry/retry.js"
 import { monotonic, type Pause, sleep } from "../time/clock.js"
-import { finite } from "../time/duration.js"
+import { milliseconds } from "../time/duration.js"
 import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
 
 /**
@@ -33,6 +38,23 @@ export interface JobTarget {
   readonly executionId: string
   /** The instant of the monotonic clock, in milliseconds, before which a 404 means `pending`. */
   readonly graceEnds: number
+}
+
+/**
+ * The options of one poll.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PollOptions {
+  /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+const pollRules: InputRules<PollOptions, PollOptions> = {
+  field: "options",
+  pick: (given) => ({ timeout: given.timeout }),
+  check: ({ timeout }) => checkDuration("timeout", timeout)
 }
 
 const pauses = new WeakMap<object, Pause>()
@@ -139,11 +161,21 @@ const statusOf = (
   }
 }
 
-/** @internal */
-export const poll = (target: JobTarget, method: string, options: ReadOptions): Effect.Effect<JobStatus, CallError> =>
+/**
+ * Polls once. `timeout` limits the poll with its attempts; without one the client's does.
+ *
+ * @internal
+ */
+export const poll = (
+  target: JobTarget,
+  method: string,
+  options: ReadOptions,
+  timeout?: Duration.DurationInput
+): Effect.Effect<JobStatus, CallError> =>
   Effect.flatMap(monotonic, (asked) => {
     const progress: Progress = { sent: "no" }
-    const { timeout } = target.http.defaults
+    const total = totalOf(target.http, method, timeout)
+    if (Either.isLeft(total)) return Effect.fail(total.left)
     const answered = Effect.matchEffect(
       target.http.request("pollJob", {
         method,
@@ -162,8 +194,53 @@ export const poll = (target: JobTarget, method: string, options: ReadOptions): E
     )
     return totalTimeout(
       answered,
-      timeout === undefined ? undefined : finite(timeout),
+      total.right,
       { method, flow: target.addressText, executionId: () => target.executionId, onlyReads: true },
       progress
     )
+  })
+
+/** A poll of a handle, limited in all by a duration of its own. */
+type TimedPoll = (timeout: Duration.DurationInput | undefined) => Effect.Effect<JobStatus, CallError>
+
+const timedPolls = new WeakMap<object, TimedPoll>()
+
+/**
+ * Keeps the timed poll of a handle.
+ *
+ * @internal
+ */
+export const pollingTimed = <A extends object>(handle: A, timed: TimedPoll): A => {
+  timedPolls.set(handle, timed)
+  return handle
+}
+
+const handlePoll = "Job.poll"
+
+/**
+ * One poll of a handle. Of handles made elsewhere it is not known how far a request has come.
+ *
+ * @internal
+ */
+export const ofJob = <A>(
+  job: { readonly executionId: string; readonly poll: Effect.Effect<JobStatus<A>, CallError> },
+  given: PollOptions
+): Effect.Effect<JobStatus<A>, CallError> =>
+  Effect.suspend(() => {
+    const taken = take(handlePoll, pollRules, given)
+    if (Either.isLeft(taken)) return Effect.fail(taken.left)
+    const { timeout } = taken.right
+    const timed = timedPolls.get(job)
+    // a handle's timed poll decodes with the flow of the handle
+    if (timed !== undefined) return timed(timeout) as Effect.Effect<JobStatus<A>, CallError>
+    return Either.match(milliseconds(handlePoll, "timeout", timeout ?? Infinity), {
+      onLeft: Effect.fail,
+      onRight: (ms) =>
+        totalTimeout(
+          job.poll,
+          ms,
+          { method: handlePoll, flow: undefined, executionId: () => job.executionId, onlyReads: true },
+          { sent: ms === 0 ? "no" : "unknown" }
+        )
+    })
   })
