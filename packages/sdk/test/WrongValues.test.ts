@@ -65,6 +65,10 @@ const ofRuns: ReadonlyArray<readonly [name: string, input: unknown, field: strin
   ["parameters with a BigInt", { parameters: { a: [{ "b c": 1n }] } }, "parameters.a[0][\"b c\"]"],
   ["parameters with a function", { parameters: { a: () => 1 } }, "parameters.a"],
   ["parameters with a symbol", { parameters: { a: Symbol("x") } }, "parameters.a"],
+  ["parameters with undefined in a list", { parameters: { a: [1, { b: [undefined] }] } }, "parameters.a[1].b[0]"],
+  // eslint-disable-next-line no-sparse-arrays
+  ["parameters with a hole in a list", { parameters: { a: [1, , 3] } }, "parameters.a[1]"],
+  ["parameters with what says nothing of itself", { parameters: { a: { toJSON: () => undefined } } }, "parameters.a"],
   ["parameters with NaN", { parameters: { a: NaN } }, "parameters.a"],
   ["parameters with Infinity", { parameters: { a: -Infinity } }, "parameters.a"],
   ["parameters whose toJSON throws", { parameters: { a: wrongs["a toJSON that throws"]!() } }, "parameters"],

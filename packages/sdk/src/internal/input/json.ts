@@ -10,6 +10,12 @@ import { maxDepth, maxValues } from "../json/jsonText.js"
 /** The depth of values that servers send and callers send back, which may be greater than that of inputs. */
 const maxDepthOfServers = 2000
 
+interface ToJson {
+  readonly toJSON: (key: string) => unknown
+}
+
+const hasToJson = (value: object): value is ToJson => "toJSON" in value && typeof value.toJSON === "function"
+
 interface Walk {
   values: number
   readonly maxDepth: number
@@ -42,27 +48,35 @@ const isPlain = (value: object): boolean => {
   return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null
 }
 
+const ofItem = (item: unknown, depth: number, walk: Walk): Fault | undefined =>
+  item === undefined ? fault("must be JSON, which has no undefined in a list") : ofValue(item, depth, walk)
+
 const ofArray = (value: ReadonlyArray<unknown>, depth: number, walk: Walk): Fault | undefined => {
   walk.values += value.length
   if (walk.values > maxValues) return ofWhole("holds too many values")
   for (let index = 0; index < value.length; index++) {
-    const found = ofValue(value[index], depth, walk)
+    const found = ofItem(value[index], depth, walk)
     if (found !== undefined) return within(found, `[${index}]`)
   }
   return undefined
 }
 
+const saysNothing = "must be JSON: an object of this kind says nothing in it"
+
+/** Checks what an object says of itself in JSON. */
+const ofToJson = (value: ToJson, depth: number, walk: Walk): Fault | undefined => {
+  if (value instanceof Date && Number.isNaN(value.getTime())) return fault("must be a date that there is")
+  const json = value.toJSON("")
+  return json === undefined ? fault(saysNothing) : ofValue(json, depth, walk)
+}
+
 const ofObject = (value: object, depth: number, walk: Walk): Fault | undefined => {
   if (depth > walk.maxDepth) return ofWhole(`must not nest deeper than ${walk.maxDepth} levels, nor hold itself`)
   if (Array.isArray(value)) return ofArray(value, depth + 1, walk)
-  if ("toJSON" in value && typeof value.toJSON === "function") {
-    return value instanceof Date && Number.isNaN(value.getTime())
-      ? fault("must be a date that there is")
-      : ofValue(value.toJSON(""), depth + 1, walk)
-  }
+  if (hasToJson(value)) return ofToJson(value, depth + 1, walk)
   const keys = Object.keys(value)
   if (!isPlain(value) && (keys.length === 0 || Symbol.iterator in value)) {
-    return fault("must be JSON: an object of this kind says nothing in it")
+    return fault(saysNothing)
   }
   walk.values += keys.length
   if (walk.values > maxValues) return ofWhole("holds too many values")
