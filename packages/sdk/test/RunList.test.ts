@@ -66,6 +66,25 @@ describe("the runs of a flow", () => {
       assert.lengthOf(yield* pagesAsked, 3)
     }).pipe(Effect.provide(world)))
 
+  it.effect("are those of an address, once a live trace has told its id", () =>
+    Effect.gen(function*() {
+      const runs = yield* RunService
+      yield* Stream.runDrain(runs.liveTrace(flow, "ex-1"))
+      yield* Stream.runDrain(runs.list({ flow }))
+      const { requests } = yield* ScriptedHttp
+      const [asked] = yield* requests("runList")
+      assert.strictEqual(asked?.flowId, "fl_1")
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Noukai.layerOverHttp,
+      layerScripted({
+        traceStream: [Stream.make(
+          { type: "run_started", executionId: "ex-1", flowId: "fl_1" } as const,
+          { type: "flow_completed", executionId: "ex-1", result: 1 } as const
+        )],
+        runList: [Effect.succeed(page())]
+      })
+    ))))
+
   it.scoped("are those of an address, once a run, a stream, a job or a read has told its id", () =>
     Effect.gen(function*() {
       const runs = yield* RunService

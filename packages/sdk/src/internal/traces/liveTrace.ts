@@ -22,11 +22,12 @@ import { spanNames } from "../../Telemetry.js"
 import { invalid, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import * as Address from "../flow/address.js"
-import type { FlowAddress, FlowRef } from "../flow/flow.js"
+import type { FlowRef } from "../flow/flow.js"
 import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import type { Progress } from "../input/callOptions.js"
 import { checkSchedule, checkStream } from "../input/checks.js"
 import type { InputRules } from "../input/take.js"
+import { rememberFlowId } from "../operations/flowIds.js"
 import type { HttpService } from "../operations/operations.js"
 import { backoffDriver } from "../retry/retry.js"
 import * as Delivered from "../run/deliveredEvent.js"
@@ -59,7 +60,6 @@ const namesRun = (
 /** A reader of the events of one run. */
 class TraceReader {
   private readonly cursor: StreamCursor
-  private readonly addressText: string
   private readonly outputs = new StepOutputs()
   private begun = false
   /** The index of each step in the flow: one that runs again, in a loop or after a cut, keeps its index. */
@@ -71,12 +71,12 @@ class TraceReader {
 
   constructor(
     private readonly flow: FlowRef<never>,
-    address: FlowAddress,
+    private readonly addressText: string,
     private readonly executionId: string,
     /** The id of the run in the events; `undefined` until one has it. */
-    private named: string | undefined
+    private named: string | undefined,
+    private readonly learnFlowId: (flowId: string | null | undefined) => void
   ) {
-    this.addressText = Address.format(address)
     this.cursor = new StreamCursor({
       version: 1,
       flow: this.addressText,
@@ -195,6 +195,7 @@ class TraceReader {
     // each request of a run that is stepped through may begin with one
     if (this.begun) return
     this.begun = true
+    this.learnFlowId(event.flowId)
     this.out.push(new Delivered.RunStarted(event, event.executionId || event.runId || "", this.cursor.mark()))
   }
 
@@ -332,6 +333,8 @@ export const liveTrace = (http: HttpService) =>
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
     const [run, options] = resolved.right
     const named = http.defaults.runPaths === "flow-runs" ? undefined : executionId
+    const addressText = Address.format(run.flow)
+    const learnFlowId = (flowId: string | null | undefined) => rememberFlowId(http, addressText, flowId)
     const reading = Stream.suspend(() => {
       const progress: Progress = { sent: "no" }
       const events = http.stream("traceStream", { ...run, method, options, progress })
@@ -340,7 +343,7 @@ export const liveTrace = (http: HttpService) =>
         { address: run.flow, executionId },
         fromSource(() => {
           const { close, pull } = toSource(events)
-          return { pull: new TraceReader(flow, run.flow, executionId, named).pull(pull), close }
+          return { pull: new TraceReader(flow, addressText, executionId, named, learnFlowId).pull(pull), close }
         })
       )
     })
