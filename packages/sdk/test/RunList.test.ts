@@ -169,6 +169,14 @@ describe("pages", () => {
     assert.isUndefined(circle.take({ ...page(), nextCursor: "next" }))
   })
 
+  it("that hold a run twice give it once", () => {
+    const idsOf = (pages: RunPages, ...ids: ReadonlyArray<string>) => pages.take(page(...ids))?.runs.map(({ id }) => id)
+    assert.deepStrictEqual(idsOf(new RunPages(5), "b", "b", "a"), ["b", "a"])
+    const pages = new RunPages(3)
+    assert.deepStrictEqual(idsOf(pages, "c", "b", "c"), ["c", "b"])
+    assert.deepStrictEqual(idsOf(pages, "b", "a"), ["a"])
+  })
+
   /** The ids that a list gives of pages by cursor, and whether it ended well; at most so many pages. */
   const walk = (pageOf: (cursor: string | undefined) => ReadonlyArray<string>, limit: number, most: number) => {
     const pages = new RunPages(limit)

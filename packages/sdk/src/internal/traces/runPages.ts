@@ -42,7 +42,8 @@ export class RunPages {
 
   /** The runs of a page that are new; `undefined` where the server goes in circles. */
   take({ nextCursor, runs }: RunListResponse): RunPage | undefined {
-    const fresh = runs.filter(({ id }) => !this.seen.has(id))
+    const inPage = new Set<string>()
+    const fresh = runs.filter(({ id }) => !this.seen.has(id) && inPage.size < inPage.add(id).size)
     if (nextCursor === undefined && runs.length < this.limit) return { runs: fresh, next: undefined }
     // a page of a filtered list may be empty
     if (fresh.length === 0 && runs.length > 0) return undefined
