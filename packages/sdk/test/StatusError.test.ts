@@ -197,6 +197,10 @@ describe("11.2: Retry-After of a 429", () => {
     ["0.5", (seconds) => assert.strictEqual(seconds, 0.5)],
     ["0", (seconds) => assert.strictEqual(seconds, 0)],
     ["Wed, 21 Oct 2015 07:28:00 GMT", (seconds) => assert.strictEqual(seconds, 0)],
+    ["Wednesday, 21-Oct-15 07:28:00 GMT", (seconds) => assert.strictEqual(seconds, 0)],
+    ["Wed Oct 21 07:28:00 2015", (seconds) => assert.strictEqual(seconds, 0)],
+    ["Sun Nov  6 08:49:37 2044", (seconds) => assert.isTrue(seconds! > 1e8)],
+    ["Sun Nov 6 2044", (seconds) => assert.isUndefined(seconds)],
     ["Soon, maybe 5", (seconds) => assert.isUndefined(seconds)],
     ["soon", (seconds) => assert.isUndefined(seconds)],
     ["-5", (seconds) => assert.isUndefined(seconds)],
@@ -216,6 +220,14 @@ describe("11.2: Retry-After of a 429", () => {
   it.scopedLive("a date in 90 seconds", () =>
     Effect.map(
       Effect.suspend(() => secondsOf(new Date(Date.now() + 90_000).toUTCString())),
+      (seconds) => assert.isTrue(seconds! > 80 && seconds! <= 90)
+    ))
+  it.scopedLive("a date in 90 seconds, as asctime writes it, is in GMT", () =>
+    Effect.map(
+      Effect.suspend(() => {
+        const [weekday, day, month, year, time] = new Date(Date.now() + 90_000).toUTCString().split(/,? /)
+        return secondsOf(`${weekday} ${month} ${day!.replace(/^0/, " ")} ${time} ${year}`)
+      }),
       (seconds) => assert.isTrue(seconds! > 80 && seconds! <= 90)
     ))
   for (const [value, check] of rows) {

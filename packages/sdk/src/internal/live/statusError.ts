@@ -106,14 +106,18 @@ const readProblem = (body: string): ServerProblem => {
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/
 
+/** The form of C's `asctime`, which is in GMT without saying so. */
+const asctimeDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/
+
 /** The wait in seconds, from a number or an HTTP date; `undefined` for garbage. */
 const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined
   const trimmed = value.trim()
   // a number with too many digits for a double is still a number
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Math.min(Number(trimmed), Number.MAX_SAFE_INTEGER)
-  if (!httpDate.test(trimmed)) return undefined
-  const at = Date.parse(trimmed)
+  const date = httpDate.test(trimmed) ? trimmed : asctimeDate.test(trimmed) ? `${trimmed} GMT` : undefined
+  if (date === undefined) return undefined
+  const at = Date.parse(date)
   return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)
 }
 
