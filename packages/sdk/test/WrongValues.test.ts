@@ -207,6 +207,7 @@ describe("resume and cursors", () => {
     ["no state", resume(undefined, answered), "state"],
     ["a state of a revoked proxy", resume(proxy, answered), "state"],
     ["a state that cannot be read", resume(throwing("rounds", state), answered), "state"],
+    ["a state that names no run", resume({ ...state, executionId: "" }, answered), "state"],
     ["a state with what is no JSON", resume({ ...state, parameters: { a: 1n } }, answered), "state.parameters.a"],
     ["a state with a session id given twice", resume({ ...state, sessionId: ["a", "b"] }, answered), "state"],
     ["a state with a session id of two lines", resume({ ...state, sessionId: "a\nb" }, answered), "state.sessionId"],
@@ -233,6 +234,13 @@ describe("resume and cursors", () => {
         }
       }),
       "from.outputs.a"
+    ],
+    [
+      "a cursor whose run has no name",
+      events({
+        from: { version: 1, flow, flowVersion: "production", executionId: "", stepIndex: 1, outputs: {}, rounds: 0 }
+      }),
+      "from"
     ],
     [
       "a cursor of half a version",

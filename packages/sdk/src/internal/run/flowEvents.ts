@@ -90,7 +90,9 @@ const checkFrom = ({ from, tools, version }: AnyEventsInput, addressText: string
   if (version !== undefined && version !== from.flowVersion) {
     return refused(`is of another version, ${JSON.stringify(from.flowVersion)}`)
   }
-  if (from.executionId === undefined && (from.stepIndex > 0 || from.pending !== undefined)) {
+  if (
+    from.executionId === "" || (from.executionId === undefined && (from.stepIndex > 0 || from.pending !== undefined))
+  ) {
     return refused("names no run to go on with")
   }
   return from.pending?.toolCalls !== undefined && tools === undefined

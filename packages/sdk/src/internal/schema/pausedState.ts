@@ -8,7 +8,7 @@ const pausedStateSchema = Schema.Struct({
   /** `org/project/slug` */
   flow: Schema.String,
   flowVersion: Schema.Union(Schema.Literal("production", "draft"), Schema.NonNegativeInt),
-  executionId: Schema.String,
+  executionId: Schema.NonEmptyString,
   pausedAtStep: Schema.String,
   /** The server's round counter, echoed unchanged. */
   iterationsUsed: Schema.Number,
