@@ -286,17 +286,19 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-
   }
 }
 
+/** Operations that only read, whose requests are refused whatever became of the run. */
+const reads = /^(Job|RunService|SessionService)\./
+
 /** A run, or no more than the request: one that is refused has begun none. */
 const whatFailed = (
-  { code, executionId, isRetryable, status, statusCode }: Pick<
+  { code, executionId, isRetryable, method, status, statusCode }: Pick<
     FlowExecutionError,
-    "code" | "executionId" | "isRetryable" | "status" | "statusCode"
+    "code" | "executionId" | "isRetryable" | "method" | "status" | "statusCode"
   >
 ): string => {
-  const isOfRun = executionId !== undefined && !isRetryable
-  if (statusCode === undefined || status === "failed" || isOfRun || code === "TOOL_ITERATION_LIMIT") {
-    return "the run failed"
-  }
+  if (statusCode === undefined || status === "failed") return "the run failed"
+  const isOfRun = (executionId !== undefined && !isRetryable) || code === "TOOL_ITERATION_LIMIT"
+  if (isOfRun && !reads.test(method)) return "the run failed"
   return statusCode < 500 && statusCode !== 408 ? "the request was refused" : "the server failed"
 }
 

@@ -1,10 +1,10 @@
 /** Statuses and error bodies on the wire (contract 11): a row per status and body shape. */
-import type { NoukaiError } from "@effect-noukai/sdk"
-import { isNoukaiError } from "@effect-noukai/sdk"
+import type { CallError, NoukaiError } from "@effect-noukai/sdk"
+import { isNoukaiError, JobService, RunService } from "@effect-noukai/sdk"
 import * as Errors from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Schema } from "effect"
-import { clientFor, plantedKey } from "./support/client.js"
+import { Context, Effect, FastCheck, Schema, Stream } from "effect"
+import { clientFor, plantedKey, servicesFor } from "./support/client.js"
 import { anyText } from "./support/fuzz.js"
 import { size } from "./support/size.js"
 import * as Wire from "./support/WireServer.js"
@@ -75,6 +75,24 @@ describe("a status of a run", () => {
       assert.include(named.message, "the run failed: what happened")
       const limit = yield* failure(Wire.json(409, { detail: { code: "TOOL_ITERATION_LIMIT", message: "too many" } }))
       assert.include(limit.message, "the run failed: too many")
+    }))
+
+  it.scopedLive("is not told by a read that is refused", () =>
+    Effect.gen(function*() {
+      const server = yield* Wire.serve(...Array.from({ length: 3 }, () => Wire.json(400, problem)))
+      const services = yield* servicesFor(server, { maxRetries: 0 })
+      const runs = Context.get(services, RunService)
+      const job = yield* Context.get(services, JobService).attach("a/b/c", "ex-1")
+      const reads: ReadonlyArray<Effect.Effect<unknown, CallError>> = [
+        runs.trace("a/b/c", "ex-1"),
+        job.poll,
+        Stream.runDrain(runs.liveTrace("a/b/c", "ex-1"))
+      ]
+      for (const read of reads) {
+        const error = yield* Effect.flip(read)
+        assert.strictEqual(error.executionId, "ex-1")
+        assert.include(error.message, "the request was refused: what happened")
+      }
     }))
 })
 
