@@ -259,6 +259,17 @@ describe("response (5.3)", () => {
       assert.isFalse(error.isRetryable)
     }))
 
+  it.scopedLive("a body that does not fit is told in one line, with the places", () =>
+    Effect.gen(function*() {
+      const empty = yield* Effect.flip(answer({}))
+      assert.strictEqual(empty._tag, "UnexpectedResponseError")
+      assert.notInclude(empty.message, "\n")
+      assert.match(empty.message, /status: is missing/)
+      const paused = yield* Effect.flip(answer({ status: "tool_calls_required" }))
+      assert.notInclude(paused.message, "\n")
+      assert.include(paused.message, "pausedAtStep: is missing")
+    }))
+
   it.scopedLive("a pause when no tools were sent carries the execution id", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(answer({

@@ -79,14 +79,31 @@ export const writeEffect = <A, I>(
 
 const maxLength = 4_096
 
+/** The mismatches that are told; a value that fits nowhere has one for each part. */
+const maxMismatches = 5
+
+const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
+  path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("").replace(/^\./, "")
+
+const mismatch = ({ message, path }: ParseResult.ArrayFormatterIssue): string => {
+  const line = message.replace(/\s+/g, " ")
+  return path.length === 0 ? line : `${placeOf(path)}: ${line}`
+}
+
+const mismatches = (issue: ParseResult.ParseIssue): string => {
+  const all = [...new Set(ParseResult.ArrayFormatter.formatIssueSync(issue).map(mismatch))]
+  const rest = all.length - maxMismatches
+  return all.slice(0, maxMismatches).join("; ") + (rest > 0 ? `; and ${rest} more` : "")
+}
+
 /**
- * The mismatch in words, which quote the value: a long one is cut, and one that nests too deeply is not quoted.
+ * The mismatch in one line, which quotes the value: a long one is cut, and one that nests too deeply is not quoted.
  *
  * @internal
  */
 export const issueText = (issue: ParseResult.ParseIssue): string => {
   const text = Either.getOrElse(
-    Either.try(() => ParseResult.TreeFormatter.formatIssueSync(issue)),
+    Either.try(() => mismatches(issue)),
     () => "a value does not fit, and nests too deeply to be shown"
   )
   return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
