@@ -104,10 +104,9 @@ const readProblem = (body: string): ServerProblem => {
   }
 }
 
-const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? \d{2}[ -][A-Z][a-z]{2}[ -]\d{2,4} \d{2}:\d{2}:\d{2} GMT$/
-
-/** The form of C's `asctime`, which is in GMT without saying so. */
-const asctimeDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/
+/** The three forms of a date; that of `asctime` is in GMT without saying so. */
+const httpDate =
+  /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? (\d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} [\d:]{8} GMT|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/
 
 /** The wait in seconds, from a number or an HTTP date; `undefined` for garbage. */
 const retryAfterSeconds = (value: string | undefined, now: number): number | undefined => {
@@ -115,9 +114,8 @@ const retryAfterSeconds = (value: string | undefined, now: number): number | und
   const trimmed = value.trim()
   // a number with too many digits for a double is still a number
   if (/^\d+(\.\d+)?$/.test(trimmed)) return Math.min(Number(trimmed), Number.MAX_SAFE_INTEGER)
-  const date = httpDate.test(trimmed) ? trimmed : asctimeDate.test(trimmed) ? `${trimmed} GMT` : undefined
-  if (date === undefined) return undefined
-  const at = Date.parse(date)
+  if (!httpDate.test(trimmed)) return undefined
+  const at = Date.parse(trimmed.endsWith("GMT") ? trimmed : `${trimmed} GMT`)
   return Number.isNaN(at) ? undefined : Math.max(0, (at - now) / 1000)
 }
 

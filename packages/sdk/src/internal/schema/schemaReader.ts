@@ -82,19 +82,11 @@ const maxLength = 4_096
 /** The mismatches that are told; a value that fits nowhere has one for each part. */
 const maxMismatches = 5
 
-const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
-  path.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("").replace(/^\./, "")
+const mismatch = ({ message, path }: ParseResult.ArrayFormatterIssue): string =>
+  (path.length === 0 ? "" : `${path.join(".")}: `) + message.replace(/\s*\n\s*/g, " ")
 
-const mismatch = ({ message, path }: ParseResult.ArrayFormatterIssue): string => {
-  const line = message.replace(/\s+/g, " ")
-  return path.length === 0 ? line : `${placeOf(path)}: ${line}`
-}
-
-const mismatches = (issue: ParseResult.ParseIssue): string => {
-  const all = [...new Set(ParseResult.ArrayFormatter.formatIssueSync(issue).map(mismatch))]
-  const rest = all.length - maxMismatches
-  return all.slice(0, maxMismatches).join("; ") + (rest > 0 ? `; and ${rest} more` : "")
-}
+const mismatches = (issue: ParseResult.ParseIssue): string =>
+  [...new Set(ParseResult.ArrayFormatter.formatIssueSync(issue).map(mismatch))].slice(0, maxMismatches).join("; ")
 
 /**
  * The mismatch in one line, which quotes the value: a long one is cut, and one that nests too deeply is not quoted.
