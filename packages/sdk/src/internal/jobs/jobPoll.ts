@@ -8,13 +8,13 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
-import { known, unchecked } from "../errors/makeError.js"
+import { invalid, known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { Progress, ReadOptions } from "../input/callOptions.js"
 import { checkDuration } from "../input/checks.js"
-import { type InputRules, take } from "../input/take.js"
+import { guarded, type InputRules, take } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import type { PollJobResponse } from "../operations/jobRequests.js"
 import type { HttpService } from "../operations/operations.js"
@@ -217,6 +217,9 @@ export const pollingTimed = <A extends object>(handle: A, timed: TimedPoll): A =
 
 const handlePoll = "Job.poll"
 
+/** @internal */
+export const noJob = "must be a job, as submit and attach give it"
+
 /**
  * One poll of a handle. Of handles made elsewhere it is not known how far a request has come.
  *
@@ -233,14 +236,22 @@ export const ofJob = <A>(
     const timed = timedPolls.get(job)
     // a handle's timed poll decodes with the flow of the handle
     if (timed !== undefined) return timed(timeout) as Effect.Effect<JobStatus<A>, CallError>
-    return Either.match(milliseconds(handlePoll, "timeout", timeout ?? Infinity), {
-      onLeft: Effect.fail,
-      onRight: (ms) =>
-        totalTimeout(
-          job.poll,
-          ms,
-          { method: handlePoll, flow: undefined, executionId: () => job.executionId, onlyReads: true },
-          { sent: ms === 0 ? "no" : "unknown" }
-        )
-    })
+    const limited = Either.flatMap(
+      milliseconds(handlePoll, "timeout", timeout ?? Infinity),
+      (ms) =>
+        guarded(handlePoll, "job", () => {
+          const { executionId, poll } = job
+          return Effect.isEffect(poll) && typeof executionId === "string"
+            ? Either.right({ executionId, poll, ms })
+            : Either.left(invalid(handlePoll, "job", noJob))
+        })
+    )
+    if (Either.isLeft(limited)) return Effect.fail(limited.left)
+    const { executionId, ms, poll } = limited.right
+    return totalTimeout(
+      poll,
+      ms,
+      { method: handlePoll, flow: undefined, executionId: () => executionId, onlyReads: true },
+      { sent: ms === 0 ? "no" : "unknown" }
+    )
   })

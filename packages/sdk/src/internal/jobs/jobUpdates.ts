@@ -14,7 +14,7 @@ import { checkSchedule } from "../input/checks.js"
 import { guarded } from "../input/take.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic, type Pause } from "../time/clock.js"
-import { isPassing, label, pauseOfHandle, pending } from "./jobPoll.js"
+import { isPassing, label, noJob, pauseOfHandle, pending } from "./jobPoll.js"
 import { isEnded, type JobStatus } from "./jobStatus.js"
 
 /** The time for which polls may fail in a row, in milliseconds. */
@@ -98,7 +98,7 @@ export const ofJob = <A>(
       const { executionId, poll } = job
       const found = Effect.isEffect(poll) && typeof executionId === "string"
         ? checkSchedule("schedule", schedule ?? null)
-        : problem("job", "must be a job, as submit and attach give it")
+        : problem("job", noJob)
       return found === undefined
         ? Either.right(updates(poll, executionId, schedule, pauseOfHandle(job)))
         : Either.left(invalid(method, found.field, found.reason))
