@@ -41,4 +41,4 @@ it.scopedLive("two runners, and the process that runs the batch", () =>
     yield* running.awaitOutput("completed: 100 done, 0 failed")
     assert.strictEqual((yield* running.ended).code, 0)
     assert.strictEqual(emulator.ledger().runsStarted, 100)
-  }))
+  }), 180_000)

@@ -17,9 +17,12 @@ export interface Program {
   readonly output: () => string
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
-  /** Waits until it has written a text. Dies with what it wrote if it ends before. */
+  /** Waits until it has written a text. Dies with what it wrote if it ends before, or takes too long. */
   readonly awaitOutput: (text: string) => Effect.Effect<void>
 }
+
+/** How long a program may take to write a text: those of a cluster wait for one another. */
+const patience = "150 seconds"
 
 /** Starts a program; it is killed with the scope. */
 export const start = (
@@ -61,15 +64,24 @@ export const start = (
       output: () => output,
       signal: (signal) => Effect.sync(() => void child.kill(signal)),
       ended: Deferred.await(end),
-      awaitOutput: (text) =>
-        Effect.async((resume) => {
+      awaitOutput: (text) => {
+        const without = (how: string) => `the program ${how} without ${JSON.stringify(text)}:\n${output}`
+        return Effect.async<void>((resume) => {
           const look = () => {
             if (output.includes(text)) return resume(Effect.void)
-            if (isEnded) resume(Effect.dieMessage(`the program ended without ${JSON.stringify(text)}:\n${output}`))
+            if (isEnded) resume(Effect.dieMessage(without("ended")))
           }
           listeners.add(look)
           look()
           return Effect.sync(() => void listeners.delete(look))
-        })
+        }).pipe(
+          Effect.timeoutTo({
+            duration: patience,
+            onSuccess: Effect.succeed,
+            onTimeout: () => Effect.dieMessage(without("runs on"))
+          }),
+          Effect.flatten
+        )
+      }
     }
   })
