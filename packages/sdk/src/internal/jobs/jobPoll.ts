@@ -2,7 +2,6 @@
  * One poll of a job: the request, the grace after a submission, and the resulting status.
  *
  * @see contract 8.2, 8.3
- * @internal
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
