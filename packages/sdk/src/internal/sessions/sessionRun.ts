@@ -6,6 +6,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import type { SessionExecution, SessionStep } from "../operations/sessionRequests.js"
+import { iterationLateness } from "../time/clock.js"
 
 /** @internal */
 export interface CompletedStep {
@@ -50,9 +51,6 @@ const hasFailed = (step: SessionStep): boolean => step.status === "failed" || ha
 /** Whether a step was under way, so that its outcome is not known. */
 const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
 
-/** How long after its loop an iteration may end by the clocks of a server, in milliseconds. */
-const lateness = 10
-
 /**
  * Whether the iterations of a loop are covered by the block before them, which is recorded too. The first of them tells:
  * it begins before its loop has ended, and after any other block.
@@ -62,7 +60,7 @@ const isInside = (first: SessionStep, block: SessionStep | undefined): boolean =
   if (first.startedAt === undefined || first.completedAt === undefined) return false
   const [from, to] = [Date.parse(block.startedAt), Date.parse(block.completedAt)]
   const [began, ended] = [Date.parse(first.startedAt), Date.parse(first.completedAt)]
-  return from <= began && ended <= (began < to ? to + lateness : to)
+  return from <= began && ended <= (began < to ? to + iterationLateness : to)
 }
 
 /** The last attempt at each step, in the order in which the steps began. */

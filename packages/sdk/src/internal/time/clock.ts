@@ -9,6 +9,9 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { clockOf, liveClock } from "../runtime/fiber.js"
 
+/** How long after its loop an iteration may end by the clocks of a server, in milliseconds. @internal */
+export const iterationLateness = 10
+
 /** Sleeps for some milliseconds, `Infinity` for ever; `false` when it was woken before. */
 export type Pause = (ms: number) => Effect.Effect<boolean>
 

@@ -5,6 +5,7 @@
  * @see contract 9.1
  * @internal
  */
+import { iterationLateness } from "../time/clock.js"
 
 /** The fields of a run or a step that say when it was. @internal */
 export interface TimedRecord {
@@ -125,8 +126,7 @@ export const timesOfRun = (run: TimedRecord | undefined, steps: ReadonlyArray<Ti
   }
 }
 
-/** How long after its loop an iteration may end by the clocks of a server, in nanoseconds. */
-const lateness = 10_000_000n
+const lateness = BigInt(iterationLateness) * 1_000_000n
 
 const encloses = (outer: Times, group: { readonly start: bigint; readonly end: bigint }): boolean =>
   outer.start !== undefined && outer.start <= group.start &&
