@@ -107,6 +107,14 @@ describe("a batch", () => {
       const first = yield* Batch.run(batch, source("two"), quick)
       assert.deepStrictEqual(states(first), { done: 1, invalid: 2 })
       assert.deepStrictEqual([first.plan.invalid, first.plan.refusedCount], [2, 1])
+      assert.deepStrictEqual(
+        (yield* collect(Batch.results("typed"))).map(({ error }) => error?.message),
+        [
+          undefined,
+          "at level: expected a number, got \"two\"",
+          "its parameters do not fit the flow: at level: expected a number between 1 and 3, got 9"
+        ]
+      )
       const plan = yield* Batch.plan(batch, source(2))
       assert.deepStrictEqual([plan.known, plan.mended, plan.ready], [{ done: 1, invalid: 2 }, 1, 1])
       const second = yield* Batch.run(batch, source(2), quick)
@@ -160,7 +168,10 @@ describe("a batch", () => {
       yield* Batch.run(batch, BatchSource.fromIterable(["a", "b"]), quick)
       const [a, b] = yield* collect(Batch.results(batch))
       assert.deepStrictEqual(a!.result, { said: "a" })
-      assert.deepStrictEqual([b!.result, b!.error?.kind], [undefined, "UnexpectedResult"])
+      assert.deepStrictEqual([b!.result, b!.error], [undefined, {
+        kind: "UnexpectedResult",
+        message: "its result does not fit the flow: at said: expected \"a\", got \"b\""
+      }])
     }).pipe(Effect.provide(layer())))
 
   it.live("keeps failed rows as failed until they are retried", () =>

@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 import type * as Either from "effect/Either"
+import type * as ParseResult from "effect/ParseResult"
 import * as Address from "./internal/flow/address.js"
 import type { FlowAddress, FlowRef } from "./internal/flow/flow.js"
 import { guarded } from "./internal/input/take.js"
+import { issueText } from "./internal/schema/mismatch.js"
 import type { InvalidRequestError } from "./NoukaiError.js"
 
 export { isFlow, make, TypeId } from "./internal/flow/flow.js"
@@ -52,3 +54,26 @@ export const resolve = (
  * @category combinators
  */
 export const format: (address: FlowAddress) => string = Address.format
+
+/**
+ * Returns one line that says where and how a value does not fit a schema: `at score: expected a number, got "7"`. The
+ * words are the annotations of the schema where it has some: `message`, `identifier`, `title` or `description`. Errors
+ * of this package have the same line. At most five mismatches are listed, and long values are cut.
+ *
+ * @example
+ * ```ts
+ * import { Flow } from "@effect-noukai/sdk"
+ * import { Either, Schema } from "effect"
+ *
+ * const Row = Schema.Struct({ score: Schema.Number })
+ *
+ * const line = Either.match(Schema.decodeUnknownEither(Row)({ score: "7" }), {
+ *   onLeft: Flow.formatMismatch,
+ *   onRight: ({ score }) => `${score} points`
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const formatMismatch = (error: ParseResult.ParseError): string => issueText(error.issue)

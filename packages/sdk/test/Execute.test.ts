@@ -344,7 +344,7 @@ describe("typed flows", () => {
         flows.execute(Grade, { parameters: { since: "yesterday", level: 3 } as never })
       )
       assert.strictEqual(error._tag, "InvalidRequestError")
-      assert.match(error.message, /since/)
+      assert.include(error.message, "at since: expected a potentially invalid Date instance, got \"yesterday\"")
       assert.lengthOf(yield* script.calls, 0)
     }).pipe(Effect.provide(scripted({ score: "7" }))))
 
@@ -355,6 +355,7 @@ describe("typed flows", () => {
       assert.strictEqual(error._tag, "UnexpectedResponseError")
       assert.deepStrictEqual(error._tag === "UnexpectedResponseError" && error.value, { score: "many" })
       assert.strictEqual(error.executionId, "ex_test")
+      assert.match(error.message, /does not fit the schema of the flow: at score: /)
     }).pipe(Effect.provide(scripted({ score: "many" }))))
 })
 

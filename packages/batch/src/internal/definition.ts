@@ -4,7 +4,6 @@ import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flo
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { InvalidBatchError } from "../BatchError.js"
 import type { RowError } from "../BatchRow.js"
@@ -159,7 +158,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
     }
     if (encode === undefined) return Either.right(canonical(input))
     return Either.mapBoth(encode(input.parameters ?? {}), {
-      onLeft: (error) => `its parameters do not fit the flow: ${ParseResult.TreeFormatter.formatErrorSync(error)}`,
+      onLeft: (error) => `its parameters do not fit the flow: ${Flow.formatMismatch(error)}`,
       onRight: (known) => canonical({ ...input, parameters: known })
     })
   }
@@ -173,7 +172,7 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
         const decoded = decode(row)
         if (Either.isLeft(decoded)) {
           // it may have a key all the same, and then it is a row
-          const error = problem(ParseResult.TreeFormatter.formatErrorSync(decoded.left))
+          const error = problem(Flow.formatMismatch(decoded.left))
           const key = guess(keyOf, row)
           return key === undefined
             ? { _tag: "refused", at, error }

@@ -4,7 +4,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
@@ -156,7 +155,7 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
         onRight: (result) => ({ ...row, result }),
         onLeft: (error) => {
           const { result: _, ...rest } = row
-          const message = `its result does not fit the flow: ${ParseResult.TreeFormatter.formatErrorSync(error)}`
+          const message = `its result does not fit the flow: ${Flow.formatMismatch(error)}`
           return { ...rest, error: { kind: "UnexpectedResult", message } }
         }
       })

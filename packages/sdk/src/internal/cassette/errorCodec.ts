@@ -6,7 +6,8 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as E from "../../NoukaiError.js"
-import { issueText, readEither } from "../schema/schemaReader.js"
+import { issueText } from "../schema/mismatch.js"
+import { readEither } from "../schema/schemaReader.js"
 import { maskCredentials } from "./credentials.js"
 import type { RecordedError } from "./RecordedCassette.js"
 

@@ -76,27 +76,3 @@ export const readEffect = <A, I>(
 export const writeEffect = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> => ParseResult.encodeUnknown(schema, { errors: "all" })
-
-const maxLength = 4_096
-
-/** The mismatches that are told; a value that fits nowhere has one for each part. */
-const maxMismatches = 5
-
-const mismatch = ({ message, path }: ParseResult.ArrayFormatterIssue): string =>
-  (path.length === 0 ? "" : `${path.join(".")}: `) + message.replace(/\s*\n\s*/g, " ")
-
-const mismatches = (issue: ParseResult.ParseIssue): string =>
-  [...new Set(ParseResult.ArrayFormatter.formatIssueSync(issue).map(mismatch))].slice(0, maxMismatches).join("; ")
-
-/**
- * The mismatch in one line, which quotes the value: a long one is cut, and one that nests too deeply is not quoted.
- *
- * @internal
- */
-export const issueText = (issue: ParseResult.ParseIssue): string => {
-  const text = Either.getOrElse(
-    Either.try(() => mismatches(issue)),
-    () => "a value does not fit, and nests too deeply to be shown"
-  )
-  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
-}

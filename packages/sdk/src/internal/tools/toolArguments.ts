@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { canonicalText, maxDepth, nestsTooDeep } from "../json/jsonText.js"
-import { issueText, readEffect } from "../schema/schemaReader.js"
+import { issueText } from "../schema/mismatch.js"
+import { readEffect } from "../schema/schemaReader.js"
 import type { ToolCall } from "./tool.js"
 
 /**
