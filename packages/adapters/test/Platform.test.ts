@@ -26,13 +26,14 @@ afterEach(async () => {
   app = undefined
 })
 
-const start = async (served: Layer.Layer<never, never, HttpServer.HttpServer | Noukai.Services>): Promise<string> => {
+const startOver = async <R, E>(
+  noukai: Layer.Layer<R, E>,
+  served: Layer.Layer<never, never, HttpServer.HttpServer | R>
+): Promise<string> => {
   const server = createServer()
   const runtime = ManagedRuntime.make(served.pipe(
     Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })),
-    Layer.provide(
-      Noukai.layer({ apiKey: Redacted.make(plantedKey), baseUrl: world.emulator.baseUrl, replayEnabled: true })
-    )
+    Layer.provide(noukai)
   ))
   await runtime.runPromise(Effect.void)
   app = {
@@ -45,6 +46,12 @@ const start = async (served: Layer.Layer<never, never, HttpServer.HttpServer | N
   }
   return app.url
 }
+
+const start = (served: Layer.Layer<never, never, HttpServer.HttpServer | Noukai.Services>): Promise<string> =>
+  startOver(
+    Noukai.layer({ apiKey: Redacted.make(plantedKey), baseUrl: world.emulator.baseUrl, replayEnabled: true }),
+    served
+  )
 
 const run = Effect.gen(function*() {
   const flows = yield* FlowService
@@ -98,4 +105,37 @@ it("10.8: used twice, it is one scope", async () => {
   const session = response.headers.get("x-noukai-session")!
   const again = await fetch(url, { headers: { "x-noukai-replay": session } })
   assert.deepStrictEqual([again.status, await again.text()], [200, await response.text()])
+})
+
+describe("over the fake of Noukai.layerTest", () => {
+  const fake = Noukai.layerTest((slug, { message }) => Effect.succeed({ text: `${slug}: ${message}` }))
+
+  it("a traced app has a session, with and without a wish to replay", async () => {
+    const router = HttpRouter.empty.pipe(HttpRouter.get("/", Effect.map(run, (text) => HttpServerResponse.text(text))))
+    const url = await startOver(fake, HttpServer.serve(Platform.trace()(router)))
+    const asked = { "x-noukai-replay": "0197b1a2-0000-4000-8000-000000000001" }
+    for (const headers of [{}, asked]) {
+      const response = await fetch(url, { headers })
+      assert.deepStrictEqual([response.status, await response.text()], [200, "{\"text\":\"answer: hi\"}"])
+      assert.match(response.headers.get("x-noukai-session") ?? "", /^[0-9a-f-]{36}$/)
+      assert.notStrictEqual(response.headers.get("x-noukai-session"), asked["x-noukai-replay"])
+    }
+  })
+
+  it("a relay answers with the fake's result", async () => {
+    const router = Effect.map(
+      Platform.relay({ flow: "acme/test/hello", authorize: () => Effect.succeed(true) }),
+      (relay) => HttpRouter.empty.pipe(HttpRouter.post("/", relay))
+    )
+    const url = await startOver(
+      fake,
+      Layer.unwrapEffect(Effect.map(Effect.orDie(router), (router) => HttpServer.serve(router)))
+    )
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{\"message\":\"hi\"}"
+    })
+    assert.deepInclude(await response.json(), { status: "completed", result: { text: "hello: hi" } })
+  })
 })

@@ -1,7 +1,7 @@
 import * as Platform from "@effect-noukai/adapters/platform"
-import type { InvalidRequestError, NoukaiHttp } from "@effect-noukai/sdk"
-import type { HttpApp, HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Context, Effect, Option, type Scope } from "effect"
+import { type InvalidRequestError, Noukai, type NoukaiHttp } from "@effect-noukai/sdk"
+import { type HttpApp, HttpServer, type HttpServerRequest, type HttpServerResponse } from "@effect/platform"
+import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { expectTypeOf } from "vitest"
 
 interface User {
@@ -24,6 +24,12 @@ expectTypeOf(Platform.trace()(app)).toEqualTypeOf<
     Users | NoukaiHttp | Scope.Scope | HttpServerRequest.HttpServerRequest
   >
 >()
+
+// the fake of a test is enough
+declare const tested: HttpApp.Default<never>
+expectTypeOf(
+  Layer.provide(HttpServer.serve(Platform.trace()(tested)), Noukai.layerTest(() => Effect.succeed(1)))
+).toEqualTypeOf<Layer.Layer<never, never, HttpServer.HttpServer>>()
 
 const relay = Platform.relay({
   flow: "a/b/c",

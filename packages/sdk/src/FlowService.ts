@@ -18,7 +18,7 @@ import type { ExecuteBody } from "./internal/operations/runRequests.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
 import type { CallError, OnceError } from "./NoukaiError.js"
-import { NoukaiHttp } from "./NoukaiHttp.js"
+import { make as makeHttp, NoukaiHttp } from "./NoukaiHttp.js"
 import type * as Tools from "./Tools.js"
 import type { ToolResult } from "./Tools.js"
 
@@ -298,8 +298,9 @@ export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = 
 )
 
 /**
- * A fake in one line: `f` is given the slug (the last segment of the address) and the input that would have been sent,
- * and returns the result, which the flow's schema decodes as it does a real one.
+ * A fake in one line: `f` takes the slug (the last segment of the address) and the input that would have been sent, and
+ * returns the result, which the flow's schema decodes as it does a real one. The `NoukaiHttp` of the fake runs flows
+ * alone: it is for middleware, such as `Platform.trace` and `Platform.relay` of the adapters.
  *
  * @example
  * ```ts
@@ -314,4 +315,5 @@ export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = 
  */
 export const layerTest = (
   f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
-): Layer.Layer<FlowService> => Layer.effect(FlowService, Effect.provideService(make, NoukaiHttp, fakeHttp(f)))
+): Layer.Layer<FlowService | NoukaiHttp> =>
+  Layer.provideMerge(Layer.fresh(layer), Layer.sync(NoukaiHttp, () => makeHttp(fakeHttp(f))))

@@ -225,8 +225,9 @@ export const layerWithoutStreams: Layer.Layer<
 > = Layer.provideMerge(Layer.fresh(FlowService.layerWithoutStreams), NoukaiHttp.layerWithoutStreams)
 
 /**
- * Fake flows in one line: `f` is given the slug (the last segment of the address) and the input that would have been
- * sent, and returns the result, which the flow's schema decodes as it does a real one.
+ * Fake flows in one line: `f` takes the slug (the last segment of the address) and the input that would have been sent,
+ * and returns the result, which the flow's schema decodes as it does a real one. The `NoukaiHttp` of the fake runs flows
+ * alone: it is for middleware, such as `Platform.trace` and `Platform.relay` of the adapters.
  *
  * @example
  * ```ts
@@ -241,7 +242,7 @@ export const layerWithoutStreams: Layer.Layer<
  */
 export const layerTest: (
   f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
-) => Layer.Layer<FlowService.FlowService> = FlowService.layerTest
+) => Layer.Layer<FlowService.FlowService | NoukaiHttp.NoukaiHttp> = FlowService.layerTest
 
 /**
  * The services over a script: answers by operation, served in order. `ScriptedHttp` holds the requests. A call beyond

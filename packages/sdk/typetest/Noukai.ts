@@ -42,7 +42,9 @@ expectTypeOf(Noukai.layerHttpClient).toEqualTypeOf<
   Layer.Layer<Noukai.Services, never, NoukaiConfig | HttpClient.HttpClient>
 >()
 expectTypeOf(Noukai.layerWithoutStreams).toEqualTypeOf<Layer.Layer<FlowService | NoukaiHttp, never, NoukaiConfig>>()
-expectTypeOf(Noukai.layerTest(() => Effect.succeed(1))).toEqualTypeOf<Layer.Layer<FlowService>>()
+expectTypeOf(Noukai.layerTest(() => Effect.succeed(1))).toEqualTypeOf<
+  Layer.Layer<FlowService | NoukaiHttp>
+>()
 expectTypeOf(Noukai.layerScripted()).toEqualTypeOf<Layer.Layer<Noukai.Services | ScriptedHttp>>()
 expectTypeOf(RelayHttp.layerFetch({ url: "/agent/execute" }, fetch)).toEqualTypeOf<
   Layer.Layer<FlowService, InvalidRequestError>

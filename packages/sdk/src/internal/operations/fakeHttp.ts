@@ -2,12 +2,14 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { CallError } from "../../NoukaiError.js"
+import { forwardThrough } from "./forwardThrough.js"
 import { onceThrough } from "./onceThrough.js"
 import { type HttpService, orElse, type Requests, streaming, type Streams } from "./operations.js"
 import type { ExecuteBody } from "./runRequests.js"
 
-/** The defect of all other operations, since only a `FlowService` is built over the fake. */
-const notFaked = () => Effect.dieMessage("a fake of FlowService answers flows only")
+/** The defect of all other operations: a test that needs them takes another layer. */
+const notFaked = () =>
+  Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
 
 /**
  * A service whose runs complete at once, in one step, with the result of `f`.
@@ -38,7 +40,7 @@ export const fakeHttp = (
     }))
   return {
     defaults: { org: "test", project: "test" },
-    request: orElse({ execute, ...onceThrough(execute, notFaked) }, notFaked),
+    request: orElse({ execute, forward: forwardThrough(execute), ...onceThrough(execute, notFaked) }, notFaked),
     stream: streaming({ step }, () => Stream.fromEffect(notFaked()))
   }
 }
