@@ -659,7 +659,7 @@ describe("Tools.make", () => {
       )
       assert.strictEqual(exit._tag, "Right")
       assert.match(contents[0]!, /bad arguments: the arguments are not JSON/)
-      assert.match(contents[1]!, /bad arguments: at city: .*got 7/)
+      assert.match(contents[1]!, /bad arguments: at city: expected a string \(Its name\), got 7/)
       assert.match(contents[2]!, /unknown tool: .*get_news.*the tools are get_weather/)
     }))
 

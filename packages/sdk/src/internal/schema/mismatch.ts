@@ -9,9 +9,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
 
-type Keyword = { readonly [tag: string]: AST.Annotated }
-
-const keywords: Keyword = {
+const keywords: { readonly [tag: string]: AST.Annotated } = {
   StringKeyword: AST.stringKeyword,
   NumberKeyword: AST.numberKeyword,
   BooleanKeyword: AST.booleanKeyword,
@@ -19,24 +17,17 @@ const keywords: Keyword = {
   ObjectKeyword: AST.objectKeyword
 }
 
-/** The annotations that name a schema, in order of preference; those of Effect itself are ignored. */
-const firstOf = (
-  ast: AST.AST,
-  ...readers: ReadonlyArray<(annotated: AST.Annotated) => Option.Option<string>>
-): string | undefined => {
+type ReadAnnotation = (annotated: AST.Annotated) => Option.Option<string>
+
+/** An annotation of the schema's author: keywords have some of Effect's. */
+const annotation = (ast: AST.AST, read: ReadAnnotation): string | undefined => {
+  const text = Option.getOrUndefined(read(ast))
   const builtIn = keywords[ast._tag]
-  for (const read of readers) {
-    const text = Option.getOrUndefined(read(ast))
-    if (text !== undefined && (builtIn === undefined || text !== Option.getOrUndefined(read(builtIn)))) return text
-  }
-  return builtIn === undefined ? undefined : Option.getOrUndefined(AST.getDescriptionAnnotation(builtIn))
+  return builtIn !== undefined && text === Option.getOrUndefined(read(builtIn)) ? undefined : text
 }
 
-/** The name that an author gave; the types and filters of Effect have descriptions, which read better than their names. */
 const nameOf = (ast: AST.AST): string | undefined =>
-  AST.isRefinement(ast) || AST.isDeclaration(ast)
-    ? firstOf(ast, AST.getDescriptionAnnotation, AST.getTitleAnnotation, AST.getIdentifierAnnotation)
-    : firstOf(ast, AST.getIdentifierAnnotation, AST.getTitleAnnotation, AST.getDescriptionAnnotation)
+  annotation(ast, AST.getIdentifierAnnotation) ?? annotation(ast, AST.getTitleAnnotation)
 
 const maxQuoted = 200
 
@@ -49,37 +40,54 @@ const quoted = (value: unknown): string => {
   return text.length > maxQuoted ? `${text.slice(0, maxQuoted)}…` : text
 }
 
-const kindOf = (ast: AST.AST): string => {
+/** The kinds of values that fit a schema, by its structure. */
+const plainKinds = (ast: AST.AST): ReadonlyArray<string> => {
   switch (ast._tag) {
+    case "Union":
+      return ast.types.flatMap(kindsOf)
+    case "Enums":
+      return ast.enums.map(([, value]) => quoted(value))
     case "Literal":
-      return quoted(ast.literal)
+      return [quoted(ast.literal)]
     case "TypeLiteral":
-      return "an object"
+      return ["an object"]
     case "TupleType":
-      return "an array"
-    case "Declaration":
-      return "a value of another type"
+      return ["an array"]
+    case "Refinement":
+      return kindsOf(ast.from)
     case "Suspend":
-      return "a nested value"
-    default:
-      return String(ast)
+      return ["a nested value"]
+    default: {
+      const builtIn = keywords[ast._tag]
+      return [
+        builtIn === undefined ? String(ast) : Option.getOrElse(AST.getDescriptionAnnotation(builtIn), () => ast._tag)
+      ]
+    }
   }
 }
 
-/** The kinds of values that fit a schema. */
+/** The kinds of values that fit a schema, in the words of its author. */
 const kindsOf = (ast: AST.AST): ReadonlyArray<string> => {
-  // a conversion of Effect is named after its outcome
   if (AST.isTransformation(ast)) {
+    // a conversion of Effect's has the name of what it gives
     const name = AST.isTypeLiteral(ast.from) ? nameOf(ast) ?? nameOf(ast.to) : undefined
     return name === undefined ? kindsOf(ast.from) : [name]
   }
   const name = nameOf(ast)
-  // a description of Effect's spells out the parameters of a type
-  if (name !== undefined) return [AST.isDeclaration(ast) ? name.replace(/<.*/s, "") : name]
-  if (AST.isUnion(ast)) return ast.types.flatMap(kindsOf)
-  if (AST.isEnums(ast)) return ast.enums.map(([, value]) => quoted(value))
-  if (AST.isRefinement(ast)) return kindsOf(ast.from).map((kind) => `${kind} that passes its filter`)
-  return [kindOf(ast)]
+  const description = annotation(ast, AST.getDescriptionAnnotation)
+  // one that does not name a kind of value says what the value means
+  const phrase = description !== undefined && /^an? /.test(description) ? description : undefined
+  // types and filters of Effect's have descriptions that read better than their names, and may spell out parameters
+  if (AST.isDeclaration(ast)) return [(phrase ?? name ?? description ?? "a value of another type").replace(/<.*/s, "")]
+  if (AST.isRefinement(ast) && phrase !== undefined) return [phrase]
+  const isKeyword = keywords[ast._tag] !== undefined
+  if (name !== undefined && !isKeyword) return [name]
+  if (phrase !== undefined) return [phrase]
+  const meaning = name ?? description ?? (AST.isRefinement(ast) ? "that passes its filter" : undefined)
+  const kinds = plainKinds(ast)
+  return meaning === undefined || kinds.length > 1
+    ? kinds
+    : kinds.map((kind) => `${kind} (${meaning})`)
 }
 
 const hasOwnMessage = ({ ast }: { readonly ast: AST.Annotated }): boolean =>

@@ -79,7 +79,7 @@ describe("Flow.formatMismatch", () => {
       "a filter without words",
       Schema.Struct({ a: Schema.Number }).pipe(Schema.filter(({ a }) => a > 3)),
       { a: 1 },
-      "expected an object that passes its filter, got {\"a\":1}"
+      "expected an object (that passes its filter), got {\"a\":1}"
     ],
     [
       "a message",
@@ -97,9 +97,9 @@ describe("Flow.formatMismatch", () => {
       "a description",
       Schema.Number.annotations({ description: "points from 0 to 10" }),
       "x",
-      "expected points from 0 to 10, got \"x\""
+      "expected a number (points from 0 to 10), got \"x\""
     ],
-    ["a title", Schema.Number.annotations({ title: "Points" }), "x", "expected Points, got \"x\""],
+    ["a title", Schema.Number.annotations({ title: "Points" }), "x", "expected a number (Points), got \"x\""],
     [
       "an identifier",
       Schema.Struct({ a: Schema.Number }).annotations({ identifier: "Points" }),
