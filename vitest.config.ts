@@ -42,6 +42,7 @@ const computing: { readonly [file: string]: number } = {
   "adapters/test/Trace": 9,
   "sdk/test/internal/transport/undici": 9,
   "batch/test/Batch": 6,
+  "batch/test/LedgerPlans": 5.5,
   "sdk/test/OnceKilled": 5.5,
   "sdk/test/Start": 4.5,
   "cli/test/Run": 3.5,

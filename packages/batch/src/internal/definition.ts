@@ -50,7 +50,7 @@ export const make = (options: Options): Definition => {
 
 const invalid = (method: string, field: string, reason: string) => new InvalidBatchError({ method, field, reason })
 
-/** The longest id and key, in characters. */
+/** The longest id and key, in UTF-16 code units. */
 const longest = 1024
 
 /** The definition of a batch, checked. @internal */
@@ -202,10 +202,13 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
 }
 
 const keyProblem = (key: unknown): string | undefined => {
-  if (typeof key !== "string") return `its key is no text, but ${key === null ? "null" : typeof key}`
-  return key === "" || key.length > longest || key.includes("\0") || /\p{Surrogate}/u.test(key)
-    ? `its key is no text of 1 to ${longest} characters`
-    : undefined
+  if (typeof key !== "string") return `its key is ${key === null ? "null" : `a ${typeof key}`}, not a text`
+  if (key === "") return "its key is empty"
+  if (key.length > longest) {
+    return `its key has ${key.length} characters, and may have ${longest}: use a shorter field, or a hash`
+  }
+  if (key.includes("\0")) return "its key has a NUL character, which a ledger cannot store"
+  return /\p{Surrogate}/u.test(key) ? "its key is not valid Unicode: it has half of a surrogate pair" : undefined
 }
 
 const guess = (keyOf: (row: unknown) => string, row: unknown): string | undefined => {

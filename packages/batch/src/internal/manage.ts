@@ -229,5 +229,5 @@ export const forget = (batch: string): Effect.Effect<void, BatchLockedError | Le
   Effect.scoped(Effect.gen(function*() {
     const [ledger, record] = yield* standing("Batch.forget", batch)
     yield* ledger.exclusive
-    yield* Batches.forgotten(ledger, record.id)
+    yield* Settling.forgotten(ledger, record.id)
   }))

@@ -1,18 +1,18 @@
 /** Passes over sources: a dry one, and one that keeps what it finds in the ledger. */
 import * as SqlClient from "@effect/sql/SqlClient"
-import * as Chunk from "effect/Chunk"
+import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
-import { type BatchError, type BatchSourceError, type BatchStoreError } from "../BatchError.js"
+import type { BatchError, BatchSourceError, BatchStoreError } from "../BatchError.js"
 import type { RefusedRow, RowState } from "../BatchRow.js"
-import type { BatchSource } from "../BatchSource.js"
+import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
-import { defined, type Definition, type Taken, taking } from "./definition.js"
+import { defined, type Definition, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
 import { failed, type Ledger } from "./ledger/ledger.js"
@@ -21,35 +21,43 @@ import * as Planning from "./ledger/planning.js"
 import * as Settling from "./ledger/settling.js"
 import { temporaryFolder } from "./node/leftovers.js"
 
-/** The rows that one statement takes. */
-const chunk = 1000
+/** The most rows, and about the most bytes of their inputs, that one statement takes. */
+const [mostRows, mostBytes] = [1000, 1024 * 1024]
 
-const split = (taken: Chunk.Chunk<Taken>) => {
-  const rows: Array<Planning.PlannedRow> = []
-  const refused: Array<RefusedRow> = []
-  for (const one of taken) {
-    if (one._tag === "row") rows.push(one.row)
-    else refused.push({ at: one.at, error: one.error })
-  }
-  return { rows, refused }
-}
-
-const eachChunk = <E, R, E1>(
+/** Takes the rows of a source in parts, each made when the one before it is stored. */
+const eachPart = <E, R, E1>(
   definition: Definition,
   source: BatchSource<unknown, E, R>,
   take: (rows: Array<Planning.PlannedRow>, refused: Array<RefusedRow>) => Effect.Effect<void, E1>
-): Effect.Effect<void, BatchSourceError | E | E1, R> => {
-  const of = taking(definition)
-  return source.rows.pipe(
-    Stream.mapChunks(Chunk.map(of)),
-    Stream.rechunk(chunk),
-    Stream.chunks,
-    Stream.runForEach((taken) => {
-      const { refused, rows } = split(taken)
-      return take(rows, refused)
+): Effect.Effect<void, BatchSourceError | E | E1, R> =>
+  Effect.suspend(() => {
+    const of = taking(definition)
+    let rows: Array<Planning.PlannedRow> = []
+    let refused: Array<RefusedRow> = []
+    let bytes = 0
+    const taken = Effect.suspend(() => {
+      const part = take(rows, refused)
+      rows = []
+      refused = []
+      bytes = 0
+      return part
     })
-  )
-}
+    const takeAll = Effect.fnUntraced(function*(given: Chunk.Chunk<SourceRow<unknown>>) {
+      for (const row of given) {
+        const one = of(row)
+        if (one._tag === "row") {
+          rows.push(one.row)
+          bytes += one.row.input.length
+        } else refused.push({ at: one.at, error: one.error })
+        if (rows.length + refused.length === mostRows || bytes >= mostBytes) yield* taken
+      }
+    })
+    // rows before one that cannot be read are rows of the batch
+    return Stream.runForEachChunk(source.rows, takeAll).pipe(
+      Effect.tapError(() => taken),
+      Effect.zipRight(taken)
+    )
+  })
 
 const planOf = (batch: string, { known, ...found }: Planning.Found): BatchPlan => ({
   batch,
@@ -65,19 +73,18 @@ export const kept = <E, R>(
   record: Batches.BatchRecord
 ): Effect.Effect<BatchPlan, BatchSourceError | BatchStoreError | E, R> =>
   Effect.gen(function*() {
-    const { id, pass } = record
-    const found = Planning.nothingFound()
+    const { id } = record
     yield* Settling.keepNumbers(ledger, id)
-    let next = yield* Planning.nextNo(ledger, id)
-    yield* eachChunk(definition, source, (rows, refused) =>
+    const pass = yield* Planning.begun(ledger, id, record.pass)
+    yield* eachPart(definition, source, (rows, refused) =>
       Effect.gen(function*() {
-        for (const one of refused) Planning.refuse(found, one)
-        yield* Planning.keepRefused(ledger, id, pass, refused)
-        next = yield* Planning.add(ledger, id, pass, next, rows, found)
+        for (const one of refused) Planning.refuse(pass.found, one)
+        yield* Planning.keepRefused(ledger, id, pass.no, refused)
+        yield* Planning.add(ledger, pass, rows)
       }))
-    yield* Planning.forgetRefused(ledger, id, pass)
+    yield* Planning.forgetRefused(ledger, id, pass.no)
     yield* Settling.settleInvalid(ledger, id, yield* Clock.currentTimeMillis)
-    return planOf(record.name, found)
+    return planOf(record.name, pass.found)
   })
 
 /** A ledger that is forgotten at the end: what tells one key from another need not fit into memory. */
@@ -105,29 +112,17 @@ export const dry = <E, R>(
     if (Option.isSome(stored)) yield* Batches.agrees(stored.value, given)
     const own = yield* scratch
     const { id } = yield* Batches.planned(own, given, noSettings, yield* Clock.currentTimeMillis)
-    const [found, apart] = [Planning.nothingFound(), Planning.nothingFound()]
-    let next = 1
-    yield* eachChunk(definition, source, (rows, refused) =>
+    const pass = Option.isSome(stored)
+      ? yield* Planning.begun(ledger, stored.value.id, 0)
+      : yield* Planning.begun(own, id, 0)
+    yield* eachPart(definition, source, (rows, refused) =>
       Effect.gen(function*() {
-        for (const one of refused) Planning.refuse(found, one)
-        const before = apart.refused.length
-        // what is twice in the source is told from the rest
-        next = yield* Planning.add(own, id, 1, next, rows, apart)
-        const again = new Set(apart.refused.slice(before).map(({ at }) => at))
-        for (const one of apart.refused.splice(0)) Planning.refuse(found, one)
-        const known = Option.isSome(stored)
-          ? yield* Planning.knownRows(ledger, stored.value.id, rows.map(({ key }) => key))
-          : new Map<string, never>()
-        for (const row of rows) {
-          if (again.has(row.at)) continue
-          if (row.error !== undefined) found.invalid++
-          const standing = known.get(row.key)
-          if (standing === undefined) Planning.countAdded(found, [row])
-          else {
-            const refusal = Planning.compare(found, row, standing)
-            if (refusal !== undefined) Planning.refuse(found, refusal)
-          }
-        }
+        for (const one of refused) Planning.refuse(pass.found, one)
+        const fresh = yield* Planning.knownRows(own, id, rows.map(({ key }) => ({ key, input: "" })))
+        const known = Option.isSome(stored) ? yield* Planning.knownRows(ledger, stored.value.id, rows) : []
+        const { added } = Planning.sort(pass, rows, new Map([...fresh, ...known]))
+        // of what is new, its key alone: it tells a second row of the key
+        yield* Planning.insert(own, id, pass, added.map((row) => ({ ...row, input: "" })))
       }))
-    return planOf(given.name, found)
+    return planOf(given.name, pass.found)
   }))

@@ -2,10 +2,11 @@
 import { BatchStore } from "@effect-noukai/batch"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted, Stream } from "effect"
 import * as Batches from "../../src/internal/ledger/batches.js"
 import * as Limits from "../../src/internal/ledger/limits.js"
 import * as Planning from "../../src/internal/ledger/planning.js"
+import * as Reading from "../../src/internal/ledger/reading.js"
 import * as Rows from "../../src/internal/ledger/rows.js"
 import * as Settling from "../../src/internal/ledger/settling.js"
 import { ledgerFile } from "../support/batches.js"
@@ -13,12 +14,37 @@ import { startPostgres } from "./support/postgres.js"
 
 const settings: Batches.Settings = { concurrency: 4, lanes: 1, cost: false, grace: 200, adopt: true }
 
+/** Keys of the most characters, whose bytes no index of PostgreSQL holds: random, so that nothing compresses them. */
+const longKeys = Array.from(
+  { length: 3 },
+  (_, n) =>
+    Array.from({ length: 1024 }, (_, at) => String.fromCharCode(0x4e00 + (at * at * 7919 + n * 104_729) % 20_000)).join(
+      ""
+    )
+)
+
+const longNames = Effect.gen(function*() {
+  const ledger = yield* BatchStore
+  const name = longKeys[0]!
+  const what = { name, flow: "acme/test/echo", version: "production", operation: "jobs" } as const
+  const { id } = yield* Batches.planned(ledger, what, settings, 1)
+  assert.strictEqual((yield* Batches.planned(ledger, what, settings, 1)).id, id)
+  const rows = longKeys.map((key) => ({ key, at: key, input: "{}", error: undefined }))
+  for (const [added, known] of [[3, undefined], [0, 3]] as const) {
+    const pass = yield* Planning.begun(ledger, id, 1)
+    yield* Planning.add(ledger, pass, rows)
+    assert.deepStrictEqual([pass.found.added, pass.found.known.pending], [added, known])
+  }
+  const found = yield* Stream.runCollect(Reading.inOrder(ledger, id))
+  assert.deepStrictEqual(Array.from(found, ({ key }) => key), longKeys)
+})
+
 const statements = Effect.gen(function*() {
   const ledger = yield* BatchStore
   const what = { name: "pg", flow: "acme/test/echo", version: "production", operation: "jobs" } as const
   const planned = yield* Batches.planned(ledger, what, settings, 1)
   const rows = ["a", "b", "c"].map((key) => ({ key, at: key, input: "{}", error: undefined }))
-  yield* Planning.add(ledger, planned.id, 1, 1, rows, Planning.nothingFound())
+  yield* Planning.add(ledger, yield* Planning.begun(ledger, planned.id, 1), rows)
   const started = yield* Batches.started(ledger, planned, 2)
   assert(started._tag === "Some")
   const { generation, id } = started.value
@@ -55,6 +81,6 @@ it.scopedLive("say the same as those of a file", () =>
   Effect.gen(function*() {
     const { url } = yield* startPostgres
     const store = Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) }))
-    yield* Effect.provide(statements, store)
-    yield* Effect.provide(statements, BatchStore.layerFile(yield* ledgerFile))
+    yield* Effect.provide(Effect.zipRight(statements, longNames), store)
+    yield* Effect.provide(Effect.zipRight(statements, longNames), BatchStore.layerFile(yield* ledgerFile))
   }), 60_000)

@@ -77,7 +77,7 @@ export const make = (
       ? undefined
       : Pace.make({
         rate,
-        turns: (count) => Running.insisting(Limits.turns(ledger, record.name, 1_000_000 / rate, count)),
+        turns: (count) => Running.insisting(Limits.turns(ledger, String(record.id), 1_000_000 / rate, count)),
         isAnsweredAtOnce: !runs.looksByItself,
         alarm: running.alarm
       })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { BatchConflictError, BatchNotFoundError, type BatchStoreError } from "../../BatchError.js"
-import { doing, greatest, type Ledger } from "./ledger.js"
+import { doing, greatest, indexed, type Ledger, sameText } from "./ledger.js"
 
 /** How rows are run: through the queue, or each in a request that waits for it. @internal */
 export type Operation = "jobs" | "execute"
@@ -87,7 +87,10 @@ const one = (rows: ReadonlyArray<object>): Option.Option<BatchRecord> =>
 
 /** The batch of a name, if there is one. @internal */
 export const find = ({ sql }: Ledger, name: string): Effect.Effect<Option.Option<BatchRecord>, BatchStoreError> =>
-  Effect.map(doing("read a batch")(sql`select * from noukai_batch where name = ${name}`), one)
+  Effect.map(
+    doing("read a batch")(sql`select * from noukai_batch where ${sameText(sql, sql`name`, sql`${name}`)}`),
+    one
+  )
 
 /** The batch of a name. @internal */
 export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, BatchNotFoundError | BatchStoreError> =>
@@ -138,7 +141,7 @@ export const planned = (
     const rows = yield* doing("began to plan a batch")(sql`
       insert into noukai_batch (name, flow, version, operation, settings, state, pass, created_at)
       values (${name}, ${flow}, ${version}, ${operation}, ${text}, 'planned', 1, ${now})
-      on conflict (name) do update set settings = ${text}, pass = noukai_batch.pass + 1
+      on conflict (${indexed(sql, sql`name`)}) do update set settings = ${text}, pass = noukai_batch.pass + 1
       returning *`)
     const record = decode(rows[0]!)
     yield* agrees(record, given)
@@ -214,17 +217,4 @@ export const paused = ({ sql }: Ledger, id: number, until: number): Effect.Effec
   Effect.asVoid(
     doing("paused a batch")(sql`
     update noukai_batch set paused_until = ${greatest(sql)}(paused_until, ${until}) where id = ${id}`)
-  )
-
-/** Removes a batch and all that is known of it. @internal */
-export const forgotten = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("forgot a batch")(
-      // the batch last: a crash between leaves one that can be forgotten again
-      Effect.all([
-        sql`delete from noukai_batch_refused where batch = ${id}`,
-        sql`delete from noukai_batch_row where batch = ${id}`,
-        sql`delete from noukai_batch where id = ${id}`
-      ])
-    )
   )

@@ -55,6 +55,26 @@ export const each = (sql: SqlClient.SqlClient, items: ReadonlyArray<unknown>): S
   })
 }
 
+/**
+ * A text column as its unique index has it. An entry of an index of PostgreSQL has at most 2.7 KB, and a key may be longer:
+ * there the index has its hash.
+ *
+ * @internal
+ */
+export const indexed = (sql: SqlClient.SqlClient, text: Statement.Fragment): Statement.Fragment =>
+  sql.onDialectOrElse({ pg: () => sql`md5(${text})`, orElse: () => text })
+
+/** Whether two texts are equal, by the index of the first. @internal */
+export const sameText = (
+  sql: SqlClient.SqlClient,
+  column: Statement.Fragment,
+  text: Statement.Fragment
+): Statement.Fragment =>
+  sql.onDialectOrElse({
+    pg: () => sql`md5(${column}) = md5(${text}) and ${column} = ${text}`,
+    orElse: () => sql`${column} = ${text}`
+  })
+
 /** The greater of two numbers. @internal */
 export const greatest = (sql: SqlClient.SqlClient): Statement.Fragment =>
   sql.onDialectOrElse({ pg: () => sql.literal("greatest"), orElse: () => sql.literal("max") })

@@ -71,7 +71,32 @@ const tables = Effect.gen(function*() {
   yield* sql`create table noukai_batch_rate (name text primary key, next_at bigint not null)`
 })
 
-const migrations = { "0001_tables": tables }
+/** Rows have numbers of their own, and are found by them; PostgreSQL finds keys and names of any length by a hash. */
+const numbersAndHashes = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  // processes that planned a batch at the same time gave numbers twice
+  yield* sql`
+    update noukai_batch_row set no = n.no
+    from (
+      select id, row_number() over (partition by batch order by no, id) as no from noukai_batch_row
+      where batch in (select batch from noukai_batch_row group by batch, no having count(*) > 1)
+    ) as n
+    where noukai_batch_row.id = n.id`
+  yield* sql`create unique index noukai_batch_row_no on noukai_batch_row (batch, no)`
+  yield* sql`create index noukai_batch_row_adopted on noukai_batch_row (batch) where adopted = 1`
+  yield* sql.onDialectOrElse({
+    pg: () =>
+      Effect.all([
+        sql`drop index noukai_batch_row_key`,
+        sql`create unique index noukai_batch_row_key on noukai_batch_row (batch, md5(key))`,
+        sql`alter table noukai_batch drop constraint noukai_batch_name_key`,
+        sql`create unique index noukai_batch_name on noukai_batch (md5(name))`
+      ]),
+    orElse: () => Effect.void
+  })
+})
+
+const migrations = { "0001_tables": tables, "0002_numbersAndHashes": numbersAndHashes }
 
 const table = "noukai_batch_migration"
 

@@ -1,8 +1,8 @@
 /** A pass over a source: what is new, what is known, and what is wrong. */
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
-import type { RefusedRow, RowError, RowState } from "../../BatchRow.js"
-import { doing, each, type Ledger } from "./ledger.js"
+import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
+import { doing, each, type Ledger, sameText } from "./ledger.js"
 
 /** A row of a source with its key. @internal */
 export interface PlannedRow {
@@ -31,8 +31,7 @@ export interface Found {
   refusedCount: number
 }
 
-/** @internal */
-export const nothingFound = (): Found => ({
+const nothingFound = (): Found => ({
   added: 0,
   known: {},
   invalid: 0,
@@ -51,8 +50,7 @@ export const refuse = (found: Found, refused: RefusedRow): void => {
   if (found.refused.length < shown) found.refused.push(refused)
 }
 
-/** @internal */
-export const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
+const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
   at: row.at,
   key: row.key,
   error: { kind: "DuplicateKey", message: `the key ${JSON.stringify(row.key)} is that of ${first} already` }
@@ -68,39 +66,45 @@ const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
   }
 })
 
-interface Known {
+/** A row of the ledger under the key of a row of a source. @internal */
+export interface Known {
+  readonly id: number
+  readonly no: number
   readonly key: string
-  readonly input: string
-  readonly state: RowState
   readonly place: string
+  readonly state: RowState
+  /** Whether it has the same input. */
+  readonly isSame: boolean
 }
 
-/** The rows of the ledger under some keys. @internal */
+type StoredKnown =
+  & { readonly [field in "id" | "no" | "same"]: number | string }
+  & Pick<Known, "key" | "place" | "state">
+
+/** The rows of the ledger under the keys of some rows. @internal */
 export const knownRows = (
   { sql }: Ledger,
   batch: number,
-  keys: ReadonlyArray<string>
+  rows: ReadonlyArray<Pick<PlannedRow, "key" | "input">>
 ): Effect.Effect<ReadonlyMap<string, Known>, BatchStoreError> => {
-  const listed = each(sql, keys.map((key) => ({ key })))
+  const listed = each(sql, rows.map(({ input, key }) => ({ key, input })))
+  // the list first: SQLite would walk the batch for each of its items
   return Effect.map(
-    doing("compared rows")(sql<Known>`
-      select r.key as key, r.input as input, r.state as state, r.place as place
-      from ${listed} join noukai_batch_row r on r.batch = ${batch} and r.key = j.value->>'key'`),
-    (rows) => new Map(rows.map((row) => [row.key, row]))
+    doing("compared rows")(sql<StoredKnown>`
+      select r.id, r.no, r.key, r.place, r.state, case when r.input = j.value->>'input' then 1 else 0 end as same
+      from ${listed} cross join noukai_batch_row as r
+      where r.batch = ${batch} and ${sameText(sql, sql`r.key`, sql`j.value->>'key'`)}`),
+    (found) =>
+      new Map(found.map(({ id, key, no, place, same, state }) => [
+        key,
+        { id: Number(id), no: Number(no), key, place, state, isSame: Number(same) === 1 }
+      ]))
   )
 }
 
-/** Counts rows that are new. @internal */
-export const countAdded = (found: Found, rows: Iterable<PlannedRow>): void => {
-  for (const { error } of rows) {
-    found.added++
-    if (error === undefined) found.ready++
-  }
-}
-
-/** Counts a row of a source beside the one that stands in the ledger, or gives why it is refused. @internal */
-export const compare = (found: Found, row: PlannedRow, known: Known): RefusedRow | undefined => {
-  if (known.state !== "invalid" && row.error === undefined && row.input !== known.input) {
+/** Counts a row of a source beside the one that stands in the ledger, or gives why it is refused. */
+const compare = (found: Found, row: PlannedRow, known: Known): RefusedRow | undefined => {
+  if (known.state !== "invalid" && row.error === undefined && !known.isSame) {
     return inputChanged(row, known.place)
   }
   found.known[known.state] = (found.known[known.state] ?? 0) + 1
@@ -132,100 +136,167 @@ export const forgetRefused = ({ sql }: Ledger, batch: number, pass: number): Eff
     doing("forgot refused rows")(sql`delete from noukai_batch_refused where batch = ${batch} and pass < ${pass}`)
   )
 
-/**
- * Adds rows to a batch, each key once, and tells what was there before. `nextNo` is the number of the first.
- *
- * @internal
- */
-export const add = (
-  ledger: Ledger,
-  batch: number,
-  pass: number,
-  nextNo: number,
-  rows: ReadonlyArray<PlannedRow>,
-  found: Found
-): Effect.Effect<number, BatchStoreError> =>
-  Effect.gen(function*() {
-    const { sql } = ledger
-    const refused: Array<RefusedRow> = []
-    const byKey = new Map<string, PlannedRow>()
-    for (const row of rows) {
-      const first = byKey.get(row.key)
-      if (first === undefined) byKey.set(row.key, row)
-      else refused.push(duplicate(row, first.at))
-    }
-    const items = [...byKey.values()].map(({ at, error, input, key }, index) => ({
-      no: nextNo + index,
-      key,
-      at,
-      input,
-      state: error === undefined ? "pending" : "invalid",
-      error: error === undefined ? null : JSON.stringify(error)
-    }))
-    const inserted = yield* doing("planned rows")(sql<{ readonly key: string }>`
-      insert into noukai_batch_row (batch, no, key, place, input, pass, state, error)
-      select ${batch}, cast(j.value->>'no' as bigint), j.value->>'key', j.value->>'at', j.value->>'input', ${pass},
-        j.value->>'state', j.value->>'error'
-      from ${each(sql, items)} where true
-      on conflict (batch, key) do nothing
-      returning key`)
-    countAdded(found, inserted.map(({ key }) => byKey.get(key)!))
-    if (inserted.length < byKey.size) {
-      const added = new Set(inserted.map(({ key }) => key))
-      const others = [...byKey.values()].filter(({ key }) => !added.has(key))
-      refused.push(...yield* meet(ledger, batch, pass, others, found))
-    }
-    for (const { error } of byKey.values()) if (error !== undefined) found.invalid++
-    for (const row of refused) refuse(found, row)
-    yield* keepRefused(ledger, batch, pass, refused)
-    return nextNo + inserted.length
-  })
+/** A pass over a source, which has one process at a time. @internal */
+export interface Pass {
+  readonly batch: number
+  readonly no: number
+  /** The number of the next row that is new. */
+  nextNo: number
+  readonly found: Found
+  /** Notes that the source has a row, by its number; whether it had it before. */
+  readonly meets: (no: number) => boolean
+}
 
-/** Rows whose keys stand in the ledger: known from an earlier pass, or a second time in this one. */
-const meet = (
-  ledger: Ledger,
-  batch: number,
-  pass: number,
-  rows: ReadonlyArray<PlannedRow>,
-  found: Found
-): Effect.Effect<Array<RefusedRow>, BatchStoreError> =>
-  Effect.gen(function*() {
-    const { sql } = ledger
-    const known = yield* knownRows(ledger, batch, rows.map(({ key }) => key))
-    // what could not be run stands again as its source has it now
-    const items = rows.map(({ at, error, input, key }) => ({
-      key,
-      at,
-      input,
-      state: error === undefined ? "pending" : "invalid",
-      error: error === undefined ? null : JSON.stringify(error)
-    }))
-    const met = yield* doing("planned rows")(sql<{ readonly key: string }>`
-      update noukai_batch_row as r set pass = ${pass},
-        place = case when r.state = 'invalid' then j.value->>'at' else r.place end,
-        input = case when r.state = 'invalid' then j.value->>'input' else r.input end,
-        error = case when r.state = 'invalid' then j.value->>'error' else r.error end,
-        settled_at = case when r.state = 'invalid' then null else r.settled_at end,
-        settled_no = case when r.state = 'invalid' then null else r.settled_no end,
-        state = case when r.state = 'invalid' then j.value->>'state' else r.state end
-      from ${each(sql, items)}
-      where r.batch = ${batch} and r.key = j.value->>'key' and r.pass < ${pass}
-      returning key`)
-    const first = new Set(met.map(({ key }) => key))
-    const refused: Array<RefusedRow> = []
-    for (const row of rows) {
-      const stored = known.get(row.key)
-      if (stored === undefined) continue
-      const refusal = first.has(row.key) ? compare(found, row, stored) : duplicate(row, stored.place)
-      if (refusal !== undefined) refused.push(refusal)
+/** A bit for each number: a million of them take 125 KB. */
+const numbers = (): (no: number) => boolean => {
+  let bits = new Uint8Array(1024)
+  return (no) => {
+    const at = no >> 3
+    if (at >= bits.length) {
+      const longer = new Uint8Array(Math.max(at + 1, bits.length * 2))
+      longer.set(bits)
+      bits = longer
     }
-    return refused
-  })
+    const bit = 1 << (no & 7)
+    const isMet = (bits[at]! & bit) !== 0
+    bits[at]! |= bit
+    return isMet
+  }
+}
 
-/** The number of the row after the last one. @internal */
-export const nextNo = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
+/** Begins a pass over the source of a batch. @internal */
+export const begun = ({ sql }: Ledger, batch: number, no: number): Effect.Effect<Pass, BatchStoreError> =>
   Effect.map(
     doing("counted rows")(sql<{ readonly no: number | string | null }>`
       select max(no) as no from noukai_batch_row where batch = ${batch}`),
-    (rows) => Number(rows[0]?.no ?? 0) + 1
+    (rows) => ({
+      batch,
+      no,
+      nextNo: Number(rows[0]?.no ?? 0) + 1,
+      found: nothingFound(),
+      meets: numbers()
+    })
+  )
+
+const stateOf = ({ error }: PlannedRow) => error === undefined ? "pending" : "invalid"
+
+const errorOf = ({ error }: PlannedRow) => error === undefined ? null : JSON.stringify(error)
+
+/** Rows of a source, by what is to be done about them. @internal */
+export interface Sorted {
+  readonly added: ReadonlyArray<PlannedRow>
+  /** Rows that could not be run, as they stood in the ledger and as the source has them now. */
+  readonly replaced: ReadonlyArray<readonly [Known, PlannedRow]>
+  /** Rows that are yet to be run, or are being run. */
+  readonly unsettled: ReadonlyArray<Known>
+  readonly refused: ReadonlyArray<RefusedRow>
+}
+
+/** Sorts rows of a source by the rows of the ledger under their keys, and counts them. @internal */
+export const sort = (
+  { found, meets }: Pass,
+  rows: ReadonlyArray<PlannedRow>,
+  known: ReadonlyMap<string, Known>
+): Sorted => {
+  const refused: Array<RefusedRow> = []
+  const added = new Map<string, PlannedRow>()
+  const replaced: Array<readonly [Known, PlannedRow]> = []
+  const unsettled: Array<Known> = []
+  for (const row of rows) {
+    const standing = known.get(row.key)
+    const first = standing === undefined ? added.get(row.key)?.at : meets(standing.no) ? standing.place : undefined
+    if (first !== undefined) {
+      refused.push(duplicate(row, first))
+      continue
+    }
+    if (row.error !== undefined) found.invalid++
+    if (standing === undefined) {
+      added.set(row.key, row)
+      found.added++
+      if (row.error === undefined) found.ready++
+      continue
+    }
+    const refusal = compare(found, row, standing)
+    if (refusal !== undefined) refused.push(refusal)
+    if (standing.state === "invalid") replaced.push([standing, row])
+    else if (!isSettled(standing.state)) unsettled.push(standing)
+  }
+  for (const row of refused) refuse(found, row)
+  return { added: [...added.values()], replaced, unsettled, refused }
+}
+
+/** Adds rows to a batch, each key once, and counts those that it had. @internal */
+export const add = (
+  ledger: Ledger,
+  pass: Pass,
+  rows: ReadonlyArray<PlannedRow>
+): Effect.Effect<void, BatchStoreError> =>
+  Effect.gen(function*() {
+    const { batch } = pass
+    const { added, refused, replaced, unsettled } = sort(pass, rows, yield* knownRows(ledger, batch, rows))
+    yield* insert(ledger, batch, pass, added)
+    yield* replace(ledger, pass, replaced)
+    yield* keep(ledger, pass, unsettled)
+    yield* keepRefused(ledger, batch, pass.no, refused)
+  })
+
+/** Adds rows that are new, and numbers them. @internal */
+export const insert = (
+  { sql }: Ledger,
+  batch: number,
+  pass: Pass,
+  rows: ReadonlyArray<PlannedRow>
+): Effect.Effect<void, BatchStoreError> => {
+  if (rows.length === 0) return Effect.void
+  const first = pass.nextNo
+  const items = rows.map((row, index) => ({
+    no: first + index,
+    key: row.key,
+    at: row.at,
+    input: row.input,
+    state: stateOf(row),
+    error: errorOf(row)
+  }))
+  return Effect.map(
+    doing("planned rows")(sql`
+      insert into noukai_batch_row (batch, no, key, place, input, pass, state, error)
+      select ${batch}, cast(j.value->>'no' as bigint), j.value->>'key', j.value->>'at', j.value->>'input', ${pass.no},
+        j.value->>'state', j.value->>'error'
+      from ${each(sql, items)}`),
+    () => {
+      pass.nextNo = first + rows.length
+      for (const { no } of items) pass.meets(no)
+    }
+  )
+}
+
+/** Rows that could not be run are as their source has them now. */
+const replace = (
+  { sql }: Ledger,
+  pass: Pass,
+  rows: ReadonlyArray<readonly [Known, PlannedRow]>
+): Effect.Effect<void, BatchStoreError> => {
+  const items = rows.map(([{ id }, row]) => ({
+    id,
+    at: row.at,
+    input: row.input,
+    state: stateOf(row),
+    error: errorOf(row)
+  }))
+  return items.length === 0 ? Effect.void : Effect.asVoid(
+    doing("planned rows")(sql`
+      update noukai_batch_row as r set pass = ${pass.no}, place = j.value->>'at', input = j.value->>'input',
+        error = j.value->>'error', state = j.value->>'state', settled_at = null, settled_no = null
+      from ${each(sql, items)} where r.id = cast(j.value->>'id' as bigint) and r.state = 'invalid'`)
+  )
+}
+
+const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
+
+/** Keeps that the source has rows that are yet to be run. In the order in which processes that run them lock them. */
+const keep = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<Known>): Effect.Effect<void, BatchStoreError> =>
+  rows.length === 0 ? Effect.void : Effect.asVoid(
+    doing("planned rows")(sql`
+      update noukai_batch_row as r set pass = ${pass.no}
+      from ${each(sql, rows.map(({ id }) => ({ id })).sort(byId))} where r.id = cast(j.value->>'id' as bigint)`)
   )

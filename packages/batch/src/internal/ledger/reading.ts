@@ -113,8 +113,8 @@ export const inOrder = ({ sql }: Ledger, batch: number): Stream.Stream<RowResult
     0,
     (after) =>
       doing("read rows")(sql<StoredResult>`
-        select * from noukai_batch_row where batch = ${batch} and id > ${after} order by id limit ${page}`),
-    ({ id }) => Number(id)
+        select * from noukai_batch_row where batch = ${batch} and no > ${after} order by no limit ${page}`),
+    ({ no }) => Number(no)
   )
 
 /** Settled rows, in the order in which they settled, after one of them. @internal */

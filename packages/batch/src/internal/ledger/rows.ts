@@ -51,7 +51,7 @@ const liveRow = (row: StoredRow): LiveRow => ({
   reserved: Number(row.reserved)
 })
 
-const byId = (one: LiveRow, other: LiveRow): number => one.id - other.id
+const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
 /** Who claims rows, and for what. @internal */
 export interface Claim {
@@ -170,7 +170,7 @@ export const transit = (
         reserved = case when ${number("released")} is not null then 0 else r.reserved end,
         settled_at = ${number("settledAt")},
         settled_no = case when ${number("settledAt")} is null then null else ${settledNo} end
-      from ${each(sql, transitions.map(toJson))}
+      from ${each(sql, transitions.map(toJson).sort(byId))}
       where r.id = ${number("id")}
         and r.attempt = ${number("attempt")}
         and ${text("from")} like '%' || r.state || '%'

@@ -8,7 +8,7 @@ import { transit } from "./rows.js"
 /** The rows that one statement takes: the statements of others come between. */
 const most = 1000
 
-/** Repeats a statement until it finds no more rows. */
+/** Repeats a statement until it finds no more rows; gives how many there were. */
 const allOf = (
   some: Effect.Effect<ReadonlyArray<unknown>, BatchStoreError>,
   sum = 0
@@ -76,29 +76,33 @@ const settleAll = (
   errorOf: (row: SettlingRow) => string
 ): Effect.Effect<number, BatchStoreError> => {
   const { sql } = ledger
+  let last = 0
   const some = Effect.flatMap(
-    doing("read rows")(sql<SettlingRow>`
+    Effect.suspend(() =>
+      doing("read rows")(sql<SettlingRow>`
       select id, attempt, error from noukai_batch_row
-      where batch = ${batch} and state = ${from} and settled_no is null order by id limit ${most}`),
-    (rows) =>
-      rows.length === 0
-        ? Effect.succeed([])
-        : Effect.as(
-          transit(
-            ledger,
-            batch,
-            "",
-            rows.map((row) => ({
-              id: Number(row.id),
-              attempt: Number(row.attempt),
-              from: [from],
-              to,
-              settledAt: now,
-              error: errorOf(row)
-            }))
-          ),
-          rows
-        )
+      where batch = ${batch} and state = ${from} and id > ${last} and settled_no is null order by id limit ${most}`)
+    ),
+    (rows) => {
+      if (rows.length === 0) return Effect.succeed([])
+      last = Number(rows[rows.length - 1]!.id)
+      return Effect.as(
+        transit(
+          ledger,
+          batch,
+          "",
+          rows.map((row) => ({
+            id: Number(row.id),
+            attempt: Number(row.attempt),
+            from: [from],
+            to,
+            settledAt: now,
+            error: errorOf(row)
+          }))
+        ),
+        rows
+      )
+    }
   )
   return allOf(some)
 }
@@ -112,3 +116,20 @@ export const cancelPending = (ledger: Ledger, batch: number, now: number): Effec
 /** Numbers the rows that cannot be run among those that are settled. @internal */
 export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(settleAll(ledger, batch, ["invalid", "invalid"], now, ({ error }) => error!))
+
+/** Removes a batch and all that is known of it. @internal */
+export const forgotten = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
+  const { sql } = ledger
+  const some = (table: "noukai_batch_refused" | "noukai_batch_row") =>
+    allOf(
+      doing("forgot a batch")(sql`
+      delete from ${sql(table)}
+      where id in (select id from ${sql(table)} where batch = ${batch} limit ${most}) returning id`)
+    )
+  return some("noukai_batch_refused").pipe(
+    Effect.zipRight(some("noukai_batch_row")),
+    // the batch last: a crash between leaves one that can be forgotten again
+    Effect.zipRight(doing("forgot a batch")(sql`delete from noukai_batch where id = ${batch}`)),
+    Effect.asVoid
+  )
+}

@@ -1,0 +1,48 @@
+/** Ledgers that other versions of this package wrote. */
+import { Batch, BatchStore } from "@effect-noukai/batch"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { copyFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { client, collect, echoing, ledgerFile, onFile, rowsOf, runsOf } from "./support/batches.js"
+
+/** A copy of a ledger that was written when the schema had this version. */
+const ofSchema = (version: number) =>
+  Effect.tap(
+    ledgerFile,
+    (path) =>
+      Effect.promise(() =>
+        copyFile(fileURLToPath(new URL(`./fixtures/schema-${version}.ledger`, import.meta.url)), path)
+      )
+  )
+
+describe("a ledger of the first schema", () => {
+  it.scopedLive("keeps its rows and results, and takes new rows", () =>
+    Effect.gen(function*() {
+      const path = yield* ofSchema(1)
+      const before = yield* Effect.provide(collect(Batch.results("ended")), BatchStore.layerFile(path))
+      assert.deepStrictEqual(before.map(({ no, state }) => [no, state]), [
+        ...Array.from({ length: 20 }, (_, n) => [n + 1, "done"]),
+        [21, "invalid"],
+        [22, "done"]
+      ])
+      assert.deepStrictEqual(before[21]!.key, "字".repeat(1024))
+      const source = rowsOf(...before.map(({ key }) => key), "new")
+      const summary = yield* Effect.provide(Batch.run(echoing("ended"), source, { grace: 200 }), onFile(path))
+      assert.deepStrictEqual([summary.plan.known, summary.plan.added], [{ done: 21, invalid: 1 }, 1])
+      assert.strictEqual((yield* runsOf).length, 2)
+      const [last] = (yield* Effect.provide(collect(Batch.results("ended")), BatchStore.layerFile(path))).slice(-1)
+      assert.deepStrictEqual([last!.key, last!.no, last!.result], ["new", 23, { said: "new" }])
+    }).pipe(Effect.provide(client())))
+
+  it.scopedLive("numbers rows once that two processes had given the same numbers", () =>
+    Effect.gen(function*() {
+      const path = yield* ofSchema(1)
+      const rows = yield* Effect.provide(collect(Batch.results("left")), BatchStore.layerFile(path))
+      assert.deepStrictEqual(rows.map(({ no }) => no), Array.from({ length: 10 }, (_, n) => n + 1))
+      assert.deepStrictEqual(
+        new Set(rows.map(({ key }) => key)),
+        new Set(Array.from({ length: 10 }, (_, n) => `row ${n + 1}`))
+      )
+    }))
+})

@@ -1,0 +1,54 @@
+/** All that is done with a batch, so that each statement of the ledger is sent. */
+import { Batch, BatchSource } from "@effect-noukai/batch"
+import { Effect, Stream } from "effect"
+import { collect, echo } from "./batches.js"
+
+interface Row {
+  readonly id: string
+  readonly kind?: "invalid" | "refused" | "failing"
+}
+
+/** Rows that are planned and read in several parts. */
+const text = "x".repeat(30_000)
+
+const batchOf = (id: string) =>
+  Batch.make({
+    id,
+    flow: echo,
+    key: (row: Row) => {
+      if (row.kind === "refused") throw new Error("no key")
+      return row.id
+    },
+    input: ({ id, kind }) => {
+      if (kind === "invalid") throw new Error("no input")
+      return { message: `${id} ${text}`, ...(kind === "failing" && { parameters: { fails: true } }) }
+    }
+  })
+
+/** Runs, stops and reads batches of so many rows each. */
+export const everyOperation = (count: number) =>
+  Effect.gen(function*() {
+    const rows = Array.from({ length: count }, (_, n): Row => ({ id: `row ${n}` }))
+    const beside: ReadonlyArray<Row> = [{ id: "row 0" }, { id: "", kind: "refused" }]
+    const source = BatchSource.fromIterable([...rows, { id: "bad", kind: "invalid" } as const, ...beside])
+    const mended = BatchSource.fromIterable([...rows, { id: "bad" }, ...beside])
+    const options = { grace: 200, concurrency: 8, budgetUsd: 1000, maxCostPerRow: 0.1, maxFailures: 10 }
+    const batch = batchOf("all")
+    yield* Batch.plan(batch, source)
+    yield* Batch.run(batch, source, options)
+    yield* Batch.plan(batch, mended)
+    yield* Batch.run(batch, mended, options)
+    yield* collect(Batch.results(batch))
+    yield* collect(Batch.results(batch, { order: "done" }))
+    yield* collect(Batch.refused("all"))
+    yield* collect(Stream.take(Batch.progress("all"), 1))
+    for (const only of ["failed", "cancelled", "invalid"] as const) yield* Batch.retry("all", { only })
+    yield* Batch.retry("all", { only: "reported", acceptDoubleRuns: true })
+    // one that is cancelled with all its rows pending
+    const left = batchOf("left")
+    yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, budgetUsd: 0 })
+    yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, budgetUsd: 0 })
+    yield* Batch.cancel("left")
+    yield* Batch.retry("left", { only: "cancelled" })
+    yield* Batch.forget("left")
+  })
