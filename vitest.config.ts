@@ -45,6 +45,7 @@ const computing: { readonly [file: string]: number } = {
   "batch/test/LedgerPlans": 5.5,
   "sdk/test/OnceKilled": 5.5,
   "sdk/test/Start": 4.5,
+  "sdk/test/TimeLimits": 4,
   "cli/test/Run": 3.5,
   "emulator/test/Command": 3.5,
   "sdk/test/RecordEmulator": 3.5,

@@ -354,6 +354,24 @@ describe("stepSpans", () => {
       assert.lengthOf(steps(told), 0)
     }).pipe(Effect.provide(world({ stepSpans: true, maxRetries: 0 }))))
 
+  it.scoped("a trace that does not come keeps no call, in an uninterruptible region or when a sibling fails", () =>
+    Effect.gen(function*() {
+      yield* passTime(durations)
+      const { addFaults, awaitClose, awaitEvent } = yield* Emulator
+      const flows = yield* FlowService
+      const run = Effect.withTracer(flows.execute("acme/test/flow", { message: "hi", tools }), telling().tracer)
+      yield* addFaults({ match: { endpoint: "trace" }, script: ["delay:60000", "delay:70000"] })
+      const masked = yield* Effect.fork(Effect.uninterruptible(run))
+      yield* awaitEvent((event) => event.type === "Waiting" && event.ms === 60_000)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* masked).status, "completed")
+      const arrived = awaitEvent((event) => event.type === "Waiting" && event.ms === 70_000)
+      const sibling = Effect.zipRight(arrived, Effect.fail("sibling"))
+      const error = yield* Effect.flip(Effect.all([run, sibling], { concurrency: 2 }))
+      assert.strictEqual(error, "sibling")
+      yield* awaitClose
+    }).pipe(Effect.provide(world({ stepSpans: true, maxRetries: 0 }))))
+
   it.scoped("is no part of a recording, whose replay reads no trace and leaves nothing over", () =>
     Effect.gen(function*() {
       yield* passTime(durations)

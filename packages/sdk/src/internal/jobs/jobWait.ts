@@ -18,6 +18,7 @@ import { type InputRules, take } from "../input/take.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic, pauseOf } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
+import { timeLimit } from "../time/timeLimit.js"
 import { isPassing, type JobTarget, pending, poll } from "./jobPoll.js"
 import { isEnded, type JobCancelled, type JobEnded, type JobFailed } from "./jobStatus.js"
 import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
@@ -88,10 +89,7 @@ export const wait = (
     const polling = pollUntilEnded(target, method, options, seen, ms ?? Infinity)
     return ms === undefined || ms === 0
       ? polling
-      : Effect.timeoutFail(polling, {
-        duration: Duration.millis(ms),
-        onTimeout: () => gaveUp(target, method, seen, outOfTime(ms))
-      })
+      : timeLimit(polling, ms, Effect.failSync(() => gaveUp(target, method, seen, outOfTime(ms))))
   })
 
 const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {

@@ -4,7 +4,7 @@
  * @see contract 8.4
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -22,6 +22,7 @@ import { type CheckedRate, checkRate, type Rate, resolveRate, takeRate } from ".
 import { clientClosed, pollDelay, scheduleDriver } from "../retry/retry.js"
 import { monotonic } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
+import { timeLimit } from "../time/timeLimit.js"
 import { type Due, DueQueue } from "./dueQueue.js"
 import { isPassing, pauseOfHandle, pending } from "./jobPoll.js"
 import { isEnded, type JobEnded, type JobStatus } from "./jobStatus.js"
@@ -200,11 +201,7 @@ class WaitAll<J extends Pollable<A>, A, E> {
     const polling = Effect.scoped(this.polling)
     const timed = timeout === 0 || timeout === Infinity
       ? Effect.as(polling, "after one poll of each")
-      : Effect.timeoutTo(polling, {
-        duration: Duration.millis(timeout),
-        onSuccess: () => "",
-        onTimeout: () => outOfTime(timeout)
-      })
+      : timeLimit(Effect.as(polling, ""), timeout, Effect.succeed(outOfTime(timeout)))
     return Effect.flatMap(timed, (detail) =>
       this.untold.size === 0 && this.allGiven
         ? this.told.end

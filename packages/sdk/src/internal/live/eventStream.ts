@@ -25,6 +25,7 @@ import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import type { EventSink } from "../telemetry/tell.js"
 import { milliseconds } from "../time/duration.js"
+import { timeLimit } from "../time/timeLimit.js"
 import type { Opening, OpenRequest, StreamResponse, TransportError } from "../transport/HttpTransport.js"
 import * as errorBody from "../transport/response.js"
 import { type Caller, type Endpoint, limitedOpening } from "./call.js"
@@ -86,11 +87,7 @@ const readText = (response: StreamResponse): Effect.Effect<string> =>
         return bytes > errorBody.maxBytes ? Effect.succeed(body) : more
       }
     })
-    return Effect.timeoutTo(more, {
-      duration: errorBody.timeout,
-      onTimeout: () => body,
-      onSuccess: (whole) => whole
-    })
+    return timeLimit(more, errorBody.timeout, Effect.sync(() => body))
   })
 
 const attemptInfo = (endpoint: StreamEndpoint, attempt: number): AttemptInfo => ({

@@ -1,8 +1,8 @@
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { APITimeoutError } from "../../NoukaiError.js"
 import { known, unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
+import { timeLimit } from "../time/timeLimit.js"
 
 /**
  * The facts of a call that its timeout error carries.
@@ -29,7 +29,7 @@ export const totalTimeout = <A, E, R>(
   progress: Progress
 ): Effect.Effect<A, E | APITimeoutError, R> => {
   if (ms === undefined) return self
-  const onTimeout = () =>
+  const timedOut = Effect.failSync(() =>
     new APITimeoutError(
       known({
         method: facts.method,
@@ -42,6 +42,7 @@ export const totalTimeout = <A, E, R>(
       }),
       unchecked
     )
+  )
   // with a limit of 0 nothing may be sent
-  return ms === 0 ? Effect.failSync(onTimeout) : Effect.timeoutFail(self, { duration: Duration.millis(ms), onTimeout })
+  return ms === 0 ? timedOut : timeLimit(self, ms, timedOut)
 }

@@ -5,7 +5,6 @@
  * @internal
  */
 import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
@@ -20,6 +19,7 @@ import { deferred, fromSource, type Source } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
 import * as Spans from "../telemetry/spans.js"
 import { monotonic, unsafeMonotonic } from "../time/clock.js"
+import { timeLimit } from "../time/timeLimit.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeredPause, answersOf } from "../tools/toolRound.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
@@ -49,13 +49,8 @@ const resume = <E, R>(
 /** Limits each pull by the rest of the total timeout. */
 const timed = <E, R>(walk: StreamWalk<E, R>, clock: Clock.Clock, total: number): EventPull<E, R> => {
   const end = unsafeMonotonic(clock) + total
-  const onTimeout = () => Option.some(walk.timedOut(total))
-  return Effect.flatMap(monotonic, (now) => {
-    const left = end - now
-    return left > 0
-      ? Effect.timeoutFail(walk.pull, { duration: Duration.millis(left), onTimeout })
-      : Effect.failSync(onTimeout)
-  })
+  const timedOut = Effect.failSync(() => Option.some(walk.timedOut(total)))
+  return Effect.flatMap(monotonic, (now) => end > now ? timeLimit(walk.pull, end - now, timedOut) : timedOut)
 }
 
 /**

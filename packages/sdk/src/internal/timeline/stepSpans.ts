@@ -15,11 +15,12 @@ import type { FlowAddress } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
 import { metricLabelsOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
 import * as Metrics from "../telemetry/metrics.js"
+import { timeLimit } from "../time/timeLimit.js"
 import { stepAttributes } from "./spanParts.js"
 import { timelineOf } from "./timeline.js"
 
-/** The time that a call may wait for its trace. */
-const patience = "5 seconds"
+/** The time that a call may wait for its trace, in milliseconds. */
+const patience = 5_000
 
 interface EndedRun {
   readonly http: HttpService
@@ -99,7 +100,7 @@ export const withStepSpans = <A extends EndedCall, E, R>(
       if (tracer === undefined) return Effect.void
       const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
       return readTrace(run, executionId).pipe(
-        Effect.timeout(patience),
+        (trace) => timeLimit(trace, patience, Effect.fail("it was not read in time")),
         Effect.map((trace) => openSpans(fiber, tracer, parent, trace)),
         Effect.catchAllCause((cause) => Effect.logDebug(`the steps of run ${executionId} have no spans`, cause))
       )

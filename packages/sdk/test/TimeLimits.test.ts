@@ -1,0 +1,245 @@
+/**
+ * The timeouts of all operations over real sockets: a failed sibling ends the call at once, the timeout ends it in an
+ * uninterruptible region, and a caller that is interrupted there still receives its result.
+ */
+import { Emulator } from "@effect-noukai/emulator"
+import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { FlowService, JobService, Noukai, RunService, SessionService, Tools } from "@effect-noukai/sdk"
+import * as Job from "@effect-noukai/sdk/Job"
+import { Tool, Toolkit } from "@effect/ai"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream, TestClock } from "effect"
+import { turn } from "./support/clock.js"
+
+const echo = "acme/test/echo"
+const asking = "acme/test/asking"
+const sessionId = "0191f3a4-7c1e-7000-8000-3b1f6a0e58c4"
+const message = "hi"
+
+const flows: ReadonlyArray<EmulatedFlow> = [
+  { ref: echo, steps: [{ kind: "template", id: "a", output: { said: "{{message}}" } }] },
+  {
+    ref: asking,
+    steps: [{ kind: "tool", id: "ask", rounds: [[{ name: "find", arguments: { at: "Oslo" } }]], output: "found" }]
+  }
+]
+
+const declaration = {
+  type: "function",
+  function: { name: "find", parameters: { type: "object", properties: { at: { type: "string" } } } }
+} as const
+
+const Kit = Toolkit.make(Tool.make("find", { parameters: { at: Schema.String }, success: Schema.String }))
+const kitLayer = Kit.toLayer({ find: ({ at }) => Effect.succeed(`sun in ${at}`) })
+
+const handled = Tools.handle(
+  [declaration],
+  (calls) => Effect.succeed(calls.map(({ id }) => ({ toolCallId: id, content: "sun" })))
+)
+
+type Needs = Emulator | FlowService | JobService | RunService | SessionService
+
+interface Row {
+  readonly name: string
+  /** The endpoint that stalls, and the number of its request. */
+  readonly at: { readonly endpoint: string; readonly nth?: number }
+  /** Prepares the call, before the endpoint stalls. */
+  readonly prepare: Effect.Effect<(timeout: number | undefined) => Effect.Effect<unknown, unknown>, unknown, Needs>
+  /** The clock of the error; absent of a call without a timeout of its own. */
+  readonly clock?: "total" | "wait"
+}
+
+const aRun = Effect.flatMap(FlowService, (service) => service.execute(echo, { message, sessionId, trace: true }))
+
+const aJob = Effect.gen(function*() {
+  const job = yield* (yield* JobService).submit(echo, { message })
+  yield* (yield* Emulator).awaitEvent((event) => event.type === "RunEnded")
+  return job
+})
+
+const flowRow = (
+  name: string,
+  endpoint: string,
+  call: (service: FlowService.Service, timeout: number | undefined) => Effect.Effect<unknown, unknown>,
+  nth?: number
+): Row => ({
+  name,
+  at: nth === undefined ? { endpoint } : { endpoint, nth },
+  prepare: Effect.map(FlowService, (service) => (timeout) => call(service, timeout)),
+  clock: "total"
+})
+
+const jobRow = (
+  name: string,
+  clock: "total" | "wait" | undefined,
+  call: (job: Job.Job, timeout: number | undefined) => Effect.Effect<unknown, unknown>
+): Row => ({
+  name,
+  at: { endpoint: "job" },
+  prepare: Effect.map(aJob, (job) => (timeout) => call(job, timeout)),
+  ...(clock === undefined ? undefined : { clock })
+})
+
+const runRow = (
+  name: string,
+  endpoint: string,
+  call: (
+    runs: RunService.Service,
+    run: { readonly executionId: string; readonly flowId: string },
+    timeout: number | undefined
+  ) => Effect.Effect<unknown, unknown>
+): Row => ({
+  name,
+  at: { endpoint },
+  prepare: Effect.gen(function*() {
+    const runs = yield* RunService
+    const { executionId = "", flowId = "" } = yield* aRun
+    return (timeout) => call(runs, { executionId, flowId }, timeout)
+  }),
+  ...(name === "liveTrace" ? undefined : { clock: "total" })
+})
+
+const rows: ReadonlyArray<Row> = [
+  flowRow("execute", "execute", (service, timeout) => service.execute(echo, { message, timeout })),
+  flowRow(
+    "execute with handlers",
+    "execute",
+    (service, timeout) => service.execute(asking, { message, timeout, tools: handled }),
+    2
+  ),
+  flowRow(
+    "execute with a toolkit of @effect/ai",
+    "execute",
+    (service, timeout) => service.execute(asking, { message, timeout, tools: Kit }).pipe(Effect.provide(kitLayer)),
+    2
+  ),
+  {
+    name: "resume",
+    at: { endpoint: "execute" },
+    prepare: Effect.gen(function*() {
+      const service = yield* FlowService
+      const paused = yield* service.execute(asking, { message, tools: [declaration] })
+      assert(paused.status === "tool_calls_required")
+      const results = paused.toolCalls.map(({ id }) => ({ toolCallId: id, content: "sun" }))
+      return (timeout) => service.resume(asking, paused.state, results, { timeout })
+    }),
+    clock: "total"
+  },
+  flowRow("events", "step", (service, timeout) => Stream.runCollect(service.events(echo, { message, timeout }))),
+  flowRow(
+    "events with handlers",
+    "step",
+    (service, timeout) => Stream.runCollect(service.events(asking, { message, timeout, tools: handled })),
+    2
+  ),
+  flowRow("steps", "step", (service, timeout) => Stream.runCollect(service.steps(echo, { message, timeout }))),
+  flowRow("executeOnce", "execute", (service, timeout) => service.executeOnce("k", echo, { message, timeout })),
+  flowRow(
+    "executeOnce, looking its key up",
+    "session",
+    (service, timeout) => service.executeOnce("k", echo, { message, timeout })
+  ),
+  {
+    name: "submit",
+    at: { endpoint: "jobs" },
+    prepare: Effect.map(JobService, (jobs) => (timeout) => jobs.submit(echo, { message, timeout })),
+    clock: "total"
+  },
+  {
+    name: "submitOnce",
+    at: { endpoint: "jobs" },
+    prepare: Effect.map(JobService, (jobs) => (timeout) => jobs.submitOnce("k", echo, { message, timeout })),
+    clock: "total"
+  },
+  jobRow("Job.poll", "total", (job, timeout) => Job.poll(job, { timeout })),
+  jobRow("job.wait", "wait", (job, timeout) => job.wait({ timeout })),
+  jobRow("job.result", "wait", (job, timeout) => job.result({ timeout })),
+  jobRow("job.updates", undefined, (job) => Stream.runCollect(job.updates)),
+  jobRow("Job.waitAll", "wait", (job, timeout) => Stream.runCollect(Job.waitAll([job], { timeout }))),
+  runRow("trace", "trace", (runs, { executionId }, timeout) => runs.trace(echo, executionId, { timeout })),
+  runRow(
+    "stepTrace",
+    "stepTrace",
+    (runs, { executionId }, timeout) => runs.stepTrace(echo, executionId, "a", { timeout })
+  ),
+  runRow("cost", "trace", (runs, { executionId }, timeout) => runs.cost(echo, executionId, { timeout })),
+  runRow("summary", "run", (runs, { executionId }, timeout) => runs.summary(echo, executionId, { timeout })),
+  runRow("list", "runs", (runs, { flowId }, timeout) => Stream.runCollect(runs.list({ flowId, timeout }))),
+  runRow("liveTrace", "traceStream", (runs, { executionId }) => Stream.runCollect(runs.liveTrace(echo, executionId))),
+  {
+    name: "sessions.get",
+    at: { endpoint: "session" },
+    prepare: Effect.gen(function*() {
+      yield* aRun
+      const sessions = yield* SessionService
+      return (timeout) => sessions.get(sessionId, { timeout })
+    }),
+    clock: "total"
+  }
+]
+
+const setup = Layer.provideMerge(
+  Noukai.layerServices,
+  Emulator.layer({ flows, organisations: { acme: { capture: "full" } } })
+)
+
+/** A call whose request does not get an answer for so many milliseconds. */
+const stalled = ({ at, prepare }: Row, ms: number) =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator
+    const call = yield* prepare
+    yield* emulator.addFaults({ match: at, script: [`delay:${ms}`], repeat: true })
+    const arrived = emulator.awaitEvent((event) => event.type === "Waiting" && event.ms === ms)
+    return { call, arrived, closed: emulator.awaitClose }
+  })
+
+const minute = 60_000
+
+const hour = 60 * minute
+
+/** Ends a call by the failure of its sibling, which comes when the request of the call has arrived. */
+const besideAFailure = (row: Row, timeout: number | undefined) =>
+  Effect.gen(function*() {
+    const { arrived, call, closed } = yield* stalled(row, hour)
+    const failing = Effect.zipRight(arrived, Effect.fail("sibling"))
+    const exit = yield* Effect.exit(Effect.all([call(timeout), failing], { concurrency: 2 }))
+    assert.strictEqual(Exit.isFailure(exit) && Option.getOrNull(Cause.failureOption(exit.cause)), "sibling")
+    yield* closed
+  }).pipe(Effect.provide(setup))
+
+describe("a call whose sibling fails ends at once, and closes its request", () => {
+  it.scoped.each(rows)("$name", (row) => besideAFailure(row, minute))
+
+  it.scoped.each(rows.filter(({ clock }) => clock === "wait"))(
+    "$name, by its default timeout",
+    (row) => besideAFailure(row, undefined)
+  )
+})
+
+describe("a timeout ends a call in an uninterruptible region, and closes its request", () => {
+  it.scoped.each(rows.filter(({ clock }) => clock !== undefined))("$name", (row) =>
+    Effect.gen(function*() {
+      const { arrived, call, closed } = yield* stalled(row, hour)
+      const caller = yield* Effect.fork(Effect.uninterruptible(Effect.flip(call(minute))))
+      yield* arrived
+      yield* TestClock.adjust("59999 millis")
+      assert.isNull(caller.unsafePoll())
+      yield* TestClock.adjust("1 millis")
+      assert.deepInclude(yield* Fiber.join(caller), { _tag: "APITimeoutError", clock: row.clock })
+      yield* closed
+    }).pipe(Effect.provide(setup)))
+})
+
+describe("a caller that is interrupted in an uninterruptible region receives its result", () => {
+  it.scoped.each(rows)("$name", (row) =>
+    Effect.gen(function*() {
+      const { arrived, call } = yield* stalled(row, 5_000)
+      const ended = yield* Deferred.make<unknown, unknown>()
+      const caller = yield* Effect.fork(Effect.uninterruptible(Effect.intoDeferred(call(minute), ended)))
+      yield* arrived
+      yield* Fiber.interruptFork(caller)
+      yield* turn
+      yield* TestClock.adjust("5 seconds")
+      assert.isDefined(yield* Deferred.await(ended))
+    }).pipe(Effect.provide(setup)))
+})
