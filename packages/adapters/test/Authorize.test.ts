@@ -1,5 +1,7 @@
 /** Who may pass (contract 13.2, step 4), where `authorize` is an Effect. */
 import { Relay } from "@effect-noukai/adapters"
+import * as promise from "@effect-noukai/promise"
+import * as sdk from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Logger, LogLevel, Option } from "effect"
 import { answering } from "../../sdk/test/support/answering.js"
@@ -120,5 +122,18 @@ describe("13.2: authorize", () => {
   it.effect("an Effect that interrupts itself refuses", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* asked(() => Effect.interrupt)).status, 403)
+    }))
+
+  it.effect("an error of Noukai is a bare refusal: its status is not one for the caller", () =>
+    Effect.gen(function*() {
+      const errors = [
+        new sdk.AuthenticationError({ method: "FlowService.execute", statusCode: 401, isRetryable: false }),
+        new promise.AuthenticationError("no", { statusCode: 401 }),
+        new promise.RateLimitError("no", { statusCode: 429, retryAfter: 3 })
+      ]
+      for (const error of errors) {
+        const { body, status } = yield* asked(() => Effect.fail(error))
+        assert.deepStrictEqual([status, body], [403, "{\"detail\":\"FORBIDDEN\"}"])
+      }
     }))
 })

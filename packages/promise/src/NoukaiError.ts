@@ -38,7 +38,10 @@ const assign = <E extends object>(error: E, fields: Given<E>): void => {
  * @category errors
  */
 export class NoukaiError extends Error {
-  /** The HTTP status, if the server answered. */
+  /**
+   * The HTTP status, if the server answered. It is not the status for a caller of yours: servers that look at the `status`
+   * of an error first, such as Express, find 500 there.
+   */
   declare readonly statusCode?: number
   /** The server's code, such as `FLOW_NOT_FOUND`: compare it with `ServerErrorCode`. */
   declare readonly code?: string
@@ -65,6 +68,8 @@ export class NoukaiError extends Error {
 
   static {
     this.prototype.name = "NoukaiError"
+    // not enumerable, so that no log shows it; writable, because Koa writes it
+    Object.defineProperty(this.prototype, "status", { value: 500, writable: true, configurable: true })
   }
 }
 

@@ -6,7 +6,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "./FlowCursor.js"
-import { cursorOf, receivedOf, render, stateOf } from "./internal/errors/errorClass.js"
+import { cursorOf, receivedOf, render, stateOf, TaggedError } from "./internal/errors/errorClass.js"
 import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
 import { absentable } from "./internal/schema/nullable.js"
 import type { PausedState } from "./internal/schema/pausedState.js"
@@ -116,7 +116,10 @@ const fields = {
   flow: absentable(Schema.String),
   /** The words of the server, the transport or the check, for people. */
   detail: absentable(Schema.String),
-  /** The status of the response, if there was one. */
+  /**
+   * The status of the response, if there was one. It is not the status for a caller of yours: servers that look at the
+   * `status` of an error first, such as Express, find 500 there.
+   */
   statusCode: absentable(Schema.Number),
   /** The code of the error. */
   code: absentable(ErrorCode),
@@ -140,7 +143,7 @@ const fields = {
  * @since 0.1.0
  * @category errors
  */
-export class AuthenticationError extends Schema.TaggedError<AuthenticationError>(
+export class AuthenticationError extends TaggedError<AuthenticationError>(
   "@effect-noukai/sdk/AuthenticationError"
 )("AuthenticationError", {
   ...fields,
@@ -173,7 +176,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
  * @since 0.1.0
  * @category errors
  */
-export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedError>(
+export class PermissionDeniedError extends TaggedError<PermissionDeniedError>(
   "@effect-noukai/sdk/PermissionDeniedError"
 )("PermissionDeniedError", fields) {
   /** @since 0.1.0 */
@@ -198,7 +201,7 @@ export class PermissionDeniedError extends Schema.TaggedError<PermissionDeniedEr
  * @since 0.1.0
  * @category errors
  */
-export class FlowNotFoundError extends Schema.TaggedError<FlowNotFoundError>(
+export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
   "@effect-noukai/sdk/FlowNotFoundError"
 )("FlowNotFoundError", fields) {
   /** @since 0.1.0 */
@@ -223,7 +226,7 @@ export class FlowNotFoundError extends Schema.TaggedError<FlowNotFoundError>(
  * @since 0.1.0
  * @category errors
  */
-export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCreditsError>(
+export class InsufficientCreditsError extends TaggedError<InsufficientCreditsError>(
   "@effect-noukai/sdk/InsufficientCreditsError"
 )("InsufficientCreditsError", fields) {
   /** @since 0.1.0 */
@@ -249,7 +252,7 @@ export class InsufficientCreditsError extends Schema.TaggedError<InsufficientCre
  * @since 0.1.0
  * @category errors
  */
-export class RateLimitError extends Schema.TaggedError<RateLimitError>("@effect-noukai/sdk/RateLimitError")(
+export class RateLimitError extends TaggedError<RateLimitError>("@effect-noukai/sdk/RateLimitError")(
   "RateLimitError",
   {
     ...fields,
@@ -309,14 +312,14 @@ const whatFailed = (
  * @since 0.1.0
  * @category errors
  */
-export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
+export class FlowExecutionError extends TaggedError<FlowExecutionError>(
   "@effect-noukai/sdk/FlowExecutionError"
 )("FlowExecutionError", {
   ...fields,
   /** The wait that the server asked for on 503, in seconds. */
   retryAfter: absentable(Schema.Number),
-  /** `failed` of a run whose response says so; absent of any other failure. */
-  status: absentable(Schema.Literal("failed")),
+  /** `failed` of a run whose response says so; 500 of any other failure, as on every error (see `statusCode`). */
+  status: absentable(Schema.Literal("failed", 500)),
   /** The `result` that the failed run returned. */
   result: absentable(Schema.Unknown),
   /** The server's id of the flow, of a run that ended with `status: "failed"`. */
@@ -363,7 +366,7 @@ export class FlowExecutionError extends Schema.TaggedError<FlowExecutionError>(
  * @since 0.1.0
  * @category errors
  */
-export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
+export class APIConnectionError extends TaggedError<APIConnectionError>(
   "@effect-noukai/sdk/APIConnectionError"
 )("APIConnectionError", { ...fields, sent: Sent }) {
   /** @since 0.1.0 */
@@ -393,7 +396,7 @@ export class APIConnectionError extends Schema.TaggedError<APIConnectionError>(
  * @since 0.1.0
  * @category errors
  */
-export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effect-noukai/sdk/APITimeoutError")(
+export class APITimeoutError extends TaggedError<APITimeoutError>("@effect-noukai/sdk/APITimeoutError")(
   "APITimeoutError",
   {
     ...fields,
@@ -430,7 +433,7 @@ export class APITimeoutError extends Schema.TaggedError<APITimeoutError>("@effec
  * @since 0.1.0
  * @category errors
  */
-export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
+export class ToolCallLimitError extends TaggedError<ToolCallLimitError>(
   "@effect-noukai/sdk/ToolCallLimitError"
 )("ToolCallLimitError", {
   ...fields,
@@ -463,7 +466,7 @@ export class ToolCallLimitError extends Schema.TaggedError<ToolCallLimitError>(
  * @since 0.1.0
  * @category errors
  */
-export class CostLimitError extends Schema.TaggedError<CostLimitError>(
+export class CostLimitError extends TaggedError<CostLimitError>(
   "@effect-noukai/sdk/CostLimitError"
 )("CostLimitError", {
   ...fields,
@@ -508,7 +511,7 @@ export class CostLimitError extends Schema.TaggedError<CostLimitError>(
  * @since 0.1.0
  * @category errors
  */
-export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>(
+export class InvalidRequestError extends TaggedError<InvalidRequestError>(
   "@effect-noukai/sdk/InvalidRequestError"
 )("InvalidRequestError", {
   ...fields,
@@ -534,7 +537,7 @@ export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>
  * @since 0.1.0
  * @category errors
  */
-export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedResponseError>(
+export class UnexpectedResponseError extends TaggedError<UnexpectedResponseError>(
   "@effect-noukai/sdk/UnexpectedResponseError"
 )("UnexpectedResponseError", {
   ...fields,
@@ -568,7 +571,7 @@ export class UnexpectedResponseError extends Schema.TaggedError<UnexpectedRespon
  * @since 0.1.0
  * @category errors
  */
-export class RunInProgressError extends Schema.TaggedError<RunInProgressError>(
+export class RunInProgressError extends TaggedError<RunInProgressError>(
   "@effect-noukai/sdk/RunInProgressError"
 )("RunInProgressError", {
   ...fields,
@@ -600,7 +603,7 @@ export class RunInProgressError extends Schema.TaggedError<RunInProgressError>(
  * @since 0.1.0
  * @category errors
  */
-export class ResultNotStoredError extends Schema.TaggedError<ResultNotStoredError>(
+export class ResultNotStoredError extends TaggedError<ResultNotStoredError>(
   "@effect-noukai/sdk/ResultNotStoredError"
 )("ResultNotStoredError", {
   ...fields,
@@ -630,7 +633,7 @@ const notStored: { readonly [K in ResultNotStoredError["reason"]]: string } = {
  * @since 0.1.0
  * @category errors
  */
-export class AmbiguousRunError extends Schema.TaggedError<AmbiguousRunError>(
+export class AmbiguousRunError extends TaggedError<AmbiguousRunError>(
   "@effect-noukai/sdk/AmbiguousRunError"
 )("AmbiguousRunError", {
   ...fields,
@@ -657,7 +660,7 @@ export class AmbiguousRunError extends Schema.TaggedError<AmbiguousRunError>(
  * @since 0.1.0
  * @category errors
  */
-export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effect-noukai/sdk/ReplayMissError")(
+export class ReplayMissError extends TaggedError<ReplayMissError>("@effect-noukai/sdk/ReplayMissError")(
   "ReplayMissError",
   { ...fields, report: absentable(ReplayReport) }
 ) {
@@ -683,7 +686,7 @@ export class ReplayMissError extends Schema.TaggedError<ReplayMissError>("@effec
  * @since 0.1.0
  * @category errors
  */
-export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>(
+export class ReplayLeftoverError extends TaggedError<ReplayLeftoverError>(
   "@effect-noukai/sdk/ReplayLeftoverError"
 )("ReplayLeftoverError", {
   ...fields,
@@ -713,7 +716,7 @@ export class ReplayLeftoverError extends Schema.TaggedError<ReplayLeftoverError>
  * @since 0.1.0
  * @category errors
  */
-export class ReplayForbiddenError extends Schema.TaggedError<ReplayForbiddenError>(
+export class ReplayForbiddenError extends TaggedError<ReplayForbiddenError>(
   "@effect-noukai/sdk/ReplayForbiddenError"
 )("ReplayForbiddenError", fields) {
   /** @since 0.1.0 */
@@ -738,7 +741,7 @@ export class ReplayForbiddenError extends Schema.TaggedError<ReplayForbiddenErro
  * @since 0.1.0
  * @category errors
  */
-export class ReplaySessionNotFoundError extends Schema.TaggedError<ReplaySessionNotFoundError>(
+export class ReplaySessionNotFoundError extends TaggedError<ReplaySessionNotFoundError>(
   "@effect-noukai/sdk/ReplaySessionNotFoundError"
 )("ReplaySessionNotFoundError", fields) {
   /** @since 0.1.0 */
@@ -763,7 +766,7 @@ export class ReplaySessionNotFoundError extends Schema.TaggedError<ReplaySession
  * @since 0.1.0
  * @category errors
  */
-export class ReplaySessionExpiredError extends Schema.TaggedError<ReplaySessionExpiredError>(
+export class ReplaySessionExpiredError extends TaggedError<ReplaySessionExpiredError>(
   "@effect-noukai/sdk/ReplaySessionExpiredError"
 )("ReplaySessionExpiredError", fields) {
   /** @since 0.1.0 */
@@ -788,7 +791,7 @@ export class ReplaySessionExpiredError extends Schema.TaggedError<ReplaySessionE
  * @since 0.1.0
  * @category errors
  */
-export class ReplayInvalidSessionError extends Schema.TaggedError<ReplayInvalidSessionError>(
+export class ReplayInvalidSessionError extends TaggedError<ReplayInvalidSessionError>(
   "@effect-noukai/sdk/ReplayInvalidSessionError"
 )("ReplayInvalidSessionError", fields) {
   /** @since 0.1.0 */
@@ -813,7 +816,7 @@ export class ReplayInvalidSessionError extends Schema.TaggedError<ReplayInvalidS
  * @since 0.1.0
  * @category errors
  */
-export class ReplayNoSnapshotsError extends Schema.TaggedError<ReplayNoSnapshotsError>(
+export class ReplayNoSnapshotsError extends TaggedError<ReplayNoSnapshotsError>(
   "@effect-noukai/sdk/ReplayNoSnapshotsError"
 )("ReplayNoSnapshotsError", fields) {
   /** @since 0.1.0 */
@@ -838,7 +841,7 @@ export class ReplayNoSnapshotsError extends Schema.TaggedError<ReplayNoSnapshots
  * @since 0.1.0
  * @category errors
  */
-export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>(
+export class ReplayDisabledError extends TaggedError<ReplayDisabledError>(
   "@effect-noukai/sdk/ReplayDisabledError"
 )("ReplayDisabledError", fields) {
   /** @since 0.1.0 */
@@ -870,7 +873,7 @@ export class ReplayDisabledError extends Schema.TaggedError<ReplayDisabledError>
  * @since 0.1.0
  * @category errors
  */
-export class CassetteError extends Schema.TaggedError<CassetteError>("@effect-noukai/sdk/CassetteError")(
+export class CassetteError extends TaggedError<CassetteError>("@effect-noukai/sdk/CassetteError")(
   "CassetteError",
   {
     ...fields,

@@ -210,5 +210,5 @@ expectTypeOf<Pick<RateLimitError, "executionId" | "requestId" | "statusCode" | "
   }
 >()
 expectTypeOf<Pick<FlowExecutionError, "status" | "stepId" | "reused">>().toEqualTypeOf<
-  { readonly status?: "failed"; readonly stepId?: string; readonly reused?: boolean }
+  { readonly status?: "failed" | 500; readonly stepId?: string; readonly reused?: boolean }
 >()

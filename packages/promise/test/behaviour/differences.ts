@@ -110,6 +110,12 @@ export const differences: ReadonlyArray<Difference> = [
     "There if the server names the run, or the call was about one."
   ),
   row(
+    "servers",
+    "An error that an Express or Koa app does not handle",
+    "Noukai's status, such as 401 for a wrong key of yours, goes to the app's caller.",
+    "The caller gets a 500; `statusCode` of the error is the same. On servers that read `statusCode` first (Fastify), handle the error."
+  ),
+  row(
     "mistakes",
     "Wrong arguments of the client and of `flow()`",
     "A plain `Error`.",

@@ -1,4 +1,7 @@
 /** `flow.execute` (5, 6, 11, 12). */
+import express from "express"
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
 import { answers, hello, outcome, type Parsed, seen, tools, twoStep, twoTools, weather } from "../support/world.js"
 import type { World } from "../support/world.js"
 import { type Behaviour, differs, same } from "./Behaviour.js"
@@ -22,6 +25,20 @@ const statuses = ["401", "402", "403", "404", "409:STALE_TREE", "413", "400:TOOL
 const name = async (attempt: Promise<Parsed>): Promise<unknown> => {
   const { rejected, requestsReceived, runsStarted } = await attempt
   return { name: rejected?.name, noukai: rejected?.noukai, requestsReceived, runsStarted }
+}
+
+/** The status for the caller of an Express app that runs a flow and has no error handler. */
+const served = async (run: () => Promise<unknown>): Promise<number> => {
+  const app = express()
+  app.set("env", "test") // it logs nothing
+  app.get("/", async (_request, response) => void response.json(await run()))
+  const server = app.listen(0, "127.0.0.1")
+  try {
+    await once(server, "listening")
+    return (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).status
+  } finally {
+    server.close()
+  }
 }
 
 const hang = (world: World, signal: AbortSignal) =>
@@ -95,6 +112,15 @@ export const execution: ReadonlyArray<Behaviour> = [
     "B-TS-2: 429 with something that is no number",
     { reference: Number.NaN, ours: undefined },
     async (world) => (await faulty(world, "429:retry=tomorrow") as Parsed).rejected.retryAfter
+  ),
+  differs(
+    "servers",
+    "a refused key, to the caller of an Express app",
+    { reference: 401, ours: 500 },
+    (world) => {
+      world.emulator.addFaults({ script: ["401"] })
+      return served(() => world.client({ maxRetries: 0 }).flow(hello).execute({ message: "hi" }))
+    }
   ),
   differs(
     "retries",

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
@@ -17,9 +18,9 @@ import { isJsonObject } from "./parseBody.js"
 
 const isErrorStatus = (u: unknown): u is number => typeof u === "number" && Number.isInteger(u) && u >= 400 && u <= 599
 
-/** The answer that an error of `authorize` asks for, if it has a status. */
+/** The answer that an error of `authorize` asks for, if it has a status. That of an error of ours is not for the caller. */
 const refusalOf = (error: unknown): Answer | undefined => {
-  if (!isJsonObject(error) || isNoukaiError(error)) return undefined
+  if (!isJsonObject(error) || isNoukaiError(error) || error instanceof NoukaiError) return undefined
   const status = [error.status, error.statusCode].find(isErrorStatus)
   if (status === undefined) return undefined
   const { detail } = error
