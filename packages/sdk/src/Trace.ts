@@ -7,6 +7,15 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Schema from "effect/Schema"
 import { addCost, formatCost, noCost, parseCost } from "./internal/cost/decimal.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "./internal/schema/nullable.js"
+import {
+  fieldsOf,
+  type GivenStep,
+  givenTrace,
+  numberOf,
+  recordsIn,
+  textOf,
+  tokensOf
+} from "./internal/timeline/givenTrace.js"
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/timeline/otlpSpans.js"
 import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/timeline/stepTimes.js"
 
@@ -253,7 +262,7 @@ class Sum {
   private total = 0
   private cost = noCost
 
-  add({ costUsd, tokens }: StepTrace, { waiting, wall }: Times, iterations: bigint): void {
+  add({ costUsd, tokens }: GivenStep, { waiting, wall }: Times, iterations: bigint): void {
     this.attempts++
     this.wall += wall
     this.waiting += waiting
@@ -299,6 +308,9 @@ const sumOf = <K>(sums: Map<K, Sum>, key: K): Sum => {
  * `startedAt` and `completedAt` that `durationMs` leaves out, as far as it is more than the rounding of the timestamps:
  * a server that counts waits into `durationMs` and says no `waitingMs` has steps that seem busy while they wait.
  *
+ * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
+ * steps: nothing is thrown.
+ *
  * @example
  * ```ts
  * import { RunService, Trace } from "@effect-noukai/sdk"
@@ -316,9 +328,8 @@ const sumOf = <K>(sums: Map<K, Sum>, key: K): Sum => {
  * @category combinators
  */
 export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRun">> | StepAttempts): Totals => {
-  const records = "steps" in trace ? trace.steps : trace.attempts
-  const flowRun = "steps" in trace ? trace.flowRun : undefined
-  const resolution = resolutionOf(flowRun === undefined ? records : [flowRun, ...records])
+  const { flowRun, steps: records } = givenTrace(trace)
+  const resolution = resolutionOf([flowRun, ...records])
   const times = records.map((record) => timesOf(record, resolution))
   const iterations = records.map(() => 0n)
   for (const [index, loop] of loopsOf(records, times).entries()) {
@@ -343,6 +354,19 @@ export const totals = (trace: Pick<Trace, "steps"> & Partial<Pick<Trace, "flowRu
     models: [...models].map(([model, sum]) => modelTotals(model, sum.used))
   }
 }
+
+/** The amounts as they are given; one that is missing or of another type is 0. */
+const usedOf = ({ costUsd, tokens }: { readonly [key: string]: unknown }): Used => {
+  const cost = parseCost(textOf(costUsd) ?? "0") ?? noCost
+  return { tokens: tokensOf(tokens), cost: BigDecimal.make(cost.value, cost.scale), costUsd: formatCost(cost) }
+}
+
+const amountsOf = (given: { readonly [key: string]: unknown }): Amounts => ({
+  wallMs: numberOf(given.wallMs) ?? 0,
+  busyMs: numberOf(given.busyMs) ?? 0,
+  waitingMs: numberOf(given.waitingMs) ?? 0,
+  ...usedOf(given)
+})
 
 const addUsed = (a: Used, b: Used): Used => {
   const cost = addCost(addCost(noCost, a.cost), b.cost)
@@ -377,7 +401,7 @@ const addTo = <K, A>(sums: Map<K, A>, key: K, value: A, add: (a: A, b: A) => A):
 /**
  * Adds up the totals of several runs: times, tokens and costs, in all, by step and by model, in the order in which steps
  * and models are first met. Costs are added as decimals. All times are sums, `wallMs` too, which runs side by side
- * exceed. Nothing to add up is 0.
+ * exceed. Nothing to add up is 0, and so is an amount that is missing or has another type than it should.
  *
  * @example
  * ```ts
@@ -400,18 +424,17 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
   let durationMs = 0
   const steps = new Map<string, StepTotals>()
   const models = new Map<string | undefined, ModelTotals>()
-  for (const totals of all) {
-    sum = addAmounts(sum, totals)
-    durationMs += totals.durationMs
-    for (const step of totals.steps) {
-      addTo(steps, step.stepId, step, (a, b) => ({
-        stepId: a.stepId,
-        attempts: a.attempts + b.attempts,
-        ...addAmounts(a, b)
-      }))
+  for (const totals of recordsIn(all)) {
+    sum = addAmounts(sum, amountsOf(totals))
+    durationMs += numberOf(totals.durationMs) ?? 0
+    for (const step of recordsIn(totals.steps)) {
+      const stepId = textOf(step.stepId) ?? "unknown"
+      const one = { stepId, attempts: numberOf(step.attempts) ?? 0, ...amountsOf(step) }
+      addTo(steps, stepId, one, (a, b) => ({ stepId, attempts: a.attempts + b.attempts, ...addAmounts(a, b) }))
     }
-    for (const model of totals.models) {
-      addTo(models, model.model, model, (a, b) => modelTotals(a.model, addUsed(a, b)))
+    for (const model of recordsIn(totals.models)) {
+      const name = textOf(model.model)
+      addTo(models, name, modelTotals(name, usedOf(model)), (a, b) => modelTotals(name, addUsed(a, b)))
     }
   }
   return { ...sum, durationMs, steps: [...steps.values()], models: [...models.values()] }
@@ -424,6 +447,9 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  *
  * A step that goes on ends at the last moment that the trace knows, and one whose start is not told follows the step
  * before it. A trace without any timestamp has no spans.
+ *
+ * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
+ * steps: nothing is thrown.
  *
  * @example
  * ```ts
@@ -441,4 +467,5 @@ export const sumTotals = (all: Iterable<Totals>): Totals => {
  * @since 0.1.0
  * @category conversions
  */
-export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces => otlpSpans(trace, options)
+export const toSpans = (trace: Trace, options: SpanOptions = {}): OtlpTraces =>
+  otlpSpans(givenTrace(trace), fieldsOf(options))

@@ -4,8 +4,16 @@
  * @since 0.1.0
  */
 import { formatCost, sumCosts } from "./internal/cost/decimal.js"
-import { cutText, safeText, widthOf } from "./internal/timeline/columns.js"
-import { spanIdOf } from "./internal/timeline/spanParts.js"
+import { cutText, safeText, widest } from "./internal/timeline/columns.js"
+import {
+  fieldsOf,
+  type GivenStep,
+  type GivenTrace,
+  givenTrace,
+  numberOf,
+  textOf
+} from "./internal/timeline/givenTrace.js"
+import { payloadText, spanIdOf } from "./internal/timeline/spanParts.js"
 import { millisOf } from "./internal/timeline/stepTimes.js"
 import { type Timeline, timelineOf } from "./internal/timeline/timeline.js"
 import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
@@ -23,7 +31,7 @@ import {
   rowsOf,
   type TraceRow
 } from "./internal/timeline/traceRows.js"
-import type { StepTrace, Trace } from "./Trace.js"
+import type { Trace } from "./Trace.js"
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -70,7 +78,7 @@ const valueOf = ({ bars }: TraceRow): string => {
 const payloadLimit = 4_096
 
 const payload = (name: string, value: unknown): string | undefined =>
-  value === undefined ? undefined : `${name}: ${cutText(JSON.stringify(value) ?? "null", payloadLimit)}`
+  value === undefined ? undefined : `${name}: ${cutText(payloadText(value), payloadLimit)}`
 
 const tooltipOf = (placed: Placed, start: bigint, payloads: boolean): string => {
   const { step, waiting } = placed
@@ -95,7 +103,7 @@ const tooltipOf = (placed: Placed, start: bigint, payloads: boolean): string => 
 }
 
 /** The run in words, for those who do not see the picture. */
-const description = (trace: Trace, timeline: Timeline<StepTrace>, heading: string): string => {
+const description = (trace: GivenTrace, timeline: Timeline<GivenStep>, heading: string): string => {
   const told = 40
   const lines = inOrder(timeline.steps).slice(0, told).map((placed) =>
     `${labelOf(placed)}: ${placed.step.status}, ${formatMillis(millisOf(placed.end - placed.start))} from ${
@@ -154,6 +162,9 @@ const text = (x: number, y: number, classes: string, content: string): string =>
  * A run of more than `maxRows` attempts has one row for each step, with all its bars. Names and payloads are text, never
  * markup, and what looks like a key of Noukai is masked. Pure.
  *
+ * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
+ * steps: nothing is thrown.
+ *
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
@@ -170,11 +181,14 @@ const text = (x: number, y: number, classes: string, content: string): string =>
  * @since 0.1.0
  * @category conversions
  */
-export const render = (trace: Trace, options: Options = {}): string => {
-  const { maxRows = 60, payloads = false } = options
-  const width = Math.min(4_096, Math.max(480, Math.round(Number(options.width ?? 960)) || 960))
+export const render = (trace: Trace, options: Options = {}): string => draw(givenTrace(trace), fieldsOf(options))
+
+const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unknown }): string => {
+  const maxRows = numberOf(options.maxRows) ?? 60
+  const payloads = options.payloads === true
+  const width = Math.min(4_096, Math.max(480, Math.round(numberOf(options.width) ?? 960) || 960))
   const timeline = timelineOf(trace)
-  const heading = safeText(options.title ?? `Run ${trace.flowRun.id}`)
+  const heading = safeText(textOf(options.title) ?? `Run ${trace.flowRun.id}`)
   const facts = factsOf(trace, timeline)
   const rows = rowsOf(timeline.steps, maxRows)
   const loops = loopsIn(timeline)
@@ -183,9 +197,9 @@ export const render = (trace: Trace, options: Options = {}): string => {
   const rowHeight = rows.length > 120 ? 16 : 22
   const barHeight = rowHeight - 8
   const values = rows.map(valueOf)
-  const columns = Math.max(0, ...rows.map(({ depth, label }) => widthOf(safeText(label)) + depth * 2))
+  const columns = widest(rows.map(({ depth, label }) => " ".repeat(depth * 2) + safeText(label)), 0)
   const labelWidth = Math.min(Math.max(80, columns * characterWidth), width * 0.32)
-  const valueWidth = Math.max(60, ...values.map((value) => widthOf(value) * characterWidth))
+  const valueWidth = Math.max(60, widest(values, 0) * characterWidth)
   const plotX = margin + labelWidth + gap
   const plotWidth = Math.max(120, width - plotX - gap - valueWidth - margin)
   const valueX = width - margin
@@ -196,6 +210,7 @@ export const render = (trace: Trace, options: Options = {}): string => {
   const total = timeline.end - timeline.start
   const scale = (at: bigint): number => total === 0n ? 0 : Number(at - timeline.start) / Number(total) * plotWidth
   const out: Array<string> = []
+  const bands: Array<string> = []
 
   const totalMs = millisOf(total)
   const step = tickStep(totalMs, Math.max(2, Math.floor(plotWidth / 90)))
@@ -210,7 +225,7 @@ export const render = (trace: Trace, options: Options = {}): string => {
     const y = top + index * rowHeight
     const baseline = y + rowHeight / 2 + 4
     if (index % 2 === 1) {
-      out.unshift(`<rect class="b" x="0" y="${y}" width="${width}" height="${rowHeight}"/>`)
+      bands.push(`<rect class="b" x="0" y="${y}" width="${width}" height="${rowHeight}"/>`)
     }
     const indent = row.depth * 2
     const label = cutText(safeText(row.label), Math.floor(labelWidth / characterWidth) - indent)
@@ -282,6 +297,7 @@ export const render = (trace: Trace, options: Options = {}): string => {
     text(margin, 26, "h", cutText(heading, Math.floor(most * 0.78))),
     text(margin, 45, "s", cutText(facts, most)),
     ...legend,
+    ...bands,
     ...out,
     "</svg>",
     ""

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { cutText, safeText, widthOf } from "./internal/timeline/columns.js"
+import { cutText, safeText, widest, widthOf } from "./internal/timeline/columns.js"
+import { fieldsOf, type GivenTrace, givenTrace, numberOf, textOf } from "./internal/timeline/givenTrace.js"
 import { millisOf } from "./internal/timeline/stepTimes.js"
 import { timelineOf } from "./internal/timeline/timeline.js"
 import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
@@ -125,7 +126,7 @@ interface Column {
 const column = (title: string, values: ReadonlyArray<string>): Column => ({
   title,
   values,
-  width: Math.max(widthOf(title), ...values.map(widthOf))
+  width: widest(values, widthOf(title))
 })
 
 const widthsOf = (columns: ReadonlyArray<Column>): number => columns.reduce((sum, { width }) => sum + width + 2, 0)
@@ -152,6 +153,9 @@ const axisOf = (totalMs: number, plot: number): string => {
  * all columns, cost and tokens are left out, then names cut. Names control no terminal, whatever is in them, and what
  * looks like a key of Noukai is masked. Pure.
  *
+ * A field that is missing or has another type than it should counts as absent, and a value that is not a trace has no
+ * steps: nothing is thrown.
+ *
  * @example
  * ```ts
  * import { RunService } from "@effect-noukai/sdk"
@@ -169,15 +173,17 @@ const axisOf = (totalMs: number, plot: number): string => {
  * @since 0.1.0
  * @category conversions
  */
-export const render = (trace: Trace, options: Options = {}): string => {
-  const { colours = false, maxRows = 200 } = options
-  const width = Math.min(1_000, Math.max(40, Math.floor(Number(options.width ?? 80)) || 80))
-  const paint = colours ? coloured : uncoloured
+export const render = (trace: Trace, options: Options = {}): string => draw(givenTrace(trace), fieldsOf(options))
+
+const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unknown }): string => {
+  const maxRows = numberOf(options.maxRows) ?? 200
+  const width = Math.min(1_000, Math.max(40, Math.floor(numberOf(options.width) ?? 80) || 80))
+  const paint = options.colours === true ? coloured : uncoloured
   const timeline = timelineOf(trace)
   const rows = rowsOf(timeline.steps, maxRows)
   const loops = loopsIn(timeline)
   const heading = [
-    paint("heading", cutText(inLine(options.title ?? `Run ${trace.flowRun.id}`), width)),
+    paint("heading", cutText(inLine(textOf(options.title) ?? `Run ${trace.flowRun.id}`), width)),
     paint("soft", cutText(inLine(factsOf(trace, timeline)), width))
   ]
   if (rows.length === 0) return [...heading, "No steps are stored of this run.", ""].join("\n")
@@ -190,7 +196,7 @@ export const render = (trace: Trace, options: Options = {}): string => {
   ].filter(({ values }) => values.some((value) => value !== ""))
   // two columns before a name are of its mark, and two after it
   const rest = (labelWidth: number) => width - 4 - labelWidth - widthsOf(amounts)
-  const longest = Math.max(4, ...labels.map(widthOf))
+  const longest = widest(labels, 4)
   let labelWidth = Math.min(longest, Math.max(12, Math.floor(width * 0.3)))
   while (rest(labelWidth) < leastPlot && amounts.length > 1) amounts.pop()
   if (rest(labelWidth) < leastPlot) labelWidth = Math.max(4, labelWidth + rest(labelWidth) - leastPlot)

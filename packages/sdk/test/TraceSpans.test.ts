@@ -190,6 +190,40 @@ describe("Trace.toSpans", () => {
     assert.strictEqual(attributes(run!)["noukai.flow.slug"], "c")
   })
 
+  it("a parent whose ids are not 16 and 8 bytes of hexadecimal digits, or 0, is none", () => {
+    const traceId = "0123456789abcdef0123456789abcdef"
+    const own = spansOf(Trace.toSpans(trace))
+    for (
+      const parent of [
+        { traceId, spanId: "span-1" },
+        { traceId, spanId: "0123456789abcde" },
+        { traceId, spanId: "0".repeat(16) },
+        { traceId, spanId: "0123456789abcdef00" },
+        { traceId: "t", spanId: "0123456789abcdef" },
+        { traceId: "0".repeat(32), spanId: "0123456789abcdef" },
+        { traceId, spanId: "" }
+      ]
+    ) assert.deepStrictEqual(spansOf(Trace.toSpans(trace, { parent })), own)
+    const [run] = spansOf(Trace.toSpans(trace, {
+      parent: { traceId: traceId.toUpperCase(), spanId: "0123456789ABCDEF" }
+    }))
+    assert.deepInclude(run, { traceId, parentSpanId: "0123456789abcdef" })
+  })
+
+  it("has one attribute for each key of the resource", () => {
+    const resourceOf = (options: Trace.SpanOptions) =>
+      Trace.toSpans(trace, options).resourceSpans.flatMap(({ resource }) =>
+        resource.attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown])
+      )
+    assert.deepStrictEqual(resourceOf({}), [["service.name", "noukai"]])
+    const resource = { "service.name": "billing", "host.id": 7 }
+    assert.deepStrictEqual(resourceOf({ resource }), [["service.name", "billing"], ["host.id", "7"]])
+    assert.deepStrictEqual(resourceOf({ resource, serviceName: "orders" }), [["service.name", "orders"], [
+      "host.id",
+      "7"
+    ]])
+  })
+
   it("has no spans of a trace that says no instant", () => {
     const undated = { flowRun: { id: "r", status: "completed", durationMs: 5 }, steps: [step({ durationMs: 5 })] }
     assert.deepStrictEqual(Trace.toSpans(undated).resourceSpans, [])

@@ -53,9 +53,11 @@ export const idsIn = (answer: RecordedAnswer): ReadonlyArray<string> => {
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) return value.forEach(visit)
     if (!Predicate.isRecord(value)) return
-    found.push(value.executionId, value.runId, ...toolCallIds(value), ...toolCallIds(value.toolCallMessages))
+    found.push(value.executionId, value.runId)
+    for (const id of toolCallIds(value)) found.push(id)
+    for (const id of toolCallIds(value.toolCallMessages)) found.push(id)
     if (Predicate.isRecord(value.flowRun)) found.push(value.flowRun.id)
-    if (Array.isArray(value.runs)) found.push(...value.runs.map((run) => Predicate.isRecord(run) ? run.id : undefined))
+    if (Array.isArray(value.runs)) { for (const run of value.runs) if (Predicate.isRecord(run)) found.push(run.id) }
     for (const [key, item] of Object.entries(value)) if (!payloads.has(key)) visit(item)
   }
   visit(answer)

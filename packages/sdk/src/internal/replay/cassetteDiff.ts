@@ -185,7 +185,7 @@ class Pairing {
       if (found === undefined) continue
       // those before it are taken
       this.same.set(key, same.slice(same.indexOf(found) + 1))
-      open.push(...this.pair(found, one))
+      for (const other of this.pair(found, one)) open.push(other)
     }
   }
 

@@ -28,6 +28,13 @@ export const widthOf = (text: string): number => {
   return width
 }
 
+/** The columns of the widest of many texts. @internal */
+export const widest = (texts: Iterable<string>, atLeast: number): number => {
+  let most = atLeast
+  for (const text of texts) most = Math.max(most, widthOf(text))
+  return most
+}
+
 /** The beginning of a text that fits a number of columns. @internal */
 export const cutText = (text: string, columns: number): string => {
   // no character has more than 2 code units

@@ -3,7 +3,8 @@ import { attributeKeys, spanNames } from "../../Telemetry.js"
 import { version } from "../config/version.js"
 import { formatCost, sumCosts } from "../cost/decimal.js"
 import type { FlowAddress } from "../flow/flow.js"
-import { type AttributeValue, spanIdOf, type SpannedStep, stepAttributes, stepSpanIds, traceIdOf } from "./spanParts.js"
+import { fieldsOf, type GivenTrace, textOf } from "./givenTrace.js"
+import { type AttributeValue, spanIdOf, stepAttributes, stepSpanIds, traceIdOf } from "./spanParts.js"
 import { millisOf } from "./stepTimes.js"
 import { timelineOf } from "./timeline.js"
 
@@ -78,13 +79,16 @@ export interface OtlpTraces {
  * @category options
  */
 export interface SpanOptions {
-  /** `service.name` of the resource. Default: `"noukai"`. */
+  /** `service.name` of the resource. Default: that of `resource`, or `"noukai"`. */
   readonly serviceName?: string | undefined
   /** More attributes of the resource. Default: none. */
   readonly resource?: Readonly<Record<string, string | number | boolean>> | undefined
   /** The flow of the run, whose address a trace does not say. Default: not told. */
   readonly flow?: FlowAddress | undefined
-  /** The span below which the run belongs: the ids of a `traceparent`. Default: a trace of its own. */
+  /**
+   * The span below which the run belongs: the ids of a `traceparent`, of 32 and 16 hexadecimal digits. Ids of another
+   * form are ignored. Default: a trace of its own.
+   */
   readonly parent?: { readonly traceId: string; readonly spanId: string } | undefined
   /** Adds inputs, outputs and errors as JSON text, cut at 4,096 characters. Default: false. */
   readonly payloads?: boolean | undefined
@@ -118,22 +122,36 @@ const statusOf = (status: string): OtlpSpan["status"] => ({
   code: status === "failed" ? 2 : status === "completed" ? 1 : 0
 })
 
+const traceIdForm = /^(?!0{32})[0-9a-f]{32}$/
+const spanIdForm = /^(?!0{16})[0-9a-f]{16}$/
+
+/** The ids of a parent, as they are on the wire; ids of another form name no span. */
+const parentOf = (u: unknown): SpanOptions["parent"] => {
+  const { spanId, traceId } = fieldsOf(u)
+  const ids = { traceId: String(traceId).toLowerCase(), spanId: String(spanId).toLowerCase() }
+  return traceIdForm.test(ids.traceId) && spanIdForm.test(ids.spanId) ? ids : undefined
+}
+
+const isAttribute = (u: unknown): u is AttributeValue =>
+  typeof u === "string" || typeof u === "number" || typeof u === "boolean"
+
+/** The attributes of a resource, one for each key. */
+const resourceOf = (serviceName: unknown, resource: unknown): ReadonlyArray<OtlpAttribute> => {
+  const attributes = new Map<string, AttributeValue>([["service.name", "noukai"]])
+  for (const [key, value] of Object.entries(fieldsOf(resource))) if (isAttribute(value)) attributes.set(key, value)
+  if (typeof serviceName === "string") attributes.set("service.name", serviceName)
+  return attributesOf(attributes)
+}
+
 /** @internal */
 export const otlpSpans = (
-  trace: {
-    readonly flowRun: {
-      readonly id: string
-      readonly status: string
-      readonly flowId?: string | undefined
-      readonly startedAt?: string | undefined
-      readonly completedAt?: string | undefined
-      readonly durationMs?: number | undefined
-    }
-    readonly steps: ReadonlyArray<SpannedStep>
-  },
-  { flow, parent, payloads = false, resource = {}, serviceName = "noukai" }: SpanOptions
+  trace: GivenTrace,
+  options: { readonly [K in keyof SpanOptions]?: unknown }
 ): OtlpTraces => {
   const { flowRun: { flowId, id, status } } = trace
+  const flow = fieldsOf(options.flow)
+  const parent = parentOf(options.parent)
+  const payloads = options.payloads === true
   const timeline = timelineOf(trace)
   const traceId = parent?.traceId ?? traceIdOf(id)
   const runSpanId = spanIdOf(id)
@@ -147,9 +165,9 @@ export const otlpSpans = (
     startTimeUnixNano: instantOf(timeline.start),
     endTimeUnixNano: instantOf(timeline.end),
     attributes: attributesOf([
-      [attributeKeys.org, flow?.org],
-      [attributeKeys.project, flow?.project],
-      [attributeKeys.slug, flow?.slug],
+      [attributeKeys.org, textOf(flow.org)],
+      [attributeKeys.project, textOf(flow.project)],
+      [attributeKeys.slug, textOf(flow.slug)],
       [attributeKeys.executionId, id],
       [attributeKeys.flowId, flowId],
       [attributeKeys.status, status],
@@ -174,7 +192,7 @@ export const otlpSpans = (
   return {
     resourceSpans: timeline.isDated
       ? [{
-        resource: { attributes: attributesOf([["service.name", serviceName], ...Object.entries(resource)]) },
+        resource: { attributes: resourceOf(options.serviceName, options.resource) },
         scopeSpans: [{ scope: { name: "@effect-noukai/sdk", version }, spans: [run, ...steps] }]
       }]
       : []

@@ -4,6 +4,7 @@
  * @see contract 13.5
  * @internal
  */
+import * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import { attributeKeys } from "../../Telemetry.js"
 import { millisOf } from "./stepTimes.js"
@@ -37,8 +38,12 @@ const cutMark = "…[truncated]"
 const cut = (text: string): string =>
   text.length <= payloadLimit ? text : text.slice(0, payloadLimit).replace(/[\ud800-\udbff]$/, "") + cutMark
 
+/** A payload as JSON; one that JSON cannot hold, as text. @internal */
+export const payloadText = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value) : Inspectable.toStringUnknown(value, 0)
+
 const payload = (key: string, value: unknown): ReadonlyArray<readonly [string, AttributeValue]> =>
-  value === undefined ? [] : [[key, cut(JSON.stringify(value) ?? "null")]]
+  value === undefined ? [] : [[key, cut(payloadText(value))]]
 
 /** The attributes of a step, in the keys of the contract. @internal */
 export const stepAttributes = (

@@ -3,14 +3,14 @@
  *
  * @internal
  */
-import type { StepTrace, Trace } from "../../Trace.js"
 import { formatCost, sumCosts } from "../cost/decimal.js"
+import type { GivenStep, GivenTrace } from "./givenTrace.js"
 import { millisOf } from "./stepTimes.js"
 import type { PlacedStep, Timeline } from "./timeline.js"
 import { formatMillis } from "./timeText.js"
 
 /** @internal */
-export type Placed = PlacedStep<StepTrace>
+export type Placed = PlacedStep<GivenStep>
 
 /** One row: a bar, or all bars of one step. @internal */
 export interface TraceRow {
@@ -41,7 +41,7 @@ const isFailed = ({ step }: Placed): boolean => step.status === "failed"
 export const failuresIn = (bars: ReadonlyArray<Placed>): number => bars.filter(isFailed).length
 
 /** The steps that are loops around others. @internal */
-export const loopsIn = ({ steps }: Timeline<StepTrace>): ReadonlySet<Placed | undefined> =>
+export const loopsIn = ({ steps }: Timeline<GivenStep>): ReadonlySet<Placed | undefined> =>
   new Set(steps.map(({ loop }) => loop === undefined ? undefined : steps[loop]))
 
 const depthOf = ({ loop }: Placed): 0 | 1 => loop === undefined ? 0 : 1
@@ -75,7 +75,7 @@ export const lasting = (bars: ReadonlyArray<Placed>): bigint =>
   bars.reduce((sum, { end, start }) => sum + end - start, 0n)
 
 /** The cost of all steps together; absent where none says one. @internal */
-export const dollars = (steps: ReadonlyArray<StepTrace>): string | undefined =>
+export const dollars = (steps: ReadonlyArray<GivenStep>): string | undefined =>
   steps.some(({ costUsd }) => costUsd !== undefined) ? `$${formatCost(sumCosts(steps))}` : undefined
 
 /** Facts in one line. @internal */
@@ -88,7 +88,7 @@ const kinds: ReadonlySet<string> = new Set(["completed", "failed", "running", "s
 export const kindOf = (status: string): string => kinds.has(status) ? status : "other"
 
 /** The run in one line. @internal */
-export const factsOf = (trace: Trace, timeline: Timeline<StepTrace>): string => {
+export const factsOf = (trace: GivenTrace, timeline: Timeline<GivenStep>): string => {
   const tokens = trace.steps.reduce((sum, step) => sum + (step.tokens?.total ?? 0), 0)
   return joined(
     trace.flowRun.status,
