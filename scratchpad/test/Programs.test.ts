@@ -27,6 +27,7 @@ import { scores } from "../manyJobs.js"
 import { answers as after } from "../moving/after.js"
 import { answers as before } from "../moving/before.js"
 import { gradeEach } from "../once.js"
+import { isSessionNotFound, NoukaiBehindGateway } from "../onceAbsence.js"
 import { gradeOnce } from "../onceJobs.js"
 import { ask as askOnce, goOn } from "../oncePauses.js"
 import { gradeByPromise } from "../promises.js"
@@ -198,6 +199,24 @@ it.scopedLive("runs once per key", () =>
     assert.strictEqual(yield* runs, 4)
   }).pipe(
     Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ flows: samples, capture: "full" })))
+  ))
+
+it.scopedLive("runs once per key behind a gateway with words of its own", () =>
+  Effect.gen(function*() {
+    const { addFaults } = yield* Emulator
+    const said = (body: string) => `404:body=${encodeURIComponent(body)}`
+    const script = [said(`{"error":"no_route"}`), said(`{"error":"unknown_session"}`)] as const
+    yield* addFaults({ match: { endpoint: "session" }, script })
+    const grading = gradeEach([{ id: "a", text: "The cat sat." }])
+    assert.strictEqual((yield* Effect.flip(grading))._tag, "UnexpectedResponseError")
+    assert.strictEqual(yield* runs, 0)
+    assert.lengthOf(yield* grading, 1)
+    assert.strictEqual(yield* runs, 1)
+    yield* withEnv({ NOUKAI_API_KEY: "nk_test" })(Layer.build(NoukaiBehindGateway))
+  }).pipe(
+    Effect.provide(
+      Layer.provideMerge(Noukai.layerServices, Emulator.layer({ flows: samples, config: { isSessionNotFound } }))
+    )
   ))
 
 it.scopedLive("jobs and traces", () =>

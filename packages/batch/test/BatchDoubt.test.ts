@@ -53,6 +53,41 @@ describe.concurrent("a row that may have run", () => {
       assert.strictEqual((yield* runsOf).length, 2)
     }).pipe(Effect.provide(layer())), 20_000)
 
+  const foreign = [
+    { message: "no Route matched with those values" },
+    { detail: { code: "FLOW_NOT_FOUND", message: "?" } },
+    { detail: "Not Found" }
+  ].map((body) => `404:body=${encodeURIComponent(JSON.stringify(body))}`)
+
+  it.live("is not sent again because of a 404 that is not about its session", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["ok", "reset:late"] })
+      // the first row is looked for and found, the second is looked for, sent, and looked for again
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["ok", "ok", "ok", ...foreign] })
+      const summary = yield* Batch.run(echoing("foreign"), numbered(2), { ...quick, concurrency: 1 })
+      assert.deepStrictEqual(states(summary), { done: 2 })
+      assert.strictEqual((yield* runsOf).length, 2)
+    }).pipe(Effect.provide(layer())), 20_000)
+
+  it.live("in a request stops the batch at such a 404, and goes on later", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["ok", "reset:late"] })
+      yield* emulator.addFaults({ match: { endpoint: "session" }, script: ["ok", "ok", "ok", ...foreign] })
+      const batch = Batch.make({
+        id: "foreign",
+        flow: "acme/test/echo",
+        operation: "execute",
+        key: (row: Row) => row.id,
+        input: (row) => ({ message: row.id })
+      })
+      const run = Batch.run(batch, numbered(2), { ...quick, concurrency: 1 })
+      for (let stop = 0; stop < foreign.length; stop++) assert.strictEqual((yield* run).status, "incomplete")
+      assert.deepStrictEqual(states(yield* run), { done: 2 })
+      assert.strictEqual((yield* runsOf).length, 2)
+    }).pipe(Effect.provide(layer({ capture: "full" }))), 20_000)
+
   it.live("at a later attempt is looked for too", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

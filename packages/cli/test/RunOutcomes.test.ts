@@ -193,12 +193,18 @@ describe("noukai run, and how it ends", () => {
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const env = yield* environment
-      for (const fault of ["500", "502:html", "reset", "429"]) {
+      const foreign = `404:body=${encodeURIComponent("{\"message\":\"no Route matched\"}")}`
+      for (const fault of ["500", "502:html", "reset", "429", "404:html", foreign]) {
         yield* emulator.clearFaults
         yield* emulator.addFaults({ match: { endpoint: "session" }, script: [fault], repeat: true })
-        const { code } = yield* noukai(["run", flow, "x", "--once", "k"], { env, hurries: true })
-        assert.deepStrictEqual([fault, code], [fault, 7])
+        for (const command of [["run"], ["job", "submit"]]) {
+          const { code } = yield* noukai([...command, flow, "x", "--once", "k"], { env, hurries: true })
+          assert.deepStrictEqual([fault, code], [fault, 7])
+        }
       }
+      const shown = yield* noukai(["session", "show", "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"], { env, hurries: true })
+      assert.strictEqual(shown.code, 7)
+      assert.include(shown.stderr, "does not say that the session does not exist: no Route matched")
       assert.deepStrictEqual(yield* runs, [])
     }).pipe(Effect.provide(flows)))
 })

@@ -7,7 +7,7 @@
  * | fault | what happens |
  * | --- | --- |
  * | `ok` | nothing |
- * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body |
+ * | `<status>` | that status in place of an answer; nothing runs. `503:BILLING_UNAVAILABLE` sets the code, `429:retry=12` a `Retry-After`, `502:html`, `500:text`, `422:list` and `500:empty` the shape of the body; `404:body=%7B%7D` is the body itself, percent-encoded |
  * | `reset` | the connection is reset before anything runs; `reset:late` after it ran, before the response; `reset:b<n>`, `reset:e<n>` within the body (a client that had not read all of it yet may see an end instead) |
  * | `cut:b<n>`, `cut:e<n>` | the connection is closed after n bytes of the body, or after n events |
  * | `end:b<n>`, `end:e<n>` | the body ends there, as if that were all |
@@ -62,6 +62,8 @@ export type Fault =
     readonly status: number
     readonly code?: string
     readonly shape: ErrorShape
+    /** The whole body, in place of one of that shape. */
+    readonly body?: string
     /** Seconds, or any text. */
     readonly retryAfter?: string
   }
@@ -94,7 +96,16 @@ const ordinal = (text: string | undefined): number | undefined => {
 
 const shapes: ReadonlySet<string> = new Set<ErrorShape>(["text", "list", "empty", "html"])
 
+const decoded = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
 const parseStatus = (status: number, rest: ReadonlyArray<string>): Fault | undefined => {
+  let body: string | undefined
   let code: string | undefined
   let shape: ErrorShape = "coded"
   let retryAfter: string | undefined
@@ -102,13 +113,17 @@ const parseStatus = (status: number, rest: ReadonlyArray<string>): Fault | undef
     if (/^[A-Z][A-Z0-9_]*$/.test(part)) code = part
     else if (shapes.has(part)) shape = part as ErrorShape
     else if (part.startsWith("retry=")) retryAfter = part.slice("retry=".length)
-    else return undefined
+    else if (part.startsWith("body=")) {
+      body = decoded(part.slice("body=".length))
+      if (body === undefined) return undefined
+    } else return undefined
   }
   return {
     type: "status",
     status,
     ...(code === undefined ? undefined : { code }),
     shape,
+    ...(body === undefined ? undefined : { body }),
     ...(retryAfter === undefined ? undefined : { retryAfter })
   }
 }

@@ -110,6 +110,8 @@ describe("faults", () => {
       "500:text",
       "422:list",
       "500:empty",
+      "404:body=",
+      "404:body=%7B%22detail%22%3A%22a%2Cb%22%7D",
       "crlf, split:1 ,cut:e3"
     ]
     for (const text of good) assert.isTrue(Either.isRight(parse(text)), text)
@@ -129,6 +131,7 @@ describe("faults", () => {
       "99",
       "600",
       "503:lower",
+      "404:body=%7",
       "reset:now",
       "Ok",
       "cut:b3 cut:b4"
@@ -243,7 +246,8 @@ describe("faults", () => {
     ["500:text", 500, /^\{"detail":"/],
     ["422:list", 422, /^\{"detail":\[\{"loc":/],
     ["502:html", 502, /^<html>/],
-    ["504:empty", 504, /^$/]
+    ["504:empty", 504, /^$/],
+    [`404:body=${encodeURIComponent("{\"detail\":\"a,b:c\"}")}`, 404, /^\{"detail":"a,b:c"\}$/]
   ]
   for (const [fault, status, check] of statuses) {
     it.scoped(`11.1: ${fault} answers ${status} and runs nothing`, () =>

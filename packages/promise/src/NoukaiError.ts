@@ -411,19 +411,20 @@ export class RunInProgressError extends NoukaiError {
  * @category options
  */
 export interface ResultNotStoredErrorInit extends NoukaiErrorInit {
-  reason?: "capture" | "redacted" | "truncated" | "expired" | undefined
+  reason?: "capture" | "redacted" | "truncated" | "expired" | "missing" | undefined
 }
 
 /**
  * The run of this key ended and was billed, and the server cannot give its result: it kept none (`"capture"`), kept it
- * redacted or cut off, or the session is gone (`"expired"`). Nothing was sent, and nothing runs again by itself.
+ * redacted or cut off, the session is gone (`"expired"`), or this client has run the key and the server does not list its
+ * run now (`"missing"`). Nothing was sent, and nothing runs again by itself.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ResultNotStoredError extends NoukaiError {
   /** Why there is no result. */
-  declare readonly reason?: "capture" | "redacted" | "truncated" | "expired"
+  declare readonly reason?: "capture" | "redacted" | "truncated" | "expired" | "missing"
 
   constructor(message: string, init: ResultNotStoredErrorInit = {}) {
     super(message, init)

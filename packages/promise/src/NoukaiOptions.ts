@@ -60,6 +60,13 @@ export interface NoukaiOptions {
    * second. Default: no limit.
    */
   rate?: number | RateLimit | undefined
+  /**
+   * Whether the body of a 404, at most 64 KiB of it, says that a session does not exist. Where it is `true`, runs once
+   * per key send a paid run, also one that ran before. For a server with words of its own; only `true` counts, and an
+   * error that it throws is `false`. Default: complete JSON whose `detail` has the code `NOT_FOUND` or
+   * `SESSION_NOT_FOUND`, or is a text such as `Session not found`.
+   */
+  isSessionNotFound?: ((body: string) => boolean) | undefined
   /** Told of every request. An error that it throws is ignored. */
   onLog?: ((event: LogEvent) => void) | undefined
   /** Shows bodies to `onLog`. Default: false. */

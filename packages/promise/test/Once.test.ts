@@ -7,9 +7,10 @@ import {
   Noukai,
   OnceJob,
   ResultNotStoredError,
-  RunInProgressError
+  RunInProgressError,
+  UnexpectedResponseError
 } from "@effect-noukai/promise"
-import { afterAll, afterEach, assert, beforeAll, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, beforeEach, it } from "vitest"
 import { rejection } from "./support/world.js"
 
 const echo = "noukai/tests/echo"
@@ -32,15 +33,19 @@ beforeAll(async () => {
       }
     ]
   })
+})
+
+// a client knows the keys that it has run, of which a reset leaves nothing
+beforeEach(() => {
   noukai = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
 })
 
-afterEach(() => emulator.reset())
-
-afterAll(async () => {
+afterEach(async () => {
   await noukai.close()
-  await emulator.close()
+  emulator.reset()
 })
+
+afterAll(() => emulator.close())
 
 it("executeOnce runs what is absent, and gives what ran", async () => {
   const flow = noukai.flow(echo)
@@ -108,6 +113,39 @@ it("rejects with what is known of the run", async () => {
   assert.instanceOf(ambiguous, AmbiguousRunError)
   assert.lengthOf(ambiguous.executionIds, 2)
   assert.include(ambiguous.message, "flow.executeOnce")
+})
+
+it("sends nothing for a key that it has run and that is absent now", async () => {
+  const flow = noukai.flow(echo)
+  const { executionId } = await flow.executeOnce("row 1", { message: "hi" })
+  emulator.reset()
+  for (const call of [flow.executeOnce("row 1"), flow.executeAsyncOnce("row 1")]) {
+    const missing = await rejection(call)
+    assert.instanceOf(missing, ResultNotStoredError)
+    assert.deepStrictEqual([missing.reason, missing.executionId, missing.isRetryable], ["missing", executionId, false])
+  }
+  assert.lengthOf(emulator.ledger().runs, 0)
+})
+
+it("sends nothing after a 404 that says of no session that it does not exist, unless isSessionNotFound does", async () => {
+  const fault = (body: unknown) => `404:body=${encodeURIComponent(JSON.stringify(body))}`
+  const gone = { error: "unknown_session" }
+  for (const body of [{ detail: "Not Found" }, { message: "no Route matched" }, gone]) {
+    emulator.addFaults({ match: { endpoint: "session" }, script: [fault(body), fault(body)] })
+    for (const name of ["executeOnce", "executeAsyncOnce"] as const) {
+      const error = await rejection(noukai.flow(echo)[name]("row 1", { message: "hi" }))
+      assert.instanceOf(error, UnexpectedResponseError)
+      assert.deepInclude(error, { statusCode: 404, responseBody: body, isRetryable: false })
+    }
+  }
+  assert.lengthOf(emulator.ledger().runs, 0)
+  const options = { apiKey: emulator.apiKey, env: "dev", port: emulator.port } as const
+  const isSessionNotFound = (body: string) => body === JSON.stringify(gone)
+  const other = new Noukai({ ...options, isSessionNotFound })
+  emulator.addFaults({ match: { endpoint: "session" }, script: [fault(gone)] })
+  assert.isFalse((await other.flow(echo).executeOnce("row 1", { message: "hi" })).reused)
+  assert.lengthOf(emulator.ledger().runs, 1)
+  await other.close()
 })
 
 it("refuses what it cannot use before anything is sent", async () => {

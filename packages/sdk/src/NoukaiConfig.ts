@@ -63,6 +63,8 @@ export declare namespace NoukaiConfig {
     readonly rate: { readonly limit: number; readonly interval: Duration.Duration } | undefined
     readonly replayEnabled: boolean
     readonly runPaths: "seq" | "flow-runs"
+    /** `undefined`: the rule of `Options`. */
+    readonly isSessionNotFound: ((body: string) => boolean) | undefined
     readonly headers: Readonly<Record<string, string>>
     readonly maxResponseBytes: number
     readonly maxFrameBytes: number
@@ -148,6 +150,13 @@ export interface Options {
   readonly replayEnabled?: boolean | undefined
   /** The family of run endpoints to read: `/seq/…/runs` or `/flow-runs`. Default: `"seq"`. */
   readonly runPaths?: "seq" | "flow-runs" | undefined
+  /**
+   * Whether the body of a 404, at most 64 KiB of it, says that a session does not exist. Where it is `true`, runs once
+   * per key and batches send a paid run, also one that ran before. For a server with words of its own; only `true`
+   * counts, and an error that it throws is `false`. Default: complete JSON whose `detail` has the code `NOT_FOUND` or
+   * `SESSION_NOT_FOUND`, or is a text such as `Session not found`.
+   */
+  readonly isSessionNotFound?: ((body: string) => boolean) | undefined
   /** Headers of every request; reserved ones are dropped. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The limit of a response, in bytes; a longer one is an `UnexpectedResponseError`. Default: 64 MiB. */
@@ -246,6 +255,7 @@ const checkOptions = (options: Options): Problem | undefined =>
     checkRate(options.rate) ??
     Checks.checkFlag("replayEnabled", options.replayEnabled) ??
     Checks.checkOneOf("runPaths", options.runPaths, runPaths) ??
+    Checks.checkFunction("isSessionNotFound", options.isSessionNotFound) ??
     Checks.checkFunction("log", options.log) ??
     Checks.checkFlag("logPayloads", options.logPayloads) ??
     Checks.checkFlag("stepSpans", options.stepSpans) ??
@@ -271,6 +281,7 @@ const pickOptions = (given: Options): Options => ({
   rate: takeRate(given.rate),
   replayEnabled: given.replayEnabled,
   runPaths: given.runPaths,
+  isSessionNotFound: given.isSessionNotFound,
   headers: given.headers,
   maxResponseBytes: given.maxResponseBytes,
   maxFrameBytes: given.maxFrameBytes,
@@ -318,6 +329,7 @@ export const resolveSettings = (
       rate: options.rate === undefined ? undefined : resolveRate(options.rate),
       replayEnabled: options.replayEnabled ?? defaults.replayEnabled,
       runPaths: options.runPaths ?? defaults.runPaths,
+      isSessionNotFound: options.isSessionNotFound,
       headers: yield* extra(method, options.headers ?? {}),
       maxResponseBytes,
       maxFrameBytes,

@@ -599,6 +599,7 @@ export class RunInProgressError extends TaggedError<RunInProgressError>(
  * - `redacted`: it kept the output with parts replaced.
  * - `truncated`: it cut the output when it stored it.
  * - `expired`: its session is gone (410); `executionId` is not known then.
+ * - `missing`: this client has begun or found the run, `executionId`, and the server does not list it now.
  *
  * @since 0.1.0
  * @category errors
@@ -607,7 +608,7 @@ export class ResultNotStoredError extends TaggedError<ResultNotStoredError>(
   "@effect-noukai/sdk/ResultNotStoredError"
 )("ResultNotStoredError", {
   ...fields,
-  reason: Schema.Literal("capture", "redacted", "truncated", "expired"),
+  reason: Schema.Literal("capture", "redacted", "truncated", "expired", "missing"),
   /** The session of the run. */
   sessionId: absentable(Schema.String)
 }) {
@@ -615,7 +616,13 @@ export class ResultNotStoredError extends TaggedError<ResultNotStoredError>(
   readonly [TypeId]: TypeId = TypeId
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, notStored[this.reason], "it does not run again under this key")
+    return render(
+      this,
+      notStored[this.reason],
+      this.reason === "missing"
+        ? "nothing was sent: call again later, or run under another key"
+        : "it does not run again under this key"
+    )
   }
 }
 
@@ -623,7 +630,8 @@ const notStored: { readonly [K in ResultNotStoredError["reason"]]: string } = {
   capture: "the run of this key ended and was billed, and the server kept no output of it",
   redacted: "the run of this key ended and was billed, and the server kept its output redacted",
   truncated: "the run of this key ended and was billed, and the server kept its output cut off",
-  expired: "the session of this key is gone, and what ran in it is not known"
+  expired: "the session of this key is gone, and what ran in it is not known",
+  missing: "this client has run this key, and the server does not list its run now"
 }
 
 /**
@@ -736,14 +744,18 @@ export class ReplayForbiddenError extends TaggedError<ReplayForbiddenError>(
 }
 
 /**
- * 404 on the session.
+ * 404 on the session. Only with `isAbsent` has nothing run in it: without, the 404 may be a gateway's.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ReplaySessionNotFoundError extends TaggedError<ReplaySessionNotFoundError>(
   "@effect-noukai/sdk/ReplaySessionNotFoundError"
-)("ReplaySessionNotFoundError", fields) {
+)("ReplaySessionNotFoundError", {
+  ...fields,
+  /** Whether the server says that the session does not exist, by the rule of `isSessionNotFound` of the client. */
+  isAbsent: absentable(Schema.Boolean)
+}) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
@@ -756,7 +768,9 @@ export class ReplaySessionNotFoundError extends TaggedError<ReplaySessionNotFoun
   }
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "the session does not exist")
+    return this.isAbsent === false
+      ? render(this, "the 404 does not say that the session does not exist", "check the base URL and any gateway")
+      : render(this, "the session does not exist")
   }
 }
 

@@ -171,6 +171,14 @@ describe("layerConfig", () => {
       assert.strictEqual(Redacted.value(config.apiKey), key)
     }))
 
+  it.effect("takes functions too", () =>
+    Effect.gen(function*() {
+      const isSessionNotFound = (body: string) => body === "gone"
+      const layer = Config_.layerConfig({ isSessionNotFound: Config.succeed(isSessionNotFound) })
+      const config = yield* Effect.provide(NoukaiConfig, Layer.provide(layer, env({ NOUKAI_API_KEY: key })))
+      assert.strictEqual(config.isSessionNotFound, isSessionNotFound)
+    }))
+
   it.scoped("Noukai.layerConfig builds every service", () =>
     Effect.gen(function*() {
       const layer = Noukai.layerConfig({ apiKey: Config.redacted("MY_KEY") })

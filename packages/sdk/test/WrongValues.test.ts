@@ -418,7 +418,8 @@ describe("options of a layer", () => {
     ["a rate per an endless time", { ...key, rate: { limit: 1, interval: Infinity } }, "rate.interval"],
     ["a rate per something else", { ...key, rate: { limit: 1, interval: "soon" } }, "rate.interval"],
     ["a rate that cannot be read", { ...key, rate: throwing("limit") }, "rate"],
-    ["other paths", { ...key, runPaths: "runs" }, "runPaths"]
+    ["other paths", { ...key, runPaths: "runs" }, "runPaths"],
+    ["a rule of absences that is no function", { ...key, isSessionNotFound: "NOT_FOUND" }, "isSessionNotFound"]
   ]
   for (const [what, options, field] of rows) {
     it.effect(`${what} is refused`, () =>

@@ -64,6 +64,8 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
       return exitCodes.mayExist
     case "UnexpectedResponseError":
       if (error.executionId !== undefined && error.code === "TOOL_CALLS_UNANSWERED_CLIENT") return exitCodes.paused
+      // that of a look-up, before anything was sent
+      if (error.statusCode === 404) return exitCodes.refused
       return does === "reads" || error.executionId !== undefined ? exitCodes.failed : exitCodes.mayExist
     case "AuthenticationError":
     case "PermissionDeniedError":

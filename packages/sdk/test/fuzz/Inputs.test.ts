@@ -338,6 +338,7 @@ const configFields = [
   "rate",
   "replayEnabled",
   "runPaths",
+  "isSessionNotFound",
   "headers",
   "maxResponseBytes",
   "maxFrameBytes",

@@ -83,7 +83,9 @@ export const lookUp = (
       }
     }),
     {
-      ReplaySessionNotFoundError: () => Effect.succeed<Look>({ _tag: "absent" }),
+      // any other 404, of a gateway for example, proves nothing
+      ReplaySessionNotFoundError: (error) =>
+        error.isAbsent === true ? Effect.succeed<Look>({ _tag: "absent" }) : Effect.fail(error),
       ReplaySessionExpiredError: (error) =>
         Effect.succeed<Look>({
           _tag: "ended",

@@ -32,6 +32,7 @@ export const faultBody = (
     ...(status.status >= 300 && status.status < 400 ? { Location: "/api/v1/elsewhere" } : {})
   }
   const message = "A fault that was asked for."
+  if (status.body !== undefined) return { headers, text: status.body }
   switch (status.shape) {
     case "empty":
       return { headers, text: "" }

@@ -6,6 +6,7 @@ import { maxDepth, nestsTooDeep } from "../json/jsonText.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type { SessionRequest, SessionResponse } from "../operations/sessionRequests.js"
 import { isSameSession, isSessionId } from "../scope/sessionId.js"
+import { noSession } from "../sessions/noSession.js"
 import { notSessionId } from "../sessions/notSessionId.js"
 import * as Spans from "../telemetry/spans.js"
 import type { Caller } from "./call.js"
@@ -20,6 +21,17 @@ const readSession = (sessionId: string): ReadBody<SessionResponse> => (json, rec
       (read) => isSameSession(read.sessionId, sessionId),
       () => "the server answered with another session"
     )
+
+/** Whether a 404 says that the session does not exist, by the rule of the caller's or else by ours. */
+const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string) => (body: string): boolean => {
+  if (isSessionNotFound === undefined) return noSession(body, sessionId)
+  try {
+    return isSessionNotFound(body) === true
+  } catch {
+    // a run is sent for a clear yes only
+    return false
+  }
+}
 
 /**
  * `GET /seq/sessions/{sessionId}`. The id may come from a stranger's request, so that only a UUID becomes part of a
@@ -47,7 +59,7 @@ export const session =
             executionId: undefined,
             decode: readSession(request.sessionId)
           }),
-          ofSession
+          ofSession(isAbsence(caller, request.sessionId))
         )
       )
       : Effect.fail(notSessionId(request.method, request.sessionId))

@@ -299,12 +299,13 @@ export const unexpected = (
 }
 
 /**
- * The error of a failed fetch of a session.
+ * The error of a failed fetch of a session. `isAbsence` is given the body of a 404.
  *
  * @see contract 10.4
  * @internal
  */
-export const ofSession = (
+export const ofSession = (isAbsence: (body: string) => boolean) =>
+(
   error: E.ApiError | E.InvalidRequestError | E.UnexpectedResponseError
 ): Exclude<E.SessionError, E.ReplayMissError> => {
   const { code, detail, executionId, method, requestId, responseBody, statusCode } = error
@@ -322,7 +323,7 @@ export const ofSession = (
     case "PermissionDeniedError":
       return new E.ReplayForbiddenError(props, unchecked)
     case "FlowNotFoundError":
-      return new E.ReplaySessionNotFoundError(props, unchecked)
+      return new E.ReplaySessionNotFoundError({ ...props, isAbsent: isAbsence(responseBody ?? "") }, unchecked)
     case "FlowExecutionError":
       return statusCode === 400
         ? new E.ReplayInvalidSessionError(props, unchecked)

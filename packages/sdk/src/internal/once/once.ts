@@ -8,8 +8,14 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { APIConnectionError, type CallError, type OnceError, type Sent } from "../../NoukaiError.js"
-import { unchecked } from "../errors/makeError.js"
+import {
+  APIConnectionError,
+  type CallError,
+  type OnceError,
+  ResultNotStoredError,
+  type Sent
+} from "../../NoukaiError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { format } from "../flow/address.js"
 import type {
   ExecuteOnceRequest,
@@ -24,6 +30,7 @@ import { further } from "../run/callProgress.js"
 import type { Pause } from "../time/clock.js"
 import { executed, inProgress, submitted } from "./foundRun.js"
 import { onceSession } from "./onceSession.js"
+import * as SeenRuns from "./seenRuns.js"
 import { type Led, singleFlight } from "./singleFlight.js"
 import { type Asked, type FoundRun, standing } from "./standing.js"
 
@@ -49,6 +56,20 @@ const unseen = (asked: Asked): APIConnectionError =>
     isRetryable: false
   }, unchecked)
 
+/** The error of an absence after a run that this client has begun or found. */
+const missing = (asked: Asked, sessionId: string, executionId: string | undefined): ResultNotStoredError =>
+  new ResultNotStoredError(
+    known({
+      method: asked.method,
+      flow: format(asked.flow),
+      reason: "missing",
+      executionId,
+      sessionId,
+      isRetryable: false
+    }),
+    unchecked
+  )
+
 /** Failures of the client of a call, which another one need not have: it may be open, and have another key. */
 const isOfItsClient = (error: Failure): boolean =>
   error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError" ||
@@ -58,6 +79,10 @@ const isOfItsClient = (error: Failure): boolean =>
 const isGivenUp = (exit: Exit.Exit<unknown, Failure>): boolean =>
   Exit.isInterrupted(exit) ||
   (Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isOfItsClient))
+
+/** Whether a failure of a request shows that its run began: an answer names it, or was that of a run. */
+const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
+  executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
 
 interface Ended<A> {
   readonly operation: string
@@ -75,22 +100,32 @@ export const make = (
   origin: string,
   pause: Pause
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
-  const once = <Q extends Asked, A>(operation: OnceOperation<Q, A>) => {
+  const seen = SeenRuns.make()
+
+  const once = <Q extends Asked, A extends { readonly executionId?: string | undefined }>(
+    operation: OnceOperation<Q, A>
+  ) => {
     /** Looks, and sends what is absent, unless an earlier call may have sent it. */
     const decide = (request: Q, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> =>
-      Effect.flatMap(standing(requests.session, pause, request), (found): Effect.Effect<OnceResponse<A>, Failure> => {
-        if (found._tag === "found") {
-          const { run } = found
-          return Effect.map(
-            operation.found(request, run),
-            (response) => ({ response, reused: true, sessionId: run.sessionId })
+      Effect.flatMap(
+        standing(requests.session, pause, request, seen),
+        (found): Effect.Effect<OnceResponse<A>, Failure> => {
+          if (found._tag === "found") {
+            const { run } = found
+            return Effect.map(
+              operation.found(request, run),
+              (response) => ({ response, reused: true, sessionId: run.sessionId })
+            )
+          }
+          if (sentBefore !== "no") return Effect.fail(unseen(request))
+          const { sessionId } = found
+          if (found._tag === "missing") return Effect.fail(missing(request, sessionId, seen.executionId(sessionId)))
+          return Effect.tapError(
+            Effect.map(operation.send(request, sessionId), (response) => ({ response, reused: false, sessionId })),
+            (error) => Effect.sync(() => showsARun(error) && seen.add(sessionId, error.executionId))
           )
         }
-        const { sessionId } = found
-        return sentBefore === "no"
-          ? Effect.map(operation.send(request, sessionId), (response) => ({ response, reused: false, sessionId }))
-          : Effect.fail(unseen(request))
-      })
+      )
 
     const run = (request: Q, name: string, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> => {
       const ended = (outcome: OnceResponse<A>): Ended<A> => ({
@@ -124,7 +159,10 @@ export const make = (
     }
 
     return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>
-      Effect.flatMap(onceSession(request, 1), (session) => run(request, `${origin} ${session}`, "no"))
+      Effect.tap(
+        Effect.flatMap(onceSession(request, 1), (session) => run(request, `${origin} ${session}`, "no")),
+        ({ response, sessionId }) => sessionId !== undefined && seen.add(sessionId, response.executionId)
+      )
   }
 
   /** A request of a run, which is sent once whatever the caller says of others. */

@@ -14,6 +14,7 @@ import type { SessionExecution } from "../operations/sessionRequests.js"
 import { runOf } from "../sessions/sessionRun.js"
 import type { Pause } from "../time/clock.js"
 import { type Keyed, onceSession } from "./onceSession.js"
+import type { SeenRuns } from "./seenRuns.js"
 
 /** A run that was found under a key. @internal */
 export interface FoundRun {
@@ -21,9 +22,15 @@ export interface FoundRun {
   readonly sessionId: string
 }
 
-/** The finding under a key: the session that no run has yet, or the run that was found. @internal */
+/**
+ * The finding under a key: the session that no run has yet, the run that was found, or the session of a run that this
+ * client has begun or found before, and that is not listed now.
+ *
+ * @internal
+ */
 export type Standing =
   | { readonly _tag: "absent"; readonly sessionId: string }
+  | { readonly _tag: "missing"; readonly sessionId: string }
   | { readonly _tag: "found"; readonly run: FoundRun }
 
 /** @internal */
@@ -51,19 +58,26 @@ const listed = (
   const { retryPost: _, ...options } = asked.options
   return session({ method: asked.method, options, progress: { sent: "no" }, sessionId }).pipe(
     Effect.map(({ executions }) => [...new Map(executions.map((one) => [one.executionId, one])).values()]),
-    Effect.catchTag("ReplaySessionNotFoundError", ({ responseBody, statusCode }) =>
-      // the page of a proxy knows no session, and would have the run sent again
-      /^\s*\{/.test(responseBody ?? "") ? Effect.succeed([]) : Effect.fail(
-        new UnexpectedResponseError(
-          known({
-            ...facts(asked),
-            reason: "it is no answer of the server",
-            statusCode,
-            responseBody
-          }),
-          unchecked
+    Effect.catchTag(
+      "ReplaySessionNotFoundError",
+      ({ code, detail, isAbsent, requestId, responseBody, statusCode }) =>
+        isAbsent === true ? Effect.succeed([]) : Effect.fail(
+          new UnexpectedResponseError(
+            known({
+              ...facts(asked),
+              reason:
+                "the look-up of the key got a 404 that does not say that its session does not exist, so nothing was " +
+                "sent; check the base URL and any gateway, or set `isSessionNotFound` of the client",
+              statusCode,
+              code,
+              detail,
+              requestId,
+              responseBody
+            }),
+            unchecked
+          )
         )
-      )),
+    ),
     Effect.catchTag("ReplaySessionExpiredError", ({ code, detail, requestId, statusCode }) =>
       Effect.fail(
         new ResultNotStoredError(
@@ -105,15 +119,16 @@ const endedBadly = (execution: SessionExecution): boolean => {
 
 /**
  * Looks a key up. A run that failed or was cancelled may have been followed by another attempt, so that the
- * attempts are walked to the first that is absent. Where something would be sent because of an absence, it is looked at
- * again after the time to settle.
+ * attempts are walked to the first that is absent. Where something would be sent because of an absence, or where the
+ * run was seen before, by this client, it is looked at again after the time to settle.
  *
  * @internal
  */
 export const standing = (
   session: Requests["session"],
   pause: Pause,
-  asked: Asked
+  asked: Asked,
+  seen: SeenRuns
 ): Effect.Effect<Standing, CallError | OnceError> => {
   const look = (sessionId: string) =>
     Effect.flatMap(listed(session, asked, sessionId), (runs) => onlyOne(asked, sessionId, runs))
@@ -121,7 +136,7 @@ export const standing = (
   const walk = (attempt: number, before: FoundRun | undefined): Effect.Effect<Standing, CallError | OnceError> =>
     Effect.flatMap(onceSession(asked, attempt), (sessionId) => {
       const isNeeded = before === undefined || asked.rerunFailed
-      const looked = isNeeded && asked.settle > 0
+      const looked = (isNeeded || seen.has(sessionId)) && asked.settle > 0
         ? Effect.flatMap(
           look(sessionId),
           (found) => found === undefined ? Effect.zipRight(pause(asked.settle), look(sessionId)) : Effect.succeed(found)
@@ -129,8 +144,10 @@ export const standing = (
         : look(sessionId)
       return Effect.flatMap(looked, (execution): Effect.Effect<Standing, CallError | OnceError> => {
         if (execution === undefined) {
+          if (seen.has(sessionId)) return Effect.succeed({ _tag: "missing", sessionId })
           return Effect.succeed(isNeeded ? { _tag: "absent", sessionId } : { _tag: "found", run: before })
         }
+        seen.add(sessionId, execution.executionId)
         const run: FoundRun = { execution, sessionId }
         if (!endedBadly(execution)) return Effect.succeed({ _tag: "found", run })
         return attempt < maxAttempts ? walk(attempt + 1, run) : Effect.fail(
