@@ -112,8 +112,13 @@ export interface RowResult<out A = unknown> {
   readonly executionId?: string
   /** Whether its run was found at the server, and not begun by this ledger. */
   readonly adopted: boolean
-  /** The cost of its run, in US dollars, as decimal text; absent where the batch reads no costs or it is unknown. */
+  /** The cost of its run in US dollars, as decimal text. Absent where the batch reads no costs, or the cost is unknown. */
   readonly costUsd?: string
+  /**
+   * The cost of its run cannot be read: the trace is not there, or has a cost that is negative or not a decimal. The
+   * budget counts what was reserved for the row. Absent otherwise.
+   */
+  readonly isCostUnknown?: true
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number
   /** Its place among the settled rows, in the order in which they settled. */

@@ -57,10 +57,12 @@ export interface BatchStatus {
   /** Rows whose runs were found at the server, and not begun by this ledger. */
   readonly adopted: number
   /**
-   * The cost of its rows in US dollars, decimal text to a billionth, all attempts included; a cost that is not known is
-   * taken to be what was reserved. Absent where costs are not read.
+   * The exact cost of its rows in US dollars, as decimal text, all attempts included. An unknown cost counts as the
+   * amount that was reserved for the row, and as nothing without a budget. Absent where costs are not read.
    */
   readonly costUsd?: string
+  /** The number of rows whose cost is unknown. Absent where costs are not read. */
+  readonly unknownCosts?: number
 }
 
 /**
@@ -113,11 +115,14 @@ export interface RunOptions {
   /**
    * The most that the rows may cost, in US dollars. What a row may cost is reserved before it is sent, and what it did
    * cost is read after it, with one request. The batch stops before a row that might exceed the budget, as
-   * `incomplete`. Default: none.
+   * `incomplete`. A number, or exact decimal text such as `"0.067"`. Default: none.
    */
-  readonly budgetUsd?: number | undefined
-  /** The most that one row is taken to cost, in US dollars, until ten costs are known. Required with `budgetUsd`. */
-  readonly maxCostPerRow?: number | undefined
+  readonly budgetUsd?: number | string | undefined
+  /**
+   * The most that one row is taken to cost, in US dollars, until ten costs are known: a number, or exact decimal text.
+   * Required with `budgetUsd`.
+   */
+  readonly maxCostPerRow?: number | string | undefined
   /** Whether the cost of each row is read after it, with one request. Default: only with `budgetUsd`. */
   readonly cost?: boolean | undefined
   /**

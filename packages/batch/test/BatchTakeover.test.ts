@@ -2,7 +2,7 @@
 import { BatchStore } from "@effect-noukai/batch"
 import { APIConnectionError, APITimeoutError } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, identity, Layer, Queue } from "effect"
+import { BigDecimal, Deferred, Effect, Fiber, identity, Layer, Queue } from "effect"
 import * as Driver from "../src/internal/drive/driver.js"
 import * as Running from "../src/internal/drive/running.js"
 import { runRow, type Runs } from "../src/internal/drive/runRow.js"
@@ -32,6 +32,8 @@ const planned = (count: number, settings: Partial<Batches.Settings> = {}) =>
     assert(started._tag === "Some")
     return [ledger, started.value] as const
   })
+
+const usd = BigDecimal.unsafeFromString
 
 /** A server whose sessions list nothing before `listed`, and whose answers to what begins a run wait for `answered`. */
 const server = (answered: Effect.Effect<void>) =>
@@ -171,7 +173,7 @@ describe.concurrent("a lane", () => {
     }).pipe(Effect.scoped, Effect.provide(layer())), 20_000)
 })
 
-const claimed = (ledger: BatchStore["Type"], batch: Batches.BatchRecord, owner: string, reserved = 0) =>
+const claimed = (ledger: BatchStore["Type"], batch: Batches.BatchRecord, owner: string, reserved = usd("0")) =>
   Rows.claim(ledger, {
     batch: batch.id,
     generation: batch.generation,
@@ -229,19 +231,25 @@ describe("a row that another process took over", () => {
   it.live("is booked once", () =>
     Effect.gen(function*() {
       const [ledger, batch] = yield* planned(1)
-      assert.isTrue(yield* Limits.reserve(ledger, batch.id, 100, 1000))
-      const [row] = yield* claimed(ledger, batch, "one", 100)
+      // twice and a half
+      assert.strictEqual(yield* Limits.reserve(ledger, batch.id, usd("0.1"), 10, usd("0.25")), 2)
+      assert.strictEqual(yield* Limits.reserve(ledger, batch.id, usd("0.1"), 1, usd("0.25")), 0)
+      yield* Limits.release(ledger, batch.id, usd("0.1"), 1)
+      const [row] = yield* claimed(ledger, batch, "one", usd("0.1"))
       const settle = Rows.transit(ledger, batch.id, "one", [{
         id: row!.id,
         attempt: 1,
         from: ["intent"],
         to: "done",
         settledAt: 1,
-        released: 100,
-        spent: 30
+        released: row!.reserved,
+        spent: usd("0.03000000000000000001")
       }])
       const sizes = [(yield* settle).size, (yield* settle).size]
-      const { reserved, spent } = yield* Batches.get(ledger, "lanes")
-      assert.deepStrictEqual([sizes, reserved, spent], [[1, 0], 0, 30])
+      const { reserved_usd, spent_usd } = yield* Batches.get(ledger, "lanes")
+      assert.deepStrictEqual([sizes, [reserved_usd, spent_usd].map(BigDecimal.format)], [
+        [1, 0],
+        ["0", "3.000000000000000001e-2"]
+      ])
     }).pipe(Effect.provide(layer())))
 })

@@ -2,6 +2,7 @@
 import { Batch, BatchStore } from "@effect-noukai/batch"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import Libsql from "libsql"
 import { copyFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { client, collect, echoing, ledgerFile, onFile, rowsOf, runsOf } from "./support/batches.js"
@@ -44,5 +45,23 @@ describe("a ledger of the first schema", () => {
         new Set(rows.map(({ key }) => key)),
         new Set(Array.from({ length: 10 }, (_, n) => `row ${n + 1}`))
       )
+    }))
+
+  it.scopedLive("keeps what its batches cost and have reserved", () =>
+    Effect.gen(function*() {
+      const path = yield* ofSchema(1)
+      const database = new Libsql(path)
+      database.exec(`update noukai_batch set spent = 1030000001, reserved = 20000000,
+        settings = '{"concurrency":1,"lanes":1,"cost":true,"grace":200,"adopt":true,"budget":99,"maxCostPerRow":9}'`)
+      database.exec("update noukai_batch_row set state = 'uncertain', reserved = 20000000 where key = 'row 1'")
+      database.close()
+      yield* Effect.gen(function*() {
+        assert.deepInclude(yield* Batch.status("ended"), { costUsd: "1.030000001", unknownCosts: 0 })
+        const { sql } = yield* BatchStore
+        const rows = yield* sql`
+          select distinct b.reserved_usd as all_rows, r.reserved_usd as one_row
+          from noukai_batch b join noukai_batch_row r on r.batch = b.id and r.key = 'row 1'`
+        assert.deepStrictEqual(rows, [{ all_rows: "0.020000000", one_row: "0.020000000" }])
+      }).pipe(Effect.provide(BatchStore.layerFile(path)))
     }))
 })

@@ -126,3 +126,9 @@ expectTypeOf<Pick<RowError, "code" | "statusCode" | "executionIds">>().toEqualTy
   { readonly code?: string; readonly statusCode?: number; readonly executionIds?: ReadonlyArray<string> }
 >()
 expectTypeOf<Pick<Batch.BatchStop, "statusCode">>().toEqualTypeOf<{ readonly statusCode?: number }>()
+
+// budgets are numbers, or decimal text
+expectTypeOf<Batch.RunOptions["budgetUsd"]>().toEqualTypeOf<number | string | undefined>()
+expectTypeOf<Batch.RunOptions["maxCostPerRow"]>().toEqualTypeOf<number | string | undefined>()
+expectTypeOf<RowResult["isCostUnknown"]>().toEqualTypeOf<true | undefined>()
+expectTypeOf<Batch.BatchStatus["unknownCosts"]>().toEqualTypeOf<number | undefined>()

@@ -106,7 +106,7 @@ export declare namespace RunService {
 
     /**
      * The cost, tokens and times of a run, added up from its trace: one read. `isKnown` is false where the trace holds no
-     * steps. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an `AuthenticationError` or
+     * steps, or the cost of a step is negative or not a decimal. An unknown run is a `FlowNotFoundError`; a key that may not read traces is an `AuthenticationError` or
      * `PermissionDeniedError`.
      *
      * @example

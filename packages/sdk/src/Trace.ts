@@ -71,13 +71,15 @@ export interface Tokens extends Schema.Schema.Type<typeof tokensSchema> {}
 export const Tokens: Schema.Schema<Tokens, Schema.Schema.Encoded<typeof tokensSchema>> = tokensSchema
 
 /**
- * A sum of money as decimal text: `"0.00031"`.
+ * A sum of money as decimal text: `"0.00031"`. Not negative.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Cost: Schema.Schema<string> = Schema.String.pipe(
-  Schema.filter((text) => parseCost(text) !== undefined, { message: () => "must be a decimal number as text" })
+  Schema.filter((text) => parseCost(text) !== undefined, {
+    message: () => "must be a decimal number of at least 0 as text"
+  })
 )
 
 const stepTraceSchema = Schema.Struct({
@@ -244,8 +246,8 @@ export interface RunCost extends Totals {
   /** The status of the run: the totals of one that is `running` grow. */
   readonly status: string
   /**
-   * Whether the trace holds steps to add up. Without (`false`), nothing is known about the cost, and the totals are 0: the
-   * run has no step yet, or its steps are not stored (capture mode `off`).
+   * Whether the whole cost is known. `false`: the trace has no steps, since the run has none yet or stores none (capture
+   * mode `off`), or the cost of a step is negative or not a decimal. The totals count such a step as 0.
    */
   readonly isKnown: boolean
 }

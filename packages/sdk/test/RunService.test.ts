@@ -37,6 +37,26 @@ const withServer = <A, E, R>(
 
 const paths = (server: Wire.WireServer) => server.requests.map(({ method, path }) => `${method} ${path}`)
 
+describe("the cost of a run", () => {
+  for (const costUsd of ["NaN", "1e400", "-0.01", "", "a lot", "Infinity", 0.1, {}]) {
+    it.scoped(`is unknown where a step cost ${JSON.stringify(costUsd)}`, () =>
+      withServer([Wire.json(200, { flowRun, steps: [step, { ...step, costUsd }] })], (runs) =>
+        Effect.gen(function*() {
+          const cost = yield* runs.cost("a/b/c", "ex-1")
+          assert.deepStrictEqual([cost.isKnown, cost.costUsd], [false, "0.1"])
+        })))
+  }
+
+  for (const [costUsd, sum] of [[null, "0.1"], ["0", "0.1"], ["-0.00", "0.1"], ["1e-12", "0.100000000001"]]) {
+    it.scoped(`is known where a step cost ${JSON.stringify(costUsd)}`, () =>
+      withServer([Wire.json(200, { flowRun, steps: [step, { ...step, costUsd }] })], (runs) =>
+        Effect.gen(function*() {
+          const cost = yield* runs.cost("a/b/c", "ex-1")
+          assert.deepStrictEqual([cost.isKnown, cost.costUsd], [true, sum])
+        })))
+  }
+})
+
 describe("E5: a trace", () => {
   it.scoped("9.1: is read with one GET, without session, version or body", () =>
     withServer(

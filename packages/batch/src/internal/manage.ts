@@ -15,6 +15,7 @@ import * as Batches from "./ledger/batches.js"
 import type { Ledger } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
+import * as Money from "./money.js"
 
 /** The batch of an id, and the ledger that keeps it. */
 const standing = (
@@ -28,12 +29,6 @@ const standing = (
     return [ledger, yield* Batches.get(ledger, id)] as const
   })
 
-/** Billionths of a US dollar as decimal text. */
-const usd = (nanos: number): string => {
-  const digits = Math.round(nanos).toString().padStart(10, "0")
-  return `${digits.slice(0, -9)}.${digits.slice(-9)}`.replace(/\.?0+$/, "")
-}
-
 const statusName = (record: Batches.BatchRecord, states: Reading.Counts): BatchStatus["status"] => {
   if (record.stop?.reason === "cancelled") return "cancelled"
   if (record.state === "running") return "running"
@@ -45,7 +40,7 @@ const statusName = (record: Batches.BatchRecord, states: Reading.Counts): BatchS
 export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Effect<BatchStatus, BatchStoreError> =>
   Effect.gen(function*() {
     const states = yield* Reading.counts(ledger, record.id)
-    const { settings: { budget, cost }, spent, stop } = record
+    const { settings: { budgetUsd, cost }, spent_usd, stop } = record
     const status = statusName(record, states)
     return {
       batch: record.name,
@@ -56,7 +51,10 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
       states,
       refused: yield* Reading.refusedCount(ledger, record.id),
       adopted: yield* Reading.adoptedCount(ledger, record.id),
-      ...((cost || budget !== undefined) && { costUsd: usd(spent) })
+      ...((cost || budgetUsd !== undefined) && {
+        costUsd: Money.print(spent_usd),
+        unknownCosts: yield* Reading.unknownCosts(ledger, record.id)
+      })
     }
   })
 

@@ -1,4 +1,5 @@
 /** A run of a batch: its rows are planned, and given out until all are settled or something stops it. */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,6 +23,7 @@ import * as Reading from "./ledger/reading.js"
 import * as Rows from "./ledger/rows.js"
 import * as Settling from "./ledger/settling.js"
 import { statusOf } from "./manage.js"
+import * as Money from "./money.js"
 import * as PlanBatch from "./planBatch.js"
 
 const method = "Batch.run"
@@ -35,6 +37,8 @@ const millis = (field: string, input: Duration.DurationInput): Effect.Effect<num
   })
 
 const isNumber = (value: unknown, least: number): boolean => typeof value === "number" && value >= least && value < 1e9
+
+const [million, billion] = [BigDecimal.make(1n, -6), BigDecimal.make(1n, -9)]
 
 /** The numbers that {@link isNumber} takes from 0, without it. */
 const range = "more than 0 and less than 1,000,000,000"
@@ -55,11 +59,16 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     if (maxFailures !== undefined && !(Number.isInteger(maxFailures) && maxFailures >= 0)) {
       return yield* invalid("maxFailures", "must be a whole number of at least 0")
     }
-    if (budgetUsd !== undefined && !(isNumber(budgetUsd, 0) && budgetUsd <= 1e6)) {
-      return yield* invalid("budgetUsd", "must be a number of US dollars from 0 to 1,000,000")
+    const budget = Money.taken(budgetUsd)
+    if (budgetUsd !== undefined && !Option.exists(budget, BigDecimal.lessThanOrEqualTo(million))) {
+      return yield* invalid("budgetUsd", "must be an amount of US dollars from 0 to 1,000,000, such as 2.5 or \"2.5\"")
     }
-    if (maxCostPerRow !== undefined && !(isNumber(maxCostPerRow, 0) && maxCostPerRow > 0)) {
-      return yield* invalid("maxCostPerRow", `must be a number of US dollars, ${range}`)
+    const maxCost = Money.taken(maxCostPerRow)
+    if (
+      maxCostPerRow !== undefined &&
+      !Option.exists(maxCost, (amount) => BigDecimal.isPositive(amount) && BigDecimal.lessThan(amount, billion))
+    ) {
+      return yield* invalid("maxCostPerRow", `must be an amount of US dollars, ${range}`)
     }
     if (budgetUsd !== undefined && maxCostPerRow === undefined) {
       return yield* invalid("maxCostPerRow", "is required with budgetUsd: no cost of a row is known yet")
@@ -75,8 +84,8 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       ...(fleetConcurrency !== undefined && { fleetConcurrency }),
       ...(rate !== undefined && { rate }),
       ...(maxFailures !== undefined && { maxFailures }),
-      ...(budgetUsd !== undefined && { budget: Math.floor(budgetUsd * 1e9) }),
-      ...(maxCostPerRow !== undefined && { maxCostPerRow: Math.ceil(maxCostPerRow * 1e9) })
+      ...(Option.isSome(budget) && { budgetUsd: budget.value }),
+      ...(Option.isSome(maxCost) && { maxCostUsd: maxCost.value })
     }
   })
 

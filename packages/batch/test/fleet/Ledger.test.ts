@@ -2,7 +2,7 @@
 import { BatchStore } from "@effect-noukai/batch"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Stream } from "effect"
+import { BigDecimal, Effect, Layer, Redacted, Stream } from "effect"
 import * as Batches from "../../src/internal/ledger/batches.js"
 import * as Limits from "../../src/internal/ledger/limits.js"
 import * as Planning from "../../src/internal/ledger/planning.js"
@@ -11,6 +11,8 @@ import * as Rows from "../../src/internal/ledger/rows.js"
 import * as Settling from "../../src/internal/ledger/settling.js"
 import { ledgerFile } from "../support/batches.js"
 import { startPostgres } from "./support/postgres.js"
+
+const usd = BigDecimal.unsafeFromString
 
 const settings: Batches.Settings = { concurrency: 4, lanes: 1, cost: false, grace: 200, adopt: true }
 
@@ -48,8 +50,8 @@ const statements = Effect.gen(function*() {
   const started = yield* Batches.started(ledger, planned, 2)
   assert(started._tag === "Some")
   const { generation, id } = started.value
-  assert.isTrue(yield* Limits.reserve(ledger, id, 200, 1000))
-  const claim = { batch: id, generation, owner: "one", lane: 0, count: 2, now: 1000, reserved: 100 }
+  assert.strictEqual(yield* Limits.reserve(ledger, id, usd("0.067"), 2, usd("0.134")), 2)
+  const claim = { batch: id, generation, owner: "one", lane: 0, count: 2, now: 1000, reserved: usd("0.067") }
   const [row] = yield* Rows.claim(ledger, claim)
   assert.deepStrictEqual(yield* Rows.left(ledger, id), { isPending: true, isLive: true })
   const settle = Rows.transit(ledger, id, "one", [{
@@ -59,12 +61,15 @@ const statements = Effect.gen(function*() {
     to: "done",
     result: "null",
     settledAt: 3,
-    released: 100,
-    spent: 30
+    released: row!.reserved,
+    spent: usd("0.0000000000000000003")
   }])
   assert.deepStrictEqual([(yield* settle).size, (yield* settle).size], [1, 0])
-  const { reserved, spent } = yield* Batches.get(ledger, "pg")
-  assert.deepStrictEqual([reserved, spent], [100, 30])
+  const { reserved_usd, spent_usd } = yield* Batches.get(ledger, "pg")
+  assert.deepStrictEqual([reserved_usd, spent_usd].map(BigDecimal.format), ["0.067", "3e-19"])
+  yield* Limits.reserve(ledger, id, usd("1"), 1, usd("9"))
+  yield* Limits.recount(ledger, id)
+  assert.strictEqual(BigDecimal.format((yield* Batches.get(ledger, "pg")).reserved_usd), "0.067")
   const [other] = yield* Rows.adopted(ledger, id, "other", 0, 5000)
   assert.deepStrictEqual([other!.state, other!.intentAt], ["uncertain", 6000])
   const back = { id: other!.id, attempt: 1, from: ["intent", "uncertain"], to: "pending" } as const

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,12 +16,16 @@ import type { BatchRecord } from "../ledger/batches.js"
 import type { Ledger } from "../ledger/ledger.js"
 import * as Limits from "../ledger/limits.js"
 import * as Rows from "../ledger/rows.js"
+import * as Money from "../money.js"
 import * as Pace from "./pace.js"
 import * as Running from "./running.js"
 import { runRow, type Runs } from "./runRow.js"
 
 /** How long a process waits before it looks at the ledger again when nothing happens here, in milliseconds. */
 const [idle, heartbeat] = [200, 1000]
+
+/** A row may cost so many times the average. */
+const room = BigDecimal.make(15n, 1)
 
 /** The most rows here that may have been sent, for each slot: more of them say that something is wrong. */
 const mostUncertain = 4
@@ -59,8 +64,9 @@ export const make = (
 ): Effect.Effect<Part, never, Scope.Scope> =>
   Effect.gen(function*() {
     const running = yield* Running.make(ledger, record, owner)
-    const { settings: { budget, concurrency, fleetConcurrency, grace, lanes: laneCount, maxCostPerRow = 0, rate } } =
-      record
+    const { settings } = record
+    const { budgetUsd, concurrency, fleetConcurrency, grace, lanes: laneCount, maxCostUsd = Money.none, rate } =
+      settings
     const shareOf = (no: number): number =>
       fleetConcurrency === undefined
         ? Infinity
@@ -113,20 +119,12 @@ export const make = (
       })
 
     /** The amount to reserve for a row: the cost of rows so far, with room, and at first their limit. */
-    const estimate = (): number =>
-      running.costs.known < 10
-        ? maxCostPerRow
-        : Math.min(maxCostPerRow, Math.ceil(running.costs.total / running.costs.known * 1.5))
-
-    /** How many rows the budget lets begin; reserved. */
-    const afford = (count: number, each: number): Effect.Effect<number, BatchStoreError> =>
-      budget === undefined
-        ? Effect.succeed(count)
-        : Effect.flatMap(
-          Running.insisting(Limits.reserve(ledger, record.id, count * each, budget)),
-          (isReserved) =>
-            isReserved ? Effect.succeed(count) : count === 1 ? Effect.succeed(0) : afford(count >> 1, each)
-        )
+    const estimate = (): BigDecimal.BigDecimal => {
+      const { known, total } = running.costs
+      if (known < 10) return maxCostUsd
+      const average = BigDecimal.unsafeDivide(total, BigDecimal.make(BigInt(known), 0))
+      return BigDecimal.min(maxCostUsd, BigDecimal.ceil(BigDecimal.multiply(average, room), 12))
+    }
 
     /** The lane of the next claim: the next one that may have more rows in flight. */
     const nextLane = (least = 0): Lane | undefined => {
@@ -152,8 +150,10 @@ export const make = (
         const count = turns?.count ?? wanted
         if (turns !== undefined) yield* until(turns.claimAt)
         if (running.isStopping) return 0
-        const reserved = budget === undefined ? 0 : estimate()
-        const affordable = yield* afford(count, reserved)
+        const reserved = budgetUsd === undefined ? Money.none : estimate()
+        const affordable = budgetUsd === undefined
+          ? count
+          : yield* Running.insisting(Limits.reserve(ledger, record.id, reserved, count, budgetUsd))
         if (affordable === 0) return "poor"
         const rows = yield* Running.insisting(Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Rows.claim(ledger, {
@@ -165,7 +165,9 @@ export const make = (
             now,
             reserved
           })))
-        yield* Running.insisting(Limits.release(ledger, record.id, (affordable - rows.length) * reserved))
+        if (budgetUsd !== undefined) {
+          yield* Running.insisting(Limits.release(ledger, record.id, reserved, affordable - rows.length))
+        }
         for (const [nth, row] of rows.entries()) {
           yield* begin(lane, row, turns === undefined ? identity : turns.turn(nth, row))
         }

@@ -1,5 +1,6 @@
 /** A row from its intent to its end. */
 import type { NoukaiError } from "@effect-noukai/sdk"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,11 +9,13 @@ import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import { canaryHolds } from "../ledger/batches.js"
 import * as Rows from "../ledger/rows.js"
+import * as Money from "../money.js"
 import type { Turn } from "./pace.js"
 import {
   insisting,
   isUnreachable,
   pause,
+  readsCosts,
   type Running,
   settle,
   type Settled,
@@ -52,9 +55,6 @@ export interface Runs {
 
 type Step = Effect.Effect<void, BatchStoreError>
 
-/** Billionths of a US dollar, rounded up. @internal */
-export const nanos = (usd: string): number => Math.ceil(Number((Number(usd) * 1e9).toFixed(3)))
-
 /** The time between two looks for a run that was found through its session, in milliseconds. */
 const evidenceEvery = 250
 
@@ -77,7 +77,7 @@ const costAttempts = 3
  * @internal
  */
 export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
-  const { settings: { adopt, budget, cost, grace } } = running.record
+  const { settings: { adopt, grace } } = running.record
 
   const again = (fields: Partial<Rows.Transition> = {}): Step =>
     Effect.map(
@@ -107,24 +107,22 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   /** Adds what the run cost, where that is asked for. */
   const priced = (settled: Settled): Effect.Effect<Settled> => {
     const { executionId } = settled
-    if (!(cost || budget !== undefined) || executionId === undefined) return Effect.succeed(settled)
+    if (!readsCosts(running) || executionId === undefined) return Effect.succeed(settled)
     const read = (attempt: number): Effect.Effect<Option.Option<string>> =>
       Effect.catchAll(
         Effect.map(runs.cost(executionId), Option.fromNullable),
         (error) =>
           attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
             ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
-            // the row is done all the same, and its cost is taken to be what was reserved
+            // the row is done all the same
             : Effect.succeed(Option.none())
       )
     return Effect.map(read(1), (found) => {
-      // what is not known is taken to be what was reserved
-      if (Option.isNone(found)) return { ...settled, spent: row.reserved }
+      if (Option.isNone(found)) return { ...settled, costUsd: Rows.unknownCost }
       const costUsd = found.value
-      const spent = nanos(costUsd)
       running.costs.known++
-      running.costs.total += spent
-      return { ...settled, costUsd, spent }
+      running.costs.total = BigDecimal.sum(running.costs.total, Money.parse(costUsd))
+      return { ...settled, costUsd }
     })
   }
 

@@ -1,4 +1,5 @@
 /** A batch that this process takes part in: what its rows share. */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -11,6 +12,7 @@ import * as Batches from "../ledger/batches.js"
 import { isPassing, type Ledger } from "../ledger/ledger.js"
 import { failedSince } from "../ledger/reading.js"
 import * as Rows from "../ledger/rows.js"
+import * as Money from "../money.js"
 import * as Alarm from "./alarm.js"
 import * as GroupWriter from "./groupWriter.js"
 import * as PollTimes from "./pollTimes.js"
@@ -31,8 +33,8 @@ export interface Settled {
   readonly error?: RowError
   readonly executionId?: string
   readonly adopted?: boolean
+  /** The cost of its run in US dollars, as decimal text; `unknown` where it was asked for and cannot be read. */
   readonly costUsd?: string
-  readonly spent?: number
 }
 
 /** @internal */
@@ -58,7 +60,8 @@ export interface Running {
   failures: number
   /** The last moment at which the server did what it was asked. */
   succeededAt: number
-  costs: { known: number; total: number }
+  /** The costs that were read here, in US dollars. */
+  costs: { known: number; total: BigDecimal.BigDecimal }
   /** Rows that failed since the batch was started. */
   failedRows: number
   /** Rings when something happens here that a claim waits for. */
@@ -102,7 +105,7 @@ export const make = (
       pausedUntil: record.paused_until,
       failures: 0,
       succeededAt: yield* Clock.currentTimeMillis,
-      costs: { known: 0, total: 0 },
+      costs: { known: 0, total: Money.none },
       failedRows: 0,
       alarm: Alarm.make(),
       transit
@@ -169,11 +172,13 @@ const uncertainRows = Metric.gauge("noukai_batch_rows_uncertain", {
   description: "Rows of this process that may have been sent, and of which no run is known"
 })
 
-/** Counts a row that was settled, and what it cost in billionths of a US dollar. */
-const settledRow = (batch: string, state: SettledState, nanos: number): Effect.Effect<void> =>
+/** Counts a row that was settled, and what it cost in US dollars. */
+const settledRow = (batch: string, state: SettledState, usd: BigDecimal.BigDecimal): Effect.Effect<void> =>
   Effect.zipRight(
     Metric.update(settledRows.pipe(Metric.tagged("batch", batch), Metric.tagged("state", state)), 1),
-    nanos === 0 ? Effect.void : Metric.update(spentUsd.pipe(Metric.tagged("batch", batch)), nanos / 1e9)
+    BigDecimal.isZero(usd)
+      ? Effect.void
+      : Metric.update(spentUsd.pipe(Metric.tagged("batch", batch)), BigDecimal.unsafeToNumber(usd))
   )
 
 /** Tells how many rows are under way here. */
@@ -183,15 +188,24 @@ const liveRows = (batch: string, slots: number, doubts: number): Effect.Effect<v
     Metric.set(uncertainRows.pipe(Metric.tagged("batch", batch)), doubts)
   )
 
+/** Whether the cost of each run is asked for. @internal */
+export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: Running): boolean =>
+  cost || budgetUsd !== undefined
+
 /** Keeps what became of a row; false if it is not this process's any more. @internal */
 export const settle = (
   running: Running,
   row: Rows.LiveRow,
-  { adopted, costUsd, error, executionId, result, spent: known, state }: Settled
+  { adopted, costUsd: read, error, executionId, result, state }: Settled
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // what may have run and is not known is taken to have cost what was reserved
-    const spent = known ?? (state === "reported" ? row.reserved : 0)
+    const costUsd = read ?? (state === "reported" && readsCosts(running) ? Rows.unknownCost : undefined)
+    const spent = costUsd === undefined
+      ? Money.none
+      : costUsd === Rows.unknownCost
+      ? row.reserved
+      : Money.parse(costUsd)
     return Effect.tap(
       running.transit({
         id: row.id,

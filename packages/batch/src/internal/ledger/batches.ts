@@ -9,8 +9,8 @@ import { doing, greatest, indexed, type Ledger, sameText } from "./ledger.js"
 export type Operation = "jobs" | "execute"
 
 /**
- * The settings of every process that runs the rows of a batch. Times are in milliseconds, money in billionths of a US
- * dollar.
+ * The settings of every process that runs the rows of a batch. Times are in milliseconds, money in US dollars as
+ * decimal text.
  *
  * @internal
  */
@@ -20,8 +20,8 @@ export const Settings = Schema.Struct({
   lanes: Schema.Number,
   rate: Schema.optional(Schema.Number),
   maxFailures: Schema.optional(Schema.Number),
-  budget: Schema.optional(Schema.Number),
-  maxCostPerRow: Schema.optional(Schema.Number),
+  budgetUsd: Schema.optional(Schema.BigDecimal),
+  maxCostUsd: Schema.optional(Schema.BigDecimal),
   cost: Schema.Boolean,
   grace: Schema.Number,
   adopt: Schema.Boolean
@@ -29,6 +29,8 @@ export const Settings = Schema.Struct({
 
 /** @internal */
 export interface Settings extends Schema.Schema.Type<typeof Settings> {}
+
+const encodeSettings = Schema.encodeSync(Schema.parseJson(Settings))
 
 /** Why a batch stopped before its rows were settled. @internal */
 export const Stop = Schema.Struct({
@@ -53,8 +55,8 @@ const BatchRecord = Schema.Struct({
   pass: Schema.NumberFromString,
   canary: Schema.Literal("unknown", "holds"),
   paused_until: Schema.NumberFromString,
-  reserved: Schema.NumberFromString,
-  spent: Schema.NumberFromString,
+  reserved_usd: Schema.BigDecimal,
+  spent_usd: Schema.BigDecimal,
   created_at: Schema.NumberFromString,
   started_at: Schema.NumberFromString,
   ended_at: Schema.NumberFromString
@@ -68,8 +70,6 @@ const numbers = [
   "generation",
   "pass",
   "paused_until",
-  "reserved",
-  "spent",
   "created_at",
   "started_at",
   "ended_at"
@@ -134,7 +134,7 @@ export const planned = (
 ): Effect.Effect<BatchRecord, BatchConflictError | BatchStoreError> =>
   Effect.gen(function*() {
     const { sql } = ledger
-    const text = JSON.stringify(settings)
+    const text = encodeSettings(settings)
     const { flow, name, operation, version } = given
     const stored = yield* find(ledger, name)
     if (Option.isSome(stored)) yield* agrees(stored.value, given)

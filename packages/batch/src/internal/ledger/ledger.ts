@@ -46,6 +46,17 @@ export const isPassing = (error: BatchStoreError): boolean => {
 export const doing = (operation: string) => <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
   Effect.mapError(effect, failed(operation))
 
+/** Runs statements in one transaction. @internal */
+export const transaction = (sql: SqlClient.SqlClient, operation: string) =>
+<A, R>(
+  effect: Effect.Effect<A, BatchStoreError, R>
+): Effect.Effect<A, BatchStoreError, R> =>
+  Effect.catchTag(sql.withTransaction(effect), "SqlError", (error) => Effect.fail(failed(operation)(error)))
+
+/** Keeps other transactions from a row that is read to be changed. One alone writes to a file. @internal */
+export const forUpdate = (sql: SqlClient.SqlClient): Statement.Fragment =>
+  sql.onDialectOrElse({ pg: () => sql.literal("for update"), orElse: () => sql.literal("") })
+
 /** The items of a JSON list as rows `j` with a `value`, and their place: `ord` from 1 in PostgreSQL, else `key` from 0. @internal */
 export const each = (sql: SqlClient.SqlClient, items: ReadonlyArray<unknown>): Statement.Fragment => {
   const json = JSON.stringify(items)

@@ -1,7 +1,9 @@
 /** Limits that all processes share: the rate, and the budget. */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
-import { doing, greatest, type Ledger, microseconds } from "./ledger.js"
+import * as Money from "../money.js"
+import { doing, forUpdate, greatest, type Ledger, microseconds, transaction } from "./ledger.js"
 
 /** The first of some turns of a rate. @internal */
 export interface FirstTurn {
@@ -34,35 +36,82 @@ export const turns = (
   )
 }
 
-/** Reserves money of a budget, all or nothing, in billionths of a US dollar. @internal */
-export const reserve = (
+/** The money of a batch, in US dollars. */
+interface Funds {
+  readonly reserved: BigDecimal.BigDecimal
+  readonly spent: BigDecimal.BigDecimal
+}
+
+/** Changes the money of a batch, which is read before: within a transaction alone. */
+const changed = <A>(
   { sql }: Ledger,
   batch: number,
-  amount: number,
-  budget: number
-): Effect.Effect<boolean, BatchStoreError> =>
-  Effect.map(
-    doing("reserved money")(sql`
-      update noukai_batch set reserved = reserved + ${amount}
-      where id = ${batch} and spent + reserved + ${amount} <= ${budget} returning id`),
-    (rows) => rows.length > 0
-  )
+  change: (funds: Funds) => readonly [Funds, A]
+): Effect.Effect<A | undefined, BatchStoreError> =>
+  doing("booked money")(Effect.gen(function*() {
+    const [row] = yield* sql<{ readonly reserved_usd: string; readonly spent_usd: string }>`
+      select reserved_usd, spent_usd from noukai_batch where id = ${batch} ${forUpdate(sql)}`
+    if (row === undefined) return undefined
+    const [{ reserved, spent }, value] = change({
+      reserved: Money.parse(row.reserved_usd),
+      spent: Money.parse(row.spent_usd)
+    })
+    yield* sql`
+      update noukai_batch set reserved_usd = ${Money.print(reserved)}, spent_usd = ${Money.print(spent)}
+      where id = ${batch}`
+    return value
+  }))
 
-/** Gives back what was reserved and not used. @internal */
-export const release = ({ sql }: Ledger, batch: number, amount: number): Effect.Effect<void, BatchStoreError> =>
-  amount === 0
+/** Adds what was spent, and gives back what was reserved for it: within a transaction alone. @internal */
+export const booked = (
+  ledger: Ledger,
+  batch: number,
+  spent: BigDecimal.BigDecimal,
+  released: BigDecimal.BigDecimal
+): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(changed(ledger, batch, (funds) => [{
+    reserved: BigDecimal.subtract(funds.reserved, released),
+    spent: BigDecimal.sum(funds.spent, spent)
+  }, undefined]))
+
+/** Reserves an amount for as many rows as the budget allows, at most `count`; returns their number. @internal */
+export const reserve = (
+  ledger: Ledger,
+  batch: number,
+  each: BigDecimal.BigDecimal,
+  count: number,
+  budget: BigDecimal.BigDecimal
+): Effect.Effect<number, BatchStoreError> =>
+  transaction(ledger.sql, "reserved money")(Effect.map(
+    changed(ledger, batch, ({ reserved, spent }) => {
+      const rows = Money.times(each, BigDecimal.subtract(budget, BigDecimal.sum(reserved, spent)), count)
+      return [{ reserved: BigDecimal.sum(reserved, Money.multiplied(each, rows)), spent }, rows]
+    }),
+    (rows = 0) => rows
+  ))
+
+/** Gives back an amount that was reserved and not used, for so many rows. @internal */
+export const release = (
+  ledger: Ledger,
+  batch: number,
+  each: BigDecimal.BigDecimal,
+  count: number
+): Effect.Effect<void, BatchStoreError> =>
+  count === 0
     ? Effect.void
-    : Effect.asVoid(
-      doing("gave back money")(sql`update noukai_batch set reserved = reserved - ${amount} where id = ${batch}`)
-    )
+    : transaction(ledger.sql, "gave back money")(booked(ledger, batch, Money.none, Money.multiplied(each, count)))
 
-/** Sums what was spent and is reserved, from the rows: after a crash the batch may say otherwise. @internal */
-export const recount = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(
-    doing("counted what was spent")(sql`
-    update noukai_batch set
-      reserved = (select coalesce(sum(reserved), 0) from noukai_batch_row
-        where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')),
-      spent = (select coalesce(sum(spent), 0) from noukai_batch_row where batch = ${batch})
-    where id = ${batch}`)
-  )
+/** Sums what is reserved from the rows in flight: after a crash the batch may say otherwise. @internal */
+export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
+  const { sql } = ledger
+  return transaction(sql, "counted what is reserved")(Effect.gen(function*() {
+    const rows = yield* doing("counted what is reserved")(sql<{ readonly reserved_usd: string | null }>`
+      select reserved_usd from noukai_batch_row
+      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')`)
+    const reserved = rows.reduce(
+      (sum, { reserved_usd }) => reserved_usd === null ? sum : BigDecimal.sum(sum, Money.parse(reserved_usd)),
+      Money.none
+    )
+    yield* changed(ledger, batch, ({ spent }) => [{ reserved, spent }, undefined])
+  }))
+}

@@ -96,7 +96,27 @@ const numbersAndHashes = Effect.gen(function*() {
   })
 })
 
-const migrations = { "0001_tables": tables, "0002_numbersAndHashes": numbersAndHashes }
+/** Costs as decimal text, in place of billionths of a dollar. The columns of those stay: SQLite would write all rows anew. */
+const exactCosts = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const billion = 1_000_000_000
+  const usd = (column: "reserved" | "spent") =>
+    sql.literal(
+      `cast(${column} / ${billion} as text) || '.' || substr(cast(${billion} + ${column} % ${billion} as text), 2)`
+    )
+  yield* sql`alter table noukai_batch add column reserved_usd text not null default '0'`
+  yield* sql`alter table noukai_batch add column spent_usd text not null default '0'`
+  yield* sql`update noukai_batch set reserved_usd = ${usd("reserved")}, spent_usd = ${usd("spent")}`
+  yield* sql`alter table noukai_batch_row add column reserved_usd text`
+  yield* sql`update noukai_batch_row set reserved_usd = ${usd("reserved")} where reserved > 0`
+  yield* sql`create index noukai_batch_row_unknown on noukai_batch_row (batch) where cost_usd = 'unknown'`
+})
+
+const migrations = {
+  "0001_tables": tables,
+  "0002_numbersAndHashes": numbersAndHashes,
+  "0003_exactCosts": exactCosts
+}
 
 const table = "noukai_batch_migration"
 

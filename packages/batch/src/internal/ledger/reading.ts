@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
 import { type RefusedRow, RowError, type RowResult, type RowState } from "../../BatchRow.js"
 import { doing, type Ledger } from "./ledger.js"
+import { unknownCost } from "./rows.js"
 
 /** How many rows are in each state. @internal */
 export type Counts = { readonly [state in RowState]: number }
@@ -40,6 +41,14 @@ export const adoptedCount = ({ sql }: Ledger, batch: number): Effect.Effect<numb
   Effect.map(
     doing("counted rows")(sql<{ readonly n: number | string }>`
       select count(*) as n from noukai_batch_row where batch = ${batch} and adopted = 1`),
+    (rows) => Number(rows[0]?.n ?? 0)
+  )
+
+/** Of how many rows the cost could not be read. @internal */
+export const unknownCosts = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
+  Effect.map(
+    doing("counted rows")(sql<{ readonly n: number | string }>`
+      select count(*) as n from noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'`),
     (rows) => Number(rows[0]?.n ?? 0)
   )
 
@@ -88,7 +97,9 @@ const rowResult = (row: StoredResult): RowResult => ({
   ...(row.error !== null && { error: decodeError(row.error) }),
   ...(row.execution_id !== null && { executionId: row.execution_id }),
   adopted: Number(row.adopted) !== 0,
-  ...(row.cost_usd !== null && { costUsd: row.cost_usd }),
+  ...(row.cost_usd === unknownCost
+    ? { isCostUnknown: true as const }
+    : row.cost_usd !== null && { costUsd: row.cost_usd }),
   ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
   ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
 })

@@ -1,9 +1,11 @@
 /** Rows that are being run: how they are claimed, and how they go from one state to the next. */
-import type { SqlClient } from "@effect/sql/SqlClient"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowState } from "../../BatchRow.js"
-import { doing, each, failed, type Ledger } from "./ledger.js"
+import * as Money from "../money.js"
+import { doing, each, type Ledger, transaction } from "./ledger.js"
+import { booked } from "./limits.js"
 
 /** A row that a process works on. @internal */
 export interface LiveRow {
@@ -19,9 +21,12 @@ export interface LiveRow {
   readonly intentAt: number
   readonly executionId: string | undefined
   readonly adopted: boolean
-  /** The amount reserved for it, in billionths of a US dollar. */
-  readonly reserved: number
+  /** The amount reserved for it, in US dollars. */
+  readonly reserved: BigDecimal.BigDecimal
 }
+
+/** The `cost_usd` of a row whose cost was asked for and could not be read. @internal */
+export const unknownCost = "unknown"
 
 interface StoredRow {
   readonly id: number | string
@@ -34,7 +39,7 @@ interface StoredRow {
   readonly intent_at: number | string | null
   readonly execution_id: string | null
   readonly adopted: number | string
-  readonly reserved: number | string
+  readonly reserved_usd: string | null
 }
 
 const liveRow = (row: StoredRow): LiveRow => ({
@@ -48,7 +53,7 @@ const liveRow = (row: StoredRow): LiveRow => ({
   intentAt: Number(row.intent_at ?? 0),
   executionId: row.execution_id ?? undefined,
   adopted: Number(row.adopted) !== 0,
-  reserved: Number(row.reserved)
+  reserved: row.reserved_usd === null ? Money.none : Money.parse(row.reserved_usd)
 })
 
 const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
@@ -61,8 +66,8 @@ export interface Claim {
   readonly lane: number
   readonly count: number
   readonly now: number
-  /** The amount to reserve for each, in billionths of a US dollar. */
-  readonly reserved: number
+  /** The amount to reserve for each, in US dollars. */
+  readonly reserved: BigDecimal.BigDecimal
 }
 
 /**
@@ -85,7 +90,8 @@ export const claim = (
         select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${count} ${unlocked}
       )
       update noukai_batch_row
-      set state = 'intent', owner = ${owner}, lane = ${lane}, intent_at = ${now}, reserved = ${reserved}
+      set state = 'intent', owner = ${owner}, lane = ${lane}, intent_at = ${now},
+        reserved_usd = ${Money.print(reserved)}
       where id in (select id from first)
       and state = 'pending'
       and exists (select 1 from noukai_batch
@@ -110,9 +116,10 @@ export interface Transition {
   readonly error?: string
   readonly costUsd?: string
   readonly settledAt?: number
-  /** The cost of its run, known or assumed, in billionths of a US dollar. */
-  readonly spent?: number
-  readonly released?: number
+  /** The cost of its run, known or assumed, in US dollars. */
+  readonly spent?: BigDecimal.BigDecimal
+  /** The amount that was reserved for it, in US dollars. */
+  readonly released?: BigDecimal.BigDecimal
 }
 
 /**
@@ -166,8 +173,7 @@ export const transit = (
         result = coalesce(${text("result")}, r.result),
         error = ${text("error")},
         cost_usd = coalesce(${text("costUsd")}, r.cost_usd),
-        spent = r.spent + coalesce(${number("spent")}, 0),
-        reserved = case when ${number("released")} is not null then 0 else r.reserved end,
+        reserved_usd = case when ${text("released")} is not null then null else r.reserved_usd end,
         settled_at = ${number("settledAt")},
         settled_no = case when ${number("settledAt")} is null then null else ${settledNo} end
       from ${each(sql, transitions.map(toJson).sort(byId))}
@@ -179,30 +185,23 @@ export const transit = (
       returning id`),
     (rows) => new Set(rows.map(({ id }) => Number(id)))
   )
-  if (!transitions.some(({ released = 0, spent = 0 }) => spent > 0 || released > 0)) return written
+  const sum = (taken: ReadonlySet<number>, of: "released" | "spent") =>
+    transitions.reduce((total, transition) => {
+      const amount = taken.has(transition.id) ? transition[of] : undefined
+      return amount === undefined ? total : BigDecimal.sum(total, amount)
+    }, Money.none)
+  const all = new Set(transitions.map(({ id }) => id))
+  if (BigDecimal.isZero(sum(all, "released")) && BigDecimal.isZero(sum(all, "spent"))) return written
   // of the rows that went alone: what another process settles, it books
-  const both = Effect.tap(written, (taken) => {
-    const sum = (of: (transition: Transition) => number | undefined) =>
-      transitions.reduce((total, transition) => taken.has(transition.id) ? total + (of(transition) ?? 0) : total, 0)
-    return booked(sql, batch, sum((one) => one.spent), sum((one) => one.released))
-  })
-  return Effect.catchTag(sql.withTransaction(both), "SqlError", (error) => Effect.fail(failed("wrote rows")(error)))
+  return transaction(sql, "wrote rows")(
+    Effect.tap(written, (taken) => booked({ sql }, batch, sum(taken, "spent"), sum(taken, "released")))
+  )
 }
 
-const booked = (
-  sql: SqlClient,
-  batch: number,
-  spent: number,
-  released: number
-): Effect.Effect<unknown, BatchStoreError> =>
-  spent === 0 && released === 0
-    ? Effect.void
-    : doing("booked money")(sql`
-      update noukai_batch set spent = spent + ${spent}, reserved = reserved - ${released} where id = ${batch}`)
-
-const toJson = ({ adopted, from, ...transition }: Transition) => ({
+const toJson = ({ adopted, from, released, spent: _, ...transition }: Transition) => ({
   ...transition,
   from: from.join(" "),
+  ...(released === undefined ? undefined : { released: Money.print(released) }),
   ...(adopted === undefined ? undefined : { adopted: adopted ? 1 : 0 })
 })
 

@@ -35,6 +35,7 @@ export const encodeRow = (row: RowResult): string =>
     executionId: row.executionId,
     adopted: row.adopted ? true : undefined,
     costUsd: row.costUsd,
+    isCostUnknown: row.isCostUnknown,
     settledNo: row.settledNo
   })
 

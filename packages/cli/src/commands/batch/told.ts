@@ -1,6 +1,7 @@
 /** How a batch stands, as people and exit codes have it. */
 import type { BatchStatus } from "@effect-noukai/batch/BatchStatus"
 import { type ExitCode, exitCodes } from "../../exit/exitCode.js"
+import { counted } from "../../terminal/amounts.js"
 import { plain } from "../../terminal/Terminal.js"
 
 /**
@@ -44,10 +45,20 @@ export const counts = (
   { refused, states }: Pick<BatchStatus, "refused" | "states">
 ): ReadonlyArray<readonly [string, number]> => Object.entries({ ...states, refused }).filter(([, count]) => count > 0)
 
+/** The cost of a batch, if it is read. */
+export const cost = (
+  { costUsd, unknownCosts = 0 }: Pick<BatchStatus, "costUsd" | "unknownCosts">
+): string | undefined =>
+  costUsd === undefined
+    ? undefined
+    : unknownCosts === 0
+    ? `$${costUsd}`
+    : `$${costUsd} (cost unknown of ${counted(unknownCosts, "row")})`
+
 /** A batch in one line. */
 export const summary = (status: BatchStatus): string =>
   [
     `${plain(status.batch)}: ${status.status}`,
     counts(status).map(([state, count]) => `${count} ${state}`).join(", "),
-    ...status.costUsd === undefined ? [] : [`$${status.costUsd}`]
+    cost(status) ?? ""
   ].filter((part) => part !== "").join("; ")

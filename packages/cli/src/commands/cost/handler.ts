@@ -30,7 +30,9 @@ const json = <A extends Totals>(totals: A) => ({
 const columns = ({ tokens, wallMs }: Totals) => [time(wallMs), String(tokens.total)]
 
 const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): string => {
-  const unknown = runs.filter(({ isKnown }) => !isKnown).length
+  const unknown = runs.filter(({ isKnown }) => !isKnown)
+  const unreadable = unknown.filter(({ steps }) => steps.length > 0).length
+  const unstored = unknown.length - unreadable
   const rows = [
     ["run", "status", "time", "tokens", "cost"],
     ...runs.map((run) => [
@@ -50,7 +52,8 @@ const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): st
   ])
   return table(rows, [2, 3, 4]) +
     (models.length === 0 ? "" : `\n${table([["model", "prompt", "completion", "cost"], ...models], [1, 2, 3])}`) +
-    (unknown === 0 ? "" : `\nunknown: no steps are stored of ${counted(unknown, "run")}\n`)
+    (unstored === 0 ? "" : `\nunknown: no steps are stored of ${counted(unstored, "run")}\n`) +
+    (unreadable === 0 ? "" : `\nunknown: a step of ${counted(unreadable, "run")} has a cost that cannot be read\n`)
 }
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {

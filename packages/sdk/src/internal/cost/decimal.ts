@@ -17,14 +17,14 @@ export const noCost: Decimal = { value: 0n, scale: 0 }
 /** The limit of digits keeps adding costs cheap whatever the server sends. */
 const decimal = /^([+-]?)(?:(\d{1,64})(?:\.(\d{0,64}))?|\.(\d{1,64}))(?:[eE]([+-]?\d{1,2}))?$/
 
-/** The amount of a decimal text; `undefined` for any other text. @internal */
+/** The amount of a decimal text of at least 0; `undefined` for any other text. @internal */
 export const parseCost = (text: string): Decimal | undefined => {
   const found = decimal.exec(text)
   if (found === null) return undefined
   const [, sign, whole = "", fraction = found[4] ?? "", , exponent = "0"] = found
-  const digits = BigInt(whole + fraction)
+  const value = BigInt(whole + fraction)
+  if (sign === "-" && value !== 0n) return undefined
   const scale = fraction.length - Number(exponent)
-  const value = sign === "-" ? -digits : digits
   return scale < 0 ? { value: value * 10n ** BigInt(-scale), scale: 0 } : { value, scale }
 }
 

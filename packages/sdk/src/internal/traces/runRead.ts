@@ -9,11 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import { type CallError, type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, RunCost } from "../../Trace.js"
 import * as Trace from "../../Trace.js"
+import { parseCost } from "../cost/decimal.js"
 import { invalid, problem, unchecked } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
@@ -138,6 +140,16 @@ export const trace = reading({
   outcomeOf: ({ flowRun }) => ({ status: flowRun.status })
 })
 
+/** Whether a cost can be read. A step without one cost nothing. */
+const isReadable = (costUsd: unknown): boolean =>
+  costUsd === undefined || costUsd === null || (typeof costUsd === "string" && parseCost(costUsd) !== undefined)
+
+/** Whether all costs of a trace can be read. A cost that is not a decimal is absent from its steps, so the response counts. */
+const areCostsReadable = ({ raw, steps }: Trace.Trace): boolean => {
+  const sent = Predicate.isRecord(raw) && Array.isArray(raw.steps) ? raw.steps : steps
+  return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
+}
+
 /** @internal */
 export const cost = reading({
   method: "RunService.cost",
@@ -147,7 +159,7 @@ export const cost = reading({
   valueOf: (trace, executionId): RunCost => ({
     executionId,
     status: trace.flowRun.status,
-    isKnown: trace.steps.length > 0,
+    isKnown: trace.steps.length > 0 && areCostsReadable(trace),
     ...Trace.totals(trace)
   }),
   outcomeOf: ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })

@@ -28,16 +28,12 @@ import type { Input } from "./input.js"
 /** The most rows that are run on the hosted service unasked. */
 const unasked = 1000
 
-const number = (flag: string, value: Option.Option<string>) =>
-  Effect.map(
-    Values.when(value, (text) => Values.dollars(flag, text)),
-    (text) => text === undefined ? undefined : Number(text)
-  )
+const dollars = (flag: string, value: Option.Option<string>) => Values.when(value, (text) => Values.dollars(flag, text))
 
 const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
   Effect.gen(function*() {
-    const budgetUsd = yield* number("--budget", input.budget)
-    const maxCostPerRow = yield* number("--max-cost-per-row", input.maxCostPerRow)
+    const budgetUsd = yield* dollars("--budget", input.budget)
+    const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
     if (budgetUsd !== undefined && maxCostPerRow === undefined) {
       return yield* new UsageError({ message: "--budget needs --max-cost-per-row: no cost of a row is known yet" })
     }

@@ -7,7 +7,7 @@ import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
-import { counts } from "../told.js"
+import { cost, counts } from "../told.js"
 import type { Input } from "./input.js"
 
 export const handle: Handle<Input> = Effect.fnUntraced(
@@ -15,7 +15,8 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     const terminal = yield* Terminal
     const status = yield* Batch.status(input.id)
     if (input.json) return yield* terminal.write(jsonLine(status))
-    const { adopted, costUsd, stop } = status
+    const { adopted, stop } = status
+    const spent = cost(status)
     yield* terminal.write(table([
       ["batch", status.batch],
       ["flow", status.flow],
@@ -24,7 +25,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       ["rows", status.rows],
       ...counts(status),
       ...adopted === 0 ? [] : [["adopted", adopted] as const],
-      ...costUsd === undefined ? [] : [["cost", `$${costUsd}`] as const]
+      ...spent === undefined ? [] : [["cost", spent] as const]
     ]))
   },
   (effect, input) => Effect.provide(effect, Ledger.existing(input)),

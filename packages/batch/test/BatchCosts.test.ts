@@ -1,0 +1,157 @@
+/** Money: budgets, and costs that are tiny, unreadable or absurd. */
+import { Batch, BatchEngine, BatchStore } from "@effect-noukai/batch"
+import { Emulator } from "@effect-noukai/emulator"
+import { Noukai } from "@effect-noukai/sdk"
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Effect, FastCheck, Layer, Option } from "effect"
+import * as Money from "../src/internal/money.js"
+import { client, collect, echoing, layer, ledgerFile, numbered, runsOf } from "./support/batches.js"
+import { tampering } from "./support/tampering.js"
+
+const quick = { grace: 300 } as const
+
+const usd = BigDecimal.unsafeFromString
+
+const taken = (given: unknown) => Option.getOrThrow(Money.taken(given))
+
+const textOf = (amount: Option.Option<BigDecimal.BigDecimal>) => Option.getOrUndefined(Option.map(amount, Money.print))
+
+const priced = (costUsd: string) => ({
+  flows: [{
+    ref: "acme/test/priced",
+    steps: [{ kind: "template" as const, id: "a", output: { said: "{{message}}" }, costUsd }]
+  }]
+})
+
+/** A ledger, and a client whose traces have another cost. */
+const told = (costUsd: unknown) =>
+  Layer.unwrapScoped(Effect.gen(function*() {
+    const { apiKey } = yield* Emulator
+    const baseUrl = yield* tampering(({ path }, body) =>
+      path.includes("/trace") ? body.replace(/"costUsd":"[^"]*"/g, `"costUsd":${JSON.stringify(costUsd)}`) : body
+    )
+    const store = BatchStore.layerFile(yield* ledgerFile)
+    return Layer.mergeAll(store, BatchEngine.layerLocal, Noukai.layer({ apiKey, baseUrl }))
+  })).pipe(Layer.provideMerge(client(priced("0.01"))))
+
+describe("an amount", () => {
+  it("of an option is a number or decimal text, and is exact", () => {
+    const texts = [0, 0.067, 1e-7, 12, 1e6, "0.067", "1e2", ".5", "0.00000000000000000001"].map((given) =>
+      textOf(Money.taken(given))
+    )
+    assert.deepStrictEqual(texts, [
+      "0",
+      "0.067",
+      "0.0000001",
+      "12",
+      "1000000",
+      "0.067",
+      "100",
+      "0.5",
+      "0.00000000000000000001"
+    ])
+    for (
+      const wrong of [-1, NaN, Infinity, "-1", "", " 1", "1 ", "1.", "NaN", "0x1", "$1", null, 1n, true, {}, "1e999"]
+    ) {
+      assert.isUndefined(textOf(Money.taken(wrong)), String(wrong))
+    }
+  })
+
+  it("is printed so that it can be read again", () => {
+    FastCheck.assert(FastCheck.property(
+      FastCheck.bigInt({ min: 0n, max: 10n ** 40n }),
+      FastCheck.integer({ min: -90, max: 90 }),
+      (value, scale) => {
+        const amount = BigDecimal.make(value, scale)
+        const text = Money.print(amount)
+        assert.match(text, /^\d+(\.\d*[1-9])?$/)
+        assert.isTrue(BigDecimal.equals(Money.parse(text), amount))
+      }
+    ))
+  })
+
+  it("of thousandths goes into itself once, and into n times itself n times", () => {
+    const thousandths = Array.from({ length: 100_000 }, (_, n) => (n + 1) / 1000)
+    assert.deepStrictEqual(thousandths.filter((number) => Money.times(taken(number), taken(number), 10) !== 1), [])
+    for (
+      const [each, all, count] of [["0.1", "0.3", 3], ["0.067", "0.201", 3], ["0.03", "0.1", 3], [
+        "1e-12",
+        "1e-9",
+        1000
+      ]]
+    ) {
+      assert.strictEqual(Money.times(usd(String(each)), usd(String(all)), 9999), count)
+    }
+    assert.strictEqual(Money.times(usd("0"), usd("0"), 7), 7)
+    assert.strictEqual(Money.times(usd("0.1"), usd("-0.1"), 7), 0)
+  })
+})
+
+describe.concurrent("a budget", () => {
+  for (const amount of [0.067, 0.1, 1.005, "0.000000000000000001"]) {
+    it.live(`of what one row may cost (${amount}) runs one row`, () =>
+      Effect.gen(function*() {
+        const batch = echoing("one", "acme/test/priced")
+        const options = { ...quick, budgetUsd: amount, maxCostPerRow: amount }
+        const { states, stop } = yield* Batch.run(batch, numbered(3), options)
+        assert.deepStrictEqual([states.done, states.pending, stop?.reason], [1, 2, "budget"])
+        assert.strictEqual((yield* runsOf).length, 1)
+      }).pipe(Effect.provide(layer(priced(String(amount))))))
+  }
+
+  for (const costUsd of ["NaN", "1e400", "-0.01", "-5", "", 0.01, { usd: 1 }]) {
+    it.live(`counts what was reserved for a cost of ${JSON.stringify(costUsd)}`, () =>
+      Effect.gen(function*() {
+        const batch = echoing("unreadable", "acme/test/priced")
+        const summary = yield* Batch.run(batch, numbered(60), { ...quick, budgetUsd: 0.1, maxCostPerRow: 0.02 })
+        assert.deepStrictEqual(
+          [summary.stop?.reason, summary.states.done, summary.costUsd, summary.unknownCosts],
+          ["budget", 5, "0.1", 5]
+        )
+        assert.strictEqual((yield* runsOf).length, 5)
+        const rows = (yield* collect(Batch.results(batch))).filter(({ state }) => state === "done")
+        for (const row of rows) assert.deepStrictEqual([row.isCostUnknown, row.costUsd], [true, undefined])
+      }).pipe(Effect.provide(told(costUsd))))
+  }
+
+  it.live("is spent by one row that says that it cost 1e90", () =>
+    Effect.gen(function*() {
+      const batch = echoing("absurd", "acme/test/priced")
+      const options = { ...quick, budgetUsd: 0.1, maxCostPerRow: 0.02, concurrency: 1 }
+      const summary = yield* Batch.run(batch, numbered(60), options)
+      assert.deepStrictEqual([summary.stop?.reason, summary.states.done], ["budget", 1])
+      assert.strictEqual(summary.costUsd, `1${"0".repeat(90)}`)
+    }).pipe(Effect.provide(told("1e90"))))
+
+  it.live("counts costs below a billionth", () =>
+    Effect.gen(function*() {
+      const batch = echoing("tiny", "acme/test/priced")
+      const options = { ...quick, budgetUsd: "0.00000000005", maxCostPerRow: 0.000000000003 }
+      const summary = yield* Batch.run(batch, numbered(30), options)
+      const emulator = yield* Emulator
+      const { billedUsd } = yield* emulator.ledger
+      assert.strictEqual(summary.costUsd, billedUsd)
+      assert.strictEqual(summary.stop?.reason, "budget")
+      assert.isAtLeast(summary.states.done, 14)
+      assert.isTrue(BigDecimal.lessThanOrEqualTo(usd(billedUsd), usd("0.00000000005")))
+    }).pipe(Effect.provide(layer(priced("0.000000000003")))))
+
+  it.live("sums all attempts exactly", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const batch = echoing("attempts", "acme/test/twice")
+      yield* emulator.putFlows({
+        ref: "acme/test/twice",
+        steps: [
+          { kind: "template", id: "a", output: "x", costUsd: "0.1" },
+          { kind: "template", id: "b", output: "x", costUsd: "0.00000000000000000007" },
+          { kind: "fail", id: "c", code: "NO_LUCK", message: "no luck" }
+        ]
+      })
+      yield* Batch.run(batch, numbered(7), { ...quick, cost: true })
+      yield* Batch.retry("attempts", { only: "failed" })
+      const { costUsd, unknownCosts } = yield* Batch.run(batch, numbered(7), { ...quick, cost: true })
+      assert.deepStrictEqual([costUsd, unknownCosts], [(yield* emulator.ledger).billedUsd, 0])
+      assert.strictEqual(costUsd, "1.40000000000000000098")
+    }).pipe(Effect.provide(layer())))
+})
