@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
-import type { BatchError, BatchSourceError, BatchStoreError } from "../BatchError.js"
+import type { BatchConflictError, BatchError, BatchSourceError, BatchStoreError } from "../BatchError.js"
 import type { RefusedRow, RowState } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan } from "../BatchStatus.js"
@@ -17,6 +17,7 @@ import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
 import { failed, type Ledger } from "./ledger/ledger.js"
 import { migrate } from "./ledger/migrations.js"
+import * as Planner from "./ledger/planner.js"
 import * as Planning from "./ledger/planning.js"
 import * as Settling from "./ledger/settling.js"
 import { temporaryFolder } from "./node/leftovers.js"
@@ -65,27 +66,35 @@ const planOf = (batch: string, { known, ...found }: Planning.Found): BatchPlan =
   known: known as { readonly [state in RowState]?: number }
 })
 
-/** Plans the rows of a source into the ledger. @internal */
+/** Plans the rows of a source into the ledger, once no other process does; the batch is made if it is new. @internal */
 export const kept = <E, R>(
   ledger: Ledger,
   definition: Definition,
   source: BatchSource<unknown, E, R>,
-  record: Batches.BatchRecord
-): Effect.Effect<BatchPlan, BatchSourceError | BatchStoreError | E, R> =>
-  Effect.gen(function*() {
+  given: Batches.Defined,
+  settings: Batches.Settings
+): Effect.Effect<
+  readonly [Batches.BatchRecord, BatchPlan],
+  BatchConflictError | BatchSourceError | BatchStoreError | E,
+  R
+> =>
+  Effect.scoped(Effect.gen(function*() {
+    const planner = yield* Planner.alone(ledger, given.name)
+    const now = yield* Clock.currentTimeMillis
+    const record = yield* planner(Batches.planned(ledger, given, settings, now))
     const { id } = record
-    yield* Settling.keepNumbers(ledger, id)
-    const pass = yield* Planning.begun(ledger, id, record.pass)
+    yield* planner(Settling.keepNumbers(ledger, id))
+    const pass = yield* planner(Planning.begun(ledger, id, record.pass))
     yield* eachPart(definition, source, (rows, refused) =>
-      Effect.gen(function*() {
+      planner(Effect.gen(function*() {
         for (const one of refused) Planning.refuse(pass.found, one)
         yield* Planning.keepRefused(ledger, id, pass.no, refused)
         yield* Planning.add(ledger, pass, rows)
-      }))
-    yield* Planning.forgetRefused(ledger, id, pass.no)
-    yield* Settling.settleInvalid(ledger, id, yield* Clock.currentTimeMillis)
-    return planOf(record.name, pass.found)
-  })
+      })))
+    yield* planner(Planning.forgetRefused(ledger, id, pass.no))
+    yield* planner(Settling.settleInvalid(ledger, id, yield* Clock.currentTimeMillis))
+    return [record, planOf(record.name, pass.found)] as const
+  }))
 
 /** A ledger that is forgotten at the end: what tells one key from another need not fit into memory. */
 const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.gen(function*() {

@@ -117,8 +117,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const settings = yield* settingsOf(options, engine.lanes)
     const stopWithin = yield* millis("stopWithin", options.stopWithin ?? 30_000)
     yield* ledger.exclusive
-    const planned = yield* Batches.planned(ledger, what, settings, yield* Clock.currentTimeMillis)
-    const plan = yield* PlanBatch.kept(ledger, definition, source, planned)
+    const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, what, settings)
     yield* Rows.folded(ledger, planned.id, settings.lanes)
     if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id)
     const cancelled = Effect.flatMap(Clock.currentTimeMillis, (now) => Settling.cancelPending(ledger, planned.id, now))
