@@ -33,7 +33,9 @@ const finish = Effect.gen(function*() {
   const { sql } = yield* BatchStore
   for (let no = 0; no < rows; no += 1000) {
     yield* sql`
-      update noukai_batch_row set state = 'done', result = ${JSON.stringify({ said: text })}, settled_at = 1, settled_no = no
+      update noukai_batch_row set state = 'done', result = ${
+      JSON.stringify({ said: text })
+    }, settled_at = 1, settled_no = no
       where no > ${no} and no <= ${no + 1000}`
   }
 })
@@ -56,5 +58,9 @@ await Effect.runPromise(Effect.provide(
     const took = performance.now() - began
     process.stdout.write(JSON.stringify({ took, peak: process.resourceUsage().maxRSS / 1024 }))
   }),
-  Layer.mergeAll(store, BatchEngine.layerLocal, Noukai.layer({ apiKey: Redacted.make("nk_bench"), baseUrl: "http://127.0.0.1:9" }))
+  Layer.mergeAll(
+    store,
+    BatchEngine.layerLocal,
+    Noukai.layer({ apiKey: Redacted.make("nk_bench"), baseUrl: "http://127.0.0.1:9" })
+  )
 ))
