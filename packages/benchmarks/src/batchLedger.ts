@@ -1,6 +1,6 @@
 /**
- * What it costs to take up a batch again: its rows are planned again, and its results read in the order of the input. On a
- * file, and on the empty PostgreSQL of `DATABASE_URL` if there is one.
+ * The cost of a restart: plans finished rows again, and reads their results in the order of the input. On a file, and on the
+ * empty PostgreSQL of `DATABASE_URL` if that is set.
  *
  *     npm run bench:ledger
  *     npm run bench:ledger -- 50000 200    so many rows, of so many bytes
