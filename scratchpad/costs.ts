@@ -1,6 +1,5 @@
-import type { CallError, CostLimitError } from "@effect-noukai/sdk"
 import { FlowService, RunService } from "@effect-noukai/sdk"
-import { Effect, Stream } from "effect"
+import { Effect, Either, Option, Stream } from "effect"
 
 const flow = "noukai/samples/two-step"
 const message = "Where is my order?"
@@ -14,14 +13,16 @@ export const withCost = Effect.gen(function*() {
   return { result, cost: isKnown ? `$${costUsd}` : "unknown" }
 })
 
-// a run that stops before a step once it has cost more, and goes on from there if somebody says so
-export const capped = (maxCostUsd: string, goOn: (spentUsd: string) => boolean) =>
+// a run that stops between steps once it has cost more, and continues if somebody approves
+export const capped = (maxCostUsd: string, approve: (spentUsd: string) => boolean) =>
   Effect.gen(function*() {
     const flows = yield* FlowService
-    return flows.events(flow, { message, maxCostUsd }).pipe(
-      Stream.catchTag("CostLimitError", (error) =>
-        goOn(error.spentUsd ?? "unknown") && error.cursor !== undefined
-          ? flows.events(flow, { from: error.cursor })
-          : Stream.fail<CallError | CostLimitError>(error))
-    )
-  }).pipe(Stream.unwrap)
+    const outcome = yield* Effect.either(flows.execute(flow, { message, maxCostUsd }))
+    if (Either.isRight(outcome)) return outcome.right.result
+    const error = outcome.left
+    if (error._tag !== "CostLimitError" || error.cursor === undefined || !approve(error.spentUsd ?? "unknown")) {
+      return yield* error
+    }
+    const last = yield* Stream.runLast(flows.events(flow, { from: error.cursor }))
+    return Option.isSome(last) && last.value.type === "flow_completed" ? last.value.result : undefined
+  })

@@ -40,8 +40,10 @@ export interface ExecuteOptions {
   /** How many times the handler may run; 0 is never. Default: 10. */
   maxToolRounds?: number | undefined
   /**
-   * The most that the run may cost, in US dollars: a number or decimal text. Checked against its trace before every
-   * further step of a stream and every tool round; then it is stopped with a `CostLimitError`. Default: no limit.
+   * The cost in US dollars above which the run is stopped with a `CostLimitError`: a number or decimal text above 0.
+   * The cost is checked between steps, so the run may cost more than the limit by one step. With a limit, `execute`
+   * requests one step at a time and reads the trace of the run before each further step and tool round; it cannot run
+   * `messages` or the draft. A run that finished resolves, whatever it cost. Default: no limit.
    */
   maxCostUsd?: number | string | undefined
   /** Asks the server to keep input and output snapshots of this run. Default: false. */
@@ -86,13 +88,13 @@ export interface OnceOptions {
 }
 
 /**
- * The options of `executeOnce`: those of `execute` without a session, which is made of the key. `trace` is true unless
- * it is set, so that the server keeps the result.
+ * The options of `executeOnce`: those of `execute` without a session, which is made of the key, and without
+ * `maxCostUsd`, since the run is one request. `trace` is true unless it is set, so that the server keeps the result.
  *
  * @since 0.1.0
  * @category options
  */
-export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId">, OnceOptions {}
+export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "maxCostUsd">, OnceOptions {}
 
 /**
  * The options of `executeAsyncOnce`: those of `executeAsync` without a session, which is made of the key.

@@ -32,12 +32,36 @@ const flow = () => noukai.flow("acme/test/asking")
 
 describe("maxCostUsd", () => {
   it("is refused before anything is sent if it is no amount", async () => {
-    for (const maxCostUsd of [-1, Number.NaN, "much"]) {
+    for (const maxCostUsd of [0, "0", -1, Number.NaN, "much"]) {
       const error = await rejection(flow().execute({ message: "hi", maxCostUsd }))
       assert.instanceOf(error, InvalidRequestError)
       assert.strictEqual(error.field, "maxCostUsd")
     }
     assert.strictEqual(emulator.ledger().requestsReceived, 0)
+  })
+
+  it("is refused for a run of one request before anything is sent", async () => {
+    const limited = { message: "hi", maxCostUsd: 1 }
+    const refused = [
+      flow().executeOnce("key", limited),
+      flow().execute({ maxCostUsd: 1, messages: [{ role: "user", content: "hi" }] }),
+      flow().execute({ ...limited, version: "draft" }),
+      flow().executeAsync(limited)
+    ]
+    for (const call of refused) {
+      const error = await rejection(call)
+      assert.instanceOf(error, InvalidRequestError)
+      assert.strictEqual(error.field, "maxCostUsd")
+    }
+    assert.strictEqual(emulator.ledger().requestsReceived, 0)
+  })
+
+  it("lets a run finish that is within it, step by step", async () => {
+    const toolHandler = (calls: ReadonlyArray<{ id: string }>) =>
+      calls.map(({ id }) => ({ role: "tool", tool_call_id: id, content: "x" }))
+    const done = await flow().execute({ message: "hi", tools, toolHandler, maxCostUsd: 0.3 })
+    assert.deepInclude({ ...done }, { status: "completed", result: "done" })
+    assert.notInclude(emulator.ledger().requests.map(({ endpoint }) => endpoint), "execute")
   })
 
   it("stops a run before its handler runs, and a stream before its next step", async () => {
@@ -54,7 +78,7 @@ describe("maxCostUsd", () => {
       error.message,
       /^flow\.execute acme\/test\/asking: the run has cost \$0\.3, more than its limit of \$0\.2/
     )
-    assert.isDefined((error.cause as SdkCostLimitError).state)
+    assert.isDefined((error.cause as SdkCostLimitError).cursor)
     const streamed = await rejection((async () => {
       for await (const event of flow().events(options)) if (event.type === "step_error") return
     })())

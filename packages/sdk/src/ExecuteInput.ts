@@ -118,10 +118,14 @@ export type CostLimit = number | string
  */
 export type CostInput<C = undefined> = {
   /**
-   * The most that the run may cost, in US dollars, at least 0. Before every further step of a stream, and before every
-   * tool round, its trace is read, which is one more request; a run that has cost more is stopped there, with a
-   * `CostLimitError` from which it can go on. A response that runs to the end cannot be stopped: that of an `execute`
-   * without tools, of `runRemaining`, and of one step. Default: no limit, and nothing is read.
+   * The cost in US dollars above which the run is stopped. The cost is checked between steps, so the run may cost more
+   * than the limit by one step. An amount of 0 or less is an `InvalidRequestError` before anything is sent.
+   *
+   * With a limit, `execute` requests one step at a time over `/step`, and so cannot run `messages` or the draft. Before
+   * each further step and each tool round the trace of the run is read: one more request. A run that has cost more than
+   * the limit fails there with a `CostLimitError`, which has its cursor. A run that finished returns its result,
+   * whatever it cost. Two kinds of responses are not stopped: `runRemaining` of `events`, and `resume` of a run that
+   * began without a limit, whose cost is checked between tool rounds only. Default: no limit, and nothing is read.
    */
   readonly maxCostUsd?: C
 }
@@ -179,18 +183,18 @@ export interface OnceOptions {
 }
 
 /**
- * The input of `executeOnce`: that of `execute`, without a session, which is made of the key. `trace` is true unless it
+ * The input of `executeOnce`: that of `execute`, without a session, which is made of the key, and without `maxCostUsd`,
+ * since the run is one request and cannot be stopped. `trace` is true unless it
  * is set, so that the server keeps the result for later calls of the key. `retryPost` does not apply to the request that
  * begins the run.
  *
  * @since 0.1.0
  * @category options
  */
-export type ExecuteOnceInput<P = AnyParameters, T = undefined, C = undefined, E = never, R = never> =
+export type ExecuteOnceInput<P = AnyParameters, T = undefined, E = never, R = never> =
   & Omit<ExecuteOptions, "sessionId">
   & ParametersInput<P>
   & ToolsInput<T>
-  & CostInput<C>
   & PauseInput<E, R>
   & OnceOptions
 

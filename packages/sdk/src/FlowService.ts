@@ -15,8 +15,10 @@ import type { RunEvent, StepCompleted, ToolCallsRequired } from "./FlowEvent.js"
 import { invalid } from "./internal/errors/makeError.js"
 import { fakeHttp } from "./internal/operations/fakeHttp.js"
 import type { ExecuteBody } from "./internal/operations/runRequests.js"
+import type { Walk } from "./internal/run/executeRun.js"
 import * as FlowEvents from "./internal/run/flowEvents.js"
 import * as FlowExecute from "./internal/run/flowExecute.js"
+import * as WalkedRun from "./internal/run/walkedRun.js"
 import type { CallError, OnceError } from "./NoukaiError.js"
 import { make as makeHttp, NoukaiHttp } from "./NoukaiHttp.js"
 import type * as Tools from "./Tools.js"
@@ -44,6 +46,9 @@ export declare namespace FlowService {
      * added. A failure with `sent: "unknown"` may have started a run, so it is never repeated unless `retryPost` is
      * set. A refusal (429) that names no run is repeated as a read is. `onPause` is given each pause before it is
      * answered, and adds its errors and requirements.
+     *
+     * With `maxCostUsd` the run is requested one step at a time and stopped between steps with a `CostLimitError` once
+     * it has cost more. One step may exceed the limit.
      *
      * @example
      * ```ts
@@ -106,16 +111,15 @@ export declare namespace FlowService {
       A = unknown,
       P = AnyParameters,
       T extends Tools.Tools | undefined = undefined,
-      C extends CostLimit | undefined = undefined,
       E = never,
       R = never
     >(
       key: string,
       flow: FlowRef<P, A>,
-      input: ExecuteOnceInput<NoInfer<P>, T, C, E, R>
+      input: ExecuteOnceInput<NoInfer<P>, T, E, R>
     ) => Effect.Effect<
-      OnceResult<A> | Tools.Paused<OncePaused<A, CostError<C>>, T>,
-      CallError | OnceError | Tools.HandlerError<T> | CostError<C> | E,
+      OnceResult<A> | Tools.Paused<OncePaused<A>, T>,
+      CallError | OnceError | Tools.HandlerError<T> | E,
       Tools.HandlerContext<T> | R
     >
 
@@ -231,11 +235,12 @@ export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<F
 
 const over = (
   http: NoukaiHttp.Service,
+  walk: Walk,
   streams: Pick<FlowService.Service, "events" | "steps">
 ): FlowService.Service => ({
-  execute: FlowExecute.execute(http) as FlowService.Service["execute"],
-  executeOnce: FlowExecute.executeOnce(http) as FlowService.Service["executeOnce"],
-  resume: FlowExecute.resume(http) as FlowService.Service["resume"],
+  execute: FlowExecute.execute(http, walk) as FlowService.Service["execute"],
+  executeOnce: FlowExecute.executeOnce(http, walk) as FlowService.Service["executeOnce"],
+  resume: FlowExecute.resume(http, walk) as FlowService.Service["resume"],
   ...streams
 })
 
@@ -248,7 +253,7 @@ const over = (
 export const make: Effect.Effect<FlowService.Service, never, NoukaiHttp> = Effect.map(
   NoukaiHttp,
   (http) =>
-    over(http, {
+    over(http, WalkedRun.walk, {
       events: FlowEvents.stream(http, "events") as FlowService.Service["events"],
       steps: FlowEvents.stream(http, "steps") as FlowService.Service["steps"]
     })
@@ -265,7 +270,11 @@ export const makeWithoutStreams = (
   reason: string
 ): Effect.Effect<FlowService.Service, never, NoukaiHttp> => {
   const refused = (method: string) => () => Stream.fail(invalid(`FlowService.${method}`, field, reason))
-  return Effect.map(NoukaiHttp, (http) => over(http, { events: refused("events"), steps: refused("steps") }))
+  const walk: Walk = ({ addressText, method }) =>
+    Effect.fail(invalid(method, "maxCostUsd", "runs a flow step by step, and there are no streams here", {
+      flow: addressText
+    }))
+  return Effect.map(NoukaiHttp, (http) => over(http, walk, { events: refused("events"), steps: refused("steps") }))
 }
 
 /**

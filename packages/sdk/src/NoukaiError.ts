@@ -459,9 +459,9 @@ export class ToolCallLimitError extends TaggedError<ToolCallLimitError>(
 }
 
 /**
- * A run has cost more than `maxCostUsd`, or its cost could not be read, and it was stopped before its next step or tool
- * round: nothing more was sent. The run waits where it is: go on from `state` with `FlowService.resume`, or from
- * `cursor` with `FlowService.events`, with a higher limit or with none.
+ * A run has cost more than `maxCostUsd`, or its cost could not be read. It was stopped before its next step or tool
+ * round, and nothing more was sent. To continue it, give `cursor` to `FlowService.events` as `from`, or `state` to
+ * `FlowService.resume`, with a higher limit or none.
  *
  * @since 0.1.0
  * @category errors
@@ -478,7 +478,8 @@ export class CostLimitError extends TaggedError<CostLimitError>(
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
   /**
-   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable.
+   * The place of a run that goes step by step, for `from` of `events`. Absent on errors of a run that began without a
+   * limit. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -486,7 +487,7 @@ export class CostLimitError extends TaggedError<CostLimitError>(
     return cursorOf(this)
   }
   /**
-   * The pause at which the run was stopped, on errors of `execute` and `resume`. Not enumerable.
+   * The pause for tool calls at which `execute` or `resume` was stopped, if it was at one. Not enumerable.
    *
    * @since 0.1.0
    */
@@ -500,7 +501,7 @@ export class CostLimitError extends TaggedError<CostLimitError>(
       this.spentUsd === undefined
         ? "the cost of the run could not be read, and it has a limit"
         : `the run has cost $${this.spentUsd}, more than its limit of $${this.maxCostUsd}`,
-      "it was stopped, and can go on from where it is"
+      "it was stopped before its next step or tool round"
     )
   }
 }

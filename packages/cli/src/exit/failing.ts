@@ -47,6 +47,7 @@ const adviceOf = (
         ]
       }
       return error.sent === "no" ? ["noukai doctor says what can be reached"] : whereToLook(known)
+    case "CostLimitError":
     case "RateLimitError":
     case "InsufficientCreditsError":
       return isWalked !== true || flow === undefined || error.executionId === undefined

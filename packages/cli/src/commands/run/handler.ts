@@ -46,7 +46,7 @@ const read = Effect.fnUntraced(function*(input: Input) {
   const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
   const maxCostUsd = yield* Values.when(input.maxCost, (text) => Values.dollars("--max-cost", text))
   if (Option.isSome(input.once) && maxCostUsd !== undefined) {
-    return yield* wrong("--max-cost cannot stop a run of --once, which is one request")
+    return yield* wrong("--max-cost cannot stop a run of --once, which is one request: leave out one of them")
   }
   const isWalked = input.stream || maxCostUsd !== undefined
   if (isWalked && given.version === "draft") {
@@ -100,7 +100,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     const flows = yield* FlowService
     const { version, ...rest } = given
     if (version === "draft") return yield* wrong("a draft runs in one request")
-    const show = input.stream ? yield* Steps.make : () => Effect.void
+    const show = yield* Steps.make
     let result: Option.Option<unknown> = Option.none()
     yield* flows.events(input.flow, { ...rest, version, sessionId }).pipe(
       Stream.runForEach((event) =>
@@ -120,7 +120,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
   })
 
-  const all: Effect.Effect<void, Failure, Terminal | FlowService> = isWalked ? streamed : executed
+  const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
   yield* all.pipe(
     Effect.provide(services(input)),
     findable(input.once, sessionId, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),

@@ -28,7 +28,7 @@ export const config = {
   timeout: optional("timeout", "The limit of the whole run: 90s, 500ms, 2m; seconds without a unit."),
   maxCost: optional(
     "max-cost",
-    "US dollars; the run is asked for step by step, and stops before a step once it is known to cost more."
+    "Stop between steps above this cost, in US dollars (default: no limit)"
   ),
   json,
   jsonl,

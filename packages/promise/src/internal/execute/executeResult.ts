@@ -105,6 +105,6 @@ export const executeResult = <E, R>(
  * @internal
  */
 export const onceResult = <E, R>(
-  execution: Effect.Effect<SdkOnceResult | SdkOncePaused<unknown, CostLimitError>, E, R>,
+  execution: Effect.Effect<SdkOnceResult | SdkOncePaused, E, R>,
   start: ContinuationRunner
 ): Effect.Effect<OnceResult, E, R> => executeResult(execution, start) as Effect.Effect<OnceResult, E, R>

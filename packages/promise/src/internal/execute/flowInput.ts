@@ -103,8 +103,8 @@ const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
 /** @internal */
 export const executeOnceInput = (
   options: ExecuteOnceOptions
-): ExecuteOnceInput<AnyParameters, ToolsInput, CostLimit | undefined> => ({
-  // the sdk refuses a session
+): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
+  // the sdk refuses a session and a limit
   ...executeInput(options),
   ...onceInput(options)
 })

@@ -62,8 +62,11 @@ export const setCursor = (error: object, mark: () => FlowCursor): void => {
   marks.set(error, mark)
 }
 
+/** The builder of the cursor of an error, if it has one. @internal */
+export const markOf = (error: object): (() => FlowCursor) | undefined => marks.get(error)
+
 /** @internal */
-export const cursorOf = (error: object): FlowCursor | undefined => marks.get(error)?.()
+export const cursorOf = (error: object): FlowCursor | undefined => markOf(error)?.()
 
 /** States by error: like cursors, they are neither encoded nor printed with the fields. */
 const states = new WeakMap<object, PausedState>()

@@ -1,6 +1,5 @@
-import type { FlowCursor } from "../../FlowCursor.js"
 import { InvalidRequestError, type NoukaiError } from "../../NoukaiError.js"
-import { receivedAs, receivedOf, setCursor, setState, stateOf } from "./errorClass.js"
+import { markOf, receivedAs, receivedOf, setCursor, setState, stateOf } from "./errorClass.js"
 
 interface Changes {
   readonly isRetryable?: boolean
@@ -13,7 +12,7 @@ interface Changes {
  *
  * @internal
  */
-export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark?: () => FlowCursor): E => {
+export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark = markOf(error)): E => {
   const Class = error.constructor as new(fields: object, options: typeof unchecked) => E
   const other = receivedAs(new Class({ ...error, ...changes }, unchecked), receivedOf(error))
   if (mark !== undefined) setCursor(other, mark)

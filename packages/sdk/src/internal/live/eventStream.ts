@@ -18,6 +18,7 @@ import type { AttemptInfo } from "../../LogHook.js"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { shouldRetry } from "../retry/retry.js"
+import { afterARunMayExist } from "../run/callProgress.js"
 import { metricLabelsOf } from "../runtime/fiber.js"
 import type { UpdateLabels } from "../runtime/metric.js"
 import { Background, fromSource, type Pull, type Source } from "../runtime/streamPull.js"
@@ -48,6 +49,8 @@ export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
    * response as the end of the run does. Those of a trace belong to another call.
    */
   readonly isRun: boolean
+  /** Whether the request has the timeouts and retries of `execute`. */
+  readonly isExecute: boolean
 }
 
 type WireEventPull = Pull<WireEvent, LiveError>
@@ -62,6 +65,18 @@ const prepare = (
   Either.gen(function*() {
     const { method, options } = endpoint.context
     const request = yield* caller.prepare(endpoint, "text/event-stream", traceparent)
+    if (endpoint.isExecute) {
+      return {
+        ...request,
+        firstByteTimeout: undefined,
+        idleTimeout: undefined,
+        attemptTimeout: yield* milliseconds(
+          method,
+          "attemptTimeout",
+          options.attemptTimeout ?? caller.config.attemptTimeout
+        )
+      }
+    }
     return {
       ...request,
       firstByteTimeout: yield* milliseconds(
@@ -201,6 +216,8 @@ const decoding = (
     warnings.push(text)
   }
   const meter = new Metrics.Meter(labels)
+  // the spans of the steps count what `execute` used
+  const isMetered = !endpoint.isExecute || caller.config.stepSpans !== true
   const { scrub, see } = chunkScrubber(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
@@ -210,8 +227,9 @@ const decoding = (
       if (event.type !== "undecodable") {
         events.push(event)
         if (!endpoint.isRun) return
-        if (event.type === "step_completed") meter.add(event)
-        else if (endsResponse(event)) response.complete()
+        if (event.type === "step_completed") {
+          if (isMetered) meter.add(event)
+        } else if (endsResponse(event)) response.complete()
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
     },
@@ -348,7 +366,8 @@ class WireEventSource implements Source<WireEvent, LiveError> {
     const { caller, endpoint, tell } = this
     const { options, progress } = endpoint.context
     const isFresh = endpoint.executionId === undefined
-    const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost: false })
+    const retryPost = endpoint.isExecute && (options.retryPost ?? caller.config.retryPost)
+    const mayRetry = (error: LiveError): boolean => shouldRetry(error, { isPost: true, isFresh, retryPost })
     return mayRetry(first)
       ? retried({
         first,
@@ -360,7 +379,7 @@ class WireEventSource implements Source<WireEvent, LiveError> {
         pause: caller.transport.pause,
         attempt: (n) => Effect.either(this.attempt(n)),
         progress,
-        givingUp: (error) => error
+        givingUp: (error, mayHaveRun) => mayHaveRun ? afterARunMayExist(error, progress.sent) : error
       })
       : Effect.fail(first)
   }

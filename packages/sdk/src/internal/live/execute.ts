@@ -94,7 +94,8 @@ export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<Wi
     sessionId: request.sessionId,
     body: request.body,
     executionId: request.body.executionId,
-    isRun: true
+    isRun: true,
+    isExecute: request.asExecute !== undefined
   })
 
 const send =

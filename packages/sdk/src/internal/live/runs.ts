@@ -66,7 +66,8 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
     sessionId: undefined,
     body: undefined,
     executionId: request.executionId,
-    isRun: false
+    isRun: false,
+    isExecute: false
   })
 
 /**

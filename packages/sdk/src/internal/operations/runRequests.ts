@@ -68,6 +68,11 @@ export interface StepRequest extends RequestContext {
   readonly version: FlowVersion
   readonly sessionId: string | undefined
   readonly body: StepBody
+  /**
+   * The body of the `execute` that runs this flow step by step. Such a request has the timeouts and retries of
+   * `execute`, and a replay may hold its run as one of `execute`. Absent: the events are for the caller.
+   */
+  readonly asExecute?: ExecuteBody | undefined
 }
 
 /**

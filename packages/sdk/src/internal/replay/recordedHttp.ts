@@ -113,7 +113,7 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
 
   const asking = (
     endpoint: RecordedOperation,
-    request: RequestContext
+    request: RequestContext & { readonly body?: unknown }
   ): Either.Either<ProgramCall, InvalidRequestError> => {
     const question = questionOf(endpoint, request)
     return question === undefined
@@ -267,6 +267,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     }
   }
 
+  /** Whether a run that is walked in place of an `execute` was recorded as one. */
+  const isOfExecute = (asked: ProgramCall, request: EventStreams[Codec.StreamedOperation]): boolean => {
+    if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
+    const whole = asking("execute", { ...request, body: request.asExecute })
+    return Either.isRight(whole) && !matching.has(asked) && matching.has(whole.right)
+  }
+
   const many = <K extends Codec.StreamedOperation>(
     endpoint: K,
     request: EventStreams[K]
@@ -279,7 +286,10 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
         inFlight.enter(key, asked.right.question.flow ?? ""),
         () => inFlight.leave(key)
       )
-      return Effect.map(Effect.zipRight(entered, Effect.suspend(() => find(asked.right))), (found) => {
+      const finding = Effect.suspend(() =>
+        isOfExecute(asked.right, request) ? Effect.fail(matching.asExecute(asked.right)) : find(asked.right)
+      )
+      return Effect.map(Effect.zipRight(entered, finding), (found) => {
         if (found === undefined) {
           return Stream.map(otherwise!.stream(endpoint, request), markBeginning(asked.right, true))
         }

@@ -12,6 +12,7 @@ import { index, keyOf, type Symbols } from "../cassette/symbols.js"
 import { unchecked } from "../errors/makeError.js"
 import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
 import { differences, type Divergence } from "../json/diff.js"
+import { recordedAsExecute } from "../run/executeRun.js"
 import { nameDistance } from "./similarity.js"
 
 interface EntryState {
@@ -117,18 +118,44 @@ export class RecordedMatching {
     return { interaction: entry.interaction, place: entry.number - 1 }
   }
 
+  /** Whether the recording of a call is there to be taken. */
+  has(asked: ProgramCall): boolean {
+    const key = keyOf(asked.question, this.symbols)
+    if (this.match === "strict") return this.expected?.key === key
+    const place = this.match === "position" ? placeOf(asked.question, key) : key
+    return (this.queues.get(place)?.length ?? 0) > (this.taken.get(place) ?? 0)
+  }
+
   private findQueued(place: string): EntryState | undefined {
     const nth = this.taken.get(place) ?? 0
     this.taken.set(place, nth + 1)
     return this.queues.get(place)?.[nth]
   }
 
-  private findNext(key: string): EntryState | undefined {
+  /** The recording that is next in order. */
+  private get expected(): EntryState | undefined {
     while (this.next < this.entries.length && isJob(this.entries[this.next]!.interaction)) this.next++
-    const entry = this.entries[this.next]
+    return this.entries[this.next]
+  }
+
+  private findNext(key: string): EntryState | undefined {
+    const entry = this.expected
     if (entry?.key !== key) return undefined
     this.next++
     return entry
+  }
+
+  /** The miss of a run that was recorded as one of `execute`, which its caller asks for then. */
+  asExecute({ operation, question }: ProgramCall): ReplayMissError {
+    const detail = "it was recorded as a run of execute"
+    return new ReplayMissError({
+      method: operation,
+      ...(question.flow === undefined ? undefined : { flow: question.flow }),
+      detail,
+      code: recordedAsExecute,
+      isRetryable: false,
+      report: this.report(detail, 0, [])
+    }, unchecked)
   }
 
   /** The miss of a call whose recording ends too early. */

@@ -198,10 +198,11 @@ export const open = (
       replay: Replay,
       trigger: Trigger,
       request: FlowRequest,
-      asked: SessionCall
+      asked: SessionCall,
+      isExecute = false
     ): Effect.Effect<RunOfSession, ReplayMissError> => {
       const found = asked.executionId === undefined
-        ? replay.matching.take(trigger, request.flow, asked)
+        ? replay.matching.take(trigger, request.flow, asked, isExecute)
         : replay.matching.goOn(trigger, request.flow, asked)
       return Effect.flatMap(found, (execution) => {
         const run = runOf(execution)
@@ -251,7 +252,7 @@ export const open = (
       request: StepRequest,
       asked: SessionCall
     ): Effect.Effect<Stream.Stream<WireEvent, CallError>, CallError> =>
-      Effect.map(recordingOf(replay, "step", request, asked), (run) => {
+      Effect.map(recordingOf(replay, "step", request, asked, request.asExecute !== undefined), (run) => {
         const recorded = Stream.fromIterable(eventsOf(run, request.body.stepIndex, asked.executionId === undefined))
         const { ending } = run
         switch (ending._tag) {

@@ -80,9 +80,22 @@ export class SessionMatching {
     }
   }
 
-  /** Takes the recording of a new run. */
-  take(trigger: Trigger, flow: FlowAddress, asked: SessionCall): Either.Either<SessionExecution, ReplayMissError> {
+  /**
+   * Takes the recording of a new run. A run of `execute` that was walked step by step was recorded by either trigger:
+   * its steps are looked for first, since `execute` itself never takes those.
+   */
+  take(
+    given: Trigger,
+    flow: FlowAddress,
+    asked: SessionCall,
+    isExecute: boolean
+  ): Either.Either<SessionExecution, ReplayMissError> {
     const slug = this.redact(flow.slug)
+    const hasNext = (trigger: Trigger): boolean => {
+      const key = keyOf(trigger, slug)
+      return (this.byKey.get(key)?.length ?? 0) > (this.taken.get(key) ?? 0)
+    }
+    const trigger = isExecute && !hasNext(given) && hasNext("execute") ? "execute" : given
     const key = keyOf(trigger, slug)
     const recorded = this.byKey.get(key) ?? []
     const index = this.taken.get(key) ?? 0

@@ -1,5 +1,6 @@
 /**
- * One run on `/execute`, from its first request through its tool rounds to its end.
+ * One run of `execute`, from its first request through its tool rounds to its end: on `/execute` or, where its cost is
+ * limited, step by step.
  *
  * @see contract 6.3
  * @internal
@@ -9,6 +10,7 @@ import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import type * as Types from "effect/Types"
 import type { ExecuteResult, OncePaused, OnceResult, PausedResult, PausedState } from "../../ExecuteResult.js"
+import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
 import {
   type CallError,
   type CostLimitError,
@@ -20,9 +22,10 @@ import {
 } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
-import { receivedAs, setState } from "../errors/errorClass.js"
+import { receivedAs, setCursor, setState } from "../errors/errorClass.js"
 import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
+import type { FlowVersion } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
@@ -43,7 +46,6 @@ import { withStepSpans } from "../timeline/stepSpans.js"
 import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../tools/toolAnswering.js"
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
-import { overLimit } from "./costLimit.js"
 import type { FlowCall } from "./flowCall.js"
 
 /**
@@ -74,9 +76,31 @@ export interface Run<E, R> extends FlowCall<E, R> {
   reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
   answeredItself: boolean
+  readonly walk: Walk
 }
 
-type AnyRun = Run<unknown, unknown>
+/** @internal */
+export type AnyRun = Run<unknown, unknown>
+
+/** The answer to a run that is walked step by step, as `/execute` would have given it. @internal */
+export interface Walked {
+  readonly response: ExecuteResponse
+  /** The place of a pause. */
+  readonly cursor?: FlowCursor
+  /** The step that failed. */
+  readonly stepId?: string
+}
+
+/**
+ * Goes on with a run step by step from a cursor, to its end or its next pause.
+ *
+ * @internal
+ */
+export type Walk = (
+  run: AnyRun,
+  from: FlowCursor,
+  asExecute: ExecuteBody
+) => Effect.Effect<Walked, CallError | CostLimitError>
 
 /** @internal */
 export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
@@ -146,7 +170,42 @@ const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
  * @internal
  */
 export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): RunEffect<E, R> =>
-  Effect.flatMap(sent(run, body), (response) => follow(run, response, rounds))
+  Effect.flatMap(sent(run, body), (response) => follow(run, { response }, rounds))
+
+/**
+ * The code of the miss of a walked run that a recording holds as a run of `/execute`.
+ *
+ * @internal
+ */
+export const recordedAsExecute: ErrorCode = "RECORDED_AS_EXECUTE_CLIENT"
+
+/**
+ * Begins a run that is walked step by step, and goes on as `post` does.
+ *
+ * @internal
+ */
+export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E, R> => {
+  const { attachments, message, parameters } = body
+  const from: FlowCursor = {
+    version: 1,
+    flow: run.addressText,
+    flowVersion: walkedVersion(run.version),
+    ...known({ sessionId: run.sessionId }),
+    stepIndex: 0,
+    outputs: {},
+    rounds: 0,
+    first: known({ message, parameters: parameters as FirstCall["parameters"], attachments })
+  }
+  const walked = Effect.catchTag(
+    run.walk(run, from, body),
+    "ReplayMissError",
+    (miss) =>
+      miss.code === recordedAsExecute
+        ? Effect.map(sent(run, body), (response): Walked => ({ response }))
+        : Effect.fail(miss)
+  )
+  return Effect.flatMap(walked, (answer) => follow(run, answer, 0))
+}
 
 /**
  * Runs once per key, or gives the run of the key, and goes on as `post` does.
@@ -163,7 +222,7 @@ export const postOnce = <E, R>(
     ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | CostLimitError | E, R> => {
       run.sessionId = sessionId
       run.reused = reused
-      return Effect.map(follow(run, response, 0), (ended) =>
+      return Effect.map(follow(run, { response }, 0), (ended) =>
         ended.status === "completed"
           ? withRaw({ ...ended, reused }, ended.raw)
           // a run that was found is never paused
@@ -171,12 +230,16 @@ export const postOnce = <E, R>(
     }
   )
 
-const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> => {
-  const response = run.http.request("execute", requestOf(run, body))
-  return run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
-}
+const sent = (run: AnyRun, body: ExecuteBody): Effect.Effect<ExecuteResponse, CallError> =>
+  answeredBefore(run, run.http.request("execute", requestOf(run, body)))
 
-const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number): RunEffect<E, R> => {
+const answeredBefore = <A, E extends CallError | CostLimitError>(
+  run: AnyRun,
+  response: Effect.Effect<A, E>
+): Effect.Effect<A, E> => run.answeredItself ? Effect.mapError(response, (error) => afterARunMayExist(error)) : response
+
+const follow = <E, R>(run: Run<E, R>, answer: Walked, rounds: number): RunEffect<E, R> => {
+  const { response } = answer
   if (run.executionId !== undefined && !isOfRun(run.executionId, response.executionId)) {
     return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
   }
@@ -186,9 +249,9 @@ const follow = <E, R>(run: Run<E, R>, response: ExecuteResponse, rounds: number)
     case "completed":
       return completed(run, response)
     case "failed":
-      return Effect.fail(runFailed(run, response))
+      return Effect.fail(runFailed(run, response, answer.stepId))
     case "tool_calls_required":
-      return paused(run, response, rounds)
+      return paused(run, response, answer.cursor, rounds)
   }
 }
 
@@ -227,7 +290,7 @@ const completed = (
       )
   )
 
-const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
+const runFailed = (run: AnyRun, response: ExecuteEnded, stepId: string | undefined): FlowExecutionError =>
   receivedAs(
     new FlowExecutionError(
       known({
@@ -236,6 +299,7 @@ const runFailed = (run: AnyRun, response: ExecuteEnded): FlowExecutionError =>
         executionId: run.executionId,
         requestId: response.requestId,
         ...problemOf(response.result),
+        stepId,
         status: "failed",
         result: response.result,
         flowId: response.flowId,
@@ -275,6 +339,7 @@ const stateOf = (
   executionId: string,
   response: ExecutePaused,
   toolCalls: ReadonlyArray<ToolCall>,
+  cursor: FlowCursor | undefined,
   rounds: number
 ): PausedState => ({
   version: 1,
@@ -288,10 +353,44 @@ const stateOf = (
   accumulatedOutputs: response.accumulatedOutputs ?? {},
   ...(run.sessionId === undefined ? undefined : { sessionId: run.sessionId }),
   rounds,
-  ...known<ResumeFields>(run.resumeFields)
+  ...known<ResumeFields>(run.resumeFields),
+  ...(cursor === undefined ? undefined : { steps: stepsOf(cursor) })
 })
 
-const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): RunEffect<E, R> => {
+/** The version of a walked run, which is never the draft. */
+const walkedVersion = (version: FlowVersion): FlowCursor["flowVersion"] => version === "draft" ? "production" : version
+
+/** The fields of a walked run that a paused state has beside those of any run. */
+const stepsOf = ({ lastStepId, stepCount, stepIndex }: FlowCursor): NonNullable<PausedState["steps"]> => ({
+  stepIndex,
+  ...known({ stepCount, lastStepId })
+})
+
+/** The cursor of a walked run at its pause. */
+const cursorOf = (state: PausedState, pending: Partial<PendingTools>, rounds: number): FlowCursor => ({
+  version: 1,
+  flow: state.flow,
+  flowVersion: walkedVersion(state.flowVersion),
+  executionId: state.executionId,
+  stepIndex: 0,
+  ...state.steps,
+  outputs: state.accumulatedOutputs,
+  ...known({ sessionId: state.sessionId }),
+  pending: {
+    stepId: state.pausedAtStep,
+    iterationsUsed: state.iterationsUsed,
+    toolCallMessages: state.toolCallMessages,
+    ...pending
+  },
+  rounds
+})
+
+const paused = <E, R>(
+  run: Run<E, R>,
+  response: ExecutePaused,
+  cursor: FlowCursor | undefined,
+  rounds: number
+): RunEffect<E, R> => {
   const { answering, executionId } = run
   if (answering._tag === "none") {
     return Effect.fail(unexpected(run, response, "the run paused for tool calls, and no tools were sent", unanswered))
@@ -303,7 +402,7 @@ const paused = <E, R>(run: Run<E, R>, response: ExecutePaused, rounds: number): 
   if (toolCalls.length === 0) {
     return Effect.fail(unexpected(run, response, "the run paused for tool calls and names none", unanswered))
   }
-  const state = stateOf(run, executionId, response, toolCalls, rounds)
+  const state = stateOf(run, executionId, response, toolCalls, cursor, rounds)
   const { onPause } = run
   return onPause === undefined
     ? answered(run, answering, state, response)
@@ -339,11 +438,14 @@ const answered = <E, R>(
 
 /** Answers a pause unless the run has cost too much. */
 const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: () => RunEffect<E, R>): RunEffect<E, R> =>
-  run.maxCostUsd === undefined
+  run.costs === undefined
     ? answered()
-    : Effect.flatMap(overLimit(run, state.executionId), (error): RunEffect<E, R> => {
+    : Effect.flatMap(run.costs.overLimit(run, state.executionId), (error): RunEffect<E, R> => {
       if (error === undefined) return answered()
       setState(error, state)
+      if (state.steps !== undefined) {
+        setCursor(error, () => cursorOf(state, { toolCalls: state.toolCalls }, state.rounds))
+      }
       return Effect.fail(error)
     })
 
@@ -407,14 +509,18 @@ const goOn = <E, R>(
     toolCallMessages,
     accumulatedOutputs: state.accumulatedOutputs
   }
-  return Effect.zipRight(
-    warnOfConversation(run.method, run.addressText, toolCallMessages),
-    Effect.suspend(() =>
-      Effect.flatMap(
-        // what was refused can be sent again
-        Effect.tapErrorTag(sent(run, body), "RateLimitError", (error) => Effect.sync(() => setState(error, state))),
-        (response) => follow(run, response, rounds)
-      )
+  const answer = state.steps === undefined
+    ? Effect.map(
+      Effect.zipRight(
+        warnOfConversation(run.method, run.addressText, toolCallMessages),
+        Effect.suspend(() => sent(run, body))
+      ),
+      (response): Walked => ({ response })
     )
+    : answeredBefore(run, run.walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
+  return Effect.flatMap(
+    // what was refused can be sent again
+    Effect.tapErrorTag(answer, "RateLimitError", (error) => Effect.sync(() => setState(error, state))),
+    (answer) => follow(run, answer, rounds)
   )
 }

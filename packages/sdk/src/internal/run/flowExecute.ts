@@ -16,7 +16,7 @@ import type {
   OnceError,
   ToolCallLimitError
 } from "../../NoukaiError.js"
-import { invalid, type Problem } from "../errors/makeError.js"
+import { invalid, type Problem, problem } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import * as Checks from "../flow/executeInput.js"
 import type { AnyParameters, FlowRef } from "../flow/flow.js"
@@ -38,8 +38,8 @@ import { answeringOf } from "../tools/toolAnswering.js"
 import * as Toolkit from "../tools/toolkit.js"
 import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { CallProgress } from "./callProgress.js"
-import { checkCostLimit } from "./costLimit.js"
 import * as ExecuteRun from "./executeRun.js"
+import { checkCostLimit, RunCosts } from "./runCosts.js"
 
 type ExecuteInputOf<E, R> = ExecuteInput<
   AnyParameters,
@@ -75,6 +75,19 @@ const pickInput = <E, R>(given: ExecuteInputOf<E, R>): ExecuteInputOf<E, R> => (
   retryPost: given.retryPost
 })
 
+/** Only what is asked for step by step can be stopped between its steps. */
+const checkWalk = ({ maxCostUsd, messages, version }: AnyExecuteInput): Problem | undefined =>
+  maxCostUsd === undefined
+    ? undefined
+    : messages !== undefined && messages.length > 0
+    ? problem("maxCostUsd", "cannot limit a run of messages, which is one request: give message, or no maxCostUsd")
+    : version === "draft" || version === 0
+    ? problem(
+      "maxCostUsd",
+      "cannot limit a run of the draft, which is one request: give another version, or no maxCostUsd"
+    )
+    : undefined
+
 const checkInput = (input: AnyExecuteInput): Problem | undefined =>
   Checks.checkMessages(input.message, input.messages) ??
     Checks.checkParameters(input.parameters) ??
@@ -82,6 +95,7 @@ const checkInput = (input: AnyExecuteInput): Problem | undefined =>
     Checks.checkAttachments(input.attachments) ??
     checkToolsInput(input) ??
     checkCostLimit(input.maxCostUsd) ??
+    checkWalk(input) ??
     checkFunction("onPause", input.onPause) ??
     Checks.checkRun(input)
 
@@ -142,6 +156,7 @@ type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | T
 
 const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   http: HttpService,
+  walk: ExecuteRun.Walk,
   beginning: Beginning<B, A, X>,
   flow: FlowRef<never>,
   given: ExecuteInputOf<E, R> & B
@@ -184,9 +199,10 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
             resumeFields,
             onPause: input.onPause,
             answering: answeringOf({ ...input, tools }),
-            maxCostUsd: input.maxCostUsd,
+            costs: RunCosts.of(input.maxCostUsd),
             executionId: undefined,
-            answeredItself: false
+            answeredItself: false,
+            walk
           }
           return post(run, { message: input.message, messages, ...resumeFields }, input)
         }),
@@ -201,30 +217,35 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   })
 
 /** @internal */
-export const execute = (http: HttpService) => {
+export const execute = (http: HttpService, walk: ExecuteRun.Walk) => {
   const method = "FlowService.execute"
   const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
     method,
     rules: executeRules,
     trace: false,
     warn: sizeWarning(method),
-    post: (run, body) => ExecuteRun.post(run, body, 0),
+    post: (run, body) => run.costs === undefined ? ExecuteRun.post(run, body, 0) : ExecuteRun.postSteps(run, body),
     outcomeOf: ExecuteRun.outcomeOf
   }
   return <E, R>(
     flow: FlowRef<never>,
     input: ExecuteInputOf<E, R>
-  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => begin(http, beginning, flow, input)
+  ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => begin(http, walk, beginning, flow, input)
 }
 
 const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceOptions, ExecuteInputOf<E, R> & OnceOptions> => ({
   field: "input",
   pick: (given) => ({ ...pickInput(given), rerunFailed: given.rerunFailed, settle: given.settle }),
-  check: (input) => checkOnce(input) ?? checkInput(input)
+  check: (input) =>
+    checkOnce(input) ??
+      (input.maxCostUsd === undefined
+        ? undefined
+        : problem("maxCostUsd", "cannot limit a run of executeOnce, which is one request: use execute, or a Budget")) ??
+      checkInput(input)
 })
 
 /** @internal */
-export const executeOnce = (http: HttpService) => {
+export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk) => {
   const method = "FlowService.executeOnce"
   const warn = sizeWarning(method)
   const beginning = (key: string): Beginning<OnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
@@ -239,12 +260,12 @@ export const executeOnce = (http: HttpService) => {
   return <E, R>(
     key: string,
     flow: FlowRef<never>,
-    input: ExecuteOnceInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined, E, R>
+    input: ExecuteOnceInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, E, R>
   ): Begun<ExecuteRun.OnceRunResult, OnceError, E, R> =>
     Effect.suspend(() => {
       const found = checkKey(key)
       return found === undefined
-        ? begin<OnceOptions, ExecuteRun.OnceRunResult, OnceError, E, R>(http, beginning(key), flow, input)
+        ? begin<OnceOptions, ExecuteRun.OnceRunResult, OnceError, E, R>(http, walk, beginning(key), flow, input)
         : Effect.fail(invalid(method, found.field, found.reason))
     })
 }
@@ -289,13 +310,16 @@ const stateOf = (
     if (!isPausedState(state)) return refused("state", "is not the state of a paused run")
     const unwritten = checkStored("state", state)
     if (unwritten !== undefined) return refused(unwritten.field, unwritten.reason)
+    if (state.steps !== undefined && (state.flowVersion === "draft" || state.flowVersion === 0)) {
+      return refused("state", "is not the state of a paused run")
+    }
     if (state.flow !== addressText) return refused("state", `is of another flow, ${state.flow}`)
     const found = checkSessionId("state.sessionId", state.sessionId)
     return found === undefined ? Either.right(state) : refused(found.field, found.reason)
   }, { flow: addressText })
 
 /** @internal */
-export const resume = (http: HttpService) =>
+export const resume = (http: HttpService, walk: ExecuteRun.Walk) =>
 <E, R>(
   flow: FlowRef<never>,
   givenState: PausedState,
@@ -331,9 +355,10 @@ export const resume = (http: HttpService) =>
       },
       onPause: input.onPause,
       answering: { _tag: "manual" },
-      maxCostUsd: input.maxCostUsd,
+      costs: RunCosts.of(input.maxCostUsd),
       executionId: state.executionId,
-      answeredItself: false
+      answeredItself: false,
+      walk
     }
     return ExecuteRun.goingOn(
       run,

@@ -28,7 +28,6 @@ interface RunFailure {
 
 /** @internal */
 export class StreamFailures {
-  private readonly progress = new CallProgress()
   private received = false
   /** Whether something may have run because of this call, so that making the whole call again could run it twice. */
   private mayHaveRun = false
@@ -36,7 +35,8 @@ export class StreamFailures {
   constructor(
     private readonly method: string,
     private readonly addressText: string,
-    private readonly cursor: StreamCursor
+    private readonly cursor: StreamCursor,
+    private readonly progress = new CallProgress()
   ) {}
 
   /** The progress of the next request. */

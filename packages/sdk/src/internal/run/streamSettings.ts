@@ -2,7 +2,8 @@ import type * as Schedule from "effect/Schedule"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { NoukaiError } from "../../NoukaiError.js"
 import type { StreamOptions } from "../input/callOptions.js"
-import type { StepBody } from "../operations/runRequests.js"
+import type { ExecuteBody, StepBody } from "../operations/runRequests.js"
+import type { CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
 import type { StreamCursor } from "./streamCursor.js"
 
@@ -60,6 +61,8 @@ export interface StreamSettings<E, R> extends FlowCall<E, R> {
   readonly heal: Schedule.Schedule<unknown, NoukaiError> | undefined
   /** The total timeout, in milliseconds. */
   readonly timeout: number | undefined
+  /** The body of the `execute` that is walked. Absent: the events are for the caller. */
+  readonly asExecute?: ExecuteBody | undefined
 }
 
 /**
@@ -73,4 +76,8 @@ export interface Origin {
   readonly begun: boolean
   /** Whether the last step of the cursor's run may have completed. */
   readonly mayBeOver: boolean
+  /** Whether the costs of the cursor's run are known to be within its limit. Default: false. */
+  readonly isAfforded?: boolean
+  /** The progress of the call that the walk is a part of. Default: its own. */
+  readonly progress?: CallProgress
 }

@@ -21,7 +21,6 @@ import type { StreamSpans } from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
 import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answeredPause } from "../tools/toolRound.js"
-import { overLimit, ToldCosts } from "./costLimit.js"
 import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { type Continuation, EventFold } from "./eventFold.js"
 import type { KnownResult } from "./stepOutputs.js"
@@ -66,8 +65,6 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   /** The work in a fiber of its own, and the pull that waits for it. */
   private background: Background | undefined
   private underWay: Effect.Effect<void, never, R> | undefined
-  /** The costs that events have told, of a run with a limit. */
-  private readonly told: ToldCosts | undefined
 
   constructor(
     private readonly settings: StreamSettings<E, R>,
@@ -78,15 +75,14 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     resume: ResumeStream
   ) {
     this.cursor = new StreamCursor(origin.cursor, origin.mayBeOver)
-    this.failures = new StreamFailures(settings.method, settings.addressText, this.cursor)
+    this.failures = new StreamFailures(settings.method, settings.addressText, this.cursor, origin.progress)
     this.healing = new StreamHealing(settings.heal, this.cursor)
     this.fold = new EventFold(settings, this.cursor, this.failures, spans, origin.begun, resume)
-    if (settings.maxCostUsd !== undefined) this.told = new ToldCosts()
     if (this.cursor.pending?.toolCalls !== undefined) {
       this.cursor.again = this.cursor.isOver
       this.fold.pauseForTools()
       this.endResponse()
-    } else if (this.cursor.executionId !== undefined) {
+    } else if (this.cursor.executionId !== undefined && origin.isAfforded !== true) {
       this.goOn(toOpen)
     }
   }
@@ -123,8 +119,9 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     onSuccess: (events: Chunk.Chunk<WireEvent>): EventPull<E, R> => {
       this.failures.eventsCame()
       this.fold.accept(events)
-      if (this.told !== undefined) {
-        for (const event of this.fold.out) if (event.type === "step_completed") this.told.add(event.costUsd)
+      const { costs } = this.settings
+      if (costs !== undefined) {
+        for (const event of this.fold.out) if (event.type === "step_completed") costs.add(event.costUsd)
       }
       this.endResponse()
       return this.fold.out.length > 0 ? this.emitted : this.pull
@@ -209,14 +206,16 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   /** Goes on; before another step or tool round of a run with a limit of cost, once it is known to be within it. */
   private goOn(next: Continuation): void {
-    const limited = this.told !== undefined && (next._tag === "open" || next._tag === "answer")
+    const limited = this.settings.costs !== undefined && (next._tag === "open" || next._tag === "answer")
     this.next = limited ? { _tag: "afford", then: next } : next
   }
 
   private afford(then: Continuation): Effect.Effect<void> {
-    const { cursor, settings, told } = this
+    const { cursor, settings } = this
+    const { costs } = settings
+    if (costs === undefined) return Effect.dieMessage("nothing limits the costs")
     return this.afterResponse(
-      Effect.map(overLimit(settings, cursor.executionId, told), (error) => {
+      Effect.map(costs.overLimit(settings, cursor.executionId), (error) => {
         if (error !== undefined) setCursor(error, cursor.mark())
         this.next = error === undefined ? then : { _tag: "fail", error }
       })
@@ -240,7 +239,8 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
       sessionId: settings.sessionId,
       options: settings.options,
       progress: this.failures.begin(),
-      body
+      body,
+      asExecute: settings.asExecute
     }))
     this.next = { _tag: "read", pull: this.traced(this.response.pull) }
     const opened = closed === undefined ? this.pull : Effect.zipRight(closed, this.pull)

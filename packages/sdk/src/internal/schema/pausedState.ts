@@ -24,7 +24,13 @@ const pausedStateSchema = Schema.Struct({
   attachments: absentable(Schema.Array(Schema.Unknown)),
   tools: absentable(Schema.Array(Schema.Unknown)),
   toolChoice: absentable(Schema.Unknown),
-  trace: Schema.Boolean
+  trace: Schema.Boolean,
+  /** The place of a run that is walked step by step. */
+  steps: absentable(Schema.Struct({
+    stepIndex: Schema.NonNegativeInt,
+    stepCount: absentable(Schema.Number),
+    lastStepId: absentable(Schema.String)
+  }))
 })
 
 /**

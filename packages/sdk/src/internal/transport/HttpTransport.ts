@@ -44,6 +44,8 @@ export interface OpenRequest extends TransportRequest {
   readonly firstByteTimeout: number | undefined
   /** Milliseconds between two arrivals of bytes, while a pull waits for them; `undefined`: no clock. */
   readonly idleTimeout: number | undefined
+  /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
+  readonly attemptTimeout?: number | undefined
 }
 
 /** @internal */

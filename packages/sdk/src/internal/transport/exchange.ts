@@ -60,7 +60,7 @@ const none: ReadonlyArray<never> = []
 
 abstract class Exchange implements Receiver, Closing.ClosableExchange {
   protected cancelTimer: Cancel = noTimer
-  protected cancelErrorTimer: Cancel = noTimer
+  protected cancelWholeTimer: Cancel = noTimer
   protected onItsWay = false
   /** Whether the response has ended, or is not wanted any more. */
   protected over = false
@@ -167,7 +167,7 @@ abstract class Exchange implements Receiver, Closing.ClosableExchange {
     this.closing.underWay.delete(this)
     this.cancelTimer()
     this.cancelTimer = noTimer
-    this.cancelErrorTimer()
+    this.cancelWholeTimer()
     for (const stage of this.stages) stage.stop()
   }
 
@@ -251,7 +251,7 @@ class SendExchange extends Exchange {
     this.header = header
     if (!errorBody.isOk(status)) {
       this.limit = Math.min(this.limit, errorBody.maxBytes)
-      this.cancelErrorTimer = this.timers.after(errorBody.timeout, () => this.expire("attempt", errorBody.timeout))
+      this.cancelWholeTimer = this.timers.after(errorBody.timeout, () => this.expire("attempt", errorBody.timeout))
     } // The length that is announced is that of the encoded body.
     else if (!isEncoded && Number(header("content-length")) > this.limit) {
       this.failTooLarge()
@@ -325,7 +325,10 @@ class OpenExchange extends Exchange implements Opening {
   }
 
   begin(): void {
-    const { connectTimeout } = this.request
+    const { attemptTimeout, connectTimeout } = this.request
+    if (attemptTimeout !== undefined) {
+      this.cancelWholeTimer = this.timers.after(attemptTimeout, () => this.expire("attempt", attemptTimeout))
+    }
     if (connectTimeout !== undefined) {
       this.cancelTimer = this.timers.after(connectTimeout, () => this.expire("connect", connectTimeout))
     }

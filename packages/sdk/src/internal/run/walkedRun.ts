@@ -1,0 +1,128 @@
+/**
+ * One run on `/step`, one paid step per request, with the answers that `/execute` would have given: its end, or its next
+ * pause.
+ *
+ * @see contract 7.5
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { FlowCursor } from "../../FlowCursor.js"
+import type { CallError, CostLimitError } from "../../NoukaiError.js"
+import { withRaw } from "../json/raw.js"
+import { knownFlowId } from "../operations/flowIds.js"
+import type { ExecuteBody, ExecutePaused } from "../operations/runRequests.js"
+import type { ToolCall } from "../tools/tool.js"
+import type { DeliveredRunEvent } from "./deliveredEvent.js"
+import type { AnyRun, Walk, Walked } from "./executeRun.js"
+import type { StreamSettings } from "./streamSettings.js"
+import { StreamWalk } from "./streamWalk.js"
+
+const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, never> => ({
+  http: run.http,
+  method: run.method,
+  // the result is decoded where that of `/execute` is
+  flow: run.addressText,
+  address: run.address,
+  addressText: run.addressText,
+  version: run.version,
+  sessionId: run.sessionId,
+  options: run.options,
+  answering: { _tag: "manual" },
+  costs: run.costs,
+  only: "events",
+  everyRequest: {
+    inputOverrides: {},
+    blockOverrides: asExecute.blockOverrides,
+    runRemaining: run.costs === undefined,
+    tools: asExecute.tools,
+    toolChoice: asExecute.toolChoice,
+    trace: asExecute.trace
+  },
+  heal: undefined,
+  timeout: undefined,
+  asExecute
+})
+
+const wireCall = (call: ToolCall): unknown =>
+  call.raw ?? { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments } }
+
+const pausedOf = (cursor: FlowCursor): Omit<ExecutePaused, "flowId"> => {
+  const { pending } = cursor
+  return {
+    status: "tool_calls_required",
+    executionId: cursor.executionId,
+    pausedAtStep: pending?.stepId ?? "",
+    iterationsUsed: pending?.iterationsUsed ?? 0,
+    toolCallMessages: pending?.toolCallMessages ?? [],
+    toolCalls: pending?.toolCalls?.map(wireCall),
+    accumulatedOutputs: cursor.outputs,
+    blockCount: cursor.stepCount
+  }
+}
+
+/** @internal */
+export const walk: Walk = (run, cursor, asExecute) =>
+  Effect.suspend(() => {
+    const source = new StreamWalk(
+      settingsOf(run, asExecute),
+      // a pause was within the limit when it was answered
+      { cursor, begun: false, mayBeOver: false, isAfforded: true, progress: run.progress },
+      undefined,
+      () => {},
+      () => Stream.empty
+    )
+    let stepCount = cursor.stepCount
+
+    const answerOf = (event: DeliveredRunEvent): Walked | undefined => {
+      switch (event.type) {
+        case "run_started":
+          run.executionId ??= event.executionId || undefined
+          stepCount = event.stepCount ?? stepCount
+          return undefined
+        case "tool_calls_required":
+          return { response: withRaw({ ...pausedOf(event.cursor), flowId: flowId() }, event.raw), cursor: event.cursor }
+        case "flow_completed":
+          return {
+            response: withRaw({
+              status: "completed",
+              result: event.result,
+              executionId: event.executionId,
+              flowId: flowId(),
+              blockCount: stepCount
+            }, event.raw)
+          }
+        case "step_error":
+          return {
+            response: withRaw({
+              status: "failed",
+              result: event.error,
+              executionId: run.executionId,
+              flowId: flowId(),
+              blockCount: stepCount
+            }, event.raw),
+            stepId: event.stepId
+          }
+        default:
+          return undefined
+      }
+    }
+    const flowId = () => knownFlowId(run.http, run.addressText)
+
+    const next: Effect.Effect<Walked, CallError | CostLimitError> = Effect.matchEffect(source.pull, {
+      // a run never ends without an event that says so
+      onFailure: Option.match({
+        onNone: () => Effect.dieMessage("the walk ended without an end"),
+        onSome: Effect.fail
+      }),
+      onSuccess: (events) => {
+        for (const event of events) {
+          const answer = answerOf(event)
+          if (answer !== undefined) return Effect.succeed(answer)
+        }
+        return next
+      }
+    })
+    return Effect.onExit(next, source.close)
+  })
