@@ -78,6 +78,16 @@ it("calls of one key at one time are one run", async () => {
   assert.lengthOf(emulator.ledger().runs, 1)
 })
 
+it("a call that times out ends alone: the others see its run, and send no other", async () => {
+  const flow = noukai.flow("noukai/tests/slow")
+  const leader = rejection(flow.executeOnce("row 1", { timeout: 2000 }))
+  while (emulator.ledger().runs.length === 0) await new Promise((resume) => setImmediate(resume))
+  const follower = rejection(flow.executeOnce("row 1"))
+  assert.deepInclude(await leader, { name: "APITimeoutError" })
+  assert.instanceOf(await follower, RunInProgressError)
+  assert.lengthOf(emulator.ledger().runs, 1)
+})
+
 it("a pause goes on by its own resume", async () => {
   const tools = [{ type: "function", function: { name: "weather" } }]
   const flow = noukai.flow("noukai/tests/asking")

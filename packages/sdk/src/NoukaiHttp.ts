@@ -129,7 +129,7 @@ const requestsOf = (caller: Call.Caller): Requests => {
     runList: Runs.runList(caller),
     session: Session.session(caller)
   }
-  return { ...requests, ...Once.make(requests, caller.config.origin, caller.transport.pause) }
+  return { ...requests, ...Once.make(requests, caller.config, caller.transport.pause) }
 }
 
 const streamsOf = (caller: Call.Caller): Streams => ({

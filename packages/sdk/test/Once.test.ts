@@ -94,7 +94,7 @@ describe("executeOnce", () => {
           submitJob: () => Effect.dieMessage("no job"),
           pollJob: () => Effect.dieMessage("no job")
         },
-        "http://127.0.0.1:1",
+        { origin: "http://127.0.0.1:1", attemptTimeout: Duration.minutes(5) },
         () => Effect.succeed(true)
       )
       const first = yield* sessionOf(echo, "k")

@@ -1,9 +1,11 @@
 /** Calls of one key at one time, in one process. */
-import { Emulator } from "@effect-noukai/emulator"
+import { Emulator, type LedgerEvent } from "@effect-noukai/emulator"
 import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Schema, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Schema, Scope, TestClock } from "effect"
 import { echo, executeOnce, posts, runs, sessionOf, setup } from "./support/once.js"
+
+type RunStarted = Extract<LedgerEvent, { readonly type: "RunStarted" }>
 
 /** By then the sessions of the calls before it are made, in the order of the calls. */
 const sessionsMade = Effect.forEach(Array.from({ length: 20 }, (_, n) => `${n}`), (key) => sessionOf(echo, key))
@@ -99,6 +101,87 @@ describe("one process", () => {
       const follower = yield* Effect.fork(executeOnce("k", echo))
       yield* sessionsMade
       yield* Fiber.interrupt(leader)
+      assert.isFalse((yield* Fiber.join(follower)).reused)
+      assert.lengthOf(yield* posts, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("a call whose leader runs out of its own time sees the run of the leader, and sends no other", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const begun = new Set<string>()
+      for (const [key, clock] of [["a", "timeout"], ["b", "attemptTimeout"]] as const) {
+        const leader = yield* Effect.fork(Effect.flip(executeOnce(key, "acme/test/slow", { [clock]: "1 second" })))
+        const { executionId } = yield* emulator.awaitEvent((event): event is RunStarted =>
+          event.type === "RunStarted" && !begun.has(event.executionId)
+        )
+        begun.add(executionId)
+        const followers = yield* Effect.fork(Effect.all([
+          Effect.flip(executeOnce(key, "acme/test/slow")),
+          Effect.flip(executeOnce(key, "acme/test/slow", { attemptTimeout: "2 seconds", timeout: "3 seconds" }))
+        ], { concurrency: "unbounded" }))
+        yield* sessionsMade
+        yield* TestClock.adjust("1 second")
+        assert.deepInclude({ ...(yield* Fiber.join(leader)) }, { _tag: "APITimeoutError", sent: "unknown" })
+        for (const error of yield* Fiber.join(followers)) {
+          assert.deepInclude({ ...error }, { _tag: "RunInProgressError", executionId })
+        }
+      }
+      assert.lengthOf(yield* posts, 2)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("a call whose leader runs out of its own time sends nothing where the run is not seen yet", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const slow = (input: object) => Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow", input)))
+      const leader = yield* slow({ attemptTimeout: "1 second" })
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      const follower = yield* slow({})
+      yield* sessionsMade
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude({ ...(yield* Fiber.join(leader)) }, { _tag: "APITimeoutError", clock: "attempt" })
+      assert.deepInclude({ ...(yield* Fiber.join(follower)) }, { _tag: "APIConnectionError", sent: "unknown" })
+      assert.lengthOf(yield* posts, 1)
+    }).pipe(Effect.provide(setup({ sessions: { lag: "2 seconds" } }))))
+
+  it.scoped("a call whose leader runs out of its own time before it sent runs in its place", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const stopped = { retry: Schedule.stop }
+      yield* emulator.addFaults({ match: { endpoint: "session", nth: 1 }, script: ["delay:60000"] })
+      const leader = yield* Effect.fork(Effect.flip(executeOnce("k", echo, { ...stopped, attemptTimeout: "1 second" })))
+      yield* emulator.awaitEvent((event) => event.type === "Waiting")
+      const follower = yield* Effect.fork(executeOnce("k", echo, stopped))
+      yield* sessionsMade
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude({ ...(yield* Fiber.join(leader)) }, { _tag: "APITimeoutError", clock: "attempt", sent: "no" })
+      assert.isFalse((yield* Fiber.join(follower)).reused)
+      assert.lengthOf(yield* posts, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("a call that has waited as long as its own attempt may last fails with its leader", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const input = { attemptTimeout: "1 second" }
+      const leader = yield* Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow", input)))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      const follower = yield* Effect.fork(Effect.flip(executeOnce("k", "acme/test/slow", input)))
+      yield* sessionsMade
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(follower), yield* Fiber.join(leader))
+      assert.lengthOf((yield* emulator.ledger).requests, 2)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("a defect in the leader's schedule of retries is its own", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "session", nth: 1 }, script: ["delay:1000,503"] })
+      const retry = Schedule.forever.pipe(Schedule.tapInput(() => Effect.die("broken")))
+      const leader = yield* Effect.fork(Effect.exit(executeOnce("k", echo, { retry })))
+      yield* emulator.awaitEvent((event) => event.type === "Waiting")
+      const follower = yield* Effect.fork(executeOnce("k", echo))
+      yield* sessionsMade
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(leader), Exit.die("broken"))
       assert.isFalse((yield* Fiber.join(follower)).reused)
       assert.lengthOf(yield* posts, 1)
     }).pipe(Effect.provide(setup())))

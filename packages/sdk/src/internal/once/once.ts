@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type { NoukaiConfig } from "../../NoukaiConfig.js"
 import {
   APIConnectionError,
   type CallError,
@@ -27,7 +28,8 @@ import type {
 import type { Refusal, Requests } from "../operations/operations.js"
 import { clientClosed } from "../retry/retry.js"
 import { further } from "../run/callProgress.js"
-import type { Pause } from "../time/clock.js"
+import { monotonic, type Pause } from "../time/clock.js"
+import { toMillis } from "../time/duration.js"
 import { executed, inProgress, submitted } from "./foundRun.js"
 import { onceSession } from "./onceSession.js"
 import * as SeenRuns from "./seenRuns.js"
@@ -70,15 +72,22 @@ const missing = (asked: Asked, sessionId: string, executionId: string | undefine
     unchecked
   )
 
-/** Failures of the client of a call, which another one need not have: it may be open, and have another key. */
+/** Whether a failure is of the client of a call: another client may be open, and have another key. */
 const isOfItsClient = (error: Failure): boolean =>
   error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError" ||
   error._tag === "ReplayForbiddenError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
-/** Whether a call ended without an outcome of its key: another one goes on in its place. */
-const isGivenUp = (exit: Exit.Exit<unknown, Failure>): boolean =>
-  Exit.isInterrupted(exit) ||
-  (Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isOfItsClient))
+/**
+ * Whether a call ended without an outcome of its key, so that a call that follows it continues in its place: it was
+ * interrupted, which its total timeout does too, it had a defect, its client failed, or its attempt timed out while the
+ * other one `hasTimeLeft`.
+ */
+const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): boolean =>
+  Exit.isFailure(exit) &&
+  Option.match(Cause.failureOption(exit.cause), {
+    onNone: () => true,
+    onSome: (error) => error._tag === "APITimeoutError" ? hasTimeLeft : isOfItsClient(error)
+  })
 
 /** Whether a failure of a request shows that its run began: an answer names it, or was that of a run. */
 const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
@@ -97,7 +106,7 @@ interface Ended<A> {
  */
 export const make = (
   requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob">,
-  origin: string,
+  { attemptTimeout, origin }: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">,
   pause: Pause
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
   const seen = SeenRuns.make()
@@ -127,7 +136,25 @@ export const make = (
         }
       )
 
-    const run = (request: Q, name: string, sentBefore: Sent): Effect.Effect<OnceResponse<A>, Failure> => {
+    /** Leads, or follows another call of the key. An attempt of its own would end at the instant `ends`. */
+    const run = (
+      request: Q,
+      name: string,
+      ends: number,
+      sentBefore: Sent
+    ): Effect.Effect<OnceResponse<A>, Failure> => {
+      const again = (sent: Sent) => run(request, name, ends, sent)
+      const follow = ({ exit, sent }: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> =>
+        Effect.flatMap(monotonic, (now) => {
+          if (isOfItsOwn(exit, now < ends)) return again(sent)
+          if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
+          const { operation: other, outcome, rerunFailed } = exit.value
+          // a run of the other operation is looked up, and may not be listed yet
+          if (other !== operation.name) return again(outcome.reused ? "no" : "unknown")
+          // what was found may have failed
+          if (outcome.reused && request.rerunFailed && !rerunFailed) return again("no")
+          return operation.shared(request, outcome)
+        })
       const ended = (outcome: OnceResponse<A>): Ended<A> => ({
         operation: operation.name,
         rerunFailed: request.rerunFailed,
@@ -137,32 +164,21 @@ export const make = (
         singleFlight(
           name,
           Effect.map(decide(request, sentBefore), ended),
-          (exit) => isGivenUp(exit) ? further(sentBefore, request.progress.sent) : undefined,
-          (led) => Effect.map(follow(request, name, led), ended)
+          () => further(sentBefore, request.progress.sent),
+          (led) => Effect.map(follow(led), ended)
         ),
         ({ outcome }) => outcome
       )
     }
 
-    const follow = (request: Q, name: string, led: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> => {
-      if (led._tag === "givenUp") return run(request, name, led.sent)
-      return Exit.match(led.exit, {
-        onFailure: Effect.failCause,
-        onSuccess: ({ operation: other, outcome, rerunFailed }) => {
-          // a run of the other operation is looked up, and may not be listed yet
-          if (other !== operation.name) return run(request, name, outcome.reused ? "no" : "unknown")
-          // what was found may have failed
-          if (outcome.reused && request.rerunFailed && !rerunFailed) return run(request, name, "no")
-          return operation.shared(request, outcome)
-        }
-      })
-    }
-
     return (request: Q): Effect.Effect<OnceResponse<A>, Failure> =>
-      Effect.tap(
-        Effect.flatMap(onceSession(request, 1), (session) => run(request, `${origin} ${session}`, "no")),
-        ({ response, sessionId }) => sessionId !== undefined && seen.add(sessionId, response.executionId)
-      )
+      Effect.flatMap(Effect.zip(onceSession(request, 1), monotonic), ([session, now]) => {
+        const attempt = toMillis(request.options.attemptTimeout ?? attemptTimeout) ?? 0
+        return Effect.tap(
+          run(request, `${origin} ${session}`, now + attempt, "no"),
+          ({ response, sessionId }) => sessionId !== undefined && seen.add(sessionId, response.executionId)
+        )
+      })
   }
 
   /** A request of a run, which is sent once whatever the caller says of others. */

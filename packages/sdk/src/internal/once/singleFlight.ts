@@ -6,13 +6,14 @@ import { globalValue } from "effect/GlobalValue"
 import type { Sent } from "../../NoukaiError.js"
 
 /**
- * How the call that led has ended: with its outcome, or given up, having sent so much.
+ * The end of the call that led, and whether it sent its run.
  *
  * @internal
  */
-export type Led<A, E> =
-  | { readonly _tag: "ended"; readonly exit: Exit.Exit<A, E> }
-  | { readonly _tag: "givenUp"; readonly sent: Sent }
+export interface Led<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly sent: Sent
+}
 
 /** The calls that lead, by what they run; of all clients of the process. */
 const leaders = globalValue(
@@ -21,16 +22,15 @@ const leaders = globalValue(
 )
 
 /**
- * Runs what no other call of the process is running: the first call of a name leads, and others follow with how it
- * ended. `givenUp` tells how much a call that ended without an outcome has sent. Whatever is run under one name has one
- * type.
+ * Runs an effect unless another call of the process is running one of this name: the first call of a name leads, and the
+ * others follow its end. `sent` returns whether the leader sent its run. All effects of one name have one type.
  *
  * @internal
  */
 export const singleFlight = <A, E>(
   name: string,
   lead: Effect.Effect<A, E>,
-  givenUp: (exit: Exit.Exit<A, E>) => Sent | undefined,
+  sent: () => Sent,
   follow: (led: Led<A, E>) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
@@ -44,9 +44,7 @@ export const singleFlight = <A, E>(
       return Effect.onExit(restore(lead), (exit) =>
         Effect.sync(() => {
           leaders.delete(name)
-          const sent = givenUp(exit)
-          const led: Led<A, E> = sent === undefined ? { _tag: "ended", exit } : { _tag: "givenUp", sent }
-          Deferred.unsafeDone(done, Exit.succeed(led))
+          Deferred.unsafeDone(done, Exit.succeed({ exit, sent: sent() }))
         }))
     })
   )
