@@ -76,6 +76,19 @@ describe("noukai cassette check", () => {
       })
     }))
 
+  it.scopedLive("tells which recordings were never answered, which does not hold, and what is incomplete, which does", () =>
+    Effect.gen(function*() {
+      const [first, second] = two.entries
+      const cwd = yield* files({
+        "old.json": { ...two, entries: [first!, { ...second!, answer: { unanswered: true } }] },
+        "partly.json": { ...two, incomplete: true }
+      })
+      const { code, stdout } = yield* noukai(["cassette", "check", "old.json", "partly.json"], { cwd })
+      assert.strictEqual(code, 1)
+      assert.match(stdout, /^✕ {3}old\.json: .*\n {4}was never answered: \$\.entries\[1\]; record it again/m)
+      assert.match(stdout, /^ok {2}partly\.json: .*\n {4}was interrupted while it was recorded/m)
+    }))
+
   it.live("without files is wrong usage", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* noukai(["cassette", "check"])).code, 2)

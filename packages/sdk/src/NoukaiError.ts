@@ -64,8 +64,8 @@ export type ServerErrorCode =
   | "JOB_NOT_FOUND"
 
 /**
- * The code of an error: a known code of the server, `TOOL_CALL_LIMIT_CLIENT`, `TOOL_CALLS_UNANSWERED_CLIENT` and
- * `CLIENT_CLOSED` (of this package), or any other code of the server.
+ * The code of an error: a known code of the server, `TOOL_CALL_LIMIT_CLIENT`, `TOOL_CALLS_UNANSWERED_CLIENT`,
+ * `REPLAY_UNFINISHED_CLIENT` and `CLIENT_CLOSED` (of this package), or any other code of the server.
  *
  * @since 0.1.0
  * @category models
@@ -74,6 +74,7 @@ export type ErrorCode =
   | ServerErrorCode
   | "TOOL_CALL_LIMIT_CLIENT"
   | "TOOL_CALLS_UNANSWERED_CLIENT"
+  | "REPLAY_UNFINISHED_CLIENT"
   | "CLIENT_CLOSED"
   | (string & {})
 

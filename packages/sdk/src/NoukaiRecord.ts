@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import { clientOf, defaultsOf, restore } from "./internal/cassette/layout.js"
+import { answeredOnly, clientOf, defaultsOf, restore } from "./internal/cassette/layout.js"
 import { keyFinder } from "./internal/cassette/ownKey.js"
 import { liveOf, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
@@ -39,7 +39,8 @@ import { ReplayCassette } from "./ReplayCassette.js"
 /**
  * When calls are recorded, and when they are replayed.
  *
- * - `once`: records if the file is absent, else replays it.
+ * - `once`: records if the file is absent, else replays it. If the recording was interrupted, it also records the calls
+ *   that are missing.
  * - `new`: replays the calls of the file, and records other calls.
  * - `all`: records everything anew.
  * - `none`: replays, and records nothing.
@@ -63,7 +64,10 @@ export declare namespace Recording {
    * @category models
    */
   export interface Service {
-    /** Whether calls are made, and not only replayed. Always true in the modes `new` and `all`. */
+    /**
+     * Whether calls are made, and not only replayed. Always true in the modes `new` and `all`, and in the mode `once`
+     * while recordings are missing.
+     */
     readonly isRecording: boolean
     /**
      * Writes the calls recorded so far. Closing the layer writes them too; a failure is typed here, and a defect there.
@@ -172,7 +176,8 @@ const record = <E, R>(
         match,
         redact: options.redact
       }
-      if (old !== undefined && (mode === "none" || mode === "once")) {
+      const isIncomplete = old?.kind === "recording" && old.incomplete === true
+      if (old !== undefined && (mode === "none" || (mode === "once" && !isIncomplete))) {
         const replay = yield* CassetteReplay.open(old, {
           ...replaying,
           defaults: defaultsOf(old.client),
@@ -198,17 +203,18 @@ const record = <E, R>(
       })
       if (old === undefined || mode === "all") {
         const http = yield* built
-        const recorder = new Recorder(redact, CassetteFile.maxBytes, [])
+        const recorder = new Recorder(redact, CassetteFile.maxBytes, match, [])
         const save = saving(path, match, recorder, old, () => clientOf(http.defaults, redact), () => holdsKey)
-        yield* savedAtTheEnd(save)
+        yield* savedAtTheEnd(recorder, save)
         return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
       }
-      const recorder = new Recorder(redact, CassetteFile.maxBytes, restore(old))
+      const answered = answeredOnly(old)
+      const recorder = new Recorder(redact, CassetteFile.maxBytes, match, restore(answered))
       const save = saving(path, match, recorder, old, () => old.client, () => holdsKey)
-      yield* savedAtTheEnd(save)
-      const defaults = defaultsOf(old.client)
+      yield* savedAtTheEnd(recorder, save)
+      const defaults = RecordingHttp.interruptible(recorder, defaultsOf(old.client))
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
-      const replay = yield* CassetteReplay.open(old, {
+      const replay = yield* CassetteReplay.open(answered, {
         ...replaying,
         defaults,
         otherwise: lazily(defaults, recording),
@@ -224,6 +230,9 @@ const record = <E, R>(
  * The file is `noukai-cassette/1`: pretty JSON in an order of its own, with ids, times and costs apart, so that
  * recording the same thing again leaves it as it is. It is written as a whole when the layer is closed, however the
  * program ends; a crash leaves the old one. `live` (`NoukaiLive`) is built only if it is needed.
+ *
+ * A call that is interrupted before it is answered (a timeout, a race, a signal) is not written, and neither is its run.
+ * The file is marked `incomplete`, and the mode `once` makes and bills that call again until it is answered.
  *
  * Fails as `live` does, with `CassetteError` (`NotFound` in the mode `none`, else as reading a file does), and with
  * `InvalidRequestError` if an option is wrong. A file that would hold a credential is not written: closing the layer is

@@ -22,20 +22,7 @@ import { make as makeHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import type { Options } from "@effect-noukai/sdk/NoukaiRecord"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  ConfigProvider,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  Option,
-  Ref,
-  Stream,
-  TestClock
-} from "effect"
+import { ConfigProvider, Deferred, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
 import { join } from "node:path"
 import { folder, list, read, write } from "./support/folder.js"
 import { httpOf } from "./support/http.js"
@@ -643,113 +630,20 @@ it.scoped("keys come in the order of the file already while it is recorded, so t
     assert.strictEqual(yield* Effect.provide(Effect.zipLeft(program, ReplayCassette.verify), replay), value)
   }))
 
-describe("calls that were given up", () => {
-  it.scoped("are never answered, as they were not then", () =>
-    Effect.gen(function*() {
-      const program = Effect.gen(function*() {
-        const flows = yield* FlowService
-        const fiber = yield* Effect.fork(Effect.timeoutOption(flows.execute(flow, { message: "slow" }), "5 seconds"))
-        yield* TestClock.adjust("5 seconds")
-        return yield* Fiber.join(fiber)
-      })
-      const { replay, value } = yield* recorded({ execute: [Effect.never] }, program)
-      assert.isTrue(Option.isNone(value))
-      const lines: Array<string> = []
-      const logger = Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => lines.push(String(message))))
-      assert.isTrue(Option.isNone(yield* Effect.provide(Effect.provide(program, replay), logger)))
-      assert.match(lines.join(), /gave this call up/)
-    }))
-
-  it.scoped("by the client's own clock: it runs out again", () =>
-    Effect.gen(function*() {
-      const program = Effect.gen(function*() {
-        const flows = yield* FlowService
-        const fiber = yield* Effect.fork(Effect.flip(flows.execute(flow, { message: "slow" })))
-        yield* TestClock.adjust("5 seconds")
-        return yield* Fiber.join(fiber)
-      })
-      const { replay, value } = yield* recorded(
-        { execute: [Effect.never], defaults: { timeout: Duration.seconds(5) } },
-        program
-      )
-      assert.deepInclude(value, { _tag: "APITimeoutError", clock: "total" })
-      const replayed = yield* Effect.provide(program, replay)
-      assert.deepInclude(replayed, { _tag: "APITimeoutError", clock: "total", sent: "unknown", isRetryable: false })
-    }))
-
-  it.scoped("a stream that was waited for in vain is waited for again", () =>
-    Effect.gen(function*() {
-      const program = Effect.gen(function*() {
-        const flows = yield* FlowService
-        const seen: Array<string> = []
-        const stream = flows.events(flow, { message: "slow", timeout: "5 seconds" })
-        const fiber = yield* Effect.fork(
-          Effect.flip(Stream.runForEach(stream, ({ type }) => Effect.sync(() => seen.push(type))))
-        )
-        yield* TestClock.adjust("5 seconds")
-        const error = yield* Fiber.join(fiber)
-        return { seen, error: { _tag: error._tag, message: error.message } }
-      })
-      const { replay, value } = yield* recorded(
-        { step: [Stream.concat(respond(runStarted(1)), Stream.never)] },
-        program
-      )
-      assert.strictEqual(value.error._tag, "APITimeoutError")
-      assert.deepStrictEqual(yield* Effect.provide(program, replay), value)
-    }))
-
-  it.scoped("so are those that were in flight when the layer was closed, or saved before", () =>
-    Effect.gen(function*() {
-      const path = yield* file
-      const kept = Effect.map(Cassette.load(path), (cassette) =>
-        cassette.kind === "recording"
-          ? cassette.entries.map(({ answer, endpoint }) => [endpoint, answer]).sort()
-          : [])
-      const streamed = { events: [{ type: "run_started", executionId: "<id:x>", stepCount: 1 }], end: "unanswered" }
-      yield* Effect.provide(
-        Effect.gen(function*() {
-          const flows = yield* FlowService
-          const begun = yield* Deferred.make<void>()
-          yield* Effect.forkDaemon(flows.execute(flow, { message: "slow" }))
-          yield* Effect.forkDaemon(
-            Stream.runForEach(flows.events(flow, { message: "slow" }), () => Deferred.succeed(begun, void 0))
-          )
-          yield* Deferred.await(begun)
-          yield* Effect.yieldNow()
-          yield* NoukaiRecord.save
-          assert.lengthOf(yield* kept, 2)
-        }),
-        NoukaiRecord.toFile(path, {
-          mode: "all",
-          live: Scripted.layerScripted({
-            execute: [Effect.never],
-            step: [Stream.concat(respond(runStarted(1)), Stream.never)]
-          })
-        })
-      )
-      const [one, other] = yield* kept
-      assert.deepStrictEqual(one, ["execute", { unanswered: true }])
-      assert.deepStrictEqual(
-        JSON.parse(JSON.stringify(other).replace(/<id:[^>]*>/, "<id:x>")),
-        ["step", streamed]
-      )
-    }))
-
-  it.scoped("and what lost a race loses it again", () =>
-    Effect.gen(function*() {
-      const begun = yield* Deferred.make<void>()
-      const program = Effect.flatMap(FlowService, (flows) =>
-        Effect.race(
-          flows.execute(flow, { message: "one" }),
-          Effect.zipRight(Deferred.await(begun), flows.execute(flow, { message: "two" }))
-        )).pipe(Effect.map(({ result }) => result))
-      const { replay, value } = yield* recorded({
-        execute: [Effect.zipRight(Deferred.succeed(begun, void 0), Effect.never), Scripted.completed("two")]
-      }, program)
-      assert.strictEqual(value, "two")
-      assert.strictEqual(yield* Effect.provide(program, replay), "two")
-    }))
-})
+it.scoped("what lost a race loses it again", () =>
+  Effect.gen(function*() {
+    const begun = yield* Deferred.make<void>()
+    const program = Effect.flatMap(FlowService, (flows) =>
+      Effect.race(
+        flows.execute(flow, { message: "one" }),
+        Effect.zipRight(Deferred.await(begun), flows.execute(flow, { message: "two" }))
+      )).pipe(Effect.map(({ result }) => result))
+    const { replay, value } = yield* recorded({
+      execute: [Effect.zipRight(Deferred.succeed(begun, void 0), Effect.never), Scripted.completed("two")]
+    }, program)
+    assert.strictEqual(value, "two")
+    assert.strictEqual(yield* Effect.provide(program, replay), "two")
+  }))
 
 it.scoped("a program that captures a session replays whatever its id", () =>
   Effect.gen(function*() {

@@ -210,6 +210,6 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
       this.leave()
       this.client.lifetime.end(this)
     }
-    await this.reader?.close()
+    await this.reader?.close(failure !== undefined)
   }
 }

@@ -26,9 +26,12 @@ type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
 
 const interrupted = Exit.interrupt(FiberId.none)
 
-/** The end of the stream itself; it has none where its reader stops. */
-const endOf = <E>(exit: Exit.Exit<void, Option.Option<E>>): Exit.Exit<unknown, unknown> => {
-  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return Exit.void
+/** The end of the stream itself; it has none where its reader stops or is interrupted. */
+const endOf = <E>(
+  exit: Exit.Exit<void, Option.Option<E>>,
+  stopped: Exit.Exit<unknown, unknown>
+): Exit.Exit<unknown, unknown> => {
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return stopped
   const failure = Cause.flipCauseOption(exit.cause)
   return Option.isNone(failure) ? Exit.void : Exit.failCause(failure.value)
 }
@@ -47,6 +50,7 @@ export class StreamReader<E> {
   private wake: ((result: Effect.Effect<void>) => void) | undefined
   private end: Read<E> | undefined
   private closing: Promise<void> | undefined
+  private stopped: Exit.Exit<unknown, unknown> = Exit.void
 
   constructor(private readonly lifetime: Lifetime, inScope: InScope, stream: StreamToRead<E>) {
     this.reading = inScope(Effect.flatMap(Effect.mapError(stream, Option.some), (found) => {
@@ -57,7 +61,7 @@ export class StreamReader<E> {
         body: () => next,
         step: (chunk) => this.give(Exit.succeed(Chunk.toReadonlyArray(chunk)))
       })
-      return Effect.onExit(reads, (exit) => close(endOf(exit)))
+      return Effect.onExit(reads, (exit) => close(endOf(exit, this.stopped)))
     }))
   }
 
@@ -73,8 +77,9 @@ export class StreamReader<E> {
     })
   }
 
-  /** Stops the read under way and closes the connection. */
-  close(): Promise<void> {
+  /** Stops the read under way and closes the connection. An interrupted reader did not stop by itself. */
+  close(isInterrupted = false): Promise<void> {
+    if (isInterrupted) this.stopped = interrupted
     this.closing ??= this.running?.stop() ?? Promise.resolve()
     return this.closing
   }

@@ -78,6 +78,8 @@ const Failure = Schema.Struct({ error: RecordedError })
  * - `statuses`: the changes of a job's status.
  * - `unanswered`: the program gave the call up.
  *
+ * `unanswered` of either kind is only in files of earlier versions. A replay fails where it comes to one.
+ *
  * @since 0.1.0
  * @category schemas
  */
@@ -139,7 +141,10 @@ export const Meta = Schema.Struct({
     value: Schema.Struct({
       /** The place among all calls, in the order in which they began, from 1. */
       order: Schema.Number,
-      /** The times of `statuses`, in milliseconds since the submission. */
+      /**
+       * The times of `statuses`, in milliseconds since the submission. Of a job that had not ended, one more: the time
+       * of the last poll.
+       */
       at: absentable(Schema.Array(Schema.Number)),
       /** The values that were left out of the answer, by JSON path. */
       values: absentable(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
@@ -166,6 +171,8 @@ const recordedCassetteSchema = Schema.Struct({
     /** Whether sessions could be replayed with `TraceScope.replay`. */
     replayEnabled: absentable(Schema.Literal(true))
   }),
+  /** A call was interrupted, so that recordings are missing. The mode `once` records them. Absent: none are. */
+  incomplete: absentable(Schema.Literal(true)),
   entries: Schema.Array(Entry),
   meta: Meta
 })

@@ -123,10 +123,11 @@ const plainSession = (cassette: SessionCassette): unknown => {
   }
 }
 
-const plainRecording = ({ client, entries, format, kind, meta }: RecordedCassette): unknown => ({
+const plainRecording = ({ client, entries, format, incomplete, kind, meta }: RecordedCassette): unknown => ({
   format,
   kind,
   client,
+  incomplete,
   entries: entries.map(({ answer, endpoint, fingerprint, flow, input, occurrence, version }) => ({
     flow,
     endpoint,

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
-import type { RecordedAnswer, RecordedOperation } from "./RecordedCassette.js"
+import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
 
 /** The question of a call, by which its recording is found. @internal */
 export interface Question {
@@ -20,7 +20,7 @@ export interface Question {
 /** @internal */
 export interface Interaction extends Question {
   readonly answer: RecordedAnswer
-  /** The times of `statuses`, in milliseconds. */
+  /** The times of `statuses`, in milliseconds, and that of the last poll of a job that had not ended. */
   readonly at: ReadonlyArray<number> | undefined
 }
 
@@ -67,4 +67,44 @@ export const questionOf = (endpoint: RecordedOperation, request: AnyRequest): Qu
 export const executionIdOf = ({ input }: Question): string | undefined => {
   const id = Predicate.isRecord(input) ? input.executionId : undefined
   return typeof id === "string" ? id : undefined
+}
+
+/**
+ * The id of the run that a recorded call began, went on with, or asked about.
+ *
+ * @internal
+ */
+export const runIdOf = (
+  { answer, input }: { readonly answer: RecordedAnswer; readonly input: unknown }
+): string | undefined => {
+  const values = "value" in answer ? [answer.value] : "events" in answer ? answer.events : []
+  const id = [...values, input].map((value) => Predicate.isRecord(value) ? value.executionId : undefined)
+    .find((found) => typeof found === "string" && found !== "")
+  return typeof id === "string" ? id : undefined
+}
+
+/**
+ * The group in which the call that begins a run is counted under `position`; `undefined` for a call that begins none.
+ *
+ * @internal
+ */
+export const newRunsOf = (question: Question): string | undefined => {
+  const { endpoint, flow } = question
+  const begins = endpoint === "execute" || endpoint === "step" || endpoint === "submitJob"
+  return begins && executionIdOf(question) === undefined ? `${endpoint} ${slugOf(flow)}` : undefined
+}
+
+/** @internal */
+export const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
+
+const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
+
+/**
+ * Whether the statuses of a job are all that there are: the last one is the end of the job, or an error.
+ *
+ * @internal
+ */
+export const hasEnded = (statuses: ReadonlyArray<RecordedValue | { readonly error: RecordedError }>): boolean => {
+  const last = statuses.at(-1)
+  return last === undefined || "error" in last || (Predicate.isRecord(last.value) && ended.has(last.value.status))
 }

@@ -148,6 +148,19 @@ export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> 
   })
 }
 
+const isAnswered = ({ answer }: Entry): boolean =>
+  !("unanswered" in answer) && !("events" in answer && answer.end === "unanswered")
+
+/**
+ * A cassette without the calls that were given up, which earlier versions kept.
+ *
+ * @internal
+ */
+export const answeredOnly = (cassette: RecordedCassette): RecordedCassette => ({
+  ...cassette,
+  entries: cassette.entries.filter(isAnswered)
+})
+
 const orderOf = ({ meta }: RecordedCassette): unknown =>
   Object.fromEntries(Object.entries(meta.entries).map(([key, { order }]) => [key, order]))
 
@@ -158,5 +171,5 @@ const orderOf = ({ meta }: RecordedCassette): unknown =>
  * @internal
  */
 export const isSameRecording = (a: RecordedCassette, b: RecordedCassette, match: Match): boolean =>
-  canonicalText([a.client, a.entries]) === canonicalText([b.client, b.entries]) &&
+  canonicalText([a.client, a.incomplete, a.entries]) === canonicalText([b.client, b.incomplete, b.entries]) &&
   (match === "input" || canonicalText(orderOf(a)) === canonicalText(orderOf(b)))

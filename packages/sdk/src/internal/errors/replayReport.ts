@@ -154,6 +154,20 @@ export const ReplayReport = Schema.Struct({
  */
 export interface ReplayReport extends Schema.Schema.Type<typeof ReplayReport> {}
 
+/**
+ * The code of a miss whose recording ends before its run does.
+ *
+ * @internal
+ */
+export const unfinishedRun = "REPLAY_UNFINISHED_CLIENT"
+
+/**
+ * The reason of a miss whose recording ends before its run does.
+ *
+ * @internal
+ */
+export const notEnded = (step: string): string => `the recorded run did not end, at step ${step}`
+
 const maxDifferences = 10
 
 const maxValue = 120

@@ -1,7 +1,7 @@
 /** The options of one call, and the common part of every request through `NoukaiHttp`. */
 import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
-import type { NoukaiError, Sent } from "../../NoukaiError.js"
+import type { APITimeoutError, NoukaiError, Sent } from "../../NoukaiError.js"
 
 /**
  * The options of one call; each one replaces the client's. They are checked before anything is sent.
@@ -54,6 +54,8 @@ export interface StreamOptions extends CallOptions {
  */
 export interface Progress {
   sent: Sent
+  /** Is called with the error of a clock above the call that ran out, which interrupts the call. Absent: nobody is told. */
+  timedOut?: ((error: APITimeoutError) => void) | undefined
 }
 
 /**

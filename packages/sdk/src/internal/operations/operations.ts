@@ -52,6 +52,8 @@ export interface CallDefaults {
   readonly key?: Redacted.Redacted | undefined
   /** Removes the key from text. */
   readonly scrub?: ((text: string) => string) | undefined
+  /** Is called with the id of a run whose caller is interrupted before the run has ended. It never throws. */
+  readonly interrupted?: ((executionId: string) => void) | undefined
   /** Sleeps until the time is over or the client is closed. Absent: the client is never closed. */
   readonly pause?: Pause | undefined
 }

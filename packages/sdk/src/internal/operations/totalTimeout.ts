@@ -29,8 +29,8 @@ export const totalTimeout = <A, E, R>(
   progress: Progress
 ): Effect.Effect<A, E | APITimeoutError, R> => {
   if (ms === undefined) return self
-  const timedOut = Effect.failSync(() =>
-    new APITimeoutError(
+  const timedOut = Effect.failSync(() => {
+    const error = new APITimeoutError(
       known({
         method: facts.method,
         flow: facts.flow,
@@ -42,7 +42,9 @@ export const totalTimeout = <A, E, R>(
       }),
       unchecked
     )
-  )
+    progress.timedOut?.(error)
+    return error
+  })
   // with a limit of 0 nothing may be sent
   return ms === 0 ? timedOut : timeLimit(self, ms, timedOut)
 }

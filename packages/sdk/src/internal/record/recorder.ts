@@ -7,7 +7,14 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { encodeValue } from "../cassette/answerCodec.js"
 import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
-import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
+import {
+  executionIdOf,
+  hasEnded,
+  type Interaction,
+  newRunsOf,
+  type Question,
+  runIdOf
+} from "../cassette/interaction.js"
 import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
 import {
   redactAnswer,
@@ -17,23 +24,24 @@ import {
   type Status
 } from "../cassette/redactInteraction.js"
 import type { Redaction } from "../cassette/redaction.js"
+import type { Match } from "../errors/replayReport.js"
 import { canonicalText } from "../json/jsonText.js"
 
 /** A call that has begun. @internal */
 export interface PendingCall {
   readonly question: Question
   readonly place: number
-  /** The outcome so far. */
-  readonly soFar: () => RecordedAnswer
 }
-
-const unanswered: RecordedAnswer = { unanswered: true }
 
 interface StatusHistory {
   readonly place: number
   readonly question: Question
   readonly statuses: Array<Status>
   readonly at: Array<number>
+  /** The time of the last poll. */
+  until: number
+  /** The instant of the submission; of an earlier recording, the instant that fits its times. */
+  began: number | undefined
   last: string
 }
 
@@ -46,10 +54,18 @@ const sameness = (status: Status): string => {
   return canonicalText(Predicate.isRecord(inner) ? { ...inner, requestId: undefined } : inner)
 }
 
+const historyKey = (question: Question): string => `${question.flow ?? ""} ${executionIdOf(question) ?? ""}`
+
 /** @internal */
 export class Recorder {
   private readonly interactions: Array<Interaction | undefined>
-  private readonly inFlight = new Map<number, PendingCall>()
+  /** The number of earlier recordings. */
+  private readonly earlier: number
+  /** The calls without an outcome, by place: in flight, or given up. */
+  private readonly open = new Map<number, Question>()
+  /** The runs whose caller was interrupted. */
+  private readonly interruptedRuns = new Set<string>()
+  private wasInterrupted = false
   /** For each added call, by its place: the last of the earlier recordings that the program had reached. */
   private readonly after = new Map<number, number>()
   private reached = -1
@@ -62,11 +78,29 @@ export class Recorder {
   constructor(
     private readonly redact: Redaction,
     private readonly maxSize: number,
+    private readonly match: Match,
     earlier: ReadonlyArray<Interaction>
   ) {
     this.interactions = earlier.map((interaction) => redactInteraction(interaction, redact))
+    this.earlier = earlier.length
     // what an earlier recording still holds, and is to be removed now, is a reason to write it anew
     this.hasChanged = canonicalText(earlier) !== canonicalText(this.interactions)
+    for (const [place, interaction] of this.interactions.entries()) this.adopt(place, interaction!)
+  }
+
+  /** Goes on with the statuses of a job that had not ended. */
+  private adopt(place: number, { answer, at = [], ...question }: Interaction): void {
+    if (!("statuses" in answer) || hasEnded(answer.statuses)) return
+    const { statuses } = answer
+    this.histories.set(historyKey(question), {
+      place,
+      question,
+      statuses: [...statuses],
+      at: at.slice(0, statuses.length),
+      until: at.at(-1) ?? 0,
+      began: undefined,
+      last: sameness(statuses.at(-1)!)
+    })
   }
 
   /** Whether more calls came than may be kept. None are kept then. */
@@ -90,7 +124,24 @@ export class Recorder {
 
   /** Whether there are calls since the start, or since the last save. */
   get changed(): boolean {
-    return this.hasChanged || this.inFlight.size > 0
+    return this.hasChanged || this.open.size > 0
+  }
+
+  /** Whether recordings are missing because something was interrupted. */
+  get isIncomplete(): boolean {
+    return this.wasInterrupted || this.open.size > 0 || this.interruptedRuns.size > 0 ||
+      [...this.histories.values()].some(({ statuses }) => !hasEnded(statuses))
+  }
+
+  /** Notes that the program was interrupted. */
+  interrupted(): void {
+    if (this.changed) this.wasInterrupted = true
+  }
+
+  /** Notes that the caller of a run was interrupted before the run ended. A run of an earlier recording stays. */
+  interruptedRun(executionId: string): void {
+    const isOwn = this.interactions.slice(this.earlier).some((one) => one !== undefined && runIdOf(one) === executionId)
+    if (isOwn) this.interruptedRuns.add(executionId)
   }
 
   written(): void {
@@ -105,9 +156,10 @@ export class Recorder {
     this.reached = Math.max(this.reached, place)
   }
 
-  begin(question: Question, soFar: () => RecordedAnswer = () => unanswered): PendingCall {
-    const call = { question, place: this.interactions.length, soFar }
-    if (!this.overflowed) this.inFlight.set(this.reserve(), call)
+  /** Begins a call. It is recorded when it ends, and not if it is given up before. */
+  begin(question: Question): PendingCall {
+    const call = { question, place: this.interactions.length }
+    if (!this.overflowed) this.open.set(this.reserve(), question)
     return call
   }
 
@@ -119,18 +171,13 @@ export class Recorder {
     return place
   }
 
-  /** Drops a call without an outcome. */
-  drop({ place }: PendingCall): void {
-    this.inFlight.delete(place)
-  }
-
   /** Counts a value against the limit, beyond which nothing is kept. */
   weigh(value: unknown): void {
     this.safely(() => {
       this.size += canonicalText(value).length
       if (!this.overflowed) return
       this.interactions.length = 0
-      this.inFlight.clear()
+      this.open.clear()
       this.histories.clear()
     })
   }
@@ -140,10 +187,10 @@ export class Recorder {
     this.interactions[place] = interaction
   }
 
-  /** Ends a call. The events of a stream have been weighed as they came. */
+  /** Ends a call, unless it has ended. The events of a stream have been weighed as they came. */
   end(call: PendingCall, answer: RecordedAnswer): void {
+    if (!this.overflowed && !this.open.delete(call.place)) return
     this.weigh("events" in answer ? call.question.input : [call.question.input, answer])
-    this.drop(call)
     if (!this.overflowed) this.safely(() => this.set(call.place, this.interactionOf(call, answer)))
   }
 
@@ -166,46 +213,65 @@ export class Recorder {
   }
 
   private addStatus(question: Question, status: Status, now: number): void {
-    const id = executionIdOf(question) ?? ""
     const same = sameness(status)
-    const history = this.historyOf(question, id, now)
-    if (history.last === same) return
-    history.last = same
-    history.statuses.push(status)
-    history.at.push(now - this.submitted.get(id)!)
-    const [first, ...rest] = history.statuses
-    this.set(history.place, {
+    const history = this.historyOf(question)
+    history.began ??= this.submitted.get(executionIdOf(question) ?? "") ?? now - history.until
+    history.until = now - history.began
+    if (history.last !== same) {
+      history.last = same
+      history.statuses.push(status)
+      history.at.push(history.until)
+    }
+    const { at, place, statuses: [first, ...rest], until } = history
+    this.set(place, {
       ...history.question,
       answer: { statuses: [first!, ...rest] },
-      at: [...history.at]
+      at: hasEnded(history.statuses) ? [...at] : [...at, until]
     })
   }
 
-  private historyOf(question: Question, id: string, now: number): StatusHistory {
-    const key = `${question.flow ?? ""} ${id}`
+  private historyOf(asked: Question): StatusHistory {
+    const question = redactQuestion(asked, this.redact)
+    const key = historyKey(question)
     const known = this.histories.get(key)
     if (known !== undefined) return known
-    if (!this.submitted.has(id)) this.submitted.set(id, now)
     const history: StatusHistory = {
       place: this.reserve(),
-      question: redactQuestion(question, this.redact),
+      question,
       statuses: [],
       at: [],
+      until: 0,
+      began: undefined,
       last: ""
     }
     this.histories.set(key, history)
     return history
   }
 
-  /** The calls so far, in the order in which they began; those in flight with their outcome so far. */
+  /**
+   * The calls so far, in the order in which they began. Runs that were interrupted are left out as a whole, since they
+   * can only be recorded again from their beginning. So are, under `position`, the runs after such a one: they would
+   * take its place.
+   */
   get recorded(): ReadonlyArray<Interaction> {
-    const kept = [...this.interactions]
-    for (const [place, call] of this.inFlight) {
-      this.safely(() => {
-        kept[place] = this.interactionOf(call, call.soFar())
-      })
+    const lostRuns = new Set(this.interruptedRuns)
+    for (const question of this.open.values()) {
+      const run = question.endpoint === "execute" || question.endpoint === "step" ? executionIdOf(question) : undefined
+      if (run !== undefined) lostRuns.add(run)
     }
-    return kept.map((interaction, place) => ({ interaction, after: this.after.get(place) ?? place }))
+    const lostGroups = new Set<string>()
+    return this.interactions.map((interaction, place) => {
+      const after = this.after.get(place) ?? place
+      const question = interaction ?? this.open.get(place)
+      if (place < this.earlier || question === undefined) return { interaction, after }
+      const run = interaction === undefined ? undefined : runIdOf(interaction)
+      const group = this.match === "position" ? newRunsOf(question) : undefined
+      const isLost = interaction === undefined || (run !== undefined && lostRuns.has(run)) ||
+        (group !== undefined && lostGroups.has(group))
+      if (isLost && run !== undefined) lostRuns.add(run)
+      if (isLost && group !== undefined) lostGroups.add(group)
+      return { interaction: isLost ? undefined : interaction, after }
+    })
       .sort((a, b) => a.after - b.after)
       .flatMap(({ interaction }) => interaction === undefined ? [] : [interaction])
   }

@@ -22,11 +22,12 @@ import {
 import { encodeError, type RecordableError } from "../cassette/errorCodec.js"
 import { type Question, questionOf } from "../cassette/interaction.js"
 import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
+import type { Progress } from "../input/callOptions.js"
 import { canonical } from "../json/jsonText.js"
 import { forwardThrough } from "../operations/forwardThrough.js"
 import type { OnceResponse } from "../operations/onceRequests.js"
 import { onResponse } from "../operations/onceThrough.js"
-import { type HttpService, orElse } from "../operations/operations.js"
+import { type CallDefaults, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import type { Recorder } from "./recorder.js"
 
@@ -61,16 +62,18 @@ const answerInOrder = <K extends AnsweredOperation>(endpoint: K, value: Operatio
   }
 }
 
-/** Records a call with one response. A call that dies is not recorded. */
+/** Records a call with one response. A call that is interrupted, or dies, is not recorded. */
 const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
   recorder: Recorder,
   endpoint: K,
   question: Question,
+  progress: Progress,
   live: Effect.Effect<OperationResponse<K>, E>
 ): Effect.Effect<OperationResponse<K>, E> =>
   Effect.suspend(() => {
     const isPoll = question.endpoint === "pollJob"
     const call = isPoll ? undefined : recorder.begin(question)
+    if (call !== undefined) progress.timedOut = (error) => recorder.end(call, { error: encodeError(error) })
     const done = (result: Either.Either<OperationResponse<K>, E>): Effect.Effect<void> =>
       Effect.map(monotonic, (instant) => {
         const now = Math.round(instant)
@@ -84,40 +87,37 @@ const recordEffect = <K extends AnsweredOperation, E extends RecordableError>(
           return done(Either.right(exit.value))
         }
         const failure = Cause.failureOption(exit.cause)
-        if (Option.isSome(failure)) {
-          return done(Either.left(failure.value))
-        }
-        return Effect.sync(() => {
-          if (call === undefined) {
-            return
-          }
-          if (Exit.isInterrupted(exit)) {
-            recorder.end(call, call.soFar())
-          } else recorder.drop(call)
-        })
+        return Option.isSome(failure) ? done(Either.left(failure.value)) : Effect.void
       }
     )
   })
 
-/** Records a stream, as far as it was pulled. */
+/** Records a stream, as far as it was pulled. One that is interrupted before it is over is not recorded. */
 const recordStream = (
   recorder: Recorder,
   question: Question,
+  progress: Progress,
   live: Stream.Stream<WireEvent, CallError>
 ): Stream.Stream<WireEvent, CallError> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const events: Array<WireEvent> = []
-    let end: Extract<RecordedAnswer, { readonly events: unknown }>["end"] = "left"
-    const soFar = (): RecordedAnswer => {
-      const last = events.at(-1)
-      const isOver = typeof end === "string" && last !== undefined && endsResponse.has(last.type)
-      return { events: [...events], end: isOver ? "done" : end }
+    /** Absent while the next events are waited for. */
+    let end: Extract<RecordedAnswer, { readonly events: unknown }>["end"] | undefined = "left"
+    const call = recorder.begin(question)
+    progress.timedOut = (error) => {
+      end = { error: encodeError(error) }
     }
-    const call = recorder.begin(question, soFar)
-    yield* Effect.addFinalizer(() => Effect.sync(() => recorder.end(call, soFar())))
+    yield* Effect.addFinalizer((exit) =>
+      Effect.sync(() => {
+        const last = events.at(-1)
+        const isOver = last !== undefined && endsResponse.has(last.type) && typeof end !== "object"
+        if (isOver) recorder.end(call, { events, end: "done" })
+        else if (end !== undefined && !Exit.isInterrupted(exit)) recorder.end(call, { events, end })
+      })
+    )
     const pull = Effect.map(yield* Stream.toPull(live), Chunk.map(inOrder))
     const waiting = Effect.sync(() => {
-      end = "unanswered"
+      end = undefined
     })
     return Stream.repeatEffectChunkOption(Effect.tapBoth(Effect.zipRight(waiting, pull), {
       onSuccess: (chunk) =>
@@ -134,13 +134,23 @@ const recordStream = (
     }))
   }))
 
+/**
+ * The settings of a client whose calls are recorded: the recorder learns of interruptions that no request shows.
+ *
+ * @internal
+ */
+export const interruptible = (recorder: Recorder, defaults: CallDefaults): CallDefaults => ({
+  ...defaults,
+  interrupted: (executionId) => recorder.interruptedRun(executionId)
+})
+
 /** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
   const one = <K extends AnsweredOperation>(operation: K, input: OperationRequest<K>) =>
     Effect.suspend(() => {
       const question = input.isUnrecorded === true ? undefined : questionOf(operation, input)
       const asked = live.request(operation, input)
-      return question === undefined ? asked : recordEffect(recorder, operation, question, asked)
+      return question === undefined ? asked : recordEffect(recorder, operation, question, input.progress, asked)
     })
   /** Records a run once per key as the run that it is, or found: a replay looks nothing up. */
   const once = <K extends "execute" | "submitJob", E extends RecordableError>(
@@ -152,11 +162,11 @@ export const make = (recorder: Recorder, live: HttpService): HttpService => {
       const question = questionOf(operation, input)
       return question === undefined
         ? asked
-        : onResponse(input, asked, (response) => recordEffect(recorder, operation, question, response))
+        : onResponse(input, asked, (response) => recordEffect(recorder, operation, question, input.progress, response))
     })
 
   return {
-    defaults: live.defaults,
+    defaults: interruptible(recorder, live.defaults),
     // every other operation is recorded as it is
     request: orElse({
       forward: forwardThrough((input) => one("execute", input)),
@@ -167,7 +177,7 @@ export const make = (recorder: Recorder, live: HttpService): HttpService => {
       Stream.suspend(() => {
         const question = questionOf(operation, input)
         const asked = live.stream(operation, input)
-        return question === undefined ? asked : recordStream(recorder, question, asked)
+        return question === undefined ? asked : recordStream(recorder, question, input.progress, asked)
       })
   }
 }

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { CassetteError } from "../../NoukaiError.js"
 import * as CassetteFile from "../cassette/cassetteFile.js"
@@ -47,39 +48,53 @@ export const saving = (
   old: RecordedCassette | undefined,
   client: () => RecordedCassette["client"],
   holdsKey: () => ((text: string) => boolean) | undefined
-): Effect.Effect<void, CassetteError> =>
-  Effect.suspend(() => {
+): Effect.Effect<void, CassetteError> => {
+  /** The file as it is now. */
+  let written = old
+  return Effect.suspend(() => {
     if (recorder.overflowed) {
       return Effect.fail(
         CassetteFile.tooLarge(method, path, `what was recorded is over the limit of ${CassetteFile.maxBytes} bytes`)
       )
     }
-    if (!recorder.changed && !recorder.broken) return Effect.void
-    // only now is it known whether the calls in flight can be written
-    const { recorded } = recorder
     if (recorder.broken) return Effect.fail(notJson(path))
+    if (!recorder.changed) return Effect.void
+    const { isIncomplete, recorded } = recorder
+    // an absent file, or the old one, is worth more than an empty one
+    if (recorded.length === 0) return Effect.void
     const laidOut = Effect.try({
       try: () => {
         const cassette = layout(recorded, client())
-        return old !== undefined && isSameRecording(old, cassette, match) ? undefined : cassette
+        return isIncomplete ? { ...cassette, incomplete: true as const } : cassette
       },
       catch: (cause) => notJson(path, cause)
     })
-    return laidOut.pipe(
-      Effect.flatMap((cassette) =>
-        cassette === undefined ? Effect.void : CassetteFile.write(method, path, cassette, holdsKey())
-      ),
-      Effect.map(() => recorder.written())
-    )
+    return Effect.flatMap(laidOut, (cassette) =>
+      Effect.map(
+        written !== undefined && isSameRecording(written, cassette, match)
+          ? Effect.void
+          : CassetteFile.write(method, path, cassette, holdsKey()),
+        () => {
+          written = cassette
+          recorder.written()
+        }
+      ))
   })
+}
 
 /**
  * Saves at the end of the scope, however the program ends, since its calls were billed.
  *
  * @internal
  */
-export const savedAtTheEnd = (save: Effect.Effect<void, CassetteError>): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.addFinalizer(() =>
-    // a finalizer has no error channel, and a cassette that was not written must not pass for one that was
-    Effect.catchAll(save, (error) => Effect.die(error))
+export const savedAtTheEnd = (
+  recorder: Recorder,
+  save: Effect.Effect<void, CassetteError>
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer((exit) =>
+    Effect.suspend(() => {
+      if (Exit.isInterrupted(exit)) recorder.interrupted()
+      // a finalizer has no error channel, and a cassette that was not written must not pass for one that was
+      return Effect.catchAll(save, (error) => Effect.die(error))
+    })
   )

@@ -17,7 +17,7 @@ import {
 } from "../../NoukaiError.js"
 import * as Codec from "../cassette/answerCodec.js"
 import { decodeError, type RecordableError } from "../cassette/errorCodec.js"
-import { executionIdOf, type Interaction, questionOf } from "../cassette/interaction.js"
+import { executionIdOf, hasEnded, type Interaction, questionOf } from "../cassette/interaction.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation } from "../cassette/RecordedCassette.js"
 import { redactQuestion } from "../cassette/redactInteraction.js"
 import type { Redaction } from "../cassette/redaction.js"
@@ -30,7 +30,7 @@ import { onResponse } from "../operations/onceThrough.js"
 import { type CallDefaults, type EventStreams, type HttpService, orElse } from "../operations/operations.js"
 import { monotonic } from "../time/clock.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
-import { type ProgramCall, RecordedMatching } from "./recordedMatching.js"
+import { anew, type ProgramCall, RecordedMatching } from "./recordedMatching.js"
 
 /** @internal */
 export interface Options {
@@ -55,6 +55,13 @@ const spoiled = (asked: ProgramCall, reason: string): UnexpectedResponseError =>
     reason: `the recording does not fit: ${reason}`,
     isRetryable: false
   }, unchecked)
+
+const interrupted = "the recorded program was interrupted before this call was answered"
+
+const leftStream = "the recorded program left the stream here; later events were not recorded"
+
+/** The time for which the last status of a job that had not ended is repeated, in milliseconds. */
+const pollGrace = 5_000
 
 const isOnce = (error: RecordableError): error is OnceError =>
   error._tag === "RunInProgressError" || error._tag === "ResultNotStoredError" || error._tag === "AmbiguousRunError"
@@ -126,18 +133,19 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
   }
 
   /** The recording of a call; `undefined` if it is made elsewhere. */
-  const find = (asked: ProgramCall): Either.Either<Interaction | undefined, CallError> => {
+  const find = (asked: ProgramCall, now: number): Either.Either<Interaction | undefined, CallError> => {
     if (asked.run !== undefined && begunElsewhere.has(asked.run)) return Either.right(undefined)
     const found = matching.find(asked)
     if (found !== undefined) {
       options.reach?.(found.place)
-      return Either.right(found.interaction)
+      if (!isBeyond(asked, found.interaction, now)) return Either.right(found.interaction)
+      return otherwise === undefined
+        ? Either.left(matching.unfinished(asked, "the recorded program no longer polled this job, which had not ended"))
+        : Either.right(undefined)
     }
-    if (otherwise === undefined) return Either.left(matching.miss(asked))
-    const { endpoint } = asked.question
-    const goesOn = (endpoint === "execute" || endpoint === "step") &&
-      matching.isRecordedRun(asked.run)
-    return goesOn ? Either.left(matching.refuse(matching.miss(asked))) : Either.right(undefined)
+    return otherwise === undefined || matching.goesOn(asked)
+      ? Either.left(matching.miss(asked))
+      : Either.right(undefined)
   }
 
   /** Lets a call yield once, so that calls that run at once can be seen. */
@@ -155,30 +163,35 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       ? Effect.map(monotonic, (now) => void submitted.set(value.executionId as string, now))
       : Effect.void
 
+  /** The age of a job, in milliseconds. */
+  const ageOf = (asked: ProgramCall, { at = [] }: Interaction, now: number): number => {
+    const id = asked.run ?? ""
+    const began = submitted.get(id) ?? now - (at[0] ?? 0)
+    submitted.set(id, began)
+    return now - began
+  }
+
   /** The status of a job at its present age. */
-  const statusNow = (asked: ProgramCall, { answer, at = [] }: Interaction): Effect.Effect<RecordedAnswer> =>
-    Effect.map(monotonic, (now) => {
-      if (!("statuses" in answer)) return answer
-      const id = asked.run ?? ""
-      const began = submitted.get(id) ?? now - (at[0] ?? 0)
-      submitted.set(id, began)
-      const later = answer.statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > now - began)
-      return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
-    })
+  const statusNow = (asked: ProgramCall, interaction: Interaction, now: number): RecordedAnswer => {
+    const { answer, at = [] } = interaction
+    if (!("statuses" in answer)) return answer
+    const age = ageOf(asked, interaction, now)
+    const later = answer.statuses.findIndex((_, n) => n > 0 && (at[n] ?? 0) > age)
+    return answer.statuses[later < 0 ? answer.statuses.length - 1 : later - 1]!
+  }
+
+  /** Whether a job that had not ended is polled for longer than it was when it was recorded. */
+  const isBeyond = (asked: ProgramCall, interaction: Interaction, now: number): boolean => {
+    const { answer, at = [] } = interaction
+    if (!("statuses" in answer) || hasEnded(answer.statuses)) return false
+    const until = at[answer.statuses.length]
+    return until !== undefined && ageOf(asked, interaction, now) > until + pollGrace
+  }
 
   /** Notes that a call was sent when it was recorded; an error says that itself. */
   const noteSent = ({ progress }: RequestContext, answer: RecordedAnswer): void => {
-    if ("unanswered" in answer) progress.sent = "unknown"
-    else if (!("error" in answer)) progress.sent = "yes"
+    if (!("error" in answer)) progress.sent = "yes"
   }
-
-  const givenUp = ({ operation, question }: ProgramCall): Effect.Effect<never> =>
-    Effect.zipRight(
-      Effect.logWarning(
-        `${operation} ${question.flow ?? ""}: the program that was recorded gave this call up; it is never answered`
-      ),
-      Effect.never
-    )
 
   const answerWith = <K extends Codec.AnsweredOperation>(
     endpoint: K,
@@ -192,7 +205,9 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       )
     }
     if ("error" in answer) return failingOnce(asked, answer.error)
-    return "unanswered" in answer ? givenUp(asked) : Effect.fail(spoiled(asked, "it is of another endpoint"))
+    return Effect.fail(
+      "unanswered" in answer ? matching.unfinished(asked, interrupted) : spoiled(asked, "it is of another endpoint")
+    )
   }
 
   /** The recorded outcome of a call, or what is answered elsewhere to a call that was not recorded. */
@@ -206,19 +221,13 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       if (Either.isLeft(asked)) return Effect.fail(asked.left)
       return turn(
         asked.right,
-        Effect.suspend((): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> => {
-          const found = find(asked.right)
+        Effect.flatMap(monotonic, (now): Effect.Effect<Codec.OperationResponse<K>, E | RecordableError> => {
+          const found = find(asked.right, now)
           if (Either.isLeft(found)) return Effect.fail(found.left)
-          if (found.right !== undefined) noteSent(request, found.right.answer)
-          return found.right === undefined
-            ? Effect.map(elsewhere(otherwise!), markBeginning(asked.right, true))
-            : Effect.map(
-              Effect.flatMap(
-                statusNow(asked.right, found.right),
-                (answer) => answerWith(endpoint, asked.right, answer)
-              ),
-              markBeginning(asked.right, false)
-            )
+          if (found.right === undefined) return Effect.map(elsewhere(otherwise!), markBeginning(asked.right, true))
+          noteSent(request, found.right.answer)
+          const answer = statusNow(asked.right, found.right, now)
+          return Effect.map(answerWith(endpoint, asked.right, answer), markBeginning(asked.right, false))
         })
       )
     })
@@ -259,9 +268,17 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
       case "done":
         return recorded
       case "left":
-        return Stream.concat(recorded, Stream.suspend(() => Stream.fail(matching.unfinished(asked))))
       case "unanswered":
-        return Stream.concat(recorded, Stream.fromEffect(givenUp(asked)))
+        return Stream.concat(
+          recorded,
+          Stream.suspend(() =>
+            Stream.fail(
+              end === "left"
+                ? matching.unfinished(asked, leftStream, { fix: anew })
+                : matching.unfinished(asked, interrupted)
+            )
+          )
+        )
       default:
         return Stream.concat(recorded, Stream.fromEffect(failing(asked, end.error)))
     }
@@ -286,8 +303,10 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
         inFlight.enter(key, asked.right.question.flow ?? ""),
         () => inFlight.leave(key)
       )
-      const finding = Effect.suspend(() =>
-        isOfExecute(asked.right, request) ? Effect.fail(matching.asExecute(asked.right)) : find(asked.right)
+      const finding = Effect.flatMap(
+        monotonic,
+        (now) =>
+          isOfExecute(asked.right, request) ? Either.left(matching.asExecute(asked.right)) : find(asked.right, now)
       )
       return Effect.map(Effect.zipRight(entered, finding), (found) => {
         if (found === undefined) {

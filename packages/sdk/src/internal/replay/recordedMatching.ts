@@ -4,13 +4,20 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { maskChange } from "../cassette/credentials.js"
-import { executionIdOf, type Interaction, type Question } from "../cassette/interaction.js"
-import type { RecordedAnswer } from "../cassette/RecordedCassette.js"
+import { executionIdOf, type Interaction, newRunsOf, type Question, runIdOf, slugOf } from "../cassette/interaction.js"
 import { index, keyOf, type Symbols } from "../cassette/symbols.js"
 import { unchecked } from "../errors/makeError.js"
-import type { Difference, Match, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
+import {
+  type Difference,
+  type Match,
+  notEnded,
+  type RecordedCall,
+  type ReplayedCall,
+  type ReplayReport,
+  unfinishedRun
+} from "../errors/replayReport.js"
 import { differences, type Divergence } from "../json/diff.js"
 import { recordedAsExecute } from "../run/executeRun.js"
 import { nameDistance } from "./similarity.js"
@@ -31,6 +38,18 @@ export interface ProgramCall {
   readonly run?: string | undefined
 }
 
+/** Says how what is missing is recorded. */
+const again = "to record it, use NoukaiRecord.toFile with mode \"new\" or \"all\", or delete the file"
+
+/** Says how a recording that goes no further is made again. @internal */
+export const anew = "to record it again, use NoukaiRecord.toFile with mode \"all\", or delete the file"
+
+interface MissFacts {
+  readonly code?: ErrorCode
+  /** The way to record again. Default: the one that fits the call. */
+  readonly fix?: string
+}
+
 /** The number of misses that a report keeps, and of places that it names. */
 const keptMisses = 100
 const namedChanges = 50
@@ -41,25 +60,15 @@ const namedChanges = 50
 const comparedInAll = 100_000
 const comparedAtLeast = 200
 
-const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
-
 const isJob = ({ endpoint }: Question): boolean => endpoint === "pollJob"
 
 /** The group whose calls are counted together under `position`: the new runs of a slug, or the calls about one run. */
 const placeOf = (question: Question, key: string): string => {
-  const { endpoint, flow } = question
-  if (endpoint !== "execute" && endpoint !== "step" && endpoint !== "submitJob") return key
-  const run = executionIdOf(question)
-  return run === undefined ? `${endpoint} ${slugOf(flow)}` : `${endpoint} of ${run}`
-}
-
-const executionIn = (
-  { answer, input }: { readonly answer: RecordedAnswer; readonly input: unknown }
-): string | undefined => {
-  const values = "value" in answer ? [answer.value] : "events" in answer ? answer.events : []
-  const id = [...values, input].map((value) => Predicate.isRecord(value) ? value.executionId : undefined)
-    .find((found) => typeof found === "string" && found !== "")
-  return typeof id === "string" ? id : undefined
+  const { endpoint } = question
+  return newRunsOf(question) ??
+    (endpoint === "execute" || endpoint === "step" || endpoint === "submitJob"
+      ? `${endpoint} of ${executionIdOf(question)}`
+      : key)
 }
 
 /** @internal */
@@ -87,14 +96,14 @@ export class RecordedMatching {
     for (const entry of this.entries) {
       add(this.keys, entry.key, entry)
       add(this.queues, match === "position" ? placeOf(entry.interaction, entry.key) : entry.key, entry)
-      const run = executionIn(entry.interaction)
+      const run = runIdOf(entry.interaction)
       if (run !== undefined) this.runs.add(run)
     }
   }
 
-  /** Whether a run is a recorded one, whose next steps only the recording knows. */
-  isRecordedRun(executionId: string | undefined): boolean {
-    return executionId !== undefined && this.runs.has(executionId)
+  /** Whether a call goes on with a recorded run, whose next steps only the recording knows. */
+  goesOn({ question: { endpoint }, run }: ProgramCall): boolean {
+    return run !== undefined && (endpoint === "execute" || endpoint === "step") && this.runs.has(run)
   }
 
   /** The key of calls that, if they run at once, could take each other's recording; only `position` has one. */
@@ -159,16 +168,8 @@ export class RecordedMatching {
   }
 
   /** The miss of a call whose recording ends too early. */
-  unfinished(asked: ProgramCall): ReplayMissError {
-    const reason = "the program that was recorded had left the stream here, so that nobody knows what follows"
-    return this.missed(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1) })
-  }
-
-  /** Counts the miss of a call that would go on with a replayed run on the server, which does not know that run. */
-  refuse(error: ReplayMissError): ReplayMissError {
-    const detail =
-      `${error.detail}; the run it goes on with was replayed, so record all of it again with the mode "all"`
-    return new ReplayMissError({ ...error, detail }, unchecked)
+  unfinished(asked: ProgramCall, reason: string, facts: MissFacts = {}): ReplayMissError {
+    return this.missed(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1) }, facts)
   }
 
   private callOf({ operation, question }: ProgramCall, nth: number): ReplayedCall {
@@ -199,6 +200,10 @@ export class RecordedMatching {
         : `it comes too early: recording ${expected.number} is next`
       return this.missed(asked, reason, same.length, { kind: "moved", call, recording: recordingOf(moved) })
     }
+    if (expected === undefined && same.length === 0 && this.goesOn(asked) && !this.isContinued(asked)) {
+      const reason = notEnded(stepOf(asked.question))
+      return this.missed(asked, reason, 0, { kind: "extra", call }, { code: unfinishedRun })
+    }
     const nearest = this.nearest(asked.question, expected)
     const reason = same.length > 0
       ? `its ${same.length === 1 ? "recording is" : `${same.length} recordings are`} used up`
@@ -219,6 +224,14 @@ export class RecordedMatching {
             maskChange(change, nearest.entry.interaction.input, asked.question.input)
           )
         }
+    )
+  }
+
+  /** Whether a recording that no call took goes on with the run of a call. */
+  private isContinued({ question, run }: ProgramCall): boolean {
+    return this.entries.some((entry) =>
+      !this.consumed.has(entry) && entry.interaction.endpoint === question.endpoint &&
+      executionIdOf(entry.interaction) === run
     )
   }
 
@@ -266,18 +279,21 @@ export class RecordedMatching {
   }
 
   private missed(
-    { operation, question }: ProgramCall,
+    asked: ProgramCall,
     reason: string,
     matching: number,
-    difference: Difference
+    difference: Difference,
+    { code, fix = this.goesOn(asked) ? anew : again }: MissFacts = {}
   ): ReplayMissError {
+    const { operation, question } = asked
     if (this.misses.length < keptMisses) this.misses.push(difference)
     const executionId = executionIdOf(question)
     return new ReplayMissError({
       method: operation,
       ...(question.flow === undefined ? undefined : { flow: question.flow }),
       ...(executionId === undefined ? undefined : { executionId }),
-      detail: reason,
+      ...(code === undefined ? undefined : { code }),
+      detail: `${reason}; ${fix}`,
       isRetryable: false,
       report: this.report(reason, matching, [difference])
     }, unchecked)
@@ -288,7 +304,7 @@ export class RecordedMatching {
     if (left.length === 0) return undefined
     const explained = new Set(this.misses.flatMap((miss) => "recording" in miss ? [miss.recording.number] : []))
     const reason = `${left.length} of ${this.entries.length} recordings`
-    const ids = left.map(({ interaction }) => executionIn(interaction)).filter((id) => id !== undefined)
+    const ids = left.map(({ interaction }) => runIdOf(interaction)).filter((id) => id !== undefined)
     return new ReplayLeftoverError({
       method,
       detail: reason,
@@ -305,6 +321,16 @@ export class RecordedMatching {
   }
 }
 
+/** The step that a call goes on with. */
+const stepOf = ({ input }: Question): string => {
+  const { pausedAtStep, stepIndex } = Predicate.isRecord(input) ? input : {}
+  return typeof pausedAtStep === "string"
+    ? JSON.stringify(pausedAtStep)
+    : typeof stepIndex === "number"
+    ? String(stepIndex + 1)
+    : "1"
+}
+
 const add = (map: Map<string, Array<EntryState>>, key: string, entry: EntryState): void => {
   const some = map.get(key)
   if (some === undefined) map.set(key, [entry])
@@ -316,7 +342,7 @@ export const recordingOf = (
   { interaction, number }: { readonly interaction: Interaction; readonly number: number }
 ): RecordedCall => {
   const { endpoint, flow, version } = interaction
-  const executionId = executionIn(interaction)
+  const executionId = runIdOf(interaction)
   return {
     number,
     endpoint,

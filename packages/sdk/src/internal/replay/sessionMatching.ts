@@ -41,6 +41,8 @@ const triggerOf = (execution: SessionExecution): Trigger | undefined =>
 
 const keyOf = (trigger: Trigger, slug: string): string => `${trigger} ${slug}`
 
+const again = "to record it again, capture the request anew, or use NoukaiRecord.toFile with mode \"all\""
+
 /** The number of misses that a report keeps. */
 const keptMisses = 100
 
@@ -189,7 +191,7 @@ export class SessionMatching {
       method,
       ...(flow === undefined ? undefined : { flow: this.redact(format(flow)) }),
       ...(executionId === undefined ? undefined : { executionId }),
-      detail: reason,
+      detail: `${reason}; ${again}`,
       isRetryable: false,
       report: this.report(reason, matching, [difference])
     }, unchecked)

@@ -21,6 +21,10 @@ export class CallProgress {
     return further(this.earlier, this.latest.sent)
   }
 
+  get timedOut(): Progress["timedOut"] {
+    return this.latest.timedOut
+  }
+
   /** The progress of the next request. */
   begin(): Progress {
     this.earlier = this.sent

@@ -31,6 +31,7 @@ import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
 import { rememberFlowId } from "../operations/flowIds.js"
 import type { ExecuteOnceRequest } from "../operations/onceRequests.js"
+import type { HttpService } from "../operations/operations.js"
 import type {
   ExecuteBody,
   ExecuteEnded,
@@ -143,6 +144,22 @@ export const asCall = <A extends RunResult, E, R>(
   )
 
 /**
+ * Tells a client that wants to know it when the caller of a run is interrupted.
+ *
+ * @internal
+ */
+export const tellingInterruption = <A, E, R>(
+  { defaults: { interrupted } }: HttpService,
+  executionId: () => string | undefined,
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  interrupted === undefined ? self : Effect.onInterrupt(self, () =>
+    Effect.sync(() => {
+      const id = executionId()
+      if (id !== undefined) interrupted(id)
+    }))
+
+/**
  * A call of its own that goes on with a run, with its clock.
  *
  * @internal
@@ -150,7 +167,8 @@ export const asCall = <A extends RunResult, E, R>(
 export const goingOn = <E, R>(run: AnyRun, self: RunEffect<E, R>): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
     const facts = { method: run.method, flow: run.addressText, executionId: () => run.executionId }
-    return asCall(fiber, run, outcomeOf, totalTimeout(self, run.total, facts, run.progress))
+    const timed = totalTimeout(self, run.total, facts, run.progress)
+    return asCall(fiber, run, outcomeOf, tellingInterruption(run.http, facts.executionId, timed))
   })
 
 /** The next request of a run. */

@@ -174,8 +174,9 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
     const start = (parameters: unknown): Begun<A, X, E, R> => {
       let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
+      const executionId = () => run?.executionId
       // one timeout over the effect that provides the tools and the run
-      return totalTimeout(
+      const timed = totalTimeout(
         withTools(method, addressText, input, (tools) => {
           const resumeFields: ExecuteRun.ResumeFields = {
             parameters,
@@ -207,9 +208,10 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
           return post(run, { message: input.message, messages, ...resumeFields }, input)
         }),
         total,
-        { method, flow: addressText, executionId: () => run?.executionId },
+        { method, flow: addressText, executionId },
         progress
       )
+      return ExecuteRun.tellingInterruption(http, executionId, timed)
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)

@@ -112,7 +112,7 @@ export class StreamFailures {
   /** The error of a total timeout. */
   timedOut(ms: number): APITimeoutError {
     const { sent } = this
-    return this.of(
+    const error = this.of(
       new APITimeoutError(
         known({
           ...this.facts,
@@ -124,5 +124,7 @@ export class StreamFailures {
         unchecked
       )
     )
+    this.progress.timedOut?.(error)
+    return error
   }
 }

@@ -171,6 +171,11 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
     const end = Effect.suspend(() => {
+      const { executionId } = this.cursor
+      const isOver = this.fold.status !== undefined || this.fold.handedOver
+      if (executionId !== undefined && !isOver && Exit.isInterrupted(exit)) {
+        this.settings.http.defaults.interrupted?.(executionId)
+      }
       this.count(this.end(exit))
       this.next = isDone
       this.fold.out = []

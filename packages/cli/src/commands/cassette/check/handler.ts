@@ -16,9 +16,23 @@ interface Content {
   readonly kind: Cassette.Cassette["kind"]
   readonly recordings: number
   readonly flows: ReadonlyArray<string>
+  /** Whether something was interrupted when it was recorded, so that recordings may be missing. */
+  readonly incomplete?: true
+  /** The places of calls that were given up before they were answered. */
+  readonly unanswered?: ReadonlyArray<string>
 }
 
+const unansweredIn = (cassette: Cassette.Cassette): ReadonlyArray<string> =>
+  cassette.kind === "session" ?
+    [] :
+    cassette.entries.flatMap(({ answer }, place) =>
+      "unanswered" in answer || ("events" in answer && answer.end === "unanswered")
+        ? [`$.entries[${place}]`]
+        : []
+    )
+
 const contentOf = (cassette: Cassette.Cassette): Content => {
+  const unanswered = unansweredIn(cassette)
   const flows = cassette.kind === "session"
     ? cassette.session.executions.map(({ slug }) => slug)
     : cassette.entries.map(({ flow }) => flow)
@@ -26,7 +40,9 @@ const contentOf = (cassette: Cassette.Cassette): Content => {
     format: cassette.format,
     kind: cassette.kind,
     recordings: flows.length,
-    flows: [...new Set(flows.filter((flow) => flow !== undefined))].sort()
+    flows: [...new Set(flows.filter((flow) => flow !== undefined))].sort(),
+    ...(cassette.kind === "recording" && cassette.incomplete === true ? { incomplete: true } : undefined),
+    ...(unanswered.length === 0 ? undefined : { unanswered })
   }
 }
 
@@ -38,23 +54,28 @@ type Checked =
   )
 
 const check = (path: string): Effect.Effect<Checked> =>
-  Effect.map(Effect.either(Cassette.check(path)), (checked): Checked =>
-    Either.isLeft(checked)
-      ? { path, holds: false, reason: checked.left.reason, message: checked.left.message }
-      : {
-        path,
-        holds: checked.right.credentials.length === 0,
-        ...contentOf(checked.right.cassette),
-        credentials: checked.right.credentials
-      })
+  Effect.map(Effect.either(Cassette.check(path)), (checked): Checked => {
+    if (Either.isLeft(checked)) {
+      return { path, holds: false, reason: checked.left.reason, message: checked.left.message }
+    }
+    const { cassette, credentials } = checked.right
+    const content = contentOf(cassette)
+    const holds = credentials.length === 0 && content.unanswered === undefined
+    return { path, holds, ...content, credentials }
+  })
 
 const textOf = (checked: Checked): string => {
   const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `
   if ("reason" in checked) return `${begin}${cell(checked.message)}\n`
-  const { credentials, flows, format, kind, recordings } = checked
+  const { credentials, flows, format, incomplete, kind, recordings, unanswered = [] } = checked
+  const more = [
+    ...credentials.map((place) => `looks like a credential: ${cell(place)}`),
+    ...unanswered.map((place) => `was never answered: ${place}; record it again with mode "new" or "all"`),
+    ...(incomplete === true ? ["was interrupted while it was recorded: mode \"once\" records what is missing"] : [])
+  ]
   return `${begin}${kind}, ${format}, ${counted(recordings, "recording")}${
     flows.length === 0 ? "" : ` of ${flows.map(cell).join(", ")}`
-  }\n${credentials.map((place) => `    looks like a credential: ${cell(place)}\n`).join("")}`
+  }\n${more.map((line) => `    ${line}\n`).join("")}`
 }
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
