@@ -56,6 +56,27 @@ describe("noukai doctor", () => {
       assert.deepStrictEqual(yield* runs, [])
     }).pipe(Effect.provide(server())))
 
+  for (
+    const [runPaths, refusedRunPaths, said] of [
+      ["both", 404, "runs are read under /seq/…/runs and /flow-runs\n"],
+      ["seq", 403, "runs are read under /seq/…/runs; /flow-runs answers with 403\n"],
+      ["flow-runs", 401, "runs are read under /flow-runs; /seq/…/runs answers with 401\n"],
+      ["none", 404, "no path of runs is known to answer; /seq/…/runs answers with 404; /flow-runs answers with 404\n"]
+    ] as const
+  ) {
+    it.live(`says where runs are read: ${runPaths}`, () =>
+      Effect.gen(function*() {
+        const env = yield* environment
+        const { code, stdout } = yield* doctor(env, "--org", "acme", "--project", "test")
+        assert.strictEqual(code, 0)
+        assert.include(stdout, `✓ reachable  it answers in `)
+        assert.include(stdout, said)
+        const other = yield* doctor(env)
+        assert.include(other.stdout, "/seq/…/runs is not known without --org and --project")
+        assert.deepStrictEqual(yield* runs, [])
+      }).pipe(Effect.provide(server({ runPaths, refusedRunPaths }))))
+  }
+
   it.scopedLive("ends with 3 for a key that is missing, is none, or is refused, and looks at the rest", () =>
     Effect.gen(function*() {
       const { NOUKAI_API_KEY: _, ...env } = yield* environment

@@ -62,6 +62,34 @@ export const ApiKey = Schema.Struct({
 export type ApiKey = typeof ApiKey.Type
 
 /**
+ * The paths under which runs are read: those below `/seq`, those below `/flow-runs`, both or none.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RunPaths = Schema.Literal("both", "seq", "flow-runs", "none")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RunPaths = typeof RunPaths.Type
+
+/**
+ * The status of a read of a run under a path that is not served.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const RefusedRunPaths = Schema.Literal(401, 403, 404)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type RefusedRunPaths = typeof RefusedRunPaths.Type
+
+/**
  * The settings of a whole organisation.
  *
  * @since 0.1.0
@@ -75,8 +103,12 @@ export const Organisation = Schema.Struct({
   /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. Default true. */
   billing: Schema.optional(Schema.Boolean),
   /** The limit of all its keys together. Default: none. */
-  rateLimit: Schema.optional(RateLimit)
-}).annotations({ identifier: "Organisation", description: "credits, capture mode, billing and limits" })
+  rateLimit: Schema.optional(RateLimit),
+  /** The paths under which its keys read runs. Default: the emulator's, `"both"`. */
+  runPaths: Schema.optional(RunPaths),
+  /** The status of a read under another path. Default: the emulator's, 404. */
+  refusedRunPaths: Schema.optional(RefusedRunPaths)
+}).annotations({ identifier: "Organisation", description: "credits, capture mode, billing, limits and paths of runs" })
 
 /**
  * @since 0.1.0

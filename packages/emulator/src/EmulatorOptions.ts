@@ -5,7 +5,7 @@
  */
 import type { Options as ConfigOptions } from "@effect-noukai/sdk/NoukaiConfig"
 import type * as Duration from "effect/Duration"
-import type { ApiKey, Organisation } from "./Account.js"
+import type { ApiKey, Organisation, RefusedRunPaths, RunPaths } from "./Account.js"
 import type { FaultRule } from "./Fault.js"
 import type { CaptureMode, Flow } from "./Flow.js"
 
@@ -119,6 +119,13 @@ export interface EmulatorOptions {
   readonly toolMessageCasing?: "snake" | "camel" | undefined
   /** The events that carry outputs on a live stream. Default `"hosted"`. */
   readonly streamOutputs?: StreamOutputs | undefined
+  /**
+   * The paths under which organisations that set none read runs: `/seq/{org}/{project}/{flow}/runs/{id}` for `"seq"`,
+   * `/flow-runs` and `/flow-runs/{id}` for `"flow-runs"`. Default `"both"`.
+   */
+  readonly runPaths?: RunPaths | undefined
+  /** The status of a read under a path that `runPaths` leaves out. Default 404. */
+  readonly refusedRunPaths?: RefusedRunPaths | undefined
   /** Also sends the fields of older servers: `runId`, and `stepId` on `step_paused`. Default false. */
   readonly legacyFields?: boolean | undefined
   /** The queue of jobs. Default: each option at its own. */

@@ -122,7 +122,7 @@ const rows: { readonly [section: string]: ReadonlyArray<string> } = {
   "9.2": ["none", "attempt=N", "attempt=all", "loop_index"],
   "9.3": ["replay", "live tail", "step_error"],
   "9.4": ["summary"],
-  "9.5": ["404"],
+  "9.5": ["404", "seq alone", "flow-runs alone", "no path"],
   "9.6": ["flow_id", "limit", "status", "cursor", "trace", "step trace", "stream", "403"],
   "9.7": ["metadata_only", "full", "redacted", "off", "trace true"],
   "10.4": [

@@ -62,7 +62,7 @@ export declare namespace NoukaiConfig {
     /** `undefined`: no limit. */
     readonly rate: { readonly limit: number; readonly interval: Duration.Duration } | undefined
     readonly replayEnabled: boolean
-    readonly runPaths: "seq" | "flow-runs"
+    readonly runPaths: "auto" | "seq" | "flow-runs"
     /** `undefined`: the rule of `Options`. */
     readonly isSessionNotFound: ((body: string) => boolean) | undefined
     readonly headers: Readonly<Record<string, string>>
@@ -148,8 +148,12 @@ export interface Options {
   readonly rate?: number | Rate | undefined
   /** Whether `TraceScope.replay` may replay. Default: `NOUKAI_REPLAY_ENABLED` is 1, true, yes or on. */
   readonly replayEnabled?: boolean | undefined
-  /** The family of run endpoints to read: `/seq/…/runs` or `/flow-runs`. Default: `"seq"`. */
-  readonly runPaths?: "seq" | "flow-runs" | undefined
+  /**
+   * The paths under which runs are read: `"seq"` for `/seq/{org}/{project}/{flow}/runs`, `"flow-runs"` for `/flow-runs`.
+   * `"auto"` reads from the first, reads from the second if the first answers 401, 403 or 404, and remembers which one
+   * answered. Default: `"auto"`.
+   */
+  readonly runPaths?: "auto" | "seq" | "flow-runs" | undefined
   /**
    * Whether the body of a 404, at most 64 KiB of it, says that a session does not exist. Where it is `true`, runs once
    * per key and batches send a paid run, also one that ran before. For a server with words of its own; only `true`
@@ -193,7 +197,7 @@ export const defaults = {
   maxRetries: 1,
   retryPost: false,
   replayEnabled: false,
-  runPaths: "seq",
+  runPaths: "auto",
   maxResponseBytes: 64 * 1024 * 1024,
   maxFrameBytes: 16 * 1024 * 1024,
   logPayloads: false,
@@ -240,7 +244,7 @@ const checkDispatcher = (dispatcher: unknown): Problem | undefined =>
     ? undefined
     : problem("dispatcher", "must be an undici Dispatcher")
 
-const runPaths = ["seq", "flow-runs"]
+const runPaths = ["auto", "seq", "flow-runs"]
 
 const checkOptions = (options: Options): Problem | undefined =>
   checkDefaults(options) ??

@@ -193,11 +193,13 @@ const execute = (ref: string, input: { readonly message?: string; readonly trace
     return (yield* (yield* Emulator).ledger).runs.at(-1)!.executionId
   })
 
-for (const runPaths of ["seq", "flow-runs"] as const) {
-  describe(`runs against the emulator, paths ${runPaths} (9, C26)`, () => {
+for (
+  const [served, runPaths] of [["both", "seq"], ["both", "flow-runs"], ["both", "auto"], ["flow-runs", "auto"]] as const
+) {
+  describe(`runs against an emulator that serves ${served}, paths ${runPaths} (9, C26)`, () => {
     const program = <A, E>(
       body: Effect.Effect<A, E, RunService | FlowService | JobService | Emulator>
-    ) => Effect.provide(body, setup({ config: { runPaths } }))
+    ) => Effect.provide(body, setup({ runPaths: served, config: { runPaths } }))
 
     it.scoped("a trace, its totals, its summary, the list", () =>
       program(Effect.gen(function*() {

@@ -38,7 +38,15 @@ export const sessions: CompleteOptions<Sessions> = {
 /** The options that have a default. @internal */
 export type DefaultedOptions = Pick<
   EmulatorOptions,
-  "host" | "seed" | "capture" | "toolIterationLimit" | "toolMessageCasing" | "streamOutputs" | "legacyFields"
+  | "host"
+  | "seed"
+  | "capture"
+  | "toolIterationLimit"
+  | "toolMessageCasing"
+  | "streamOutputs"
+  | "runPaths"
+  | "refusedRunPaths"
+  | "legacyFields"
 >
 
 /** @internal */
@@ -49,6 +57,8 @@ export const options: CompleteOptions<DefaultedOptions> = {
   toolIterationLimit: 25,
   toolMessageCasing: "snake",
   streamOutputs: "hosted",
+  runPaths: "both",
+  refusedRunPaths: 404,
   legacyFields: false
 }
 

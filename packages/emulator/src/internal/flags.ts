@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
-import { Organisation, Slug } from "../Account.js"
+import { Organisation, RefusedRunPaths, RunPaths, Slug } from "../Account.js"
 import type { EmulatorOptions, StreamOutputs } from "../EmulatorOptions.js"
 import { CaptureMode } from "../Flow.js"
 import * as Defaults from "./defaults.js"
@@ -119,7 +119,8 @@ const session = <K extends keyof typeof Defaults.sessions>(
 ): Flag =>
   flag(`sessions-${kebab(key)}`, value, Defaults.sessions[key], does, read, (given) => ({ sessions: { [key]: given } }))
 
-const { capture, host, seed, streamOutputs, toolIterationLimit, toolMessageCasing } = Defaults.options
+const { capture, host, refusedRunPaths, runPaths, seed, streamOutputs, toolIterationLimit, toolMessageCasing } =
+  Defaults.options
 
 const flags: ReadonlyArray<Flag> = [
   flag("port", "N", defaultPort, "where to listen; 0 is any free port", wholeNumber(0, 65_535), (port) => ({ port })),
@@ -142,6 +143,26 @@ const flags: ReadonlyArray<Flag> = [
     "where streams carry outputs: hosted as the server does, documented as it says",
     oneOf<StreamOutputs>(["hosted", "documented"]),
     (given) => ({ streamOutputs: given })
+  ),
+  flag(
+    "run-paths",
+    "PATHS",
+    runPaths,
+    "where runs are read: both, seq for /seq/…/runs, flow-runs for /flow-runs, none",
+    oneOf(RunPaths.literals),
+    (given) => ({ runPaths: given })
+  ),
+  flag(
+    "refused-run-paths",
+    "STATUS",
+    refusedRunPaths,
+    "the status of the other path of runs: 401, 403, 404",
+    (name, value) =>
+      Either.fromNullable(
+        RefusedRunPaths.literals.find((status) => String(status) === value),
+        () => `--${name} takes 401, 403 or 404, not "${value}"`
+      ),
+    (given) => ({ refusedRunPaths: given })
   ),
   {
     name: "legacy-fields",

@@ -80,13 +80,21 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
     const organisations = { ...file.organisations, ...options.organisations }
     const limits = Defaults.given(Defaults.limits, options.limits)
     const jobs = Defaults.given(Defaults.jobs, options.jobs)
-    const { capture, host, legacyFields, seed, streamOutputs, toolIterationLimit, toolMessageCasing } = Defaults.given<
-      Defaults.DefaultedOptions
-    >(Defaults.options, options)
+    const {
+      capture,
+      host,
+      legacyFields,
+      refusedRunPaths,
+      runPaths,
+      seed,
+      streamOutputs,
+      toolIterationLimit,
+      toolMessageCasing
+    } = Defaults.given<Defaults.DefaultedOptions>(Defaults.options, options)
 
     const clock = yield* Effect.clock
     const ledger = Ledger.make(() => clock.unsafeCurrentTimeMillis())
-    const accounts = Accounts.make(keys, organisations, capture)
+    const accounts = Accounts.make(keys, organisations, { capture, runPaths, refusedRunPaths })
     const ids = Ids.make(seed)
     const runs = Runs.make({ runs: limits.runs, bytes: limits.runBytes, evicted: limits.evicted }, ids)
     const engine = Engine.make(ledger, accounts, runs, {
@@ -113,6 +121,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       streamOutputs
     }
 
+    const servedRun = RunEndpoints.served(state)
+
     // needs the service, which is made later
     let control: OtherPaths | undefined
     const handle = HandleRequest.make(
@@ -122,11 +132,11 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         step: Step.make(state),
         jobs: Jobs.makeSubmit(state),
         job: Jobs.makePoll(state),
-        run: RunEndpoints.makeRun(state),
-        trace: RunEndpoints.makeTrace(state),
-        stepTrace: RunEndpoints.makeStepTrace(state),
-        traceStream: RunEndpoints.makeTraceStream(state),
-        runs: RunEndpoints.makeList(state),
+        run: servedRun(RunEndpoints.makeRun(state)),
+        trace: servedRun(RunEndpoints.makeTrace(state)),
+        stepTrace: servedRun(RunEndpoints.makeStepTrace(state)),
+        traceStream: servedRun(RunEndpoints.makeTraceStream(state)),
+        runs: servedRun(RunEndpoints.makeList(state)),
         session: SessionEndpoint.make(state),
         verifyKey: Keys.verify
       },

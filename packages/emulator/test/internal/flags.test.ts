@@ -42,6 +42,10 @@ describe("flags", () => {
       optionsOf(
         "--capture",
         "redacted",
+        "--run-paths",
+        "flow-runs",
+        "--refused-run-paths",
+        "403",
         "--jobs-workers=2",
         "--jobs-queue-delay",
         "2 seconds",
@@ -58,6 +62,8 @@ describe("flags", () => {
       {
         port: 8080,
         capture: "redacted",
+        runPaths: "flow-runs",
+        refusedRunPaths: 403,
         jobs: { workers: 2, queueDelay: Duration.seconds(2) },
         limits: { runs: 500, evicted: 0 },
         organisations: { acme: { credits: "5" } },
@@ -86,6 +92,8 @@ describe("flags", () => {
       ["--jobs-row-delay", "soon"],
       /^--jobs-row-delay takes milliseconds or a duration such as "2 seconds", not "soon"$/
     ],
+    [["--run-paths", "some"], /^--run-paths takes both, seq, flow-runs or none, not "some"$/],
+    [["--refused-run-paths", "500"], /^--refused-run-paths takes 401, 403 or 404, not "500"$/],
     [["--capture", "all"], /^--capture takes metadata_only, full, redacted or off, not "all"$/],
     [["--stream-outputs", "other"], /^--stream-outputs takes hosted or documented, not "other"$/],
     [["--organisations", "{\"acme\":{\"credits\":5}}"], /^--organisations: at acme\.credits: /],

@@ -2,6 +2,7 @@
 import * as Noukai from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { RunService } from "@effect-noukai/sdk/RunService"
 import { SessionService } from "@effect-noukai/sdk/SessionService"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
@@ -154,6 +155,47 @@ const answered = (error: NoukaiError, was: Check): Check => {
   }
 }
 
+/** Whether the server reads runs under a path, which is asked for a run that is none. */
+const served = (
+  options: NoukaiConfig.Options,
+  runPaths: "seq" | "flow-runs",
+  timeout: Duration.Duration
+): Effect.Effect<{ readonly path: string; readonly refusal: string | undefined }> => {
+  const { org, project } = options
+  const path = runPaths === "seq" ? "/seq/…/runs" : "/flow-runs"
+  if (runPaths === "seq" && (org === undefined || project === undefined)) {
+    return Effect.succeed({ path, refusal: "is not known without --org and --project" })
+  }
+  return Effect.flatMap(
+    RunService,
+    (runs) => runs.summary({ org: org ?? "org", project: project ?? "project", slug: "doctor" }, randomUUID())
+  ).pipe(
+    Effect.provide(Noukai.layer({ ...options, runPaths, maxRetries: 0, attemptTimeout: timeout })),
+    Effect.match({
+      onFailure: ({ _tag, code, statusCode }: NoukaiError) =>
+        code === "RUN_NOT_FOUND" || statusCode === 410 ? undefined : `answers with ${statusCode ?? _tag}`,
+      onSuccess: () => undefined
+    }),
+    Effect.map((refusal) => ({ path, refusal }))
+  )
+}
+
+/** Says where runs are read. */
+const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Effect.Effect<string> =>
+  Effect.map(
+    Effect.forEach(["seq", "flow-runs"] as const, (path) => served(options, path, timeout), { concurrency: 2 }),
+    (both) => {
+      const well = both.filter(({ refusal }) => refusal === undefined).map(({ path }) => path)
+      const refused = both.filter(({ refusal }) => refusal !== undefined).map(({ path, refusal }) =>
+        `${path} ${refusal}`
+      )
+      return [
+        well.length === 0 ? "no path of runs is known to answer" : `runs are read under ${well.join(" and ")}`,
+        ...refused
+      ].join("; ")
+    }
+  )
+
 /** Looks at everything, as far as it can be looked at. */
 export const checks = (
   flags: Settings.ConnectionFlags,
@@ -235,10 +277,12 @@ export const checks = (
         clock(answer.right)
       ]
     }
+    const asKey = ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey
+    const runs = asKey.state === "well" ? `; ${yield* runPaths(options, timeout)}` : ""
     return [
       ...before,
-      ofKey.state === "well" ? yield* accepted(options, ofKey, timeout) : ofKey,
-      well("reachable", `it answers in ${time(took)}`),
+      asKey,
+      well("reachable", `it answers in ${time(took)}${runs}`),
       clock(answer.right)
     ]
   })

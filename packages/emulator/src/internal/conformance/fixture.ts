@@ -102,7 +102,10 @@ const flows: ReadonlyArray<FileFlow> = [
     ]
   },
   { ref: "unbilled/conformance/flow", steps: [fixed("a", "a")] },
-  { ref: "limited/conformance/flow", steps: [fixed("a", "a")] }
+  { ref: "limited/conformance/flow", steps: [fixed("a", "a")] },
+  { ref: "seqruns/conformance/flow", steps: [fixed("a", "a")] },
+  { ref: "flowruns/conformance/flow", steps: [fixed("a", "a")] },
+  { ref: "noruns/conformance/flow", steps: [fixed("a", "a")] }
 ]
 
 const projects: ReadonlyArray<readonly [org: string, project: string]> = [
@@ -112,15 +115,18 @@ const projects: ReadonlyArray<readonly [org: string, project: string]> = [
   ["poor", "conformance"],
   ["short", "conformance"],
   ["unbilled", "conformance"],
-  ["limited", "conformance"]
+  ["limited", "conformance"],
+  ["seqruns", "conformance"],
+  ["flowruns", "conformance"],
+  ["noruns", "conformance"]
 ]
 
-const keyOf = (index: number): string => `nk_test_conform${index}_${String(index).padStart(32, "0")}`
+const keyOf = (index: number | string): string => `nk_test_conform${index}_${String(index).padStart(32, "0")}`
 
 /** @internal */
 export const keys: { readonly [name: string]: string } = {
   ...Object.fromEntries(projects.map(([org, project], index) => [`${org}/${project}`, keyOf(index)])),
-  revoked: keyOf(9),
+  revoked: keyOf("r"),
   unknown: "nk_test_nobodys0_00000000000000000000000000000000",
   malformed: "sk_test_other"
 }
@@ -132,7 +138,7 @@ const apiKeys: ReadonlyArray<ApiKey> = [
     project,
     ...(org === "limited" ? { rateLimit: { requests: 1, per: "1 hour" } } : {})
   })),
-  { key: keyOf(9), org: "noukai", project: "samples", revoked: true }
+  { key: keyOf("r"), org: "noukai", project: "samples", revoked: true }
 ]
 
 /** @internal */
@@ -143,5 +149,12 @@ export const fixture: {
 } = {
   flows,
   keys: apiKeys,
-  organisations: { poor: { credits: "0" }, short: { credits: "0.000001" }, unbilled: { billing: false } }
+  organisations: {
+    poor: { credits: "0" },
+    short: { credits: "0.000001" },
+    unbilled: { billing: false },
+    seqruns: { runPaths: "seq" },
+    flowruns: { runPaths: "flow-runs", refusedRunPaths: 403 },
+    noruns: { runPaths: "none", refusedRunPaths: 401 }
+  }
 }

@@ -6,8 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { coded, invalid, refuse } from "../apiError.js"
-import type { ApiError } from "../apiError.js"
+import { ApiError, coded, invalid, refuse } from "../apiError.js"
 import { refOf } from "../flow/flows.js"
 import type { FlowAddress } from "../flow/flows.js"
 import type { Endpoint, RouteOf } from "../server/endpoint.js"
@@ -68,6 +67,29 @@ const findRun = (
   if (missing) return Either.left(notFound(`run ${executionId}`))
   return Either.map(state.accounts.authorize(caller, run.flow.org, run.flow.project), () => run)
 }
+
+const refusals = {
+  401: new ApiError({
+    status: 401,
+    detail: { code: "UNAUTHENTICATED", message: "This key may not read runs here." },
+    headers: { "WWW-Authenticate": "Bearer" }
+  }),
+  403: coded(403, "FORBIDDEN", "This key may not read runs here."),
+  404: coded(404, "NOT_FOUND", "There is no such endpoint.")
+}
+
+type RunRoute = RouteOf<"run" | "trace" | "stepTrace" | "traceStream" | "runs">
+
+/** Refuses a path of runs that is not served. @internal */
+export const served =
+  ({ accounts }: State) => <R extends RunRoute>(endpoint: Endpoint<R>): Endpoint<R> => (request) => {
+    const { caller, route }: { readonly caller: Caller; readonly route: RunRoute } = request
+    const flow = "flow" in route ? route.flow : undefined
+    const { refusal, served } = accounts.runPaths(caller.org ?? flow?.org)
+    return served === "both" || served === (flow === undefined ? "flow-runs" : "seq")
+      ? endpoint(request)
+      : refusals[refusal]
+  }
 
 const invalidQuery = (name: string, msg: string, type: string): ApiError =>
   invalid([{ loc: ["query", name], msg, type }])

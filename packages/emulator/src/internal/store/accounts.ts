@@ -6,9 +6,10 @@
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Either from "effect/Either"
-import type { ApiKey, Organisation, RateLimit } from "../../Account.js"
+import type { ApiKey, Organisation, RateLimit, RefusedRunPaths, RunPaths } from "../../Account.js"
 import type { CaptureMode } from "../../Flow.js"
 import { ApiError, refuse } from "../apiError.js"
+import type { CompleteOptions } from "../defaults.js"
 import { millis } from "../time/time.js"
 import * as Money from "./money.js"
 
@@ -32,6 +33,7 @@ export interface Accounts {
   readonly canPay: (org: string, cost: BigDecimal.BigDecimal) => boolean
   readonly pay: (org: string, cost: BigDecimal.BigDecimal) => void
   readonly capture: (org: string) => CaptureMode
+  readonly runPaths: (org: string | undefined) => { readonly served: RunPaths; readonly refusal: RefusedRunPaths }
   readonly put: (org: string, organisation: Organisation) => void
   readonly hasOrganisation: (org: string) => boolean
   readonly organisationCount: () => number
@@ -61,8 +63,8 @@ interface Window {
 export const make = (
   keys: ReadonlyArray<ApiKey>,
   initial: { readonly [org: string]: Organisation },
-  /** The capture mode of organisations that set none. */
-  capture: CaptureMode
+  /** The settings of organisations that set none. */
+  defaults: Pick<CompleteOptions<Organisation>, "capture" | "runPaths" | "refusedRunPaths">
 ): Accounts => {
   const table = new Map(keys.map((entry) => [entry.key, entry]))
   const organisations = new Map<string, Organisation>()
@@ -139,7 +141,14 @@ export const make = (
       const left = credits.get(org)
       if (left !== undefined) credits.set(org, BigDecimal.subtract(left, cost))
     },
-    capture: (org) => organisations.get(org)?.capture ?? capture,
+    capture: (org) => organisations.get(org)?.capture ?? defaults.capture,
+    runPaths: (org) => {
+      const own = org === undefined ? undefined : organisations.get(org)
+      return {
+        served: own?.runPaths ?? defaults.runPaths,
+        refusal: own?.refusedRunPaths ?? defaults.refusedRunPaths
+      }
+    },
     put,
     hasOrganisation: (org) => organisations.has(org),
     organisationCount: () => organisations.size,

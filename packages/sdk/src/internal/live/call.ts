@@ -26,6 +26,7 @@ import { type HttpTransport, type SendRequest, type TextResponse, TransportClose
 import { isOk } from "../transport/response.js"
 import { type CallConfig, type RequestBuilder, requestBuilder, type RequestDescription, spentClock } from "./request.js"
 import { type LiveError, retried } from "./retrying.js"
+import { type Choice, RunPaths } from "./runPaths.js"
 import { type Scrubber, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
@@ -37,6 +38,8 @@ import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusE
 export interface Endpoint<A> extends RequestDescription {
   /** Reads a 2xx body. */
   readonly decode: ReadBody<A>
+  /** The paths of a read that deployments serve under different ones. Default: `path`. */
+  readonly choose?: () => Choice
 }
 
 /** @internal */
@@ -49,6 +52,7 @@ export interface Caller {
   readonly budget: RetryBudget.RetryBudget
   readonly scrub: Scrubber
   readonly prepare: RequestBuilder
+  readonly runPaths: RunPaths
   readonly facts: (endpoint: RequestDescription) => CallFacts
   /** `undefined` without a limit. */
   readonly limiter: Limiter.Limiter | undefined
@@ -264,11 +268,21 @@ export const make = (
         const spent = spentClock(request)
         if (spent !== undefined) return Effect.fail(fromTransport(facts(endpoint), spent))
         const observer = observing(fiber, sinkOf(fiber))
-        return attempt(
-          endpoint,
-          request,
+        const choice = endpoint.choose?.()
+        const placed = () => choice === undefined ? endpoint : { ...endpoint, path: choice.path }
+        const attemptAt = <B, E>(
+          n: number,
+          go: (outcome: Either.Either<A, LiveError>) => Effect.Effect<B, E>
+        ): Effect.Effect<B, E> => {
+          if (choice === undefined) return attempt(endpoint, request, n, observer, go)
+          const chosen = { ...request, path: config.prefix + choice.path }
+          return attempt(placed(), chosen, n, observer, (outcome) => {
+            const judged = choice.judge(outcome)
+            return judged === undefined ? attemptAt(n, go) : go(judged)
+          })
+        }
+        return attemptAt(
           0,
-          observer,
           (outcome): Effect.Effect<A, LiveError> =>
             Either.isRight(outcome) || !mayRetry(outcome.left)
               ? outcome
@@ -278,14 +292,26 @@ export const make = (
                 schedule: options.retry ?? config.retry,
                 budget,
                 tell: observer.tell,
-                info: (n) => attemptInfo(endpoint, n),
+                info: (n) => attemptInfo(placed(), n),
                 pause: transport.pause,
-                attempt: (n) => attempt(endpoint, request, n, observer, Effect.succeed),
+                attempt: (n) => attemptAt(n, Effect.succeed),
                 progress: isPost ? progress : undefined,
                 givingUp: (error, mayHaveRun) => isPost && mayHaveRun ? afterARunMayExist(error, progress.sent) : error
               })
         )
       })
 
-    return { config, transport, log, sinkOf, budget, scrub, prepare, facts, limiter, send }
+    return {
+      config,
+      transport,
+      log,
+      sinkOf,
+      budget,
+      scrub,
+      prepare,
+      runPaths: new RunPaths(config.runPaths),
+      facts,
+      limiter,
+      send
+    }
   })

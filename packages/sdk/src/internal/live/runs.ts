@@ -1,10 +1,11 @@
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { FlowRun, Trace } from "../../Trace.js"
 import * as Address from "../flow/address.js"
-import type { FlowAddress } from "../flow/flow.js"
-import type { RequestContext } from "../input/callOptions.js"
 import { type ReadBody, readBody } from "../operations/responseBody.js"
 import type {
   RunListRequest,
@@ -14,33 +15,32 @@ import type {
   StepTraceResponse,
   TraceStreamRequest
 } from "../operations/traceRequests.js"
+import { fromSource, type Pull, type Source, toSource } from "../runtime/streamPull.js"
 import type { Caller } from "./call.js"
 import { events } from "./eventStream.js"
 import type { LiveError } from "./retrying.js"
+import type { Choice } from "./runPaths.js"
 
-/** The path of a run, in the family of paths that the client is configured for. */
-const runPath = (caller: Caller, flow: FlowAddress, executionId: string): string => {
-  const id = Address.encode(executionId)
-  return caller.config.runPaths === "flow-runs" ? `/flow-runs/${id}` : `${Address.basePath(flow)}/runs/${id}`
-}
+/** The request of a read, without its path. */
+const get = (request: RunRequest) => ({
+  context: request,
+  httpMethod: "GET" as const,
+  flow: request.flow,
+  sessionId: undefined,
+  body: undefined,
+  executionId: request.executionId
+})
 
-const get = <A>(
+/** Reads a run under the paths of the client. */
+const read = <A>(
   caller: Caller,
-  context: RequestContext,
-  path: string,
-  run: { readonly flow: FlowAddress; readonly executionId: string } | undefined,
+  request: RunRequest,
+  rest: string,
   decode: ReadBody<A>
-): Effect.Effect<A, LiveError> =>
-  caller.send({
-    context,
-    httpMethod: "GET",
-    path,
-    flow: run?.flow,
-    sessionId: undefined,
-    body: undefined,
-    executionId: run?.executionId,
-    decode
-  })
+): Effect.Effect<A, LiveError> => {
+  const choose = () => caller.runPaths.of(request, rest)
+  return caller.send({ ...get(request), path: choose().path, choose, decode })
+}
 
 /**
  * `GET …/runs/{executionId}/trace`.
@@ -49,7 +49,48 @@ const get = <A>(
  * @internal
  */
 export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
-  get(caller, request, `${runPath(caller, request.flow, request.executionId)}/trace`, request, readBody.trace)
+  read(caller, request, "/trace", readBody.trace)
+
+/** Events under the first of the paths that is not refused. */
+class ChosenEvents implements Source<WireEvent, LiveError> {
+  private readonly first: Source<WireEvent, LiveError>
+  private current: Source<WireEvent, LiveError>
+  private isJudged = false
+
+  constructor(
+    private readonly choice: Choice,
+    private readonly open: (path: string) => Source<WireEvent, LiveError>
+  ) {
+    this.current = this.first = open(choice.path)
+  }
+
+  readonly pull: Pull<WireEvent, LiveError> = Effect.suspend(() =>
+    this.isJudged ? this.current.pull : Effect.matchEffect(this.current.pull, {
+      onFailure: (end) => this.judge(Option.match(end, { onNone: () => Either.void, onSome: Either.left }), end),
+      onSuccess: (chunk) => {
+        this.isJudged = true
+        this.choice.judge(Either.void)
+        return Effect.succeed(chunk)
+      }
+    })
+  )
+
+  private judge(
+    outcome: Either.Either<void, LiveError>,
+    end: Option.Option<LiveError>
+  ): Pull<WireEvent, LiveError> {
+    const judged = this.choice.judge(outcome)
+    if (judged === undefined) {
+      this.current = this.open(this.choice.path)
+      return Effect.zipRight(this.first.close(Exit.void), this.pull)
+    }
+    this.isJudged = true
+    return Effect.fail(Either.isLeft(judged) ? Option.some(judged.left) : end)
+  }
+
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.zipRight(this.first.close(exit), this.current === this.first ? Effect.void : this.current.close(exit))
+}
 
 /**
  * `GET …/runs/{executionId}/trace/stream`.
@@ -58,17 +99,12 @@ export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Tr
  * @internal
  */
 export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
-  events(caller, {
-    context: request,
-    httpMethod: "GET",
-    path: `${runPath(caller, request.flow, request.executionId)}/trace/stream`,
-    flow: request.flow,
-    sessionId: undefined,
-    body: undefined,
-    executionId: request.executionId,
-    isRun: false,
-    isExecute: false
-  })
+  fromSource(() =>
+    new ChosenEvents(
+      caller.runPaths.of(request, "/trace/stream"),
+      (path) => toSource(events(caller, { ...get(request), context: request, path, isRun: false, isExecute: false }))
+    )
+  )
 
 /**
  * `GET …/runs/{executionId}/steps/{stepId}/trace`.
@@ -78,14 +114,14 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
  */
 export const stepTrace =
   (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
-    const { attempt, executionId, flow, loopIndex, stepId } = request
+    const { attempt, loopIndex, stepId } = request
     const query = [
       ...(attempt === undefined ? [] : [`attempt=${attempt}`]),
       ...(loopIndex === undefined ? [] : [`loop_index=${loopIndex}`])
     ].join("&")
-    const path = `${runPath(caller, flow, executionId)}/steps/${Address.encode(stepId)}/trace`
+    const path = `/steps/${Address.encode(stepId)}/trace`
     const decode: ReadBody<StepTraceResponse> = attempt === "all" ? readBody.stepAttempts : readBody.stepTrace
-    return get(caller, request, query === "" ? path : `${path}?${query}`, request, decode)
+    return read(caller, request, query === "" ? path : `${path}?${query}`, decode)
   }
 
 /**
@@ -95,7 +131,7 @@ export const stepTrace =
  * @internal
  */
 export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, LiveError> =>
-  get(caller, request, runPath(caller, request.flow, request.executionId), request, readBody.runSummary)
+  read(caller, request, "", readBody.runSummary)
 
 /**
  * `GET /flow-runs?flow_id=…`.
@@ -110,5 +146,14 @@ export const runList = (caller: Caller) => (request: RunListRequest): Effect.Eff
     ...(request.status === undefined ? [] : [`status=${request.status}`]),
     ...(request.cursor === undefined ? [] : [`cursor=${encodeURIComponent(request.cursor)}`])
   ].join("&")
-  return get(caller, request, `/flow-runs?${query}`, undefined, readBody.runList)
+  return caller.send({
+    context: request,
+    httpMethod: "GET",
+    path: `/flow-runs?${query}`,
+    flow: undefined,
+    sessionId: undefined,
+    body: undefined,
+    executionId: undefined,
+    decode: readBody.runList
+  })
 }

@@ -38,8 +38,8 @@ export interface CallDefaults {
   readonly sessionId?: string | undefined
   /** The limit of a whole call. Absent or infinite: none. */
   readonly timeout?: Duration.Duration | undefined
-  /** The family of run paths: `flow-runs` may have ids of its own. Default: `seq`. */
-  readonly runPaths?: "seq" | "flow-runs" | undefined
+  /** The paths of runs: `flow-runs` may have ids of its own. Default: `auto`. */
+  readonly runPaths?: "auto" | "seq" | "flow-runs" | undefined
   /** Whether `TraceScope.replay` may replay. Default: false. */
   readonly replayEnabled?: boolean | undefined
   /** Whether calls that ended are given the spans of their steps. Default: false. */

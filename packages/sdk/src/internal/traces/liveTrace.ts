@@ -332,7 +332,8 @@ export const liveTrace = (http: HttpService) =>
     const resolved = resolveRead(http, method, flow, executionId, traceRules, given)
     if (Either.isLeft(resolved)) return Stream.fail(resolved.left)
     const [run, options] = resolved.right
-    const named = http.defaults.runPaths === "flow-runs" ? undefined : executionId
+    // an id of `/flow-runs` is not the one that events name
+    const named = http.defaults.runPaths === "flow-runs" || executionId.startsWith("fr_") ? undefined : executionId
     const addressText = Address.format(run.flow)
     const learnFlowId = (flowId: string | null | undefined) => rememberFlowId(http, addressText, flowId)
     const reading = Stream.suspend(() => {

@@ -4,7 +4,7 @@
  * @see contract 9
  * @internal
  */
-import type { ConformanceCase, ConformanceExchange } from "../../../ConformanceCase.js"
+import type { ConformanceCase, ConformanceExchange, Expectation } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
 import { any, event, exchange, fixture, get, inBothShapes, made, ok, post, refusal, sample } from "../caseParts.js"
 
@@ -43,6 +43,24 @@ const stepTrace: Json = {
   inputSizeBytes: any("integer"),
   outputSizeBytes: any("integer"),
   truncated: false
+}
+
+const reads = ["", "/trace", "/steps/a/trace", "/trace/stream"]
+
+/** Every read of a run under both paths, by an organisation that is not served all of them. */
+const runPaths = (org: string, what: string, seq: Expectation, flowRuns: Expectation): ConformanceCase => {
+  const flow = `/seq/${org}/conformance/flow`
+  const as = `${org}/conformance`
+  return made(
+    `9.5: runs are served under ${what}`,
+    [`9.5 ${what}`],
+    ["fixture"],
+    started(`${flow}/execute`, {}),
+    ...reads.map((read) => exchange(get(`${flow}/runs/{{id}}${read}`), seq)),
+    ...[...reads.map((read) => `/{{id}}${read}`), "?flow_id={{flowId}}"].map((rest) =>
+      exchange(get(`/flow-runs${rest}`, { as }), flowRuns)
+    )
+  )
 }
 
 const flaky = started(fixture("flaky", "execute"), {})
@@ -213,6 +231,9 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     exchange(get("/flow-runs/{{id}}/steps/answer/trace"), ok({ stepId: "answer" })),
     exchange(get("/flow-runs/{{id}}/trace/stream"), { status: 200, text: { $matches: "\\nevent: flow_completed\\n" } })
   ),
+  runPaths("seqruns", "seq alone", { status: 200 }, refusal(404, "NOT_FOUND")),
+  runPaths("flowruns", "flow-runs alone", refusal(403, "FORBIDDEN"), { status: 200 }),
+  runPaths("noruns", "no path", refusal(401, "UNAUTHENTICATED"), refusal(401, "UNAUTHENTICATED")),
   made(
     "9.6: the run of another project: 403",
     ["9.6 403"],
