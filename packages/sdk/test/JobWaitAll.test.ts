@@ -49,7 +49,7 @@ interface Poll {
 }
 
 /** A server of jobs in virtual time, which goes on whenever all that runs is asleep. */
-const world = (answer: (id: string, now: number, polls: number) => Answer | "silence") => {
+const world = (answer: (id: string, now: number, polls: number) => Answer | "silence", maxRetries = 0) => {
   const clock = new HandClock()
   const polls: Array<Poll> = []
   const counts = new Map<string, number>()
@@ -83,7 +83,7 @@ const world = (answer: (id: string, now: number, polls: number) => Answer | "sil
         baseUrl: "http://127.0.0.1:1/api/v1",
         connectTimeout: Duration.infinity,
         attemptTimeout: Duration.infinity,
-        maxRetries: 0
+        maxRetries
       })
     )
   )
@@ -298,10 +298,35 @@ describe("what comes out", () => {
     )
     return Effect.gen(function*() {
       yield* run(waitFor(["ex-0", "ex-1", "ex-2"], { concurrency: 1 }))
-      assert.deepStrictEqual(polls.map(({ at, id }) => [id, at]).slice(0, 1), [["ex-0", 0]])
-      assert.isTrue(polls.slice(2).every(({ at }) => at >= minute))
+      assert.deepStrictEqual(polls.slice(0, 2), [{ id: "ex-0", at: 0 }, { id: "ex-1", at: minute }])
     })
   })
+
+  for (const maxRetries of [0, 1, 3]) {
+    it.live(`no poll begins after a 429 before Retry-After is over, with ${maxRetries} retries of the client`, () => {
+      const refusals = [[0, "3"], [4000, "12"], [20_000, "45"]] as const
+      const refused = new Set<number>()
+      const { polls, run } = world((_, now) => {
+        const due = refusals.find(([at]) => now >= at && !refused.has(at))
+        if (due === undefined) return now >= 90_000 ? completed : running
+        refused.add(due[0])
+        windows.push([polls.length, now, now + Number(due[1]) * 1000])
+        return [429, {}, { "retry-after": due[1] }]
+      }, maxRetries)
+      const windows: Array<readonly [polls: number, from: number, to: number]> = []
+      return Effect.gen(function*() {
+        const outcomes = yield* run(waitFor(idsOf(20), { concurrency: 3 }))
+        assert.isTrue(told(outcomes).every(([, outcome]) => outcome === "completed"))
+        assert.lengthOf(windows, refusals.length)
+        for (const [before, from, to] of windows) {
+          // two more may be under way when the answer arrives
+          const early = polls.slice(before).filter(({ at }) => at < to)
+          assert.isAtMost(early.length, 2)
+          assert.isTrue(early.every(({ at }) => at === from))
+        }
+      })
+    })
+  }
 
   it.live("Retry-After of another failure delays the next poll of that job alone", () => {
     const { polls, run } = world((id, now, n) =>

@@ -3,15 +3,15 @@
  *
  * @internal
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Job, OnceJob, WaitOptions } from "../../Job.js"
 import type { CallError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { known } from "../errors/makeError.js"
+import type { ReadOptions } from "../input/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
-import { type JobTarget, label, pausing, poll, pollingTimed } from "./jobPoll.js"
+import { type JobTarget, keeping, label, poll, type PollOptions } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOfStatus, wait } from "./jobWait.js"
@@ -33,12 +33,14 @@ const spanned = <A extends JobStatus, E>(
   self: Effect.Effect<A, E>
 ): Effect.Effect<A, E> => Spans.readSpan(name, { address, executionId }, (status) => ({ status: label(status) }), self)
 
-const polled = (target: JobTarget, timeout: Duration.DurationInput | undefined): Effect.Effect<JobStatus, CallError> =>
-  spanned(target, spanNames.jobPoll, poll(target, "Job.poll", {}, timeout))
+const polled = (
+  target: JobTarget,
+  { timeout, ...options }: PollOptions & Pick<ReadOptions, "retry"> = {}
+): Effect.Effect<JobStatus, CallError> => spanned(target, spanNames.jobPoll, poll(target, "Job.poll", options, timeout))
 
 /** Keeps what the operations on handles need of their client. */
 const kept = <A extends object>(target: JobTarget, handle: A): A =>
-  pollingTimed(pausing(handle, pauseOf(target.http)), (timeout) => polled(target, timeout))
+  keeping(handle, { pause: pauseOf(target.http), poll: (options) => polled(target, options) })
 
 /** @internal */
 export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
@@ -49,7 +51,7 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
   return kept(target, {
     executionId,
     ...known<SubmissionFacts>(facts),
-    poll: polled(target, undefined),
+    poll: polled(target),
     wait: (options) => ended("Job.wait", options),
     result: (options) =>
       Effect.flatMap(ended("Job.result", options), (status) => resultOfStatus(target, "Job.result", status)),

@@ -6,6 +6,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
 import { type CallError, type NoukaiError, UnexpectedResponseError } from "../../NoukaiError.js"
 import { invalid, known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
@@ -56,15 +57,22 @@ const pollRules: InputRules<PollOptions, PollOptions> = {
   check: ({ timeout }) => checkDuration("timeout", timeout)
 }
 
-const pauses = new WeakMap<object, Pause>()
+/** The operations of a handle that are not part of its interface. */
+interface HandleParts {
+  /** The sleep of its client. */
+  readonly pause: Pause
+  readonly poll: (options: PollOptions & Pick<ReadOptions, "retry">) => Effect.Effect<JobStatus, CallError>
+}
+
+const handleParts = new WeakMap<object, HandleParts>()
 
 /**
- * Keeps the sleep of a handle's client.
+ * Keeps the parts of a handle.
  *
  * @internal
  */
-export const pausing = <A extends object>(handle: A, pause: Pause): A => {
-  pauses.set(handle, pause)
+export const keeping = <A extends object>(handle: A, parts: HandleParts): A => {
+  handleParts.set(handle, parts)
   return handle
 }
 
@@ -73,7 +81,26 @@ export const pausing = <A extends object>(handle: A, pause: Pause): A => {
  *
  * @internal
  */
-export const pauseOfHandle = (handle: object): Pause => pauses.get(handle) ?? sleep
+export const pauseOfHandle = (handle: object): Pause => handleParts.get(handle)?.pause ?? sleep
+
+/** The part of a handle that is needed to poll it. @internal */
+export interface Pollable<A> {
+  readonly executionId: string
+  readonly poll: Effect.Effect<JobStatus<A>, CallError>
+}
+
+/** Polls a handle; one that was made elsewhere without the options. */
+const pollOfHandle = <A>(job: Pollable<A>, options: Parameters<HandleParts["poll"]>[0]) =>
+  // the handle decodes with its own flow
+  handleParts.get(job)?.poll(options) as Effect.Effect<JobStatus<A>, CallError> | undefined
+
+/**
+ * Polls a handle once, without the retries of its client, so that a refusal is seen at once.
+ *
+ * @internal
+ */
+export const pollAttempt = <A>(job: Pollable<A>): Effect.Effect<JobStatus<A>, CallError> =>
+  pollOfHandle(job, { retry: Schedule.stop }) ?? job.poll
 
 /** @internal */
 export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
@@ -199,21 +226,6 @@ export const poll = (
     )
   })
 
-/** A poll of a handle, limited in all by a duration of its own. */
-type TimedPoll = (timeout: Duration.DurationInput | undefined) => Effect.Effect<JobStatus, CallError>
-
-const timedPolls = new WeakMap<object, TimedPoll>()
-
-/**
- * Keeps the timed poll of a handle.
- *
- * @internal
- */
-export const pollingTimed = <A extends object>(handle: A, timed: TimedPoll): A => {
-  timedPolls.set(handle, timed)
-  return handle
-}
-
 const handlePoll = "Job.poll"
 
 /** @internal */
@@ -225,16 +237,15 @@ export const noJob = "must be a job, as submit and attach give it"
  * @internal
  */
 export const ofJob = <A>(
-  job: { readonly executionId: string; readonly poll: Effect.Effect<JobStatus<A>, CallError> },
+  job: Pollable<A>,
   given: PollOptions
 ): Effect.Effect<JobStatus<A>, CallError> =>
   Effect.suspend(() => {
     const taken = take(handlePoll, pollRules, given)
     if (Either.isLeft(taken)) return Effect.fail(taken.left)
     const { timeout } = taken.right
-    const timed = timedPolls.get(job)
-    // a handle's timed poll decodes with the flow of the handle
-    if (timed !== undefined) return timed(timeout) as Effect.Effect<JobStatus<A>, CallError>
+    const timed = pollOfHandle(job, { timeout })
+    if (timed !== undefined) return timed
     const limited = Either.flatMap(
       milliseconds(handlePoll, "timeout", timeout ?? Infinity),
       (ms) =>

@@ -24,7 +24,7 @@ import { monotonic } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
 import { type Due, DueQueue } from "./dueQueue.js"
-import { isPassing, pauseOfHandle, pending } from "./jobPoll.js"
+import { isPassing, pauseOfHandle, pending, type Pollable, pollAttempt } from "./jobPoll.js"
 import { isEnded, type JobEnded, type JobStatus } from "./jobStatus.js"
 import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
 
@@ -90,12 +90,6 @@ export interface WaitAllOptions<in A = unknown> {
    * polled later, the longest overdue first. Default: 20.
    */
   readonly rate?: number | Rate | undefined
-}
-
-/** The part of a handle that is needed here. */
-interface Pollable<A> {
-  readonly executionId: string
-  readonly poll: Effect.Effect<JobStatus<A>, CallError>
 }
 
 /** A job, and how waiting for it ended. */
@@ -238,7 +232,8 @@ class WaitAll<J extends Pollable<A>, A, E> {
         continue
       }
       const leave = yield* limiter.turn
-      const waiting = this.dueJobs.pop()
+      // a poll that ended in the meantime may have been refused
+      const waiting = this.isOver || this.notBefore > (yield* monotonic) ? undefined : this.dueJobs.pop()
       if (waiting === undefined) {
         yield* leave
         continue
@@ -259,7 +254,9 @@ class WaitAll<J extends Pollable<A>, A, E> {
   })
 
   private poll(waiting: Waiting<J, A>): Effect.Effect<void> {
-    return Effect.flatMap(Effect.zip(Effect.either(waiting.job.poll), monotonic), ([outcome, now]) => {
+    // a retry of the client would hide a 429 from the polls of the other jobs
+    const poll = this.settings.timeout === 0 ? waiting.job.poll : pollAttempt(waiting.job)
+    return Effect.flatMap(Effect.zip(Effect.either(poll), monotonic), ([outcome, now]) => {
       if (Either.isRight(outcome)) {
         if (isEnded(outcome.right)) {
           this.durations.add(now - waiting.since)
