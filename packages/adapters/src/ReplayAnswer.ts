@@ -34,7 +34,8 @@ const table: { readonly [Tag in ReplayError["_tag"]]: readonly [status: number, 
 }
 
 const ofReplayError = (error: ReplayError): ReplayAnswer => {
-  const [status, code] = table[error._tag]
+  const isUnfinished = error._tag === "ReplayMissError" && error.code === "REPLAY_UNFINISHED_CLIENT"
+  const [status, code] = isUnfinished ? [409, "replay_unfinished"] as const : table[error._tag]
   return answer(status, code, error.message)
 }
 

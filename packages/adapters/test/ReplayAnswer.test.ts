@@ -14,6 +14,7 @@ const rows: ReadonlyArray<readonly [Sdk.ReplayError, number, string]> = [
   [new Sdk.ReplayInvalidSessionError(props), 400, "replay_invalid_session"],
   [new Sdk.ReplayNoSnapshotsError(props), 409, "replay_no_snapshots"],
   [new Sdk.ReplayMissError(props as never, unchecked), 500, "replay_error"],
+  [new Sdk.ReplayMissError({ ...props, code: "REPLAY_UNFINISHED_CLIENT" }, unchecked), 409, "replay_unfinished"],
   [new Sdk.ReplayLeftoverError(props as never, unchecked), 500, "replay_error"],
   [new Sdk.ReplayDisabledError(props), 500, "replay_error"]
 ]

@@ -196,6 +196,25 @@ for (const [at, framework] of [...express, ...platform, ...web].entries()) {
       assert.strictEqual(world.counts().runs, runs)
     })
 
+    it("10.8: a recorded run that did not end is 409 replay_unfinished; nothing goes live", async () => {
+      await start()
+      const controller = new AbortController()
+      const captured = send("/never", "", {}, { signal: controller.signal }).catch(() => undefined)
+      const session = await vi.waitFor(() => {
+        const [run] = world.emulator.ledger().runs
+        assert.isDefined(run?.sessionId)
+        return run!.sessionId!
+      })
+      for (const when of ["while it runs", "after its caller has left"]) {
+        const response = await replay("/never", session)
+        assert.strictEqual(sessionOf(response), session, when)
+        await failed(response, 409, "replay_unfinished")
+        controller.abort()
+        await captured
+      }
+      assert.strictEqual(world.counts().runs, 1)
+    })
+
     it("a handler that takes a miss for an answer is left alone", async () => {
       await start()
       const session = await captured("/stream")

@@ -23,9 +23,9 @@ import { forwardThrough } from "../operations/forwardThrough.js"
 import { onceThrough } from "../operations/onceThrough.js"
 import { type CallDefaults, type HttpService, orElse, streaming } from "../operations/operations.js"
 import type { ExecuteRequest, ExecuteResponse, StepRequest } from "../operations/runRequests.js"
-import type { SessionRequest, SessionResponse } from "../operations/sessionRequests.js"
+import type { SessionExecution, SessionRequest, SessionResponse } from "../operations/sessionRequests.js"
 import { isSameSession } from "../scope/sessionId.js"
-import { runOf, type RunOfSession } from "../sessions/sessionRun.js"
+import { runOf, type RunOfSession, stoodAt } from "../sessions/sessionRun.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { eventsOf } from "./sessionEvents.js"
 import { type SessionCall, SessionMatching, type Trigger } from "./sessionMatching.js"
@@ -42,6 +42,10 @@ export interface Options {
   readonly redact?: ((text: string) => string) | undefined
 }
 
+/** Whether a run stopped before its first step: it has no payloads, and no mode in which they would be captured. */
+const hasNothingToCapture = ({ status, steps, traceCaptureMode }: SessionExecution): boolean =>
+  status !== "completed" && steps.length === 0 && traceCaptureMode === undefined
+
 /**
  * Fails unless every execution has its payloads.
  *
@@ -52,7 +56,7 @@ export const checkSnapshots = (
   method: string,
   session: SessionResponse
 ): Effect.Effect<void, ReplayNoSnapshotsError> => {
-  const without = session.executions.filter(({ snapshotsAvailable }) => !snapshotsAvailable)
+  const without = session.executions.filter((one) => !one.snapshotsAvailable && !hasNothingToCapture(one))
   const [first] = without
   if (first === undefined) return Effect.void
   const mode = first.traceCaptureMode === undefined ? "" : `, captured with mode ${first.traceCaptureMode}`
@@ -231,7 +235,7 @@ export const open = (
             case "failed":
               return Effect.fail(failureOf(request, run, ending.stepId, ending.error))
             case "unfinished":
-              return Effect.fail(replay.matching.unfinished(asked, ending.reason))
+              return Effect.fail(replay.matching.unfinished(asked, stoodAt(run), ending.reason))
           }
         }
       )
@@ -263,7 +267,7 @@ export const open = (
           case "unfinished":
             return Stream.concat(
               recorded,
-              Stream.suspend(() => Stream.fail(replay.matching.unfinished(asked, ending.reason)))
+              Stream.suspend(() => Stream.fail(replay.matching.unfinished(asked, stoodAt(run), ending.reason)))
             )
         }
       })

@@ -5,9 +5,16 @@
  * @internal
  */
 import * as Either from "effect/Either"
-import { ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
+import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { unchecked } from "../errors/makeError.js"
-import type { Difference, RecordedCall, ReplayedCall, ReplayReport } from "../errors/replayReport.js"
+import {
+  type Difference,
+  notEnded,
+  type RecordedCall,
+  type ReplayedCall,
+  type ReplayReport,
+  unfinishedRun
+} from "../errors/replayReport.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { SessionExecution, SessionResponse } from "../operations/sessionRequests.js"
@@ -130,10 +137,10 @@ export class SessionMatching {
     return this.miss(asked, reason, 0, { kind: "extra", call: this.callOf(asked, 1) })
   }
 
-  /** The miss of a call whose recording ends too early. */
-  unfinished(asked: SessionCall, why: string): ReplayMissError {
-    const reason = `the recorded run had not ended when the session was read: ${why}`
-    return this.miss(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1, false) })
+  /** The miss of a call whose recording ends before its run does, at a step and for a reason. */
+  unfinished(asked: SessionCall, step: string, why: string): ReplayMissError {
+    const reason = `${notEnded(step)}: it had not ended when the session was read, ${why}`
+    return this.miss(asked, reason, 1, { kind: "extra", call: this.callOf(asked, 1, false) }, unfinishedRun)
   }
 
   private callOf(asked: SessionCall, nth: number, counts = true): ReplayedCall {
@@ -184,13 +191,20 @@ export class SessionMatching {
     }
   }
 
-  private miss(asked: SessionCall, reason: string, matching: number, difference: Difference): ReplayMissError {
+  private miss(
+    asked: SessionCall,
+    reason: string,
+    matching: number,
+    difference: Difference,
+    code?: ErrorCode
+  ): ReplayMissError {
     if (this.misses.length < keptMisses) this.misses.push(difference)
     const { executionId, flow, method } = asked
     return new ReplayMissError({
       method,
       ...(flow === undefined ? undefined : { flow: this.redact(format(flow)) }),
       ...(executionId === undefined ? undefined : { executionId }),
+      ...(code === undefined ? undefined : { code }),
       detail: `${reason}; ${again}`,
       isRetryable: false,
       report: this.report(reason, matching, [difference])

@@ -48,8 +48,8 @@ const hasError = (step: SessionStep): boolean => step.errorSnapshot !== undefine
 
 const hasFailed = (step: SessionStep): boolean => step.status === "failed" || hasError(step)
 
-/** Whether a step was under way, so that its outcome is not known. */
-const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
+/** Whether a step was under way, so that its outcome is not known. @internal */
+export const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
 
 /**
  * Whether the iterations of a loop are covered by the block before them, which is recorded too. The first of them tells:
@@ -61,6 +61,17 @@ const isInside = (first: SessionStep, block: SessionStep | undefined): boolean =
   const [from, to] = [Date.parse(block.startedAt), Date.parse(block.completedAt)]
   const [began, ended] = [Date.parse(first.startedAt), Date.parse(first.completedAt)]
   return from <= began && ended <= (began < to ? to + iterationLateness : to)
+}
+
+/**
+ * The step at which a run that did not end stood, for people.
+ *
+ * @internal
+ */
+export const stoodAt = ({ completed, last }: RunOfSession): string => {
+  if (last !== undefined && isUnderWay(last)) return JSON.stringify(last.stepId)
+  const before = completed.at(-1)
+  return before === undefined ? "1" : `${completed.length + 1}, after ${JSON.stringify(before.stepId)}`
 }
 
 /** The last attempt at each step, in the order in which the steps began. */
