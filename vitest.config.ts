@@ -44,6 +44,7 @@ const computing: { readonly [file: string]: number } = {
   "batch/test/Batch": 6,
   "batch/test/LedgerPlans": 5.5,
   "sdk/test/OnceKilled": 5.5,
+  "sdk/test/OncePausesKilled": 4,
   "sdk/test/Start": 4.5,
   "sdk/test/TimeLimits": 4,
   "cli/test/Run": 3.5,

@@ -128,6 +128,11 @@ export declare namespace FlowService {
      * `state.toolCalls`. Other results, and a state of another flow, are an `InvalidRequestError` before anything is
      * sent. Without `tools` the run may pause again, to be answered by hand as before.
      *
+     * A pause that was answered before, by a process that died or a request whose response was lost, is refused by the
+     * server. Then the events of the run are read, and the call goes on from where the run is now: its end or a later
+     * pause. Where they cannot be read, the refusal is the `FlowExecutionError` of the call (`EXECUTION_ID_INVALID`,
+     * `PAUSED_STEP_INVALID` or `TOOL_RESULTS_MISMATCH`).
+     *
      * @example
      * ```ts
      * import type { PausedState } from "@effect-noukai/sdk"

@@ -17,7 +17,7 @@ import { unanswered } from "../tools/toolAnswering.js"
 import { callsOf } from "../tools/toolRound.js"
 import * as Delivered from "./deliveredEvent.js"
 import { closingOf } from "./deliveredEvent.js"
-import { type KnownResult, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
+import { failedStepIn, type KnownResult, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
 import type { StreamCursor } from "./streamCursor.js"
 import type { StreamFailures } from "./streamFailures.js"
 import { RepeatedEvents } from "./streamHealing.js"
@@ -52,9 +52,6 @@ interface RunIds {
   readonly executionId?: string | null | undefined
   readonly runId?: string | null | undefined
 }
-
-const failedStepIn = (summary: unknown): string | undefined =>
-  textIn(summary, "failedAtStep") ?? textIn(summary, "failed_at_step")
 
 /** @internal */
 export class EventFold {
@@ -332,7 +329,7 @@ export class EventFold {
 
   private flowCompleted(event: WireEventOf<"flow_completed">): void {
     if (!this.isOfThisRun(event)) return
-    const failedStep = failedStepIn(event.summary)
+    const failedStep = failedStepIn(event)
     if (failedStep !== undefined) {
       return this.fail(this.failures.runFailed({ stepId: failedStep, result: event.result }))
     }

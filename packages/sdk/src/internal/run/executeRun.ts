@@ -48,6 +48,7 @@ import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
+import { runPosition } from "./runPosition.js"
 
 /**
  * The fields of a run that every resume sends again.
@@ -494,7 +495,8 @@ const pausedResult = (
   )
 
 /**
- * Answers a pause by hand: checks the results and sends them.
+ * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of the
+ * run or to its next pause.
  *
  * @internal
  */
@@ -508,7 +510,16 @@ export const resume = <E, R>(
   const answers = answersOf(run.method, state.toolCalls, results, facts)
   return Either.isLeft(answers)
     ? Effect.fail(answers.left)
-    : withinLimit(run, state, () => goOn(run, state, answers.right, rounds))
+    : withinLimit(run, state, () =>
+      Effect.flatMap(
+        Effect.catchTag(
+          send(run, state, answers.right, rounds),
+          "FlowExecutionError",
+          (error) =>
+            state.steps === undefined && staleAnswer.has(error.code) ? movedPast(run, state, error) : Effect.fail(error)
+        ),
+        (answer) => follow(run, answer, rounds)
+      ))
 }
 
 /** Sends the checked answer to a pause. */
@@ -517,7 +528,14 @@ const goOn = <E, R>(
   state: PausedState,
   results: ReadonlyArray<ToolResult>,
   rounds: number
-): RunEffect<E, R> => {
+): RunEffect<E, R> => Effect.flatMap(send(run, state, results, rounds), (answer) => follow(run, answer, rounds))
+
+const send = (
+  run: AnyRun,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>,
+  rounds: number
+): Effect.Effect<Walked, CallError | CostLimitError> => {
   const toolCallMessages = resumeMessages(state.toolCallMessages, results)
   const body: ExecuteBody = {
     ...run.resumeFields,
@@ -536,9 +554,39 @@ const goOn = <E, R>(
       (response): Walked => ({ response })
     )
     : answeredBefore(run, run.walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
-  return Effect.flatMap(
-    // what was refused can be sent again
-    Effect.tapErrorTag(answer, "RateLimitError", (error) => Effect.sync(() => setState(error, state))),
-    (answer) => follow(run, answer, rounds)
-  )
+  // what was refused can be sent again
+  return Effect.tapErrorTag(answer, "RateLimitError", (error) => Effect.sync(() => setState(error, state)))
 }
+
+/** The codes of the server for the answer to a pause that is over. */
+const staleAnswer: ReadonlySet<unknown> = new Set([
+  "EXECUTION_ID_INVALID",
+  "PAUSED_STEP_INVALID",
+  "TOOL_RESULTS_MISMATCH"
+])
+
+const isPauseOf = (state: PausedState, response: ExecuteResponse): boolean => {
+  if (response.status !== "tool_calls_required") return false
+  const ids = callsOf(response.toolCalls, response.toolCallMessages).map(({ id }) => id)
+  return response.pausedAtStep === state.pausedAtStep && response.iterationsUsed === state.iterationsUsed &&
+    ids.length === state.toolCalls.length && state.toolCalls.every(({ id }) => ids.includes(id))
+}
+
+/**
+ * The answer of a run that has moved past the pause, because it was answered before: by a process that died, or by a
+ * request whose response was lost. A run that waits there still, or cannot be read, leaves the refusal.
+ */
+const movedPast = (
+  run: AnyRun,
+  state: PausedState,
+  refusal: FlowExecutionError
+): Effect.Effect<Walked, CallError> =>
+  Effect.flatMap(
+    runPosition(
+      (request) => run.http.request("trace", request),
+      (request) => run.http.stream("traceStream", request),
+      { method: run.method, flow: run.address, executionId: state.executionId, options: run.options }
+    ),
+    (response) =>
+      response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
+  )

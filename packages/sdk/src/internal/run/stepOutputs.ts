@@ -138,5 +138,15 @@ export const resultOf = (
     ? undefined
     : { value: lastOutput.value, from: "last_step" }
 
+/**
+ * The step that failed, of a run that ends with a summary of it.
+ *
+ * @internal
+ */
+export const failedStepIn = ({ summary }: WireEventOf<"flow_completed">): string | undefined => {
+  const step = summary?.failedAtStep ?? summary?.failed_at_step
+  return typeof step === "string" ? step : undefined
+}
+
 /** @internal */
 export const noResult = "the run completed, and no event carried its result"

@@ -32,7 +32,7 @@ import type { HttpService } from "../operations/operations.js"
 import { backoffDriver } from "../retry/retry.js"
 import * as Delivered from "../run/deliveredEvent.js"
 import type { DeliveredRunEvent } from "../run/deliveredEvent.js"
-import { noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
+import { failedStepIn, noResult, resultOf, StepOutputs } from "../run/stepOutputs.js"
 import { StreamCursor } from "../run/streamCursor.js"
 import { canHeal } from "../run/streamHealing.js"
 import { fromSource, toSource } from "../runtime/streamPull.js"
@@ -45,11 +45,6 @@ import { resolveRead } from "./runRead.js"
 type TracePull<A> = Effect.Effect<Chunk.Chunk<A>, Option.Option<CallError>>
 
 const method = "RunService.liveTrace"
-
-const failedStepIn = (summary: WireEventOf<"flow_completed">["summary"]): string | undefined => {
-  const step = summary?.failedAtStep ?? summary?.failed_at_step
-  return typeof step === "string" ? step : undefined
-}
 
 const namesRun = (
   event: WireEvent
@@ -245,7 +240,7 @@ class TraceReader {
   }
 
   private completed(event: WireEventOf<"flow_completed">): Effect.Effect<DeliveredRunEvent, CallError> {
-    const stepId = failedStepIn(event.summary)
+    const stepId = failedStepIn(event)
     if (stepId !== undefined) {
       return Effect.fail(
         new FlowExecutionError({

@@ -1,0 +1,134 @@
+/**
+ * Where a run is now, read from its events: for a program that was killed while the run went on, and does not have the
+ * last answer.
+ *
+ * @see contract 9.3
+ * @internal
+ */
+import type * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
+import { APIConnectionError, type CallError, UnexpectedResponseError } from "../../NoukaiError.js"
+import { unchecked } from "../errors/makeError.js"
+import { format } from "../flow/address.js"
+import type { ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/runRequests.js"
+import type { RunRequest, TraceStreamRequest } from "../operations/traceRequests.js"
+import { failedStepIn, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
+
+/** Folds the events of a run into the answer that a request would have now. */
+class Position {
+  private readonly outputs = new StepOutputs()
+  private last: { readonly stepId: string; readonly value: unknown } | undefined
+  pause: WireEventOf<"tool_calls_required"> | undefined
+  /** The end of the run; without a result where no event carried it. */
+  ended: ExecuteEnded | undefined
+
+  constructor(private readonly executionId: string) {}
+
+  take(event: WireEvent): void {
+    const { executionId } = this
+    if (event.type !== "unknown") this.pause = undefined
+    switch (event.type) {
+      case "step_started":
+        return this.outputs.started(event.stepId)
+      case "step_output": {
+        const late = this.outputs.arrived(event)
+        if (late !== undefined && this.last?.stepId === event.stepId) this.last = { stepId: event.stepId, ...late }
+        return
+      }
+      case "step_completed": {
+        const output = this.outputs.complete(event)
+        this.last = output && { stepId: event.stepId, value: output.value }
+        return
+      }
+      case "tool_calls_required":
+        this.pause = event
+        return
+      case "step_error":
+        this.ended = { status: "failed", executionId, result: event.error }
+        return
+      case "flow_completed": {
+        if (failedStepIn(event) !== undefined) {
+          this.ended = { status: "failed", executionId, result: event.result }
+          return
+        }
+        const known = resultOf(event, this.last)
+        this.ended = { status: "completed", executionId, ...(known && { result: known.value }) }
+      }
+    }
+  }
+}
+
+interface Facts {
+  readonly method: string
+  readonly flow: string
+  readonly executionId: string
+}
+
+const cut = (facts: Facts): APIConnectionError =>
+  new APIConnectionError({
+    ...facts,
+    detail: "the events of the run ended before a terminal event",
+    sent: "yes",
+    isRetryable: true
+  }, unchecked)
+
+const pausedAt = (
+  executionId: string,
+  { accumulatedOutputs, iterationsUsed, stepId, toolCallMessages, toolCalls }: WireEventOf<"tool_calls_required">
+): ExecutePaused | undefined =>
+  typeof stepId !== "string" ? undefined : {
+    status: "tool_calls_required",
+    executionId,
+    pausedAtStep: stepId,
+    iterationsUsed,
+    toolCallMessages,
+    toolCalls: toolCalls ?? undefined,
+    accumulatedOutputs: accumulatedOutputs ?? undefined
+  }
+
+/**
+ * Follows a run to its end or to the pause at which it waits, and gives what `execute` would answer there; `undefined`
+ * where the server does not say. It only reads. Of a pause nothing tells that no further event has been stored, so
+ * that it is taken for the last one when another read is answered before a further event arrives.
+ *
+ * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
+ * its result.
+ *
+ * @internal
+ */
+export const runPosition = (
+  trace: (request: RunRequest) => Effect.Effect<unknown, unknown>,
+  traceStream: (request: TraceStreamRequest) => Stream.Stream<WireEvent, CallError>,
+  { executionId, flow, method, options }: Omit<RunRequest, "progress">
+): Effect.Effect<ExecuteResponse | undefined, CallError> => {
+  const { retryPost: _, ...reading } = options
+  const facts: Facts = { method, flow: format(flow), executionId }
+  const request = () => ({ method, options: reading, progress: { sent: "no" as const }, flow, executionId })
+  const anotherRead = Effect.suspend(() => Effect.ignore(trace({ ...request(), isUnrecorded: true })))
+  return Effect.scoped(Effect.gen(function*() {
+    const position = new Position(executionId)
+    const pull = yield* Stream.toPull(traceStream(request()))
+    while (position.ended === undefined) {
+      const { pause } = position
+      const next = Effect.catchAll(Effect.asSome(pull), (end) =>
+        Option.match(end, {
+          onNone: () => pause === undefined ? Effect.fail(cut(facts)) : Effect.succeedNone,
+          // what cannot be read here is not known; what may be read later is told
+          onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
+        }))
+      const events = yield* (pause === undefined ? next : Effect.raceFirst(
+        Effect.interruptible(next),
+        Effect.as(Effect.interruptible(anotherRead), Option.none<Chunk.Chunk<WireEvent>>())
+      ))
+      if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
+      for (const event of events.value) position.take(event)
+    }
+    if (position.ended.status === "completed" && !("result" in position.ended)) {
+      return yield* new UnexpectedResponseError({ ...facts, reason: noResult, isRetryable: false }, unchecked)
+    }
+    return position.ended
+  }))
+}
