@@ -11,6 +11,17 @@ import { fileURLToPath } from "node:url"
 
 const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
 
+/** The command has undici in itself: the SDK would require it where it is installed, and start later. */
+const undici = {
+  name: "undici",
+  setup: ({ onResolve, resolve }) =>
+    onResolve(
+      { filter: /^#undici$/ },
+      ({ importer, kind, path, resolveDir }) =>
+        kind === "require-call" ? undefined : resolve(path, { importer, resolveDir, kind: "require-call" })
+    )
+}
+
 /** Bundles into a folder. */
 export const bundle = (outdir, conditions = []) =>
   build({
@@ -28,6 +39,7 @@ export const bundle = (outdir, conditions = []) =>
     legalComments: "none",
     logLevel: "error",
     external: ["libsql"],
+    plugins: [undici],
     chunkNames: "chunks/[name]-[hash]",
     // what is bundled and was written for CommonJS requires Node's modules
     banner: { js: "import { createRequire as ñ } from \"node:module\"; const require = ñ(import.meta.url);" }

@@ -17,11 +17,9 @@ const source = join(root, folder, "src")
 
 /** The files that `imports` of the manifest leads to, or the root would load all of them. */
 const byCondition = {
-  "internal/transport/undici": [
-    "internal/transport/undici",
-    "internal/transport/undiciConnections",
-    "internal/transport/undiciParts"
-  ],
+  "internal/transport/undici": ["internal/transport/undici", "internal/transport/undiciConnections"],
+  "internal/transport/undiciRequired": ["internal/transport/undiciRequired"],
+  "internal/transport/undiciIncluded": ["internal/transport/undiciIncluded"],
   "internal/transport/httpClient": ["internal/transport/httpClient"],
   "internal/transport/lateHttpClient": ["internal/transport/lateHttpClient"],
   "internal/files/node": ["internal/files/node"]

@@ -219,7 +219,8 @@ const subpathImports = async (item, folder) => {
   for (const [name, targets] of Object.entries(item.manifest.imports ?? {})) {
     check(targets.node !== targets.default, `${name} leads to one file on Node and off it`)
     for (const condition of ["node", "browser", "workerd"]) {
-      const expected = join(installed, condition === "node" ? targets.node : targets.default)
+      // what is required here and has a form of its own for that is found by no other condition
+      const expected = join(installed, targets.require ?? (condition === "node" ? targets.node : targets.default))
       const program = `
         const { createRequire } = require("node:module")
         console.log(createRequire(${JSON.stringify(join(installed, "dist/index.js"))}).resolve(${

@@ -4,7 +4,9 @@ import type { BuildOptions, Metafile } from "esbuild"
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { mkdir, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { createContext, Script } from "node:vm"
@@ -131,4 +133,84 @@ describe("a process", () => {
     assert.strictEqual(stdout, "ended with enough\n")
     assert.strictEqual(stderr, "")
   })
+})
+
+/** A port that nobody listens on. */
+const freePort = async (): Promise<number> => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** The packages beside a bundle. */
+const installed = {
+  undici: (modules: string) => symlink(here("../../../node_modules/undici"), `${modules}/undici`, "dir"),
+  nothing: async () => {},
+  "another undici": async (modules: string) => {
+    await mkdir(`${modules}/undici`)
+    await writeFile(`${modules}/undici/package.json`, `{ "name": "undici", "version": "6.21.0", "main": "index.js" }`)
+    await writeFile(`${modules}/undici/index.js`, "throw new Error('not for us')")
+  }
+}
+
+/** Runs a bundle in a folder of its own. */
+const runBeside = async (code: string, extension: string, beside: keyof typeof installed) => {
+  const folder = await mkdtemp(`${tmpdir()}/noukai-bundle-`)
+  try {
+    await mkdir(`${folder}/node_modules`)
+    await installed[beside](`${folder}/node_modules`)
+    await writeFile(`${folder}/program.${extension}`, code)
+    return await promisify(execFile)(process.execPath, [`${folder}/program.${extension}`], {
+      cwd: folder,
+      env: {
+        NOUKAI_API_KEY: emulator.apiKey,
+        EMULATOR_PORT: String(emulator.port),
+        FREE_PORT: String(await freePort())
+      },
+      timeout: 60_000
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The last line of a program, and those before it. */
+const told = (stdout: string): { readonly [name: string]: unknown; readonly logged: ReadonlyArray<string> } => {
+  const lines = stdout.trimEnd().split("\n")
+  const said: { readonly [name: string]: unknown } = JSON.parse(lines.at(-1)!)
+  return { ...said, logged: lines.slice(0, -1) }
+}
+
+describe("a bundle for Node, with all that it imports", () => {
+  const results = [{ text: "Hello! You said: hi" }, { text: "Hello! You said: hi" }]
+
+  for (const [format, extension] of [["esm", "mjs"], ["cjs", "cjs"]] as const) {
+    const bundled = bundle({
+      entryPoints: [here("programs/bundled.ts")],
+      platform: "node",
+      format,
+      logOverride: { "empty-import-meta": "silent" }
+    })
+
+    it.concurrent(`${format}: beside undici it knows that a request was not sent`, async () => {
+      const { code, metafile } = await bundled
+      assert.deepStrictEqual(Object.keys(metafile.inputs).filter((path) => path.includes("/undici/")), [])
+      const { stderr, stdout } = await runBeside(code, extension, "undici")
+      assert.deepStrictEqual(told(stdout), { results, sent: ["no", "no", "no"], newGlobals: 0, logged: [] })
+      assert.strictEqual(stderr, "")
+    })
+
+    for (const beside of ["nothing", "another undici"] as const) {
+      it.concurrent(`${format}: beside ${beside} it goes through fetch, and says so once`, async () => {
+        const { stderr, stdout } = await runBeside((await bundled).code, extension, beside)
+        const { logged, ...rest } = told(stdout)
+        assert.deepStrictEqual(rest, { results, sent: ["unknown", "unknown", "unknown"], newGlobals: 0 })
+        const warnings = [...logged, ...stderr.split("\n")].filter((line) => line.includes("undici"))
+        assert.lengthOf(warnings, 1)
+        assert.match(warnings[0]!, /connectTimeout has no effect.*install undici@7/)
+      })
+    }
+  }
 })

@@ -4,10 +4,12 @@
  *
  * @internal
  */
+import { undiciParts } from "#undici"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 import type { Receiver, Wire } from "./exchange.js"
 import { transportOver } from "./exchange.js"
+import * as Fetch from "./fetch.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
 import type { Connection, Connections } from "./undiciConnections.js"
 import * as UndiciConnections from "./undiciConnections.js"
@@ -95,9 +97,9 @@ class ConnectionWire extends UndiciWire {
     super(request)
   }
 
-  protected dispatcher(): Connection {
+  protected dispatcher(): Pick<Dispatcher, "dispatch"> {
     this.connection = this.connections.acquire(this.request.origin)
-    return this.connection
+    return this.connection.client
   }
 
   abort(): void {
@@ -147,16 +149,34 @@ class DispatcherWire extends UndiciWire {
   }
 }
 
+let isWarned = false
+
+const warned = Effect.suspend(() => {
+  if (isWarned) return Effect.void
+  isWarned = true
+  return Effect.logWarning(
+    "Noukai requests go through fetch, because undici 7 was not found: connectTimeout has no effect, and sent is " +
+      "\"unknown\" where it would be \"no\"; install undici@7 beside the bundle of this program"
+  )
+})
+
 /**
  * The transport over own connections, closed when the scope ends, or over the given `dispatcher`. A dispatcher that
- * cannot dispatch fails each call with a `ConnectionFailure`.
+ * cannot dispatch fails each call with a `ConnectionFailure`. In a bundle without undici it is that over `fetch`.
  *
  * @internal
  */
-export const make: MakeTransport = ({ dispatcher }) =>
-  dispatcher === undefined
-    ? Effect.flatMap(
-      UndiciConnections.make,
-      (connections) => transportOver((request) => new ConnectionWire(request, connections))
-    )
-    : transportOver((request) => new DispatcherWire(request, dispatcher as Dispatcher))
+export const make: MakeTransport = (options) =>
+  Effect.suspend(() => {
+    const { dispatcher } = options
+    if (dispatcher !== undefined) {
+      return transportOver((request) => new DispatcherWire(request, dispatcher as Dispatcher))
+    }
+    const parts = undiciParts()
+    return parts === undefined
+      ? Effect.zipRight(warned, Fetch.make(options))
+      : Effect.flatMap(
+        UndiciConnections.make(parts),
+        (connections) => transportOver((request) => new ConnectionWire(request, connections))
+      )
+  })

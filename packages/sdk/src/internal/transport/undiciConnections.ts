@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { buildConnector as Connector } from "undici"
-import { buildConnector, Client } from "./undiciParts.js"
+import type { buildConnector as Connector, Client } from "undici"
+import type { UndiciParts } from "./undiciRequired.js"
 
 /** The part of a socket that is used. */
 interface Socket {
@@ -24,11 +24,14 @@ const isSocket = (value: unknown): value is Socket =>
  *
  * @internal
  */
-export class Connection extends Client {
+export class Connection {
+  readonly client: Client
   private socket: Socket | undefined = undefined
 
   constructor(readonly origin: string, private readonly connections: Connections) {
-    super(origin, { connect: (options, callback) => this.connectSocket(options, callback) })
+    this.client = new connections.parts.Client(origin, {
+      connect: (options, callback) => this.connectSocket(options, callback)
+    })
   }
 
   private connectSocket(options: Connector.Options, callback: Connector.Callback): void {
@@ -55,7 +58,7 @@ export class Connection extends Client {
   end(reason: Error): void {
     this.connections.ended(this)
     this.socket?.destroy(reason)
-    void this.destroy(reason)
+    void this.client.destroy(reason)
   }
 }
 
@@ -68,11 +71,15 @@ const closed = new Error("the client is closed")
  * @internal
  */
 export class Connections {
-  readonly connect = buildConnector({ timeout: 0 })
+  readonly connect: Connector.connector
   private readonly all = new Set<Connection>()
   private readonly sockets = new Set<Socket>()
   /** The idle connections, the latest one last: it is taken first, so that the others of a burst time out. */
   private readonly idle = new Map<string, Array<Connection>>()
+
+  constructor(readonly parts: UndiciParts) {
+    this.connect = parts.buildConnector({ timeout: 0 })
+  }
 
   /** An idle connection, or a new one. */
   acquire(origin: string): Connection {
@@ -82,7 +89,7 @@ export class Connections {
   }
 
   release(connection: Connection): void {
-    if (connection.destroyed) {
+    if (connection.client.destroyed) {
       return
     }
     const idle = this.idle.get(connection.origin)
@@ -133,7 +140,8 @@ export class Connections {
 /**
  * @internal
  */
-export const make: Effect.Effect<Connections, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => new Connections()),
-  (connections) => connections.close
-)
+export const make = (parts: UndiciParts): Effect.Effect<Connections, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Connections(parts)),
+    (connections) => connections.close
+  )

@@ -2,14 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import * as Undici from "undici"
-import * as Parts from "../../../src/internal/transport/undiciParts.js"
+import * as Included from "../../../src/internal/transport/undiciIncluded.js"
+import * as Required from "../../../src/internal/transport/undiciRequired.js"
 
 const require = createRequire(import.meta.url)
 
 describe("the parts of undici", () => {
   it("are what undici exports", () => {
-    assert.strictEqual(Parts.Client, Undici.Client)
-    assert.strictEqual(Parts.buildConnector, Undici.buildConnector)
+    for (const parts of [Included.undiciParts(), Required.undiciParts()]) {
+      assert.strictEqual(parts?.Client, Undici.Client)
+      assert.strictEqual(parts?.buildConnector, Undici.buildConnector)
+    }
   })
 
   it("are of the one version that is asked for", () => {
