@@ -16,6 +16,8 @@ const waiting: { readonly [file: string]: number } = {
   "batch/test/Promise": 7,
   "sdk/test/ErrorBodies": 5,
   "sdk/test/Closing": 5,
+  "batch/test/BatchConcurrency": 10,
+  "batch/test/BatchCanary": 3,
   "batch/test/BatchDoubt": 4.5,
   "batch/test/BatchTakeover": 4.5,
   "sdk/test/JobService": 4.5,

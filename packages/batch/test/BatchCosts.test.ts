@@ -87,8 +87,8 @@ describe("an amount", () => {
   })
 })
 
-describe.concurrent("a budget", () => {
-  for (const amount of [0.067, 0.1, 1.005, "0.000000000000000001"]) {
+describe("a budget", () => {
+  for (const amount of [0.067, "0.000000000000000001"]) {
     it.live(`of what one row may cost (${amount}) runs one row`, () =>
       Effect.gen(function*() {
         const batch = echoing("one", "acme/test/priced")
@@ -99,7 +99,7 @@ describe.concurrent("a budget", () => {
       }).pipe(Effect.provide(layer(priced(String(amount))))))
   }
 
-  for (const costUsd of ["NaN", "1e400", "-0.01", "-5", "", 0.01, { usd: 1 }]) {
+  for (const costUsd of ["NaN", "1e400", "-0.01", 0.01]) {
     it.live(`counts what was reserved for a cost of ${JSON.stringify(costUsd)}`, () =>
       Effect.gen(function*() {
         const batch = echoing("unreadable", "acme/test/priced")

@@ -42,7 +42,6 @@ const server = (answered: Effect.Effect<void>) =>
     const all: Array<string> = []
     const state = { isListed: false }
     const runs: Runs = {
-      looksByItself: false,
       look: ({ attempt, key }) =>
         Effect.sync(() => {
           const id = `${key}/${attempt}`
@@ -95,7 +94,7 @@ describe.concurrent("a lane", () => {
       const looked = yield* Queue.unbounded<void>()
       const part = yield* Driver.make(ledger, batch, "one", {
         ...runs,
-        look: (row) => Effect.zipRight(Queue.offer(looked, void 0), runs.look(row)),
+        look: (row) => Effect.zipRight(Queue.offer(looked, void 0), runs.look!(row)),
         begin: () => Effect.fail(error)
       })
       const lane = yield* Effect.fork(part.lane(0))

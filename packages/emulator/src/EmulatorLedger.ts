@@ -154,6 +154,8 @@ export type LedgerEvent =
  */
 export interface EmulatorLedger {
   readonly runsStarted: number
+  /** The most runs that were in flight at the same time, pending jobs included. */
+  readonly mostRunsAtOnce: number
   readonly stepsRun: number
   /** US dollars, as decimal text. */
   readonly billedUsd: string

@@ -71,7 +71,7 @@ describe("concurrency", () => {
       assert.deepStrictEqual(results, Array.from({ length: streams }, (_, index) => `m${index}!`))
       assert.strictEqual(new Set(texts.map((text) => parseEvents(text)[0]!.data.executionId as string)).size, streams)
       const ledger = yield* emulator.ledger
-      assert.strictEqual(ledger.runsStarted, streams)
+      assert.deepStrictEqual([ledger.runsStarted, ledger.mostRunsAtOnce], [streams, streams])
       assert.strictEqual(ledger.stepsRun, streams * 2)
     }).pipe(Effect.provide(layer({ flows: [gated] }))))
 })

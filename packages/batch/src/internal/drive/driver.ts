@@ -27,9 +27,6 @@ const [idle, heartbeat] = [200, 1000]
 /** A row may cost so many times the average. */
 const room = BigDecimal.make(15n, 1)
 
-/** The most rows here that may have been sent, for each slot: more of them say that something is wrong. */
-const mostUncertain = 4
-
 interface Lane {
   readonly no: number
   readonly scope: Scope.CloseableScope
@@ -84,7 +81,7 @@ export const make = (
       : Pace.make({
         rate,
         turns: (count) => Running.insisting(Limits.turns(ledger, String(record.id), 1_000_000 / rate, count)),
-        isAnsweredAtOnce: !runs.looksByItself,
+        isAnsweredAtOnce: runs.look !== undefined,
         alarm: running.alarm
       })
 
@@ -163,7 +160,8 @@ export const make = (
             lane: lane.no,
             count: affordable,
             now,
-            reserved
+            reserved,
+            ...(running.canary !== "holds" && { aloneFor: grace })
           })))
         if (budgetUsd !== undefined) {
           yield* Running.insisting(Limits.release(ledger, record.id, reserved, affordable - rows.length))
@@ -173,6 +171,14 @@ export const make = (
         }
         return rows.length
       })
+
+    /** Keeps slots from rows that come back to one meanwhile. */
+    const claimed = (lane: Lane, wanted: number): Effect.Effect<number | "poor", BatchStoreError> =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => running.slots += wanted),
+        () => claim(lane, wanted),
+        () => Effect.sync(() => running.slots -= wanted)
+      )
 
     const over: Effect.Effect<void> = Effect.suspend(() =>
       Effect.forEach(
@@ -213,14 +219,9 @@ export const make = (
         // what happens from here on is no reason to wait
         running.alarm.reset()
         const now = yield* Clock.currentTimeMillis
-        const room = concurrency * mostUncertain - running.uncertain
-        // rows that wait for evidence get it from another row: one at a time, where there is no room for more
-        const isAwaited = running.canary !== "holds" && running.slots === 0
-        const free = Math.min(
-          concurrency - running.slots,
-          isAwaited ? Math.max(1, room) : room,
-          pace?.room() ?? Infinity
-        )
+        // until a run was found through its session, no more than one row may be in doubt
+        const isFirst = running.canary !== "holds"
+        const free = Math.min((isFirst ? 1 : concurrency) - running.slots, pace?.room() ?? Infinity)
         if (lanes.size === 0) yield* awaken(running, heartbeat)
         else if (running.isStopping) {
           yield* over
@@ -228,7 +229,8 @@ export const make = (
         } else if (running.pausedUntil > now) yield* awaken(running, Math.min(heartbeat, running.pausedUntil - now))
         else if (free <= 0) yield* awaken(running, heartbeat)
         else {
-          const lane = nextLane(isAwaited ? 1 : 0)
+          // rows that wait for the first one have no run, and keep their places in their lanes
+          const lane = nextLane(isFirst ? 1 : 0)
           if (lane === undefined) {
             // lanes without a share end at once
             if (isQuiet() && !(yield* strays)) yield* over
@@ -236,10 +238,10 @@ export const make = (
             continue
           }
           const wanted = Math.min(free, Math.max(lane.share - lane.rows, 1))
-          const claimed = yield* claim(lane, wanted)
+          const begun = yield* claimed(lane, wanted)
           if (running.isStopping) continue
-          running.isPoor = claimed === "poor" && running.slots === 0
-          if (claimed === "poor") {
+          running.isPoor = begun === "poor" && running.slots === 0
+          if (begun === "poor") {
             if (isQuiet() && !(yield* strays)) {
               const left = yield* Running.insisting(Rows.left(ledger, record.id))
               if (!left.isPending) yield* over
@@ -252,8 +254,10 @@ export const make = (
               }
             }
             yield* awaken(running, idle)
-          } else if (claimed === 0) {
-            if (isQuiet() && !(yield* strays)) yield* over
+          } else if (begun === 0) {
+            // another process may have the first row
+            const isHeld = isFirst && (yield* Running.insisting(Rows.left(ledger, record.id))).isPending
+            if (!isHeld && isQuiet() && !(yield* strays)) yield* over
             yield* awaken(running, idle)
           } else yield* Effect.yieldNow()
         }

@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { BatchRecord } from "../ledger/batches.js"
 import type { LiveRow } from "../ledger/rows.js"
-import { lookUp, versionOf } from "./jobRuns.js"
+import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
 import type { Settled } from "./running.js"
 import type { Begun, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
@@ -65,6 +65,11 @@ const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined =
   }
 }
 
+/** Whether an error names a run that was found through its session. */
+const isOfSession = (error: NoukaiError): boolean =>
+  error._tag === "AmbiguousRunError" || error._tag === "RunInProgressError" ||
+  (error._tag === "ResultNotStoredError" && error.reason !== "expired" && error.reason !== "missing")
+
 /** A tool that throws leaves a run that waits for it, and was billed so far. The other rows have nothing to do with it. */
 const broken = (defect: unknown): Settled => ({
   state: "reported",
@@ -76,58 +81,60 @@ export type BatchTools = Tools.Handled<NoukaiError, never>
 
 /** @internal */
 export const make = (
-  { flow, name, version }: BatchRecord,
+  record: BatchRecord,
   tools: BatchTools | undefined
 ): Effect.Effect<Runs, never, FlowService | RunService | SessionService> =>
   Effect.gen(function*() {
+    const { flow, name, version } = record
     const flows = yield* FlowService
     const sessions = yield* SessionService
     const costs = yield* RunService
-    /** The sessions of rows, as their runs named them, until one was found. */
-    const sessionIds = new Map<number, string>()
-    let isFound = false
 
-    const execute = (row: LiveRow): Effect.Effect<Begun, NoukaiError> =>
-      flows.executeOnce(onceKey(name, row), flow, {
-        ...JSON.parse(row.input) as ExecuteOnceInput,
-        version: versionOf(version),
-        retry: once,
-        ...(tools !== undefined && { tools })
-      }).pipe(
-        Effect.map((done): Begun => {
-          if (!isFound && done.sessionId !== undefined) sessionIds.set(row.id, done.sessionId)
-          return {
-            _tag: "ended",
-            settled: {
-              state: "done",
-              result: done.result ?? null,
-              adopted: done.reused,
-              ...(done.executionId !== undefined && { executionId: done.executionId })
-            }
-          }
-        }),
-        Effect.catchAll((error) => {
-          const settled = isNoukaiError(error) ? settledBy(error, tools !== undefined) : undefined
-          return settled === undefined ? Effect.fail(error) : Effect.succeed<Begun>({ _tag: "ended", settled })
-        }),
-        Effect.catchAllDefect((defect) => Effect.succeed<Begun>({ _tag: "ended", settled: broken(defect) }))
-      )
+    const ended = (settled: Settled, sessionId: string | undefined, isListed: boolean): Begun => ({
+      _tag: "ended",
+      settled,
+      isListed,
+      ...(sessionId !== undefined && {
+        look: lookUp(sessions, record, sessionId, ({ executionId }) => ({ _tag: "found", executionId }))
+      })
+    })
+
+    /** The end of a row whose run failed or was found; the error itself where it is of the request. */
+    const failed = (error: NoukaiError): Effect.Effect<Begun, NoukaiError> =>
+      Effect.gen(function*() {
+        const settled = settledBy(error, tools !== undefined)
+        if (settled === undefined) return yield* Effect.fail(error)
+        const isExpired = error._tag === "ResultNotStoredError" && error.reason === "expired"
+        if (isExpired && (yield* areAllGone(sessions, record))) return yield* Effect.fail(error)
+        const isRun = error._tag === "FlowExecutionError"
+        return ended(settled, isRun ? error.sessionId : undefined, isRun ? error.reused === true : isOfSession(error))
+      })
 
     return {
-      looksByItself: true,
-      begin: execute,
-      look: (row) => {
-        const sessionId = sessionIds.get(row.id)
-        if (sessionId !== undefined) {
-          sessionIds.delete(row.id)
-          return lookUp(sessions, sessionId, ({ executionId }) => {
-            isFound = true
-            sessionIds.clear()
-            return { _tag: "found", executionId }
-          })
-        }
-        return Effect.succeed({ _tag: "absent" })
-      },
+      begin: (row) =>
+        flows.executeOnce(onceKey(name, row), flow, {
+          ...JSON.parse(row.input) as ExecuteOnceInput,
+          version: versionOf(version),
+          retry: once,
+          ...(tools !== undefined && { tools })
+        }).pipe(
+          Effect.map(({ executionId, result, reused, sessionId }): Begun =>
+            ended(
+              {
+                state: "done",
+                result: result ?? null,
+                adopted: reused,
+                ...(executionId !== undefined && { executionId })
+              },
+              sessionId,
+              reused
+            )
+          ),
+          Effect.catchAll((error) => isNoukaiError(error) ? failed(error) : Effect.fail(error)),
+          Effect.catchAllDefect((defect) =>
+            Effect.succeed<Begun>({ _tag: "ended", settled: broken(defect), isListed: false })
+          )
+        ),
       // its result comes with the answer to the request that begins it
       follow: () => Effect.succeed(Effect.succeed({ _tag: "running" })),
       cost: (executionId) =>

@@ -60,9 +60,23 @@ export const rowSession = (
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
 }
 
+/** Whether the server says of every session that it is gone: also of one that no run has had. @internal */
+export const areAllGone = (
+  sessions: SessionService["Type"],
+  record: Pick<BatchRecord, "flow" | "name" | "version">
+): Effect.Effect<boolean, NoukaiError> =>
+  sessions.get(rowSession(record, "", 0), { attemptTimeout: readTimeout }).pipe(
+    Effect.as(false),
+    Effect.catchTags({
+      ReplaySessionExpiredError: () => Effect.succeed(true),
+      ReplaySessionNotFoundError: () => Effect.succeed(false)
+    })
+  )
+
 /** Reads what a session lists. @internal */
 export const lookUp = (
   sessions: SessionService["Type"],
+  record: Pick<BatchRecord, "flow" | "name" | "version">,
   sessionId: string,
   ofOne: (execution: SessionExecution) => Look
 ): Effect.Effect<Look, NoukaiError> =>
@@ -87,17 +101,20 @@ export const lookUp = (
       ReplaySessionNotFoundError: (error) =>
         error.isAbsent === true ? Effect.succeed<Look>({ _tag: "absent" }) : Effect.fail(error),
       ReplaySessionExpiredError: (error) =>
-        Effect.succeed<Look>({
-          _tag: "ended",
-          settled: {
-            state: "reported",
-            error: {
-              ...rowError(error),
-              kind: "ResultNotStored",
-              message: `it ran under its session ${sessionId}, which the server does not keep any more`
-            }
-          }
-        })
+        Effect.flatMap(areAllGone(sessions, record), (all): Effect.Effect<Look, NoukaiError> =>
+          all
+            ? Effect.fail(error)
+            : Effect.succeed({
+              _tag: "ended",
+              settled: {
+                state: "reported",
+                error: {
+                  ...rowError(error),
+                  kind: "ResultNotStored",
+                  message: `it ran under its session ${sessionId}, which the server does not keep any more`
+                }
+              }
+            }))
     }
   )
 
@@ -112,9 +129,8 @@ export const make = (
     const costs = yield* RunService
     const sessionOf = ({ attempt, key }: Pick<LiveRow, "attempt" | "key">) => rowSession(record, key, attempt)
     return {
-      looksByItself: false,
       look: (row) =>
-        lookUp(sessions, sessionOf(row), ({ executionId, slug, triggerType }) => {
+        lookUp(sessions, record, sessionOf(row), ({ executionId, slug, triggerType }) => {
           const other = triggerType !== undefined && triggerType !== "job"
             ? "is no job"
             : slug !== undefined && slug !== "" && slug !== flow.slice(flow.lastIndexOf("/") + 1)

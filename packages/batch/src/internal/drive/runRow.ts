@@ -4,7 +4,6 @@ import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
 import { canaryHolds } from "../ledger/batches.js"
@@ -21,6 +20,7 @@ import {
   type Settled,
   stop,
   succeeded,
+  unlisted,
   unreachable
 } from "./running.js"
 import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
@@ -35,17 +35,25 @@ export type Look =
 export type Begun =
   /** The run goes on, and is asked for. */
   | { readonly _tag: "submitted"; readonly executionId: string }
-  | { readonly _tag: "ended"; readonly settled: Settled }
+  | {
+    readonly _tag: "ended"
+    readonly settled: Settled
+    /** Whether it was found through its session. */
+    readonly isListed: boolean
+    /** A look at its session, where that is known. */
+    readonly look?: Effect.Effect<Look, NoukaiError>
+  }
 
 /** The answer of a poll. @internal */
 export type Polled = { readonly _tag: "running" } | { readonly _tag: "ended"; readonly settled: Settled }
 
 /** How the runs of a batch are begun, found and followed. @internal */
 export interface Runs {
-  /** Whether `begin` looks first, and gives what it finds: then it may be asked again for a row that may have been sent. */
-  readonly looksByItself: boolean
-  /** Whether the session of an attempt is listed. */
-  readonly look: (row: Pick<Rows.LiveRow, "id" | "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
+  /**
+   * A look at the session of an attempt. Absent where `begin` looks first, and gives what it finds: then it may be asked
+   * again for a row that may have been sent.
+   */
+  readonly look?: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
   readonly begin: (row: Rows.LiveRow, timeout: Duration.DurationInput) => Effect.Effect<Begun, NoukaiError>
   /** Polls of a run that was begun. */
   readonly follow: (executionId: string) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
@@ -55,8 +63,8 @@ export interface Runs {
 
 type Step = Effect.Effect<void, BatchStoreError>
 
-/** The time between two looks for a run that was found through its session, in milliseconds. */
-const evidenceEvery = 250
+/** The time between two looks for a run that was found through its session, and for a free slot, in milliseconds. */
+const [evidenceEvery, slotEvery] = [250, 50]
 
 /**
  * The limit of a request that begins a run, and how long one that had no answer by then may still begin it, in
@@ -131,7 +139,10 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 
   // --- an intent
 
-  const begun = (executionId: string, adopted: boolean): Step =>
+  const begun = (
+    executionId: string,
+    { adopted, isListed }: { readonly adopted: boolean; readonly isListed: boolean }
+  ): Step =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
       succeeded(running, now)
       return Effect.flatMap(
@@ -145,27 +156,46 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         }),
         (isTaken) =>
           isTaken
-            ? Effect.zipRight(sing, follow(executionId, now))
+            ? Effect.zipRight(isListed ? holds : sing(runs.look?.(row), now), follow(executionId, now))
             : reread
       )
     })
 
-  /** Keeps that a run is found through its session: only then is an absence evidence. */
-  const sing: Step = Effect.suspend(() => {
-    if (running.canary !== "unknown") return Effect.void
-    running.canary = "asked"
-    return Effect.flatMap(
-      Effect.option(runs.look(row)),
-      (found) => Option.isSome(found) && found.value._tag !== "absent" ? holds : Effect.void
-    ).pipe(Effect.ensuring(Effect.sync(() => {
-      if (running.canary === "asked") running.canary = "unknown"
-    })))
-  })
-
+  /** Keeps that a run was found through its session: only then is an absence evidence. */
   const holds: Step = Effect.suspend(() => {
+    if (running.canary === "holds") return Effect.void
     running.canary = "holds"
+    running.alarm.ring()
     return insisting(canaryHolds(running.ledger, running.record.id))
   })
+
+  /** Looks until the session can be read; nothing, when the batch is stopped before. */
+  const readable = (look: Effect.Effect<Look, NoukaiError>): Effect.Effect<Option.Option<Look>, BatchStoreError> =>
+    Effect.catchAll(Effect.map(look, Option.some), (error) =>
+      Effect.gen(function*() {
+        const verdict = ofReading(error)
+        if (verdict._tag === "stop") {
+          yield* stop(running, verdict.stop)
+          return Option.none()
+        }
+        const now = yield* Clock.currentTimeMillis
+        yield* verdict._tag === "wait"
+          ? pause(running, verdict.seconds)
+          : unreachable(running, error.message, undefined)
+        yield* Effect.sleep(Math.max(200, running.pausedUntil - now))
+        return running.isStopping ? Option.none() : yield* readable(look)
+      }))
+
+  /** Looks for the run through its session, for as long as the server may take to list it, unless another run was found so. */
+  const sing = (look: Effect.Effect<Look, NoukaiError> | undefined, begunAt: number): Step =>
+    Effect.gen(function*() {
+      while (look !== undefined && running.canary !== "holds" && !running.isStopping) {
+        const seen = yield* readable(look)
+        if (Option.isSome(seen) && seen.value._tag !== "absent") return yield* holds
+        if ((yield* Clock.currentTimeMillis) > begunAt + grace) return yield* unlisted(running)
+        yield* Effect.sleep(evidenceEvery)
+      }
+    })
 
   const refusedFor = (verdict: Verdict): Step => {
     switch (verdict._tag) {
@@ -182,7 +212,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         )
       case "running":
         // it was found through its session
-        return Effect.zipRight(running.canary === "holds" ? Effect.void : holds, doubt(0))
+        return Effect.zipRight(holds, doubt(0))
       case "refused":
         return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
     }
@@ -192,11 +222,12 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   const request: Effect.Effect<Step> = Effect.match(Effect.suspend(() => runs.begin(row, sendingLimit)), {
     onFailure: (error) => refusedFor(ofSending(error)),
     onSuccess: (outcome) => {
-      if (outcome._tag === "submitted") return begun(outcome.executionId, false)
-      return Effect.zipRight(
-        Effect.map(Clock.currentTimeMillis, (then) => succeeded(running, then)),
-        Effect.zipRight(sing, ended(outcome.settled))
-      )
+      if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        succeeded(running, now)
+        // its result first, which is nowhere else
+        return Effect.zipRight(ended(outcome.settled), outcome.isListed ? holds : sing(outcome.look, now))
+      })
     }
   })
 
@@ -216,7 +247,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   const send: Step = Effect.flatten(turn(Effect.suspend(() => requestYoung(row.intentAt))))
 
   const intent: Step = Effect.suspend(() =>
-    adopt && !runs.looksByItself
+    adopt && runs.look !== undefined
       ? Effect.matchEffect(runs.look(row), {
         onFailure: (error) => refusedFor(ofReading(error)),
         onSuccess: (look) => {
@@ -224,7 +255,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
             case "absent":
               return send
             case "found":
-              return begun(look.executionId, true)
+              return begun(look.executionId, { adopted: true, isListed: true })
             case "ended":
               return ended({ ...look.settled, adopted: true })
           }
@@ -245,79 +276,59 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       )
     })
 
-  const absent: Step = Effect.suspend(() =>
-    running.canary === "holds"
-      ? !runs.looksByItself
+  const absent: Step = Effect.suspend(() => {
+    if (running.canary === "holds") {
+      return runs.look !== undefined
         ? again({ nextAttempt: row.attempt + 1 })
         // it looks and begins in one, and nothing is to begin any more
         : Effect.flatten(turn(Effect.suspend(() => running.isStopping ? Effect.succeed(Effect.void) : request)))
-      : outOfSlot(running, hope).pipe(Effect.flatMap((isThere) => {
-        if (isThere) return absent
-        // the next run of the batch knows more
-        if (running.isStopping) return Effect.void
-        return Effect.asVoid(settle(running, row, {
-          state: "reported",
-          error: {
-            kind: "RunNotFound",
-            message: runs.looksByItself
-              ? "it may have been sent, and was not sent again, since no run of this batch was found through its session yet"
-              : "it may have been sent, and no run is listed under its session; that proves nothing, since no run of this " +
-                "batch was found through its session yet"
-          }
-        }))
+    }
+    return Effect.flatMap(outOfSlot(running, inDoubt(running, hope)), (isThere) => {
+      if (isThere) return absent
+      // the next run of the batch knows more
+      if (running.isStopping) return Effect.void
+      return Effect.asVoid(settle(running, row, {
+        state: "reported",
+        error: {
+          kind: "RunNotFound",
+          message: runs.look === undefined
+            ? "it may have been sent, and was not sent again, since no run of this batch was found through its session yet"
+            : "it may have been sent, and no run is listed under its session; that proves nothing, since no run of this " +
+              "batch was found through its session yet"
+        }
       }))
-  )
+    })
+  })
 
   /** Waits until a run of the batch was found through its session; false when none can be. */
   const hope: Effect.Effect<boolean, BatchStoreError> = Effect.gen(function*() {
     while (running.canary !== "holds") {
-      const { isOpen, run } = yield* insisting(Rows.evidence(running.ledger, running.record.id))
-      if (run !== undefined && !runs.looksByItself) {
-        const seen = yield* Effect.either(runs.look(run))
-        if (Either.isRight(seen) && seen.right._tag === "absent") return false
-        if (Either.isRight(seen)) {
-          running.canary = "holds"
-          yield* insisting(canaryHolds(running.ledger, running.record.id))
-        }
-      } else if (!isOpen || running.isPoor) return false
       if (running.isStopping) return false
-      yield* Effect.sleep(evidenceEvery)
+      const { isOpen, run } = yield* insisting(Rows.evidence(running.ledger, running.record.id))
+      if (!isOpen || running.isPoor) {
+        const seen = run === undefined || runs.look === undefined ? Option.none() : yield* readable(runs.look(run))
+        if (Option.isNone(seen) || seen.value._tag === "absent") return false
+        yield* holds
+      } else yield* Effect.sleep(evidenceEvery)
     }
     return true
   })
 
-  const absence: Effect.Effect<Look> = Effect.succeed({ _tag: "absent" })
-
-  /** Looks until the session can be read; nothing, when the batch is stopped before. */
-  const found = (sentBy: number): Effect.Effect<Option.Option<Look>, BatchStoreError> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Effect.zipRight(
-        Effect.sleep(Math.max(0, sentBy + grace - now)),
-        Effect.catchAll(Effect.map(runs.looksByItself ? absence : runs.look(row), Option.some), (error) => {
-          const verdict = ofReading(error)
-          if (verdict._tag === "stop") return Effect.as(stop(running, verdict.stop), Option.none())
-          const pausing = verdict._tag === "wait"
-            ? pause(running, verdict.seconds)
-            : unreachable(running, error.message, undefined)
-          return pausing.pipe(
-            Effect.zipRight(Effect.suspend(() => Effect.sleep(Math.max(200, running.pausedUntil - now)))),
-            Effect.flatMap(() => running.isStopping ? Effect.succeed(Option.none()) : found(sentBy))
-          )
-        })
-      ))
-
+  /** Looks for the run of a row that may have been sent until a moment, a grace after it. In its slot: it may run. */
   const reconcile = (sentBy: number): Step =>
-    // without a slot: nothing is known to run, and a server in trouble would fill them all
-    Effect.flatMap(outOfSlot(running, found(sentBy)), (seen) => {
-      if (Option.isNone(seen)) return Effect.void
+    Effect.gen(function*() {
+      const now = yield* Clock.currentTimeMillis
+      const looked = runs.look === undefined ? Effect.succeedSome<Look>({ _tag: "absent" }) : readable(runs.look(row))
+      const seen = yield* inDoubt(running, Effect.delay(looked, Math.max(0, sentBy + grace - now)))
+      if (Option.isNone(seen)) return
       const look = seen.value
       switch (look._tag) {
         case "absent":
-          return absent
+          return yield* absent
         case "found":
-          return begun(look.executionId, false)
+          return yield* begun(look.executionId, { adopted: false, isListed: true })
         case "ended":
-          return ended(look.settled)
+          return yield* ended(look.settled)
       }
     })
 
@@ -382,24 +393,38 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
     case "intent":
       return intent
     case "uncertain":
-      return Effect.suspend(() => reconcile(row.intentAt))
+      return reconcile(row.intentAt)
     case "submitted":
-      return Effect.flatMap(Clock.currentTimeMillis, (now) => follow(row.executionId!, now))
+      return Effect.zipRight(
+        sing(runs.look?.(row), row.intentAt),
+        Effect.flatMap(Clock.currentTimeMillis, (now) => follow(row.executionId!, now))
+      )
   }
 }
 
-/** Runs without the slot of its row. */
-const outOfSlot = <A>(running: Running, effect: Effect.Effect<A, BatchStoreError>): Effect.Effect<A, BatchStoreError> =>
+/** Counts a row of which no run is known. */
+const inDoubt = <A, E>(running: Running, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => {
-      running.slots--
-      running.uncertain++
-      running.alarm.ring()
-    }),
+    Effect.sync(() => running.uncertain++),
     () => effect,
-    () =>
-      Effect.sync(() => {
-        running.slots++
-        running.uncertain--
-      })
+    () => Effect.sync(() => running.uncertain--)
   )
+
+/** Waits without the slot of its row, and then for a free one. */
+const outOfSlot = <A>(running: Running, effect: Effect.Effect<A, BatchStoreError>): Effect.Effect<A, BatchStoreError> =>
+  Effect.suspend(() => {
+    let isOut = true
+    running.slots--
+    running.alarm.ring()
+    const back = Effect.gen(function*() {
+      while (running.slots >= running.record.settings.concurrency && !running.isStopping) yield* Effect.sleep(slotEvery)
+      running.slots++
+      isOut = false
+    })
+    return Effect.zipLeft(effect, back).pipe(
+      // who began the row gives its slot back
+      Effect.ensuring(Effect.sync(() => {
+        if (isOut) running.slots++
+      }))
+    )
+  })

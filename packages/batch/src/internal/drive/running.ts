@@ -45,12 +45,14 @@ export interface Running {
   /** How often the rows were given out. */
   generation: number
   readonly polls: PollTimes.PollTimes
-  /** Sends of rows that are under way here. */
+  /** Rows that are under way here, or may be: each may have a run at the server. */
   slots: number
-  /** Rows here of which no run is known yet. */
+  /** Those of them of which no run is known. */
   uncertain: number
-  /** Whether a run of the batch was found through its session; `asked` while a look is under way. */
-  canary: "unknown" | "asked" | "holds"
+  /** Whether a run of the batch was found through its session. */
+  canary: "unknown" | "holds"
+  /** Whether it was told that a run is not listed. */
+  isUnlistedTold: boolean
   /** Set while the budget lets no row begin, and none is under way here. */
   isPoor: boolean
   /** Set when no more rows are to be begun here. */
@@ -100,6 +102,7 @@ export const make = (
       slots: 0,
       uncertain: 0,
       canary: record.canary,
+      isUnlistedTold: false,
       isPoor: false,
       isStopping: false,
       pausedUntil: record.paused_until,
@@ -159,6 +162,20 @@ export const unreachable = (
     isUnreachable(running, now)
       ? stop(running, { reason: "unreachable", message })
       : pause(running, seconds))
+
+/** Tells, once, that a run which began is not listed under its session. @internal */
+export const unlisted = (running: Running): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (running.isUnlistedTold) return Effect.void
+    running.isUnlistedTold = true
+    const { name, settings: { grace } } = running.record
+    return Effect.logWarning(
+      `Batch ${
+        JSON.stringify(name)
+      }: a run that began ${grace} ms ago is not listed under its session, so rows run one at a ` +
+        "time until one is. Set a longer grace if the server lists runs later"
+    )
+  })
 
 const settledRows = Metric.counter("noukai_batch_rows_settled", { description: "Rows of batches that were settled" })
 

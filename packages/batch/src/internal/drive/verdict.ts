@@ -34,9 +34,9 @@ export const rowError = (error: NoukaiError, executionIds?: ReadonlyArray<string
 
 const retryAfter = (error: NoukaiError): number | undefined => "retryAfter" in error ? error.retryAfter : undefined
 
-const stop = ({ message, statusCode }: NoukaiError): Verdict => ({
+const stop = ({ message, statusCode }: NoukaiError, reason = message): Verdict => ({
   _tag: "stop",
-  stop: { reason: "refused", message, ...(statusCode !== undefined && { statusCode }) }
+  stop: { reason: "refused", message: reason, ...(statusCode !== undefined && { statusCode }) }
 })
 
 /** The verdict on an error that concerns every request alike. */
@@ -48,6 +48,14 @@ const ofAll = (error: NoukaiError): Verdict | undefined => {
     case "ReplayForbiddenError":
     case "ReplayDisabledError":
       return stop(error)
+    // of its session alone it would be the end of its row
+    case "ReplaySessionExpiredError":
+    case "ResultNotStoredError":
+      return stop(
+        error,
+        "the server answers 410 (gone) for every session, also for one that was never used: rows cannot " +
+          "be looked up, so none is sent. Check the base URL and any gateway"
+      )
     case "RateLimitError":
       return { _tag: "wait", seconds: error.retryAfter }
     default:

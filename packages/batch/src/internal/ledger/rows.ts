@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowState } from "../../BatchRow.js"
 import * as Money from "../money.js"
-import { doing, each, type Ledger, transaction } from "./ledger.js"
+import { doing, each, forUpdate, type Ledger, transaction } from "./ledger.js"
 import { booked } from "./limits.js"
 
 /** A row that a process works on. @internal */
@@ -68,6 +68,10 @@ export interface Claim {
   readonly now: number
   /** The amount to reserve for each, in US dollars. */
   readonly reserved: BigDecimal.BigDecimal
+  /**
+   * Only a row that is alone: no other one of the batch has a run, or had its request less than so many milliseconds ago.
+   */
+  readonly aloneFor?: number
 }
 
 /**
@@ -78,13 +82,18 @@ export interface Claim {
  */
 export const claim = (
   { sql }: Ledger,
-  { batch, count, generation, lane, now, owner, reserved }: Claim
+  { aloneFor, batch, count, generation, lane, now, owner, reserved }: Claim
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> => {
   const unlocked = sql.onDialectOrElse({
     pg: () => sql.literal("for update skip locked"),
     orElse: () => sql.literal("")
   })
-  return Effect.map(
+  const isAlone = aloneFor === undefined ? sql`` : sql`
+      and not exists (select 1 from noukai_batch_row
+        where batch = ${batch} and state in ('intent', 'submitted'))
+      and not exists (select 1 from noukai_batch_row
+        where batch = ${batch} and state = 'uncertain' and intent_at > ${Math.floor(now - aloneFor)})`
+  const claimed = Effect.map(
     doing("claimed rows")(sql<StoredRow>`
       with first as materialized (
         select id from noukai_batch_row where batch = ${batch} and state = 'pending' order by id limit ${count} ${unlocked}
@@ -95,9 +104,16 @@ export const claim = (
       where id in (select id from first)
       and state = 'pending'
       and exists (select 1 from noukai_batch
-        where id = ${batch} and state = 'running' and generation = ${generation})
+        where id = ${batch} and state = 'running' and generation = ${generation})${isAlone}
       returning *`),
     (rows) => rows.map(liveRow).sort(byId)
+  )
+  // one process after the other: each sees the row of the one before it
+  return aloneFor === undefined ? claimed : transaction(sql, "claimed rows")(
+    Effect.zipRight(
+      doing("claimed rows")(sql`select id from noukai_batch where id = ${batch} ${forUpdate(sql)}`),
+      claimed
+    )
   )
 }
 

@@ -163,6 +163,8 @@ export const make = (now: () => number): Ledger => {
   const watchers = new Set<() => void>()
   let connections = 0
   let counts = { runs: 0, steps: 0, requests: 0 }
+  let running = 0
+  let mostRunning = 0
   let billed = Money.zero
   // an entry from before a reset may end after it, unseen
   let epoch = new Epoch()
@@ -215,14 +217,17 @@ export const make = (now: () => number): Ledger => {
     runStarted: (fields) => {
       const entry = of(epoch, { ...fields, startedAt: now(), billedUsd: "0" })
       counts.runs++
+      mostRunning = Math.max(mostRunning, ++running)
       keep(runs, entry)
       tell({ type: "RunStarted", executionId: entry.executionId, flow: entry.flow, trigger: entry.trigger })
       return entry
     },
     runEnded: (entry, status) => {
+      const isFirst = entry.endedAt === undefined
       entry.status = status
       entry.endedAt = now()
       if (!isOf(entry, epoch)) return
+      if (isFirst) running--
       tell({ type: "RunEnded", executionId: entry.executionId, status })
     },
     stepStarted: (run, fields) => {
@@ -255,6 +260,7 @@ export const make = (now: () => number): Ledger => {
     },
     snapshot: () => ({
       runsStarted: counts.runs,
+      mostRunsAtOnce: mostRunning,
       stepsRun: counts.steps,
       billedUsd: Money.print(billed),
       requestsReceived: counts.requests,
@@ -288,6 +294,8 @@ export const make = (now: () => number): Ledger => {
     reset: () => {
       for (const list of [runs, steps, requests, closed, moments]) list.clear()
       counts = { runs: 0, steps: 0, requests: 0 }
+      running = 0
+      mostRunning = 0
       billed = Money.zero
       epoch = new Epoch()
       note({ type: "Reset" })
