@@ -1,6 +1,7 @@
 /** The builders and arbitraries of the testing module, and with them: whatever is recorded replays as what it was. */
 import {
   Cassette,
+  Flow,
   FlowExecutionError,
   FlowService,
   NoukaiRecord,
@@ -146,6 +147,37 @@ describe("cassettes", () => {
       { flow, message: "Step by step.", steps: { a: 1, b: 2 } },
       { flow, message: "Cut.", steps: { a: 1 }, error: new RateLimitError({ method: "test", isRetryable: true }) }
     )))))
+
+  it.effect("a recording for a typed program with tools, whose handlers are not called", () => {
+    const Grade = Flow.make(flow, {
+      parameters: Schema.Struct({ difficulty: Schema.Literal("easy", "hard") }),
+      result: Schema.Struct({ score: Schema.Number })
+    })
+    const tools = Tools.make(Tools.tool({
+      name: "lookup",
+      description: "Looks a word up",
+      parameters: Schema.Struct({ word: Schema.String }),
+      handler: () => Effect.fail("the handler was called" as const)
+    }))
+    const declared = [{ type: "function", function: { name: "f", parameters: { type: "object" } } }] as const
+    const input = { message: "hi", parameters: { difficulty: "hard" } } as const
+    return Effect.gen(function*() {
+      const flows = yield* FlowService
+      assert.strictEqual((yield* flows.execute(Grade, { ...input, tools, toolChoice: "required" })).result.score, 8)
+      const steps = yield* Stream.runCollect(flows.steps(Grade, { ...input, tools }))
+      assert.deepStrictEqual(Chunk.toReadonlyArray(steps).map(({ output }) => output), [1, { score: 2 }])
+      const done = yield* flows.execute(flow, { message: "hi", tools: declared })
+      assert.deepStrictEqual<unknown>(done.status === "completed" && done.result, 3)
+      // they are a part of the call, as in a recording
+      const error = yield* Effect.flip(flows.execute(Grade, input))
+      assert.strictEqual(error._tag, "ReplayMissError")
+      yield* ReplayCassette.verify
+    }).pipe(Effect.provide(NoukaiReplay.fromCassette(recording(
+      { flow, ...input, tools, toolChoice: "required", result: { score: 8 } },
+      { flow, ...input, tools, steps: { a: 1, b: { score: 2 } } },
+      { flow, message: "hi", tools: declared, result: 3 }
+    ))))
+  })
 
   it.prop("are read as they are written", [
     FastCheck.oneof<[FastCheck.Arbitrary<Cassette.Cassette>, FastCheck.Arbitrary<Cassette.Cassette>]>(

@@ -7,7 +7,8 @@ import type {
   ReplayCassette,
   ReplayNoSnapshotsError
 } from "@effect-noukai/sdk"
-import { Noukai, type NoukaiHttp, NoukaiRecord } from "@effect-noukai/sdk"
+import { Noukai, type NoukaiHttp, NoukaiRecord, type Tools } from "@effect-noukai/sdk"
+import type { RecordedRun } from "@effect-noukai/sdk/testing"
 import { type Effect, Layer } from "effect"
 import { expectTypeOf } from "vitest"
 
@@ -36,3 +37,9 @@ NoukaiRecord.toFile("path", { mode: "twice" })
 
 expectTypeOf(NoukaiRecord.save).toEqualTypeOf<Effect.Effect<void, CassetteError, NoukaiRecord.Recording>>()
 expectTypeOf<NoukaiRecord.Mode>().toEqualTypeOf<"once" | "new" | "all" | "none">()
+
+// a call recorded by hand takes the tools that a program gives its call, whatever their handlers fail with and need
+expectTypeOf<RecordedRun["tools"]>().toEqualTypeOf<
+  ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<unknown, unknown> | undefined
+>()
+expectTypeOf<Tools.Handled<"broken", "needs">>().toExtend<RecordedRun["tools"]>()

@@ -1,10 +1,13 @@
 import type { CallError } from "../../NoukaiError.js"
+import type { Handled } from "../../Tools.js"
 import { encodeError } from "../cassette/errorCodec.js"
 import type { Interaction } from "../cassette/interaction.js"
 import { layout } from "../cassette/layout.js"
 import type { RecordedCassette } from "../cassette/RecordedCassette.js"
 import type { SessionCassette } from "../cassette/SessionCassette.js"
 import type { SessionExecution } from "../operations/sessionRequests.js"
+import type { ToolChoice, ToolDeclaration } from "../tools/tool.js"
+import { declarationsOf } from "../tools/toolsInput.js"
 import { events } from "./events.js"
 
 /**
@@ -93,6 +96,9 @@ export interface RecordedRun {
   readonly version?: number | "production" | "draft" | undefined
   readonly message?: string | undefined
   readonly parameters?: { readonly [name: string]: unknown } | undefined
+  /** The tools of the call: declarations, or tools with their handlers, which the run did not call. Default: none. */
+  readonly tools?: ReadonlyArray<ToolDeclaration> | Handled<unknown, unknown> | undefined
+  readonly toolChoice?: ToolChoice | undefined
   readonly result?: unknown
   readonly steps?: { readonly [stepId: string]: unknown } | undefined
   readonly error?: CallError | undefined
@@ -100,17 +106,18 @@ export interface RecordedRun {
   readonly executionId?: string | undefined
 }
 
-const bodyOf = ({ message, parameters, steps }: RecordedRun): unknown =>
-  steps === undefined ? { message, parameters, trace: false } : {
-    message,
+const bodyOf = ({ message, parameters, steps, toolChoice, tools }: RecordedRun): unknown => {
+  const common = { message, tools: declarationsOf(tools), toolChoice, trace: false }
+  return steps === undefined ? { ...common, parameters } : {
+    ...common,
     stepIndex: 0,
     accumulatedOutputs: {},
     parameters: parameters ?? {},
     inputOverrides: {},
     runRemaining: false,
-    iterationsUsed: 0,
-    trace: false
+    iterationsUsed: 0
   }
+}
 
 const answerOf = (run: RecordedRun, executionId: string): Interaction["answer"] => {
   const { error, result, steps } = run
