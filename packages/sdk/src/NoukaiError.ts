@@ -524,6 +524,15 @@ export class InvalidRequestError extends TaggedError<InvalidRequestError>(
 }) {
   /** @since 0.1.0 */
   readonly [TypeId]: TypeId = TypeId
+  /**
+   * The place of the run, on errors of an event stream, for `from` of `events`. Not enumerable. Absent before a run has
+   * begun.
+   *
+   * @since 0.1.0
+   */
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
   /** @since 0.1.0 */
   override get message(): string {
     return render(this, `invalid ${this.field}: ${this.reason}`)

@@ -13,6 +13,7 @@ import {
 } from "@effect-noukai/sdk"
 import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Layer, Logger, Schedule, Stream, Supervisor, TestClock } from "effect"
 import type { ServerResponse } from "node:http"
@@ -39,6 +40,41 @@ const run = (answers: ReadonlyArray<Wire.Answer>, input: EventsInput = {}, optio
     ))
     return { server, seen, error: end._tag === "Left" ? end.left : undefined }
   })
+
+describe("an output that nests too deeply to be sent with the next step", () => {
+  for (const [shape, event] of [["documented", "output"], ["hosted", "outputData"]] as const) {
+    for (const depth of [7_000, 20_000]) {
+      it.scopedLive(`${depth} levels, in the ${shape} shape: fails with the place of the run, and sends nothing`, () =>
+        Effect.gen(function*() {
+          const json = `${"{\"a\":".repeat(depth)}1${"}".repeat(depth)}`
+          const frames = event === "output"
+            ? [`event: step_completed\ndata: {"stepId":"a","output":${json}}\n\n`]
+            : [
+              `event: step_output\ndata: {"stepId":"a","outputData":${json}}\n\n`,
+              Frames.frame("step_completed", { stepId: "a" })
+            ]
+          const answer = Frames.events(Frames.runStarted, Frames.stepStarted("a"), ...frames, Frames.stepPaused(1))
+          for (const only of ["events", "steps"] as const) {
+            const server = yield* Wire.serve(answer)
+            const flows = yield* clientFor(server)
+            const stream: Stream.Stream<unknown, CallError> = flows[only](flow, {
+              message: "hi",
+              heal: Schedule.recurs(2)
+            })
+            const error = yield* Effect.flip(Stream.runDrain(stream))
+            assert.instanceOf(error, InvalidRequestError)
+            assert.strictEqual(error.field, "accumulatedOutputs")
+            assert.isFalse(error.isRetryable)
+            assert.deepInclude(error.cursor, { executionId: "ex-1", stepIndex: 1, lastStepId: "a" })
+            assert.hasAllKeys(error.cursor?.outputs, ["a"])
+            assert.lengthOf(server.requests, 1)
+            // what is stored of an error does not hold it
+            assert.notProperty(JSON.parse(JSON.stringify(error)), "cursor")
+          }
+        }))
+    }
+  }
+})
 
 describe("on the wire", () => {
   it.scopedLive("2.1, 2.2, 3.2: path, headers and session of every request", () =>

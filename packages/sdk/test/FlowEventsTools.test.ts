@@ -444,9 +444,19 @@ describe("tools by hand", () => {
           const last = (yield* collect(flows.events(flow, { tools }))).at(-1) as FlowEvent.ToolCallsRequired
           const error = yield* Effect.flip(collect(last.resume(results)))
           assert.instanceOf(error, InvalidRequestError)
+          assert.deepStrictEqual(error.cursor, last.cursor)
           assert.strictEqual((yield* requests).length, 1)
         })))
   }
+
+  it.effect("results of a handler that do not fit its calls fail with the place of the run", () =>
+    scripted([respond(...beforePause), respond(pause)], (flows) =>
+      Effect.gen(function*() {
+        const wrong = Tools.handle(declarations, () => Effect.succeed([{ toolCallId: "tc_9", content: "x" }]))
+        const error = yield* Effect.flip(collect(flows.events(flow, { tools: wrong })))
+        assert.instanceOf(error, InvalidRequestError)
+        assert.deepInclude(error.cursor, { executionId: "ex-1", stepIndex: 1 })
+      })))
 
   it.effect("from: the cursor of a pause gives the pause again, without a request", () =>
     scripted(

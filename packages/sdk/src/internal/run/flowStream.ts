@@ -11,9 +11,9 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
-import type { CallError, CostLimitError } from "../../NoukaiError.js"
+import type { CallError, CostLimitError, InvalidRequestError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
-import { invalid } from "../errors/makeError.js"
+import { amended, invalid } from "../errors/makeError.js"
 import { clockOf } from "../runtime/fiber.js"
 import { deferred, fromSource, type Source } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -36,9 +36,10 @@ const resume = <E, R>(
 ): RunStream<never, never> => {
   const { pending } = cursor
   const facts = { flow: settings.addressText, executionId: cursor.executionId }
-  if (pending === undefined) return Stream.fail(invalid(settings.method, "results", "answer no pause", facts))
+  const refused = (error: InvalidRequestError) => Stream.fail(amended(error, {}, () => cursor))
+  if (pending === undefined) return refused(invalid(settings.method, "results", "answer no pause", facts))
   const answers = answersOf(settings.method, pending.toolCalls ?? [], results, facts)
-  if (Either.isLeft(answers)) return Stream.fail(answers.left)
+  if (Either.isLeft(answers)) return refused(answers.left)
   const answered = { ...cursor, pending: answeredPause(pending, answers.right) }
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
