@@ -185,7 +185,7 @@ describe("a batch", () => {
       const first = yield* Batch.run(batch, numbered(3), quick)
       assert.deepStrictEqual([first.status, states(first)], ["completed", { failed: 3 }])
       const [row] = yield* collect(Batch.results(batch))
-      assert.include(row!.error!.message, "no luck")
+      assert.deepStrictEqual(row!.error, { kind: "FlowExecutionError", message: "no luck", code: "NO_LUCK" })
       yield* emulator.putFlows({
         ref: "acme/test/flaky",
         steps: [{ kind: "template", id: "a", output: { said: "{{message}}" } }]

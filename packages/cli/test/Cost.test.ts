@@ -105,7 +105,7 @@ describe("noukai cost", () => {
       assert.strictEqual(code, 7)
       assert.match(stdout, new RegExp(`^${id} +completed`, "m"))
       assert.match(stderr, /1 of 2 runs could not be read\n {2}unknown: /)
-      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403", "ok"] })
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403", "delay:500", "403"] })
       const worst = yield* noukai(["cost", flow, id, "unknown", "--json"], { env })
       assert.strictEqual(worst.code, 3)
       const { failed, total } = JSON.parse(worst.stdout)

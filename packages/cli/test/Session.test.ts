@@ -16,6 +16,10 @@ const options: EmulatorOptions = {
   flows: [
     { ref: flow, steps: [{ kind: "template", id: "say", output: { text: "{{message}}", email: "a@example.org" } }] },
     { ref: "acme/test/broken", steps: [{ kind: "fail", id: "draft", code: "UNAVAILABLE", message: "no" }] },
+    {
+      ref: "acme/test/wordy",
+      steps: [{ kind: "fail", id: "draft", code: "WORDY", message: `first\nsecond ${"x".repeat(500)}` }]
+    },
     { ref: "acme/test/dark", capture: "metadata_only", steps: [{ kind: "template", id: "say", output: "x" }] }
   ]
 }
@@ -43,10 +47,24 @@ describe("noukai session show", () => {
       assert.strictEqual(lines[3], `  ${a}  1 step, payloads kept (full)`)
       assert.match(lines[5]!, /^broken {2}execute {2}failed /)
       assert.strictEqual(lines[6], `  ${b}  1 step, failed at draft, payloads kept (full)`)
+      assert.deepStrictEqual(lines.slice(7), ["    UNAVAILABLE: no", "    input: {\"message\":\"hi\"}", ""])
       assert.include((yield* noukai(["session", "show", dark], { env })).stdout, "no payloads (metadata_only)")
       const json = yield* noukai(["session", "show", sessionId, "--json"], { env })
       const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId))
       assert.deepStrictEqual(JSON.parse(json.stdout), session.raw)
+    }).pipe(Effect.provide(layer)))
+
+  it.live("cuts the error and the input of a failed run at the width, and lets them control no terminal", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const sessionId = randomUUID()
+      yield* ran("acme/test/wordy", `\u001b[2J${"x".repeat(500)}`, { sessionId })
+      const { stdout } = yield* noukai(["session", "show", sessionId], { env })
+      const lines = stdout.split("\n")
+      assert.match(lines[4]!, /^ {4}WORDY: first second.*…$/)
+      assert.match(lines[5]!, /^ {4}input: \{"message":"/)
+      for (const line of lines.slice(4)) assert.isAtMost([...line].length, 80)
+      assert.notInclude(stdout, "\u001b")
     }).pipe(Effect.provide(layer)))
 
   it.live("a session that nothing ran in is 7; an id that is none sends nothing", () =>

@@ -9,6 +9,7 @@ import { environment, ran, requests, serverAndClient } from "./support/server.js
 const flow = "acme/test/orders"
 
 const options: EmulatorOptions = {
+  capture: "full",
   flows: [{
     ref: flow,
     steps: [
@@ -40,7 +41,7 @@ describe("noukai trace", () => {
       assert.strictEqual(lines[0], `Run ${id}`)
       assert.match(stdout, /^ {2}classify +█.* ms +120 +\$0\.00031$/m)
       assert.match(stdout, /^ {4}track \[1\] +█/m)
-      assert.match(stdout, /^✕ draft /m)
+      assert.match(stdout, /^✕ draft .*\n {4}UNAVAILABLE: no model\n {4}input: \{/m)
       assert.isTrue(lines.every((line) => [...line].length <= 80), stdout)
     }).pipe(Effect.provide(serverAndClient(options))))
 
@@ -102,7 +103,7 @@ describe("noukai trace", () => {
       const env = yield* environment
       const id = yield* ran(flow, "hi")
       assert.strictEqual((yield* noukai(["trace", flow, "unknown"], { env })).code, 7)
-      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403"] })
+      yield* emulator.addFaults({ match: { endpoint: "trace" }, script: ["403", "403"] })
       assert.strictEqual((yield* noukai(["trace", flow, id], { env })).code, 3)
       const elsewhere = { ...env, NOUKAI_BASE_URL: "http://127.0.0.1:1" }
       assert.strictEqual((yield* noukai(["trace", flow, id], { env: elsewhere })).code, 7)

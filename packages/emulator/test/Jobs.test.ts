@@ -76,7 +76,8 @@ describe("jobs", () => {
       assert.deepStrictEqual((yield* poll("/seq/acme/test/failing", json.executionId)).json, {
         executionId: json.executionId,
         status: "failed",
-        error: "it broke"
+        error: "it broke",
+        code: "X"
       })
     }).pipe(Effect.provide(run)))
 

@@ -15,8 +15,9 @@ import * as Updates from "./internal/jobs/jobUpdates.js"
 import * as WaitAll from "./internal/jobs/jobWaitAll.js"
 import type { CallError } from "./NoukaiError.js"
 
+export type { ServerProblem } from "./internal/errors/runProblem.js"
 export type { PollOptions } from "./internal/jobs/jobPoll.js"
-export { isEnded } from "./internal/jobs/jobStatus.js"
+export { isEnded, problemOf } from "./internal/jobs/jobStatus.js"
 export type {
   JobCancelled,
   JobCompleted,

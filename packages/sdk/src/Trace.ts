@@ -19,6 +19,8 @@ import {
 import { otlpSpans, type OtlpTraces, type SpanOptions } from "./internal/timeline/otlpSpans.js"
 import { loopsOf, millisOf, resolutionOf, type Times, timesOf, timesOfRun } from "./internal/timeline/stepTimes.js"
 
+export { serverProblem as problemOf } from "./internal/errors/runProblem.js"
+export type { ServerProblem } from "./internal/errors/runProblem.js"
 export type { OtlpAttribute, OtlpSpan, OtlpTraces, OtlpValue, SpanOptions } from "./internal/timeline/otlpSpans.js"
 
 const count = lenientWith(Schema.Number, 0)

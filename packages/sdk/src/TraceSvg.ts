@@ -20,6 +20,7 @@ import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
 import {
   dollars,
   factsOf,
+  failureOf,
   failuresIn,
   inOrder,
   joined,
@@ -60,8 +61,8 @@ export interface Options {
    */
   readonly maxRows?: number | undefined
   /**
-   * Adds inputs, outputs and errors to the tooltips of the bars, as text, each cut at 4,096 characters. What is captured
-   * may be private. Default: false.
+   * Captured payloads may be private. `true` adds inputs, outputs and errors to the tooltips of all bars, as text, each cut
+   * at 4,096 characters; `false` leaves out all of them. Default: the error and the input of failed steps.
    */
   readonly payloads?: boolean | undefined
 }
@@ -80,7 +81,7 @@ const payloadLimit = 4_096
 const payload = (name: string, value: unknown): string | undefined =>
   value === undefined ? undefined : `${name}: ${cutText(payloadText(value), payloadLimit)}`
 
-const tooltipOf = (placed: Placed, start: bigint, payloads: boolean): string => {
+const tooltipOf = (placed: Placed, start: bigint, payloads: boolean | undefined): string => {
   const { step, waiting } = placed
   const tokens = step.tokens === undefined || step.tokens.total === 0
     ? undefined
@@ -92,7 +93,8 @@ const tooltipOf = (placed: Placed, start: bigint, payloads: boolean): string => 
       waiting === 0n ? undefined : `${formatMillis(millisOf(waiting))} of it for tools`
     ),
     joined(step.modelUsed, tokens, dollars([step])),
-    ...(payloads
+    ...(payloads === undefined ? failureOf([placed]).map((line) => cutText(line, payloadLimit)) : []),
+    ...(payloads === true
       ? [
         payload("input", step.inputContext),
         payload("output", step.outputContext),
@@ -103,14 +105,19 @@ const tooltipOf = (placed: Placed, start: bigint, payloads: boolean): string => 
 }
 
 /** The run in words, for those who do not see the picture. */
-const description = (trace: GivenTrace, timeline: Timeline<GivenStep>, heading: string): string => {
+const description = (
+  trace: GivenTrace,
+  timeline: Timeline<GivenStep>,
+  heading: string,
+  payloads: boolean | undefined
+): string => {
   const told = 40
   const lines = inOrder(timeline.steps).slice(0, told).map((placed) =>
     `${labelOf(placed)}: ${placed.step.status}, ${formatMillis(millisOf(placed.end - placed.start))} from ${
       formatMillis(millisOf(placed.start - timeline.start))
     } on${placed.waiting === 0n ? "" : `, ${formatMillis(millisOf(placed.waiting))} of it waiting for tools`}${
       placed.step.costUsd === undefined ? "" : `, $${formatCost(sumCosts([placed.step]))}`
-    }.`
+    }.${payloads === false ? "" : failureOf([placed]).map((line) => ` ${cutText(line, 400)}.`).join("")}`
   )
   const rest = trace.steps.length - lines.length
   return [heading, ...lines, ...(rest > 0 ? [`And ${rest} more.`] : [])].join(" ")
@@ -137,7 +144,8 @@ const style = (id: string): string => {
     [".skipped,.other", "fill:var(--other)"],
     [".loop", "fill-opacity:0.45"],
     [".wait", "fill:url(#HATCH)"],
-    [".x", "fill:var(--failed);font-weight:700"]
+    [".x", "fill:var(--failed);font-weight:700"],
+    [".r", "fill:var(--failed)"]
   ] as const
   const scoped = rules.map(([selector, body]) =>
     `${selector.split(",").map((one) => `#${id} ${one}`).join(",")}{${body.replace("HATCH", `${id}-h`)}}`
@@ -150,6 +158,7 @@ const round = (value: number): string => String(Math.round(value * 100) / 100)
 const margin = 16
 const gap = 12
 const characterWidth = 7.3
+const lineHeight = 16
 
 const text = (x: number, y: number, classes: string, content: string): string =>
   `<text x="${round(x)}" y="${round(y)}"${classes === "" ? "" : ` class="${classes}"`}>${escapeXml(content)}</text>`
@@ -185,7 +194,7 @@ export const render = (trace: Trace, options: Options = {}): string => draw(give
 
 const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unknown }): string => {
   const maxRows = numberOf(options.maxRows) ?? 60
-  const payloads = options.payloads === true
+  const payloads = typeof options.payloads === "boolean" ? options.payloads : undefined
   const width = Math.min(4_096, Math.max(480, Math.round(numberOf(options.width) ?? 960) || 960))
   const timeline = timelineOf(trace)
   const heading = safeText(textOf(options.title) ?? `Run ${trace.flowRun.id}`)
@@ -194,6 +203,7 @@ const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unkn
   const loops = loopsIn(timeline)
   const id = `noukai-${spanIdOf(trace.flowRun.id, "svg")}`
 
+  const most = Math.floor((width - 2 * margin) / characterWidth)
   const rowHeight = rows.length > 120 ? 16 : 22
   const barHeight = rowHeight - 8
   const values = rows.map(valueOf)
@@ -204,7 +214,13 @@ const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unkn
   const plotWidth = Math.max(120, width - plotX - gap - valueWidth - margin)
   const valueX = width - margin
   const top = 92
-  const bottom = top + rows.length * rowHeight
+  const details = rows.map(({ bars }) => payloads === false ? [] : failureOf(bars))
+  const tops: Array<number> = []
+  let bottom = top
+  for (const lines of details) {
+    tops.push(bottom)
+    bottom += rowHeight + lines.length * lineHeight
+  }
   const height = bottom + (rows.length === 0 ? 48 : 20)
 
   const total = timeline.end - timeline.start
@@ -222,10 +238,11 @@ const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unkn
   }
 
   rows.forEach((row, index) => {
-    const y = top + index * rowHeight
+    const y = tops[index]!
+    const lines = details[index]!
     const baseline = y + rowHeight / 2 + 4
     if (index % 2 === 1) {
-      bands.push(`<rect class="b" x="0" y="${y}" width="${width}" height="${rowHeight}"/>`)
+      bands.push(`<rect class="b" x="0" y="${y}" width="${width}" height="${rowHeight + lines.length * lineHeight}"/>`)
     }
     const indent = row.depth * 2
     const label = cutText(safeText(row.label), Math.floor(labelWidth / characterWidth) - indent)
@@ -257,6 +274,17 @@ const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unkn
       out.push("</g>")
     }
     out.push(text(valueX, baseline, "s e", values[index]!))
+    for (const [nth, line] of lines.entries()) {
+      const columns = most - indent - 2
+      out.push(
+        text(
+          margin + (indent + 2) * characterWidth,
+          baseline + (nth + 1) * lineHeight,
+          "r",
+          cutText(safeText(line), columns)
+        )
+      )
+    }
   })
   if (rows.length === 0) out.push(text(margin, top + 8, "s", "No steps are stored of this run."))
 
@@ -284,13 +312,12 @@ const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unkn
     legendX += 18 + (name.length + 2) * characterWidth
   }
 
-  const most = Math.floor((width - 2 * margin) / characterWidth)
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" id="${id}" role="img" aria-labelledby="${id}-t ${id}-d" width="${width}" height="${
       Math.ceil(height)
     }" viewBox="0 0 ${width} ${Math.ceil(height)}">`,
     `<title id="${id}-t">${escapeXml(heading)}</title>`,
-    `<desc id="${id}-d">${escapeXml(description(trace, timeline, `${heading}: ${facts}.`))}</desc>`,
+    `<desc id="${id}-d">${escapeXml(description(trace, timeline, `${heading}: ${facts}.`, payloads))}</desc>`,
     `<style>${style(id)}</style>`,
     `<defs><pattern id="${id}-h" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6" style="fill:var(--ground)" fill-opacity="0.65"/></pattern></defs>`,
     `<rect class="g" width="${width}" height="${Math.ceil(height)}"/>`,

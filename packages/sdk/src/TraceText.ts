@@ -11,6 +11,7 @@ import { formatMillis, tickStep } from "./internal/timeline/timeText.js"
 import {
   dollars,
   factsOf,
+  failureOf,
   failuresIn,
   joined,
   kindOf,
@@ -35,6 +36,8 @@ export interface Options {
   readonly width?: number | undefined
   /** Whether the text has colours, as the control sequences of a terminal. Nothing is told by them alone. Default: false. */
   readonly colours?: boolean | undefined
+  /** Whether a failed step has its error and its input below it, where they were captured. Default: true. */
+  readonly payloads?: boolean | undefined
   /** The number of rows from which on the attempts and iterations of one step share a row. Default: 200. */
   readonly maxRows?: number | undefined
 }
@@ -147,7 +150,8 @@ const axisOf = (totalMs: number, plot: number): string => {
 /**
  * Draws a stored run as lines of text that are no longer than `width` columns: a row for every attempt at every step, with
  * iterations below their loop, its bar where its time was, `░` as far as it waited for tools (for how long, not when: a
- * trace does not say that), its time, tokens and cost. `✕` marks what failed.
+ * trace does not say that), its time, tokens and cost. `✕` marks a failed step. Its error and its input are below it, one
+ * line each, where they were captured.
  *
  * A run of more than `maxRows` attempts has one row for each step, with all its bars. Where the width does not do for
  * all columns, cost and tokens are left out, then names cut. Names control no terminal, whatever is in them, and what
@@ -224,12 +228,20 @@ const draw = (trace: GivenTrace, options: { readonly [K in keyof Options]?: unkn
   const head = `  ${left("step", labelWidth)}  ${axisOf(millisOf(total), plot)}${
     amounts.map(({ title, width }) => `  ${right(title, width)}`).join("")
   }`
-  const lines = rows.map((row, index) => {
+  const below = (row: TraceRow): ReadonlyArray<string> => {
+    if (options.payloads === false) return []
+    const indent = "  ".repeat(row.depth + 2)
+    return failureOf(row.bars).map((text) => paint("failed", cutText(inLine(indent + text), width)))
+  }
+  const lines = rows.flatMap((row, index) => {
     const kind = kindOfRow(row)
     const mark = marks[kind] ?? " "
-    return `${paint(kind, mark)} ${paint(kind === "failed" ? kind : "plain", left(labels[index]!, labelWidth))}  ${
-      painted(cellsOf(row), paint)
-    }${amounts.map(({ values, width }) => `  ${right(values[index]!, width)}`).join("")}`.trimEnd()
+    const line = `${paint(kind, mark)} ${
+      paint(kind === "failed" ? kind : "plain", left(labels[index]!, labelWidth))
+    }  ${painted(cellsOf(row), paint)}${
+      amounts.map(({ values, width }) => `  ${right(values[index]!, width)}`).join("")
+    }`
+    return [line.trimEnd(), ...below(row)]
   })
   const kinds = new Set(rows.map(kindOfRow))
   const legend = joined(

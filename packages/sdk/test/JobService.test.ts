@@ -621,6 +621,10 @@ describe("result", () => {
       assert.deepStrictEqual(error.result, { code: "NO_STEPS", message: "empty flow" })
       assert.isFalse(error.isRetryable)
       assert.strictEqual((yield* failureOf(status("failed", { error: "boom" }))).detail, "boom")
+      const nested = yield* failureOf(status("failed", { error: { error: { code: "X", message: "boom" } } }))
+      assert.deepStrictEqual([nested.code, nested.detail], ["X", "boom"])
+      const asText = yield* failureOf(status("failed", { error: "{\"code\":\"X\",\"message\":\"boom\"}" }))
+      assert.deepStrictEqual([asText.code, asText.detail], ["X", "boom"])
       assert.isUndefined((yield* failureOf(status("failed"))).detail)
     }))
 

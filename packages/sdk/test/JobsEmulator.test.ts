@@ -3,6 +3,7 @@ import { Emulator, samples } from "@effect-noukai/emulator"
 import type { Flow as EmulatedFlow } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { Flow, FlowService, JobService, Noukai, RunService, Trace } from "@effect-noukai/sdk"
+import * as Job from "@effect-noukai/sdk/Job"
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Chunk, Effect, Fiber, Layer, Schedule, Schema, Stream, TestClock } from "effect"
 import { sleepingUntil } from "./support/clock.js"
@@ -127,13 +128,16 @@ describe("jobs against the emulator", () => {
       const jobs = yield* JobService
       const job = yield* jobs.submit("acme/test/failing", {})
       yield* (yield* Emulator).awaitEvent((event) => event.type === "RunEnded")
-      assert.deepStrictEqual(yield* job.wait(), {
+      const ended = yield* job.wait()
+      assert.deepStrictEqual(ended, {
         status: "failed",
         executionId: job.executionId,
         error: "it broke"
       })
+      assert.deepStrictEqual(ended.status === "failed" && Job.problemOf(ended), { code: "X", message: "it broke" })
       const error = yield* Effect.flip(job.result())
       assert.strictEqual(error._tag, "FlowExecutionError")
+      assert.strictEqual(error.code, "X")
       assert.strictEqual(error.detail, "it broke")
       assert.strictEqual(error.executionId, job.executionId)
     }).pipe(Effect.provide(setup())))

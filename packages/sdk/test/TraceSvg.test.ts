@@ -160,26 +160,56 @@ describe("TraceSvg.render", () => {
     )
   })
 
-  it("has payloads only if they are asked for, as text, and never a key", () => {
+  it("has payloads as text, and never a key: of failed steps, of all if asked to, of none", () => {
     const key = "nk_test_planted8_0123456789abcdef0123456789abcdef"
     const trace = traceOf(
       100,
-      step(`<script>"&'${key}`, 0, 100, {
+      step("well", 0, 50, { inputContext: { text: "private" }, outputContext: { text: "private" } }),
+      step(`<script>"&'${key}`, 50, 50, {
         status: "failed",
         inputContext: { text: "private </title><script>alert(1)</script>", key },
         errorContext: { message: "private" }
       })
     )
-    const plain = TraceSvg.render(trace)
+    const plain = TraceSvg.render(trace, { payloads: false })
+    const some = TraceSvg.render(trace)
     const full = TraceSvg.render(trace, { payloads: true, title: key })
     assert.notInclude(plain, "private")
-    for (const source of [plain, full]) {
+    assert.notInclude(bars(parse(some))[0]!.children[0]!.text, "private")
+    assert.match(bars(parse(some))[1]!.children[0]!.text, /\nprivate\ninput: \{"text":"private <\/title><script>/)
+    for (const source of [plain, some, full]) {
       assert.notInclude(source, "<script")
       assert.notInclude(source, "planted8")
     }
-    const tooltip = bars(parse(full))[0]!.children[0]!.text
+    const tooltip = bars(parse(full))[1]!.children[0]!.text
     assert.include(tooltip, "input: {\"text\":\"private </title><script>alert(1)</script>\"")
     assert.include(tooltip, "error: {\"message\":\"private\"}")
+  })
+
+  it("a failed step has its error and its input below it, within the picture, and the rows after it lower", () => {
+    const long = "x".repeat(3_000)
+    const svg = parse(TraceSvg.render(
+      traceOf(
+        1_000,
+        step("a", 0, 500, {
+          status: "failed",
+          errorContext: { code: "BUSY", message: `try\n<b>later</b> ${long}` },
+          inputContext: { message: `hi ${long}` }
+        }),
+        step("b", 500, 500)
+      ),
+      { width: 600 }
+    ))
+    const texts = named(svg, "text")
+    const [reason, input] = texts.filter(has("r"))
+    assert.match(reason!.text, /^BUSY: try <b>later<\/b> x+…$/)
+    assert.match(input!.text, /^input: \{"message":"hi x+…$/)
+    const y = (element: Element) => Number(element.attributes.y)
+    const [a, b] = ["a", "b"].map((name) => texts.find(({ text }) => text === name)!)
+    assert.isTrue(y(a!) < y(reason!) && y(reason!) < y(input!) && y(input!) < y(b!))
+    assert.isBelow(y(b!), Number(svg.attributes.height))
+    for (const line of [reason, input]) assert.isAtMost([...line!.text].length * 7.3 + 16, 600)
+    assert.include(named(svg, "desc")[0]!.text, "a: failed, 500 ms from 0 ms on. BUSY: try <b>later</b>")
   })
 
   it("any names, statuses and times make a whole SVG of the XML characters", () => {

@@ -103,6 +103,55 @@ completed · 1 s · 50 ms waiting for tools · 6 steps · 4 tokens · $0.10031
     assert.match(text, /… running · - skipped or other\n$/)
   })
 
+  it("a failed step has its error and its input below it, a line each", () => {
+    const failed = traceOf(
+      1_000,
+      step("each", 0, 1_000),
+      step("draft", 0, 500, {
+        loopIndex: 0,
+        status: "failed",
+        errorContext: { code: "MODEL_OVERLOADED", message: "try\nagain \u001b[2J" },
+        inputContext: { message: `hi ${"x".repeat(3_000)}` }
+      }),
+      step("draft", 500, 500, { loopIndex: 0, attempt: 2, inputContext: { message: "hi" } })
+    )
+    const lines = TraceText.render(failed, { width: 90 }).split("\n")
+    assert.match(lines[5]!, /^✕ {3}draft \[0\]/)
+    assert.strictEqual(lines[6], "      MODEL_OVERLOADED: try again \ufffd[2J")
+    assert.match(lines[7]!, /^ {6}input: \{"message":"hi x+…$/)
+    assert.strictEqual(widthOf(lines[7]!), 90)
+    assert.match(lines[8]!, /^ {4}draft \[0\] attempt 2/)
+    assert.notInclude(lines[9]!, "hi")
+    assert.notInclude(TraceText.render(failed, { payloads: false }), "MODEL_OVERLOADED")
+    const shared = TraceText.render(failed, { width: 90, maxRows: 1 }).split("\n")
+    assert.match(shared[5]!, /^✕ {3}draft ×2 \(1 failed\)/)
+    assert.strictEqual(shared[6], lines[6])
+  })
+
+  for (
+    const [error, said] of [
+      ["it broke", "it broke"],
+      [{ message: "it broke" }, "it broke"],
+      [{ code: "X" }, "X"],
+      [{ code: "X", detail: "it broke" }, "X: it broke"],
+      [{ error: { code: "X", message: "it broke" } }, "X: it broke"],
+      [{ error: { error: { code: 529 }, message: "it broke" } }, "529: it broke"],
+      [{ detail: { errorCode: "X", msg: "it broke" } }, "X: it broke"],
+      [{ code: "X", error: "it broke" }, "X: it broke"],
+      ["{\"code\":\"X\",\"message\":\"it broke\"}", "X: it broke"],
+      [{ code: "X", message: "nk_test_planted8_0123456789abcdef0123456789abcdef" }, "X: nk_…"],
+      [{ status: 502 }, "{\"status\":502}"],
+      [["a", 1], "[\"a\",1]"],
+      [7, "7"],
+      ["", "\"\""]
+    ] as const
+  ) {
+    it(`says of an error ${JSON.stringify(error)}: ${said}`, () => {
+      const text = TraceText.render(traceOf(1, step("a", 0, 1, { status: "failed", errorContext: error })))
+      assert.strictEqual(text.split("\n")[5], `    ${said}`)
+    })
+  }
+
   it("masks what looks like a key", () => {
     const key = "nk_test_planted8_0123456789abcdef0123456789abcdef"
     assert.notInclude(TraceText.render(traceOf(1, step(key, 0, 1)), { title: key }), "planted8")

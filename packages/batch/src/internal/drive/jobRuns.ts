@@ -1,6 +1,7 @@
 /** Runs through the queue, which keeps their results: what a crash left is found again, with its result. */
 import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
 import type { SubmitInput } from "@effect-noukai/sdk"
+import { type JobCancelled, type JobFailed, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -24,15 +25,11 @@ const readTimeout = "15 seconds"
 /** How long a job that was submitted a moment ago may be unknown. */
 const grace = "5 seconds"
 
-const textOf = (error: unknown): string => {
-  if (typeof error === "string") return error
-  if (typeof error === "object" && error !== null && "message" in error && typeof error.message === "string") {
-    return error.message
-  }
-  return error === undefined || error === null ? "the server does not say why" : JSON.stringify(error)
+const failure = (kind: string, unknown: string, status: JobFailed | JobCancelled): RowError => {
+  const { error } = status
+  const { code, message = error === undefined || error === null ? unknown : JSON.stringify(error) } = problemOf(status)
+  return { kind, message, ...(code !== undefined && { code }) }
 }
-
-const failure = (kind: string, error: unknown): RowError => ({ kind, message: textOf(error) })
 
 /** The version of a batch as a call takes it. @internal */
 export const versionOf = (version: string): number | "production" | "draft" =>
@@ -169,11 +166,14 @@ export const make = (
               case "completed":
                 return ended({ state: "done", result: status.result ?? null })
               case "failed":
-                return ended({ state: "failed", error: failure("FlowExecutionError", status.error) })
+                return ended({
+                  state: "failed",
+                  error: failure("FlowExecutionError", "the server does not say why", status)
+                })
               case "cancelled":
                 return ended({
                   state: "cancelled",
-                  error: failure("Cancelled", status.error ?? "the job was cancelled")
+                  error: failure("Cancelled", "the job was cancelled", status)
                 })
               default:
                 return { _tag: "running" }

@@ -103,6 +103,9 @@ export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) 
       executionId: run.id,
       status: run.status,
       ...(run.status === "completed" ? { result: run.result } : {}),
-      ...(run.status === "failed" ? { error: run.error?.message ?? "The run failed." } : {})
+      // the code is ours: the text of the contract has none
+      ...(run.status === "failed"
+        ? { error: run.error?.message ?? "The run failed.", ...(run.error && { code: run.error.code }) }
+        : {})
     })
   })

@@ -11,19 +11,81 @@ export const isOfRun = (executionId: string, named: string | null | undefined): 
 /** @internal */
 export const otherRun = (named: string | null | undefined): string => `the server answered for another run, ${named}`
 
-const textOf = (u: unknown, name: "code" | "message"): string | undefined => {
-  const value = Predicate.isRecord(u) ? u[name] : undefined
-  return typeof value === "string" ? value : undefined
+/**
+ * The code and the message of an error that the server stored or sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerProblem {
+  /** The code, such as `MODEL_OVERLOADED`. Absent where the error has none. */
+  readonly code?: string
+  /** The message. Absent where the error has none. */
+  readonly message?: string
+}
+
+interface RunProblem {
+  readonly code: string | undefined
+  readonly detail: string | undefined
+}
+
+type Fields = { readonly [key: string]: unknown }
+
+const none: RunProblem = { code: undefined, detail: undefined }
+
+const firstText = (fields: Fields, ...names: ReadonlyArray<string>): string | undefined => {
+  for (const name of names) {
+    const value = fields[name]
+    if (typeof value === "string" && value !== "") return value
+    if (typeof value === "number") return String(value)
+  }
+  return undefined
+}
+
+/** Text may be the JSON of an object. */
+const parsed = (text: string): unknown => {
+  if (!text.startsWith("{")) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Errors that nest more deeply say nothing more. */
+const maxDepth = 5
+
+const problemAt = (error: unknown, depth: number): RunProblem => {
+  if (depth > maxDepth) return none
+  if (typeof error === "string") {
+    const problem = problemAt(parsed(error), depth + 1)
+    return { code: problem.code, detail: problem.detail ?? (error === "" ? undefined : error) }
+  }
+  if (!Predicate.isRecord(error)) return none
+  const inner = [error.error, error.detail, error.message, error.cause].find(Predicate.isRecord)
+  const nested = inner === undefined ? none : problemAt(inner, depth + 1)
+  return {
+    code: firstText(error, "code", "errorCode", "error_code") ?? nested.code,
+    detail: firstText(error, "message", "detail", "msg", "reason", "error") ?? nested.detail
+  }
 }
 
 /**
- * The problem that a failed run reports: text, or an object with a code and a message.
+ * The problem that a failed run or step reports: text, or an object with a code and a message, which may be that of
+ * another one inside it.
  *
  * @internal
  */
-export const problemOf = (
-  error: unknown
-): { readonly code: string | undefined; readonly detail: string | undefined } => ({
-  code: textOf(error, "code"),
-  detail: typeof error === "string" ? error : textOf(error, "message")
-})
+export const problemOf = (error: unknown): RunProblem => problemAt(error, 0)
+
+/**
+ * Returns the code and the message of an error as traces, sessions, jobs and failed results hold it: text, JSON as text, or
+ * an object, which may hold another one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const serverProblem = (error: unknown): ServerProblem => {
+  const { code, detail } = problemOf(error)
+  return { ...(code === undefined ? {} : { code }), ...(detail === undefined ? {} : { message: detail }) }
+}

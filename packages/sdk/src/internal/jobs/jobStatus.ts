@@ -1,4 +1,5 @@
 /** The status of a job. */
+import { type ServerProblem, serverProblem } from "../errors/runProblem.js"
 
 interface PolledStatus {
   /**
@@ -112,3 +113,15 @@ export type JobEnded<A = unknown> = JobCompleted<A> | JobFailed | JobCancelled
  */
 export const isEnded = <A>(status: JobStatus<A>): status is JobEnded<A> =>
   status.status === "completed" || status.status === "failed" || status.status === "cancelled"
+
+/**
+ * Returns the code and the message of a job that failed or was cancelled. The error of such a job may be text only; its
+ * code is then read from beside it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const problemOf = ({ error, raw }: JobFailed | JobCancelled): ServerProblem => {
+  const { code } = serverProblem(raw)
+  return { ...(code === undefined ? {} : { code }), ...serverProblem(error) }
+}

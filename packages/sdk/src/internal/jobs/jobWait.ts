@@ -12,7 +12,6 @@ import type { WaitOptions } from "../../Job.js"
 import { type CallError, FlowExecutionError } from "../../NoukaiError.js"
 import { receivedAs } from "../errors/errorClass.js"
 import { known, unchecked } from "../errors/makeError.js"
-import { problemOf } from "../errors/runProblem.js"
 import { checkCall, checkSchedule } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
 import { pollDelay, scheduleDriver } from "../retry/retry.js"
@@ -20,7 +19,7 @@ import { monotonic, pauseOf } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
 import { timeLimit } from "../time/timeLimit.js"
 import { isPassing, type JobTarget, pending, poll } from "./jobPoll.js"
-import { isEnded, type JobCancelled, type JobEnded, type JobFailed } from "./jobStatus.js"
+import { isEnded, type JobCancelled, type JobEnded, type JobFailed, problemOf } from "./jobStatus.js"
 import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
 
 /** @internal */
@@ -93,7 +92,7 @@ export const wait = (
   })
 
 const notCompleted = (target: JobTarget, method: string, status: JobFailed | JobCancelled): FlowExecutionError => {
-  const problem = problemOf(status.error)
+  const problem = problemOf(status)
   return receivedAs(
     new FlowExecutionError(
       known({
@@ -101,7 +100,7 @@ const notCompleted = (target: JobTarget, method: string, status: JobFailed | Job
         flow: target.addressText,
         executionId: target.executionId,
         code: problem.code,
-        detail: status.status === "cancelled" ? "the job was cancelled" : problem.detail,
+        detail: status.status === "cancelled" ? "the job was cancelled" : problem.message,
         result: status.error,
         isRetryable: false
       }),

@@ -5,8 +5,8 @@
  * @internal
  */
 import * as Inspectable from "effect/Inspectable"
-import * as Predicate from "effect/Predicate"
 import { attributeKeys } from "../../Telemetry.js"
+import { problemOf } from "../errors/runProblem.js"
 import { millisOf } from "./stepTimes.js"
 import type { PlacedStep } from "./timeline.js"
 
@@ -51,7 +51,6 @@ export const stepAttributes = (
   payloads: boolean
 ): ReadonlyArray<readonly [string, AttributeValue]> => {
   const { attempt, costUsd, loopIndex, modelUsed, status, stepId, tokens } = step
-  const code = Predicate.isRecord(step.errorContext) ? step.errorContext.code : undefined
   const given: ReadonlyArray<readonly [string, AttributeValue | undefined]> = [
     [attributeKeys.stepId, stepId],
     [attributeKeys.stepAttempt, attempt],
@@ -64,7 +63,7 @@ export const stepAttributes = (
     [attributeKeys.model, modelUsed],
     [attributeKeys.inputTokens, tokens?.prompt],
     [attributeKeys.outputTokens, tokens?.completion],
-    [attributeKeys.errorType, status === "failed" ? typeof code === "string" ? code : "_OTHER" : undefined]
+    [attributeKeys.errorType, status === "failed" ? problemOf(step.errorContext).code ?? "_OTHER" : undefined]
   ]
   return [
     ...given.filter((entry): entry is readonly [string, AttributeValue] => entry[1] !== undefined),

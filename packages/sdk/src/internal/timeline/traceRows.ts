@@ -4,7 +4,9 @@
  * @internal
  */
 import { formatCost, sumCosts } from "../cost/decimal.js"
+import { problemOf } from "../errors/runProblem.js"
 import type { GivenStep, GivenTrace } from "./givenTrace.js"
+import { payloadText } from "./spanParts.js"
 import { millisOf } from "./stepTimes.js"
 import type { PlacedStep, Timeline } from "./timeline.js"
 import { formatMillis } from "./timeText.js"
@@ -36,6 +38,25 @@ export const inOrder = (steps: ReadonlyArray<Placed>): ReadonlyArray<Placed> => 
 }
 
 const isFailed = ({ step }: Placed): boolean => step.status === "failed"
+
+const inOneLine = (text: string): string => text.replace(/\s+/g, " ").trim()
+
+const reasonOf = ({ errorContext }: GivenStep): string => {
+  const { code, detail } = problemOf(errorContext)
+  const words = [code, detail].filter((part) => part !== undefined).join(": ")
+  return words === "" ? payloadText(errorContext) : words
+}
+
+/** The error and the input of the last failure, a line each, as far as they were captured. @internal */
+export const failureOf = (bars: ReadonlyArray<Placed>): ReadonlyArray<string> => {
+  const failed = bars.findLast(({ step }) => step.errorContext !== undefined) ?? bars.findLast(isFailed)
+  if (failed === undefined) return []
+  const { errorContext, inputContext } = failed.step
+  return [
+    ...(errorContext === undefined ? [] : [reasonOf(failed.step)]),
+    ...(inputContext === undefined ? [] : [`input: ${payloadText(inputContext)}`])
+  ].map(inOneLine)
+}
 
 /** The number of bars that failed. @internal */
 export const failuresIn = (bars: ReadonlyArray<Placed>): number => bars.filter(isFailed).length

@@ -42,7 +42,9 @@ const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
   }
   const ended = outcome.value
   if (ended.status === "completed") return { status: ended.status, code: exitCodes.done, json: ended }
-  const error = ended.error === undefined || ended.error === null ? {} : { error: readable(ended.error) }
+  const { code, message } = Job.problemOf(ended)
+  const reason = message ?? (ended.error === undefined || ended.error === null ? undefined : readable(ended.error))
+  const error = reason === undefined ? {} : { error: code === undefined ? reason : `${reason} (code ${code})` }
   return { status: ended.status, code: exitCodes.failed, json: ended, ...error }
 }
 

@@ -1,6 +1,7 @@
 /** Handles `noukai session show`. */
 import { SessionService } from "@effect-noukai/sdk/SessionService"
 import type { Session, SessionExecution } from "@effect-noukai/sdk/SessionService"
+import { problemOf } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Values from "../../../arguments/values.js"
 import { ending } from "../../../exit/failing.js"
@@ -9,6 +10,7 @@ import { between, counted, moment } from "../../../terminal/amounts.js"
 import { jsonLine } from "../../../terminal/json.js"
 import { cell, row, widest } from "../../../terminal/table.js"
 import { Terminal } from "../../../terminal/Terminal.js"
+import { cut, widthOf } from "../../../terminal/width.js"
 import type { Handle } from "../../leaf.js"
 import type { Input } from "./input.js"
 
@@ -17,8 +19,27 @@ const payloadsOf = ({ snapshotsAvailable, traceCaptureMode }: SessionExecution):
     traceCaptureMode === undefined ? "" : ` (${traceCaptureMode})`
   }`
 
-/** A run in two lines, since an id and a name can each be as long as half a line. */
-const textOf = ({ executions, sessionId }: Session): string => {
+const shortened = (line: string, width: number): string => widthOf(line) > width ? `${cut(line, width - 1)}…` : line
+
+/** The error and the input of the step that failed last, a line each, as far as they were kept. */
+const failureOf = ({ errorAtStep, status, steps }: SessionExecution): ReadonlyArray<string> => {
+  const failed = steps.findLast((step) => step.stepId === errorAtStep && step.errorSnapshot != null) ??
+    (status === "failed" ? steps.findLast((step) => step.errorSnapshot != null || step.status === "failed") : undefined)
+  if (failed === undefined) return []
+  const { errorSnapshot, inputSnapshot } = failed
+  const { code, message } = problemOf(errorSnapshot)
+  const reason = [code, message].filter((part) => part !== undefined).join(": ")
+  return [
+    ...(errorSnapshot == null ? [] : [reason === "" ? JSON.stringify(errorSnapshot) : reason]),
+    ...(inputSnapshot == null ? [] : [`input: ${JSON.stringify(inputSnapshot)}`])
+  ]
+}
+
+/**
+ * A run in two lines, since an id and a name can each be as long as half a line, and below them why it failed. Lines of
+ * payloads are cut at the width.
+ */
+const textOf = ({ executions, sessionId }: Session, width: number): string => {
   const named = executions.map((run) => run.slug ?? "(deleted flow)")
   const widths = [
     widest(named),
@@ -38,7 +59,8 @@ const textOf = ({ executions, sessionId }: Session): string => {
       return `\n${
         row([named[index], triggerType, status, moment(startedAt), between(startedAt, completedAt)], widths)
       }` +
-        row(["", executionId, facts.join(", ")], [0, 36])
+        row(["", executionId, facts.join(", ")], [0, 36]) +
+        failureOf(run).map((line) => `${shortened(`    ${cell(line)}`, width)}\n`).join("")
     }).join("")
 }
 
@@ -48,5 +70,5 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const session = yield* Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId)).pipe(
     Effect.provide(services(input))
   )
-  yield* terminal.write(input.json ? jsonLine(session.raw ?? session) : textOf(session))
+  yield* terminal.write(input.json ? jsonLine(session.raw ?? session) : textOf(session, terminal.resultWidth()))
 }, ending("reads"))
