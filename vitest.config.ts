@@ -45,6 +45,7 @@ const computing: { readonly [file: string]: number } = {
   "sdk/test/internal/transport/undici": 9,
   "batch/test/Batch": 6,
   "batch/test/LedgerPlans": 5.5,
+  "batch/test/BatchDocuments": 3,
   "sdk/test/OnceKilled": 5.5,
   "sdk/test/OncePausesKilled": 4,
   "sdk/test/Start": 4.5,

@@ -122,8 +122,10 @@ interface Common<Row, RowI, P, A> {
   readonly version?: FlowVersion | undefined
   /** Reads a row of the source. One that does not fit is `invalid`. Default: rows are taken as they are. */
   readonly row?: Schema.Schema<Row, RowI> | undefined
-  /** The key of a row, unique in the batch. */
+  /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
+  /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
+  readonly maxInputBytes?: number | undefined
 }
 
 /**

@@ -84,8 +84,10 @@ interface CommonOptions<Row> extends ClientOptions, Omit<RunOptions, "grace" | "
   readonly version?: FlowVersion | undefined
   /** The path of the ledger, a file that is made if it is not there. One process works on it at a time. */
   readonly ledger: string
-  /** The key of a row, unique in the batch. */
+  /** The key of a row, unique in the batch: at most 1,024 UTF-16 code units. */
   readonly key: (row: Row) => string
+  /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
+  readonly maxInputBytes?: number | undefined
   /** Milliseconds after which the server lists a run that was begun. Default: 5,000. */
   readonly grace?: number | undefined
   /** Milliseconds that rows in flight may go on after an abort. Default: 30,000. */
@@ -153,8 +155,9 @@ const batchOf = <Row>(
   options: RunBatchOptions<Row>,
   flow: { readonly org: string; readonly project: string; readonly slug: string }
 ) => {
-  const { id, key, row, version } = options
-  const common = { id, flow: `${flow.org}/${flow.project}/${flow.slug}`, version, key, row: row && readBy(row) }
+  const { id, key, maxInputBytes, row, version } = options
+  const ref = `${flow.org}/${flow.project}/${flow.slug}`
+  const common = { id, flow: ref, version, key, maxInputBytes, row: row && readBy(row) }
   return options.operation === "execute"
     ? Batch.make({ ...common, operation: options.operation, input: options.input })
     : Batch.make({ ...common, operation: options.operation, input: options.input })

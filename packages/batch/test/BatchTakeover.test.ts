@@ -54,7 +54,7 @@ const server = (answered: Effect.Effect<void>) =>
           return Effect.as(Effect.zipRight(Queue.offer(begun, id), answered), { _tag: "submitted", executionId: id })
         }),
       follow: (executionId) =>
-        Effect.succeed(Effect.succeed({ _tag: "ended", settled: { state: "done", result: null, executionId } })),
+        Effect.succeed(Effect.succeed({ _tag: "ended", settled: { state: "done", result: "null", executionId } })),
       cost: () => Effect.succeed(undefined)
     }
     return { all, begun, runs, state }

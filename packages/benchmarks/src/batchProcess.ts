@@ -1,17 +1,18 @@
 /**
- * A program that plans so many rows and runs the first of them: `<rows> <run> <ledger> <baseUrl> <id>`. It prints what it took as JSON.
+ * A program that plans so many rows and runs the first of them: `<rows> <run> <ledger> <baseUrl> <id>
+ * <bytes of a row>`. It prints what it took as JSON.
  */
 import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { Noukai } from "@effect-noukai/sdk"
 import { Effect, Fiber, Layer, Stream } from "effect"
 
-const [rows, run, ledger, baseUrl, id] = process.argv.slice(2)
+const [rows, run, ledger, baseUrl, id, bytes] = process.argv.slice(2)
 
 const batch = Batch.make({
   id: id!,
   flow: "noukai/samples/echo",
   key: (row: { readonly no: number }) => `row-${row.no}`,
-  input: (row) => ({ message: `Grade the text of row ${row.no}, please.` })
+  input: (row) => ({ message: `Grade the text of row ${row.no}, please.`.padEnd(Number(bytes), ".") })
 })
 
 function* generated(): Generator<{ readonly no: number }> {

@@ -24,6 +24,7 @@ interface Options {
   readonly input: (row: unknown) => object
   readonly operation?: Operation | undefined
   readonly tools?: BatchTools | undefined
+  readonly maxInputBytes?: number | undefined
 }
 
 /** A batch as it was defined. @internal */
@@ -32,6 +33,7 @@ export interface Definition extends Options {
   readonly version: FlowVersion
   readonly operation: Operation
   readonly recovery: "exact" | "reported"
+  readonly maxInputBytes: number
 }
 
 const variance = {}
@@ -44,9 +46,13 @@ export const make = (options: Options): Definition => {
     [TypeId]: variance,
     version: options.version ?? "production",
     operation,
-    recovery: operation === "jobs" ? "exact" : "reported"
+    recovery: operation === "jobs" ? "exact" : "reported",
+    maxInputBytes: options.maxInputBytes ?? 16 * 1024 * 1024
   }
 }
+
+/** The highest limit of an input, in bytes: a text holds it though each of its bytes is escaped. */
+const mostInputBytes = 64 * 1024 * 1024
 
 const invalid = (method: string, field: string, reason: string) => new InvalidBatchError({ method, field, reason })
 
@@ -56,7 +62,7 @@ const longest = 1024
 /** The definition of a batch, checked. @internal */
 export const defined = (method: string, definition: Definition): Effect.Effect<Defined, InvalidBatchError> =>
   Effect.gen(function*() {
-    const { flow, id, operation, version } = definition
+    const { flow, id, maxInputBytes, operation, version } = definition
     const wrongId = idProblem(id)
     if (wrongId !== undefined) return yield* invalid(method, "id", wrongId)
     for (const field of ["key", "input"] as const) {
@@ -67,6 +73,9 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
     }
     if (!(version === "production" || version === "draft" || (Number.isSafeInteger(version) && version >= 0))) {
       return yield* invalid(method, "version", "must be \"production\", \"draft\" or a version's number")
+    }
+    if (!(Number.isInteger(maxInputBytes) && maxInputBytes >= 1 && maxInputBytes <= mostInputBytes)) {
+      return yield* invalid(method, "maxInputBytes", `must be a whole number from 1 to ${mostInputBytes}`)
     }
     const config = yield* Effect.serviceOption(NoukaiConfig)
     const address = Flow.resolve(
@@ -139,7 +148,7 @@ const canonical = (value: unknown): string => JSON.stringify(value, sorted)
 
 /** Takes rows of a source as rows of a batch. @internal */
 export const taking = (definition: Definition): (row: SourceRow<unknown>) => Taken => {
-  const { flow, input: inputOf, key: keyOf, operation } = definition
+  const { flow, input: inputOf, key: keyOf, maxInputBytes, operation } = definition
   const decode = definition.row === undefined ? undefined : Schema.decodeUnknownEither(definition.row)
   const parameters = typeof flow === "object" && Flow.isFlow(flow) ? flow.parameters : undefined
   const encode = parameters === undefined ? undefined : Schema.encodeUnknownEither(parameters)
@@ -190,7 +199,15 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
         }
         return Either.match(encoded(input), {
           onLeft: (reason): Taken => ({ _tag: "row", row: { key, at, input: "", error: problem(reason) } }),
-          onRight: (text): Taken => ({ _tag: "row", row: { key, at, input: text, error: undefined } })
+          onRight: (text): Taken => {
+            const bytes = Buffer.byteLength(text)
+            return {
+              _tag: "row",
+              row: bytes <= maxInputBytes
+                ? { key, at, input: text, error: undefined }
+                : { key, at, input: "", error: problem(tooLarge(bytes, maxInputBytes)) }
+            }
+          }
         })
       } catch (error) {
         return { _tag: "row", row: { key, at, input: "", error: problem(`it has no input: ${textOf(error)}`) } }
@@ -200,6 +217,9 @@ export const taking = (definition: Definition): (row: SourceRow<unknown>) => Tak
     }
   }
 }
+
+const tooLarge = (bytes: number, most: number): string =>
+  `its input has ${bytes} bytes, and may have ${most}: shorten it, or raise the batch's maxInputBytes`
 
 const keyProblem = (key: unknown): string | undefined => {
   if (typeof key !== "string") return `its key is ${key === null ? "null" : `a ${typeof key}`}, not a text`

@@ -15,15 +15,15 @@ import { BatchStore } from "../BatchStore.js"
 import { defined, type Definition, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
-import { failed, type Ledger } from "./ledger/ledger.js"
+import { failed, type Ledger, mostBytes } from "./ledger/ledger.js"
 import { migrate } from "./ledger/migrations.js"
 import * as Planner from "./ledger/planner.js"
 import * as Planning from "./ledger/planning.js"
 import * as Settling from "./ledger/settling.js"
 import { temporaryFolder } from "./node/leftovers.js"
 
-/** The most rows, and about the most bytes of their inputs, that one statement takes. */
-const [mostRows, mostBytes] = [1000, 1024 * 1024]
+/** The most rows that one statement takes. */
+const mostRows = 1000
 
 /** Takes the rows of a source in parts, each made when the one before it is stored. */
 const eachPart = <E, R, E1>(
@@ -48,8 +48,11 @@ const eachPart = <E, R, E1>(
         const one = of(row)
         if (one._tag === "row") {
           rows.push(one.row)
-          bytes += one.row.input.length
-        } else refused.push({ at: one.at, error: one.error })
+          bytes += one.row.input.length + (one.row.error?.message.length ?? 0)
+        } else {
+          refused.push({ at: one.at, error: one.error })
+          bytes += one.error.message.length
+        }
         if (rows.length + refused.length === mostRows || bytes >= mostBytes) yield* taken
       }
     })

@@ -3,11 +3,12 @@ import { BatchStore } from "@effect-noukai/batch"
 import { type Statement, withTransformer } from "@effect/sql/Statement"
 import { Effect } from "effect"
 
-/** A statement as it was sent last, and how often it was sent. */
+/** A statement as it was sent last, how often it was sent, and the most characters that its values had. */
 export interface Sent {
   readonly text: string
   readonly values: ReadonlyArray<unknown>
   readonly times: number
+  readonly length: number
 }
 
 /** Runs an effect, and returns the statements that were sent meanwhile, by their texts. */
@@ -20,7 +21,9 @@ export const statementsOf = <A, E, R>(
       const [text, values] = statement.compile()
       // those that can be explained, of the ledger alone
       if (/^\s*(select|insert|update|delete|with)\b/i.test(text) && text.includes("noukai_batch")) {
-        sent.set(text, { text, values, times: (sent.get(text)?.times ?? 0) + 1 })
+        const { length, times } = sent.get(text) ?? { length: 0, times: 0 }
+        const given = values.reduce((sum: number, value) => sum + String(value).length, 0)
+        sent.set(text, { text, values, times: times + 1, length: Math.max(length, given) })
       }
       return Effect.succeed(statement)
     }

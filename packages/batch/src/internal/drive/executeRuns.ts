@@ -111,9 +111,9 @@ export const make = (
       })
 
     return {
-      begin: (row) =>
+      begin: (row, input) =>
         flows.executeOnce(onceKey(name, row), flow, {
-          ...JSON.parse(row.input) as ExecuteOnceInput,
+          ...JSON.parse(input) as ExecuteOnceInput,
           version: versionOf(version),
           retry: once,
           ...(tools !== undefined && { tools })
@@ -122,7 +122,7 @@ export const make = (
             ended(
               {
                 state: "done",
-                result: result ?? null,
+                result: JSON.stringify(result ?? null),
                 adopted: reused,
                 ...(executionId !== undefined && { executionId })
               },

@@ -10,8 +10,8 @@ import type { BatchStoreError } from "../../BatchError.js"
 /** How long the first of a group waits for others, in milliseconds. */
 const linger = 3
 
-/** The most that one statement takes. */
-const most = 500
+/** The most that one statement takes: so many items, or about so many bytes, or one item that has more. */
+const [mostItems, mostBytes] = [500, 1024 * 1024]
 
 interface Waiting<A> {
   readonly item: A
@@ -24,7 +24,8 @@ interface Waiting<A> {
  * @internal
  */
 export const make = <A extends { readonly id: number }>(
-  write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>
+  write: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlySet<number>, BatchStoreError>,
+  sizeOf: (item: A) => number
 ): Effect.Effect<(item: A) => Effect.Effect<boolean, BatchStoreError>, never, Scope.Scope> =>
   Effect.gen(function*() {
     let waiting: Array<Waiting<A>> = []
@@ -44,8 +45,14 @@ export const make = <A extends { readonly id: number }>(
       return Effect.sync(() => clearTimeout(timer))
     })
     const group = Effect.suspend(() => {
-      const items = waiting.slice(0, most)
-      waiting = waiting.slice(most)
+      let [count, bytes] = [0, 0]
+      for (const { item } of waiting) {
+        bytes += sizeOf(item)
+        if (count === mostItems || (count > 0 && bytes > mostBytes)) break
+        count++
+      }
+      const items = waiting.slice(0, count)
+      waiting = waiting.slice(count)
       return Effect.map(Effect.exit(write(items.map(({ item }) => item))), (exit) => {
         for (const { item, resume } of items) resume(Exit.map(exit, (taken) => taken.has(item.id)))
       })

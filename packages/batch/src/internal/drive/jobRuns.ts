@@ -142,10 +142,10 @@ export const make = (
             }
           }
         }),
-      begin: (row, timeout) =>
+      begin: (row, input, timeout) =>
         Effect.map(
           jobs.submit(flow, {
-            ...JSON.parse(row.input) as SubmitInput,
+            ...JSON.parse(input) as SubmitInput,
             version: versionOf(version),
             sessionId: sessionOf(row),
             retry: once,
@@ -164,7 +164,7 @@ export const make = (
             })
             switch (status.status) {
               case "completed":
-                return ended({ state: "done", result: status.result ?? null })
+                return ended({ state: "done", result: JSON.stringify(status.result ?? null) })
               case "failed":
                 return ended({
                   state: "failed",

@@ -13,6 +13,7 @@ import type { Turn } from "./pace.js"
 import {
   insisting,
   isUnreachable,
+  mostLarge,
   pause,
   readsCosts,
   type Running,
@@ -54,12 +55,18 @@ export interface Runs {
    * again for a row that may have been sent.
    */
   readonly look?: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
-  readonly begin: (row: Rows.LiveRow, timeout: Duration.DurationInput) => Effect.Effect<Begun, NoukaiError>
+  readonly begin: (
+    row: Rows.LiveRow,
+    input: string,
+    timeout: Duration.DurationInput
+  ) => Effect.Effect<Begun, NoukaiError>
   /** Polls of a run that was begun. */
   readonly follow: (executionId: string) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
   /** The cost of a run that ended, in US dollars as decimal text. */
   readonly cost: (executionId: string) => Effect.Effect<string | undefined, NoukaiError>
 }
+
+const mebibytes = ({ inputBytes }: Rows.LiveRow): number => Math.min(mostLarge, Math.round(inputBytes / (1024 * 1024)))
 
 type Step = Effect.Effect<void, BatchStoreError>
 
@@ -218,33 +225,47 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
     }
   }
 
+  /** Sends with the input of the row: a large one is not in memory while the row waits, and few are at once. */
+  const withInput = (
+    use: (input: string) => Effect.Effect<Step, BatchStoreError>
+  ): Effect.Effect<Step, BatchStoreError> => {
+    if (row.input !== undefined) return use(row.input)
+    const sending = Effect.flatMap(
+      insisting(Rows.inputOf(running.ledger, row.id)),
+      (input) => input === undefined ? Effect.succeed(Effect.void) : use(input)
+    )
+    // a request that waits for its run would keep others waiting as long
+    return runs.look === undefined ? sending : running.large.withPermits(mebibytes(row))(sending)
+  }
+
   /** Sends the row, and tells what to do then. */
-  const request: Effect.Effect<Step> = Effect.match(Effect.suspend(() => runs.begin(row, sendingLimit)), {
-    onFailure: (error) => refusedFor(ofSending(error)),
-    onSuccess: (outcome) => {
-      if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
-      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        succeeded(running, now)
-        // its result first, which is nowhere else
-        return Effect.zipRight(ended(outcome.settled), outcome.isListed ? holds : sing(outcome.look, now))
-      })
-    }
-  })
+  const request = (input: string): Effect.Effect<Step> =>
+    Effect.match(Effect.suspend(() => runs.begin(row, input, sendingLimit)), {
+      onFailure: (error) => refusedFor(ofSending(error)),
+      onSuccess: (outcome) => {
+        if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })
+        return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          succeeded(running, now)
+          // its result first, which is nowhere else
+          return Effect.zipRight(ended(outcome.settled), outcome.isListed ? holds : sing(outcome.look, now))
+        })
+      }
+    })
 
   /** Sends an intent that is young: another process may have given an old one up while this one was stopped. */
-  const requestYoung = (intentAt: number): Effect.Effect<Step, BatchStoreError> =>
+  const requestYoung = (input: string, intentAt: number): Effect.Effect<Step, BatchStoreError> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       // what came to pass while it was looked up, or waited for its turn
       running.isStopping || running.pausedUntil > now
         ? Effect.succeed(again())
         : now - intentAt <= grace / 2
-        ? request
+        ? request(input)
         : Effect.flatMap(
           running.transit({ id: row.id, attempt: row.attempt, from: ["intent"], to: "intent", intentAt: now }),
-          (isTaken) => isTaken ? requestYoung(now) : Effect.succeed(reread)
+          (isTaken) => isTaken ? requestYoung(input, now) : Effect.succeed(reread)
         ))
 
-  const send: Step = Effect.flatten(turn(Effect.suspend(() => requestYoung(row.intentAt))))
+  const send: Step = Effect.flatten(turn(withInput((input) => requestYoung(input, row.intentAt))))
 
   const intent: Step = Effect.suspend(() =>
     adopt && runs.look !== undefined
@@ -281,7 +302,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       return runs.look !== undefined
         ? again({ nextAttempt: row.attempt + 1 })
         // it looks and begins in one, and nothing is to begin any more
-        : Effect.flatten(turn(Effect.suspend(() => running.isStopping ? Effect.succeed(Effect.void) : request)))
+        : Effect.flatten(turn(withInput((input) => running.isStopping ? Effect.succeed(Effect.void) : request(input))))
     }
     return Effect.flatMap(outOfSlot(running, inDoubt(running, hope)), (isThere) => {
       if (isThere) return absent

@@ -26,10 +26,14 @@ const longestBackoff = 30_000
 /** How long nothing may succeed before the batch stops, in milliseconds. */
 const unreachableAfter = 300_000
 
+/** The large inputs that are sent at once, in MiB, or one that has more. @internal */
+export const mostLarge = 8
+
 /** The outcome of a row. @internal */
 export interface Settled {
   readonly state: SettledState
-  readonly result?: unknown
+  /** As JSON: what it was read from is garbage while it waits to be written. */
+  readonly result?: string
   readonly error?: RowError
   readonly executionId?: string
   readonly adopted?: boolean
@@ -68,6 +72,8 @@ export interface Running {
   failedRows: number
   /** Rings when something happens here that a claim waits for. */
   readonly alarm: Alarm.Alarm
+  /** Room for large inputs that are being sent, in MiB: those of all slots at once would not fit into memory. */
+  readonly large: Effect.Semaphore
   /** Takes a row from state to state; false if it is not what it was. */
   readonly transit: (transition: Rows.Transition) => Effect.Effect<boolean, BatchStoreError>
 }
@@ -90,8 +96,9 @@ export const make = (
   owner: string
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const transit = yield* GroupWriter.make<Rows.Transition>((transitions) =>
-      insisting(Rows.transit(ledger, record.id, owner, transitions))
+    const transit = yield* GroupWriter.make<Rows.Transition>(
+      (transitions) => insisting(Rows.transit(ledger, record.id, owner, transitions)),
+      Rows.sizeOf
     )
     return {
       ledger,
@@ -111,6 +118,7 @@ export const make = (
       costs: { known: 0, total: Money.none },
       failedRows: 0,
       alarm: Alarm.make(),
+      large: Effect.unsafeMakeSemaphore(mostLarge),
       transit
     }
   })
@@ -231,7 +239,7 @@ export const settle = (
         to: state,
         settledAt: now,
         released: row.reserved,
-        ...(result !== undefined && { result: JSON.stringify(result) }),
+        ...(result !== undefined && { result }),
         ...(error !== undefined && { error: JSON.stringify(error) }),
         ...(executionId !== undefined && { executionId }),
         ...(adopted !== undefined && { adopted }),

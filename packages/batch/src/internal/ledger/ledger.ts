@@ -15,6 +15,9 @@ export interface Ledger {
   readonly sql: SqlClient.SqlClient
 }
 
+/** The bytes of documents that one statement takes or gives, or one document that has more. @internal */
+export const mostBytes = 1024 * 1024
+
 /** The words of the innermost error: those around it say that a statement failed. */
 const detailOf = (error: unknown): string => {
   let at = error

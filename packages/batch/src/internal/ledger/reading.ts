@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
 import { type RefusedRow, RowError, type RowResult, type RowState } from "../../BatchRow.js"
-import { doing, type Ledger } from "./ledger.js"
+import { doing, type Ledger, mostBytes } from "./ledger.js"
 import { unknownCost } from "./rows.js"
 
 /** How many rows are in each state. @internal */
@@ -70,7 +70,6 @@ export const failedSince = ({ sql }: Ledger, batch: number, since: number): Effe
   )
 
 interface StoredResult {
-  readonly id: number | string
   readonly no: number | string
   readonly key: string
   readonly place: string
@@ -104,57 +103,98 @@ const rowResult = (row: StoredResult): RowResult => ({
   ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
 })
 
+/** The most rows of a page; large ones fill it sooner. */
 const page = 500
 
-/** Pages of rows after a place that the last row of a page names. */
-const paged = (
+interface Placed {
+  readonly place: number | string
+  readonly bytes: number | string
+}
+
+/** The last of some places whose documents fit into a page; the first one always does. */
+const lastOf = (placed: ReadonlyArray<Placed>): number => {
+  let bytes = 0
+  let last = placed[0]!
+  for (const one of placed) {
+    bytes += Number(one.bytes)
+    if (bytes > mostBytes && one !== placed[0]) break
+    last = one
+  }
+  return Number(last.place)
+}
+
+/** Pages of rows from the place after one on: `read` gives those after a place, to another one, of those that `place` finds. */
+const paged = <Stored, A>(
   after: number,
-  read: (after: number) => Effect.Effect<ReadonlyArray<StoredResult>, BatchStoreError>,
-  placeOf: (row: StoredResult) => number
-): Stream.Stream<RowResult, BatchStoreError> =>
-  Stream.paginateChunkEffect(after, (place) =>
-    Effect.map(read(place), (rows) => [
-      Chunk.unsafeFromArray(rows.map(rowResult)),
-      rows.length < page ? Option.none() : Option.some(placeOf(rows[rows.length - 1]!))
-    ]))
+  place: (after: number) => Effect.Effect<ReadonlyArray<Placed>, BatchStoreError>,
+  read: (after: number, last: number) => Effect.Effect<ReadonlyArray<Stored>, BatchStoreError>,
+  decode: (row: Stored) => A
+): Stream.Stream<A, BatchStoreError> =>
+  Stream.paginateChunkEffect(after, (from) =>
+    Effect.flatMap(place(from), (placed) => {
+      if (placed.length === 0) return Effect.succeed([Chunk.empty<A>(), Option.none()])
+      const last = lastOf(placed)
+      const isEnd = placed.length < page && last === Number(placed[placed.length - 1]!.place)
+      return Effect.map(read(from, last), (rows) => [
+        Chunk.unsafeFromArray(rows.map(decode)),
+        isEnd ? Option.none() : Option.some(last)
+      ])
+    }))
+
+/** Rows in the order of one of their numbers, which an index has. */
+const numbered = (
+  { sql }: Ledger,
+  batch: number,
+  number: "no" | "settled_no",
+  after: number
+): Stream.Stream<RowResult, BatchStoreError> => {
+  const place = sql.literal(number)
+  return paged(
+    after,
+    (from) =>
+      doing("read rows")(sql<Placed>`
+        select ${place} as place, coalesce(octet_length(result), 0) + coalesce(octet_length(error), 0) as bytes
+        from noukai_batch_row where batch = ${batch} and ${place} > ${from} order by ${place} limit ${page}`),
+    (from, last) =>
+      doing("read rows")(sql<StoredResult>`
+        select no, key, place, state, attempt, execution_id, adopted, result, error, cost_usd, settled_at, settled_no
+        from noukai_batch_row where batch = ${batch} and ${place} > ${from} and ${place} <= ${last} order by ${place}`),
+    rowResult
+  )
+}
 
 /** All rows, in the order of the input. @internal */
-export const inOrder = ({ sql }: Ledger, batch: number): Stream.Stream<RowResult, BatchStoreError> =>
-  paged(
-    0,
-    (after) =>
-      doing("read rows")(sql<StoredResult>`
-        select * from noukai_batch_row where batch = ${batch} and no > ${after} order by no limit ${page}`),
-    ({ no }) => Number(no)
-  )
+export const inOrder = (ledger: Ledger, batch: number): Stream.Stream<RowResult, BatchStoreError> =>
+  numbered(ledger, batch, "no", 0)
 
 /** Settled rows, in the order in which they settled, after one of them. @internal */
 export const settledAfter = (
-  { sql }: Ledger,
+  ledger: Ledger,
   batch: number,
   settledNo: number
-): Stream.Stream<RowResult, BatchStoreError> =>
-  paged(
-    settledNo,
-    (after) =>
-      doing("read rows")(sql<StoredResult>`
-        select * from noukai_batch_row where batch = ${batch} and settled_no > ${after} order by settled_no limit ${page}`),
-    (row) => Number(row.settled_no)
-  )
+): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo)
+
+interface StoredRefused {
+  readonly place: string
+  readonly key: string | null
+  readonly error: string
+}
 
 /** The rows of the source that are no rows of the batch. @internal */
 export const refused = ({ sql }: Ledger, batch: number): Stream.Stream<RefusedRow, BatchStoreError> =>
-  Stream.paginateChunkEffect(0, (after) =>
-    Effect.map(
-      doing("read refused rows")(sql<
-        { readonly id: number | string; readonly place: string; readonly key: string | null; readonly error: string }
-      >`select * from noukai_batch_refused where batch = ${batch} and id > ${after} order by id limit ${page}`),
-      (rows) => [
-        Chunk.unsafeFromArray(rows.map(({ error, key, place }): RefusedRow => ({
-          at: place,
-          ...(key !== null && { key }),
-          error: decodeError(error)
-        }))),
-        rows.length < page ? Option.none() : Option.some(Number(rows[rows.length - 1]!.id))
-      ]
-    ))
+  paged(
+    0,
+    (from) =>
+      doing("read refused rows")(sql<Placed>`
+        select id as place, octet_length(error) as bytes
+        from noukai_batch_refused where batch = ${batch} and id > ${from} order by id limit ${page}`),
+    (from, last) =>
+      doing("read refused rows")(sql<StoredRefused>`
+        select place, key, error
+        from noukai_batch_refused where batch = ${batch} and id > ${from} and id <= ${last} order by id`),
+    ({ error, key, place }): RefusedRow => ({
+      at: place,
+      ...(key !== null && { key }),
+      error: decodeError(error)
+    })
+  )

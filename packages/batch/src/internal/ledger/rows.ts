@@ -1,10 +1,12 @@
 /** Rows that are being run: how they are claimed, and how they go from one state to the next. */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { Fragment } from "@effect/sql/Statement"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowState } from "../../BatchRow.js"
 import * as Money from "../money.js"
-import { doing, each, forUpdate, type Ledger, transaction } from "./ledger.js"
+import { doing, each, forUpdate, type Ledger, mostBytes, transaction } from "./ledger.js"
 import { booked } from "./limits.js"
 
 /** A row that a process works on. @internal */
@@ -12,8 +14,10 @@ export interface LiveRow {
   readonly id: number
   readonly no: number
   readonly key: string
-  /** The input of its run, as JSON. */
-  readonly input: string
+  /** The input of its run, as JSON, unless it is large: see {@link inputOf}. */
+  readonly input: string | undefined
+  /** The length of its input, in bytes. */
+  readonly inputBytes: number
   readonly state: "intent" | "uncertain" | "submitted"
   readonly attempt: number
   readonly lane: number
@@ -32,7 +36,8 @@ interface StoredRow {
   readonly id: number | string
   readonly no: number | string
   readonly key: string
-  readonly input: string
+  readonly input: string | null
+  readonly bytes: number | string
   readonly state: LiveRow["state"]
   readonly attempt: number | string
   readonly lane: number | string | null
@@ -46,7 +51,8 @@ const liveRow = (row: StoredRow): LiveRow => ({
   id: Number(row.id),
   no: Number(row.no),
   key: row.key,
-  input: row.input,
+  input: row.input ?? undefined,
+  inputBytes: Number(row.bytes),
   state: row.state,
   attempt: Number(row.attempt),
   lane: Number(row.lane ?? 0),
@@ -55,6 +61,21 @@ const liveRow = (row: StoredRow): LiveRow => ({
   adopted: Number(row.adopted) !== 0,
   reserved: row.reserved_usd === null ? Money.none : Money.parse(row.reserved_usd)
 })
+
+/** The bytes from which on an input is large: it is read when its row is sent, and then forgotten. */
+const large = 32 * 1024
+
+/** The columns of a live row, with its input up to so many bytes. */
+const columns = (sql: SqlClient, bytes: number): Fragment =>
+  sql`id, no, key, case when octet_length(input) <= ${bytes} then input end as input, octet_length(input) as bytes, state,
+    attempt, lane, intent_at, execution_id, adopted, reserved_usd`
+
+/** The input of a row, as JSON; nothing, if the row was forgotten. @internal */
+export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | undefined, BatchStoreError> =>
+  Effect.map(
+    doing("read an input")(sql<{ readonly input: string }>`select input from noukai_batch_row where id = ${id}`),
+    ([row]) => row?.input
+  )
 
 const byId = (one: { readonly id: number }, other: { readonly id: number }): number => one.id - other.id
 
@@ -105,7 +126,7 @@ export const claim = (
       and state = 'pending'
       and exists (select 1 from noukai_batch
         where id = ${batch} and state = 'running' and generation = ${generation})${isAlone}
-      returning *`),
+      returning ${columns(sql, Math.min(large, Math.floor(mostBytes / count)))}`),
     (rows) => rows.map(liveRow).sort(byId)
   )
   // one process after the other: each sees the row of the one before it
@@ -117,7 +138,10 @@ export const claim = (
   )
 }
 
-/** How one row goes on, if it still is what it was. @internal */
+/** The bytes of the documents of a transition, about. @internal */
+export const sizeOf = ({ error, result }: Transition): number => (error?.length ?? 0) + (result?.length ?? 0)
+
+/** How one row goes on, if it still is what it was. A row that stays invalid keeps its error. @internal */
 export interface Transition {
   readonly id: number
   readonly attempt: number
@@ -187,7 +211,7 @@ export const transit = (
           else coalesce(${text("executionId")}, r.execution_id) end,
         adopted = coalesce(${number("adopted")}, r.adopted),
         result = coalesce(${text("result")}, r.result),
-        error = ${text("error")},
+        error = case when ${text("to")} = 'invalid' then r.error else ${text("error")} end,
         cost_usd = coalesce(${text("costUsd")}, r.cost_usd),
         reserved_usd = case when ${text("released")} is not null then null else r.reserved_usd end,
         settled_at = ${number("settledAt")},
@@ -241,7 +265,7 @@ export const adopted = (
         intent_at = case when state = 'intent' then intent_at + ${Math.ceil(grace)} else intent_at end
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')
         and lane = ${lane} and owner <> ${owner}
-      returning *`),
+      returning ${columns(sql, 0)}`),
     (rows) => rows.map(liveRow).sort(byId)
   )
 
@@ -253,7 +277,7 @@ export const own = (
 ): Effect.Effect<LiveRow | undefined, BatchStoreError> =>
   Effect.map(
     doing("read a row")(sql<StoredRow>`
-      select * from noukai_batch_row
+      select ${columns(sql, 0)} from noukai_batch_row
       where id = ${id} and owner = ${owner} and state in ('intent', 'uncertain', 'submitted')`),
     (rows) => rows[0] === undefined ? undefined : liveRow(rows[0])
   )
@@ -286,7 +310,7 @@ export const strayed = (
 ): Effect.Effect<ReadonlyArray<LiveRow>, BatchStoreError> =>
   Effect.map(
     doing("read its rows")(sql<StoredRow>`
-      select * from noukai_batch_row
+      select ${columns(sql, 0)} from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`),
     (rows) => rows.map(liveRow).sort(byId)
   )

@@ -64,7 +64,6 @@ export const forgetInvalid = (ledger: Ledger, batch: number): Effect.Effect<numb
 interface SettlingRow {
   readonly id: number | string
   readonly attempt: number | string
-  readonly error: string | null
 }
 
 /** Takes the rows of a state to one in which they stay, numbered as those that settle; gives how many. */
@@ -73,14 +72,14 @@ const settleAll = (
   batch: number,
   [from, to]: readonly ["pending", "cancelled"] | readonly ["invalid", "invalid"],
   now: number,
-  errorOf: (row: SettlingRow) => string
+  error?: string
 ): Effect.Effect<number, BatchStoreError> => {
   const { sql } = ledger
   let last = 0
   const some = Effect.flatMap(
     Effect.suspend(() =>
       doing("read rows")(sql<SettlingRow>`
-      select id, attempt, error from noukai_batch_row
+      select id, attempt from noukai_batch_row
       where batch = ${batch} and state = ${from} and id > ${last} and settled_no is null order by id limit ${most}`)
     ),
     (rows) => {
@@ -97,7 +96,7 @@ const settleAll = (
             from: [from],
             to,
             settledAt: now,
-            error: errorOf(row)
+            ...(error !== undefined && { error })
           }))
         ),
         rows
@@ -111,11 +110,11 @@ const wanted: RowError = { kind: "Cancelled", message: "the batch was cancelled 
 
 /** Cancels what is pending. @internal */
 export const cancelPending = (ledger: Ledger, batch: number, now: number): Effect.Effect<number, BatchStoreError> =>
-  settleAll(ledger, batch, ["pending", "cancelled"], now, () => JSON.stringify(wanted))
+  settleAll(ledger, batch, ["pending", "cancelled"], now, JSON.stringify(wanted))
 
 /** Numbers the rows that cannot be run among those that are settled. @internal */
 export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(settleAll(ledger, batch, ["invalid", "invalid"], now, ({ error }) => error!))
+  Effect.asVoid(settleAll(ledger, batch, ["invalid", "invalid"], now))
 
 /** Removes a batch and all that is known of it. @internal */
 export const forgotten = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
