@@ -13,7 +13,7 @@ import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { Progress, ReadOptions } from "../input/callOptions.js"
-import { checkDuration } from "../input/checks.js"
+import { checkDuration, checkSchedule } from "../input/checks.js"
 import { guarded, type InputRules, take } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import type { PollJobResponse } from "../operations/jobRequests.js"
@@ -49,19 +49,21 @@ export interface JobTarget {
 export interface PollOptions {
   /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
+  /** The schedule of retries; `Schedule.stop` for a single attempt. Default: the client's. */
+  readonly retry?: ReadOptions["retry"]
 }
 
 const pollRules: InputRules<PollOptions, PollOptions> = {
   field: "options",
-  pick: (given) => ({ timeout: given.timeout }),
-  check: ({ timeout }) => checkDuration("timeout", timeout)
+  pick: (given) => ({ timeout: given.timeout, retry: given.retry }),
+  check: ({ retry, timeout }) => checkDuration("timeout", timeout) ?? checkSchedule("retry", retry)
 }
 
 /** The operations of a handle that are not part of its interface. */
 interface HandleParts {
   /** The sleep of its client. */
   readonly pause: Pause
-  readonly poll: (options: PollOptions & Pick<ReadOptions, "retry">) => Effect.Effect<JobStatus, CallError>
+  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus, CallError>
 }
 
 const handleParts = new WeakMap<object, HandleParts>()
@@ -90,7 +92,7 @@ export interface Pollable<A> {
 }
 
 /** Polls a handle; one that was made elsewhere without the options. */
-const pollOfHandle = <A>(job: Pollable<A>, options: Parameters<HandleParts["poll"]>[0]) =>
+const pollOfHandle = <A>(job: Pollable<A>, options: PollOptions) =>
   // the handle decodes with its own flow
   handleParts.get(job)?.poll(options) as Effect.Effect<JobStatus<A>, CallError> | undefined
 
@@ -244,8 +246,8 @@ export const ofJob = <A>(
     const taken = take(handlePoll, pollRules, given)
     if (Either.isLeft(taken)) return Effect.fail(taken.left)
     const { timeout } = taken.right
-    const timed = pollOfHandle(job, { timeout })
-    if (timed !== undefined) return timed
+    const polled = pollOfHandle(job, taken.right)
+    if (polled !== undefined) return polled
     const limited = Either.flatMap(
       milliseconds(handlePoll, "timeout", timeout ?? Infinity),
       (ms) =>
