@@ -21,6 +21,7 @@ import type { HttpService } from "../operations/operations.js"
 import { totalOf } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import { isTransient } from "../retry/retry.js"
+import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
 import { monotonic, type Pause, sleep } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
 import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
@@ -36,6 +37,8 @@ export interface JobTarget {
   readonly address: FlowAddress
   readonly addressText: string
   readonly executionId: string
+  /** The costs of the job, which hold a part of its budgets until it has ended. */
+  readonly costs: RunCosts | undefined
   /** The instant of the monotonic clock, in milliseconds, before which a 404 means `pending`. */
   readonly graceEnds: number
 }
@@ -202,6 +205,7 @@ export const poll = (
 ): Effect.Effect<JobStatus, CallError> =>
   Effect.flatMap(monotonic, (asked) => {
     const progress: Progress = { sent: "no" }
+    let hasEnded = false
     const total = totalOf(target.http, method, timeout)
     if (Either.isLeft(total)) return Effect.fail(total.left)
     const answered = Effect.matchEffect(
@@ -217,15 +221,25 @@ export const poll = (
           error._tag === "FlowNotFoundError" && asked < target.graceEnds
             ? Effect.succeed(pending(target.executionId))
             : Effect.fail(error),
-        onSuccess: (response): Effect.Effect<JobStatus, CallError> => statusOf(target, method, response)
+        onSuccess: (response): Effect.Effect<JobStatus, CallError> => {
+          hasEnded = isEndedStatus(response.status)
+          return statusOf(target, method, response)
+        }
       }
     )
-    return totalTimeout(
+    const { costs, executionId } = target
+    const polled = totalTimeout(
       answered,
       total.right,
-      { method, flow: target.addressText, executionId: () => target.executionId, onlyReads: true },
+      { method, flow: target.addressText, executionId: () => executionId, onlyReads: true },
       progress
     )
+    return costs === undefined ?
+      polled :
+      Effect.flatMap(
+        Effect.exit(polled),
+        (exit) => hasEnded ? Effect.zipRight(costs.settle({ executionId, sent: "yes", goesOn: false }), exit) : exit
+      )
   })
 
 const handlePoll = "Job.poll"
