@@ -55,6 +55,7 @@ const table: { readonly [Tag in Exclude<SdkError, ReplayError>["_tag"]]: Kind } 
   APIConnectionError: failed,
   ToolCallLimitError: failed,
   CostLimitError: failed,
+  BudgetExceededError: failed,
   ResultNotStoredError: failed,
   AmbiguousRunError: failed,
   InsufficientCreditsError: unavailable,

@@ -48,6 +48,7 @@ const rows: ReadonlyArray<Row> = [
   [new sdk.APIConnectionError({ ...unanswered, sent: "no" }), 502, "flow_failed"],
   [new sdk.ToolCallLimitError(unanswered), 502, "flow_failed"],
   [new sdk.CostLimitError({ ...unanswered, maxCostUsd: "1", spentUsd: "1.5" }), 502, "flow_failed"],
+  [new sdk.BudgetExceededError({ ...unanswered, limitUsd: "1", leftUsd: "0", neededUsd: "0.1" }), 502, "flow_failed"],
   [new sdk.ResultNotStoredError({ ...unanswered, reason: "capture" }), 502, "flow_failed"],
   [new sdk.AmbiguousRunError({ ...unanswered, executionIds: ["ex-secret"] }), 502, "flow_failed"],
   [new sdk.InsufficientCreditsError({ ...facts, statusCode: 402 }), 503, "flow_unavailable"],
