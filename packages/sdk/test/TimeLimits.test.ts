@@ -16,11 +16,13 @@ const asking = "acme/test/asking"
 const sessionId = "0191f3a4-7c1e-7000-8000-3b1f6a0e58c4"
 const message = "hi"
 
+const find = { name: "find", arguments: { at: "Oslo" } }
+
 const flows: ReadonlyArray<EmulatedFlow> = [
   { ref: echo, steps: [{ kind: "template", id: "a", output: { said: "{{message}}" } }] },
   {
     ref: asking,
-    steps: [{ kind: "tool", id: "ask", rounds: [[{ name: "find", arguments: { at: "Oslo" } }]], output: "found" }]
+    steps: [{ kind: "tool", id: "ask", rounds: [[find], [find]], output: "found" }]
   }
 ]
 
@@ -50,6 +52,15 @@ interface Row {
 }
 
 const aRun = Effect.flatMap(FlowService, (service) => service.execute(echo, { message, sessionId, trace: true }))
+
+/** The answer to a pause. */
+const aPause = Effect.gen(function*() {
+  const service = yield* FlowService
+  const paused = yield* service.execute(asking, { message, tools: [declaration] })
+  assert(paused.status === "tool_calls_required")
+  const results = paused.toolCalls.map(({ id }) => ({ toolCallId: id, content: "sun" }))
+  return (timeout: number | undefined) => service.resume(asking, paused.state, results, { timeout })
+})
 
 const aJob = Effect.gen(function*() {
   const job = yield* (yield* JobService).submit(echo, { message })
@@ -113,16 +124,11 @@ const rows: ReadonlyArray<Row> = [
     (service, timeout) => service.execute(asking, { message, timeout, tools: Kit }).pipe(Effect.provide(kitLayer)),
     2
   ),
+  { name: "resume", at: { endpoint: "execute" }, prepare: aPause, clock: "total" },
   {
-    name: "resume",
-    at: { endpoint: "execute" },
-    prepare: Effect.gen(function*() {
-      const service = yield* FlowService
-      const paused = yield* service.execute(asking, { message, tools: [declaration] })
-      assert(paused.status === "tool_calls_required")
-      const results = paused.toolCalls.map(({ id }) => ({ toolCallId: id, content: "sun" }))
-      return (timeout) => service.resume(asking, paused.state, results, { timeout })
-    }),
+    name: "resume of a pause that was answered before",
+    at: { endpoint: "trace" },
+    prepare: Effect.tap(aPause, (answer) => answer(undefined)),
     clock: "total"
   },
   flowRow("events", "step", (service, timeout) => Stream.runCollect(service.events(echo, { message, timeout }))),
@@ -209,11 +215,7 @@ const besideAFailure = (row: Row, timeout: number | undefined) =>
 
 describe("a call whose sibling fails ends at once, and closes its request", () => {
   it.scoped.each(rows)("$name", (row) => besideAFailure(row, minute))
-
-  it.scoped.each(rows.filter(({ clock }) => clock === "wait"))(
-    "$name, by its default timeout",
-    (row) => besideAFailure(row, undefined)
-  )
+  it.scoped.each(rows)("$name, without a timeout", (row) => besideAFailure(row, undefined))
 })
 
 describe("a timeout ends a call in an uninterruptible region, and closes its request", () => {
@@ -231,15 +233,18 @@ describe("a timeout ends a call in an uninterruptible region, and closes its req
 })
 
 describe("a caller that is interrupted in an uninterruptible region receives its result", () => {
-  it.scoped.each(rows)("$name", (row) =>
+  const interrupted = (row: Row, timeout: number | undefined) =>
     Effect.gen(function*() {
       const { arrived, call } = yield* stalled(row, 5_000)
       const ended = yield* Deferred.make<unknown, unknown>()
-      const caller = yield* Effect.fork(Effect.uninterruptible(Effect.intoDeferred(call(minute), ended)))
+      const caller = yield* Effect.fork(Effect.uninterruptible(Effect.intoDeferred(call(timeout), ended)))
       yield* arrived
       yield* Fiber.interruptFork(caller)
       yield* turn
       yield* TestClock.adjust("5 seconds")
       assert.isDefined(yield* Deferred.await(ended))
-    }).pipe(Effect.provide(setup)))
+    }).pipe(Effect.provide(setup))
+
+  it.scoped.each(rows)("$name", (row) => interrupted(row, minute))
+  it.scoped.each(rows)("$name, without a timeout", (row) => interrupted(row, undefined))
 })

@@ -5,7 +5,6 @@
  * @see contract 9.3
  * @internal
  */
-import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -15,6 +14,7 @@ import { unchecked } from "../errors/makeError.js"
 import { format } from "../flow/address.js"
 import type { ExecuteEnded, ExecutePaused, ExecuteResponse } from "../operations/runRequests.js"
 import type { RunRequest, TraceStreamRequest } from "../operations/traceRequests.js"
+import { endedBy } from "../time/timeLimit.js"
 import { failedStepIn, noResult, resultOf, StepOutputs } from "./stepOutputs.js"
 
 /** Folds the events of a run into the answer that a request would have now. */
@@ -119,10 +119,7 @@ export const runPosition = (
           // what cannot be read here is not known; what may be read later is told
           onSome: (error) => error.isRetryable ? Effect.fail(error) : Effect.succeedNone
         }))
-      const events = yield* (pause === undefined ? next : Effect.raceFirst(
-        Effect.interruptible(next),
-        Effect.as(Effect.interruptible(anotherRead), Option.none<Chunk.Chunk<WireEvent>>())
-      ))
+      const events = yield* (pause === undefined ? next : endedBy(next, anotherRead, Effect.succeedNone))
       if (Option.isNone(events)) return pause && pausedAt(executionId, pause)
       for (const event of events.value) position.take(event)
     }

@@ -277,19 +277,34 @@ describe("the caller's fiber", () => {
       assert.deepStrictEqual(log, ["open", "closed"])
     }))
 
-  it.effect("a fiber that is forked inside has the parent that it has without a limit", () =>
+  it.effect("an Effect.timeout or a race inside ends with the limit, and with a failed sibling", () =>
     Effect.gen(function*() {
-      for (const limit of [<A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E | "late"> => self, limited]) {
-        const { begun, ended, self } = yield* endless
-        const go = yield* Deferred.make<void>()
-        const caller = yield* Effect.fork(Effect.zipRight(limit(Effect.fork(self)), Deferred.await(go)))
-        yield* begun
-        yield* TestClock.adjust("20 seconds")
-        assert.isNull(caller.unsafePoll())
-        yield* Deferred.succeed(go, undefined)
-        yield* Fiber.await(caller)
+      for (
+        const wrapped of [
+          (self: Effect.Effect<never>) => Effect.timeout(self, "1 hour"),
+          (self: Effect.Effect<never>) => Effect.race(self, Effect.never),
+          (self: Effect.Effect<never>) => Effect.all([self, Effect.timeout(Effect.never, "1 hour")], { concurrency: 2 })
+        ]
+      ) {
+        const { ended, self } = yield* endless
+        const fiber = yield* Effect.fork(Effect.flip(limited(wrapped(self))))
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* Fiber.join(fiber), "late")
         assert.isTrue(Exit.isInterrupted(yield* ended))
+
+        const other = yield* endless
+        const failing = Effect.zipRight(other.begun, Effect.fail("sibling"))
+        const both = Effect.all([limited(wrapped(other.self)), failing], { concurrency: 2 })
+        assert.strictEqual(yield* Effect.flip(both), "sibling")
+        assert.isTrue(Exit.isInterrupted(yield* other.ended))
       }
+    }))
+
+  it.effect("a fiber that is forked inside ends with the effect", () =>
+    Effect.gen(function*() {
+      const { begun, ended, self } = yield* endless
+      yield* limited(Effect.zipRight(Effect.fork(self), begun))
+      assert.isTrue(Exit.isInterrupted(yield* ended))
     }))
 
   it.effect("no fiber is left, whatever the end", () =>
