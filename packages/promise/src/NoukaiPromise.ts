@@ -5,7 +5,6 @@
  *
  * @since 0.1.0
  */
-import * as Budget from "@effect-noukai/sdk/Budget"
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { JobService } from "@effect-noukai/sdk/JobService"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -87,8 +86,8 @@ export const fromRuntime = async <E>(
 }
 
 /**
- * The client for code that an Effect calls: each of its calls, whenever it is made, is in the scope and the budgets that
- * the fiber is in now, be it a capture, a replay, or none.
+ * The client for code that an Effect calls: each of its calls, whenever it is made, is in the scope that the fiber is
+ * in now, be it a capture, a replay, or none.
  *
  * A client that is not bound sees the fiber's scope only in its first synchronous calls. For code that makes its own
  * client, use `TraceScope.promise` of the sdk.
@@ -112,9 +111,9 @@ export const fromRuntime = async <E>(
  * @category combinators
  */
 export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
-  Effect.zipWith(TraceScope.current, Budget.current, (scope, budgets) => {
+  Effect.map(TraceScope.current, (scope) => {
     const client = clientOf(noukai)
-    return client === undefined ? noukai : new Noukai(client.pin(scope, budgets))
+    return client === undefined ? noukai : new Noukai(client.pin(scope))
   })
 
 /**

@@ -3,8 +3,6 @@
  *
  * @since 0.1.0
  */
-export { Budget } from "./Budget.js"
-export type { BudgetOptions, BudgetState } from "./Budget.js"
 export type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 export { Flow } from "./Flow.js"
 export type {
@@ -28,7 +26,6 @@ export {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
-  BudgetExceededError,
   CassetteError,
   CostLimitError,
   FlowExecutionError,

@@ -17,7 +17,6 @@ import * as Execute from "./internal/live/execute.js"
 import * as Forward from "./internal/live/execute.js"
 import * as Step from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
-import { reserving, reservingStream } from "./internal/live/reserving.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Once from "./internal/once/once.js"
@@ -120,9 +119,9 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
 
 const requestsOf = (caller: Call.Caller): Requests => {
   const requests = {
-    execute: reserving(Execute.execute(caller)),
+    execute: Execute.execute(caller),
     forward: Forward.forward(caller),
-    submitJob: reserving(Jobs.submitJob(caller)),
+    submitJob: Jobs.submitJob(caller),
     pollJob: Jobs.pollJob(caller),
     trace: Runs.trace(caller),
     stepTrace: Runs.stepTrace(caller),
@@ -134,7 +133,7 @@ const requestsOf = (caller: Call.Caller): Requests => {
 }
 
 const streamsOf = (caller: Call.Caller): Streams => ({
-  step: reservingStream(Step.step(caller)),
+  step: Step.step(caller),
   traceStream: Runs.traceStream(caller)
 })
 

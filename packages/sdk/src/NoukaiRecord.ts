@@ -174,7 +174,7 @@ const record = <E, R>(
         method,
         source: `cassette ${path}`,
         match,
-        redact: options.redact
+        redact
       }
       const isIncomplete = old?.kind === "recording" && old.incomplete === true
       if (old !== undefined && (mode === "none" || (mode === "once" && !isIncomplete))) {

@@ -18,6 +18,7 @@ import type * as Cassette from "./Cassette.js"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { defaultsOf } from "./internal/cassette/layout.js"
 import { checkCassette, replayFileOptions, replayOptions } from "./internal/cassette/recordingOptions.js"
+import { redactionOf } from "./internal/cassette/redaction.js"
 import type { Match } from "./internal/errors/replayReport.js"
 import type { Requests } from "./internal/operations/operations.js"
 import * as CassetteReplay from "./internal/replay/cassetteReplay.js"
@@ -104,20 +105,22 @@ const open = (
   Context.Context<NoukaiHttp.NoukaiHttp | ReplayCassette>,
   InvalidRequestError | ReplayNoSnapshotsError
 > =>
-  Effect.map(
-    CassetteReplay.open(cassette, {
-      method,
-      source,
-      match: options.match ?? "input",
-      redact: options.redact,
-      defaults: {
-        ...defaultsOf(cassette.client),
-        org: options.org ?? cassette.client.org,
-        project: options.project ?? cassette.client.project
-      },
-      otherwise: undefined
-    }),
-    provide
+  redactionOf(method, options.redact).pipe(
+    Effect.flatMap((redact) =>
+      CassetteReplay.open(cassette, {
+        method,
+        source,
+        match: options.match ?? "input",
+        redact,
+        defaults: {
+          ...defaultsOf(cassette.client),
+          org: options.org ?? cassette.client.org,
+          project: options.project ?? cassette.client.project
+        },
+        otherwise: undefined
+      })
+    ),
+    Effect.map(provide)
   )
 
 /**

@@ -11,7 +11,12 @@
  * A path is matched against the body of a request and against its outcome: `parameters.customer.email` in a request,
  * `result.email` in an answer, `output.email` in an event. `*` is any one key or index, `**` any number of them:
  * `**.email` removes every `email`, wherever the flow carries it, also in JSON that travels as text:
- * `function.arguments.email` in the call of a tool.
+ * `function.arguments.email` in the call of a tool, or in JSON that a sentence quotes.
+ *
+ * A value that a path removed is also removed from every text that repeats it, in the same call or a later one, with or
+ * without the escapes of JSON. This applies to values of at least 6 characters that are no single word: `1`, `true` and
+ * `completed` stay. A call that repeats a value which only an answer before it had under a path is not found in a
+ * replay; remove such values by a pattern.
  *
  * A pattern is matched inside every text, names of keys, flows and projects included, and in every number of a flow or
  * its caller, which is removed as a whole. Counts and measures of a call stay (`blockCount`, `durationMs`). Keys that

@@ -10,8 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { budgetsOf } from "./internal/budget/ledger.js"
-import { runInBudgets, runInScope, storedScope } from "./internal/scope/ambientScope.js"
+import { runInScope, storedScope } from "./internal/scope/ambientScope.js"
 import {
   CurrentScope,
   currentScope,
@@ -40,16 +39,12 @@ interface PromiseOptions<A, E> {
   readonly catch: (error: unknown) => E
 }
 
-/** Runs asynchronous code that is no Effect with the fiber's scope and budgets. */
+/** Runs asynchronous code that is no Effect with the fiber's scope. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime((fiber) => {
-    const scope = scopeOf(fiber)
-    const budgets = budgetsOf(fiber)
-    return Effect.tryPromise({
-      ...options,
-      try: (signal) => runInBudgets(budgets, () => runInScope(scope, () => options.try(signal)))
-    })
-  })
+  Effect.flatMap(
+    currentScope,
+    (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
+  )
 
 /**
  * The types of {@link TraceScope}.
@@ -247,8 +242,8 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, and within the
-   * fiber's budgets, as the Promise client does. Interrupting aborts the signal.
+   * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, as the Promise
+   * client does. Interrupting aborts the signal.
    *
    * Fails with the reason of a rejected promise, as `Effect.tryPromise` does.
    *

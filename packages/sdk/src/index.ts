@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-export * as Budget from "./Budget.js"
 export * as Cassette from "./Cassette.js"
 export type { EventsInput, StepsInput } from "./EventsInput.js"
 export type { Attachment, ExecuteInput, ExecuteOnceInput, Message, ResumeInput } from "./ExecuteInput.js"
@@ -30,7 +29,6 @@ export {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
-  BudgetExceededError,
   CassetteError,
   CostLimitError,
   FlowExecutionError,

@@ -3,7 +3,6 @@ import type {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
-  BudgetExceededError,
   CostLimitError,
   ExecuteResult,
   FlowExecutionError,
@@ -43,7 +42,6 @@ type Expected =
   | FlowExecutionError
   | APIConnectionError
   | APITimeoutError
-  | BudgetExceededError
   | InvalidRequestError
   | UnexpectedResponseError
   | ReplayMissError

@@ -20,14 +20,8 @@ export const jsonHeaders: Readonly<Record<string, string>> = {
 }
 
 /** @internal */
-export const jsonAnswer = (
-  { body, headers, status }: {
-    readonly status: number
-    readonly body: unknown
-    readonly headers?: Readonly<Record<string, string>>
-  }
-): JsonAnswer => ({
+export const jsonAnswer = ({ body, status }: { readonly status: number; readonly body: unknown }): JsonAnswer => ({
   status,
   body: JSON.stringify(body),
-  headers: headers === undefined ? jsonHeaders : { ...headers, ...jsonHeaders }
+  headers: jsonHeaders
 })

@@ -15,11 +15,7 @@ const router = Effect.gen(function*() {
     flow: "noukai/samples/hello-world",
     authorize: (request) => Effect.succeed(request.headers.authorization === "Bearer my-login")
   })
-  return HttpRouter.empty.pipe(
-    HttpRouter.post("/ask", ask),
-    HttpRouter.post("/agent/execute", relay),
-    HttpRouter.use(Platform.errorHandler)
-  )
+  return HttpRouter.empty.pipe(HttpRouter.post("/ask", ask), HttpRouter.post("/agent/execute", relay))
 })
 
 /** Needs an `HttpServer`, and the services of `NoukaiLive`. */

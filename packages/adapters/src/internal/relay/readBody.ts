@@ -83,11 +83,7 @@ export const readBody = (
         return more
       }
     })
-    return more.pipe(
-      Effect.timeoutFail({ duration: limits.timeout, onTimeout: (): ReadProblem => "BODY_TOO_SLOW" }),
-      // the clock runs in an uninterruptible region too, and a failed sibling does not wait for it
-      Effect.interruptible,
-      Effect.disconnect,
+    return Effect.timeoutFail(more, { duration: limits.timeout, onTimeout: (): ReadProblem => "BODY_TOO_SLOW" }).pipe(
       Effect.flatMap(() => decode(parts))
     )
   })

@@ -22,8 +22,7 @@ import {
   stop,
   succeeded,
   unlisted,
-  unreachable,
-  untilPoll
+  unreachable
 } from "./running.js"
 import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
@@ -372,7 +371,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   ): Step =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.zipRight(
-        untilPoll(running, running.polls.next(polls, now - since)),
+        Effect.sleep(running.polls.next(polls, now - since)),
         Effect.matchEffect(poll, {
           onFailure: (error) => {
             const verdict = ofReading(error)

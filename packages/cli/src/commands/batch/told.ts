@@ -18,9 +18,7 @@ import { plain } from "../../terminal/Terminal.js"
  * | the same, and some rows ran | 6 |
  * | it was interrupted | 130 |
  */
-export const exitCodeOfBatch = (
-  { refused, states, status, stop }: Pick<BatchStatus, "refused" | "states" | "status" | "stop">
-): ExitCode => {
+export const exitCodeOfBatch = ({ refused, states, status, stop }: BatchStatus): ExitCode => {
   switch (stop?.reason) {
     case "interrupted":
       return exitCodes.interrupted

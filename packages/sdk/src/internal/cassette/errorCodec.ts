@@ -49,7 +49,6 @@ const recordableErrors = () =>
     E.APITimeoutError,
     E.InvalidRequestError,
     E.UnexpectedResponseError,
-    E.BudgetExceededError,
     E.RunInProgressError,
     E.ResultNotStoredError,
     E.AmbiguousRunError,

@@ -38,6 +38,12 @@ export const redactStatus = (status: Status, redact: Redaction): Status =>
 
 /** @internal */
 export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
+  const once = redactParts(answer, redact)
+  // a value that is removed from one event is known in all
+  return redact.hasPaths ? redactParts(once, redact) : once
+}
+
+const redactParts = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
   if ("statuses" in answer) {
     const [first, ...rest] = answer.statuses
     return { statuses: [redactStatus(first, redact), ...rest.map((status) => redactStatus(status, redact))] }

@@ -23,6 +23,12 @@ export const redactSession = (cassette: SessionCassette, redact: Redaction): Ses
     ...(errorAtStep === undefined ? [] : [errorAtStep])
   ])
   const names = stepNames(ids, redact)
+  // a value that is removed from one snapshot is known in all
+  if (redact.hasPaths) {
+    for (const { steps } of session.executions) {
+      for (const step of steps) for (const name of snapshots) redact.payload(step[name])
+    }
+  }
   return {
     ...cassette,
     client: {

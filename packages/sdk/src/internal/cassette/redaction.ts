@@ -9,18 +9,22 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { Redact } from "../../Redact.js"
 import { invalid } from "../errors/makeError.js"
 import { type Segment, unquoted } from "../json/jsonPath.js"
-import { digitsOf, mapInside } from "../json/jsonText.js"
+import { digitsOf, mapEmbedded } from "../json/jsonText.js"
 import { noukaiKey } from "./credentialShapes.js"
+import { KnownValues } from "./knownValues.js"
 import { renamed } from "./renamed.js"
 import { redacted } from "./standIn.js"
 import { payloads } from "./volatile.js"
 
 /**
- * Removes values that must not be recorded. Removing twice is removing once.
+ * Removes values that must not be recorded. Removing twice is removing once. A value that was removed by its path is
+ * known from then on, and removed from every text that repeats it.
  *
  * @internal
  */
 export interface Redaction {
+  /** Whether values are removed by their paths. */
+  readonly hasPaths: boolean
   /** From the body of a call, or from its outcome. */
   readonly call: (value: unknown) => unknown
   /** From a value of a flow or its caller. */
@@ -131,15 +135,27 @@ const without = (text: string, pattern: RegExp): string => {
 }
 
 class Redactor implements Redaction {
+  private readonly known = new KnownValues()
+  readonly hasPaths: boolean
+
   constructor(
     private readonly paths: ReadonlyArray<Pattern>,
     private readonly patterns: ReadonlyArray<RegExp>,
     private readonly scrub: (text: string) => string
-  ) {}
+  ) {
+    this.hasPaths = paths.length > 0
+  }
 
-  readonly call = (value: unknown): unknown => this.clean(value, this.paths, false)
+  readonly call = (value: unknown): unknown => this.cleanAll(value, false)
 
-  readonly payload = (value: unknown): unknown => this.clean(value, this.paths, true)
+  readonly payload = (value: unknown): unknown => this.cleanAll(value, true)
+
+  private cleanAll(value: unknown, isWritten: boolean): unknown {
+    const { size } = this.known
+    const cleaned = this.clean(value, this.paths, isWritten)
+    // what became known on the way may be repeated before
+    return this.known.size === size ? cleaned : this.clean(cleaned, this.paths, isWritten)
+  }
 
   readonly text = (text: string): string => {
     // keys go first, since another pattern could remove a part of one and leave the rest
@@ -153,13 +169,16 @@ class Redactor implements Redaction {
   private clean(value: unknown, paths: ReadonlyArray<Pattern>, isWritten: boolean): unknown {
     switch (typeof value) {
       case "string":
-        return this.cleanText(value, paths)
+        return this.cleanText(value, paths, isWritten)
       case "number":
         return this.cleanNumber(String(value)) ?? value
     }
     const below = (item: unknown, segment: Segment, isInside: boolean): unknown => {
       const left = paths.length === 0 ? paths : descend(paths, segment)
-      if (left.some((pattern) => pattern.length === 0)) return redacted
+      if (left.some((pattern) => pattern.length === 0)) {
+        this.known.add(item)
+        return redacted
+      }
       return isInside || !isFact(segment, item)
         ? this.clean(item, left, isInside)
         : typeof item === "string"
@@ -172,18 +191,19 @@ class Redactor implements Redaction {
       : value
   }
 
-  private cleanText(text: string, paths: ReadonlyArray<Pattern>): string {
+  private cleanText(text: string, paths: ReadonlyArray<Pattern>, isWritten: boolean): string {
     const digits = digitsOf(text)
     if (digits !== undefined) return this.cleanNumber(digits) ?? text
     const inside = paths.length === 0 && this.patterns.length === 0
       ? text
-      : mapInside(text, (value) => this.clean(value, paths, true))
-    return this.text(inside)
+      : mapEmbedded(text, (value) => this.clean(value, paths, true))
+    // an id outside of payloads is one that a replay needs
+    return this.text(isWritten || !this.known.has(inside) ? this.known.removeFrom(inside) : inside)
   }
 
   /** Removes a number, as a whole. */
   private cleanNumber(digits: string): string | undefined {
-    return this.text(digits) === digits ? undefined : redacted
+    return this.text(digits) === digits && !this.known.has(digits) ? undefined : redacted
   }
 }
 

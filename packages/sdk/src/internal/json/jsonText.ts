@@ -128,6 +128,96 @@ export const mapInside = (text: string, f: (value: unknown) => unknown): string 
   return opens.test(text) ? text.replace(piece, (part) => mapValue(part, valueOfText(part), f)) : text
 }
 
+/** The number of backslashes that end at a place of a text. */
+const backslashesBefore = (text: string, at: number): number => {
+  let from = at
+  while (text[from - 1] === "\\") from--
+  return at - from
+}
+
+const outsideStrings = new Set(" \t\r\n0123456789.,:+-eEtrufalsn\\")
+
+/** The limit of nesting of JSON between words: each open bracket of a text is followed so far. */
+const maxPieceDepth = 64
+
+/** The place of a piece of JSON in a text, and the number of times that it was written into a string. */
+interface Piece {
+  readonly from: number
+  readonly to: number
+  readonly level: number
+}
+
+/** The piece of JSON whose bracket opens at a place of a text, if what is between the brackets looks like one. */
+const pieceAt = (text: string, from: number): Piece | undefined => {
+  let depth = 0
+  let level: number | undefined
+  for (let at = from; at < text.length; at++) {
+    const char = text[at]!
+    if (char === "{" || char === "[") {
+      if (++depth > maxPieceDepth) return undefined
+    } else if (char === "}" || char === "]") {
+      if (--depth === 0) return { from, to: at + 1, level: level ?? 0 }
+    } else if (char === "\"") {
+      // each level doubles the backslashes of the level below, and puts one before the quote
+      level ??= Math.log2(backslashesBefore(text, at) + 1)
+      if (!Number.isInteger(level)) return undefined
+      do {
+        at = text.indexOf("\"", at + 1)
+        if (at < 0) return undefined
+      } while (backslashesBefore(text, at) % 2 ** (level + 1) !== 2 ** level - 1)
+    } else if (!outsideStrings.has(char)) return undefined
+  }
+  return undefined
+}
+
+const written = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+/** The text that was written into a string so many times; `undefined` if it was not. */
+const readString = (text: string, level: number): string | undefined => {
+  let read = text
+  try {
+    // a line break is no part of a string, and is one of the text around it
+    for (let n = 0; n < level; n++) read = String(JSON.parse(`"${read.replace(/[\n\r\t]/g, written)}"`))
+  } catch {
+    return undefined
+  }
+  return read
+}
+
+/** A piece of JSON mapped; `undefined` if it is none. */
+const mapPiece = (piece: string, level: number, f: (value: unknown) => unknown): string | undefined => {
+  const text = readString(piece, level)
+  const value = text === undefined ? undefined : valueOfText(text)
+  if (text === undefined || value === undefined) return undefined
+  let mapped = mapValue(text, value, f)
+  if (mapped === text) return piece
+  for (let n = 0; n < level; n++) mapped = written(mapped)
+  return mapped
+}
+
+/**
+ * A text with every object and list mapped that it holds as JSON: as a whole, between words, and as JSON that was
+ * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers as in
+ * {@link mapInside}.
+ *
+ * @internal
+ */
+export const mapEmbedded = (text: string, f: (value: unknown) => unknown): string => {
+  const whole = valueOfText(text)
+  if (whole !== undefined) return mapValue(text, whole, f)
+  const parts: Array<string> = []
+  let done = 0
+  const bracket = /[[{]/g
+  for (let found = bracket.exec(text); found !== null; found = bracket.exec(text)) {
+    const piece = pieceAt(text, found.index)
+    const mapped = piece === undefined ? undefined : mapPiece(text.slice(piece.from, piece.to), piece.level, f)
+    if (piece === undefined || mapped === undefined) continue
+    parts.push(text.slice(done, piece.from), mapped)
+    done = bracket.lastIndex = piece.to
+  }
+  return done === 0 ? text : parts.join("") + text.slice(done)
+}
+
 const mapValue = (text: string, value: unknown, f: (value: unknown) => unknown): string => {
   if (value === undefined) return text
   const before = JSON.stringify(value)

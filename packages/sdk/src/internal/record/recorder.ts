@@ -157,7 +157,12 @@ export class Recorder {
   }
 
   /** Begins a call. It is recorded when it ends, and not if it is given up before. */
-  begin(question: Question): PendingCall {
+  begin(asked: Question): PendingCall {
+    let question = asked
+    // now, with the values that are known when the same call is made in a replay
+    this.safely(() => {
+      question = redactQuestion(asked, this.redact)
+    })
     const call = { question, place: this.interactions.length }
     if (!this.overflowed) this.open.set(this.reserve(), question)
     return call
@@ -195,7 +200,7 @@ export class Recorder {
   }
 
   private interactionOf({ question }: PendingCall, answer: RecordedAnswer): Interaction {
-    return { ...redactQuestion(question, this.redact), answer: redactAnswer(answer, this.redact), at: undefined }
+    return { ...question, answer: redactAnswer(answer, this.redact), at: undefined }
   }
 
   answered(call: PendingCall, result: Either.Either<unknown, RecordableError>, now: number): void {

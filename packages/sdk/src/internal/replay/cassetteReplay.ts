@@ -4,11 +4,10 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { InvalidRequestError, ReplayNoSnapshotsError } from "../../NoukaiError.js"
-import type { Redact } from "../../Redact.js"
+import type { ReplayNoSnapshotsError } from "../../NoukaiError.js"
 import { restore } from "../cassette/layout.js"
 import type { RecordedCassette } from "../cassette/RecordedCassette.js"
-import { redactionOf } from "../cassette/redaction.js"
+import type { Redaction } from "../cassette/redaction.js"
 import type { SessionCassette } from "../cassette/SessionCassette.js"
 import type { Match } from "../errors/replayReport.js"
 import type { CallDefaults, HttpService } from "../operations/operations.js"
@@ -22,7 +21,7 @@ export interface Options {
   /** The name of the replayed cassette, for people. */
   readonly source: string
   readonly match: Match
-  readonly redact: Redact | undefined
+  readonly redact: Redaction
   readonly defaults: CallDefaults
   /** The service for calls that were not recorded; absent: they fail. */
   readonly otherwise: HttpService | undefined
@@ -34,12 +33,9 @@ export interface Options {
 export const open = (
   cassette: SessionCassette | RecordedCassette,
   options: Options
-): Effect.Effect<OpenReplay, InvalidRequestError | ReplayNoSnapshotsError> => {
+): Effect.Effect<OpenReplay, ReplayNoSnapshotsError> => {
   const { defaults, match, method, otherwise, reach, redact, source } = options
-  return Effect.flatMap(redactionOf(method, redact), (redaction) =>
-    cassette.kind === "session"
-      ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults, redact: redaction.text })
-      : Effect.succeed(
-        RecordedHttp.open(restore(cassette), { source, match, redact: redaction, defaults, otherwise, reach })
-      ))
+  return cassette.kind === "session"
+    ? SessionHttp.open(cassette.session, { method, fetch: undefined, defaults, redact: redact.text })
+    : Effect.succeed(RecordedHttp.open(restore(cassette), { source, match, redact, defaults, otherwise, reach }))
 }

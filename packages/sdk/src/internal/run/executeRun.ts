@@ -23,7 +23,7 @@ import {
 import { spanNames } from "../../Telemetry.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { receivedAs, setCursor, setState } from "../errors/errorClass.js"
-import { invalid, known, unchecked } from "../errors/makeError.js"
+import { known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import type { FlowVersion } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
@@ -48,7 +48,6 @@ import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
-import { RunCosts } from "./runCosts.js"
 import { runPosition } from "./runPosition.js"
 
 /**
@@ -79,10 +78,7 @@ export interface Run<E, R> extends FlowCall<E, R> {
   reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
   answeredItself: boolean
-  /** Walks the run; absent where there are no streams. */
-  readonly walk: Walk | undefined
-  /** The costs of the call, if it has a limit or is in a budget. */
-  readonly costs: RunCosts | undefined
+  readonly walk: Walk
 }
 
 /** @internal */
@@ -107,16 +103,6 @@ export type Walk = (
   from: FlowCursor,
   asExecute: ExecuteBody
 ) => Effect.Effect<Walked, CallError | CostLimitError>
-
-/**
- * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
- * cannot be walked; where there are no streams, a limit is refused and a budget is not.
- *
- * @internal
- */
-export const isWalked = ({ costs, maxCostUsd, version, walk }: AnyRun, { messages }: ExecuteBody): boolean =>
-  maxCostUsd !== undefined ||
-  (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
 
 /** @internal */
 export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
@@ -179,26 +165,11 @@ export const tellingInterruption = <A, E, R>(
  *
  * @internal
  */
-export const goingOn = <E, R>(
-  before: Omit<Run<E, R>, "costs">,
-  use: (run: Run<E, R>) => RunEffect<E, R>
-): RunEffect<E, R> =>
+export const goingOn = <E, R>(run: AnyRun, self: RunEffect<E, R>): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const { executionId, progress } = before
-    const costs = RunCosts.of(fiber, before)
-    const run: Run<E, R> = { ...before, costs }
-    const facts = { method: run.method, flow: run.addressText, executionId: () => executionId }
-    const timed = tellingInterruption(
-      run.http,
-      facts.executionId,
-      totalTimeout(use(run), run.total, facts, progress)
-    )
-    return asCall(
-      fiber,
-      run,
-      outcomeOf,
-      costs === undefined ? timed : costs.settling(timed, () => ({ executionId, sent: progress.sent }))
-    )
+    const facts = { method: run.method, flow: run.addressText, executionId: () => run.executionId }
+    const timed = totalTimeout(self, run.total, facts, run.progress)
+    return asCall(fiber, run, outcomeOf, tellingInterruption(run.http, facts.executionId, timed))
   })
 
 /** The next request of a run. */
@@ -209,8 +180,7 @@ const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
   sessionId: run.sessionId,
   options: run.options,
   progress: run.progress.begin(),
-  body,
-  reserve: run.costs?.reserve(run.executionId)
+  body
 })
 
 /**
@@ -246,7 +216,7 @@ export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E,
     first: known({ message, parameters: parameters as FirstCall["parameters"], attachments })
   }
   const walked = Effect.catchTag(
-    walk(run, from, body),
+    run.walk(run, from, body),
     "ReplayMissError",
     (miss) =>
       miss.code === recordedAsExecute
@@ -406,12 +376,6 @@ const stateOf = (
   ...(cursor === undefined ? undefined : { steps: stepsOf(cursor) })
 })
 
-const walk: Walk = (run, from, asExecute) => {
-  if (run.walk !== undefined) return run.walk(run, from, asExecute)
-  const reason = "runs a flow step by step, and there are no streams here: leave it out"
-  return Effect.fail(invalid(run.method, "maxCostUsd", reason, { flow: run.addressText }))
-}
-
 /** The version of a walked run, which is never the draft. */
 const walkedVersion = (version: FlowVersion): FlowCursor["flowVersion"] => version === "draft" ? "production" : version
 
@@ -495,7 +459,7 @@ const answered = <E, R>(
 const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: () => RunEffect<E, R>): RunEffect<E, R> =>
   run.costs === undefined
     ? answered()
-    : Effect.flatMap(run.costs.check(state.executionId), (error): RunEffect<E, R> => {
+    : Effect.flatMap(run.costs.overLimit(run, state.executionId), (error): RunEffect<E, R> => {
       if (error === undefined) return answered()
       setState(error, state)
       if (state.steps !== undefined) {
@@ -524,7 +488,7 @@ const pausedResult = (
             onPause: undefined,
             progress: new CallProgress()
           }
-          return goingOn(next, (run) => resume(run, state, results, state.rounds))
+          return goingOn(next, resume(next, state, results, state.rounds))
         })
     }),
     response.raw
@@ -589,12 +553,9 @@ const send = (
       ),
       (response): Walked => ({ response })
     )
-    : answeredBefore(run, walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
+    : answeredBefore(run, run.walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
   // what was refused can be sent again
-  return Effect.tapError(answer, (error) =>
-    Effect.sync(() => {
-      if (error._tag === "RateLimitError" || error._tag === "BudgetExceededError") setState(error, state)
-    }))
+  return Effect.tapErrorTag(answer, "RateLimitError", (error) => Effect.sync(() => setState(error, state)))
 }
 
 /** The codes of the server for the answer to a pause that is over. */

@@ -156,7 +156,7 @@ type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | T
 
 const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   http: HttpService,
-  walk: ExecuteRun.Walk | undefined,
+  walk: ExecuteRun.Walk,
   beginning: Beginning<B, A, X>,
   flow: FlowRef<never>,
   given: ExecuteInputOf<E, R> & B
@@ -174,14 +174,6 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
     const start = (parameters: unknown): Begun<A, X, E, R> => {
       let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
-      const costs = RunCosts.of(fiber, {
-        http,
-        method,
-        address,
-        addressText,
-        options: input,
-        maxCostUsd: input.maxCostUsd
-      })
       const executionId = () => run?.executionId
       // one timeout over the effect that provides the tools and the run
       const timed = totalTimeout(
@@ -208,8 +200,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
             resumeFields,
             onPause: input.onPause,
             answering: answeringOf({ ...input, tools }),
-            maxCostUsd: input.maxCostUsd,
-            costs,
+            costs: RunCosts.of(input.maxCostUsd),
             executionId: undefined,
             answeredItself: false,
             walk
@@ -220,10 +211,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
         { method, flow: addressText, executionId },
         progress
       )
-      const told = ExecuteRun.tellingInterruption(http, executionId, timed)
-      return costs === undefined
-        ? told
-        : costs.settling(told, () => ({ executionId: executionId(), sent: progress.sent }))
+      return ExecuteRun.tellingInterruption(http, executionId, timed)
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
@@ -231,15 +219,14 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   })
 
 /** @internal */
-export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
+export const execute = (http: HttpService, walk: ExecuteRun.Walk) => {
   const method = "FlowService.execute"
   const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
     method,
     rules: executeRules,
     trace: false,
     warn: sizeWarning(method),
-    post: (run, body) =>
-      ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0),
+    post: (run, body) => run.costs === undefined ? ExecuteRun.post(run, body, 0) : ExecuteRun.postSteps(run, body),
     outcomeOf: ExecuteRun.outcomeOf
   }
   return <E, R>(
@@ -260,7 +247,7 @@ const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceOptions, Execu
 })
 
 /** @internal */
-export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
+export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk) => {
   const method = "FlowService.executeOnce"
   const warn = sizeWarning(method)
   const beginning = (key: string): Beginning<OnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
@@ -334,7 +321,7 @@ const stateOf = (
   }, { flow: addressText })
 
 /** @internal */
-export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
+export const resume = (http: HttpService, walk: ExecuteRun.Walk) =>
 <E, R>(
   flow: FlowRef<never>,
   givenState: PausedState,
@@ -349,7 +336,7 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     const checked = stateOf(method, addressText, givenState)
     if (Either.isLeft(checked)) return Effect.fail(checked.left)
     const state = checked.right
-    const before: Omit<ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R>, "costs"> = {
+    const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
       http,
       method,
       flow,
@@ -370,24 +357,23 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
       },
       onPause: input.onPause,
       answering: { _tag: "manual" },
-      maxCostUsd: input.maxCostUsd,
+      costs: RunCosts.of(input.maxCostUsd),
       executionId: state.executionId,
       answeredItself: false,
       walk
     }
     return ExecuteRun.goingOn(
-      before,
-      (run) =>
-        withTools(method, addressText, input, (tools) =>
-          ExecuteRun.resume(
-            tools === undefined ? run : {
-              ...run,
-              resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
-              answering: answeringOf({ ...input, tools })
-            },
-            state,
-            results,
-            state.rounds
-          ))
+      run,
+      withTools(method, addressText, input, (tools) =>
+        ExecuteRun.resume(
+          tools === undefined ? run : {
+            ...run,
+            resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
+            answering: answeringOf({ ...input, tools })
+          },
+          state,
+          results,
+          state.rounds
+        ))
     )
   })

@@ -1,31 +1,22 @@
 /**
- * The scope and the budgets of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where
- * it has one.
+ * The scope of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where it has one.
  *
  * @internal
  */
-import type { Budget } from "../budget/ledger.js"
 import type { Scope } from "./currentScope.js"
 
-interface Ambient {
-  readonly scope: Scope | undefined
-  readonly budgets: ReadonlyArray<Budget>
-}
-
 interface Storage {
-  readonly run: <A>(store: Ambient, f: () => A) => A
-  readonly getStore: () => Ambient | undefined
+  readonly run: <A>(store: Scope | undefined, f: () => A) => A
+  readonly getStore: () => Scope | undefined
 }
-
-const nothing: Ambient = { scope: undefined, budgets: [] }
 
 /** A storage without the platform's help, in which a scope lasts until the first `await`. */
 class SynchronousStorage implements Storage {
-  private store: Ambient | undefined
-  getStore(): Ambient | undefined {
+  private store: Scope | undefined
+  getStore(): Scope | undefined {
     return this.store
   }
-  run<A>(store: Ambient, f: () => A): A {
+  run<A>(store: Scope | undefined, f: () => A): A {
     const before = this.store
     this.store = store
     try {
@@ -51,22 +42,12 @@ const make = (): Storage => {
 
 let storage: Storage | undefined
 
-const stored = (): Ambient => storage?.getStore() ?? nothing
+/** @internal */
+export const storedScope = (): Scope | undefined => storage?.getStore()
 
-const runStored = <A>(ambient: Ambient, f: () => A): A => {
-  if (storage === undefined && ambient.scope === undefined && ambient.budgets.length === 0) return f()
+/** @internal */
+export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => {
+  if (storage === undefined && scope === undefined) return f()
   storage ??= make()
-  return storage.run(ambient, f)
+  return storage.run(scope, f)
 }
-
-/** @internal */
-export const storedScope = (): Scope | undefined => stored().scope
-
-/** @internal */
-export const storedBudgets = (): ReadonlyArray<Budget> => stored().budgets
-
-/** @internal */
-export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => runStored({ ...stored(), scope }, f)
-
-/** @internal */
-export const runInBudgets = <A>(budgets: ReadonlyArray<Budget>, f: () => A): A => runStored({ ...stored(), budgets }, f)
