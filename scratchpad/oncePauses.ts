@@ -28,7 +28,19 @@ export const ask = (key: string, states: States) =>
     return done.result
   })
 
-// after a crash: the run is found, and goes on from the stored state
+// after a crash, and if no other process runs the key: goes on with the run, wherever it is
+export const askAgain = (key: string) =>
+  Effect.gen(function*() {
+    const flows = yield* FlowService
+    const done = yield* flows.executeOnce(key, flow, {
+      message: "Lisbon?",
+      tools: Tools.make(weather),
+      takeOver: true
+    })
+    return done.result
+  })
+
+// a pause that is answered later: goes on from the stored state
 export const goOn = (key: string, states: States, results: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const flows = yield* FlowService
@@ -36,6 +48,9 @@ export const goOn = (key: string, states: States, results: ReadonlyArray<string>
     if (text === undefined) return yield* ask(key, states)
     const state = yield* Schema.decode(Schema.parseJson(PausedState))(text)
     const answers = state.toolCalls.map(({ id }, n) => ({ toolCallId: id, content: results[n] ?? "" }))
-    const done: ExecuteResult = yield* flows.resume(flow, state, answers, { tools: Tools.make(weather) })
+    const done: ExecuteResult = yield* flows.resume(flow, state, answers, {
+      tools: Tools.make(weather),
+      onPause: (next) => states.put(key, JSON.stringify(next))
+    })
     return done.result
   })

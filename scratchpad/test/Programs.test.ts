@@ -29,7 +29,7 @@ import { answers as before } from "../moving/before.js"
 import { gradeEach } from "../once.js"
 import { isSessionNotFound, NoukaiBehindGateway } from "../onceAbsence.js"
 import { gradeOnce } from "../onceJobs.js"
-import { ask as askOnce, goOn } from "../oncePauses.js"
+import { ask as askOnce, askAgain, goOn } from "../oncePauses.js"
 import { gradeByPromise } from "../promises.js"
 import { patient } from "../retrying.js"
 import { byHand, watched } from "../streaming.js"
@@ -197,6 +197,12 @@ it.scopedLive("runs once per key", () =>
       text: "The weather, as get_weather says: rainy in Lisbon"
     })
     assert.strictEqual(yield* runs, 4)
+    yield* Effect.exit(askOnce("later", dying))
+    assert.strictEqual((yield* Effect.flip(askOnce("later", states)))._tag, "RunInProgressError")
+    assert.deepStrictEqual(yield* askAgain("later"), {
+      text: "The weather, as get_weather says: sunny in Lisbon"
+    })
+    assert.strictEqual(yield* runs, 5)
   }).pipe(
     Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ flows: samples, capture: "full" })))
   ))

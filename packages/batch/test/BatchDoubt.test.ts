@@ -3,7 +3,7 @@ import { Batch } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import { Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { client, collect, echoing, layer, ledgerFile, numbered, onFile, type Row, runsOf } from "./support/batches.js"
 
 const quick = { grace: 300 } as const
@@ -158,6 +158,51 @@ describe.concurrent("a row that may have run", () => {
       const [row] = yield* collect(Batch.results(batch))
       assert.deepStrictEqual(row!.error, { kind: "Defect", message: "broken" })
     }).pipe(Effect.provide(layer())), 20_000)
+
+  it.live(
+    "in a request that waits for a tool is taken over, since the row is of this process",
+    () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        yield* emulator.putFlows({
+          ref: "acme/test/tools",
+          steps: [{ kind: "tool", id: "a", rounds: [[{ name: "weather" }]], output: "{{tools.weather}}", costUsd: "1" }]
+        })
+        const died = yield* Deferred.make<void>()
+        let asked = 0
+        const batch = (answer: Effect.Effect<string>) =>
+          Batch.make({
+            id: "tools",
+            flow: "acme/test/tools",
+            operation: "execute",
+            key: (row: Row) => row.id,
+            input: (row) => ({ message: row.id }),
+            tools: Tools.handle(
+              [{ type: "function", function: { name: "weather" } }],
+              (calls) => Effect.map(answer, (content) => calls.map(({ id }) => ({ toolCallId: id, content })))
+            )
+          })
+        // the first row shows that runs are found through their sessions
+        const dying = batch(Effect.suspend(() =>
+          ++asked === 1 ? Effect.succeed("sun") : Effect.zipRight(Deferred.succeed(died, undefined), Effect.never)
+        ))
+        const rows = numbered(2)
+        const first = yield* Effect.fork(Batch.run(dying, rows, { ...quick, concurrency: 1, stopWithin: 0 }))
+        yield* Deferred.await(died)
+        yield* Fiber.interrupt(first)
+        const summary = yield* Batch.run(batch(Effect.succeed("rain")), rows, quick)
+        assert.deepStrictEqual([states(summary), summary.adopted], [{ done: 2 }, 1])
+        assert.deepStrictEqual(
+          (yield* collect(Batch.results(dying))).map(({ result }) =>
+            result
+          ),
+          ["sun", "rain"]
+        )
+        const { billedUsd, runs } = yield* emulator.ledger
+        assert.deepStrictEqual([runs.length, billedUsd], [2, "2"])
+      }).pipe(Effect.provide(layer())),
+    20_000
+  )
 
   it.live("in a request is failed where it waits for tools that nobody has", () =>
     Effect.gen(function*() {

@@ -85,7 +85,7 @@ export class Flow {
    * the run among all of this flow and version, so it must name the input too.
    *
    * The key is looked up before anything is sent. A run that is found gives its result, also when it
-   * failed (`rerunFailed` runs it again); rejects with a `RunInProgressError` when it has not ended, a
+   * failed (`rerunFailed` runs it again); rejects with a `RunInProgressError` when it has not ended (`takeOver` goes on with it), a
    * `ResultNotStoredError` when its result cannot be read, and an `AmbiguousRunError` when there are two. Two processes
    * that begin a key at the same moment can both find nothing and both run.
    *

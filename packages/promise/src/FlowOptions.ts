@@ -94,7 +94,14 @@ export interface OnceOptions {
  * @since 0.1.0
  * @category options
  */
-export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "maxCostUsd">, OnceOptions {}
+export interface ExecuteOnceOptions extends Omit<ExecuteOptions, "sessionId" | "maxCostUsd">, OnceOptions {
+  /**
+   * Whether a run of the key that has not ended is followed to its end, where the call would reject with a
+   * `RunInProgressError`. If it waits for tool results, this call answers it, so that a tool that ran may run again: set
+   * it only on the start after a crash, when no other process runs the key. Default: false.
+   */
+  takeOver?: boolean | undefined
+}
 
 /**
  * The options of `executeAsyncOnce`: those of `executeAsync` without a session, which is made of the key.

@@ -100,6 +100,33 @@ it("a pause goes on by its own resume", async () => {
   assert.deepInclude(await flow.executeOnce("row 1", { tools }), { result: "sunny", reused: true })
 })
 
+it("takeOver goes on with a run that another process left in a pause", async () => {
+  const tools = [{ type: "function", function: { name: "weather" } }]
+  const flow = noukai.flow("noukai/tests/asking")
+  const { executionId } = await flow.executeOnce("row 1", { tools })
+  const other = new Noukai({ apiKey: emulator.apiKey, env: "dev", port: emulator.port })
+  const toolHandler = (calls: ReadonlyArray<{ id: string }>) =>
+    calls.map(({ id }) => ({ tool_call_id: id, content: "warm" }))
+  const options = { tools, toolHandler, takeOver: true }
+  const done = await other.flow("noukai/tests/asking").executeOnce("row 1", options)
+  assert.deepInclude(done, { status: "completed", result: "sunny", reused: true })
+  assert.strictEqual(done.executionId, executionId)
+  const refused = await rejection(flow.executeOnce("row 1", { takeOver: "yes" as never }))
+  assert.instanceOf(refused, InvalidRequestError)
+  assert.lengthOf(emulator.ledger().runs, 1)
+  await other.close()
+})
+
+it("a pause that is answered twice leads to what followed the first answer", async () => {
+  const tools = [{ type: "function", function: { name: "weather" } }]
+  const paused = await noukai.flow("noukai/tests/asking").execute({ tools })
+  assert(paused.requiresToolCalls)
+  const answer = { toolResults: [{ tool_call_id: paused.toolCalls[0]!.id, content: "warm" }] }
+  assert.strictEqual((await paused.resume(answer)).result, "sunny")
+  assert.strictEqual((await paused.resume(answer)).result, "sunny")
+  assert.lengthOf(emulator.ledger().runs, 1)
+})
+
 it("executeAsyncOnce gives the job that was submitted", async () => {
   const flow = noukai.flow(echo)
   const first = await flow.executeAsyncOnce("row 1", { message: "hi" })

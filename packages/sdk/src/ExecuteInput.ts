@@ -183,6 +183,21 @@ export interface OnceOptions {
 }
 
 /**
+ * The option of going on with a run that another process began.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface TakeOverOptions {
+  /**
+   * Whether a run of the key that has not ended is followed to its end, where it would be a `RunInProgressError`. If it
+   * waits for tool results, this call answers it, so that a tool that ran may run again: set it only on the start after
+   * a crash, when no other process runs the key. It needs a key that may read the events of runs. Default: false.
+   */
+  readonly takeOver?: boolean | undefined
+}
+
+/**
  * The input of `executeOnce`: that of `execute`, without a session, which is made of the key, and without `maxCostUsd`,
  * since the run is one request and cannot be stopped. `trace` is true unless it
  * is set, so that the server keeps the result for later calls of the key. `retryPost` does not apply to the request that
@@ -197,6 +212,7 @@ export type ExecuteOnceInput<P = AnyParameters, T = undefined, E = never, R = ne
   & ToolsInput<T>
   & PauseInput<E, R>
   & OnceOptions
+  & TakeOverOptions
 
 /**
  * The input of `resume`. Everything else of the first call travels in the paused state.

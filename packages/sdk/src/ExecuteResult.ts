@@ -83,6 +83,6 @@ export interface PausedResult<out A = unknown, out E = never> {
  * @category models
  */
 export interface OncePaused<out A = unknown, out E = never> extends PausedResult<A, E> {
-  /** Whether another call began the run: no, since a run that was found paused is a `RunInProgressError`. */
-  readonly reused: false
+  /** Whether another call began the run: only with `takeOver`, since it is a `RunInProgressError` else. */
+  readonly reused: boolean
 }

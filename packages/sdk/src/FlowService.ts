@@ -84,7 +84,7 @@ export declare namespace FlowService {
      *
      * The session of the run is made of the key and looked up before anything is sent. What is found is not run again:
      * a completed run gives its result (`reused: true`), a failed one is the `FlowExecutionError` that it was
-     * (`rerunFailed` runs it again), one that has not ended a `RunInProgressError`, one without a readable result a
+     * (`rerunFailed` runs it again), one that has not ended a `RunInProgressError` (`takeOver` goes on with it), one without a readable result a
      * `ResultNotStoredError`, and two of them an `AmbiguousRunError`. A failure of the look-up itself fails the call
      * before anything is sent.
      *

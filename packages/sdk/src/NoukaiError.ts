@@ -577,8 +577,9 @@ export class UnexpectedResponseError extends TaggedError<UnexpectedResponseError
 
 /**
  * The run of this key has begun and has not ended: another call of the key waits for it, or its process died, or it
- * waits for tool results. The three cannot be told apart from here; a run whose process died in a tool pause never ends,
- * unless its stored `PausedState` is resumed. Nothing was sent: ask again later.
+ * waits for tool results. The three cannot be told apart from here. A run whose process died in a tool pause never ends,
+ * unless it is taken over (`takeOver`) or its stored `PausedState` is resumed. Nothing was sent: call again later.
+ *
  * @since 0.1.0
  * @category errors
  */
@@ -596,7 +597,7 @@ export class RunInProgressError extends TaggedError<RunInProgressError>(
     return render(
       this,
       "the run of this key has not ended",
-      "ask again later; if it waits for tool results, resume it from its stored state"
+      "call again later; if its process has died, set `takeOver` or resume its stored state"
     )
   }
 }

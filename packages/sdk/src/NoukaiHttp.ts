@@ -117,7 +117,7 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
   pause: caller.transport.pause
 })
 
-const requestsOf = (caller: Call.Caller): Requests => {
+const requestsOf = (caller: Call.Caller, streams?: Streams): Requests => {
   const requests = {
     execute: Execute.execute(caller),
     forward: Forward.forward(caller),
@@ -129,7 +129,8 @@ const requestsOf = (caller: Call.Caller): Requests => {
     runList: Runs.runList(caller),
     session: Session.session(caller)
   }
-  return { ...requests, ...Once.make(requests, caller.config, caller.transport.pause) }
+  const events = streams && { trace: requests.trace, traceStream: streams.traceStream }
+  return { ...requests, ...Once.make(requests, caller.config, caller.transport.pause, events) }
 }
 
 const streamsOf = (caller: Call.Caller): Streams => ({
@@ -139,8 +140,10 @@ const streamsOf = (caller: Call.Caller): Streams => ({
 
 type Live = (config: NoukaiConfig.Service, caller: Call.Caller) => NoukaiHttp.Service
 
-const live: Live = (config, caller) =>
-  make(fromTable(defaultsOf(config, caller), requestsOf(caller), streamsOf(caller)))
+const live: Live = (config, caller) => {
+  const streams = streamsOf(caller)
+  return make(fromTable(defaultsOf(config, caller), requestsOf(caller, streams), streams))
+}
 
 const liveWithoutStreams: Live = (config, caller) => {
   const requests = requestsOf(caller)

@@ -1,14 +1,13 @@
 /**
- * A program of one key whose run asks for tools is killed (SIGKILL) at a random moment and started again. The state of each pause is
- * stored before a tool runs. The emulator's ledger says what ran.
+ * A program of one key whose run asks for tools is killed (SIGKILL) at an event of the emulator and started again, until it
+ * ends by itself. It goes on from the stored state of the last pause, or takes the run over. The emulator's ledger says
+ * what ran.
  */
 import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { spawn } from "node:child_process"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { bundledProgram } from "./support/bundledProgram.js"
 import { folder } from "./support/folder.js"
 import { isWhole } from "./support/size.js"
@@ -42,6 +41,17 @@ const layer = Emulators.layer({
   }]
 })
 
+/** The number of events so far. */
+const past = Effect.flatMap(Emulator, (emulator) =>
+  Effect.suspend(() => {
+    let count = 0
+    const counting = emulator.awaitEvent(() => {
+      count++
+      return false
+    })
+    return Effect.map(Effect.raceFirst(counting, Effect.yieldNow()), () => count)
+  }))
+
 /** The end of one life of the program: its words, or `undefined` when it was killed. */
 const life = (program: string, args: ReadonlyArray<string>, killed: Effect.Effect<void>) =>
   Effect.scoped(Effect.gen(function*() {
@@ -64,27 +74,34 @@ const life = (program: string, args: ReadonlyArray<string>, killed: Effect.Effec
     return yield* Fiber.join(end)
   }))
 
-/** The emulator has some 28 events for one life of the program: at each of them it is killed. */
-const moments = isWhole ? Array.from({ length: 30 }, (_, n) => n + 1) : [12, 16, 19, 25]
+/** One life of the program has some 28 events, at each of which it is killed; and then at every other one in turn. */
+const kills: ReadonlyArray<ReadonlyArray<number>> = isWhole
+  ? [...Array.from({ length: 30 }, (_, n) => [n + 1]), [4, 3, 2, 1, 5], [12, 9, 6, 3], [7, 7, 7, 7, 7, 7]]
+  : [[6], [12], [19, 4]]
 
-describe("a program that is killed while its run asks for tools, and started again", () => {
-  for (const moment of moments) {
-    it.live(`at event ${moment} goes on from the stored state, and pays each step once`, () =>
-      Effect.gen(function*() {
-        const program = yield* Effect.promise(() =>
-          bundledProgram(new URL("./support/oncePausesProcess.ts", import.meta.url))
-        )
-        const emulator = yield* Emulator
-        const path = yield* folder
-        let left = moment
-        yield* life(program, ["key", path], Effect.asVoid(emulator.awaitEvent(() => --left === 0)))
-        const isStored = existsSync(join(path, "state.json"))
-        const told = yield* life(program, ["key", path], Effect.never)
-        const { runs } = yield* emulator.ledger
-        // it was killed before it stored a state, and its run waits
-        if (!isStored && runs[0]?.status === "running") return assert.strictEqual(told, "RunInProgressError")
-        assert.strictEqual(told, "done \"sunny in Sines\"")
-        assert.deepStrictEqual(runs.map(({ billedUsd, status }) => [status, billedUsd]), [["completed", "1.111"]])
-      }).pipe(Effect.scoped, Effect.provide(layer)), 60_000)
-  }
-})
+for (const mode of ["stored", "taken"]) {
+  describe(`a program that is killed while its run asks for tools, and started again: ${mode}`, () => {
+    for (const moments of kills) {
+      it.live(
+        `killed after ${moments.join(", ")} events it loses nothing, and pays each step once`,
+        () =>
+          Effect.gen(function*() {
+            const program = yield* Effect.promise(() =>
+              bundledProgram(new URL("./support/oncePausesProcess.ts", import.meta.url))
+            )
+            const emulator = yield* Emulator
+            const args = [yield* folder, mode]
+            for (const moment of moments) {
+              // the events of earlier lives are counted too
+              let left = moment + (yield* past)
+              yield* life(program, args, Effect.asVoid(emulator.awaitEvent(() => --left === 0)))
+            }
+            assert.strictEqual(yield* life(program, args, Effect.never), "done \"sunny in Sines\"")
+            const { runs } = yield* emulator.ledger
+            assert.deepStrictEqual(runs.map(({ billedUsd, status }) => [status, billedUsd]), [["completed", "1.111"]])
+          }).pipe(Effect.scoped, Effect.provide(layer)),
+        120_000
+      )
+    }
+  })
+}

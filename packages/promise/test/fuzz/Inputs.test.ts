@@ -141,7 +141,7 @@ const operations: { readonly [name: string]: Operation } = {
     call: (noukai, options) => noukai.flow(flow).executeAsync(any(options))
   },
   "flow.executeOnce": {
-    values: [key, spoiled({ message: "hi" }, [...runFields, ...onceFields, "signal", "timeout"])],
+    values: [key, spoiled({ message: "hi" }, [...runFields, ...onceFields, "takeOver", "signal", "timeout"])],
     call: (noukai, key, options) => noukai.flow(flow).executeOnce(any(key), any(options))
   },
   "flow.executeAsyncOnce": {

@@ -176,7 +176,7 @@ const operations: { readonly [name: string]: Operation } = {
       )
   },
   "flows.executeOnce": {
-    values: [key, ref, spoiled({ message: "hi" }, [...runFields, ...onceFields, "onPause"])],
+    values: [key, ref, spoiled({ message: "hi" }, [...runFields, ...onceFields, "takeOver", "onPause"])],
     call: (key, flow, input) => flows((all) => all.executeOnce(any(key), any(flow), any(input)))
   },
   "flows.resume": {

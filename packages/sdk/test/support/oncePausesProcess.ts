@@ -1,14 +1,14 @@
 /**
- * A program that runs one key of a flow that asks for tools: `<baseUrl> <key> <folder>`. The
- * state of each pause is stored in the folder before a tool runs. Started again, it goes on from what is stored; prints
- * the result, or fails with the tag of the error. The API key comes from the environment.
+ * A program that runs one key of a flow that asks for tools: `<baseUrl> <folder> <stored | taken>`.
+ * Stores the state of each pause in the folder before a tool runs. Started again, it goes on from the stored state
+ * (`stored`), or takes the run of the key over. Prints the result, or the tag of the error. The API key comes from the environment.
  */
 import { FlowService, isNoukaiError, Noukai, PausedState, Tools } from "@effect-noukai/sdk"
 import { Effect, Schema } from "effect"
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-const [baseUrl = "", key = "", folder = ""] = process.argv.slice(2)
+const [baseUrl = "", folder = "", mode] = process.argv.slice(2)
 
 const flow = "acme/test/asking"
 
@@ -36,7 +36,7 @@ const onPause = (state: PausedState) =>
 
 const begun = Effect.flatMap(
   FlowService,
-  (flows) => flows.executeOnce(key, flow, { message: "Lisbon?", tools, onPause })
+  (flows) => flows.executeOnce("key", flow, { message: "Lisbon?", tools, onPause, takeOver: true })
 )
 
 const stored = Effect.gen(function*() {
@@ -53,7 +53,7 @@ const program: Effect.Effect<
   { readonly status: string; readonly result?: unknown },
   Effect.Effect.Error<typeof begun | typeof stored>,
   FlowService
-> = existsSync(file) ? stored : begun
+> = mode === "stored" && existsSync(file) ? stored : begun
 
 process.stdout.write(
   await Effect.runPromise(

@@ -50,7 +50,7 @@ const settledBy = (error: NoukaiError, hasTools: boolean): Settled | undefined =
     case "ResultNotStoredError":
       return reported(error, "ResultNotStored", idsOf(error))
     case "RunInProgressError":
-      // one that waits for tools of a process that is no more never ends
+      // one that waits for tools, and whose pause cannot be read, never ends
       if (!hasTools) return undefined
       return reported(error, "RunInProgress", idsOf(error))
     case "AmbiguousRunError":
@@ -116,7 +116,8 @@ export const make = (
           ...JSON.parse(input) as ExecuteOnceInput,
           version: versionOf(version),
           retry: once,
-          ...(tools !== undefined && { tools })
+          // the row is of this process: another one that waits with its tools has lost it
+          ...(tools !== undefined && { tools, takeOver: true })
         }).pipe(
           Effect.map(({ executionId, result, reused, sessionId }): Begun =>
             ended(

@@ -106,7 +106,8 @@ export const executeOnceInput = (
 ): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
   // the sdk refuses a session and a limit
   ...executeInput(options),
-  ...onceInput(options)
+  ...onceInput(options),
+  takeOver: given(options.takeOver)
 })
 
 /** @internal */

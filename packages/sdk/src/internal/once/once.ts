@@ -14,6 +14,7 @@ import {
   type CallError,
   type OnceError,
   ResultNotStoredError,
+  type RunInProgressError,
   type Sent
 } from "../../NoukaiError.js"
 import { known, unchecked } from "../errors/makeError.js"
@@ -25,16 +26,17 @@ import type {
   SubmitOnceRequest,
   SubmitOnceResponse
 } from "../operations/onceRequests.js"
-import type { Refusal, Requests } from "../operations/operations.js"
+import type { Refusal, Requests, Streams } from "../operations/operations.js"
 import { clientClosed } from "../retry/retry.js"
 import { further } from "../run/callProgress.js"
+import { runPosition } from "../run/runPosition.js"
 import { monotonic, type Pause } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
 import { executed, inProgress, submitted } from "./foundRun.js"
 import { onceSession } from "./onceSession.js"
 import * as SeenRuns from "./seenRuns.js"
 import { type Led, singleFlight } from "./singleFlight.js"
-import { type Asked, type FoundRun, standing } from "./standing.js"
+import { type Asked, beforeARun, type FoundRun, standing } from "./standing.js"
 
 type Failure = CallError | OnceError | Refusal
 
@@ -93,6 +95,10 @@ const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): bo
 const showsARun = ({ _tag, executionId, statusCode }: Failure): boolean =>
   executionId !== undefined || (_tag === "UnexpectedResponseError" && statusCode !== undefined && statusCode < 300)
 
+const isRunInProgress = (exit: Exit.Exit<unknown, Failure>): boolean =>
+  Exit.isFailure(exit) &&
+  Option.exists(Cause.failureOption(exit.cause), ({ _tag }) => _tag === "RunInProgressError")
+
 interface Ended<A> {
   readonly operation: string
   readonly rerunFailed: boolean
@@ -107,7 +113,9 @@ interface Ended<A> {
 export const make = (
   requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob">,
   { attemptTimeout, origin }: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">,
-  pause: Pause
+  pause: Pause,
+  /** Reads of the events of runs, where the client has streams. */
+  events?: Pick<Requests, "trace"> & Pick<Streams, "traceStream">
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
   const seen = SeenRuns.make()
 
@@ -147,6 +155,8 @@ export const make = (
       const follow = ({ exit, sent }: Led<Ended<A>, Failure>): Effect.Effect<OnceResponse<A>, Failure> =>
         Effect.flatMap(monotonic, (now) => {
           if (isOfItsOwn(exit, now < ends)) return again(sent)
+          // the leader may not take it over
+          if (request.takeOver === true && isRunInProgress(exit)) return again("no")
           if (Exit.isFailure(exit)) return Effect.failCause(exit.cause)
           const { operation: other, outcome, rerunFailed } = exit.value
           // a run of the other operation is looked up, and may not be listed yet
@@ -188,11 +198,29 @@ export const make = (
     options: { ...request.options, retryPost: false }
   })
 
+  /** A run that goes on, followed to its end or its pause for a call that takes it over. */
+  const takenOver = (
+    request: ExecuteOnceRequest,
+    { execution: { executionId, triggerType } }: FoundRun,
+    error: RunInProgressError
+  ): Effect.Effect<ExecuteOnceResponse["response"], Failure> =>
+    request.takeOver !== true || events === undefined || triggerType === "job"
+      ? Effect.fail(error)
+      : Effect.flatMap(
+        Effect.mapError(runPosition(events.trace, events.traceStream, { ...request, executionId }), beforeARun),
+        (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
+      )
+
   return {
     executeOnce: once<ExecuteOnceRequest, ExecuteOnceResponse["response"]>({
       name: "execute",
       send: (request, sessionId) => requests.execute(sentOnce(request, sessionId)),
-      found: (request, run) => executed(requests.pollJob, request, run),
+      found: (request, run) =>
+        Effect.catchTag(
+          executed(requests.pollJob, request, run),
+          "RunInProgressError",
+          (error) => takenOver(request, run, error)
+        ),
       shared: (request, { response, sessionId }) =>
         response.status === "tool_calls_required"
           ? Effect.fail(

@@ -15,6 +15,8 @@ export interface OnceRequest extends RequestContext {
   readonly key: string
   /** Whether a run that failed or was cancelled is followed by another one. */
   readonly rerunFailed: boolean
+  /** Whether a run that has not ended is followed, to its end or to a pause that this call answers. Default: false. */
+  readonly takeOver?: boolean
   /** Milliseconds after which an absence is looked at again; 0: never. */
   readonly settle: number
 }

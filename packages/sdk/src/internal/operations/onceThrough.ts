@@ -8,7 +8,7 @@ interface Tagged {
 
 const through = <Q extends Tagged, A, E>(run: (request: Q) => Effect.Effect<A, E>) =>
 (
-  { key: _key, rerunFailed: _rerunFailed, settle: _settle, ...request }: OnceRequest & Q
+  { key: _key, rerunFailed: _rerunFailed, settle: _settle, takeOver: _takeOver, ...request }: OnceRequest & Q
 ): Effect.Effect<OnceResponse<A>, E> =>
   Effect.map(
     // the rest of `OnceRequest & Q` is a `Q`

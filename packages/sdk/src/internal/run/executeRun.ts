@@ -234,18 +234,14 @@ export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E,
 export const postOnce = <E, R>(
   run: Run<E, R>,
   body: ExecuteBody,
-  once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle">
+  once: Pick<ExecuteOnceRequest, "key" | "rerunFailed" | "settle" | "takeOver">
 ): Effect.Effect<OnceRunResult, CallError | CostLimitError | OnceError | E, R> =>
   Effect.flatMap(
     run.http.request("executeOnce", { ...requestOf(run, body), ...once }),
     ({ response, reused, sessionId }): Effect.Effect<OnceRunResult, CallError | CostLimitError | E, R> => {
       run.sessionId = sessionId
       run.reused = reused
-      return Effect.map(follow(run, { response }, 0), (ended) =>
-        ended.status === "completed"
-          ? withRaw({ ...ended, reused }, ended.raw)
-          // a run that was found is never paused
-          : withRaw({ ...ended, reused: false as const }, ended.raw))
+      return Effect.map(follow(run, { response }, 0), (ended) => withRaw({ ...ended, reused }, ended.raw))
     }
   )
 

@@ -7,7 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type { CostLimit, ExecuteInput, ExecuteOnceInput, OnceOptions, ResumeInput } from "../../ExecuteInput.js"
+import type {
+  CostLimit,
+  ExecuteInput,
+  ExecuteOnceInput,
+  OnceOptions,
+  ResumeInput,
+  TakeOverOptions
+} from "../../ExecuteInput.js"
 import { PausedState } from "../../ExecuteResult.js"
 import type {
   CallError,
@@ -22,7 +29,7 @@ import * as Checks from "../flow/executeInput.js"
 import type { AnyParameters, FlowRef } from "../flow/flow.js"
 import { encodeParameters } from "../flow/flowCodec.js"
 import { isNearLimit, warnOfSize } from "../flow/sizeWarning.js"
-import { checkCall, checkFunction, checkSessionId } from "../input/checks.js"
+import { checkCall, checkFlag, checkFunction, checkSessionId } from "../input/checks.js"
 import { checkStored } from "../input/json.js"
 import { checkKey, checkOnce } from "../input/onceOptions.js"
 import { guarded, type InputRules } from "../input/take.js"
@@ -235,11 +242,22 @@ export const execute = (http: HttpService, walk: ExecuteRun.Walk) => {
   ): ExecuteRun.RunEffect<E | ToolCallLimitError, R> => begin(http, walk, beginning, flow, input)
 }
 
-const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceOptions, ExecuteInputOf<E, R> & OnceOptions> => ({
+type ExecuteOnceOptions = OnceOptions & TakeOverOptions
+
+const onceRules = <E, R>(): InputRules<
+  ExecuteInputOf<E, R> & ExecuteOnceOptions,
+  ExecuteInputOf<E, R> & ExecuteOnceOptions
+> => ({
   field: "input",
-  pick: (given) => ({ ...pickInput(given), rerunFailed: given.rerunFailed, settle: given.settle }),
+  pick: (given) => ({
+    ...pickInput(given),
+    rerunFailed: given.rerunFailed,
+    settle: given.settle,
+    takeOver: given.takeOver
+  }),
   check: (input) =>
     checkOnce(input) ??
+      checkFlag("takeOver", input.takeOver) ??
       (input.maxCostUsd === undefined
         ? undefined
         : problem("maxCostUsd", "cannot limit a run of executeOnce, which is one request: use execute, or a Budget")) ??
@@ -250,13 +268,13 @@ const onceRules = <E, R>(): InputRules<ExecuteInputOf<E, R> & OnceOptions, Execu
 export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk) => {
   const method = "FlowService.executeOnce"
   const warn = sizeWarning(method)
-  const beginning = (key: string): Beginning<OnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
+  const beginning = (key: string): Beginning<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
     method,
     rules: onceRules,
     trace: true,
     warn,
-    post: (run, body, { rerunFailed = false, settle = 0 }) =>
-      ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0 }),
+    post: (run, body, { rerunFailed = false, settle = 0, takeOver = false }) =>
+      ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0, takeOver }),
     outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : ExecuteRun.outcomeOf(result)
   })
   return <E, R>(
@@ -267,7 +285,7 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk) => {
     Effect.suspend(() => {
       const found = checkKey(key)
       return found === undefined
-        ? begin<OnceOptions, ExecuteRun.OnceRunResult, OnceError, E, R>(http, walk, beginning(key), flow, input)
+        ? begin<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError, E, R>(http, walk, beginning(key), flow, input)
         : Effect.fail(invalid(method, found.field, found.reason))
     })
 }

@@ -1,0 +1,199 @@
+/** Runs of a key that another process began and left: `takeOver` goes on with them. */
+import { Emulator } from "@effect-noukai/emulator"
+import type { EmulatorOptions, Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import { FlowService, Noukai, type PausedState, Tools } from "@effect-noukai/sdk"
+import { layerWithoutStreams } from "@effect-noukai/sdk/NoukaiHttp"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schedule, TestClock } from "effect"
+import { executeOnce, flows, runs, sessionOf, setup as emulated } from "./support/once.js"
+
+const ref = "acme/test/asking"
+
+const asking: EmulatedFlow = {
+  ref,
+  steps: [
+    { kind: "template", id: "before", output: "?", costUsd: "0.01" },
+    {
+      kind: "tool",
+      id: "ask",
+      rounds: [[{ name: "one" }], [{ name: "two" }]],
+      output: "{{tools.two}}",
+      costUsd: "0.1"
+    },
+    { kind: "template", id: "after", output: { said: "{{input}}" }, costUsd: "1" }
+  ]
+}
+
+const setup = (options: EmulatorOptions = {}) => emulated({ flows: [...flows, asking], ...options })
+
+const declarations = ["one", "two"].map((name) => ({ type: "function", function: { name } }) as const)
+
+const handling = (asked: Array<string>, wait: Effect.Effect<void> = Effect.void) =>
+  Tools.handle(declarations, (calls) =>
+    Effect.map(wait, () =>
+      calls.map(({ id, name }) => {
+        asked.push(name)
+        return { toolCallId: id, content: `it is ${name}` }
+      })))
+
+/** The run of a process that died in its first pause. */
+const left = () =>
+  Effect.gen(function*() {
+    const service = yield* FlowService
+    const sessionId = yield* sessionOf(ref, "k")
+    const paused = yield* service.execute(ref, {
+      message: "?",
+      sessionId,
+      trace: true,
+      tools: declarations
+    })
+    assert(paused.status === "tool_calls_required")
+    return paused.executionId
+  })
+
+const takeOver = (tools?: unknown, input: object = {}) => executeOnce("k", ref, { takeOver: true, tools, ...input })
+
+const paidOnce = Effect.gen(function*() {
+  const { billedUsd, runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+  assert.deepStrictEqual([billedUsd, runs.map(({ status }) => status)], ["1.11", ["completed"]])
+})
+
+describe("takeOver", () => {
+  it.scoped("answers the pause of a run that was left, and pays each step once", () =>
+    Effect.gen(function*() {
+      const executionId = yield* left()
+      const asked: Array<string> = []
+      assert.strictEqual(
+        (yield* Effect.flip(executeOnce("k", ref, { tools: handling(asked) })))._tag,
+        "RunInProgressError"
+      )
+      assert.deepStrictEqual(asked, [])
+      const states: Array<PausedState> = []
+      const done = yield* takeOver(handling(asked), {
+        parameters: { tone: "dry" },
+        onPause: (state: PausedState) => Effect.sync(() => void states.push(state))
+      })
+      assert.deepInclude(done, { status: "completed", result: { said: "it is two" }, reused: true, executionId })
+      assert.deepStrictEqual(asked, ["one", "two"])
+      assert.deepStrictEqual(states.map(({ iterationsUsed, rounds }) => [iterationsUsed, rounds]), [[1, 0], [2, 1]])
+      assert.deepInclude(states[0], { parameters: { tone: "dry" }, sessionId: yield* sessionOf(ref, "k") })
+      assert.deepInclude(yield* takeOver(), { result: { said: "it is two" }, reused: true })
+      yield* paidOnce
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("hands the pause over where tools are answered by hand", () =>
+    Effect.gen(function*() {
+      const executionId = yield* left()
+      const service = yield* FlowService
+      const paused = yield* service.executeOnce("k", ref, { message: "hi", takeOver: true, tools: declarations })
+      assert(paused.status === "tool_calls_required")
+      assert.deepInclude(paused, { reused: true, executionId })
+      const answer = ({ toolCalls }: { readonly toolCalls: ReadonlyArray<Tools.ToolCall> }) =>
+        toolCalls.map(({ id, name }) => ({ toolCallId: id, content: `it is ${name}` }))
+      const next = yield* paused.resume(answer(paused))
+      assert(next.status === "tool_calls_required")
+      const done = yield* next.resume(answer(next))
+      assert.deepInclude(done, { status: "completed", result: { said: "it is two" } })
+      yield* paidOnce
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("waits for a run that is at work", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const service = yield* FlowService
+      const slow = "acme/test/slow"
+      const sessionId = yield* sessionOf(slow, "k")
+      yield* Effect.fork(service.execute(slow, { sessionId, trace: true }))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      const call = yield* Effect.fork(executeOnce("k", slow, { takeOver: true }))
+      yield* emulator.awaitEvent((event) => event.type === "RequestReceived" && event.endpoint === "traceStream")
+      yield* TestClock.adjust("1 minute")
+      assert.deepInclude(yield* Fiber.join(call), { result: { late: true }, reused: true })
+      assert.lengthOf(yield* runs, 1)
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("changes nothing where there is no run, and where it has ended", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      assert.deepInclude(yield* takeOver(handling(asked)), { reused: false, result: { said: "it is two" } })
+      assert.deepInclude(yield* takeOver(handling(asked)), { reused: true, result: { said: "it is two" } })
+      assert.deepStrictEqual(asked, ["one", "two"])
+      yield* paidOnce
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("of two calls at one time answers once", () =>
+    Effect.gen(function*() {
+      yield* left()
+      const asked: Array<string> = []
+      const outcomes = yield* Effect.all([
+        Effect.either(takeOver(handling(asked))),
+        Effect.either(takeOver(handling(asked)))
+      ], { concurrency: 2 })
+      assert.deepStrictEqual(outcomes.map(({ _tag }) => _tag).sort(), ["Left", "Right"])
+      assert.deepStrictEqual(asked, ["one", "two"])
+      yield* paidOnce
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("of a call that follows one without it goes on", () =>
+    Effect.gen(function*() {
+      yield* left()
+      const [other, own] = yield* Effect.all([
+        Effect.flip(executeOnce("k", ref, { tools: handling([]) })),
+        takeOver(handling([]))
+      ], { concurrency: 2 })
+      assert.deepStrictEqual([other._tag, own.status], ["RunInProgressError", "completed"])
+      yield* paidOnce
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("needs the tools of the run", () =>
+    Effect.gen(function*() {
+      const executionId = yield* left()
+      const error = yield* Effect.flip(takeOver())
+      assert.deepInclude({ ...error }, {
+        _tag: "UnexpectedResponseError",
+        code: "TOOL_CALLS_UNANSWERED_CLIENT",
+        executionId
+      })
+      assert.strictEqual((yield* takeOver(handling([]))).status, "completed")
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped.each(["401", "403", "404", "501"])(
+    "leaves the run in progress where it may not be read: %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        const executionId = yield* left()
+        yield* emulator.addFaults({ match: { endpoint: "traceStream" }, script: [fault], repeat: true })
+        const error = yield* Effect.flip(takeOver(handling([])))
+        assert.deepInclude({ ...error }, { _tag: "RunInProgressError", executionId })
+      }).pipe(Effect.provide(setup()))
+  )
+
+  it.scoped.each(["503", "reset", "cut:e2"])(
+    "may be called again where the run cannot be read now: %s",
+    (fault) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator
+        yield* left()
+        yield* emulator.addFaults({ match: { endpoint: "traceStream" }, script: [fault] })
+        const error = yield* Effect.flip(takeOver(handling([])))
+        assert.deepStrictEqual([error.isRetryable, "sent" in error ? error.sent : "no"], [true, "no"])
+        assert.strictEqual((yield* takeOver(handling([]))).status, "completed")
+        yield* paidOnce
+      }).pipe(Effect.provide(setup({ config: { retry: Schedule.stop } })))
+  )
+
+  it.scoped("needs a client with streams", () =>
+    Effect.gen(function*() {
+      yield* left()
+      const without = Layer.provide(Noukai.layerOverHttp, Layer.fresh(layerWithoutStreams))
+      const error = yield* Effect.flip(Effect.provide(takeOver(handling([])), without))
+      assert.strictEqual(error._tag, "RunInProgressError")
+    }).pipe(Effect.provide(setup())))
+
+  it.scoped("is a flag", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(executeOnce("k", ref, { takeOver: "yes" }))
+      assert.deepInclude({ ...error }, { _tag: "InvalidRequestError", field: "takeOver" })
+    }).pipe(Effect.provide(setup())))
+})
