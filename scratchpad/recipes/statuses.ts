@@ -12,6 +12,7 @@ const statuses: Record<Exclude<CallError, ReplayError>["_tag"], number> = {
   FlowExecutionError: 502,
   UnexpectedResponseError: 502,
   APIConnectionError: 502,
+  BudgetExceededError: 502,
   InsufficientCreditsError: 503,
   APITimeoutError: 504
 }

@@ -13,6 +13,7 @@ import { bundledProgram } from "../../packages/sdk/test/support/bundledProgram.j
 import { again, handler } from "../answering.js"
 import { answer, ask } from "../approval.js"
 import { crash } from "../batch.js"
+import { answerAll } from "../budget.js"
 import { limited } from "../builders.js"
 import { graded } from "../cassettes.js"
 import { capped, withCost } from "../costs.js"
@@ -167,6 +168,15 @@ it.scopedLive("what a run costs, and a limit of it", () =>
     assert.strictEqual((yield* Effect.flip(run(false)))._tag, "CostLimitError")
     assert.deepStrictEqual(asked, ["0.00031", "0.00031"])
     assert.strictEqual(yield* runs, 3)
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("a budget for several calls", () =>
+  Effect.gen(function*() {
+    const { answers, spentUsd } = yield* answerAll(["one", "two", "three", "four", "five"], "0.005")
+    const answered = answers.filter((answer) => answer !== undefined)
+    assert.strictEqual(Number(spentUsd).toFixed(5), (answered.length * 0.00121).toFixed(5))
+    assert.isAtLeast(answers.length - answered.length, 2)
+    assert.strictEqual(yield* runs, answered.length)
   }).pipe(Effect.provide(world)))
 
 it.scopedLive("runs once per key", () =>

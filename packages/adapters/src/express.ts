@@ -10,11 +10,13 @@ import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type * as ErrorAnswer from "./ErrorAnswer.js"
 import { type ContextRunner, snapshot } from "./internal/asyncContext.js"
 import type { NodeRequest, NodeResponse } from "./internal/express/messages.js"
 import { headerOf } from "./internal/express/messages.js"
 import { requestBody } from "./internal/express/requestBody.js"
 import { cutOff, holdResponse, over, send, sendEarly } from "./internal/express/response.js"
+import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody } from "./internal/relay/readBody.js"
@@ -188,6 +190,44 @@ export const trace = (options: Options): Middleware => (request, response, next)
  * @category middleware
  */
 export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
+
+/**
+ * An error handler of Express 4 and 5, known by its four parameters.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ErrorMiddleware = (
+  error: unknown,
+  request: ExpressRequest,
+  response: ExpressResponse,
+  next: NextFunction
+) => void
+
+/**
+ * An error handler for errors of the Promise client and of the sdk: 502, 503 with `Retry-After` where it is known, or 504,
+ * without details (`ErrorAnswer.fromError`). Any other error goes to the next error handler, and so does an error after
+ * the response has begun. Use it after the routes.
+ *
+ * @example
+ * ```ts
+ * import { errorHandler } from "@effect-noukai/adapters/express"
+ * import type { Express } from "express"
+ *
+ * declare const app: Express
+ *
+ * app.use(errorHandler())
+ * ```
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const errorHandler =
+  (options: ErrorAnswer.Options = {}): ErrorMiddleware => (error, _request, response, next) => {
+    const answer = response.headersSent ? undefined : handledError(error, options)
+    if (answer === undefined) next(error)
+    else send(response, answer)
+  }
 
 /**
  * Aborted when the caller leaves before the response has been sent. A call that is given it as its `signal` ends too.

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * as ErrorAnswer from "./ErrorAnswer.js"
 export * as Relay from "./Relay.js"
 export * as ReplayAnswer from "./ReplayAnswer.js"
 export type { TraceOptions } from "./TraceOptions.js"

@@ -1,5 +1,5 @@
 /**
- * Handlers for routes of the Next.js App Router: those of `web`, under the names of `@noukai/sdk`.
+ * Handlers for routes of the Next.js App Router: those of `web`, under names like those of `@noukai/sdk`.
  *
  * @since 0.1.0
  */
@@ -13,6 +13,11 @@ export {
    * @since 0.1.0
    * @category middleware
    */
-  trace as withNoukaiTrace
+  trace as withNoukaiTrace,
+  /**
+   * @since 0.1.0
+   * @category middleware
+   */
+  withErrorHandler as withNoukaiErrors
 } from "./web.js"
 export type { Options as WithNoukaiTraceOptions, RelayOptions as CreateRelayRouteOptions } from "./web.js"

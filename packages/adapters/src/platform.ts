@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { InvalidRequestError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
+import type { InvalidRequestError, NoukaiError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as HttpApp from "@effect/platform/HttpApp"
@@ -13,9 +13,12 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as ErrorAnswer from "./ErrorAnswer.js"
+import { logged } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
 import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
@@ -167,6 +170,43 @@ export const trace =
         }
       })
     })
+
+const answered = (error: unknown): Option.Option<Effect.Effect<HttpServerResponse.HttpServerResponse>> =>
+  Option.map(
+    Option.fromNullable(ErrorAnswer.fromError(error)),
+    (answer) => Effect.as(logged(error), whole(jsonAnswer(answer)))
+  )
+
+const isOurs = <E>(error: E): error is Extract<E, NoukaiError> => ErrorAnswer.fromError(error) !== undefined
+
+/**
+ * Answers an error of the sdk or of the Promise client that an app fails with or dies of: 502, 503 with `Retry-After` where
+ * it is known, or 504, without details (`ErrorAnswer.fromError`). The error is logged. Every other error stays as it is.
+ *
+ * Put it around the app, or use it on a router or in `HttpApiBuilder.middleware`. Middleware of `HttpServer.serve` runs
+ * when the response to an error has been sent, so this has no effect there.
+ *
+ * @example
+ * ```ts
+ * import * as Platform from "@effect-noukai/adapters/platform"
+ * import { HttpRouter, HttpServer } from "@effect/platform"
+ *
+ * const server = HttpRouter.empty.pipe(
+ *   HttpRouter.use(Platform.errorHandler),
+ *   HttpServer.serve(Platform.trace())
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const errorHandler = <E, R>(
+  app: HttpApp.Default<E, R>
+): HttpApp.Default<Exclude<E, Extract<E, NoukaiError>>, R> =>
+  Effect.catchSomeDefect(
+    Effect.catchIf(app, isOurs, (error) => Option.getOrThrow(answered(error))),
+    answered
+  )
 
 /**
  * The options of {@link relay}: its limits, and its check of the caller.

@@ -8,7 +8,9 @@ import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as ErrorAnswer from "./ErrorAnswer.js"
 import { snapshot } from "./internal/asyncContext.js"
+import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, linger } from "./internal/relay/readBody.js"
@@ -118,6 +120,66 @@ async (request, ...rest) => {
       () => handler(request, ...rest),
       request.method === "HEAD"
     )
+}
+
+/**
+ * The response to an error of the Promise client or of the sdk: 502, 503 with `Retry-After` where it is known, or 504,
+ * without details (`ErrorAnswer.fromError`). `undefined` for any other error. For servers that take a function from an
+ * error to a response, such as Hono.
+ *
+ * @example
+ * ```ts
+ * import { errorResponse } from "@effect-noukai/adapters/web"
+ * import { Hono } from "hono"
+ * import { HTTPException } from "hono/http-exception"
+ *
+ * const app = new Hono()
+ * app.onError((error, context) => {
+ *   if (error instanceof HTTPException) return error.getResponse()
+ *   return errorResponse(error) ?? context.text("Internal Server Error", 500)
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const errorResponse = (error: unknown, options: ErrorAnswer.Options = {}): Response | undefined => {
+  const answer = handledError(error, options)
+  return answer === undefined ? undefined : new Response(answer.body, answer)
+}
+
+/**
+ * Wraps a handler so that it answers an error of the Promise client or of the sdk as {@link errorResponse} does. The
+ * returned handler throws every other error, such as a redirect of Next.js.
+ *
+ * @example
+ * ```ts
+ * import { withErrorHandler } from "@effect-noukai/adapters/web"
+ * import { Noukai } from "@effect-noukai/promise"
+ *
+ * const noukai = new Noukai()
+ *
+ * export const POST = withErrorHandler(async (request: Request) => {
+ *   const done = await noukai.flow("noukai/samples/two-step").execute({ message: await request.text() })
+ *   return Response.json(done.result)
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const withErrorHandler = <Args extends ReadonlyArray<unknown>>(
+  handler: (...args: Args) => Response | Promise<Response>,
+  options: ErrorAnswer.Options = {}
+): (...args: Args) => Promise<Response> =>
+async (...args) => {
+  try {
+    return await handler(...args)
+  } catch (error) {
+    const response = errorResponse(error, options)
+    if (response === undefined) throw error
+    return response
+  }
 }
 
 /**

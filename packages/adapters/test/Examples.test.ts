@@ -6,13 +6,16 @@ import { Effect, Layer, ManagedRuntime, Redacted } from "effect"
 import express from "express"
 import { createServer } from "node:http"
 import { afterAll, assert, beforeEach, expect, it, vi } from "vitest"
+import { POST as askPOST } from "./examples/askRoute.js"
 import { ask } from "./examples/disconnect.js"
 import * as Express from "./examples/express.js"
 import * as ExpressRelay from "./examples/expressRelay.js"
 import hono from "./examples/hono.js"
+import { app as honoErrors } from "./examples/honoErrors.js"
 import * as HttpApi from "./examples/httpApi.js"
 import * as Platform from "./examples/platform.js"
 import { POST, relayPOST } from "./examples/route.js"
+import * as Service from "./examples/service.js"
 import { listen, listenWeb, urlOf } from "./support/listen.js"
 import type { RunningApp } from "./support/world.js"
 
@@ -43,6 +46,20 @@ const asks = async (url: string) => {
     emulator.ledger().runs.map((run) => run.sessionId),
     [response.headers.get("x-noukai-session") ?? undefined]
   )
+}
+
+/** Asks while Noukai refuses, and while it has too much to do. */
+const fails = async (url: string) => {
+  for (const [fault, status, retryAfter] of [["401", 502, null], ["429:retry=60", 503, "60"]] as const) {
+    emulator.addFaults({ script: [fault] })
+    const response = await fetch(`${url}/ask`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ question: "why?" })
+    })
+    assert.deepStrictEqual([response.status, response.headers.get("retry-after")], [status, retryAfter])
+    assert.deepStrictEqual(Object.keys(await response.json() as object), ["error", "message"])
+  }
 }
 
 const relays = async (url: string, login: Record<string, string>) => {
@@ -110,13 +127,39 @@ const served = async (server: Layer.Layer<never, unknown, HttpServer.HttpServer 
   }
 }
 
+it("services with error handlers", async () => {
+  const errors = vi.spyOn(console, "error").mockImplementation(() => {})
+  try {
+    const apps = [
+      () => listen(Service.app, nothing),
+      () => listenWeb(askPOST, nothing),
+      () => listenWeb(honoErrors.fetch, nothing)
+    ]
+    for (const start of apps) {
+      errors.mockClear()
+      await withApp(await start(), fails)
+      assert.lengthOf(errors.mock.calls, 2)
+    }
+    emulator.reset()
+    await withApp(await apps[0]!(), asks)
+    emulator.reset()
+    await withApp(await apps[1]!(), asks)
+  } finally {
+    errors.mockRestore()
+  }
+})
+
 it("HttpRouter", async () => {
   await withApp(await served(Platform.Server), async (url) => {
     await asks(url)
+    await fails(url)
     await relays(url, login)
   })
 })
 
 it("HttpApi", async () => {
-  await withApp(await served(HttpApi.Server as typeof Platform.Server), asks)
+  await withApp(await served(HttpApi.Server as typeof Platform.Server), async (url) => {
+    await asks(url)
+    await fails(url)
+  })
 })

@@ -1,5 +1,12 @@
 /** The handlers are taken by both majors of Express, and see their requests. */
-import { noukaiRelayHandler, noukaiTraceMiddleware, relay, requestSignal, trace } from "@effect-noukai/adapters/express"
+import {
+  errorHandler,
+  noukaiRelayHandler,
+  noukaiTraceMiddleware,
+  relay,
+  requestSignal,
+  trace
+} from "@effect-noukai/adapters/express"
 import type { Noukai } from "@effect-noukai/promise"
 import type * as Express5 from "express"
 import type * as Express4 from "express4"
@@ -13,6 +20,8 @@ declare const response5: Express5.Response
 
 app4.use(trace({ client, exclude: ["/health"] }))
 app5.use(trace({ client, exclude: (path) => path === "/health" }))
+app4.use(errorHandler())
+app5.use(errorHandler({ onError: (error) => expectTypeOf(error).toEqualTypeOf<unknown>() }))
 expectTypeOf(noukaiTraceMiddleware).toEqualTypeOf(trace)
 expectTypeOf(noukaiRelayHandler).toEqualTypeOf(relay)
 

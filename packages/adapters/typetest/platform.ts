@@ -1,5 +1,5 @@
 import * as Platform from "@effect-noukai/adapters/platform"
-import { type InvalidRequestError, Noukai, type NoukaiHttp } from "@effect-noukai/sdk"
+import { type CallError, type InvalidRequestError, Noukai, type NoukaiHttp } from "@effect-noukai/sdk"
 import { type HttpApp, HttpServer, type HttpServerRequest, type HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { expectTypeOf } from "vitest"
@@ -30,6 +30,11 @@ declare const tested: HttpApp.Default<never>
 expectTypeOf(
   Layer.provide(HttpServer.serve(Platform.trace()(tested)), Noukai.layerTest(() => Effect.succeed(1)))
 ).toEqualTypeOf<Layer.Layer<never, never, HttpServer.HttpServer>>()
+
+// errors of ours are answered, and no other error is
+declare const failing: HttpApp.Default<NotFound | CallError, Users>
+expectTypeOf(Platform.errorHandler(failing)).toEqualTypeOf<HttpApp.Default<NotFound, Users>>()
+expectTypeOf(Platform.errorHandler(tested)).toEqualTypeOf<HttpApp.Default>()
 
 const relay = Platform.relay({
   flow: "a/b/c",

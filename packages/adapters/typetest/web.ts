@@ -1,5 +1,5 @@
-import { createRelayRoute, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
-import { relay, trace } from "@effect-noukai/adapters/web"
+import { createRelayRoute, withNoukaiErrors, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
+import { errorResponse, relay, trace, withErrorHandler } from "@effect-noukai/adapters/web"
 import type { Noukai } from "@effect-noukai/promise"
 import { expectTypeOf } from "vitest"
 
@@ -21,6 +21,15 @@ expectTypeOf(trace(route, { client })).toEqualTypeOf<
   (request: NextRequest, context: RouteContext) => Promise<Response>
 >()
 expectTypeOf(withNoukaiTrace).toEqualTypeOf(trace)
+
+expectTypeOf(withNoukaiErrors).toEqualTypeOf(withErrorHandler)
+expectTypeOf(withErrorHandler(route)).toEqualTypeOf<
+  (request: NextRequest, context: RouteContext) => Promise<Response>
+>()
+expectTypeOf(trace(withErrorHandler(route), { client })).toEqualTypeOf(trace(route, { client }))
+expectTypeOf(errorResponse(new Error("x"))).toEqualTypeOf<Response | undefined>()
+// @ts-expect-error a handler answers with a Response
+withErrorHandler(() => "text")
 
 // a handler need not say what it takes, as in the README of @noukai/sdk
 trace(async (request) => {

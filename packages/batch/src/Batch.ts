@@ -207,7 +207,7 @@ export const plan: <Row, A, Rec extends Recovery, E, R>(
 /**
  * Runs the rows of a source that are not settled, and tells what became of the batch. Rows that fail do not fail it.
  *
- * The rows are planned first: a source that cannot be read fails before anything is sent. What an earlier run left is
+ * The rows are planned first: a source that cannot be read, or none of whose rows can be run, fails before anything is sent. What an earlier run left is
  * taken up where it was, by this process or another.
  *
  * When it is interrupted, no more rows begin, and those in flight go on for `stopWithin`. Whatever ends it leaves a ledger

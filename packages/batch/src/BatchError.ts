@@ -28,8 +28,8 @@ export class InvalidBatchError extends Schema.TaggedError<InvalidBatchError>("@e
 }
 
 /**
- * A source that cannot be read any further: a file that is not there, or whose text cannot be divided into rows. A row
- * that can be told from its neighbours and is wrong by itself is no such error: it is `invalid`.
+ * A source that cannot be read any further: a file that is not there, or whose text cannot be divided into rows. Or a
+ * source whose rows are all invalid or refused. One row that is wrong is not such an error: it is `invalid`.
  *
  * @since 0.1.0
  * @category errors
@@ -37,7 +37,7 @@ export class InvalidBatchError extends Schema.TaggedError<InvalidBatchError>("@e
 export class BatchSourceError extends Schema.TaggedError<BatchSourceError>("@effect-noukai/batch/BatchSourceError")(
   "BatchSourceError",
   {
-    /** The source: the path of its file. */
+    /** The source: the path of its file, or the place of its first row where none can be run. */
     source: Schema.String,
     /** The line, from 1, where it is known. */
     line: Schema.optionalWith(Schema.Number, { exact: true }),

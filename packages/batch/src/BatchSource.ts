@@ -50,7 +50,10 @@ export interface JsonlOptions {
 export interface CsvOptions {
   /** The names of the columns, for a file without a header: its first line is a row. Default: the first line. */
   readonly columns?: ReadonlyArray<string> | undefined
-  /** The character between two values. Default: a comma. */
+  /**
+   * The text between two values. Default: a comma, a semicolon or a tab, whichever the first line has most of outside of
+   * quotes; with `columns`, the one that makes as many values as there are columns.
+   */
   readonly delimiter?: string | undefined
   /**
    * The length of a record, in bytes, above which reading fails: most often a quote that is not closed. Default: 16 MiB.
@@ -99,7 +102,7 @@ const jsonlRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, o
 }
 
 const csvRows = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, place: Place, options: CsvOptions = {}) => {
-  const { columns, delimiter = ",", maxRecordBytes = defaultMaxBytes } = options
+  const { columns, delimiter, maxRecordBytes = defaultMaxBytes } = options
   return decode(bytes, place, makeCsv(place, { columns, delimiter, maxRecordBytes }))
 }
 

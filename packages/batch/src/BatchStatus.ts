@@ -42,17 +42,25 @@ export interface BatchStatus {
   readonly flow: string
   /**
    * - `running`: some process runs it, or was killed while it did.
-   * - `completed`: every row is settled.
+   * - `completed`: every row is settled, also those that failed: see `isClean`.
    * - `incomplete`: it stopped before; `stop` says why. Run again, it goes on.
    * - `cancelled`: it was cancelled.
    */
   readonly status: "running" | "completed" | "incomplete" | "cancelled"
+  /**
+   * Whether there is nothing to look at: it is `completed`, every row is `done`, and its last source had no row that was
+   * refused. A batch that is completed and not clean has rows that failed, were reported, are invalid or cancelled.
+   */
+  readonly isClean: boolean
   readonly stop?: BatchStop
   /** The number of its rows. */
   readonly rows: number
   /** The number of its rows in each state. */
   readonly states: { readonly [state in RowState]: number }
-  /** The number of rows of its last source that are no rows of it. */
+  /**
+   * The number of rows of its last source that are not rows of the batch: without a key, with the key of another row, or
+   * with a changed input. Rows whose outcome is not known are `states.reported`.
+   */
   readonly refused: number
   /** Rows whose runs were found at the server, and not begun by this ledger. */
   readonly adopted: number
@@ -151,6 +159,8 @@ export interface Progress {
   readonly rows: number
   readonly done: number
   readonly failed: number
+  /** Rows whose outcome is not known. */
+  readonly reported: number
   readonly uncertain: number
   /** Rows in flight. */
   readonly running: number

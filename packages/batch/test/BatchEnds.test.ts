@@ -40,6 +40,58 @@ describe("a batch", () => {
       assert.deepStrictEqual([summary.status, summary.rows], ["completed", 0])
     }).pipe(Effect.provide(layer())))
 
+  it.live("of which no row can be run fails with the reason of the first, and sends nothing", () =>
+    Effect.gen(function*() {
+      const batch = Batch.make({
+        id: "unusable",
+        flow: "acme/test/echo",
+        key: (row: Row) => row.id,
+        input: (row) => {
+          if (row.text === undefined) throw new Error("no text")
+          return { message: row.text }
+        }
+      })
+      const wrong: ReadonlyArray<readonly [ReadonlyArray<unknown>, string]> = [
+        [[{}], "row 1: its key is"],
+        [[{ id: "a" }, { id: "b" }], "row 1: it has no input: no text"],
+        [[7, null], "row 1: its key is"]
+      ]
+      for (const [rows, reason] of wrong) {
+        const source = BatchSource.fromIterable(rows)
+        const error = yield* Effect.flip(Batch.run(batch, source, quick))
+        assert(error._tag === "BatchSourceError")
+        assert.isTrue(error.message.startsWith(reason), error.message)
+        assert.isTrue(error.message.endsWith("; no other row of the source can be run either"), error.message)
+        assert.isAbove((yield* Batch.plan(batch, source)).refusedCount + (yield* Batch.status("unusable")).rows, 0)
+      }
+      assert.strictEqual((yield* runsOf).length, 0)
+      // one that can be run is enough
+      const rows = [{ id: "a", text: "a" }, {}, { id: "c" }]
+      const first = yield* Batch.run(batch, BatchSource.fromIterable<unknown>(rows), quick)
+      assert.deepStrictEqual([first.status, first.isClean, first.refused], ["completed", false, 1])
+      // and one that is done already
+      const again = yield* Batch.run(batch, BatchSource.fromIterable<unknown>([{ id: "a", text: "a" }]), quick)
+      assert.deepStrictEqual([again.status, again.refused], ["completed", 0])
+    }).pipe(Effect.provide(layer())))
+
+  it.live("is clean when all its rows are done, and none of its source was refused", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.putFlows({ ref: "acme/test/flaky", steps: [{ kind: "fail", id: "a", code: "NO_LUCK" }] })
+      const clean = (of: { readonly status: string; readonly isClean: boolean }) => [of.status, of.isClean]
+      assert.deepStrictEqual(clean(yield* Batch.run(echoing("all"), numbered(2), quick)), ["completed", true])
+      assert.deepStrictEqual(clean(yield* Batch.status("all")), ["completed", true])
+      const twice = BatchSource.fromIterable<Row>([{ id: "a" }, { id: "a" }])
+      assert.deepStrictEqual(clean(yield* Batch.run(echoing("twice"), twice, quick)), ["completed", false])
+      const failing = echoing("failing", "acme/test/flaky")
+      assert.deepStrictEqual(clean(yield* Batch.run(failing, numbered(1), quick)), ["completed", false])
+      yield* Batch.retry("failing", { only: "failed" })
+      assert.deepStrictEqual(clean(yield* Batch.status("failing")), ["incomplete", false])
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["500"] })
+      const doubt = yield* Batch.run(echoing("doubt"), numbered(1), quick)
+      assert.deepStrictEqual([...clean(doubt), doubt.states.reported, doubt.refused], ["completed", false, 1, 0])
+    }).pipe(Effect.provide(layer())))
+
   it.live("that is interrupted waits no longer than it may", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -97,6 +97,28 @@ describe.concurrent("a refusal for now", () => {
     }).pipe(Effect.provide(layer())))
 })
 
+describe.concurrent("a poll that is refused for now", () => {
+  it.live("keeps all rows from polling for as long as the server says", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "job" }, script: ["ok", "ok", "ok", "ok", "429:retry=1"] })
+      const summary = yield* Batch.run(echoing("polls", "acme/test/lasting"), numbered(4), { ...quick, concurrency: 4 })
+      assert.deepStrictEqual(states(summary), { done: 4 })
+      const polls = yield* requestsTo("job")
+      const refused = polls.find(({ status }) => status === 429)!
+      const early = polls.filter(({ receivedAt }) =>
+        receivedAt > refused.receivedAt && receivedAt < refused.receivedAt + 1000
+      )
+      // those of the other rows may be under way when the answer arrives
+      assert.isAtMost(early.length, 3)
+    }).pipe(Effect.provide(layer({
+      flows: [{
+        ref: "acme/test/lasting",
+        steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration: "2 seconds" }]
+      }]
+    }))))
+})
+
 describe.concurrent("a row that may have run", () => {
   it.live("is found again when its answer was lost, and not run a second time", () =>
     Effect.gen(function*() {

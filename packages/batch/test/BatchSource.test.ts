@@ -392,6 +392,51 @@ describe("CSV", () => {
       }
     }))
 
+  it.effect("the first line tells the delimiter", () =>
+    Effect.gen(function*() {
+      for (
+        const [text, columns, options] of [
+          ["id;text\n1;a, b\n", ["id", "text"]],
+          ["id\ttext\n1\ta; b, c\n", ["id", "text"]],
+          ["id,text\n1,a; b; c\n", ["id", "text"]],
+          ["\r\n\nid;text;more\r\n1;2;3", ["id", "text", "more"]],
+          ["\ufeff\"id\";\"a,b,c\";\"d\"\"e\"\n1;2;3", ["id", "a,b,c", "d\"e"]],
+          ["\"id,\nx\"\t\"text\"\n1\t2\n", ["id,\nx", "text"]],
+          ["id;name, first;text\n1;2;3\n", ["id", "name, first", "text"]],
+          ["id\n1\n", ["id"]],
+          ["id", []],
+          // as many of each: a comma
+          ["id,text;more\n1,2\n", ["id", "text;more"]],
+          ["1;Hello, dear, you\n", ["id", "text"], { columns: ["id", "text"] }],
+          ["1\ta;b\n", ["id", "text"], { columns: ["id", "text"] }],
+          ["id,text;more\n1,2;3\n", ["id,text", "more"], { delimiter: ";" }]
+        ] as ReadonlyArray<readonly [string, ReadonlyArray<string>, BatchSource.CsvOptions?]>
+      ) {
+        for (const size of [1, 2, 1000]) {
+          const [first] = yield* readCsv(text, options, [size])
+          const names = first?._tag === "Row" ? Object.keys(first.value) : []
+          assert.deepStrictEqual(names, columns, JSON.stringify(text))
+        }
+      }
+    }))
+
+  it.effect.prop(
+    "what the first line tells is read as what is given",
+    [
+      fc.constantFrom(",", ";", "\t"),
+      fc.uniqueArray(fc.stringMatching(/^[a-z]{1,5}$/), { minLength: 2, maxLength: 6 }),
+      fc.array(text, { minLength: 6, maxLength: 6 }),
+      fc.boolean(),
+      sizes
+    ],
+    ([delimiter, columns, values, quoted, sizes]) =>
+      Effect.gen(function*() {
+        const header = quoted ? columns.map((name) => `${name},;\t`) : columns
+        const whole = [header, values.slice(0, columns.length)].map((one) => written(one, delimiter, true)).join("\n")
+        assert.deepStrictEqual(yield* readCsv(whole, {}, sizes), yield* readCsv(whole, { delimiter }, sizes))
+      })
+  )
+
   it.effect("a file without a header may be empty", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* readCsv("", { columns: ["id"] }), [])

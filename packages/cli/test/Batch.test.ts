@@ -110,6 +110,24 @@ describe("noukai batch run", () => {
       assert.strictEqual((yield* runs).length, 3)
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("reads CSV with the delimiter of its header, and fails where no row can be run", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* folder
+      yield* write(join(cwd, "rows.csv"), "id;the text\n1;a, b\n2;c\n")
+      const args = ["b", obeys, "--input", "rows.csv", "--key", "id", "--message-field", "the text"]
+      const comma = yield* noukai(["batch", "run", ...args, "--delimiter", ",", "--ledger", "comma"], { env, cwd })
+      assert.deepStrictEqual([comma.code, comma.stdout], [2, ""])
+      assert.include(comma.stderr, "rows.csv:2: ")
+      assert.include(comma.stderr, "no other row of the source can be run either")
+      const planned = yield* noukai(["batch", "plan", ...args, "--delimiter", ","], { env, cwd })
+      assert.deepStrictEqual([planned.code, planned.stdout], [2, "new      0\ninvalid  0\nrefused  2\nto run   0\n"])
+      assert.deepStrictEqual(yield* runs, [])
+      const told = yield* noukai(["batch", "run", ...args, "--json"], { env, cwd })
+      const { isClean, states, status } = JSON.parse(told.stdout)
+      assert.deepStrictEqual([told.code, status, isClean, states.done], [0, "completed", true, 2])
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("says which rows it refuses, and why", () =>
     Effect.gen(function*() {
       const env = yield* environment
@@ -132,13 +150,22 @@ describe("noukai batch run", () => {
       const cwd = yield* folder
       yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"1\"}\n")
       const first = yield* noukai(run(), { env, cwd })
-      assert.match(first.stderr, /^b: completed; 1 invalid\n.*batch results b\n.* once the file has them mended\n$/)
+      assert.deepStrictEqual([first.code, first.stdout], [2, ""])
+      assert.match(
+        first.stderr,
+        /^noukai: rows\.jsonl:1: it has no input: .*no other row of the source can be run either\n$/
+      )
       const plan = Effect.map(noukai(["batch", "plan", "b", obeys, ...mapped], { env, cwd }), ({ stdout }) => stdout)
       assert.strictEqual(yield* plan, "new      0\ninvalid  1\nrefused  0\nto run   0\n")
       yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"1\",\"text\":\"a\"}\n")
       assert.strictEqual(yield* plan, "new      0\nmended   1\ninvalid  0\nrefused  0\nto run   1\n")
       assert.strictEqual((yield* noukai(run(), { env, cwd })).stderr, "b: completed; 1 done\n")
       yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"1\",\"text\":\"a\"}\n{\"id\":\"2\"}\n")
+      const other = yield* noukai(["batch", "run", "c", obeys, ...mapped], { env, cwd })
+      assert.match(
+        other.stderr,
+        /^c: completed; 1 done, 1 invalid\n.*batch results c\n.* once the file has them mended\n$/
+      )
       assert.strictEqual(yield* plan, "new      1\ndone     1\ninvalid  1\nrefused  0\nto run   0\n")
     }).pipe(Effect.provide(server({ flows }))))
 
@@ -418,6 +445,7 @@ describe("the progress of a batch", () => {
     rows: 5000,
     done: 120,
     failed: 3,
+    reported: 0,
     uncertain: 1,
     running: 32,
     settled: 123,
@@ -436,6 +464,7 @@ describe("the progress of a batch", () => {
       "… 120 of 5000 done, 3 failed, 1 uncertain, 32 running, 41.3 rows/s"
     )
     assert.strictEqual(line({ ...progress, uncertain: 0 }, 30), "… 120 of 5000 done, 3 failed")
+    assert.strictEqual(line({ ...progress, reported: 2 }, 45), "… 120 of 5000 done, 3 failed, 2 reported")
   })
 })
 

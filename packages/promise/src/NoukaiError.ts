@@ -304,7 +304,7 @@ export interface CostLimitErrorInit extends NoukaiErrorInit {
 
 /**
  * The run has cost more than `maxCostUsd`, or its cost could not be read; it was stopped before its next step or tool
- * round. `cause` is the error of the sdk, with the `state` or `cursor` to go on from.
+ * round. `cause` is the error of the sdk, from whose `cursor` or `state` a program with the sdk can continue.
  *
  * @since 0.1.0
  * @category errors
@@ -322,6 +322,47 @@ export class CostLimitError extends NoukaiError {
 
   static {
     this.prototype.name = "CostLimitError"
+  }
+}
+
+/**
+ * The fields of a {@link BudgetExceededError}.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface BudgetExceededErrorInit extends NoukaiErrorInit {
+  limitUsd?: string | undefined
+  leftUsd?: string | undefined
+  neededUsd?: string | undefined
+}
+
+/**
+ * The {@link Budget} around the call has no room for its run. Without `executionId` nothing was sent; with it the run was
+ * stopped before its next step or tool round.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BudgetExceededError extends NoukaiError {
+  /** The limit of the budget, in US dollars, as decimal text. */
+  declare readonly limitUsd?: string
+  /** The part of the limit that is neither spent nor reserved, in US dollars, as decimal text. */
+  declare readonly leftUsd?: string
+  /** The amount that did not fit, in US dollars, as decimal text. Absent if the cost could not be read. */
+  declare readonly neededUsd?: string
+
+  constructor(message: string, init: BudgetExceededErrorInit = {}) {
+    super(message, init)
+    assign<BudgetExceededError>(this, {
+      limitUsd: init.limitUsd,
+      leftUsd: init.leftUsd,
+      neededUsd: init.neededUsd
+    })
+  }
+
+  static {
+    this.prototype.name = "BudgetExceededError"
   }
 }
 

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Budget from "@effect-noukai/sdk/Budget"
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { JobService } from "@effect-noukai/sdk/JobService"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -86,8 +87,8 @@ export const fromRuntime = async <E>(
 }
 
 /**
- * The client for code that an Effect calls: each of its calls, whenever it is made, is in the scope that the fiber is
- * in now, be it a capture, a replay, or none.
+ * The client for code that an Effect calls: each of its calls, whenever it is made, is in the scope and the budgets that
+ * the fiber is in now, be it a capture, a replay, or none.
  *
  * A client that is not bound sees the fiber's scope only in its first synchronous calls. For code that makes its own
  * client, use `TraceScope.promise` of the sdk.
@@ -111,9 +112,9 @@ export const fromRuntime = async <E>(
  * @category combinators
  */
 export const inScope = (noukai: Noukai): Effect.Effect<Noukai> =>
-  Effect.map(TraceScope.current, (scope) => {
+  Effect.zipWith(TraceScope.current, Budget.current, (scope, budgets) => {
     const client = clientOf(noukai)
-    return client === undefined ? noukai : new Noukai(client.pin(scope))
+    return client === undefined ? noukai : new Noukai(client.pin(scope, budgets))
   })
 
 /**

@@ -22,6 +22,7 @@ import { executeInput } from "./internal/execute/flowInput.js"
 import { consoleLogger } from "./internal/logging/consoleLogger.js"
 import { logHook } from "./internal/logging/logHook.js"
 import { fieldsOf, reading, refusal, rightOrThrow, signalOf, takeOptions } from "./internal/options/reading.js"
+import { inBudgetsOfNow } from "./internal/scope/budgets.js"
 import type { LogEvent } from "./LogEvent.js"
 import type { RateLimit } from "./NoukaiOptions.js"
 
@@ -175,7 +176,7 @@ export const createRelayFlow = (options: RelayFlowOptions): RelayFlow => {
       const signals = signalsOf(signal, taken.signal)
       const execution = Effect.flatMap(FlowService, (flows) => flows.execute(RelayHttp.pinned, input))
       return await lifetime.run(
-        inReplayOfNow(executeResult(execution, (resumed) => lifetime.run(resumed, signals))),
+        inReplayOfNow(executeResult(inBudgetsOfNow()(execution), (resumed) => lifetime.run(resumed, signals))),
         signals
       )
     },

@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+export { Budget } from "./Budget.js"
+export type { BudgetOptions, BudgetState } from "./Budget.js"
 export type { ExecuteResult, OnceResult, PausedResult } from "./ExecuteResult.js"
 export { Flow } from "./Flow.js"
 export type {
@@ -26,6 +28,7 @@ export {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
+  BudgetExceededError,
   CassetteError,
   CostLimitError,
   FlowExecutionError,

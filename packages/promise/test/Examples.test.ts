@@ -4,6 +4,7 @@ import { samples, startEmulator } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/promise"
 import * as Effect from "effect/Effect"
 import { afterAll, afterEach, assert, beforeAll, it, vi } from "vitest"
+import { answerAll } from "./examples/budget.js"
 import * as effects from "./examples/effects.js"
 import { run } from "./examples/errors.js"
 import * as jobs from "./examples/jobs.js"
@@ -51,6 +52,11 @@ it("streams", async () => {
   await streams.watch(noukai, (line) => lines.push(line))
   assert.strictEqual(lines.at(-1), `done: {"text":"About your order: Where is A17?"}`)
   assert.deepStrictEqual(Object.keys(await streams.outputs(noukai)), ["classify", "answer"])
+})
+
+it("a budget", async () => {
+  const questions = ["one", "two", "three", "four"]
+  assert.deepStrictEqual(await answerAll(noukai, questions, "0.005"), { refused: 2, spentUsd: "0.00242" })
 })
 
 it("jobs", async () => {

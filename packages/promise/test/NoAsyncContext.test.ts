@@ -63,3 +63,15 @@ it("what needs no scope works", async () => {
   await twoRuns()
   assert.strictEqual(emulator.ledger().runsStarted, 3)
 })
+
+it("a budget is refused before its function runs", async () => {
+  let began = false
+  const budget = new client.Budget({ limitUsd: 1, perRun: 1 })
+  const run = budget.run(() => {
+    began = true
+  })
+  const error = await run.then(() => undefined, (reason: unknown) => reason)
+  assert.instanceOf(error, client.InvalidRequestError)
+  assert.strictEqual(error.field, "runtime")
+  assert.isFalse(began)
+})

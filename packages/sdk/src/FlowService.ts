@@ -240,7 +240,7 @@ export class FlowService extends Context.Tag("@effect-noukai/sdk/FlowService")<F
 
 const over = (
   http: NoukaiHttp.Service,
-  walk: Walk,
+  walk: Walk | undefined,
   streams: Pick<FlowService.Service, "events" | "steps">
 ): FlowService.Service => ({
   execute: FlowExecute.execute(http, walk) as FlowService.Service["execute"],
@@ -275,11 +275,7 @@ export const makeWithoutStreams = (
   reason: string
 ): Effect.Effect<FlowService.Service, never, NoukaiHttp> => {
   const refused = (method: string) => () => Stream.fail(invalid(`FlowService.${method}`, field, reason))
-  const walk: Walk = ({ addressText, method }) =>
-    Effect.fail(invalid(method, "maxCostUsd", "runs a flow step by step, and there are no streams here", {
-      flow: addressText
-    }))
-  return Effect.map(NoukaiHttp, (http) => over(http, walk, { events: refused("events"), steps: refused("steps") }))
+  return Effect.map(NoukaiHttp, (http) => over(http, undefined, { events: refused("events"), steps: refused("steps") }))
 }
 
 /**

@@ -107,8 +107,9 @@ export interface OnceJob<out A = unknown> extends Job<A> {
 }
 
 /**
- * Polls once as `job.poll` does, with a limit of its own. At the limit it is an `APITimeoutError` (`clock: "total"`), whose
- * `sent` says how far the request had come.
+ * Polls once as `job.poll` does, with a limit and retries of its own. At the limit it is an `APITimeoutError`
+ * (`clock: "total"`), whose `sent` says how far the request had come. Both need a handle of `submit` or `attach`: of other
+ * handles the retries are those of their `poll`.
  *
  * @example
  * ```ts

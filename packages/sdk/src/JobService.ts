@@ -25,6 +25,7 @@ import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/
 import type { HttpService } from "./internal/operations/operations.js"
 import { resolveCall, type ResolvedFlow, resolveFlow } from "./internal/operations/resolvedCall.js"
 import { totalTimeout } from "./internal/operations/totalTimeout.js"
+import { RunCosts } from "./internal/run/runCosts.js"
 import { resolveSession } from "./internal/scope/sessionId.js"
 import * as Metrics from "./internal/telemetry/metrics.js"
 import * as Spans from "./internal/telemetry/spans.js"
@@ -255,6 +256,7 @@ interface Submission<B> extends ResolvedFlow {
   readonly flow: FlowRef<never>
   readonly input: B
   readonly request: SubmitJobRequest
+  readonly costs: RunCosts | undefined
 }
 
 /** Checks a run, and submits it as `send` does. */
@@ -277,6 +279,7 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
     const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
     if (Either.isLeft(session)) return Effect.fail(session.left)
     const progress: Progress = { sent: "no" }
+    const costs = RunCosts.of(fiber, { http, method, address, addressText, options: input, maxCostUsd: undefined })
     const post = (parameters: unknown) =>
       totalTimeout(
         send({
@@ -285,6 +288,7 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
           address,
           addressText,
           input,
+          costs,
           request: {
             method,
             flow: address,
@@ -292,6 +296,7 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
             sessionId: session.right,
             options: input,
             progress,
+            reserve: costs?.reserve(undefined),
             body: {
               message: input.message,
               parameters,
@@ -309,19 +314,29 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
       fiber,
       "submit",
       outcomeOf,
-      Spans.flowSpan(fiber, spanNames.executeAsync, address, version.right, Effect.flatMap(encoded, post))
+      Spans.flowSpan(
+        fiber,
+        spanNames.executeAsync,
+        address,
+        version.right,
+        Effect.flatMap(encoded, (parameters) => {
+          const posted = post(parameters)
+          // a job that was submitted is settled when it has ended
+          return costs === undefined ? posted : Effect.tapError(posted, (error) => costs.failed(error, progress.sent))
+        })
+      )
     )
   })
 
 /** The job of a response, as of now. */
 const target = (
   http: HttpService,
-  { address, addressText, flow }: Submission<unknown>,
+  { address, addressText, costs, flow }: Submission<unknown>,
   { executionId, flowId }: SubmitJobResponse
 ): Effect.Effect<JobTarget> =>
   Effect.map(monotonic, (now) => {
     rememberFlowId(http, addressText, flowId)
-    return { http, flow, address, addressText, executionId, graceEnds: now + submitGrace }
+    return { http, flow, address, addressText, executionId, costs, graceEnds: now + submitGrace }
   })
 
 const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
@@ -387,6 +402,7 @@ const attach = (http: HttpService) =>
           address,
           addressText,
           executionId,
+          costs: undefined,
           graceEnds: now + (grace ?? Infinity)
         },
         {}

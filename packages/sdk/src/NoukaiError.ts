@@ -508,6 +508,57 @@ export class CostLimitError extends TaggedError<CostLimitError>(
 }
 
 /**
+ * The budget around a call has no room for its run. Without `executionId` nothing was sent.
+ *
+ * With `executionId` the run has begun, and was stopped before its next step or tool round: it has cost more than it had
+ * reserved, and the rest did not fit, or its cost could not be read. To continue it, give `cursor` to
+ * `FlowService.events` as `from`, or `state` to `FlowService.resume`, outside the budget or in another one.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BudgetExceededError extends TaggedError<BudgetExceededError>(
+  "@effect-noukai/sdk/BudgetExceededError"
+)("BudgetExceededError", {
+  ...fields,
+  /** The limit of the budget, in US dollars, as decimal text. */
+  limitUsd: Schema.String,
+  /** The part of the limit that is neither spent nor reserved, in US dollars; below 0 after a step that cost too much. */
+  leftUsd: Schema.String,
+  /** The amount that did not fit, in US dollars. Absent if the cost of the run could not be read: `cause` says why. */
+  neededUsd: absentable(Schema.String)
+}) {
+  /** @since 0.1.0 */
+  readonly [TypeId]: TypeId = TypeId
+  /**
+   * The place of a run that was stopped between its steps, for `from` of `events`. Not enumerable.
+   *
+   * @since 0.1.0
+   */
+  get cursor(): FlowCursor | undefined {
+    return cursorOf(this)
+  }
+  /**
+   * The pause for tool calls at which `execute` or `resume` was stopped, if it was at one. Not enumerable.
+   *
+   * @since 0.1.0
+   */
+  get state(): PausedState | undefined {
+    return stateOf(this)
+  }
+  /** @since 0.1.0 */
+  override get message(): string {
+    return render(
+      this,
+      this.neededUsd === undefined
+        ? `the cost of the run could not be read, and it is in a budget of $${this.limitUsd}`
+        : `the run needs $${this.neededUsd} of its budget of $${this.limitUsd}, which has $${this.leftUsd} left`,
+      this.executionId === undefined ? "nothing was sent" : "the run waits, and nothing more was sent"
+    )
+  }
+}
+
+/**
  * A check on this side failed; nothing was sent. `field` names the input, `reason` the rule that it breaks.
  *
  * @since 0.1.0
@@ -977,7 +1028,8 @@ export type ApiError =
 
 /**
  * The failures of a call: of every operation of every service, live, replayed or scripted. The replay errors are for
- * programs that run in a replay, where a call may have no recording, or name another session that has to be fetched.
+ * programs that run in a replay, where a call may have no recording, or name another session that has to be fetched;
+ * `BudgetExceededError` is for calls that run a flow within a `Budget`.
  * Other failures of a call (a tool handler's errors, `ToolCallLimitError`, `CostLimitError`) are beside it in its type.
  *
  * @since 0.1.0
@@ -987,6 +1039,7 @@ export type CallError =
   | ApiError
   | InvalidRequestError
   | UnexpectedResponseError
+  | BudgetExceededError
   | Exclude<ReplayError, ReplayLeftoverError | ReplayDisabledError>
 
 /**
@@ -1039,6 +1092,7 @@ export type NoukaiError =
   | ApiError
   | ToolCallLimitError
   | CostLimitError
+  | BudgetExceededError
   | InvalidRequestError
   | UnexpectedResponseError
   | OnceError

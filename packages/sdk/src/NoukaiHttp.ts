@@ -17,6 +17,7 @@ import * as Execute from "./internal/live/execute.js"
 import * as Forward from "./internal/live/execute.js"
 import * as Step from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
+import { reserving, reservingStream } from "./internal/live/reserving.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Once from "./internal/once/once.js"
@@ -119,9 +120,9 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
 
 const requestsOf = (caller: Call.Caller, streams?: Streams): Requests => {
   const requests = {
-    execute: Execute.execute(caller),
+    execute: reserving(Execute.execute(caller)),
     forward: Forward.forward(caller),
-    submitJob: Jobs.submitJob(caller),
+    submitJob: reserving(Jobs.submitJob(caller)),
     pollJob: Jobs.pollJob(caller),
     trace: Runs.trace(caller),
     stepTrace: Runs.stepTrace(caller),
@@ -134,7 +135,7 @@ const requestsOf = (caller: Call.Caller, streams?: Streams): Requests => {
 }
 
 const streamsOf = (caller: Call.Caller): Streams => ({
-  step: Step.step(caller),
+  step: reservingStream(Step.step(caller)),
   traceStream: Runs.traceStream(caller)
 })
 

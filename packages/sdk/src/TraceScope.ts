@@ -10,7 +10,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as EffectScope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { runInScope, storedScope } from "./internal/scope/ambientScope.js"
+import { budgetsOf } from "./internal/budget/ledger.js"
+import { runInBudgets, runInScope, storedScope } from "./internal/scope/ambientScope.js"
 import {
   CurrentScope,
   currentScope,
@@ -39,12 +40,16 @@ interface PromiseOptions<A, E> {
   readonly catch: (error: unknown) => E
 }
 
-/** Runs asynchronous code that is no Effect with the fiber's scope. */
+/** Runs asynchronous code that is no Effect with the fiber's scope and budgets. */
 const promiseInScope = <A, E>(options: PromiseOptions<A, E>): Effect.Effect<A, E> =>
-  Effect.flatMap(
-    currentScope,
-    (scope) => Effect.tryPromise({ ...options, try: (signal) => runInScope(scope, () => options.try(signal)) })
-  )
+  Effect.withFiberRuntime((fiber) => {
+    const scope = scopeOf(fiber)
+    const budgets = budgetsOf(fiber)
+    return Effect.tryPromise({
+      ...options,
+      try: (signal) => runInBudgets(budgets, () => runInScope(scope, () => options.try(signal)))
+    })
+  })
 
 /**
  * The types of {@link TraceScope}.
@@ -242,8 +247,8 @@ export class TraceScope extends CurrentScope {
   }
 
   /**
-   * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, as the Promise
-   * client does. Interrupting aborts the signal.
+   * Runs asynchronous code that is no Effect with the fiber's scope, which it reads with `ambient`, and within the
+   * fiber's budgets, as the Promise client does. Interrupting aborts the signal.
    *
    * Fails with the reason of a rejected promise, as `Effect.tryPromise` does.
    *

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * as Budget from "./Budget.js"
 export * as Cassette from "./Cassette.js"
 export type { EventsInput, StepsInput } from "./EventsInput.js"
 export type { Attachment, ExecuteInput, ExecuteOnceInput, Message, ResumeInput } from "./ExecuteInput.js"
@@ -29,6 +30,7 @@ export {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
+  BudgetExceededError,
   CassetteError,
   CostLimitError,
   FlowExecutionError,

@@ -1,5 +1,6 @@
 /** Jobs over real sockets: the bytes, the instants of polls under the test clock, and what interruption closes (contract 8). */
 import { Flow, JobService } from "@effect-noukai/sdk"
+import * as Job from "@effect-noukai/sdk/Job"
 import type { Options } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Context, Effect, Fiber, Schedule, Schema, TestClock } from "effect"
@@ -158,6 +159,19 @@ describe("E4: GET …/jobs/{executionId}", () => {
         assert.isUndefined(request.headers["content-type"])
         assert.strictEqual(request.headers["accept"], "application/json")
       })))
+
+  it.scoped("a poll is made again by its own schedule of retries", () =>
+    withServer(
+      [accepted, Wire.json(429, {}, { "retry-after": "5" }), at("pending")],
+      { maxRetries: 3 },
+      (jobs, server) =>
+        Effect.gen(function*() {
+          const job = yield* jobs.submit("a/b/c", {})
+          const error = yield* Effect.flip(Job.poll(job, { retry: Schedule.stop }))
+          assert.deepInclude({ ...error }, { _tag: "RateLimitError", retryAfter: 5 })
+          assert.lengthOf(server.requests, 2)
+        })
+    ))
 
   for (const id of ["../../../keys?x=1#", "a/b", "a b", "é€😀", "%2e%2e", "a?b#c", "x;y=z:@&", "\\"]) {
     it.scoped(`B-PY-11: the id ${JSON.stringify(id)} stays one segment`, () =>

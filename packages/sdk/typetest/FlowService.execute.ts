@@ -3,6 +3,7 @@ import type {
   APIConnectionError,
   APITimeoutError,
   AuthenticationError,
+  BudgetExceededError,
   CostLimitError,
   ExecuteResult,
   FlowExecutionError,
@@ -42,6 +43,7 @@ type Expected =
   | FlowExecutionError
   | APIConnectionError
   | APITimeoutError
+  | BudgetExceededError
   | InvalidRequestError
   | UnexpectedResponseError
   | ReplayMissError

@@ -76,6 +76,9 @@ void Jobs.waitAll(["ex-1"])
 // the handle
 declare const job: Job<Score>
 expectTypeOf(job.poll).toEqualTypeOf<Effect.Effect<JobStatus<Score>, CallError, never>>()
+expectTypeOf(Jobs.poll(job, { timeout: "1 second", retry: Schedule.stop })).toEqualTypeOf<
+  Effect.Effect<JobStatus<Score>, CallError, never>
+>()
 expectTypeOf(job.wait()).toEqualTypeOf<Effect.Effect<JobEnded<Score>, CallError, never>>()
 expectTypeOf(job.result({ timeout: "1 minute" })).toEqualTypeOf<Effect.Effect<Score, CallError, never>>()
 expectTypeOf(job.updates).toEqualTypeOf<Stream.Stream<JobStatus<Score>, CallError, never>>()

@@ -20,8 +20,14 @@ export const jsonHeaders: Readonly<Record<string, string>> = {
 }
 
 /** @internal */
-export const jsonAnswer = ({ body, status }: { readonly status: number; readonly body: unknown }): JsonAnswer => ({
+export const jsonAnswer = (
+  { body, headers, status }: {
+    readonly status: number
+    readonly body: unknown
+    readonly headers?: Readonly<Record<string, string>>
+  }
+): JsonAnswer => ({
   status,
   body: JSON.stringify(body),
-  headers: jsonHeaders
+  headers: headers === undefined ? jsonHeaders : { ...headers, ...jsonHeaders }
 })

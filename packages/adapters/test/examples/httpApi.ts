@@ -20,6 +20,8 @@ const Support = HttpApiBuilder.group(
 )
 
 export const Server = HttpApiBuilder.serve(Platform.trace()).pipe(
+  // an error of the flow, of which the handler dies, becomes 502, 503 or 504
+  Layer.provide(HttpApiBuilder.middleware(Platform.errorHandler)),
   Layer.provide(HttpApiBuilder.api(Api)),
   Layer.provide(Support)
 )

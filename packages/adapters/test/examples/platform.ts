@@ -15,7 +15,11 @@ const router = Effect.gen(function*() {
     flow: "noukai/samples/hello-world",
     authorize: (request) => Effect.succeed(request.headers.authorization === "Bearer my-login")
   })
-  return HttpRouter.empty.pipe(HttpRouter.post("/ask", ask), HttpRouter.post("/agent/execute", relay))
+  return HttpRouter.empty.pipe(
+    HttpRouter.post("/ask", ask),
+    HttpRouter.post("/agent/execute", relay),
+    HttpRouter.use(Platform.errorHandler)
+  )
 })
 
 /** Needs an `HttpServer`, and the services of `NoukaiLive`. */

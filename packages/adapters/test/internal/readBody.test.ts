@@ -66,6 +66,18 @@ describe("13.2: reading", () => {
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), "BODY_TOO_SLOW")
     }))
+
+  it.effect("the clock runs in an uninterruptible region, and a failed sibling ends the reading at once", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.fork(Effect.uninterruptible(Effect.flip(readBody(Effect.never, undefined, limits))))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "BODY_TOO_SLOW")
+      const failing = Effect.delay(Effect.fail("sibling"), "1 second")
+      const both = Effect.all([readBody(Effect.never, undefined, limits), failing], { concurrency: 2 })
+      const ended = yield* Effect.fork(Effect.flip(both))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(ended), "sibling")
+    }))
 })
 
 describe("reading on", () => {

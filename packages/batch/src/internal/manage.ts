@@ -42,14 +42,17 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
     const states = yield* Reading.counts(ledger, record.id)
     const { settings: { budgetUsd, cost }, spent_usd, stop } = record
     const status = statusName(record, states)
+    const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
+    const refused = yield* Reading.refusedCount(ledger, record.id)
     return {
       batch: record.name,
       flow: record.flow,
       status,
+      isClean: status === "completed" && states.done === rows && refused === 0,
       ...(stop !== null && status !== "completed" && { stop }),
-      rows: Object.values(states).reduce((sum, count) => sum + count, 0),
+      rows,
       states,
-      refused: yield* Reading.refusedCount(ledger, record.id),
+      refused,
       adopted: yield* Reading.adoptedCount(ledger, record.id),
       ...((cost || budgetUsd !== undefined) && {
         costUsd: Money.print(spent_usd),
@@ -92,6 +95,7 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         rows: status.rows,
         done: states.done,
         failed: states.failed,
+        reported: states.reported,
         uncertain: states.uncertain,
         running: states.intent + states.submitted,
         settled,

@@ -7,8 +7,8 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { join } from "node:path"
-import type { BatchConflictError, BatchError, BatchSourceError, BatchStoreError } from "../BatchError.js"
-import type { RefusedRow, RowState } from "../BatchRow.js"
+import { type BatchConflictError, type BatchError, BatchSourceError, type BatchStoreError } from "../BatchError.js"
+import type { RefusedRow, RowError, RowState } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
@@ -88,14 +88,24 @@ export const kept = <E, R>(
     const { id } = record
     yield* planner(Settling.keepNumbers(ledger, id))
     const pass = yield* planner(Planning.begun(ledger, id, record.pass))
+    let first: { readonly at: string; readonly error: RowError } | undefined
+    let isUsable = false
     yield* eachPart(definition, source, (rows, refused) =>
       planner(Effect.gen(function*() {
+        isUsable ||= rows.some(({ error }) => error === undefined)
+        first ??= refused[0] ?? rows.flatMap(({ at, error }) => error === undefined ? [] : [{ at, error }])[0]
         for (const one of refused) Planning.refuse(pass.found, one)
         yield* Planning.keepRefused(ledger, id, pass.no, refused)
         yield* Planning.add(ledger, pass, rows)
       })))
     yield* planner(Planning.forgetRefused(ledger, id, pass.no))
     yield* planner(Settling.settleInvalid(ledger, id, yield* Clock.currentTimeMillis))
+    if (first !== undefined && !isUsable) {
+      return yield* new BatchSourceError({
+        source: first.at,
+        reason: `${first.error.message}; no other row of the source can be run either`
+      })
+    }
     return [record, planOf(record.name, pass.found)] as const
   }))
 

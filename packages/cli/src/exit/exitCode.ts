@@ -81,6 +81,8 @@ export const exitCodeOf = (error: NoukaiError | BatchCommandError, does: "begins
     case "FlowNotFoundError":
       // a step may be refused after others that ran
       return does === "begins" && error.executionId !== undefined ? exitCodes.failed : exitCodes.refused
+    case "BudgetExceededError":
+      return error.executionId === undefined ? exitCodes.refused : exitCodes.failed
     case "ReplaySessionNotFoundError":
     case "ReplaySessionExpiredError":
     case "BatchLockedError":

@@ -83,6 +83,9 @@ export const authorized = <Request, Body, E, R>(
 (request: Request, body: Body): Effect.Effect<Answer | undefined, never, R> =>
   called(() => authorize(request, body)).pipe(
     Effect.timeoutOption(timeout),
+    // the clock runs in an uninterruptible region too, and a failed sibling does not wait for it
+    Effect.interruptible,
+    Effect.disconnect,
     Effect.flatMap(Option.match({
       onNone: () => Effect.as(Effect.logWarning("relay: authorize took too long; the request was refused"), forbidden),
       onSome: judged

@@ -83,7 +83,11 @@ export const readBody = (
         return more
       }
     })
-    return Effect.timeoutFail(more, { duration: limits.timeout, onTimeout: (): ReadProblem => "BODY_TOO_SLOW" }).pipe(
+    return more.pipe(
+      Effect.timeoutFail({ duration: limits.timeout, onTimeout: (): ReadProblem => "BODY_TOO_SLOW" }),
+      // the clock runs in an uninterruptible region too, and a failed sibling does not wait for it
+      Effect.interruptible,
+      Effect.disconnect,
       Effect.flatMap(() => decode(parts))
     )
   })

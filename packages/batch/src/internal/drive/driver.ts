@@ -50,7 +50,12 @@ export interface Part {
 const awaken = (running: Running.Running, millis: number): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     running.alarm.wait(() => resume(Effect.void))
-  }).pipe(Effect.timeoutOption(millis), Effect.asVoid)
+  }).pipe(
+    Effect.timeoutOption(millis),
+    // a lane that fails does not wait for those that sleep
+    Effect.disconnect,
+    Effect.asVoid
+  )
 
 /** @internal */
 export const make = (

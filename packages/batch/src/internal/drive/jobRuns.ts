@@ -1,7 +1,7 @@
 /** Runs through the queue, which keeps their results: what a crash left is found again, with its result. */
 import { JobService, type NoukaiError, RunService, SessionService } from "@effect-noukai/sdk"
 import type { SubmitInput } from "@effect-noukai/sdk"
-import { type JobCancelled, type JobFailed, problemOf } from "@effect-noukai/sdk/Job"
+import { type JobCancelled, type JobFailed, poll, problemOf } from "@effect-noukai/sdk/Job"
 import type { SessionExecution } from "@effect-noukai/sdk/SessionService"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -156,8 +156,9 @@ export const make = (
           ({ executionId }) => ({ _tag: "submitted", executionId })
         ),
       follow: (executionId) =>
-        Effect.map(jobs.attach(flow, executionId, { grace }), ({ poll }) =>
-          Effect.map(poll, (status): Polled => {
+        Effect.map(jobs.attach(flow, executionId, { grace }), (job) =>
+          // a retry of the client would hide a 429 from the polls of the other rows
+          Effect.map(poll(job, { retry: once }), (status): Polled => {
             const ended = (settled: Settled): Polled => ({
               _tag: "ended",
               settled: { ...settled, executionId }

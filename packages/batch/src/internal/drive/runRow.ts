@@ -22,7 +22,8 @@ import {
   stop,
   succeeded,
   unlisted,
-  unreachable
+  unreachable,
+  untilPoll
 } from "./running.js"
 import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
@@ -371,7 +372,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   ): Step =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.zipRight(
-        Effect.sleep(running.polls.next(polls, now - since)),
+        untilPoll(running, running.polls.next(polls, now - since)),
         Effect.matchEffect(poll, {
           onFailure: (error) => {
             const verdict = ofReading(error)

@@ -20,6 +20,9 @@ import * as PollTimes from "./pollTimes.js"
 /** The longest pause after a refusal, in milliseconds. */
 const longestPause = 600_000
 
+/** The longest pause of polls after a refusal, in milliseconds. */
+const longestPollPause = 60_000
+
 /** The longest pause after failures of which the server says no time, in milliseconds. */
 const longestBackoff = 30_000
 
@@ -63,6 +66,8 @@ export interface Running {
   isStopping: boolean
   /** When sending goes on, in milliseconds since 1970. */
   pausedUntil: number
+  /** When polling goes on after a refusal, in milliseconds since 1970. */
+  pollsFrom: number
   failures: number
   /** The last moment at which the server did what it was asked. */
   succeededAt: number
@@ -113,6 +118,7 @@ export const make = (
       isPoor: false,
       isStopping: false,
       pausedUntil: record.paused_until,
+      pollsFrom: 0,
       failures: 0,
       succeededAt: yield* Clock.currentTimeMillis,
       costs: { known: 0, total: Money.none },
@@ -140,6 +146,15 @@ export const succeeded = (running: Running, now: number): void => {
   running.succeededAt = now
 }
 
+/** Waits for a time before a poll, and until the server takes polls again. @internal */
+export const untilPoll = (running: Running, millis: number): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.zipRight(
+      Effect.sleep(millis + Math.max(0, running.pollsFrom - now)),
+      Effect.flatMap(Clock.currentTimeMillis, (then) =>
+        running.pollsFrom > then ? untilPoll(running, millis) : Effect.void)
+    ))
+
 /** Keeps all slots from sending, for as long as the server says or the failures go on. @internal */
 export const pause = (running: Running, seconds: number | undefined): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
@@ -147,6 +162,7 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
     if (seconds === undefined && running.pausedUntil > now) return Effect.void
     const backoff = Math.min(longestBackoff, 100 * 2 ** Math.min(running.failures++, 20))
     const wait = seconds === undefined ? backoff : Math.min(longestPause, Math.max(seconds * 1000, 100))
+    if (seconds !== undefined) running.pollsFrom = Math.max(running.pollsFrom, now + Math.min(longestPollPause, wait))
     const until = Math.ceil(now + wait)
     if (until <= running.pausedUntil) return Effect.void
     running.pausedUntil = until

@@ -1,6 +1,6 @@
 import { Parser } from "csv-parse"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { isUtf8 } from "node:buffer"
 import { BatchSourceError } from "../../BatchError.js"
 import { codeOf } from "../node/fileKind.js"
@@ -10,7 +10,8 @@ import type { CsvRow, SourceRow } from "./SourceRow.js"
 /** @internal */
 export interface CsvLimits {
   readonly columns: ReadonlyArray<string> | undefined
-  readonly delimiter: string
+  /** Absent: the first line tells it. */
+  readonly delimiter: string | undefined
   readonly maxRecordBytes: number
 }
 
@@ -110,6 +111,81 @@ const toRow = (columns: ReadonlyArray<string>, fields: ReadonlyArray<string>): C
   return row
 }
 
+/** The bytes of the longest first line that tells a delimiter. */
+const longestHead = 1024 * 1024
+
+/** The delimiters that are told apart, the first one first where a line has as many of each. */
+const delimiters = [",", ";", "\t"] as const
+
+/** How many of each delimiter stand outside of quotes in the first line that is not empty; nothing before its end. */
+const countDelimiters = (bytes: Buffer): ReadonlyArray<number> | undefined => {
+  const counts = delimiters.map(() => 0)
+  let isQuoted = false
+  let isEmpty = true
+  for (const byte of bytes) {
+    if (byte === quote) isQuoted = !isQuoted
+    else if (isQuoted) continue
+    else if (byte === newline) {
+      if (!isEmpty) return counts
+      continue
+    } else {
+      const which = delimiters.findIndex((delimiter) => delimiter.charCodeAt(0) === byte)
+      if (which !== -1) counts[which]!++
+    }
+    isEmpty &&= byte === carriageReturn
+  }
+}
+
+/** The delimiter of a file whose first line has so many of each. */
+const delimiterOf = (counts: ReadonlyArray<number>, columns: ReadonlyArray<string> | undefined): string => {
+  const most = Math.max(...counts)
+  // a line that is a row has as many as there are columns, whatever its texts hold
+  const which = columns === undefined ? counts.indexOf(most) : counts.indexOf(columns.length - 1)
+  return delimiters[which] ?? ","
+}
+
+/** Finds the delimiter in the first line, and reads the bytes with it. */
+const detecting = (
+  place: Place,
+  limits: CsvLimits
+): Effect.Effect<Decoder<CsvRow>, never, Scope.Scope> =>
+  Effect.map(Effect.scope, (scope) => {
+    let head = Buffer.alloc(0)
+    let decoder: Decoder<CsvRow> | undefined
+    const begin = (counts: ReadonlyArray<number>) =>
+      Effect.flatMap(
+        Scope.extend(parsing(place, { ...limits, delimiter: delimiterOf(counts, limits.columns) }), scope),
+        (made) => {
+          decoder = made
+          return made.push(head)
+        }
+      )
+    return {
+      push: (bytes) =>
+        Effect.suspend(() => {
+          if (decoder !== undefined) return decoder.push(bytes)
+          head = Buffer.concat([head, bytes])
+          const counts = countDelimiters(head) ?? (head.length > longestHead ? [] : undefined)
+          return counts === undefined ? Effect.succeed([]) : begin(counts)
+        }),
+      end: Effect.suspend(() =>
+        decoder !== undefined ? decoder.end : Effect.flatMap(
+          begin(countDelimiters(Buffer.concat([head, Buffer.of(newline)])) ?? []),
+          (rows) => Effect.map(decoder!.end, (rest) => [...rows, ...rest])
+        )
+      ),
+      failure: () => decoder?.failure()
+    }
+  })
+
+const failing = (source: string) => (line: number | undefined, reason: string, cause?: unknown) =>
+  new BatchSourceError({
+    source,
+    reason,
+    ...(line === undefined ? {} : { line }),
+    ...(cause === undefined ? {} : { cause })
+  })
+
 /**
  * Records of CSV. It holds the bytes of one record, up to the limit.
  *
@@ -119,21 +195,24 @@ export const makeCsv: (
   place: Place,
   limits: CsvLimits
 ) => Effect.Effect<Decoder<CsvRow>, BatchSourceError, Scope.Scope> = Effect.fnUntraced(
-  function*({ name, source }, { columns: named, delimiter, maxRecordBytes }) {
-    const failure = (line: number | undefined, reason: string, cause?: unknown) =>
-      new BatchSourceError({
-        source,
-        reason,
-        ...(line === undefined ? {} : { line }),
-        ...(cause === undefined ? {} : { cause })
-      })
-
-    if (delimiter === "" || /["\r\n]/.test(delimiter)) {
+  function*(place, limits) {
+    const { columns, delimiter } = limits
+    const failure = failing(place.source)
+    if (delimiter !== undefined && (delimiter === "" || /["\r\n]/.test(delimiter))) {
       return yield* failure(undefined, `the delimiter cannot be ${JSON.stringify(delimiter)}`)
     }
-    const problem = named === undefined ? undefined : columnsProblem(named)
+    const problem = columns === undefined ? undefined : columnsProblem(columns)
     if (problem !== undefined) return yield* failure(undefined, problem)
+    return yield* delimiter === undefined ? detecting(place, limits) : parsing(place, { ...limits, delimiter })
+  }
+)
 
+const parsing: (
+  place: Place,
+  limits: CsvLimits & { readonly delimiter: string }
+) => Effect.Effect<Decoder<CsvRow>, never, Scope.Scope> = Effect.fnUntraced(
+  function*({ name, source }, { columns: named, delimiter, maxRecordBytes }) {
+    const failure = failing(source)
     const delimiterBytes = Buffer.from(delimiter)
     let columns = named
     let rows: Array<SourceRow<CsvRow>> = []

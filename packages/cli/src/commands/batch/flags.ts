@@ -20,7 +20,10 @@ export const defined = {
     Options.withDescription("What the file is; told by its name unless given, and jsonl on stdin."),
     Options.optional
   ),
-  delimiter: optional("delimiter", "What stands between two values of CSV; a comma unless given."),
+  delimiter: optional(
+    "delimiter",
+    "What stands between two values of CSV; the first line of the file tells unless given."
+  ),
   key: Options.text("key").pipe(
     Options.withDescription("The field that is the key of a row: a text or a number, another one in each row.")
   ),

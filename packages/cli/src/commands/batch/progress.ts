@@ -23,12 +23,13 @@ const fitting = (parts: ReadonlyArray<string>, width: number): string => {
 
 /** A line of progress. */
 export const line = (
-  { costUsd, done, etaMs, failed, rows, rowsPerSecond, running, uncertain }: Progress,
+  { costUsd, done, etaMs, failed, reported, rows, rowsPerSecond, running, uncertain }: Progress,
   width: number
 ): string =>
   fitting([
     `… ${done} of ${rows} done`,
     `${failed} failed`,
+    ...reported > 0 ? [`${reported} reported`] : [],
     ...uncertain === 0 ? [] : [`${uncertain} uncertain`],
     `${running} running`,
     ...rowsPerSecond === 0 ? [] : [`${rowsPerSecond.toFixed(1)} rows/s`],

@@ -18,7 +18,9 @@ import { plain } from "../../terminal/Terminal.js"
  * | the same, and some rows ran | 6 |
  * | it was interrupted | 130 |
  */
-export const exitCodeOfBatch = ({ refused, states, status, stop }: BatchStatus): ExitCode => {
+export const exitCodeOfBatch = (
+  { refused, states, status, stop }: Pick<BatchStatus, "refused" | "states" | "status" | "stop">
+): ExitCode => {
   switch (stop?.reason) {
     case "interrupted":
       return exitCodes.interrupted

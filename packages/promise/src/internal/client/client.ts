@@ -3,9 +3,11 @@
  *
  * @internal
  */
+import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import type * as Effect from "effect/Effect"
 import type { NoukaiTransport } from "../../NoukaiTransport.js"
+import { inBudgetsOfNow } from "../scope/budgets.js"
 import type { Lifetime, Services } from "./lifetime.js"
 import { signalsOf } from "./signals.js"
 
@@ -34,8 +36,11 @@ export class Client implements NoukaiTransport {
   constructor(
     readonly lifetime: Lifetime,
     readonly defaults: Defaults,
-    /** The scope, or none, of every call; absent: the scope in which a call is made. */
-    private readonly pinned?: { readonly scope: TraceScope.Scope | undefined }
+    /** The scope, or none, of every call, and budgets of every call; absent: those in which a call is made. */
+    private readonly pinned?: {
+      readonly scope: TraceScope.Scope | undefined
+      readonly budgets: ReadonlyArray<Budget.Budget>
+    }
   ) {}
 
   /** Whether a value is a client; a value that throws on inspection is none. */
@@ -47,9 +52,9 @@ export class Client implements NoukaiTransport {
     }
   }
 
-  /** The same client with every call in one scope, or in none. */
-  pin(scope: TraceScope.Scope | undefined): Client {
-    return new Client(this.lifetime, this.defaults, { scope })
+  /** The same client with every call in one scope, or in none, and in these budgets. */
+  pin(scope: TraceScope.Scope | undefined, budgets: ReadonlyArray<Budget.Budget>): Client {
+    return new Client(this.lifetime, this.defaults, { scope, budgets })
   }
 
   /** The signals that end a call: its own and the client's. */
@@ -57,8 +62,17 @@ export class Client implements NoukaiTransport {
     return signalsOf(signal, this.defaults.signal)
   }
 
-  /** Puts effects into the current scope, or into the pinned one; inside a replay they stay in the replay as well. */
+  /**
+   * Puts effects into the current scope, or into the pinned one; inside a replay they stay in the replay as well. The
+   * current and the pinned budgets apply.
+   */
   inScopeOfNow(): InScope {
+    const inScope = this.inTraceScopeOfNow()
+    const inBudgets = inBudgetsOfNow(this.pinned?.budgets)
+    return (effect) => inBudgets(inScope(effect))
+  }
+
+  private inTraceScopeOfNow(): InScope {
     const now = TraceScope.ambient()
     const bound = this.pinned === undefined ? now : this.pinned.scope
     if (bound === undefined && now?.http === undefined) return (effect) => effect

@@ -32,6 +32,8 @@ const table: Table = {
   ToolCallLimitError: (_, message, init) => new NoukaiError.ToolCallLimitError(message, init),
   CostLimitError: ({ maxCostUsd, spentUsd }, message, init) =>
     new NoukaiError.CostLimitError(message, { ...init, maxCostUsd, spentUsd }),
+  BudgetExceededError: ({ leftUsd, limitUsd, neededUsd }, message, init) =>
+    new NoukaiError.BudgetExceededError(message, { ...init, limitUsd, leftUsd, neededUsd }),
   InvalidRequestError: ({ field, reason }, message, init) =>
     new NoukaiError.InvalidRequestError(message, { ...init, field: nameOf(field), reason }),
   UnexpectedResponseError: ({ reason, result }, message, init) =>
@@ -54,6 +56,7 @@ const table: Table = {
 
 /** The names of this package for the operations of the sdk. */
 const operations: { readonly [method: string]: string } = {
+  "Budget.make": "new Budget",
   NoukaiConfig: "new Noukai",
   RelayHttp: "createRelayFlow",
   "Flow.resolve": "noukai.flow",

@@ -49,6 +49,7 @@ const recordableErrors = () =>
     E.APITimeoutError,
     E.InvalidRequestError,
     E.UnexpectedResponseError,
+    E.BudgetExceededError,
     E.RunInProgressError,
     E.ResultNotStoredError,
     E.AmbiguousRunError,

@@ -37,6 +37,9 @@ export const addCost = (a: Decimal, b: Decimal): Decimal => {
 }
 
 /** @internal */
+export const subtractCost = (a: Decimal, { scale, value }: Decimal): Decimal => addCost(a, { value: -value, scale })
+
+/** @internal */
 export const isMore = (a: Decimal, b: Decimal): boolean => {
   const scale = Math.max(a.scale, b.scale)
   return valueAt(a, scale) > valueAt(b, scale)

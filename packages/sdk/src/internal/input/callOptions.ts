@@ -1,7 +1,8 @@
 /** The options of one call, and the common part of every request through `NoukaiHttp`. */
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import type { APITimeoutError, NoukaiError, Sent } from "../../NoukaiError.js"
+import type { APITimeoutError, BudgetExceededError, InvalidRequestError, NoukaiError, Sent } from "../../NoukaiError.js"
 
 /**
  * The options of one call; each one replaces the client's. They are checked before anything is sent.
@@ -71,4 +72,9 @@ export interface RequestContext {
   readonly progress: Progress
   /** Whether recordings leave the request out, since a replay does not make it. Default: false. */
   readonly isUnrecorded?: boolean
+  /**
+   * Reserves the cost of the run in the budgets around its call. An implementation runs it before it sends a request
+   * that runs a flow; a replay sends nothing, and so reserves nothing. Absent: the call is in no budget.
+   */
+  readonly reserve?: Effect.Effect<void, BudgetExceededError | InvalidRequestError> | undefined
 }

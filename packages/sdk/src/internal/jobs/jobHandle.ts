@@ -8,7 +8,6 @@ import type { Job, OnceJob, WaitOptions } from "../../Job.js"
 import type { CallError } from "../../NoukaiError.js"
 import { spanNames } from "../../Telemetry.js"
 import { known } from "../errors/makeError.js"
-import type { ReadOptions } from "../input/callOptions.js"
 import * as Spans from "../telemetry/spans.js"
 import { pauseOf } from "../time/clock.js"
 import { type JobTarget, keeping, label, poll, type PollOptions } from "./jobPoll.js"
@@ -35,7 +34,7 @@ const spanned = <A extends JobStatus, E>(
 
 const polled = (
   target: JobTarget,
-  { timeout, ...options }: PollOptions & Pick<ReadOptions, "retry"> = {}
+  { timeout, ...options }: PollOptions = {}
 ): Effect.Effect<JobStatus, CallError> => spanned(target, spanNames.jobPoll, poll(target, "Job.poll", options, timeout))
 
 /** Keeps what the operations on handles need of their client. */

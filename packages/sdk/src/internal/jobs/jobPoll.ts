@@ -13,7 +13,7 @@ import { isOfRun, otherRun } from "../errors/runProblem.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { Progress, ReadOptions } from "../input/callOptions.js"
-import { checkDuration } from "../input/checks.js"
+import { checkDuration, checkSchedule } from "../input/checks.js"
 import { guarded, type InputRules, take } from "../input/take.js"
 import { withRaw } from "../json/raw.js"
 import type { PollJobResponse } from "../operations/jobRequests.js"
@@ -21,6 +21,7 @@ import type { HttpService } from "../operations/operations.js"
 import { totalOf } from "../operations/resolvedCall.js"
 import { totalTimeout } from "../operations/totalTimeout.js"
 import { isTransient } from "../retry/retry.js"
+import { isEndedStatus, type RunCosts } from "../run/runCosts.js"
 import { monotonic, type Pause, sleep } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
 import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
@@ -36,6 +37,8 @@ export interface JobTarget {
   readonly address: FlowAddress
   readonly addressText: string
   readonly executionId: string
+  /** The costs of the job, which hold a part of its budgets until it has ended. */
+  readonly costs: RunCosts | undefined
   /** The instant of the monotonic clock, in milliseconds, before which a 404 means `pending`. */
   readonly graceEnds: number
 }
@@ -49,19 +52,21 @@ export interface JobTarget {
 export interface PollOptions {
   /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
+  /** The schedule of retries; `Schedule.stop` for a single attempt. Default: the client's. */
+  readonly retry?: ReadOptions["retry"]
 }
 
 const pollRules: InputRules<PollOptions, PollOptions> = {
   field: "options",
-  pick: (given) => ({ timeout: given.timeout }),
-  check: ({ timeout }) => checkDuration("timeout", timeout)
+  pick: (given) => ({ timeout: given.timeout, retry: given.retry }),
+  check: ({ retry, timeout }) => checkDuration("timeout", timeout) ?? checkSchedule("retry", retry)
 }
 
 /** The operations of a handle that are not part of its interface. */
 interface HandleParts {
   /** The sleep of its client. */
   readonly pause: Pause
-  readonly poll: (options: PollOptions & Pick<ReadOptions, "retry">) => Effect.Effect<JobStatus, CallError>
+  readonly poll: (options: PollOptions) => Effect.Effect<JobStatus, CallError>
 }
 
 const handleParts = new WeakMap<object, HandleParts>()
@@ -90,7 +95,7 @@ export interface Pollable<A> {
 }
 
 /** Polls a handle; one that was made elsewhere without the options. */
-const pollOfHandle = <A>(job: Pollable<A>, options: Parameters<HandleParts["poll"]>[0]) =>
+const pollOfHandle = <A>(job: Pollable<A>, options: PollOptions) =>
   // the handle decodes with its own flow
   handleParts.get(job)?.poll(options) as Effect.Effect<JobStatus<A>, CallError> | undefined
 
@@ -200,6 +205,7 @@ export const poll = (
 ): Effect.Effect<JobStatus, CallError> =>
   Effect.flatMap(monotonic, (asked) => {
     const progress: Progress = { sent: "no" }
+    let hasEnded = false
     const total = totalOf(target.http, method, timeout)
     if (Either.isLeft(total)) return Effect.fail(total.left)
     const answered = Effect.matchEffect(
@@ -215,15 +221,25 @@ export const poll = (
           error._tag === "FlowNotFoundError" && asked < target.graceEnds
             ? Effect.succeed(pending(target.executionId))
             : Effect.fail(error),
-        onSuccess: (response): Effect.Effect<JobStatus, CallError> => statusOf(target, method, response)
+        onSuccess: (response): Effect.Effect<JobStatus, CallError> => {
+          hasEnded = isEndedStatus(response.status)
+          return statusOf(target, method, response)
+        }
       }
     )
-    return totalTimeout(
+    const { costs, executionId } = target
+    const polled = totalTimeout(
       answered,
       total.right,
-      { method, flow: target.addressText, executionId: () => target.executionId, onlyReads: true },
+      { method, flow: target.addressText, executionId: () => executionId, onlyReads: true },
       progress
     )
+    return costs === undefined ?
+      polled :
+      Effect.flatMap(
+        Effect.exit(polled),
+        (exit) => hasEnded ? Effect.zipRight(costs.settle({ executionId, sent: "yes", goesOn: false }), exit) : exit
+      )
   })
 
 const handlePoll = "Job.poll"
@@ -244,8 +260,8 @@ export const ofJob = <A>(
     const taken = take(handlePoll, pollRules, given)
     if (Either.isLeft(taken)) return Effect.fail(taken.left)
     const { timeout } = taken.right
-    const timed = pollOfHandle(job, { timeout })
-    if (timed !== undefined) return timed
+    const polled = pollOfHandle(job, taken.right)
+    if (polled !== undefined) return polled
     const limited = Either.flatMap(
       milliseconds(handlePoll, "timeout", timeout ?? Infinity),
       (ms) =>

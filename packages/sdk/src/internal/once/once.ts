@@ -74,21 +74,25 @@ const missing = (asked: Asked, sessionId: string, executionId: string | undefine
     unchecked
   )
 
-/** Whether a failure is of the client of a call: another client may be open, and have another key. */
-const isOfItsClient = (error: Failure): boolean =>
+/**
+ * Failures of the client of a call or of its budget, which another one need not have: its client may be open and have
+ * another key, and it may be in no budget.
+ */
+const isOfItsCaller = (error: Failure): boolean =>
   error._tag === "AuthenticationError" || error._tag === "PermissionDeniedError" ||
+  error._tag === "BudgetExceededError" || (error._tag === "InvalidRequestError" && error.field === "maxCostUsd") ||
   error._tag === "ReplayForbiddenError" || (error._tag === "APIConnectionError" && error.code === clientClosed)
 
 /**
  * Whether a call ended without an outcome of its key, so that a call that follows it continues in its place: it was
- * interrupted, which its total timeout does too, it had a defect, its client failed, or its attempt timed out while the
+ * interrupted, which its total timeout does too, it had a defect, its client or its budget refused it, or its attempt timed out while the
  * other one `hasTimeLeft`.
  */
 const isOfItsOwn = (exit: Exit.Exit<unknown, Failure>, hasTimeLeft: boolean): boolean =>
   Exit.isFailure(exit) &&
   Option.match(Cause.failureOption(exit.cause), {
     onNone: () => true,
-    onSome: (error) => error._tag === "APITimeoutError" ? hasTimeLeft : isOfItsClient(error)
+    onSome: (error) => error._tag === "APITimeoutError" ? hasTimeLeft : isOfItsCaller(error)
   })
 
 /** Whether a failure of a request shows that its run began: an answer names it, or was that of a run. */

@@ -84,6 +84,7 @@ const ofSession = (asked: ProgramCall) => (error: CallError): SessionError => {
   switch (error._tag) {
     case "PermissionDeniedError":
     case "FlowNotFoundError":
+    case "BudgetExceededError":
     case "ReplayNoSnapshotsError":
       return spoiled(asked, `a session fetch does not fail with ${error._tag}`)
     default:
@@ -284,11 +285,11 @@ export const open = (interactions: ReadonlyArray<Interaction>, options: Options)
     }
   }
 
-  /** Whether a run that is walked in place of an `execute` was recorded as one. */
+  /** Whether a run that is walked in place of an `execute` was recorded as one, before another that it could take. */
   const isOfExecute = (asked: ProgramCall, request: EventStreams[Codec.StreamedOperation]): boolean => {
     if (!("asExecute" in request) || request.asExecute === undefined || asked.run !== undefined) return false
     const whole = asking("execute", { ...request, body: request.asExecute })
-    return Either.isRight(whole) && !matching.has(asked) && matching.has(whole.right)
+    return Either.isRight(whole) && matching.numberOf(whole.right) < matching.numberOf(asked)
   }
 
   const many = <K extends Codec.StreamedOperation>(

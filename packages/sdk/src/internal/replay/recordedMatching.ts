@@ -127,12 +127,12 @@ export class RecordedMatching {
     return { interaction: entry.interaction, place: entry.number - 1 }
   }
 
-  /** Whether the recording of a call is there to be taken. */
-  has(asked: ProgramCall): boolean {
+  /** The number of the recording that a call would take; `Infinity` where there is none. */
+  numberOf(asked: ProgramCall): number {
     const key = keyOf(asked.question, this.symbols)
-    if (this.match === "strict") return this.expected?.key === key
+    if (this.match === "strict") return this.expected?.key === key ? this.expected.number : Infinity
     const place = this.match === "position" ? placeOf(asked.question, key) : key
-    return (this.queues.get(place)?.length ?? 0) > (this.taken.get(place) ?? 0)
+    return this.queues.get(place)?.[this.taken.get(place) ?? 0]?.number ?? Infinity
   }
 
   private findQueued(place: string): EntryState | undefined {

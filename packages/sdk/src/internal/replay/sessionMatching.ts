@@ -90,8 +90,8 @@ export class SessionMatching {
   }
 
   /**
-   * Takes the recording of a new run. A run of `execute` that was walked step by step was recorded by either trigger:
-   * its steps are looked for first, since `execute` itself never takes those.
+   * Takes the recording of a new run. A run of `execute` that is walked step by step may have been recorded by either
+   * trigger: it takes the earlier one.
    */
   take(
     given: Trigger,
@@ -100,11 +100,11 @@ export class SessionMatching {
     isExecute: boolean
   ): Either.Either<SessionExecution, ReplayMissError> {
     const slug = this.redact(flow.slug)
-    const hasNext = (trigger: Trigger): boolean => {
+    const nextNumber = (trigger: Trigger): number => {
       const key = keyOf(trigger, slug)
-      return (this.byKey.get(key)?.length ?? 0) > (this.taken.get(key) ?? 0)
+      return this.byKey.get(key)?.[this.taken.get(key) ?? 0]?.number ?? Infinity
     }
-    const trigger = isExecute && !hasNext(given) && hasNext("execute") ? "execute" : given
+    const trigger = isExecute && nextNumber("execute") < nextNumber(given) ? "execute" : given
     const key = keyOf(trigger, slug)
     const recorded = this.byKey.get(key) ?? []
     const index = this.taken.get(key) ?? 0

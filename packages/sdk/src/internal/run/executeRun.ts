@@ -23,7 +23,7 @@ import {
 import { spanNames } from "../../Telemetry.js"
 import type { ToolCall, ToolResult } from "../../Tools.js"
 import { receivedAs, setCursor, setState } from "../errors/errorClass.js"
-import { known, unchecked } from "../errors/makeError.js"
+import { invalid, known, unchecked } from "../errors/makeError.js"
 import { isOfRun, otherRun, problemOf } from "../errors/runProblem.js"
 import type { FlowVersion } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
@@ -48,6 +48,7 @@ import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
+import { RunCosts } from "./runCosts.js"
 import { runPosition } from "./runPosition.js"
 
 /**
@@ -78,7 +79,10 @@ export interface Run<E, R> extends FlowCall<E, R> {
   reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
   answeredItself: boolean
-  readonly walk: Walk
+  /** Walks the run; absent where there are no streams. */
+  readonly walk: Walk | undefined
+  /** The costs of the call, if it has a limit or is in a budget. */
+  readonly costs: RunCosts | undefined
 }
 
 /** @internal */
@@ -103,6 +107,16 @@ export type Walk = (
   from: FlowCursor,
   asExecute: ExecuteBody
 ) => Effect.Effect<Walked, CallError | CostLimitError>
+
+/**
+ * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
+ * cannot be walked; where there are no streams, a limit is refused and a budget is not.
+ *
+ * @internal
+ */
+export const isWalked = ({ costs, maxCostUsd, version, walk }: AnyRun, { messages }: ExecuteBody): boolean =>
+  maxCostUsd !== undefined ||
+  (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
 
 /** @internal */
 export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
@@ -165,11 +179,26 @@ export const tellingInterruption = <A, E, R>(
  *
  * @internal
  */
-export const goingOn = <E, R>(run: AnyRun, self: RunEffect<E, R>): RunEffect<E, R> =>
+export const goingOn = <E, R>(
+  before: Omit<Run<E, R>, "costs">,
+  use: (run: Run<E, R>) => RunEffect<E, R>
+): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const facts = { method: run.method, flow: run.addressText, executionId: () => run.executionId }
-    const timed = totalTimeout(self, run.total, facts, run.progress)
-    return asCall(fiber, run, outcomeOf, tellingInterruption(run.http, facts.executionId, timed))
+    const { executionId, progress } = before
+    const costs = RunCosts.of(fiber, before)
+    const run: Run<E, R> = { ...before, costs }
+    const facts = { method: run.method, flow: run.addressText, executionId: () => executionId }
+    const timed = tellingInterruption(
+      run.http,
+      facts.executionId,
+      totalTimeout(use(run), run.total, facts, progress)
+    )
+    return asCall(
+      fiber,
+      run,
+      outcomeOf,
+      costs === undefined ? timed : costs.settling(timed, () => ({ executionId, sent: progress.sent }))
+    )
   })
 
 /** The next request of a run. */
@@ -180,7 +209,8 @@ const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
   sessionId: run.sessionId,
   options: run.options,
   progress: run.progress.begin(),
-  body
+  body,
+  reserve: run.costs?.reserve(run.executionId)
 })
 
 /**
@@ -216,7 +246,7 @@ export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E,
     first: known({ message, parameters: parameters as FirstCall["parameters"], attachments })
   }
   const walked = Effect.catchTag(
-    run.walk(run, from, body),
+    walk(run, from, body),
     "ReplayMissError",
     (miss) =>
       miss.code === recordedAsExecute
@@ -372,6 +402,12 @@ const stateOf = (
   ...(cursor === undefined ? undefined : { steps: stepsOf(cursor) })
 })
 
+const walk: Walk = (run, from, asExecute) => {
+  if (run.walk !== undefined) return run.walk(run, from, asExecute)
+  const reason = "runs a flow step by step, and there are no streams here: leave it out"
+  return Effect.fail(invalid(run.method, "maxCostUsd", reason, { flow: run.addressText }))
+}
+
 /** The version of a walked run, which is never the draft. */
 const walkedVersion = (version: FlowVersion): FlowCursor["flowVersion"] => version === "draft" ? "production" : version
 
@@ -455,7 +491,7 @@ const answered = <E, R>(
 const withinLimit = <E, R>(run: Run<E, R>, state: PausedState, answered: () => RunEffect<E, R>): RunEffect<E, R> =>
   run.costs === undefined
     ? answered()
-    : Effect.flatMap(run.costs.overLimit(run, state.executionId), (error): RunEffect<E, R> => {
+    : Effect.flatMap(run.costs.check(state.executionId), (error): RunEffect<E, R> => {
       if (error === undefined) return answered()
       setState(error, state)
       if (state.steps !== undefined) {
@@ -484,7 +520,7 @@ const pausedResult = (
             onPause: undefined,
             progress: new CallProgress()
           }
-          return goingOn(next, resume(next, state, results, state.rounds))
+          return goingOn(next, (run) => resume(run, state, results, state.rounds))
         })
     }),
     response.raw
@@ -549,9 +585,12 @@ const send = (
       ),
       (response): Walked => ({ response })
     )
-    : answeredBefore(run, run.walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
+    : answeredBefore(run, walk(run, cursorOf(state, { toolCallMessages }, rounds), run.resumeFields))
   // what was refused can be sent again
-  return Effect.tapErrorTag(answer, "RateLimitError", (error) => Effect.sync(() => setState(error, state)))
+  return Effect.tapError(answer, (error) =>
+    Effect.sync(() => {
+      if (error._tag === "RateLimitError" || error._tag === "BudgetExceededError") setState(error, state)
+    }))
 }
 
 /** The codes of the server for the answer to a pause that is over. */

@@ -1,7 +1,6 @@
 import type { FlowAddress, FlowRef, FlowVersion } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
 import type { AnswerStrategy } from "../tools/toolAnswering.js"
-import type { RunCosts } from "./runCosts.js"
 
 /**
  * The constants of a run, from its first request to its last.
@@ -17,6 +16,6 @@ export interface FlowCall<E, R> {
   readonly version: FlowVersion
   readonly sessionId: string | undefined
   readonly answering: AnswerStrategy<E, R>
-  /** The costs of a run with a limit. */
-  readonly costs: RunCosts | undefined
+  /** The limit of what the run may cost, in US dollars. */
+  readonly maxCostUsd: number | string | undefined
 }

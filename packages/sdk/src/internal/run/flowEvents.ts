@@ -39,7 +39,7 @@ import * as Toolkit from "../tools/toolkit.js"
 import { checkToolsInput, declarationsOf } from "../tools/toolsInput.js"
 import { CallProgress } from "./callProgress.js"
 import * as FlowStream from "./flowStream.js"
-import { checkCostLimit, RunCosts } from "./runCosts.js"
+import { checkCostLimit } from "./runCosts.js"
 import type { StreamSettings } from "./streamSettings.js"
 
 type EventsInputOf<E, R> = EventsInput<AnyParameters, Toolkit.ToolsOption<E, R> | undefined, CostLimit | undefined>
@@ -199,7 +199,7 @@ const start = <E, R>(
       sessionId,
       options: input,
       answering: answeringOf({ ...input, tools }),
-      costs: RunCosts.of(input.maxCostUsd),
+      maxCostUsd: input.maxCostUsd,
       only,
       everyRequest: {
         inputOverrides: input.inputOverrides ?? {},

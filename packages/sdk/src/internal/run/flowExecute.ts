@@ -163,7 +163,7 @@ type Begun<A, X, E, R> = Effect.Effect<A, CallError | CostLimitError | X | E | T
 
 const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   http: HttpService,
-  walk: ExecuteRun.Walk,
+  walk: ExecuteRun.Walk | undefined,
   beginning: Beginning<B, A, X>,
   flow: FlowRef<never>,
   given: ExecuteInputOf<E, R> & B
@@ -181,6 +181,14 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
     const start = (parameters: unknown): Begun<A, X, E, R> => {
       let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
+      const costs = RunCosts.of(fiber, {
+        http,
+        method,
+        address,
+        addressText,
+        options: input,
+        maxCostUsd: input.maxCostUsd
+      })
       const executionId = () => run?.executionId
       // one timeout over the effect that provides the tools and the run
       const timed = totalTimeout(
@@ -207,7 +215,8 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
             resumeFields,
             onPause: input.onPause,
             answering: answeringOf({ ...input, tools }),
-            costs: RunCosts.of(input.maxCostUsd),
+            maxCostUsd: input.maxCostUsd,
+            costs,
             executionId: undefined,
             answeredItself: false,
             walk
@@ -218,7 +227,10 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
         { method, flow: addressText, executionId },
         progress
       )
-      return ExecuteRun.tellingInterruption(http, executionId, timed)
+      const told = ExecuteRun.tellingInterruption(http, executionId, timed)
+      return costs === undefined
+        ? told
+        : costs.settling(told, () => ({ executionId: executionId(), sent: progress.sent }))
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
@@ -226,14 +238,15 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   })
 
 /** @internal */
-export const execute = (http: HttpService, walk: ExecuteRun.Walk) => {
+export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const method = "FlowService.execute"
   const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
     method,
     rules: executeRules,
     trace: false,
     warn: sizeWarning(method),
-    post: (run, body) => run.costs === undefined ? ExecuteRun.post(run, body, 0) : ExecuteRun.postSteps(run, body),
+    post: (run, body) =>
+      ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0),
     outcomeOf: ExecuteRun.outcomeOf
   }
   return <E, R>(
@@ -265,7 +278,7 @@ const onceRules = <E, R>(): InputRules<
 })
 
 /** @internal */
-export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk) => {
+export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const method = "FlowService.executeOnce"
   const warn = sizeWarning(method)
   const beginning = (key: string): Beginning<ExecuteOnceOptions, ExecuteRun.OnceRunResult, OnceError> => ({
@@ -339,7 +352,7 @@ const stateOf = (
   }, { flow: addressText })
 
 /** @internal */
-export const resume = (http: HttpService, walk: ExecuteRun.Walk) =>
+export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
 <E, R>(
   flow: FlowRef<never>,
   givenState: PausedState,
@@ -354,7 +367,7 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk) =>
     const checked = stateOf(method, addressText, givenState)
     if (Either.isLeft(checked)) return Effect.fail(checked.left)
     const state = checked.right
-    const run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> = {
+    const before: Omit<ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R>, "costs"> = {
       http,
       method,
       flow,
@@ -375,23 +388,24 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk) =>
       },
       onPause: input.onPause,
       answering: { _tag: "manual" },
-      costs: RunCosts.of(input.maxCostUsd),
+      maxCostUsd: input.maxCostUsd,
       executionId: state.executionId,
       answeredItself: false,
       walk
     }
     return ExecuteRun.goingOn(
-      run,
-      withTools(method, addressText, input, (tools) =>
-        ExecuteRun.resume(
-          tools === undefined ? run : {
-            ...run,
-            resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
-            answering: answeringOf({ ...input, tools })
-          },
-          state,
-          results,
-          state.rounds
-        ))
+      before,
+      (run) =>
+        withTools(method, addressText, input, (tools) =>
+          ExecuteRun.resume(
+            tools === undefined ? run : {
+              ...run,
+              resumeFields: { ...run.resumeFields, tools: declarationsOf(tools) ?? state.tools },
+              answering: answeringOf({ ...input, tools })
+            },
+            state,
+            results,
+            state.rounds
+          ))
     )
   })

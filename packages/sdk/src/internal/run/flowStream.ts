@@ -23,6 +23,7 @@ import { timeLimit } from "../time/timeLimit.js"
 import type { ToolResult } from "../tools/tool.js"
 import { answeredPause, answersOf } from "../tools/toolRound.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
+import { RunCosts } from "./runCosts.js"
 import { isOver } from "./streamCursor.js"
 import type { Origin, StreamSettings } from "./streamSettings.js"
 import { type EventPull, StreamWalk } from "./streamWalk.js"
@@ -31,6 +32,7 @@ type RunStream<E, R> = Stream.Stream<DeliveredRunEvent, E | CallError | CostLimi
 
 const resume = <E, R>(
   settings: StreamSettings<E, R>,
+  paused: RunCosts | undefined,
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
 ): RunStream<never, never> => {
@@ -44,7 +46,12 @@ const resume = <E, R>(
   // only a pause that is answered by hand is resumed, so there is no handler
   const manual: StreamSettings<never, never> = { ...settings, answering: { _tag: "manual" } }
   const origin: Origin = { cursor: answered, begun: true, mayBeOver: isOver(cursor) }
-  return fromSource(() => deferred(Effect.withFiberRuntime((fiber) => Effect.succeed(begin(fiber, manual, origin)))))
+  const begun = Effect.withFiberRuntime<Source<DeliveredRunEvent, CallError | CostLimitError>>((fiber) =>
+    Effect.succeed(begin(fiber, manual, origin))
+  )
+  // the stream that paused may still be open, and holds no more of its budgets than it has cost
+  const settled = paused?.settle({ executionId: cursor.executionId, sent: "yes", goesOn: false }) ?? Effect.void
+  return fromSource(() => deferred(Effect.zipRight(settled, begun)))
 }
 
 /** Limits each pull by the rest of the total timeout. */
@@ -65,14 +72,22 @@ export const begin = <E, R>(
   origin: Origin
 ): Source<DeliveredRunEvent, E | CallError | CostLimitError, R> => {
   const name = settings.only === "steps" ? spanNames.steps : spanNames.events
+  const costs = RunCosts.of(fiber, settings)
   const walk = new StreamWalk(
     settings,
     origin,
+    costs,
     Spans.streamSpans(fiber, name, settings.address, settings.version),
     Metrics.executionStarted(fiber, settings.only),
-    (cursor, results) => resume(settings, cursor, results)
+    (cursor, results) => resume(settings, costs, cursor, results)
   )
-  return settings.timeout === undefined
-    ? walk
-    : { pull: timed(walk, clockOf(fiber), settings.timeout), close: walk.close }
+  const { timeout } = settings
+  return {
+    pull: timeout === undefined ? walk.pull : timed(walk, clockOf(fiber), timeout),
+    close: costs === undefined ? walk.close : (exit) =>
+      Effect.zipRight(
+        walk.close(exit),
+        Effect.suspend(() => walk.callEnd === undefined ? Effect.void : costs.settle(walk.callEnd))
+      )
+  }
 }

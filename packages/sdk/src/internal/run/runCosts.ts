@@ -1,50 +1,106 @@
 /**
- * The costs of one run and their limit. Costs are read from the trace of the run, between its requests, and only where
- * there is a limit.
+ * The costs of one call of a run: its own limit, and what it holds of the budgets around it. Costs are read from the
+ * trace of the run, and only where there is a limit or a budget.
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type CallError, CostLimitError } from "../../NoukaiError.js"
-import { addCost, type Decimal, formatCost, isMore, noCost, parseCost, sumCosts } from "../cost/decimal.js"
-import { type Problem, problem, unchecked } from "../errors/makeError.js"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import {
+  BudgetExceededError,
+  type CallError,
+  CostLimitError,
+  type InvalidRequestError,
+  isNoukaiError,
+  type Sent
+} from "../../NoukaiError.js"
+import type { Trace } from "../../Trace.js"
+import { budgetsOf, Hold, Ledger } from "../budget/ledger.js"
+import { amountOf, checkPositiveAmount } from "../cost/amount.js"
+import {
+  addCost,
+  type Decimal,
+  formatCost,
+  isMore,
+  noCost,
+  parseCost,
+  subtractCost,
+  sumCosts
+} from "../cost/decimal.js"
+import { invalid, known, type Problem, unchecked } from "../errors/makeError.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { CallOptions } from "../input/callOptions.js"
 import type { HttpService } from "../operations/operations.js"
 
-const limitOf = (value: unknown): Decimal | undefined => {
-  const limit = typeof value === "number" || typeof value === "string" ? parseCost(String(value)) : undefined
-  return limit === undefined || !isMore(limit, noCost) ? undefined : limit
-}
-
 /** @internal */
-export const checkCostLimit = (value: unknown): Problem | undefined =>
-  value === undefined || limitOf(value) !== undefined
-    ? undefined
-    : problem("maxCostUsd", "must be an amount above 0: a number, or decimal text such as \"0.25\"")
+export const checkCostLimit = (value: unknown): Problem | undefined => checkPositiveAmount("maxCostUsd", value)
 
-/** The run whose trace is read. */
-interface CostedRun {
+/** The call whose run costs something. @internal */
+export interface CostedCall {
   readonly http: HttpService
   readonly method: string
   readonly address: FlowAddress
   readonly addressText: string
   readonly options: CallOptions
+  readonly maxCostUsd: number | string | undefined
 }
+
+/** The end of a call, as far as its costs are concerned. @internal */
+export interface CallEnd {
+  readonly executionId: string | undefined
+  readonly sent: Sent
+  /** Whether something may still run and cost. */
+  readonly goesOn: boolean
+}
+
+const ended = new Set(["completed", "failed", "cancelled"])
+
+/** Whether a run of this status runs no more. @internal */
+export const isEndedStatus = (status: string): boolean => ended.has(status)
+
+/** The limit of one attempt at the read that settles a call, whose result waits for it. */
+const patience = "10 seconds"
+
+/** Whether a failure leaves open how far its request ran. @internal */
+export const isOpen = (error: unknown): boolean => {
+  if (!isNoukaiError(error)) return false
+  switch (error._tag) {
+    case "APIConnectionError":
+    case "APITimeoutError":
+    case "UnexpectedResponseError":
+      return true
+    default:
+      return error.statusCode !== undefined && (error.statusCode >= 500 || error.statusCode === 408)
+  }
+}
+
+const executionIdOf = (error: unknown): string | undefined => isNoukaiError(error) ? error.executionId : undefined
 
 /** @internal */
 export class RunCosts {
+  private readonly limit: Decimal | undefined
   /** The costs that the events of the run have told. */
   private told: Decimal | undefined
-  /** The costs that the last trace knew and no event had told: those of a run that began in another stream. */
+  /** The costs that the last trace knew and no event had told: those of a run that began in another call. */
   private untold = noCost
+  /** The costs that the last trace knew. */
+  private seen: Decimal | undefined
+  /** The costs of the run before this call. */
+  private before = noCost
+  private hold: Hold | undefined
 
-  private constructor(private readonly limit: Decimal) {}
+  private constructor(private readonly call: CostedCall, private readonly ledgers: ReadonlyArray<Ledger>) {
+    this.limit = amountOf(call.maxCostUsd)
+  }
 
-  /** The costs of a run with a limit; `undefined` without one. */
-  static of(maxCostUsd: number | string | undefined): RunCosts | undefined {
-    const limit = limitOf(maxCostUsd)
-    return limit === undefined ? undefined : new RunCosts(limit)
+  /** The costs of a call of a fiber; `undefined` without a limit and outside budgets. */
+  static of(fiber: Fiber.RuntimeFiber<unknown, unknown>, call: CostedCall): RunCosts | undefined {
+    const ledgers = budgetsOf(fiber)
+    return call.maxCostUsd === undefined && ledgers.length === 0 ? undefined : new RunCosts(call, ledgers)
   }
 
   /** Adds the cost of a step that has completed. */
@@ -53,48 +109,167 @@ export class RunCosts {
     if (cost !== undefined) this.told = addCost(this.told ?? noCost, cost)
   }
 
-  /** Compares the costs of a trace, and gives the larger of them and those that were told. */
-  private read(spent: Decimal): Decimal {
+  private trace(executionId: string, isUnrecorded: boolean, attemptTimeout: CallOptions["attemptTimeout"]) {
+    const { address, http, method, options: { connectTimeout, headers, retry } } = this.call
+    return http.request("trace", {
+      method,
+      flow: address,
+      executionId,
+      options: { attemptTimeout, connectTimeout, headers, retry },
+      progress: { sent: "no" },
+      ...(isUnrecorded ? { isUnrecorded } : undefined)
+    })
+  }
+
+  /** Takes the larger of the costs of a trace and those that were told. */
+  private read({ steps }: Trace): Decimal {
+    const spent = sumCosts(steps)
     const { told = noCost } = this
     const isBehind = isMore(told, spent)
-    this.untold = isBehind ? noCost : addCost(spent, { value: -told.value, scale: told.scale })
-    return isBehind ? told : spent
+    this.untold = isBehind ? noCost : subtractCost(spent, told)
+    return this.seen = isBehind ? told : spent
   }
 
   /**
-   * The error of a run that has cost more than its limit, if it has. A trace that cannot be read leaves the costs that
-   * events have told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is
-   * stopped. In a replay without traces nothing costs anything.
+   * Reserves the cost of this call in its budgets, once: before its first request is sent. The costs of a run that has
+   * begun before are read first. Absent outside budgets.
    */
-  overLimit(run: CostedRun, executionId: string | undefined): Effect.Effect<CostLimitError | undefined> {
-    if (executionId === undefined) return Effect.succeed(undefined)
-    const { address, addressText, http, method, options } = run
-    const error = (fields: { readonly spentUsd?: string; readonly cause?: CallError }) =>
-      new CostLimitError({
-        method,
-        flow: addressText,
-        executionId,
-        maxCostUsd: formatCost(this.limit),
-        isRetryable: false,
-        ...fields
-      }, unchecked)
-    const compared = (spent: Decimal) => isMore(spent, this.limit) ? error({ spentUsd: formatCost(spent) }) : undefined
-    const { attemptTimeout, connectTimeout, headers, retry } = options
-    return Effect.match(
-      http.request("trace", {
-        method,
-        flow: address,
-        executionId,
-        options: { attemptTimeout, connectTimeout, headers, retry },
-        progress: { sent: "no" }
-      }),
-      {
-        onSuccess: ({ steps }) => compared(this.read(sumCosts(steps))),
-        onFailure: (cause) => {
-          if (this.told !== undefined) return compared(addCost(this.told, this.untold))
-          return cause._tag === "ReplayMissError" ? undefined : error({ cause })
-        }
+  reserve(executionId: string | undefined): Effect.Effect<void, BudgetExceededError | InvalidRequestError> | undefined {
+    if (this.ledgers.length === 0) return undefined
+    return Effect.suspend((): Effect.Effect<void, BudgetExceededError | InvalidRequestError> => {
+      if (this.hold !== undefined) return Effect.void
+      const { addressText, method } = this.call
+      const amount = this.limit ?? this.ledgers.findLast(({ reserve }) => reserve !== undefined)?.reserve
+      if (amount === undefined) {
+        const reason = "is missing, and the budget around the call has no perRun to reserve in its place"
+        return Effect.fail(invalid(method, "maxCostUsd", reason, { flow: addressText, executionId }))
       }
+      const take = Effect.suspend(() => {
+        const hold = Hold.take(this.ledgers, amount)
+        if (hold instanceof Ledger) return Effect.fail(this.exceeded(hold, executionId, { needed: amount }))
+        this.hold = hold
+        return Effect.void
+      })
+      if (executionId === undefined) return take
+      const before = this.seen === undefined
+        ? Effect.match(this.trace(executionId, true, this.call.options.attemptTimeout), {
+          // all costs of the run count then
+          onFailure: () => noCost,
+          onSuccess: (trace) => this.read(trace)
+        })
+        : Effect.succeed(this.seen)
+      return Effect.flatMap(before, (costs) => {
+        this.before = costs
+        return take
+      })
+    })
+  }
+
+  private exceeded(
+    ledger: Ledger,
+    executionId: string | undefined,
+    { cause, needed }: { readonly needed?: Decimal; readonly cause?: CallError }
+  ): BudgetExceededError {
+    return new BudgetExceededError(
+      known({
+        method: this.call.method,
+        flow: this.call.addressText,
+        executionId,
+        limitUsd: formatCost(ledger.limit),
+        leftUsd: formatCost(ledger.left),
+        neededUsd: needed === undefined ? undefined : formatCost(needed),
+        isRetryable: false,
+        cause
+      }),
+      unchecked
     )
+  }
+
+  private overLimit(
+    limit: Decimal,
+    executionId: string,
+    fields: { readonly spentUsd?: string; readonly cause?: CallError }
+  ): CostLimitError {
+    const { addressText, method } = this.call
+    return new CostLimitError({
+      method,
+      flow: addressText,
+      executionId,
+      maxCostUsd: formatCost(limit),
+      isRetryable: false,
+      ...fields
+    }, unchecked)
+  }
+
+  /** The error of costs above the limit of the run, or above what its budgets have room for. */
+  private compare(executionId: string, spent: Decimal): CostLimitError | BudgetExceededError | undefined {
+    const { hold, limit } = this
+    if (limit !== undefined && isMore(spent, limit)) {
+      return this.overLimit(limit, executionId, { spentUsd: formatCost(spent) })
+    }
+    const costs = subtractCost(spent, this.before)
+    const full = hold?.grow(costs)
+    return full && this.exceeded(full, executionId, { needed: subtractCost(costs, hold!.amount) })
+  }
+
+  /**
+   * The error of a run that may not go on, if there is one. A trace that cannot be read leaves the costs that events have
+   * told, with those that an earlier trace knew; where there are none the cost is unknown, and the run is stopped. In a
+   * replay nothing costs anything: no budget is asked, and no limit where there is no trace.
+   */
+  check(executionId: string | undefined): Effect.Effect<CostLimitError | BudgetExceededError | undefined> {
+    const { hold, limit } = this
+    if (executionId === undefined || (limit === undefined && hold === undefined)) return Effect.succeed(undefined)
+    // a replay reads the trace again for a limit, since it has to stop where the run stopped
+    return Effect.match(this.trace(executionId, limit === undefined, this.call.options.attemptTimeout), {
+      onSuccess: (trace) => this.compare(executionId, this.read(trace)),
+      onFailure: (cause) => {
+        if (this.told !== undefined) return this.compare(executionId, addCost(this.told, this.untold))
+        if (cause._tag === "ReplayMissError") return undefined
+        return limit === undefined
+          ? this.exceeded(this.ledgers.at(-1)!, executionId, { cause })
+          : this.overLimit(limit, executionId, { cause })
+      }
+    })
+  }
+
+  /**
+   * Settles what the call holds of its budgets: by the trace of its run where the cost is known and final. Otherwise the
+   * reserve is kept.
+   */
+  settle({ executionId, goesOn, sent }: CallEnd): Effect.Effect<void> {
+    const { hold } = this
+    if (hold === undefined || hold.isSettled) return Effect.void
+    if (sent === "no" || (executionId === undefined && !goesOn)) return Effect.sync(() => hold.settle(noCost))
+    if (executionId === undefined) return Effect.void
+    const { attemptTimeout = patience } = this.call.options
+    return Effect.match(this.trace(executionId, true, Duration.min(attemptTimeout, patience)), {
+      onFailure: () => {},
+      onSuccess: (trace) => {
+        const costs = subtractCost(this.read(trace), this.before)
+        const isKnown = trace.steps.length > 0 && (!goesOn || isEndedStatus(trace.flowRun.status))
+        if (isKnown) hold.settle(costs)
+        else hold.keep(costs)
+      }
+    })
+  }
+
+  /** Settles an effect that is the whole of a call. One that is interrupted keeps its reserve. */
+  settling<A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    facts: () => Omit<CallEnd, "goesOn">
+  ): Effect.Effect<A, E, R> {
+    if (this.ledgers.length === 0) return self
+    return Effect.flatMap(Effect.exit(self), (exit) => {
+      const { executionId, sent } = facts()
+      if (Exit.isSuccess(exit)) return Effect.zipRight(this.settle({ executionId, sent, goesOn: false }), exit)
+      const error = Cause.failureOption(exit.cause)
+      return Option.isNone(error) ? exit : Effect.zipRight(this.failed(error.value, sent, executionId), exit)
+    })
+  }
+
+  /** Settles a call that failed. */
+  failed(error: unknown, sent: Sent, executionId = executionIdOf(error)): Effect.Effect<void> {
+    return this.settle({ executionId, sent, goesOn: isOpen(error) })
   }
 }

@@ -58,7 +58,7 @@ export class StreamFailures {
   }
 
   /** The progress of this call: the furthest of its requests. */
-  private get sent(): Sent {
+  get sent(): Sent {
     return this.received ? "yes" : this.progress.sent
   }
 

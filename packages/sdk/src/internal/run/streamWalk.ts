@@ -23,6 +23,7 @@ import { answer, warnOfConversation } from "../tools/toolAnswering.js"
 import { answeredPause } from "../tools/toolRound.js"
 import type { DeliveredRunEvent, ResumeStream } from "./deliveredEvent.js"
 import { type Continuation, EventFold } from "./eventFold.js"
+import { type CallEnd, isOpen, type RunCosts } from "./runCosts.js"
 import type { KnownResult } from "./stepOutputs.js"
 import { StreamCursor } from "./streamCursor.js"
 import { StreamFailures } from "./streamFailures.js"
@@ -65,10 +66,13 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
   /** The work in a fiber of its own, and the pull that waits for it. */
   private background: Background | undefined
   private underWay: Effect.Effect<void, never, R> | undefined
+  /** The end of the call for its costs, once it is closed. */
+  callEnd: CallEnd | undefined
 
   constructor(
     private readonly settings: StreamSettings<E, R>,
     origin: Origin,
+    private readonly costs: RunCosts | undefined,
     private readonly spans: StreamSpans | undefined,
     /** Counts the run with its outcome. */
     private readonly count: (outcome: string) => void,
@@ -119,7 +123,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
     onSuccess: (events: Chunk.Chunk<WireEvent>): EventPull<E, R> => {
       this.failures.eventsCame()
       this.fold.accept(events)
-      const { costs } = this.settings
+      const { costs } = this
       if (costs !== undefined) {
         for (const event of this.fold.out) if (event.type === "step_completed") costs.add(event.costUsd)
       }
@@ -177,6 +181,7 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
         this.settings.http.defaults.interrupted?.(executionId)
       }
       this.count(this.end(exit))
+      this.callEnd = this.endOf(exit)
       this.next = isDone
       this.fold.out = []
       this.cursor.release()
@@ -197,6 +202,22 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
       : status ?? (fold.handedOver ? "paused" : "stopped")
   }
 
+  /** The end of the call for its costs; none of one that was left while a step ran. */
+  private endOf(exit: Exit.Exit<unknown, unknown>): CallEnd | undefined {
+    const { cursor: { executionId }, failures: { sent }, next } = this
+    switch (next._tag) {
+      case "fail":
+        return { executionId, sent, goesOn: isOpen(next.error) }
+      case "done":
+        return { executionId, sent, goesOn: false }
+      case "read":
+      case "broken":
+        return undefined
+      default:
+        return Exit.isInterrupted(exit) ? undefined : { executionId, sent, goesOn: false }
+    }
+  }
+
   private fail(error: CallError): void {
     this.next = { _tag: "fail", error: this.failures.of(error) }
   }
@@ -211,16 +232,15 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
 
   /** Goes on; before another step or tool round of a run with a limit of cost, once it is known to be within it. */
   private goOn(next: Continuation): void {
-    const limited = this.settings.costs !== undefined && (next._tag === "open" || next._tag === "answer")
+    const limited = this.costs !== undefined && (next._tag === "open" || next._tag === "answer")
     this.next = limited ? { _tag: "afford", then: next } : next
   }
 
   private afford(then: Continuation): Effect.Effect<void> {
-    const { cursor, settings } = this
-    const { costs } = settings
+    const { costs, cursor } = this
     if (costs === undefined) return Effect.dieMessage("nothing limits the costs")
     return this.afterResponse(
-      Effect.map(costs.overLimit(settings, cursor.executionId), (error) => {
+      Effect.map(costs.check(cursor.executionId), (error) => {
         if (error !== undefined) setCursor(error, cursor.mark())
         this.next = error === undefined ? then : { _tag: "fail", error }
       })
@@ -245,7 +265,8 @@ export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError
       options: settings.options,
       progress: this.failures.begin(),
       body,
-      asExecute: settings.asExecute
+      asExecute: settings.asExecute,
+      reserve: this.costs?.reserve(cursor.executionId)
     }))
     this.next = { _tag: "read", pull: this.traced(this.response.pull) }
     const opened = closed === undefined ? this.pull : Effect.zipRight(closed, this.pull)

@@ -30,7 +30,7 @@ const settingsOf = (run: AnyRun, asExecute: ExecuteBody): StreamSettings<never, 
   sessionId: run.sessionId,
   options: run.options,
   answering: { _tag: "manual" },
-  costs: run.costs,
+  maxCostUsd: run.maxCostUsd,
   only: "events",
   everyRequest: {
     inputOverrides: {},
@@ -69,6 +69,7 @@ export const walk: Walk = (run, cursor, asExecute) =>
       settingsOf(run, asExecute),
       // a pause was within the limit when it was answered
       { cursor, begun: false, mayBeOver: false, isAfforded: true, progress: run.progress },
+      run.costs,
       undefined,
       () => {},
       () => Stream.empty

@@ -1,22 +1,31 @@
 /**
- * The scope of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where it has one.
+ * The scope and the budgets of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where
+ * it has one.
  *
  * @internal
  */
+import type { Budget } from "../budget/ledger.js"
 import type { Scope } from "./currentScope.js"
 
-interface Storage {
-  readonly run: <A>(store: Scope | undefined, f: () => A) => A
-  readonly getStore: () => Scope | undefined
+interface Ambient {
+  readonly scope: Scope | undefined
+  readonly budgets: ReadonlyArray<Budget>
 }
+
+interface Storage {
+  readonly run: <A>(store: Ambient, f: () => A) => A
+  readonly getStore: () => Ambient | undefined
+}
+
+const nothing: Ambient = { scope: undefined, budgets: [] }
 
 /** A storage without the platform's help, in which a scope lasts until the first `await`. */
 class SynchronousStorage implements Storage {
-  private store: Scope | undefined
-  getStore(): Scope | undefined {
+  private store: Ambient | undefined
+  getStore(): Ambient | undefined {
     return this.store
   }
-  run<A>(store: Scope | undefined, f: () => A): A {
+  run<A>(store: Ambient, f: () => A): A {
     const before = this.store
     this.store = store
     try {
@@ -42,12 +51,22 @@ const make = (): Storage => {
 
 let storage: Storage | undefined
 
-/** @internal */
-export const storedScope = (): Scope | undefined => storage?.getStore()
+const stored = (): Ambient => storage?.getStore() ?? nothing
+
+const runStored = <A>(ambient: Ambient, f: () => A): A => {
+  if (storage === undefined && ambient.scope === undefined && ambient.budgets.length === 0) return f()
+  storage ??= make()
+  return storage.run(ambient, f)
+}
 
 /** @internal */
-export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => {
-  if (storage === undefined && scope === undefined) return f()
-  storage ??= make()
-  return storage.run(scope, f)
-}
+export const storedScope = (): Scope | undefined => stored().scope
+
+/** @internal */
+export const storedBudgets = (): ReadonlyArray<Budget> => stored().budgets
+
+/** @internal */
+export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => runStored({ ...stored(), scope }, f)
+
+/** @internal */
+export const runInBudgets = <A>(budgets: ReadonlyArray<Budget>, f: () => A): A => runStored({ ...stored(), budgets }, f)

@@ -1,6 +1,6 @@
 /** Handles `noukai batch plan`. */
 import * as Effect from "effect/Effect"
-import { CommandError } from "../../../exit/CommandError.js"
+import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import * as Settings from "../../../settings/Settings.js"
 import { jsonLine } from "../../../terminal/json.js"
@@ -34,6 +34,11 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       ])
     )
     yield* refusals(plan)
+    const isUsable = plan.ready > 0 || Object.keys(known).some((state) => state !== "invalid") ||
+      plan.refused.some(({ error }) => error.kind === "InputChanged")
+    if (!isUsable && invalid + refusedCount > 0) {
+      return yield* new UsageError({ message: `no row of ${input.input} can be run` })
+    }
     // what is wrong is told already
     if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
   },

@@ -1,0 +1,115 @@
+/**
+ * The answer to a caller of your server when a flow of yours fails. The error handlers of `platform`, `express`, `web` and
+ * `nextjs` send it by themselves.
+ *
+ * @since 0.1.0
+ */
+import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
+import type { NoukaiError as SdkError, ReplayError } from "@effect-noukai/sdk/NoukaiError"
+import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import * as Cause from "effect/Cause"
+import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
+import { looked } from "./internal/untrusted.js"
+import * as ReplayAnswer from "./ReplayAnswer.js"
+
+/**
+ * The response to a request whose flow failed. No cache may keep it: send it with `Cache-Control: no-store`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ErrorAnswer extends ReplayAnswer.ReplayAnswer {
+  /** `retry-after` in seconds, where the server of Noukai said it. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * The options of every error handler, whatever the server.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /**
+   * Called with each error that the handler answers, since the answer has no details. Default: a line in the log with the
+   * message of the error.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+type Kind = readonly [status: number, error: string, message: string]
+
+const failed: Kind = [502, "flow_failed", "The service behind this server failed."]
+const unavailable: Kind = [503, "flow_unavailable", "The service behind this server is not available. Try again later."]
+const timedOut: Kind = [504, "flow_timeout", "The service behind this server did not answer in time."]
+const internal: Kind = [500, "internal_error", "This server failed."]
+
+/** The key, the flows and the credits are the server's: no status of Noukai is one for the server's caller. */
+const table: { readonly [Tag in Exclude<SdkError, ReplayError>["_tag"]]: Kind } = {
+  AuthenticationError: failed,
+  PermissionDeniedError: failed,
+  FlowNotFoundError: failed,
+  FlowExecutionError: failed,
+  UnexpectedResponseError: failed,
+  APIConnectionError: failed,
+  ToolCallLimitError: failed,
+  CostLimitError: failed,
+  BudgetExceededError: failed,
+  ResultNotStoredError: failed,
+  AmbiguousRunError: failed,
+  InsufficientCreditsError: unavailable,
+  RateLimitError: unavailable,
+  RunInProgressError: unavailable,
+  APITimeoutError: timedOut,
+  // nothing was sent: the server asked for what cannot be
+  InvalidRequestError: internal,
+  CassetteError: internal
+}
+
+const isTag = (name: string): name is keyof typeof table => Object.hasOwn(table, name)
+
+/** An error of a newer version of these packages, or a class of yours below one of theirs, is a failure. */
+const kindOf = (name: string, statusCode: number | undefined): Kind => {
+  if (name === "FlowExecutionError" && statusCode === 503) return unavailable
+  return isTag(name) ? table[name] : failed
+}
+
+const retryAfter = (error: unknown): Readonly<Record<string, string>> => {
+  const seconds = [error, Predicate.hasProperty(error, "cause") ? error.cause : undefined]
+    .map((one) => Predicate.hasProperty(one, "retryAfter") ? one.retryAfter : undefined)
+    .find((value): value is number => typeof value === "number" && Number.isFinite(value) && value >= 0)
+  return seconds === undefined ? {} : { "retry-after": String(Math.ceil(seconds)) }
+}
+
+const answered = (error: unknown): ErrorAnswer | undefined => {
+  const replay = ReplayAnswer.fromError(error)
+  if (replay !== undefined) return { ...replay, headers: {} }
+  const isSdk = isNoukaiError(error)
+  if (!isSdk && !(error instanceof NoukaiError)) return undefined
+  const [status, code, message] = kindOf(isSdk ? error._tag : error.name, error.statusCode)
+  return { status, body: { error: code, message }, headers: status === 503 ? retryAfter(error) : {} }
+}
+
+/**
+ * The answer to an error of `@effect-noukai/sdk` or `@effect-noukai/promise`; `undefined` for any other. An error of the sdk
+ * may be in the rejection of `Effect.runPromise`. It says nothing of the error but its kind.
+ *
+ * - 502 `flow_failed`: Noukai refused or failed, did not let this server in, or the run failed.
+ * - 503 `flow_unavailable`: too many requests, no credits, or the run of a key has not ended.
+ * - 504 `flow_timeout`: a clock ran out.
+ * - 500 `internal_error`: a check on this side failed, and nothing was sent.
+ * - An error that is, or was caused by, a replay error is answered as by `ReplayAnswer.fromError`.
+ *
+ * @example
+ * ```ts
+ * import { ErrorAnswer } from "@effect-noukai/adapters"
+ *
+ * const statusOf = (error: unknown): number => ErrorAnswer.fromError(error)?.status ?? 500
+ * ```
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const fromError = (error: unknown): ErrorAnswer | undefined =>
+  looked(() => answered(Runtime.isFiberFailure(error) ? Cause.squash(error[Runtime.FiberFailureCauseId]) : error))

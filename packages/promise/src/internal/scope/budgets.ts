@@ -1,0 +1,14 @@
+import * as Budget from "@effect-noukai/sdk/Budget"
+import type * as Effect from "effect/Effect"
+
+/**
+ * Puts effects into given budgets, and into those of the calling code.
+ *
+ * @internal
+ */
+export const inBudgetsOfNow = (
+  given: ReadonlyArray<Budget.Budget> = []
+): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> => {
+  const budgets = [...given, ...Budget.ambient()]
+  return (effect) => budgets.reduceRight((self, budget) => Budget.within(self, budget), effect)
+}

@@ -1,0 +1,621 @@
+/** `Budget`: what calls reserve, what they settle, and what is never sent, by the ledger of the emulator. */
+import { Emulator, type Flow as EmulatedFlow } from "@effect-noukai/emulator"
+import {
+  Budget,
+  BudgetExceededError,
+  type CallError,
+  FlowService,
+  JobService,
+  Noukai,
+  NoukaiReplay,
+  PausedState,
+  ReplayCassette,
+  TraceScope
+} from "@effect-noukai/sdk"
+import type { FlowEvent, Tools } from "@effect-noukai/sdk"
+import * as Job from "@effect-noukai/sdk/Job"
+import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Duration, Effect, Either, Exit, Fiber, Layer, Redacted, Schema, Stream, TestClock } from "effect"
+import { cassette, execution } from "./support/sessions.js"
+
+const cheap: EmulatedFlow = {
+  ref: "acme/test/cheap",
+  steps: [{ kind: "template", id: "a", output: "{{message}}", costUsd: "0.1" }]
+}
+
+/** Three steps of $0.1, $0.2 and $1. */
+const dear: EmulatedFlow = {
+  ref: "acme/test/dear",
+  steps: [
+    { kind: "template", id: "a", output: 1, costUsd: "0.1" },
+    { kind: "template", id: "b", output: 2, costUsd: "0.2" },
+    { kind: "template", id: "c", output: "done", costUsd: "1" }
+  ]
+}
+
+const slow: EmulatedFlow = {
+  ref: "acme/test/slow",
+  steps: [
+    { kind: "template", id: "a", output: 1, costUsd: "0.1" },
+    { kind: "template", id: "b", output: "done", costUsd: "0.1", duration: "1 minute" }
+  ]
+}
+
+const asking: EmulatedFlow = {
+  ref: "acme/test/asking",
+  steps: [
+    { kind: "template", id: "a", output: 1, costUsd: "0.3" },
+    { kind: "tool", id: "ask", rounds: [[{ name: "find" }]], output: "done", costUsd: "0.2" }
+  ]
+}
+
+const failing: EmulatedFlow = {
+  ref: "acme/test/failing",
+  steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.1" }, { kind: "fail", id: "b", code: "X" }]
+}
+
+const off: EmulatedFlow = {
+  ref: "acme/test/off",
+  capture: "off",
+  steps: [{ kind: "template", id: "a", output: 1, costUsd: "0.1" }]
+}
+
+const world = Layer.provideMerge(
+  Noukai.layerServices,
+  Emulator.layer({
+    flows: [cheap, dear, slow, asking, failing, off],
+    organisations: { acme: { capture: "full" } },
+    config: { maxRetries: 0 }
+  })
+)
+
+const ledger = Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+
+const asked = (endpoint: string) =>
+  Effect.map(ledger, ({ requests }) => requests.filter((request) => request.endpoint === endpoint).length)
+
+const declarations = [{ type: "function" as const, function: { name: "find" } }]
+
+const resultsOf = (calls: ReadonlyArray<Tools.ToolCall>) => calls.map(({ id }) => ({ toolCallId: id, content: "x" }))
+
+const message = "hi"
+
+const amounts = (budget: Budget.Budget) =>
+  Effect.map(Budget.state(budget), ({ leftUsd, reservedUsd, spentUsd }) => [spentUsd, reservedUsd, leftUsd])
+
+const exceeded = (error: unknown, fields: object) => {
+  assert.instanceOf(error, BudgetExceededError)
+  assert.deepInclude({ ...error }, { _tag: "BudgetExceededError", isRetryable: false, ...fields })
+}
+
+describe("Budget.make", () => {
+  for (
+    const [field, options] of [
+      ["limitUsd", { limitUsd: -1 }],
+      ["limitUsd", { limitUsd: NaN }],
+      ["limitUsd", { limitUsd: "much" }],
+      ["limitUsd", {}],
+      ["perRun", { limitUsd: 1, perRun: 0 }],
+      ["perRun", { limitUsd: 1, perRun: "-0.1" }],
+      ["perRun", { limitUsd: 1, perRun: null }],
+      ["options", null]
+    ] as const
+  ) {
+    it.effect(`refuses ${field} of ${JSON.stringify(options)}`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Budget.make(options as unknown as Budget.Options))
+        assert.deepInclude({ ...error }, { _tag: "InvalidRequestError", field })
+      }))
+  }
+
+  it.effect("keeps exact decimals, however small", () =>
+    Effect.gen(function*() {
+      const budget = yield* Budget.make({ limitUsd: "0.30000000000000000001", perRun: 1e-7 })
+      assert.deepInclude({ limitUsd: budget.limitUsd, perRun: budget.perRun }, {
+        limitUsd: "0.30000000000000000001",
+        perRun: "0.0000001"
+      })
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0", "0.30000000000000000001"])
+    }))
+})
+
+describe("a call in a budget", () => {
+  it.scoped("reserves before it is sent, fails at once where that does not fit, and settles from its trace", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: "0.9", perRun: "0.4" })
+      const execute = flows.execute("acme/test/cheap", { message })
+      const outcomes = yield* Budget.within(
+        Effect.all([execute, execute, execute].map(Effect.either), { concurrency: "unbounded" }),
+        budget
+      )
+      assert.deepStrictEqual(outcomes.map(Either.isRight), [true, true, false])
+      exceeded(Either.flip(outcomes[2]!).pipe(Either.getOrThrow), {
+        limitUsd: "0.9",
+        leftUsd: "0.1",
+        neededUsd: "0.4",
+        method: "FlowService.execute",
+        flow: "acme/test/cheap"
+      })
+      assert.isUndefined((outcomes[2] as Either.Left<CallError, never>).left.executionId)
+      assert.deepInclude(yield* ledger, { runsStarted: 2, billedUsd: "0.2" })
+      assert.deepStrictEqual(yield* amounts(budget), ["0.2", "0", "0.7"])
+      // one step each, and one read each to settle it
+      assert.strictEqual((yield* ledger).requestsReceived, 4)
+      yield* execute.pipe(Budget.within(budget))
+      assert.deepStrictEqual(yield* amounts(budget), ["0.3", "0", "0.6"])
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("needs an amount to reserve", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const jobs = yield* JobService
+      const budget = yield* Budget.make({ limitUsd: 1 })
+      const errors = yield* Effect.all([
+        Effect.flip(flows.execute("acme/test/cheap", { message })),
+        Effect.flip(Stream.runDrain(flows.events("acme/test/cheap", { message }))),
+        Effect.flip(flows.executeOnce("key", "acme/test/cheap", { message })),
+        Effect.flip(jobs.submit("acme/test/cheap", { message }))
+      ]).pipe(Budget.within(budget))
+      for (const error of errors) {
+        assert.deepInclude({ ...error }, { _tag: "InvalidRequestError", field: "maxCostUsd" })
+      }
+      assert.strictEqual((yield* ledger).runsStarted, 0)
+      const done = yield* flows.execute("acme/test/cheap", { message, maxCostUsd: 1 }).pipe(Budget.within(budget))
+      assert.strictEqual(done.result, "hi")
+      const full = yield* Effect.flip(
+        flows.execute("acme/test/cheap", { message, maxCostUsd: 1 }).pipe(Budget.within(budget))
+      )
+      exceeded(full, { leftUsd: "0.9", neededUsd: "1" })
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("without its own limit uses what the budget has left, and is stopped between steps beyond that", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const wide = yield* Budget.make({ limitUsd: 2, perRun: "0.05" })
+      const done = yield* flows.execute("acme/test/dear", { message }).pipe(Budget.within(wide))
+      assert.strictEqual(done.result, "done")
+      assert.deepStrictEqual(yield* amounts(wide), ["1.3", "0", "0.7"])
+      assert.deepStrictEqual(
+        (yield* ledger).requests.map(({ endpoint }) => endpoint),
+        ["step", "trace", "step", "trace", "step", "trace"]
+      )
+
+      const tight = yield* Budget.make({ limitUsd: "0.25", perRun: "0.05" })
+      const error = yield* Effect.flip(flows.execute("acme/test/dear", { message }).pipe(Budget.within(tight)))
+      exceeded(error, { limitUsd: "0.25", executionId: (yield* ledger).runs[1]!.executionId })
+      assert.strictEqual((yield* ledger).billedUsd, "1.6")
+      assert.deepStrictEqual(yield* amounts(tight), ["0.3", "0", "-0.05"])
+      const from = (error as BudgetExceededError).cursor!
+      assert.strictEqual(from.stepIndex, 2)
+      const again = yield* Effect.flip(
+        flows.execute("acme/test/cheap", { message, maxCostUsd: "0.01" }).pipe(Budget.within(tight))
+      )
+      exceeded(again, { leftUsd: "-0.05" })
+
+      // in another budget only the rest of the run counts
+      const other = yield* Budget.make({ limitUsd: 2, perRun: 1 })
+      yield* Stream.runDrain(flows.events("acme/test/dear", { from })).pipe(Budget.within(other))
+      assert.deepStrictEqual(yield* amounts(other), ["1", "0", "1"])
+      assert.strictEqual((yield* ledger).billedUsd, "2.6")
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("with its own limit is stopped by that, and settled", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 5 })
+      const error = yield* Effect.flip(
+        flows.execute("acme/test/dear", { message, maxCostUsd: "0.2" }).pipe(Budget.within(budget))
+      )
+      assert.deepInclude({ ...error }, { _tag: "CostLimitError", spentUsd: "0.3" })
+      assert.deepStrictEqual(yield* amounts(budget), ["0.3", "0", "4.7"])
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("of messages or of the draft is one request, and is settled", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 3, perRun: "0.5" })
+      yield* flows.execute("acme/test/dear", { messages: [{ role: "user", content: "hi" }] }).pipe(
+        Budget.within(budget)
+      )
+      yield* flows.execute("acme/test/dear", { message, version: "draft" }).pipe(Budget.within(budget))
+      assert.deepStrictEqual(yield* amounts(budget), ["2.6", "0", "0.4"])
+      exceeded(
+        yield* Effect.flip(
+          flows.execute("acme/test/dear", { message, version: "draft" }).pipe(Budget.within(budget))
+        ),
+        { neededUsd: "0.5", leftUsd: "0.4" }
+      )
+      assert.strictEqual(yield* asked("execute"), 2)
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("reaches forked fibers and services that were built before", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const service = { grade: flows.execute("acme/test/cheap", { message }) }
+      const budget = yield* Budget.make({ limitUsd: "0.25", perRun: "0.1" })
+      const fibers = yield* Effect.forEach([1, 2, 3, 4], () => Effect.fork(service.grade)).pipe(Budget.within(budget))
+      const exits = yield* Effect.forEach(fibers, Fiber.await)
+      assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, true, false, false])
+      assert.strictEqual((yield* ledger).runsStarted, 2)
+      yield* service.grade
+      assert.deepStrictEqual(yield* amounts(budget), ["0.2", "0", "0.05"])
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("in a budget inside another one reserves in both, and nothing where one has no room", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const outer = yield* Budget.make({ limitUsd: "0.45", perRun: "0.3" })
+      const inner = yield* Budget.make({ limitUsd: "0.4", perRun: "0.2" })
+      const call = flows.execute("acme/test/cheap", { message })
+      yield* call.pipe(Budget.within(inner), Budget.within(inner), Budget.within(outer))
+      assert.deepStrictEqual(yield* amounts(outer), ["0.1", "0", "0.35"])
+      assert.deepStrictEqual(yield* amounts(inner), ["0.1", "0", "0.3"])
+      yield* call.pipe(Budget.within(outer))
+      const error = yield* Effect.flip(call.pipe(Budget.within(outer)))
+      exceeded(error, { limitUsd: "0.45", leftUsd: "0.25", neededUsd: "0.3" })
+      yield* call.pipe(Budget.within(inner), Budget.within(outer))
+      exceeded(yield* Effect.flip(call.pipe(Budget.within(inner), Budget.within(outer))), { limitUsd: "0.45" })
+      assert.deepStrictEqual(yield* amounts(inner), ["0.2", "0", "0.2"])
+      assert.strictEqual((yield* ledger).runsStarted, 3)
+    }).pipe(Effect.provide(world)))
+})
+
+describe("a cost that is not known", () => {
+  const withFault = <A, E, R>(endpoint: string, fault: string, self: Effect.Effect<A, E, R>) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint }, script: [fault] })
+      const exit = yield* Effect.exit(self)
+      yield* emulator.clearFaults
+      return exit
+    })
+
+  for (
+    const [name, endpoint, fault, spent, reserved] of [
+      ["a refusal releases the reserve", "step", "402", "0", "0"],
+      ["a rate limit releases the reserve", "step", "429:retry=0", "0", "0"],
+      ["a server error keeps the reserve", "step", "503", "0", "0.4"],
+      ["a request without an answer keeps the reserve", "step", "reset", "0", "0.4"],
+      ["a cut run that goes on keeps the reserve", "step", "cut:e1", "0", "0.4"],
+      ["a trace that cannot be read keeps the reserve", "trace", "500", "0", "0.4"],
+      ["a success is settled", "trace", "ok", "0.1", "0"]
+    ] as const
+  ) {
+    it.scopedLive(name, () =>
+      Effect.gen(function*() {
+        const flows = yield* FlowService
+        const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+        yield* withFault(endpoint, fault, flows.execute("acme/test/cheap", { message }).pipe(Budget.within(budget)))
+        assert.deepStrictEqual((yield* amounts(budget)).slice(0, 2), [spent, reserved])
+        const streamed = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+        const events = flows.events("acme/test/cheap", { message })
+        yield* withFault(endpoint, fault, Stream.runDrain(events).pipe(Budget.within(streamed)))
+        assert.deepStrictEqual((yield* amounts(streamed)).slice(0, 2), [spent, reserved])
+      }).pipe(Effect.provide(world)))
+  }
+
+  it.scopedLive("a run whose steps are not stored keeps the reserve; a failed run is settled", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      yield* flows.execute("acme/test/off", { message }).pipe(Budget.within(budget))
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0.4", "0.6"])
+      yield* Effect.flip(flows.execute("acme/test/failing", { message }).pipe(Budget.within(budget)))
+      assert.deepStrictEqual(yield* amounts(budget), ["0.1", "0.4", "0.5"])
+    }).pipe(Effect.provide(world)))
+
+  it.scopedLive("a connection that is refused releases the reserve", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      const error = yield* Effect.flip(flows.execute("a/b/c", { message }).pipe(Budget.within(budget)))
+      assert.deepInclude({ ...error }, { _tag: "APIConnectionError", sent: "no" })
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0", "1"])
+    }).pipe(
+      Effect.provide(
+        Noukai.layer({ apiKey: Redacted.make("nk_test_x"), baseUrl: "http://127.0.0.1:1/api/v1", maxRetries: 0 })
+      )
+    ))
+
+  it.scoped("an interrupted run keeps its reserve, and nothing is read", () =>
+    Effect.gen(function*() {
+      const { awaitEvent } = yield* Emulator
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      const ids = new Set<string>()
+      const running = (self: Effect.Effect<unknown, unknown>) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.fork(self.pipe(Budget.within(budget)))
+          const { executionId } = (yield* awaitEvent((event) =>
+            event.type === "StepStarted" && event.stepId === "b" && !ids.has(event.executionId)
+          )) as { readonly executionId: string }
+          ids.add(executionId)
+          yield* Fiber.interrupt(fiber)
+        })
+      yield* running(flows.execute("acme/test/slow", { message }))
+      yield* running(Stream.runDrain(flows.events("acme/test/slow", { message })))
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0.8", "0.2"])
+      // each read once before its second step
+      assert.strictEqual(yield* asked("trace"), 2)
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("a timeout keeps the reserve of a step that goes on", () =>
+    Effect.gen(function*() {
+      const { awaitEvent } = yield* Emulator
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 1, perRun: "0.4" })
+      const fiber = yield* Effect.fork(
+        Effect.flip(flows.execute("acme/test/slow", { message, timeout: "1 second" }).pipe(Budget.within(budget)))
+      )
+      yield* awaitEvent((event) => event.type === "StepStarted" && event.stepId === "b")
+      yield* TestClock.adjust(Duration.seconds(1))
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "APITimeoutError")
+      assert.deepStrictEqual((yield* amounts(budget)).slice(0, 2), ["0", "0.4"])
+    }).pipe(Effect.provide(world)))
+})
+
+const types = <A, E, R>(stream: Stream.Stream<FlowEvent.FlowEvent<A, E>, E, R>) =>
+  Effect.map(Stream.runCollect(stream), (events) => Chunk.toReadonlyArray(events).map(({ type }) => type))
+
+describe("streams in a budget", () => {
+  it.scoped("reserve when they are pulled, are checked between steps, and are settled at their end", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: "1.5", perRun: "0.4" })
+      const events = flows.events("acme/test/dear", { message })
+      yield* types(events).pipe(Budget.within(budget))
+      assert.deepStrictEqual(yield* amounts(budget), ["1.3", "0", "0.2"])
+      exceeded(yield* Effect.flip(Stream.runDrain(Budget.withinStream(events, budget))), { neededUsd: "0.4" })
+      assert.strictEqual((yield* ledger).runsStarted, 1)
+      const small = yield* Budget.make({ limitUsd: "0.2", perRun: "0.1" })
+      const stopped = yield* Effect.flip(
+        Stream.runDrain(flows.steps("acme/test/dear", { message })).pipe(
+          Budget.within(small)
+        )
+      )
+      exceeded(stopped, {})
+      assert.strictEqual((stopped as BudgetExceededError).cursor?.stepIndex, 2)
+      assert.deepStrictEqual((yield* amounts(small)).slice(0, 2), ["0.3", "0"])
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("left between steps are settled, left during one keep their reserve", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 2, perRun: "0.4" })
+      yield* flows.events("acme/test/dear", { message }).pipe(
+        Stream.takeUntil(({ type }) => type === "step_paused"),
+        Stream.runDrain,
+        Budget.within(budget)
+      )
+      assert.deepStrictEqual((yield* amounts(budget)).slice(0, 2), ["0.1", "0"])
+      yield* flows.events("acme/test/cheap", { message }).pipe(
+        Stream.takeUntil(({ type }) => type === "flow_completed"),
+        Stream.runDrain,
+        Budget.within(budget)
+      )
+      assert.deepStrictEqual((yield* amounts(budget)).slice(0, 2), ["0.2", "0"])
+      yield* flows.events("acme/test/slow", { message, runRemaining: true }).pipe(
+        Stream.takeUntil(({ type }) => type === "step_completed"),
+        Stream.runDrain,
+        Budget.within(budget)
+      )
+      assert.deepStrictEqual((yield* amounts(budget)).slice(0, 2), ["0.2", "0.4"])
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("pause for tools without a reserve, and take one again when they go on", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: "0.8", perRun: "0.5" })
+      const input = { message, tools: declarations }
+      // the first stream is still open while the second one runs
+      const last = yield* flows.events("acme/test/asking", input).pipe(
+        Stream.flatMap((event) =>
+          event.type === "tool_calls_required" ? event.resume(resultsOf(event.toolCalls)) : Stream.make(event)
+        ),
+        Stream.runLast,
+        Budget.within(budget)
+      )
+      assert.strictEqual(last._tag === "Some" && last.value.type, "flow_completed")
+      assert.deepStrictEqual(yield* amounts(budget), ["0.5", "0", "0.3"])
+    }).pipe(Effect.provide(world)))
+})
+
+describe("runs that continue in a budget", () => {
+  it.scoped("a pause is settled, and its answer counts only what it adds, in another process too", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: "0.9", perRun: "0.5" })
+      const paused = yield* flows.execute("acme/test/asking", { message, tools: declarations }).pipe(
+        Budget.within(budget)
+      )
+      if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
+      assert.deepStrictEqual(yield* amounts(budget), ["0.3", "0", "0.6"])
+      const stored = JSON.stringify(yield* Schema.encode(PausedState)(paused.state))
+      const state = yield* Schema.decode(Schema.parseJson(PausedState))(stored)
+      const results = resultsOf(state.toolCalls)
+
+      const full = yield* Budget.make({ limitUsd: "0.4", perRun: "0.5" })
+      const refused = yield* Effect.flip(paused.resume(results).pipe(Budget.within(full)))
+      exceeded(refused, { executionId: state.executionId })
+      assert.deepStrictEqual((refused as BudgetExceededError).state, state)
+      assert.strictEqual(yield* asked("step"), 2)
+
+      const other = yield* Budget.make({ limitUsd: "0.5", perRun: "0.5" })
+      const done = yield* Effect.flatMap(FlowService, (elsewhere) => elsewhere.resume(state.flow, state, results)).pipe(
+        Effect.provide(Noukai.layerServices),
+        Budget.within(other)
+      )
+      assert.strictEqual(done.status === "completed" && done.result, "done")
+      assert.deepStrictEqual(yield* amounts(other), ["0.2", "0", "0.3"])
+      assert.deepInclude(yield* ledger, { runsStarted: 1, billedUsd: "0.5" })
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("a state of an execute without a budget is checked between its tool rounds", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const paused = yield* flows.execute("acme/test/asking", { message, tools: declarations })
+      if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
+      const budget = yield* Budget.make({ limitUsd: "0.5", perRun: "0.2" })
+      const done = yield* flows.resume("acme/test/asking", paused.state, resultsOf(paused.toolCalls)).pipe(
+        Budget.within(budget)
+      )
+      assert.strictEqual(done.status, "completed")
+      assert.deepStrictEqual(yield* amounts(budget), ["0.2", "0", "0.3"])
+      assert.strictEqual(yield* asked("step"), 0)
+    }).pipe(Effect.provide(world)))
+})
+
+describe("executeOnce in a budget", () => {
+  it.scoped("reserves and settles what it runs, and nothing for what it finds", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: "1.5", perRun: "0.4" })
+      const once = flows.executeOnce("key", "acme/test/dear", { message }).pipe(Budget.within(budget))
+      assert.isFalse((yield* once).reused)
+      assert.deepStrictEqual(yield* amounts(budget), ["1.3", "0", "0.2"])
+      assert.isTrue((yield* once).reused)
+      assert.deepStrictEqual(yield* amounts(budget), ["1.3", "0", "0.2"])
+      const other = flows.executeOnce("other", "acme/test/dear", { message })
+      exceeded(yield* Effect.flip(other.pipe(Budget.within(budget))), { method: "FlowService.executeOnce" })
+      assert.strictEqual((yield* ledger).runsStarted, 1)
+    }).pipe(Effect.provide(world)))
+
+  it.scoped("a call of the same key that has room runs in place of one that has none", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const none = yield* Budget.make({ limitUsd: 0, perRun: "0.4" })
+      const once = flows.executeOnce("key", "acme/test/cheap", { message })
+      const [refused, done] = yield* Effect.all([Effect.either(once.pipe(Budget.within(none))), Effect.either(once)], {
+        concurrency: 2
+      })
+      exceeded(Either.getOrThrow(Either.flip(refused)), { limitUsd: "0" })
+      assert.isTrue(Either.isRight(done))
+    }).pipe(Effect.provide(world)))
+})
+
+describe("jobs in a budget", () => {
+  it.scopedLive("hold their reserve until a poll sees their end, and are settled once", () =>
+    Effect.gen(function*() {
+      const jobs = yield* JobService
+      const budget = yield* Budget.make({ limitUsd: "0.9", perRun: "0.4" })
+      const submit = jobs.submit("acme/test/dear", { message }).pipe(Budget.within(budget))
+      const first = yield* submit
+      const second = yield* submit
+      exceeded(yield* Effect.flip(submit), { method: "JobService.submit", leftUsd: "0.1" })
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0.8", "0.1"])
+      assert.strictEqual((yield* first.wait()).status, "completed")
+      assert.deepStrictEqual(yield* amounts(budget), ["1.3", "0.4", "-0.8"])
+      yield* first.wait()
+      yield* Stream.runDrain(Job.waitAll([first, second]))
+      assert.deepStrictEqual(yield* amounts(budget), ["2.6", "0", "-1.7"])
+      assert.strictEqual(yield* asked("trace"), 2)
+      assert.strictEqual((yield* ledger).billedUsd, "2.6")
+    }).pipe(Effect.provide(world)))
+
+  it.scopedLive("submitOnce reserves for what it submits alone; a failed submission releases", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const jobs = yield* JobService
+      const budget = yield* Budget.make({ limitUsd: "0.5", perRun: "0.4" })
+      const submit = jobs.submitOnce("key", "acme/test/cheap", { message }).pipe(Budget.within(budget))
+      yield* emulator.addFaults({ match: { endpoint: "jobs" }, script: ["402"] })
+      yield* Effect.flip(submit)
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0", "0.5"])
+      const job = yield* submit
+      assert.isTrue((yield* submit).reused)
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0.4", "0.1"])
+      yield* job.result()
+      assert.deepStrictEqual(yield* amounts(budget), ["0.1", "0", "0.4"])
+    }).pipe(Effect.provide(world)))
+})
+
+describe("replays, fakes and relays", () => {
+  it.effect("a replay reserves nothing", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 0, perRun: 1 })
+      const { result } = yield* flows.execute("acme/test/cheap", { message }).pipe(Budget.within(budget))
+      assert.strictEqual(result, "recorded")
+      yield* Stream.runDrain(flows.events("acme/test/cheap", { message })).pipe(Budget.within(budget))
+      yield* ReplayCassette.verify
+      assert.deepStrictEqual(yield* amounts(budget), ["0", "0", "0"])
+    }).pipe(
+      Effect.provide(NoukaiReplay.fromCassette(cassette(
+        execution("cheap", "execute", "recorded"),
+        execution("cheap", "step", "stepped")
+      )))
+    ))
+
+  it.scoped("a replay of one request inside a live program reserves nothing", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const sessionId = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+      const call = flows.execute("acme/test/cheap", { message })
+      yield* call.pipe(TraceScope.withSession(sessionId))
+      const budget = yield* Budget.make({ limitUsd: 0, perRun: 1 })
+      const { result } = yield* call.pipe(TraceScope.replay(sessionId), Budget.within(budget))
+      assert.strictEqual(result, "hi")
+      assert.strictEqual((yield* ledger).runsStarted, 1)
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Noukai.layerServices,
+      Emulator.layer({
+        flows: [cheap],
+        organisations: { acme: { capture: "full" } },
+        config: { replayEnabled: true }
+      })
+    ))))
+
+  it.effect("a fake costs nothing", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: 0 })
+      const { result } = yield* flows.execute("acme/test/cheap", { message }).pipe(Budget.within(budget))
+      assert.strictEqual(result, "faked")
+    }).pipe(Effect.provide(Noukai.layerTest(() => Effect.succeed("faked")))))
+
+  it.effect("a relay reserves, and keeps what it cannot read", () =>
+    Effect.gen(function*() {
+      const flows = yield* FlowService
+      const budget = yield* Budget.make({ limitUsd: "0.5", perRun: "0.4" })
+      const call = flows.execute("acme/test/cheap", { message }).pipe(Budget.within(budget))
+      assert.strictEqual((yield* call).result, "relayed")
+      exceeded(yield* Effect.flip(call), { leftUsd: "0.1" })
+    }).pipe(
+      Effect.provide(RelayHttp.layerFetch({ url: "http://relay.test/agent", flow: "acme/test/cheap" }, () =>
+        Promise.resolve(
+          new Response(
+            JSON.stringify({ status: "completed", result: "relayed", flowId: "f", blockCount: 1, executionId: "e-1" }),
+            { headers: { "content-type": "application/json" } }
+          )
+        )))
+    ))
+})
+
+describe("code that is no Effect", () => {
+  it.effect("finds the budgets of the fiber, and those that it is run in", () =>
+    Effect.gen(function*() {
+      const one = yield* Budget.make({ limitUsd: 1 })
+      const two = yield* Budget.make({ limitUsd: 2 })
+      assert.deepStrictEqual(Budget.ambient(), [])
+      const seen = yield* TraceScope.promise(async () => {
+        await Promise.resolve()
+        const before = Budget.ambient()
+        return [
+          before,
+          await Budget.runIn(two, async () => {
+            await Promise.resolve()
+            return Budget.ambient()
+          })
+        ]
+      }).pipe(Budget.within(one))
+      assert.deepStrictEqual(seen, [[one], [one, two]])
+      assert.deepStrictEqual(yield* Budget.current.pipe(Budget.within(one)), [one])
+    }))
+
+  it("refuses what is no budget", () => {
+    const none = {} as Budget.Budget
+    assert.throws(() => Effect.runSync(Effect.void.pipe(Budget.within(none))), /make it with Budget\.make/)
+  })
+})
