@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 /**
  * The state of a row.
  *
- * - `pending`: to be run.
+ * - `pending`: to be run, as long as the source has it with this input.
  * - `intent`: about to be sent; written before anything leaves.
  * - `uncertain`: it may have been sent, and no run is known yet.
  * - `submitted`: its run is known.

@@ -16,13 +16,20 @@ export interface BatchPlan {
   readonly batch: string
   /** Rows that are new. */
   readonly added: number
-  /** Rows that stand in the ledger with the same input, by state. */
+  /** Rows that stand in the ledger with the same input, or take it now, by state. */
   readonly known: { readonly [state in RowState]?: number }
   /** Rows that cannot be run: they do not fit the schema, or have no input. */
   readonly invalid: number
   /** Rows that were invalid in the ledger, and can be run now. They count among `known`. */
   readonly mended: number
-  /** Rows that a run would begin: those that are new or mended, and not invalid. What the ledger has left is not among them. */
+  /** Rows that were never sent, and whose input has changed: they take the input of this source. They count among `known`. */
+  readonly updated: number
+  /**
+   * Pending rows of the ledger that are not run: this source does not have them, or has them with another input though
+   * they were sent. They run again when the source has them.
+   */
+  readonly absent: number
+  /** Rows that a run would begin: those that are new or mended, and not invalid. Pending rows of the ledger are not among them. */
   readonly ready: number
   /** The number of rows of the source that are no rows of the batch. */
   readonly refusedCount: number
@@ -40,16 +47,20 @@ export interface BatchStatus {
   readonly batch: string
   /** The text `org/project/slug` of its flow. */
   readonly flow: string
+  /** A name for what its last source runs. Absent before a source was planned to its end. */
+  readonly definition?: BatchDefinition
   /**
    * - `running`: some process runs it, or was killed while it did.
-   * - `completed`: every row is settled, also those that failed: see `isClean`.
+   * - `completed`: every row of its last source is settled, also those that failed: see `isClean`. Pending rows that
+   *   are `absent` are not of that source.
    * - `incomplete`: it stopped before; `stop` says why. Run again, it goes on.
    * - `cancelled`: it was cancelled.
    */
   readonly status: "running" | "completed" | "incomplete" | "cancelled"
   /**
-   * Whether there is nothing to look at: it is `completed`, every row is `done`, and its last source had no row that was
-   * refused. A batch that is completed and not clean has rows that failed, were reported, are invalid or cancelled.
+   * Whether there is nothing to look at: it is `completed`, every row of its last source is `done`, and none of them was
+   * refused. A batch that is completed and not clean has rows that failed, were reported, are invalid or
+   * cancelled, or that the source has and the batch does not.
    */
   readonly isClean: boolean
   readonly stop?: BatchStop
@@ -57,6 +68,8 @@ export interface BatchStatus {
   readonly rows: number
   /** The number of its rows in each state. */
   readonly states: { readonly [state in RowState]: number }
+  /** The number of pending rows that are not run, since the last source does not have them with their input. */
+  readonly absent: number
   /**
    * The number of rows of its last source that are not rows of the batch: without a key, with the key of another row, or
    * with a changed input. Rows whose outcome is not known are `states.reported`.
@@ -71,6 +84,23 @@ export interface BatchStatus {
   readonly costUsd?: string
   /** The number of rows whose cost is unknown. Absent where costs are not read. */
   readonly unknownCosts?: number
+}
+
+/**
+ * A name for what a batch runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchDefinition {
+  /**
+   * A SHA-256, in hexadecimal digits, of the flow, the version, the operation, the schemas, and the key and input of each
+   * row that can be run, in any order. Two batches with the same hash run the same. It changes with each of these, and when
+   * the source has more or fewer rows.
+   */
+  readonly hash: string
+  /** When a source was planned whose hash was another one than before, in milliseconds since 1970. Absent until then. */
+  readonly changedAt?: number
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Ledgers that other versions of this package wrote. */
-import { Batch, BatchStore } from "@effect-noukai/batch"
+import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import Libsql from "libsql"
@@ -45,6 +45,23 @@ describe("a ledger of the first schema", () => {
         new Set(rows.map(({ key }) => key)),
         new Set(Array.from({ length: 10 }, (_, n) => `row ${n + 1}`))
       )
+    }))
+
+  it.scopedLive("gives rows that were never sent the input of today's source, and no others", () =>
+    Effect.gen(function*() {
+      const path = yield* ofSchema(1)
+      yield* Effect.gen(function*() {
+        const edited = Batch.make({
+          id: "left",
+          flow: "acme/test/echo",
+          key: (key: string) => key,
+          input: (key) => ({ message: `edited ${key}` })
+        })
+        const keys = Array.from({ length: 10 }, (_, n) => `row ${n + 1}`)
+        const plan = yield* Batch.plan(edited, BatchSource.fromIterable(keys))
+        // two were intents
+        assert.deepStrictEqual([plan.updated, plan.refused.map(({ key }) => key)], [8, ["row 1", "row 2"]])
+      }).pipe(Effect.provide(BatchStore.layerFile(path)))
     }))
 
   it.scopedLive("keeps what its batches cost and have reserved", () =>

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
 import { InvalidBatchError } from "../BatchError.js"
 import type { RowError } from "../BatchRow.js"
 import type { SourceRow } from "../BatchSource.js"
@@ -88,6 +89,23 @@ export const defined = (method: string, definition: Definition): Effect.Effect<D
     if (Either.isLeft(address)) return yield* invalid(method, "flow", address.left.reason)
     return { name: id, flow: Flow.format(address.right), version: String(version), operation }
   })
+
+const sha256 = (...texts: ReadonlyArray<string>): string =>
+  createHash("sha256").update(JSON.stringify(texts)).digest("hex")
+
+/** The hash of what a batch runs, from its rows in any order. @internal */
+export const hashing = (definition: Definition, { flow, operation, version }: Defined) => {
+  const { flow: ref, row } = definition
+  const { parameters, result } = typeof ref === "object" && Flow.isFlow(ref) ? ref : {}
+  const schemas = [row, parameters, result].map((schema) => schema === undefined ? "" : Schema.format(schema))
+  let sum = 0n
+  return {
+    add: ({ input, key }: PlannedRow): void => {
+      sum += BigInt(`0x${sha256(key, input)}`)
+    },
+    hash: (): string => sha256(flow, version, operation, ...schemas, BigInt.asUintN(256, sum).toString(16))
+  }
+}
 
 /** Why a text names no batch. @internal */
 export const idProblem = (id: unknown): string | undefined =>

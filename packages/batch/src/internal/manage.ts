@@ -39,19 +39,28 @@ const statusName = (record: Batches.BatchRecord, states: Reading.Counts): BatchS
 /** @internal */
 export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Effect<BatchStatus, BatchStoreError> =>
   Effect.gen(function*() {
-    const states = yield* Reading.counts(ledger, record.id)
+    const counts = yield* Reading.counts(ledger, record.id)
+    const { absent, ...shown } = counts
+    const states = { ...shown, pending: shown.pending + absent }
     const { settings: { budgetUsd, cost }, spent_usd, stop } = record
-    const status = statusName(record, states)
+    const status = statusName(record, counts)
     const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
     const refused = yield* Reading.refusedCount(ledger, record.id)
     return {
       batch: record.name,
       flow: record.flow,
+      ...(record.definition !== null && {
+        definition: {
+          hash: record.definition,
+          ...(record.definition_at !== null && { changedAt: record.definition_at })
+        }
+      }),
       status,
-      isClean: status === "completed" && states.done === rows && refused === 0,
+      isClean: status === "completed" && states.done + absent === rows && refused === 0,
       ...(stop !== null && status !== "completed" && { stop }),
       rows,
       states,
+      absent,
       refused,
       adopted: yield* Reading.adoptedCount(ledger, record.id),
       ...((cost || budgetUsd !== undefined) && {
@@ -100,7 +109,7 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         running: states.intent + states.submitted,
         settled,
         rowsPerSecond,
-        ...(rowsPerSecond > 0 && { etaMs: Math.round((status.rows - settled) / rowsPerSecond * 1000) }),
+        ...(rowsPerSecond > 0 && { etaMs: Math.round((status.rows - status.absent - settled) / rowsPerSecond * 1000) }),
         ...(status.costUsd !== undefined && { costUsd: status.costUsd })
       }
       return [found, now.state === "running" || now.state === "planned"] as const

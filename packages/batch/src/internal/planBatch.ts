@@ -12,13 +12,14 @@ import type { RefusedRow, RowError, RowState } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
 import type { BatchPlan } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
-import { defined, type Definition, taking } from "./definition.js"
+import { defined, type Definition, hashing, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
 import { failed, type Ledger, mostBytes } from "./ledger/ledger.js"
 import { migrate } from "./ledger/migrations.js"
 import * as Planner from "./ledger/planner.js"
 import * as Planning from "./ledger/planning.js"
+import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 import { temporaryFolder } from "./node/leftovers.js"
 
@@ -63,9 +64,10 @@ const eachPart = <E, R, E1>(
     )
   })
 
-const planOf = (batch: string, { known, ...found }: Planning.Found): BatchPlan => ({
+const planOf = (batch: string, absent: number, { known, met: _, ...found }: Planning.Found): BatchPlan => ({
   batch,
   ...found,
+  absent,
   known: known as { readonly [state in RowState]?: number }
 })
 
@@ -90,9 +92,14 @@ export const kept = <E, R>(
     const pass = yield* planner(Planning.begun(ledger, id, record.pass))
     let first: { readonly at: string; readonly error: RowError } | undefined
     let isUsable = false
+    const { add, hash } = hashing(definition, given)
     yield* eachPart(definition, source, (rows, refused) =>
       planner(Effect.gen(function*() {
-        isUsable ||= rows.some(({ error }) => error === undefined)
+        for (const row of rows) {
+          if (row.error !== undefined) continue
+          isUsable = true
+          add(row)
+        }
         first ??= refused[0] ?? rows.flatMap(({ at, error }) => error === undefined ? [] : [{ at, error }])[0]
         for (const one of refused) Planning.refuse(pass.found, one)
         yield* Planning.keepRefused(ledger, id, pass.no, refused)
@@ -106,7 +113,10 @@ export const kept = <E, R>(
         reason: `${first.error.message}; no other row of the source can be run either`
       })
     }
-    return [record, planOf(record.name, pass.found)] as const
+    if (record.pass > 1) yield* planner(Planning.leaveAbsent(ledger, pass))
+    yield* planner(Batches.definedAs(ledger, id, hash(), now))
+    const { absent } = yield* Reading.counts(ledger, id)
+    return [record, planOf(record.name, absent, pass.found)] as const
   }))
 
 /** A ledger that is forgotten at the end: what tells one key from another need not fit into memory. */
@@ -146,5 +156,6 @@ export const dry = <E, R>(
         // of what is new, its key alone: it tells a second row of the key
         yield* Planning.insert(own, id, pass, added.map((row) => ({ ...row, input: "" })))
       }))
-    return planOf(given.name, pass.found)
+    const counts = Option.isSome(stored) ? yield* Reading.counts(ledger, stored.value.id) : undefined
+    return planOf(given.name, counts === undefined ? 0 : counts.pending + counts.absent - pass.found.met, pass.found)
   }))

@@ -48,6 +48,13 @@ export const everyOperation = (count: number) =>
     const left = batchOf("left")
     yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, budgetUsd: 0 })
     yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, budgetUsd: 0 })
+    // some rows with another input, and without others
+    const edited = BatchSource.fromIterable(
+      rows.slice(1).map(({ id }, n): Row => n % 2 === 0 ? { id, kind: "failing" } : { id })
+    )
+    yield* Batch.plan(left, edited)
+    yield* Batch.run(left, edited, { ...options, budgetUsd: 0 })
+    yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, budgetUsd: 0 })
     yield* Batch.cancel("left")
     yield* Batch.retry("left", { only: "cancelled" })
     yield* Batch.forget("left")

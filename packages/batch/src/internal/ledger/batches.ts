@@ -57,6 +57,8 @@ const BatchRecord = Schema.Struct({
   paused_until: Schema.NumberFromString,
   reserved_usd: Schema.BigDecimal,
   spent_usd: Schema.BigDecimal,
+  definition: Schema.NullOr(Schema.String),
+  definition_at: Schema.NullOr(Schema.NumberFromString),
   created_at: Schema.NumberFromString,
   started_at: Schema.NumberFromString,
   ended_at: Schema.NumberFromString
@@ -66,6 +68,7 @@ const BatchRecord = Schema.Struct({
 export interface BatchRecord extends Schema.Schema.Type<typeof BatchRecord> {}
 
 const numbers = [
+  "definition_at",
   "id",
   "generation",
   "pass",
@@ -78,7 +81,7 @@ const numbers = [
 // a driver gives 64-bit integers as numbers, another one as text
 const decode = (row: object): BatchRecord => {
   const given: Record<string, unknown> = { ...row }
-  for (const name of numbers) given[name] = String(given[name])
+  for (const name of numbers) given[name] = given[name] === null ? null : String(given[name])
   return Schema.decodeUnknownSync(BatchRecord)(given)
 }
 
@@ -147,6 +150,20 @@ export const planned = (
     yield* agrees(record, given)
     return record
   })
+
+/** Keeps what the last source of a batch runs, and when that changed. @internal */
+export const definedAs = (
+  { sql }: Ledger,
+  id: number,
+  hash: string,
+  now: number
+): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("kept the definition of a batch")(sql`
+    update noukai_batch set definition = ${hash},
+      definition_at = case when definition is null or definition = ${hash} then definition_at else ${now} end
+    where id = ${id}`)
+  )
 
 const cancellation = JSON.stringify({ reason: "cancelled", message: "it was cancelled" } satisfies Stop)
 

@@ -112,10 +112,22 @@ const exactCosts = Effect.gen(function*() {
   yield* sql`create index noukai_batch_row_unknown on noukai_batch_row (batch) where cost_usd = 'unknown'`
 })
 
+/** Rows know whether a request of theirs may have left, and batches what they run. */
+const sentRows = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`alter table noukai_batch_row add column sent bigint not null default 0`
+  yield* sql`
+    update noukai_batch_row set sent = 1
+    where attempt > 1 or execution_id is not null or state not in ('pending', 'cancelled', 'invalid')`
+  yield* sql`alter table noukai_batch add column definition text`
+  yield* sql`alter table noukai_batch add column definition_at bigint`
+})
+
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
-  "0003_exactCosts": exactCosts
+  "0003_exactCosts": exactCosts,
+  "0004_sentRows": sentRows
 }
 
 const table = "noukai_batch_migration"

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
 import { doing, each, type Ledger, sameText } from "./ledger.js"
+import { stateShown, type StoredState } from "./rows.js"
 
 /** A row of a source with its key. @internal */
 export interface PlannedRow {
@@ -24,6 +25,10 @@ export interface Found {
   invalid: number
   /** Known rows that could not be run, and can be now. */
   mended: number
+  /** Rows that were never sent, and have another input now. */
+  updated: number
+  /** Rows of the ledger that were yet to be run, and that the source has as it may run them. */
+  met: number
   /** Rows, added or mended, that can be run. */
   ready: number
   /** The first of those that are no rows of the batch, and why. */
@@ -36,6 +41,8 @@ const nothingFound = (): Found => ({
   known: {},
   invalid: 0,
   mended: 0,
+  updated: 0,
+  met: 0,
   ready: 0,
   refused: [],
   refusedCount: 0
@@ -61,7 +68,7 @@ const inputChanged = (row: PlannedRow, first: string): RefusedRow => ({
   key: row.key,
   error: {
     kind: "InputChanged",
-    message: `the key ${JSON.stringify(row.key)} was planned with another input, at ${first}: it keeps what it has; ` +
+    message: `the key ${JSON.stringify(row.key)} was sent with another input, that of ${first}, and keeps it; ` +
       "give the new input a key of its own"
   }
 })
@@ -72,13 +79,15 @@ export interface Known {
   readonly no: number
   readonly key: string
   readonly place: string
-  readonly state: RowState
+  readonly state: StoredState
   /** Whether it has the same input. */
   readonly isSame: boolean
+  /** Whether a request of it may have left. */
+  readonly isSent: boolean
 }
 
 type StoredKnown =
-  & { readonly [field in "id" | "no" | "same"]: number | string }
+  & { readonly [field in "id" | "no" | "same" | "sent"]: number | string }
   & Pick<Known, "key" | "place" | "state">
 
 /** The rows of the ledger under the keys of some rows. @internal */
@@ -91,27 +100,40 @@ export const knownRows = (
   // the list first: SQLite would walk the batch for each of its items
   return Effect.map(
     doing("compared rows")(sql<StoredKnown>`
-      select r.id, r.no, r.key, r.place, r.state, case when r.input = j.value->>'input' then 1 else 0 end as same
+      select r.id, r.no, r.key, r.place, r.state, r.sent, case when r.input = j.value->>'input' then 1 else 0 end as same
       from ${listed} cross join noukai_batch_row as r
       where r.batch = ${batch} and ${sameText(sql, sql`r.key`, sql`j.value->>'key'`)}`),
     (found) =>
-      new Map(found.map(({ id, key, no, place, same, state }) => [
+      new Map(found.map(({ id, key, no, place, same, sent, state }) => [
         key,
-        { id: Number(id), no: Number(no), key, place, state, isSame: Number(same) === 1 }
+        {
+          id: Number(id),
+          no: Number(no),
+          key,
+          place,
+          state,
+          isSame: Number(same) === 1,
+          isSent: Number(sent) === 1 || !unsent.has(state)
+        }
       ]))
   )
 }
 
-/** Counts a row of a source beside the one that stands in the ledger, or gives why it is refused. */
-const compare = (found: Found, row: PlannedRow, known: Known): RefusedRow | undefined => {
-  if (known.state !== "invalid" && row.error === undefined && !known.isSame) {
-    return inputChanged(row, known.place)
-  }
-  found.known[known.state] = (found.known[known.state] ?? 0) + 1
-  if (known.state === "invalid" && row.error === undefined) {
-    found.mended++
-    found.ready++
-  }
+/** The states of rows that may never have been sent. An intent may be on its way. */
+const unsent: ReadonlySet<StoredState> = new Set(["pending", "absent", "cancelled", "invalid"])
+
+/** The states of rows that a run begins, if the source has them. */
+const open: ReadonlySet<StoredState> = new Set(["pending", "absent"])
+
+/** The fate of a row of a source beside the row of the ledger under its key. */
+const compare = (row: PlannedRow, known: Known): "keep" | "leave" | "replace" | "refuse" => {
+  const { isSame, isSent, state } = known
+  if (state === "invalid") return "replace"
+  const isChanged = row.error === undefined && !isSame
+  if (!isSent && (isChanged || (row.error !== undefined && open.has(state)))) return "replace"
+  if (isChanged) return "refuse"
+  // what is wrong in the source is not run again
+  return row.error !== undefined || isSettled(stateShown(state)) ? "leave" : "keep"
 }
 
 /** Keeps what is no row of the batch. @internal */
@@ -185,7 +207,7 @@ const errorOf = ({ error }: PlannedRow) => error === undefined ? null : JSON.str
 /** Rows of a source, by what is to be done about them. @internal */
 export interface Sorted {
   readonly added: ReadonlyArray<PlannedRow>
-  /** Rows that could not be run, as they stood in the ledger and as the source has them now. */
+  /** Rows that were never sent, as they stood in the ledger and as the source has them now. */
   readonly replaced: ReadonlyArray<readonly [Known, PlannedRow]>
   /** Rows that are yet to be run, or are being run. */
   readonly unsettled: ReadonlyArray<Known>
@@ -216,10 +238,25 @@ export const sort = (
       if (row.error === undefined) found.ready++
       continue
     }
-    const refusal = compare(found, row, standing)
-    if (refusal !== undefined) refused.push(refusal)
-    if (standing.state === "invalid") replaced.push([standing, row])
-    else if (!isSettled(standing.state)) unsettled.push(standing)
+    const { state } = standing
+    const verdict = compare(row, standing)
+    if (verdict === "refuse") {
+      refused.push(inputChanged(row, standing.place))
+      continue
+    }
+    if (verdict === "keep") unsettled.push(standing)
+    if (verdict === "replace") replaced.push([standing, row])
+    const isOpen = open.has(state)
+    if (isOpen && verdict !== "leave") found.met++
+    if (!isOpen || verdict !== "leave") {
+      const counted = isOpen && row.error !== undefined ? "invalid" : stateShown(state)
+      found.known[counted] = (found.known[counted] ?? 0) + 1
+    }
+    if (row.error !== undefined || verdict !== "replace") continue
+    if (state === "invalid") {
+      found.mended++
+      found.ready++
+    } else found.updated++
   }
   for (const row of refused) refuse(found, row)
   return { added: [...added.values()], replaced, unsettled, refused }
@@ -235,9 +272,13 @@ export const add = (
     const { batch } = pass
     const { added, refused, replaced, unsettled } = sort(pass, rows, yield* knownRows(ledger, batch, rows))
     yield* insert(ledger, batch, pass, added)
-    yield* replace(ledger, pass, replaced)
+    const taken = yield* replace(ledger, pass, replaced)
+    // another process has claimed them meanwhile, with the input that they had
+    const missed = replaced.filter(([{ id }]) => !taken.has(id)).map(([{ place }, row]) => inputChanged(row, place))
+    pass.found.updated -= missed.length
+    for (const row of missed) refuse(pass.found, row)
     yield* keep(ledger, pass, unsettled)
-    yield* keepRefused(ledger, batch, pass.no, refused)
+    yield* keepRefused(ledger, batch, pass.no, [...refused, ...missed])
   })
 
 /** Adds rows that are new, and numbers them. @internal */
@@ -270,24 +311,30 @@ export const insert = (
   )
 }
 
-/** Rows that could not be run are as their source has them now. */
+/** Rows that were never sent are as their source has them now; one that another process has claimed meanwhile keeps its input. */
 const replace = (
   { sql }: Ledger,
   pass: Pass,
   rows: ReadonlyArray<readonly [Known, PlannedRow]>
-): Effect.Effect<void, BatchStoreError> => {
-  const items = rows.map(([{ id }, row]) => ({
+): Effect.Effect<ReadonlySet<number>, BatchStoreError> => {
+  const items = rows.map(([{ id, state }, row]) => ({
     id,
     at: row.at,
     input: row.input,
-    state: stateOf(row),
+    state: state === "cancelled" ? state : stateOf(row),
     error: errorOf(row)
-  }))
-  return items.length === 0 ? Effect.void : Effect.asVoid(
-    doing("planned rows")(sql`
+  })).sort(byId)
+  return items.length === 0 ? Effect.succeed(new Set()) : Effect.map(
+    doing("planned rows")(sql<{ readonly id: number | string }>`
       update noukai_batch_row as r set pass = ${pass.no}, place = j.value->>'at', input = j.value->>'input',
-        error = j.value->>'error', state = j.value->>'state', settled_at = null, settled_no = null
-      from ${each(sql, items)} where r.id = cast(j.value->>'id' as bigint) and r.state = 'invalid'`)
+        error = case when r.state = 'cancelled' then r.error else j.value->>'error' end, state = j.value->>'state',
+        settled_at = case when r.state = 'cancelled' then r.settled_at end,
+        settled_no = case when r.state = 'cancelled' then r.settled_no end
+      from ${each(sql, items)}
+      where r.id = cast(j.value->>'id' as bigint) and r.sent = 0
+        and r.state in ('pending', 'absent', 'cancelled', 'invalid')
+      returning id`),
+    (taken) => new Set(taken.map(({ id }) => Number(id)))
   )
 }
 
@@ -297,6 +344,30 @@ const byId = (one: { readonly id: number }, other: { readonly id: number }): num
 const keep = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<Known>): Effect.Effect<void, BatchStoreError> =>
   rows.length === 0 ? Effect.void : Effect.asVoid(
     doing("planned rows")(sql`
-      update noukai_batch_row as r set pass = ${pass.no}
+      update noukai_batch_row as r set pass = ${pass.no},
+        state = case when r.state = 'absent' then 'pending' else r.state end
       from ${each(sql, rows.map(({ id }) => ({ id })).sort(byId))} where r.id = cast(j.value->>'id' as bigint)`)
   )
+
+/** The rows that one statement looks at. */
+const part = 5000
+
+/** Makes pending rows absent that the source of a pass does not have. @internal */
+export const leaveAbsent = ({ sql }: Ledger, { batch, no }: Pass): Effect.Effect<void, BatchStoreError> =>
+  Effect.gen(function*() {
+    for (let last = 0, count = part; count === part;) {
+      const rows = yield* doing("looked for absent rows")(
+        sql<{ readonly id: number | string; readonly pass: number | string }>`
+        select id, pass from noukai_batch_row
+        where batch = ${batch} and state = 'pending' and id > ${last} order by id limit ${part}`
+      )
+      count = rows.length
+      last = Number(rows[count - 1]?.id ?? 0)
+      const absent = rows.filter(({ pass }) => Number(pass) < no).map(({ id }) => ({ id: Number(id) }))
+      if (absent.length > 0) {
+        yield* doing("kept absent rows")(sql`
+          update noukai_batch_row as r set state = 'absent' from ${each(sql, absent)}
+          where r.id = cast(j.value->>'id' as bigint) and r.state = 'pending' and r.pass < ${no}`)
+      }
+    }
+  })

@@ -5,14 +5,15 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
-import { type RefusedRow, RowError, type RowResult, type RowState } from "../../BatchRow.js"
+import { type RefusedRow, RowError, type RowResult } from "../../BatchRow.js"
 import { doing, type Ledger, mostBytes } from "./ledger.js"
-import { unknownCost } from "./rows.js"
+import { stateShown, type StoredState, unknownCost } from "./rows.js"
 
 /** How many rows are in each state. @internal */
-export type Counts = { readonly [state in RowState]: number }
+export type Counts = { readonly [state in StoredState]: number }
 
 const none: Counts = {
+  absent: 0,
   pending: 0,
   intent: 0,
   uncertain: 0,
@@ -27,7 +28,7 @@ const none: Counts = {
 /** @internal */
 export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, BatchStoreError> =>
   Effect.map(
-    doing("counted rows")(sql<{ readonly state: RowState; readonly n: number | string }>`
+    doing("counted rows")(sql<{ readonly state: StoredState; readonly n: number | string }>`
       select state, count(*) as n from noukai_batch_row where batch = ${batch} group by state`),
     (rows) => ({ ...none, ...Object.fromEntries(rows.map(({ n, state }) => [state, Number(n)])) })
   )
@@ -73,7 +74,7 @@ interface StoredResult {
   readonly no: number | string
   readonly key: string
   readonly place: string
-  readonly state: RowState
+  readonly state: StoredState
   readonly attempt: number | string
   readonly execution_id: string | null
   readonly adopted: number | string
@@ -90,7 +91,7 @@ const rowResult = (row: StoredResult): RowResult => ({
   no: Number(row.no),
   key: row.key,
   at: row.place,
-  state: row.state,
+  state: stateShown(row.state),
   attempt: Number(row.attempt),
   ...(row.state === "done" && row.result !== null && { result: JSON.parse(row.result) as unknown }),
   ...(row.error !== null && { error: decodeError(row.error) }),

@@ -29,6 +29,17 @@ export interface LiveRow {
   readonly reserved: BigDecimal.BigDecimal
 }
 
+/**
+ * The state of a row in the ledger. An absent row is pending, and is not run: the last source does not have it with its
+ * input.
+ *
+ * @internal
+ */
+export type StoredState = RowState | "absent"
+
+/** The state of a row as it is shown. @internal */
+export const stateShown = (state: StoredState): RowState => state === "absent" ? "pending" : state
+
 /** The `cost_usd` of a row whose cost was asked for and could not be read. @internal */
 export const unknownCost = "unknown"
 
@@ -145,7 +156,7 @@ export const sizeOf = ({ error, result }: Transition): number => (error?.length 
 export interface Transition {
   readonly id: number
   readonly attempt: number
-  readonly from: ReadonlyArray<RowState>
+  readonly from: ReadonlyArray<StoredState>
   readonly to: RowState
   /** The next attempt, for one that begins. */
   readonly nextAttempt?: number
@@ -204,7 +215,10 @@ export const transit = (
     doing("wrote rows")(sql<{ readonly id: number | string }>`
       ${counter}
       update noukai_batch_row as r set
-        state = ${text("to")},
+        state = case when ${text("to")} = 'pending'
+            and r.pass < (select pass from noukai_batch where id = ${batch}) then 'absent'
+          else ${text("to")} end,
+        sent = case when ${text("to")} in ('pending', 'intent', 'cancelled', 'invalid') then r.sent else 1 end,
         attempt = coalesce(${number("nextAttempt")}, r.attempt),
         intent_at = coalesce(${number("intentAt")}, r.intent_at),
         execution_id = case when ${number("nextAttempt")} is not null then null
@@ -220,7 +234,7 @@ export const transit = (
       where r.id = ${number("id")}
         and r.attempt = ${number("attempt")}
         and ${text("from")} like '%' || r.state || '%'
-        and (r.owner = ${owner} or r.state in ('pending', 'invalid')
+        and (r.owner = ${owner} or r.state in ('pending', 'absent', 'invalid')
           or (r.state = 'uncertain' and ${text("to")} not in ('pending', 'uncertain')))
       returning id`),
     (rows) => new Set(rows.map(({ id }) => Number(id)))
@@ -261,7 +275,7 @@ export const adopted = (
   Effect.map(
     doing("took over rows")(sql<StoredRow>`
       update noukai_batch_row
-      set owner = ${owner}, lane = ${lane}, state = case when state = 'intent' then 'uncertain' else state end,
+      set owner = ${owner}, lane = ${lane}, sent = 1, state = case when state = 'intent' then 'uncertain' else state end,
         intent_at = case when state = 'intent' then intent_at + ${Math.ceil(grace)} else intent_at end
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')
         and lane = ${lane} and owner <> ${owner}

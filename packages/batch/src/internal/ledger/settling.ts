@@ -70,7 +70,7 @@ interface SettlingRow {
 const settleAll = (
   ledger: Ledger,
   batch: number,
-  [from, to]: readonly ["pending", "cancelled"] | readonly ["invalid", "invalid"],
+  [from, to]: readonly ["absent" | "pending", "cancelled"] | readonly ["invalid", "invalid"],
   now: number,
   error?: string
 ): Effect.Effect<number, BatchStoreError> => {
@@ -108,9 +108,13 @@ const settleAll = (
 
 const wanted: RowError = { kind: "Cancelled", message: "the batch was cancelled before it was sent" }
 
-/** Cancels what is pending. @internal */
+/** Cancels what is pending or absent. @internal */
 export const cancelPending = (ledger: Ledger, batch: number, now: number): Effect.Effect<number, BatchStoreError> =>
-  settleAll(ledger, batch, ["pending", "cancelled"], now, JSON.stringify(wanted))
+  Effect.zipWith(
+    settleAll(ledger, batch, ["pending", "cancelled"], now, JSON.stringify(wanted)),
+    settleAll(ledger, batch, ["absent", "cancelled"], now, JSON.stringify(wanted)),
+    (pending, absent) => pending + absent
+  )
 
 /** Numbers the rows that cannot be run among those that are settled. @internal */
 export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>

@@ -86,9 +86,9 @@ export const looked = (file: string): Layer.Layer<BatchStore, BatchStoreError> =
       )
   ))
 
-/** The rows of a batch that are not settled in its ledger. */
-export const unsettled = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>
+/** The rows of a batch that are in flight in its ledger. */
+export const live = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>
   Batch.status(id).pipe(
-    Effect.map(({ states: { intent, pending, submitted, uncertain } }) => pending + intent + uncertain + submitted),
+    Effect.map(({ states: { intent, submitted, uncertain } }) => intent + uncertain + submitted),
     Effect.catchTag("BatchNotFoundError", () => Effect.succeed(0))
   )

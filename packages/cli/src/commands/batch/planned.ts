@@ -6,12 +6,12 @@ import { plain, Terminal } from "../../terminal/Terminal.js"
 import * as Ledger from "./ledger.js"
 import type { Rows } from "./source.js"
 
-/** Plans a batch, and counts the rows that a run would run: those that are new or mended, and what is left in the ledger. */
+/** Plans a batch, and counts the rows that a run would run: those of the source, and those in flight. */
 export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string) =>
   Effect.gen(function*() {
     const plan = yield* Batch.plan(batch, source)
-    const left = yield* Ledger.unsettled(batch.id)
-    return { ...plan, toRun: plan.ready + left }
+    const live = yield* Ledger.live(batch.id)
+    return { ...plan, toRun: plan.ready + (plan.known.pending ?? 0) + live }
   }).pipe(Effect.provide(Ledger.looked(file)))
 
 /** Says which rows are refused, and why: the first of them. */

@@ -22,12 +22,14 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     yield* terminal.progress("… reading rows")
     const plan = yield* planned(batch, yield* Source.source(input, false), file)
     yield* terminal.progress("")
-    const { added, invalid, known, mended, refusedCount, toRun } = plan
+    const { absent, added, invalid, known, mended, refusedCount, toRun, updated } = plan
     yield* terminal.write(
       input.json ? jsonLine(plan) : table([
         ["new", added],
         ...Object.entries(known).filter(([state]) => state !== "invalid"),
         ...mended === 0 ? [] : [["mended", mended] as const],
+        ...updated === 0 ? [] : [["updated", updated] as const],
+        ...absent === 0 ? [] : [["absent", absent] as const],
         ["invalid", invalid],
         ["refused", refusedCount],
         ["to run", toRun]

@@ -1,6 +1,7 @@
 /** Handles `noukai batch status`. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import * as Effect from "effect/Effect"
+import { moment } from "../../../terminal/amounts.js"
 import { jsonLine } from "../../../terminal/json.js"
 import { table } from "../../../terminal/table.js"
 import { Terminal } from "../../../terminal/Terminal.js"
@@ -15,15 +16,19 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     const terminal = yield* Terminal
     const status = yield* Batch.status(input.id)
     if (input.json) return yield* terminal.write(jsonLine(status))
-    const { adopted, stop } = status
+    const { absent, adopted, definition, stop } = status
     const spent = cost(status)
     yield* terminal.write(table([
       ["batch", status.batch],
       ["flow", status.flow],
+      ...definition?.changedAt === undefined
+        ? []
+        : [["changed", `${moment(new Date(definition.changedAt).toISOString())} UTC`] as const],
       ["status", status.status],
       ...stop === undefined ? [] : [["stopped", `${stop.reason}: ${stop.message}`] as const],
       ["rows", status.rows],
       ...counts(status),
+      ...absent === 0 ? [] : [["absent", absent] as const],
       ...adopted === 0 ? [] : [["adopted", adopted] as const],
       ...spent === undefined ? [] : [["cost", spent] as const]
     ]))
