@@ -1,6 +1,6 @@
 /**
  * A captured session, replayed, saved and replayed from its file; then a recording. Over real HTTP against an emulator
- * that captures payloads.
+ * that captures payloads, as it does by default.
  */
 import { Emulator, samples } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/sdk"
@@ -45,7 +45,6 @@ const walk = Effect.gen(function*() {
 
 const emulator = Emulator.layer({
   flows: samples,
-  organisations: { noukai: { capture: "full" } },
   config: { replayEnabled: true }
 })
 

@@ -41,7 +41,6 @@ const world = Layer.provideMerge(
   Noukai.layerServices,
   Emulator.layer({
     flows: samples,
-    organisations: { noukai: { capture: "full" } },
     config: { replayEnabled: true }
   })
 )
@@ -214,7 +213,7 @@ it.scopedLive("runs once per key", () =>
     })
     assert.strictEqual(yield* runs, 5)
   }).pipe(
-    Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ flows: samples, capture: "full" })))
+    Effect.provide(Layer.provideMerge(Noukai.layerServices, Emulator.layer({ flows: samples })))
   ))
 
 it.scopedLive("runs once per key behind a gateway with words of its own", () =>

@@ -36,7 +36,6 @@ const local = Layer.provideMerge(
   Noukai.layerServices,
   Emulator.layer({
     flows: samples,
-    organisations: { noukai: { capture: "full" } },
     config: { replayEnabled: true, maxRetries: 0 }
   })
 )

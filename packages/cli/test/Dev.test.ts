@@ -37,6 +37,24 @@ describe("noukai dev", () => {
       }
     }))
 
+  it.live("keeps payloads unless --capture says otherwise", () =>
+    Effect.gen(function*() {
+      const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
+      const ran = `"${process.execPath}" -e '
+        const { NOUKAI_PORT, NOUKAI_API_KEY } = process.env
+        const headers = { authorization: "Bearer " + NOUKAI_API_KEY, "x-session-id": "${session}" }
+        const url = "http://127.0.0.1:" + NOUKAI_PORT + "/api/v1/seq/"
+        fetch(url + "noukai/samples/hello-world/execute", { method: "POST", headers, body: "{\\"message\\":\\"hi\\"}" })
+          .then(() => fetch(url + "sessions/${session}", { headers }))
+          .then((response) => response.json())
+          .then(({ executions }) => console.log(executions[0].traceCaptureMode))'`
+      for (const [flags, mode] of [[[], "full"], [["--capture", "metadata_only"], "metadata_only"]] as const) {
+        const { code, stdout } = yield* spawned(["dev", "--port", "0", ...flags, "--exec", ran])
+        assert.deepStrictEqual([code, stdout], [0, `${mode}\n`])
+      }
+      assert.strictEqual((yield* noukai(["dev", "--capture", "all"])).code, 2)
+    }))
+
   it.live("names a flow to run only where it has it", () =>
     Effect.scoped(Effect.gen(function*() {
       const flows = join(yield* folder, "flows.json")

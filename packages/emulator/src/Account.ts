@@ -98,7 +98,7 @@ export type RefusedRunPaths = typeof RefusedRunPaths.Type
 export const Organisation = Schema.Struct({
   /** The amount that it may still spend. Default: no limit. */
   credits: Schema.optional(Money),
-  /** Default: the emulator's, `"metadata_only"`. */
+  /** Default: the emulator's, `"full"`. */
   capture: Schema.optional(CaptureMode),
   /** `false`: every run answers 503 `BILLING_UNAVAILABLE`. Default true. */
   billing: Schema.optional(Schema.Boolean),

@@ -107,7 +107,10 @@ export interface EmulatorOptions {
   readonly keys?: ReadonlyArray<ApiKey> | undefined
   /** Credits, capture modes and limits by organisation, in place of those of `file`. Default: none. */
   readonly organisations?: { readonly [org: string]: Organisation } | undefined
-  /** The capture mode of flows that set none in an organisation that sets none. Default `"metadata_only"`. */
+  /**
+   * The capture mode of flows that set none in an organisation that sets none. Default `"full"`, so that what ran here
+   * can be replayed. The hosted service stores no payloads unless it is told to: that is `"metadata_only"`.
+   */
   readonly capture?: CaptureMode | undefined
   /** The faults from the start. Default: none. */
   readonly faults?: ReadonlyArray<FaultRule> | undefined

@@ -62,7 +62,7 @@ const execute = (path: string, body: object) =>
 const get = (path: string) => call((client) => client.get(path))
 
 describe("runs", () => {
-  it.scoped("9.1: the trace of a run, with what the default mode stores", () =>
+  it.scoped("9.1: the trace of a run, with what the mode metadata_only stores", () =>
     Effect.gen(function*() {
       const id = yield* execute(twoStep, { message: "hi" })
       const { json } = yield* get(`${twoStep}/runs/${id}/trace`)
@@ -100,6 +100,13 @@ describe("runs", () => {
           { ...json.steps[1], stepId: "answer", inputSizeBytes: 30, inputContext: null }
         ]
       })
+    }).pipe(Effect.provide(layer({ flows, capture: "metadata_only" }))))
+
+  it.scoped("payloads are kept unless it is told otherwise", () =>
+    Effect.gen(function*() {
+      const id = yield* execute(twoStep, { message: "hi" })
+      const { json } = yield* get(`${twoStep}/runs/${id}/trace`)
+      assert.deepStrictEqual(json.steps[0].inputContext, { message: "hi" })
     }).pipe(Effect.provide(run)))
 
   it.scoped("9.7: trace true keeps payloads", () =>

@@ -122,7 +122,7 @@ describe("sessions", () => {
         [["metadata_only", false, 1], ["full", true, 1], [null, false, 0]]
       )
       assert.isNull(json.executions[0].steps[0].outputSnapshot)
-    }).pipe(Effect.provide(layer({ flows, organisations: { acme: { capture: "off" } } }))))
+    }).pipe(Effect.provide(layer({ flows, capture: "metadata_only", organisations: { acme: { capture: "off" } } }))))
 
   it.scoped("10.4: a removed flow leaves a null slug", () =>
     Effect.gen(function*() {

@@ -203,7 +203,7 @@ for (
   describe(`runs against an emulator that serves ${served}, paths ${runPaths} (9, C26)`, () => {
     const program = <A, E>(
       body: Effect.Effect<A, E, RunService | FlowService | JobService | Emulator>
-    ) => Effect.provide(body, setup({ runPaths: served, config: { runPaths } }))
+    ) => Effect.provide(body, setup({ runPaths: served, capture: "metadata_only", config: { runPaths } }))
 
     it.scoped("a trace, its totals, its summary, the list", () =>
       program(Effect.gen(function*() {

@@ -239,6 +239,18 @@ describe("10.4: a session that cannot be replayed", () => {
       assert.strictEqual((yield* opening(id))._tag, "ReplayNoSnapshotsError")
     }).pipe(Effect.provide(Layer.provideMerge(
       Noukai.layerServices,
+      Emulator.layer({ capture: "metadata_only", config: { replayEnabled: true } })
+    ))))
+
+  it.scoped("a first run on an emulator can be replayed, since it keeps payloads", () =>
+    Effect.gen(function*() {
+      const id = (yield* capturedHello)!
+      const flows = yield* FlowService
+      const replayed = yield* flows.execute("noukai/samples/hello-world", { message: "hi" }).pipe(TraceScope.replay(id))
+      assert.deepStrictEqual(replayed.result, { text: "Hello! You said: hi" })
+      assert.lengthOf((yield* (yield* Emulator).ledger).runs, 1)
+    }).pipe(Effect.provide(Layer.provideMerge(
+      Noukai.layerServices,
       Emulator.layer({ config: { replayEnabled: true } })
     ))))
 })

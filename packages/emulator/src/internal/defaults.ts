@@ -53,7 +53,7 @@ export type DefaultedOptions = Pick<
 export const options: CompleteOptions<DefaultedOptions> = {
   host: "127.0.0.1",
   seed: 1,
-  capture: "metadata_only",
+  capture: "full",
   toolIterationLimit: 25,
   toolMessageCasing: "snake",
   streamOutputs: "hosted",

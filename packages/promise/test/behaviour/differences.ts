@@ -202,6 +202,12 @@ export const differences: ReadonlyArray<Difference> = [
     "Throws a `ReplayError`.",
     "Throws a `ReplayMissError`, which is one."
   ),
+  row(
+    "run paths",
+    "The first read of a run that answers 401, 403 or 404",
+    "Fails.",
+    "Is made once more under `/flow-runs`, which some deployments serve in place of `/seq/…/runs`. The path that answered is remembered."
+  ),
   row("reads in replay", "Traces and polls in a replay", "Go live.", "Throw a `ReplayMissError`: nothing goes live."),
   row(
     "scope state",

@@ -188,10 +188,22 @@ export const reading: ReadonlyArray<Behaviour> = [
     return events.map((event) => event.responseBody)
   }),
   same("12.1, 12.3: a read is repeated, and onLog sees it", async (world) => {
-    world.emulator.addFaults({ script: ["503"] })
-    const events = await phases(world, {}, (noukai) => noukai.flow(hello).run("ex-0").trace())
+    const events = await phases(world, {}, async (noukai) => {
+      const { executionId } = await noukai.flow(hello).execute({ message: "hi" })
+      world.emulator.addFaults({ script: ["503"] })
+      await noukai.flow(hello).run(executionId ?? "").trace()
+    })
     return events.map((event) => event.phase)
   }),
+  differs(
+    "run paths",
+    "C26: where a run is looked for that a path refuses or misses",
+    { reference: ["/seq"], ours: ["/seq", "/flow-runs"] },
+    async (world) => {
+      await phases(world, {}, (noukai) => noukai.flow(hello).run("ex-0").trace())
+      return world.emulator.ledger().requests.map(({ target }) => /^\/api\/v1(\/[^/]+)/.exec(target)?.[1])
+    }
+  ),
   differs(
     "retry event",
     "12.3: what a retry tells",

@@ -24,7 +24,11 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       message: `--port is a number from 0 to 65535, not ${port}`
     })
   }
-  const emulator = yield* Emulator.make({ port, file: Option.getOrUndefined(input.flows) }).pipe(
+  const emulator = yield* Emulator.make({
+    port,
+    file: Option.getOrUndefined(input.flows),
+    capture: Option.getOrUndefined(input.capture)
+  }).pipe(
     Effect.mapError((error) =>
       new CommandError({
         message: error.message,

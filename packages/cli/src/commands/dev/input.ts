@@ -9,6 +9,10 @@ export const config = {
     Options.withDescription("Where to listen; 8080 unless given, 0 is any free port."),
     Options.optional
   ),
+  capture: Options.choice("capture", ["full", "redacted", "metadata_only", "off"]).pipe(
+    Options.withDescription("What is kept of payloads; full unless given."),
+    Options.optional
+  ),
   exec: optional("exec", "A command to run with its environment set; ends with it, and with its exit code."),
   ...voice
 }

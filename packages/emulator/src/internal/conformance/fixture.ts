@@ -89,6 +89,7 @@ const flows: ReadonlyArray<FileFlow> = [
   { ref: "acme/conformance/three", steps: [fixed("a", "a"), fixed("b", "b"), fixed("c", "c")] },
   { ref: "acme/conformance/paced", steps: [fixed("a", "a"), fixed("b", "b")] },
   { ref: "acme/conformance/brief", steps: [{ kind: "template", id: "a", output: "late", duration: "100 millis" }] },
+  { ref: "acme/conformance/metadata", capture: "metadata_only", steps: [fixed("a", "{{message}}")] },
   { ref: "acme/conformance/full", capture: "full", steps: [fixed("a", "{{message}}")] },
   { ref: "acme/conformance/redacted", capture: "redacted", steps: [fixed("a", "{{message}}")] },
   { ref: "acme/conformance/off", capture: "off", steps: [fixed("a", "a")] },

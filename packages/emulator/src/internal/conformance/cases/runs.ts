@@ -241,12 +241,12 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     twoStep,
     exchange(get("/flow-runs/{{id}}/trace", { as: "acme/spelling" }), refusal(403, "FORBIDDEN"))
   ),
-  capture("metadata_only", sample("hello-world", "execute"), { message: "hi" }, [{
+  capture("metadata_only", fixture("metadata", "execute"), { message: "hi" }, [{
     inputContext: null,
     outputContext: null,
     outputSizeBytes: any("integer")
   }]),
-  capture("trace true", sample("hello-world", "execute"), { message: "hi", trace: true }, [{
+  capture("trace true", fixture("metadata", "execute"), { message: "hi", trace: true }, [{
     inputContext: { message: "hi" },
     outputContext: any("object")
   }]),

@@ -117,9 +117,12 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "10.4: without payloads snapshotsAvailable is false",
     ["10.4 snapshotsAvailable"],
-    [],
-    exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(3)), { status: 200 }),
-    exchange(session(3), ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: "metadata_only" }] }))
+    ["fixture"],
+    exchange(post(fixture("metadata", "execute"), { message: "hi" }, tagged(3)), { status: 200 }),
+    exchange(
+      session(3, "acme/conformance"),
+      ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: "metadata_only" }] })
+    )
   ),
   made(
     "10.4: without steps the capture mode is null",
