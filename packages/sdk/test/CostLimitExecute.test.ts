@@ -58,11 +58,21 @@ const slow: EmulatedFlow = {
   ]
 }
 
+/** Asks for tools, and then takes a minute. */
+const slowly: EmulatedFlow = {
+  ref: "acme/test/slowly",
+  steps: [
+    { kind: "template", id: "a", output: 1, costUsd: "0.3" },
+    { kind: "tool", id: "ask", rounds: [[{ name: "find" }]], output: 2, costUsd: "0.2" },
+    { kind: "template", id: "b", output: "done", costUsd: "0.1", duration: "1 minute" }
+  ]
+}
+
 const worldOf = (streamOutputs: "hosted" | "documented" = "hosted", config?: { readonly retryPost?: boolean }) =>
   Layer.provideMerge(
     Noukai.layerServices,
     Emulator.layer({
-      flows: [plain, asking, failing, slow],
+      flows: [plain, asking, failing, slow, slowly],
       organisations: { acme: { capture: "full" } },
       streamOutputs,
       ...(config === undefined ? undefined : { config })
@@ -250,6 +260,42 @@ describe("execute with maxCostUsd", () => {
       assert.strictEqual((yield* types(flows.events("acme/test/asking", { from, tools }))).at(-1), "flow_completed")
       assert.deepInclude(yield* ledger, { runsStarted: 1, billedUsd: "0.5" })
     }).pipe(Effect.provide(world)))
+
+  for (const streamOutputs of ["hosted", "documented"] as const) {
+    it.scoped(`a stored pause that was answered before runs no completed step again: ${streamOutputs}`, () =>
+      Effect.gen(function*() {
+        const { awaitEvent } = yield* Emulator
+        const flows = yield* FlowService
+        const paused = yield* flows.execute("acme/test/slowly", { message: "hi", tools: declarations, maxCostUsd: 2 })
+        if (paused.status !== "tool_calls_required") return assert.fail(paused.status)
+        const { state } = paused
+        const resume = flows.resume("acme/test/slowly", state, resultsOf(state.toolCalls), { tools, maxCostUsd: 2 })
+        // the process dies while the step after the pause runs
+        const killed = yield* Effect.fork(resume)
+        yield* awaitEvent((event) => event.type === "StepStarted" && event.stepId === "b")
+        yield* Fiber.interrupt(killed)
+        yield* awaitEvent((event) => event.type === "StepEnded" && event.stepId === "b")
+        const restarted = yield* Effect.fork(Effect.either(resume))
+        if (streamOutputs === "hosted") {
+          yield* awaitEvent((event) => event.type === "StepStarted" && event.stepId === "b" && event.attempt === 2)
+          yield* TestClock.adjust(Duration.minutes(1))
+          const done = yield* Effect.flatten(Fiber.join(restarted))
+          assert.strictEqual(done.status === "completed" && done.result, "done")
+          const again = yield* resume
+          assert.strictEqual(again.status === "completed" && again.result, "done")
+          assert.strictEqual((yield* ledger).billedUsd, "0.6")
+        } else {
+          // this server keeps no outputs, and no step is run without those before it
+          const refused = yield* Effect.flip(Effect.flatten(Fiber.join(restarted)))
+          assert.deepInclude({ ...refused }, { _tag: "FlowExecutionError", code: "INVALID_FIRST_CALL" })
+          assert.strictEqual((yield* ledger).billedUsd, "0.5")
+        }
+        assert.lengthOf(
+          (yield* ledger).steps.filter(({ outcome, stepId }) => stepId === "ask" && outcome === "completed"),
+          1
+        )
+      }).pipe(Effect.provide(worldOf(streamOutputs))))
+  }
 
   it.scoped("is one span of execute", () =>
     Effect.gen(function*() {

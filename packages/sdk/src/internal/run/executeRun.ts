@@ -48,7 +48,7 @@ import { answer, type AnswerStrategy, unanswered, warnOfConversation } from "../
 import { answersOf, callsOf, resumeMessages } from "../tools/toolRound.js"
 import { afterARunMayExist, CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
-import { RunCosts } from "./runCosts.js"
+import { isEndedStatus, RunCosts } from "./runCosts.js"
 import { runPosition } from "./runPosition.js"
 
 /**
@@ -544,14 +544,51 @@ export const resume = <E, R>(
     ? Effect.fail(answers.left)
     : withinLimit(run, state, () =>
       Effect.flatMap(
-        Effect.catchTag(
-          send(run, state, answers.right, rounds),
-          "FlowExecutionError",
-          (error) =>
-            state.steps === undefined && staleAnswer.has(error.code) ? movedPast(run, state, error) : Effect.fail(error)
-        ),
+        state.steps === undefined
+          ? Effect.catchTag(
+            send(run, state, answers.right, rounds),
+            "FlowExecutionError",
+            (error) => staleAnswer.has(error.code) ? movedPast(run, state, error) : Effect.fail(error)
+          )
+          : sendOnce(run, state, answers.right, rounds),
         (answer) => follow(run, answer, rounds)
       ))
+}
+
+/**
+ * Sends the answer to a pause of a walked run, unless its step has completed since: the server would run it again. Steps
+ * that have completed are not run again, and the run goes on after them.
+ */
+const sendOnce = (
+  run: AnyRun,
+  state: PausedState,
+  results: ReadonlyArray<ToolResult>,
+  rounds: number
+): Effect.Effect<Walked, CallError | CostLimitError> => {
+  const { executionId, pausedAtStep, steps } = state
+  const { address: flow, method, options: { retryPost: _, ...options } } = run
+  const answer = Effect.suspend(() => send(run, state, results, rounds))
+  const trace = run.http.request("trace", { method, options, progress: { sent: "no" }, flow, executionId })
+  // a run that cannot be read is answered
+  return Effect.matchEffect(trace, {
+    onFailure: () => answer,
+    onSuccess: ({ flowRun, steps: traced }): Effect.Effect<Walked, CallError | CostLimitError> => {
+      if (isEndedStatus(flowRun.status)) {
+        return Effect.flatMap(
+          positionOf(run, state),
+          (response) => response === undefined ? answer : Effect.succeed({ response })
+        )
+      }
+      const done = new Set(
+        traced.flatMap(({ loopIndex, status, stepId }) =>
+          loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
+        )
+      )
+      if (!done.has(pausedAtStep)) return answer
+      const { pending: __, ...cursor } = cursorOf(state, {}, rounds)
+      return walk(run, { ...cursor, ...steps, stepIndex: done.size }, run.resumeFields)
+    }
+  })
 }
 
 /** Sends the checked answer to a pause. */
@@ -593,6 +630,13 @@ const send = (
     }))
 }
 
+const positionOf = (run: AnyRun, state: PausedState): Effect.Effect<ExecuteResponse | undefined, CallError> =>
+  runPosition(
+    (request) => run.http.request("trace", request),
+    (request) => run.http.stream("traceStream", request),
+    { method: run.method, flow: run.address, executionId: state.executionId, options: run.options }
+  )
+
 /** The codes of the server for the answer to a pause that is over. */
 const staleAnswer: ReadonlySet<unknown> = new Set([
   "EXECUTION_ID_INVALID",
@@ -617,11 +661,7 @@ const movedPast = (
   refusal: FlowExecutionError
 ): Effect.Effect<Walked, CallError> =>
   Effect.flatMap(
-    runPosition(
-      (request) => run.http.request("trace", request),
-      (request) => run.http.stream("traceStream", request),
-      { method: run.method, flow: run.address, executionId: state.executionId, options: run.options }
-    ),
+    positionOf(run, state),
     (response) =>
       response === undefined || isPauseOf(state, response) ? Effect.fail(refusal) : Effect.succeed({ response })
   )
