@@ -19,6 +19,7 @@ const message = "hi"
 const find = { name: "find", arguments: { at: "Oslo" } }
 
 const flows: ReadonlyArray<EmulatedFlow> = [
+  { ref: "acme/test/slow", steps: [{ kind: "template", id: "a", output: 1, duration: "1 hour" }] },
   { ref: echo, steps: [{ kind: "template", id: "a", output: { said: "{{message}}" } }] },
   {
     ref: asking,
@@ -216,6 +217,43 @@ const besideAFailure = (row: Row, timeout: number | undefined) =>
 describe("a call whose sibling fails ends at once, and closes its request", () => {
   it.scoped.each(rows)("$name", (row) => besideAFailure(row, minute))
   it.scoped.each(rows)("$name, without a timeout", (row) => besideAFailure(row, undefined))
+})
+
+describe("a call that sleeps ends at once when its sibling fails", () => {
+  const running = Effect.flatMap(JobService, (jobs) => jobs.submit("acme/test/slow", { message }))
+  const sleeping: ReadonlyArray<readonly [string, Row["at"], string, Effect.Effect<unknown, unknown, Needs>]> = [
+    ["job.wait", { endpoint: "job" }, "ok", Effect.flatMap(running, (job) => job.wait())],
+    ["job.updates", { endpoint: "job" }, "ok", Effect.flatMap(running, (job) => Stream.runDrain(job.updates))],
+    ["Job.waitAll", { endpoint: "job" }, "ok", Effect.flatMap(running, (job) => Stream.runDrain(Job.waitAll([job])))],
+    [
+      "a retry",
+      { endpoint: "session" },
+      "429:retry=15",
+      Effect.flatMap(SessionService, (sessions) => sessions.get(sessionId, { timeout: minute }))
+    ],
+    [
+      "executeOnce, before it looks again",
+      { endpoint: "session" },
+      "ok",
+      Effect.flatMap(
+        FlowService,
+        (service) => service.executeOnce("k", echo, { message, settle: minute, timeout: hour })
+      )
+    ]
+  ]
+
+  it.scoped.each(sleeping)("%s", ([, match, fault, call]) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match, script: [fault], repeat: true })
+      const answered = emulator.awaitEvent((event) =>
+        event.type === "RequestEnded" && event.endpoint === match.endpoint
+      )
+      const failing = answered.pipe(Effect.zipRight(Effect.repeatN(turn, 20)), Effect.zipRight(Effect.fail("sibling")))
+      assert.strictEqual(yield* Effect.flip(Effect.all([call, failing], { concurrency: 2 })), "sibling")
+      const { requests } = yield* emulator.ledger
+      assert.lengthOf(requests.filter(({ endpoint }) => endpoint === match.endpoint), 1)
+    }).pipe(Effect.provide(setup)))
 })
 
 describe("a timeout ends a call in an uninterruptible region, and closes its request", () => {
