@@ -74,8 +74,12 @@ const missOf = <E>(
 ): Effect.Effect<ReplayMissError, unknown> =>
   Effect.flatMap(
     Effect.flip(Effect.provide(program, NoukaiReplay.fromCassette(cassette, options))),
-    (error: unknown) =>
-      isNoukaiError(error) && error._tag === "ReplayMissError" ? Effect.succeed(error) : Effect.fail(error)
+    (error: unknown) => {
+      if (!isNoukaiError(error) || error._tag !== "ReplayMissError") return Effect.fail(error)
+      // every miss says how to record again
+      assert.match(error.message.split("\n")[0]!, /mode ("new" or )?"all", or delete the file/)
+      return Effect.succeed(error)
+    }
   )
 
 const changesOf = (error: ReplayMissError) =>
