@@ -12,7 +12,7 @@ import type { BatchStoreError } from "./BatchError.js"
 import { type BatchLockedError } from "./BatchError.js"
 import * as File from "./internal/ledger/file.js"
 import { failed } from "./internal/ledger/ledger.js"
-import { migrate } from "./internal/ledger/migrations.js"
+import * as Migrations from "./internal/ledger/migrations.js"
 
 /**
  * The types of {@link BatchStore}.
@@ -35,12 +35,6 @@ export declare namespace BatchStore {
   }
 }
 
-const opened = Effect.fnUntraced(function*(exclusive: BatchStore.Service["exclusive"]) {
-  const sql = yield* SqlClient.SqlClient
-  yield* Effect.mapError(migrate, failed("brought the ledger up to date"))
-  return { sql, exclusive }
-})
-
 /**
  * The ledger of batches, in SQL. One ledger keeps any number of batches.
  *
@@ -49,9 +43,12 @@ const opened = Effect.fnUntraced(function*(exclusive: BatchStore.Service["exclus
  */
 export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<BatchStore, BatchStore.Service>() {
   /**
-   * A ledger in a file of its own, which is made if it is not there, with the mode 0600. One process works on it at a
-   * time, a second one is a `BatchLockedError`; others may read it meanwhile. What it keeps survives a crash of the
-   * process and of the machine.
+   * A ledger in a file of its own. The first operation that writes makes the file, with the mode 0600. One process works on
+   * it at a time, and a second one fails with `BatchLockedError`; others may read it meanwhile, also where they may not write.
+   * The ledger survives a crash of the process and of the machine.
+   *
+   * Fails with `BatchStoreError` where the path is not one of a file (`:memory:` and `file:` URLs are not taken), the file is
+   * not a ledger, or a newer version of this package wrote it.
    *
    * @example
    * ```ts
@@ -63,9 +60,7 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
    * @since 0.1.0
    */
   static readonly layerFile = (path: string): Layer.Layer<BatchStore, BatchStoreError> =>
-    Layer.scoped(BatchStore, Effect.suspend(() => opened(File.exclusive(path)))).pipe(
-      Layer.provide(Layer.scoped(SqlClient.SqlClient, Effect.suspend(() => File.client(path))))
-    )
+    Layer.scoped(BatchStore, Effect.suspend(() => File.open(path)))
 
   /**
    * A ledger in a database of the program's, SQLite or PostgreSQL. Nothing keeps other processes from working on it. With
@@ -75,6 +70,9 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
    */
   static readonly layerSql: Layer.Layer<BatchStore, BatchStoreError, SqlClient.SqlClient> = Layer.effect(
     BatchStore,
-    opened(Effect.void)
+    Effect.gen(function*() {
+      yield* Effect.mapError(Migrations.migrate, failed("brought the ledger up to date"))
+      return { sql: yield* SqlClient.SqlClient, exclusive: Effect.void }
+    })
   )
 }

@@ -1,5 +1,4 @@
 /** Passes over sources: a dry one, and one that keeps what it finds in the ledger. */
-import * as SqlClient from "@effect/sql/SqlClient"
 import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,7 +15,6 @@ import { defined, type Definition, hashing, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
 import * as File from "./ledger/file.js"
 import { failed, type Ledger, mostBytes } from "./ledger/ledger.js"
-import { migrate } from "./ledger/migrations.js"
 import * as Planner from "./ledger/planner.js"
 import * as Planning from "./ledger/planning.js"
 import * as Reading from "./ledger/reading.js"
@@ -120,15 +118,10 @@ export const kept = <E, R>(
   }))
 
 /** A ledger that is forgotten at the end: what tells one key from another need not fit into memory. */
-const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.gen(function*() {
-  const folder = yield* temporaryFolder(failed("made a temporary folder"))
-  const sql = yield* File.client(join(folder, "plan.ledger"))
-  yield* Effect.mapError(
-    Effect.provideService(migrate, SqlClient.SqlClient, sql),
-    failed("made a temporary ledger")
-  )
-  return { sql }
-})
+const scratch: Effect.Effect<Ledger, BatchStoreError, Scope.Scope> = Effect.flatMap(
+  temporaryFolder(failed("made a temporary folder")),
+  (folder) => File.open(join(folder, "plan.ledger"))
+)
 
 const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, grace: 0, adopt: true }
 

@@ -1,5 +1,5 @@
 /** Statements of the ledger, in the words of PostgreSQL. */
-import { BatchStore } from "@effect-noukai/batch"
+import { Batch, BatchStore } from "@effect-noukai/batch"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { BigDecimal, Effect, Layer, Redacted, Stream } from "effect"
@@ -10,6 +10,7 @@ import * as Reading from "../../src/internal/ledger/reading.js"
 import * as Rows from "../../src/internal/ledger/rows.js"
 import * as Settling from "../../src/internal/ledger/settling.js"
 import { ledgerFile } from "../support/batches.js"
+import { oddTexts } from "../support/oddTexts.js"
 import { startPostgres } from "./support/postgres.js"
 
 const usd = BigDecimal.unsafeFromString
@@ -86,6 +87,52 @@ it.scopedLive("say the same as those of a file", () =>
   Effect.gen(function*() {
     const { url } = yield* startPostgres
     const store = Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) }))
-    yield* Effect.provide(Effect.zipRight(statements, longNames), store)
-    yield* Effect.provide(Effect.zipRight(statements, longNames), BatchStore.layerFile(yield* ledgerFile))
+    yield* Effect.provide(Effect.all([statements, longNames, oddTexts]), store)
+    yield* Effect.provide(Effect.all([statements, longNames, oddTexts]), BatchStore.layerFile(yield* ledgerFile))
+  }), 60_000)
+
+it.scopedLive("of PostgreSQL is read by a role that may only read", () =>
+  Effect.gen(function*() {
+    const { url } = yield* startPostgres
+    const storeOf = (user: string) =>
+      Layer.fresh(
+        Layer.provideMerge(
+          BatchStore.layerSql,
+          PgClient.layer({ url: Redacted.make(url.replace("noukai@", `${user}@`)) })
+        )
+      )
+    const reader = storeOf("reader")
+    yield* Effect.provide(oddTexts, storeOf("noukai"))
+    yield* Effect.provide(
+      Effect.flatMap(BatchStore, ({ sql }) =>
+        Effect.all([
+          sql`create role reader login`,
+          sql`grant select on all tables in schema public to reader`,
+          sql`alter role reader set default_transaction_read_only = on`
+        ])),
+      storeOf("noukai")
+    )
+    yield* Effect.gen(function*() {
+      assert.strictEqual((yield* Batch.status("odd")).states.done, 300)
+      assert.strictEqual(yield* Stream.runCount(Batch.results("odd")), 300)
+      assert.strictEqual((yield* Effect.flip(Batch.cancel("odd")))._tag, "BatchStoreError")
+    }).pipe(Effect.provide(reader))
+    const moved = (id: number) =>
+      Effect.provide(
+        Effect.flatMap(
+          BatchStore,
+          ({ sql }) =>
+            sql`update noukai_batch_migration set migration_id = ${id} where migration_id = (select max(migration_id) from noukai_batch_migration)`
+        ),
+        storeOf("noukai")
+      )
+    yield* moved(999)
+    for (const user of ["reader", "noukai"]) {
+      const error = yield* Effect.flip(Effect.provide(Batch.status("odd"), storeOf(user)))
+      assert.strictEqual(error._tag, "BatchStoreError")
+      assert.match(
+        error.message,
+        /schema version 999, and this version of @effect-noukai\/batch has \d+: use the newer/
+      )
+    }
   }), 60_000)

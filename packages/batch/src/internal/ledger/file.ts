@@ -1,88 +1,291 @@
 /** A ledger in a file: how it is opened, and how one process keeps others away. */
-import * as Reactivity from "@effect/experimental/Reactivity"
-import type { SqlClient } from "@effect/sql/SqlClient"
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, openSync, realpathSync, statSync } from "node:fs"
-import { BatchLockedError, type BatchStoreError } from "../../BatchError.js"
+import { accessSync, closeSync, constants, existsSync, openSync, realpathSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { BatchLockedError, BatchStoreError } from "../../BatchError.js"
 import { kindOf } from "../node/fileKind.js"
+import { atExit } from "../node/leftovers.js"
 import { failed } from "./ledger.js"
-import * as Sqlite from "./sqlite.js"
+import * as Migrations from "./migrations.js"
+import { attempted, client, Database } from "./sqlite.js"
 
-/** The longest wait for another process that reads, in milliseconds. */
+/** The longest wait for another process, in milliseconds. */
 const busyTimeout = 10_000
 
-const open = (path: string): Effect.Effect<SqlClient, BatchStoreError, Scope.Scope> =>
-  Effect.try({
-    try: () => {
-      const stats = statSync(path, { throwIfNoEntry: false })
-      // a pipe would be waited for, by the whole process
-      if (stats !== undefined && !stats.isFile()) throw new Error(`it is ${kindOf(stats)}, and no plain file`)
-      // the database would be made with the mode of any file
-      closeSync(openSync(path, "a", 0o600))
-    },
-    catch: failed(`opened ${path}`)
-  }).pipe(
-    Effect.zipRight(Effect.mapError(Sqlite.open(path), failed(`opened ${path}`))),
-    Effect.provide(Reactivity.layer)
-  )
+/** Why a name is not the path of a file: SQLite takes it for a database in memory, or for a URL. */
+const nameProblem = (path: string): string | undefined =>
+  path === "" || path === ":memory:"
+    ? "it is not a file: name a file, such as \"grades.ledger\""
+    : /^file:/i.test(path)
+    ? "it is a URL: give the path of the file"
+    : undefined
 
-const run = (sql: SqlClient, path: string, statement: string) =>
-  Effect.mapError(sql.unsafe<{ readonly pid?: number }>(statement), failed(`opened ${path}`))
+/** Whether a file has something in it. Its folder must be there. */
+const isThere = (path: string): boolean => {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined && !existsSync(dirname(path))) throw new Error(`there is no folder ${dirname(path)}`)
+  // a pipe would be waited for, by the whole process
+  if (stats !== undefined && !stats.isFile()) throw new Error(`it is ${kindOf(stats)}, and no plain file`)
+  return stats !== undefined && stats.size > 0
+}
 
-/** The database of a ledger in a file. @internal */
-export const client = (path: string): Effect.Effect<SqlClient, BatchStoreError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const sql = yield* open(path)
-    yield* run(sql, path, `pragma busy_timeout = ${busyTimeout}`)
-    yield* run(sql, path, "pragma journal_mode = wal")
-    // a power failure loses nothing: an intent is on the disk before its request leaves
-    yield* run(sql, path, "pragma synchronous = full")
-    // the database alone holds all, and may be copied or moved; what another process holds, that one puts there
-    yield* Effect.addFinalizer(() =>
-      Effect.ignore(
-        Effect.zipRight(run(sql, path, "pragma busy_timeout = 0"), run(sql, path, "pragma wal_checkpoint(truncate)"))
-      )
-    )
-    return sql
-  })
+/** Makes a file: the database would make it with the mode of any file. */
+const made = (path: string): string => {
+  isThere(path)
+  closeSync(openSync(path, "a", 0o600))
+  return realpathSync(path)
+}
 
-const isBusy = (error: BatchStoreError): boolean => /SQLITE_BUSY|database is locked/.test(error.detail)
+const canWrite = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK)
+    // beside it stands what is not written into it yet
+    accessSync(dirname(path), constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const logOf = (path: string): string => `${path}-wal`
+
+/** A file that stands open, as the schema `ledger` of a database in memory. */
+interface Attached {
+  readonly path: string
+  mode: "immutable" | "reading" | "writing"
+}
 
 /**
- * Keeps a file for this process, until the scope closes or the process ends, however it ends: the lock is one of the
- * operating system, on a file beside the ledger that names the process.
- *
- * @internal
+ * The databases of one file at a time. libsql closes a database when its statements are garbage, and has its file locked until
+ * then; what was attached is closed when it is detached.
  */
-export const exclusive = (path: string): Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope> =>
+const makeHolder = () => {
+  const database = new Database(":memory:")
+  let attached: Attached | undefined
+
+  const attach = (path: string, mode: "immutable" | "reading"): void => {
+    const name = mode === "immutable" ? `${pathToFileURL(path).href}?immutable=1` : path
+    database.all("attach ? as ledger", [name])
+    attached = { path, mode }
+  }
+
+  const detach = (): void => {
+    if (attached === undefined) return
+    const { mode, path } = attached
+    attached = undefined
+    try {
+      // where the process ends in the middle of a transaction
+      database.all("rollback")
+    } catch {
+      // it is in none
+    }
+    try {
+      // one that a process left by a crash, too
+      if (mode === "writing" || (mode === "reading" && existsSync(logOf(path)) && canWrite(path))) {
+        database.all("pragma busy_timeout = 0")
+        database.all("pragma ledger.wal_checkpoint(truncate)")
+        // the file alone has all, and can be read where no other one can be made; not while another process has it open
+        database.all("pragma ledger.journal_mode = delete")
+      }
+    } catch {
+      // it is all in the log
+    }
+    database.all("detach ledger")
+  }
+
+  /** Opens a file to read it: as one that nobody writes, where the files beside it that this takes cannot be made. */
+  const read = (path: string, mode: "immutable" | "reading" = "reading"): void => {
+    try {
+      attach(path, mode)
+      database.all(`pragma busy_timeout = ${busyTimeout}`)
+      database.all("select count(*) from ledger.sqlite_master")
+    } catch (error) {
+      detach()
+      if (mode === "immutable" || canWrite(path) || existsSync(logOf(path))) throw error
+      read(path, "immutable")
+    }
+  }
+
+  const write = (path: string): void => {
+    if (attached?.mode === "immutable") detach()
+    if (attached === undefined) attach(path, "reading")
+    database.all(`pragma busy_timeout = ${busyTimeout}`)
+    database.all("pragma ledger.journal_mode = wal")
+    // a power failure loses nothing: an intent is on the disk before its request leaves
+    database.all("pragma ledger.synchronous = full")
+    attached!.mode = "writing"
+  }
+
+  const close = (): void => {
+    detach()
+    database.close()
+  }
+
+  return { database, attached: () => attached, attach, read, write, detach, close }
+}
+
+/** Makes the tables of a file, or brings them up to date. */
+const migrated = (path: string): Effect.Effect<void, SqlError> =>
+  Effect.acquireUseRelease(
+    attempted(() => new Database(path)),
+    (database) =>
+      Effect.zipRight(
+        attempted(() => database.all(`pragma busy_timeout = ${busyTimeout}`)),
+        Effect.provideServiceEffect(Migrations.migrate, SqlClient.SqlClient, ofOne(database))
+      ),
+    (database) =>
+      Effect.ignore(attempted(() => {
+        // otherwise it has its lock for as long as it is in memory
+        database.all("pragma journal_mode = delete")
+        database.close()
+      }))
+  )
+
+const ofOne = (database: Database): Effect.Effect<SqlClient.SqlClient> =>
+  client({ reading: Effect.succeed(database), writing: Effect.succeed(database) })
+
+/** The database of a file, which is opened when there is one, and made by the first statement that writes. */
+const database = (path: string): Effect.Effect<SqlClient.SqlClient, BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
-    // a ledger has one lock, whatever links lead to it
-    const real = yield* Effect.try({ try: () => realpathSync(path), catch: failed(`opened ${path}`) })
-    const lock = `${real}.lock`
-    const sql = yield* open(lock)
-    // closing alone leaves what is begun
-    yield* Effect.addFinalizer(() => Effect.ignore(run(sql, lock, "rollback")))
-    const taken = Effect.gen(function*() {
-      yield* run(sql, lock, "pragma busy_timeout = 0")
-      yield* run(sql, lock, "begin immediate")
-      yield* run(sql, lock, "create table if not exists holder (pid integer not null)")
-      yield* run(sql, lock, "delete from holder")
-      yield* run(sql, lock, `insert into holder values (${process.pid})`)
-      yield* run(sql, lock, "commit")
-      yield* run(sql, lock, "begin immediate")
+    const holder = makeHolder()
+    const detached = Effect.sync(holder.detach)
+    yield* Effect.addFinalizer(() => Effect.sync(holder.close))
+    yield* atExit(holder.detach)
+    const standing = (mayWrite: boolean) =>
+      Effect.provideServiceEffect(Migrations.standing(mayWrite), SqlClient.SqlClient, ofOne(holder.database))
+
+    const write = Effect.gen(function*() {
+      const real = yield* attempted(() => {
+        const real = made(path)
+        if (holder.attached() === undefined) holder.attach(real, "reading")
+        return real
+      })
+      if ((yield* standing(true)) !== "current") {
+        holder.detach()
+        yield* migrated(real)
+      }
+      yield* attempted(() => holder.write(real))
+      return holder.database
     })
-    const holder = run(sql, lock, "select pid from holder").pipe(
-      Effect.map(([row]) => row?.pid),
-      Effect.orElseSucceed(() => undefined)
-    )
-    yield* Effect.catchIf(
-      taken,
-      isBusy,
-      () =>
-        Effect.flatMap(
-          holder,
-          (pid) => Effect.fail(new BatchLockedError({ file: path, ...(pid !== undefined && { pid: Number(pid) }) }))
-        )
-    )
+
+    const read = Effect.gen(function*() {
+      const real = yield* attempted(() => {
+        holder.detach()
+        if (!isThere(path)) return undefined
+        const real = realpathSync(path)
+        holder.read(real)
+        return real
+      })
+      if (real === undefined) return undefined
+      switch (yield* standing(canWrite(real))) {
+        case "current":
+          return holder.database
+        case "older":
+          return yield* write
+        case "absent":
+          holder.detach()
+          return undefined
+      }
+    })
+
+    const mutex = yield* Effect.makeSemaphore(1)
+    let isReady = false
+    /** The database, if the file is open in the right way; else it is opened, for one statement at a time. */
+    const opened = <A extends Database | undefined>(
+      isRight: (mode: Attached) => boolean,
+      open: Effect.Effect<A, SqlError>
+    ): Effect.Effect<A | Database, SqlError> => {
+      const orElse = (other: Effect.Effect<A | Database, SqlError>): Effect.Effect<A | Database, SqlError> =>
+        Effect.suspend(() => {
+          const attached = holder.attached()
+          return isReady && attached !== undefined && isRight(attached) ? Effect.succeed(holder.database) : other
+        })
+      const anew = Effect.zipRight(Effect.sync(() => isReady = false), open).pipe(
+        Effect.tap(() => isReady = true),
+        Effect.tapError(() => detached)
+      )
+      return orElse(mutex.withPermits(1)(orElse(anew)))
+    }
+    const writing = opened(({ mode }) => mode === "writing", write)
+    const reading = opened(({ mode, path }) => mode !== "immutable" || !existsSync(logOf(path)), read)
+
+    yield* Effect.mapError(reading, failed(`opened ${path}`))
+    return yield* client({ reading, writing })
+  })
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error &&
+  /SQLITE_BUSY|database is locked/.test(`${"code" in error ? error.code : ""} ${error.message}`)
+
+/** Takes the lock of a file: one of the operating system, on a file beside it that names the process. */
+const locked = (path: string): Database => {
+  // a ledger has one lock, whatever links lead to it
+  const lock = new Database(made(`${made(path)}.lock`))
+  try {
+    lock.all("pragma busy_timeout = 0")
+    lock.all("begin immediate")
+    lock.all("create table if not exists holder (pid integer not null)")
+    lock.all("delete from holder")
+    lock.all(`insert into holder values (${process.pid})`)
+    lock.all("commit")
+    lock.all("begin immediate")
+    return lock
+  } catch (error) {
+    const pid = isBusy(error) ? holderOf(lock) : undefined
+    unlocked(lock)
+    throw isBusy(error) ? new BatchLockedError({ file: path, ...(pid !== undefined && { pid }) }) : error
+  }
+}
+
+/** The process that has a lock, if it says so. */
+const holderOf = (lock: Database): number | undefined => {
+  try {
+    const [row] = lock.all("select pid from holder") as ReadonlyArray<{ readonly pid: number }>
+    return row === undefined ? undefined : Number(row.pid)
+  } catch {
+    return undefined
+  }
+}
+
+/** Gives up a lock. To close the database alone leaves it, for as long as its memory is there. */
+const unlocked = (lock: Database): void => {
+  try {
+    lock.all("rollback")
+  } catch {
+    // it was not taken
+  }
+  lock.close()
+}
+
+/** A ledger in a file. @internal */
+export interface File {
+  readonly sql: SqlClient.SqlClient
+  /** Keeps the file for this process, until the scope closes or the process ends, however it ends. */
+  readonly exclusive: Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope>
+}
+
+/** Opens the ledger of a path. Nothing is made before the first statement that writes. @internal */
+export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const problem = nameProblem(path)
+    if (problem !== undefined) {
+      return yield* new BatchStoreError({ operation: `opened ${JSON.stringify(path)}`, detail: problem })
+    }
+    // also where the name begins like a URL, and if the process goes to another folder
+    const absolute = resolve(path)
+    const failure = failed(`opened ${path}`)
+    return {
+      sql: yield* database(absolute),
+      exclusive: Effect.asVoid(Effect.acquireRelease(
+        Effect.try({
+          try: () => locked(absolute),
+          catch: (error) => error instanceof BatchLockedError ? error : failure(error)
+        }),
+        (lock) => Effect.sync(() => unlocked(lock))
+      ))
+    }
   })

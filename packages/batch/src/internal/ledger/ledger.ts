@@ -38,6 +38,9 @@ const codeOf = (error: unknown): string | undefined => {
   return undefined
 }
 
+/** Whether a statement failed because there is no such table. @internal */
+export const isNoTable = (error: unknown): boolean => codeOf(error) === "42P01" || /no such table/.test(detailOf(error))
+
 /** Whether a statement can succeed when it is sent again: not one that the database does not understand. @internal */
 export const isPassing = (error: BatchStoreError): boolean => {
   const code = codeOf(error)
@@ -60,9 +63,16 @@ export const transaction = (sql: SqlClient.SqlClient, operation: string) =>
 export const forUpdate = (sql: SqlClient.SqlClient): Statement.Fragment =>
   sql.onDialectOrElse({ pg: () => sql.literal("for update"), orElse: () => sql.literal("") })
 
+/**
+ * A text without what no database keeps in one: NUL, and halves of surrogate pairs. In documents both are escaped, and stay.
+ */
+const safe = (_: string, value: unknown): unknown =>
+  typeof value === "string" ? value.replace(/\p{Surrogate}|\0/gu, "\ufffd") : value
+
 /** The items of a JSON list as rows `j` with a `value`, and their place: `ord` from 1 in PostgreSQL, else `key` from 0. @internal */
 export const each = (sql: SqlClient.SqlClient, items: ReadonlyArray<unknown>): Statement.Fragment => {
-  const json = JSON.stringify(items)
+  const given = JSON.stringify(items)
+  const json = given.includes("\\u") ? JSON.stringify(items, safe) : given
   return sql.onDialectOrElse({
     pg: () => sql`json_array_elements(${json}::json) with ordinality as j(value, ord)`,
     orElse: () => sql`json_each(${json}) as j`

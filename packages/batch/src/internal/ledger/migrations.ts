@@ -1,7 +1,9 @@
 /** The tables of the ledger, and how they came to be what they are. */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlErrors from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import { isNoTable } from "./ledger.js"
 
 const tables = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -132,15 +134,47 @@ const migrations = {
 
 const table = "noukai_batch_migration"
 
-/** Whether the tables are up to date. To look takes no lock, which the process that runs a batch may hold. */
-const isCurrent = Effect.gen(function*() {
+const newest = Object.keys(migrations).length
+
+/** The version of the tables; 0 where there are none. To look takes no lock, which the process that runs a batch may hold. */
+const version = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const [last] = yield* sql<{ readonly id: number | null }>`select max(migration_id) as id from ${sql(table)}`
-  return Number(last?.id) >= Object.keys(migrations).length
-})
+  return Number(last?.id ?? 0)
+}).pipe(Effect.catchIf(isNoTable, () => Effect.succeed(0)))
+
+const refusal = (message: string, cause: Error = new Error(message)): SqlErrors.SqlError =>
+  new SqlErrors.SqlError({ cause, message })
+
+/**
+ * How the tables stand to this version of the package. Fails with an error that names both versions where they are newer,
+ * or older and must not be changed.
+ *
+ * @internal
+ */
+export const standing = (
+  mayWrite: boolean
+): Effect.Effect<"absent" | "older" | "current", SqlErrors.SqlError, SqlClient.SqlClient> =>
+  Effect.flatMap(version, (found) => {
+    if (found === newest) return Effect.succeed("current")
+    if (found === 0) return Effect.succeed("absent")
+    if (found < newest && mayWrite) return Effect.succeed("older")
+    const schemas = `the ledger has the schema version ${found}, and this version of @effect-noukai/batch has ${newest}`
+    return Effect.fail(refusal(
+      found > newest
+        ? `${schemas}: use the newer version of the package that wrote it`
+        : `${schemas}: to bring it up to date, make it writable, or copy it to where it may be written`
+    ))
+  })
 
 /** Makes the tables, or brings them up to date. @internal */
-export const migrate = Effect.unlessEffect(
-  Migrator.make({})({ loader: Migrator.fromRecord(migrations), table }),
-  Effect.orElseSucceed(isCurrent, () => false)
+export const migrate: Effect.Effect<void, SqlErrors.SqlError, SqlClient.SqlClient> = Effect.flatMap(
+  standing(true),
+  (found) =>
+    found === "current" ? Effect.void : Migrator.make({})({ loader: Migrator.fromRecord(migrations), table }).pipe(
+      Effect.asVoid,
+      // a migration that fails dies
+      Effect.catchAllDefect((defect) => Effect.fail(defect)),
+      Effect.mapError((cause) => new SqlErrors.SqlError({ cause, message: "Failed to bring the ledger up to date" }))
+    )
 )

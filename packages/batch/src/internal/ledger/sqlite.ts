@@ -1,11 +1,10 @@
 /** A database of this process in a file, as `@effect/sql` sees it. */
-import type * as Reactivity from "@effect/experimental/Reactivity"
+import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import * as SqlErrors from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import Libsql from "libsql"
 
@@ -21,8 +20,10 @@ interface Prepared {
 /**
  * A database whose statements are prepared once: libsql keeps the memory of each that it ever prepared, parameters
  * included.
+ *
+ * @internal
  */
-class Database {
+export class Database {
   private readonly database: Libsql.Database
   private readonly prepared = new Map<string, Prepared>()
 
@@ -40,7 +41,7 @@ class Database {
     return made
   }
 
-  all(text: string, values: ReadonlyArray<unknown>): ReadonlyArray<object> {
+  all(text: string, values: ReadonlyArray<unknown> = []): ReadonlyArray<object> {
     const { reads, statement } = this.prepare(text)
     if (reads) return statement.all(...values) as ReadonlyArray<object>
     statement.run(...values)
@@ -53,7 +54,15 @@ class Database {
   }
 }
 
-const attempted = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
+/** A database that is opened when it is first asked, and otherwise for a statement that only reads. @internal */
+export interface Source {
+  /** None where there is no database: it has no rows. */
+  readonly reading: Effect.Effect<Database | undefined, SqlErrors.SqlError>
+  readonly writing: Effect.Effect<Database, SqlErrors.SqlError>
+}
+
+/** @internal */
+export const attempted = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> =>
   Effect.try({ try: run, catch: (cause) => new SqlErrors.SqlError({ cause, message: "Failed to execute statement" }) })
 
 // no time that a program knows of
@@ -87,43 +96,67 @@ const turning = () => {
   })
 }
 
-const connection = (database: Database): Connection => {
-  const turn = turning()
-  const attempt = <A>(run: () => A): Effect.Effect<A, SqlErrors.SqlError> => Effect.zipRight(turn, attempted(run))
-  const execute: Connection["execute"] = (text, values, transform) =>
-    attempt(() => {
-      const rows = database.all(text, values)
-      return transform === undefined ? rows : transform(rows)
+const isReading = (text: string): boolean => /^\s*(select|explain)\b/i.test(text)
+
+/** A connection whose statements wait until they may be sent. */
+const connection = (
+  { reading, writing }: Source,
+  turn: Effect.Effect<void>,
+  isBusy: () => boolean,
+  free: Effect.Effect<void>
+): Connection => {
+  const send = (database: Database | undefined, text: string, values: ReadonlyArray<unknown>) => {
+    const sent: Effect.Effect<ReadonlyArray<object>, SqlErrors.SqlError> = Effect.suspend(() => {
+      if (isBusy()) return Effect.zipRight(free, sent)
+      try {
+        return Effect.succeed(database?.all(text, values) ?? [])
+      } catch (cause) {
+        return new SqlErrors.SqlError({ cause, message: "Failed to execute statement" })
+      }
     })
+    return sent
+  }
+  const all = (text: string, values: ReadonlyArray<unknown>) =>
+    Effect.flatMap(
+      Effect.zipRight(turn, isReading(text) ? reading : writing),
+      (database) => send(database, text, values)
+    )
+  const execute: Connection["execute"] = (text, values, transform) =>
+    transform === undefined ? all(text, values) : Effect.map(all(text, values), transform)
   return {
     execute,
-    executeRaw: (text, values) => execute(text, values, undefined),
+    executeRaw: all,
     executeUnprepared: execute,
-    executeValues: (text, values) => attempt(() => database.all(text, values).map((row) => Object.values(row))),
+    executeValues: (text, values) => Effect.map(all(text, values), (rows) => rows.map((row) => Object.values(row))),
     executeStream: (text, values, transform) => Stream.fromIterableEffect(execute(text, values, transform))
   }
 }
 
-/** Opens a database, which is closed with the scope. @internal */
-export const open = (
-  path: string
-): Effect.Effect<SqlClient.SqlClient, SqlErrors.SqlError, Scope.Scope | Reactivity.Reactivity> =>
+/** A client of a database, which has one connection. @internal */
+export const client = (source: Source): Effect.Effect<SqlClient.SqlClient> =>
   Effect.gen(function*() {
-    const database = yield* Effect.acquireRelease(
-      attempted(() => new Database(path)),
-      (opened) => Effect.sync(() => opened.close())
-    )
     const semaphore = yield* Effect.makeSemaphore(1)
-    const held = connection(database)
+    let isTransacting = false
+    const turn = turning()
+    // a statement of others would be part of the transaction, and be rolled back with it
+    const alone = connection(source, turn, () => isTransacting, semaphore.withPermits(1)(Effect.void))
+    const transacting = connection(source, turn, () => false, Effect.void)
     return yield* SqlClient.make({
-      acquirer: semaphore.withPermits(1)(Effect.succeed(held)),
-      transactionAcquirer: Effect.as(
-        Effect.acquireRelease(semaphore.take(1), () => semaphore.release(1)),
-        held
+      acquirer: Effect.succeed(alone),
+      transactionAcquirer: Effect.acquireRelease(
+        Effect.map(semaphore.take(1), () => {
+          isTransacting = true
+          return transacting
+        }),
+        () =>
+          Effect.suspend(() => {
+            isTransacting = false
+            return semaphore.release(1)
+          })
       ),
       compiler: Statement.makeCompilerSqlite(),
       // one that reads before it writes would fail beside another writer, without waiting, and keep what it saw for good
       beginTransaction: "begin immediate",
       spanAttributes: [["db.system.name", "sqlite"]]
     })
-  })
+  }).pipe(Effect.provide(Reactivity.layer))

@@ -1,15 +1,14 @@
 /** The ledger of a command. */
 import * as Batch from "@effect-noukai/batch/Batch"
-import { BatchStoreError, type LedgerError } from "@effect-noukai/batch/BatchError"
+import type { BatchStoreError, LedgerError } from "@effect-noukai/batch/BatchError"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { dirname, resolve } from "node:path"
 import { UsageError } from "../../exit/CommandError.js"
 import { word } from "../../terminal/shell.js"
-import { temporaryFolder } from "./temporaryFolder.js"
 
 /** Flags that name a batch and its ledger. */
 export interface LedgerFlags {
@@ -65,26 +64,12 @@ export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageEr
 export const where = ({ id, ledger }: LedgerFlags): string =>
   [id, ...Option.match(ledger, { onNone: () => [], onSome: (path) => ["--ledger", path] })].map(word).join(" ")
 
-/** A ledger that is there. One that is not would be made by opening it, without the batch that is looked for. */
+/** A ledger that is there. */
 export const existing = (flags: LedgerFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>
   Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))
       : Effect.fail(new UsageError({ message: `there is no ledger ${file}: say where it is, with --ledger` }))))
-
-/** A ledger to look at: an empty one that is forgotten where there is none. */
-export const looked = (file: string): Layer.Layer<BatchStore, BatchStoreError> =>
-  Layer.unwrapScoped(Effect.suspend(() =>
-    existsSync(file)
-      ? Effect.succeed(BatchStore.layerFile(file))
-      : Effect.map(
-        temporaryFolder(
-          "noukai-batch-",
-          (cause) => new BatchStoreError({ operation: "made a temporary folder", detail: String(cause), cause })
-        ),
-        (folder) => BatchStore.layerFile(join(folder, "empty.ledger"))
-      )
-  ))
 
 /** The rows of a batch that are in flight in its ledger. */
 export const live = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>

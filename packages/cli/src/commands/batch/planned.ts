@@ -1,6 +1,7 @@
 /** The plan of a run of a batch. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { BatchPlan } from "@effect-noukai/batch/BatchStatus"
+import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Effect from "effect/Effect"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import * as Ledger from "./ledger.js"
@@ -12,7 +13,7 @@ export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string
     const plan = yield* Batch.plan(batch, source)
     const live = yield* Ledger.live(batch.id)
     return { ...plan, toRun: plan.ready + (plan.known.pending ?? 0) + live }
-  }).pipe(Effect.provide(Ledger.looked(file)))
+  }).pipe(Effect.provide(BatchStore.layerFile(file)))
 
 /** Says which rows are refused, and why: the first of them. */
 export const refusals = ({ refused, refusedCount }: BatchPlan): Effect.Effect<void, never, Terminal> =>
