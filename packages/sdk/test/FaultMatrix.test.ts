@@ -392,6 +392,8 @@ const clientOf = (cell: Cell, server: FaultServer, onSent: () => void) => {
   const retry = cell.mode === "retry" ? { retry: Schedule.recurs(retries) } : { maxRetries: 0 }
   const { baseUrl = `http://127.0.0.1:${server.port}/api/v1`, ...options } = {
     ...retry,
+    // a read that is refused is not made again under the other path
+    runPaths: "seq" as const,
     // a clock that is left to run out would hide that interruption waits for it
     ...(ignoresClocks(cell) ? undefined : cell.fault.options?.(server)),
     log: ({ phase }: LogEvent) => {
