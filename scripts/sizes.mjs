@@ -26,11 +26,11 @@ const execute = (suffix) => `
 
 /** kB of 1000 bytes: the goal is what it should weigh, the budget what it may. */
 const programs = [
-  { name: "execute only", budget: 108.6, code: execute("WithoutStreams") },
+  { name: "execute only", budget: 119.6, code: execute("WithoutStreams") },
   {
     name: "through a relay",
     goal: 80,
-    budget: 103,
+    budget: 113.1,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as RelayHttp from "@effect-noukai/sdk/RelayHttp"
@@ -39,11 +39,11 @@ const programs = [
         Effect.flatMap(FlowService.FlowService, (flows) => flows.execute("a/b/c", { message: "hi" })),
         RelayHttp.layer({ url: "/agent/execute" })))`
   },
-  { name: "execute", goal: 100, budget: 125.3, code: execute("") },
+  { name: "execute", goal: 100, budget: 132.8, code: execute("") },
   {
     name: "streams",
     goal: 105,
-    budget: 140.1,
+    budget: 148.1,
     code: `
       import * as FlowService from "@effect-noukai/sdk/FlowService"
       import * as Noukai from "@effect-noukai/sdk/Noukai"
@@ -56,7 +56,7 @@ const programs = [
   {
     name: "everything",
     goal: 125,
-    budget: 175.8,
+    budget: 187,
     code: `export * from "@effect-noukai/sdk"`
   }
 ]

@@ -162,7 +162,9 @@ describe("9.1: a step", () => {
         Either.right({ ...fullStep, costUsd: good })
       )
     }
-    for (const bad of [0.1, "", " 1", "1,5", "NaN", "Infinity", "0x1", "1e", "$1", "-1.5", "1e999", "9".repeat(65), {}]) {
+    for (
+      const bad of [0.1, "", " 1", "1,5", "NaN", "Infinity", "0x1", "1e", "$1", "-1.5", "1e999", "9".repeat(65), {}]
+    ) {
       assert.deepStrictEqual<unknown>(
         decodeStep({ ...fullStep, costUsd: bad }),
         Either.right(without(fullStep, "costUsd")),

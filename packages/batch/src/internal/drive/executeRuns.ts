@@ -103,9 +103,9 @@ export const make = (
     const failed = (error: NoukaiError): Effect.Effect<Begun, NoukaiError> =>
       Effect.gen(function*() {
         const settled = settledBy(error, tools !== undefined)
-        if (settled === undefined) return yield* Effect.fail(error)
+        if (settled === undefined) return yield* error
         const isExpired = error._tag === "ResultNotStoredError" && error.reason === "expired"
-        if (isExpired && (yield* areAllGone(sessions, record))) return yield* Effect.fail(error)
+        if (isExpired && (yield* areAllGone(sessions, record))) return yield* error
         const isRun = error._tag === "FlowExecutionError"
         return ended(settled, isRun ? error.sessionId : undefined, isRun ? error.reused === true : isOfSession(error))
       })

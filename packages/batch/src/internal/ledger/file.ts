@@ -2,6 +2,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { accessSync, closeSync, constants, existsSync, openSync, realpathSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
@@ -268,6 +269,8 @@ export interface File {
   readonly exclusive: Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope>
 }
 
+const isLocked = Schema.is(BatchLockedError)
+
 /** Opens the ledger of a path. Nothing is made before the first statement that writes. @internal */
 export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -283,7 +286,7 @@ export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.S
       exclusive: Effect.asVoid(Effect.acquireRelease(
         Effect.try({
           try: () => locked(absolute),
-          catch: (error) => error instanceof BatchLockedError ? error : failure(error)
+          catch: (error) => isLocked(error) ? error : failure(error)
         }),
         (lock) => Effect.sync(() => unlocked(lock))
       ))

@@ -45,16 +45,15 @@ const reserved = ({ sql }: Ledger, batch: string) =>
 export const alone = (ledger: Ledger, batch: string): Effect.Effect<Planner, BatchStoreError, Scope.Scope> =>
   ledger.sql.onDialectOrElse({
     orElse: () => Effect.succeed<Planner>(identity),
-    pg: () =>
-      Effect.gen(function*() {
-        const outer = yield* Effect.scope
-        for (let isFirst = true;; isFirst = false) {
-          const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
-          const planner = yield* Scope.extend(reserved(ledger, batch), scope)
-          if (Option.isSome(planner)) return planner.value
-          yield* Scope.close(scope, Exit.void)
-          if (isFirst) yield* Effect.logInfo(`Batch ${JSON.stringify(batch)} waits: another process is planning it`)
-          yield* Effect.sleep(interval)
-        }
-      })
+    pg: Effect.fnUntraced(function*() {
+      const outer = yield* Effect.scope
+      for (let isFirst = true;; isFirst = false) {
+        const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+        const planner = yield* Scope.extend(reserved(ledger, batch), scope)
+        if (Option.isSome(planner)) return planner.value
+        yield* Scope.close(scope, Exit.void)
+        if (isFirst) yield* Effect.logInfo(`Batch ${JSON.stringify(batch)} waits: another process is planning it`)
+        yield* Effect.sleep(interval)
+      }
+    })
   })

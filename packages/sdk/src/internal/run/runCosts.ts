@@ -219,7 +219,7 @@ export class RunCosts {
    */
   check(executionId: string | undefined): Effect.Effect<CostLimitError | BudgetExceededError | undefined> {
     const { hold, limit } = this
-    if (executionId === undefined || (limit === undefined && hold === undefined)) return Effect.succeed(undefined)
+    if (executionId === undefined || (limit === undefined && hold === undefined)) return Effect.sync(() => undefined)
     // a replay reads the trace again for a limit, since it has to stop where the run stopped
     return Effect.match(this.trace(executionId, limit === undefined, this.call.options.attemptTimeout), {
       onSuccess: (trace) => this.compare(executionId, this.read(trace)),

@@ -100,7 +100,7 @@ const pausedAt = (
  * @internal
  */
 export const runPosition = (
-  trace: (request: RunRequest) => Effect.Effect<unknown, unknown>,
+  trace: (request: RunRequest) => Effect.Effect<unknown, CallError>,
   traceStream: (request: TraceStreamRequest) => Stream.Stream<WireEvent, CallError>,
   { executionId, flow, method, options }: Omit<RunRequest, "progress">
 ): Effect.Effect<ExecuteResponse | undefined, CallError> => {
