@@ -263,6 +263,8 @@ interface Submission<B> extends ResolvedFlow {
 const submitted = <B extends SubmitFields, A extends Job, E>(
   http: HttpService,
   method: string,
+  /** Whether the session of the run is derived from a key. */
+  isKeyed: boolean,
   flow: FlowRef<never>,
   rules: InputRules<B, B>,
   given: B,
@@ -317,8 +319,7 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
       Spans.flowSpan(
         fiber,
         spanNames.executeAsync,
-        address,
-        version.right,
+        { address, version: version.right, sessionId: isKeyed ? undefined : session.right },
         Effect.flatMap(encoded, (parameters) => {
           const posted = post(parameters)
           // a job that was submitted is settled when it has ended
@@ -343,6 +344,7 @@ const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput)
   submitted(
     http,
     "JobService.submit",
+    false,
     flow,
     submitRules,
     given,
@@ -369,7 +371,7 @@ const submitOnce = (http: HttpService) =>
     const found = checkKey(key)
     if (found !== undefined) return Effect.fail(invalid(method, found.field, found.reason))
     const outcomeOf = ({ reused }: OnceJob) => reused ? "reused" : "submitted"
-    return submitted(http, method, flow, submitOnceRules, given, outcomeOf, (submission) => {
+    return submitted(http, method, true, flow, submitOnceRules, given, outcomeOf, (submission) => {
       const { request, input: { rerunFailed = false, settle = 0 } } = submission
       return Effect.flatMap(
         http.request("submitOnce", { ...request, key, rerunFailed, settle: toMillis(settle) ?? 0 }),

@@ -143,7 +143,7 @@ export const make = (
         progress: { sent: "no" },
         flow: address,
         version,
-        sessionId: isResume(body) ? undefined : sessionId,
+        sessionId,
         body
       })
 
@@ -157,11 +157,12 @@ export const make = (
           const request = taken.right
           const session = resolveSession(fiber, http, undefined, facts)
           if (Either.isLeft(session)) return Effect.fail(session.left)
+          const sessionId = isResume(request.body) ? undefined : session.right
           const run = Effect.map(
-            answered(http, fiber, request, session.right),
+            answered(http, fiber, request, sessionId),
             (response) => ForwardOutcome.of(method, response)
           )
-          const spanned = Spans.flowSpan(fiber, spanNames.execute, address, version, run)
+          const spanned = Spans.flowSpan(fiber, spanNames.execute, { address, version, sessionId }, run)
           const parent = broughtParent(fiber, request.traceparent)
           const counted = Metrics.counted(
             fiber,

@@ -30,6 +30,7 @@ import type { Refusal, Requests, Streams } from "../operations/operations.js"
 import { clientClosed } from "../retry/retry.js"
 import { further } from "../run/callProgress.js"
 import { runPosition } from "../run/runPosition.js"
+import { annotateSession } from "../telemetry/spans.js"
 import { monotonic, type Pause } from "../time/clock.js"
 import { toMillis } from "../time/duration.js"
 import { executed, inProgress, submitted } from "./foundRun.js"
@@ -134,7 +135,7 @@ export const make = (
           if (found._tag === "found") {
             const { run } = found
             return Effect.map(
-              operation.found(request, run),
+              Effect.zipRight(annotateSession(run.sessionId), operation.found(request, run)),
               (response) => ({ response, reused: true, sessionId: run.sessionId })
             )
           }
@@ -142,7 +143,10 @@ export const make = (
           const { sessionId } = found
           if (found._tag === "missing") return Effect.fail(missing(request, sessionId, seen.executionId(sessionId)))
           return Effect.tapError(
-            Effect.map(operation.send(request, sessionId), (response) => ({ response, reused: false, sessionId })),
+            Effect.map(
+              Effect.zipRight(annotateSession(sessionId), operation.send(request, sessionId)),
+              (response) => ({ response, reused: false, sessionId })
+            ),
             (error) => Effect.sync(() => showsARun(error) && seen.add(sessionId, error.executionId))
           )
         }

@@ -141,7 +141,9 @@ export const outcomeOf = ({ status }: RunResult): string => status === "complete
  */
 export const asCall = <A extends RunResult, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  { address, http, method, version }: Pick<AnyRun, "address" | "http" | "method" | "version">,
+  run: Pick<AnyRun, "address" | "http" | "method" | "version" | "sessionId"> & {
+    readonly executionId?: string | undefined
+  },
   outcomeOf: (result: A) => string,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
@@ -152,9 +154,8 @@ export const asCall = <A extends RunResult, E, R>(
     Spans.flowSpan(
       fiber,
       spanNames.execute,
-      address,
-      version,
-      http.defaults.stepSpans === true ? withStepSpans({ http, method, address }, self, executionIdOf) : self
+      run,
+      run.http.defaults.stepSpans === true ? withStepSpans(run, self, executionIdOf) : self
     )
   )
 

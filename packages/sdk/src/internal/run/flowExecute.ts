@@ -137,6 +137,8 @@ interface Beginning<B, A extends ExecuteRun.RunResult, X> {
     input: ExecuteInputOf<E, R> & B
   ) => Effect.Effect<A, CallError | CostLimitError | X | E, R>
   readonly outcomeOf: (result: A) => string
+  /** Whether the session of the run is derived from a key, so that the session of the call is not that of the run. */
+  readonly isKeyed: boolean
 }
 
 /** Goes on with tools that are declarations and handlers, which an effect may have to provide. */
@@ -169,7 +171,7 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
   given: ExecuteInputOf<E, R> & B
 ): Begun<A, X, E, R> =>
   Effect.withFiberRuntime((fiber) => {
-    const { method, outcomeOf, post, rules, trace, warn } = beginning
+    const { isKeyed, method, outcomeOf, post, rules, trace, warn } = beginning
     const progress = new CallProgress()
     const resolved = resolveCall(http, method, flow, rules<E, R>(), given)
     if (Either.isLeft(resolved)) return Effect.fail(resolved.left)
@@ -234,7 +236,13 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     }
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
-    return ExecuteRun.asCall(fiber, { address, http, method, version: version.right }, outcomeOf, warnedFirst)
+    const sessionId = isKeyed ? undefined : session.right
+    return ExecuteRun.asCall(
+      fiber,
+      { address, http, method, version: version.right, sessionId },
+      outcomeOf,
+      warnedFirst
+    )
   })
 
 /** @internal */
@@ -247,7 +255,8 @@ export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     warn: sizeWarning(method),
     post: (run, body) =>
       ExecuteRun.isWalked(run, body) ? ExecuteRun.postSteps(run, body) : ExecuteRun.post(run, body, 0),
-    outcomeOf: ExecuteRun.outcomeOf
+    outcomeOf: ExecuteRun.outcomeOf,
+    isKeyed: false
   }
   return <E, R>(
     flow: FlowRef<never>,
@@ -288,7 +297,8 @@ export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined
     warn,
     post: (run, body, { rerunFailed = false, settle = 0, takeOver = false }) =>
       ExecuteRun.postOnce(run, body, { key, rerunFailed, settle: toMillis(settle) ?? 0, takeOver }),
-    outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : ExecuteRun.outcomeOf(result)
+    outcomeOf: (result) => result.status === "completed" && result.reused ? "reused" : ExecuteRun.outcomeOf(result),
+    isKeyed: true
   })
   return <E, R>(
     key: string,

@@ -77,7 +77,7 @@ export const begin = <E, R>(
     settings,
     origin,
     costs,
-    Spans.streamSpans(fiber, name, settings.address, settings.version),
+    Spans.streamSpans(fiber, name, { ...settings, executionId: origin.cursor.executionId }),
     Metrics.executionStarted(fiber, settings.only),
     (cursor, results) => resume(settings, costs, cursor, results)
   )

@@ -4,6 +4,7 @@
  * @see contract 13.5
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,6 +14,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { isNoukaiError } from "../../NoukaiError.js"
 import { attributeKeys, spanNames } from "../../Telemetry.js"
+import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import { clockOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
 
@@ -43,6 +45,7 @@ export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string
  */
 export interface RunOutcome {
   readonly executionId?: string | undefined
+  readonly sessionId?: string | undefined
   readonly status?: string | undefined
   /** The status of a response that is passed on as it is. */
   readonly httpStatus?: number | undefined
@@ -53,6 +56,7 @@ export interface RunOutcome {
 
 const outcomeAttributes = (outcome: RunOutcome): Record<string, unknown> => ({
   ...(outcome.executionId === undefined ? undefined : { [attributeKeys.executionId]: outcome.executionId }),
+  ...(outcome.sessionId === undefined ? undefined : { [attributeKeys.sessionId]: outcome.sessionId }),
   ...(outcome.status === undefined ? undefined : { [attributeKeys.status]: outcome.status }),
   ...(outcome.httpStatus === undefined ? undefined : { [attributeKeys.httpStatus]: outcome.httpStatus }),
   ...(outcome.costUsd === undefined ? undefined : { [attributeKeys.runCost]: outcome.costUsd }),
@@ -62,6 +66,48 @@ const outcomeAttributes = (outcome: RunOutcome): Record<string, unknown> => ({
   })
 })
 
+/** The ids that an error has of its run and of its session. */
+const outcomeOfError = (error: unknown): RunOutcome =>
+  isNoukaiError(error)
+    ? {
+      executionId: error.executionId,
+      sessionId: "sessionId" in error && typeof error.sessionId === "string" ? error.sessionId : undefined
+    }
+    : {}
+
+/**
+ * The facts of a call that are known before its first request.
+ *
+ * @internal
+ */
+export interface FlowFacts {
+  readonly address: FlowAddress
+  readonly version: FlowVersion
+  readonly sessionId: string | undefined
+  /** The id of a run that the call goes on with. */
+  readonly executionId?: string | undefined
+}
+
+/** The ids of an error, unless it is of another flow, which a handler of tools may have run. */
+const outcomeOfFlowError = (error: unknown, address: FlowAddress): RunOutcome =>
+  isNoukaiError(error) && error.flow !== undefined && error.flow !== format(address) ? {} : outcomeOfError(error)
+
+const flowAttributes = ({ address, executionId, sessionId, version }: FlowFacts): Record<string, unknown> => ({
+  ...addressAttributes(address),
+  [attributeKeys.version]: String(version),
+  ...outcomeAttributes({ executionId, sessionId })
+})
+
+/**
+ * Adds the session to the span of a call that learns it while it runs, if a tracer is installed.
+ *
+ * @internal
+ */
+export const annotateSession = (sessionId: string): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) =>
+    isTracing(fiber) ? Effect.annotateCurrentSpan(attributeKeys.sessionId, sessionId) : Effect.void
+  )
+
 /**
  * Opens a span around a call, if a tracer is installed.
  *
@@ -70,16 +116,16 @@ const outcomeAttributes = (outcome: RunOutcome): Record<string, unknown> => ({
 export const flowSpan = <A extends RunOutcome, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   name: string,
-  address: FlowAddress,
-  version: FlowVersion,
+  facts: FlowFacts,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   isTracing(fiber)
     ? clientSpan(
       name,
-      { ...addressAttributes(address), [attributeKeys.version]: String(version) },
+      flowAttributes(facts),
       (outcome) => outcome,
-      self
+      self,
+      (error) => outcomeOfFlowError(error, facts.address)
     )
     : self
 
@@ -93,15 +139,12 @@ const clientSpan = <A, E, R>(
   name: string,
   attributes: Record<string, unknown>,
   outcomeOf: (value: A) => RunOutcome,
-  self: Effect.Effect<A, E, R>
+  self: Effect.Effect<A, E, R>,
+  ofError: (error: E) => RunOutcome = outcomeOfError
 ): Effect.Effect<A, E, R> =>
   self.pipe(
     Effect.tap((value) => Effect.annotateCurrentSpan(outcomeAttributes(outcomeOf(value)))),
-    Effect.tapError((error) =>
-      isNoukaiError(error)
-        ? Effect.annotateCurrentSpan(outcomeAttributes({ executionId: error.executionId }))
-        : Effect.void
-    ),
+    Effect.tapError((error) => Effect.annotateCurrentSpan(outcomeAttributes(ofError(error)))),
     Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
   ) as Effect.Effect<A, E, R>
 
@@ -199,8 +242,7 @@ export interface StreamSpans {
 export const streamSpans = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   name: string,
-  address: FlowAddress,
-  version: FlowVersion
+  facts: FlowFacts
 ): StreamSpans | undefined => {
   const tracer = tracerOf(fiber)
   if (tracer === undefined) return undefined
@@ -224,10 +266,8 @@ export const streamSpans = (
   const close = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
     span.end(clock.unsafeCurrentTimeNanos(), exit)
 
-  const stream = open(name, Context.getOption(fiber.currentContext, Tracer.ParentSpan), "client", {
-    ...addressAttributes(address),
-    [attributeKeys.version]: String(version)
-  })
+  const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
+  const stream = open(name, parent, "client", flowAttributes(facts))
   let step: { readonly id: string; readonly span: Tracer.Span } | undefined
 
   const closeStep = (status: string | undefined, exit: Exit.Exit<unknown, unknown>): void => {
@@ -258,6 +298,8 @@ export const streamSpans = (
     stepFailed: (error) => closeStep("failed", Exit.fail(error)),
     end: (exit, outcome) => {
       closeStep(undefined, exit)
+      const failure = Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none()
+      if (Option.isSome(failure)) annotate(stream, outcomeAttributes(outcomeOfFlowError(failure.value, facts.address)))
       annotate(stream, outcomeAttributes(outcome))
       close(stream, exit)
     }
