@@ -17,6 +17,7 @@ const waiting: { readonly [file: string]: number } = {
   "sdk/test/ErrorBodies": 5,
   "sdk/test/Closing": 5,
   "batch/test/BatchConcurrency": 10,
+  "batch/test/BatchTimeouts": 12,
   "batch/test/BatchCanary": 3,
   "batch/test/BatchDoubt": 4.5,
   "batch/test/BatchTakeover": 4.5,

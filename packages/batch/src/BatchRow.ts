@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
  * - `pending`: to be run, as long as the source has it with this input.
  * - `intent`: about to be sent; written before anything leaves.
  * - `uncertain`: it may have been sent, and no run is known yet.
- * - `submitted`: its run is known.
+ * - `submitted`: its run is known. With an `error` of the kind `TimedOut` nobody asks for it before the next run of the batch.
  * - `done`: its run completed.
  * - `failed`: its run failed, or the server refused it.
  * - `cancelled`: its run, or the batch before it ran, was cancelled.
@@ -67,7 +67,7 @@ export const RowError = Schema.Struct({
   /**
    * The kind of the error: the tag of the error of a call (`FlowExecutionError`, `InvalidRequestError`), or one of the
    * batch's own: `InvalidRow`, `InputChanged`, `DuplicateKey`, `AmbiguousRun`, `RunNotFound`, `ResultNotStored`,
-   * `UnexpectedResult`, `Cancelled`, `Defect` (a tool threw).
+   * `TimedOut`, `UnexpectedResult`, `Cancelled`, `Defect` (a tool threw).
    */
   kind: Schema.String,
   /** The failure and its remedy, for people. */
@@ -106,7 +106,7 @@ export interface RowResult<out A = unknown> {
   readonly attempt: number
   /** The result of its run. Present exactly when it is `done`. */
   readonly result?: A
-  /** Why it has no result. Present when it is `failed`, `reported`, `invalid` or `cancelled`. */
+  /** Why it has no result. Present when it is `failed`, `reported`, `invalid` or `cancelled`, or timed out. */
   readonly error?: RowError
   /** Its run, where it is known. */
   readonly executionId?: string

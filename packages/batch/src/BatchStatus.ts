@@ -71,6 +71,11 @@ export interface BatchStatus {
   /** The number of pending rows that are not run, since the last source does not have them with their input. */
   readonly absent: number
   /**
+   * The number of submitted rows that timed out: their runs go on, and may be billed. The next run asks for them again, and
+   * never sends them again.
+   */
+  readonly timedOut: number
+  /**
    * The number of rows of its last source that are not rows of the batch: without a key, with the key of another row, or
    * with a changed input. Rows whose outcome is not known are `states.reported`.
    */
@@ -112,9 +117,10 @@ export interface BatchDefinition {
 export interface BatchStop {
   /**
    * `budget`: another row might exceed it. `failures`: more rows failed than may. `refused`: the key, the account or the
-   * flow is wrong. `unreachable`: nothing succeeded for five minutes. `interrupted`, `cancelled`: someone wanted it.
+   * flow is wrong. `unreachable`: nothing succeeded for five minutes. `timeout`: all other rows are settled.
+   * `interrupted`, `cancelled`: someone wanted it.
    */
-  readonly reason: "budget" | "failures" | "refused" | "unreachable" | "interrupted" | "cancelled"
+  readonly reason: "budget" | "failures" | "refused" | "unreachable" | "timeout" | "interrupted" | "cancelled"
   readonly message: string
   /** The status of the answer that refused it: 401 and 403 are of the key. Absent for any other reason. */
   readonly statusCode?: number
@@ -173,6 +179,14 @@ export interface RunOptions {
    * It takes one read for each row. Default: true.
    */
   readonly adopt?: boolean | undefined
+  /**
+   * How long a row may be running, from the first time that the server says so or fails to say anything else. Then it has
+   * timed out: it gives up its slot, but its run goes on at the server and may be billed. Every run of the batch counts from
+   * that first time, so a longer limit gives it more. An infinite duration is no limit. Default: 1 hour.
+   */
+  readonly rowTimeout?: Duration.DurationInput | undefined
+  /** The same for a job that is pending, from when it was submitted, or found by a later run. Default: no limit. */
+  readonly pendingTimeout?: Duration.DurationInput | undefined
   /** How long rows in flight may go on after an interruption. Default: 30 seconds. */
   readonly stopWithin?: Duration.DurationInput | undefined
 }
@@ -191,6 +205,8 @@ export interface Progress {
   readonly failed: number
   /** Rows whose outcome is not known. */
   readonly reported: number
+  /** Rows that timed out. */
+  readonly timedOut: number
   readonly uncertain: number
   /** Rows in flight. */
   readonly running: number

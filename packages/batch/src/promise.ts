@@ -76,7 +76,9 @@ export type InputOptions<Row> = {
   readonly input: (row: Row) => Batch.RequestInput
 }
 
-interface CommonOptions<Row> extends ClientOptions, Omit<RunOptions, "grace" | "stopWithin"> {
+interface CommonOptions<Row>
+  extends ClientOptions, Omit<RunOptions, "grace" | "pendingTimeout" | "rowTimeout" | "stopWithin">
+{
   /** Names the batch in its ledger, and its runs at the server: the same id goes on where an earlier run stopped. */
   readonly id: string
   readonly flow: FlowIdentifier
@@ -90,6 +92,10 @@ interface CommonOptions<Row> extends ClientOptions, Omit<RunOptions, "grace" | "
   readonly maxInputBytes?: number | undefined
   /** Milliseconds after which the server lists a run that was begun. Default: 5,000. */
   readonly grace?: number | undefined
+  /** Milliseconds that a row may be running before it has timed out; `Infinity` for no limit. Default: 3,600,000. */
+  readonly rowTimeout?: number | undefined
+  /** Milliseconds that the job of a row may be pending before the row has timed out. Default: no limit. */
+  readonly pendingTimeout?: number | undefined
   /** Milliseconds that rows in flight may go on after an abort. Default: 30,000. */
   readonly stopWithin?: number | undefined
   /** Begins no more rows when it is aborted; those in flight go on for `stopWithin`. Default: none. */
@@ -223,8 +229,19 @@ export const runBatch = async <Row>(options: RunBatchOptions<Row>): Promise<Batc
     dispatcher,
     fetch
   })
-  const { adopt, budgetUsd, concurrency, cost, fleetConcurrency, grace, maxCostPerRow, maxFailures, rate, stopWithin } =
-    options
+  const {
+    adopt,
+    budgetUsd,
+    concurrency,
+    cost,
+    fleetConcurrency,
+    grace,
+    maxCostPerRow,
+    maxFailures,
+    pendingTimeout,
+    rate
+  } = options
+  const { rowTimeout, stopWithin } = options
   const batch = batchOf(options, noukai.flow(options.flow))
   const running = Batch.run(batch, source, {
     adopt,
@@ -235,7 +252,9 @@ export const runBatch = async <Row>(options: RunBatchOptions<Row>): Promise<Batc
     grace,
     maxCostPerRow,
     maxFailures,
+    pendingTimeout,
     rate,
+    rowTimeout,
     stopWithin
   })
   const told = onProgress === undefined ? running : Effect.suspend(() => {

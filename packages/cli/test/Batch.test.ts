@@ -128,6 +128,43 @@ describe("noukai batch run", () => {
       assert.deepStrictEqual([told.code, status, isClean, states.done], [0, "completed", true, 2])
     }).pipe(Effect.provide(server({ flows }))))
 
+  it.scopedLive("ends with 124 when rows time out, and tells what became of edited and absent rows", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "b", "c")
+      const timed = [
+        "batch",
+        "run",
+        "t",
+        "acme/test/endless",
+        ...mapped,
+        "--row-timeout",
+        "100ms",
+        "--concurrency",
+        "1"
+      ]
+      const late = yield* noukai(timed, { env, cwd })
+      assert.strictEqual(late.code, 124)
+      assert.match(late.stderr, /^t: incomplete; 3 timed out\nnoukai: the batch stopped: 3 rows timed out: /)
+      assert.match((yield* noukai(["batch", "status", "t"], { cwd })).stdout, /^timed out +3$/m)
+      assert.strictEqual((yield* runs).length, 3)
+      const money = ["--budget", "0", "--max-cost-per-row", "1"]
+      assert.strictEqual((yield* noukai(run(...money), { env, cwd })).code, 6)
+      yield* write(join(cwd, "rows.jsonl"), "{\"id\":\"row 1\",\"text\":\"new\"}\n{\"id\":\"row 2\",\"text\":\"b\"}\n")
+      const planned = yield* noukai(["batch", "plan", "b", obeys, ...mapped], { env, cwd })
+      assert.strictEqual(
+        planned.stdout,
+        "new      0\npending  2\nupdated  1\nabsent   1\ninvalid  0\nrefused  0\nto run   2\n"
+      )
+      assert.strictEqual((yield* noukai(run(), { env, cwd })).stderr, "b: completed; 2 done, 1 absent\n")
+      assert.match((yield* noukai(["batch", "status", "b"], { cwd })).stdout, /^changed +\d{4}-.* UTC$/m)
+    }).pipe(Effect.provide(server({
+      flows: [
+        ...flows!,
+        { ref: "acme/test/endless", steps: [{ kind: "template", id: "a", output: 1, duration: "1 hour" }] }
+      ]
+    }))))
+
   it.scopedLive("says which rows it refuses, and why", () =>
     Effect.gen(function*() {
       const env = yield* environment
@@ -446,6 +483,7 @@ describe("the progress of a batch", () => {
     done: 120,
     failed: 3,
     reported: 0,
+    timedOut: 0,
     uncertain: 1,
     running: 32,
     settled: 123,

@@ -33,15 +33,15 @@ const statusName = (record: Batches.BatchRecord, states: Reading.Counts): BatchS
   if (record.stop?.reason === "cancelled") return "cancelled"
   if (record.state === "running") return "running"
   // a stop may come when all that was left was in flight; and rows are added, or to be run again, after an end
-  return record.state === "planned" || Reading.unsettled(states) > 0 ? "incomplete" : "completed"
+  return record.state === "planned" || Reading.unsettled(states) + states.timedOut > 0 ? "incomplete" : "completed"
 }
 
 /** @internal */
 export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Effect<BatchStatus, BatchStoreError> =>
   Effect.gen(function*() {
     const counts = yield* Reading.counts(ledger, record.id)
-    const { absent, ...shown } = counts
-    const states = { ...shown, pending: shown.pending + absent }
+    const { absent, timedOut, ...shown } = counts
+    const states = { ...shown, pending: shown.pending + absent, submitted: shown.submitted + timedOut }
     const { settings: { budgetUsd, cost }, spent_usd, stop } = record
     const status = statusName(record, counts)
     const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
@@ -61,6 +61,7 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
       rows,
       states,
       absent,
+      timedOut,
       refused,
       adopted: yield* Reading.adoptedCount(ledger, record.id),
       ...((cost || budgetUsd !== undefined) && {
@@ -105,8 +106,9 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         done: states.done,
         failed: states.failed,
         reported: states.reported,
+        timedOut: status.timedOut,
         uncertain: states.uncertain,
-        running: states.intent + states.submitted,
+        running: states.intent + states.submitted - status.timedOut,
         settled,
         rowsPerSecond,
         ...(rowsPerSecond > 0 && { etaMs: Math.round((status.rows - status.absent - settled) / rowsPerSecond * 1000) }),

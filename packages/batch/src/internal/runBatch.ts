@@ -36,6 +36,14 @@ const millis = (field: string, input: Duration.DurationInput): Effect.Effect<num
     onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
   })
 
+/** A limit of time in milliseconds, which may be infinite. */
+const limit = (field: string, input: Duration.DurationInput): Effect.Effect<number, InvalidBatchError> =>
+  Option.match(Option.filter(Duration.decodeUnknown(input), Duration.greaterThan(0)), {
+    onNone: () =>
+      Effect.fail(invalid(field, "must be a duration of more than 0: milliseconds, or text such as \"1 hour\"")),
+    onSome: (duration) => Effect.succeed(Duration.toMillis(duration))
+  })
+
 const isNumber = (value: unknown, least: number): boolean => typeof value === "number" && value >= least && value < 1e9
 
 const [million, billion] = [BigDecimal.make(1n, -6), BigDecimal.make(1n, -9)]
@@ -75,11 +83,15 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     }
     const grace = yield* millis("grace", options.grace ?? 5000)
     if (grace < 100) return yield* invalid("grace", "must be at least 100 milliseconds")
+    const rowTimeout = yield* limit("rowTimeout", options.rowTimeout ?? 3_600_000)
+    const pendingTimeout = yield* limit("pendingTimeout", options.pendingTimeout ?? Infinity)
     return {
       concurrency,
       lanes,
       cost: options.cost ?? budgetUsd !== undefined,
       grace,
+      ...(rowTimeout < Infinity && { rowTimeout }),
+      ...(pendingTimeout < Infinity && { pendingTimeout }),
       adopt,
       ...(fleetConcurrency !== undefined && { fleetConcurrency }),
       ...(rate !== undefined && { rate }),
@@ -88,6 +100,12 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       ...(Option.isSome(maxCost) && { maxCostUsd: maxCost.value })
     }
   })
+
+const timedOut = (count: number): string =>
+  `${
+    count === 1 ? "1 row" : `${count} rows`
+  } timed out: run the batch again to ask for their runs, with a longer rowTimeout ` +
+  "if they are to be waited for"
 
 /** Gives the rows out, again and again, until none is left or the batch is stopped. */
 const given = Effect.fnUntraced(function*(
@@ -132,6 +150,7 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
       return yield* ending
     }
     const record = started.value
+    yield* Rows.resumed(ledger, record.id)
     const runs = definition.operation === "jobs"
       ? yield* JobRuns.make(record)
       : yield* ExecuteRuns.make(record, definition.tools)
@@ -153,7 +172,12 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
       )
     )
     const counts = yield* Reading.counts(ledger, record.id)
-    if (Reading.unsettled(counts) === 0) yield* Batches.ended(ledger, record.id, yield* Clock.currentTimeMillis)
+    if (Reading.unsettled(counts) === 0) {
+      const now = yield* Clock.currentTimeMillis
+      yield* counts.timedOut === 0
+        ? Batches.ended(ledger, record.id, now)
+        : Batches.stopped(ledger, record.id, { reason: "timeout", message: timedOut(counts.timedOut) }, now)
+    }
     // rows that were in flight may be pending again
     const last = yield* Batches.reread(ledger, record.id)
     if (Option.exists(last, ({ stop }) => stop?.reason === "cancelled")) yield* cancelled

@@ -2,14 +2,7 @@
  * Runs in requests that wait for them, for inputs that the queue does not take. A crash leaves a run whose result is
  * found again only where the server kept it.
  */
-import {
-  FlowService,
-  isNoukaiError,
-  type NoukaiError,
-  RunService,
-  SessionService,
-  type Tools
-} from "@effect-noukai/sdk"
+import { FlowService, type NoukaiError, RunService, SessionService, type Tools } from "@effect-noukai/sdk"
 import type { ExecuteOnceInput } from "@effect-noukai/sdk"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -17,7 +10,7 @@ import type { BatchRecord } from "../ledger/batches.js"
 import type { LiveRow } from "../ledger/rows.js"
 import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
 import type { Settled } from "./running.js"
-import type { Begun, Runs } from "./runRow.js"
+import type { Begun, Polled, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
 
 const once = Schedule.stop
@@ -79,6 +72,14 @@ const broken = (defect: unknown): Settled => ({
 /** Tools of every row of a batch, whose handlers need nothing and do not fail. Named by the public types. */
 export type BatchTools = Tools.Handled<NoukaiError, never>
 
+/** The result of a run that runs once. */
+interface OnceResult {
+  readonly result?: unknown
+  readonly executionId?: string
+  readonly sessionId?: string
+  readonly reused: boolean
+}
+
 /** @internal */
 export const make = (
   record: BatchRecord,
@@ -88,7 +89,8 @@ export const make = (
     const { flow, name, version } = record
     const flows = yield* FlowService
     const sessions = yield* SessionService
-    const costs = yield* RunService
+    const runs = yield* RunService
+    const options = { version: versionOf(version), retry: once }
 
     const ended = (settled: Settled, sessionId: string | undefined, isListed: boolean): Begun => ({
       _tag: "ended",
@@ -110,35 +112,58 @@ export const make = (
         return ended(settled, isRun ? error.sessionId : undefined, isRun ? error.reused === true : isOfSession(error))
       })
 
-    return {
-      begin: (row, input) =>
-        flows.executeOnce(onceKey(name, row), flow, {
-          ...JSON.parse(input) as ExecuteOnceInput,
-          version: versionOf(version),
-          retry: once,
-          // the row is of this process: another one that waits with its tools has lost it
-          ...(tools !== undefined && { tools, takeOver: true })
-        }).pipe(
-          Effect.map(({ executionId, result, reused, sessionId }): Begun =>
-            ended(
-              {
-                state: "done",
-                result: JSON.stringify(result ?? null),
-                adopted: reused,
-                ...(executionId !== undefined && { executionId })
-              },
-              sessionId,
-              reused
-            )
-          ),
-          Effect.catchAll((error) => isNoukaiError(error) ? failed(error) : Effect.fail(error)),
-          Effect.catchAllDefect((defect) =>
-            Effect.succeed<Begun>({ _tag: "ended", settled: broken(defect), isListed: false })
+    const outcome = (asked: Effect.Effect<OnceResult, NoukaiError>): Effect.Effect<Begun, NoukaiError> =>
+      asked.pipe(
+        Effect.map(({ executionId, result, reused, sessionId }): Begun =>
+          ended(
+            {
+              state: "done",
+              result: JSON.stringify(result ?? null),
+              adopted: reused,
+              ...(executionId !== undefined && { executionId })
+            },
+            sessionId,
+            reused
           )
         ),
-      // its result comes with the answer to the request that begins it
-      follow: () => Effect.succeed(Effect.succeed({ _tag: "running" })),
+        Effect.catchAll(failed),
+        Effect.catchAllDefect((defect) =>
+          Effect.succeed<Begun>({ _tag: "ended", settled: broken(defect), isListed: false })
+        )
+      )
+
+    /** The end of a run that timed out and has ended. It is looked up and never sent: an absence would be looked at for longer. */
+    const lookedUp = (executionId: string, row: LiveRow): Effect.Effect<Polled, NoukaiError> =>
+      Effect.timeoutTo(outcome(flows.executeOnce(onceKey(name, row), flow, { ...options, settle: "1 day" })), {
+        duration: "1 minute",
+        onSuccess: (begun): Polled => begun._tag === "ended" ? begun : { _tag: "running" },
+        onTimeout: (): Polled => ({
+          _tag: "ended",
+          settled: {
+            state: "reported",
+            executionId,
+            error: { kind: "RunNotFound", message: `its run ${executionId} ended, and is not listed under its session` }
+          }
+        })
+      })
+
+    return {
+      begin: (row, input) =>
+        outcome(flows.executeOnce(onceKey(name, row), flow, {
+          ...JSON.parse(input) as ExecuteOnceInput,
+          ...options,
+          // the row is of this process: another one that waits with its tools has lost it
+          ...(tools !== undefined && { tools, takeOver: true })
+        })),
+      // of a row that timed out: the result of any other one comes with the answer to the request that begins it
+      follow: (executionId, row) =>
+        Effect.succeed(
+          Effect.flatMap(runs.summary(flow, executionId), ({ status }) =>
+            status === "pending" || status === "running"
+              ? Effect.succeed<Polled>({ _tag: status })
+              : lookedUp(executionId, row))
+        ),
       cost: (executionId) =>
-        Effect.map(costs.cost(flow, executionId), ({ costUsd, isKnown }) => isKnown ? costUsd : undefined)
+        Effect.map(runs.cost(flow, executionId), ({ costUsd, isKnown }) => isKnown ? costUsd : undefined)
     }
   })

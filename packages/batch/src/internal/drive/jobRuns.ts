@@ -176,8 +176,12 @@ export const make = (
                   state: "cancelled",
                   error: failure("Cancelled", "the job was cancelled", status)
                 })
-              default:
+              case "pending":
+                return { _tag: "pending" }
+              case "running":
                 return { _tag: "running" }
+              case "unknown":
+                return { _tag: "running", unknown: status.reported }
             }
           })),
       cost: (executionId) =>

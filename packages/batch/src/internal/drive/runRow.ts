@@ -2,7 +2,7 @@
 import type { NoukaiError } from "@effect-noukai/sdk"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { BatchStoreError } from "../../BatchError.js"
@@ -21,6 +21,7 @@ import {
   type Settled,
   stop,
   succeeded,
+  unknownStatus,
   unlisted,
   unreachable,
   untilPoll
@@ -46,8 +47,11 @@ export type Begun =
     readonly look?: Effect.Effect<Look, NoukaiError>
   }
 
-/** The answer of a poll. @internal */
-export type Polled = { readonly _tag: "running" } | { readonly _tag: "ended"; readonly settled: Settled }
+/** The answer of a poll. A status that is not known counts as running. @internal */
+export type Polled =
+  | { readonly _tag: "pending" }
+  | { readonly _tag: "running"; readonly unknown?: string }
+  | { readonly _tag: "ended"; readonly settled: Settled }
 
 /** How the runs of a batch are begun, found and followed. @internal */
 export interface Runs {
@@ -62,7 +66,10 @@ export interface Runs {
     timeout: Duration.DurationInput
   ) => Effect.Effect<Begun, NoukaiError>
   /** Polls of a run that was begun. */
-  readonly follow: (executionId: string) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
+  readonly follow: (
+    executionId: string,
+    row: Rows.LiveRow
+  ) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
   /** The cost of a run that ended, in US dollars as decimal text. */
   readonly cost: (executionId: string) => Effect.Effect<string | undefined, NoukaiError>
 }
@@ -80,6 +87,9 @@ const [evidenceEvery, slotEvery] = [250, 50]
  */
 const [sendingLimit, lateness] = [30_000, 30_000]
 
+/** The shortest time between two polls, in milliseconds. */
+const shortestWait = 20
+
 /** How often a poll may fail for this row alone before it is reported. */
 const pollFailures = 8
 
@@ -93,7 +103,9 @@ const costAttempts = 3
  * @internal
  */
 export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Turn): Step => {
-  const { settings: { adopt, grace } } = running.record
+  const { settings: { adopt, grace, pendingTimeout = Infinity, rowTimeout = Infinity } } = running.record
+  /** Since when its run is known to be running. */
+  let { runningAt } = row
 
   const again = (fields: Partial<Rows.Transition> = {}): Step =>
     Effect.map(
@@ -220,7 +232,14 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         )
       case "running":
         // it was found through its session
-        return Effect.zipRight(holds, doubt(0))
+        return Effect.zipRight(
+          holds,
+          Effect.flatMap(
+            Clock.currentTimeMillis,
+            (now) =>
+              isOver(now) && verdict.executionId !== undefined ? timedOut(verdict.executionId, "running") : doubt(0)
+          )
+        )
       case "refused":
         return Effect.asVoid(settle(running, row, { state: "failed", error: verdict.error }))
     }
@@ -356,12 +375,36 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 
   // --- a run that is known
 
+  /** Whether its run, which is running, has been so for too long. */
+  const isOver = (now: number): boolean => now - (runningAt ??= now) >= rowTimeout
+
+  /** Leaves its run to the next run of the batch. What was reserved for it stays so. */
+  const timedOut = (executionId: string, status: "pending" | "running"): Step =>
+    Effect.asVoid(running.transit({
+      id: row.id,
+      attempt: row.attempt,
+      from: ["intent", "uncertain", "submitted"],
+      to: "timedOut",
+      executionId,
+      ...(runningAt !== undefined && { runningAt }),
+      error: JSON.stringify({
+        kind: "TimedOut",
+        message: `its run ${executionId} is still ${status} after ${
+          Duration.format(status === "running" ? rowTimeout : pendingTimeout)
+        }; it goes on at the server, may be billed, and is asked for again by the next run of the batch`
+      })
+    }))
+
   const follow = (executionId: string, since: number): Step =>
-    Effect.matchEffect(runs.follow(executionId), {
+    Effect.matchEffect(runs.follow(executionId, row), {
       onFailure: (error) =>
         Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) })),
       onSuccess: (poll) => following(poll, executionId, since, 0, 0)
     })
+
+  /** How long a poll may wait without a limit being over before it, at least a moment. */
+  const untilOver = (now: number, since: number): number =>
+    Math.max(shortestWait, runningAt === undefined ? since + pendingTimeout - now : runningAt + rowTimeout - now)
 
   const following = (
     poll: Effect.Effect<Polled, NoukaiError>,
@@ -372,7 +415,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   ): Step =>
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.zipRight(
-        untilPoll(running, running.polls.next(polls, now - since)),
+        untilPoll(running, Math.min(running.polls.next(polls, now - since), untilOver(now, since))),
         Effect.matchEffect(poll, {
           onFailure: (error) => {
             const verdict = ofReading(error)
@@ -394,6 +437,8 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
             if (verdict._tag !== "wait" && isUnreachable(running, now)) {
               return stop(running, { reason: "unreachable", message: error.message })
             }
+            // nobody knows its status: it may be running
+            if (isOver(now)) return timedOut(executionId, "running")
             const seconds = verdict._tag === "wait" ? verdict.seconds : undefined
             const wait = Math.min(60_000, seconds === undefined ? 250 * 2 ** Math.min(failures, 7) : seconds * 1000)
             return Effect.zipRight(
@@ -404,7 +449,16 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
           onSuccess: (polled) =>
             Effect.flatMap(Clock.currentTimeMillis, (then) => {
               succeeded(running, then)
-              if (polled._tag === "running") return following(poll, executionId, since, polls + 1, 0)
+              if (polled._tag !== "ended") {
+                const told = polled._tag === "running" && polled.unknown !== undefined
+                  ? unknownStatus(running, polled.unknown, executionId)
+                  : Effect.void
+                const isLate = polled._tag === "running" ? isOver(then) : then - since >= pendingTimeout
+                return Effect.zipRight(
+                  told,
+                  isLate ? timedOut(executionId, polled._tag) : following(poll, executionId, since, polls + 1, 0)
+                )
+              }
               running.polls.ended(polls + 1, then - since)
               return ended(polled.settled)
             })

@@ -60,6 +60,8 @@ export interface Running {
   canary: "unknown" | "holds"
   /** Whether it was told that a run is not listed. */
   isUnlistedTold: boolean
+  /** The statuses that were told because they are not known. */
+  readonly unknownStatuses: Set<string>
   /** Set while the budget lets no row begin, and none is under way here. */
   isPoor: boolean
   /** Set when no more rows are to be begun here. */
@@ -115,6 +117,7 @@ export const make = (
       uncertain: 0,
       canary: record.canary,
       isUnlistedTold: false,
+      unknownStatuses: new Set(),
       isPoor: false,
       isStopping: false,
       pausedUntil: record.paused_until,
@@ -198,6 +201,19 @@ export const unlisted = (running: Running): Effect.Effect<void> =>
         JSON.stringify(name)
       }: a run that began ${grace} ms ago is not listed under its session, so rows run one at a ` +
         "time until one is. Set a longer grace if the server lists runs later"
+    )
+  })
+
+/** Tells, once for each, of a status that is not known. @internal */
+export const unknownStatus = (running: Running, status: string, executionId: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (running.unknownStatuses.has(status)) return Effect.void
+    running.unknownStatuses.add(status)
+    return Effect.logWarning(
+      `Batch ${JSON.stringify(running.record.name)}: the run ${executionId} has the unknown status ${
+        JSON.stringify(status)
+      }, ` +
+        "which counts as running"
     )
   })
 

@@ -19,7 +19,7 @@ export type Verdict =
     readonly isUnanswered: boolean
   }
   /** Its run goes on, and is not this request's. */
-  | { readonly _tag: "running" }
+  | { readonly _tag: "running"; readonly executionId: string | undefined }
   /** This row is refused for good. Nothing ran. */
   | { readonly _tag: "refused"; readonly error: RowError }
 
@@ -69,7 +69,7 @@ export const ofSending = (error: NoukaiError): Verdict => {
   if (general !== undefined) return general
   const { message, statusCode } = error
   if (error._tag === "FlowNotFoundError" || statusCode === 404) return stop(error)
-  if (error._tag === "RunInProgressError") return { _tag: "running" }
+  if (error._tag === "RunInProgressError") return { _tag: "running", executionId: error.executionId }
   if (error._tag === "InvalidRequestError") return { _tag: "refused", error: rowError(error) }
   if ("sent" in error && error.sent === "no") return { _tag: "unsent", message }
   // a 408 says that the server gave up waiting, not that nothing began

@@ -24,6 +24,8 @@ export const Settings = Schema.Struct({
   maxCostUsd: Schema.optional(Schema.BigDecimal),
   cost: Schema.Boolean,
   grace: Schema.Number,
+  rowTimeout: Schema.optional(Schema.Number),
+  pendingTimeout: Schema.optional(Schema.Number),
   adopt: Schema.Boolean
 })
 
@@ -34,7 +36,7 @@ const encodeSettings = Schema.encodeSync(Schema.parseJson(Settings))
 
 /** Why a batch stopped before its rows were settled. @internal */
 export const Stop = Schema.Struct({
-  reason: Schema.Literal("budget", "failures", "refused", "unreachable", "interrupted", "cancelled"),
+  reason: Schema.Literal("budget", "failures", "refused", "unreachable", "timeout", "interrupted", "cancelled"),
   message: Schema.String,
   statusCode: Schema.optionalWith(Schema.Number, { exact: true })
 })

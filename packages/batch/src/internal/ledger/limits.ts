@@ -107,7 +107,7 @@ export const recount = (ledger: Ledger, batch: number): Effect.Effect<void, Batc
   return transaction(sql, "counted what is reserved")(Effect.gen(function*() {
     const rows = yield* doing("counted what is reserved")(sql<{ readonly reserved_usd: string | null }>`
       select reserved_usd from noukai_batch_row
-      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted')`)
+      where batch = ${batch} and state in ('intent', 'uncertain', 'submitted', 'timedOut')`)
     const reserved = rows.reduce(
       (sum, { reserved_usd }) => reserved_usd === null ? sum : BigDecimal.sum(sum, Money.parse(reserved_usd)),
       Money.none

@@ -125,11 +125,18 @@ const sentRows = Effect.gen(function*() {
   yield* sql`alter table noukai_batch add column definition_at bigint`
 })
 
+/** Rows that timed out know since when their run was running. */
+const runningRows = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`alter table noukai_batch_row add column running_at bigint`
+})
+
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
   "0003_exactCosts": exactCosts,
-  "0004_sentRows": sentRows
+  "0004_sentRows": sentRows,
+  "0005_runningRows": runningRows
 }
 
 const table = "noukai_batch_migration"

@@ -14,6 +14,7 @@ export type Counts = { readonly [state in StoredState]: number }
 
 const none: Counts = {
   absent: 0,
+  timedOut: 0,
   pending: 0,
   intent: 0,
   uncertain: 0,

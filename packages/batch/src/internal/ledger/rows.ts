@@ -24,6 +24,8 @@ export interface LiveRow {
   /** The last moment at which a request of this attempt may have left, in milliseconds since 1970. */
   readonly intentAt: number
   readonly executionId: string | undefined
+  /** Since when its run is known to be running, of a row that timed out, in milliseconds since 1970. */
+  readonly runningAt: number | undefined
   readonly adopted: boolean
   /** The amount reserved for it, in US dollars. */
   readonly reserved: BigDecimal.BigDecimal
@@ -31,14 +33,15 @@ export interface LiveRow {
 
 /**
  * The state of a row in the ledger. An absent row is pending, and is not run: the last source does not have it with its
- * input.
+ * input. A row that timed out is submitted, and nobody asks for its run.
  *
  * @internal
  */
-export type StoredState = RowState | "absent"
+export type StoredState = RowState | "absent" | "timedOut"
 
 /** The state of a row as it is shown. @internal */
-export const stateShown = (state: StoredState): RowState => state === "absent" ? "pending" : state
+export const stateShown = (state: StoredState): RowState =>
+  state === "absent" ? "pending" : state === "timedOut" ? "submitted" : state
 
 /** The `cost_usd` of a row whose cost was asked for and could not be read. @internal */
 export const unknownCost = "unknown"
@@ -54,6 +57,7 @@ interface StoredRow {
   readonly lane: number | string | null
   readonly intent_at: number | string | null
   readonly execution_id: string | null
+  readonly running_at: number | string | null
   readonly adopted: number | string
   readonly reserved_usd: string | null
 }
@@ -69,6 +73,7 @@ const liveRow = (row: StoredRow): LiveRow => ({
   lane: Number(row.lane ?? 0),
   intentAt: Number(row.intent_at ?? 0),
   executionId: row.execution_id ?? undefined,
+  runningAt: row.running_at === null ? undefined : Number(row.running_at),
   adopted: Number(row.adopted) !== 0,
   reserved: row.reserved_usd === null ? Money.none : Money.parse(row.reserved_usd)
 })
@@ -79,7 +84,7 @@ const large = 32 * 1024
 /** The columns of a live row, with its input up to so many bytes. */
 const columns = (sql: SqlClient, bytes: number): Fragment =>
   sql`id, no, key, case when octet_length(input) <= ${bytes} then input end as input, octet_length(input) as bytes, state,
-    attempt, lane, intent_at, execution_id, adopted, reserved_usd`
+    attempt, lane, intent_at, execution_id, running_at, adopted, reserved_usd`
 
 /** The input of a row, as JSON; nothing, if the row was forgotten. @internal */
 export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | undefined, BatchStoreError> =>
@@ -157,11 +162,12 @@ export interface Transition {
   readonly id: number
   readonly attempt: number
   readonly from: ReadonlyArray<StoredState>
-  readonly to: RowState
+  readonly to: StoredState
   /** The next attempt, for one that begins. */
   readonly nextAttempt?: number
   readonly intentAt?: number
   readonly executionId?: string
+  readonly runningAt?: number
   readonly adopted?: boolean
   readonly result?: string
   readonly error?: string
@@ -223,6 +229,7 @@ export const transit = (
         intent_at = coalesce(${number("intentAt")}, r.intent_at),
         execution_id = case when ${number("nextAttempt")} is not null then null
           else coalesce(${text("executionId")}, r.execution_id) end,
+        running_at = ${number("runningAt")},
         adopted = coalesce(${number("adopted")}, r.adopted),
         result = coalesce(${text("result")}, r.result),
         error = case when ${text("to")} = 'invalid' then r.error else ${text("error")} end,
@@ -327,6 +334,13 @@ export const strayed = (
       select ${columns(sql, 0)} from noukai_batch_row
       where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and owner = ${owner}`),
     (rows) => rows.map(liveRow).sort(byId)
+  )
+
+/** Has rows that timed out asked for again. @internal */
+export const resumed = ({ sql }: Ledger, batch: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("took up rows that timed out")(sql`
+    update noukai_batch_row set state = 'submitted', error = null where batch = ${batch} and state = 'timedOut'`)
   )
 
 /** Moves the live rows of lanes that a batch no longer has to its first one. @internal */

@@ -125,7 +125,7 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
     yield* writeRows(folder, rows, (row) => {
       total++
       states[row.state]++
-      return hasResult(row) ? done : isSettled(row.state) ? failed : undefined
+      return hasResult(row) ? done : row.error !== undefined || isSettled(row.state) ? failed : undefined
     })
     let refusedRows = 0
     yield* Stream.runForEachChunk(refused, (chunk) =>

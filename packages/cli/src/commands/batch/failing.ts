@@ -14,7 +14,9 @@ const flags: { readonly [field: string]: string } = {
   id: "the id",
   maxCostPerRow: "--max-cost-per-row",
   maxFailures: "--max-failures",
+  pendingTimeout: "--pending-timeout",
   rate: "--rate",
+  rowTimeout: "--row-timeout",
   stopWithin: "--stop-within"
 }
 

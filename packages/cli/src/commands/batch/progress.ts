@@ -23,13 +23,14 @@ const fitting = (parts: ReadonlyArray<string>, width: number): string => {
 
 /** A line of progress. */
 export const line = (
-  { costUsd, done, etaMs, failed, reported, rows, rowsPerSecond, running, uncertain }: Progress,
+  { costUsd, done, etaMs, failed, reported, rows, rowsPerSecond, running, timedOut, uncertain }: Progress,
   width: number
 ): string =>
   fitting([
     `… ${done} of ${rows} done`,
     `${failed} failed`,
     ...reported > 0 ? [`${reported} reported`] : [],
+    ...timedOut > 0 ? [`${timedOut} timed out`] : [],
     ...uncertain === 0 ? [] : [`${uncertain} uncertain`],
     `${running} running`,
     ...rowsPerSecond === 0 ? [] : [`${rowsPerSecond.toFixed(1)} rows/s`],

@@ -14,6 +14,7 @@ import { plain } from "../../terminal/Terminal.js"
  * | it was cancelled | 1 |
  * | the key was refused (401, 403) | 3 |
  * | it stopped for its budget or its failures | 6 |
+ * | rows timed out, and all others are settled | 124 |
  * | it was refused otherwise, or nothing could be reached, and no row of it ever ran | 7 |
  * | the same, and some rows ran | 6 |
  * | it was interrupted | 130 |
@@ -33,6 +34,8 @@ export const exitCodeOfBatch = (
       const { done, failed, intent, reported, submitted, uncertain } = states
       return done + failed + reported + submitted + uncertain + intent === 0 ? exitCodes.refused : exitCodes.stopped
     }
+    case "timeout":
+      return exitCodes.timedOut
     case "cancelled":
       return exitCodes.failed
     case undefined: {
@@ -44,8 +47,13 @@ export const exitCodeOfBatch = (
 
 /** How many rows are in each state that has any, and those that are none. */
 export const counts = (
-  { refused, states }: Pick<BatchStatus, "refused" | "states">
-): ReadonlyArray<readonly [string, number]> => Object.entries({ ...states, refused }).filter(([, count]) => count > 0)
+  { absent, refused, states, timedOut }: Pick<BatchStatus, "absent" | "refused" | "states" | "timedOut">
+): ReadonlyArray<readonly [string, number]> => {
+  const apart = { pending: states.pending - absent, submitted: states.submitted - timedOut }
+  return Object.entries({ ...states, ...apart, refused, absent, "timed out": timedOut }).filter(([, count]) =>
+    count > 0
+  )
+}
 
 /** The cost of a batch, if it is read. */
 export const cost = (

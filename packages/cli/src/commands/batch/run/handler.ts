@@ -46,6 +46,8 @@ const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
       cost: input.cost || undefined,
       adopt: !input.noAdopt,
       grace: yield* Values.when(input.grace, (text) => Values.duration("--grace", text)),
+      rowTimeout: yield* Values.when(input.rowTimeout, (text) => Values.duration("--row-timeout", text)),
+      pendingTimeout: yield* Values.when(input.pendingTimeout, (text) => Values.duration("--pending-timeout", text)),
       stopWithin: yield* Values.when(input.stopWithin, (text) => Values.duration("--stop-within", text))
     }
   })

@@ -28,6 +28,8 @@ export const config = {
   cost: flag("cost", "Read the cost of each row after it, which takes a request; --budget does so, too."),
   noAdopt: flag("no-adopt", "Do not look for runs of another ledger of this id: spares a request for each row."),
   grace: optional("grace", "How long the server may take to list a run: 5s unless given."),
+  rowTimeout: optional("row-timeout", "How long a row may be running before it has timed out (1h)."),
+  pendingTimeout: optional("pending-timeout", "How long the job of a row may be pending (no limit)."),
   stopWithin: optional("stop-within", "How long rows in flight may go on after Ctrl-C: 30s unless given."),
   yes: Options.boolean("yes").pipe(
     Options.withAlias("y"),

@@ -16,7 +16,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     const terminal = yield* Terminal
     const status = yield* Batch.status(input.id)
     if (input.json) return yield* terminal.write(jsonLine(status))
-    const { absent, adopted, definition, stop } = status
+    const { adopted, definition, stop } = status
     const spent = cost(status)
     yield* terminal.write(table([
       ["batch", status.batch],
@@ -28,7 +28,6 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       ...stop === undefined ? [] : [["stopped", `${stop.reason}: ${stop.message}`] as const],
       ["rows", status.rows],
       ...counts(status),
-      ...absent === 0 ? [] : [["absent", absent] as const],
       ...adopted === 0 ? [] : [["adopted", adopted] as const],
       ...spent === undefined ? [] : [["cost", spent] as const]
     ]))
