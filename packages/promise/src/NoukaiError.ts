@@ -338,7 +338,7 @@ export interface BudgetExceededErrorInit extends NoukaiErrorInit {
 }
 
 /**
- * The {@link Budget} around the call has no room for its run. Without `executionId` nothing was sent; with it the run was
+ * The `Budget` around the call has no room for its run. Without `executionId` nothing was sent; with it the run was
  * stopped before its next step or tool round.
  *
  * @since 0.1.0

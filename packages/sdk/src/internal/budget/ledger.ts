@@ -8,12 +8,16 @@ import type * as Fiber from "effect/Fiber"
 import { addCost, type Decimal, formatCost, isMore, noCost, subtractCost } from "../cost/decimal.js"
 
 /**
+ * Marks a budget.
+ *
  * @since 0.1.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Budget")
 
 /**
+ * The type of the mark of a budget.
+ *
  * @since 0.1.0
  * @category symbols
  */
