@@ -315,6 +315,7 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
     return Metrics.counted(
       fiber,
       "submit",
+      address,
       outcomeOf,
       Spans.flowSpan(
         fiber,

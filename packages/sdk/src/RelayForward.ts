@@ -167,6 +167,7 @@ export const make = (
           const counted = Metrics.counted(
             fiber,
             "forward",
+            address,
             ({ outcome }) => outcome,
             parent === undefined ? spanned : Effect.withParentSpan(spanned, parent)
           )

@@ -83,7 +83,10 @@ export const attributeKeys = {
  * - `openStreams`, a gauge: event streams that are open.
  * - `tokens`, a counter by `type` (`input`, `output`), and `cost`, a counter of USD: those of the completed steps of
  *   event streams, and of the executions of a client with `stepSpans`, whose traces are read. Other operations are not
- *   told.
+ *   told. Steps of runs that fail count too.
+ *
+ * `executions`, `executionDuration`, `tokens` and `cost` also have the label `flow`, `org/project/slug`. A process labels
+ * at most 100 flows, in the order of their first calls. All later flows share the label `other`.
  *
  * @since 0.1.0
  * @category constants

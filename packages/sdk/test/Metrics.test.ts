@@ -3,7 +3,7 @@ import { FlowService, JobService, NoukaiHttp, RunService, TraceScope } from "@ef
 import type { LogEvent } from "@effect-noukai/sdk/LogHook"
 import * as RelayForward from "@effect-noukai/sdk/RelayForward"
 import { metricNames } from "@effect-noukai/sdk/Telemetry"
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, Stream } from "effect"
 import { clientFor, httpFor, servicesFor } from "./support/client.js"
 import * as Frames from "./support/eventFrames.js"
@@ -237,3 +237,63 @@ it.scopedLive("12.3: at level debug Effect's logger is told what the hook is tol
     })
     assert.deepStrictEqual(yield* lines(LogLevel.Info), { hook: ["request", "response"], logger: [] })
   }))
+
+describe("the flow label", () => {
+  it.scopedLive("executions, durations and usage by flow", () =>
+    Effect.gen(function*() {
+      const own = "flows"
+      const flows = yield* clientFor(yield* Wire.serve(done, done, ...Frames.twoSteps))
+      yield* Effect.gen(function*() {
+        yield* flows.execute("a/b/one", {})
+        yield* flows.execute("a/b/two", {})
+        yield* Stream.runDrain(flows.events("a/b/two", { message: "hi" }))
+      }).pipe(Effect.tagMetrics("test", own))
+      const values = (flow: string) =>
+        Effect.all([
+          valueOf(metricNames.executions, own, { flow, operation: "execute" }),
+          valueOf(metricNames.executionDuration, own, { flow, operation: "events" }),
+          valueOf(metricNames.tokens, own, { flow, type: "input" }),
+          valueOf(metricNames.cost, own, { flow })
+        ])
+      assert.deepStrictEqual(yield* values("a/b/one"), [1, undefined, undefined, undefined])
+      assert.deepStrictEqual(yield* values("a/b/two"), [1, 1, 4, 0.2])
+    }))
+
+  it.scopedLive("the cost of a stream that fails", () =>
+    Effect.gen(function*() {
+      const own = "failed stream"
+      const failure = Frames.events(Frames.stepStarted("answer"), Frames.stepError("answer"))
+      const cut = Frames.open(
+        [Frames.runStarted, Frames.stepStarted("a"), Frames.stepCompleted("a")],
+        (response) => void response.socket!.resetAndDestroy()
+      )
+      const server = yield* Wire.serve(Frames.twoSteps[0], failure, Frames.twoSteps[0], failure, cut)
+      const flows = yield* clientFor(server, { maxRetries: 0 })
+      yield* Effect.gen(function*() {
+        yield* Stream.runDrain(flows.events("a/b/failed", { message: "hi" }))
+        yield* Effect.flip(Stream.runDrain(flows.steps("a/b/failed", { message: "hi" })))
+        yield* Effect.flip(Stream.runDrain(flows.events("a/b/cut", { message: "hi" })))
+      }).pipe(Effect.tagMetrics("test", own))
+      assert.strictEqual(yield* valueOf(metricNames.cost, own, { flow: "a/b/failed" }), 0.2)
+      assert.strictEqual(yield* valueOf(metricNames.cost, own, { flow: "a/b/cut" }), 0.1)
+    }))
+
+  // the last test of this file: it uses up the labels
+  it.scopedLive("all flows after the first 100 share one", () =>
+    Effect.gen(function*() {
+      const own = "many flows"
+      const many = Array.from({ length: 105 }, (_, index) => `a/many/f${index}`)
+      const flows = yield* clientFor(yield* Wire.serve(...many.map(() => done), done))
+      yield* Effect.forEach([...many, "a/many/f0"], (flow) => flows.execute(flow, {})).pipe(
+        Effect.tagMetrics("test", own)
+      )
+      const labels = (yield* Metric.snapshot).flatMap(({ metricKey: { name, tags } }) =>
+        name === metricNames.executions ? tags.flatMap(({ key, value }) => key === "flow" ? [value] : []) : []
+      )
+      assert.strictEqual(new Set(labels.filter((label) => label !== "other")).size, 100)
+      assert.strictEqual(yield* valueOf(metricNames.executions, own, { flow: "a/many/f0" }), 2)
+      const shared = yield* valueOf(metricNames.executions, own, { flow: "other" })
+      const own100 = labels.filter((label) => label.startsWith("a/many/"))
+      assert.strictEqual(shared, many.length - new Set(own100).size)
+    }))
+})

@@ -288,7 +288,7 @@ const flow: Flow = {
 const failing: Flow = {
   ref: "acme/test/failing",
   steps: [
-    { kind: "template", id: "a", output: 1, duration: 150 },
+    { kind: "template", id: "a", output: 1, duration: 150, costUsd: "0.25" },
     { kind: "fail", id: "b", code: "X" }
   ]
 }
@@ -307,6 +307,18 @@ const traced = Effect.map(
   Effect.flatMap(Emulator, (emulator) => emulator.ledger),
   ({ requests }) => requests.filter(({ endpoint }) => endpoint === "trace").length
 )
+
+/** The cost that was counted under the label of a test. */
+const costOf = (own: string) =>
+  Effect.map(
+    Metric.snapshot,
+    (pairs) =>
+      pairs.flatMap(({ metricKey: { name, tags }, metricState }) =>
+        name === "noukai_cost_usd" && tags.some(({ value }) => value === own) && "count" in metricState
+          ? [metricState.count]
+          : []
+      )
+  )
 
 const steps = (told: ReturnType<typeof telling>["told"]) => told().filter(({ name }) => name === "noukai.flow.step")
 
@@ -347,9 +359,9 @@ describe("stepSpans", () => {
           : []
       )
       assert.sameDeepMembers(counted, [
-        ["noukai_tokens", "input", "step-spans", 1],
-        ["noukai_tokens", "output", "step-spans", 2],
-        ["noukai_cost_usd", "step-spans", 0.5]
+        ["noukai_tokens", "input", "step-spans", "acme/test/flow", 1],
+        ["noukai_tokens", "output", "step-spans", "acme/test/flow", 2],
+        ["noukai_cost_usd", "step-spans", "acme/test/flow", 0.5]
       ])
     }).pipe(Effect.provide(world({ stepSpans: true }))))
 
@@ -361,6 +373,34 @@ describe("stepSpans", () => {
       const error = yield* Effect.flip(Effect.withTracer(flows.execute("acme/test/failing", { message: "hi" }), tracer))
       assert.strictEqual(error._tag, "FlowExecutionError")
       assert.deepStrictEqual(steps(told).map(({ isFailed }) => isFailed), [false, true])
+    }).pipe(Effect.provide(world({ stepSpans: true }))))
+
+  it.scoped("the cost of a run that failed counts", () =>
+    Effect.gen(function*() {
+      yield* passTime(durations)
+      const flows = yield* FlowService
+      yield* Effect.flip(flows.execute("acme/test/failing", { message: "hi" })).pipe(
+        Effect.withTracer(telling().tracer),
+        Effect.tagMetrics("test", "failed")
+      )
+      assert.deepStrictEqual(yield* costOf("failed"), [0.25])
+    }).pipe(Effect.provide(world({ stepSpans: true }))))
+
+  it.scoped("the cost of a run step by step counts once, whether it completes, fails or reaches its limit", () =>
+    Effect.gen(function*() {
+      yield* passTime(durations)
+      const flows = yield* FlowService
+      const untraced = flows.execute("acme/test/flow", { message: "hi", tools, maxCostUsd: "9" })
+      yield* Effect.tagMetrics(untraced, "test", "walked, untraced")
+      assert.deepStrictEqual(yield* costOf("walked, untraced"), [0.5])
+      yield* Effect.tagMetrics(Effect.withTracer(untraced, telling().tracer), "test", "walked")
+      assert.deepStrictEqual(yield* costOf("walked"), [0.5])
+      const failed = flows.execute("acme/test/failing", { message: "hi", maxCostUsd: "9" })
+      yield* Effect.tagMetrics(Effect.withTracer(Effect.flip(failed), telling().tracer), "test", "walked, failed")
+      assert.deepStrictEqual(yield* costOf("walked, failed"), [0.25])
+      const limited = flows.execute("acme/test/failing", { message: "hi", maxCostUsd: "0.1" })
+      yield* Effect.tagMetrics(Effect.withTracer(Effect.flip(limited), telling().tracer), "test", "walked, limited")
+      assert.deepStrictEqual(yield* costOf("walked, limited"), [0.25])
     }).pipe(Effect.provide(world({ stepSpans: true }))))
 
   it.scoped("nothing is read without the option, or without a tracer", () =>

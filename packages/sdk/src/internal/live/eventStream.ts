@@ -19,7 +19,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { shouldRetry } from "../retry/retry.js"
 import { afterARunMayExist } from "../run/callProgress.js"
-import { metricLabelsOf } from "../runtime/fiber.js"
+import { type AnyFiber, metricLabelsOf } from "../runtime/fiber.js"
 import type { UpdateLabels } from "../runtime/metric.js"
 import { Background, fromSource, type Pull, type Source } from "../runtime/streamPull.js"
 import * as Metrics from "../telemetry/metrics.js"
@@ -180,7 +180,7 @@ const accepted = (
 ): Effect.Effect<WireEventPull, LiveError> =>
   errorBody.isOk(response.status)
     ? Effect.withFiberRuntime((fiber) =>
-      Effect.succeed(decoding(caller, endpoint, response, reporter, metricLabelsOf(fiber)))
+      Effect.succeed(decoding(caller, endpoint, response, reporter, labelsOf(fiber, endpoint)))
     )
     : refusal(caller, endpoint, response)
 
@@ -194,6 +194,10 @@ const refusal = (
     Effect.zip(readText(response), Clock.currentTimeMillis),
     ([text, now]) => Effect.fail(fromStatus(caller.facts(endpoint), response, caller.scrub.cut(text), now))
   )
+
+/** The labels for the usage of a stream. */
+const labelsOf = (fiber: AnyFiber, { flow }: StreamEndpoint): UpdateLabels =>
+  flow === undefined ? metricLabelsOf(fiber) : Metrics.labelsWithFlow(fiber, flow)
 
 /** The next events: all those that one arrival of bytes completed. */
 const decoding = (
@@ -216,8 +220,6 @@ const decoding = (
     warnings.push(text)
   }
   const meter = new Metrics.Meter(labels)
-  // the spans of the steps count what `execute` used
-  const isMetered = !endpoint.isExecute || caller.config.stepSpans !== true
   const { scrub, see } = chunkScrubber(caller.scrub)
   const decoder = new SseDecoder(
     (name, data) => {
@@ -228,7 +230,7 @@ const decoding = (
         events.push(event)
         if (!endpoint.isRun) return
         if (event.type === "step_completed") {
-          if (isMetered) meter.add(event)
+          meter.add(event)
         } else if (endsResponse(event)) response.complete()
       } // What was cut off in the middle of a frame ends the stream there; it does not make the frame wrong.
       else if (!ending) fail(event.reason)
@@ -333,7 +335,7 @@ class WireEventSource implements Source<WireEvent, LiveError> {
         if (!errorBody.isOk(response.status)) return this.goOn(refusal(caller, endpoint, response))
         return Effect.withFiberRuntime((fiber) => {
           caller.budget.succeeded()
-          this.opened = decoding(caller, endpoint, response, undefined, metricLabelsOf(fiber))
+          this.opened = decoding(caller, endpoint, response, undefined, labelsOf(fiber, endpoint))
           return this.opened
         })
       }

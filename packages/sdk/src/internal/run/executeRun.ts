@@ -114,7 +114,10 @@ export type Walk = (
  *
  * @internal
  */
-export const isWalked = ({ costs, maxCostUsd, version, walk }: AnyRun, { messages }: ExecuteBody): boolean =>
+export const isWalked = (
+  { costs, maxCostUsd, version, walk }: AnyRun,
+  { messages }: Pick<ExecuteBody, "messages">
+): boolean =>
   maxCostUsd !== undefined ||
   (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
 
@@ -135,21 +138,31 @@ const executionIdOf = (error: unknown): string | undefined =>
 export const outcomeOf = ({ status }: RunResult): string => status === "completed" ? "completed" : "paused"
 
 /**
+ * The facts of a call for its span and its metrics.
+ *
+ * @internal
+ */
+export interface CalledRun extends Pick<AnyRun, "address" | "http" | "method" | "version" | "sessionId"> {
+  readonly executionId?: string | undefined
+  /** Whether the run is walked step by step. It is known once the call has ended. */
+  readonly isWalked: () => boolean
+}
+
+/**
  * A call of a run: with its span, and counted.
  *
  * @internal
  */
 export const asCall = <A extends RunResult, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
-  run: Pick<AnyRun, "address" | "http" | "method" | "version" | "sessionId"> & {
-    readonly executionId?: string | undefined
-  },
+  run: CalledRun,
   outcomeOf: (result: A) => string,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Metrics.counted(
     fiber,
     "execute",
+    run.address,
     outcomeOf,
     Spans.flowSpan(
       fiber,
@@ -176,12 +189,13 @@ export const tellingInterruption = <A, E, R>(
     }))
 
 /**
- * A call of its own that goes on with a run, with its clock.
+ * A call of its own that goes on with a run from a pause, with its clock.
  *
  * @internal
  */
 export const goingOn = <E, R>(
   before: Omit<Run<E, R>, "costs">,
+  state: PausedState,
   use: (run: Run<E, R>) => RunEffect<E, R>
 ): RunEffect<E, R> =>
   Effect.withFiberRuntime((fiber) => {
@@ -196,7 +210,7 @@ export const goingOn = <E, R>(
     )
     return asCall(
       fiber,
-      run,
+      { ...before, isWalked: () => state.steps !== undefined },
       outcomeOf,
       costs === undefined ? timed : costs.settling(timed, () => ({ executionId, sent: progress.sent }))
     )
@@ -521,7 +535,7 @@ const pausedResult = (
             onPause: undefined,
             progress: new CallProgress()
           }
-          return goingOn(next, (run) => resume(run, state, results, state.rounds))
+          return goingOn(next, state, (run) => resume(run, state, results, state.rounds))
         })
     }),
     response.raw

@@ -181,8 +181,8 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     const session = resolveSession(fiber, http, input.sessionId, { method, flow: addressText })
     if (Either.isLeft(session)) return Effect.fail(session.left)
     const messages = input.messages === undefined || input.messages.length === 0 ? undefined : input.messages
+    let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
     const start = (parameters: unknown): Begun<A, X, E, R> => {
-      let run: ExecuteRun.Run<E | InvalidRequestError | ToolCallLimitError, R> | undefined
       const costs = RunCosts.of(fiber, {
         http,
         method,
@@ -237,9 +237,10 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     const encoded = flatMapNow(encodeParameters(method, addressText, flow, input.parameters), start)
     const warnedFirst = messages === undefined ? encoded : Effect.zipRight(warn(messages), encoded)
     const sessionId = isKeyed ? undefined : session.right
+    const isWalked = () => !isKeyed && run !== undefined && ExecuteRun.isWalked(run, { messages })
     return ExecuteRun.asCall(
       fiber,
-      { address, http, method, version: version.right, sessionId },
+      { address, http, method, version: version.right, sessionId, isWalked },
       outcomeOf,
       warnedFirst
     )
@@ -405,6 +406,7 @@ export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
     }
     return ExecuteRun.goingOn(
       before,
+      state,
       (run) =>
         withTools(method, addressText, input, (tools) =>
           ExecuteRun.resume(

@@ -78,7 +78,7 @@ export const begin = <E, R>(
     origin,
     costs,
     Spans.streamSpans(fiber, name, { ...settings, executionId: origin.cursor.executionId }),
-    Metrics.executionStarted(fiber, settings.only),
+    Metrics.executionStarted(fiber, settings.only, settings.address),
     (cursor, results) => resume(settings, costs, cursor, results)
   )
   const { timeout } = settings

@@ -5,8 +5,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
+import { format } from "../flow/address.js"
+import type { FlowAddress } from "../flow/flow.js"
 import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
 import { onEnd } from "../runtime/interruption.js"
 import { counter, durations, gauge, noLabels, update, type UpdateLabels } from "../runtime/metric.js"
@@ -14,6 +17,46 @@ import { unsafeMonotonic } from "../time/clock.js"
 
 /** @internal */
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
+
+/** The number of flows with a label of their own, in a process. */
+const maxFlows = 100
+
+/** The labels of a flow, made once for each list of labels of a fiber, since Effect finds metrics by that list. */
+interface FlowLabels {
+  readonly label: MetricLabel.MetricLabel
+  readonly added: WeakMap<UpdateLabels, UpdateLabels>
+}
+
+const labelsOf = (flow: string): FlowLabels => ({ label: MetricLabel.make("flow", flow), added: new WeakMap() })
+
+/** The first flows of the process. It never holds more than `maxFlows`. */
+const firstFlows = new Map<string, FlowLabels>()
+const otherFlows = labelsOf("other")
+
+const flowLabels = (flow: string): FlowLabels => {
+  const known = firstFlows.get(flow)
+  if (known !== undefined) return known
+  if (firstFlows.size >= maxFlows) return otherFlows
+  const made = labelsOf(flow)
+  firstFlows.set(flow, made)
+  return made
+}
+
+/**
+ * Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100.
+ *
+ * @internal
+ */
+export const labelsWithFlow = (fiber: AnyFiber, address: FlowAddress): UpdateLabels => {
+  const { added, label } = flowLabels(format(address))
+  const own = metricLabelsOf(fiber)
+  let labels = added.get(own)
+  if (labels === undefined) {
+    labels = [...own, label]
+    added.set(own, labels)
+  }
+  return labels
+}
 
 /** Metrics are made when they are first written: a program that starts names all of them and writes one. */
 const late = <A>(make: () => A): () => A => {
@@ -47,9 +90,13 @@ const now = (fiber: AnyFiber): number => unsafeMonotonic(clockOf(fiber))
  *
  * @internal
  */
-export const executionStarted = (fiber: AnyFiber, operation: CountedOperation): (outcome: string) => void => {
+export const executionStarted = (
+  fiber: AnyFiber,
+  operation: CountedOperation,
+  address: FlowAddress
+): (outcome: string) => void => {
   const began = now(fiber)
-  const labels = metricLabelsOf(fiber)
+  const labels = labelsWithFlow(fiber, address)
   return (outcome) => {
     const { byOutcome, duration } = operations[operation] ??= ofOperation(operation)
     let executions = byOutcome.get(outcome)
@@ -70,10 +117,11 @@ export const executionStarted = (fiber: AnyFiber, operation: CountedOperation): 
 export const counted = <A, E, R>(
   fiber: AnyFiber,
   operation: CountedOperation,
+  address: FlowAddress,
   outcomeOf: (value: A) => string,
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const ended = executionStarted(fiber, operation)
+  const ended = executionStarted(fiber, operation, address)
   return onEnd(self, {
     onFailure: (cause) => {
       ended(failureOutcome(cause))

@@ -13,7 +13,7 @@ import * as Tracer from "effect/Tracer"
 import { spanNames } from "../../Telemetry.js"
 import type { FlowAddress } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
-import { metricLabelsOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
+import { spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
 import * as Metrics from "../telemetry/metrics.js"
 import { timeLimit } from "../time/timeLimit.js"
 import { stepAttributes } from "./spanParts.js"
@@ -26,6 +26,8 @@ interface EndedRun {
   readonly http: HttpService
   readonly method: string
   readonly address: FlowAddress
+  /** Whether the steps were read from streams, which have counted their tokens and costs. */
+  readonly isWalked: () => boolean
 }
 
 type StoredTrace = Effect.Effect.Success<ReturnType<typeof readTrace>>
@@ -45,12 +47,13 @@ const openSpans = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   tracer: Tracer.Tracer,
   parent: Option.Option<Tracer.AnySpan>,
+  { address, isWalked }: EndedRun,
   trace: StoredTrace
 ): void => {
   const { isDated, steps } = timelineOf(trace)
   if (!isDated) return
   const annotations = spanAnnotationsOf(fiber)
-  const meter = new Metrics.Meter(metricLabelsOf(fiber))
+  const meter = new Metrics.Meter(Metrics.labelsWithFlow(fiber, address))
   const spans: Array<Tracer.Span> = []
   // a loop may be listed after its iterations
   const open = (index: number): Tracer.Span => {
@@ -72,7 +75,7 @@ const openSpans = (
       step.status === "failed" ? Exit.fail(`step ${JSON.stringify(step.stepId)} failed`) : Exit.void
     )
   }
-  meter.count()
+  if (!isWalked()) meter.count()
 }
 
 /** The end of a call. A run that it found and did not run has no spans in it. */
@@ -101,7 +104,7 @@ export const withStepSpans = <A extends EndedCall, E, R>(
       const parent = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
       return readTrace(run, executionId).pipe(
         (trace) => timeLimit(trace, patience, Effect.fail("it was not read in time")),
-        Effect.map((trace) => openSpans(fiber, tracer, parent, trace)),
+        Effect.map((trace) => openSpans(fiber, tracer, parent, run, trace)),
         Effect.catchAllCause((cause) => Effect.logDebug(`the steps of run ${executionId} have no spans`, cause))
       )
     })
