@@ -117,7 +117,7 @@ const needingPeers = (item) => {
   const needs = (path, seen) => {
     if (seen.has(path) || !existsSync(path)) return false
     seen.add(path)
-    const names = [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"]*"([^"]+)"/gm)].map(([, name]) =>
+    const names = [...readFileSync(path, "utf8").matchAll(/^(?:import|export)\b[^"\n]*"([^"]+)"/gm)].map(([, name]) =>
       name
     )
     return names.some((name) => name.startsWith(".") ? needs(join(path, "..", name), seen) : isPeer(name))
