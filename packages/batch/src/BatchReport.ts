@@ -81,9 +81,9 @@ export const write: <E, R>(
 
 /**
  * Writes a batch to a folder, which is created if there is none (mode 0700): `results.jsonl` has the rows that are done,
- * `failures.jsonl` those that are failed, reported, cancelled or invalid, or whose result does not fit their flow, and
- * after them the refused rows, and `manifest.json` counts and check sums. Rows that are not settled are counted in the
- * manifest alone. The same rows give the same bytes.
+ * `failures.jsonl` those that are failed, reported, cancelled or invalid, that timed out, or whose result does not fit
+ * their flow, and after them the refused rows, and `manifest.json` counts and check sums. Other rows that are not settled
+ * are counted in the manifest alone. The same rows give the same bytes.
  *
  * Each file takes its place when all are whole, the manifest last. After a crash between them, the check sums of the old
  * manifest do not fit: write the folder again.

@@ -384,6 +384,7 @@ describe("a whole file", () => {
 describe("a folder", () => {
   const misfit = failedRow(7, { state: "done" })
   const { settledNo: _, ...unsettled } = failedRow(8, { state: "uncertain" })
+  const { settledNo: __, ...timedOut } = failedRow(9, { state: "submitted" })
   const rows: ReadonlyArray<RowResult> = [
     rowOf(1),
     failedRow(2),
@@ -392,7 +393,8 @@ describe("a folder", () => {
     failedRow(5, { state: "invalid" }),
     rowOf(6),
     misfit,
-    unsettled
+    unsettled,
+    timedOut
   ]
   const refused: ReadonlyArray<RefusedRow> = [
     { at: "rows.jsonl:8", key: "key-1", error: { message: "line 1 has it, too", kind: "DuplicateKey" } },
@@ -410,7 +412,7 @@ describe("a folder", () => {
       assert.strictEqual(results, linesOf([rows[0]!, rows[5]!]))
       assert.strictEqual(
         failures,
-        linesOf([...rows.slice(1, 5), misfit]) +
+        linesOf([...rows.slice(1, 5), misfit, timedOut]) +
           "{\"key\":\"key-1\",\"at\":\"rows.jsonl:8\",\"state\":\"refused\",\"error\":{\"kind\":\"DuplicateKey\",\"message\":\"line 1 has it, too\"}}\n" +
           "{\"at\":\"rows.jsonl:9\",\"state\":\"refused\",\"error\":{\"kind\":\"InvalidRow\",\"message\":\"it is no JSON\"}}\n"
       )
@@ -426,12 +428,12 @@ describe("a folder", () => {
         version: "1.2.0",
         startedAt: "1970-01-01T00:00:00.000Z",
         finishedAt: "1970-01-01T00:00:01.500Z",
-        rows: 8,
+        rows: 9,
         states: {
           pending: 0,
           intent: 0,
           uncertain: 1,
-          submitted: 0,
+          submitted: 1,
           done: 3,
           failed: 1,
           cancelled: 1,

@@ -125,7 +125,8 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
     yield* writeRows(folder, rows, (row) => {
       total++
       states[row.state]++
-      return hasResult(row) ? done : row.error !== undefined || isSettled(row.state) ? failed : undefined
+      const timedOut = row.state === "submitted" && row.error !== undefined
+      return hasResult(row) ? done : timedOut || isSettled(row.state) ? failed : undefined
     })
     let refusedRows = 0
     yield* Stream.runForEachChunk(refused, (chunk) =>
