@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { stripVTControlCharacters } from "node:util"
 import { checked } from "./arguments/grammar.js"
 import { help } from "./arguments/help.js"
 import { grammar, root } from "./commands/root.js"
@@ -31,7 +32,7 @@ const environment = Layer.mergeAll(
   CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false })
 )
 
-const say = (text: string) => void process.stderr.write(`${text}\n`)
+const say = (text: string) => void process.stderr.write(`${plain(text)}\n`)
 
 /** Says why a command ended, and gives its code. */
 export const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | ValidationError.ValidationError>): number => {
@@ -39,20 +40,21 @@ export const codeOf = (exit: Exit.Exit<void, CommandError | UsageError | Validat
   if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
   const error = Cause.squash(exit.cause)
   if (error instanceof CommandError) {
-    if (error.message !== "") say(`noukai: ${plain(error.message)}`)
-    for (const advice of error.advice ?? []) say(`  ${plain(advice)}`)
+    if (error.message !== "") say(`noukai: ${error.message}`)
+    for (const advice of error.advice ?? []) say(`  ${advice}`)
     return error.code
   }
   if (error instanceof UsageError) {
-    say(`noukai: ${plain(error.message)}`)
+    say(`noukai: ${error.message}`)
     say(`  ${error.command ?? "noukai"} --help`)
     return exitCodes.usage
   }
   if (ValidationError.isValidationError(error)) {
-    say(`noukai: ${plain(HelpDoc.toAnsiText(error.error)).trim()}`)
+    // the words of the parser, which are in colours and several lines
+    say(`noukai: ${stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")}`)
     return exitCodes.usage
   }
-  say(`noukai: ${plain(Cause.pretty(exit.cause))}`)
+  for (const line of `noukai: ${Cause.pretty(exit.cause)}`.split("\n")) say(line)
   return exitCodes.failed
 }
 

@@ -151,7 +151,7 @@ describe("noukai run, and how it ends", () => {
       const env = yield* environment
       const command = yield* watched(["run", flow, "x", "--stream"], { env })
       assert.strictEqual(yield* command.code, 0)
-      assert.include(command.output(), "✓ 2/2 Second line")
+      assert.include(command.output(), "✓ 2/2 Sec\\u001b[2Jond line")
     })).pipe(Effect.provide(flows)))
 
   it.live("cuts a line of progress to the columns that it takes, not to its letters", () =>

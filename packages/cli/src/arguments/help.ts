@@ -1,10 +1,10 @@
 /** The help of a command: what it does, takes and has for flags, a line each where they fit. */
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import type * as Span from "@effect/cli/HelpDoc/Span"
-import { plain } from "../terminal/Terminal.js"
+import { stripVTControlCharacters } from "node:util"
 import { type Grammar, namedIn } from "./grammar.js"
 
-const text = (span: Span.Span): string => plain(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
+const text = (span: Span.Span): string => stripVTControlCharacters(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
 
 /** The parts of a document, one after the other. */
 const parts = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>

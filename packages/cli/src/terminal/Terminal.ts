@@ -1,6 +1,7 @@
 /**
  * The output of a command: its result to stdout, all else to stderr. A reader of stdout that has gone is nothing
- * wrong: what is written then is dropped.
+ * wrong: what is written then is dropped. Text is escaped here, so that no command can forget it: a server could send
+ * control sequences, and a user can paste a key in the wrong place.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -8,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
-import { inspect, stripVTControlCharacters } from "node:util"
+import { inspect } from "node:util"
 import { variable } from "../settings/environment.js"
 import { cut } from "./width.js"
 
@@ -20,9 +21,14 @@ export interface Voice {
 
 export declare namespace Terminal {
   interface Service extends Voice {
-    /** Writes to stdout as it is. Waits while its reader is slower. */
+    /**
+     * Writes to stdout: to a terminal with its control characters escaped, but for tabs and newlines, and elsewhere as
+     * it is. Waits while its reader is slower.
+     */
     readonly write: (text: string) => Effect.Effect<void>
-    /** Writes a line to stderr, unless all is to be quiet. */
+    /** Writes a picture to stdout whose parts are safe already, and keeps its colours. */
+    readonly draw: (picture: string) => Effect.Effect<void>
+    /** Writes one line to stderr, unless all is to be quiet. */
     readonly note: (text: string) => Effect.Effect<void>
     /** Writes a line to stderr where more is to be said, and not all to be quiet. */
     readonly detail: (text: string) => Effect.Effect<void>
@@ -51,10 +57,32 @@ const isDumb = () => variable("TERM") === "dumb"
 export const takesColours = (stream: NodeJS.WriteStream): boolean =>
   stream.isTTY === true && !isDumb() && variable("NO_COLOR") === undefined
 
-/** Text without control characters that a server or a file could move the cursor with. */
-export const plain = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
+/** Control characters but tabs, newlines and ESC, and the characters that turn the direction of text. */
+const controls = "\\u0000-\\u0008\\u000b-\\u001a\\u001c-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069"
+
+const inLine = new RegExp(`[\\t\\n\\u001b${controls}]`, "g")
+const inText = new RegExp(`[\\u001b${controls}]`, "g")
+const inPicture = new RegExp(`\\u001b(?!\\[\\d*m)|[${controls}]`, "g")
+
+const short: { readonly [character: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
+
+/** Text whose unsafe characters are written as JSON can write them: `\u001b`. */
+const escaped = (text: string, unsafe: RegExp): string =>
+  text.replace(
+    unsafe,
+    (character) => short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
+
+/** Text that looks like a key of Noukai, or like a token of a user. */
+const keys =
+  /(?<=^|[^A-Za-z\d]|%[\dA-Fa-f]{2})(nk_(?:live_|test_)?)[^\s…]{4,}?(?=["'`,.:;)\]}]*(?:\s|$))|(?<![A-Za-z\d])(eyJ)[\w-]{8,}\.[\w.-]+/g
+
+/** Text without the keys in it. */
+export const masked = (text: string): string =>
+  text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`)
+
+/** A message: text in one line, without keys and control characters. */
+export const plain = (text: string): string => escaped(masked(text), inLine)
 
 const clear = "\r\u001b[2K"
 
@@ -82,7 +110,16 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
 
     const line = (text: string) =>
       Effect.sync(() => {
-        stderr.write(isWatched && shown !== "" ? `${clear}${text}\n${shown}` : `${text}\n`)
+        stderr.write(isWatched && shown !== "" ? `${clear}${plain(text)}\n${shown}` : `${plain(text)}\n`)
+      })
+
+    const write = (text: string, unsafe: RegExp) =>
+      Effect.async<void>((resume) => {
+        if (isClosed || text === "") return resume(Effect.void)
+        const show = shown
+        if (show !== "" && stdout.isTTY) stderr.write(clear)
+        stdout.write(stdout.isTTY ? escaped(text, unsafe) : text, () => resume(Effect.void))
+        if (show !== "" && stdout.isTTY) stderr.write(show)
       })
 
     return {
@@ -93,22 +130,17 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       closed: Deferred.await(closed),
       width: () => stdout.columns ?? stderr.columns ?? 80,
       resultWidth: () => stdout.columns ?? 80,
-      write: (text) =>
-        Effect.async<void>((resume) => {
-          if (isClosed || text === "") return resume(Effect.void)
-          const show = shown
-          if (show !== "" && stdout.isTTY) stderr.write(clear)
-          stdout.write(text, () => resume(Effect.void))
-          if (show !== "" && stdout.isTTY) stderr.write(show)
-        }),
+      write: (text) => write(text, inText),
+      draw: (picture) => write(picture, inPicture),
       note: (text) => voice.quiet ? Effect.void : line(text),
       detail: (text) => voice.verbose && !voice.quiet ? line(text) : Effect.void,
       progress: (text) =>
         Effect.sync(() => {
-          if (!isWatched || text === shown) return
+          if (!isWatched) return
           // a line that is longer than the terminal could not be replaced
-          shown = cut(text, (stderr.columns ?? 80) - 1)
-          stderr.write(clear + shown)
+          const line = cut(plain(text), (stderr.columns ?? 80) - 1)
+          if (line !== shown) stderr.write(clear + line)
+          shown = line
         })
     }
   })
@@ -121,7 +153,7 @@ const logger = (terminal: Terminal.Service) =>
       const text = (Array.isArray(message) ? message : [message]).map((each) =>
         typeof each === "string" ? each : inspect(each)
       )
-      Effect.runSync(terminal.note(`noukai: ${plain(text.join(" "))}`))
+      Effect.runSync(terminal.note(`noukai: ${text.join(" ")}`))
     })
   )
 

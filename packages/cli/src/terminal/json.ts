@@ -4,6 +4,9 @@
 export const readable = (value: unknown): string =>
   typeof value === "string" ? value : JSON.stringify(value, undefined, 2) ?? "null"
 
+/** A value in a message: text as it is, anything else as JSON in one line. */
+export const inMessage = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? "null"
+
 /** A value as JSON in one line, with its newline. */
 export const jsonLine = (value: unknown): string => `${JSON.stringify(value) ?? "null"}\n`
 

@@ -1,6 +1,7 @@
 /** Questions to who sits at the terminal. */
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
+import { plain } from "./Terminal.js"
 
 /** Whether the answer is yes. Anything else is no, and so is the end of what is typed. */
 export const confirmed = (question: string): Effect.Effect<boolean> =>
@@ -9,7 +10,7 @@ export const confirmed = (question: string): Effect.Effect<boolean> =>
     Effect.sync(() => createInterface({ input: process.stdin, terminal: false })),
     (lines) =>
       Effect.async<boolean>((resume) => {
-        process.stderr.write(`${question} [y/N] `)
+        process.stderr.write(`${plain(question)} [y/N] `)
         lines.once("line", (line) => resume(Effect.succeed(/^y(es)?$/i.test(line.trim()))))
         lines.once("close", () => resume(Effect.succeed(false)))
       }),

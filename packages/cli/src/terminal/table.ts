@@ -3,7 +3,7 @@ import { plain } from "./Terminal.js"
 import { widthOf } from "./width.js"
 
 /** A text in one line. */
-export const cell = (text: string): string => plain(text).replace(/\s+/g, " ")
+export const cell = (text: string): string => plain(text.replace(/\s+/g, " "))
 
 /** A value of a table: text, a number, or nothing. */
 export type Value = string | number | undefined

@@ -6,7 +6,7 @@ import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes, worst } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
 import { jsonLine } from "../../terminal/json.js"
-import { plain, Terminal } from "../../terminal/Terminal.js"
+import { masked, plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
 import { type Check, checks } from "./checks.js"
 import type { Input } from "./input.js"
@@ -31,7 +31,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     input.json
       ? jsonLine({
         ok: code === exitCodes.done,
-        checks: found.map(({ advice, message, name, state }) => ({ name, state, message, advice }))
+        checks: found.map(({ advice, message, name, state }) => ({ name, state, message: masked(message), advice }))
       })
       : found.map(text).join("")
   )

@@ -3,7 +3,7 @@ import type { StepError } from "@effect-noukai/sdk/FlowEvent"
 import type { ToolCall } from "@effect-noukai/sdk/Tools"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
-import { readable } from "../../terminal/json.js"
+import { inMessage } from "../../terminal/json.js"
 
 /** A run that waits for tools: a command has none. */
 export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) =>
@@ -23,7 +23,7 @@ export const failedStep = (event: StepError) =>
     code: exitCodes.failed,
     message: `step ${JSON.stringify(event.name ?? event.stepId)} failed: ${
       event.message === undefined
-        ? readable(event.error)
+        ? inMessage(event.error)
         : `${event.message}${event.code === undefined ? "" : ` (code ${event.code})`}`
     }`
   })

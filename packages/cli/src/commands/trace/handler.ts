@@ -25,7 +25,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${input.flow} ${run}` }))
   if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
   if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
-  yield* terminal.write(
+  yield* terminal.draw(
     TraceText.render(trace, { width: terminal.resultWidth(), colours: terminal.hasColours })
   )
 }, ending("reads"))

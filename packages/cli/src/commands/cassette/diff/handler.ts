@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { CommandError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import { jsonLine } from "../../../terminal/json.js"
-import { plain, Terminal } from "../../../terminal/Terminal.js"
+import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import type { Input } from "./input.js"
 
@@ -21,7 +21,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.write(
     input.json
       ? jsonLine(differences)
-      : differences.map((difference) => `${plain(Cassette.differenceText(difference))}\n`).join("")
+      : differences.map((difference) => `${Cassette.differenceText(difference)}\n`).join("")
   )
   if (differences.length > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
   yield* terminal.detail("no differences")

@@ -54,10 +54,12 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       }
     }
     const failures = reads.flatMap(({ read }) => Either.isLeft(read) ? [read.left] : [])
-    if (failures.length > 0) {
+    const last = failures.at(-1)
+    if (last !== undefined) {
+      for (const { message } of failures.slice(0, -1)) yield* terminal.note(`noukai: ${message}`)
       return yield* new CommandError({
         code: worst(failures.map((error) => exitCodeOf(error, "reads"))),
-        message: failures.map(({ message }) => message).join("\nnoukai: ")
+        message: last.message
       })
     }
   },

@@ -11,7 +11,7 @@ import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../../exit/exitCode.js"
 import { ending } from "../../../exit/failing.js"
 import { services } from "../../../settings/services.js"
-import { jsonLine, readable } from "../../../terminal/json.js"
+import { inMessage, jsonLine } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { attached, goesOn, grace, reached, waiting } from "../jobs.js"
@@ -43,7 +43,7 @@ const told = ({ job: { executionId }, outcome }: Job.JobOutcome): Told => {
   const ended = outcome.value
   if (ended.status === "completed") return { status: ended.status, code: exitCodes.done, json: ended }
   const { code, message } = Job.problemOf(ended)
-  const reason = message ?? (ended.error === undefined || ended.error === null ? undefined : readable(ended.error))
+  const reason = message ?? (ended.error === undefined || ended.error === null ? undefined : inMessage(ended.error))
   const error = reason === undefined ? {} : { error: code === undefined ? reason : `${reason} (code ${code})` }
   return { status: ended.status, code: exitCodes.failed, json: ended, ...error }
 }
