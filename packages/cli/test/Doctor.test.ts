@@ -123,7 +123,7 @@ describe("noukai doctor", () => {
       assert.strictEqual(refused.code, 7)
       assert.match(
         refused.stdout,
-        /✗ reachable .*cannot be reached: .*ECONNREFUSED.*\n {13}start the server with noukai dev/
+        /✗ reachable .*cannot be reached: .*ECONNREFUSED.*\n {13}start the server: noukai dev/
       )
       const silent = yield* serving(() => {})
       const late = yield* doctor(silent, "--timeout", "100ms", "--json")

@@ -97,7 +97,7 @@ describe("noukai run, and how it ends", () => {
       yield* emulator.addFaults({ match: { endpoint: "step" }, script: ["cut:e2"] })
       const { code, stderr } = yield* noukai(["run", flow, "x", "--stream"], { env })
       assert.strictEqual(code, 5)
-      assert.match(stderr, /goes no further than the step that had begun: noukai trace acme\/test\/two [0-9a-f-]{36}/)
+      assert.match(stderr, /the run stopped after its current step: noukai trace acme\/test\/two [0-9a-f-]{36}/)
     }).pipe(Effect.provide(flows)))
 
   it.live("stops a run before a step once it has cost more, though it shows no steps", () =>

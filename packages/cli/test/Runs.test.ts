@@ -96,7 +96,7 @@ describe("noukai runs", () => {
       const { code, stderr, stdout } = yield* noukai(["runs", flow], { env })
       assert.deepStrictEqual([code, stdout], [2, ""])
       assert.match(stderr, /has no id that this client has learnt/)
-      assert.match(stderr, /--flow-id: it is flowRun\.flowId/)
+      assert.match(stderr, /give --flow-id; flowRun\.flowId of any run/)
       const wrong = [[], [flow, "--flow-id", "f"], ["--flow-id", "f", "--status", "odd"], [
         "--flow-id",
         "f",

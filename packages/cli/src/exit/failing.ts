@@ -1,6 +1,8 @@
 /** Errors of the packages as the end of a command. */
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Effect from "effect/Effect"
+import { hint, type ServerFlags } from "../terminal/shell.js"
+import type { Voice } from "../terminal/Terminal.js"
 import type { UsageError } from "./CommandError.js"
 import { CommandError } from "./CommandError.js"
 import { type BatchCommandError, exitCodeOf, exitCodes } from "./exitCode.js"
@@ -16,49 +18,53 @@ export interface Known {
 }
 
 /** Where to look for a run that an answer without its id may have begun. */
-const whereToLook = ({ isOnce, sessionId }: Known): ReadonlyArray<string> =>
+const whereToLook = (server: ServerFlags, { isOnce, sessionId }: Known): ReadonlyArray<string> =>
   isOnce === true
     ? ["the same command again gives the result of a run that began"]
     : sessionId === undefined
     ? []
-    : [`whether a run began is listed here: noukai session show ${sessionId}`]
+    : [`to see whether a run began: ${hint(server, "session show", [sessionId])}`]
 
-const noFurther = (flow: string, executionId: string): string =>
-  `its run goes no further than the step that had begun: noukai trace ${flow} ${executionId}`
+const noFurther = (server: ServerFlags, flow: string, executionId: string): string =>
+  `the run stopped after its current step: ${hint(server, "trace", [flow, executionId])}`
 
 const adviceOf = (
   error: NoukaiError | BatchCommandError,
   does: "begins" | "reads",
+  server: ServerFlags,
   known: Known
 ): ReadonlyArray<string> => {
   const { flow, isWalked } = known
+  const doctor = hint(server, "doctor")
   switch (error._tag) {
     case "AuthenticationError":
       return error.statusCode === undefined
-        ? ["a key is set with NOUKAI_API_KEY or --key-file; noukai doctor says which key is used, and where it is from"]
-        : ["noukai doctor says which key is used, and where it is from"]
+        ? [`set a key with NOUKAI_API_KEY or --key-file; to see which key is used: ${doctor}`]
+        : [`to see which key is used, and its source: ${doctor}`]
     case "APIConnectionError":
     case "APITimeoutError":
       if (error.executionId !== undefined && flow !== undefined) {
         return [
           isWalked === true
-            ? noFurther(flow, error.executionId)
-            : `its run goes on all the same: noukai watch ${flow} ${error.executionId}`
+            ? noFurther(server, flow, error.executionId)
+            : `the run goes on: ${hint(server, "watch", [flow, error.executionId])}`
         ]
       }
-      return error.sent === "no" ? ["noukai doctor says what can be reached"] : whereToLook(known)
+      return error.sent === "no" ? [`to see what can be reached: ${doctor}`] : whereToLook(server, known)
     case "CostLimitError":
     case "RateLimitError":
     case "InsufficientCreditsError":
       return isWalked !== true || flow === undefined || error.executionId === undefined
         ? []
-        : [noFurther(flow, error.executionId)]
+        : [noFurther(server, flow, error.executionId)]
     case "RunInProgressError":
-      return flow === undefined || error.executionId === undefined ? [] : [`noukai watch ${flow} ${error.executionId}`]
+      return flow === undefined || error.executionId === undefined
+        ? []
+        : [hint(server, "watch", [flow, error.executionId])]
     case "AmbiguousRunError":
-      return flow === undefined ? [] : error.executionIds.map((id) => `noukai trace ${flow} ${id}`)
+      return flow === undefined ? [] : error.executionIds.map((id) => hint(server, "trace", [flow, id]))
     default:
-      return exitCodeOf(error, does) === exitCodes.mayExist ? whereToLook(known) : []
+      return exitCodeOf(error, does) === exitCodes.mayExist ? whereToLook(server, known) : []
   }
 }
 
@@ -66,16 +72,25 @@ const adviceOf = (
 export const toCommandError = (
   error: NoukaiError | BatchCommandError | CommandError | UsageError,
   does: "begins" | "reads",
+  server: ServerFlags,
   known: Known = {}
 ): CommandError =>
   error._tag === "CommandError"
     ? error
     : error._tag === "UsageError"
     ? new CommandError({ message: error.message, code: exitCodes.usage })
-    : new CommandError({ message: error.message, code: exitCodeOf(error, does), advice: adviceOf(error, does, known) })
+    : new CommandError({
+      message: error.message,
+      code: exitCodeOf(error, does),
+      advice: adviceOf(error, does, server, known)
+    })
 
-/** Ends the command with what a package failed with. A request that `begins` a run may have begun one. */
+/**
+ * Ends the command with what a package failed with. A request that `begins` a run may have begun one. The hints ask the
+ * server of `input`.
+ */
 export const ending = (does: "begins" | "reads", known: Known = {}) =>
 <A, R>(
-  effect: Effect.Effect<A, NoukaiError | BatchCommandError | CommandError | UsageError, R>
-): Effect.Effect<A, CommandError, R> => Effect.mapError(effect, (error) => toCommandError(error, does, known))
+  effect: Effect.Effect<A, NoukaiError | BatchCommandError | CommandError | UsageError, R>,
+  input: ServerFlags & Voice
+): Effect.Effect<A, CommandError, R> => Effect.mapError(effect, (error) => toCommandError(error, does, input, known))

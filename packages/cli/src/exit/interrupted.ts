@@ -1,12 +1,14 @@
 /** Notes on a run that may have begun when its command is interrupted. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { hint, type ServerFlags } from "../terminal/shell.js"
 import { Terminal } from "../terminal/Terminal.js"
 
 /** Says where a run may be found that was begun in a session, or once for a key. */
 export const findable = (
   once: Option.Option<string>,
   sessionId: string,
+  server: ServerFlags,
   { isListed, isGiven }: { readonly isListed: string; readonly isGiven: string }
 ) =>
 <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>
@@ -14,6 +16,6 @@ export const findable = (
     Effect.flatMap(Terminal, (terminal) =>
       terminal.note(
         Option.isNone(once)
-          ? `interrupted; whether ${isListed} is listed here: noukai session show ${sessionId}`
+          ? `interrupted; to see whether ${isListed}: ${hint(server, "session show", [sessionId])}`
           : `interrupted; the same command again gives ${isGiven}`
       )))

@@ -4,7 +4,6 @@ import * as Flow from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Values from "../../arguments/values.js"
-import { ending } from "../../exit/failing.js"
 import { Settings } from "../../settings/Settings.js"
 import { type Mapping, rowInput } from "./rowInput.js"
 
@@ -26,4 +25,4 @@ export const definition = Effect.fnUntraced(function*(flags: DefinitionFlags) {
   return flags.operation === "execute"
     ? Batch.make({ ...common, operation: "execute" })
     : Batch.make({ ...common, operation: "jobs" })
-}, ending("reads"))
+})

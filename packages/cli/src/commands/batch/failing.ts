@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import { type CommandError, UsageError } from "../../exit/CommandError.js"
 import type { BatchCommandError } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
+import type { ServerFlags } from "../../terminal/shell.js"
+import type { Voice } from "../../terminal/Terminal.js"
 
 const flags: { readonly [field: string]: string } = {
   adopt: "--no-adopt",
@@ -22,10 +24,12 @@ const flags: { readonly [field: string]: string } = {
 
 /** Ends the command with what it failed with. */
 export const failing = <A, R>(
-  effect: Effect.Effect<A, NoukaiError | BatchCommandError | CommandError | UsageError, R>
+  effect: Effect.Effect<A, NoukaiError | BatchCommandError | CommandError | UsageError, R>,
+  input: ServerFlags & Voice
 ): Effect.Effect<A, CommandError, R> =>
-  effect.pipe(
-    Effect.mapError((error) =>
+  // what a batch may have sent stands in its ledger
+  ending("reads")(
+    Effect.mapError(effect, (error) =>
       error._tag === "InvalidBatchError"
         ? new UsageError({ message: `${flags[error.field] ?? error.field} ${error.reason}` })
         : error._tag === "BatchConflictError"
@@ -33,8 +37,6 @@ export const failing = <A, R>(
           message: `batch ${JSON.stringify(error.batch)} has the ${error.field} ${error.stored} in its ledger, ` +
             `not ${error.given}: give it another id, or another file with --ledger`
         })
-        : error
-    ),
-    // what a batch may have sent stands in its ledger
-    ending("reads")
+        : error),
+    input
   )

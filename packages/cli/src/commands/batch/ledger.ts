@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { UsageError } from "../../exit/CommandError.js"
-import { word } from "../../terminal/shell.js"
+import { hint } from "../../terminal/shell.js"
 
 /** Flags that name a batch and its ledger. */
 export interface LedgerFlags {
@@ -60,9 +60,16 @@ export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageEr
       : Effect.fail(new UsageError({ message: `${file} is no ledger: say where it is, with --ledger` }))
   })
 
-/** The arguments that a command about the same batch needs. */
-export const where = ({ id, ledger }: LedgerFlags): string =>
-  [id, ...Option.match(ledger, { onNone: () => [], onSome: (path) => ["--ledger", path] })].map(word).join(" ")
+/** A command to paste, about the same batch. It reads the ledger alone, and asks no server. */
+export const about = (
+  { id, ledger }: LedgerFlags,
+  command: string,
+  flags: ReadonlyArray<readonly [name: string, value: string]> = []
+): string =>
+  hint({}, command, [id], [
+    ...flags,
+    ...Option.match(ledger, { onNone: () => [], onSome: (path) => [["--ledger", path] as const] })
+  ])
 
 /** A ledger that is there. */
 export const existing = (flags: LedgerFlags): Layer.Layer<BatchStore, UsageError | BatchStoreError> =>

@@ -84,7 +84,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
 
   const [first] = failed
   if (first === undefined) return
-  if (ids.length === 1) return yield* toCommandError(first.error, "reads")
+  if (ids.length === 1) return yield* toCommandError(first.error, "reads", input)
   return yield* new CommandError({
     code: worst(failed.map(({ code }) => code)),
     message: `${failed.length} of ${counted(ids.length, "run")} could not be read`,

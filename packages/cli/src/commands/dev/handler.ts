@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { environmentWith } from "../../settings/environment.js"
+import { hint } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
 import type { Input } from "./input.js"
@@ -50,11 +51,15 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     // the command has said itself what was wrong
     return yield* code === 0 ? Effect.void : new CommandError({ code, message: "" })
   }
+  const server = {
+    env: Option.some("dev"),
+    port: emulator.port === standardPort ? Option.none<number>() : Option.some(emulator.port)
+  }
   const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
   yield* terminal.write(
     `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}` +
       // one of the samples
-      (Option.isSome(input.flows) ? "" : "\n  noukai run noukai/samples/hello-world \"Hello\"\n")
+      (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`)
   )
   return yield* Effect.never
 }, Effect.scoped)

@@ -14,6 +14,7 @@ import { type ExitCode, exitCodeOf, exitCodes } from "../../exit/exitCode.js"
 import { variable } from "../../settings/environment.js"
 import * as Settings from "../../settings/Settings.js"
 import { time } from "../../terminal/amounts.js"
+import { hint } from "../../terminal/shell.js"
 import { version } from "../../version.js"
 
 /** One thing that was looked at. */
@@ -47,6 +48,12 @@ const unknown = (name: Check["name"], message: string): Check => ({ ...well(name
 
 const versions = (): Check =>
   well("versions", `noukai ${version}, Node.js ${process.version}, ${process.platform} ${process.arch}`)
+
+/** The command that starts a server on this machine where one was looked for. */
+const dev = (url: string): string => {
+  const { port } = new URL(url)
+  return hint({}, "dev", [], port === "" || port === "8080" ? [] : [["--port", port]])
+}
 
 /** The greatest difference of two clocks that does no harm, in milliseconds. */
 const tolerance = 30_000
@@ -251,7 +258,7 @@ export const checks = (
           `${url} cannot be reached: ${answer.left}`,
           isHosted
             ? "look whether this machine is online, and whether a firewall or a proxy is in between"
-            : "start the server with noukai dev, or name another one with --env or --base-url"
+            : `start the server: ${dev(url)}; or name another one with --env or --base-url`
         )
       ]
     }

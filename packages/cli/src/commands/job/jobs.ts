@@ -4,7 +4,7 @@ import { JobService } from "@effect-noukai/sdk/JobService"
 import type { CallError, InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { word } from "../../terminal/shell.js"
+import { hint, type ServerFlags } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
 
 /** How long the server may take to show a job that was submitted a moment ago, by another command. */
@@ -28,15 +28,19 @@ export const reached = (job: Job): Effect.Effect<void, CallError> =>
     (error) => error._tag === "APIConnectionError" ? Effect.fail(error) : Effect.void
   )
 
+interface OfJobs extends ServerFlags {
+  readonly flow: string
+}
+
 /** The command that waits for what has not ended. */
-export const waiting = (flow: string, ids: Iterable<string>): string =>
-  `noukai job wait ${[flow, ...ids].map(word).join(" ")}`
+export const waiting = (input: OfJobs, ids: Iterable<string>): string => hint(input, "job wait", [input.flow, ...ids])
 
 /** Says of a wait that is interrupted that its jobs go on. */
 export const goesOn =
-  (flow: string, ids: Iterable<string>) => <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>
+  (input: OfJobs, ids: Iterable<string>) =>
+  <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>
     Effect.onInterrupt(wait, () =>
       Effect.flatMap(
         Terminal,
-        (terminal) => terminal.note(`interrupted; what has not ended goes on: ${waiting(flow, ids)}`)
+        (terminal) => terminal.note(`interrupted; what has not ended goes on: ${waiting(input, ids)}`)
       ))

@@ -123,7 +123,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
   yield* all.pipe(
     Effect.provide(services(input)),
-    findable(input.once, sessionId, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),
-    ending("begins", known)
+    findable(input.once, sessionId, input, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),
+    (effect) => ending("begins", known)(effect, input)
   )
 }, ending("begins"))

@@ -12,6 +12,7 @@ import { ending } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
 import { between, moment, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
+import { hint } from "../../terminal/shell.js"
 import { row } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
@@ -49,11 +50,15 @@ const tableOf = (width: number) => {
 }
 
 /** A client that has just begun has learnt no id of any flow. */
-const notLearnt = (message: string) =>
+const notLearnt = (message: string, input: Input) =>
   new CommandError({
     code: exitCodes.usage,
     message,
-    advice: ["give --flow-id: it is flowRun.flowId in what noukai trace <flow> <id> --json prints of any of its runs"]
+    advice: [
+      `give --flow-id; flowRun.flowId of any run of the flow has it: ${
+        hint(input, "trace", [...Option.toArray(input.flow), "ID"], [["--json"]])
+      }`
+    ]
   })
 
 const notPaged = (error: UnexpectedResponseError) =>
@@ -83,7 +88,7 @@ const list = Effect.fnUntraced(
       Stream.tap(() => Effect.sync(() => void count++)),
       Stream.mapError((error) => {
         if (error._tag === "InvalidRequestError" && error.field === "flow" && error.statusCode === undefined) {
-          return notLearnt(error.message)
+          return notLearnt(error.message, input)
         }
         return error._tag === "UnexpectedResponseError" && count >= longestPage ? notPaged(error) : error
       }),

@@ -12,6 +12,7 @@ import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
 import { services } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
+import { hint } from "../../terminal/shell.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
@@ -74,7 +75,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       })
   })).pipe(
     Effect.provide(services(input)),
-    Effect.onInterrupt(() => terminal.note("interrupted; the run goes on")),
-    ending("reads", { flow: input.flow })
+    Effect.onInterrupt(() =>
+      terminal.note(`interrupted; the run goes on: ${hint(input, "watch", [input.flow, input.id])}`)
+    ),
+    (effect) => ending("reads", { flow: input.flow })(effect, input)
   )
 }, ending("reads"))

@@ -30,5 +30,5 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const given = yield* options(input)
   const retried = yield* Effect.provide(Batch.retry(input.id, given), Ledger.existing(input))
   yield* terminal.write(input.json ? jsonLine({ batch: input.id, retried }) : `${retried}\n`)
-  if (retried > 0) yield* terminal.note("they run with the next noukai batch run")
+  if (retried > 0) yield* terminal.note("the next run of the batch runs them")
 }, failing)

@@ -113,7 +113,6 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     const code = exitCodeOfBatch(ended)
     if (code === exitCodes.done) return
     const { states, stop } = ended
-    const where = Ledger.where(input)
     return yield* new CommandError({
       code,
       message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
@@ -122,8 +121,10 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         ...stop === undefined || stop.reason === "cancelled" || stop.reason === "budget" ? [] : [again],
         ...states.failed + states.reported + states.invalid + states.cancelled === 0
           ? []
-          : [`what became of each row: noukai batch results ${where}`],
-        ...states.failed === 0 ? [] : [`to run them again: noukai batch retry ${where} --only failed`],
+          : [`what became of each row: ${Ledger.about(input, "batch results")}`],
+        ...states.failed === 0
+          ? []
+          : [`to run them again: ${Ledger.about(input, "batch retry", [["--only", "failed"]])}`],
         ...states.invalid === 0
           ? []
           : ["rows that are invalid run with the same command once the file has them mended"]

@@ -31,17 +31,17 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         return yield* new CommandError({
           code: exitCodes.timedOut,
           message: `job ${id} has not ended: it is ${status.status === "unknown" ? status.reported : status.status}`,
-          advice: [`wait for it: ${waiting(flow, [id])}`]
+          advice: [`wait for it: ${waiting(input, [id])}`]
         })
       }
     }
     yield* terminal.progress(`… waiting for ${plain(id)}`)
     const result = yield* (timeout === undefined ? reached(job) : Effect.void).pipe(
       Effect.zipRight(job.result({ timeout: timeout ?? Duration.infinity })),
-      goesOn(flow, [id])
+      goesOn(input, [id])
     )
     yield* terminal.write(printed(input.json, result))
   },
   (effect, input) => Effect.provide(effect, services(input)),
-  (effect, input) => ending("reads", { flow: input.flow })(effect)
+  (effect, input) => ending("reads", { flow: input.flow })(effect, input)
 )

@@ -64,5 +64,5 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     }
   },
   (effect, input) => Effect.provide(effect, services(input)),
-  (effect, input) => ending("reads", { flow: input.flow })(effect)
+  (effect, input) => ending("reads", { flow: input.flow })(effect, input)
 )

@@ -38,8 +38,8 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       onSome: (key) => jobs.submitOnce(key, flow, { ...given, rerunFailed: input.rerunFailed })
     })
     const job = yield* submitted.pipe(
-      findable(input.once, sessionId, { isListed: "a job was submitted", isGiven: "a job that was submitted" }),
-      ending("begins", known)
+      findable(input.once, sessionId, input, { isListed: "a job was submitted", isGiven: "a job that was submitted" }),
+      (effect) => ending("begins", known)(effect, input)
     )
     if (job.reused) yield* terminal.detail("the job of an earlier call with this key")
     if (!input.wait) {
@@ -51,9 +51,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     yield* terminal.detail(`job ${plain(job.executionId)}`)
     yield* terminal.progress(`… waiting for ${plain(job.executionId)}`)
     const result = yield* job.result({ timeout: timeout ?? Duration.infinity }).pipe(
-      goesOn(flow, [job.executionId]),
-      ending("reads", known)
+      goesOn(input, [job.executionId]),
+      (effect) => ending("reads", known)(effect, input)
     )
     yield* terminal.write(printed(input.json, result))
-  }).pipe(Effect.provide(services(input)), ending("begins", known))
+  }).pipe(Effect.provide(services(input)), (effect) => ending("begins", known)(effect, input))
 }, ending("begins"))

@@ -61,7 +61,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
 
     yield* progress()
     const [first] = jobs
-    if (timeout === undefined && first !== undefined) yield* goesOn(flow, left)(reached(first))
+    if (timeout === undefined && first !== undefined) yield* goesOn(input, left)(reached(first))
     const ended = yield* Job.waitAll(jobs, { timeout }).pipe(
       Stream.runForEach((outcome) =>
         Effect.gen(function*() {
@@ -75,25 +75,25 @@ export const handle: Handle<Input> = Effect.fnUntraced(
           yield* progress()
         })
       ),
-      goesOn(flow, left),
+      goesOn(input, left),
       Effect.exit
     )
     yield* terminal.progress("")
     if (input.json) yield* terminal.write(jsonLine(outcomes.map(({ json }) => json)))
     const codes = outcomes.map(({ code }) => code)
-    if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(flow, left, codes)))
+    if (Exit.isFailure(ended)) return yield* Effect.mapErrorCause(ended, Cause.map(whole(input, left, codes)))
     const code = worst(codes)
     // the outcomes have said themselves what was wrong
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
   },
   (effect, input) => Effect.provide(effect, services(input)),
-  (effect, input) => ending("reads", { flow: input.flow })(effect)
+  (effect, input) => ending("reads", { flow: input.flow })(effect, input)
 )
 
 /** A failure of the whole wait, beside what had ended before it. */
-const whole = (flow: string, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>
+const whole = (input: Input, left: Iterable<string>, codes: ReadonlyArray<ExitCode>) => (error: CallError) =>
   new CommandError({
     code: worst([...codes, exitCodeOf(error, "reads")]),
     message: error.message,
-    advice: error._tag === "APITimeoutError" ? [`wait again: ${waiting(flow, left)}`] : []
+    advice: error._tag === "APITimeoutError" ? [`wait again: ${waiting(input, left)}`] : []
   })
