@@ -6,7 +6,7 @@
  *     adapters  effect, @effect/platform, sdk, promise; frameworks, as optional peers; node:async_hooks
  *     emulator  effect, @effect/platform, @effect/platform-node, sdk; Node's modules
  *     batch     effect, @effect/sql and drivers, engines as optional peers, sdk; promise in src/promise.ts; Node's modules
- *     cli       @effect/cli, @effect/platform-node, sdk, batch, emulator; Node's modules
+ *     cli       @effect/cli, @effect/platform-node, secretlint, sdk, batch, emulator; Node's modules
  *
  * Tests, `scratchpad/` and benchmarks import anything.
  */
@@ -33,7 +33,14 @@ const table = {
     node: "*"
   },
   cli: {
-    npm: [...effect, "@effect/cli", "@effect/platform-node", "@effect/sql"],
+    npm: [
+      ...effect,
+      "@effect/cli",
+      "@effect/platform-node",
+      "@effect/sql",
+      "@secretlint/core",
+      "@secretlint/secretlint-rule-preset-recommend"
+    ],
     packages: ["sdk", "batch", "emulator"],
     node: "*"
   }

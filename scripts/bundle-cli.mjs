@@ -1,6 +1,6 @@
 /**
- * Bundles the command `noukai` with all that it imports but libsql, whose parts are native: a chunk for what every command
- * needs, and one for what each does.
+ * Bundles the command `noukai` with all that it imports: a chunk for what every command needs, and one for each command.
+ * Two dependencies stay packages: libsql, whose parts are native, and secretlint, which `cassette check` alone loads.
  *
  *     node scripts/bundle-cli.mjs            into packages/cli/dist, from what `npm run build` made
  *     node scripts/bundle-cli.mjs --sizes    says how large each file is
@@ -38,7 +38,7 @@ export const bundle = (outdir, conditions = []) =>
     metafile: true,
     legalComments: "none",
     logLevel: "error",
-    external: ["libsql"],
+    external: ["libsql", "@secretlint/*"],
     plugins: [undici],
     chunkNames: "chunks/[name]-[hash]",
     // what is bundled and was written for CommonJS requires Node's modules

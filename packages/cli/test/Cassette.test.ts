@@ -17,7 +17,7 @@ const files = (content: { readonly [name: string]: Cassette.Cassette | string })
   Effect.gen(function*() {
     const cwd = yield* folder
     for (const [name, one] of Object.entries(content)) {
-      yield* Effect.promise(() => writeFile(join(cwd, name), typeof one === "string" ? one : Cassette.encode(one)))
+      yield* Effect.promise(() => writeFile(join(cwd, name), typeof one === "string" ? one : JSON.stringify(one)))
     }
     return cwd
   })
@@ -87,6 +87,36 @@ describe("noukai cassette check", () => {
       assert.strictEqual(code, 1)
       assert.match(stdout, /^✕ {3}old\.json: .*\n {4}was never answered: \$\.entries\[1\]; record it again/m)
       assert.match(stdout, /^ok {2}partly\.json: .*\n {4}was interrupted while it was recorded/m)
+    }))
+
+  it.scopedLive("names each place of a secret: in decoded texts, in names of keys, in fields that no cassette has", () =>
+    Effect.gen(function*() {
+      const pem = "-----BEGIN RSA PRIVATE" +
+        ` KEY-----\n${"MIIEpAIBAAKCAQEA0123456789abcdef\n".repeat(4)}-----END RSA PRIVATE KEY-----`
+      const found = recording({
+        flow,
+        message: `two lines\n${secret}`,
+        parameters: {
+          "a b": ["fine", "secretlint-disable", pem],
+          aws: "AK" + "IAIOSFODNN7ABCDEFG",
+          database: "postgres://ada:" + "Zq83hfTTwq1@db.acme.dev/app",
+          [secret]: { inner: 1 }
+        },
+        result: "n" + "k_test_planted8_0123456789abcdef0123456789abcdef"
+      })
+      const cwd = yield* files({ "a.json": JSON.stringify({ ...found, note: { later: [secret] } }) })
+      const { code, stdout } = yield* noukai(["cassette", "check", "a.json", "--json"], { cwd })
+      assert.strictEqual(code, 1)
+      assert.sameMembers(JSON.parse(stdout)[0].credentials, [
+        "$.note.later[0]",
+        "$.entries[0].input.message",
+        "$.entries[0].input.parameters",
+        "$.entries[0].input.parameters[\"a b\"][2]",
+        "$.entries[0].input.parameters.aws",
+        "$.entries[0].input.parameters.database",
+        "$.entries[0].answer.value.result"
+      ])
+      assert.notInclude(stdout, secret)
     }))
 
   it.live("without files is wrong usage", () =>

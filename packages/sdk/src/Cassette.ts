@@ -8,7 +8,6 @@ import * as Either from "effect/Either"
 import * as Function from "effect/Function"
 import * as Schema from "effect/Schema"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
-import { credentialsIn } from "./internal/cassette/credentials.js"
 import { RecordedCassette } from "./internal/cassette/RecordedCassette.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { redactSession } from "./internal/cassette/redactSession.js"
@@ -121,8 +120,10 @@ export const encode = (cassette: Cassette): string => CassetteFile.encode(casset
 /**
  * Writes a cassette to a file, as a whole or not at all. A missing folder is made.
  *
- * Fails with `CassetteError`: `Credentials` if it holds a text that looks like a credential (`at` says where),
- * `TooLarge`, or `Files` if it could not be written.
+ * Secrets of well-known forms are replaced by `[redacted]`, as in {@link encode}: PEM private keys, JSON Web Tokens, keys
+ * of AWS, GitHub, OpenAI, Anthropic, Stripe, Slack, Google and Noukai. Remove all other secrets with {@link redact}.
+ *
+ * Fails with `CassetteError`: `TooLarge`, `Invalid`, or `Files` if it could not be written.
  *
  * @example
  * ```ts
@@ -154,47 +155,6 @@ export const save: {
  * @category constructors
  */
 export const load = (path: string): Effect.Effect<Cassette, CassetteError> => CassetteFile.read("Cassette.load", path)
-
-/**
- * The places of a value that hold what looks like a credential, as JSON paths such as `$.entries[3].input.message`: of a
- * cassette, those for which {@link save} refuses it; of the JSON of a file also those that a cassette has no field for. A
- * key of an object that looks like one is not quoted.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const credentials = (value: unknown): ReadonlyArray<string> => credentialsIn(value)
-
-/**
- * A cassette file that was read, and searched for credentials.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Checked {
-  readonly cassette: Cassette
-  /** The places of the file that hold what looks like a credential, as {@link credentials} tells them. */
-  readonly credentials: ReadonlyArray<string>
-}
-
-/**
- * Reads a cassette from a file, and searches the whole file for credentials, with what a cassette has no field for.
- *
- * Fails as {@link load} does. Credentials are no failure: the caller decides.
- *
- * @example
- * ```ts
- * import { Cassette } from "@effect-noukai/sdk"
- * import { Effect } from "effect"
- *
- * const isClean = (path: string) =>
- *   Effect.map(Cassette.check(path), ({ credentials }) => credentials.length === 0)
- * ```
- *
- * @since 0.1.0
- * @category constructors
- */
-export const check = (path: string): Effect.Effect<Checked, CassetteError> => CassetteFile.check("Cassette.check", path)
 
 /**
  * The ways in which a cassette `b` differs from `a`: settings, recordings that were removed, added, changed or moved.

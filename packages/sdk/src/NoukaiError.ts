@@ -944,7 +944,6 @@ export class ReplayDisabledError extends TaggedError<ReplayDisabledError>(
  * - `Invalid`: it is no cassette, or a damaged one. A value that is no cassette is not written.
  * - `NewerFormat`: it was written by a newer version of this package.
  * - `TooLarge`: it is over the limit of 64 MiB.
- * - `Credentials`: it would hold a text that looks like a credential; `at` says where. Nothing was written.
  * - `Files`: it is no plain file, the file system failed, or there is none here.
  *
  * @since 0.1.0
@@ -954,7 +953,7 @@ export class CassetteError extends TaggedError<CassetteError>("@effect-noukai/sd
   "CassetteError",
   {
     ...fields,
-    reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Credentials", "Files"),
+    reason: Schema.Literal("NotFound", "Invalid", "NewerFormat", "TooLarge", "Files"),
     /** The path of the file. */
     path: absentable(Schema.String),
     /** The places inside it that are wrong: `$.entries[3].input.message`. */
@@ -976,7 +975,6 @@ const cassetteProblem: { readonly [K in CassetteError["reason"]]: string } = {
   Invalid: "is not valid",
   NewerFormat: "was written by a newer version",
   TooLarge: "is too large",
-  Credentials: "was not written: it would hold what looks like a credential",
   Files: "could not be read or written"
 }
 
@@ -986,8 +984,6 @@ const cassetteHint = (reason: CassetteError["reason"]): string | undefined => {
       return "record it first, where Noukai can be reached"
     case "NewerFormat":
       return "update @effect-noukai/sdk"
-    case "Credentials":
-      return "remove these places with redact"
     default:
       return undefined
   }

@@ -113,7 +113,6 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
   runPaths: config.runPaths,
   stepSpans: config.stepSpans,
   log: caller.log,
-  key: config.apiKey,
   scrub: caller.scrub,
   pause: caller.transport.pause
 })

@@ -1,6 +1,7 @@
 /**
  * Records every call through `NoukaiHttp` into a cassette that people review and tests replay. Results, typed errors,
- * every event, cuts, tool rounds, jobs and traces are kept; keys and headers never are.
+ * every event, cuts, tool rounds, jobs and traces are kept. Headers are not recorded. The client's own key, ten well-known
+ * forms of secrets and the values that `redact` names are replaced by `[redacted]`.
  *
  * @since 0.1.0
  */
@@ -10,11 +11,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as CassetteFile from "./internal/cassette/cassetteFile.js"
 import { answeredOnly, clientOf, defaultsOf, restore } from "./internal/cassette/layout.js"
-import { keyFinder } from "./internal/cassette/ownKey.js"
 import { liveOf, recordOptions } from "./internal/cassette/recordingOptions.js"
 import { redactionOf } from "./internal/cassette/redaction.js"
 import { invalid } from "./internal/errors/makeError.js"
@@ -72,7 +71,7 @@ export declare namespace Recording {
     /**
      * Writes the calls recorded so far. Closing the layer writes them too; a failure is typed here, and a defect there.
      *
-     * Fails with `CassetteError`: `Credentials`, `TooLarge` or `Files`.
+     * Fails with `CassetteError`: `TooLarge`, `Invalid` or `Files`.
      */
     readonly save: Effect.Effect<void, CassetteError>
   }
@@ -100,7 +99,7 @@ export interface Options {
   readonly mode?: Mode | undefined
   /** The rule that finds the recording of a call in a replay. Default: `"input"`. */
   readonly match?: Match | undefined
-  /** The values to remove, beside the keys of Noukai. Default: none. */
+  /** More values to remove, beside the client's own key and the well-known forms of secrets. Default: none. */
   readonly redact?: Redact | undefined
   // `live`, the services that calls are recorded from, is an option of `toFile`, whose type depends on it.
 }
@@ -167,7 +166,6 @@ const record = <E, R>(
       const mode = options.mode ?? (yield* defaultMode)
       const old = Option.getOrUndefined(yield* existing(path, mode))
       let scrub = (text: string): string => text
-      let holdsKey: ((text: string) => boolean) | undefined
       const redact = yield* redactionOf(method, options.redact, (text) => scrub(text))
       const match = options.match ?? "input"
       const replaying = {
@@ -197,20 +195,18 @@ const record = <E, R>(
       }
       const built = Effect.map(yield* buildOnce(live), (http) => {
         scrub = http.defaults.scrub ?? scrub
-        const { key } = http.defaults
-        if (key !== undefined) holdsKey = keyFinder(Redacted.value(key))
         return http
       })
       if (old === undefined || mode === "all") {
         const http = yield* built
         const recorder = new Recorder(redact, CassetteFile.maxBytes, match, [])
-        const save = saving(path, match, recorder, old, () => clientOf(http.defaults, redact), () => holdsKey)
+        const save = saving(path, match, recorder, old, () => clientOf(http.defaults, redact))
         yield* savedAtTheEnd(recorder, save)
         return provided(RecordingHttp.make(recorder, http), { verify: Effect.void }, { isRecording: true, save })
       }
       const answered = answeredOnly(old)
       const recorder = new Recorder(redact, CassetteFile.maxBytes, match, restore(answered))
-      const save = saving(path, match, recorder, old, () => old.client, () => holdsKey)
+      const save = saving(path, match, recorder, old, () => old.client)
       yield* savedAtTheEnd(recorder, save)
       const defaults = RecordingHttp.interruptible(recorder, defaultsOf(old.client))
       const recording = Effect.map(Effect.mapError(built, cannotBuild), (http) => RecordingHttp.make(recorder, http))
@@ -235,8 +231,11 @@ const record = <E, R>(
  * The file is marked `incomplete`, and the mode `once` makes and bills that call again until it is answered.
  *
  * Fails as `live` does, with `CassetteError` (`NotFound` in the mode `none`, else as reading a file does), and with
- * `InvalidRequestError` if an option is wrong. A file that would hold a credential is not written: closing the layer is
- * then a `CassetteError` as a defect, and `save` fails with it.
+ * `InvalidRequestError` if an option is wrong. If the file cannot be written, closing the layer dies with a `CassetteError`,
+ * and `save` fails with it.
+ *
+ * The file contains neither the client's own key nor secrets of these forms: PEM private keys, JSON Web Tokens, keys of
+ * AWS, GitHub, OpenAI, Anthropic, Stripe, Slack, Google and Noukai. Remove all other secrets with `redact`.
  *
  * @example
  * ```ts

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { maskSecrets as mask } from "./internal/cassette/secretForms.js"
 
 /**
  * Removes values from a recording, before anything is compared or written; a replay removes the same from its calls. A
@@ -22,7 +23,7 @@
  * its caller, which is removed as a whole. Counts and measures of a call stay (`blockCount`, `durationMs`). Keys that
  * become equal are numbered, `[redacted 2]`, and keep their values.
  *
- * The keys of Noukai are always removed.
+ * The client's own key and secrets of well-known forms ({@link maskSecrets}) are always removed.
  *
  * @example
  * ```ts
@@ -40,3 +41,13 @@ export interface Redact {
   /** Patterns of text to remove, each as if it had the flag `g`. Default: none. */
   readonly patterns?: ReadonlyArray<RegExp> | undefined
 }
+
+/**
+ * Returns the text with `[redacted]` in place of secrets of well-known forms: PEM private keys, JSON Web Tokens, keys of
+ * AWS, GitHub, OpenAI, Anthropic, Stripe, Slack, Google and Noukai. Cassettes are written without these. Other secrets are
+ * not found.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const maskSecrets = (text: string): string => mask(text)

@@ -1,11 +1,8 @@
-/** The changes between two cassettes, and the texts of their files that look like credentials. */
+/** The changes between two cassettes. */
 import { Cassette } from "@effect-noukai/sdk"
 import { recording, session } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import * as Path from "node:path"
 import { layout } from "../src/internal/cassette/layout.js"
-import { folder, write } from "./support/folder.js"
 import { size } from "./support/size.js"
 
 const a = "acme/test/a"
@@ -101,14 +98,15 @@ describe("Cassette.diff of recordings", () => {
     ])
   })
 
-  it("masks what looks like a credential", () => {
+  it("masks secrets of well-known forms", () => {
     const secret = "n" + "k_test_planted8_0123456789abcdef0123456789abcdef"
     const found = JSON.stringify(Cassette.diff(
-      recording({ flow: a, message: "x", parameters: { password: "hunter2" }, result: 1 }),
-      recording({ flow: a, message: secret, parameters: { password: "hunter3" }, result: 1 })
+      recording({ flow: a, message: "x", parameters: { note: "plain" }, result: 1 }),
+      recording({ flow: a, message: secret, parameters: { note: `my ${secret}` }, result: 1 })
     ))
-    assert.notMatch(found, /planted8|hunter/)
-    assert.include(found, "$.input.parameters.password")
+    assert.notInclude(found, "planted8")
+    assert.include(found, "$.input.parameters.note")
+    assert.include(found, "my [redacted]")
   })
 
   it("hundreds of changed calls of one flow are compared in time", () => {
@@ -149,31 +147,4 @@ describe("Cassette.diff of sessions", () => {
       ]
     )
   })
-})
-
-describe("credentials", () => {
-  const secret = "n" + "k_test_planted8_0123456789abcdef0123456789abcdef"
-
-  it.scoped("are those for which a cassette is not saved", () =>
-    Effect.gen(function*() {
-      const clean = recording({ flow: a, message: "x", result: 1 })
-      const one = recording({ flow: a, message: "x", result: { token: secret } })
-      assert.deepStrictEqual(Cassette.credentials(clean), [])
-      assert.deepStrictEqual(Cassette.credentials(one), ["$.entries[0].answer.value.result.token"])
-      const error = yield* Effect.flip(Cassette.save(one, Path.join(yield* folder, "a.json")))
-      assert.deepStrictEqual(error.at, Cassette.credentials(one))
-    }))
-
-  it.scoped("of a file are found also where a cassette has no field", () =>
-    Effect.gen(function*() {
-      const path = Path.join(yield* folder, "a.json")
-      const one = session({ slug: "a", result: 1 })
-      yield* Cassette.save(one, path)
-      assert.deepStrictEqual(yield* Cassette.check(path), { cassette: yield* Cassette.load(path), credentials: [] })
-      yield* write(path, JSON.stringify({ ...one, session: { ...one.session, note: secret } }))
-      const checked = yield* Cassette.check(path)
-      assert.deepStrictEqual(checked.credentials, ["$.session.note"])
-      yield* write(path, "{")
-      assert.strictEqual((yield* Effect.flip(Cassette.check(path))).reason, "Invalid")
-    }))
 })

@@ -1,7 +1,6 @@
 /** `raw`: what the server sent, beside what is made of it; in no comparison, text, span or log; live and replayed. */
 import {
   Cassette,
-  type CassetteError,
   Flow,
   FlowService,
   type Job,
@@ -15,7 +14,6 @@ import { layer as flowLayer } from "@effect-noukai/sdk/FlowService"
 import type { Services } from "@effect-noukai/sdk/Noukai"
 import * as Scripted from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
@@ -321,14 +319,6 @@ describe("what a recording keeps of it", () => {
         ...options
       })
     )
-
-  it.scopedLive("is looked through for credentials", () =>
-    Effect.gen(function*() {
-      const path = `${yield* folder}/cassette.json`
-      const defect = Cause.squash(yield* Effect.flip(Effect.sandbox(record(path)))) as CassetteError
-      assert.strictEqual(defect.reason, "Credentials")
-      assert.deepStrictEqual(defect.at, ["$.entries[0].answer.value.password"])
-    }))
 
   it.scopedLive("is redacted", () =>
     Effect.gen(function*() {

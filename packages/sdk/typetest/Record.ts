@@ -8,6 +8,7 @@ import type {
   ReplayNoSnapshotsError
 } from "@effect-noukai/sdk"
 import { Noukai, type NoukaiHttp, NoukaiRecord, type Tools } from "@effect-noukai/sdk"
+import { maskSecrets } from "@effect-noukai/sdk/Redact"
 import type { RecordedRun } from "@effect-noukai/sdk/testing"
 import { type Effect, Layer } from "effect"
 import { expectTypeOf } from "vitest"
@@ -43,3 +44,5 @@ expectTypeOf<RecordedRun["tools"]>().toEqualTypeOf<
   ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<unknown, unknown> | undefined
 >()
 expectTypeOf<Tools.Handled<"broken", "needs">>().toExtend<RecordedRun["tools"]>()
+
+expectTypeOf(maskSecrets).toEqualTypeOf<(text: string) => string>()

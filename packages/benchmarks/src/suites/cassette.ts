@@ -38,7 +38,7 @@ const loadAndReplay = (text: string, calls: number) =>
       }).pipe(Effect.provide(NoukaiReplay.fromCassette(cassette))))
   )
 
-/** Looks for credentials in a cassette, and writes it. */
+/** Masks secrets in a cassette, and writes it. */
 const save = (cassette: Cassette.Cassette, path: string, calls: number) =>
   Effect.runPromise(Effect.as(Cassette.save(cassette, path), calls))
 

@@ -13,9 +13,9 @@ import { known, unchecked } from "../errors/makeError.js"
 import type { FileFailure } from "../files/Files.js"
 import { canonical, maxDepth, nestsTooDeep } from "../json/jsonText.js"
 import { problemOfAnswer } from "./answerCodec.js"
-import { credentialsIn } from "./credentials.js"
 import { readRecorded } from "./errorCodec.js"
 import { RecordedCassette } from "./RecordedCassette.js"
+import { withoutSecrets } from "./secretForms.js"
 import { SessionCassette } from "./SessionCassette.js"
 
 const formatVersion = 1
@@ -140,24 +140,18 @@ const plainRecording = ({ client, entries, format, incomplete, kind, meta }: Rec
   meta: canonical(meta)
 })
 
-/** The plain value of a cassette, with its keys in the order of the file. */
+/** The plain value of a cassette, without secrets of well-known forms, with its keys in the order of the file. */
 const plain = (cassette: AnyCassette): unknown =>
-  cassette.kind === "session" ? plainSession(cassette) : plainRecording(cassette)
+  withoutSecrets(cassette.kind === "session" ? plainSession(cassette) : plainRecording(cassette))
 
 /** @internal */
 export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
 
-/**
- * Writes a cassette, unless it is too large, would hold a text that looks like a credential or the key that `holdsKey`
- * finds, or could not be read again.
- *
- * @internal
- */
+/** Writes a cassette, unless it is too large or could not be read again. @internal */
 export const write = (
   method: string,
   path: string,
-  cassette: AnyCassette,
-  holdsKey?: (text: string) => boolean
+  cassette: AnyCassette
 ): Effect.Effect<void, CassetteError> =>
   Effect.gen(function*() {
     const text = yield* Either.try({
@@ -168,12 +162,8 @@ export const write = (
     if (bytes > maxBytes) {
       return yield* tooLarge(method, path, `it has ${bytes} bytes, and the limit is ${maxBytes}`)
     }
-    const value: unknown = JSON.parse(text)
-    // searching the whole first is cheaper: most cassettes hold the key nowhere
-    const at = credentialsIn(value, holdsKey?.(text) === true ? holdsKey : undefined)
-    if (at.length > 0) return yield* cassetteError(method, "Credentials", { path, at })
     // a redaction may have removed a part that every answer must have
-    yield* decode(method, path, value)
+    yield* decode(method, path, JSON.parse(text))
     yield* Effect.mapError(files.write(path, text), ofFile(method, path))
   })
 
@@ -194,15 +184,3 @@ const readJson = (method: string, path: string): Effect.Effect<unknown, Cassette
 /** @internal */
 export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
   Effect.flatMap(readJson(method, path), (value) => decode(method, path, value))
-
-/** A cassette of a file, and the places of the file that look like a credential. @internal */
-export const check = (
-  method: string,
-  path: string
-): Effect.Effect<{ readonly cassette: AnyCassette; readonly credentials: ReadonlyArray<string> }, CassetteError> =>
-  Effect.flatMap(readJson(method, path), (value) =>
-    Either.map(decode(method, path, value), (cassette) => ({
-      cassette,
-      // as it is in the file, with what a cassette has no field for
-      credentials: credentialsIn(value)
-    })))

@@ -8,8 +8,8 @@ import * as Schema from "effect/Schema"
 import * as E from "../../NoukaiError.js"
 import { issueText } from "../schema/mismatch.js"
 import { readEither } from "../schema/schemaReader.js"
-import { maskCredentials } from "./credentials.js"
 import type { RecordedError } from "./RecordedCassette.js"
+import { withoutSecrets } from "./secretForms.js"
 
 /**
  * Reads a recorded value. A mismatch is told in words, which quote values, but no secret.
@@ -22,7 +22,7 @@ export const quotingNoSecret = <A>(
 ): Either.Either<A, string> => {
   const whole = read(value)
   if (Either.isRight(whole)) return whole
-  const masked = read(maskCredentials(value))
+  const masked = read(withoutSecrets(value))
   return Either.isLeft(masked) ? masked : Either.left("a value does not fit")
 }
 

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Predicate from "effect/Predicate"
-import { redacted } from "./standIn.js"
+import { redacted } from "./renamed.js"
 
 const shortest = 6
 

@@ -10,14 +10,14 @@ import type { Redact } from "../../Redact.js"
 import { invalid } from "../errors/makeError.js"
 import { type Segment, unquoted } from "../json/jsonPath.js"
 import { digitsOf, mapEmbedded } from "../json/jsonText.js"
-import { noukaiKey } from "./credentialShapes.js"
 import { KnownValues } from "./knownValues.js"
-import { renamed } from "./renamed.js"
-import { redacted } from "./standIn.js"
+import { redacted, renamed } from "./renamed.js"
+import { maskSecrets } from "./secretForms.js"
 import { payloads } from "./volatile.js"
 
 /**
- * Removes values that must not be recorded. Removing twice is removing once. A value that was removed by its path is
+ * Removes values that must not be recorded: the client's key, secrets of well-known forms, and what `redact` names.
+ * Removing twice is removing once. A value that was removed by its path is
  * known from then on, and removed from every text that repeats it.
  *
  * @internal
@@ -158,12 +158,12 @@ class Redactor implements Redaction {
   }
 
   readonly text = (text: string): string => {
-    // keys go first, since another pattern could remove a part of one and leave the rest
-    return this.patterns.reduce(without, this.withoutKeys(text))
+    // secrets go first, since another pattern could remove a part of one and leave the rest
+    return this.patterns.reduce(without, this.withoutSecrets(text))
   }
 
-  private withoutKeys(text: string): string {
-    return this.scrub(text.replace(noukaiKey, redacted))
+  private withoutSecrets(text: string): string {
+    return this.scrub(maskSecrets(text))
   }
 
   private clean(value: unknown, paths: ReadonlyArray<Pattern>, isWritten: boolean): unknown {
@@ -182,7 +182,7 @@ class Redactor implements Redaction {
       return isInside || !isFact(segment, item)
         ? this.clean(item, left, isInside)
         : typeof item === "string"
-        ? this.withoutKeys(item)
+        ? this.withoutSecrets(item)
         : item
     }
     if (Array.isArray(value)) return value.map((item, index) => below(item, index, isWritten))

@@ -1,5 +1,7 @@
 import { canonicalText } from "../json/jsonText.js"
-import { redacted } from "./standIn.js"
+
+/** The text in the place of a removed value. @internal */
+export const redacted = "[redacted]"
 
 interface Field {
   readonly key: string

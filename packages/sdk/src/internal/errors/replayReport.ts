@@ -75,7 +75,7 @@ export const RecordedCall = Schema.Struct({
 export interface RecordedCall extends Schema.Schema.Type<typeof RecordedCall> {}
 
 /**
- * One place in which a call differs from a recording. An absent value is left out; a text that looks like a credential
+ * One place in which a call differs from a recording. An absent value is left out; a secret of a well-known form
  * is masked.
  *
  * @since 0.1.0

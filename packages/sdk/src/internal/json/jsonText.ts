@@ -92,42 +92,6 @@ const withMarks = (text: string): string =>
 
 const marked = new RegExp(`"${mark}(-?\\d[\\d.eE+-]*)"`, "g")
 
-const opens = /[[{]/
-
-/** JSON in a fence, as models write it, or on a line of its own, as in a log. */
-const piece = /(?<=```[\w-]{0,20}[ \t]{0,9}\r?\n)[{["][^]*?(?=\r?\n[ \t]{0,9}```)|^[ \t]*[{[].*[}\]][ \t]*$/gm
-
-/**
- * The JSON values inside a text, and the rest of the text.
- *
- * @internal
- */
-export const partsOf = (text: string): { readonly values: ReadonlyArray<unknown>; readonly rest: string } => {
-  const whole = valueOfText(text)
-  if (whole !== undefined) return { values: [whole], rest: "" }
-  if (!opens.test(text)) return { values: [], rest: text }
-  const values: Array<unknown> = []
-  const rest = text.replace(piece, (part) => {
-    const value = valueOfText(part)
-    if (value === undefined) return part
-    values.push(value)
-    return ""
-  })
-  return { values, rest }
-}
-
-/**
- * A text with its JSON values mapped; other text, and unchanged JSON, stays to the letter. Numbers stay as they were
- * written: some are given as text that {@link digitsOf} reads.
- *
- * @internal
- */
-export const mapInside = (text: string, f: (value: unknown) => unknown): string => {
-  const value = valueOfText(text)
-  if (value !== undefined) return mapValue(text, value, f)
-  return opens.test(text) ? text.replace(piece, (part) => mapValue(part, valueOfText(part), f)) : text
-}
-
 /** The number of backslashes that end at a place of a text. */
 const backslashesBefore = (text: string, at: number): number => {
   let from = at
@@ -197,8 +161,8 @@ const mapPiece = (piece: string, level: number, f: (value: unknown) => unknown):
 
 /**
  * A text with every object and list mapped that it holds as JSON: as a whole, between words, and as JSON that was
- * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers as in
- * {@link mapInside}.
+ * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers stay as
+ * they were written: some are given as text that {@link digitsOf} reads.
  *
  * @internal
  */

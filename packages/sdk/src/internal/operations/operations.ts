@@ -4,7 +4,6 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { WireEvent } from "../../FlowEvent.js"
 import type { LogEvent } from "../../LogHook.js"
@@ -48,8 +47,6 @@ export interface CallDefaults {
   readonly replayedSessionId?: string | undefined
   /** A hook that sees scopes being entered and left; it never throws. */
   readonly log?: ((event: LogEvent) => void) | undefined
-  /** The key, to search for in files before they are written. Absent: there is none. */
-  readonly key?: Redacted.Redacted | undefined
   /** Removes the key from text. */
   readonly scrub?: ((text: string) => string) | undefined
   /** Is called with the id of a run whose caller is interrupted before the run has ended. It never throws. */

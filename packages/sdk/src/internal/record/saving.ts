@@ -46,8 +46,7 @@ export const saving = (
   match: Match,
   recorder: Recorder,
   old: RecordedCassette | undefined,
-  client: () => RecordedCassette["client"],
-  holdsKey: () => ((text: string) => boolean) | undefined
+  client: () => RecordedCassette["client"]
 ): Effect.Effect<void, CassetteError> => {
   /** The file as it is now. */
   let written = old
@@ -73,7 +72,7 @@ export const saving = (
       Effect.map(
         written !== undefined && isSameRecording(written, cassette, match)
           ? Effect.void
-          : CassetteFile.write(method, path, cassette, holdsKey()),
+          : CassetteFile.write(method, path, cassette),
         () => {
           written = cassette
           recorder.written()

@@ -1,8 +1,8 @@
 /** The differences of two cassettes, as data and in words. */
 import type { AnyCassette } from "../cassette/cassetteFile.js"
-import { maskChange } from "../cassette/credentials.js"
 import { entriesInOrder, restore } from "../cassette/layout.js"
 import type { RecordedCassette } from "../cassette/RecordedCassette.js"
+import { maskChange } from "../cassette/secretForms.js"
 import type { SessionCassette } from "../cassette/SessionCassette.js"
 import { idNames, ownName, renameIds } from "../cassette/symbols.js"
 import { type Change, type RecordedCall, recordingText, valueText } from "../errors/replayReport.js"
@@ -13,7 +13,7 @@ import { recordingOf } from "./recordedMatching.js"
 
 /**
  * One way in which a cassette differs from another one, which is called the first. In changes, `expected` is the value of
- * the first cassette and `actual` that of the second; a text that looks like a credential is masked.
+ * the first cassette and `actual` that of the second; secrets of well-known forms are masked.
  *
  * - `settings`: the kind of the cassette, or the settings of its client.
  * - `removed`: a recording of the first cassette alone.
@@ -204,7 +204,7 @@ class Pairing {
 
   changes(first: Compared, second: Compared): ReadonlyArray<Change> {
     const value = this.renamed(second)
-    return differences(first.value, value, namedChanges).map((change) => maskChange(change, first.value, value))
+    return differences(first.value, value, namedChanges).map(maskChange)
   }
 }
 
@@ -213,7 +213,7 @@ const settingsOf = ({ client, kind }: AnyCassette): unknown => ({ kind, client }
 /** @internal */
 export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDifference> => {
   const settings = [settingsOf(a), settingsOf(b)] as const
-  const changed = differences(...settings, namedChanges).map((change) => maskChange(change, ...settings))
+  const changed = differences(...settings, namedChanges).map(maskChange)
   const found: Array<CassetteDifference> = changed.length === 0 ? [] : [{ kind: "settings", changes: changed }]
   if (a.kind !== b.kind) return found
 

@@ -5,8 +5,8 @@
  */
 import * as Predicate from "effect/Predicate"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
-import { maskChange } from "../cassette/credentials.js"
 import { executionIdOf, type Interaction, newRunsOf, type Question, runIdOf, slugOf } from "../cassette/interaction.js"
+import { maskChange } from "../cassette/secretForms.js"
 import { index, keyOf, type Symbols } from "../cassette/symbols.js"
 import { unchecked } from "../errors/makeError.js"
 import {
@@ -220,9 +220,7 @@ export class RecordedMatching {
           kind: "changed",
           call,
           recording: recordingOf(nearest.entry),
-          changes: nearest.changes.map((change) =>
-            maskChange(change, nearest.entry.interaction.input, asked.question.input)
-          )
+          changes: nearest.changes.map(maskChange)
         }
     )
   }

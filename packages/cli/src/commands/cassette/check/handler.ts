@@ -1,7 +1,7 @@
 /** Handles `noukai cassette check`. */
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import { readFile } from "node:fs/promises"
 import { CommandError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import { counted } from "../../../terminal/amounts.js"
@@ -10,6 +10,7 @@ import { cell } from "../../../terminal/table.js"
 import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import type { Input } from "./input.js"
+import { secretsIn } from "./secrets.js"
 
 interface Content {
   readonly format: string
@@ -54,15 +55,16 @@ type Checked =
   )
 
 const check = (path: string): Effect.Effect<Checked> =>
-  Effect.map(Effect.either(Cassette.check(path)), (checked): Checked => {
-    if (Either.isLeft(checked)) {
-      return { path, holds: false, reason: checked.left.reason, message: checked.left.message }
-    }
-    const { cassette, credentials } = checked.right
-    const content = contentOf(cassette)
+  Effect.gen(function*() {
+    const content = contentOf(yield* Cassette.load(path))
+    // the whole file, with fields that a cassette does not have
+    const text = yield* Effect.promise(() => readFile(path, "utf8"))
+    const credentials = yield* secretsIn(JSON.parse(text.replace(/^\uFEFF/, "")))
     const holds = credentials.length === 0 && content.unanswered === undefined
     return { path, holds, ...content, credentials }
-  })
+  }).pipe(
+    Effect.catchAll(({ message, reason }) => Effect.succeed({ path, holds: false, reason, message }))
+  )
 
 const textOf = (checked: Checked): string => {
   const begin = `${checked.holds ? "ok" : "✕ "}  ${cell(checked.path)}: `

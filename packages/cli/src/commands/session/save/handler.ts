@@ -32,14 +32,7 @@ const redaction = (input: Input): Effect.Effect<Redact, UsageError> =>
     return redact
   })
 
-const notSaved = (error: CassetteError) =>
-  new CommandError({
-    code: exitCodes.failed,
-    message: error.message,
-    advice: error.reason === "Credentials"
-      ? ["--redact-path removes values by their place in a snapshot: **.token; --redact-pattern text that fits"]
-      : []
-  })
+const notSaved = ({ message }: CassetteError) => new CommandError({ code: exitCodes.failed, message })
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal

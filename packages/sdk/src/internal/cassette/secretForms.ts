@@ -1,0 +1,51 @@
+/**
+ * The well-known forms of secrets, which no cassette and no report contains.
+ *
+ * @internal
+ */
+import * as Predicate from "effect/Predicate"
+import type { Change } from "../errors/replayReport.js"
+import type { Divergence } from "../json/diff.js"
+import { formatPath } from "../json/jsonPath.js"
+import { redacted, renamed } from "./renamed.js"
+
+const forms: ReadonlyArray<RegExp> = [
+  // PEM: a private key, to its end or to the end of the text
+  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?=[ \t]{0,4}(?:[\r\n\\]|[A-Za-z0-9+/]{4}))[^]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g,
+  // AWS: the id of a key, and its secret where that is assigned in text
+  /(?<![A-Za-z0-9])A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
+  /(?<=aws_?secret_?(?:access_?)?key\W{1,12})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])/gi,
+  // GitHub
+  /(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})/g,
+  // Anthropic
+  /(?<![A-Za-z0-9])sk-ant-[\w-]{20,}/g,
+  // OpenAI
+  /(?<![A-Za-z0-9])sk-(?:(?:proj|svcacct|admin|None)-[\w-]{20,}|[A-Za-z0-9]{32,})/g,
+  // Stripe
+  /(?<![A-Za-z0-9])(?:[rs]k_(?:live|test|prod)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}=*)/g,
+  // Slack
+  /(?<![A-Za-z0-9])(?:xox[a-z]-\d[A-Za-z0-9-]{9,}|xapp-\d-[A-Za-z0-9-]{10,})/g,
+  /hooks\.slack\.com\/services\/T\w+\/B\w+\/\w{16,}/g,
+  // Google
+  /(?<![A-Za-z0-9])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28})/g,
+  // JSON Web Tokens
+  /(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]*)?/g,
+  // Noukai
+  /(?<![A-Za-z0-9])nk_(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/g
+]
+
+/** A text without the secrets of well-known forms. @internal */
+export const maskSecrets = (text: string): string => forms.reduce((rest, form) => rest.replace(form, redacted), text)
+
+/** A value without the secrets of well-known forms, in its texts and in the names of its keys. @internal */
+export const withoutSecrets = (value: unknown): unknown => {
+  if (typeof value === "string") return maskSecrets(value)
+  if (Array.isArray(value)) return value.map(withoutSecrets)
+  return Predicate.isRecord(value) ? renamed(value, maskSecrets, withoutSecrets) : value
+}
+
+/** A difference for people to read, without the secrets of well-known forms. @internal */
+export const maskChange = ({ path, ...values }: Divergence): Change => ({
+  path: formatPath(path.map((segment) => typeof segment === "string" ? maskSecrets(segment) : segment)),
+  ...Object.fromEntries(Object.entries(values).map(([key, value]) => [key, withoutSecrets(value)]))
+})
