@@ -167,7 +167,7 @@ describe("a row that times out", () => {
       const [, row] = yield* Effect.provide(collect(Batch.results(batch)), onFile(file))
       assert.deepStrictEqual([row!.executionId, row!.result], [(yield* runsOf)[1]!.executionId, { said: "row 2" }])
       assert.strictEqual((yield* requestsTo("execute")).length, 2)
-    }).pipe(Effect.scoped, Effect.provide(client({ ...lasting("3 seconds"), capture: "full" }))))
+    }).pipe(Effect.scoped, Effect.provide(client({ ...lasting("1500 millis"), capture: "full" }))))
 
   it.live("has a status that nobody knows, which counts as running and is told once", () =>
     Effect.gen(function*() {

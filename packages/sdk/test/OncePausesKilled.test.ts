@@ -75,13 +75,18 @@ const life = (program: string, args: ReadonlyArray<string>, killed: Effect.Effec
   }))
 
 /** One life of the program has some 28 events, at each of which it is killed; and then at every other one in turn. */
-const kills: ReadonlyArray<ReadonlyArray<number>> = isWhole
-  ? [...Array.from({ length: 30 }, (_, n) => [n + 1]), [4, 3, 2, 1, 5], [12, 9, 6, 3], [7, 7, 7, 7, 7, 7]]
-  : [[6], [12], [19, 4]]
+const kills: ReadonlyArray<ReadonlyArray<number>> = [
+  ...Array.from({ length: 30 }, (_, n) => [n + 1]),
+  [4, 3, 2, 1, 5],
+  [12, 9, 6, 3],
+  [7, 7, 7, 7, 7, 7]
+]
 
-for (const mode of ["stored", "taken"]) {
+const modes = { stored: isWhole ? kills : [[19, 4]], taken: isWhole ? kills : [[12]] }
+
+for (const [mode, killed] of Object.entries(modes)) {
   describe(`a program that is killed while its run asks for tools, and started again: ${mode}`, () => {
-    for (const moments of kills) {
+    for (const moments of killed) {
       it.live(
         `killed after ${moments.join(", ")} events it loses nothing, and pays each step once`,
         () =>

@@ -8,6 +8,7 @@ import { Cause, Effect, Exit, Layer, Schema, Stream } from "effect"
 import { join } from "node:path"
 import { folder } from "./support/folder.js"
 import { cassette, execution, failedStep, step } from "./support/sessions.js"
+import { share } from "./support/size.js"
 
 const asking = "acme/test/asking"
 const three = "acme/test/three"
@@ -131,7 +132,7 @@ const unfinished = (seen: Seen, at: string) => {
 const requests = Effect.map(Effect.flatMap(Emulator, ({ ledger }) => ledger), (ledger) => ledger.requestsReceived)
 
 describe.each(["hosted", "documented"] as const)("a run that went wrong, streams in the %s shape", (shape) => {
-  for (const [name, { at, run, seen }] of Object.entries(programs)) {
+  for (const [name, { at, run, seen }] of share(Object.entries(programs), shape === "hosted" ? 0 : 1, 2)) {
     it.scopedLive(`${name}: a session gives the recorded steps, and fails then`, () =>
       Effect.gen(function*() {
         const [live, sessionId] = yield* TraceScope.capture(
