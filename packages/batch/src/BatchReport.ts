@@ -25,8 +25,8 @@ export type {
 
 /**
  * The JSON of a row in one line, without the end of the line. The order of its fields is always the same: `no`, `key`,
- * `at`, `state`, `attempt`, `result` or `error`, `executionId`, `adopted` (only `true`), `costUsd`, `settledNo`. The same
- * row gives the same text.
+ * `at`, `state`, `attempt`, `version`, `input`, `result` or `error`, `executionId`, `adopted` (only `true`), `costUsd`,
+ * `isCostUnknown`, `durationMs`, `tokens`, `settledNo`. The same row gives the same text.
  *
  * Throws a `TypeError` where the result is no JSON: a bigint, or a circle.
  *

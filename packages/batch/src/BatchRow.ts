@@ -89,6 +89,22 @@ export const RowError = Schema.Struct({
 export type RowError = typeof RowError.Type
 
 /**
+ * The tokens of a run, all its steps together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RowTokens = Schema.Struct({ prompt: Schema.Number, completion: Schema.Number, total: Schema.Number })
+
+/**
+ * The tokens of a run, all its steps together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RowTokens = typeof RowTokens.Type
+
+/**
  * A row as it stands in the ledger.
  *
  * @since 0.1.0
@@ -104,6 +120,10 @@ export interface RowResult<out A = unknown> {
   readonly state: RowState
   /** The number of its attempts, from 1: each may have been billed. */
   readonly attempt: number
+  /** The version of the flow, as the batch names it: `production`, `draft`, or a number. */
+  readonly version: string
+  /** The input of its run. Present where results are read with `withInput`, unless the row is invalid. */
+  readonly input?: unknown
   /** The result of its run. Present exactly when it is `done`. */
   readonly result?: A
   /** Why it has no result. Present when it is `failed`, `reported`, `invalid` or `cancelled`, or timed out. */
@@ -119,6 +139,14 @@ export interface RowResult<out A = unknown> {
    * budget counts what was reserved for the row. Absent otherwise.
    */
   readonly isCostUnknown?: true
+  /**
+   * The time of its run in milliseconds. Where the batch reads costs: from the start to the end of the run, as its trace
+   * says. Otherwise from its request until this program saw its end, the wait in the queue and for the next poll included;
+   * absent where another process sent it.
+   */
+  readonly durationMs?: number
+  /** The tokens of its run. Present where the batch reads costs and the trace has tokens. */
+  readonly tokens?: RowTokens
   /** When it was settled, in milliseconds since 1970. */
   readonly settledAt?: number
   /** Its place among the settled rows, in the order in which they settled. */

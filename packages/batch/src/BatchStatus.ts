@@ -47,6 +47,8 @@ export interface BatchStatus {
   readonly batch: string
   /** The text `org/project/slug` of its flow. */
   readonly flow: string
+  /** The version of its flow: `production`, `draft`, or a number. */
+  readonly version: string
   /** A name for what its last source runs. Absent before a source was planned to its end. */
   readonly definition?: BatchDefinition
   /**
@@ -232,6 +234,8 @@ export interface ResultsOptions {
   readonly order?: "input" | "done" | undefined
   /** With `order: "done"`: the rows after the one of this `settledNo`. Default: 0, all. */
   readonly after?: number | undefined
+  /** Whether rows have their `input`. Default: false. */
+  readonly withInput?: boolean | undefined
   /** With `order: "done"`: whether rows that settle later follow, to the end of the batch's run. Default: false. */
   readonly follow?: boolean | undefined
 }

@@ -299,8 +299,8 @@ const aborted = (signal: AbortSignal) =>
  * @category operations
  */
 export async function* batchResults(options: BatchResultsOptions): AsyncGenerator<RowResult, void, undefined> {
-  const { after, follow, id, ledger, order, signal } = options
-  const rows = Stream.provideLayer(Batch.results(id, { after, follow, order }), BatchStore.layerFile(ledger))
+  const { after, follow, id, ledger, order, signal, withInput } = options
+  const rows = Stream.provideLayer(Batch.results(id, { after, follow, order, withInput }), BatchStore.layerFile(ledger))
   // a ledger in a file answers before an interruption is heard
   if (signal?.aborted === true) throw signal.reason
   yield* Stream.toAsyncIterable(signal === undefined ? rows : Stream.interruptWhen(rows, aborted(signal)))

@@ -15,6 +15,7 @@ const rowOf = (no: number, more: Partial<RowResult> = {}): RowResult => ({
   at: `rows.jsonl:${no}`,
   state: "done",
   attempt: 1,
+  version: "production",
   result: { grade: no },
   executionId: `run-${no}`,
   adopted: false,
@@ -52,6 +53,10 @@ describe("a line", () => {
       adopted: true,
       executionId: "run",
       result: { b: "two\nlines", a: 1 },
+      tokens: { prompt: 3, completion: 4, total: 7 },
+      durationMs: 12,
+      input: { message: "m" },
+      version: "3",
       attempt: 2,
       state: "done",
       at: "rows.jsonl:3",
@@ -60,8 +65,9 @@ describe("a line", () => {
     }
     assert.strictEqual(
       BatchReport.encodeRow(row),
-      "{\"no\":3,\"key\":\"k\",\"at\":\"rows.jsonl:3\",\"state\":\"done\",\"attempt\":2,\"result\":{\"b\":\"two\\nlines\",\"a\":1}," +
-        "\"executionId\":\"run\",\"adopted\":true,\"costUsd\":\"0.0012\",\"settledNo\":7}"
+      "{\"no\":3,\"key\":\"k\",\"at\":\"rows.jsonl:3\",\"state\":\"done\",\"attempt\":2,\"version\":\"3\"," +
+        "\"input\":{\"message\":\"m\"},\"result\":{\"b\":\"two\\nlines\",\"a\":1},\"executionId\":\"run\",\"adopted\":true," +
+        "\"costUsd\":\"0.0012\",\"durationMs\":12,\"tokens\":{\"prompt\":3,\"completion\":4,\"total\":7},\"settledNo\":7}"
     )
     assert.strictEqual(
       BatchReport.encodeRow({
@@ -70,17 +76,18 @@ describe("a line", () => {
         at: "",
         state: "failed",
         attempt: 1,
+        version: "draft",
         error: { executionIds: ["a"], statusCode: 500, code: "X", message: "m", kind: "K" },
         adopted: false
       }),
-      "{\"no\":1,\"key\":\"k\",\"state\":\"failed\",\"attempt\":1,\"error\":{\"kind\":\"K\",\"message\":\"m\",\"code\":\"X\"," +
+      "{\"no\":1,\"key\":\"k\",\"state\":\"failed\",\"attempt\":1,\"version\":\"draft\",\"error\":{\"kind\":\"K\",\"message\":\"m\",\"code\":\"X\"," +
         "\"statusCode\":500,\"executionIds\":[\"a\"]}}"
     )
   })
 
   it("has a result whenever the row is done and its result fits", () => {
     for (const result of [undefined, null]) {
-      assert.include(BatchReport.encodeRow(rowOf(1, { result })), "\"attempt\":1,\"result\":null,")
+      assert.include(BatchReport.encodeRow(rowOf(1, { result })), "\"version\":\"production\",\"result\":null,")
     }
     assert.include(BatchReport.encodeRow(rowOf(1, { result: false })), "\"result\":false,")
     const { result: _, ...misfit } = rowOf(1, { error: { kind: "UnexpectedResult", message: "it does not fit" } })

@@ -434,11 +434,13 @@ describe("a batch in its ledger", () => {
       yield* noukai(run(), { env, cwd })
       const asked = (...args: ReadonlyArray<string>) => noukai(["batch", ...args], { cwd })
       const { code, stdout } = yield* asked("status", "b")
+      const { definition, states } = JSON.parse((yield* asked("status", "b", "--json")).stdout)
       assert.deepStrictEqual([code, stdout], [
         0,
-        `batch   b\nflow    ${obeys}\nstatus  completed\nrows    2\ndone    1\nfailed  1\n`
+        `batch       b\nflow        ${obeys}\nversion     production\ndefinition  ${definition.hash}\n` +
+        "status      completed\nrows        2\ndone        1\nfailed      1\n"
       ])
-      assert.strictEqual(JSON.parse((yield* asked("status", "b", "--json")).stdout).states.failed, 1)
+      assert.strictEqual(states.failed, 1)
       assert.strictEqual((yield* asked("status", "another", "--ledger", "b.ledger")).code, 2)
       const inOrder = json((yield* asked("results", "b")).stdout)
       assert.deepStrictEqual(inOrder.map(({ no, state }) => [no, state]), [[1, "done"], [2, "failed"]])

@@ -49,6 +49,7 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
     return {
       batch: record.name,
       flow: record.flow,
+      version: record.version,
       ...(record.definition !== null && {
         definition: {
           hash: record.definition,
@@ -133,11 +134,12 @@ const following = 200
 const followed = (
   ledger: Ledger,
   record: Batches.BatchRecord,
-  after: number
+  after: number,
+  withInput: boolean
 ): Stream.Stream<RowResult, BatchStoreError> => {
   let last = after
   const page = Stream.suspend(() =>
-    Stream.tap(Reading.settledAfter(ledger, record.id, last), (row) =>
+    Stream.tap(Reading.settledAfter(ledger, record, last, withInput), (row) =>
       Effect.sync(() => {
         last = row.settledNo ?? last
       }))
@@ -177,7 +179,7 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
 /** @internal */
 export const results = (
   batch: Definition | string,
-  { after = 0, follow = false, order = "input" }: ResultsOptions = {}
+  { after = 0, follow = false, order = "input", withInput = false }: ResultsOptions = {}
 ): Stream.Stream<RowResult, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.gen(function*() {
     const method = "Batch.results"
@@ -189,10 +191,10 @@ export const results = (
     }
     const [ledger, record] = yield* standing(method, id)
     const rows = order === "input"
-      ? Reading.inOrder(ledger, record.id)
+      ? Reading.inOrder(ledger, record, withInput)
       : follow
-      ? followed(ledger, record, after)
-      : Reading.settledAfter(ledger, record.id, after)
+      ? followed(ledger, record, after, withInput)
+      : Reading.settledAfter(ledger, record, after, withInput)
     return Stream.map(rows, read)
   }))
 

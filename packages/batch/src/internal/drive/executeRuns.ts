@@ -163,7 +163,6 @@ export const make = (
               ? Effect.succeed<Polled>({ _tag: status })
               : lookedUp(executionId, row))
         ),
-      cost: (executionId) =>
-        Effect.map(runs.cost(flow, executionId), ({ costUsd, isKnown }) => isKnown ? costUsd : undefined)
+      cost: (executionId) => runs.cost(flow, executionId)
     }
   })

@@ -184,7 +184,6 @@ export const make = (
                 return { _tag: "running", unknown: status.reported }
             }
           })),
-      cost: (executionId) =>
-        Effect.map(costs.cost(flow, executionId), ({ costUsd, isKnown }) => isKnown ? costUsd : undefined)
+      cost: (executionId) => costs.cost(flow, executionId)
     }
   })

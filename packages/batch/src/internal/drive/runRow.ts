@@ -1,5 +1,6 @@
 /** A row from its intent to its end. */
 import type { NoukaiError } from "@effect-noukai/sdk"
+import type { RunCost } from "@effect-noukai/sdk/Trace"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -70,8 +71,8 @@ export interface Runs {
     executionId: string,
     row: Rows.LiveRow
   ) => Effect.Effect<Effect.Effect<Polled, NoukaiError>, NoukaiError>
-  /** The cost of a run that ended, in US dollars as decimal text. */
-  readonly cost: (executionId: string) => Effect.Effect<string | undefined, NoukaiError>
+  /** The cost, time and tokens of a run that ended. */
+  readonly cost: (executionId: string) => Effect.Effect<RunCost, NoukaiError>
 }
 
 const mebibytes = ({ inputBytes }: Rows.LiveRow): number => Math.min(mostLarge, Math.round(inputBytes / (1024 * 1024)))
@@ -106,6 +107,8 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   const { settings: { adopt, grace, pendingTimeout = Infinity, rowTimeout = Infinity } } = running.record
   /** Since when its run is known to be running. */
   let { runningAt } = row
+  /** When its last request left this process. */
+  let sentAt: number | undefined
 
   const again = (fields: Partial<Rows.Transition> = {}): Step =>
     Effect.map(
@@ -128,31 +131,41 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 
   const ended = (settled: Settled): Step =>
     Effect.flatMap(
-      priced(settled),
+      measured(settled),
       (known) => Effect.flatMap(settle(running, row, known), (isTaken) => isTaken ? Effect.void : reread)
     )
 
-  /** Adds what the run cost, where that is asked for. */
-  const priced = (settled: Settled): Effect.Effect<Settled> => {
-    const { executionId } = settled
-    if (!readsCosts(running) || executionId === undefined) return Effect.succeed(settled)
-    const read = (attempt: number): Effect.Effect<Option.Option<string>> =>
-      Effect.catchAll(
-        Effect.map(runs.cost(executionId), Option.fromNullable),
-        (error) =>
-          attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
-            ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
-            // the row is done all the same
-            : Effect.succeed(Option.none())
-      )
-    return Effect.map(read(1), (found) => {
-      if (Option.isNone(found)) return { ...settled, costUsd: Rows.unknownCost }
-      const costUsd = found.value
-      running.costs.known++
-      running.costs.total = BigDecimal.sum(running.costs.total, Money.parse(costUsd))
-      return { ...settled, costUsd }
+  /** Adds how long the run took, and what it cost where that is asked for. */
+  const measured = (settled: Settled): Effect.Effect<Settled> =>
+    Effect.gen(function*() {
+      const { adopted, executionId } = settled
+      const now = yield* Clock.currentTimeMillis
+      // a request that found a run took less time than the run
+      const seen = sentAt === undefined || adopted === true ? settled : { ...settled, durationMs: now - sentAt }
+      if (!readsCosts(running) || executionId === undefined) return seen
+      const read = (attempt: number): Effect.Effect<Option.Option<RunCost>> =>
+        Effect.catchAll(
+          Effect.asSome(runs.cost(executionId)),
+          (error) =>
+            attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
+              ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
+              // the row is done all the same
+              : Effect.succeedNone
+        )
+      const found = yield* read(1)
+      if (Option.isNone(found)) return { ...seen, costUsd: Rows.unknownCost }
+      const { costUsd, isKnown, tokens, wallMs } = found.value
+      if (isKnown) {
+        running.costs.known++
+        running.costs.total = BigDecimal.sum(running.costs.total, Money.parse(costUsd))
+      }
+      return {
+        ...seen,
+        costUsd: isKnown ? costUsd : Rows.unknownCost,
+        ...(wallMs > 0 && { durationMs: wallMs }),
+        ...(tokens.prompt + tokens.completion + tokens.total > 0 && { tokens: JSON.stringify(tokens) })
+      }
     })
-  }
 
   const stopped = (verdict: Extract<Verdict, { _tag: "stop" }>): Step =>
     Effect.zipRight(stop(running, verdict.stop), row.state === "submitted" ? Effect.void : again())
@@ -258,9 +271,13 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
     return runs.look === undefined ? sending : running.large.withPermits(mebibytes(row))(sending)
   }
 
+  const noted = Effect.map(Clock.currentTimeMillis, (now) => {
+    sentAt = now
+  })
+
   /** Sends the row, and tells what to do then. */
   const request = (input: string): Effect.Effect<Step> =>
-    Effect.match(Effect.suspend(() => runs.begin(row, input, sendingLimit)), {
+    Effect.match(Effect.flatMap(noted, () => runs.begin(row, input, sendingLimit)), {
       onFailure: (error) => refusedFor(ofSending(error)),
       onSuccess: (outcome) => {
         if (outcome._tag === "submitted") return begun(outcome.executionId, { adopted: false, isListed: false })

@@ -42,6 +42,10 @@ export interface Settled {
   readonly adopted?: boolean
   /** The cost of its run in US dollars, as decimal text; `unknown` where it was asked for and cannot be read. */
   readonly costUsd?: string
+  /** In milliseconds. */
+  readonly durationMs?: number
+  /** As JSON. */
+  readonly tokens?: string
 }
 
 /** @internal */
@@ -253,7 +257,7 @@ export const readsCosts = ({ record: { settings: { budgetUsd, cost } } }: Runnin
 export const settle = (
   running: Running,
   row: Rows.LiveRow,
-  { adopted, costUsd: read, error, executionId, result, state }: Settled
+  { adopted, costUsd: read, durationMs, error, executionId, result, state, tokens }: Settled
 ): Effect.Effect<boolean, BatchStoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     // what may have run and is not known is taken to have cost what was reserved
@@ -276,6 +280,8 @@ export const settle = (
         ...(executionId !== undefined && { executionId }),
         ...(adopted !== undefined && { adopted }),
         ...(costUsd !== undefined && { costUsd }),
+        ...(durationMs !== undefined && { durationMs: Math.round(durationMs) }),
+        ...(tokens !== undefined && { tokens }),
         spent
       }),
       (isTaken) =>

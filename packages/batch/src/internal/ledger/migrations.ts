@@ -131,12 +131,20 @@ const runningRows = Effect.gen(function*() {
   yield* sql`alter table noukai_batch_row add column running_at bigint`
 })
 
+/** Rows know how long their run took, and the tokens that it used, as JSON. */
+const measuredRows = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`alter table noukai_batch_row add column duration_ms bigint`
+  yield* sql`alter table noukai_batch_row add column tokens text`
+})
+
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
   "0003_exactCosts": exactCosts,
   "0004_sentRows": sentRows,
-  "0005_runningRows": runningRows
+  "0005_runningRows": runningRows,
+  "0006_measuredRows": measuredRows
 }
 
 const table = "noukai_batch_migration"

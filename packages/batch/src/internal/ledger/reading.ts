@@ -1,11 +1,14 @@
 /** Reads rows from the ledger: counts, and rows page by page. */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { Fragment } from "@effect/sql/Statement"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
-import { type RefusedRow, RowError, type RowResult } from "../../BatchRow.js"
+import { type RefusedRow, RowError, type RowResult, RowTokens } from "../../BatchRow.js"
+import type { BatchRecord } from "./batches.js"
 import { doing, type Ledger, mostBytes } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
 
@@ -82,18 +85,29 @@ interface StoredResult {
   readonly result: string | null
   readonly error: string | null
   readonly cost_usd: string | null
+  readonly duration_ms: number | string | null
+  readonly tokens: string | null
+  readonly input?: string
   readonly settled_at: number | string | null
   readonly settled_no: number | string | null
 }
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
 
-const rowResult = (row: StoredResult): RowResult => ({
+const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
+
+/** A batch whose rows are read. @internal */
+export type Read = Pick<BatchRecord, "id" | "version">
+
+const rowResult = ({ version }: Read) => (row: StoredResult): RowResult => ({
   no: Number(row.no),
   key: row.key,
   at: row.place,
   state: stateShown(row.state),
   attempt: Number(row.attempt),
+  version,
+  // a row that is invalid may have none
+  ...(row.input !== undefined && row.input !== "" && { input: JSON.parse(row.input) as unknown }),
   ...(row.state === "done" && row.result !== null && { result: JSON.parse(row.result) as unknown }),
   ...(row.error !== null && { error: decodeError(row.error) }),
   ...(row.execution_id !== null && { executionId: row.execution_id }),
@@ -101,6 +115,8 @@ const rowResult = (row: StoredResult): RowResult => ({
   ...(row.cost_usd === unknownCost
     ? { isCostUnknown: true as const }
     : row.cost_usd !== null && { costUsd: row.cost_usd }),
+  ...(row.duration_ms !== null && { durationMs: Number(row.duration_ms) }),
+  ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
   ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
   ...(row.settled_no !== null && { settledNo: Number(row.settled_no) })
 })
@@ -143,38 +159,49 @@ const paged = <Stored, A>(
       ])
     }))
 
+/** The columns of a row, with its input if it is wanted, and the length of its documents in bytes. */
+const columnsOf = (sql: SqlClient, withInput: boolean): { readonly all: Fragment; readonly bytes: Fragment } => {
+  const bytes = sql`coalesce(octet_length(r.result), 0) + coalesce(octet_length(r.error), 0)`
+  const all = sql`r.no, r.key, r.place, r.state, r.attempt, r.execution_id, r.adopted, r.result, r.error, r.cost_usd,
+    r.duration_ms, r.tokens, r.settled_at, r.settled_no`
+  return withInput ? { all: sql`${all}, r.input`, bytes: sql`${bytes} + octet_length(r.input)` } : { all, bytes }
+}
+
 /** Rows in the order of one of their numbers, which an index has. */
 const numbered = (
   { sql }: Ledger,
-  batch: number,
+  batch: Read,
   number: "no" | "settled_no",
-  after: number
+  after: number,
+  withInput: boolean
 ): Stream.Stream<RowResult, BatchStoreError> => {
-  const place = sql.literal(number)
+  const place = sql.literal(`r.${number}`)
+  const { all, bytes } = columnsOf(sql, withInput)
   return paged(
     after,
     (from) =>
       doing("read rows")(sql<Placed>`
-        select ${place} as place, coalesce(octet_length(result), 0) + coalesce(octet_length(error), 0) as bytes
-        from noukai_batch_row where batch = ${batch} and ${place} > ${from} order by ${place} limit ${page}`),
+        select ${place} as place, ${bytes} as bytes
+        from noukai_batch_row as r where r.batch = ${batch.id} and ${place} > ${from} order by ${place} limit ${page}`),
     (from, last) =>
       doing("read rows")(sql<StoredResult>`
-        select no, key, place, state, attempt, execution_id, adopted, result, error, cost_usd, settled_at, settled_no
-        from noukai_batch_row where batch = ${batch} and ${place} > ${from} and ${place} <= ${last} order by ${place}`),
-    rowResult
+        select ${all} from noukai_batch_row as r
+        where r.batch = ${batch.id} and ${place} > ${from} and ${place} <= ${last} order by ${place}`),
+    rowResult(batch)
   )
 }
 
 /** All rows, in the order of the input. @internal */
-export const inOrder = (ledger: Ledger, batch: number): Stream.Stream<RowResult, BatchStoreError> =>
-  numbered(ledger, batch, "no", 0)
+export const inOrder = (ledger: Ledger, batch: Read, withInput = false): Stream.Stream<RowResult, BatchStoreError> =>
+  numbered(ledger, batch, "no", 0, withInput)
 
 /** Settled rows, in the order in which they settled, after one of them. @internal */
 export const settledAfter = (
   ledger: Ledger,
-  batch: number,
-  settledNo: number
-): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo)
+  batch: Read,
+  settledNo: number,
+  withInput = false
+): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo, withInput)
 
 interface StoredRefused {
   readonly place: string

@@ -172,6 +172,10 @@ export interface Transition {
   readonly result?: string
   readonly error?: string
   readonly costUsd?: string
+  /** The time of its run in milliseconds. */
+  readonly durationMs?: number
+  /** The tokens of its run, as JSON. */
+  readonly tokens?: string
   readonly settledAt?: number
   /** The cost of its run, known or assumed, in US dollars. */
   readonly spent?: BigDecimal.BigDecimal
@@ -234,6 +238,8 @@ export const transit = (
         result = coalesce(${text("result")}, r.result),
         error = case when ${text("to")} = 'invalid' then r.error else ${text("error")} end,
         cost_usd = coalesce(${text("costUsd")}, r.cost_usd),
+        duration_ms = ${number("durationMs")},
+        tokens = ${text("tokens")},
         reserved_usd = case when ${text("released")} is not null then null else r.reserved_usd end,
         settled_at = ${number("settledAt")},
         settled_no = case when ${number("settledAt")} is null then null else ${settledNo} end

@@ -37,7 +37,7 @@ export const retried = (
       doing("made rows pending again")(sql`
     update noukai_batch_row
     set state = 'pending', attempt = attempt + 1, execution_id = null, error = null, result = null, cost_usd = null,
-      adopted = 0, settled_at = null, settled_no = null
+      duration_ms = null, tokens = null, adopted = 0, settled_at = null, settled_no = null
     where id in (
       select id from noukai_batch_row where batch = ${batch} and state = ${state} order by id limit ${most})
       and state = ${state}

@@ -108,7 +108,14 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
   { refused = Stream.empty, rows, summary }: FolderOptions<E, R, E2, R2>
 ): Effect.Effect<Manifest, E | E2 | BatchReportError, R | R2> =>
   Effect.scoped(Effect.gen(function*() {
-    const { batch, finishedAt, flow, startedAt, version } = summary
+    const { batch, definition, finishedAt, flow, startedAt, version } = summary
+    const named = definition === undefined ? {} : {
+      definition: {
+        hash: definition.hash,
+        ...(definition.changedAt !== undefined &&
+          { changedAt: yield* toIso("changedAt", folder, definition.changedAt) })
+      }
+    }
     const times = {
       ...(startedAt === undefined ? {} : { startedAt: yield* toIso("startedAt", folder, startedAt) }),
       ...(finishedAt === undefined ? {} : { finishedAt: yield* toIso("finishedAt", folder, finishedAt) })
@@ -145,6 +152,7 @@ export const toFolder = <E, R, E2 = never, R2 = never>(
       batch,
       flow,
       ...(version === undefined ? {} : { version }),
+      ...named,
       ...times,
       rows: total,
       states,

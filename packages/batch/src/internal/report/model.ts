@@ -1,6 +1,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Stream from "effect/Stream"
 import type { RefusedRow, RowResult, RowState } from "../../BatchRow.js"
+import type { BatchDefinition } from "../../BatchStatus.js"
 
 /**
  * The options of appending rows as they settle.
@@ -60,6 +61,8 @@ export interface ReportSummary {
   /** The name of its flow. */
   readonly flow: string
   readonly version?: string | undefined
+  /** As in its status. */
+  readonly definition?: BatchDefinition | undefined
   /** When the batch began, in milliseconds since 1970. */
   readonly startedAt?: number | undefined
   /** When the batch ended, in milliseconds since 1970. */
@@ -91,6 +94,8 @@ export interface Manifest {
   readonly batch: string
   readonly flow: string
   readonly version?: string
+  /** The hash of what it runs, as in its status, and when that changed: ISO 8601, in UTC. */
+  readonly definition?: { readonly hash: string; readonly changedAt?: string }
   /** ISO 8601, in UTC. */
   readonly startedAt?: string
   /** ISO 8601, in UTC. */

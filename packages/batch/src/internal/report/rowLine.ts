@@ -29,6 +29,8 @@ export const encodeRow = (row: RowResult): string =>
     at: row.at === "" ? undefined : row.at,
     state: row.state,
     attempt: row.attempt,
+    version: row.version,
+    input: row.input,
     // a run may have no output, and its row still has a result
     result: hasResult(row) ? row.result ?? null : undefined,
     error: row.error === undefined ? undefined : errorFields(row.error),
@@ -36,6 +38,8 @@ export const encodeRow = (row: RowResult): string =>
     adopted: row.adopted ? true : undefined,
     costUsd: row.costUsd,
     isCostUnknown: row.isCostUnknown,
+    durationMs: row.durationMs,
+    tokens: row.tokens,
     settledNo: row.settledNo
   })
 

@@ -21,6 +21,8 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     yield* terminal.write(table([
       ["batch", status.batch],
       ["flow", status.flow],
+      ["version", status.version],
+      ...definition === undefined ? [] : [["definition", definition.hash] as const],
       ...definition?.changedAt === undefined
         ? []
         : [["changed", `${moment(new Date(definition.changedAt).toISOString())} UTC`] as const],
