@@ -1,4 +1,4 @@
-/** What the results of a batch hold, and the files and comparisons that are made of them. */
+/** Results of a batch, and the files and comparisons that are made of them. */
 import { Batch, BatchReport } from "@effect-noukai/batch"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
