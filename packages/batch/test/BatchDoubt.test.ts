@@ -88,6 +88,38 @@ describe.concurrent("a row that may have run", () => {
       assert.strictEqual((yield* runsOf).length, 2)
     }).pipe(Effect.provide(layer({ capture: "full" }))), 20_000)
 
+  const inRequests = (id: string) =>
+    Batch.make({
+      id,
+      flow: "acme/test/echo",
+      operation: "execute",
+      key: (row: Row) => row.id,
+      input: (row) => ({ message: row.id })
+    })
+
+  it.live("in a request is found, though it is the only one", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["reset:late"] })
+      const summary = yield* Batch.run(inRequests("alone"), numbered(1), quick)
+      assert.deepStrictEqual(states(summary), { done: 1 })
+      assert.strictEqual((yield* runsOf).length, 1)
+    }).pipe(Effect.provide(layer({ capture: "full" }))), 20_000)
+
+  it.live("in a request is reported only after a look at its session", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      yield* emulator.addFaults({ match: { endpoint: "execute" }, script: ["500"] })
+      const summary = yield* Batch.run(inRequests("absent"), numbered(1), quick)
+      assert.deepStrictEqual(states(summary), { reported: 1 })
+      const { requests } = yield* emulator.ledger
+      assert.strictEqual(requests[requests.length - 1]?.endpoint, "session")
+      assert.strictEqual(
+        new Set(requests.filter(({ endpoint }) => endpoint === "session").map(({ target }) => target)).size,
+        1
+      )
+    }).pipe(Effect.provide(layer())), 20_000)
+
   it.live("at a later attempt is looked for too", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator

@@ -1,7 +1,13 @@
 /** Rows whose runs take too long: they give up their slots, are asked for again by the next run, and never sent again. */
 import { Batch, BatchEngine, BatchReport, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
-import { APIConnectionError, Noukai } from "@effect-noukai/sdk"
+import {
+  APIConnectionError,
+  FlowNotFoundError,
+  Noukai,
+  type NoukaiError,
+  UnexpectedResponseError
+} from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, HashMap, Layer, Logger, TestClock } from "effect"
 import { folder } from "../../sdk/test/support/folder.js"
@@ -204,7 +210,7 @@ describe("a row that times out", () => {
 
 describe("the limit of a row", () => {
   /** Runs a row whose polls answer so until its lane has ended, and gives its state and how many seconds that took. */
-  const lasted = (poll: (seconds: number) => Effect.Effect<Polled, APIConnectionError>) =>
+  const lasted = (poll: (seconds: number) => Effect.Effect<Polled, NoukaiError>) =>
     Effect.gen(function*() {
       const ledger = yield* BatchStore
       const batch = yield* Batches.planned(
@@ -267,6 +273,51 @@ describe("the limit of a row", () => {
       const [state, seconds] = yield* lasted(poll)
       // the last wait between two polls may have begun before
       assert.isTrue(state === "timedOut" && seconds >= 60 && seconds <= 100, String(seconds))
+    }).pipe(Effect.provide(store())))
+
+  const of404 = (responseBody: string, code?: string) =>
+    new FlowNotFoundError({
+      method: "Job.poll",
+      statusCode: 404,
+      responseBody,
+      ...(code !== undefined && { code }),
+      isRetryable: false
+    })
+
+  const foreign: ReadonlyArray<NoukaiError> = [
+    of404("<html>no route</html>"),
+    of404(""),
+    of404("{\"detail\":\"Not Found\"}"),
+    of404("{\"detail\":{\"code\":\"JOB_NOT_FOUND\""),
+    of404("{\"code\":\"JOB_NOT_FOUND\"}", "JOB_NOT_FOUND"),
+    new UnexpectedResponseError({ method: "executeOnce", statusCode: 404, reason: "a 404", isRetryable: false })
+  ]
+
+  it.scoped("is not reached, nor is a run given up, because of a 404 that does not say that it does not exist", () =>
+    Effect.gen(function*() {
+      const ending: Polled = { _tag: "ended", settled: { state: "done", result: "null", executionId: "x" } }
+      let asked = 0
+      const [state] = yield* lasted(() =>
+        asked < foreign.length ? Effect.fail(foreign[asked++]!) : Effect.succeed(ending)
+      )
+      assert.deepStrictEqual([state, asked], ["done", foreign.length])
+    }).pipe(Effect.provide(store())))
+
+  it.scoped("leaves a run whose polls get such a 404 for longer to the next run of the batch", () =>
+    Effect.gen(function*() {
+      const [state] = yield* lasted(() => Effect.fail(foreign[0]!))
+      assert.strictEqual(state, "timedOut")
+    }).pipe(Effect.provide(store())))
+
+  it.scoped.each([
+    ["JOB_NOT_FOUND", "reported"],
+    ["RUN_NOT_FOUND", "reported"],
+    // the flow is not there: nothing is said of the run
+    ["FLOW_NOT_FOUND", "submitted"]
+  ])("does not matter after the 404 %s, which leaves the row %s", ([code, expected]) =>
+    Effect.gen(function*() {
+      const [state] = yield* lasted(() => Effect.fail(of404(JSON.stringify({ detail: { code } }), code)))
+      assert.strictEqual(state, expected)
     }).pipe(Effect.provide(store())))
 
   it.live("is an hour unless it is given, and may be none", () =>

@@ -10,6 +10,7 @@ import { cursorOf, receivedOf, render, stateOf, TaggedError } from "./internal/e
 import { ReplayReport, reportText } from "./internal/errors/replayReport.js"
 import { absentable } from "./internal/schema/nullable.js"
 import type { PausedState } from "./internal/schema/pausedState.js"
+import { noRun } from "./internal/sessions/noSession.js"
 
 /**
  * Marks the errors of this package, across copies of it.
@@ -197,7 +198,8 @@ export class PermissionDeniedError extends TaggedError<PermissionDeniedError>(
 }
 
 /**
- * 404, for flows, versions, jobs and runs alike; `code` tells which.
+ * 404, for flows, versions, jobs and runs alike; `code` tells which. Without `isAbsent` it may be a gateway's, and a run
+ * that was begun may go on.
  *
  * @since 0.1.0
  * @category errors
@@ -214,6 +216,15 @@ export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
    */
   get cursor(): FlowCursor | undefined {
     return cursorOf(this)
+  }
+  /**
+   * Whether the server says that the flow, the job or the run does not exist: in complete JSON, by its code or in words.
+   *
+   * @since 0.1.0
+   */
+  get isAbsent(): boolean {
+    const { code, executionId, responseBody = JSON.stringify({ detail: { code } }) } = this
+    return noRun(responseBody, executionId)
   }
   /** @since 0.1.0 */
   override get message(): string {

@@ -11,7 +11,7 @@ import {
   RateLimitError,
   TraceScope
 } from "@effect-noukai/sdk"
-import { isEnded, poll, updates } from "@effect-noukai/sdk/Job"
+import { isEnded, poll, updates, waitAll } from "@effect-noukai/sdk/Job"
 import * as Jobs from "@effect-noukai/sdk/JobService"
 import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import * as Scripted from "@effect-noukai/sdk/testing"
@@ -388,6 +388,31 @@ describe("grace after a submission (8.3)", () => {
           assert.deepStrictEqual(yield* instants, [0, 2000, 4000, 6000])
         })
     ))
+
+  it.effect("wait, updates and waitAll go through the 404 of a gateway after it", () =>
+    Effect.gen(function*() {
+      const jobs = yield* JobService
+      const ended = [
+        yield* Effect.fork(Effect.flatMap(jobs.attach("a/b/c", "ex"), (job) => job.result())),
+        yield* Effect.fork(Effect.flatMap(jobs.attach("a/b/c", "ex"), (job) =>
+          Effect.map(Stream.runLast(job.updates), (last) =>
+            Option.getOrThrow(last).status))),
+        yield* Effect.fork(Effect.flatMap(jobs.attach("a/b/c", "ex"), (job) =>
+          Effect.map(Stream.runCollect(waitAll([job])), Chunk.size)))
+      ]
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Fiber.joinAll(ended), [1, "completed", 1])
+    }).pipe(Effect.provide(setup({
+      pollJob: [
+        ...["<html>", "", "{\"detail\":\"Not Found\"}"].map((responseBody) =>
+          Effect.fail(
+            new FlowNotFoundError({ method: "m", statusCode: 404, responseBody, isRetryable: false }, unchecked)
+          )
+        ),
+        ...Array.from({ length: 3 }, () =>
+          status("completed", { result: 1 }))
+      ]
+    }))))
 
   it.effect("wait ends with the 404 that comes after it", () =>
     withJob([notFound, notFound, notFound, notFound], (job, instants) =>

@@ -1,7 +1,7 @@
 /** The 404 of a look-up: an absence, after which a run is sent, or the answer of somebody else, after which none is. */
 import { Emulator } from "@effect-noukai/emulator"
 import { FlowService, JobService, Noukai } from "@effect-noukai/sdk"
-import type { CallError, OnceError } from "@effect-noukai/sdk/NoukaiError"
+import { type CallError, FlowNotFoundError, type OnceError } from "@effect-noukai/sdk/NoukaiError"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, TestClock } from "effect"
 import { noSession } from "../src/internal/sessions/noSession.js"
@@ -113,6 +113,37 @@ describe("the body of a 404", () => {
       assert.isFalse(noSession(body, sessionId))
     })
   }
+
+  it.each(
+    [
+      [json({ detail: { code: "JOB_NOT_FOUND", message: "There is no job." } }), true],
+      [json({ detail: { code: "RUN_NOT_FOUND" } }), true],
+      [json({ detail: { code: "NOT_FOUND" } }), true],
+      [json({ detail: { code: "FLOW_NOT_FOUND" } }), true],
+      [json({ detail: "Job not found" }), true],
+      [json({ detail: "JOB_NOT_FOUND" }), true],
+      [json({ detail: `Execution ${sessionId} was not found` }), true],
+      [json({ detail: "No such run." }), true],
+      [json({ detail: { code: "SESSION_NOT_FOUND" } }), false],
+      [json({ detail: "Not Found" }), false],
+      [json({ detail: "Job queue not found" }), false],
+      [json({ code: "JOB_NOT_FOUND" }), false],
+      [json({ message: "Job not found" }), false],
+      ["{\"detail\":{\"code\":\"JOB_NOT_FOUND\"}", false],
+      ["<html>Job not found</html>", false],
+      ["{}", false],
+      ["", false]
+    ] as const
+  )("of a job: %s is an absence: %s", (responseBody, isAbsent) => {
+    const error = new FlowNotFoundError({
+      method: "Job.poll",
+      statusCode: 404,
+      executionId: sessionId,
+      responseBody,
+      isRetryable: false
+    })
+    assert.strictEqual(error.isAbsent, isAbsent)
+  })
 
   it("is none if anything of it is missing, wherever it is cut", () => {
     for (const body of absences.map((text) => text.trim())) {

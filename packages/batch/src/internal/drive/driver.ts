@@ -86,7 +86,7 @@ export const make = (
       : Pace.make({
         rate,
         turns: (count) => Running.insisting(Limits.turns(ledger, String(record.id), 1_000_000 / rate, count)),
-        isAnsweredAtOnce: runs.look !== undefined,
+        isAnsweredAtOnce: runs.beginLooks !== true,
         alarm: running.alarm
       })
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { BatchRecord } from "../ledger/batches.js"
 import type { LiveRow } from "../ledger/rows.js"
-import { areAllGone, lookUp, versionOf } from "./jobRuns.js"
+import { areAllGone, lookUp, uuid, versionOf } from "./jobRuns.js"
 import type { Settled } from "./running.js"
 import type { Begun, Polled, Runs } from "./runRow.js"
 import { rowError } from "./verdict.js"
@@ -16,8 +16,12 @@ import { rowError } from "./verdict.js"
 const once = Schedule.stop
 
 /** The key of an attempt among the runs of its flow. What it is made of must never change. */
-const onceKey = (batch: string, { attempt, key }: LiveRow): string =>
+const onceKey = (batch: string, { attempt, key }: Pick<LiveRow, "attempt" | "key">): string =>
   JSON.stringify(["noukai-batch", batch, key, attempt])
+
+/** The session in which `executeOnce` runs a key first: the same name in the same namespace as there. */
+const onceSession = ({ flow, name, version }: BatchRecord, row: Pick<LiveRow, "attempt" | "key">): string =>
+  uuid("3b1f6a0e58c44b0c9f0e7d2a94c1b6e5", [...flow.split("/"), version, onceKey(name, row), 1])
 
 const idsOf = ({ executionId }: NoukaiError): ReadonlyArray<string> => executionId === undefined ? [] : [executionId]
 
@@ -92,13 +96,14 @@ export const make = (
     const runs = yield* RunService
     const options = { version: versionOf(version), retry: once }
 
+    const lookAt = (sessionId: string) =>
+      lookUp(sessions, record, sessionId, ({ executionId }) => ({ _tag: "found", executionId }))
+
     const ended = (settled: Settled, sessionId: string | undefined, isListed: boolean): Begun => ({
       _tag: "ended",
       settled,
       isListed,
-      ...(sessionId !== undefined && {
-        look: lookUp(sessions, record, sessionId, ({ executionId }) => ({ _tag: "found", executionId }))
-      })
+      ...(sessionId !== undefined && { look: lookAt(sessionId) })
     })
 
     /** The end of a row whose run failed or was found; the error itself where it is of the request. */
@@ -148,6 +153,8 @@ export const make = (
       })
 
     return {
+      look: (row) => lookAt(onceSession(record, row)),
+      beginLooks: true,
       begin: (row, input) =>
         outcome(flows.executeOnce(onceKey(name, row), flow, {
           ...JSON.parse(input) as ExecuteOnceInput,

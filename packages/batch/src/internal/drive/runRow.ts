@@ -27,7 +27,7 @@ import {
   unreachable,
   untilPoll
 } from "./running.js"
-import { ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
+import { isAbsence, mayPass, ofFollowing, ofReading, ofSending, rowError, type Verdict } from "./verdict.js"
 
 /** The finding of a look at the session of an attempt. @internal */
 export type Look =
@@ -56,11 +56,10 @@ export type Polled =
 
 /** How the runs of a batch are begun, found and followed. @internal */
 export interface Runs {
-  /**
-   * A look at the session of an attempt. Absent where `begin` looks first, and gives what it finds: then it may be asked
-   * again for a row that may have been sent.
-   */
-  readonly look?: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
+  /** A look at the session of an attempt. */
+  readonly look: (row: Pick<Rows.LiveRow, "key" | "attempt">) => Effect.Effect<Look, NoukaiError>
+  /** Whether `begin` looks first, and gives what it finds: then it may be asked again for a row that may have been sent. */
+  readonly beginLooks?: true
   readonly begin: (
     row: Rows.LiveRow,
     input: string,
@@ -189,7 +188,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         }),
         (isTaken) =>
           isTaken
-            ? Effect.zipRight(isListed ? holds : sing(runs.look?.(row), now), follow(executionId, now))
+            ? Effect.zipRight(isListed ? holds : sing(runs.look(row), now), follow(executionId, now))
             : reread
       )
     })
@@ -268,7 +267,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       (input) => input === undefined ? Effect.succeed(Effect.void) : use(input)
     )
     // a request that waits for its run would keep others waiting as long
-    return runs.look === undefined ? sending : running.large.withPermits(mebibytes(row))(sending)
+    return runs.beginLooks ? sending : running.large.withPermits(mebibytes(row))(sending)
   }
 
   const noted = Effect.map(Clock.currentTimeMillis, (now) => {
@@ -305,7 +304,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   const send: Step = Effect.flatten(turn(withInput((input) => requestYoung(input, row.intentAt))))
 
   const intent: Step = Effect.suspend(() =>
-    adopt && runs.look !== undefined
+    adopt && !runs.beginLooks
       ? Effect.matchEffect(runs.look(row), {
         onFailure: (error) => refusedFor(ofReading(error)),
         onSuccess: (look) => {
@@ -336,7 +335,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
 
   const absent: Step = Effect.suspend(() => {
     if (running.canary === "holds") {
-      return runs.look !== undefined
+      return !runs.beginLooks
         ? again({ nextAttempt: row.attempt + 1 })
         // it looks and begins in one, and nothing is to begin any more
         : Effect.flatten(turn(withInput((input) => running.isStopping ? Effect.succeed(Effect.void) : request(input))))
@@ -349,10 +348,9 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         state: "reported",
         error: {
           kind: "RunNotFound",
-          message: runs.look === undefined
-            ? "it may have been sent, and was not sent again, since no run of this batch was found through its session yet"
-            : "it may have been sent, and no run is listed under its session; that proves nothing, since no run of this " +
-              "batch was found through its session yet"
+          message:
+            "it may have been sent, and no run is listed under its session; that proves nothing, since no run of " +
+            "this batch was found through its session yet"
         }
       }))
     })
@@ -364,7 +362,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       if (running.isStopping) return false
       const { isOpen, run } = yield* insisting(Rows.evidence(running.ledger, running.record.id))
       if (!isOpen || running.isPoor) {
-        const seen = run === undefined || runs.look === undefined ? Option.none() : yield* readable(runs.look(run))
+        const seen = run === undefined ? Option.none() : yield* readable(runs.look(run))
         if (Option.isNone(seen) || seen.value._tag === "absent") return false
         yield* holds
       } else yield* Effect.sleep(evidenceEvery)
@@ -376,7 +374,11 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
   const reconcile = (sentBy: number): Step =>
     Effect.gen(function*() {
       const now = yield* Clock.currentTimeMillis
-      const looked = runs.look === undefined ? Effect.succeedSome<Look>({ _tag: "absent" }) : readable(runs.look(row))
+      const looked = Effect.suspend(() =>
+        runs.beginLooks && running.canary === "holds"
+          ? Effect.succeedSome<Look>({ _tag: "absent" })
+          : readable(runs.look(row))
+      )
       const seen = yield* inDoubt(running, Effect.delay(looked, Math.max(0, sentBy + grace - now)))
       if (Option.isNone(seen)) return
       const look = seen.value
@@ -384,7 +386,10 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         case "absent":
           return yield* absent
         case "found":
-          return yield* begun(look.executionId, { adopted: false, isListed: true })
+          // a request gives its result, too
+          return yield* runs.beginLooks
+            ? Effect.zipRight(holds, absent)
+            : begun(look.executionId, { adopted: false, isListed: true })
         case "ended":
           return yield* ended(look.settled)
       }
@@ -435,9 +440,9 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         untilPoll(running, Math.min(running.polls.next(polls, now - since), untilOver(now, since))),
         Effect.matchEffect(poll, {
           onFailure: (error) => {
-            const verdict = ofReading(error)
+            const verdict = ofFollowing(error)
             if (verdict._tag === "stop") return stop(running, verdict.stop)
-            if (error._tag === "FlowNotFoundError" || error.statusCode === 404) {
+            if (isAbsence(error)) {
               return Effect.asVoid(settle(running, row, {
                 state: "reported",
                 executionId,
@@ -448,7 +453,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
                 }
               }))
             }
-            if (!error.isRetryable && error._tag !== "RateLimitError" && failures >= pollFailures) {
+            if (!mayPass(error) && failures >= pollFailures) {
               return Effect.asVoid(settle(running, row, { state: "reported", executionId, error: rowError(error) }))
             }
             if (verdict._tag !== "wait" && isUnreachable(running, now)) {
@@ -489,7 +494,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
       return reconcile(row.intentAt)
     case "submitted":
       return Effect.zipRight(
-        sing(runs.look?.(row), row.intentAt),
+        sing(runs.beginLooks ? undefined : runs.look(row), row.intentAt),
         Effect.flatMap(Clock.currentTimeMillis, (now) => follow(row.executionId!, now))
       )
   }

@@ -1,5 +1,5 @@
 /** The meaning of a failed request for its row, and for the batch. */
-import type { NoukaiError } from "@effect-noukai/sdk"
+import type { FlowNotFoundError, NoukaiError } from "@effect-noukai/sdk"
 import type { RowError } from "../../BatchRow.js"
 import type { Stop } from "../ledger/batches.js"
 
@@ -81,3 +81,16 @@ export const ofSending = (error: NoukaiError): Verdict => {
 
 /** The verdict on a request that only reads: no row is worse off for it. @internal */
 export const ofReading = (error: NoukaiError): Verdict => ofAll(error) ?? { _tag: "unsent", message: error.message }
+
+/** Whether the server says that a run, or its flow, does not exist. Any other 404, of a gateway for example, proves nothing. @internal */
+export const isAbsence = (error: NoukaiError): error is FlowNotFoundError =>
+  error._tag === "FlowNotFoundError" && error.isAbsent
+
+/** The verdict on a poll or a look-up of a run that was begun. @internal */
+export const ofFollowing = (error: NoukaiError): Verdict =>
+  // nothing is said of the run
+  isAbsence(error) && /flow/i.test(error.code ?? error.detail ?? "") ? stop(error) : ofReading(error)
+
+/** Whether a request that only reads may be answered when it is made again. @internal */
+export const mayPass = (error: NoukaiError): boolean =>
+  error.isRetryable || error._tag === "RateLimitError" || (error.statusCode === 404 && !isAbsence(error))

@@ -118,11 +118,12 @@ export const pending = (executionId: string): JobPending => ({ status: "pending"
 export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
 
 /**
- * Whether a failed poll tells nothing about the job, so that the next one may be answered.
+ * Whether a failed poll tells nothing about the job, so that the next one may be answered. A 404 of a gateway is one.
  *
  * @internal
  */
-export const isPassing = (error: NoukaiError): boolean => error._tag === "APITimeoutError" || isTransient(error)
+export const isPassing = (error: NoukaiError): boolean =>
+  error._tag === "APITimeoutError" || isTransient(error) || (error._tag === "FlowNotFoundError" && !error.isAbsent)
 
 const completed = (
   target: JobTarget,
