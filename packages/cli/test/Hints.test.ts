@@ -152,7 +152,7 @@ describe("hints", () => {
     Effect.gen(function*() {
       const emulator = yield* Emulator
       const flags = yield* given
-      const once = yield* noukai(["run", "slow", "x", "--once", "k", "--timeout", "100ms", ...flags])
+      const once = yield* noukai(["run", "slow", "x", "--once", "k", "--timeout", "1s", ...flags])
       assert.strictEqual(once.code, 5)
       const { stderr } = yield* noukai(["run", "slow", "x", "--once", "k", ...flags])
       const [watch = []] = hints(stderr)

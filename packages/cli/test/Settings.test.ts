@@ -73,7 +73,7 @@ describe("noukai.json", () => {
         const { code, stderr } = yield* noukai(run, { cwd, env: { NOUKAI_BASE_URL } })
         assert.strictEqual(code, 3)
         assert.notInclude(stderr, "check NOUKAI_API_KEY")
-        assert.include(stderr, "to see which key is used, and its source: noukai doctor")
+        assert.include(stderr, "see which key is used: noukai doctor")
       }
     })).pipe(Effect.provide(server({ keys: [{ key: "nk_only", org: "acme", project: "test" }] }))))
 

@@ -40,7 +40,7 @@ const adviceOf = (
     case "AuthenticationError":
       return error.statusCode === undefined
         ? [`set a key with NOUKAI_API_KEY or --key-file; to see which key is used: ${doctor}`]
-        : [`to see which key is used, and its source: ${doctor}`]
+        : [`to see which key is used: ${doctor}`]
     case "APIConnectionError":
     case "APITimeoutError":
       if (error.executionId !== undefined && flow !== undefined) {
