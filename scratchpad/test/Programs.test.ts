@@ -36,6 +36,7 @@ import { patient } from "../retrying.js"
 import { byHand, watched } from "../streaming.js"
 import { withTools } from "../tools.js"
 import { attempts, cost, time, watch } from "../traces.js"
+import { why } from "../why.js"
 
 const world = Layer.provideMerge(
   Noukai.layerServices,
@@ -78,6 +79,17 @@ it("the program that runs it", async () => {
   const [result] = await printed(() => import("../run.js"), 1)
   assert.propertyVal(result as object, "score", 8)
 })
+
+it("the program that runs tools", async () => {
+  const [result] = await printed(() => import("../runTools.js"), 1)
+  assert.include(JSON.stringify(result), "18 °C and sunny in")
+})
+
+it.live("the reason of a failed run", () =>
+  Effect.gen(function*() {
+    const text = yield* why
+    assert.match(text, /✕ draft .*\n {4}MODEL_OVERLOADED: The model is overloaded\.\n {4}input: \{"input":"parcel"\}\n/)
+  }))
 
 it("the program that runs it with Promises", async () => {
   const emulator = await startEmulator()
