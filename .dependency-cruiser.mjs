@@ -39,7 +39,8 @@ const table = {
       "@effect/platform-node",
       "@effect/sql",
       "@secretlint/core",
-      "@secretlint/secretlint-rule-preset-recommend"
+      "@secretlint/secretlint-rule-preset-recommend",
+      "undici"
     ],
     packages: ["sdk", "batch", "emulator"],
     node: "*"

@@ -15,6 +15,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { UsageError } from "../exit/CommandError.js"
 import { variable } from "./environment.js"
+import { type Proxy, proxyFor } from "./proxy.js"
 
 /** Flags of a command that calls the server. */
 export interface ConnectionFlags {
@@ -58,6 +59,8 @@ export declare namespace Settings {
     readonly file: string | undefined
     /** Whether runs are made by the hosted service, and cost money. */
     readonly isHosted: boolean
+    /** The proxy that requests go through. */
+    readonly proxy: Proxy | undefined
   }
 }
 
@@ -146,7 +149,12 @@ const serverOf = (
 /** A number as it is written by people; nothing that a port could be otherwise. */
 const wholeNumber = (text: string): number => /^\d+$/.test(text) ? Number(text) : NaN
 
-const loopback = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/
+/** The server that options name, unless it is on this machine; `undefined` also for a URL that the SDK refuses. */
+const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
+  const given = baseUrl ?? (env === "dev" ? "" : "https://api.noukai.xyz")
+  const url = URL.canParse(given) ? new URL(given) : undefined
+  return url === undefined || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? undefined : url
+}
 
 const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageError> =>
   Either.gen(function*() {
@@ -191,7 +199,7 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageErro
       return yield* wrong(`${source.path} holds no key`)
     }
 
-    const { baseUrl, env } = server.options
+    const remote = hosted(server.options)
     return {
       options: {
         ...server.options,
@@ -203,7 +211,8 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageErro
       keyFrom: source?.from ?? (key === undefined ? undefined : "NOUKAI_API_KEY"),
       serverFrom: server.from,
       file: path,
-      isHosted: baseUrl === undefined ? env !== "dev" : !loopback.test(baseUrl)
+      isHosted: remote !== undefined,
+      proxy: remote === undefined ? undefined : yield* proxyFor(remote)
     }
   })
 

@@ -9,9 +9,12 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
+import type { Dispatcher } from "undici"
 import { type ExitCode, exitCodeOf, exitCodes } from "../../exit/exitCode.js"
 import { variable } from "../../settings/environment.js"
+import * as Proxy from "../../settings/proxy.js"
 import * as Settings from "../../settings/Settings.js"
 import { time } from "../../terminal/amounts.js"
 import { hint } from "../../terminal/shell.js"
@@ -19,7 +22,7 @@ import { version } from "../../version.js"
 
 /** One thing that was looked at. */
 export interface Check {
-  readonly name: "versions" | "settings" | "server" | "key" | "reachable" | "clock"
+  readonly name: "versions" | "settings" | "server" | "proxy" | "key" | "reachable" | "clock"
   readonly state: "well" | "wrong" | "unknown"
   readonly message: string
   /** The remedies, a line each. */
@@ -91,22 +94,44 @@ interface Answer {
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error ? cause.cause === undefined ? cause.message : reasonOf(cause.cause) : String(cause)
 
-/** Asks a server for a session that is none, without a key: it begins no run. */
-const asked = (url: string): Effect.Effect<Answer, string> =>
-  Effect.gen(function*() {
-    const begun = yield* Clock.currentTimeMillis
-    const response = yield* Effect.tryPromise({
-      try: async (signal) => {
-        const response = await fetch(`${url}/seq/sessions/${randomUUID()}`, { signal, redirect: "manual" })
-        await response.arrayBuffer()
-        return response
+/** The status and the date of an answer. */
+type Head = { readonly status: number; readonly date: string }
+
+/** A request through a proxy, which the `fetch` of Node cannot be given in all its versions. */
+const dispatched = (url: URL, through: Dispatcher): Effect.Effect<Head, string> =>
+  Effect.async((resume) => {
+    let head: Head = { status: 0, date: "" }
+    through.dispatch({ origin: url.origin, path: url.pathname, method: "GET" }, {
+      onRequestStart: () => {},
+      onResponseStart: (_, status, { date }) => {
+        head = { status, date: String(date) }
       },
-      catch: reasonOf
+      onResponseData: () => {},
+      onResponseEnd: () => resume(Effect.succeed(head)),
+      onResponseError: (_, error) => resume(Effect.fail(reasonOf(error)))
     })
+  })
+
+const fetched = (url: URL): Effect.Effect<Head, string> =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(url, { signal, redirect: "manual" })
+      await response.arrayBuffer()
+      return { status: response.status, date: response.headers.get("date") ?? "" }
+    },
+    catch: reasonOf
+  })
+
+/** Asks a server for a session that is none, without a key: it begins no run. */
+const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<Answer, string> =>
+  Effect.gen(function*() {
+    const url = new URL(`${server}/seq/sessions/${randomUUID()}`)
+    const begun = yield* Clock.currentTimeMillis
+    const head = yield* through === undefined ? fetched(url) : dispatched(url, through)
     const ended = yield* Clock.currentTimeMillis
-    const date = Date.parse(response.headers.get("date") ?? "")
+    const date = Date.parse(head.date)
     return {
-      status: response.status,
+      status: head.status,
       took: ended - begun,
       // a date has whole seconds, and was told at some moment in between
       ahead: Number.isNaN(date) ? undefined : date + 500 - (begun + ended) / 2
@@ -207,7 +232,7 @@ const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Ef
 export const checks = (
   flags: Settings.ConnectionFlags,
   timeout: Duration.Duration
-): Effect.Effect<ReadonlyArray<Check>> =>
+): Effect.Effect<ReadonlyArray<Check>, never, Scope.Scope> =>
   Effect.gen(function*() {
     const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
     if (Either.isLeft(found)) {
@@ -220,7 +245,9 @@ export const checks = (
       ]
     }
     const settings = found.right
-    const { file, isHosted, options, serverFrom } = settings
+    const { file, isHosted, proxy, serverFrom } = settings
+    const through = proxy === undefined ? undefined : yield* Proxy.dispatcher(proxy)
+    const options = { ...settings.options, dispatcher: through }
     const config = yield* Effect.either(NoukaiConfig.make({ ...options, apiKey: noKey }))
     const read = file === undefined ? "no noukai.json" : file
     const ofKey = yield* key(settings)
@@ -242,9 +269,14 @@ export const checks = (
       "server",
       `${url}, named by ${serverFrom}; ${isHosted ? "runs cost money" : "on this machine, where runs cost nothing"}`
     )
-    const before = [versions(), well("settings", read), server]
+    const before = [
+      versions(),
+      well("settings", read),
+      server,
+      ...proxy === undefined ? [] : [well("proxy", `${proxy.shown}, from ${proxy.from}`)]
+    ]
 
-    const answer = yield* asked(url).pipe(
+    const answer = yield* asked(url, through).pipe(
       Effect.timeoutFail({ duration: timeout, onTimeout: () => "it did not answer in time" }),
       Effect.either
     )
@@ -256,7 +288,11 @@ export const checks = (
           "reachable",
           exitCodes.refused,
           `${url} cannot be reached: ${answer.left}`,
-          isHosted
+          proxy !== undefined
+            ? answer.left.includes("(407)")
+              ? `the proxy requires a user and a password: set ${proxy.from} to http://user:password@host:port`
+              : `look whether the proxy of ${proxy.from} is up, and lets this machine reach ${url}`
+            : isHosted
             ? "look whether this machine is online, and whether a firewall or a proxy is in between"
             : `start the server: ${dev(url)}; or name another one with --env or --base-url`
         )

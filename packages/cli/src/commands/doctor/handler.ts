@@ -24,7 +24,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
   yield* terminal.progress("… asking the server")
-  const found = yield* checks(input, timeout ?? Duration.seconds(10))
+  const found = yield* Effect.scoped(checks(input, timeout ?? Duration.seconds(10)))
   yield* terminal.progress("")
   const code = worst(found.map(({ code }) => code))
   yield* terminal.write(
