@@ -25,6 +25,8 @@ export type { CsvRow, SourceRow } from "./internal/source/SourceRow.js"
  */
 export interface BatchSource<Row, E = never, R = never> {
   readonly rows: Stream.Stream<SourceRow<Row>, E | BatchSourceError, R>
+  /** The name of a file or of bytes: a batch whose file has no rows fails. */
+  readonly name?: string
 }
 
 /**
@@ -125,7 +127,7 @@ export const fromJsonlBytes = <E, R>(
   bytes: Stream.Stream<Uint8Array, E, R>,
   name: string,
   options?: JsonlOptions
-): BatchSource<unknown, E, R> => ({ rows: jsonlRows(bytes, { name, source: name }, options) })
+): BatchSource<unknown, E, R> => ({ name, rows: jsonlRows(bytes, { name, source: name }, options) })
 
 /**
  * Rows of a file of lines of JSON in UTF-8: each line is one JSON value, and so one row. Empty lines are passed over. The
@@ -148,6 +150,7 @@ export const fromJsonlBytes = <E, R>(
  * @category constructors
  */
 export const fromJsonl = (path: string, options?: JsonlOptions): BatchSource<unknown> => ({
+  name: path,
   rows: jsonlRows(fileBytes(path), { name: basename(path), source: path }, options)
 })
 
@@ -162,7 +165,7 @@ export const fromCsvBytes = <E, R>(
   bytes: Stream.Stream<Uint8Array, E, R>,
   name: string,
   options?: CsvOptions
-): BatchSource<CsvRow, E, R> => ({ rows: csvRows(bytes, { name, source: name }, options) })
+): BatchSource<CsvRow, E, R> => ({ name, rows: csvRows(bytes, { name, source: name }, options) })
 
 /**
  * Rows of a file of CSV in UTF-8, as RFC 4180 has it: the first line names the columns, and values in quotes may hold
@@ -187,5 +190,6 @@ export const fromCsvBytes = <E, R>(
  * @category constructors
  */
 export const fromCsv = (path: string, options?: CsvOptions): BatchSource<CsvRow> => ({
+  name: path,
   rows: csvRows(fileBytes(path), { name: basename(path), source: path }, options)
 })

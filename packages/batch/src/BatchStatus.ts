@@ -20,6 +20,8 @@ export interface BatchPlan {
   readonly known: { readonly [state in RowState]?: number }
   /** Rows that cannot be run: they do not fit the schema, or have no input. */
   readonly invalid: number
+  /** The first 100 of them. */
+  readonly invalidRows: ReadonlyArray<RefusedRow>
   /** Rows that were invalid in the ledger, and can be run now. They count among `known`. */
   readonly mended: number
   /** Rows that were never sent, and whose input has changed: they take the input of this source. They count among `known`. */
@@ -33,7 +35,7 @@ export interface BatchPlan {
   readonly ready: number
   /** The number of rows of the source that are no rows of the batch. */
   readonly refusedCount: number
-  /** The first 100 of them: those without a key, of a key that another row has, or whose input has changed. */
+  /** The first 100 of them, in the order of the source: those without a key, of a key that another row has, or whose input has changed. */
   readonly refused: ReadonlyArray<RefusedRow>
 }
 

@@ -23,6 +23,7 @@ import type { RowResult } from "./BatchRow.js"
 import * as BatchSource from "./BatchSource.js"
 import type { BatchSummary, Progress, ResultsOptions, RunOptions } from "./BatchStatus.js"
 import { BatchStore } from "./BatchStore.js"
+import { textOf } from "./internal/definition.js"
 
 /**
  * The client of a batch: the options of `new Noukai` by their names there.
@@ -136,7 +137,7 @@ const readBy = <Row>(row: (value: unknown) => Row): Schema.Schema<Row, unknown> 
     decode: (value, _, ast) =>
       ParseResult.try({
         try: () => row(value),
-        catch: (error) => new ParseResult.Type(ast, value, error instanceof Error ? error.message : String(error))
+        catch: (error) => new ParseResult.Type(ast, value, textOf(error))
       }),
     encode: ParseResult.succeed
   })

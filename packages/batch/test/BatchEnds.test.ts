@@ -2,8 +2,8 @@
 import { Batch, BatchSource } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
-import { echoing, layer, numbered, type Row, runsOf } from "./support/batches.js"
+import { Effect, Fiber, Schema, Stream } from "effect"
+import { collect, echoing, layer, numbered, type Row, runsOf } from "./support/batches.js"
 
 const quick = { grace: 300 } as const
 
@@ -38,6 +38,57 @@ describe("a batch", () => {
     Effect.gen(function*() {
       const summary = yield* Batch.run(echoing("empty"), numbered(0), { ...quick, budgetUsd: 0, maxCostPerRow: 1 })
       assert.deepStrictEqual([summary.status, summary.rows], ["completed", 0])
+    }).pipe(Effect.provide(layer())))
+
+  it.live("of a file without rows fails, and sends nothing", () =>
+    Effect.gen(function*() {
+      const bytes = (text: string) => Stream.make(new TextEncoder().encode(text))
+      for (
+        const source of [
+          BatchSource.fromJsonlBytes(bytes("\n \n"), "rows.jsonl"),
+          BatchSource.fromCsvBytes(bytes("id,text\n"), "rows.csv")
+        ]
+      ) {
+        const error = yield* Effect.flip(Batch.run(echoing("empty"), source, quick))
+        assert.strictEqual(error.message, `${source.name}: it has no rows`)
+        assert.strictEqual((yield* Batch.status("empty")).status, "incomplete")
+      }
+    }).pipe(Effect.provide(layer())))
+
+  it.live("says of its first invalid and refused rows why, in the order of the source and in one line each", () =>
+    Effect.gen(function*() {
+      const Strict = Schema.Struct({
+        id: Schema.String,
+        text: Schema.String.pipe(Schema.filter((text) => text !== "" || "it is empty\n  and that is wrong\r\n"))
+      })
+      const batch = Batch.make({
+        id: "reasons",
+        flow: "acme/test/echo",
+        row: Strict,
+        key: (row) => row.id,
+        input: ({ text }) =>
+          text === "throw" ? Schema.decodeUnknownSync(Strict)({ id: 1, text: 2 }) && {} : { message: text }
+      })
+      const rows = [
+        { id: "a", text: "a" },
+        { id: "b", text: "" },
+        { id: "a", text: "a" },
+        { text: "" },
+        { id: "c", text: "throw" },
+        { id: "a", text: "a" },
+        7
+      ]
+      const plan = yield* Batch.plan(batch, BatchSource.fromIterable<unknown>(rows))
+      const { plan: ran } = yield* Batch.run(batch, BatchSource.fromIterable<unknown>(rows), quick)
+      const kept = yield* collect(Batch.refused("reasons"))
+      const places = (of: ReadonlyArray<{ readonly at: string }>) => of.map(({ at }) => Number(at.slice(4)))
+      for (const { invalidRows, refused } of [plan, ran]) {
+        assert.deepStrictEqual([places(invalidRows), places(refused)], [[2, 5], [3, 4, 6, 7]])
+        for (const { error } of [...invalidRows, ...refused]) assert.notMatch(error.message, /[\r\n]/)
+        assert.include(invalidRows[0]!.error.message, "it is empty and that is wrong")
+        assert.include(invalidRows[1]!.error.message, "at id: expected a string, got 1")
+      }
+      assert.deepStrictEqual(places(kept), [3, 4, 6, 7])
     }).pipe(Effect.provide(layer())))
 
   it.live("of which no row can be run fails with the reason of the first, and sends nothing", () =>

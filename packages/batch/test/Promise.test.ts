@@ -89,6 +89,12 @@ describe("runBatch", () => {
     const lines = await runBatch({ ...common("lines"), source: jsonl, row: asRow })
     assert.deepStrictEqual([lines.states.done, lines.plan.refused.map(({ at }) => at)], [2, ["rows.jsonl:2"]])
     assert.include(lines.plan.refused[0]!.error.message, "it has no id")
+    const wordy = (value: unknown) => {
+      if (!("id" in (value as object))) throw new Error("no id:\n  two lines\n")
+      return asRow(value)
+    }
+    const { plan } = await runBatch({ ...common("wordy"), source: jsonl, row: wordy })
+    assert.match(plan.refused[0]!.error.message, /no id: two lines$/)
     const records = await runBatch({ ...common("records"), source: csv, row: asRow })
     assert.strictEqual(records.states.done, 2)
   })

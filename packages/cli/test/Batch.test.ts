@@ -41,10 +41,14 @@ describe("noukai batch plan", () => {
       const told = yield* plan()
       assert.strictEqual(told.code, 1)
       assert.strictEqual(told.stdout, "new      3\ninvalid  1\nrefused  2\nto run   2\n")
-      assert.include(told.stderr, "rows.jsonl:4: the key \"row 1\" is that of rows.jsonl:1 already\n")
-      assert.include(told.stderr, "rows.jsonl:5: it is no JSON")
-      const { added, invalid, toRun } = JSON.parse((yield* plan("--json")).stdout)
-      assert.deepStrictEqual([added, invalid, toRun], [3, 1, 2])
+      assert.strictEqual(
+        told.stderr,
+        "rows.jsonl:3: it has no input: it has no field \"text\"\n" +
+          "rows.jsonl:4: the key \"row 1\" is that of rows.jsonl:1 already\n" +
+          "rows.jsonl:5: it is no JSON: \"no JSON\"\n"
+      )
+      const { added, invalid, invalidRows, toRun } = JSON.parse((yield* plan("--json")).stdout)
+      assert.deepStrictEqual([added, invalid, invalidRows[0].at, toRun], [3, 1, "rows.jsonl:3", 2])
       assert.deepStrictEqual(yield* requests, [])
       assert.deepStrictEqual(yield* list(cwd), ["rows.jsonl"])
     }).pipe(Effect.provide(server({ flows }))))
@@ -121,7 +125,17 @@ describe("noukai batch run", () => {
       assert.include(comma.stderr, "rows.csv:2: ")
       assert.include(comma.stderr, "no other row of the source can be run either")
       const planned = yield* noukai(["batch", "plan", ...args, "--delimiter", ","], { env, cwd })
-      assert.deepStrictEqual([planned.code, planned.stdout], [2, "new      0\ninvalid  0\nrefused  2\nto run   0\n"])
+      assert.deepStrictEqual([planned.code, planned.stdout, planned.stderr.match(/\n/g)?.length], [
+        2,
+        "new      0\ninvalid  0\nrefused  2\nto run   0\n",
+        1
+      ])
+      assert.match(planned.stderr, /^noukai: no row of rows\.csv can be run: rows\.csv:2: /)
+      for (const does of ["plan", "run"]) {
+        const nope = yield* noukai(["batch", does, ...args.slice(0, 5), "nope", "--ledger", "n"], { env, cwd })
+        assert.deepStrictEqual([nope.code, nope.stderr.match(/\n/g)?.length], [2, 1])
+        assert.match(nope.stderr, /^noukai: .*rows\.csv:2: it has no key: it has no field "nope"/)
+      }
       assert.deepStrictEqual(yield* runs, [])
       const told = yield* noukai(["batch", "run", ...args, "--json"], { env, cwd })
       const { isClean, states, status } = JSON.parse(told.stdout)
@@ -174,9 +188,9 @@ describe("noukai batch run", () => {
       const { code, stderr } = yield* noukai(run(), { env, cwd })
       assert.deepStrictEqual([code, stderr], [
         1,
+        "rows.jsonl:2: the key \"row 1\" is that of rows.jsonl:1 already\n" +
         "rows.jsonl:3: it has no key: its field \"id\" is a number with too many digits: make it a text\n" +
         "rows.jsonl:4: it is no JSON: \"{\\\"id\\\":\\\"torn\\\",\\\"te\"\n" +
-        "rows.jsonl:2: the key \"row 1\" is that of rows.jsonl:1 already\n" +
         "b: completed; 1 done, 3 refused\n"
       ])
     }).pipe(Effect.provide(server({ flows }))))
@@ -201,7 +215,7 @@ describe("noukai batch run", () => {
       const other = yield* noukai(["batch", "run", "c", obeys, ...mapped], { env, cwd })
       assert.match(
         other.stderr,
-        /^c: completed; 1 done, 1 invalid\n.*batch results c\n.* once the file has them mended\n$/
+        /^rows\.jsonl:2: it has no input: .*\nc: completed; 1 done, 1 invalid\n.*batch results c\n.* once the file has them mended\n$/
       )
       assert.strictEqual(yield* plan, "new      1\ndone     1\ninvalid  1\nrefused  0\nto run   0\n")
     }).pipe(Effect.provide(server({ flows }))))
@@ -258,6 +272,8 @@ describe("noukai batch run", () => {
       const env = yield* environment
       const cwd = yield* rowsOf("a")
       yield* write(join(cwd, "empty.csv"), "")
+      yield* write(join(cwd, "empty.jsonl"), "\n")
+      yield* write(join(cwd, "header.csv"), "id,text\n")
       yield* write(join(cwd, "returns.csv"), "id,text\r1,a\r2,b\r")
       execFileSync("mkfifo", [join(cwd, "pipe.jsonl")])
       mkdirSync(join(cwd, "folder.jsonl"))
@@ -280,6 +296,9 @@ describe("noukai batch run", () => {
           [of("folder.jsonl"), /folder\.jsonl: it is a folder/],
           [of("pipe.jsonl"), /pipe\.jsonl is no plain file: give it to stdin, with --input -/],
           [of("empty.csv"), /empty\.csv:1: it has no header/],
+          [of("empty.jsonl"), /--input empty\.jsonl has no rows/],
+          [of("header.csv"), /--input header\.csv has no rows/],
+          [["batch", "plan", ...of("empty.jsonl").slice(2)], /--input empty\.jsonl has no rows/],
           [of("returns.csv"), /returns\.csv:1: the header cannot be read: .*lines end with LF or CR LF/],
           [run("--ledger", "rows.jsonl"), /rows\.jsonl is no ledger/],
           [["batch", "status", "b", "--ledger", "pipe.jsonl"], /pipe\.jsonl is no ledger/],
@@ -381,6 +400,8 @@ describe("noukai batch run", () => {
         yield* command.awaitOutput("a second Ctrl-C stops at once")
         yield* command.type(ctrlC)
         assert.strictEqual(yield* command.code, 130)
+        // a prompt stands where no progress is
+        assert.isTrue(command.output().endsWith("\r\u001b[2K"))
         yield* gate.open
         const { stderr } = yield* noukai(run("--grace", "500ms"), { env, cwd })
         assert.strictEqual(stderr, "b: completed; 5 done\n")

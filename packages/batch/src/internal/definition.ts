@@ -4,6 +4,7 @@ import type { AnyParameters, FlowRef, FlowVersion } from "@effect-noukai/sdk/Flo
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { InvalidBatchError } from "../BatchError.js"
@@ -113,14 +114,20 @@ export const idProblem = (id: unknown): string | undefined =>
     ? `must be a text of 1 to ${longest} characters`
     : undefined
 
-const problem = (message: string): RowError => ({ kind: "InvalidRow", message })
+/** An error of a row, in one line. */
+const problem = (message: string): RowError => ({
+  kind: "InvalidRow",
+  message: message.trim().replace(/\s*[\r\n\u2028\u2029]\s*/g, " ")
+})
 
 /** A row of a source: one with a key, or what it is refused for. @internal */
 export type Taken =
   | { readonly _tag: "row"; readonly row: PlannedRow }
   | { readonly _tag: "refused"; readonly at: string; readonly error: RowError }
 
-const textOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+/** The words of what a function of a row threw. @internal */
+export const textOf = (error: unknown): string =>
+  ParseResult.isParseError(error) ? Flow.formatMismatch(error) : error instanceof Error ? error.message : String(error)
 
 const refused = ["tools", "toolChoice", "sessionId", "version"] as const
 

@@ -28,23 +28,30 @@ const mostRows = 1000
 const eachPart = <E, R, E1>(
   definition: Definition,
   source: BatchSource<unknown, E, R>,
-  take: (rows: Array<Planning.PlannedRow>, refused: Array<RefusedRow>) => Effect.Effect<void, E1>
+  take: (
+    rows: ReadonlyArray<Planning.PlannedRow>,
+    refused: ReadonlyArray<RefusedRow>,
+    places: Planning.Places
+  ) => Effect.Effect<void, E1>
 ): Effect.Effect<void, BatchSourceError | E | E1, R> =>
   Effect.suspend(() => {
     const of = taking(definition)
     let rows: Array<Planning.PlannedRow> = []
     let refused: Array<RefusedRow> = []
+    let places = new Map<string, number>()
     let bytes = 0
     const taken = Effect.suspend(() => {
-      const part = take(rows, refused)
+      const part = take(rows, refused, places)
       rows = []
       refused = []
+      places = new Map()
       bytes = 0
       return part
     })
     const takeAll = Effect.fnUntraced(function*(given: Chunk.Chunk<SourceRow<unknown>>) {
       for (const row of given) {
         const one = of(row)
+        places.set(row.at, places.size)
         if (one._tag === "row") {
           rows.push(one.row)
           bytes += one.row.input.length + (one.row.error?.message.length ?? 0)
@@ -89,19 +96,19 @@ export const kept = <E, R>(
     yield* planner(Settling.keepNumbers(ledger, id))
     const pass = yield* planner(Planning.begun(ledger, id, record.pass))
     let first: { readonly at: string; readonly error: RowError } | undefined
-    let isUsable = false
+    let [isUsable, isEmpty] = [false, true]
     const { add, hash } = hashing(definition, given)
-    yield* eachPart(definition, source, (rows, refused) =>
+    yield* eachPart(definition, source, (rows, refused, places) =>
       planner(Effect.gen(function*() {
+        isEmpty &&= places.size === 0
         for (const row of rows) {
           if (row.error !== undefined) continue
           isUsable = true
           add(row)
         }
-        first ??= refused[0] ?? rows.flatMap(({ at, error }) => error === undefined ? [] : [{ at, error }])[0]
-        for (const one of refused) Planning.refuse(pass.found, one)
-        yield* Planning.keepRefused(ledger, id, pass.no, refused)
-        yield* Planning.add(ledger, pass, rows)
+        const invalid = rows.flatMap(({ at, error }) => error === undefined ? [] : [{ at, error }])
+        first ??= Planning.inPlace(places, [...refused, ...invalid])[0]
+        yield* Planning.add(ledger, pass, rows, refused, places)
       })))
     yield* planner(Planning.forgetRefused(ledger, id, pass.no))
     yield* planner(Settling.settleInvalid(ledger, id, yield* Clock.currentTimeMillis))
@@ -110,6 +117,9 @@ export const kept = <E, R>(
         source: first.at,
         reason: `${first.error.message}; no other row of the source can be run either`
       })
+    }
+    if (isEmpty && source.name !== undefined) {
+      return yield* new BatchSourceError({ source: source.name, reason: "it has no rows" })
     }
     if (record.pass > 1) yield* planner(Planning.leaveAbsent(ledger, pass))
     yield* planner(Batches.definedAs(ledger, id, hash(), now))
@@ -140,12 +150,12 @@ export const dry = <E, R>(
     const pass = Option.isSome(stored)
       ? yield* Planning.begun(ledger, stored.value.id, 0)
       : yield* Planning.begun(own, id, 0)
-    yield* eachPart(definition, source, (rows, refused) =>
+    yield* eachPart(definition, source, (rows, keyless, places) =>
       Effect.gen(function*() {
-        for (const one of refused) Planning.refuse(pass.found, one)
         const fresh = yield* Planning.knownRows(own, id, rows.map(({ key }) => ({ key, input: "" })))
         const known = Option.isSome(stored) ? yield* Planning.knownRows(ledger, stored.value.id, rows) : []
-        const { added } = Planning.sort(pass, rows, new Map([...fresh, ...known]))
+        const { added, refused } = Planning.sort(pass, rows, new Map([...fresh, ...known]))
+        Planning.refuse(pass.found, Planning.inPlace(places, [...keyless, ...refused]))
         // of what is new, its key alone: it tells a second row of the key
         yield* Planning.insert(own, id, pass, added.map((row) => ({ ...row, input: "" })))
       }))

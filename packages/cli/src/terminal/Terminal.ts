@@ -101,11 +101,18 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
     stderr.on("error", () => {})
     const isWatched = !voice.quiet && stderr.isTTY === true && !isDumb()
 
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        if (shown !== "") stderr.write(clear)
-        shown = ""
-      })
+    const cleared = () => {
+      if (shown !== "") stderr.write(clear)
+      shown = ""
+    }
+    // a second signal ends the process at once
+    yield* Effect.acquireRelease(
+      Effect.sync(() => process.on("exit", cleared)),
+      () =>
+        Effect.sync(() => {
+          process.off("exit", cleared)
+          cleared()
+        })
     )
 
     const line = (text: string) =>

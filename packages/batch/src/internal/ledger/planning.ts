@@ -31,6 +31,8 @@ export interface Found {
   met: number
   /** Rows, added or mended, that can be run. */
   ready: number
+  /** The first of those that cannot be run, and why. */
+  readonly invalidRows: Array<RefusedRow>
   /** The first of those that are no rows of the batch, and why. */
   readonly refused: Array<RefusedRow>
   refusedCount: number
@@ -44,17 +46,25 @@ const nothingFound = (): Found => ({
   updated: 0,
   met: 0,
   ready: 0,
+  invalidRows: [],
   refused: [],
   refusedCount: 0
 })
 
-/** The number of refused rows that a report shows. */
+/** The number of refused rows that a report shows, and of invalid ones. */
 const shown = 100
 
-/** @internal */
-export const refuse = (found: Found, refused: RefusedRow): void => {
-  found.refusedCount++
-  if (found.refused.length < shown) found.refused.push(refused)
+/** The places of the rows of a part of a source, in their order. @internal */
+export type Places = ReadonlyMap<string, number>
+
+/** Sorts rows of a part of a source by their places. @internal */
+export const inPlace = <A extends { readonly at: string }>(places: Places, rows: ReadonlyArray<A>): ReadonlyArray<A> =>
+  rows.toSorted((one, other) => (places.get(one.at) ?? 0) - (places.get(other.at) ?? 0))
+
+/** Counts rows that are no rows of the batch. @internal */
+export const refuse = (found: Found, refused: ReadonlyArray<RefusedRow>): void => {
+  found.refusedCount += refused.length
+  found.refused.push(...refused.slice(0, shown - found.refused.length))
 }
 
 const duplicate = (row: PlannedRow, first: string): RefusedRow => ({
@@ -231,7 +241,10 @@ export const sort = (
       refused.push(duplicate(row, first))
       continue
     }
-    if (row.error !== undefined) found.invalid++
+    if (row.error !== undefined) {
+      found.invalid++
+      if (found.invalidRows.length < shown) found.invalidRows.push({ at: row.at, key: row.key, error: row.error })
+    }
     if (standing === undefined) {
       added.set(row.key, row)
       found.added++
@@ -258,15 +271,16 @@ export const sort = (
       found.ready++
     } else found.updated++
   }
-  for (const row of refused) refuse(found, row)
   return { added: [...added.values()], replaced, unsettled, refused }
 }
 
-/** Adds rows to a batch, each key once, and counts those that it had. @internal */
+/** Adds rows to a batch, each key once, and counts those that it had, and those that have no key. @internal */
 export const add = (
   ledger: Ledger,
   pass: Pass,
-  rows: ReadonlyArray<PlannedRow>
+  rows: ReadonlyArray<PlannedRow>,
+  keyless: ReadonlyArray<RefusedRow> = [],
+  places: Places = new Map()
 ): Effect.Effect<void, BatchStoreError> =>
   Effect.gen(function*() {
     const { batch } = pass
@@ -276,9 +290,10 @@ export const add = (
     // another process has claimed them meanwhile, with the input that they had
     const missed = replaced.filter(([{ id }]) => !taken.has(id)).map(([{ place }, row]) => inputChanged(row, place))
     pass.found.updated -= missed.length
-    for (const row of missed) refuse(pass.found, row)
+    const all = inPlace(places, [...keyless, ...refused, ...missed])
+    refuse(pass.found, all)
     yield* keep(ledger, pass, unsettled)
-    yield* keepRefused(ledger, batch, pass.no, [...refused, ...missed])
+    yield* keepRefused(ledger, batch, pass.no, all)
   })
 
 /** Adds rows that are new, and numbers them. @internal */

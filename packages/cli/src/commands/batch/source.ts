@@ -50,7 +50,9 @@ const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | 
     if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
       return yield* new UsageError({ message: `--input ${input} is no plain file: give it to stdin, with --input -` })
     }
-    yield* Stream.runDrain(Stream.take(rows, 1))
+    if (Option.isNone(yield* Stream.runHead(rows))) {
+      return yield* new UsageError({ message: `--input ${input} has no rows` })
+    }
   })
 
 /** The rows of a command. `isReadTwice`: they are counted before they are run. */

@@ -10,7 +10,7 @@ import type { Handle } from "../../leaf.js"
 import { definition } from "../definition.js"
 import { failing } from "../failing.js"
 import * as Ledger from "../ledger.js"
-import { planned, refusals } from "../planned.js"
+import { planned, reasons, refusals } from "../planned.js"
 import * as Source from "../source.js"
 import type { Input } from "./input.js"
 
@@ -35,12 +35,13 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         ["to run", toRun]
       ])
     )
-    yield* refusals(plan)
     const isUsable = plan.ready > 0 || Object.keys(known).some((state) => state !== "invalid") ||
       plan.refused.some(({ error }) => error.kind === "InputChanged")
-    if (!isUsable && invalid + refusedCount > 0) {
-      return yield* new UsageError({ message: `no row of ${input.input} can be run` })
+    if (!isUsable) {
+      const [first = "it has no rows"] = reasons(plan)
+      return yield* new UsageError({ message: `no row of ${input.input} can be run: ${first}` })
     }
+    yield* refusals(plan)
     // what is wrong is told already
     if (invalid + refusedCount > 0) return yield* new CommandError({ code: exitCodes.failed, message: "" })
   },
