@@ -1,5 +1,5 @@
 /** The first program of a server without a framework of its own; nobody is asked but a port where nobody listens. */
-import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
+import { noukaiRelayHandler, sessions } from "@effect-noukai/adapters/express"
 import { createRelayRoute, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
 import * as Platform from "@effect-noukai/adapters/platform"
 import { Noukai } from "@effect-noukai/promise"
@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net"
 const client = new Noukai({ apiKey: "nk_consumer", env: "dev", port: 9 })
 const authorize = () => true
 const relay = noukaiRelayHandler({ client, flow: "acme/support/agent", authorize })
-const middleware = trace({ client, exclude: ["/health"] })
+const middleware = sessions({ client, exclude: ["/health"] })
 
 const server = createServer((request, response) => middleware(request, response, () => relay(request, response)))
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -34,5 +34,5 @@ strictEqual(relayed.headers.has("x-noukai-session"), true)
 strictEqual(await relayed.text(), unavailable)
 
 throws(() => noukaiRelayHandler({ client, flow: "../keys", authorize }), { _tag: "InvalidRequestError" })
-strictEqual(typeof Platform.trace, "function")
+strictEqual(typeof Platform.sessions, "function")
 await client.close()

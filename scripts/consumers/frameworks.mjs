@@ -19,7 +19,7 @@ const relayed = async (response) => {
 }
 
 const app = express()
-app.use(ExpressAdapter.trace({ client }))
+app.use(ExpressAdapter.sessions({ client }))
 app.post("/agent/execute", ExpressAdapter.relay(options))
 const server = app.listen(0, "127.0.0.1")
 await once(server, "listening")
@@ -28,7 +28,7 @@ server.close()
 server.closeAllConnections()
 
 const hono = new Hono()
-const route = WebAdapter.trace(WebAdapter.relay(options), { client })
+const route = WebAdapter.sessions(WebAdapter.relay(options), { client })
 hono.post("/agent/execute", (context) => route(context.req.raw))
 await relayed(await hono.fetch(new Request("http://localhost/agent/execute", post)))
 

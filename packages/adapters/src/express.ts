@@ -20,13 +20,13 @@ import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, type RequestInContext, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody } from "./internal/relay/readBody.js"
-import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
-import { promiseHook } from "./internal/trace/promiseHook.js"
-import { isExcluded, requestedSession } from "./internal/trace/request.js"
-import * as RequestScope from "./internal/trace/requestScope.js"
+import { exposeHeader, withSessionHeader } from "./internal/sessions/exposedHeaders.js"
+import { promiseHook } from "./internal/sessions/promiseHook.js"
+import { isExcluded, requestedSession } from "./internal/sessions/request.js"
+import * as RequestScope from "./internal/sessions/requestScope.js"
 import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
-import * as TraceOptions from "./TraceOptions.js"
+import * as SessionsOptions from "./SessionsOptions.js"
 
 /**
  * The parts of a request that are used; requests of Express and of Node have them.
@@ -61,12 +61,12 @@ export type NextFunction = (error?: unknown) => void
 export type Middleware = (request: ExpressRequest, response: ExpressResponse, next: NextFunction) => void
 
 /**
- * The options of {@link trace}.
+ * The options of {@link sessions}.
  *
  * @since 0.1.0
  * @category options
  */
-export interface Options extends TraceOptions.TraceOptions {
+export interface Options extends SessionsOptions.SessionsOptions {
   /** The client that fetches the sessions to replay. The runs of every client belong to the scope. */
   readonly client: Noukai
   /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
@@ -74,7 +74,7 @@ export interface Options extends TraceOptions.TraceOptions {
 }
 
 const nameSession = (response: NodeResponse, sessionId: string, isExposed: boolean): void => {
-  response.setHeader(TraceOptions.sessionHeader, sessionId)
+  response.setHeader(SessionsOptions.sessionHeader, sessionId)
   if (!isExposed) return
   const already = response.getHeader(exposeHeader)
   response.setHeader(exposeHeader, withSessionHeader(already === undefined ? undefined : String(already)))
@@ -145,20 +145,20 @@ const bindEmitter = (emitter: Emitter, within: ContextRunner): void => {
  *
  * @example
  * ```ts
- * import { trace } from "@effect-noukai/adapters/express"
+ * import { sessions } from "@effect-noukai/adapters/express"
  * import { Noukai } from "@effect-noukai/promise"
  * import type { Express } from "express"
  *
  * declare const app: Express
  *
  * const noukai = new Noukai()
- * app.use(trace({ client: noukai, exclude: ["/health"] }))
+ * app.use(sessions({ client: noukai, exclude: ["/health"] }))
  * ```
  *
  * @since 0.1.0
  * @category middleware
  */
-export const trace = (options: Options): Middleware => (request, response, next) => {
+export const sessions = (options: Options): Middleware => (request, response, next) => {
   if (isExcluded(options.exclude, request.originalUrl ?? request.url ?? "/")) return next()
   const within = snapshot()
   let isPassedOn = false
@@ -171,7 +171,7 @@ export const trace = (options: Options): Middleware => (request, response, next)
   }
   const traced: Effect.Effect<void, never, NoukaiHttp> = Effect.scoped(
     Effect.matchEffect(
-      RequestScope.open(requestedSession(request.headers[TraceOptions.replayHeader]), options),
+      RequestScope.open(requestedSession(request.headers[SessionsOptions.replayHeader]), options),
       {
         onFailure: (error) => refused(request, response, jsonAnswer(ReplayAnswer.fromOpening(error))),
         onSuccess: (scope) => inScope(response, scope, options, pass)
@@ -184,12 +184,12 @@ export const trace = (options: Options): Middleware => (request, response, next)
 }
 
 /**
- * The name of `trace` in `@noukai/sdk`.
+ * The name of `sessions` in `@noukai/sdk`.
  *
  * @since 0.1.0
  * @category middleware
  */
-export const noukaiTraceMiddleware: (options: Options) => Middleware = trace
+export const noukaiTraceMiddleware: (options: Options) => Middleware = sessions
 
 /**
  * An error handler of Express 4 and 5, known by its four parameters.

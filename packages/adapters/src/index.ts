@@ -7,4 +7,4 @@
 export * as ErrorAnswer from "./ErrorAnswer.js"
 export * as Relay from "./Relay.js"
 export * as ReplayAnswer from "./ReplayAnswer.js"
-export type { TraceOptions } from "./TraceOptions.js"
+export type { SessionsOptions } from "./SessionsOptions.js"

@@ -13,7 +13,7 @@ export {
    * @since 0.1.0
    * @category middleware
    */
-  trace as withNoukaiTrace,
+  sessions as withNoukaiTrace,
   /**
    * @since 0.1.0
    * @category middleware

@@ -21,20 +21,20 @@ import * as ErrorAnswer from "./ErrorAnswer.js"
 import { logged } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { declaresBody, linger, type Pull } from "./internal/relay/readBody.js"
-import { exposeHeader, withSessionHeader } from "./internal/trace/exposedHeaders.js"
-import { isExcluded, requestedSession } from "./internal/trace/request.js"
-import * as RequestScope from "./internal/trace/requestScope.js"
+import { exposeHeader, withSessionHeader } from "./internal/sessions/exposedHeaders.js"
+import { isExcluded, requestedSession } from "./internal/sessions/request.js"
+import * as RequestScope from "./internal/sessions/requestScope.js"
 import * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
-import * as TraceOptions from "./TraceOptions.js"
+import * as SessionsOptions from "./SessionsOptions.js"
 
 /**
- * The options of {@link trace}.
+ * The options of {@link sessions}.
  *
  * @since 0.1.0
  * @category options
  */
-export interface Options extends TraceOptions.TraceOptions {
+export interface Options extends SessionsOptions.SessionsOptions {
   /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
   readonly onReplayError?: ((error: ReplayError) => Effect.Effect<void>) | undefined
 }
@@ -82,7 +82,7 @@ const withSession = (
   sessionId: string,
   isExposed: boolean
 ): HttpServerResponse.HttpServerResponse => {
-  const named = HttpServerResponse.setHeader(response, TraceOptions.sessionHeader, sessionId)
+  const named = HttpServerResponse.setHeader(response, SessionsOptions.sessionHeader, sessionId)
   return isExposed
     ? HttpServerResponse.setHeader(named, exposeHeader, withSessionHeader(response.headers[exposeHeader]))
     : named
@@ -142,18 +142,18 @@ const settled = (
  * import * as Platform from "@effect-noukai/adapters/platform"
  * import { HttpRouter, HttpServer } from "@effect/platform"
  *
- * const server = HttpRouter.empty.pipe(HttpServer.serve(Platform.trace({ exclude: ["/health"] })))
+ * const server = HttpRouter.empty.pipe(HttpServer.serve(Platform.sessions({ exclude: ["/health"] })))
  * ```
  *
  * @since 0.1.0
  * @category middleware
  */
-export const trace =
+export const sessions =
   (options: Options = {}): <E, R>(app: HttpApp.Default<E, R>) => HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
   <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): HttpApp.Default<E, R | NoukaiHttp | Scope.Scope> => {
       if (isExcluded(options.exclude, request.originalUrl)) return app
-      const id = requestedSession(request.headers[TraceOptions.replayHeader])
+      const id = requestedSession(request.headers[SessionsOptions.replayHeader])
       return Effect.matchEffect(Effect.interruptible(RequestScope.open(id, options)), {
         onFailure: (error) => refused(request, jsonAnswer(ReplayAnswer.fromOpening(error))),
         onSuccess: (scope) => {
@@ -193,7 +193,7 @@ const isOurs = <E>(error: E): error is Extract<E, NoukaiError> => ErrorAnswer.fr
  *
  * const server = HttpRouter.empty.pipe(
  *   HttpRouter.use(Platform.errorHandler),
- *   HttpServer.serve(Platform.trace())
+ *   HttpServer.serve(Platform.sessions())
  * )
  * ```
  *

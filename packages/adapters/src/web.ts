@@ -14,13 +14,13 @@ import { handledError } from "./internal/handledError.js"
 import { type JsonAnswer, jsonAnswer } from "./internal/jsonAnswer.js"
 import { promiseRelay, unavailable } from "./internal/relay/promiseRelay.js"
 import { declaresBody, linger } from "./internal/relay/readBody.js"
-import { isExcluded, requestedSession } from "./internal/trace/request.js"
-import * as RequestScope from "./internal/trace/requestScope.js"
+import { isExcluded, requestedSession } from "./internal/sessions/request.js"
+import * as RequestScope from "./internal/sessions/requestScope.js"
 import { type RequestBody, requestBody } from "./internal/web/requestBody.js"
 import { responseOf, ScopedRequest } from "./internal/web/scopedRequest.js"
 import type * as Relay from "./Relay.js"
 import * as ReplayAnswer from "./ReplayAnswer.js"
-import * as TraceOptions from "./TraceOptions.js"
+import * as SessionsOptions from "./SessionsOptions.js"
 
 /**
  * The parts of a request that are used.
@@ -35,12 +35,12 @@ export interface WebRequest {
 }
 
 /**
- * The options of {@link trace}.
+ * The options of {@link sessions}.
  *
  * @since 0.1.0
  * @category options
  */
-export interface Options extends TraceOptions.TraceOptions {
+export interface Options extends SessionsOptions.SessionsOptions {
   /** The client that fetches the sessions to replay. The runs of every client belong to the scope. */
   readonly client: Noukai
   /** Told of the error of a replay whose response had begun, besides the warning in the log. Default: nobody. */
@@ -88,12 +88,12 @@ const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Respon
  *
  * @example
  * ```ts
- * import { trace } from "@effect-noukai/adapters/web"
+ * import { sessions } from "@effect-noukai/adapters/web"
  * import { Noukai } from "@effect-noukai/promise"
  *
  * const noukai = new Noukai()
  *
- * export const POST = trace(async (request: Request) => {
+ * export const POST = sessions(async (request: Request) => {
  *   const done = await noukai.flow("noukai/samples/two-step").execute({
  *     message: await request.text(),
  *     signal: request.signal
@@ -105,14 +105,14 @@ const refused = (request: WebRequest, answer: ReplayAnswer.ReplayAnswer): Respon
  * @since 0.1.0
  * @category middleware
  */
-export const trace = <Request extends WebRequest = globalThis.Request, Rest extends ReadonlyArray<unknown> = []>(
+export const sessions = <Request extends WebRequest = globalThis.Request, Rest extends ReadonlyArray<unknown> = []>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   options: Options
 ): (request: Request, ...rest: Rest) => Promise<Response> =>
 async (request, ...rest) => {
   if (isExcluded(options.exclude, request.url)) return handler(request, ...rest)
   const within = snapshot()
-  const id = requestedSession(request.headers.get(TraceOptions.replayHeader))
+  const id = requestedSession(request.headers.get(SessionsOptions.replayHeader))
   const opened = await run(options.client, Effect.either(RequestScope.openByHand(id, options)))
   return Either.isLeft(opened)
     ? refused(request, ReplayAnswer.fromOpening(opened.left))

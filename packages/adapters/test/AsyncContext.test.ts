@@ -1,5 +1,5 @@
 /** The application's own `AsyncLocalStorage`, such as a tracer's, survives the middleware. */
-import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
+import { noukaiRelayHandler, sessions } from "@effect-noukai/adapters/express"
 import * as Web from "@effect-noukai/adapters/web"
 import { Noukai } from "@effect-noukai/promise"
 import express from "express"
@@ -51,7 +51,7 @@ const all = (url: string) => {
 it("in Express, after the fetch of a session too", async () => {
   const app = express()
   app.use((request, _response, next) => store.run(String(request.headers["x-name"]), () => next()))
-  app.use(trace({ client }))
+  app.use(sessions({ client }))
   app.post("/", async (_request, response) => {
     response.json(await seen())
   })
@@ -61,7 +61,7 @@ it("in Express, after the fetch of a session too", async () => {
 })
 
 it("in a handler of web requests, and while its response is read", async () => {
-  const handler = Web.trace(async (_: Request) => Response.json(await seen()), { client })
+  const handler = Web.sessions(async (_: Request) => Response.json(await seen()), { client })
   await Promise.all(Array.from({ length: 10 }, (_, n) =>
     store.run(`request ${n}`, async () => {
       const expected = { before: `request ${n}`, after: `request ${n}` }
@@ -75,7 +75,7 @@ it("in a handler of web requests, and while its response is read", async () => {
       assert.deepStrictEqual([await captured.json(), await replayed.json()], [expected, expected])
     })))
   const pulled: Array<string | undefined> = []
-  const streaming = Web.trace((_: Request) =>
+  const streaming = Web.sessions((_: Request) =>
     new Response(
       new ReadableStream<Uint8Array>({
         pull: async (controller) => {

@@ -3,7 +3,7 @@ import { ErrorAnswer, ReplayAnswer } from "@effect-noukai/adapters"
 import { errorHandler } from "@effect-noukai/adapters/express"
 import { withNoukaiErrors } from "@effect-noukai/adapters/nextjs"
 import * as Platform from "@effect-noukai/adapters/platform"
-import { errorResponse, trace, withErrorHandler } from "@effect-noukai/adapters/web"
+import { errorResponse, sessions, withErrorHandler } from "@effect-noukai/adapters/web"
 import * as promise from "@effect-noukai/promise"
 import * as sdk from "@effect-noukai/sdk/NoukaiError"
 import { HttpApp, HttpRouter, HttpServerResponse } from "@effect/platform"
@@ -205,7 +205,7 @@ const frameworks: { readonly [name: string]: Start } = {
   },
   "web, in a scope": (fail, onError) => {
     const client = new promise.Noukai({ apiKey: "nk_test" })
-    const traced = trace(withErrorHandler(async () => Response.json(await fail()), { onError }), { client })
+    const traced = sessions(withErrorHandler(async () => Response.json(await fail()), { onError }), { client })
     return listenWeb(
       (request) => traced(request).catch((error: Error) => Response.json({ mine: error.message }, { status: 418 })),
       () => client.close()

@@ -1,5 +1,5 @@
 /** Cases of Express alone: responses that begin behind the back of the middleware. */
-import { relay, trace } from "@effect-noukai/adapters/express"
+import { relay, sessions } from "@effect-noukai/adapters/express"
 import { currentSessionId, Noukai, traceScope } from "@effect-noukai/promise"
 import express5 from "express"
 import express4 from "express4"
@@ -32,7 +32,7 @@ for (
     it("10.8: an answer in place of another says nothing of that one, and no cache keeps it", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()
-      app.use(trace({ client }))
+      app.use(sessions({ client }))
       app.get("/", (_request, response) => {
         response.set({
           "cache-control": "public, max-age=600",
@@ -78,7 +78,7 @@ for (
     it("10.8: who waits for the end of a response that was replaced is told", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()
-      app.use(trace({ client }))
+      app.use(sessions({ client }))
       const told = new Promise<void>((resolve) => {
         app.get("/", (_request, response) => {
           response.end("text", resolve)
@@ -93,7 +93,7 @@ for (
 
     it("10.8: what is done when an event of the request or the response comes belongs to the scope", async () => {
       const app = express()
-      app.use(trace({ client }))
+      app.use(sessions({ client }))
       const seen: { [event: string]: string | null } = {}
       const see = (event: string) => () => {
         seen[event] = currentSessionId()
@@ -118,7 +118,7 @@ for (
     it("10.8: nothing goes live in a replay whose body is read by events", async () => {
       const session = (await traceScope(() => client.flow(answer).execute({ message: "hi" }))).sessionId!
       const app = express()
-      app.use(trace({ client }), (request, _response, next) => {
+      app.use(sessions({ client }), (request, _response, next) => {
         request.resume().on("end", () => next())
       })
       app.post("/", async (_request, response) => {
@@ -138,7 +138,7 @@ for (
 
     it("10.8: used twice, it is one scope", async () => {
       const app = express()
-      app.use(trace({ client }), trace({ client }))
+      app.use(sessions({ client }), sessions({ client }))
       app.get("/", async (_request, response) => {
         response.json([currentSessionId(), (await client.flow(answer).execute({ message: "hi" })).result])
       })
@@ -178,7 +178,7 @@ for (
         response.status(503).write("one, ")
         setTimeout(() => response.end("two"), 50)
       })
-      app.use(trace({ client }))
+      app.use(sessions({ client }))
       app.get("/", () => {
         handled = true
       })

@@ -8,14 +8,14 @@ const session = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
 let emulator: RunningEmulator
 let client: Noukai
-let trace: typeof import("@effect-noukai/adapters/web").trace
+let sessions: typeof import("@effect-noukai/adapters/web").sessions
 
 beforeAll(async () => {
   vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined as never)
   // modules look for it once: these are not the ones of other files
   vi.resetModules()
   const { Noukai } = await import("@effect-noukai/promise")
-  trace = (await import("@effect-noukai/adapters/web")).trace
+  sessions = (await import("@effect-noukai/adapters/web")).sessions
   vi.stubEnv("NOUKAI_REPLAY_ENABLED", "true")
   emulator = await startEmulator({
     flows: [{ ref: "acme/support/answer", steps: [{ kind: "template", id: "say", output: "{{message}}" }] }],
@@ -33,7 +33,7 @@ afterAll(async () => {
 })
 
 const handler = () =>
-  trace(async (request: Request) => {
+  sessions(async (request: Request) => {
     const message = await request.text()
     return Response.json((await client.flow("acme/support/answer").execute({ message })).result)
   }, { client })

@@ -84,7 +84,7 @@ const replies = {
 describe("10.8: a response that comes piece by piece", () => {
   for (const [name, reply] of Object.entries(replies)) {
     it(`${name}: is captured and replayed as it comes`, async () => {
-      const url = await start(HttpServer.serve(Platform.trace()(HttpRouter.empty.pipe(HttpRouter.get("/", reply)))))
+      const url = await start(HttpServer.serve(Platform.sessions()(HttpRouter.empty.pipe(HttpRouter.get("/", reply)))))
       const response = await fetch(url)
       const session = response.headers.get("x-noukai-session")!
       assert.strictEqual(await response.text(), "{\"text\":\"You said: hi\"}")
@@ -100,7 +100,7 @@ describe("10.8: a response that comes piece by piece", () => {
 
 it("10.8: used twice, it is one scope", async () => {
   const router = HttpRouter.empty.pipe(HttpRouter.get("/", Effect.map(run, (text) => HttpServerResponse.text(text))))
-  const url = await start(HttpServer.serve(Platform.trace()(Platform.trace()(router))))
+  const url = await start(HttpServer.serve(Platform.sessions()(Platform.sessions()(router))))
   const response = await fetch(url)
   const session = response.headers.get("x-noukai-session")!
   const again = await fetch(url, { headers: { "x-noukai-replay": session } })
@@ -112,7 +112,7 @@ describe("over the fake of Noukai.layerTest", () => {
 
   it("a traced app has a session, with and without a wish to replay", async () => {
     const router = HttpRouter.empty.pipe(HttpRouter.get("/", Effect.map(run, (text) => HttpServerResponse.text(text))))
-    const url = await startOver(fake, HttpServer.serve(Platform.trace()(router)))
+    const url = await startOver(fake, HttpServer.serve(Platform.sessions()(router)))
     const asked = { "x-noukai-replay": "0197b1a2-0000-4000-8000-000000000001" }
     for (const headers of [{}, asked]) {
       const response = await fetch(url, { headers })

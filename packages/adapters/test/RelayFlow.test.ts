@@ -1,5 +1,5 @@
 /** The relay server with the keyless client (contract 13): tools, codes, capture and replay. */
-import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
+import { noukaiRelayHandler, sessions } from "@effect-noukai/adapters/express"
 import { startEmulator } from "@effect-noukai/emulator"
 import type { RunningEmulator } from "@effect-noukai/emulator"
 import { createRelayFlow, Noukai } from "@effect-noukai/promise"
@@ -34,7 +34,7 @@ beforeEach(async () => {
   await emulator.reset()
   client = new Noukai({ apiKey: "nk_test_anything", env: "dev", port: emulator.port })
   const server = express()
-  server.use(trace({ client }))
+  server.use(sessions({ client }))
   server.post(
     "/agent/execute",
     noukaiRelayHandler({

@@ -1,5 +1,5 @@
 /** Capture in production, replay locally, fix the handler: as a user does it, in Express on the emulator. */
-import { trace } from "@effect-noukai/adapters/express"
+import { sessions } from "@effect-noukai/adapters/express"
 import { startEmulator } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/promise"
 import express from "express"
@@ -12,7 +12,7 @@ type Handler = (noukai: Noukai, question: string) => Promise<{ readonly reply: s
 const startApp = async (port: number, handler: Handler) => {
   const noukai = new Noukai({ apiKey: "nk_test_anything", env: "dev", port })
   const app = express()
-  app.use(trace({ client: noukai }))
+  app.use(sessions({ client: noukai }))
   app.use(express.json())
   app.post("/ask", async (request, response) => {
     response.json(await handler(noukai, request.body.question))

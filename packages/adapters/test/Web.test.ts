@@ -1,5 +1,5 @@
 /** Cases of the web handlers alone: responses that are none, bodies that are taken, streams that do not let go. */
-import { relay, trace } from "@effect-noukai/adapters/web"
+import { relay, sessions } from "@effect-noukai/adapters/web"
 import { currentSessionId, Noukai } from "@effect-noukai/promise"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 
@@ -44,7 +44,7 @@ describe("10.8: the scope is closed", () => {
   }
   for (const [name, handler] of Object.entries(handlers)) {
     it(name, async () => {
-      const error = await rejection(trace(handler, { client })(new Request("http://app/")))
+      const error = await rejection(sessions(handler, { client })(new Request("http://app/")))
       assert.instanceOf(error, Error)
       assert.notStrictEqual(error.message, "not mine")
       assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
@@ -54,7 +54,7 @@ describe("10.8: the scope is closed", () => {
 
 it("the answer to a HEAD does not wait for a body that does not let go", async () => {
   const body = new ReadableStream<Uint8Array>({ cancel: () => new Promise(() => {}) })
-  const handler = trace(() => new Response(body, { headers: { etag: "a" } }), { client })
+  const handler = sessions(() => new Response(body, { headers: { etag: "a" } }), { client })
   const response = await handler(new Request("http://app/", { method: "HEAD" }))
   assert.deepStrictEqual([response.status, response.headers.get("etag"), response.body], [200, "a", null])
   assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
@@ -63,11 +63,11 @@ it("the answer to a HEAD does not wait for a body that does not let go", async (
 describe("what a handler does inside another that is traced", () => {
   it("belongs to the scope of the outer one", async () => {
     const seen: Array<string | null> = []
-    const inner = trace(() => {
+    const inner = sessions(() => {
       seen.push(currentSessionId())
       return new Response("x")
     }, { client })
-    const response = await trace(inner, { client })(new Request("http://app/"))
+    const response = await sessions(inner, { client })(new Request("http://app/"))
     assert.deepStrictEqual([response.headers.get("x-noukai-session")], seen)
     assert.deepStrictEqual(scopes, ["scope_open", "scope_close"])
   })
@@ -75,7 +75,7 @@ describe("what a handler does inside another that is traced", () => {
 
 it("every cookie and the rest of the head of a response stay", async () => {
   const headers = new Headers([["set-cookie", "a=1"], ["set-cookie", "b=2; Path=/"], ["etag", "a"]])
-  const handler = trace(() => new Response("x", { status: 203, statusText: "Fine", headers }), { client })
+  const handler = sessions(() => new Response("x", { status: 203, statusText: "Fine", headers }), { client })
   const response = await handler(new Request("http://app/"))
   assert.deepStrictEqual(
     [response.status, response.statusText, response.headers.getSetCookie(), response.headers.get("etag")],
@@ -86,7 +86,9 @@ it("every cookie and the rest of the head of a response stay", async () => {
 it("what is done when the body of an answer to a HEAD is let go belongs to the scope", async () => {
   const seen: Array<string | null> = []
   const body = () => new ReadableStream({ cancel: () => void seen.push(currentSessionId()) })
-  const response = await trace(() => new Response(body()), { client })(new Request("http://app/", { method: "HEAD" }))
+  const response = await sessions(() => new Response(body()), { client })(
+    new Request("http://app/", { method: "HEAD" })
+  )
   assert.deepStrictEqual(seen, [response.headers.get("x-noukai-session")])
 })
 

@@ -5,7 +5,7 @@ import {
   noukaiTraceMiddleware,
   relay,
   requestSignal,
-  trace
+  sessions
 } from "@effect-noukai/adapters/express"
 import type { Noukai } from "@effect-noukai/promise"
 import type * as Express5 from "express"
@@ -18,11 +18,11 @@ declare const app5: Express5.Express
 declare const response4: Express4.Response
 declare const response5: Express5.Response
 
-app4.use(trace({ client, exclude: ["/health"] }))
-app5.use(trace({ client, exclude: (path) => path === "/health" }))
+app4.use(sessions({ client, exclude: ["/health"] }))
+app5.use(sessions({ client, exclude: (path) => path === "/health" }))
 app4.use(errorHandler())
 app5.use(errorHandler({ onError: (error) => expectTypeOf(error).toEqualTypeOf<unknown>() }))
-expectTypeOf(noukaiTraceMiddleware).toEqualTypeOf(trace)
+expectTypeOf(noukaiTraceMiddleware).toEqualTypeOf(sessions)
 expectTypeOf(noukaiRelayHandler).toEqualTypeOf(relay)
 
 app4.post("/a", relay({ client, flow: "a/b/c", authorize: (request: Express4.Request) => request.ip !== undefined }))
@@ -58,4 +58,4 @@ expectTypeOf(requestSignal(response5)).toEqualTypeOf<AbortSignal>()
 // @ts-expect-error a relay without authorize is open to everybody
 relay({ client, flow: "a/b/c" })
 // @ts-expect-error a client is needed to fetch the session
-trace({})
+sessions({})

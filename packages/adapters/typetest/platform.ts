@@ -17,7 +17,7 @@ class NotFound {
 declare const app: HttpApp.Default<NotFound, Users>
 
 // what the app fails with and needs stays
-expectTypeOf(Platform.trace()(app)).toEqualTypeOf<
+expectTypeOf(Platform.sessions()(app)).toEqualTypeOf<
   Effect.Effect<
     HttpServerResponse.HttpServerResponse,
     NotFound,
@@ -28,7 +28,7 @@ expectTypeOf(Platform.trace()(app)).toEqualTypeOf<
 // the fake of a test is enough
 declare const tested: HttpApp.Default<never>
 expectTypeOf(
-  Layer.provide(HttpServer.serve(Platform.trace()(tested)), Noukai.layerTest(() => Effect.succeed(1)))
+  Layer.provide(HttpServer.serve(Platform.sessions()(tested)), Noukai.layerTest(() => Effect.succeed(1)))
 ).toEqualTypeOf<Layer.Layer<never, never, HttpServer.HttpServer>>()
 
 // errors of ours are answered, and no other error is

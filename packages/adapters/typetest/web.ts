@@ -1,5 +1,5 @@
 import { createRelayRoute, withNoukaiErrors, withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
-import { errorResponse, relay, trace, withErrorHandler } from "@effect-noukai/adapters/web"
+import { errorResponse, relay, sessions, withErrorHandler } from "@effect-noukai/adapters/web"
 import type { Noukai } from "@effect-noukai/promise"
 import { expectTypeOf } from "vitest"
 
@@ -17,26 +17,26 @@ interface RouteContext {
 const route = async (request: NextRequest, context: RouteContext) =>
   Response.json([request.nextUrl.pathname, (await context.params).id])
 
-expectTypeOf(trace(route, { client })).toEqualTypeOf<
+expectTypeOf(sessions(route, { client })).toEqualTypeOf<
   (request: NextRequest, context: RouteContext) => Promise<Response>
 >()
-expectTypeOf(withNoukaiTrace).toEqualTypeOf(trace)
+expectTypeOf(withNoukaiTrace).toEqualTypeOf(sessions)
 
 expectTypeOf(withNoukaiErrors).toEqualTypeOf(withErrorHandler)
 expectTypeOf(withErrorHandler(route)).toEqualTypeOf<
   (request: NextRequest, context: RouteContext) => Promise<Response>
 >()
-expectTypeOf(trace(withErrorHandler(route), { client })).toEqualTypeOf(trace(route, { client }))
+expectTypeOf(sessions(withErrorHandler(route), { client })).toEqualTypeOf(sessions(route, { client }))
 expectTypeOf(errorResponse(new Error("x"))).toEqualTypeOf<Response | undefined>()
 // @ts-expect-error a handler answers with a Response
 withErrorHandler(() => "text")
 
 // a handler need not say what it takes, as in the README of @noukai/sdk
-trace(async (request) => {
+sessions(async (request) => {
   expectTypeOf(request).toEqualTypeOf<Request>()
   return Response.json(await request.json())
 }, { client })
-trace(() => new Response(), { client })
+sessions(() => new Response(), { client })
 expectTypeOf(createRelayRoute).toEqualTypeOf(relay)
 
 expectTypeOf(
@@ -44,7 +44,7 @@ expectTypeOf(
 ).toEqualTypeOf<(request: NextRequest) => Promise<Response>>()
 
 // @ts-expect-error a handler answers with a Response
-trace(() => "text", { client })
+sessions(() => "text", { client })
 // @ts-expect-error a relay without authorize is open to everybody
 relay({ client, flow: "a/b/c" })
 

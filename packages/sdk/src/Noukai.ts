@@ -227,7 +227,7 @@ export const layerWithoutStreams: Layer.Layer<
 /**
  * Fake flows in one line: `f` takes the slug (the last segment of the address) and the input that would have been sent,
  * and returns the result, which the flow's schema decodes as it does a real one. The `NoukaiHttp` of the fake runs flows
- * alone: it is for middleware, such as `Platform.trace` and `Platform.relay` of the adapters.
+ * alone: it is for middleware, such as `Platform.sessions` and `Platform.relay` of the adapters.
  *
  * @example
  * ```ts

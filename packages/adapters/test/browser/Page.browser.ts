@@ -1,5 +1,5 @@
 /** A page in a real browser: the tool runs in the page, and the key is nowhere in what the browser was sent. */
-import { noukaiRelayHandler, trace } from "@effect-noukai/adapters/express"
+import { noukaiRelayHandler, sessions } from "@effect-noukai/adapters/express"
 import { startEmulator } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/promise"
 import { build } from "esbuild"
@@ -80,7 +80,7 @@ const startApp = async (port: number, bytes: Array<string>) => {
   const html = await readFile(here("page.html"), "utf8")
   const app = express()
   app.use(recordingBytes(bytes))
-  app.use(trace({ client }))
+  app.use(sessions({ client }))
   app.get("/", (_request, response) => {
     response.type("html").send(html)
   })

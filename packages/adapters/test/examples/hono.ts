@@ -1,4 +1,4 @@
-import { relay, trace } from "@effect-noukai/adapters/web"
+import { relay, sessions } from "@effect-noukai/adapters/web"
 import { Hono } from "hono"
 import { noukai } from "./noukai.js"
 
@@ -15,4 +15,4 @@ app.post("/ask", async (context) => {
   return Response.json(answer.result)
 })
 
-export default { fetch: trace(app.fetch, { client: noukai, exclude: ["/health"] }) }
+export default { fetch: sessions(app.fetch, { client: noukai, exclude: ["/health"] }) }

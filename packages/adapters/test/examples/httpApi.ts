@@ -19,7 +19,7 @@ const Support = HttpApiBuilder.group(
         )))
 )
 
-export const Server = HttpApiBuilder.serve(Platform.trace()).pipe(
+export const Server = HttpApiBuilder.serve(Platform.sessions()).pipe(
   // an error of the flow, of which the handler dies, becomes 502, 503 or 504
   Layer.provide(HttpApiBuilder.middleware(Platform.errorHandler)),
   Layer.provide(HttpApiBuilder.api(Api)),

@@ -24,5 +24,5 @@ const router = Effect.gen(function*() {
 
 /** Needs an `HttpServer`, and the services of `NoukaiLive`. */
 export const Server = Layer.unwrapEffect(
-  Effect.map(router, HttpServer.serve(Platform.trace({ exclude: ["/health"] })))
+  Effect.map(router, HttpServer.serve(Platform.sessions({ exclude: ["/health"] })))
 )

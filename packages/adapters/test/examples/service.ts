@@ -1,9 +1,9 @@
-import { errorHandler, requestSignal, trace } from "@effect-noukai/adapters/express"
+import { errorHandler, requestSignal, sessions } from "@effect-noukai/adapters/express"
 import express from "express"
 import { noukai } from "./noukai.js"
 
 export const app = express()
-app.use(trace({ client: noukai, exclude: ["/health"] }))
+app.use(sessions({ client: noukai, exclude: ["/health"] }))
 
 app.post("/ask", express.json(), async (request, response) => {
   const answer = await noukai.flow("noukai/samples/two-step").execute({

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { isExcluded, pathOf, requestedSession } from "../../src/internal/trace/request.js"
+import { isExcluded, pathOf, requestedSession } from "../../src/internal/sessions/request.js"
 
 describe("2.4: the session that a request asks for", () => {
   it("blank values are none", () => {

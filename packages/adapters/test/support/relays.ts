@@ -3,7 +3,7 @@ import type { Relay } from "@effect-noukai/adapters"
 import { noukaiRelayHandler } from "@effect-noukai/adapters/express"
 import { createRelayRoute } from "@effect-noukai/adapters/nextjs"
 import * as Platform from "@effect-noukai/adapters/platform"
-import { relay, trace } from "@effect-noukai/adapters/web"
+import { relay, sessions } from "@effect-noukai/adapters/web"
 import { Noukai as PromiseNoukai } from "@effect-noukai/promise"
 import { Noukai } from "@effect-noukai/sdk"
 import { HttpApp, HttpRouter, HttpServer } from "@effect/platform"
@@ -80,7 +80,7 @@ const inHono = (isTraced: boolean) => async (setup: RelaySetup) => {
   const { client, close, route } = handler(setup, relay)
   const app = new Hono()
   app.all("/agent/execute", (context) => route(context.req.raw))
-  return listenWeb(isTraced ? trace(app.fetch, { client }) : app.fetch, close)
+  return listenWeb(isTraced ? sessions(app.fetch, { client }) : app.fetch, close)
 }
 
 const router = (setup: RelaySetup) =>

@@ -1,5 +1,5 @@
 /** An emulator with the flows of these tests, and what an app under test is told. */
-import type { TraceOptions } from "@effect-noukai/adapters"
+import type { SessionsOptions } from "@effect-noukai/adapters"
 import type { Flow, RunningEmulator } from "@effect-noukai/emulator"
 import { startEmulator } from "@effect-noukai/emulator"
 import type { ReplayError } from "@effect-noukai/sdk"
@@ -80,7 +80,7 @@ export const startWorld = async (): Promise<World> => {
 export interface Setup {
   readonly emulator: RunningEmulator
   readonly replayEnabled: boolean
-  readonly options?: TraceOptions
+  readonly options?: SessionsOptions
   readonly onReplayError?: (error: ReplayError) => unknown
   /** Scopes as they are opened and closed. */
   readonly onScope?: (phase: string, sessionId: string) => void

@@ -1,5 +1,5 @@
 /** The app in Express. */
-import { requestSignal, trace } from "@effect-noukai/adapters/express"
+import { requestSignal, sessions } from "@effect-noukai/adapters/express"
 import { currentSessionId } from "@effect-noukai/promise"
 import type { RequestHandler } from "express"
 import express5 from "express"
@@ -17,7 +17,7 @@ const caught = (handler: (...args: Parameters<RequestHandler>) => Promise<unknow
 const app = (make: typeof express5) => async (setup: Setup) => {
   const { client, close } = openClient(setup)
   const app = make()
-  app.use(trace({ client, ...setup.options, onReplayError: setup.onReplayError }))
+  app.use(sessions({ client, ...setup.options, onReplayError: setup.onReplayError }))
   app.use(make.text())
   const run = (message: string) => client.flow(answer).execute({ message })
 

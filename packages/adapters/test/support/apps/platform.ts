@@ -124,7 +124,7 @@ const told = (hook: NonNullable<Setup["onReplayError"]>) => (error: ReplayError)
 }
 
 const middleware = ({ onReplayError, options }: Setup) =>
-  Platform.trace({
+  Platform.sessions({
     ...options,
     ...(onReplayError === undefined ? {} : { onReplayError: told(onReplayError) })
   })

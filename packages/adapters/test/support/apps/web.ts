@@ -1,6 +1,6 @@
 /** The app as handlers of web requests, on servers of Node. */
 import { withNoukaiTrace } from "@effect-noukai/adapters/nextjs"
-import { trace } from "@effect-noukai/adapters/web"
+import { sessions } from "@effect-noukai/adapters/web"
 import { currentSessionId, type Noukai } from "@effect-noukai/promise"
 import { Hono } from "hono"
 import { listenWeb } from "../listen.js"
@@ -72,7 +72,7 @@ const served = (fetch: Handler, close: () => Promise<void>) => listenWeb(fetch, 
 const plain = async (setup: Setup) => {
   const { client, close } = openClient(setup)
   const { onReplayError, options } = setup
-  return served(trace(routed(handlers(client)), { client, ...options, onReplayError }), close)
+  return served(sessions(routed(handlers(client)), { client, ...options, onReplayError }), close)
 }
 
 const routes = async (setup: Setup) => {
@@ -93,7 +93,7 @@ const hono = async (setup: Setup) => {
     app.on(method, path, (context) => handler(context.req.raw))
   }
   app.onError(failed)
-  return served(trace(app.fetch, { client, ...options, onReplayError }), close)
+  return served(sessions(app.fetch, { client, ...options, onReplayError }), close)
 }
 
 export const web: ReadonlyArray<Framework> = [

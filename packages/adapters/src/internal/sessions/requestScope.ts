@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as ReplayAnswer from "../../ReplayAnswer.js"
-import type { TraceOptions } from "../../TraceOptions.js"
+import type { SessionsOptions } from "../../SessionsOptions.js"
 import { hasAsyncContext } from "../asyncContext.js"
 import { called } from "../untrusted.js"
 
@@ -78,7 +78,7 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
  */
 export const open = (
   sessionId: string | undefined,
-  options: TraceOptions
+  options: SessionsOptions
 ): Effect.Effect<RequestScope, ReplayScopeError, NoukaiHttp | Scope.Scope> =>
   TraceScope.open(sessionId).pipe(
     Effect.catchTag("ReplayDisabledError", (error) =>
@@ -96,7 +96,7 @@ const withoutContext = "replay: refused, because this runtime has no AsyncLocalS
  */
 const openForPromises = (
   sessionId: string | undefined,
-  options: TraceOptions
+  options: SessionsOptions
 ): Effect.Effect<RequestScope, ReplayScopeError, NoukaiHttp | Scope.Scope> =>
   sessionId === undefined || hasAsyncContext()
     ? open(sessionId, options)
@@ -122,7 +122,7 @@ const openForPromises = (
  */
 export const openByHand = (
   sessionId: string | undefined,
-  options: TraceOptions
+  options: SessionsOptions
 ): Effect.Effect<OpenRequestScope, ReplayScopeError, NoukaiHttp> =>
   Effect.flatMap(Scope.make(), (scope) =>
     openForPromises(sessionId, options).pipe(

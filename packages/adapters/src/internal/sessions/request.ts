@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { TraceOptions } from "../../TraceOptions.js"
+import type { SessionsOptions } from "../../SessionsOptions.js"
 
 /**
  * The session that a request asks to replay: the first value of a repeated header, in any form of the repetition. A
@@ -31,7 +31,7 @@ const isBelow = (path: string, prefix: string): boolean =>
   path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`)
 
 /** @internal */
-export const isExcluded = (exclude: TraceOptions["exclude"], target: string): boolean => {
+export const isExcluded = (exclude: SessionsOptions["exclude"], target: string): boolean => {
   if (exclude === undefined) return false
   const path = pathOf(target)
   return typeof exclude === "function"

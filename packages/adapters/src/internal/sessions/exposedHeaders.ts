@@ -1,4 +1,4 @@
-import { sessionHeader } from "../../TraceOptions.js"
+import { sessionHeader } from "../../SessionsOptions.js"
 
 /**
  * The header that names the headers which a page of another origin may read.

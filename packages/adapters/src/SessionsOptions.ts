@@ -5,12 +5,12 @@
  */
 
 /**
- * The options of every `trace`, whatever the server.
+ * The options of `sessions` on every server.
  *
  * @since 0.1.0
  * @category options
  */
-export interface TraceOptions {
+export interface SessionsOptions {
   /**
    * Paths that get no scope: `"/health"` with everything below it, a pattern, or a function of the path. Default: none.
    */
