@@ -20,7 +20,9 @@ const shared: ViteUserConfig = {
     // what is written to run at the same time waits, and does not compute
     maxConcurrency: 50,
     sequence: { concurrent: false },
-    testTimeout: 60_000
+    testTimeout: 60_000,
+    // the command remembers runs there: those of tests are not the developer's
+    env: { XDG_STATE_HOME: fileURLToPath(new URL("node_modules/.cache/test-state", import.meta.url)) }
   }
 }
 

@@ -4,13 +4,19 @@ import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { root } from "./workspace.mjs"
 
-/** Without what npm sets for the scripts it runs: an npm that one of them runs has a project of its own. */
-export const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) =>
-    !/^npm_(package|lifecycle|command|execpath|node_execpath)|^npm_config_(local_prefix|prefix|workspace)|^INIT_CWD$/
-      .test(name)
-  )
-)
+/**
+ * Without what npm sets for the scripts it runs: an npm that one of them runs has a project of its own. The history of
+ * the command is not the developer's.
+ */
+export const environment = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) =>
+      !/^npm_(package|lifecycle|command|execpath|node_execpath)|^npm_config_(local_prefix|prefix|workspace)|^INIT_CWD$/
+        .test(name)
+    )
+  ),
+  XDG_STATE_HOME: join(root, "node_modules/.cache/test-state")
+}
 
 const stopping = new AbortController()
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stopping.abort())

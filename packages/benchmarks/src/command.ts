@@ -8,6 +8,7 @@ import { execFile } from "node:child_process"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { apiKey } from "./Fixtures.js"
@@ -30,6 +31,7 @@ await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
 
 const env = {
   ...process.env,
+  XDG_STATE_HOME: join(tmpdir(), "noukai-bench-state"),
   NOUKAI_API_KEY: apiKey,
   NOUKAI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }

@@ -49,6 +49,10 @@ export const connection = {
   keyFile: optional("key-file", "A file that holds the key; otherwise NOUKAI_API_KEY.")
 }
 
+export const noHistory = Options.boolean("no-history").pipe(
+  Options.withDescription("Do not read or write the list of runs that this machine has seen.")
+)
+
 export const json = Options.boolean("json").pipe(Options.withDescription("The result as JSON."))
 
 export const jsonl = Options.boolean("jsonl").pipe(Options.withDescription("The results as JSON, one a line."))

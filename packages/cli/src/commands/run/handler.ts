@@ -11,6 +11,7 @@ import * as Values from "../../arguments/values.js"
 import { type CommandError, UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
 import { findable } from "../../exit/interrupted.js"
+import { type History, note } from "../../settings/history.js"
 import { services } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
@@ -86,6 +87,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
       onSome: (key) => flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
     })
+    yield* note({ flow: input.flow, run: outcome.executionId, flowId: outcome.flowId })
     if (outcome.status === "tool_calls_required") {
       const { executionId, state, toolCalls } = outcome
       yield* printPause({ executionId, toolCalls, state })
@@ -107,6 +109,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
         Effect.gen(function*() {
           yield* show(event)
           if (input.jsonl) yield* terminal.write(jsonLine(event))
+          if (event.type === "run_started") {
+            yield* note({ flow: input.flow, run: event.executionId, flowId: event.flowId })
+          }
           if (event.type === "tool_calls_required") {
             const { cursor, executionId, toolCalls } = event
             yield* printPause({ executionId, toolCalls, cursor })
@@ -120,8 +125,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
   })
 
-  const all: Effect.Effect<void, Failure, Terminal | FlowService> = input.stream ? streamed : executed
+  const all: Effect.Effect<void, Failure, Terminal | FlowService | History> = input.stream ? streamed : executed
   yield* all.pipe(
+    Effect.tapError((error) => note({ flow: input.flow, run: "executionId" in error ? error.executionId : undefined })),
     Effect.provide(services(input)),
     findable(input.once, sessionId, input, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),
     (effect) => ending("begins", known)(effect, input)

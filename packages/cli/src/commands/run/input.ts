@@ -1,7 +1,7 @@
 /** The arguments of `noukai run`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, flow, json, jsonl, optional, runInput, voice } from "../../arguments/flags.js"
+import { connection, flow, json, jsonl, noHistory, optional, runInput, voice } from "../../arguments/flags.js"
 
 export const config = {
   flow,
@@ -32,6 +32,7 @@ export const config = {
   ),
   json,
   jsonl,
+  noHistory,
   ...connection,
   ...voice
 }

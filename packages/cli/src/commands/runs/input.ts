@@ -2,7 +2,7 @@
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, json, jsonl, voice } from "../../arguments/flags.js"
+import { connection, json, jsonl, noHistory, voice } from "../../arguments/flags.js"
 
 export const config = {
   flow: Args.text({ name: "flow" }).pipe(
@@ -20,6 +20,7 @@ export const config = {
   ),
   json,
   jsonl,
+  noHistory,
   ...connection,
   ...voice
 }

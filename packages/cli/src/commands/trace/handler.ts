@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Values from "../../arguments/values.js"
 import { UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
+import { note } from "../../settings/history.js"
 import { services } from "../../settings/services.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
@@ -20,6 +21,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   }
   const run = yield* Values.executionId(input.run)
   const trace = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, run)).pipe(
+    Effect.tap(({ flowRun: { flowId } }) => note({ flow: input.flow, run, flowId })),
     Effect.provide(services(input))
   )
   if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${input.flow} ${run}` }))

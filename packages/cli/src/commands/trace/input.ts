@@ -2,7 +2,7 @@
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, flow, voice } from "../../arguments/flags.js"
+import { connection, flow, noHistory, voice } from "../../arguments/flags.js"
 
 export const config = {
   flow,
@@ -10,6 +10,7 @@ export const config = {
   svg: Options.boolean("svg").pipe(Options.withDescription("A picture of it, as SVG.")),
   otlp: Options.boolean("otlp").pipe(Options.withDescription("Its OpenTelemetry spans, as OTLP/JSON for a collector.")),
   json: Options.boolean("json").pipe(Options.withDescription("The trace as the server gives it.")),
+  noHistory,
   ...connection,
   ...voice
 }

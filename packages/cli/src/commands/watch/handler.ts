@@ -10,6 +10,7 @@ import * as Values from "../../arguments/values.js"
 import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
+import { note } from "../../settings/history.js"
 import { services } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
 import { hint } from "../../terminal/shell.js"
@@ -52,6 +53,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       Stream.runForEach((event) =>
         Effect.gen(function*() {
           hasBegun = true
+          if (event.type === "run_started") {
+            yield* note({ flow: input.flow, run: event.executionId, flowId: event.flowId })
+          }
           isPaused = event.type === "tool_calls_required"
           yield* show(event)
           if (input.jsonl) yield* terminal.write(jsonLine(event))

@@ -1,7 +1,7 @@
 /** The arguments of `noukai watch`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
-import { connection, flow, json, jsonl, optional, voice } from "../../arguments/flags.js"
+import { connection, flow, json, jsonl, noHistory, optional, voice } from "../../arguments/flags.js"
 
 export const config = {
   flow,
@@ -9,6 +9,7 @@ export const config = {
   timeout: optional("timeout", "How long to watch at most: 90s, 10m; as long as it takes unless given."),
   json,
   jsonl,
+  noHistory,
   ...connection,
   ...voice
 }

@@ -8,6 +8,7 @@ import * as Values from "../../../arguments/values.js"
 import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import { ending } from "../../../exit/failing.js"
+import { note } from "../../../settings/history.js"
 import { services } from "../../../settings/services.js"
 import { printed } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
@@ -40,6 +41,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       Effect.zipRight(job.result({ timeout: timeout ?? Duration.infinity })),
       goesOn(input, [id])
     )
+    yield* note({ flow, run: id })
     yield* terminal.write(printed(input.json, result))
   },
   (effect, input) => Effect.provide(effect, services(input)),

@@ -1,7 +1,7 @@
 /** The arguments of `noukai job result`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, flow, json, optional, voice } from "../../../arguments/flags.js"
+import { connection, flow, json, noHistory, optional, voice } from "../../../arguments/flags.js"
 import { id } from "../ids.js"
 
 export const config = {
@@ -12,6 +12,7 @@ export const config = {
   ),
   timeout: optional("timeout", "The limit of the wait: 90s, 500ms, 2m; seconds without a unit. None unless given."),
   json,
+  noHistory,
   ...connection,
   ...voice
 }

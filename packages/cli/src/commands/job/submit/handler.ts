@@ -9,6 +9,7 @@ import * as Values from "../../../arguments/values.js"
 import { UsageError } from "../../../exit/CommandError.js"
 import { ending } from "../../../exit/failing.js"
 import { findable } from "../../../exit/interrupted.js"
+import { note } from "../../../settings/history.js"
 import { services } from "../../../settings/services.js"
 import { jsonLine, printed } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
@@ -41,6 +42,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       findable(input.once, sessionId, input, { isListed: "a job was submitted", isGiven: "a job that was submitted" }),
       (effect) => ending("begins", known)(effect, input)
     )
+    yield* note({ flow, run: job.executionId, flowId: job.flowId })
     if (job.reused) yield* terminal.detail("the job of an earlier call with this key")
     if (!input.wait) {
       const { executionId, reused, sessionId } = job

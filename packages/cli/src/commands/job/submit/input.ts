@@ -1,7 +1,7 @@
 /** The arguments of `noukai job submit`. */
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, flow, json, optional, runInput, voice } from "../../../arguments/flags.js"
+import { connection, flow, json, noHistory, optional, runInput, voice } from "../../../arguments/flags.js"
 
 export const config = {
   flow,
@@ -14,6 +14,7 @@ export const config = {
   wait: Options.boolean("wait").pipe(Options.withDescription("Wait for the job, and print its result.")),
   timeout: optional("timeout", "With --wait: the limit of the wait: 90s, 500ms, 2m; seconds without a unit."),
   json,
+  noHistory,
   ...connection,
   ...voice
 }

@@ -10,6 +10,7 @@ import * as Values from "../../../arguments/values.js"
 import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../../exit/exitCode.js"
 import { ending } from "../../../exit/failing.js"
+import { note } from "../../../settings/history.js"
 import { services } from "../../../settings/services.js"
 import { inMessage, jsonLine } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
@@ -67,6 +68,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         Effect.gen(function*() {
           const { executionId } = outcome.job
           const one = told(outcome)
+          if (Exit.isSuccess(outcome.outcome)) yield* note({ flow, run: executionId })
           outcomes.push(one)
           left.delete(executionId)
           if (input.jsonl) yield* terminal.write(jsonLine(one.json))

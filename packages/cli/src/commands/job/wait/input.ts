@@ -1,6 +1,6 @@
 /** The arguments of `noukai job wait`. */
 import type * as Command from "@effect/cli/Command"
-import { connection, flow, json, jsonl, optional, voice } from "../../../arguments/flags.js"
+import { connection, flow, json, jsonl, noHistory, optional, voice } from "../../../arguments/flags.js"
 import { ids } from "../ids.js"
 
 export const config = {
@@ -12,6 +12,7 @@ export const config = {
   ),
   json,
   jsonl,
+  noHistory,
   ...connection,
   ...voice
 }

@@ -1,0 +1,147 @@
+/**
+ * The runs that this machine has seen, so that later commands need no ids: files in the user's state folder. They hold
+ * no key and no payload. A file that cannot be read or written never fails a command.
+ */
+import * as Flow from "@effect-noukai/sdk/Flow"
+import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import {
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync
+} from "node:fs"
+import { homedir } from "node:os"
+import { isAbsolute, join } from "node:path"
+import { variable } from "./environment.js"
+
+/** The bytes of a file that is full. Each record has two files: a full one, and the one that is written. */
+const full = 256 * 1024
+
+/** The user's state folder. A relative `XDG_STATE_HOME` does not count. */
+const folder = (): string => {
+  const given = variable("XDG_STATE_HOME")
+  const state = given !== undefined && isAbsolute(given)
+    ? given
+    : process.platform === "win32"
+    ? variable("LOCALAPPDATA") ?? homedir()
+    : join(homedir(), ".local", "state")
+  return join(state, "noukai")
+}
+
+const paths = (name: string) => [join(folder(), `${name}.1.jsonl`), join(folder(), `${name}.jsonl`)] as const
+
+/** Adds a value to a record of the user, such as `history`. Several processes may do so at once. */
+export const append = (name: string, value: object): Effect.Effect<void> =>
+  Effect.ignore(Effect.try(() => {
+    mkdirSync(folder(), { recursive: true, mode: 0o700 })
+    const [before, path] = paths(name)
+    const file = openSync(path, "a", 0o600)
+    try {
+      fchmodSync(file, 0o600)
+      // the first newline ends a line that a killed process left unfinished; one write that appends is whole
+      writeSync(file, `\n${JSON.stringify(value)}\n`)
+      const { ino, size } = fstatSync(file)
+      // unless another process was first
+      if (size >= full && statSync(path).ino === ino) renameSync(path, before)
+    } finally {
+      closeSync(file)
+    }
+  }))
+
+/** The values of a record that have a form, oldest first. Lines of other forms are skipped. */
+export const records = <A, I>(name: string, schema: Schema.Schema<A, I>): Effect.Effect<ReadonlyArray<A>> => {
+  const decode = Schema.decodeUnknownOption(Schema.parseJson(schema))
+  const read = (path: string) =>
+    Either.getOrElse(Either.try(() => readFileSync(path, "utf8")), () => "").split("\n").flatMap((line) =>
+      Option.toArray(line === "" ? Option.none() : decode(line))
+    )
+  return Effect.orElseSucceed(Effect.try(() => paths(name).flatMap(read)), () => [])
+}
+
+const Seen = Schema.Struct({
+  /** Origin and prefix of the server. */
+  server: Schema.String,
+  /** `org/project/slug`. */
+  flow: Schema.String,
+  /** The server's id of the flow. Absent where the server has not sent it. */
+  flowId: Schema.optional(Schema.String),
+  /** The id of the run. */
+  run: Schema.String,
+  /** Milliseconds since the epoch. */
+  at: Schema.Number
+})
+
+/** A run that this machine has seen. */
+export interface Seen extends Schema.Schema.Type<typeof Seen> {}
+
+/** What a command learnt of a run. */
+export interface Learnt {
+  /** The flow, as it was given to the command. */
+  readonly flow: string
+  readonly run: string | undefined
+  readonly flowId?: string | undefined
+}
+
+export declare namespace History {
+  interface Service {
+    /** Whether runs are remembered at all. */
+    readonly isKept: boolean
+    readonly note: (learnt: Learnt) => Effect.Effect<void>
+    /** The runs of this server, in the order in which they were seen first. */
+    readonly runs: Effect.Effect<ReadonlyArray<Seen>>
+    /** The full address of a flow; the text itself where it is not an address. */
+    readonly address: (flow: string) => string
+  }
+}
+
+export class History extends Context.Tag("@effect-noukai/cli/settings/History")<History, History.Service>() {}
+
+/** Remembers a run. */
+export const note = (learnt: Learnt): Effect.Effect<void, never, History> =>
+  Effect.flatMap(History, (history) => history.note(learnt))
+
+const merged = (all: ReadonlyArray<Seen>): ReadonlyArray<Seen> => {
+  const runs = new Map<string, Seen>()
+  for (const seen of all) {
+    const first = runs.get(seen.run)
+    runs.set(seen.run, first === undefined ? seen : { ...first, flowId: first.flowId ?? seen.flowId })
+  }
+  return [...runs.values()]
+}
+
+/** The history of one server. Without it nothing is read or written. */
+export const layer = (isKept: boolean): Layer.Layer<History, never, NoukaiConfig> =>
+  Layer.effect(
+    History,
+    Effect.map(NoukaiConfig, (config) => {
+      const server = config.origin + config.prefix
+      const address = (flow: string) =>
+        Either.match(Flow.resolve(flow, config), { onLeft: () => flow, onRight: Flow.format })
+      return {
+        isKept,
+        address,
+        note: ({ flow, flowId, run }) =>
+          !isKept || run === undefined || run === ""
+            ? Effect.void
+            : Effect.flatMap(
+              Clock.currentTimeMillis,
+              (at) => append("history", { server, flow: address(flow), flowId, run, at })
+            ),
+        runs: isKept
+          ? Effect.map(records("history", Seen), (all) => merged(all.filter((seen) => seen.server === server)))
+          : Effect.succeed([])
+      }
+    })
+  )
