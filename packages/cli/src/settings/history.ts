@@ -86,7 +86,7 @@ const Seen = Schema.Struct({
 /** A run that this machine has seen. */
 export interface Seen extends Schema.Schema.Type<typeof Seen> {}
 
-/** What a command learnt of a run. */
+/** The facts of a run that a command learnt. */
 export interface Learnt {
   /** The flow, as it was given to the command. */
   readonly flow: string
