@@ -8,6 +8,10 @@ import { differences } from "./readme.mjs"
 import { files, libraries, read, root } from "./workspace.mjs"
 
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
+
+/** The documents whose sentences are checked; their programs are not. */
+const plain = /^(?:README|docs\/guides\/(?!batches|command|performance)[\w-]+|packages\/(?:sdk|adapters)\/README)\.md$/
+
 const test = /\.test\.[cm]?tsx?$/
 
 const rules = [
@@ -25,6 +29,11 @@ const rules = [
     only: /\.[cm]?[jt]sx?$/,
     pattern: /^\s*(?:\/\*\*|\*) What\b/,
     message: "a docstring that does not begin with its subject"
+  },
+  {
+    only: plain,
+    pattern: /\b(?:whatever|whoever|that of|of which)\b|\b(?:is|are|was|were) no (?!longer\b|more\b)/i,
+    message: "a form that is hard to read: name the thing, and write \"is not a\""
   },
   {
     only: test,
@@ -48,9 +57,13 @@ const rules = [
   }
 ]
 
+/** A document with empty lines in place of its blocks of code, so that the numbers of lines stay. */
+const withoutPrograms = (text) => text.replace(/^```[^]*?^```/gm, (block) => block.replace(/[^\n]+/g, ""))
+
 const found = files().filter((path) => text.test(path)).flatMap((path) => {
   const applying = rules.filter(({ only }) => only === undefined || only.test(path))
-  return read(path).split("\n").flatMap((line, index) =>
+  const lines = plain.test(path) ? withoutPrograms(read(path)) : read(path)
+  return lines.split("\n").flatMap((line, index) =>
     applying
       .filter(({ pattern }) => pattern.test(line))
       .map(({ message }) => `${path}:${index + 1}: ${message}: ${line.trim().slice(0, 100)}`)
