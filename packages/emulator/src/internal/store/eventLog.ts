@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { WireEvent } from "../wire/wireEvent.js"
 import { Segments } from "./segments.js"
-import type { Packing } from "./segments.js"
 
 /** The number of partial outputs per execution of a step that a live trace can replay, besides the last one. */
 const keptInBetween = 100
@@ -24,20 +23,12 @@ const isInBetween = ({ event }: WireEvent): boolean => event === "step_output" |
 
 const stepIdOf = ({ data }: WireEvent): string | undefined => typeof data.stepId === "string" ? data.stepId : undefined
 
-type Encoded = readonly [event: string, data: WireEvent["data"]]
-
-const packing: Packing<WireEvent> = {
-  stepIdOf,
-  encode: ({ data, event }): Encoded => [event, data],
-  decode: ([event, data]: Encoded) => ({ event, data })
-}
-
 /** Shared by all logs without events, and never added to. */
 const none: Array<WireEvent> = []
 
 /** @internal */
 export class EventLog {
-  private readonly segments = new Segments(packing)
+  private readonly segments = new Segments(stepIdOf)
   private live: Array<WireEvent> = none
   private inBetween: Map<string | undefined, PartialEvents> | undefined
   private arrival: Deferred.Deferred<void> | undefined
@@ -76,7 +67,7 @@ export class EventLog {
     })
   }
 
-  /** Packs the events, and returns their bytes. */
+  /** Closes the segment of the events, and returns the bytes of all as JSON. */
   rest(): number {
     for (const { last } of this.inBetween?.values() ?? []) if (last !== undefined) this.keep(last)
     this.inBetween = undefined

@@ -4,7 +4,6 @@
  *
  * @internal
  */
-import * as Hash from "effect/Hash"
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
 import type { FlowSummary, Tree } from "../flow/flows.js"
@@ -12,10 +11,8 @@ import type { Message, WireToolCall } from "../wire/toolConversation.js"
 import { EventLog } from "./eventLog.js"
 import type { Ids } from "./ids.js"
 import type { OpenEntry } from "./ledger.js"
-import { PackedValue } from "./packedValue.js"
 import { Series } from "./series.js"
 import { StepLog } from "./stepLog.js"
-import { UuidTable } from "./uuidTable.js"
 
 /** The input of the request that starts a run. @internal */
 export interface RunInput {
@@ -71,7 +68,7 @@ const noInput: RunInput = {
   trace: false
 }
 
-/** The approximate bytes of a run's objects, besides its packed values. */
+/** The approximate bytes of a run's objects, besides its values. */
 const rowBytes = 1_024
 
 /** @internal */
@@ -107,7 +104,7 @@ export class Run {
   /** The bytes of the run, as of its last rest. */
   bytes: number
   private atWork = 0
-  private readonly memory: PackedValue<RunMemory>
+  private memory: RunMemory
 
   constructor(
     readonly number: number,
@@ -124,7 +121,7 @@ export class Run {
     this.error = undefined
     this.tree = tree
     this.bytes = rowBytes + size
-    this.memory = new PackedValue<RunMemory>({ input, outputs: {} })
+    this.memory = { input, outputs: {} }
   }
 
   get createdAt(): number {
@@ -136,19 +133,19 @@ export class Run {
   }
 
   get input(): RunInput {
-    return this.memory.value.input ?? noInput
+    return this.memory.input ?? noInput
   }
 
   get outputs(): { readonly [stepId: string]: Json } {
-    return this.memory.value.outputs ?? {}
+    return this.memory.outputs ?? {}
   }
 
   get pause(): Pause | undefined {
-    return this.memory.value.pause
+    return this.memory.pause
   }
 
   get result(): Json | undefined {
-    return this.memory.value.result
+    return this.memory.result
   }
 
   get hasEnded(): boolean {
@@ -156,11 +153,11 @@ export class Run {
   }
 
   remember(more: Partial<RunMemory>): void {
-    this.memory.value = { ...this.memory.value, ...more }
+    this.memory = { ...this.memory, ...more }
   }
 
   keepOutput(stepId: string, output: Json): void {
-    const { outputs = {} } = this.memory.value
+    const { outputs = {} } = this.memory
     // in place, because a run may have many steps
     Object.defineProperty(outputs, stepId, { value: output, enumerable: true, configurable: true, writable: true })
     this.remember({ outputs })
@@ -168,19 +165,19 @@ export class Run {
 
   wake(): void {
     this.atWork++
-    this.memory.wake()
   }
 
-  /** Ends one `wake`; packs the run when it was the last. */
+  /** Ends one `wake`; measures the run when it was the last. */
   rest(): void {
     if (--this.atWork > 0) return
     if (this.hasEnded) {
       this.tree = undefined
       // no further request can continue the run
-      if (this.trigger === "execute") this.memory.value = nothing
-      if (this.trigger === "job") this.memory.value = this.result === undefined ? nothing : { result: this.result }
+      if (this.trigger === "execute") this.memory = nothing
+      if (this.trigger === "job") this.memory = this.result === undefined ? nothing : { result: this.result }
     }
-    this.bytes = rowBytes + (this.memory.value === nothing ? 0 : this.memory.rest()) + this.events.rest() +
+    this.bytes = rowBytes + (this.memory === nothing ? 0 : Buffer.byteLength(JSON.stringify(this.memory))) +
+      this.events.rest() +
       this.steps.rest(this.hasEnded)
   }
 }
@@ -221,38 +218,18 @@ export interface Runs {
   readonly reset: () => void
 }
 
-const triggers: ReadonlyArray<Trigger> = ["execute", "step", "job"]
+/** The project of a session whose evicted runs belong to several projects. */
+const severalProjects = Symbol("several projects")
 
-const hashOf = (text: string): number => (Hash.string(text) | 1) >>> 0
+const projectOf = ({ org, project }: Pick<FlowSummary, "org" | "project">): string => `${org}/${project}`
 
-const hashOfProject = (org: string, project: string): number => hashOf(`${org}/${project}`)
-
-/** The value of a session whose evicted runs belong to several projects; no project has this hash. */
-const severalProjects = 2
-
-/** The evicted runs, in three words each. */
-class EvictedRuns {
-  private words = new Uint32Array(3 * 64)
-  count = 0
-
-  push({ flow, trigger }: Run): void {
-    const at = this.count * 3
-    if (at === this.words.length) {
-      const grown = new Uint32Array(this.words.length * 2)
-      grown.set(this.words)
-      this.words = grown
-    }
-    this.words.set([triggers.indexOf(trigger), hashOf(flow.ref), hashOfProject(flow.org, flow.project)], at)
-    this.count++
-  }
-
-  at(number: number): EvictedRun {
-    const [trigger, flow, project] = this.words.subarray(number * 3, number * 3 + 3)
-    return {
-      trigger: triggers[trigger!]!,
-      isOf: (ref) => hashOf(ref) === flow,
-      isIn: (org, name) => hashOfProject(org, name) === project
-    }
+const evictedOf = ({ flow, trigger }: Pick<Run, "flow" | "trigger">): EvictedRun => {
+  const project = projectOf(flow)
+  const { ref } = flow
+  return {
+    trigger,
+    isOf: (other) => other === ref,
+    isIn: (org, name) => projectOf({ org, project: name }) === project
   }
 }
 
@@ -260,22 +237,23 @@ class EvictedRuns {
 export const make = (limits: RunLimits, ids: Ids): Runs => {
   let kept = new Series<Run>()
   let bytes = 0
-  let evicted = new EvictedRuns()
+  let evicted: Array<Pick<Run, "flow" | "trigger">> = []
   const sessions = new Map<string, Array<Run>>()
-  const evictedSessions = new UuidTable()
+  /** The projects of the evicted runs of sessions. */
+  const evictedSessions = new Map<string, string | typeof severalProjects>()
 
   const evictOldest = (): void => {
     const run = kept.shift()
     if (run === undefined) return
     bytes -= run.bytes
-    evicted.push(run)
+    evicted.push({ flow: run.flow, trigger: run.trigger })
     const { flow, sessionId } = run
     if (sessionId === undefined) return
     const left = sessions.get(sessionId) ?? []
     // runs are evicted in the order in which they were added
     left.shift()
     if (left.length === 0) sessions.delete(sessionId)
-    const project = hashOfProject(flow.org, flow.project)
+    const project = projectOf(flow)
     const before = evictedSessions.get(sessionId)
     evictedSessions.set(sessionId, before === undefined || before === project ? project : severalProjects)
   }
@@ -283,7 +261,7 @@ export const make = (limits: RunLimits, ids: Ids): Runs => {
   const isOver = () => kept.size > limits.runs || bytes > limits.bytes
 
   return {
-    hasRoom: () => evicted.count < limits.evicted || (kept.size < limits.runs && bytes < limits.bytes),
+    hasRoom: () => evicted.length < limits.evicted || (kept.size < limits.runs && bytes < limits.bytes),
     add: (made, entryOf) => {
       const number = kept.next
       const id = ids.run(number)
@@ -311,21 +289,22 @@ export const make = (limits: RunLimits, ids: Ids): Runs => {
     },
     evicted: (id) => {
       const number = ids.numberOf(id)
-      return number === undefined || number >= kept.first ? undefined : evicted.at(number)
+      const run = number === undefined || number >= kept.first ? undefined : evicted[number]
+      return run === undefined ? undefined : evictedOf(run)
     },
-    evictedCount: () => evicted.count,
+    evictedCount: () => evicted.length,
     newestFirst: (before) => kept.newestFirst(before),
     ofSession: (sessionId) => sessions.get(sessionId) ?? [],
     evictedSession: (sessionId) => {
       const project = evictedSessions.get(sessionId)
       return project === undefined
         ? undefined
-        : { isIn: (org, name) => hashOfProject(org, name) === project }
+        : { isIn: (org, name) => projectOf({ org, project: name }) === project }
     },
     reset: () => {
       kept = new Series()
       bytes = 0
-      evicted = new EvictedRuns()
+      evicted = []
       sessions.clear()
       evictedSessions.clear()
     }

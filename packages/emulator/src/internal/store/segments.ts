@@ -1,15 +1,15 @@
 /**
- * The records of a run in packed segments, one for each time that the run was active, bounded where steps run again.
+ * The records of a run in segments, one for each time that the run was active, bounded where steps run again.
  *
  * @internal
  */
-import { pack, unpack } from "./packedValue.js"
 
-interface PackedSegment {
+interface Segment<A> {
   /** The position of its first entry. */
   readonly first: number
-  readonly count: number
-  readonly bytes: Buffer
+  readonly entries: ReadonlyArray<A>
+  /** The bytes of the entries as JSON. */
+  readonly bytes: number
 }
 
 /** Entries of one run beyond which segments are dropped whose steps have all run again. */
@@ -17,18 +17,11 @@ const keptEntries = 10_000
 
 const keptBytes = 16 * 1024 * 1024
 
-/** How entries are packed. @internal */
-export interface Packing<A> {
-  /** The id of the step that an entry belongs to. */
-  readonly stepIdOf: (entry: A) => string | undefined
-  /** The entry as compact JSON. */
-  readonly encode: (entry: A) => unknown
-  readonly decode: (encoded: never) => A
-}
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
 
 /** @internal */
 export class Segments<A> {
-  private list: Array<PackedSegment> = []
+  private list: Array<Segment<A>> = []
   private count = 0
   /** The size that could not be compacted; compaction is tried again only at its double. */
   private stuck: { readonly count: number; readonly bytes: number } | undefined
@@ -36,11 +29,12 @@ export class Segments<A> {
   next = 0
   bytes = 0
 
-  constructor(private readonly packing: Packing<A>) {}
+  /** @param stepIdOf the id of the step that an entry belongs to */
+  constructor(private readonly stepIdOf: (entry: A) => string | undefined) {}
 
   add(entries: ReadonlyArray<A>): void {
     if (entries.length === 0) return
-    this.put({ first: this.next, count: entries.length, bytes: this.pack(entries) })
+    this.put({ first: this.next, entries, bytes: bytesOf(entries) })
     this.next += entries.length
     const { bytes, count } = this.stuck ?? { count: 0, bytes: 0 }
     if (this.count <= Math.max(keptEntries, count * 2) && this.bytes <= Math.max(keptBytes, bytes * 2)) return
@@ -50,36 +44,21 @@ export class Segments<A> {
 
   /** The entries at or after a position. */
   from(position: number): ReadonlyArray<A> {
-    return this.list.flatMap((segment) => {
-      const { count, first } = segment
-      if (first + count <= position) return []
-      const entries = this.entriesOf(segment)
-      return position <= first ? entries : entries.slice(position - first)
-    })
+    return this.list.flatMap(({ entries, first }) => entries.slice(Math.max(0, position - first)))
   }
 
-  private pack(entries: ReadonlyArray<A>): Buffer {
-    return pack(entries.map(this.packing.encode))
-  }
-
-  private entriesOf({ bytes }: PackedSegment): ReadonlyArray<A> {
-    return unpack<ReadonlyArray<never>>(bytes).map(this.packing.decode)
-  }
-
-  private put(segment: PackedSegment): void {
-    // most runs have one segment, and an array that is pushed to has room for many
-    if (this.list.length === 0) this.list = [segment]
-    else this.list.push(segment)
-    this.count += segment.count
-    this.bytes += segment.bytes.length
+  private put(segment: Segment<A>): void {
+    this.list.push(segment)
+    this.count += segment.entries.length
+    this.bytes += segment.bytes
   }
 
   /** Keeps the newest segment of each step, the entries before the first step, and half of the rest. */
   private compact(): void {
     const newer = new Set<string>()
-    const superseded = new Set<PackedSegment>()
+    const superseded = new Set<Segment<A>>()
     for (const segment of [...this.list].reverse()) {
-      const stepIds = this.entriesOf(segment).flatMap((entry) => this.packing.stepIdOf(entry) ?? [])
+      const stepIds = segment.entries.flatMap((entry) => this.stepIdOf(entry) ?? [])
       if (stepIds.length > 0 && stepIds.every((stepId) => newer.has(stepId))) superseded.add(segment)
       for (const stepId of stepIds) newer.add(stepId)
     }
@@ -90,16 +69,17 @@ export class Segments<A> {
     this.count = 0
     this.bytes = 0
     for (const [index, segment] of all.entries()) {
+      const { bytes, entries, first } = segment
       const drop = superseded.has(segment) && (left.count > most.count || left.bytes > most.bytes)
       if (!drop) {
         this.put(segment)
         continue
       }
-      left = { count: left.count - segment.count, bytes: left.bytes - segment.bytes.length }
+      left = { count: left.count - entries.length, bytes: left.bytes - bytes }
       if (index > 0) continue
-      const entries = this.entriesOf(segment)
-      const before = entries.findIndex((entry) => this.packing.stepIdOf(entry) !== undefined)
-      if (before > 0) this.put({ first: segment.first, count: before, bytes: this.pack(entries.slice(0, before)) })
+      const before = entries.findIndex((entry) => this.stepIdOf(entry) !== undefined)
+      const start = entries.slice(0, before)
+      if (before > 0) this.put({ first, entries: start, bytes: bytesOf(start) })
     }
   }
 }

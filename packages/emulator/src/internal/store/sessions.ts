@@ -5,7 +5,6 @@
  * @internal
  */
 import type { Run, Runs } from "./runs.js"
-import { UuidTable } from "./uuidTable.js"
 
 /** @internal */
 export interface SessionIndex {
@@ -28,16 +27,16 @@ export const make = (
   /** ms before the list of a session shows a run. */
   lag: number
 ): SessionIndex => {
-  const expired = new UuidTable()
+  const expired = new Set<string>()
   return {
     runsOf: (sessionId, now) => {
       const all = runs.ofSession(sessionId)
       return lag === 0 ? all : all.filter(({ createdAt }) => createdAt + lag <= now)
     },
     expire: (sessionId) => {
-      if (isUuid(sessionId)) expired.set(sessionId.toLowerCase(), 1)
+      if (isUuid(sessionId)) expired.add(sessionId.toLowerCase())
     },
-    hasExpired: (sessionId) => expired.get(sessionId) !== undefined,
+    hasExpired: (sessionId) => expired.has(sessionId.toLowerCase()),
     reset: () => expired.clear()
   }
 }

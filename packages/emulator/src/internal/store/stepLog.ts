@@ -3,10 +3,7 @@
  *
  * @internal
  */
-import type { Json } from "../../Flow.js"
 import { Segments } from "./segments.js"
-import type { Packing } from "./segments.js"
-import { none as noSnapshot } from "./snapshots.js"
 import type { Snapshot } from "./snapshots.js"
 
 /** One execution of a step. @internal */
@@ -40,78 +37,6 @@ export const durationOf = ({ completedAt, startedAt }: StepRecord): number | und
 /** The least rounds of loops that a run keeps; it keeps at most twice as many. */
 const keptRounds = 25_000
 
-type EncodedSnapshot = readonly [value: Json, sizeBytes: number, truncated: 0 | 1] | 0
-
-const encodeSnapshot = (snapshot: Snapshot | undefined): EncodedSnapshot =>
-  snapshot === undefined ? 0 : [snapshot.value, snapshot.sizeBytes, snapshot.truncated ? 1 : 0]
-
-const decodeSnapshot = (encoded: EncodedSnapshot): Snapshot | undefined =>
-  encoded === 0 ? undefined : { value: encoded[0], sizeBytes: encoded[1], truncated: encoded[2] === 1 }
-
-/** A record as a list, in which JSON turns `undefined` into null. */
-const encode = (record: StepRecord) =>
-  [
-    record.stepId,
-    record.attempt,
-    record.loopIndex,
-    record.status,
-    record.startedAt,
-    record.completedAt,
-    record.busyMs,
-    record.pausedAt,
-    record.waitingMs,
-    record.model,
-    record.tokens,
-    record.costUsd,
-    encodeSnapshot(record.input),
-    encodeSnapshot(record.output),
-    encodeSnapshot(record.prompted),
-    record.error
-  ] as const
-
-type Nullable<A> = { readonly [K in keyof A]: A[K] | (undefined extends A[K] ? null : never) }
-
-const decode = (encoded: Nullable<ReturnType<typeof encode>>): StepRecord => {
-  const [
-    stepId,
-    attempt,
-    loopIndex,
-    status,
-    startedAt,
-    completedAt,
-    busyMs,
-    pausedAt,
-    waitingMs,
-    model,
-    tokens,
-    costUsd,
-    input,
-    output,
-    prompted,
-    error
-  ] = encoded
-  return {
-    stepId,
-    attempt,
-    loopIndex: loopIndex ?? undefined,
-    status,
-    startedAt,
-    completedAt: completedAt ?? undefined,
-    busyMs,
-    pausedAt: pausedAt ?? undefined,
-    waitingMs,
-    model: model ?? undefined,
-    tokens: tokens ?? undefined,
-    costUsd: costUsd ?? undefined,
-    input: decodeSnapshot(input) ?? noSnapshot,
-    output: decodeSnapshot(output),
-    prompted: decodeSnapshot(prompted),
-    error: error ?? undefined
-  }
-}
-
-const packing: Packing<StepRecord> = { stepIdOf: ({ stepId }) => stepId, encode, decode }
-
 /** Shared by all logs without records, and never added to. */
 const none: Array<StepRecord> = []
 
@@ -119,7 +44,7 @@ const placeOf = (stepId: string, loopIndex: number | undefined): string => `${lo
 
 /** @internal */
 export class StepLog {
-  private readonly segments = new Segments(packing)
+  private readonly segments = new Segments<StepRecord>(({ stepId }) => stepId)
   private live: Array<StepRecord> = none
   /** The records that are running: a loop and a step in it, or a step that waits for tool results. */
   private running: ReadonlyArray<StepRecord> = none
@@ -152,7 +77,7 @@ export class StepLog {
     return [...this.segments.from(0), ...this.live]
   }
 
-  /** Packs the records unless one is running, and returns the bytes that they take. */
+  /** Closes the segment of the records unless one is running, and returns the bytes of all as JSON. */
   rest(hasEnded: boolean): number {
     if (this.live.every(({ status }) => status !== "running")) {
       const again = this.live.some(({ attempt }) => attempt > 1)
