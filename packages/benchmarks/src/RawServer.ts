@@ -23,7 +23,7 @@ const shared = "BENCH_SERVER_PORT"
 export const startRawServer = async (port = 0): Promise<RawServer> => {
   const running = process.env[shared]
   if (running !== undefined) return at(running, () => Promise.resolve())
-  const { close, message } = await startServerProcess("./rawServerProcess.ts", String(port))
+  const { close, message } = await startServerProcess("rawServerProcess", String(port))
   return at(message, close)
 }
 

@@ -15,9 +15,7 @@ export interface RowProcesses {
 /** Starts a process for each row of the group; each prepares the suite and runs its row alone. */
 export const startRowProcesses = async (suite: string, group: Group): Promise<RowProcesses> => {
   const processes = await Promise.all(
-    group.rows.map(async ({ name }) =>
-      [name, await startServerProcess("./rowProcess.ts", suite, group.name, name)] as const
-    )
+    group.rows.map(async ({ name }) => [name, await startServerProcess("rowProcess", suite, group.name, name)] as const)
   )
   const byRow = new Map(processes)
   return {

@@ -5,6 +5,8 @@ import { fork } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."))
+
 export interface ServerProcess {
   /** Its message when it listened. */
   readonly message: string
@@ -13,9 +15,12 @@ export interface ServerProcess {
   readonly close: () => Promise<void>
 }
 
-/** Runs a file of this folder with the flags of this process. Rejects when it ends before it has said anything. */
-export const startServerProcess = async (file: string, ...args: ReadonlyArray<string>): Promise<ServerProcess> => {
-  const child = fork(new URL(file, import.meta.url), args, { execArgv: process.execArgv })
+/**
+ * Runs a module of this folder with the flags of this process, compiled if this one is. Rejects if it ends before it has
+ * sent a message.
+ */
+export const startServerProcess = async (name: string, ...args: ReadonlyArray<string>): Promise<ServerProcess> => {
+  const child = fork(new URL(`${name}${extension}`, import.meta.url), args, { execArgv: process.execArgv })
   const exited = once(child, "exit")
   const [message] = await Promise.race([
     once(child, "message"),

@@ -19,34 +19,21 @@ type Target = readonly [
   of?: "wall" | "peak"
 ]
 
-const bare = "undici.request + JSON.parse"
-const parser = "undici + eventsource-parser + JSON.parse"
-const loop = streams.inLoop.name
-const completed = streams.completed.name
-
 /** The targets of one stream, through both clients. */
-const stream = (name: string, flows: number, promise: number): ReadonlyArray<Target> => [
-  [`FlowService.events, ${name}`, "events", name, "FlowService.events, runFold", official, flows],
-  [`Promise events, ${name}`, "promise", `a stream of ${name}`, "@effect-noukai/promise", official, promise]
+const stream = (name: string): ReadonlyArray<Target> => [
+  [`FlowService.events, ${name}`, "events", name, "FlowService.events, runFold", official, 1.2],
+  [`Promise events, ${name}`, "promise", `a stream of ${name}`, "@effect-noukai/promise", official, 1]
 ]
 
 const targets: ReadonlyArray<Target> = [
   ["a start, wall", "start", startRows.group, startRows.live, startRows.effect, 1.2, "wall"],
   ["a start, memory", "start", startRows.group, startRows.live, startRows.effect, 1.15, "peak"],
   ["a start, bundled, wall", "start", startRows.group, startRows.bundled, startRows.node, 2.2, "wall"],
-  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.2],
-  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", bare, 1.3],
-  ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", official, 0.48],
-  ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", bare, 1.15],
-  ["Promise execute, 32 in flight", "promise", "execute, 32 in flight", "@effect-noukai/promise", official, 0.25],
-  ...stream(streams.ten.name, 0.8, 0.9),
-  ...stream(streams.tenHosted.name, 0.8, 0.9),
-  ...stream(streams.hundred.name, 0.7, 0.8),
-  ...stream(streams.hundredHosted.name, 0.7, 0.8),
-  ...stream(completed, 0.6, 0.7),
-  [`FlowService.events, ${completed}`, "events", completed, "FlowService.events, runFold", parser, 1.35],
-  ...stream(loop, 0.7, 0.75),
-  [`FlowService.events, ${loop}`, "events", loop, "FlowService.events, runFold", parser, 1.4],
+  ["FlowService.execute, 32 in flight", "execute", "execute, 32 in flight", "FlowService.execute", official, 0.3],
+  ["FlowService.execute, one at a time", "execute", "execute, 1 in flight", "FlowService.execute", official, 0.45],
+  ["Promise execute, 32 in flight", "promise", "execute, 32 in flight", "@effect-noukai/promise", official, 0.4],
+  ["Promise execute, one at a time", "promise", "execute, 1 in flight", "@effect-noukai/promise", official, 0.55],
+  ...Object.values(streams).flatMap(({ name }) => stream(name)),
   [
     "execute over fetch, 32 in flight",
     "execute",

@@ -41,7 +41,7 @@ const main = async () => {
     banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
   })
   const folder = await mkdtemp(join(tmpdir(), "noukai-bench-"))
-  const server = await startServerProcess("batchServerProcess.ts")
+  const server = await startServerProcess("batchServerProcess")
   const [baseUrl, key] = server.message.split(" ")
   const begun = async (): Promise<number> => {
     const answer = once(server.process, "message")

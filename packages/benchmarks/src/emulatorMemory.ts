@@ -78,7 +78,7 @@ const mix = (values.mix?.split(",") ?? Object.keys(kinds)).map((kind) => {
 
 const program = Effect.gen(function*() {
   const { message: baseUrl, process: server } = yield* Effect.acquireRelease(
-    Effect.promise(() => startServerProcess("./emulatorMemoryServerProcess.ts", values.runs)),
+    Effect.promise(() => startServerProcess("emulatorMemoryServerProcess", values.runs)),
     ({ close }) => Effect.promise(close)
   )
   const { origin, pathname } = new URL(baseUrl)

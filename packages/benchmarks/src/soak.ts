@@ -28,7 +28,7 @@ class Grew extends Schema.TaggedError<Grew>()("Grew", { what: Schema.String, fro
 }
 
 const emulator = Effect.acquireRelease(
-  Effect.promise(() => startServerProcess("./soakServerProcess.ts")),
+  Effect.promise(() => startServerProcess("soakServerProcess")),
   ({ close }) => Effect.promise(close)
 )
 

@@ -31,7 +31,7 @@ class Lost extends Schema.TaggedError<Lost>()("Lost", { seen: Schema.Number }) {
 }
 
 const emulator = Effect.acquireRelease(
-  Effect.promise(() => startServerProcess("./streamMemoryServerProcess.ts", String(events))),
+  Effect.promise(() => startServerProcess("streamMemoryServerProcess", String(events))),
   ({ close }) => Effect.promise(close)
 )
 

@@ -8,7 +8,6 @@ import * as Scope from "effect/Scope"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { Agent, request } from "undici"
-import { make as makeFetch } from "../../../sdk/src/internal/transport/fetch.js"
 import { apiKey, assertCompleted, message, parameters } from "../Fixtures.js"
 import { inFibers, inFlight } from "../InFlight.js"
 import { makeOfficialClient, official } from "../OfficialClient.js"
@@ -32,7 +31,7 @@ export const execute: Suite = {
     const agent = new Agent()
     const scope = await Effect.runPromise(Scope.make())
     const flows = await makeFlowService(server.origin, NoukaiHttp.layer, scope)
-    const overFetch = await makeFlowService(server.origin, NoukaiHttp.layerTransport(makeFetch), scope)
+    const overFetch = await makeFlowService(server.origin, NoukaiHttp.layerFetch(globalThis.fetch), scope)
     const ours = (flows: FlowService.Service): Effect.Effect<void, unknown> =>
       Effect.suspend(() => flows.execute(Bench, { message, parameters }))
 
@@ -66,7 +65,7 @@ export const execute: Suite = {
     }))
     const processes: Array<ServerProcess> = []
     const start = async (clients: number): Promise<ChildProcess> => {
-      const started = await startServerProcess("./clientsProcess.ts", server.origin, String(clients))
+      const started = await startServerProcess("clientsProcess", server.origin, String(clients))
       processes.push(started)
       return started.process
     }

@@ -11,7 +11,6 @@ import { type InvalidRequestError, UnexpectedResponseError } from "../../NoukaiE
 import { invalid, known, unchecked } from "../errors/makeError.js"
 import { checkJson } from "../input/json.js"
 import { guarded } from "../input/take.js"
-import { compiledEncoder } from "../schema/compiledEncoder.js"
 import { issueText } from "../schema/mismatch.js"
 import { flatMapNow, mapErrorNow, type ParseIssue, readEffect, writeEffect } from "../schema/schemaReader.js"
 import { checkParameters } from "./executeInput.js"
@@ -24,16 +23,6 @@ interface Codec {
 
 const none: Codec = { encode: undefined, decode: undefined }
 
-const encoderOf = (schema: Schema.Schema.AnyNoContext): NonNullable<Codec["encode"]> => {
-  const encode = writeEffect(schema)
-  const plainly = compiledEncoder(schema)
-  if (plainly === undefined) return encode
-  return (parameters) => {
-    const encoded = plainly(parameters)
-    return encoded === undefined ? encode(parameters) : Either.right(encoded)
-  }
-}
-
 const codecs = new WeakMap<object, Codec>()
 
 const codecOf = (flow: FlowRef<never>): Codec => {
@@ -41,7 +30,7 @@ const codecOf = (flow: FlowRef<never>): Codec => {
   const known = codecs.get(flow)
   if (known !== undefined) return known
   const codec: Codec = {
-    encode: flow.parameters === undefined ? undefined : encoderOf(flow.parameters),
+    encode: flow.parameters === undefined ? undefined : writeEffect(flow.parameters),
     decode: flow.result === undefined ? undefined : readEffect(flow.result)
   }
   codecs.set(flow, codec)

@@ -8,7 +8,6 @@ import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import { FlowRun, StepAttempts, StepTrace, Trace } from "../../Trace.js"
 import { withRaw } from "../json/raw.js"
-import { compiledCheck } from "../schema/compiledCheck.js"
 import { issueText } from "../schema/mismatch.js"
 import { readEither } from "../schema/schemaReader.js"
 import { PollJobResponse, SubmitJobResponse } from "./jobRequests.js"
@@ -51,8 +50,6 @@ const eachRaw = (values: ReadonlyArray<object>, raw: unknown): void => {
   if (Array.isArray(raw)) values.forEach((value, place) => withRaw(value, raw[place]))
 }
 
-const fits = compiledCheck(ExecuteResponse)
-
 const decodeExecuted = reading(ExecuteResponse)
 
 const statuses: ReadonlySet<unknown> = new Set(["completed", "failed", "tool_calls_required"])
@@ -87,14 +84,11 @@ const paused = (response: ExecutePaused, { raw, requestId }: ResponseFacts): Exe
 const executed = (response: ExecuteResponse, received: ResponseFacts): ExecuteResponse =>
   response.status === "tool_calls_required" ? paused(response, received) : ended(response, received)
 
-/** Decodes only bodies that do not fit as they are. */
 const execute: ReadBody<ExecuteResponse> = (json, received) =>
-  fits(json)
-    ? Either.right(executed(json, received))
-    : Either.mapBoth(decodeExecuted(json), {
-      onLeft: (problem) => explained(json, problem),
-      onRight: (response) => executed(response, received)
-    })
+  Either.mapBoth(decodeExecuted(json), {
+    onLeft: (problem) => explained(json, problem),
+    onRight: (response) => executed(response, received)
+  })
 
 const decodePolled = reading(PollJobResponse)
 

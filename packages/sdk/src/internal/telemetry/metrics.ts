@@ -5,13 +5,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as MetricLabel from "effect/MetricLabel"
 import { isNoukaiError, type NoukaiError } from "../../NoukaiError.js"
 import { metricNames } from "../../Telemetry.js"
 import { format } from "../flow/address.js"
 import type { FlowAddress } from "../flow/flow.js"
 import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
-import { onEnd } from "../runtime/interruption.js"
 import { counter, durations, gauge, noLabels, update, type UpdateLabels } from "../runtime/metric.js"
 import { unsafeMonotonic } from "../time/clock.js"
 
@@ -122,16 +122,13 @@ export const counted = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
   const ended = executionStarted(fiber, operation, address)
-  return onEnd(self, {
-    onFailure: (cause) => {
-      ended(failureOutcome(cause))
-      return Effect.failCause(cause)
-    },
-    onSuccess: (value) => {
-      ended(outcomeOf(value))
-      return Effect.succeed(value)
-    }
-  })
+  return Effect.onExit(
+    self,
+    Exit.match({
+      onFailure: (cause) => Effect.sync(() => ended(failureOutcome(cause))),
+      onSuccess: (value) => Effect.sync(() => ended(outcomeOf(value)))
+    })
+  )
 }
 
 const retries = (reason: "throttled" | "transient") =>

@@ -8,7 +8,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import type { Sent } from "../../NoukaiError.js"
-import { suspend } from "../runtime/interruption.js"
 import * as timers from "../time/clock.js"
 import type { Cancel, Timers } from "../time/clock.js"
 import * as Closing from "./closing.js"
@@ -218,11 +217,12 @@ class SendExchange extends Exchange {
     this.limit = request.maxBytes
   }
 
-  readonly run: Effect.Effect<TextResponse, TransportError> = suspend((resume) => {
+  readonly run: Effect.Effect<TextResponse, TransportError> = Effect.async((resume) => {
     this.resume = resume
     this.arm()
     this.start()
-  }, Effect.sync(() => this.stop()))
+    return Effect.sync(() => this.stop())
+  })
 
   /** Sets one timer for both clocks: to the nearer one, and again only if the call lives that long. */
   private arm(): void {
@@ -335,14 +335,12 @@ class OpenExchange extends Exchange implements Opening {
     this.start()
   }
 
-  private readonly waitForHead: HeadResult = suspend(
-    (resume) => {
-      this.resumeHead = resume
-    },
-    Effect.sync(() => {
+  private readonly waitForHead: HeadResult = Effect.async((resume) => {
+    this.resumeHead = resume
+    return Effect.sync(() => {
       this.resumeHead = undefined
     })
-  )
+  })
 
   readonly response: HeadResult = Effect.suspend(() => this.headResult ?? this.waitForHead)
 
@@ -378,21 +376,19 @@ class OpenExchange extends Exchange implements Opening {
     return queue
   })
 
-  private readonly wait: PullResult = suspend(
-    (resume) => {
-      this.resumePull = resume
-      const { idleTimeout } = this.request
-      if (this.hasBody && idleTimeout !== undefined) {
-        this.cancelTimer = this.timers.after(idleTimeout, () => this.expire("idle", idleTimeout))
-      }
-    },
-    Effect.sync(() => {
+  private readonly wait: PullResult = Effect.async((resume) => {
+    this.resumePull = resume
+    const { idleTimeout } = this.request
+    if (this.hasBody && idleTimeout !== undefined) {
+      this.cancelTimer = this.timers.after(idleTimeout, () => this.expire("idle", idleTimeout))
+    }
+    return Effect.sync(() => {
       this.resumePull = undefined
       if (this.hasBody) {
         this.cancelTimer()
       }
     })
-  )
+  })
 
   private readonly pullParts: PullResult = Effect.suspend(() => this.queued > 0 ? this.take : this.end ?? this.wait)
 
