@@ -54,7 +54,7 @@ export interface BatchStatus {
   /** A name for what its last source runs. Absent before a source was planned to its end. */
   readonly definition?: BatchDefinition
   /**
-   * - `running`: some process runs it, or was killed while it did.
+   * - `running`: some process runs it. In a database that processes share: or all of them were killed while they did.
    * - `completed`: every row of its last source is settled, also those that failed: see `isClean`. Pending rows that
    *   are `absent` are not of that source.
    * - `incomplete`: it stopped before; `stop` says why. Run again, it goes on.
@@ -122,9 +122,18 @@ export interface BatchStop {
   /**
    * `budget`: another row might exceed it. `failures`: more rows failed than may. `refused`: the key, the account or the
    * flow is wrong. `unreachable`: nothing succeeded for five minutes. `timeout`: all other rows are settled.
-   * `interrupted`, `cancelled`: someone wanted it.
+   * `interrupted`, `cancelled`: someone wanted it. `killed`: the process that ran it is gone, and no other one works on its
+   * ledger; a status has this, a summary never.
    */
-  readonly reason: "budget" | "failures" | "refused" | "unreachable" | "timeout" | "interrupted" | "cancelled"
+  readonly reason:
+    | "budget"
+    | "failures"
+    | "refused"
+    | "unreachable"
+    | "timeout"
+    | "interrupted"
+    | "cancelled"
+    | "killed"
   readonly message: string
   /** The status of the answer that refused it: 401 and 403 are of the key. Absent for any other reason. */
   readonly statusCode?: number

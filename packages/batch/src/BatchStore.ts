@@ -32,6 +32,8 @@ export declare namespace BatchStore {
     readonly sql: SqlClient.SqlClient
     /** Keeps other processes from working on it, where one process alone may. */
     readonly exclusive: Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope>
+    /** Whether a process works on it. Always true where nothing tells, in a database that processes share. */
+    readonly isHeld: Effect.Effect<boolean, BatchStoreError>
   }
 }
 
@@ -72,7 +74,7 @@ export class BatchStore extends Context.Tag("@effect-noukai/batch/BatchStore")<B
     BatchStore,
     Effect.gen(function*() {
       yield* Effect.mapError(Migrations.migrate, failed("brought the ledger up to date"))
-      return { sql: yield* SqlClient.SqlClient, exclusive: Effect.void }
+      return { sql: yield* SqlClient.SqlClient, exclusive: Effect.void, isHeld: Effect.succeed(true) }
     })
   )
 }

@@ -129,17 +129,17 @@ describe.concurrent("a batch that gets a signal", () => {
       )
       const end = yield* Effect.fork(gone(child))
       yield* emulator.awaitEvent((event) => event.type === "StepStarted")
+      const status = Effect.provide(Batch.status("killed"), BatchStore.layerFile(ledger))
+      assert.strictEqual((yield* status).status, "running")
       for (const signal of signals) {
         const heard = yield* Effect.fork(said(child, signal))
         child.kill(signal)
         yield* Effect.raceFirst(Fiber.join(heard), Fiber.join(end))
       }
       yield* Fiber.join(end)
-      const states = yield* Effect.map(
-        Effect.provide(Batch.status("killed"), BatchStore.layerFile(ledger)),
-        (status) => status.states
-      )
-      return { states, ledger, program }
+      const left = yield* status
+      assert.strictEqual(left.status, "incomplete")
+      return { states: left.states, stop: left.stop, ledger, program }
     })
 
   /** That a process has heard of its signal: one that comes with another is lost with it. */
@@ -169,7 +169,8 @@ describe.concurrent("a batch that gets a signal", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it.live(`${signal} finishes what is in flight, and begins nothing more`, () =>
       Effect.gen(function*() {
-        const { states: { done, pending } } = yield* signalled(signal)
+        const { states: { done, pending }, stop } = yield* signalled(signal)
+        assert.strictEqual(stop?.reason, "interrupted")
         const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
         assert.deepStrictEqual([done + pending, done], [slowRows, runs.length])
         assert.isAbove(pending, 0)
@@ -178,7 +179,8 @@ describe.concurrent("a batch that gets a signal", () => {
 
   it.live("two of them end it at once, and it goes on where it was", () =>
     Effect.gen(function*() {
-      const { ledger, program, states } = yield* signalled("SIGINT", "SIGTERM")
+      const { ledger, program, states, stop } = yield* signalled("SIGINT", "SIGTERM")
+      assert.include(["killed", "interrupted"], stop?.reason)
       assert.isAbove(states.submitted + states.intent + states.uncertain, 0)
       const child = yield* started(program, ledger, `${slowRows}`, "jobs", JSON.stringify({ grace: 1000 }))
       const summary = JSON.parse((yield* ended(child))!) as Summary

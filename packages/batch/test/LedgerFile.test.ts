@@ -156,6 +156,23 @@ describe.concurrent("a ledger that can only be read", () => {
       assert.deepStrictEqual(yield* readByOther(copy), { ...found, done: 2 })
     }))
 
+  for (const [pid, status] of [[process.pid, "running"], [2 ** 22 + 1, "incomplete"]] as const) {
+    it.scopedLive(`is ${status} where it was, by the process ${pid} that its lock names`, () =>
+      Effect.gen(function*() {
+        const path = yield* ended
+        const database = new Libsql(path)
+        database.exec("update noukai_batch set state = 'running'")
+        database.exec("update noukai_batch_row set state = 'pending' where no = 3")
+        database.close()
+        const lock = new Libsql(`${path}.lock`)
+        lock.exec(`update holder set pid = ${pid}`)
+        lock.close()
+        const copy = yield* readOnly(path, "batch.ledger", "batch.ledger.lock")
+        assert.deepStrictEqual(yield* readByOther(copy), { ...found, done: 2, status })
+        assert.deepStrictEqual(files(copy), ["batch.ledger", "batch.ledger.lock"])
+      }))
+  }
+
   it.scopedLive("is read where it is the copy of one that was open", () =>
     Effect.gen(function*() {
       const path = yield* ended

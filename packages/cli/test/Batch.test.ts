@@ -421,6 +421,10 @@ describe("noukai batch run", () => {
       const status = yield* noukai(["batch", "status", "b"], { cwd })
       assert.match(status.stdout, /^status +running$/m)
       assert.match(status.stdout, /^done +1$/m)
+      first.pty.kill("SIGKILL")
+      yield* first.code
+      const left = yield* noukai(["batch", "status", "b"], { cwd })
+      assert.match(left.stdout, /^status +incomplete\nstopped +killed: the process that ran it is gone: run it again/m)
     }).pipe(Effect.provide(server({ flows }))))
 
   it.scopedLive("runs in one of the processes that begin a ledger at once", () =>

@@ -29,21 +29,35 @@ const standing = (
     return [ledger, yield* Batches.get(ledger, id)] as const
   })
 
-const statusName = (record: Batches.BatchRecord, states: Reading.Counts): BatchStatus["status"] => {
+const statusName = (
+  record: Batches.BatchRecord,
+  states: Reading.Counts,
+  isLeft: boolean
+): BatchStatus["status"] => {
   if (record.stop?.reason === "cancelled") return "cancelled"
-  if (record.state === "running") return "running"
+  if (record.state === "running" && !isLeft) return "running"
   // a stop may come when all that was left was in flight; and rows are added, or to be run again, after an end
   return record.state === "planned" || Reading.unsettled(states) + states.timedOut > 0 ? "incomplete" : "completed"
 }
 
+const killed: BatchStatus["stop"] = {
+  reason: "killed",
+  message: "the process that ran it is gone: run it again to go on"
+}
+
 /** @internal */
-export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Effect<BatchStatus, BatchStoreError> =>
+export const statusOf = (
+  ledger: BatchStore["Type"],
+  record: Batches.BatchRecord
+): Effect.Effect<BatchStatus, BatchStoreError> =>
   Effect.gen(function*() {
     const counts = yield* Reading.counts(ledger, record.id)
     const { absent, timedOut, ...shown } = counts
     const states = { ...shown, pending: shown.pending + absent, submitted: shown.submitted + timedOut }
-    const { settings: { budgetUsd, cost }, spent_usd, stop } = record
-    const status = statusName(record, counts)
+    const { settings: { budgetUsd, cost }, spent_usd } = record
+    const isLeft = record.state === "running" && !(yield* ledger.isHeld)
+    const status = statusName(record, counts, isLeft)
+    const stop = isLeft ? killed : record.stop ?? undefined
     const rows = Object.values(states).reduce((sum, count) => sum + count, 0)
     const refused = yield* Reading.refusedCount(ledger, record.id)
     return {
@@ -58,7 +72,7 @@ export const statusOf = (ledger: Ledger, record: Batches.BatchRecord): Effect.Ef
       }),
       status,
       isClean: status === "completed" && states.done + absent === rows && refused === 0,
-      ...(stop !== null && status !== "completed" && { stop }),
+      ...(stop !== undefined && status !== "completed" && { stop }),
       rows,
       states,
       absent,

@@ -8,7 +8,7 @@ import { accessSync, closeSync, constants, existsSync, openSync, realpathSync, s
 import { dirname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { BatchLockedError, BatchStoreError } from "../../BatchError.js"
-import { kindOf } from "../node/fileKind.js"
+import { codeOf, kindOf } from "../node/fileKind.js"
 import { atExit } from "../node/leftovers.js"
 import { failed } from "./ledger.js"
 import * as Migrations from "./migrations.js"
@@ -227,7 +227,8 @@ const locked = (path: string): Database => {
   // a ledger has one lock, whatever links lead to it
   const lock = new Database(made(`${made(path)}.lock`))
   try {
-    lock.all("pragma busy_timeout = 0")
+    // one that only looks has it for a moment
+    lock.all("pragma busy_timeout = 100")
     lock.all("begin immediate")
     lock.all("create table if not exists holder (pid integer not null)")
     lock.all("delete from holder")
@@ -262,11 +263,25 @@ const unlocked = (lock: Database): void => {
   lock.close()
 }
 
+/** Whether a process has a lock. One that may not be taken tells by the process that it names. */
+const isTaken = (lock: Database, mayTake: boolean): boolean => {
+  try {
+    if (!mayTake) return process.kill(holderOf(lock) ?? 0, 0)
+    lock.all("begin immediate")
+    lock.all("rollback")
+    return false
+  } catch (error) {
+    return isBusy(error) || codeOf(error) === "EPERM"
+  }
+}
+
 /** A ledger in a file. @internal */
 export interface File {
   readonly sql: SqlClient.SqlClient
   /** Keeps the file for this process, until the scope closes or the process ends, however it ends. */
   readonly exclusive: Effect.Effect<void, BatchLockedError | BatchStoreError, Scope.Scope>
+  /** Whether a process keeps the file for itself. */
+  readonly isHeld: Effect.Effect<boolean, BatchStoreError>
 }
 
 const isLocked = Schema.is(BatchLockedError)
@@ -281,6 +296,9 @@ export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.S
     // also where the name begins like a URL, and if the process goes to another folder
     const absolute = resolve(path)
     const failure = failed(`opened ${path}`)
+    // libsql keeps the memory of each database that it ever opened
+    let lock: Database | undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => lock?.close()))
     return {
       sql: yield* database(absolute),
       exclusive: Effect.asVoid(Effect.acquireRelease(
@@ -289,6 +307,18 @@ export const open = (path: string): Effect.Effect<File, BatchStoreError, Scope.S
           catch: (error) => isLocked(error) ? error : failure(error)
         }),
         (lock) => Effect.sync(() => unlocked(lock))
-      ))
+      )),
+      isHeld: Effect.try({
+        try: () => {
+          const file = existsSync(absolute) ? `${realpathSync(absolute)}.lock` : ""
+          if (!existsSync(file)) return false
+          if (lock === undefined) {
+            lock = new Database(file)
+            lock.all("pragma busy_timeout = 0")
+          }
+          return isTaken(lock, canWrite(file))
+        },
+        catch: failure
+      })
     }
   })

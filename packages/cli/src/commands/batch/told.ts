@@ -37,6 +37,7 @@ export const exitCodeOfBatch = (
     case "timeout":
       return exitCodes.timedOut
     case "cancelled":
+    case "killed":
       return exitCodes.failed
     case undefined: {
       const bad = states.failed + states.reported + states.invalid + states.cancelled + refused
