@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { join } from "node:path"
 import { folder, write } from "../../sdk/test/support/folder.js"
-import { ctrlC, inTerminal, noukai, spawned, started } from "./support/command.js"
+import { ctrlC, inTerminal, noukai, spawned, started, watched } from "./support/command.js"
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -70,6 +70,89 @@ describe("noukai dev", () => {
       assert.include(yield* outputOf(), "noukai run noukai/samples/hello-world")
       assert.notInclude(yield* outputOf("--flows", flows), "noukai/samples")
     })))
+})
+
+/** Calls a server that `noukai dev` runs, and gives the id of the run. */
+const called = (port: string, path: string, body: object, headers: Record<string, string> = {}) =>
+  Effect.promise(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/seq/${path}`, {
+      method: "POST",
+      headers: { authorization: "Bearer nk_test_x", "content-type": "application/json", ...headers },
+      body: JSON.stringify(body)
+    })
+    return /"executionId":"([^"]+)"/.exec(await response.text())?.[1]
+  })
+
+describe("the requests of noukai dev", () => {
+  const steps = [
+    { kind: "template", id: "a", output: "x", costUsd: "0.0012" },
+    { kind: "template", id: "b", output: "y", costUsd: "0.003" }
+  ]
+
+  const mine = Effect.gen(function*() {
+    const flows = join(yield* folder, "flows.json")
+    yield* write(flows, JSON.stringify({ flows: [{ ref: "acme/test/mine", steps }, { ref: "acme/test/it", steps }] }))
+    return flows
+  })
+
+  const portIn = (output: string) => /127\.0\.0\.1:(\d+)/.exec(output)![1]!
+
+  it.scopedLive("are a line each on stderr, and the flows are listed with their addresses", () =>
+    Effect.gen(function*() {
+      const command = yield* started(["dev", "--port", "0", "--flows", yield* mine])
+      let output = ""
+      command.child.stdout!.on("data", (text: string) => {
+        output += text
+      })
+      yield* command.awaitOutput(/Flows:\n( {2}.*\n){2}/)
+      const port = portIn(output)
+      const run = yield* called(port, "acme/test/mine/execute", { message: "a message" })
+      const stepped = yield* called(port, "acme/test/mine/step", { message: "x" })
+      yield* called(port, "acme/test/none%1B%5B2J/execute", { message: "x" })
+      yield* called(port, "acme/test/it/execute", { message: "x" }, { "x-noukai-emulator-fault": "500" })
+      yield* called(port, `sessions/${"x".repeat(36)}?key=secret`, {})
+      yield* command.awaitOutput(/sessions.*\n/)
+      command.child.kill("SIGINT")
+      const { stderr, stdout } = yield* command.ended
+      const url = `http://127.0.0.1:${port}/api/v1/seq`
+      assert.include(
+        stdout,
+        `Flows:\n  acme/test/mine  ${url}/acme/test/mine\n  acme/test/it    ${url}/acme/test/it\n`
+      )
+      const [executed, one, none, fault, session, ...rest] = stderr.trimEnd().split("\n")
+      assert.match(executed!, new RegExp(`^POST acme/test/mine execute  200  ${run}  \\d+ ms  \\$0\\.0042$`))
+      // a request of one step is billed that step
+      assert.match(one!, new RegExp(`^POST acme/test/mine step  200  ${stepped}  \\d+ ms  \\$0\\.0012$`))
+      assert.match(none!, /^POST acme\/test\/none\\u001b\[2J execute {2}404 {2}\d+ ms$/)
+      assert.match(fault!, /^POST acme\/test\/it execute {2}500 {2}\d+ ms {2}fault 500$/)
+      assert.match(session!, /^POST \/api\/v1\/seq\/sessions\/x{36} {2}40\d {2}\d+ ms$/)
+      assert.deepStrictEqual(rest, [])
+      for (const secret of ["a message", "secret", "nk_test_x"]) assert.notInclude(stderr, secret)
+    }))
+
+  it.scopedLive("are silent with --quiet, and have colours in a terminal alone, without NO_COLOR", () =>
+    Effect.gen(function*() {
+      const flows = yield* mine
+      for (
+        const [flags, env, line] of [
+          [[], {}, "\u001b[31mPOST acme/test/it execute  500"],
+          [[], { NO_COLOR: "1" }, "\nPOST acme/test/it execute  500"],
+          [["--quiet"], {}, undefined]
+        ] as const
+      ) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const command = yield* watched(["dev", "--port", "0", "--flows", flows, ...flags], { env })
+          yield* command.awaitOutput(/Flows:\r\n.*\r\n.*\r\n/)
+          yield* called(portIn(command.output()), "acme/test/it/execute", { message: "x" }, {
+            "x-noukai-emulator-fault": "500"
+          })
+          if (line === undefined) assert.notInclude(command.output(), "POST")
+          else yield* command.awaitOutput(line)
+          yield* command.type(ctrlC)
+          yield* command.code
+        }))
+      }
+    }))
 })
 
 describe("noukai dev --exec", () => {

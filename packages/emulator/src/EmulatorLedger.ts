@@ -45,6 +45,10 @@ export interface RequestEntry {
   readonly endpoint?: string
   /** `org/project/flow`. */
   readonly flow?: string
+  /** The run that it began, continued or read. Absent where there is none, and in answers that a fault replaced. */
+  readonly executionId?: string
+  /** The cost of the steps that ran within the request, in US dollars as decimal text. Absent if none could run. */
+  readonly billedUsd?: string
   /** Headers by lower-case name; the key is masked. */
   readonly headers: { readonly [name: string]: string }
   /** The body as received, cut at `limits.ledgerBodyBytes`; emptied when newer bodies need its room (64 MiB). */

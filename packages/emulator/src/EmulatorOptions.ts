@@ -6,6 +6,7 @@
 import type { Options as ConfigOptions } from "@effect-noukai/sdk/NoukaiConfig"
 import type * as Duration from "effect/Duration"
 import type { ApiKey, Organisation, RefusedRunPaths, RunPaths } from "./Account.js"
+import type { RequestEntry } from "./EmulatorLedger.js"
 import type { FaultRule } from "./Fault.js"
 import type { CaptureMode, Flow } from "./Flow.js"
 
@@ -140,6 +141,11 @@ export interface EmulatorOptions {
    * requests that name a loopback host.
    */
   readonly control?: boolean | undefined
+  /**
+   * Called when a request of the API has ended, however it ended: a log is one line of it. Also called for requests that
+   * were refused or cut. It must not throw. Default: none, and nothing is printed.
+   */
+  readonly onRequest?: ((request: RequestEntry) => void) | undefined
   /** The bounds of the server. Default: each option at its own. */
   readonly limits?: Limits | undefined
   /** The client configuration of the layer, besides key and base URL. Default: the client's defaults. */

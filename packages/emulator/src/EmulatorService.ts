@@ -26,6 +26,8 @@ export interface EmulatorService {
   readonly port: number
   /** An accepted key. */
   readonly apiKey: Redacted.Redacted<string>
+  /** The flows, as `org/project/slug`. */
+  readonly flows: Effect.Effect<ReadonlyArray<string>>
   /** A snapshot of the ledger: runs, bills and requests so far. */
   readonly ledger: Effect.Effect<EmulatorLedger>
   /** The events since the start or the last reset, then each new one as it happens. */

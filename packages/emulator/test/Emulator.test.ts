@@ -1,5 +1,6 @@
 import { Emulator, startEmulator } from "@effect-noukai/emulator"
 import { layer, make } from "@effect-noukai/emulator/Emulator"
+import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import { NoukaiConfig } from "@effect-noukai/sdk/NoukaiConfig"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, Stream, TestClock } from "effect"
@@ -37,6 +38,57 @@ describe("Emulator", () => {
       const run = (yield* emulator.ledger).runs[0]!
       assert.strictEqual(run.endedAt! - run.startedAt, 300_000)
     }).pipe(Effect.provide(layer({ flows: [slow] }))))
+
+  it.scoped("onRequest is called at the end of each request, with its run and what its steps cost", () =>
+    Effect.gen(function*() {
+      const ended: Array<RequestEntry> = []
+      const steps = [{ kind: "template" as const, id: "a", output: "x", costUsd: "0.1" }, {
+        kind: "template" as const,
+        id: "b",
+        output: "y",
+        costUsd: "0.2",
+        duration: "1 second"
+      }]
+      const emulator = yield* make({
+        flows: [{ ref: "acme/test/two", steps }],
+        onRequest: (request) => void ended.push(request)
+      })
+      const post = (path: string, body: object) =>
+        Effect.promise(() =>
+          fetch(`${emulator.baseUrl}/seq/${path}`, {
+            method: "POST",
+            headers: { authorization: "Bearer nk_test_a" },
+            body: JSON.stringify(body)
+          }).then((response) => response.text())
+        )
+      const begun = yield* post("acme/test/two/step", { message: "x" })
+      const [, executionId] = /"executionId":"([^"]+)"/.exec(begun)!
+      const second = yield* Effect.fork(post("acme/test/two/step", { executionId, stepIndex: 1 }))
+      yield* emulator.awaitEvent((event) => event.type === "StepStarted" && event.stepIndex === 1)
+      assert.lengthOf(ended, 1)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(second)
+      yield* post("acme/test/none/execute", {})
+      yield* Effect.promise(() => fetch(`${emulator.url}/_emulator/ledger`).then((response) => response.text()))
+      assert.deepStrictEqual(
+        ended.map(({ billedUsd, endedAt, executionId, flow, outcome, receivedAt, status }) => [
+          flow,
+          status,
+          outcome,
+          executionId,
+          billedUsd,
+          endedAt! - receivedAt
+        ]),
+        [
+          ["acme/test/two", 200, "complete", executionId, "0.1", 0],
+          ["acme/test/two", 200, "complete", executionId, "0.2", 1000],
+          ["acme/test/none", 404, "complete", undefined, undefined, 0]
+        ]
+      )
+      assert.deepStrictEqual((yield* emulator.ledger).requests, ended)
+      assert.deepStrictEqual(yield* emulator.flows, ["acme/test/two"])
+      assert.notInclude(JSON.stringify(ended), "nk_test_a")
+    }))
 
   it.scoped("16.1: a caller who leaves does not stop a run on /execute, and the server sees the close", () =>
     Effect.gen(function*() {

@@ -28,8 +28,8 @@ export declare namespace Terminal {
     readonly write: (text: string) => Effect.Effect<void>
     /** Writes a picture to stdout whose parts are safe already, and keeps its colours. */
     readonly draw: (picture: string) => Effect.Effect<void>
-    /** Writes one line to stderr, unless all is to be quiet. */
-    readonly note: (text: string) => Effect.Effect<void>
+    /** Writes one line to stderr, unless all is to be quiet; in a colour where stderr takes colours. */
+    readonly note: (text: string, colour?: "red" | "yellow" | "dim") => Effect.Effect<void>
     /** Writes a line to stderr where more is to be said, and not all to be quiet. */
     readonly detail: (text: string) => Effect.Effect<void>
     /** Shows a line on stderr that the next one replaces. Only a terminal has it. */
@@ -86,6 +86,8 @@ export const plain = (text: string): string => escaped(masked(text), inLine)
 
 const clear = "\r\u001b[2K"
 
+const colours = { red: 31, yellow: 33, dim: 2 } as const
+
 /** A terminal whose last line of progress is cleared with the scope. */
 export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -115,9 +117,12 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
         })
     )
 
-    const line = (text: string) =>
+    const line = (text: string, colour?: keyof typeof colours) =>
       Effect.sync(() => {
-        stderr.write(isWatched && shown !== "" ? `${clear}${plain(text)}\n${shown}` : `${plain(text)}\n`)
+        const line = colour !== undefined && takesColours(stderr)
+          ? `\u001b[${colours[colour]}m${plain(text)}\u001b[0m\n`
+          : `${plain(text)}\n`
+        stderr.write(isWatched && shown !== "" ? `${clear}${line}${shown}` : line)
       })
 
     const write = (text: string, unsafe: RegExp) =>
@@ -139,7 +144,7 @@ export const make = (voice: Voice): Effect.Effect<Terminal.Service, never, Scope
       resultWidth: () => stdout.columns ?? 80,
       write: (text) => write(text, inText),
       draw: (picture) => write(picture, inPicture),
-      note: (text) => voice.quiet ? Effect.void : line(text),
+      note: (text, colour) => voice.quiet ? Effect.void : line(text, colour),
       detail: (text) => voice.verbose && !voice.quiet ? line(text) : Effect.void,
       progress: (text) =>
         Effect.sync(() => {

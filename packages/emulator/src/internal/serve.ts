@@ -145,7 +145,8 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
         maxBodyBytes: limits.bodyBytes,
         readerTimeout: millis(limits.readerTimeout),
         keptBodyBytes: limits.ledgerBodyBytes,
-        localOnly: isLoopback(host)
+        localOnly: isLoopback(host),
+        onRequest: options.onRequest
       }
     )
     const port = yield* listen(
@@ -168,6 +169,7 @@ export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorServ
       baseUrl: `${url}/api/v1`,
       port,
       apiKey: Redacted.make(keys.find((key) => key.revoked !== true)?.key ?? defaultKey),
+      flows: Effect.sync(state.flows.refs),
       ledger: Effect.sync(ledger.snapshot),
       ...LedgerEvents.make(ledger),
       addFaults: (...added) => Effect.map(checkRules(added), state.faults.add),

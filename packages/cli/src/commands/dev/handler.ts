@@ -1,11 +1,13 @@
 /** Handles `noukai dev`. */
 import * as Emulator from "@effect-noukai/emulator/Emulator"
+import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { environmentWith } from "../../settings/environment.js"
+import { time } from "../../terminal/amounts.js"
 import { hint } from "../../terminal/shell.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
@@ -14,6 +16,22 @@ import { executed } from "./processes.js"
 
 /** The port where clients of the environment `dev` connect. */
 const standardPort = 8080
+
+/** Facts of a request in one line: method, flow or path, status, run, duration, cost, and anything out of order. */
+const lineOf = (
+  { billedUsd, endedAt, endpoint, executionId, fault, flow, method, outcome, receivedAt, status, target }: RequestEntry
+): string =>
+  [
+    `${method} ${flow === undefined ? target.split("?", 1)[0] : `${flow} ${endpoint}`}`,
+    status ?? "---",
+    ...executionId === undefined ? [] : [executionId],
+    time((endedAt ?? receivedAt) - receivedAt),
+    ...billedUsd === undefined ? [] : [`$${billedUsd}`],
+    ...fault === undefined ? [] : [`fault ${fault}`],
+    ...outcome === "client" ? ["the client closed the connection"] : []
+  ].join("  ")
+
+const colourOf = ({ status = 0 }: RequestEntry) => status >= 500 ? "red" : status >= 400 ? "yellow" : undefined
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
@@ -28,7 +46,8 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const emulator = yield* Emulator.make({
     port,
     file: Option.getOrUndefined(input.flows),
-    capture: Option.getOrUndefined(input.capture)
+    capture: Option.getOrUndefined(input.capture),
+    onRequest: (request) => Effect.runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(
     Effect.mapError((error) =>
       new CommandError({
@@ -56,10 +75,13 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     port: emulator.port === standardPort ? Option.none<number>() : Option.some(emulator.port)
   }
   const exports = Object.entries(environment).map(([name, value]) => `  export ${name}=${value}\n`).join("")
+  const refs = yield* emulator.flows
+  const longest = Math.max(...refs.map((ref) => ref.length))
   yield* terminal.write(
     `Noukai runs at ${emulator.baseUrl} until Ctrl-C.\n\n${exports}` +
       // one of the samples
-      (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`)
+      (Option.isSome(input.flows) ? "" : `\n  ${hint(server, "run", ["noukai/samples/hello-world", "Hello"])}\n`) +
+      `\nFlows:\n${refs.map((ref) => `  ${ref.padEnd(longest)}  ${emulator.baseUrl}/seq/${ref}\n`).join("")}\n`
   )
   return yield* Effect.never
 }, Effect.scoped)

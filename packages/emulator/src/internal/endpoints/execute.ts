@@ -141,7 +141,7 @@ const resumed = (
   })
 
 /** @internal */
-export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, route, size }) =>
+export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, of, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const isResume = request.executionId !== undefined && request.pausedAtStep !== undefined &&
@@ -149,5 +149,6 @@ export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, cal
     const segment = isResume
       ? yield* resumed(state, caller, route.flow, request)
       : yield* fresh(state, route.flow, request, headers, size)
+    of(segment.run)
     return yield* reply(segment.run, yield* state.engine.runSegment(segment))
   })

@@ -42,7 +42,7 @@ const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
 }
 
 /** @internal */
-export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, plan, route, size }) =>
+export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, of, plan, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const sessionId = yield* sessionIdOf(headers)
@@ -75,6 +75,7 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
         trace: request.trace ?? false
       }
     })
+    of(run)
     if (!(yield* state.jobs.submit(run, plan.cancelAfterMs))) {
       yield* state.jobs.cancel(run)
       return yield* coded(503, "QUEUE_FULL", "The queue is full.")

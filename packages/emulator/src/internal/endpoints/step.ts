@@ -189,10 +189,11 @@ const prepare = (
   })
 
 /** @internal */
-export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, route, size }) =>
+export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, of, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
     const { first, outputs, resume, run, tree } = yield* prepare(state, route.flow, request, headers, size)
+    of(run)
     return {
       type: "events",
       run: (emit) =>

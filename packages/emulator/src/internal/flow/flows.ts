@@ -56,6 +56,7 @@ export interface Flows {
   readonly remove: (ref: string) => void
   readonly has: (ref: string) => boolean
   readonly count: () => number
+  readonly refs: () => ReadonlyArray<string>
   readonly reset: () => void
 }
 
@@ -141,6 +142,7 @@ export const make = (initial: ReadonlyArray<Flow>): Flows => {
     },
     has: (ref) => flows.has(ref),
     count: () => flows.size,
+    refs: () => [...flows.keys()],
     reset: () => {
       flows.clear()
       trees.clear()

@@ -8,6 +8,7 @@ import type { ApiError } from "../apiError.js"
 import type { Plan } from "../faults/plan.js"
 import type { JsonObject } from "../json/jsonObject.js"
 import type { Caller } from "../store/accounts.js"
+import type { Run } from "../store/runs.js"
 import type { Reply } from "./reply.js"
 import type { EndpointName, Route } from "./router.js"
 
@@ -23,6 +24,8 @@ export interface ApiRequest<R extends Route = Route> {
   readonly size: number
   /** The faults of the request, for endpoints that apply some themselves. */
   readonly plan: Plan
+  /** Names the run that the request began or continues, before its steps run. */
+  readonly of: (run: Run) => void
 }
 
 /** @internal */

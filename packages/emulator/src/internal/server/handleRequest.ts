@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { RequestEntry } from "../../EmulatorLedger.js"
@@ -16,6 +17,8 @@ import type { FlowAddress } from "../flow/flows.js"
 import { parseObject } from "../json/parseObject.js"
 import type { State } from "../state.js"
 import type { OpenEntry } from "../store/ledger.js"
+import * as Money from "../store/money.js"
+import type { Run } from "../store/runs.js"
 import type { ApiRequest, Endpoint, RouteOf } from "./endpoint.js"
 import type { Exchange } from "./httpServer.js"
 import { readBody, tooLarge } from "./readBody.js"
@@ -49,6 +52,7 @@ export interface HandlerOptions {
   readonly keptBodyBytes: number
   /** Refuses requests that do not come from this machine. */
   readonly localOnly: boolean
+  readonly onRequest: ((request: RequestEntry) => void) | undefined
 }
 
 const headersOf = (raw: { readonly [name: string]: string | ReadonlyArray<string> | undefined }) => {
@@ -83,7 +87,7 @@ export const make = (
   const answer = (
     route: Route,
     text: string,
-    rest: Pick<ApiRequest, "query" | "headers" | "size" | "plan">
+    rest: Pick<ApiRequest, "query" | "headers" | "size" | "plan" | "of">
   ): Effect.Effect<Reply, ApiError> =>
     Effect.gen(function*() {
       const caller = yield* state.accounts.authenticate(rest.headers.authorization)
@@ -145,6 +149,9 @@ export const make = (
         target,
         ...(Either.isRight(route) ? { endpoint: route.right.endpoint } : undefined),
         ...(flow === undefined ? undefined : { flow }),
+        ...(Either.isRight(route) && "executionId" in route.right
+          ? { executionId: route.right.executionId }
+          : undefined),
         headers: masked(headers),
         body,
         bodyBytes,
@@ -172,24 +179,36 @@ export const make = (
         : Either.right(Plan.none)
       const plan = Either.getOrElse(fault, () => Plan.none)
       const entry = received(kept, length, plan.text)
+      let billed: (() => string) | undefined
+      const of = ({ entry: run, id }: Run) => {
+        const before = Money.parse(run.billedUsd)
+        entry.executionId = id
+        billed = () => Money.print(BigDecimal.subtract(Money.parse(run.billedUsd), before))
+      }
+      const ended = (outcome: RequestEntry["outcome"]) => {
+        if (entry.outcome !== "open") return
+        if (billed !== undefined) entry.billedUsd = billed()
+        ledger.requestEnded(entry, outcome)
+        // not if the emulator was reset meanwhile
+        if (entry.endedAt !== undefined) options.onRequest?.({ ...entry })
+      }
       const writer = makeWriter(exchange, plan, options.readerTimeout, {
         entry,
-        onStopped: () => ledger.requestEnded(entry, "fault"),
+        onStopped: () => ended("fault"),
         onWaiting: (ms) => ledger.waiting(exchange.id, ms)
       })
       const reply = Effect.suspend((): Effect.Effect<Reply, ApiError> => {
         if (isForeign) return foreign
         if (Either.isLeft(fault)) return coded(400, "INVALID_FAULT", `${fault.left}.`)
         if (bytes === undefined) return tooLarge(options.maxBodyBytes)
-        return Either.isLeft(route) ? route.left : answer(route.right, text, { query, headers, size: length, plan })
+        return Either.isLeft(route) ? route.left : answer(route.right, text, { query, headers, size: length, plan, of })
       })
       yield* respond(writer, plan, reply).pipe(
         Effect.matchEffect({
-          onFailure: () =>
-            Effect.sync(() => ledger.requestEnded(entry, exchange.connection.faulted ? "fault" : "client")),
-          onSuccess: () => Effect.sync(() => ledger.requestEnded(entry, "complete"))
+          onFailure: () => Effect.sync(() => ended(exchange.connection.faulted ? "fault" : "client")),
+          onSuccess: () => Effect.sync(() => ended("complete"))
         }),
-        Effect.onInterrupt(() => Effect.sync(() => ledger.requestEnded(entry, "server")))
+        Effect.onInterrupt(() => Effect.sync(() => ended("server")))
       )
     }).pipe(
       // no caller is left to answer
