@@ -1,6 +1,6 @@
 /**
  * The cost of a batch on one machine, the emulator in a process of its own: rows in a second, CPU time of a row, and
- * memory; and how many runs the emulator counted.
+ * memory; and how many runs the emulator counted. Then the cost of a restart over 50,000 and 1,000,000 finished rows.
  *
  *     npm run bench:batch
  *     npm run bench:batch -- 20000    another number of rows
@@ -13,6 +13,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { restarts } from "./batchLedger.js"
 import { startServerProcess } from "./ServerProcess.js"
 
 const rows = Number(process.argv[2] ?? 10_000)
@@ -38,7 +39,9 @@ const main = async () => {
     // it finds its binary beside itself
     external: ["libsql"],
     logLevel: "error",
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+    banner: {
+      js: `import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);`
+    }
   })
   const folder = await mkdtemp(join(tmpdir(), "noukai-bench-"))
   const server = await startServerProcess("batchServerProcess")
@@ -68,6 +71,7 @@ const main = async () => {
   }
   await server.close()
   await rm(folder, { recursive: true })
+  await restarts([50_000, 1_000_000])
 }
 
 void main()

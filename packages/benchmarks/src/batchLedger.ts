@@ -1,10 +1,10 @@
 /**
- * The cost of a restart: plans finished rows again, and reads their results in the order of the input. On a file, and on the
- * empty PostgreSQL of `DATABASE_URL` if that is set.
- *
- *     npm run bench:ledger
- *     npm run bench:ledger -- 50000 200    so many rows, of so many bytes
+ * The cost of a restart: plans finished rows again, and reads their results in the order of the input. On a file, and on a
+ * PostgreSQL of the benchmark's own, if the machine has one.
  */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { build } from "esbuild"
 import { execFile } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -12,9 +12,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { startPostgres } from "../../batch/test/fleet/support/postgres.js"
 
-const counts = process.argv[2] === undefined ? [50_000, 1_000_000] : [Number(process.argv[2])]
-const bytes = process.argv[3] ?? "40"
+/** The size of a row's text, in bytes. */
+const bytes = "40"
 
 const outfile = fileURLToPath(new URL("../build/batchLedgerProcess.mjs", import.meta.url))
 
@@ -23,7 +24,8 @@ interface Took {
   readonly peak: number
 }
 
-const main = async () => {
+/** Prints a line for each number of rows and each database. */
+export const restarts = async (counts: ReadonlyArray<number>): Promise<void> => {
   await build({
     entryPoints: [fileURLToPath(new URL("batchLedgerProcess.ts", import.meta.url))],
     outfile,
@@ -34,10 +36,15 @@ const main = async () => {
     conditions: ["@effect-noukai/source", "node"],
     external: ["libsql", "pg-native"],
     logLevel: "error",
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+    banner: {
+      js: `import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);`
+    }
   })
   const folder = await mkdtemp(join(tmpdir(), "noukai-bench-"))
-  const url = process.env.DATABASE_URL
+  const scope = Effect.runSync(Scope.make())
+  const postgres = await Effect.runPromiseExit(Scope.extend(startPostgres, scope))
+  if (Exit.isFailure(postgres)) console.log("without PostgreSQL: install Debian's package \"postgresql\"")
+  const url = Exit.isSuccess(postgres) ? postgres.value.url : undefined
   for (const rows of counts) {
     for (const [name, ledger] of [["a file", join(folder, `${rows}.ledger`)], ["PostgreSQL", url]] as const) {
       if (ledger === undefined) continue
@@ -50,7 +57,6 @@ const main = async () => {
       console.log(`${rows.toLocaleString("en")} rows of ${bytes} bytes in ${name}: ${took.join("; ")}`)
     }
   }
+  await Effect.runPromise(Scope.close(scope, Exit.void))
   await rm(folder, { recursive: true })
 }
-
-void main()
