@@ -22,7 +22,7 @@ describe("README", () => {
   })
 
   it("every fault of its table is one", () => {
-    const table = readme.slice(readme.indexOf("| fault |"), readme.indexOf("Several at once"))
+    const table = readme.slice(readme.indexOf("| fault |"), readme.indexOf("Combine faults"))
     const faults = [...table.matchAll(/`([^`]+)`/g)].map(([, text]) => text!.replaceAll(/<n>|<ms>/g, "5"))
       .filter((text) => text !== "/jobs")
     assert.isAbove(faults.length, 30)
