@@ -6,8 +6,9 @@
  *     node scripts/bundle-cli.mjs --sizes    says how large each file is
  */
 import { build } from "esbuild"
-import { rmSync } from "node:fs"
-import { fileURLToPath } from "node:url"
+import { rmSync, writeFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
 
 const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
 
@@ -22,11 +23,11 @@ const undici = {
     )
 }
 
-/** Bundles into a folder. */
-export const bundle = (outdir, conditions = []) =>
-  build({
+/** Bundles into a folder, with the grammar of all commands beside it. */
+export const bundle = async (outdir, conditions = []) => {
+  const { metafile } = await build({
     absWorkingDir: folder,
-    entryPoints: ["src/main.ts"],
+    entryPoints: ["src/main.ts", "src/commands/grammar.ts"],
     outdir,
     bundle: true,
     splitting: true,
@@ -44,6 +45,11 @@ export const bundle = (outdir, conditions = []) =>
     // what is bundled and was written for CommonJS requires Node's modules
     banner: { js: "import { createRequire as ñ } from \"node:module\"; const require = ñ(import.meta.url);" }
   })
+  const built = resolve(folder, outdir)
+  const { grammar } = await import(pathToFileURL(`${built}/commands/grammar.js`).href)
+  writeFileSync(`${built}/grammar.json`, JSON.stringify(grammar))
+  return { metafile }
+}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(`${folder}/dist`, { recursive: true, force: true })

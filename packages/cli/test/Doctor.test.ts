@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { folder, write } from "../../sdk/test/support/folder.js"
-import { ctrlC, noukai, watched } from "./support/command.js"
+import { ctrlC, noukai, spawned, watched } from "./support/command.js"
 import { environment, runs, server } from "./support/server.js"
 
 /** A server of anything, and what leads a command to it. */
@@ -162,4 +162,15 @@ describe("noukai doctor", () => {
       assert.strictEqual((yield* doctor({}, "--timeout", "soon")).code, 2)
       assert.strictEqual((yield* doctor({}, "--key", "nk_test")).code, 2)
     }))
+
+  it.live("says that a version of Node.js is too old", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      for (const [version, state] of [["18.20.8", "wrong"], ["20.18.3", "wrong"], ["20.19.0", "well"]] as const) {
+        const other = `Object.defineProperty(process.versions,'node',{value:'${version}'})`
+        const NODE_OPTIONS = `--import=data:text/javascript,${other}`
+        const { code, stdout } = yield* spawned(["doctor", "--json"], { env: { ...env, NODE_OPTIONS } })
+        assert.deepStrictEqual([version, states(stdout).versions, code], [version, state, state === "well" ? 0 : 1])
+      }
+    }).pipe(Effect.provide(server())))
 })

@@ -1,9 +1,8 @@
 /** The calls of the command in documents are calls that it takes. */
 import { assert, describe, it } from "@effect/vitest"
-import { Either } from "effect"
 import { readFileSync } from "node:fs"
 import { checked } from "../src/arguments/grammar.js"
-import { grammar } from "../src/commands/root.js"
+import { grammar } from "../src/commands/grammar.js"
 
 /** The words of a line of the shell, up to what pipes or redirects it; substitutions are words. */
 const words = (line: string): ReadonlyArray<string> => {
@@ -33,7 +32,7 @@ describe("calls in documents", () => {
     it(`of ${document} (${all.length})`, () => {
       for (const call of all) {
         const asked = checked(grammar, words(call))
-        assert.isTrue(Either.isRight(asked), `${call}: ${Either.isLeft(asked) ? asked.left.message : ""}`)
+        assert.notStrictEqual(asked._tag, "wrong", `${call}: ${asked._tag === "wrong" ? asked.message : ""}`)
       }
     })
   }

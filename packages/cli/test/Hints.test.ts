@@ -1,7 +1,7 @@
 /** Commands that the command prints for the user to paste. */
 import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, FastCheck, Option, Redacted, Schedule } from "effect"
+import { Effect, FastCheck, Option, Redacted, Schedule } from "effect"
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -9,7 +9,7 @@ import { stripVTControlCharacters } from "node:util"
 import * as TypeScript from "typescript"
 import { isWhole } from "../../sdk/test/support/size.js"
 import { type Asked, checked, type Grammar } from "../src/arguments/grammar.js"
-import { grammar } from "../src/commands/root.js"
+import { grammar } from "../src/commands/grammar.js"
 import { hint, type ServerFlags } from "../src/terminal/shell.js"
 import { ctrlC, noukai, watched } from "./support/command.js"
 import { folder, runs, server } from "./support/server.js"
@@ -25,8 +25,10 @@ const words = (lines: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string
   return text.split("\0\0").slice(0, -1).map((line) => line.split("\0"))
 }
 
-const asked = (args: ReadonlyArray<string>): Asked =>
-  Either.getOrElse(checked(grammar, args), ({ message }) => assert.fail(`${args.join(" ")}: ${message}`))
+const asked = (args: ReadonlyArray<string>): Asked => {
+  const asked = checked(grammar, args)
+  return asked._tag === "wrong" ? assert.fail(`${args.join(" ")}: ${asked.message}`) : asked
+}
 
 /** The commands of a grammar that do something, without what is above them. */
 const leaves = (at: Grammar, path: ReadonlyArray<string> = []): ReadonlyArray<string> =>

@@ -25,8 +25,33 @@ describe("rowInput", () => {
 
   it.effect("puts fields into a message, whatever they hold", () =>
     Effect.gen(function*() {
-      const messageTemplate = Option.some("{{ level }}: {{text}} {{tags}} {{")
-      assert.deepStrictEqual(yield* input({ messageTemplate }), { message: "3: The {{cat}} [\"a\"] {{" })
+      const messageTemplate = Option.some("{{ level }}: {{text}} {{tags}} }}")
+      assert.deepStrictEqual(yield* input({ messageTemplate }), { message: "3: The {{cat}} [\"a\"] }}" })
+    }))
+
+  it.effect("refuses a template whose field is not closed, or is none", () =>
+    Effect.gen(function*() {
+      for (
+        const text of [
+          "{{",
+          "Grade: {{text",
+          "{{text}} {{level",
+          "{{text} }",
+          "{{}}",
+          "{{ }}",
+          "{{a {{text}}",
+          "{{{{text}}"
+        ]
+      ) {
+        const template = yield* Effect.flip(rowInput({ ...none, messageTemplate: Option.some(text) }))
+        assert.match(template.message, /^--message-template has a \{\{ that no field and \}\} follow/, text)
+        const parameter = yield* Effect.flip(rowInput({ ...none, parameter: [`tone=${text}`] }))
+        assert.match(parameter.message, /^-p tone has a \{\{/, text)
+      }
+      // JSON is left alone, and braces that open nothing
+      for (const parameter of ["a:={\"b\":\"{{\"}", "a={\"b\":{\"c\":1}}", "a=}} {"]) {
+        yield* rowInput({ ...none, parameter: [parameter] })
+      }
     }))
 
   it.effect("gives a field that stands alone as it is, and text or JSON otherwise", () =>

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Grammar } from "../src/arguments/grammar.js"
-import { grammar } from "../src/commands/root.js"
+import { grammar } from "../src/commands/grammar.js"
 import { noukai } from "./support/command.js"
 import { environment, folder, server } from "./support/server.js"
 

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { readFile, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { ctrlC, noukai, watched } from "./support/command.js"
 import { environment, folder, ran, requests, serverAndClient } from "./support/server.js"
 
@@ -100,7 +100,7 @@ describe("noukai session save", () => {
       assert.deepStrictEqual(yield* noukai(save, { env }), {
         code: 0,
         stdout: "",
-        stderr: `1 run saved in ${path}\n`
+        stderr: `created the folder ${dirname(path)}\n1 run saved in ${path}\n`
       })
       const text = yield* read(path)
       assert.notMatch(text, /1234|a@example/)

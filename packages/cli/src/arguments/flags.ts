@@ -21,7 +21,9 @@ export const trace = Options.boolean("trace").pipe(Options.withDescription("Keep
 /** The input of a run. */
 export const runInput = {
   message: Args.text({ name: "message" }).pipe(
-    Args.withDescription("The message; - reads it from stdin. What begins with - goes after --."),
+    Args.withDescription(
+      "The message; - reads it from stdin, as does no input at all. What begins with - goes after --."
+    ),
     Args.optional
   ),
   messageFile: optional("message-file", "A file that holds the message; - is stdin."),
@@ -34,6 +36,7 @@ export const runInput = {
 /** How much is said, and how. */
 export const voice = {
   quiet: Options.boolean("quiet").pipe(Options.withAlias("q"), Options.withDescription("Say nothing but the result.")),
+  jq: optional("jq", "Filter the JSON with this expression of jq."),
   verbose: Options.boolean("verbose").pipe(Options.withAlias("v"), Options.withDescription("Say more, on stderr."))
 }
 

@@ -1,67 +1,47 @@
 /**
- * The arguments of a command, checked against the flags that it has before anything else is done with them: what begins
- * with `-` and is no flag would be taken for a message, and paid for.
+ * The arguments of a command, checked against the flags that it has before anything else is done with them: an unknown
+ * flag would be taken for a message, and paid for. Nothing of Effect is loaded for this, nor for help.
  */
-import type * as HelpDoc from "@effect/cli/HelpDoc"
-import type * as Usage from "@effect/cli/Usage"
-import * as Either from "effect/Either"
-import * as Option from "effect/Option"
-import { UsageError } from "../exit/CommandError.js"
 
-/** A command, and the commands below it. */
-export interface Grammar {
-  readonly usage: Usage.Usage
-  readonly help: HelpDoc.HelpDoc
-  readonly commands?: { readonly [name: string]: Grammar }
-}
-
-interface Flag {
+/** A flag. */
+export interface Flag {
+  /** Its names, with dashes. */
+  readonly names: ReadonlyArray<string>
   /** The name that is passed on. */
   readonly name: string
-  readonly takesValue: boolean
-  /** The form of a value: `integer`, `float`, or words with `|` between them; otherwise anything. */
-  readonly values: string
+  /** Its names and its value, as help shows them. */
+  readonly shown: string
+  readonly does: string
+  /** The form of its value: `integer`, `float`, words with `|` between them, otherwise anything; null without a value. */
+  readonly values: string | null
   readonly isRepeated: boolean
 }
 
-/** The names in a usage: flags, or arguments in angle brackets. */
-export interface Named {
-  readonly names: ReadonlyArray<string>
-  readonly acceptedValues: Option.Option<string>
+/** An argument, its name in angle brackets. */
+export interface Argument {
+  readonly name: string
+  readonly shown: string
+  readonly does: string
   readonly isOptional: boolean
   readonly isRepeated: boolean
 }
 
-/** All that a usage names, in its order. */
-export const namedIn = (usage: Usage.Usage, isOptional = false, isRepeated = false): ReadonlyArray<Named> => {
-  switch (usage._tag) {
-    case "Named":
-      return [{ names: usage.names, acceptedValues: usage.acceptedValues, isOptional, isRepeated }]
-    case "Optional":
-      return namedIn(usage.usage, true, isRepeated)
-    case "Repeated":
-      return namedIn(usage.usage, isOptional, true)
-    case "Alternation":
-    case "Concat":
-      return [...namedIn(usage.left, isOptional, isRepeated), ...namedIn(usage.right, isOptional, isRepeated)]
-    case "Empty":
-    case "Mixed":
-      return []
-  }
+/** A command, and the commands below it. */
+export interface Grammar {
+  readonly does: string
+  readonly flags: ReadonlyArray<Flag>
+  readonly arguments: ReadonlyArray<Argument>
+  readonly commands?: { readonly [name: string]: Grammar } | undefined
 }
 
-/** The flags of a usage, by all their names. */
-const flagsOf = (usage: Usage.Usage): Map<string, Flag> =>
-  new Map(
-    namedIn(usage).flatMap(({ acceptedValues, isRepeated, names }) => {
-      // the parser takes --version for its own, wherever it stands
-      const name = names.find((name) => name.startsWith("--") && name !== "--version") ?? names[0] ?? ""
-      if (!name.startsWith("-")) return []
-      const values = Option.getOrElse(acceptedValues, () => "")
-      const flag: Flag = { name, takesValue: Option.isSome(acceptedValues), values, isRepeated }
-      return names.map((each) => [each, flag] as const)
-    })
-  )
+type Flags = ReadonlyMap<string, Flag>
+
+/** The flags of a command, or of those below it, by all their names. */
+const flagsOf = ({ commands, flags }: Grammar): Flags =>
+  new Map([
+    ...Object.values(commands ?? {}).flatMap((below) => [...flagsOf(below)]),
+    ...flags.flatMap((flag) => flag.names.map((name) => [name, flag] as const))
+  ])
 
 /** How many letters one word differs from another by. */
 const distance = (from: string, to: string): number => {
@@ -78,7 +58,8 @@ const distance = (from: string, to: string): number => {
 
 const suggestion = (given: string, known: Iterable<string>): string => {
   let best: string | undefined
-  let least = 3
+  // in a short word, two letters are most of it
+  let least = Math.max(1, Math.floor(given.replace(/^-+/, "").length / 3)) + 1
   for (const name of known) {
     const found = distance(given, name)
     if (found < least) [best, least] = [name, found]
@@ -87,81 +68,137 @@ const suggestion = (given: string, known: Iterable<string>): string => {
 }
 
 /** The mistake in the value of a flag, which the parser would tell without its name. */
-const mistake = ({ values }: Flag, value: string): string | undefined => {
+const mistake = (values: string, value: string): string | undefined => {
   if (values === "integer") return /^-?\d{1,15}$/.test(value) ? undefined : "takes a whole number"
   if (values === "float") return /^-?\d+(\.\d+)?(e[+-]?\d{1,3})?$/i.test(value) ? undefined : "takes a number"
   const words = values.split(" | ")
   return words.length === 1 || words.includes(value) ? undefined : `takes one of ${words.join(", ")}`
 }
 
+/** A flag as it was given. */
+interface Given {
+  readonly name: string
+  readonly flag: Flag
+  readonly value: string | undefined
+  /** Whether its value is the next argument. */
+  readonly isNext: boolean
+}
+
+/** The flags of one argument and, where it needs it, of the next one; or the mistake in them. */
+const read = (known: Flags, argument: string, next: string | undefined): ReadonlyArray<Given> | string => {
+  const equals = argument.startsWith("--") ? argument.indexOf("=") : -1
+  const name = equals === -1 ? argument : argument.slice(0, equals)
+  const flag = known.get(name)
+  const short = argument.slice(0, 2)
+  const first = flag === undefined && /^-[^-]./.test(argument) ? known.get(short) : undefined
+  if (first !== undefined) {
+    // -pkey=text is a flag with its value, and -vq are two
+    if (first.values !== null) return [{ name: short, flag: first, value: argument.slice(2), isNext: false }]
+    const others = read(known, `-${argument.slice(2)}`, next)
+    if (typeof others === "string" && !others.startsWith("unknown")) return others
+    if (typeof others !== "string") return [{ name: short, flag: first, value: undefined, isNext: false }, ...others]
+  }
+  if (flag === undefined) {
+    return `unknown flag ${name}${suggestion(name, known.keys())} (what begins with - and is no flag goes after --)`
+  }
+  if (flag.values === null) {
+    return equals === -1 ? [{ name, flag, value: undefined, isNext: false }] : `${name} takes no value`
+  }
+  const isNext = equals === -1
+  const value = isNext ? next : argument.slice(equals + 1)
+  if (value === undefined || value === "") return `${name} needs a value`
+  if (isNext && value.startsWith("-") && value !== "-") {
+    return `${name} needs a value; one that begins with - is given as ${name}=${value}`
+  }
+  return [{ name, flag, value, isNext }]
+}
+
 const helps: ReadonlySet<string> = new Set(["--help", "-h"])
 
-/** The command that the arguments ask for, or its help. */
+const json: ReadonlySet<string> = new Set(["--json", "--jsonl", "--otlp"])
+
+/** Whether arguments ask for JSON, and so for errors as JSON. */
+export const wantsJson = (args: ReadonlyArray<string>): boolean => {
+  const end = args.indexOf("--")
+  return args.slice(0, end === -1 ? args.length : end).some((one) => /^--(json|jsonl|jq)(=|$)/.test(one))
+}
+
+/** The command that the arguments ask for, its help, the version, or their mistake. */
 export type Asked =
   | { readonly _tag: "command"; readonly args: ReadonlyArray<string> }
   | { readonly _tag: "help"; readonly path: ReadonlyArray<string>; readonly grammar: Grammar }
+  | { readonly _tag: "version" }
+  | { readonly _tag: "wrong"; readonly message: string; readonly command: string }
 
 /**
- * The arguments in the one order that is read without doubt: the command, its flags, `--`, and the rest. Asking for help
- * anywhere before `--` asks for that of the command alone.
+ * The arguments in the one order that is read without doubt: the command, its flags, `--`, and the rest. Flags may come
+ * before the command. Asking for help anywhere before `--` asks for that of the command alone.
  */
-export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Either.Either<Asked, UsageError> => {
+export const checked = (grammar: Grammar, args: ReadonlyArray<string>): Asked => {
   const path: Array<string> = []
-  const wrong = (message: string) => Either.left(new UsageError({ message, command: ["noukai", ...path].join(" ") }))
+  const before: Array<string> = []
+  const wrong = (message: string): Asked => ({ _tag: "wrong", message, command: ["noukai", ...path].join(" ") })
 
   let at = grammar
   let next = 0
+  let isHelp = false
+  const asHelp = (): Asked => ({ _tag: "help", path, grammar: at })
   while (at.commands !== undefined) {
-    const name = args[next]
-    if (name === undefined || helps.has(name)) return Either.right({ _tag: "help", path, grammar: at })
+    const name = args[next++]
+    if (name === undefined) return before.length === 0 ? asHelp() : wrong(`a command is missing after ${before.at(-1)}`)
+    if (helps.has(name)) return asHelp()
+    if (name === "help") {
+      isHelp = true
+      continue
+    }
+    if (path.length === 0 && (name === "--version" || name === "-V") && args.length === 1) return { _tag: "version" }
+    if (/^-./.test(name)) {
+      const given = read(flagsOf(at), name, args[next])
+      if (typeof given === "string") return wrong(given)
+      before.push(name)
+      if (given.at(-1)?.isNext === true) before.push(args[next++]!)
+      continue
+    }
     const below = Object.hasOwn(at.commands, name) ? at.commands[name] : undefined
     if (below === undefined) {
-      if (name.startsWith("-")) return wrong(`unknown flag ${name}: flags come after the command`)
       return wrong(`unknown command ${JSON.stringify(name)}${suggestion(name, Object.keys(at.commands))}`)
     }
     path.push(name)
-    next++
     at = below
   }
+  if (isHelp) return asHelp()
 
-  const known = flagsOf(at.usage)
+  const known = flagsOf(at)
   const flags: Array<string> = []
-  const given = new Set<Flag>()
+  const seen = new Set<Flag>()
   const rest: Array<string> = []
-  for (; next < args.length; next++) {
-    const argument = args[next]!
+  const all = [...before, ...args.slice(next)]
+  for (let index = 0; index < all.length; index++) {
+    const argument = all[index]!
     if (argument === "--") {
-      rest.push(...args.slice(next + 1))
+      rest.push(...all.slice(index + 1))
       break
     }
     if (argument === "-" || !argument.startsWith("-")) {
       rest.push(argument)
       continue
     }
-    if (helps.has(argument)) return Either.right({ _tag: "help", path, grammar: at })
-    const equals = argument.startsWith("--") ? argument.indexOf("=") : -1
-    const name = equals === -1 ? argument : argument.slice(0, equals)
-    const flag = known.get(name)
-    if (flag === undefined) {
-      return wrong(
-        `unknown flag ${name}${suggestion(name, known.keys())} (what begins with - and is no flag goes after --)`
-      )
-    }
-    if (given.has(flag) && !flag.isRepeated) return wrong(`${name} is given twice`)
-    given.add(flag)
-    if (!flag.takesValue) {
-      if (equals !== -1) return wrong(`${name} takes no value`)
+    if (helps.has(argument)) return asHelp()
+    const given = read(known, argument, all[index + 1])
+    if (typeof given === "string") return wrong(given)
+    for (const { flag, isNext, name, value } of given) {
+      if (seen.has(flag) && !flag.isRepeated) return wrong(`${name} is given twice`)
+      seen.add(flag)
       flags.push(flag.name)
-      continue
+      if (value === undefined) continue
+      const found = mistake(flag.values ?? "", value)
+      if (found !== undefined) return wrong(`${name} ${found}, not ${JSON.stringify(value)}`)
+      flags.push(value)
+      if (isNext) index++
     }
-    const value = equals === -1 ? args[++next] : argument.slice(equals + 1)
-    if (value === undefined || value === "") return wrong(`${name} needs a value`)
-    if (equals === -1 && value.startsWith("-") && value !== "-") {
-      return wrong(`${name} needs a value; one that begins with - is given as ${name}=${value}`)
-    }
-    const found = mistake(flag, value)
-    if (found !== undefined) return wrong(`${name} ${found}, not ${JSON.stringify(value)}`)
-    flags.push(flag.name, value)
   }
-  return Either.right({ _tag: "command", args: [...path, ...flags, "--", ...rest] })
+  // an expression of jq reads JSON
+  const names = [...seen].map(({ name }) => name)
+  if (names.includes("--jq") && !names.some((name) => json.has(name))) flags.push("--json")
+  return { _tag: "command", args: [...path, ...flags, "--", ...rest] }
 }

@@ -3,6 +3,7 @@ import type { FlowVersion } from "@effect-noukai/sdk/Flow"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { UsageError } from "../exit/CommandError.js"
+import { Terminal } from "../terminal/Terminal.js"
 import * as Values from "./values.js"
 
 /** Flags and arguments of a command that begins a run. */
@@ -23,11 +24,23 @@ export interface RunInput {
   readonly trace: true | undefined
 }
 
+/** The text that is piped to a command without any other input; nothing where nothing is piped. */
+const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.gen(function*() {
+  if (process.stdin.isTTY) return undefined
+  const terminal = yield* Terminal
+  yield* Effect.forkScoped(Effect.delay(
+    terminal.note("reading the message from stdin, which is still open; give a message, or </dev/null for none"),
+    "2 seconds"
+  ))
+  const text = yield* Values.textOf("the message", "-")
+  return text === "" ? undefined : text
+}).pipe(Effect.scoped)
+
 /** The input of a run, checked before anything is sent. Another flag may be read from stdin, too. */
 export const runInput = (
   flags: RunFlags,
   another: Option.Option<string> = Option.none()
-): Effect.Effect<RunInput, UsageError> =>
+): Effect.Effect<RunInput, UsageError, Terminal> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
       return yield* new UsageError({ message: "give the message as an argument or as --message-file, not both" })
@@ -35,7 +48,11 @@ export const runInput = (
     const onStdin = [flags.message, flags.messageFile, flags.parameters, another].filter(Option.contains("-")).length
     if (onStdin > 1) return yield* new UsageError({ message: "stdin can be read once" })
     const version = yield* Values.when(flags.version, Values.flowVersion)
-    const message = Option.contains(flags.message, "-")
+    const hasInput = Option.isSome(flags.message) || Option.isSome(flags.messageFile) ||
+      Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
+    const message = !hasInput
+      ? yield* piped
+      : Option.contains(flags.message, "-")
       ? yield* Values.textOf("the message", "-")
       : Option.getOrUndefined(flags.message) ??
         (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))

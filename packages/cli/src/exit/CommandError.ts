@@ -8,6 +8,8 @@ export class CommandError extends Data.TaggedError("CommandError")<{
   readonly code: number
   /** The remedies, a line each. */
   readonly advice?: ReadonlyArray<string>
+  /** The tag of the error of a package that it was. */
+  readonly kind?: string
 }> {}
 
 /** Arguments, flags or settings that are wrong: nothing was sent. */

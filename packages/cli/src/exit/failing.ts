@@ -78,9 +78,10 @@ export const toCommandError = (
   error._tag === "CommandError"
     ? error
     : error._tag === "UsageError"
-    ? new CommandError({ message: error.message, code: exitCodes.usage })
+    ? new CommandError({ message: error.message, code: exitCodes.usage, kind: error._tag })
     : new CommandError({
       message: error.message,
+      kind: error._tag,
       code: exitCodeOf(error, does),
       advice: adviceOf(error, does, server, known)
     })

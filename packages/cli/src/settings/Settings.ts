@@ -13,7 +13,8 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import { UsageError } from "../exit/CommandError.js"
+import { CommandError, UsageError } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
 import { variable } from "./environment.js"
 import { type Proxy, proxyFor } from "./proxy.js"
 
@@ -75,6 +76,19 @@ const readText = (path: string): Either.Either<string, UsageError> =>
     try: () => readFileSync(path, "utf8").replace(/^\ufeff/, ""),
     catch: (cause) => new UsageError({ message: `${path} cannot be read: ${reason(cause)}` })
   })
+
+/** The key in a file. Without one, there is no key, whatever is wrong with the file. */
+const keyIn = (path: string): Either.Either<string, CommandError> =>
+  Either.map(readText(path), (text) => text.trim()).pipe(
+    Either.filterOrLeft((key) => key !== "", () => ({ message: `${path} holds no key` })),
+    Either.mapLeft(({ message }) =>
+      new CommandError({
+        message,
+        code: exitCodes.notAllowed,
+        advice: ["--key-file takes the path of a file that holds a key; NOUKAI_API_KEY takes the key"]
+      })
+    )
+  )
 
 /** The nearest `noukai.json`. */
 const nearest = (folder: string): string | undefined => {
@@ -156,7 +170,7 @@ const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
   return url === undefined || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? undefined : url
 }
 
-const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageError> =>
+const find = (flags: ConnectionFlags): Either.Either<Settings.Service, CommandError | UsageError> =>
   Either.gen(function*() {
     const folder = workingFolder()
     const path = folder === undefined ? undefined : nearest(folder)
@@ -192,12 +206,7 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageErro
       (fromEnvironment !== undefined || fileKey === undefined
         ? undefined
         : { path: fileKey, from: `the file ${fileKey}, which ${path} names` })
-    const key = source === undefined
-      ? fromEnvironment
-      : (yield* readText(source.path)).trim()
-    if (source !== undefined && (key === undefined || key === "")) {
-      return yield* wrong(`${source.path} holds no key`)
-    }
+    const key = source === undefined ? fromEnvironment : yield* keyIn(source.path)
 
     const remote = hosted(server.options)
     return {
@@ -216,6 +225,6 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, UsageErro
     }
   })
 
-/** The settings of a command. Fails with what is wrong in its flags, the environment or `noukai.json`. */
-export const layer = (flags: ConnectionFlags): Layer.Layer<Settings, UsageError> =>
+/** The settings of a command. Fails with the mistake in its flags, the environment or `noukai.json`, or without a key in a key file. */
+export const layer = (flags: ConnectionFlags): Layer.Layer<Settings, CommandError | UsageError> =>
   Layer.effect(Settings, Effect.suspend(() => find(flags)))

@@ -11,7 +11,10 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { inspect } from "node:util"
 import { variable } from "../settings/environment.js"
+import { escaped, inPicture, inText, plain } from "./text.js"
 import { cut } from "./width.js"
+
+export { masked, plain } from "./text.js"
 
 /** How much a command says. */
 export interface Voice {
@@ -56,33 +59,6 @@ const isDumb = () => variable("TERM") === "dumb"
 /** Whether a stream takes colours. `NO_COLOR` that is set and not empty says that none does. */
 export const takesColours = (stream: NodeJS.WriteStream): boolean =>
   stream.isTTY === true && !isDumb() && variable("NO_COLOR") === undefined
-
-/** Control characters but tabs, newlines and ESC, and the characters that turn the direction of text. */
-const controls = "\\u0000-\\u0008\\u000b-\\u001a\\u001c-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069"
-
-const inLine = new RegExp(`[\\t\\n\\u001b${controls}]`, "g")
-const inText = new RegExp(`[\\u001b${controls}]`, "g")
-const inPicture = new RegExp(`\\u001b(?!\\[\\d*m)|[${controls}]`, "g")
-
-const short: { readonly [character: string]: string } = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
-
-/** Text whose unsafe characters are written as JSON can write them: `\u001b`. */
-const escaped = (text: string, unsafe: RegExp): string =>
-  text.replace(
-    unsafe,
-    (character) => short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  )
-
-/** Text that looks like a key of Noukai, or like a token of a user. */
-const keys =
-  /(?<=^|[^A-Za-z\d]|%[\dA-Fa-f]{2})(nk_(?:live_|test_)?)[^\s…]{4,}?(?=["'`,.:;)\]}]*(?:\s|$))|(?<![A-Za-z\d])(eyJ)[\w-]{8,}\.[\w.-]+/g
-
-/** Text without the keys in it. */
-export const masked = (text: string): string =>
-  text.replace(keys, (_, key: string | undefined, token: string | undefined) => `${key ?? token}…`)
-
-/** A message: text in one line, without keys and control characters. */
-export const plain = (text: string): string => escaped(masked(text), inLine)
 
 const clear = "\r\u001b[2K"
 

@@ -8,7 +8,11 @@ import { type Duplex, Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { FastClock } from "../../../sdk/test/support/clock.js"
 import { isWhole } from "../../../sdk/test/support/size.js"
-import { codeOf, program } from "../../src/main.js"
+import { answered } from "../../src/answered.js"
+import { checked, wantsJson } from "../../src/arguments/grammar.js"
+import { grammar } from "../../src/commands/grammar.js"
+import { CommandError } from "../../src/exit/CommandError.js"
+import { codeOf, run } from "../../src/program.js"
 
 export const bin = fileURLToPath(new URL("../../build/tested/bin/noukai.cjs", import.meta.url))
 
@@ -18,6 +22,8 @@ export interface Options {
   readonly cwd?: string
   /** The text that stdin holds; none unless given. */
   readonly input?: string
+  /** Whether stdin stays open. */
+  readonly holds?: boolean
   /** Whether it waits for less in this process, where it waits for nothing but its own clock. */
   readonly hurries?: boolean
 }
@@ -85,7 +91,8 @@ export const started = (
       stderr += text
       heard()
     })
-    child.stdin.on("error", () => {}).end(options.input ?? "")
+    child.stdin.on("error", () => {})
+    if (options.holds !== true) child.stdin.end(options.input ?? "")
     child.on("close", (code, signal) => {
       isEnded = true
       Deferred.unsafeDone(end, Effect.succeed({ code: code ?? (signal === null ? -1 : -2), stdout, stderr }))
@@ -135,6 +142,15 @@ const placed = (
     ))
   )
 
+/** A command over the streams, the environment and the folder of this process. */
+const program = (args: ReadonlyArray<string>): ReturnType<typeof run> =>
+  Effect.suspend(() => {
+    const asked = checked(grammar, args)
+    if (asked._tag === "command") return run(asked.args)
+    const code = answered(asked, wantsJson(args))
+    return code === 0 ? Effect.void : new CommandError({ code, message: "" })
+  })
+
 const inThisProcess = (args: ReadonlyArray<string>, options: Options): Effect.Effect<Ended> =>
   Effect.scoped(Effect.gen(function*() {
     const { input = "" } = options
@@ -154,7 +170,7 @@ const inThisProcess = (args: ReadonlyArray<string>, options: Options): Effect.Ef
     })
     const command = options.hurries === true ? Effect.withClock(program(args), new FastClock(20)) : program(args)
     const exit = yield* Effect.promise((signal) => Effect.runPromiseExit(command, { signal }))
-    return { code: codeOf(exit), ...written }
+    return { code: codeOf(exit, wantsJson(args)), ...written }
   }))
 
 /**
@@ -294,7 +310,7 @@ const watchedHere = (
     const fiber = yield* Effect.acquireRelease(Effect.sync(() => Effect.runFork(program(args))), Fiber.interrupt)
     fiber.addObserver((exit) => {
       isEnded = true
-      Deferred.unsafeDone(end, Effect.succeed(codeOf(exit)))
+      Deferred.unsafeDone(end, Effect.succeed(codeOf(exit, wantsJson(args))))
       heard()
     })
     return {

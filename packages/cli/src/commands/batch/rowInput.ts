@@ -41,13 +41,21 @@ const textOf = (row: unknown, field: string): string => {
   })
 }
 
-const place = /\{\{\s*(.+?)\s*\}\}/g
+const place = /(?<!\{)\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}/g
+
+/** A template, unless a field in it is not closed: it would be sent as it is, and paid for. */
+const template = (flag: string, text: string): Effect.Effect<string, UsageError> =>
+  text.replace(place, "").includes("{{")
+    ? new UsageError({
+      message: `${flag} has a {{ that no field and }} follow: ${JSON.stringify(text)}; write {{field}}`
+    })
+    : Effect.succeed(text)
 
 const filled = (template: string) => (row: unknown): string =>
   // the rest of the template is not looked at again
   template.replace(place, (_, field: string) => textOf(row, field))
 
-const alone = /^\{\{\s*((?:(?!\}\}).)+?)\s*\}\}$/
+const alone = /^\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}$/
 
 /** A parameter: the value of a field as it is, or text with fields in it. */
 const parameterOf = (template: string): (row: unknown) => unknown => {
@@ -71,7 +79,9 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
       onNone: () => Option.getOrUndefined(Option.map(flags.messageTemplate, filled)),
       onSome: (field) => (row: unknown) => textOf(row, field)
     })
+    if (Option.isSome(flags.messageTemplate)) yield* template("--message-template", flags.messageTemplate.value)
     const given = yield* assignments(flags.parameter)
+    for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
     // it would be sent in the place of the parameter
     if (message !== undefined && given.some(({ key }) => key === "message")) {
       return yield* new UsageError({ message: "give the message once: it is the parameter \"message\", too" })

@@ -49,8 +49,18 @@ const wrong = (name: Check["name"], code: ExitCode, message: string, ...advice: 
 /** A check that was not made, because one before it failed. */
 const unknown = (name: Check["name"], message: string): Check => ({ ...well(name, message), state: "unknown" })
 
-const versions = (): Check =>
-  well("versions", `noukai ${version}, Node.js ${process.version}, ${process.platform} ${process.arch}`)
+const versions = (): Check => {
+  const message = `noukai ${version}, Node.js ${process.version}, ${process.platform} ${process.arch}`
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+  return major > 20 || (major === 20 && minor >= 19)
+    ? well("versions", message)
+    : wrong(
+      "versions",
+      exitCodes.failed,
+      message,
+      "install Node.js 20.19 or later: noukai does not support this version"
+    )
+}
 
 /** The command that starts a server on this machine where one was looked for. */
 const dev = (url: string): string => {
@@ -236,6 +246,14 @@ export const checks = (
   Effect.gen(function*() {
     const found = yield* Effect.either(Effect.provide(Settings.Settings, Settings.layer(flags)))
     if (Either.isLeft(found)) {
+      if (found.left._tag === "CommandError") {
+        const { advice = [], message } = found.left
+        return [
+          versions(),
+          wrong("key", exitCodes.notAllowed, message, ...advice),
+          unknown("server", "not known while there is no key")
+        ]
+      }
       const isSet = variable("NOUKAI_API_KEY") !== undefined
       return [
         versions(),

@@ -3,13 +3,14 @@ import type { CassetteError, Redact } from "@effect-noukai/sdk"
 import * as Cassette from "@effect-noukai/sdk/Cassette"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
+import { dirname } from "node:path"
 import * as Values from "../../../arguments/values.js"
 import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import { ending } from "../../../exit/failing.js"
 import { services } from "../../../settings/services.js"
 import { counted } from "../../../terminal/amounts.js"
-import { plain, Terminal } from "../../../terminal/Terminal.js"
+import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import type { Input } from "./input.js"
 
@@ -49,7 +50,10 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   }
   yield* Effect.gen(function*() {
     const cassette = yield* Effect.flatMap(Cassette.fromSession(sessionId), Cassette.redact(redact))
+    const folder = dirname(input.file)
+    const isNew = !existsSync(folder)
     yield* Effect.mapError(Cassette.save(cassette, input.file), notSaved)
-    yield* terminal.note(`${counted(cassette.session.executions.length, "run")} saved in ${plain(input.file)}`)
+    if (isNew) yield* terminal.note(`created the folder ${folder}`)
+    yield* terminal.note(`${counted(cassette.session.executions.length, "run")} saved in ${input.file}`)
   }).pipe(Effect.provide(services(input)))
 }, ending("reads"))

@@ -1,0 +1,46 @@
+/** The flags and the help of every command, by its name. */
+import { described } from "../arguments/described.js"
+import type { Grammar } from "../arguments/grammar.js"
+import * as Batch from "./batch/command.js"
+import { check } from "./cassette/check/command.js"
+import { cassette } from "./cassette/command.js"
+import { diff } from "./cassette/diff/command.js"
+import { cost } from "./cost/command.js"
+import { dev } from "./dev/command.js"
+import { doctor } from "./doctor/command.js"
+import * as Job from "./job/command.js"
+import { root } from "./root.js"
+import { run } from "./run/command.js"
+import { runs } from "./runs/command.js"
+import { session } from "./session/command.js"
+import { save } from "./session/save/command.js"
+import { show } from "./session/show/command.js"
+import { trace } from "./trace/command.js"
+import { watch } from "./watch/command.js"
+
+/** The flags and the help of every command, by its name. */
+export const grammar: Grammar = described(root, {
+  batch: described(Batch.batch, {
+    plan: described(Batch.plan),
+    run: described(Batch.run),
+    status: described(Batch.status),
+    retry: described(Batch.retry),
+    results: described(Batch.results),
+    cancel: described(Batch.cancel)
+  }),
+  cassette: described(cassette, { check: described(check), diff: described(diff) }),
+  cost: described(cost),
+  dev: described(dev),
+  doctor: described(doctor),
+  job: described(Job.job, {
+    submit: described(Job.submit),
+    status: described(Job.status),
+    wait: described(Job.wait),
+    result: described(Job.result)
+  }),
+  run: described(run),
+  runs: described(runs),
+  session: described(session, { save: described(save), show: described(show) }),
+  trace: described(trace),
+  watch: described(watch)
+})

@@ -1,0 +1,71 @@
+/** A command whose arguments are checked, from its parser to its exit code. */
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { stripVTControlCharacters } from "node:util"
+import { root } from "./commands/root.js"
+import { CommandError, UsageError } from "./exit/CommandError.js"
+import { exitCodes } from "./exit/exitCode.js"
+import { said, say } from "./exit/failure.js"
+import { version } from "./version.js"
+
+/** Takes the words of the parser, which would print more than their text. */
+const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Console.consoleWith((console) => Effect.withConsole(effect, { ...console, error: () => Effect.void }))
+
+const environment = Layer.mergeAll(
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeTerminal.layer,
+  CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false, showTypes: false })
+)
+
+type Failure = CommandError | UsageError | ValidationError.ValidationError
+
+/** Says why a command ended, and gives its code. */
+export const codeOf = (exit: Exit.Exit<void, Failure>, isJson: boolean): number => {
+  if (Exit.isSuccess(exit)) return exitCodes.done
+  if (Cause.isInterruptedOnly(exit.cause)) return exitCodes.interrupted
+  const error = Cause.squash(exit.cause)
+  if (error instanceof CommandError) return said(error, isJson)
+  const code = exitCodes.usage
+  if (error instanceof UsageError) {
+    return said(
+      { kind: error._tag, message: error.message, code, advice: [`${error.command ?? "noukai"} --help`] },
+      isJson
+    )
+  }
+  if (ValidationError.isValidationError(error)) {
+    // the words of the parser, which are in colours and several lines
+    const message = stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
+    return said({ kind: "UsageError", message, code }, isJson)
+  }
+  for (const line of `noukai: ${Cause.pretty(exit.cause)}`.split("\n")) say(line)
+  return exitCodes.failed
+}
+
+/** Runs a command over the streams, the environment and the folder that the process has when it runs. */
+export const run = (args: ReadonlyArray<string>): Effect.Effect<void, Failure> =>
+  Command.run(root, { name: "noukai", version })(["node", "noukai", ...args]).pipe(quietly, Effect.provide(environment))
+
+/** Runs a command. The first signal lets it end what it has begun, a second one ends it at once. */
+export const start = (args: ReadonlyArray<string>, isJson: boolean, end: (code: number) => void): void => {
+  const fiber = Effect.runFork(run(args))
+  let signals = 0
+  const heard = () => {
+    if (++signals > 1) process.exit(exitCodes.interrupted)
+    Effect.runFork(Fiber.interrupt(fiber))
+  }
+  process.on("SIGINT", heard).on("SIGTERM", heard).on("SIGHUP", heard)
+  fiber.addObserver((exit) => end(codeOf(exit, isJson)))
+}

@@ -1,0 +1,50 @@
+/** The program jq, between a command and stdout. */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { spawn, spawnSync } from "node:child_process"
+import { CommandError, UsageError } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
+import { Terminal } from "./Terminal.js"
+
+/** Fails before anything is sent if there is no jq, or if it does not understand the expression. */
+const checked = (expression: string): Effect.Effect<void, UsageError> =>
+  Effect.suspend(() => {
+    const { error, status, stderr } = spawnSync("jq", ["-n", `empty | (${expression}\n)`], { encoding: "utf8" })
+    if (error !== undefined) {
+      return new UsageError({ message: "--jq needs the program jq on the PATH: install it, or pipe --json elsewhere" })
+    }
+    return status === 0 ? Effect.void : new UsageError({ message: `--jq: ${stderr.trim().split("\n")[0]}` })
+  })
+
+/** Runs a command, and prints what an expression of jq makes of its JSON. Texts are printed without quotes. */
+export const filtered = <E>(
+  expression: string,
+  command: Effect.Effect<void, E, Terminal>
+): Effect.Effect<void, E | CommandError | UsageError, Terminal> =>
+  Effect.gen(function*() {
+    yield* checked(expression)
+    const terminal = yield* Terminal
+    const jq = spawn("jq", ["-r", expression], { stdio: ["pipe", "pipe", "pipe"] })
+    // it may end before it has read all
+    jq.stdin.on("error", () => {})
+    const lines = (from: NodeJS.ReadableStream, to: (text: string) => Effect.Effect<void>) =>
+      Effect.fork(
+        NodeStream.fromReadable<never, Uint8Array>(() => from, (cause) => cause as never).pipe(
+          Stream.decodeText(),
+          Stream.runForEach(to)
+        )
+      )
+    const shown = yield* lines(jq.stdout, terminal.write)
+    let problem = ""
+    const failed = yield* lines(jq.stderr, (text) => Effect.sync(() => void (problem += text)))
+    const write = (text: string) => Effect.async<void>((resume) => void jq.stdin.write(text, () => resume(Effect.void)))
+    const exit = yield* Effect.exit(Effect.provideService(command, Terminal, { ...terminal, write }))
+    jq.stdin.end()
+    yield* Fiber.joinAll([shown, failed])
+    yield* exit
+    if (problem !== "") {
+      return yield* new CommandError({ code: exitCodes.failed, message: `--jq: ${problem.trim().split("\n")[0]}` })
+    }
+  })
