@@ -147,7 +147,7 @@ describe("hints", () => {
       assert.match(yield* printed("500", ["job", "submit", "two", "x"]), /^session show [\da-f-]{36}$/)
       assert.match(yield* printed("cut:e2", ["run", "two", "x", "--stream"]), /^trace two [\da-f-]{36}$/)
       assert.match(yield* printed("ok", ["run", "two", "x", "--max-cost", "0.01"]), /^trace two [\da-f-]{36}$/)
-      assert.strictEqual(yield* printed("ok", ["runs", "two"]), "trace two ID --json")
+      assert.strictEqual(yield* printed("ok", ["runs", "unseen"]), "trace unseen ID")
     }).pipe(Effect.provide(flows)))
 
   it.scopedLive("of commands that are interrupted ask the same server, and can be pasted", () =>

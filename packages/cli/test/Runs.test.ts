@@ -95,9 +95,12 @@ describe("noukai runs", () => {
       const env = yield* environment
       const { code, stderr, stdout } = yield* noukai(["runs", flow], { env })
       assert.deepStrictEqual([code, stdout], [2, ""])
-      assert.match(stderr, /has no id that this client has learnt/)
-      assert.match(stderr, /give --flow-id; flowRun\.flowId of any run/)
-      const wrong = [[], [flow, "--flow-id", "f"], ["--flow-id", "f", "--status", "odd"], [
+      assert.match(
+        stderr,
+        /lists runs by the internal id of a flow, and this machine has not seen the id of acme\/test\/man/
+      )
+      assert.match(stderr, /noukai trace acme\/test\/\w+ ID\n {2}or give --flow-id/)
+      const wrong = [["--since", "7"], [flow, "--flow-id", "f"], ["--flow-id", "f", "--status", "odd"], [
         "--flow-id",
         "f",
         "--limit",

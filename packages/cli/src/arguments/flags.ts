@@ -56,6 +56,8 @@ export const noHistory = Options.boolean("no-history").pipe(
   Options.withDescription("Do not read or write the list of runs that this machine has seen.")
 )
 
+export const since = optional("since", "Only runs since then: 12h, 7d, 2w, or a date such as 2026-06-07.")
+
 export const json = Options.boolean("json").pipe(Options.withDescription("The result as JSON."))
 
 export const jsonl = Options.boolean("jsonl").pipe(Options.withDescription("The results as JSON, one a line."))

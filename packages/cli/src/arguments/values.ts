@@ -1,6 +1,7 @@
 /** Values of arguments and flags. */
 import type { Attachment } from "@effect-noukai/sdk/ExecuteInput"
 import type { FlowVersion } from "@effect-noukai/sdk/Flow"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -93,7 +94,14 @@ export const parameters = (
     return Object.fromEntries(all)
   })
 
-const units: { readonly [unit: string]: number } = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const units: { readonly [unit: string]: number } = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000
+}
 
 /** A time: `90` and `90s` are seconds, `500ms`, `2m`, `1h`; and as in `2 minutes`. */
 export const duration = (flag: string, text: string): Effect.Effect<Duration.Duration, UsageError> =>
@@ -106,6 +114,16 @@ export const duration = (flag: string, text: string): Effect.Effect<Duration.Dur
       ? Effect.succeed(time.value)
       : wrong(`${flag} takes a time such as 90s, 500ms or "2 minutes", not ${JSON.stringify(text)}`)
   })
+
+/** A moment of the past, in milliseconds since the epoch: a time before now, or a date. */
+export const since = (flag: string, text: string): Effect.Effect<number, UsageError> => {
+  const date = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN
+  if (!Number.isNaN(date)) return Effect.succeed(date)
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(s|m|h|d|w)$/.exec(text.trim()) ?? []
+  return count === undefined
+    ? wrong(`${flag} takes a time such as 12h, 7d or 2w, or a date such as 2026-06-07, not ${JSON.stringify(text)}`)
+    : Effect.map(Clock.currentTimeMillis, (now) => now - Number(count) * units[unit ?? "s"]!)
+}
 
 /** The version of a flow. */
 export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError> =>

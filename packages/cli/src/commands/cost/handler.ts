@@ -4,16 +4,20 @@ import * as Trace from "@effect-noukai/sdk/Trace"
 import type { RunCost, Totals } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as Values from "../../arguments/values.js"
-import { CommandError } from "../../exit/CommandError.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodeOf, worst } from "../../exit/exitCode.js"
 import { ending, toCommandError } from "../../exit/failing.js"
+import { History } from "../../settings/history.js"
 import { services } from "../../settings/services.js"
 import { counted, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
 import { table } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
+import { flowIdOf, isRun, listed, longestPage, runOf, type RunOfFlow } from "../seen.js"
 import type { Input } from "./input.js"
 
 const concurrency = 4
@@ -56,15 +60,41 @@ const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): st
     (unreadable === 0 ? "" : `\nunknown: a step of ${counted(unreadable, "run")} has a cost that cannot be read\n`)
 }
 
-export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+/** The runs to add up, checked before anything is sent. */
+const chosen = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const ids = yield* Effect.forEach(new Set(input.runs), Values.executionId)
-  const read = yield* Effect.flatMap(RunService, (runs) =>
-    Effect.forEach(
-      ids,
-      (id) => Effect.either(Effect.mapError(runs.cost(input.flow, id), (error) => ({ id, error }))),
+  const since = yield* Values.when(input.since, (text) => Values.since("--since", text))
+  const flow = Option.getOrUndefined(input.flow)
+  if (flow !== undefined && ids.length > 0) {
+    if (since === undefined) return ids.map((run): RunOfFlow => ({ flow, run }))
+    return yield* new UsageError({ message: "--since chooses runs, and so do ids: leave out one of them" })
+  }
+  const history = yield* History
+  if (flow === undefined && since !== undefined && history.isKept) {
+    yield* terminal.note(
+      "the server lists the runs of one flow at a time: without a flow, only runs that this machine has seen count"
+    )
+    return (yield* history.runs).filter(({ at }) => at >= since)
+  }
+  if (flow === undefined || (yield* isRun(flow))) return [yield* runOf(input.flow, Option.none())]
+  const flowId = yield* flowIdOf(flow, input)
+  const limit = since === undefined ? longestPage : undefined
+  const runs = yield* Stream.runCollect(listed({ flowId, limit, since }))
+  if (runs.length === limit) yield* terminal.note(`the newest ${limit} runs: --since adds up all runs since a moment`)
+  return [...runs].map(({ id }): RunOfFlow => ({ flow, run: id }))
+})
+
+export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
+  const terminal = yield* Terminal
+  const read = yield* Effect.gen(function*() {
+    const runs = yield* RunService
+    return yield* Effect.forEach(
+      yield* chosen(input),
+      ({ flow, run }) => Effect.either(Effect.mapError(runs.cost(flow, run), (error) => ({ id: run, error }))),
       { concurrency }
-    )).pipe(Effect.provide(services(input)))
+    )
+  }).pipe(Effect.provide(services(input)))
   const runs = read.filter(Either.isRight).map(({ right }) => right)
   const failed = read.filter(Either.isLeft).map(({ left: { error, id } }) => ({
     executionId: id,
@@ -81,13 +111,14 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       failed: failed.map(({ code, error, executionId }) => ({ executionId, code, message: error.message }))
     }))
   } else if (runs.length > 0) yield* terminal.write(textOf(runs, total, isAll))
+  else if (failed.length === 0) yield* terminal.note("no runs")
 
   const [first] = failed
   if (first === undefined) return
-  if (ids.length === 1) return yield* toCommandError(first.error, "reads", input)
+  if (read.length === 1) return yield* toCommandError(first.error, "reads", input)
   return yield* new CommandError({
     code: worst(failed.map(({ code }) => code)),
-    message: `${failed.length} of ${counted(ids.length, "run")} could not be read`,
+    message: `${failed.length} of ${counted(read.length, "run")} could not be read`,
     advice: failed.map(({ error, executionId }) => `${executionId}: ${error.message}`)
   })
 }, ending("reads"))

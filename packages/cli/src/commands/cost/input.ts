@@ -1,11 +1,18 @@
 /** The arguments of `noukai cost`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
-import { connection, flow, json, noHistory, voice } from "../../arguments/flags.js"
+import { connection, json, noHistory, since, voice } from "../../arguments/flags.js"
 
 export const config = {
-  flow,
-  runs: Args.text({ name: "id" }).pipe(Args.withDescription("The ids of runs of the flow."), Args.atLeast(1)),
+  flow: Args.text({ name: "flow" }).pipe(
+    Args.withDescription("org/project/slug, or the id of a run that was seen; the last run seen unless given."),
+    Args.optional
+  ),
+  runs: Args.text({ name: "id" }).pipe(
+    Args.withDescription("The ids of runs of the flow (the newest 100 of the flow)."),
+    Args.repeated
+  ),
+  since,
   json,
   noHistory,
   ...connection,

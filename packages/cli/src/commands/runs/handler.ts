@@ -1,116 +1,192 @@
 /** Handles `noukai runs`. */
-import type { UnexpectedResponseError } from "@effect-noukai/sdk"
+import type { CallError } from "@effect-noukai/sdk/NoukaiError"
 import { RunService } from "@effect-noukai/sdk/RunService"
-import type { FlowRun } from "@effect-noukai/sdk/Trace"
+import type { FlowRun, RunCost } from "@effect-noukai/sdk/Trace"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { CommandError, UsageError } from "../../exit/CommandError.js"
-import { exitCodes } from "../../exit/exitCode.js"
+import * as Values from "../../arguments/values.js"
+import { UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
+import { History } from "../../settings/history.js"
 import { services } from "../../settings/services.js"
-import { between, moment, time } from "../../terminal/amounts.js"
+import { between, counted, moment, time } from "../../terminal/amounts.js"
 import { jsonLine } from "../../terminal/json.js"
-import { hint } from "../../terminal/shell.js"
 import { row } from "../../terminal/table.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
+import { flowIdOf, listed } from "../seen.js"
 import type { Input } from "./input.js"
 
 const wrong = (message: string) => new UsageError({ message, command: "noukai runs" })
 
-/** The runs of a page. */
-const longestPage = 100
+/** The costs that are read at once. */
+const concurrency = 4
 
-/** The flow to list, as it was given. */
-const flowOf = ({ flow, flowId }: Input) =>
-  Option.isSome(flow) === Option.isSome(flowId)
-    ? Effect.fail(wrong("give the address of a flow or --flow-id, one of them"))
-    : Effect.succeed(
-      Option.isSome(flowId) ? { flowId: flowId.value } : { flow: Option.getOrElse(flow, () => "") }
-    )
+/** The runs of this machine that are listed without a --limit. */
+const newest = 20
 
 /** The rows of a table, which is made before its runs are known: ids are UUIDs. */
-const tableOf = (width: number) => {
+const tableOf = (width: number, last: "cost" | "steps") => {
   const isWide = width >= 90
-  const widths = [36, 9, isWide ? 19 : 16, -8, -5]
-  const line = (values: ReadonlyArray<string>) => row(values, widths, isWide ? 2 : 1)
+  const begin = [36, 9, isWide ? 19 : 16]
+  const widths = [...begin, ...last === "steps" ? [-8, -5] : isWide ? [-8, -9] : [-7, -8]]
+  const gap = isWide ? 2 : 1
   return {
-    head: line(["id", "status", "started (UTC)", "duration", "steps"]),
-    row: ({ completedAt, durationMs, id, startedAt, status, stepCount }: FlowRun) =>
-      line([
-        id,
-        status,
-        moment(startedAt, !isWide),
-        durationMs === undefined ? between(startedAt, completedAt) : time(durationMs),
-        stepCount === undefined ? "" : String(stepCount)
-      ])
+    head: (begun: string, ...more: ReadonlyArray<string>) =>
+      // in 80 columns the title of the durations takes a column of the costs
+      row(["id", "status", begun, "duration", last, ...more], [...begin, -8, widths[3]! + widths[4]! + 8], gap),
+    row: (id: string, status: string, begun: string, ...more: ReadonlyArray<string>) =>
+      row([id, status, moment(begun, !isWide), ...more], widths, gap)
   }
 }
 
-/** A client that has just begun has learnt no id of any flow. */
-const notLearnt = (message: string, input: Input) =>
-  new CommandError({
-    code: exitCodes.usage,
-    message,
-    advice: [
-      `give --flow-id; flowRun.flowId of any run of the flow has it: ${
-        hint(input, "trace", [...Option.toArray(input.flow), "ID"], [["--json"]])
-      }`
-    ]
+const durationOf = ({ completedAt, durationMs, startedAt }: FlowRun): string =>
+  durationMs === undefined ? between(startedAt, completedAt) : time(durationMs)
+
+type Read = Either.Either<RunCost, CallError>
+
+/** The cost of a run, or the reason why it is not known. */
+const costOf = (flow: string, run: string): Effect.Effect<Read, never, RunService> =>
+  Effect.flatMap(RunService, (runs) => Effect.either(runs.cost(flow, run)))
+
+const shownCost = (read: Read): string =>
+  Either.match(read, {
+    onLeft: () => "?",
+    onRight: ({ costUsd, isKnown }) => isKnown ? `$${costUsd}` : "unknown"
   })
 
-const notPaged = (error: UnexpectedResponseError) =>
-  new CommandError({
-    code: exitCodes.failed,
-    message: error.message,
-    advice: [`--limit ${longestPage} lists the newest, in one request`]
-  })
-
-const json = (run: FlowRun): unknown => run.raw ?? run
+/** Says once how many costs could not be read. */
+const saidUnread = (read: ReadonlyArray<Read>): Effect.Effect<void, never, Terminal> => {
+  const unread = read.flatMap((one) => Either.isLeft(one) ? [one.left] : [])
+  return unread[0] === undefined
+    ? Effect.void
+    : Effect.flatMap(
+      Terminal,
+      (terminal) =>
+        terminal.note(`? the cost of ${counted(unread.length, "run")} could not be read: ${unread[0]!.message}`)
+    )
+}
 
 /** The runs to list, checked before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
   if (input.json && input.jsonl) return yield* wrong("give --json or --jsonl, not both")
+  if (Option.isSome(input.flow) && Option.isSome(input.flowId)) {
+    return yield* wrong("give the address of a flow or --flow-id, not both")
+  }
   const limit = Option.getOrUndefined(input.limit)
   if (limit !== undefined && limit < 1) return yield* wrong(`--limit is a number from 1, not ${limit}`)
-  return { limit, listed: yield* flowOf(input), status: Option.getOrUndefined(input.status) }
+  const since = yield* Values.when(input.since, (text) => Values.since("--since", text))
+  return { limit, since, status: Option.getOrUndefined(input.status) }
 })
 
-const list = Effect.fnUntraced(
-  function*(input: Input, { limit, listed, status }: Effect.Effect.Success<ReturnType<typeof read>>) {
-    const terminal = yield* Terminal
-    const runs = yield* RunService
-    let count = 0
-    const all = runs.list({ ...listed, status, limit: Math.min(limit ?? longestPage, longestPage) }).pipe(
-      Stream.take(limit ?? Number.MAX_SAFE_INTEGER),
-      Stream.tap(() => Effect.sync(() => void count++)),
-      Stream.mapError((error) => {
-        if (error._tag === "InvalidRequestError" && error.field === "flow" && error.statusCode === undefined) {
-          return notLearnt(error.message, input)
-        }
-        return error._tag === "UnexpectedResponseError" && count >= longestPage ? notPaged(error) : error
-      }),
-      // nobody reads what would still come
-      Stream.interruptWhen(terminal.closed)
-    )
+type Limits = Effect.Effect.Success<ReturnType<typeof read>>
 
-    if (input.json) {
-      const found: Array<unknown> = []
-      const exit = yield* Effect.exit(Stream.runForEach(all, (run) => Effect.sync(() => void found.push(json(run)))))
-      // what came before a failure is not lost
-      if (Exit.isSuccess(exit) || found.length > 0) yield* terminal.write(jsonLine(found))
-      return yield* exit
-    }
-    if (input.jsonl) return yield* Stream.runForEach(all, (run) => terminal.write(jsonLine(json(run))))
-    const table = tableOf(terminal.resultWidth())
-    yield* Stream.runForEach(all, (run) => terminal.write(`${count === 1 ? table.head : ""}${table.row(run)}`))
-    if (count === 0) yield* terminal.note("no runs")
-  },
-  (effect, input) => Effect.provide(effect, services(input))
-)
+/** Lists the runs of a flow as the server has them. */
+const ofFlow = Effect.fnUntraced(function*(input: Input, flowId: string, limits: Limits) {
+  const terminal = yield* Terminal
+  const { runs } = yield* History
+  const flow = Option.getOrUndefined(input.flow) ??
+    (yield* runs).findLast((seen) => seen.flowId === flowId)?.flow
+  // nobody reads what would still come
+  const all = Stream.interruptWhen(listed({ flowId, ...limits }), terminal.closed)
+
+  if (input.json) {
+    const found: Array<unknown> = []
+    const exit = yield* Effect.exit(
+      Stream.runForEach(all, (run) => Effect.sync(() => void found.push(run.raw ?? run)))
+    )
+    // what came before a failure is not lost
+    if (Exit.isSuccess(exit) || found.length > 0) yield* terminal.write(jsonLine(found))
+    return yield* exit
+  }
+  if (input.jsonl) return yield* Stream.runForEach(all, (run) => terminal.write(jsonLine(run.raw ?? run)))
+  const table = tableOf(terminal.resultWidth(), flow === undefined ? "steps" : "cost")
+  const costs: Array<Read> = []
+  let count = 0
+  const show = (run: FlowRun, last: string) =>
+    terminal.write(
+      `${count++ === 0 ? table.head("started (UTC)") : ""}${
+        table.row(run.id, run.status, run.startedAt ?? "", durationOf(run), last)
+      }`
+    )
+  yield* flow === undefined
+    ? Stream.runForEach(all, (run) => show(run, run.stepCount === undefined ? "" : String(run.stepCount)))
+    : all.pipe(
+      Stream.mapEffect((run) => Effect.map(costOf(flow, run.id), (cost) => ({ run, cost })), { concurrency }),
+      Stream.runForEach(({ cost, run }) => {
+        costs.push(cost)
+        return show(run, shownCost(cost))
+      })
+    )
+  yield* saidUnread(costs)
+  if (count === 0) yield* terminal.note("no runs")
+})
+
+/** Lists the runs that this machine has seen, of all flows. */
+const ofMachine = Effect.fnUntraced(function*(input: Input, { limit = newest, since = 0, status }: Limits) {
+  const terminal = yield* Terminal
+  const history = yield* History
+  if (!history.isKept) return yield* wrong("without a flow the history is needed: leave out --no-history")
+  const seen = (yield* history.runs).filter(({ at }) => at >= since).toReversed()
+  const read = Stream.fromIterable(seen).pipe(
+    Stream.mapEffect((one) => Effect.map(costOf(one.flow, one.run), (cost) => ({ ...one, cost })), { concurrency }),
+    Stream.filter(({ cost }) => status === undefined || (Either.isRight(cost) && cost.right.status === status)),
+    Stream.take(limit),
+    Stream.interruptWhen(terminal.closed)
+  )
+  const json = ({ at, cost, flow, flowId, run }: Stream.Stream.Success<typeof read>) => ({
+    executionId: run,
+    flow,
+    flowId,
+    seenAt: new Date(at).toISOString(),
+    ...Either.match(cost, {
+      onLeft: ({ message }) => ({ error: message }),
+      onRight: ({ costUsd, isKnown, status, wallMs }) => ({
+        status,
+        durationMs: wallMs,
+        ...isKnown ? { costUsd } : {}
+      })
+    })
+  })
+  const costs: Array<Read> = []
+  if (input.json) {
+    const found = yield* Stream.runCollect(Stream.map(read, json))
+    yield* terminal.write(jsonLine([...found]))
+  } else {
+    const table = tableOf(terminal.resultWidth(), "cost")
+    yield* Stream.runForEach(read, (one) => {
+      if (input.jsonl) return terminal.write(jsonLine(json(one)))
+      const { at, cost, flow, run } = one
+      costs.push(cost)
+      const [status, duration] = Either.match(cost, {
+        onLeft: () => ["?", ""] as const,
+        onRight: ({ status, wallMs }) => [status, time(wallMs)] as const
+      })
+      return terminal.write(
+        `${costs.length === 1 ? table.head("seen (UTC)", "flow") : ""}${
+          table.row(run, status, new Date(at).toISOString(), duration, shownCost(cost), flow)
+        }`
+      )
+    })
+    yield* saidUnread(costs)
+  }
+  yield* terminal.note(
+    `${
+      seen.length === 0 ? "no runs; " : ""
+    }the server lists the runs of one flow at a time: without a flow, only runs that this machine has seen are listed`
+  )
+})
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
-  yield* list(input, yield* read(input))
+  const limits = yield* read(input)
+  yield* Effect.gen(function*() {
+    if (Option.isNone(input.flow) && Option.isNone(input.flowId)) return yield* ofMachine(input, limits)
+    const flowId = Option.isSome(input.flowId)
+      ? input.flowId.value
+      : yield* flowIdOf(Option.getOrElse(input.flow, () => ""), input)
+    return yield* ofFlow(input, flowId, limits)
+  }).pipe(Effect.provide(services(input)))
 }, ending("reads"))

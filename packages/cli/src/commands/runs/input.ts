@@ -2,11 +2,11 @@
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, json, jsonl, noHistory, voice } from "../../arguments/flags.js"
+import { connection, json, jsonl, noHistory, since, voice } from "../../arguments/flags.js"
 
 export const config = {
   flow: Args.text({ name: "flow" }).pipe(
-    Args.withDescription("org/project/slug, where its id is known; otherwise give --flow-id."),
+    Args.withDescription("org/project/slug; without it, the runs that this machine has seen."),
     Args.optional
   ),
   flowId: Options.text("flow-id").pipe(Options.withDescription("The server's id of the flow."), Options.optional),
@@ -15,9 +15,10 @@ export const config = {
     Options.optional
   ),
   limit: Options.integer("limit").pipe(
-    Options.withDescription("The most runs to list; all of them unless given."),
+    Options.withDescription("The most runs to list (all of a flow; 20 without a flow)."),
     Options.optional
   ),
+  since,
   json,
   jsonl,
   noHistory,

@@ -4,7 +4,6 @@ import * as Trace from "@effect-noukai/sdk/Trace"
 import * as TraceSvg from "@effect-noukai/sdk/TraceSvg"
 import * as TraceText from "@effect-noukai/sdk/TraceText"
 import * as Effect from "effect/Effect"
-import * as Values from "../../arguments/values.js"
 import { UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
 import { note } from "../../settings/history.js"
@@ -12,6 +11,7 @@ import { services } from "../../settings/services.js"
 import { jsonLine } from "../../terminal/json.js"
 import { Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
+import { runOf } from "../seen.js"
 import type { Input } from "./input.js"
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
@@ -19,12 +19,14 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   if ([input.svg, input.otlp, input.json].filter((one) => one).length > 1) {
     return yield* new UsageError({ message: "give one of --svg, --otlp and --json", command: "noukai trace" })
   }
-  const run = yield* Values.executionId(input.run)
-  const trace = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, run)).pipe(
-    Effect.tap(({ flowRun: { flowId } }) => note({ flow: input.flow, run, flowId })),
-    Effect.provide(services(input))
-  )
-  if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${input.flow} ${run}` }))
+  const { flow, run, trace } = yield* Effect.gen(function*() {
+    const runs = yield* RunService
+    const { flow, run } = yield* runOf(input.flow, input.run)
+    const trace = yield* runs.trace(flow, run)
+    yield* note({ flow, run, flowId: trace.flowRun.flowId })
+    return { flow, run, trace }
+  }).pipe(Effect.provide(services(input)))
+  if (input.svg) return yield* terminal.write(TraceSvg.render(trace, { title: `${flow} ${run}` }))
   if (input.otlp) return yield* terminal.write(jsonLine(Trace.toSpans(trace)))
   if (input.json) return yield* terminal.write(jsonLine(trace.raw ?? trace))
   yield* terminal.draw(

@@ -1,0 +1,107 @@
+/** Runs and flows that a command names in part, or not at all: those that this machine has seen. */
+import type { CallError, UnexpectedResponseError } from "@effect-noukai/sdk/NoukaiError"
+import { type ListOptions, RunService } from "@effect-noukai/sdk/RunService"
+import type { FlowRun } from "@effect-noukai/sdk/Trace"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Values from "../arguments/values.js"
+import { CommandError, UsageError } from "../exit/CommandError.js"
+import { exitCodes } from "../exit/exitCode.js"
+import { History, type Learnt } from "../settings/history.js"
+import { hint, type ServerFlags } from "../terminal/shell.js"
+
+/** The runs of a page. */
+export const longestPage = 100
+
+/** A run and its flow. */
+export interface RunOfFlow {
+  readonly flow: string
+  readonly run: string
+}
+
+const wrong = (message: string) => new UsageError({ message })
+
+const unknown = (what: string) => wrong(`this machine has not seen ${what}: give the flow and the id of the run`)
+
+const isUuid = (text: string) => /^[\da-f]{8}-([\da-f]{4}-){3}[\da-f]{12}$/i.test(text)
+
+/** Whether the text in the place of a flow is the id of a run. */
+export const isRun = (text: string): Effect.Effect<boolean, never, History> =>
+  Effect.flatMap(
+    History,
+    (history) => Effect.map(history.runs, (runs) => isUuid(text) || runs.some(({ run }) => run === text))
+  )
+
+/** The run that a command is about: `flow` is its flow or its id, and without any it is the last one seen. */
+export const runOf = (
+  flow: Option.Option<string>,
+  id: Option.Option<string>
+): Effect.Effect<RunOfFlow, UsageError, History> =>
+  Effect.gen(function*() {
+    if (Option.isSome(id) && Option.isSome(flow)) {
+      return { flow: flow.value, run: yield* Values.executionId(id.value) }
+    }
+    const history = yield* History
+    if (!history.isKept) return yield* wrong("without a flow and an id the history is needed: leave out --no-history")
+    const runs = yield* history.runs
+    if (Option.isNone(flow)) return runs.at(-1) ?? (yield* unknown("a run on this server"))
+    const given = flow.value
+    const byId = runs.find(({ run }) => run === given)
+    if (byId !== undefined) return byId
+    if (isUuid(given)) return yield* unknown(`run ${given}`)
+    const address = history.address(given)
+    return runs.findLast((seen) => seen.flow === address) ?? (yield* unknown(`a run of ${address}`))
+  })
+
+/** The server's id of a flow: as it was seen, or as a run of the flow that was seen has it. */
+export const flowIdOf = (
+  flow: string,
+  input: ServerFlags
+): Effect.Effect<string, CallError | CommandError, History | RunService> =>
+  Effect.gen(function*() {
+    const history = yield* History
+    const address = history.address(flow)
+    const runs = (yield* history.runs).filter((seen) => seen.flow === address)
+    const known = runs.findLast(({ flowId }) => flowId !== undefined)?.flowId
+    if (known !== undefined) return known
+    const last = runs.at(-1)
+    if (last !== undefined) {
+      const { flowRun: { flowId } } = yield* Effect.flatMap(RunService, (service) => service.trace(flow, last.run))
+      const learnt: Learnt = { flow, run: last.run, flowId }
+      yield* history.note(learnt)
+      if (flowId !== undefined) return flowId
+    }
+    return yield* new CommandError({
+      code: exitCodes.usage,
+      message:
+        `the server lists runs by the internal id of a flow, and this machine has not seen the id of ${address} yet`,
+      advice: [
+        `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
+        "or give --flow-id: session show and trace print it with --json, as flowId"
+      ]
+    })
+  })
+
+const notPaged = (error: UnexpectedResponseError) =>
+  new CommandError({
+    code: exitCodes.failed,
+    message: error.message,
+    advice: [`--limit ${longestPage} lists the newest, in one request`]
+  })
+
+/** The runs of a flow, newest first. `since` is in milliseconds since the epoch. */
+export const listed = (
+  { limit, since, ...options }: ListOptions & { readonly since: number | undefined }
+): Stream.Stream<FlowRun, CallError | CommandError, RunService> =>
+  Stream.unwrap(Effect.map(RunService, (runs) => {
+    let count = 0
+    return runs.list({ ...options, limit: Math.min(limit ?? longestPage, longestPage) }).pipe(
+      Stream.takeWhile(({ startedAt }) => since === undefined || !(Date.parse(startedAt ?? "") < since)),
+      Stream.take(limit ?? Number.MAX_SAFE_INTEGER),
+      Stream.tap(() => Effect.sync(() => void count++)),
+      Stream.mapError((error) =>
+        error._tag === "UnexpectedResponseError" && count >= longestPage ? notPaged(error) : error
+      )
+    )
+  }))
