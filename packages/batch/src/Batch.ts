@@ -11,12 +11,13 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { BatchEngine } from "./BatchEngine.js"
 import type { BatchError, BatchLockedError, LedgerError } from "./BatchError.js"
-import type { RefusedRow, RowResult } from "./BatchRow.js"
+import type { RefusedRow, RowComparison, RowResult } from "./BatchRow.js"
 import type { BatchSource } from "./BatchSource.js"
 import type {
   BatchPlan,
   BatchStatus,
   BatchSummary,
+  DiffSide,
   Progress,
   ResultsOptions,
   RetryOptions,
@@ -24,6 +25,7 @@ import type {
 } from "./BatchStatus.js"
 import type { BatchStore } from "./BatchStore.js"
 import * as Definition from "./internal/definition.js"
+import * as Diff from "./internal/diff.js"
 import type { BatchTools } from "./internal/drive/executeRuns.js"
 import * as Manage from "./internal/manage.js"
 import * as PlanBatch from "./internal/planBatch.js"
@@ -34,6 +36,7 @@ export type {
   BatchStatus,
   BatchStop,
   BatchSummary,
+  DiffSide,
   Progress,
   ResultsOptions,
   RetryOptions,
@@ -276,6 +279,32 @@ export const results: {
   ): Stream.Stream<RowResult<A>, LedgerError, BatchStore>
   (batch: string, options?: ResultsOptions): Stream.Stream<RowResult, LedgerError, BatchStore>
 } = Manage.results as never
+
+/**
+ * Compares the rows of two batches by their keys: each key of the first one in the order of its input, then those that the
+ * second one alone has. Rows that are the same are among them. Nothing is written, and rows are read in parts, so that
+ * batches of any size can be compared.
+ *
+ * Fails with `InvalidBatchError` where `batch` is not given and its ledger has not exactly one.
+ *
+ * @example
+ * ```ts
+ * import { Batch, BatchStore } from "@effect-noukai/batch"
+ * import { Stream } from "effect"
+ *
+ * const changed = Batch.diff(
+ *   { ledger: BatchStore.layerFile("grades-1.ledger") },
+ *   { ledger: BatchStore.layerFile("grades-2.ledger") }
+ * ).pipe(Stream.filter(({ kind }) => kind !== "same"))
+ * ```
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const diff: <E, R, E2, R2>(
+  before: DiffSide<E, R>,
+  after: DiffSide<E2, R2>
+) => Stream.Stream<RowComparison, LedgerError | E | E2, R | R2> = Diff.diff
 
 /**
  * The rows of the last source that are no rows of the batch, and why.

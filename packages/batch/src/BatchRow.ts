@@ -154,6 +154,57 @@ export interface RowResult<out A = unknown> {
 }
 
 /**
+ * A row of a batch in a comparison: as in {@link RowResult}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ComparedRow = Schema.Struct({
+  state: RowState,
+  attempt: Schema.Number,
+  result: Schema.optionalWith(Schema.Unknown, { exact: true }),
+  error: Schema.optionalWith(RowError, { exact: true }),
+  executionId: Schema.optionalWith(Schema.String, { exact: true }),
+  costUsd: Schema.optionalWith(Schema.String, { exact: true }),
+  durationMs: Schema.optionalWith(Schema.Number, { exact: true })
+})
+
+/**
+ * A row of a batch in a comparison: as in {@link RowResult}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ComparedRow = typeof ComparedRow.Type
+
+/**
+ * The rows of two batches under one key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RowComparison = Schema.Struct({
+  key: Schema.String,
+  /** `removed`: the first batch alone has the key. `added`: the second one alone has it. */
+  kind: Schema.Literal("same", "changed", "removed", "added"),
+  /**
+   * The differences of a changed row. `outcome`: the state, or the kind or code of the error. `output`: the result, whatever
+   * the order of its fields. `cost`: the cost, where both are known. Durations always differ, and are not compared.
+   */
+  differs: Schema.Array(Schema.Literal("outcome", "output", "cost")),
+  before: Schema.optionalWith(ComparedRow, { exact: true }),
+  after: Schema.optionalWith(ComparedRow, { exact: true })
+})
+
+/**
+ * The rows of two batches under one key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RowComparison = typeof RowComparison.Type
+
+/**
  * A row of a source that is no row of the batch, because it has no key of its own.
  *
  * @since 0.1.0

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
+import type * as Layer from "effect/Layer"
 import type { RefusedRow, RowState } from "./BatchRow.js"
+import type { BatchStore } from "./BatchStore.js"
 
 /**
  * The content of a source beside that of the ledger, found by a plan.
@@ -264,3 +266,15 @@ export type RetryOptions =
     /** Reported rows may have run, and be run and billed again. */
     readonly acceptDoubleRuns: true
   }
+
+/**
+ * A batch that is compared.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface DiffSide<out E = never, out R = never> {
+  /** Its id. Default: that of the only batch of its ledger. */
+  readonly batch?: string | undefined
+  readonly ledger: Layer.Layer<BatchStore, E, R>
+}

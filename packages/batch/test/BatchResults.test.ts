@@ -1,7 +1,8 @@
 /** Results of a batch, and the files and comparisons that are made of them. */
-import { Batch, BatchReport } from "@effect-noukai/batch"
+import { Batch, BatchReport, BatchStore } from "@effect-noukai/batch"
+import { RowComparison } from "@effect-noukai/batch/BatchRow"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, FastCheck, Layer, Schema } from "effect"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { folder } from "../../sdk/test/support/folder.js"
@@ -72,5 +73,67 @@ describe("the results of a batch", () => {
       assert.deepStrictEqual([flow, version, definition], ["acme/test/echo", "draft", {
         hash: summary.definition!.hash
       }])
+    }).pipe(Effect.provide(layer())))
+})
+
+describe("two batches", () => {
+  const ledger = Effect.map(BatchStore, (store) => Layer.succeed(BatchStore, store))
+
+  it.scopedLive("are compared by outcome, output and cost, in the order of the first one", () =>
+    Effect.gen(function*() {
+      const store = yield* ledger
+      yield* Batch.run(echoing("one"), rowsOf("same", "cost", "gone", "output", "outcome"), { ...quick, cost: true })
+      yield* Batch.run(echoing("two"), rowsOf("new", "outcome", "output", "same", "cost"), { ...quick, cost: true })
+      const { sql } = yield* BatchStore
+      const set = (batch: string, key: string, values: Record<string, string>) =>
+        sql`update noukai_batch_row set ${sql.update(values)}
+          where key = ${key} and batch = (select id from noukai_batch where name = ${batch})`
+      yield* set("one", "same", { result: "{\"a\":1,\"b\":[2]}", cost_usd: "0.10" })
+      yield* set("two", "same", { result: "{\"b\":[2],\"a\":1}", cost_usd: "0.1" })
+      yield* set("one", "cost", { cost_usd: "0.1" })
+      yield* set("two", "cost", { cost_usd: "0.10000000000000000001" })
+      yield* set("two", "output", { result: "{\"said\":\"more\"}" })
+      yield* set("two", "outcome", { state: "failed", error: "{\"kind\":\"FlowExecutionError\",\"message\":\"no\"}" })
+      const found = yield* collect(Batch.diff({ batch: "one", ledger: store }, { batch: "two", ledger: store }))
+      assert.deepStrictEqual(found.map(({ differs, key, kind }) => [key, kind, ...differs]), [
+        ["same", "same"],
+        ["cost", "changed", "cost"],
+        ["gone", "removed"],
+        ["output", "changed", "output"],
+        ["outcome", "changed", "outcome"],
+        ["new", "added"]
+      ])
+      for (const one of found) assert.deepStrictEqual(Schema.decodeUnknownSync(RowComparison)(one), one)
+      const { after, before } = found[3]!
+      assert.deepStrictEqual([before!.result, after!.result], [{ said: "output" }, { said: "more" }])
+      assert.isNumber(after!.durationMs)
+      const wrong = yield* Effect.flip(collect(Batch.diff({ ledger: store }, { batch: "two", ledger: store })))
+      assert.strictEqual(
+        wrong.message,
+        "Batch.diff: batch must be given, since its ledger has several: \"one\", \"two\""
+      )
+    }).pipe(Effect.provide(layer())))
+
+  it.scopedLive("of any keys and sizes have each key once, under its kind", () =>
+    Effect.gen(function*() {
+      const store = yield* ledger
+      const { sql } = yield* BatchStore
+      const keys = FastCheck.uniqueArray(FastCheck.stringMatching(/^[a-d字]{1,3}$/), { maxLength: 40 })
+      for (const [n, [one, two, long]] of FastCheck.sample(FastCheck.tuple(keys, keys, keys), 12).entries()) {
+        for (const [id, rows] of [[`one ${n}`, one], [`two ${n}`, two]] as const) {
+          yield* Batch.run(echoing(id), rowsOf(...rows), { ...quick, budgetUsd: 0, maxCostPerRow: 1 })
+          // documents of several pages
+          yield* sql`update noukai_batch_row set error = ${
+            JSON.stringify({ kind: "Long", message: id.slice(0, 3).repeat(60_000) })
+          } where ${sql.in("key", ["", ...long])} and batch = (select id from noukai_batch where name = ${id})`
+        }
+        const found = yield* collect(
+          Batch.diff({ batch: `one ${n}`, ledger: store }, { batch: `two ${n}`, ledger: store })
+        )
+        assert.deepStrictEqual(found.map(({ key, kind }) => [key, kind]), [
+          ...one.map((key) => [key, two.includes(key) ? "same" : "removed"]),
+          ...two.filter((key) => !one.includes(key)).map((key) => [key, "added"])
+        ])
+      }
     }).pipe(Effect.provide(layer())))
 })

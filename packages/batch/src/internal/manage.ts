@@ -17,8 +17,8 @@ import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 import * as Money from "./money.js"
 
-/** The batch of an id, and the ledger that keeps it. */
-const standing = (
+/** The batch of an id, and the ledger that keeps it. @internal */
+export const standing = (
   method: string,
   id: string
 ): Effect.Effect<readonly [BatchStore["Type"], Batches.BatchRecord], LedgerError, BatchStore> =>

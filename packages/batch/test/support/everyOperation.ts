@@ -1,6 +1,6 @@
 /** All that is done with a batch, so that each statement of the ledger is sent. */
-import { Batch, BatchSource } from "@effect-noukai/batch"
-import { Effect, Stream } from "effect"
+import { Batch, BatchSource, BatchStore } from "@effect-noukai/batch"
+import { Effect, Layer, Stream } from "effect"
 import { collect, echo } from "./batches.js"
 
 interface Row {
@@ -55,6 +55,11 @@ export const everyOperation = (count: number) =>
     yield* Batch.plan(left, edited)
     yield* Batch.run(left, edited, { ...options, budgetUsd: 0 })
     yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, budgetUsd: 0 })
+    const ledger = Effect.map(BatchStore, (store) => Layer.succeed(BatchStore, store))
+    yield* Stream.runDrain(
+      Batch.diff({ batch: "all", ledger: yield* ledger }, { batch: "left", ledger: yield* ledger })
+    )
+    yield* collect(Batch.results("all", { withInput: true }))
     yield* Batch.cancel("left")
     yield* Batch.retry("left", { only: "cancelled" })
     yield* Batch.forget("left")

@@ -107,6 +107,13 @@ export const get = (ledger: Ledger, name: string): Effect.Effect<BatchRecord, Ba
     })
   )
 
+/** The names of the first batches of a ledger. @internal */
+export const names = ({ sql }: Ledger): Effect.Effect<ReadonlyArray<string>, BatchStoreError> =>
+  Effect.map(
+    doing("read its batches")(sql<{ readonly name: string }>`select name from noukai_batch order by id limit 20`),
+    (rows) => rows.map(({ name }) => name)
+  )
+
 /** The parts of a definition that the ledger keeps. @internal */
 export interface Defined {
   readonly name: string

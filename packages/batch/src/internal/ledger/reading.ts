@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
 import { type RefusedRow, RowError, type RowResult, RowTokens } from "../../BatchRow.js"
 import type { BatchRecord } from "./batches.js"
-import { doing, type Ledger, mostBytes } from "./ledger.js"
+import { doing, each, type Ledger, mostBytes, sameText } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
 
 /** How many rows are in each state. @internal */
@@ -202,6 +202,39 @@ export const settledAfter = (
   settledNo: number,
   withInput = false
 ): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo, withInput)
+
+/** The rows under some keys, in the order of the keys. @internal */
+export const ofKeys = (
+  { sql }: Ledger,
+  batch: Read,
+  keys: ReadonlyArray<string>
+): Stream.Stream<RowResult, BatchStoreError> => {
+  const { all, bytes } = columnsOf(sql, false)
+  const order = new Map(keys.map((key, index) => [key, index + 1]))
+  const found = doing("read rows")(sql<Placed & { readonly key: string }>`
+    select r.no as place, r.key, ${bytes} as bytes from ${each(sql, keys.map((key) => ({ key })))}
+    cross join noukai_batch_row as r where r.batch = ${batch.id} and ${
+    sameText(sql, sql`r.key`, sql`j.value->>'key'`)
+  }`)
+  return Stream.unwrap(Effect.map(found, (rows) => {
+    const placed = rows.map(({ bytes, key, place }) => ({ place: order.get(key)!, bytes, no: Number(place) }))
+      .sort((one, other) => one.place - other.place)
+    return paged(
+      0,
+      (from) => Effect.succeed(placed.filter(({ place }) => place > from)),
+      (from, last) =>
+        Effect.map(
+          doing("read rows")(sql<StoredResult>`
+            select ${all} from ${
+            each(sql, placed.flatMap(({ no, place }) => place > from && place <= last ? [{ no }] : []))
+          } cross join noukai_batch_row as r
+            where r.batch = ${batch.id} and r.no = cast(j.value->>'no' as bigint)`),
+          (rows) => rows.toSorted((one, other) => order.get(one.key)! - order.get(other.key)!)
+        ),
+      rowResult(batch)
+    )
+  }))
+}
 
 interface StoredRefused {
   readonly place: string
