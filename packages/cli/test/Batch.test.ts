@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { mkdirSync } from "node:fs"
+import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { folder, list, read, write } from "../../sdk/test/support/folder.js"
 import { size } from "../../sdk/test/support/size.js"
@@ -476,6 +476,65 @@ describe("a batch in its ledger", () => {
       assert.strictEqual(report.stderr, "report: results.jsonl (1), failures.jsonl (1)\n")
       assert.deepStrictEqual(yield* list(join(cwd, "report")), ["failures.jsonl", "manifest.json", "results.jsonl"])
       assert.strictEqual((yield* asked("results", "b", "--out", "report", "--order", "done")).code, 2)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("is compared with another one, also where ledgers can only be read", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "b", "c", "d")
+      yield* noukai(run("--cost"), { env, cwd })
+      const rows = ["a", "fail", "other"].map((text, n) => `{"id":"row ${n + 1}","text":"${text}"}\n`).join("")
+      yield* write(join(cwd, "rows.jsonl"), `${rows}{"id":"row 5","text":"e"}\n`)
+      yield* noukai(["batch", "run", "c", obeys, ...mapped, "--cost"], { env, cwd })
+      for (const name of ["b.ledger", "c.ledger"]) chmodSync(join(cwd, name), 0o444)
+      const diff = (...args: ReadonlyArray<string>) => noukai(["batch", "diff", ...args], { cwd })
+      const { code, stderr, stdout } = yield* diff("b.ledger", "c")
+      assert.deepStrictEqual([code, stderr], [1, ""])
+      const lines = stdout.replace(/\d[\d.]* m?s/g, "TIME").trimEnd().split("\n")
+      assert.deepStrictEqual(lines, [
+        "changed  row 2: outcome done → failed (FlowExecutionError); $0 → $0; TIME → TIME",
+        "changed  row 3: output \"said c\" → \"said other\"; $0 → $0; TIME → TIME",
+        "removed  row 4: done",
+        "added    row 5: done",
+        "1 row the same, 2 changed, 1 removed, 1 added; $0 → $0; TIME → TIME on average"
+      ])
+      const told = json((yield* diff("b.ledger", "c.ledger", "--json")).stdout)
+      assert.deepStrictEqual(told.map(({ key, kind }) => [kind, key]), [
+        ["changed", "row 2"],
+        ["changed", "row 3"],
+        ["removed", "row 4"],
+        ["added", "row 5"],
+        ["summary", undefined]
+      ])
+      assert.deepInclude(told[4], { same: 1, changed: 2, removed: 1, added: 1 })
+      assert.strictEqual(told[0].after.error.code, "NO_LUCK")
+      const same = yield* diff("b", "b")
+      assert.deepStrictEqual([same.code, same.stdout.split("; ")[0]], [
+        0,
+        "4 rows the same, 0 changed, 0 removed, 0 added"
+      ])
+      for (
+        const [args, said] of [
+          [["b", "none"], /there is no ledger none/],
+          [["b", "rows.jsonl"], /rows\.jsonl is not a ledger/],
+          [["b", "c", "--id-after", "b"], /the ledger has no batch "b"/]
+        ] as const
+      ) {
+        const wrong = yield* diff(...args)
+        assert.deepStrictEqual([wrong.code, wrong.stdout], [2, ""])
+        assert.match(wrong.stderr, said)
+      }
+      chmodSync(join(cwd, "b.ledger"), 0o600)
+      yield* noukai(["batch", "run", "two", obeys, ...mapped, "--ledger", "b.ledger"], { env, cwd })
+      const several = yield* diff("b", "c")
+      assert.deepStrictEqual([several.code, several.stderr.split("\n")[0]], [
+        2,
+        "noukai: --id-before, --id-after: the id of a batch must be given, since its ledger has several: \"b\", \"two\""
+      ])
+      assert.strictEqual(
+        (yield* diff("b", "c", "--id-before", "b")).stdout.split("; ").length,
+        stdout.split("; ").length
+      )
     }).pipe(Effect.provide(server({ flows }))))
 
   it.scopedLive("is printed no further than somebody reads", () =>

@@ -26,6 +26,7 @@ export const grammar: Grammar = described(root, {
     status: described(Batch.status),
     retry: described(Batch.retry),
     results: described(Batch.results),
+    diff: described(Batch.diff),
     cancel: described(Batch.cancel)
   }),
   cassette: described(cassette, { check: described(check), diff: described(diff) }),

@@ -2,6 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import { loaded } from "../leaf.js"
 import * as Cancel from "./cancel/input.js"
+import * as Diff from "./diff/input.js"
 import * as Plan from "./plan/input.js"
 import * as Results from "./results/input.js"
 import * as Retry from "./retry/input.js"
@@ -28,11 +29,15 @@ export const results = Command.make("results", Results.config, loaded(() => impo
   Command.withDescription("Prints what became of the rows, as JSON in lines.")
 )
 
+export const diff = Command.make("diff", Diff.config, loaded(() => import("./diff/handler.js"))).pipe(
+  Command.withDescription("Compares two batches by key: outcome, output, cost, duration.")
+)
+
 export const cancel = Command.make("cancel", Cancel.config, loaded(() => import("./cancel/handler.js"))).pipe(
   Command.withDescription("Stops a batch for good: what has not begun is cancelled.")
 )
 
 export const batch = Command.make("batch").pipe(
   Command.withDescription("Runs a flow over a file of rows."),
-  Command.withSubcommands([plan, run, status, retry, results, cancel])
+  Command.withSubcommands([plan, run, status, retry, results, diff, cancel])
 )

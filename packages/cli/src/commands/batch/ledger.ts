@@ -23,7 +23,7 @@ const longestId = 240
 const signature = "SQLite format 3\0"
 
 /** Whether nothing, or what may be a ledger, stands at a path. What cannot be read is told when it is opened. */
-const isLedgerOrNone = (path: string): boolean => {
+export const isLedgerOrNone = (path: string): boolean => {
   try {
     const stats = statSync(path, { throwIfNoEntry: false })
     if (stats === undefined) return true
