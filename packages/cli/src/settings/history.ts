@@ -98,6 +98,8 @@ export declare namespace History {
   interface Service {
     /** Whether runs are remembered at all. */
     readonly isKept: boolean
+    /** Origin and prefix of the server. */
+    readonly server: string
     readonly note: (learnt: Learnt) => Effect.Effect<void>
     /** The runs of this server, in the order in which they were seen first. */
     readonly runs: Effect.Effect<ReadonlyArray<Seen>>
@@ -131,6 +133,7 @@ export const layer = (isKept: boolean): Layer.Layer<History, never, NoukaiConfig
         Either.match(Flow.resolve(flow, config), { onLeft: () => flow, onRight: Flow.format })
       return {
         isKept,
+        server,
         address,
         note: ({ flow, flowId, run }) =>
           !isKept || run === undefined || run === ""

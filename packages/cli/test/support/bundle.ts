@@ -9,6 +9,11 @@ const tested = `${folder}/build/tested`
 
 export default async () => {
   await rm(tested, { recursive: true, force: true })
+  // ports come again, and with them what was remembered of other servers
+  await rm(fileURLToPath(new URL("../../../../node_modules/.cache/test-state", import.meta.url)), {
+    recursive: true,
+    force: true
+  })
   for (const path of ["bin/noukai.cjs", "package.json"]) await cp(`${folder}/${path}`, `${tested}/${path}`)
   const { metafile } = await bundle(
     `${tested}/dist`,

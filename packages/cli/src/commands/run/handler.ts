@@ -12,6 +12,7 @@ import { type CommandError, UsageError } from "../../exit/CommandError.js"
 import { ending } from "../../exit/failing.js"
 import { findable } from "../../exit/interrupted.js"
 import { type History, note } from "../../settings/history.js"
+import { once } from "../../settings/once.js"
 import { services } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
 import * as Steps from "../../terminal/steps.js"
@@ -85,7 +86,11 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     const whole = { ...given, ...(timeout !== undefined && { attemptTimeout: timeout }) }
     const outcome = yield* Option.match(input.once, {
       onNone: () => flows.execute(input.flow, { ...whole, sessionId }),
-      onSome: (key) => flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
+      onSome: (key) => {
+        const { attachments, message, parameters, tools, version } = given
+        const call = flows.executeOnce(key, input.flow, { ...whole, rerunFailed: input.rerunFailed })
+        return once(key, input.flow, { attachments, message, parameters, tools, version }, call)
+      }
     })
     yield* note({ flow: input.flow, run: outcome.executionId, flowId: outcome.flowId })
     if (outcome.status === "tool_calls_required") {
@@ -93,7 +98,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       yield* printPause({ executionId, toolCalls, state })
       return yield* paused(executionId, toolCalls)
     }
-    if ("reused" in outcome && outcome.reused) yield* terminal.detail("the result of an earlier call with this key")
+    if ("reused" in outcome && outcome.reused) {
+      yield* terminal.note("nothing ran: this is the result of an earlier call with this --once key")
+    }
     if (outcome.executionId !== undefined) yield* terminal.detail(`run ${plain(outcome.executionId)}`)
     yield* print(outcome.result)
   })

@@ -10,6 +10,7 @@ import { UsageError } from "../../../exit/CommandError.js"
 import { ending } from "../../../exit/failing.js"
 import { findable } from "../../../exit/interrupted.js"
 import { note } from "../../../settings/history.js"
+import { once } from "../../../settings/once.js"
 import { services } from "../../../settings/services.js"
 import { jsonLine, printed } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
@@ -36,14 +37,20 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     const jobs = yield* JobService
     const submitted = Option.match(input.once, {
       onNone: () => Effect.map(jobs.submit(flow, { ...given, sessionId }), (job) => ({ ...job, reused: false })),
-      onSome: (key) => jobs.submitOnce(key, flow, { ...given, rerunFailed: input.rerunFailed })
+      onSome: (key) => {
+        const { message, parameters, version } = given
+        const call = jobs.submitOnce(key, flow, { ...given, rerunFailed: input.rerunFailed })
+        return once(key, flow, { message, parameters, version }, call)
+      }
     })
     const job = yield* submitted.pipe(
       findable(input.once, sessionId, input, { isListed: "a job was submitted", isGiven: "a job that was submitted" }),
       (effect) => ending("begins", known)(effect, input)
     )
     yield* note({ flow, run: job.executionId, flowId: job.flowId })
-    if (job.reused) yield* terminal.detail("the job of an earlier call with this key")
+    if (job.reused) {
+      yield* terminal.note("nothing was submitted: this is the job of an earlier call with this --once key")
+    }
     if (!input.wait) {
       const { executionId, reused, sessionId } = job
       return yield* terminal.write(
