@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { InvalidRequestError } from "../../NoukaiError.js"
 import type { ToolCallsRequired } from "../../StreamEvent.js"
@@ -149,10 +150,17 @@ export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>,
     if (reader === undefined) return
     const exit = await reader.read()
     if (this.over) return
-    if (Exit.isFailure(exit)) return this.finish({ reason: promiseError(Cause.squash(exit.cause)) })
-    if (exit.value === undefined) return this.finish(undefined)
-    this.events = exit.value
-    this.index = 0
+    if (Exit.isSuccess(exit)) {
+      this.events = exit.value
+      this.index = 0
+      return
+    }
+    const error = Cause.squash(exit.cause)
+    await this.finish(
+      Option.isOption(error)
+        ? Option.isSome(error) ? { reason: promiseError(error.value) } : undefined
+        : { reason: promiseError(error) }
+    )
   }
 
   /** The reader of the next events; `undefined` if the loop is over. */

@@ -3,52 +3,69 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import * as Stream from "effect/Stream"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
 import type { InScope } from "../client/client.js"
 import type { Lifetime, Services } from "../client/lifetime.js"
 import type { StoppableEffect } from "../client/stoppable.js"
+import { toSource } from "./source.js"
 
 /**
- * A stream that is found as its reading begins.
+ * A stream that is found as its reading begins. A stream of `Stream.unwrap` would hide that it is one of the SDK.
  *
  * @internal
  */
 export type StreamToRead<E> = Effect.Effect<Stream.Stream<E, unknown, Services>, unknown, Services>
 
-/** The next events; `undefined` at the end. */
-type Read<E> = Exit.Exit<ReadonlyArray<E> | undefined, unknown>
+type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
 
 const interrupted = Exit.interrupt(FiberId.none)
 
+/** The end of the stream itself; it has none where its reader stops or is interrupted. */
+const endOf = <E>(
+  exit: Exit.Exit<void, Option.Option<E>>,
+  stopped: Exit.Exit<unknown, unknown>
+): Exit.Exit<unknown, unknown> => {
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return stopped
+  const failure = Cause.flipCauseOption(exit.cause)
+  return Option.isNone(failure) ? Exit.void : Exit.failCause(failure.value)
+}
+
 /**
- * Reads a whole stream in one fiber that waits between the reads.
+ * Reads a whole stream in one fiber that waits between the reads, because a fork for each read costs as much as
+ * decoding several events.
  *
  * @internal
  */
 export class StreamReader<E> {
-  private readonly reading: Effect.Effect<void, unknown, Services>
+  private readonly reading: Effect.Effect<void, Option.Option<unknown>, Services>
   private running: StoppableEffect<void, Services> | undefined
-  private ended: Promise<void> = Promise.resolve()
   /** Resolves the read that waits. */
   private answer: ((read: Read<E>) => void) | undefined
-  /** Resumes the fiber between two reads: `false` ends the stream. */
-  private wake: ((result: Effect.Effect<boolean>) => void) | undefined
+  private wake: ((result: Effect.Effect<void>) => void) | undefined
   private end: Read<E> | undefined
   private closing: Promise<void> | undefined
+  private stopped: Exit.Exit<unknown, unknown> = Exit.void
 
   constructor(private readonly lifetime: Lifetime, inScope: InScope, stream: StreamToRead<E>) {
-    this.reading = inScope(Effect.flatMap(stream, (found) =>
-      Stream.runForEachWhile(Stream.chunks(found), (chunk) => {
-        this.give(Exit.succeed(Chunk.toReadonlyArray(chunk)))
-        return this.asked
-      })))
+    this.reading = inScope(Effect.flatMap(Effect.mapError(stream, Option.some), (found) => {
+      const { close, pull } = toSource(found)
+      const next = Effect.zipRight(this.asked, pull)
+      const reads = Effect.whileLoop({
+        while: () => true,
+        body: () => next,
+        step: (chunk) => this.give(Exit.succeed(Chunk.toReadonlyArray(chunk)))
+      })
+      return Effect.onExit(reads, (exit) => close(endOf(exit, this.stopped)))
+    }))
   }
 
-  /** Returns the next events; interrupted once closed. Reads must not overlap. */
+  /** The next events; fails with `None` at the end and from then on, by interruption once closed. Reads must not overlap. */
   read(): Promise<Read<E>> {
     if (this.end !== undefined) return Promise.resolve(this.end)
     // nothing begins once it is closed
@@ -56,41 +73,29 @@ export class StreamReader<E> {
     return new Promise((resolve) => {
       this.answer = resolve
       if (this.running === undefined) this.start()
-      else this.resume(true)
+      else this.wake?.(Effect.void)
     })
   }
 
-  /**
-   * Ends the read under way and closes the connection. A reader that was not interrupted, and that waits for no read, ends
-   * the stream as one that has read enough.
-   */
+  /** Stops the read under way and closes the connection. An interrupted reader did not stop by itself. */
   close(isInterrupted = false): Promise<void> {
-    if (this.closing !== undefined) return this.closing
-    if (!isInterrupted && this.wake !== undefined) {
-      this.closing = this.ended
-      this.resume(false)
-    } else this.closing = this.running?.stop() ?? Promise.resolve()
+    if (isInterrupted) this.stopped = interrupted
+    this.closing ??= this.running?.stop() ?? Promise.resolve()
     return this.closing
   }
 
-  private readonly asked: Effect.Effect<boolean> = Effect.suspend(() =>
+  private readonly asked: Effect.Effect<void> = Effect.suspend(() =>
     this.answer === undefined
-      ? Effect.async<boolean>((resume) => {
+      ? Effect.async<void>((resume) => {
         this.wake = resume
       })
-      : Effect.succeed(true)
+      : Effect.void
   )
-
-  private resume(goesOn: boolean): void {
-    const { wake } = this
-    this.wake = undefined
-    wake?.(Effect.succeed(goesOn))
-  }
 
   private start(): void {
     this.running = this.lifetime.running(this.reading)
-    this.ended = this.running.start().then((exit) => {
-      this.end = Exit.as(exit, undefined)
+    void this.running.start().then((exit) => {
+      this.end = Exit.as(exit, [])
       this.give(this.end)
     })
   }

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as FlowEvent from "../../FlowEvent.js"
 import { keepOriginal } from "../operations/rawEvent.js"
-import { fitsSchema } from "../schema/schemaReader.js"
+import { compiledCheck } from "../schema/compiledCheck.js"
 
 /**
  * A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload.
@@ -47,7 +47,7 @@ const kind = (
 ): EventKind => {
   const signatures = AST.getPropertySignatures(schema.ast).filter(({ name }) => name !== "type")
   const checkOf = (some: ReadonlyArray<AST.PropertySignature>) =>
-    fitsSchema(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
+    compiledCheck(Schema.make<unknown>(new AST.TypeLiteral(some, [])))
   let fields: EventKind["fields"] | undefined
   return {
     type: literalOf(schema),

@@ -31,7 +31,8 @@ export interface Source<A, E, R = never> {
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-const makeSource: unique symbol = Symbol("makeSource")
+/** The Promise client finds it by this name. */
+const makeSource: unique symbol = Symbol.for("@effect-noukai/sdk/makeSource")
 
 /** A stream that knows its source. An entry in a `WeakMap` would outlive the stream by a collection. */
 interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {

@@ -58,18 +58,6 @@ export const readEither = <A, I>(
   }
 }
 
-/** Returns `Schema.is`, made when it is first needed; a value that `Schema` cannot read does not fit. @internal */
-export const fitsSchema = (schema: Schema.Schema.AnyNoContext): (value: unknown) => boolean => {
-  let is: ((value: unknown) => boolean) | undefined
-  return (value) => {
-    try {
-      return (is ??= ParseResult.is(schema))(value)
-    } catch {
-      return false
-    }
-  }
-}
-
 /** Reads by a schema of a caller, which may be asynchronous. @internal */
 export const readEffect = <A, I>(
   schema: Schema.Schema<A, I>
