@@ -20,7 +20,6 @@ import { checkKey, checkOnce } from "./internal/input/onceOptions.js"
 import { type InputRules, take } from "./internal/input/take.js"
 import * as JobHandle from "./internal/jobs/jobHandle.js"
 import type { JobTarget } from "./internal/jobs/jobPoll.js"
-import { rememberFlowId } from "./internal/operations/flowIds.js"
 import type { SubmitJobRequest, SubmitJobResponse } from "./internal/operations/jobRequests.js"
 import type { HttpService } from "./internal/operations/operations.js"
 import { resolveCall, type ResolvedFlow, resolveFlow } from "./internal/operations/resolvedCall.js"
@@ -334,12 +333,17 @@ const submitted = <B extends SubmitFields, A extends Job, E>(
 const target = (
   http: HttpService,
   { address, addressText, costs, flow }: Submission<unknown>,
-  { executionId, flowId }: SubmitJobResponse
+  { executionId }: SubmitJobResponse
 ): Effect.Effect<JobTarget> =>
-  Effect.map(monotonic, (now) => {
-    rememberFlowId(http, addressText, flowId)
-    return { http, flow, address, addressText, executionId, costs, graceEnds: now + submitGrace }
-  })
+  Effect.map(monotonic, (now) => ({
+    http,
+    flow,
+    address,
+    addressText,
+    executionId,
+    costs,
+    graceEnds: now + submitGrace
+  }))
 
 const submit = (http: HttpService) => (flow: FlowRef<never>, given: SubmitInput): Effect.Effect<Job, CallError> =>
   submitted(

@@ -25,7 +25,6 @@ import type { FlowRun, RunCost, Trace } from "./Trace.js"
 
 export type {
   Attempt,
-  ListedFlow,
   ListOptions,
   LiveTraceOptions,
   RunOptions,
@@ -142,10 +141,10 @@ export declare namespace RunService {
      * The runs of a flow, newest first, to the end of the list: a page is read when its runs are pulled. Runs that begin
      * meanwhile are not among them, and none is given twice.
      *
-     * A flow is named by the server's `flowId`, or by its address as `flow` once this client has learnt its id from an
-     * execution, a stream, a job or a read of one of its runs: an address without a known id, and a `limit` that is out of
-     * range, are an `InvalidRequestError`. Of a server that gives the same runs again instead of the next page, as
-     * the hosted one does, the newest 100 are given, and then, if there may be more, an `UnexpectedResponseError`.
+     * The flow is named by the server's `flowId`, which results, jobs, traces and sessions contain; the server does not
+     * list runs by address. A `limit` that is out of range is an `InvalidRequestError`. A server that ignores the cursor,
+     * as the hosted one does, lists the newest 100; the stream then fails with an `UnexpectedResponseError` if there may be
+     * more.
      *
      * @example
      * ```ts

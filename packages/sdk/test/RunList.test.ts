@@ -1,7 +1,7 @@
 /** The list of a flow's runs: lazily page by page, to its end, and never in circles (contract 9.6). */
 import { Emulator, samples } from "@effect-noukai/emulator"
 import { layer as emulatorLayer } from "@effect-noukai/emulator/Emulator"
-import { FlowService, JobService, Noukai, RunService, UnexpectedResponseError } from "@effect-noukai/sdk"
+import { FlowService, Noukai, RunService, UnexpectedResponseError } from "@effect-noukai/sdk"
 import { layerScripted, ScriptedHttp } from "@effect-noukai/sdk/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Layer, Stream } from "effect"
@@ -64,44 +64,6 @@ describe("the runs of a flow", () => {
       assert.lengthOf(yield* pagesAsked, 1)
       assert.strictEqual(Chunk.size(yield* Stream.runCollect(Stream.take(none, 3))), 3)
       assert.lengthOf(yield* pagesAsked, 3)
-    }).pipe(Effect.provide(world)))
-
-  it.effect("are those of an address, once a live trace has told its id", () =>
-    Effect.gen(function*() {
-      const runs = yield* RunService
-      yield* Stream.runDrain(runs.liveTrace(flow, "ex-1"))
-      yield* Stream.runDrain(runs.list({ flow }))
-      const { requests } = yield* ScriptedHttp
-      const [asked] = yield* requests("runList")
-      assert.strictEqual(asked?.flowId, "fl_1")
-    }).pipe(Effect.provide(Layer.provideMerge(
-      Noukai.layerOverHttp,
-      layerScripted({
-        traceStream: [Stream.make(
-          { type: "run_started", executionId: "ex-1", flowId: "fl_1" } as const,
-          { type: "flow_completed", executionId: "ex-1", result: 1 } as const
-        )],
-        runList: [Effect.succeed(page())]
-      })
-    ))))
-
-  it.scoped("are those of an address, once a run, a stream, a job or a read has told its id", () =>
-    Effect.gen(function*() {
-      const runs = yield* RunService
-      const list = (address: string) => Effect.map(Stream.runCollect(runs.list({ flow: address })), Chunk.size)
-      const unknown = yield* Effect.flip(list(flow))
-      assert.strictEqual(unknown._tag === "InvalidRequestError" && unknown.field, "flow")
-      assert.include(unknown.message, "has no id that this client has learnt: give flowId, or run it")
-      assert.lengthOf(yield* pagesAsked, 0)
-      const { executionId } = yield* start
-      assert.strictEqual(yield* list(flow), 1)
-      const flows = yield* FlowService
-      yield* Stream.runDrain(flows.events("noukai/samples/two-step", { message: "hi" }))
-      assert.strictEqual(yield* list("noukai/samples/two-step"), 1)
-      yield* (yield* JobService).submit("acme/spelling/grade-3", { message: "hi", parameters: { difficulty: "easy" } })
-      assert.strictEqual(yield* list("acme/spelling/grade-3"), 1)
-      assert.strictEqual((yield* runs.cost(flow, executionId)).executionId, executionId)
-      assert.strictEqual((yield* Effect.flip(list("noukai/samples/tools-enabled")))._tag, "InvalidRequestError")
     }).pipe(Effect.provide(world)))
 
   it.effect("of a server that ignores the cursor are all given, up to the longest page", () =>

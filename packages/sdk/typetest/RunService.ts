@@ -14,9 +14,8 @@ expectTypeOf(runs.cost("a/b/c", "id")).toEqualTypeOf<Effect.Effect<Trace.RunCost
 expectTypeOf(runs.list({ flowId: "fl_1", limit: 5, status: "failed" })).toEqualTypeOf<
   Stream.Stream<Trace.FlowRun, CallError, never>
 >()
+// @ts-expect-error the server lists no runs by address
 void runs.list({ flow: "a/b/c" })
-// @ts-expect-error one names the flow, not both
-void runs.list({ flow: "a/b/c", flowId: "fl_1" })
 // @ts-expect-error a flow is needed
 void runs.list({})
 // @ts-expect-error statuses are known

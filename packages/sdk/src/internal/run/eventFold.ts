@@ -11,7 +11,6 @@ import type { WireEvent, WireEventOf } from "../../FlowEvent.js"
 import type { CallError, ErrorCode } from "../../NoukaiError.js"
 import { isOfRun, otherRun } from "../errors/runProblem.js"
 import { hasResultSchema } from "../flow/flowCodec.js"
-import { rememberFlowId } from "../operations/flowIds.js"
 import type { StreamSpans } from "../telemetry/spans.js"
 import { unanswered } from "../tools/toolAnswering.js"
 import { callsOf } from "../tools/toolRound.js"
@@ -245,7 +244,6 @@ export class EventFold {
     this.cursor.stepCount = event.stepCount ?? this.cursor.stepCount
     if (this.begun) return
     this.begun = true
-    rememberFlowId(this.settings.http, this.settings.addressText, event.flowId)
     this.emit(new Delivered.RunStarted(event, this.cursor.executionId ?? "", this.cursor.mark()))
   }
 

@@ -29,7 +29,6 @@ import type { FlowVersion } from "../flow/flow.js"
 import { decodeResult } from "../flow/flowCodec.js"
 import type { CallOptions } from "../input/callOptions.js"
 import { withRaw } from "../json/raw.js"
-import { rememberFlowId } from "../operations/flowIds.js"
 import type { ExecuteOnceRequest } from "../operations/onceRequests.js"
 import type { HttpService } from "../operations/operations.js"
 import type {
@@ -75,6 +74,8 @@ export interface Run<E, R> extends FlowCall<E, R> {
   readonly onPause: ((state: PausedState) => Effect.Effect<void, E, R>) | undefined
   /** The id of the run, from the first response on. */
   executionId: string | undefined
+  /** The server's id of the flow, once a response has told it. */
+  flowId?: string | undefined
   /** Whether another call began the run; absent of a run that does not run once per key. */
   reused?: boolean
   /** Whether a handler has answered a pause: running the whole call again would then start a second run. */
@@ -304,7 +305,7 @@ const follow = <E, R>(run: Run<E, R>, answer: Walked, rounds: number): RunEffect
     return Effect.fail(unexpected(run, response, otherRun(response.executionId)))
   }
   run.executionId ??= response.executionId || undefined
-  rememberFlowId(run.http, run.addressText, response.flowId)
+  run.flowId ??= response.flowId || undefined
   switch (response.status) {
     case "completed":
       return completed(run, response)

@@ -11,7 +11,6 @@ import * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { CallError, CostLimitError } from "../../NoukaiError.js"
 import { withRaw } from "../json/raw.js"
-import { knownFlowId } from "../operations/flowIds.js"
 import type { ExecuteBody, ExecutePaused } from "../operations/runRequests.js"
 import type { ToolCall } from "../tools/tool.js"
 import type { DeliveredRunEvent } from "./deliveredEvent.js"
@@ -80,17 +79,21 @@ export const walk: Walk = (run, cursor, asExecute) =>
       switch (event.type) {
         case "run_started":
           run.executionId ??= event.executionId || undefined
+          run.flowId ??= event.flowId
           stepCount = event.stepCount ?? stepCount
           return undefined
         case "tool_calls_required":
-          return { response: withRaw({ ...pausedOf(event.cursor), flowId: flowId() }, event.raw), cursor: event.cursor }
+          return {
+            response: withRaw({ ...pausedOf(event.cursor), flowId: run.flowId }, event.raw),
+            cursor: event.cursor
+          }
         case "flow_completed":
           return {
             response: withRaw({
               status: "completed",
               result: event.result,
               executionId: event.executionId,
-              flowId: flowId(),
+              flowId: run.flowId,
               blockCount: stepCount
             }, event.raw)
           }
@@ -100,7 +103,7 @@ export const walk: Walk = (run, cursor, asExecute) =>
               status: "failed",
               result: event.error,
               executionId: run.executionId,
-              flowId: flowId(),
+              flowId: run.flowId,
               blockCount: stepCount
             }, event.raw),
             stepId: event.stepId
@@ -109,7 +112,6 @@ export const walk: Walk = (run, cursor, asExecute) =>
           return undefined
       }
     }
-    const flowId = () => knownFlowId(run.http, run.addressText)
 
     const next: Effect.Effect<Walked, CallError | CostLimitError> = Effect.matchEffect(source.pull, {
       // a run never ends without an event that says so

@@ -27,7 +27,6 @@ import { decodeResult, hasResultSchema } from "../flow/flowCodec.js"
 import type { Progress } from "../input/callOptions.js"
 import { checkSchedule, checkStream } from "../input/checks.js"
 import type { InputRules } from "../input/take.js"
-import { rememberFlowId } from "../operations/flowIds.js"
 import type { HttpService } from "../operations/operations.js"
 import { backoffDriver } from "../retry/retry.js"
 import * as Delivered from "../run/deliveredEvent.js"
@@ -69,8 +68,7 @@ class TraceReader {
     private readonly addressText: string,
     private readonly executionId: string,
     /** The id of the run in the events; `undefined` until one has it. */
-    private named: string | undefined,
-    private readonly learnFlowId: (flowId: string | null | undefined) => void
+    private named: string | undefined
   ) {
     this.cursor = new StreamCursor({
       version: 1,
@@ -190,7 +188,6 @@ class TraceReader {
     // each request of a run that is stepped through may begin with one
     if (this.begun) return
     this.begun = true
-    this.learnFlowId(event.flowId)
     this.out.push(new Delivered.RunStarted(event, event.executionId || event.runId || "", this.cursor.mark()))
   }
 
@@ -330,7 +327,6 @@ export const liveTrace = (http: HttpService) =>
     // an id of `/flow-runs` is not the one that events name
     const named = http.defaults.runPaths === "flow-runs" || executionId.startsWith("fr_") ? undefined : executionId
     const addressText = Address.format(run.flow)
-    const learnFlowId = (flowId: string | null | undefined) => rememberFlowId(http, addressText, flowId)
     const reading = Stream.suspend(() => {
       const progress: Progress = { sent: "no" }
       const events = http.stream("traceStream", { ...run, method, options, progress })
@@ -339,7 +335,7 @@ export const liveTrace = (http: HttpService) =>
         { address: run.flow, executionId },
         fromSource(() => {
           const { close, pull } = toSource(events)
-          return { pull: new TraceReader(flow, addressText, executionId, named, learnFlowId).pull(pull), close }
+          return { pull: new TraceReader(flow, addressText, executionId, named).pull(pull), close }
         })
       )
     })

@@ -3,7 +3,6 @@ import type * as Duration from "effect/Duration"
 import type * as Schedule from "effect/Schedule"
 import type { NoukaiError } from "../../NoukaiError.js"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
-import type { FlowRef } from "../flow/flow.js"
 import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
 
 /**
@@ -47,23 +46,14 @@ export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunO
 export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
 
 /**
- * The flow whose runs are listed: by the server's id, as results, jobs and traces carry it, or by its address, whose id
- * this client has to have learnt from a run or a job.
- *
- * @since 0.1.0
- * @category options
- */
-export type ListedFlow =
-  | { readonly flowId: string; readonly flow?: undefined }
-  | { readonly flow: FlowRef<never>; readonly flowId?: undefined }
-
-/**
  * The options of listing runs.
  *
  * @since 0.1.0
  * @category options
  */
-export type ListOptions = RunOptions & ListedFlow & {
+export interface ListOptions extends RunOptions {
+  /** The server's id of the flow: `flowId` of a result, a job, a trace or a session. */
+  readonly flowId: string
   /** The number of runs of a page, which is one request: 1 to 100. Default: the server's, 20. */
   readonly limit?: number | undefined
   /** The status of the runs. Default: any. */

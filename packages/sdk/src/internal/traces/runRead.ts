@@ -16,13 +16,12 @@ import { spanNames } from "../../Telemetry.js"
 import type { FlowRun, RunCost } from "../../Trace.js"
 import * as Trace from "../../Trace.js"
 import { parseCost } from "../cost/decimal.js"
-import { invalid, problem, unchecked } from "../errors/makeError.js"
+import { problem, unchecked } from "../errors/makeError.js"
 import * as Address from "../flow/address.js"
 import type { FlowAddress, FlowRef } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
 import { checkCall, checkCount, checkOneOf } from "../input/checks.js"
 import { type InputRules, take } from "../input/take.js"
-import { knownFlowId, rememberFlowId } from "../operations/flowIds.js"
 import type { HttpService, Operations } from "../operations/operations.js"
 import { resolveFlow } from "../operations/resolvedCall.js"
 import { timedRead } from "../operations/timedRead.js"
@@ -99,14 +98,13 @@ interface RunReading<K extends "trace" | "runSummary", A> {
   readonly method: string
   readonly span: string
   readonly operation: K
-  readonly flowRunOf: (response: Operations[K]["response"]) => FlowRun
   readonly valueOf: (response: Operations[K]["response"], executionId: string) => A
   readonly outcomeOf: (value: A) => Spans.RunOutcome
 }
 
 /** Reads one run, and keeps the id of its flow. */
 const reading = <K extends "trace" | "runSummary", A>(
-  { flowRunOf, method, operation, outcomeOf, span, valueOf }: RunReading<K, A>
+  { method, operation, outcomeOf, span, valueOf }: RunReading<K, A>
 ) =>
 (http: HttpService) =>
 (flow: FlowRef<never>, executionId: string, given: RunOptions = {}): Effect.Effect<A, CallError> =>
@@ -120,22 +118,16 @@ const reading = <K extends "trace" | "runSummary", A>(
       outcomeOf,
       Effect.map(
         timed(http, method, options, run, (context) => http.request(operation, { ...context, ...run })),
-        (response) => {
-          rememberFlowId(http, Address.format(run.flow), flowRunOf(response).flowId)
-          return valueOf(response, executionId)
-        }
+        (response) => valueOf(response, executionId)
       )
     )
   })
-
-const flowRunOfTrace = ({ flowRun }: Trace.Trace): FlowRun => flowRun
 
 /** @internal */
 export const trace = reading({
   method: "RunService.trace",
   span: spanNames.runTrace,
   operation: "trace",
-  flowRunOf: flowRunOfTrace,
   valueOf: identity<Trace.Trace>,
   outcomeOf: ({ flowRun }) => ({ status: flowRun.status })
 })
@@ -155,7 +147,6 @@ export const cost = reading({
   method: "RunService.cost",
   span: spanNames.runCost,
   operation: "trace",
-  flowRunOf: flowRunOfTrace,
   valueOf: (trace, executionId): RunCost => ({
     executionId,
     status: trace.flowRun.status,
@@ -170,7 +161,6 @@ export const summary = reading({
   method: "RunService.summary",
   span: spanNames.runSummary,
   operation: "runSummary",
-  flowRunOf: identity<FlowRun>,
   valueOf: identity<FlowRun>,
   outcomeOf: ({ status }) => ({ status })
 })
@@ -227,53 +217,22 @@ export const stepTrace = (http: HttpService) =>
 
 const statuses = ["running", "completed", "failed", "cancelled"]
 
-/** The fields of a list, of which one names the flow. */
-type ListFields = RunOptions & Pick<ListOptions, "limit" | "status"> & {
-  readonly flowId?: string | undefined
-  readonly flow?: FlowRef<never> | undefined
-}
-
-const listRules: InputRules<ListFields, ListFields> = {
+const listRules: InputRules<ListOptions, ListOptions> = {
   field: "options",
   pick: (given) => ({
     ...pickOptions(given),
     flowId: given.flowId,
-    flow: given.flow,
     limit: given.limit,
     status: given.status
   }),
   check: (options) =>
-    (options.flow === undefined
-      ? Address.checkSegment("flowId", options.flowId)
-      : options.flowId === undefined
-      ? undefined
-      : problem("flow", "give either flow or flowId, not both")) ??
+    Address.checkSegment("flowId", options.flowId) ??
       (options.limit === undefined || (isIndex(options.limit, 1) && options.limit <= 100)
         ? undefined
         : problem("limit", "must be an integer from 1 to 100")) ??
       checkOneOf("status", options.status, statuses) ??
       checkCall(options)
 }
-
-/** The server's id of the flow, or the error of an address whose id is not known. */
-const flowIdOf = (
-  http: HttpService,
-  method: string,
-  { flow, flowId = "" }: ListFields
-): Either.Either<string, InvalidRequestError> =>
-  flow === undefined
-    ? Either.right(flowId)
-    : Either.flatMap(resolveFlow(http, method, flow), ({ addressText }) => {
-      const known = knownFlowId(http, addressText)
-      return known === undefined
-        ? Either.left(invalid(
-          method,
-          "flow",
-          "has no id that this client has learnt: give flowId, or run it or read a run of it first",
-          { flow: addressText }
-        ))
-        : Either.right(known)
-    })
 
 /** The page of a server that is told no limit. */
 const defaultPage = 20
@@ -288,10 +247,7 @@ interface PageRequest {
 export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<FlowRun, CallError> =>
   Stream.suspend(() => {
     const method = "RunService.list"
-    const taken = Either.flatMap(
-      take(method, listRules, given),
-      (options) => Either.map(flowIdOf(http, method, options), (flowId) => ({ ...options, flowId }))
-    )
+    const taken = take(method, listRules, given)
     if (Either.isLeft(taken)) return Stream.fail(taken.left)
     const options = taken.right
     const { flowId, limit, status } = options
