@@ -10,6 +10,7 @@ import type * as Stream from "effect/Stream"
 import type { BatchReportError } from "./BatchError.js"
 import type { RowResult } from "./BatchRow.js"
 import * as Append from "./internal/report/append.js"
+import * as Csv from "./internal/report/csv.js"
 import * as Folder from "./internal/report/folder.js"
 import type { Appended, AppendOptions, FolderOptions, Manifest, ReportFile } from "./internal/report/model.js"
 import * as RowLine from "./internal/report/rowLine.js"
@@ -34,6 +35,32 @@ export type {
  * @category conversions
  */
 export const encodeRow: (row: RowResult) => string = RowLine.encodeRow
+
+/**
+ * Rows as CSV (RFC 4180: UTF-8, commas, CRLF), in pieces of text, the names of the columns first. `rows` is read twice: the first
+ * pass finds the columns.
+ *
+ * A result that is an object has a column for each of its fields, `result.score`, and so has an input. A field that is no text
+ * is JSON, null is empty. Anything else is in the column `result`: text as it is, other values as JSON. So are results of a
+ * batch that has more than 100 different fields, and of rows that came between the passes with others.
+ *
+ * A spreadsheet takes a text for a formula that begins with `=`, `+`, `-`, `@`, a tab or a line end. With `spreadsheet` an
+ * apostrophe is written before such a text, in keys, results, inputs and messages. Default: false, values as they are.
+ *
+ * @example
+ * ```ts
+ * import { Batch, BatchReport } from "@effect-noukai/batch"
+ *
+ * const text = BatchReport.csv(Batch.results("grades-2026-11", { withInput: true }), { spreadsheet: true })
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const csv: <E, R>(
+  rows: Stream.Stream<RowResult, E, R>,
+  options?: { readonly spreadsheet?: boolean | undefined }
+) => Stream.Stream<string, E, R> = Csv.csv
 
 /**
  * Appends rows to a file as they settle, and goes on where it ended: killed at any byte and called again, the file has

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { size } from "../../sdk/test/support/size.js"
 import * as BatchReport from "../src/BatchReport.js"
 import type { RefusedRow, RowResult } from "../src/BatchRow.js"
+import * as BatchSource from "../src/BatchSource.js"
 import { openFiles, temporaryFolder } from "./support/temporaryFolder.js"
 
 const rowOf = (no: number, more: Partial<RowResult> = {}): RowResult => ({
@@ -490,5 +491,112 @@ describe("a folder", () => {
       const error = yield* Effect.flip(BatchReport.toFolder(join(parent, "report"), times))
       assert.strictEqual(error.reason, "finishedAt is no time: NaN")
       assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(parent)), [])
+    }))
+})
+
+describe("CSV", () => {
+  const text = (rows: ReadonlyArray<RowResult>, options?: { readonly spreadsheet: boolean }) =>
+    Stream.mkString(BatchReport.csv(Stream.fromIterable(rows), options))
+
+  /** The records of CSV, by the names of their columns. */
+  const records = (csv: string) => {
+    const source = BatchSource.fromCsvBytes(Stream.make(new TextEncoder().encode(csv)), "rows.csv", { delimiter: "," })
+    return Effect.map(Stream.runCollect(source.rows), (rows) =>
+      Array.from(rows, (row) => {
+        assert(row._tag === "Row", JSON.stringify(row))
+        return row.value
+      }))
+  }
+
+  it.effect("has a column for each field of a result and an input, quotes, and ends lines with CRLF", () =>
+    Effect.gen(function*() {
+      const { result: _, ...invalid } = rowOf(3, {
+        state: "invalid",
+        error: { kind: "InvalidRow", message: "no, \"text\"" }
+      })
+      const rows = [
+        rowOf(1, {
+          result: { score: 7, note: "a \"b\",\r\nc" },
+          input: { message: "m" },
+          costUsd: "0.01",
+          durationMs: 12
+        }),
+        rowOf(2, {
+          result: { tags: ["x", 1], note: null },
+          tokens: { prompt: 3, completion: 4, total: 7 },
+          adopted: true
+        }),
+        invalid
+      ]
+      assert.strictEqual(
+        yield* text(rows),
+        "no,key,at,state,attempt,version,input,input.message,result,result.score,result.note,result.tags,error.kind,error.message," +
+          "error.code,executionId,adopted,costUsd,isCostUnknown,durationMs,tokens.prompt,tokens.completion,tokens.total,settledNo\r\n" +
+          "1,key-1,rows.jsonl:1,done,1,production,,m,,7,\"a \"\"b\"\",\r\nc\",,,,,run-1,false,0.01,,12,,,,1\r\n" +
+          "2,key-2,rows.jsonl:2,done,1,production,,,,,,\"[\"\"x\"\",1]\",,,,run-2,true,,,,3,4,7,2\r\n" +
+          "3,key-3,rows.jsonl:3,invalid,1,production,,,,,,,InvalidRow,\"no, \"\"text\"\"\",,run-3,false,,,,,,,3\r\n"
+      )
+      assert.strictEqual((yield* text([])).split("\r\n").length, 2)
+    }))
+
+  it.effect("has results of other shapes, or of too many fields, in one column", () =>
+    Effect.gen(function*() {
+      const results = ["text", 1.5, true, [1], {}, null, new Date(0), { big: 10n ** 20n }]
+      const found = yield* Effect.flatMap(text(results.map((result, n) => rowOf(n + 1, { result }))), records)
+      assert.deepStrictEqual(found.map(({ result }) => result), [
+        "text",
+        "1.5",
+        "true",
+        "[1]",
+        "{}",
+        "",
+        "1970-01-01T00:00:00.000Z",
+        ""
+      ])
+      assert.strictEqual(found[7]!["result.big"], "100000000000000000000")
+      const wide = Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`f${n}`, n]))
+      const [row] = yield* Effect.flatMap(text([rowOf(1, { result: wide })]), records)
+      assert.deepStrictEqual(JSON.parse(row!.result!), wide)
+      assert.notProperty(row, "result.f0")
+    }))
+
+  it.effect.prop("is read back as it was, and as text of a spreadsheet", [
+    fc.array(
+      fc.record({
+        key: fc.string({ unit: "binary", minLength: 1 }),
+        result: fc.dictionary(fc.string(), fc.jsonValue())
+      })
+    )
+  ], ([given]) =>
+    Effect.gen(function*() {
+      const whole = (text: string) => text.replace(/\p{Surrogate}/gu, "\ufffd")
+      const rows = given.map((one, n) => rowOf(n + 1, { key: whole(one.key), result: one.result }))
+      const [plain, escaped] = [
+        yield* Effect.flatMap(text(rows), records),
+        yield* Effect.flatMap(text(rows, { spreadsheet: true }), records)
+      ]
+      assert.deepStrictEqual(plain.map(({ key }) => key), rows.map(({ key }) => key))
+      for (const [n, record] of escaped.entries()) {
+        for (const [column, cell] of Object.entries(record)) {
+          const before = plain[n]![column]!
+          assert.include([before, `'${before}`], cell)
+          if (/^[=+\-@\t\r\n]/.test(cell)) assert.isTrue(Number.isFinite(Number(cell)), cell)
+        }
+      }
+    }))
+
+  it.effect("escapes what a spreadsheet takes for a formula where it is asked to, and no number", () =>
+    Effect.gen(function*() {
+      const danger = ["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "＝1", "=HYPERLINK(\"x\",\"y\")"]
+      const rows = danger.map((cell, n) => rowOf(n + 1, { key: cell, result: { a: cell, b: -1, c: `a${cell}` } }))
+      const [plain, escaped] = [
+        yield* Effect.flatMap(text(rows), records),
+        yield* Effect.flatMap(text(rows, { spreadsheet: true }), records)
+      ]
+      assert.deepStrictEqual(plain.map((row) => [row.key, row["result.a"]]), danger.map((cell) => [cell, cell]))
+      assert.deepStrictEqual(
+        escaped.map((row) => [row.key, row["result.a"], row["result.b"], row["result.c"]]),
+        danger.map((cell) => [`'${cell}`, `'${cell}`, "-1", `a${cell}`])
+      )
     }))
 })

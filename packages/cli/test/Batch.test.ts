@@ -475,7 +475,18 @@ describe("a batch in its ledger", () => {
       assert.deepStrictEqual([report.code, report.stdout], [0, ""])
       assert.strictEqual(report.stderr, "report: results.jsonl (1), failures.jsonl (1)\n")
       assert.deepStrictEqual(yield* list(join(cwd, "report")), ["failures.jsonl", "manifest.json", "results.jsonl"])
-      assert.strictEqual((yield* asked("results", "b", "--out", "report", "--order", "done")).code, 2)
+      const csv = yield* asked("results", "b", "--format", "csv", "--with-input")
+      assert.match(csv.stdout, /^no,key,at,state,attempt,version,input,input\.message,result,error\.kind,.*\r\n/)
+      assert.match(
+        csv.stdout,
+        /\r\n1,row 1,rows\.jsonl:1,done,1,production,,a,said a,,,,.*\r\n2,.*,FlowExecutionError,.*\r\n$/
+      )
+      const [first] = json((yield* asked("results", "b", "--with-input")).stdout)
+      assert.deepStrictEqual([first.input, first.version], [{ message: "a" }, "production"])
+      for (const flags of [["--order", "done"], ["--format", "csv"]]) {
+        assert.strictEqual((yield* asked("results", "b", "--out", "report", ...flags)).code, 2)
+      }
+      assert.strictEqual((yield* asked("results", "b", "--spreadsheet")).code, 2)
     }).pipe(Effect.provide(server({ flows }))))
 
   it.scopedLive("is compared with another one, also where ledgers can only be read", () =>

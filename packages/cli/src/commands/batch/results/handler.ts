@@ -15,10 +15,18 @@ import type { Input } from "./input.js"
 export const handle: Handle<Input> = Effect.fnUntraced(
   function*(input: Input) {
     const terminal = yield* Terminal
-    const { id, order } = input
-    const rows = Batch.results(id, { order })
+    const { format, id, order, spreadsheet, withInput } = input
+    const rows = Batch.results(id, { order, withInput })
+    if (spreadsheet && format !== "csv") {
+      return yield* new UsageError({ message: "--spreadsheet requires --format csv" })
+    }
     if (Option.isSome(input.out)) {
       if (order === "done") return yield* new UsageError({ message: "--out has the order of the input" })
+      if (format === "csv") {
+        return yield* new UsageError({
+          message: "--out writes JSON in lines: leave it out, and redirect stdout to a file"
+        })
+      }
       const { files } = yield* BatchReport.toFolder(input.out.value, {
         rows,
         refused: Batch.refused(id),
@@ -27,11 +35,13 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       const written = Object.entries(files).map(([name, { lines }]) => `${name} (${lines})`).join(", ")
       return yield* terminal.note(plain(`${input.out.value}: ${written}`))
     }
-    yield* rows.pipe(
-      Stream.chunks,
-      Stream.runForEach((chunk) =>
-        terminal.write(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
-      ),
+    const text = format === "csv"
+      ? BatchReport.csv(rows, { spreadsheet })
+      : Stream.mapChunks(
+        rows,
+        (chunk) => Chunk.of(Chunk.toReadonlyArray(chunk).map((row) => `${BatchReport.encodeRow(row)}\n`).join(""))
+      )
+    yield* Stream.runForEach(text, terminal.write).pipe(
       Effect.raceFirst(terminal.closed)
     )
   },

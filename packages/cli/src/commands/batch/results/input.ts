@@ -10,6 +10,14 @@ export const config = {
     Options.withDescription("input: all rows, as they were read. done: those that are settled, as they were."),
     Options.withDefault("input")
   ),
+  format: Options.choice("format", ["jsonl", "csv"]).pipe(
+    Options.withDescription("JSON in lines, or CSV with a column for each field of a result (jsonl)."),
+    Options.withDefault("jsonl")
+  ),
+  spreadsheet: Options.boolean("spreadsheet").pipe(
+    Options.withDescription("With --format csv: escape cells that are formulas in a spreadsheet.")
+  ),
+  withInput: Options.boolean("with-input").pipe(Options.withDescription("Add the input of each row.")),
   out: optional("out", "A folder for results.jsonl, failures.jsonl and manifest.json, in place of stdout."),
   ...voice
 }

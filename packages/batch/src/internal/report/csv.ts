@@ -1,0 +1,93 @@
+/** Rows as CSV, as RFC 4180 has it. */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import type { RowResult } from "../../BatchRow.js"
+import { hasResult } from "./rowLine.js"
+
+/** The most fields of results, and of inputs, that have columns. */
+const most = 100
+
+/** The beginnings of a cell that a spreadsheet takes for a formula. */
+const formula = /^[=+\-@\t\r\n＝＋－＠]/
+
+/** A value as JSON, or its text where it is one. A bigint is written as a number that is a text. */
+const textOf = (value: unknown): string => {
+  if (value === undefined || value === null) return ""
+  if (typeof value === "string") return value
+  const json = JSON.stringify(value, (_, each: unknown) => typeof each === "bigint" ? String(each) : each) ?? ""
+  return json.startsWith("\"") ? String(JSON.parse(json)) : json
+}
+
+const recordOf = (isSpreadsheet: boolean) => (values: ReadonlyArray<unknown>): string => {
+  const cells = values.map((value) => {
+    const text = textOf(value)
+    const cell = isSpreadsheet && typeof value !== "number" && formula.test(text) ? `'${text}` : text
+    return /[",\r\n]/.test(cell) ? `"${cell.replaceAll("\"", "\"\"")}"` : cell
+  })
+  return `${cells.join(",")}\r\n`
+}
+
+/** Values that have a column for each of their fields. A value that is no object, or has other fields, is in one cell. */
+const makeSpread = (name: string) => {
+  const fields = new Set<string>()
+  let isThere = false
+  const fieldsOf = (value: unknown) =>
+    Predicate.isRecord(value) && typeof value.toJSON !== "function" && Object.keys(value).length > 0 ? value : undefined
+  return {
+    see: (value: unknown): void => {
+      isThere ||= value !== undefined
+      if (fields.size <= most) { for (const field in fieldsOf(value)) fields.add(field) }
+    },
+    header: (): ReadonlyArray<string> => {
+      if (fields.size > most) fields.clear()
+      return isThere ? [name, ...Array.from(fields, (field) => `${name}.${field}`)] : []
+    },
+    cells: (value: unknown): ReadonlyArray<unknown> => {
+      if (!isThere) return []
+      const own = fieldsOf(value)
+      const isSpread = own !== undefined && Object.keys(own).every((field) => fields.has(field))
+      return [isSpread ? undefined : value, ...Array.from(fields, (field) => isSpread ? own[field] : undefined)]
+    }
+  }
+}
+
+const resultOf = (row: RowResult): unknown => hasResult(row) ? row.result : undefined
+
+/** @internal */
+export const csv = <E, R>(
+  rows: Stream.Stream<RowResult, E, R>,
+  { spreadsheet = false }: { readonly spreadsheet?: boolean | undefined } = {}
+): Stream.Stream<string, E, R> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const [inputs, results] = [makeSpread("input"), makeSpread("result")]
+    results.see(null)
+    yield* Stream.runForEachChunk(rows, (chunk) =>
+      Effect.sync(() => {
+        for (const row of chunk) {
+          inputs.see(row.input)
+          results.see(resultOf(row))
+        }
+      }))
+    const record = recordOf(spreadsheet)
+    const header = record([
+      ...["no", "key", "at", "state", "attempt", "version"],
+      ...inputs.header(),
+      ...results.header(),
+      ...["error.kind", "error.message", "error.code", "executionId", "adopted", "costUsd", "isCostUnknown"],
+      ...["durationMs", "tokens.prompt", "tokens.completion", "tokens.total", "settledNo"]
+    ])
+    const line = (row: RowResult): string => {
+      const { adopted, at, attempt, costUsd, durationMs, error, executionId, isCostUnknown, key, no, tokens } = row
+      return record([
+        ...[no, key, at, row.state, attempt, row.version],
+        ...inputs.cells(row.input),
+        ...results.cells(resultOf(row)),
+        ...[error?.kind, error?.message, error?.code, executionId, adopted, costUsd, isCostUnknown],
+        ...[durationMs, tokens?.prompt, tokens?.completion, tokens?.total, row.settledNo]
+      ])
+    }
+    const lines = Stream.mapChunks(rows, (chunk) => Chunk.of(Chunk.toReadonlyArray(chunk).map(line).join("")))
+    return Stream.prepend(lines, Chunk.of(header))
+  }))
