@@ -70,13 +70,19 @@ export type TypeId = typeof TypeId
 export type Recovery = "exact" | "reported"
 
 /**
- * One flow over rows: what names a row, and what is run for it.
+ * One flow over rows: what names a row, and what is run for it. `In` is what its source has for a row: the encoded type of its
+ * schema, or `Row` without one.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Batch<in out Row, out A = unknown, out Rec extends Recovery = Recovery> {
-  readonly [TypeId]: { readonly _Row: (_: Row) => Row; readonly _A: () => A; readonly _Rec: () => Rec }
+export interface Batch<in out Row, out A = unknown, out Rec extends Recovery = Recovery, in In = Row> {
+  readonly [TypeId]: {
+    readonly _Row: (_: Row) => Row
+    readonly _A: () => A
+    readonly _Rec: () => Rec
+    readonly _In: (_: In) => void
+  }
   readonly id: string
   readonly flow: Flow.Flow<never, A> | string
   readonly version: FlowVersion
@@ -185,13 +191,27 @@ export interface RequestOptions<Row, RowI, P, A, I extends RequestInput<P> = Req
  */
 export const make: {
   // literals that a row's input is made of keep their types
-  <Row, RowI = unknown, P = AnyParameters, A = unknown, const I extends JobInput<P> = JobInput<P>>(
+  <Row, RowI = Row, P = AnyParameters, A = unknown, const I extends JobInput<P> = JobInput<P>>(
     options: JobOptions<Row, RowI, P, A, I>
-  ): Batch<Row, A, "exact">
-  <Row, RowI = unknown, P = AnyParameters, A = unknown, const I extends RequestInput<P> = RequestInput<P>>(
+  ): Batch<Row, A, "exact", RowI>
+  <Row, RowI = Row, P = AnyParameters, A = unknown, const I extends RequestInput<P> = RequestInput<P>>(
     options: RequestOptions<Row, RowI, P, A, I>
-  ): Batch<Row, A, "reported">
+  ): Batch<Row, A, "reported", RowI>
 } = Definition.make as never
+
+/**
+ * A source of rows `S` that a batch of rows `In` takes: `S` is `In`, or what it has is known when it is read alone, as of a file
+ * (`unknown`, and text in the columns of CSV).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SourceOf<S, In, E = never, R = never> =
+  & BatchSource<S, E, R>
+  & ([S] extends [In] ? unknown
+    : string extends keyof S ? [{ [K in keyof In]-?: In[K] }] extends [S] ? unknown : BatchSource<In, E, R>
+    : unknown extends S ? unknown
+    : BatchSource<In, E, R>)
 
 /** The services that a run needs beside its engine and ledger. */
 type Clients = FlowService | JobService | RunService | SessionService
@@ -202,9 +222,9 @@ type Clients = FlowService | JobService | RunService | SessionService
  * @since 0.1.0
  * @category operations
  */
-export const plan: <Row, A, Rec extends Recovery, E, R>(
-  batch: Batch<Row, A, Rec>,
-  source: BatchSource<unknown, E, R>
+export const plan: <Row, A, Rec extends Recovery, In, S, E, R>(
+  batch: Batch<Row, A, Rec, In>,
+  source: SourceOf<S, In, E, R>
 ) => Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> = PlanBatch.dry as never
 
 /**
@@ -237,9 +257,9 @@ export const plan: <Row, A, Rec extends Recovery, E, R>(
  * @since 0.1.0
  * @category operations
  */
-export const run: <Row, A, Rec extends Recovery, E, R>(
-  batch: Batch<Row, A, Rec>,
-  source: BatchSource<unknown, E, R>,
+export const run: <Row, A, Rec extends Recovery, In, S, E, R>(
+  batch: Batch<Row, A, Rec, In>,
+  source: SourceOf<S, In, E, R>,
   options?: RunOptions
 ) => Effect.Effect<
   BatchSummary,
@@ -273,8 +293,8 @@ export const progress: (batch: string) => Stream.Stream<Progress, LedgerError, B
  * @category operations
  */
 export const results: {
-  <Row, A, Rec extends Recovery>(
-    batch: Batch<Row, A, Rec>,
+  <Row, A, Rec extends Recovery, In>(
+    batch: Batch<Row, A, Rec, In>,
     options?: ResultsOptions
   ): Stream.Stream<RowResult<A>, LedgerError, BatchStore>
   (batch: string, options?: ResultsOptions): Stream.Stream<RowResult, LedgerError, BatchStore>

@@ -220,6 +220,10 @@ describe("appending", () => {
           linesOf([rowOf(3, { settledNo: 1 })]),
           linesOf([rowOf(4, { settledNo: 1, key: rows[0]!.key })]),
           linesOf([{ ...rows[0]!, attempt: 2 }]),
+          linesOf([{ ...rows[0]!, executionId: "another" }]),
+          // longer ones
+          linesOf([rowOf(3, { settledNo: 1 }), ...[2, 3, 4, 5].map((no) => rowOf(no, { settledNo: no }))]),
+          linesOf([{ ...rows[0]!, executionId: "another" }, ...[2, 3, 4].map((no) => rowOf(no, { settledNo: no }))]),
           `${linesOf([rowOf(3, { settledNo: 1 })])}{"no":`
         ]
       ) {
@@ -231,6 +235,21 @@ describe("appending", () => {
         assert.strictEqual(yield* read(path), text)
       }
       assert.deepStrictEqual(yield* openFiles(folder), [])
+    }))
+
+  it.scopedLive("a file whose last rows were run again is gone on with", () =>
+    Effect.gen(function*() {
+      const path = join(yield* temporaryFolder, "rows.jsonl")
+      const before = [rowOf(1), failedRow(2), failedRow(3)]
+      yield* BatchReport.append(path, { after: ledger(before) })
+      // pending again, and then done
+      assert.deepStrictEqual(yield* BatchReport.append(path, { after: ledger([rowOf(1)]) }), { rows: 0, settledNo: 3 })
+      const after = [rowOf(1), rowOf(2, { settledNo: 4, attempt: 2 })]
+      assert.deepStrictEqual(yield* BatchReport.append(path, { after: ledger(after) }), { rows: 1, settledNo: 4 })
+      assert.strictEqual(yield* read(path), linesOf([...before, after[1]!]))
+      // all of them
+      const anew = [rowOf(1, { settledNo: 5, attempt: 2 })]
+      assert.deepStrictEqual(yield* BatchReport.append(path, { after: ledger(anew) }), { rows: 1, settledNo: 5 })
     }))
 
   it.scopedLive("a file in input order is refused", () =>

@@ -106,6 +106,47 @@ expectTypeOf(Batch.plan(jobs, source)).toEqualTypeOf<
   Effect.Effect<Batch.BatchPlan, BatchError | "torn", BatchStore | Disk>
 >()
 
+// a source has rows of the batch, as its schema reads them; of a file nothing is known
+interface Other {
+  readonly name: string
+}
+const read = Batch.make({
+  id: "grades",
+  flow: Grade,
+  row: Schema.Struct({ id: Schema.String, level: Schema.NumberFromString }),
+  key: (row) => row.id,
+  input: () => ({ parameters })
+})
+const counted = Batch.make({
+  id: "grades",
+  flow: Grade,
+  row: Schema.Struct({ id: Schema.String, level: Schema.Number }),
+  key: (row) => row.id,
+  input: () => ({ parameters })
+})
+declare const others: ReadonlyArray<Other>
+declare const essays: ReadonlyArray<Essay & Other>
+Batch.run(jobs, BatchSource.fromIterable(essays))
+Batch.run(jobs, BatchSource.fromCsv("rows.csv"))
+Batch.plan(read, BatchSource.fromJsonl("rows.jsonl"))
+Batch.plan(read, BatchSource.fromCsv("rows.csv"))
+Batch.run(read, BatchSource.fromIterable([{ id: "1", level: "2" }]))
+Batch.run(read, BatchSource.fromIterable<unknown>([{ id: 1 }]))
+// @ts-expect-error: other rows
+Batch.run(jobs, BatchSource.fromIterable(others))
+// @ts-expect-error: other rows
+Batch.plan(jobs, BatchSource.fromIterable(others))
+// @ts-expect-error: other rows
+Batch.run(requests, BatchSource.fromStream(Stream.fromIterable(others)))
+// @ts-expect-error: a field is missing
+Batch.run(jobs, BatchSource.fromIterable([{ id: "1" }]))
+// @ts-expect-error: a text, which the schema reads
+Batch.run(read, BatchSource.fromIterable([{ id: "1", level: 2 }]))
+// @ts-expect-error: no rows at all
+Batch.run(jobs, BatchSource.fromIterable([1, 2]))
+// @ts-expect-error: every value of CSV is text
+Batch.run(counted, BatchSource.fromCsv("rows.csv"))
+
 expectTypeOf(Batch.results(jobs)).toEqualTypeOf<Stream.Stream<RowResult<Score>, LedgerError, BatchStore>>()
 expectTypeOf(Batch.results("grades")).toEqualTypeOf<Stream.Stream<RowResult, LedgerError, BatchStore>>()
 expectTypeOf(Batch.progress("grades")).toEqualTypeOf<Stream.Stream<Batch.Progress, LedgerError, BatchStore>>()

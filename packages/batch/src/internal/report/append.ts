@@ -2,25 +2,28 @@ import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { BatchReportError } from "../../BatchError.js"
 import type { RowResult } from "../../BatchRow.js"
 import { attempt, openToGoOn, writeAt } from "./file.js"
 import type { Appended, AppendOptions } from "./model.js"
-import { rowLine } from "./rowLine.js"
+import { rowLine, type WrittenRow } from "./rowLine.js"
 import { readTail } from "./tail.js"
 
 /** The bytes that are encoded before they are written. */
 const pieceLength = 1024 * 1024
 
-const named = ({ attempt, key, no }: Pick<RowResult, "attempt" | "key" | "no">): string =>
-  `attempt ${attempt} of row ${no}, ${JSON.stringify(key)},`
+type Written = Pick<RowResult, "attempt" | "key" | "no"> & { readonly executionId?: string | undefined }
+
+const named = ({ attempt, executionId, key, no }: Written): string =>
+  `attempt ${attempt} of row ${no}, ${JSON.stringify(key)}${executionId === undefined ? "" : `, run ${executionId}`},`
 
 const goOn = Effect.fnUntraced(
   function*<E, R>(path: string, { after, syncInterval = "1 second" }: AppendOptions<E, R>) {
     const { file, size } = yield* openToGoOn(path)
     const tail = yield* readTail(path, file, size)
-    const { last } = tail
+    const { first, last } = tail
     const interval = Duration.toMillis(syncInterval)
 
     let position = tail.end
@@ -31,6 +34,23 @@ const goOn = Effect.fnUntraced(
     let begun = false
 
     const failure = (reason: string) => new BatchReportError({ path, reason })
+
+    /** Fails where a row of the batch has the number of a row of the file, and is another one. */
+    const agrees = (row: RowResult, line: WrittenRow): Effect.Effect<boolean, BatchReportError> =>
+      row.settledNo !== line.settledNo
+        ? Effect.succeed(false)
+        : named(row) === named(line)
+        ? Effect.succeed(true)
+        : failure(
+          `it is the file of another batch, and is left as it is: what settled as number ${line.settledNo} is ` +
+            `${named(line)} in it, and ${named(row)} in this batch`
+        )
+
+    /** The last row of the file was run again, or the file is of another batch: its first row tells. */
+    const proven = first === undefined ? Effect.void : Effect.flatMap(
+      Stream.runHead(after(first.settledNo - 1)),
+      Option.match({ onNone: () => Effect.void, onSome: (row) => Effect.asVoid(agrees(row, first)) })
+    )
 
     /** Takes the torn line away, unless another process has written behind it. */
     const repair = Effect.gen(function*() {
@@ -60,13 +80,8 @@ const goOn = Effect.fnUntraced(
       for (const row of chunk) {
         if (!begun) {
           begun = true
-          if (last !== undefined && row.settledNo === last.settledNo) {
-            if (named(row) === named(last)) continue
-            return yield* failure(
-              `it is the file of another batch, and is left as it is: what settled as number ${last.settledNo} is ` +
-                `${named(last)} in it, and ${named(row)} in this batch`
-            )
-          }
+          if (last !== undefined && (yield* agrees(row, last))) continue
+          yield* proven
         }
         if (row.settledNo === undefined) return yield* failure(`row ${row.no} is not settled`)
         if (row.settledNo <= settledNo) {
@@ -84,6 +99,7 @@ const goOn = Effect.fnUntraced(
 
     // asked for once more, the last row shows whether the file is of this batch
     yield* Stream.runForEachChunk(after(Math.max(0, settledNo - 1)), writeAll)
+    if (!begun) yield* proven
     yield* repair
     yield* attempt(path, () => file.sync())
     return { rows, settledNo }

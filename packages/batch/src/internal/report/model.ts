@@ -12,8 +12,8 @@ import type { BatchDefinition } from "../../BatchStatus.js"
 export interface AppendOptions<out E = never, out R = never> {
   /**
    * The rows that settled after this one, in the order in which they settled: those whose `settledNo` is above it. 0 asks
-   * for all. It is called once, with the number before that of the last row in the file: that row shows whether the file
-   * is of this batch.
+   * for all. It is called with the number before that of the last row in the file: that row shows whether the file is of this
+   * batch. Where the batch does not have it any more, it is called once more, for the first row of the file.
    */
   readonly after: (settledNo: number) => Stream.Stream<RowResult, E, R>
   /**

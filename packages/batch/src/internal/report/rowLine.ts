@@ -65,6 +65,7 @@ export interface WrittenRow {
   readonly key: string
   readonly attempt: number
   readonly settledNo: number
+  readonly executionId: string | undefined
 }
 
 const isState = Schema.is(RowState)
@@ -84,11 +85,11 @@ export const parseRowLine = (text: string): WrittenRow | undefined => {
     return undefined
   }
   if (!Predicate.isRecord(value)) return undefined
-  const { attempt, key, no, settledNo, state } = value
+  const { attempt, executionId, key, no, settledNo, state } = value
   if (!isPlace(no) || !isPlace(attempt) || !isPlace(settledNo) || !isState(state) || typeof key !== "string") {
     return undefined
   }
-  return { no, key, attempt, settledNo }
+  return { no, key, attempt, settledNo, executionId: typeof executionId === "string" ? executionId : undefined }
 }
 
 const first = "{\"no\":"

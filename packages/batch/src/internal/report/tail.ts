@@ -47,8 +47,9 @@ const firstLineEnd = async (file: FileHandle, to: number): Promise<number> => {
 export interface Tail {
   /** The end of its last whole line. What stands behind it is a line that a crash cut off. */
   readonly end: number
-  /** The row of its last whole line. */
-  readonly last: WrittenRow | undefined
+  /** The rows of its first and its last whole line. */
+  readonly first?: WrittenRow
+  readonly last?: WrittenRow
 }
 
 /** Enough of a line to tell whether it is one of a row. */
@@ -70,7 +71,7 @@ export const readTail: (path: string, file: FileHandle, size: number) => Effect.
       return row === undefined ? yield* refusal(`its ${which} line is not one of a settled row`) : row
     })
 
-    if (size === 0) return { end: 0, last: undefined }
+    if (size === 0) return { end: 0 }
     const head = yield* attempt(path, () => readRange(file, 0, Math.min(size, headBytes)))
     if (!beginsRowLine(head.toString("latin1"))) return yield* refusal("its first line is not one of a settled row")
 
@@ -79,7 +80,7 @@ export const readTail: (path: string, file: FileHandle, size: number) => Effect.
     // a file system may have made room for what was never written: it reads as zeros
     const beginning = torn.toString("latin1").replace(/\0+$/, "")
     if (!beginsRowLine(beginning)) return yield* refusal("its last line is not one of a settled row")
-    if (end === 0) return { end, last: undefined }
+    if (end === 0) return { end }
 
     const start = yield* attempt(path, () => lineStart(file, end - 1))
     const last = yield* readLine("last", start, end - 1)
@@ -87,5 +88,5 @@ export const readTail: (path: string, file: FileHandle, size: number) => Effect.
     if (first.settledNo > last.settledNo) {
       return yield* refusal("its rows do not stand in the order in which they settled")
     }
-    return { end, last }
+    return { end, first, last }
   })
