@@ -3,11 +3,11 @@ import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batc
 import { Emulator, startEmulator } from "@effect-noukai/emulator"
 import { Noukai } from "@effect-noukai/sdk"
 import { assert, it } from "@effect/vitest"
-import { Console, Effect, Fiber, Layer } from "effect"
+import { Console, Effect, Fiber, Layer, Redacted } from "effect"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { vi } from "vitest"
 import { bundledProgram } from "../../../sdk/test/support/bundledProgram.js"
 import { temporaryFolder } from "../support/temporaryFolder.js"
@@ -60,31 +60,49 @@ it.scopedLive("from a file to results, twice: each row is run once", () =>
     assert.deepStrictEqual(lines.trim().split("\n").map((line) => JSON.parse(line).key), essays(12).map(({ id }) => id))
   }).pipe(Effect.provide(world)))
 
-it.scopedLive("as a program, which ends by itself", () =>
+/** Runs a program of the guide in a process, with a signal once a row runs; its exit code. */
+const exitCodeOf = (url: URL, folder: string, signal?: NodeJS.Signals) =>
   Effect.gen(function*() {
-    const folder = yield* folderWith(3)
-    const emulator = yield* Effect.acquireRelease(
-      Effect.promise(() => startEmulator()),
-      (running) => Effect.promise(() => running.close())
-    )
+    const emulator = yield* Emulator
     // the port of `dev` may be another program's
-    const program = yield* Effect.promise(() => bundledProgram(new URL("./main.ts", import.meta.url)))
+    const program = yield* Effect.promise(() => bundledProgram(url))
     const text = yield* Effect.promise(() => Fs.readFile(program, "utf8"))
     const here = join(folder, "main.mjs")
-    yield* Effect.promise(() => Fs.writeFile(here, text.replaceAll("8080", `${emulator.port}`)))
-    yield* Effect.promise(() =>
-      Fs.symlink(join(dirname(program), "../../../../node_modules"), join(folder, "node_modules"))
-    )
-    const code = yield* Effect.async<number | null>((resume) => {
-      const child = spawn(process.execPath, [here], {
-        cwd: folder,
-        env: { ...process.env, NOUKAI_ENV: "dev", NOUKAI_API_KEY: emulator.apiKey },
-        stdio: "ignore"
-      })
-      child.on("close", (ended) => resume(Effect.succeed(ended)))
+    yield* Effect.promise(async () => {
+      await Fs.writeFile(here, text.replaceAll("8080", new URL(emulator.baseUrl).port))
+      await Fs.symlink(join(dirname(program), "../../../../node_modules"), join(folder, "node_modules"))
     })
-    assert.deepStrictEqual([code, emulator.ledger().runsStarted], [0, 3])
-  }))
+    const child = spawn(process.execPath, [here], {
+      cwd: folder,
+      env: { ...process.env, NOUKAI_ENV: "dev", NOUKAI_API_KEY: Redacted.value(emulator.apiKey) },
+      stdio: "ignore"
+    })
+    const ended = yield* Effect.fork(Effect.async<number | null>((resume) => {
+      child.on("close", (code) => resume(Effect.succeed(code)))
+    }))
+    if (signal !== undefined) {
+      yield* emulator.awaitEvent(({ type }) => type === "RunStarted")
+      child.kill(signal)
+    }
+    return yield* Fiber.join(ended)
+  })
+
+it.scopedLive("as a program, which ends by itself", () =>
+  Effect.gen(function*() {
+    const code = yield* exitCodeOf(new URL("./main.ts", import.meta.url), yield* folderWith(3))
+    assert.deepStrictEqual([code, yield* runs], [0, 3])
+  }).pipe(Effect.provide(Emulator.layer())))
+
+for (const program of [new URL("./main.ts", import.meta.url), new URL("./promiseMain.ts", import.meta.url)]) {
+  it.scopedLive(`as a program, which ends with 130 after Ctrl-C with rows left: ${basename(program.pathname)}`, () =>
+    Effect.gen(function*() {
+      const folder = yield* folderWith(200)
+      assert.strictEqual(yield* exitCodeOf(program, folder, "SIGINT"), 130)
+      const { states, stop } = yield* Effect.provide(Batch.status("grades-2026-11"), onLedger(folder))
+      assert.deepStrictEqual([stop?.reason, states.done], ["interrupted", yield* runs])
+      assert.isAbove(states.pending, 0)
+    }).pipe(Effect.provide(Emulator.layer())))
+}
 
 it.scopedLive("a dry run", () =>
   Effect.gen(function*() {

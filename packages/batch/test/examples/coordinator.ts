@@ -3,7 +3,7 @@ import { layerCluster } from "@effect-noukai/batch/cluster"
 import * as Postgres from "@effect-noukai/batch/postgres"
 import { NoukaiLive } from "@effect-noukai/sdk"
 import { NodeRuntime } from "@effect/platform-node"
-import { Config, Console, Effect, Layer } from "effect"
+import { Cause, Config, Console, Effect, Exit, Layer } from "effect"
 import { grading } from "./gradeEssays.js"
 
 // plans the rows, leaves them to the runners, and waits for them; killed and started again, it waits on
@@ -15,5 +15,7 @@ Batch.run(grading, BatchSource.fromJsonl(process.argv[2]!), { concurrency: 32 })
       Postgres.layerConfig({ url: Config.redacted("DATABASE_URL") })
     )
   ),
-  NodeRuntime.runMain
+  NodeRuntime.runMain({
+    teardown: (exit, end) => end(Exit.isSuccess(exit) ? 0 : Cause.isInterruptedOnly(exit.cause) ? 130 : 1)
+  })
 )
