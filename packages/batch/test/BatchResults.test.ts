@@ -1,12 +1,13 @@
 /** Results of a batch, and the files and comparisons that are made of them. */
 import { Batch, BatchReport, BatchStore } from "@effect-noukai/batch"
 import { RowComparison } from "@effect-noukai/batch/BatchRow"
+import { Emulator } from "@effect-noukai/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer, Schema } from "effect"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { folder } from "../../sdk/test/support/folder.js"
-import { collect, echoing, layer, numbered, requestsTo, type Row, rowsOf } from "./support/batches.js"
+import { collect, echo, echoing, layer, numbered, requestsTo, type Row, rowsOf, runsOf } from "./support/batches.js"
 
 const quick = { grace: 300 } as const
 
@@ -135,5 +136,42 @@ describe("two batches", () => {
           ...two.filter((key) => !one.includes(key)).map((key) => [key, "added"])
         ])
       }
+    }).pipe(Effect.provide(layer())))
+})
+
+describe("the requests of a batch", () => {
+  /** How many requests a batch of so many rows takes, by their endpoints. */
+  const counted = (id: string, rows: number, options: Batch.RunOptions, operation: "jobs" | "execute" = "jobs") =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const before = (yield* emulator.ledger).requests.length
+      const common = { id, flow: echo, key: (row: Row) => row.id, input: (row: Row) => ({ message: row.id }) }
+      const batch = operation === "jobs" ? Batch.make(common) : Batch.make({ ...common, operation })
+      yield* Batch.run(batch, numbered(rows), { ...quick, ...options })
+      const counts: Record<string, number> = {}
+      for (const { endpoint = "" } of (yield* emulator.ledger).requests.slice(before)) {
+        counts[endpoint] = (counts[endpoint] ?? 0) + 1
+      }
+      return counts
+    })
+
+  it.scopedLive("are as many rows in a second as the rate says, and three times as many requests", () =>
+    Effect.gen(function*() {
+      const { jobs, session } = yield* counted("rate", 10, { rate: 50 })
+      assert.deepStrictEqual([jobs, session], [10, 11])
+      const times = (yield* runsOf).map(({ startedAt }) => startedAt)
+      assert.isAtLeast(Math.max(...times) - Math.min(...times), 9 / 50 * 1000 - 60)
+    }).pipe(Effect.provide(layer())))
+
+  it.scopedLive("are three for a row, four with its cost, and one for the whole batch", () =>
+    Effect.gen(function*() {
+      // a run that takes longer is polled more than once
+      const polled = ({ job, ...others }: Record<string, number>) => [others, job! >= 20]
+      const looks = { session: 21, jobs: 20 }
+      assert.deepStrictEqual(polled(yield* counted("plain", 20, {})), [looks, true])
+      assert.deepStrictEqual(polled(yield* counted("cost", 20, { cost: true })), [{ ...looks, trace: 20 }, true])
+      const adopting = polled(yield* counted("new", 20, { adopt: false }))
+      assert.deepStrictEqual(adopting, [{ session: 1, jobs: 20 }, true])
+      assert.deepStrictEqual(yield* counted("requests", 20, {}, "execute"), { session: 21, execute: 20 })
     }).pipe(Effect.provide(layer())))
 })
