@@ -137,9 +137,11 @@ describe("hints", () => {
         yield* emulator.addFaults({ script: [fault] })
         const { stderr } = yield* noukai([...args, ...flags], { hurries: true })
         const found = hints(stderr)
-        assert.lengthOf(found, 1, stderr)
-        assert.deepStrictEqual(found[0]!.slice(-flags.length), flags)
-        assert.strictEqual(asked(found[0]!.slice(1))._tag, "command")
+        assert.isNotEmpty(found, stderr)
+        for (const one of found) {
+          assert.deepStrictEqual(one.slice(-flags.length), flags)
+          assert.strictEqual(asked(one.slice(1))._tag, "command")
+        }
         return found[0]!.slice(1, -flags.length).join(" ")
       })
       assert.strictEqual(yield* printed("401", ["run", "two", "x"]), "doctor")

@@ -39,7 +39,8 @@ const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.ge
 /** The input of a run, checked before anything is sent. Another flag may be read from stdin, too. */
 export const runInput = (
   flags: RunFlags,
-  another: Option.Option<string> = Option.none()
+  another: Option.Option<string> = Option.none(),
+  isWithout = false
 ): Effect.Effect<RunInput, UsageError, Terminal> =>
   Effect.gen(function*() {
     if (Option.isSome(flags.message) && Option.isSome(flags.messageFile)) {
@@ -49,7 +50,7 @@ export const runInput = (
     if (onStdin > 1) return yield* new UsageError({ message: "stdin can be read once" })
     const version = yield* Values.when(flags.version, Values.flowVersion)
     const hasInput = Option.isSome(flags.message) || Option.isSome(flags.messageFile) ||
-      Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
+      isWithout || Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
     const message = !hasInput
       ? yield* piped
       : Option.contains(flags.message, "-")

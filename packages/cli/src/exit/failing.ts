@@ -15,6 +15,8 @@ export interface Known {
   readonly isWalked?: boolean
   /** Whether the same command again gives the result of the run that it began. */
   readonly isOnce?: boolean
+  /** The command that continues a walked run. */
+  readonly continuing?: (executionId: string) => string
 }
 
 /** Where to look for a run that an answer without its id may have begun. */
@@ -25,8 +27,17 @@ const whereToLook = (server: ServerFlags, { isOnce, sessionId }: Known): Readonl
     ? []
     : [`to see whether a run began: ${hint(server, "session show", [sessionId])}`]
 
-const noFurther = (server: ServerFlags, flow: string, executionId: string): string =>
-  `the run stopped after its current step: ${hint(server, "trace", [flow, executionId])}`
+const noFurther = (
+  server: ServerFlags,
+  flow: string,
+  executionId: string,
+  { continuing }: Known = {}
+): ReadonlyArray<string> => [
+  `the run stopped after its current step: ${hint(server, "trace", [flow, executionId])}`,
+  ...continuing === undefined
+    ? []
+    : [`to continue it (that step may run, and be billed, again): ${continuing(executionId)}`]
+]
 
 const adviceOf = (
   error: NoukaiError | BatchCommandError,
@@ -44,11 +55,9 @@ const adviceOf = (
     case "APIConnectionError":
     case "APITimeoutError":
       if (error.executionId !== undefined && flow !== undefined) {
-        return [
-          isWalked === true
-            ? noFurther(server, flow, error.executionId)
-            : `the run goes on: ${hint(server, "watch", [flow, error.executionId])}`
-        ]
+        return isWalked === true
+          ? noFurther(server, flow, error.executionId, known)
+          : [`the run goes on: ${hint(server, "watch", [flow, error.executionId])}`]
       }
       return error.sent === "no" ? [`to see what can be reached: ${doctor}`] : whereToLook(server, known)
     case "CostLimitError":
@@ -56,7 +65,7 @@ const adviceOf = (
     case "InsufficientCreditsError":
       return isWalked !== true || flow === undefined || error.executionId === undefined
         ? []
-        : [noFurther(server, flow, error.executionId)]
+        : noFurther(server, flow, error.executionId, error._tag === "CostLimitError" ? {} : known)
     case "RunInProgressError":
       return flow === undefined || error.executionId === undefined
         ? []

@@ -4,18 +4,27 @@ import * as Option from "effect/Option"
 import { hint, type ServerFlags } from "../terminal/shell.js"
 import { Terminal } from "../terminal/Terminal.js"
 
-/** Says where a run may be found that was begun in a session, or once for a key. */
+/** Says where a run may be found that was begun in a session, or once for a key; or what is known of it. */
 export const findable = (
   once: Option.Option<string>,
   sessionId: string,
   server: ServerFlags,
-  { isListed, isGiven }: { readonly isListed: string; readonly isGiven: string }
+  { isListed, isGiven }: { readonly isListed: string; readonly isGiven: string },
+  known: () => string | undefined = () => undefined
 ) =>
 <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Terminal> =>
   Effect.onInterrupt(effect, () =>
-    Effect.flatMap(Terminal, (terminal) =>
-      terminal.note(
+    Effect.gen(function*() {
+      const terminal = yield* Terminal
+      const session = hint(server, "session show", [sessionId])
+      const run = known()
+      if (run !== undefined) {
+        yield* terminal.note(`interrupted; ${run}`)
+        return yield* terminal.note(`to see its session: ${session}`)
+      }
+      yield* terminal.note(
         Option.isNone(once)
-          ? `interrupted; to see whether ${isListed}: ${hint(server, "session show", [sessionId])}`
+          ? `interrupted; to see whether ${isListed}: ${session}`
           : `interrupted; the same command again gives ${isGiven}`
-      )))
+      )
+    }))

@@ -1,44 +1,92 @@
 /** The steps of a run, as they come, for who watches. */
 import type { FlowEvent } from "@effect-noukai/sdk/FlowEvent"
+import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { time } from "./amounts.js"
+import { inMessage } from "./json.js"
+import { hint, type ServerFlags } from "./shell.js"
 import { cell } from "./table.js"
-import { plain, Terminal } from "./Terminal.js"
+import { Terminal } from "./Terminal.js"
 
-/** Shows one event after the other. */
-export const make: Effect.Effect<(event: FlowEvent<unknown, unknown>) => Effect.Effect<void>, never, Terminal> = Effect
-  .map(
-    Terminal,
-    (terminal) => {
-      let stepCount: number | undefined
-      let begun = 0
-      const step = (name: string | undefined, stepId: string) => cell(name ?? stepId)
-      const place = () => `${begun}${stepCount === undefined ? "" : `/${stepCount}`}`
-      const line = (text: string) => terminal.isWatched ? terminal.note(text) : terminal.detail(text)
-      return (event) => {
-        switch (event.type) {
-          case "run_started":
-            stepCount = event.stepCount
-            return terminal.detail(`run ${plain(event.executionId)}`)
-          case "step_started":
-            begun = event.stepIndex + 1
-            return terminal.progress(`… ${place()} ${step(event.name, event.stepId)}`)
-          case "step_completed":
-            return Effect.zipRight(
-              terminal.progress(""),
-              line(
-                `✓ ${place()} ${step(event.name, event.stepId)}${
-                  event.durationMs === undefined ? "" : `  ${time(event.durationMs)}`
-                }${event.costUsd === undefined ? "" : `  $${plain(event.costUsd)}`}`
-              )
-            )
-          case "step_error":
-            return Effect.zipRight(terminal.progress(""), line(`✗ ${place()} ${step(event.name, event.stepId)}`))
-          case "tool_calls_required":
-            return Effect.zipRight(terminal.progress(""), line("paused for tool calls"))
-          default:
-            return Effect.void
-        }
+export interface Steps {
+  /** Shows one event after the other. */
+  readonly show: (event: FlowEvent<unknown, unknown>) => Effect.Effect<void>
+  /** The cost of the completed steps, in US dollars; absent while no step had one. */
+  readonly costUsd: () => string | undefined
+}
+
+/** The text in an output: the output itself, its only text, or its JSON. */
+const textOf = (output: unknown): string => {
+  const texts = typeof output === "object" && output !== null
+    ? Object.values(output).filter((value) => typeof value === "string")
+    : []
+  return texts.length === 1 ? texts[0]! : inMessage(output)
+}
+
+export const make: Effect.Effect<Steps, never, Terminal> = Effect.map(Terminal, (terminal) => {
+  let stepCount: number | undefined
+  let begun = 0
+  let current = ""
+  let cost: BigDecimal.BigDecimal | undefined
+  const place = () => `${begun}${stepCount === undefined ? "" : `/${stepCount}`}`
+  const named = (name: string | undefined, stepId: string) => `${place()} ${cell(name ?? stepId)}`
+  const line = (text: string) =>
+    Effect.zipRight(terminal.progress(""), terminal.isWatched ? terminal.note(text) : terminal.detail(text))
+  const show = (event: FlowEvent<unknown, unknown>) => {
+    switch (event.type) {
+      case "run_started":
+        stepCount = event.stepCount
+        return terminal.detail(`run ${event.executionId}`)
+      case "step_started":
+        begun = event.stepIndex + 1
+        current = `… ${named(event.name, event.stepId)}`
+        return terminal.progress(current)
+      case "step_output": {
+        if (event.outputData === undefined) return Effect.void
+        // the end of the text, as much as the line has room for
+        const text = [...cell(textOf(event.outputData))]
+        const room = Math.max(0, terminal.width() - [...current].length - 4)
+        return terminal.progress(
+          `${current}  ${text.length > room ? `…${text.slice(1 - room).join("")}` : text.join("")}`
+        )
       }
+      case "step_completed": {
+        const { costUsd, durationMs, name, stepId } = event
+        const known = Option.getOrUndefined(BigDecimal.fromString(costUsd ?? "-"))
+        if (known !== undefined) cost = cost === undefined ? known : BigDecimal.sum(cost, known)
+        return line(
+          `✓ ${named(name, stepId)}${durationMs === undefined ? "" : `  ${time(durationMs)}`}${
+            costUsd === undefined ? "" : `  $${costUsd}`
+          }`
+        )
+      }
+      case "step_error":
+        return line(`✗ ${named(event.name, event.stepId)}`)
+      case "tool_calls_required":
+        return line("paused for tool calls")
+      default:
+        return Effect.void
     }
-  )
+  }
+  return { show, costUsd: () => cost === undefined ? undefined : BigDecimal.format(BigDecimal.normalize(cost)) }
+})
+
+/** The last line of a run that somebody watches. */
+export const summary = (
+  input: ServerFlags & { readonly flow: string },
+  { costUsd, executionId, millis }: {
+    readonly executionId: string
+    readonly millis: number
+    readonly costUsd: string | undefined
+  }
+): Effect.Effect<void, never, Terminal> =>
+  Effect.flatMap(Terminal, (terminal) =>
+    terminal.isWatched
+      ? terminal.note([
+        `run ${executionId.slice(0, 4)}…`,
+        time(millis),
+        ...costUsd === undefined ? [] : [`$${costUsd}`],
+        hint(input, "trace", [input.flow, executionId])
+      ].join(" · "))
+      : Effect.void)

@@ -1,20 +1,25 @@
 /** Handles `noukai run`. */
+import type { FlowCursor } from "@effect-noukai/sdk/FlowCursor"
 import { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { NoukaiError } from "@effect-noukai/sdk/NoukaiError"
+import { RunService } from "@effect-noukai/sdk/RunService"
 import type { ToolDeclaration } from "@effect-noukai/sdk/Tools"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { runInput } from "../../arguments/runInput.js"
 import * as Values from "../../arguments/values.js"
-import { type CommandError, UsageError } from "../../exit/CommandError.js"
+import { CommandError, UsageError } from "../../exit/CommandError.js"
+import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
 import { findable } from "../../exit/interrupted.js"
-import { type History, note } from "../../settings/history.js"
+import { History, note } from "../../settings/history.js"
 import { once } from "../../settings/once.js"
 import { services } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
+import { hint } from "../../terminal/shell.js"
 import * as Steps from "../../terminal/steps.js"
 import { plain, Terminal } from "../../terminal/Terminal.js"
 import type { Handle } from "../leaf.js"
@@ -35,13 +40,22 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
 
 /** The input, checked before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
+  const isContinued = Option.isSome(input.continued)
+  if (isContinued && (Option.isSome(input.once) || input.noSteps || input.attach.length > 0)) {
+    return yield* wrong("--continue cannot be combined with --once, --no-steps and --attach")
+  }
+  if (input.noSteps && input.stream) return yield* wrong("give --stream or --no-steps, not both")
   if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
     return yield* wrong("--once has a session of its own, and no stream: give it without --session and --stream")
   }
   if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
   if (input.jsonl && !input.stream) return yield* wrong("--jsonl is of --stream; give --json for the result as JSON")
   if (input.json && input.jsonl) return yield* wrong("give --json for the result, or --jsonl for all events")
-  const given = yield* runInput(input, input.tools)
+  const continued = yield* Values.when(input.continued, Values.executionId)
+  const given = yield* runInput(input, input.tools, isContinued)
+  if (isContinued && (given.message !== undefined || given.parameters !== undefined)) {
+    return yield* wrong("--continue takes no message and no parameters: the run has them")
+  }
   const attachments = yield* Effect.forEach(input.attach, Values.attachment)
   const session = yield* Values.when(input.session, (text) => Values.sessionId("--session", text))
   const tools = yield* Values.when(input.tools, declared)
@@ -50,12 +64,19 @@ const read = Effect.fnUntraced(function*(input: Input) {
   if (Option.isSome(input.once) && maxCostUsd !== undefined) {
     return yield* wrong("--max-cost cannot stop a run of --once, which is one request: leave out one of them")
   }
-  const isWalked = input.stream || maxCostUsd !== undefined
-  if (isWalked && given.version === "draft") {
-    return yield* wrong(`a draft runs in one request: leave out ${input.stream ? "--stream" : "--max-cost"}`)
+  const isAsked = input.stream || isContinued
+  if ((isAsked || maxCostUsd !== undefined) && given.version === "draft") {
+    const flag = input.stream ? "--stream" : isContinued ? "--continue" : "--max-cost"
+    return yield* wrong(`a draft runs in one request: leave out ${flag}`)
   }
+  const { isWatched } = yield* Terminal
+  // the state of a pause that a program reads is that of one request
+  const isShown = isAsked || (isWatched && !input.noSteps && Option.isNone(input.once) && given.version !== "draft" &&
+    !(tools !== undefined && input.json))
   return {
-    isWalked,
+    isShown,
+    continued,
+    isWalked: isShown || maxCostUsd !== undefined,
     sessionId: session ?? randomUUID(),
     call: {
       ...given,
@@ -67,18 +88,77 @@ const read = Effect.fnUntraced(function*(input: Input) {
   }
 })
 
+/** The place of a run, as its trace has it. It fails if the run has ended, or a step of it is running. */
+const placeOf = (input: Input, executionId: string, flowVersion: "production" | number = "production") =>
+  Effect.gen(function*() {
+    const { address } = yield* History
+    const { flowRun, steps } = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, executionId))
+    if (flowRun.status !== "running") {
+      return yield* wrong(`run ${executionId} is ${flowRun.status}: it cannot be continued`)
+    }
+    const running = steps.find(({ status }) => status === "running")
+    if (running !== undefined) {
+      return yield* new CommandError({
+        code: exitCodes.refused,
+        message: `step ${
+          JSON.stringify(running.stepId)
+        } of run ${executionId} is still running: continue the run when it has ended`,
+        advice: [hint(input, "trace", [input.flow, executionId])]
+      })
+    }
+    const done = steps.flatMap(({ loopIndex, status, stepId }) =>
+      loopIndex === undefined && (status === "completed" || status === "skipped") ? [stepId] : []
+    )
+    // the server has the outputs: a trace may have them in part, or in another form
+    const cursor: FlowCursor = {
+      version: 1,
+      flow: address(input.flow),
+      flowVersion,
+      executionId,
+      stepIndex: new Set(done).size,
+      outputs: {},
+      rounds: 0
+    }
+    return cursor
+  })
+
+/** The command that continues a run. */
+const continuing = (input: Input, executionId: string, sessionId: string): string =>
+  hint(input, "run", [input.flow], [
+    ["--continue", executionId],
+    ["--session", sessionId],
+    ...Option.match(input.version, { onNone: () => [], onSome: (version) => [["--version", version] as const] }),
+    ...Option.match(input.tools, { onNone: () => [], onSome: (path) => [["--tools", path] as const] }),
+    ...Option.match(input.maxCost, { onNone: () => [], onSome: (cost) => [["--max-cost", cost] as const] }),
+    ...input.trace ? [["--trace"] as const] : []
+  ])
+
 type Failure = NoukaiError | CommandError | UsageError
 
 export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
-  const { call: given, isWalked, sessionId } = yield* read(input)
-  const known = { flow: input.flow, isWalked, ...Option.isNone(input.once) ? { sessionId } : { isOnce: true } }
+  const { call: given, continued, isShown, isWalked, sessionId } = yield* read(input)
+  const { flow } = input
+  const begun = yield* Clock.currentTimeMillis
+  let executionId: string | undefined
+  const known = {
+    flow: input.flow,
+    isWalked,
+    continuing: (id: string) => continuing(input, id, sessionId),
+    ...Option.isNone(input.once) ? { sessionId } : { isOnce: true }
+  }
 
   const print = (result: unknown) => terminal.write(printed(input.json, result))
 
   /** Prints the state that another process needs to answer the tool calls. */
   const printPause = (pause: object) =>
     input.json ? terminal.write(jsonLine({ status: "tool_calls_required", ...pause })) : Effect.void
+
+  const ended = (run: string | undefined, costUsd?: string) =>
+    run === undefined
+      ? Effect.void
+      : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Steps.summary(input, { executionId: run, millis: now - begun, costUsd }))
 
   const executed = Effect.gen(function*() {
     const flows = yield* FlowService
@@ -96,6 +176,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     if (outcome.status === "tool_calls_required") {
       const { executionId, state, toolCalls } = outcome
       yield* printPause({ executionId, toolCalls, state })
+      yield* ended(executionId)
       return yield* paused(executionId, toolCalls)
     }
     if ("reused" in outcome && outcome.reused) {
@@ -103,40 +184,60 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     }
     if (outcome.executionId !== undefined) yield* terminal.detail(`run ${plain(outcome.executionId)}`)
     yield* print(outcome.result)
+    yield* ended(outcome.executionId)
   })
 
   const streamed = Effect.gen(function*() {
     const flows = yield* FlowService
     const { version, ...rest } = given
     if (version === "draft") return yield* wrong("a draft runs in one request")
-    const show = yield* Steps.make
+    const from = continued === undefined ? undefined : yield* placeOf(input, continued, version)
+    executionId = continued
+    const { costUsd, show } = yield* Steps.make
     let result: Option.Option<unknown> = Option.none()
-    yield* flows.events(input.flow, { ...rest, version, sessionId }).pipe(
+    yield* flows.events(flow, { ...rest, version, sessionId, from }).pipe(
       Stream.runForEach((event) =>
         Effect.gen(function*() {
           yield* show(event)
           if (input.jsonl) yield* terminal.write(jsonLine(event))
           if (event.type === "run_started") {
+            executionId = event.executionId || undefined
             yield* note({ flow: input.flow, run: event.executionId, flowId: event.flowId })
           }
           if (event.type === "tool_calls_required") {
             const { cursor, executionId, toolCalls } = event
             yield* printPause({ executionId, toolCalls, cursor })
+            yield* ended(executionId, costUsd())
             return yield* paused(executionId, toolCalls)
           }
           if (event.type === "flow_completed") result = Option.some(event.result)
-          if (event.type === "step_error") return yield* failedStep(event)
+          if (event.type === "step_error") {
+            yield* ended(executionId, costUsd())
+            return yield* failedStep(event)
+          }
         })
       )
     )
     if (!input.jsonl && Option.isSome(result)) yield* print(result.value)
+    yield* ended(executionId, costUsd())
   })
 
-  const all: Effect.Effect<void, Failure, Terminal | FlowService | History> = input.stream ? streamed : executed
+  const all: Effect.Effect<void, Failure, Terminal | FlowService | RunService | History> = isShown ? streamed : executed
   yield* all.pipe(
     Effect.tapError((error) => note({ flow: input.flow, run: "executionId" in error ? error.executionId : undefined })),
     Effect.provide(services(input)),
-    findable(input.once, sessionId, input, { isListed: "a run goes on", isGiven: "the result of a run that goes on" }),
+    findable(
+      input.once,
+      sessionId,
+      input,
+      { isListed: "a run goes on", isGiven: "the result of a run that goes on" },
+      () =>
+        executionId === undefined
+          ? undefined
+          : `run ${executionId} stopped after its current step. To continue it (that step may run, and be billed, again): ${
+            continuing(input, executionId, sessionId)
+          }`
+    ),
     (effect) => ending("begins", known)(effect, input)
   )
 }, ending("begins"))

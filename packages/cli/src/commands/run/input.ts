@@ -25,6 +25,10 @@ export const config = {
   stream: Options.boolean("stream").pipe(
     Options.withDescription("Show steps as they come; with --jsonl, every event.")
   ),
+  noSteps: Options.boolean("no-steps").pipe(
+    Options.withDescription("Run in one request in a terminal, too, which shows no steps.")
+  ),
+  continued: optional("continue", "The id of a run that stopped between steps: run the steps that are left."),
   timeout: optional("timeout", "The limit of the whole run: 90s, 500ms, 2m; seconds without a unit."),
   maxCost: optional(
     "max-cost",

@@ -34,7 +34,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const timeout = Option.isNone(input.timeout)
     ? undefined
     : yield* Values.duration("--timeout", input.timeout.value)
-  const show = yield* Steps.make
+  const { show } = yield* Steps.make
   let hasBegun = false
   let isPaused = false
 
