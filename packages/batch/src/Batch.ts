@@ -11,13 +11,14 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { BatchEngine } from "./BatchEngine.js"
 import type { BatchError, BatchLockedError, LedgerError } from "./BatchError.js"
-import type { RefusedRow, RowComparison, RowResult } from "./BatchRow.js"
+import type { RefusedRow, RowAttempt, RowComparison, RowResult } from "./BatchRow.js"
 import type { BatchSource } from "./BatchSource.js"
 import type {
   BatchPlan,
   BatchStatus,
   BatchSummary,
   DiffSide,
+  PlanOptions,
   Progress,
   ResultsOptions,
   RetryOptions,
@@ -37,9 +38,11 @@ export type {
   BatchStop,
   BatchSummary,
   DiffSide,
+  PlanOptions,
   Progress,
   ResultsOptions,
   RetryOptions,
+  RowSelection,
   RunOptions
 } from "./BatchStatus.js"
 
@@ -224,7 +227,8 @@ type Clients = FlowService | JobService | RunService | SessionService
  */
 export const plan: <Row, A, Rec extends Recovery, In, S, E, R>(
   batch: Batch<Row, A, Rec, In>,
-  source: SourceOf<S, In, E, R>
+  source: SourceOf<S, In, E, R>,
+  options?: PlanOptions
 ) => Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> = PlanBatch.dry as never
 
 /**
@@ -336,7 +340,7 @@ export const refused: (batch: string) => Stream.Stream<RefusedRow, LedgerError, 
 
 /**
  * Makes settled rows pending again, each at its next attempt, for the next run; gives their number. `invalid` rows were
- * never sent: they are forgotten, and planned anew from the next source.
+ * never sent: they are forgotten, and planned anew from the next source. {@link attempts} keeps the attempts before.
  *
  * @since 0.1.0
  * @category operations
@@ -345,6 +349,38 @@ export const retry: (
   batch: string,
   options: RetryOptions
 ) => Effect.Effect<number, BatchLockedError | LedgerError, BatchStore> = Manage.retry
+
+/**
+ * The attempts at the row of a key, the first one first: those that {@link retry} or the option `attempts` followed by
+ * others, and the newest one unless it is yet to begin. Each may have been billed. Attempts that were never sent are left out.
+ *
+ * Fails with `InvalidBatchError` where no row of the batch has the key.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const attempts: (
+  batch: string,
+  key: string
+) => Effect.Effect<ReadonlyArray<RowAttempt>, LedgerError, BatchStore> = Manage.attempts
+
+/**
+ * Pauses a batch, whichever process runs it: within about a second no more rows begin, and its run ends as `paused` when those in
+ * flight have ended. A run of it begins no row until it is resumed, also after a restart. A batch that is completed or
+ * cancelled stays so.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const pause: (batch: string) => Effect.Effect<void, LedgerError, BatchStore> = Manage.pause
+
+/**
+ * Lets a paused batch go on with its next run. It does not run it.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const resume: (batch: string) => Effect.Effect<void, LedgerError, BatchStore> = Manage.resume
 
 /**
  * Stops a batch for good: rows that are pending are `cancelled`, whichever process runs the batch; those in flight go on

@@ -154,6 +154,30 @@ export interface RowResult<out A = unknown> {
 }
 
 /**
+ * One attempt at a row: a run, or what may have been one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RowAttempt {
+  /** Its number, from 1. */
+  readonly attempt: number
+  /** The state that it ended in, or the state of the row at its newest attempt. */
+  readonly state: RowState
+  readonly executionId?: string
+  /** Why it has no result. */
+  readonly error?: RowError
+  /** As of {@link RowResult}. */
+  readonly costUsd?: string
+  /** As of {@link RowResult}. */
+  readonly isCostUnknown?: true
+  /** The last moment at which its request may have left, in milliseconds since 1970. Absent where none did. */
+  readonly startedAt?: number
+  /** When it was settled, in milliseconds since 1970. */
+  readonly settledAt?: number
+}
+
+/**
  * A row of a batch in a comparison: as in {@link RowResult}.
  *
  * @since 0.1.0

@@ -5,6 +5,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
 import type { RefusedRow, RowState } from "./BatchRow.js"
 import type { BatchStore } from "./BatchStore.js"
 
@@ -33,12 +34,25 @@ export interface BatchPlan {
    * they were sent. They run again when the source has them.
    */
   readonly absent: number
+  /** Rows, new or pending, that `select` leaves out. They count neither among `ready` nor among `known`. */
+  readonly unselected: number
   /** Rows that a run would begin: those that are new or mended, and not invalid. Pending rows of the ledger are not among them. */
   readonly ready: number
   /** The number of rows of the source that are no rows of the batch. */
   readonly refusedCount: number
   /** The first 100 of them, in the order of the source: those without a key, of a key that another row has, or whose input has changed. */
   readonly refused: ReadonlyArray<RefusedRow>
+}
+
+/**
+ * The options of a plan.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface PlanOptions {
+  /** As in {@link RunOptions}. Default: all rows. */
+  readonly select?: RowSelection | undefined
 }
 
 /**
@@ -60,9 +74,10 @@ export interface BatchStatus {
    * - `completed`: every row of its last source is settled, also those that failed: see `isClean`. Pending rows that
    *   are `absent` are not of that source.
    * - `incomplete`: it stopped before; `stop` says why. Run again, it goes on.
+   * - `paused`: someone paused it. It goes on when it is resumed and run again. Rows in flight go on to their ends.
    * - `cancelled`: it was cancelled.
    */
-  readonly status: "running" | "completed" | "incomplete" | "cancelled"
+  readonly status: "running" | "completed" | "incomplete" | "paused" | "cancelled"
   /**
    * Whether there is nothing to look at: it is `completed`, every row of its last source is `done`, and none of them was
    * refused. A batch that is completed and not clean has rows that failed, were reported, are invalid or
@@ -76,6 +91,12 @@ export interface BatchStatus {
   readonly states: { readonly [state in RowState]: number }
   /** The number of pending rows that are not run, since the last source does not have them with their input. */
   readonly absent: number
+  /** The number of pending rows that are not run, since the `select` of the last run leaves them out. */
+  readonly unselected: number
+  /** The number of pending rows that failed, and wait for the time of their next attempt. */
+  readonly waiting: number
+  /** The number of attempts that were followed by another one of their row, and each of which may have been billed. */
+  readonly retries: number
   /**
    * The number of submitted rows that timed out: their runs go on, and may be billed. The next run asks for them again, and
    * never sends them again.
@@ -124,8 +145,8 @@ export interface BatchStop {
   /**
    * `budget`: another row might exceed it. `failures`: more rows failed than may. `refused`: the key, the account or the
    * flow is wrong. `unreachable`: nothing succeeded for five minutes. `timeout`: all other rows are settled.
-   * `interrupted`, `cancelled`: someone wanted it. `killed`: the process that ran it is gone, and no other one works on its
-   * ledger; a status has this, a summary never.
+   * `unselected`: all rows that were selected are settled. `interrupted`, `paused`, `cancelled`: someone wanted it.
+   * `killed`: the process that ran it is gone, and no other one works on its ledger; a status has this, a summary never.
    */
   readonly reason:
     | "budget"
@@ -133,7 +154,9 @@ export interface BatchStop {
     | "refused"
     | "unreachable"
     | "timeout"
+    | "unselected"
     | "interrupted"
+    | "paused"
     | "cancelled"
     | "killed"
   readonly message: string
@@ -148,9 +171,25 @@ export interface BatchStop {
  * @category models
  */
 export interface BatchSummary extends BatchStatus {
-  readonly status: "completed" | "incomplete" | "cancelled"
+  readonly status: "completed" | "incomplete" | "paused" | "cancelled"
   /** The content of the source. */
   readonly plan: BatchPlan
+}
+
+/**
+ * Some rows of a batch: those with one of the keys and one of the states.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RowSelection {
+  /**
+   * Patterns of keys: `*` stands for any text, `?` for one character, and a backslash takes the next character as it is. A
+   * row needs to fit one of them. Default: every key.
+   */
+  readonly key?: string | ReadonlyArray<string> | undefined
+  /** Default: every state. */
+  readonly state?: RowState | ReadonlyArray<RowState> | undefined
 }
 
 /**
@@ -169,7 +208,21 @@ export interface RunOptions {
   readonly fleetConcurrency?: number | undefined
   /** The limit of rows that begin in a second, of all processes together, on the clock of the ledger. Default: none. */
   readonly rate?: number | undefined
-  /** The number of rows that may fail or be reported before the batch stops. Default: no limit. */
+  /**
+   * How often a row runs whose run failed for a reason that may pass, such as an error of the provider. Each attempt is a
+   * run of its own, and is billed. A number counts the first attempt, and is at most 100. A schedule has the waits
+   * before the attempts that follow the first one: it is asked for them once, before the batch runs, and for 100 at most.
+   * Invalid input, a run that was cancelled and a row in doubt have no other attempt. Default: 1.
+   */
+  readonly attempts?: number | Schedule.Schedule<unknown> | undefined
+  /** The wait before the second attempt where `attempts` is a number. It doubles, up to a minute. Default: 1 second. */
+  readonly backoff?: Duration.DurationInput | undefined
+  /**
+   * The rows that begin; those in flight go on whichever they are. The others stay pending, for a run that selects them,
+   * and the batch is `incomplete`. States are those of rows that are not settled. Default: all.
+   */
+  readonly select?: RowSelection | undefined
+  /** The number of rows that may fail or be reported before the batch stops, after all their attempts. Default: no limit. */
   readonly maxFailures?: number | undefined
   /**
    * The most that the rows may cost, in US dollars. What a row may cost is reserved before it is sent, and what it did
@@ -251,6 +304,8 @@ export interface ResultsOptions {
   readonly withInput?: boolean | undefined
   /** With `order: "done"`: whether rows that settle later follow, to the end of the batch's run. Default: false. */
   readonly follow?: boolean | undefined
+  /** Default: all rows. */
+  readonly select?: RowSelection | undefined
 }
 
 /**
@@ -260,11 +315,17 @@ export interface ResultsOptions {
  * @category options
  */
 export type RetryOptions =
-  | { readonly only: "failed" | "cancelled" | "invalid" }
-  | {
-    readonly only: "reported"
-    /** Reported rows may have run, and be run and billed again. */
-    readonly acceptDoubleRuns: true
+  & (
+    | { readonly only: "failed" | "cancelled" | "invalid" }
+    | {
+      readonly only: "reported"
+      /** Reported rows may have run, and be run and billed again. */
+      readonly acceptDoubleRuns: true
+    }
+  )
+  & {
+    /** Which of them. Default: all. */
+    readonly select?: RowSelection | undefined
   }
 
 /**

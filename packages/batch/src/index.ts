@@ -17,6 +17,6 @@ export {
   type LedgerError
 } from "./BatchError.js"
 export * as BatchReport from "./BatchReport.js"
-export type { RefusedRow, RowError, RowResult, RowState } from "./BatchRow.js"
+export type { RefusedRow, RowAttempt, RowError, RowResult, RowState } from "./BatchRow.js"
 export * as BatchSource from "./BatchSource.js"
 export { BatchStore } from "./BatchStore.js"

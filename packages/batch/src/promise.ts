@@ -78,7 +78,9 @@ export type InputOptions<Row> = {
 }
 
 interface CommonOptions<Row>
-  extends ClientOptions, Omit<RunOptions, "grace" | "pendingTimeout" | "rowTimeout" | "stopWithin">
+  extends
+    ClientOptions,
+    Omit<RunOptions, "attempts" | "backoff" | "grace" | "pendingTimeout" | "rowTimeout" | "stopWithin">
 {
   /** Names the batch in its ledger, and its runs at the server: the same id goes on where an earlier run stopped. */
   readonly id: string
@@ -91,6 +93,13 @@ interface CommonOptions<Row>
   readonly key: (row: Row) => string
   /** The limit of the input of a row, in bytes of its JSON, at most 64 MiB. A larger row is `invalid`. Default: 16 MiB. */
   readonly maxInputBytes?: number | undefined
+  /**
+   * How often a row runs whose run failed for a reason that may pass, such as an error of the provider; at most 100. Each
+   * attempt is a run of its own, and is billed. Default: 1.
+   */
+  readonly attempts?: number | undefined
+  /** Milliseconds before the second attempt. They double, up to a minute. Default: 1,000. */
+  readonly backoff?: number | undefined
   /** Milliseconds after which the server lists a run that was begun. Default: 5,000. */
   readonly grace?: number | undefined
   /** Milliseconds that a row may be running before it has timed out; `Infinity` for no limit. Default: 3,600,000. */
@@ -230,34 +239,8 @@ export const runBatch = async <Row>(options: RunBatchOptions<Row>): Promise<Batc
     dispatcher,
     fetch
   })
-  const {
-    adopt,
-    budgetUsd,
-    concurrency,
-    cost,
-    fleetConcurrency,
-    grace,
-    maxCostPerRow,
-    maxFailures,
-    pendingTimeout,
-    rate
-  } = options
-  const { rowTimeout, stopWithin } = options
   const batch = batchOf(options, noukai.flow(options.flow))
-  const running = Batch.run(batch, source, {
-    adopt,
-    budgetUsd,
-    concurrency,
-    cost,
-    fleetConcurrency,
-    grace,
-    maxCostPerRow,
-    maxFailures,
-    pendingTimeout,
-    rate,
-    rowTimeout,
-    stopWithin
-  })
+  const running = Batch.run(batch, source, options)
   const told = onProgress === undefined ? running : Effect.suspend(() => {
     const { last, meanwhile } = telling(options.id, onProgress)
     return Effect.scoped(Effect.zipRight(Effect.forkScoped(meanwhile), Effect.zipLeft(running, last)))
@@ -300,8 +283,11 @@ const aborted = (signal: AbortSignal) =>
  * @category operations
  */
 export async function* batchResults(options: BatchResultsOptions): AsyncGenerator<RowResult, void, undefined> {
-  const { after, follow, id, ledger, order, signal, withInput } = options
-  const rows = Stream.provideLayer(Batch.results(id, { after, follow, order, withInput }), BatchStore.layerFile(ledger))
+  const { after, follow, id, ledger, order, select, signal, withInput } = options
+  const rows = Stream.provideLayer(
+    Batch.results(id, { after, follow, order, select, withInput }),
+    BatchStore.layerFile(ledger)
+  )
   // a ledger in a file answers before an interruption is heard
   if (signal?.aborted === true) throw signal.reason
   yield* Stream.toAsyncIterable(signal === undefined ? rows : Stream.interruptWhen(rows, aborted(signal)))

@@ -34,6 +34,8 @@ describe("a ledger of the first schema", () => {
       assert.strictEqual((yield* runsOf).length, 2)
       const [last] = (yield* Effect.provide(collect(Batch.results("ended")), BatchStore.layerFile(path))).slice(-1)
       assert.deepStrictEqual([last!.key, last!.no, last!.result], ["new", 23, { said: "new" }])
+      const attempts = yield* Effect.provide(Batch.attempts("ended", before[0]!.key), BatchStore.layerFile(path))
+      assert.deepStrictEqual(attempts.map(({ attempt, state }) => [attempt, state]), [[1, "done"]])
     }).pipe(Effect.provide(client())))
 
   it.scopedLive("numbers rows once that two processes had given the same numbers", () =>

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { type BatchLockedError, type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
-import type { RefusedRow, RowResult } from "../BatchRow.js"
+import type { RefusedRow, RowAttempt, RowResult } from "../BatchRow.js"
 import type { BatchStatus, Progress, ResultsOptions, RetryOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { type Definition, idProblem } from "./definition.js"
@@ -16,6 +16,7 @@ import type { Ledger } from "./ledger/ledger.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 import * as Money from "./money.js"
+import { selecting } from "./selection.js"
 
 /** The batch of an id, and the ledger that keeps it. @internal */
 export const standing = (
@@ -37,7 +38,8 @@ const statusName = (
   if (record.stop?.reason === "cancelled") return "cancelled"
   if (record.state === "running" && !isLeft) return "running"
   // a stop may come when all that was left was in flight; and rows are added, or to be run again, after an end
-  return record.state === "planned" || Reading.unsettled(states) + states.timedOut > 0 ? "incomplete" : "completed"
+  const isOpen = record.state === "planned" || Reading.unsettled(states) + states.timedOut + states.unselected > 0
+  return !isOpen ? "completed" : record.stop?.reason === "paused" ? "paused" : "incomplete"
 }
 
 const killed: BatchStatus["stop"] = {
@@ -52,8 +54,9 @@ export const statusOf = (
 ): Effect.Effect<BatchStatus, BatchStoreError> =>
   Effect.gen(function*() {
     const counts = yield* Reading.counts(ledger, record.id)
-    const { absent, timedOut, ...shown } = counts
-    const states = { ...shown, pending: shown.pending + absent, submitted: shown.submitted + timedOut }
+    const { absent, timedOut, unselected, waiting, ...shown } = counts
+    const pending = shown.pending + absent + unselected + waiting
+    const states = { ...shown, pending, submitted: shown.submitted + timedOut }
     const { settings: { budgetUsd, cost }, spent_usd } = record
     const isLeft = record.state === "running" && !(yield* ledger.isHeld)
     const status = statusName(record, counts, isLeft)
@@ -76,6 +79,9 @@ export const statusOf = (
       rows,
       states,
       absent,
+      unselected,
+      waiting,
+      retries: yield* Reading.retries(ledger, record.id),
       timedOut,
       refused,
       adopted: yield* Reading.adoptedCount(ledger, record.id),
@@ -126,7 +132,8 @@ export const progress = (batch: string): Stream.Stream<Progress, LedgerError, Ba
         running: states.intent + states.submitted - status.timedOut,
         settled,
         rowsPerSecond,
-        ...(rowsPerSecond > 0 && { etaMs: Math.round((status.rows - status.absent - settled) / rowsPerSecond * 1000) }),
+        ...(rowsPerSecond > 0 &&
+          { etaMs: Math.round((status.rows - status.absent - status.unselected - settled) / rowsPerSecond * 1000) }),
         ...(status.costUsd !== undefined && { costUsd: status.costUsd })
       }
       return [found, now.state === "running" || now.state === "planned"] as const
@@ -193,7 +200,7 @@ const reading = (definition: Definition): (row: RowResult) => RowResult => {
 /** @internal */
 export const results = (
   batch: Definition | string,
-  { after = 0, follow = false, order = "input", withInput = false }: ResultsOptions = {}
+  { after = 0, follow = false, order = "input", select, withInput = false }: ResultsOptions = {}
 ): Stream.Stream<RowResult, LedgerError, BatchStore> =>
   Stream.unwrap(Effect.gen(function*() {
     const method = "Batch.results"
@@ -203,13 +210,14 @@ export const results = (
     if (order !== "input" && order !== "done") {
       return yield* new InvalidBatchError({ method, field: "order", reason: "must be \"input\" or \"done\"" })
     }
+    const isSelected = yield* selecting(method, select)
     const [ledger, record] = yield* standing(method, id)
     const rows = order === "input"
       ? Reading.inOrder(ledger, record, withInput)
       : follow
       ? followed(ledger, record, after, withInput)
       : Reading.settledAfter(ledger, record, after, withInput)
-    return Stream.map(rows, read)
+    return Stream.map(select === undefined ? rows : Stream.filter(rows, isSelected), read)
   }))
 
 /** @internal */
@@ -236,12 +244,43 @@ export const retry = (
       const reason = "must be true: what is reported may have run, and be run and billed again"
       return yield* new InvalidBatchError({ method, field: "acceptDoubleRuns", reason })
     }
+    const isSelected = yield* selecting(method, options.select)
     const [ledger, record] = yield* standing(method, batch)
     yield* ledger.exclusive
     return options.only === "invalid"
-      ? yield* Settling.forgetInvalid(ledger, record.id)
-      : yield* Settling.retried(ledger, record.id, options.only)
+      ? yield* Settling.forgetInvalid(ledger, record.id, isSelected)
+      : yield* Settling.retried(ledger, record.id, options.only, isSelected)
   }))
+
+/** @internal */
+export const attempts = (
+  batch: string,
+  key: string
+): Effect.Effect<ReadonlyArray<RowAttempt>, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const method = "Batch.attempts"
+    const [ledger, record] = yield* standing(method, batch)
+    return yield* Option.match(yield* Reading.attempts(ledger, record.id, key), {
+      onNone: () =>
+        new InvalidBatchError({
+          method,
+          field: "key",
+          reason: `${JSON.stringify(key)} is not that of a row of the batch`
+        }),
+      onSome: Effect.succeed
+    })
+  })
+
+/** @internal */
+export const pause = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
+  Effect.gen(function*() {
+    const [ledger, record] = yield* standing("Batch.pause", batch)
+    yield* Batches.paused(ledger, record.id, yield* Clock.currentTimeMillis)
+  })
+
+/** @internal */
+export const resume = (batch: string): Effect.Effect<void, LedgerError, BatchStore> =>
+  Effect.flatMap(standing("Batch.resume", batch), ([ledger, record]) => Batches.resumed(ledger, record.id))
 
 /** @internal */
 export const cancel = (batch: string): Effect.Effect<number, LedgerError, BatchStore> =>

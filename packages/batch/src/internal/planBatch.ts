@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { type BatchConflictError, type BatchError, BatchSourceError, type BatchStoreError } from "../BatchError.js"
 import type { RefusedRow, RowError, RowState } from "../BatchRow.js"
 import type { BatchSource, SourceRow } from "../BatchSource.js"
-import type { BatchPlan } from "../BatchStatus.js"
+import type { BatchPlan, PlanOptions } from "../BatchStatus.js"
 import { BatchStore } from "../BatchStore.js"
 import { defined, type Definition, hashing, taking } from "./definition.js"
 import * as Batches from "./ledger/batches.js"
@@ -20,6 +20,7 @@ import * as Planning from "./ledger/planning.js"
 import * as Reading from "./ledger/reading.js"
 import * as Settling from "./ledger/settling.js"
 import { temporaryFolder } from "./node/leftovers.js"
+import { type IsSelected, selecting } from "./selection.js"
 
 /** The most rows that one statement takes. */
 const mostRows = 1000
@@ -82,7 +83,8 @@ export const kept = <E, R>(
   definition: Definition,
   source: BatchSource<unknown, E, R>,
   given: Batches.Defined,
-  settings: Batches.Settings
+  settings: Batches.Settings,
+  isSelected: IsSelected
 ): Effect.Effect<
   readonly [Batches.BatchRecord, BatchPlan],
   BatchConflictError | BatchSourceError | BatchStoreError | E,
@@ -94,7 +96,7 @@ export const kept = <E, R>(
     const record = yield* planner(Batches.planned(ledger, given, settings, now))
     const { id } = record
     yield* planner(Settling.keepNumbers(ledger, id))
-    const pass = yield* planner(Planning.begun(ledger, id, record.pass))
+    const pass = yield* planner(Planning.begun(ledger, id, record.pass, isSelected))
     let first: { readonly at: string; readonly error: RowError } | undefined
     let [isUsable, isEmpty] = [false, true]
     const { add, hash } = hashing(definition, given)
@@ -138,18 +140,20 @@ const noSettings: Batches.Settings = { concurrency: 1, lanes: 1, cost: false, gr
 /** The content of a source beside that of the ledger. @internal */
 export const dry = <E, R>(
   definition: Definition,
-  source: BatchSource<unknown, E, R>
+  source: BatchSource<unknown, E, R>,
+  { select }: PlanOptions = {}
 ): Effect.Effect<BatchPlan, BatchError | E, BatchStore | R> =>
   Effect.scoped(Effect.gen(function*() {
     const given = yield* defined("Batch.plan", definition)
+    const isSelected = yield* selecting("Batch.plan", select, true)
     const ledger = yield* BatchStore
     const stored = yield* Batches.find(ledger, given.name)
     if (Option.isSome(stored)) yield* Batches.agrees(stored.value, given)
     const own = yield* scratch
     const { id } = yield* Batches.planned(own, given, noSettings, yield* Clock.currentTimeMillis)
     const pass = Option.isSome(stored)
-      ? yield* Planning.begun(ledger, stored.value.id, 0)
-      : yield* Planning.begun(own, id, 0)
+      ? yield* Planning.begun(ledger, stored.value.id, 0, isSelected)
+      : yield* Planning.begun(own, id, 0, isSelected)
     yield* eachPart(definition, source, (rows, keyless, places) =>
       Effect.gen(function*() {
         const fresh = yield* Planning.knownRows(own, id, rows.map(({ key }) => ({ key, input: "" })))
@@ -160,5 +164,6 @@ export const dry = <E, R>(
         yield* Planning.insert(own, id, pass, added.map((row) => ({ ...row, input: "" })))
       }))
     const counts = Option.isSome(stored) ? yield* Reading.counts(ledger, stored.value.id) : undefined
-    return planOf(given.name, counts === undefined ? 0 : counts.pending + counts.absent - pass.found.met, pass.found)
+    const open = counts === undefined ? 0 : counts.pending + counts.absent + counts.unselected + counts.waiting
+    return planOf(given.name, open - pass.found.met, pass.found)
   }))

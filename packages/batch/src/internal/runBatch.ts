@@ -1,10 +1,12 @@
 /** A run of a batch: its rows are planned, and given out until all are settled or something stops it. */
 import * as BigDecimal from "effect/BigDecimal"
+import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { BatchEngine } from "../BatchEngine.js"
 import { InvalidBatchError } from "../BatchError.js"
 import type { BatchSource } from "../BatchSource.js"
@@ -25,6 +27,7 @@ import * as Settling from "./ledger/settling.js"
 import { statusOf } from "./manage.js"
 import * as Money from "./money.js"
 import * as PlanBatch from "./planBatch.js"
+import { selecting } from "./selection.js"
 
 const method = "Batch.run"
 
@@ -50,6 +53,26 @@ const [million, billion] = [BigDecimal.make(1n, -6), BigDecimal.make(1n, -9)]
 
 /** The numbers that {@link isNumber} takes from 0, without it. */
 const range = "more than 0 and less than 1,000,000,000"
+
+/** The most attempts at a row, and the longest wait between two of a number of them, in milliseconds. */
+const [mostAttempts, longestWait] = [100, 60_000]
+
+/** The waits before the attempts that follow the first one, in milliseconds. A ledger keeps no schedule. */
+const waits = ({ attempts = 1, backoff = 1000 }: RunOptions): Effect.Effect<ReadonlyArray<number>, InvalidBatchError> =>
+  Effect.gen(function*() {
+    if (Schedule.isSchedule(attempts)) {
+      const now = yield* Clock.currentTimeMillis
+      const asked = Array.from({ length: mostAttempts + 1 }, () => undefined)
+      const found = yield* Schedule.run(Schedule.delays(attempts), now, asked)
+      // a schedule that ends says so in one more
+      return Chunk.toReadonlyArray(found).slice(0, -1).map(Duration.toMillis)
+    }
+    if (!Number.isInteger(attempts) || attempts < 1 || attempts > mostAttempts) {
+      return yield* invalid("attempts", `must be a whole number from 1 to ${mostAttempts}, or a schedule`)
+    }
+    const first = yield* millis("backoff", backoff)
+    return Array.from({ length: attempts - 1 }, (_, n) => Math.min(first * 2 ** n, Math.max(first, longestWait)))
+  })
 
 /** The settings of a run, checked. */
 const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.Settings, InvalidBatchError> =>
@@ -83,6 +106,7 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
     }
     const grace = yield* millis("grace", options.grace ?? 5000)
     if (grace < 100) return yield* invalid("grace", "must be at least 100 milliseconds")
+    const attemptsAfter = yield* waits(options)
     const rowTimeout = yield* limit("rowTimeout", options.rowTimeout ?? 3_600_000)
     const pendingTimeout = yield* limit("pendingTimeout", options.pendingTimeout ?? Infinity)
     return {
@@ -93,6 +117,7 @@ const settingsOf = (options: RunOptions, lanes: number): Effect.Effect<Batches.S
       ...(rowTimeout < Infinity && { rowTimeout }),
       ...(pendingTimeout < Infinity && { pendingTimeout }),
       adopt,
+      ...(attemptsAfter.length > 0 && { attemptsAfter }),
       ...(fleetConcurrency !== undefined && { fleetConcurrency }),
       ...(rate !== undefined && { rate }),
       ...(maxFailures !== undefined && { maxFailures }),
@@ -106,6 +131,9 @@ const timedOut = (count: number): string =>
     count === 1 ? "1 row" : `${count} rows`
   } timed out: run the batch again to ask for their runs, with a longer rowTimeout ` +
   "if they are to be waited for"
+
+const unselected = (count: number): string =>
+  `${count === 1 ? "1 row was" : `${count} rows were`} not selected: run the batch without \`select\` to run the rest`
 
 /** Gives the rows out, again and again, until none is left or the batch is stopped. */
 const given = Effect.fnUntraced(function*(
@@ -134,8 +162,9 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const what = yield* defined(method, definition)
     const settings = yield* settingsOf(options, engine.lanes)
     const stopWithin = yield* millis("stopWithin", options.stopWithin ?? 30_000)
+    const isSelected = yield* selecting(method, options.select, true)
     yield* ledger.exclusive
-    const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, what, settings)
+    const [planned, plan] = yield* PlanBatch.kept(ledger, definition, source, what, settings, isSelected)
     yield* Rows.folded(ledger, planned.id, settings.lanes)
     if (planned.state !== "running" || settings.lanes === 1) yield* Limits.recount(ledger, planned.id)
     const cancelled = Effect.flatMap(Clock.currentTimeMillis, (now) => Settling.cancelPending(ledger, planned.id, now))
@@ -145,8 +174,9 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     })
     const started = yield* Batches.started(ledger, planned, yield* Clock.currentTimeMillis)
     if (Option.isNone(started)) {
-      // it was cancelled, or forgotten, while its rows were planned
-      yield* cancelled
+      // it is paused; or was cancelled, or forgotten, while its rows were planned
+      const now = yield* Batches.reread(ledger, planned.id)
+      if (!Option.exists(now, ({ stop }) => stop?.reason === "paused")) yield* cancelled
       return yield* ending
     }
     const record = started.value
@@ -174,9 +204,11 @@ export const run = <E, R>(definition: Definition, source: BatchSource<unknown, E
     const counts = yield* Reading.counts(ledger, record.id)
     if (Reading.unsettled(counts) === 0) {
       const now = yield* Clock.currentTimeMillis
-      yield* counts.timedOut === 0
-        ? Batches.ended(ledger, record.id, now)
-        : Batches.stopped(ledger, record.id, { reason: "timeout", message: timedOut(counts.timedOut) }, now)
+      yield* counts.timedOut > 0
+        ? Batches.stopped(ledger, record.id, { reason: "timeout", message: timedOut(counts.timedOut) }, now)
+        : counts.unselected > 0
+        ? Batches.stopped(ledger, record.id, { reason: "unselected", message: unselected(counts.unselected) }, now)
+        : Batches.ended(ledger, record.id, now)
     }
     // rows that were in flight may be pending again
     const last = yield* Batches.reread(ledger, record.id)

@@ -2,9 +2,12 @@
  * Batches on runners in processes of their own, on the ledger of an emulator. `FLEET_SEEDS` is the number of random
  * moments of a kill, 5 by default.
  */
+import { Batch, BatchStore } from "@effect-noukai/batch"
 import type { FaultRule } from "@effect-noukai/emulator/Fault"
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Random } from "effect"
+import { Effect, Layer, Random, Redacted } from "effect"
+import { echo } from "./support/echo.js"
 import { type Fleet, outcome, startFleet, summaryOf } from "./support/fleet.js"
 import type { Program } from "./support/programs.js"
 
@@ -119,6 +122,23 @@ describe("the rows are run once", () => {
       )
       assert.strictEqual(stopped?.state, "stopped")
       assert.isAbove(Number(stopped?.pending), 0)
+      yield* assertEachOnce(fleet, yield* fleet.coordinator(few, options))
+    }), 120_000)
+
+  it.scopedLive("when the batch is paused, resumed and run again", () =>
+    Effect.gen(function*() {
+      const { batch, fleet } = yield* running()
+      const store = Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(fleet.postgres.url) }))
+      yield* Effect.sleep("1 second")
+      yield* Effect.provide(Batch.pause(echo.id), store)
+      yield* batch.ended
+      const { states, status } = summaryOf(batch)
+      assert.strictEqual(status, "paused")
+      assert.deepStrictEqual([states.done! + states.pending!, states.pending! > 0], [few, true])
+      const again = yield* fleet.coordinator(few, options)
+      yield* again.ended
+      assert.deepStrictEqual(summaryOf(again).states, states)
+      yield* Effect.provide(Batch.resume(echo.id), store)
       yield* assertEachOnce(fleet, yield* fleet.coordinator(few, options))
     }), 120_000)
 

@@ -15,8 +15,9 @@ export interface Row {
 
 export const echo = "acme/test/echo"
 
-/** Says what it is told; `fail` fails. */
+/** Flows that say what they are told, and one that fails. */
 export const flows: EmulatorOptions["flows"] = [
+  { ref: "acme/test/fails", steps: [{ kind: "fail", id: "a", code: "NO_LUCK" }] },
   { ref: echo, steps: [{ kind: "template", id: "a", output: { said: "{{message}}" } }] },
   {
     ref: "acme/test/slow",

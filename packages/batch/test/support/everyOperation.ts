@@ -11,10 +11,10 @@ interface Row {
 /** Rows that are planned and read in several parts. */
 const text = "x".repeat(30_000)
 
-const batchOf = (id: string) =>
+const batchOf = (id: string, flow = echo) =>
   Batch.make({
     id,
-    flow: echo,
+    flow,
     key: (row: Row) => {
       if (row.kind === "refused") throw new Error("no key")
       return row.id
@@ -60,6 +60,15 @@ export const everyOperation = (count: number) =>
       Batch.diff({ batch: "all", ledger: yield* ledger }, { batch: "left", ledger: yield* ledger })
     )
     yield* collect(Batch.results("all", { withInput: true }))
+    yield* Batch.run(left, BatchSource.fromIterable(rows), { ...options, select: { key: "* 1*" }, budgetUsd: 0 })
+    yield* Batch.pause("left")
+    yield* Batch.resume("left")
+    const failing = batchOf("failing", "acme/test/fails")
+    const short = BatchSource.fromIterable(rows)
+    yield* Batch.run(failing, short, { ...options, maxFailures: count, attempts: 2, backoff: 1 })
+    yield* Batch.retry("failing", { only: "failed" })
+    yield* Batch.attempts("failing", "row 0")
+    yield* Batch.forget("failing")
     yield* Batch.cancel("left")
     yield* Batch.retry("left", { only: "cancelled" })
     yield* Batch.forget("left")

@@ -260,9 +260,10 @@ export const make = (
             }
             yield* awaken(running, idle)
           } else if (begun === 0) {
-            // another process may have the first row
-            const isHeld = isFirst && (yield* Running.insisting(Rows.left(ledger, record.id))).isPending
-            if (!isHeld && isQuiet() && !(yield* strays)) yield* over
+            const left = yield* Running.insisting(Rows.left(ledger, record.id))
+            // rows wait for their next attempt, or for the first row, which another process may have
+            if (left.isPending) yield* Running.due(running)
+            else if (isQuiet() && !(yield* strays)) yield* over
             yield* awaken(running, idle)
           } else yield* Effect.yieldNow()
         }

@@ -146,7 +146,7 @@ export const runRow = (running: Running, runs: Runs, row: Rows.LiveRow, turn: Tu
         Effect.catchAll(
           Effect.asSome(runs.cost(executionId)),
           (error) =>
-            attempt < costAttempts && (error.isRetryable || error._tag === "RateLimitError")
+            attempt < costAttempts && mayPass(error)
               ? Effect.delay(Effect.suspend(() => read(attempt + 1)), 200 * 4 ** attempt)
               // the row is done all the same
               : Effect.succeedNone

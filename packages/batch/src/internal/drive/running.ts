@@ -16,6 +16,7 @@ import * as Money from "../money.js"
 import * as Alarm from "./alarm.js"
 import * as GroupWriter from "./groupWriter.js"
 import * as PollTimes from "./pollTimes.js"
+import { isPassingFailure } from "./verdict.js"
 
 /** The longest pause after a refusal, in milliseconds. */
 const longestPause = 600_000
@@ -177,7 +178,7 @@ export const pause = (running: Running, seconds: number | undefined): Effect.Eff
     // what the server said holds for every process
     return seconds === undefined
       ? Effect.void
-      : insisting(Batches.paused(running.ledger, running.record.id, until))
+      : insisting(Batches.heldUntil(running.ledger, running.record.id, until))
   })
 
 /** Whether nothing has succeeded for long. @internal */
@@ -234,7 +235,7 @@ const uncertainRows = Metric.gauge("noukai_batch_rows_uncertain", {
 })
 
 /** Counts a row that was settled, and what it cost in US dollars. */
-const settledRow = (batch: string, state: SettledState, usd: BigDecimal.BigDecimal): Effect.Effect<void> =>
+const settledRow = (batch: string, state: SettledState | "retried", usd: BigDecimal.BigDecimal): Effect.Effect<void> =>
   Effect.zipRight(
     Metric.update(settledRows.pipe(Metric.tagged("batch", batch), Metric.tagged("state", state)), 1),
     BigDecimal.isZero(usd)
@@ -267,6 +268,9 @@ export const settle = (
       : costUsd === Rows.unknownCost
       ? row.reserved
       : Money.parse(costUsd)
+    const wait = state === "failed" && error !== undefined && isPassingFailure(error)
+      ? running.record.settings.attemptsAfter?.[row.retries]
+      : undefined
     return Effect.tap(
       running.transit({
         id: row.id,
@@ -274,6 +278,7 @@ export const settle = (
         from: ["intent", "uncertain", "submitted"],
         to: state,
         settledAt: now,
+        ...(wait !== undefined && { dueAt: Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(now + wait)) }),
         released: row.reserved,
         ...(result !== undefined && { result }),
         ...(error !== undefined && { error: JSON.stringify(error) }),
@@ -287,8 +292,8 @@ export const settle = (
       (isTaken) =>
         isTaken
           ? Effect.zipRight(
-            settledRow(running.record.name, state, spent),
-            failures.has(state) ? anotherFailed(running) : Effect.void
+            settledRow(running.record.name, wait === undefined ? state : "retried", spent),
+            wait === undefined && failures.has(state) ? anotherFailed(running) : Effect.void
           )
           : Effect.void
     )
@@ -316,9 +321,13 @@ const tooManyFailed = (running: Running): Effect.Effect<void, BatchStoreError> =
 /** The newest words of the ledger: whether to go on, and what other processes met. @internal */
 export const heed = (running: Running): Effect.Effect<void, BatchStoreError> =>
   Effect.zipRight(
-    Effect.zipRight(newest(running), liveRows(running.record.name, running.slots, running.uncertain)),
+    Effect.all([newest(running), due(running), liveRows(running.record.name, running.slots, running.uncertain)]),
     running.record.settings.maxFailures === undefined ? Effect.void : failedElsewhere(running)
   )
+
+/** Takes up rows whose next attempt is due. @internal */
+export const due = (running: Running): Effect.Effect<void, BatchStoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => insisting(Rows.due(running.ledger, running.record.id, now)))
 
 const failedElsewhere = (running: Running): Effect.Effect<void, BatchStoreError> =>
   Effect.flatMap(insisting(failedSince(running.ledger, running.record.id, running.record.started_at)), (failed) => {

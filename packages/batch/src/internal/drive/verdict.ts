@@ -94,3 +94,14 @@ export const ofFollowing = (error: NoukaiError): Verdict =>
 /** Whether a request that only reads may be answered when it is made again. @internal */
 export const mayPass = (error: NoukaiError): boolean =>
   error.isRetryable || error._tag === "RateLimitError" || (error.statusCode === 404 && !isAbsence(error))
+
+/** Codes of runs that would fail again: their input, their flow, their account or their limit is wrong. */
+const lasting = new RegExp(
+  "INVALID|MISSING|RESERVED|INCOMPATIBLE|TOO_LARGE|NOT_FOUND|NOT_ENABLED|CREDITS|KEY_REJECTED|TOOL|NO_STEPS|STALE|" +
+    "FORBIDDEN|UNAUTH|BAD_REQUEST|VALIDATION",
+  "i"
+)
+
+/** Whether a run failed for a reason that another run may not meet. What was refused before it ran is none. @internal */
+export const isPassingFailure = ({ code = "", kind, statusCode = 500 }: RowError): boolean =>
+  kind === "FlowExecutionError" && (statusCode < 400 || statusCode >= 500) && !lasting.test(code)

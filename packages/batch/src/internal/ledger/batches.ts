@@ -26,6 +26,8 @@ export const Settings = Schema.Struct({
   grace: Schema.Number,
   rowTimeout: Schema.optional(Schema.Number),
   pendingTimeout: Schema.optional(Schema.Number),
+  /** The waits before the attempts that follow the first one. */
+  attemptsAfter: Schema.optional(Schema.Array(Schema.Number)),
   adopt: Schema.Boolean
 })
 
@@ -36,7 +38,17 @@ const encodeSettings = Schema.encodeSync(Schema.parseJson(Settings))
 
 /** Why a batch stopped before its rows were settled. @internal */
 export const Stop = Schema.Struct({
-  reason: Schema.Literal("budget", "failures", "refused", "unreachable", "timeout", "interrupted", "cancelled"),
+  reason: Schema.Literal(
+    "budget",
+    "failures",
+    "refused",
+    "unreachable",
+    "timeout",
+    "unselected",
+    "interrupted",
+    "paused",
+    "cancelled"
+  ),
   message: Schema.String,
   statusCode: Schema.optionalWith(Schema.Number, { exact: true })
 })
@@ -176,9 +188,13 @@ export const definedAs = (
 
 const cancellation = JSON.stringify({ reason: "cancelled", message: "it was cancelled" } satisfies Stop)
 
+const pausing = JSON.stringify(
+  { reason: "paused", message: "it is paused; resume it, and run it again" } satisfies Stop
+)
+
 /**
- * Begins to run what is pending; nothing, when the batch was cancelled since it `was` planned. One that runs already goes
- * on as it is.
+ * Begins to run what is pending; nothing, when the batch is paused, or was cancelled since it `was` planned. One that runs
+ * already goes on as it is.
  *
  * @internal
  */
@@ -193,7 +209,9 @@ export const started = (
       set generation = case when state = 'running' then generation else generation + 1 end,
         started_at = case when state = 'running' then started_at else ${now} end,
         state = 'running', stop = null
-      where id = ${was.id} and (stop is null or stop <> ${cancellation} or ended_at = ${was.ended_at}) returning *`),
+      where id = ${was.id}
+        and (stop is null or (stop <> ${pausing} and (stop <> ${cancellation} or ended_at = ${was.ended_at})))
+      returning *`),
     one
   )
 
@@ -221,11 +239,26 @@ export const cancelled = ({ sql }: Ledger, id: number, now: number): Effect.Effe
     update noukai_batch set state = 'stopped', stop = ${cancellation}, ended_at = ${now} where id = ${id}`)
   )
 
-/** Ends a batch whose rows are settled. @internal */
+/** Stops a batch that is not cancelled until it is resumed. @internal */
+export const paused = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("paused a batch")(sql`
+    update noukai_batch set state = 'stopped', stop = ${pausing}, ended_at = ${now}
+    where id = ${id} and (stop is null or stop <> ${cancellation})`)
+  )
+
+/** Lets a batch run that was paused. @internal */
+export const resumed = ({ sql }: Ledger, id: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("resumed a batch")(sql`update noukai_batch set stop = null where id = ${id} and stop = ${pausing}`)
+  )
+
+/** Ends a batch whose rows are settled. A pause of it is over. @internal */
 export const ended = ({ sql }: Ledger, id: number, now: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
     doing("ended a batch")(sql`
-    update noukai_batch set state = 'ended', ended_at = ${now} where id = ${id} and state = 'running'`)
+    update noukai_batch set state = 'ended', stop = null, ended_at = ${now}
+    where id = ${id} and (state = 'running' or stop = ${pausing})`)
   )
 
 /** The batch as it is now. @internal */
@@ -239,8 +272,8 @@ export const canaryHolds = ({ sql }: Ledger, id: number): Effect.Effect<void, Ba
   )
 
 /** Keeps every process from sending until a time. @internal */
-export const paused = ({ sql }: Ledger, id: number, until: number): Effect.Effect<void, BatchStoreError> =>
+export const heldUntil = ({ sql }: Ledger, id: number, until: number): Effect.Effect<void, BatchStoreError> =>
   Effect.asVoid(
-    doing("paused a batch")(sql`
+    doing("held a batch")(sql`
     update noukai_batch set paused_until = ${greatest(sql)}(paused_until, ${until}) where id = ${id}`)
   )

@@ -5,12 +5,15 @@ import * as SqlErrors from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import { isNoTable } from "./ledger.js"
 
-const tables = Effect.gen(function*() {
-  const sql = yield* SqlClient.SqlClient
-  const id = sql.onDialectOrElse({
+const identity = (sql: SqlClient.SqlClient) =>
+  sql.onDialectOrElse({
     pg: () => sql.literal("bigint generated always as identity primary key"),
     orElse: () => sql.literal("integer primary key")
   })
+
+const tables = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const id = identity(sql)
   yield* sql`
     create table noukai_batch (
       id ${id},
@@ -98,7 +101,7 @@ const numbersAndHashes = Effect.gen(function*() {
   })
 })
 
-/** Costs as decimal text, in place of billionths of a dollar. The columns of those stay: SQLite would write all rows anew. */
+/** Costs as decimal text, in place of billionths of a dollar. */
 const exactCosts = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const billion = 1_000_000_000
@@ -108,9 +111,10 @@ const exactCosts = Effect.gen(function*() {
     )
   yield* sql`alter table noukai_batch add column reserved_usd text not null default '0'`
   yield* sql`alter table noukai_batch add column spent_usd text not null default '0'`
-  yield* sql`update noukai_batch set reserved_usd = ${usd("reserved")}, spent_usd = ${usd("spent")}`
+  const isOld = (yield* sql`select id from noukai_batch limit 1`).length > 0
+  if (isOld) yield* sql`update noukai_batch set reserved_usd = ${usd("reserved")}, spent_usd = ${usd("spent")}`
   yield* sql`alter table noukai_batch_row add column reserved_usd text`
-  yield* sql`update noukai_batch_row set reserved_usd = ${usd("reserved")} where reserved > 0`
+  if (isOld) yield* sql`update noukai_batch_row set reserved_usd = ${usd("reserved")} where reserved > 0`
   yield* sql`create index noukai_batch_row_unknown on noukai_batch_row (batch) where cost_usd = 'unknown'`
 })
 
@@ -138,13 +142,31 @@ const measuredRows = Effect.gen(function*() {
   yield* sql`alter table noukai_batch_row add column tokens text`
 })
 
+/** Attempts before the newest one of a row, and rows that wait for the next. */
+const attempts = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    create table noukai_batch_attempt (
+      id ${identity(sql)}, batch bigint not null, row_id bigint not null, attempt bigint not null, state text not null,
+      execution_id text, error text, cost_usd text, started_at bigint, settled_at bigint
+    )`
+  yield* sql`create unique index noukai_batch_attempt_row on noukai_batch_attempt (batch, row_id, attempt)`
+  yield* sql`alter table noukai_batch_row add column retries bigint not null default 0`
+  yield* sql`alter table noukai_batch_row add column due_at bigint`
+  // billionths of a dollar, which nothing reads
+  for (const table of ["noukai_batch", "noukai_batch_row"]) {
+    for (const column of ["reserved", "spent"]) yield* sql`alter table ${sql(table)} drop column ${sql(column)}`
+  }
+})
+
 const migrations = {
   "0001_tables": tables,
   "0002_numbersAndHashes": numbersAndHashes,
   "0003_exactCosts": exactCosts,
   "0004_sentRows": sentRows,
   "0005_runningRows": runningRows,
-  "0006_measuredRows": measuredRows
+  "0006_measuredRows": measuredRows,
+  "0007_attempts": attempts
 }
 
 const table = "noukai_batch_migration"

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
+import type { IsSelected } from "../selection.js"
 import { doing, each, type Ledger, sameText } from "./ledger.js"
 import { stateShown, type StoredState } from "./rows.js"
 
@@ -33,6 +34,8 @@ export interface Found {
   ready: number
   /** The first of those that cannot be run, and why. */
   readonly invalidRows: Array<RefusedRow>
+  /** Rows that could be run, and are not selected. */
+  unselected: number
   /** The first of those that are no rows of the batch, and why. */
   readonly refused: Array<RefusedRow>
   refusedCount: number
@@ -47,6 +50,7 @@ const nothingFound = (): Found => ({
   met: 0,
   ready: 0,
   invalidRows: [],
+  unselected: 0,
   refused: [],
   refusedCount: 0
 })
@@ -130,10 +134,10 @@ export const knownRows = (
 }
 
 /** The states of rows that may never have been sent. An intent may be on its way. */
-const unsent: ReadonlySet<StoredState> = new Set(["pending", "absent", "cancelled", "invalid"])
+const unsent: ReadonlySet<StoredState> = new Set(["pending", "absent", "unselected", "cancelled", "invalid"])
 
 /** The states of rows that a run begins, if the source has them. */
-const open: ReadonlySet<StoredState> = new Set(["pending", "absent"])
+const open: ReadonlySet<StoredState> = new Set(["pending", "absent", "unselected", "waiting"])
 
 /** The fate of a row of a source beside the row of the ledger under its key. */
 const compare = (row: PlannedRow, known: Known): "keep" | "leave" | "replace" | "refuse" => {
@@ -177,6 +181,7 @@ export interface Pass {
   readonly found: Found
   /** Notes that the source has a row, by its number; whether it had it before. */
   readonly meets: (no: number) => boolean
+  readonly isSelected: IsSelected
 }
 
 /** A bit for each number: a million of them take 125 KB. */
@@ -197,7 +202,12 @@ const numbers = (): (no: number) => boolean => {
 }
 
 /** Begins a pass over the source of a batch. @internal */
-export const begun = ({ sql }: Ledger, batch: number, no: number): Effect.Effect<Pass, BatchStoreError> =>
+export const begun = (
+  { sql }: Ledger,
+  batch: number,
+  no: number,
+  isSelected: IsSelected = () => true
+): Effect.Effect<Pass, BatchStoreError> =>
   Effect.map(
     doing("counted rows")(sql<{ readonly no: number | string | null }>`
       select max(no) as no from noukai_batch_row where batch = ${batch}`),
@@ -206,11 +216,15 @@ export const begun = ({ sql }: Ledger, batch: number, no: number): Effect.Effect
       no,
       nextNo: Number(rows[0]?.no ?? 0) + 1,
       found: nothingFound(),
-      meets: numbers()
+      meets: numbers(),
+      isSelected
     })
   )
 
-const stateOf = ({ error }: PlannedRow) => error === undefined ? "pending" : "invalid"
+const openState = ({ isSelected }: Pass, { key }: { readonly key: string }) =>
+  isSelected({ key, state: "pending" }) ? "pending" : "unselected"
+
+const stateOf = (pass: Pass, row: PlannedRow) => row.error === undefined ? openState(pass, row) : "invalid"
 
 const errorOf = ({ error }: PlannedRow) => error === undefined ? null : JSON.stringify(error)
 
@@ -226,10 +240,11 @@ export interface Sorted {
 
 /** Sorts rows of a source by the rows of the ledger under their keys, and counts them. @internal */
 export const sort = (
-  { found, meets }: Pass,
+  pass: Pass,
   rows: ReadonlyArray<PlannedRow>,
   known: ReadonlyMap<string, Known>
 ): Sorted => {
+  const { found, meets } = pass
   const refused: Array<RefusedRow> = []
   const added = new Map<string, PlannedRow>()
   const replaced: Array<readonly [Known, PlannedRow]> = []
@@ -245,10 +260,12 @@ export const sort = (
       found.invalid++
       if (found.invalidRows.length < shown) found.invalidRows.push({ at: row.at, key: row.key, error: row.error })
     }
+    const isSelected = stateOf(pass, row) !== "unselected"
     if (standing === undefined) {
       added.set(row.key, row)
       found.added++
-      if (row.error === undefined) found.ready++
+      if (!isSelected) found.unselected++
+      else if (row.error === undefined) found.ready++
       continue
     }
     const { state } = standing
@@ -261,14 +278,16 @@ export const sort = (
     if (verdict === "replace") replaced.push([standing, row])
     const isOpen = open.has(state)
     if (isOpen && verdict !== "leave") found.met++
-    if (!isOpen || verdict !== "leave") {
+    if (isOpen && !isSelected) found.unselected++
+    else if (!isOpen || verdict !== "leave") {
       const counted = isOpen && row.error !== undefined ? "invalid" : stateShown(state)
       found.known[counted] = (found.known[counted] ?? 0) + 1
     }
     if (row.error !== undefined || verdict !== "replace") continue
     if (state === "invalid") {
       found.mended++
-      found.ready++
+      if (isSelected) found.ready++
+      else found.unselected++
     } else found.updated++
   }
   return { added: [...added.values()], replaced, unsettled, refused }
@@ -310,7 +329,7 @@ export const insert = (
     key: row.key,
     at: row.at,
     input: row.input,
-    state: stateOf(row),
+    state: stateOf(pass, row),
     error: errorOf(row)
   }))
   return Effect.map(
@@ -336,7 +355,7 @@ const replace = (
     id,
     at: row.at,
     input: row.input,
-    state: state === "cancelled" ? state : stateOf(row),
+    state: state === "cancelled" ? state : stateOf(pass, row),
     error: errorOf(row)
   })).sort(byId)
   return items.length === 0 ? Effect.succeed(new Set()) : Effect.map(
@@ -347,7 +366,7 @@ const replace = (
         settled_no = case when r.state = 'cancelled' then r.settled_no end
       from ${each(sql, items)}
       where r.id = cast(j.value->>'id' as bigint) and r.sent = 0
-        and r.state in ('pending', 'absent', 'cancelled', 'invalid')
+        and r.state in ('pending', 'absent', 'unselected', 'cancelled', 'invalid')
       returning id`),
     (taken) => new Set(taken.map(({ id }) => Number(id)))
   )
@@ -360,29 +379,34 @@ const keep = ({ sql }: Ledger, pass: Pass, rows: ReadonlyArray<Known>): Effect.E
   rows.length === 0 ? Effect.void : Effect.asVoid(
     doing("planned rows")(sql`
       update noukai_batch_row as r set pass = ${pass.no},
-        state = case when r.state = 'absent' then 'pending' else r.state end
-      from ${each(sql, rows.map(({ id }) => ({ id })).sort(byId))} where r.id = cast(j.value->>'id' as bigint)`)
+        state = case when r.state in ('pending', 'absent', 'unselected') or (r.state = 'waiting' and j.value->>'state' <> 'pending')
+          then j.value->>'state' else r.state end
+      from ${
+      each(sql, rows.map((row) => ({ id: row.id, state: openState(pass, row) })).sort(byId))
+    } where r.id = cast(j.value->>'id' as bigint)`)
   )
 
 /** The rows that one statement looks at. */
 const part = 5000
 
-/** Makes pending rows absent that the source of a pass does not have. @internal */
+/** Makes rows absent that are to be run, and that the source of a pass does not have. @internal */
 export const leaveAbsent = ({ sql }: Ledger, { batch, no }: Pass): Effect.Effect<void, BatchStoreError> =>
   Effect.gen(function*() {
-    for (let last = 0, count = part; count === part;) {
-      const rows = yield* doing("looked for absent rows")(
-        sql<{ readonly id: number | string; readonly pass: number | string }>`
-        select id, pass from noukai_batch_row
-        where batch = ${batch} and state = 'pending' and id > ${last} order by id limit ${part}`
-      )
-      count = rows.length
-      last = Number(rows[count - 1]?.id ?? 0)
-      const absent = rows.filter(({ pass }) => Number(pass) < no).map(({ id }) => ({ id: Number(id) }))
-      if (absent.length > 0) {
-        yield* doing("kept absent rows")(sql`
-          update noukai_batch_row as r set state = 'absent' from ${each(sql, absent)}
-          where r.id = cast(j.value->>'id' as bigint) and r.state = 'pending' and r.pass < ${no}`)
+    for (const state of ["pending", "waiting", "unselected"] satisfies ReadonlyArray<StoredState>) {
+      for (let last = 0, count = part; count === part;) {
+        const rows = yield* doing("looked for absent rows")(
+          sql<{ readonly id: number | string; readonly pass: number | string }>`
+          select id, pass from noukai_batch_row
+          where batch = ${batch} and state = ${state} and id > ${last} order by id limit ${part}`
+        )
+        count = rows.length
+        last = Number(rows[count - 1]?.id ?? 0)
+        const absent = rows.filter(({ pass }) => Number(pass) < no).map(({ id }) => ({ id: Number(id) }))
+        if (absent.length > 0) {
+          yield* doing("kept absent rows")(sql`
+            update noukai_batch_row as r set state = 'absent' from ${each(sql, absent)}
+            where r.id = cast(j.value->>'id' as bigint) and r.state = ${state} and r.pass < ${no}`)
+        }
       }
     }
   })

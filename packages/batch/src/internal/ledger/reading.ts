@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
-import { type RefusedRow, RowError, type RowResult, RowTokens } from "../../BatchRow.js"
+import { type RefusedRow, type RowAttempt, RowError, type RowResult, RowTokens } from "../../BatchRow.js"
 import type { BatchRecord } from "./batches.js"
 import { doing, each, type Ledger, mostBytes, sameText } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
@@ -17,6 +17,8 @@ export type Counts = { readonly [state in StoredState]: number }
 
 const none: Counts = {
   absent: 0,
+  unselected: 0,
+  waiting: 0,
   timedOut: 0,
   pending: 0,
   intent: 0,
@@ -38,41 +40,38 @@ export const counts = ({ sql }: Ledger, batch: number): Effect.Effect<Counts, Ba
   )
 
 /** How many rows are not settled. @internal */
-export const unsettled = ({ intent, pending, submitted, uncertain }: Counts): number =>
-  pending + intent + uncertain + submitted
+export const unsettled = ({ intent, pending, submitted, uncertain, waiting }: Counts): number =>
+  pending + waiting + intent + uncertain + submitted
+
+/** Counts the rows of a table that a condition holds for. */
+const counted =
+  (condition: (sql: SqlClient) => Fragment) => ({ sql }: Ledger): Effect.Effect<number, BatchStoreError> =>
+    Effect.map(
+      doing("counted rows")(sql<{ readonly n: number | string }>`select count(*) as n from ${condition(sql)}`),
+      (rows) => Number(rows[0]?.n ?? 0)
+    )
 
 /** How many rows were found at the server. @internal */
-export const adoptedCount = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
-  Effect.map(
-    doing("counted rows")(sql<{ readonly n: number | string }>`
-      select count(*) as n from noukai_batch_row where batch = ${batch} and adopted = 1`),
-    (rows) => Number(rows[0]?.n ?? 0)
-  )
+export const adoptedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
+  counted((sql) => sql`noukai_batch_row where batch = ${batch} and adopted = 1`)(ledger)
 
 /** Of how many rows the cost could not be read. @internal */
-export const unknownCosts = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
-  Effect.map(
-    doing("counted rows")(sql<{ readonly n: number | string }>`
-      select count(*) as n from noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'`),
-    (rows) => Number(rows[0]?.n ?? 0)
-  )
+export const unknownCosts = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
+  counted((sql) => sql`noukai_batch_row where batch = ${batch} and cost_usd = 'unknown'`)(ledger)
+
+/** How many attempts were followed by others. @internal */
+export const retries = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
+  counted((sql) => sql`noukai_batch_attempt where batch = ${batch}`)(ledger)
 
 /** How many rows of the last source are no rows of the batch. @internal */
-export const refusedCount = ({ sql }: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
-  Effect.map(
-    doing("counted rows")(sql<{ readonly n: number | string }>`
-      select count(*) as n from noukai_batch_refused where batch = ${batch}`),
-    (rows) => Number(rows[0]?.n ?? 0)
-  )
+export const refusedCount = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> =>
+  counted((sql) => sql`noukai_batch_refused where batch = ${batch}`)(ledger)
 
 /** How many rows failed, or were reported, since a time. @internal */
-export const failedSince = ({ sql }: Ledger, batch: number, since: number): Effect.Effect<number, BatchStoreError> =>
-  Effect.map(
-    doing("counted rows")(sql<{ readonly n: number | string }>`
-      select count(*) as n from noukai_batch_row
-      where batch = ${batch} and state in ('failed', 'reported') and settled_at >= ${since}`),
-    (rows) => Number(rows[0]?.n ?? 0)
-  )
+export const failedSince = (ledger: Ledger, batch: number, since: number): Effect.Effect<number, BatchStoreError> =>
+  counted((sql) =>
+    sql`noukai_batch_row where batch = ${batch} and state in ('failed', 'reported') and settled_at >= ${since}`
+  )(ledger)
 
 interface StoredResult {
   readonly no: number | string
@@ -94,6 +93,9 @@ interface StoredResult {
 
 const decodeError = Schema.decodeUnknownSync(Schema.parseJson(RowError))
 
+const costOf = (costUsd: string | null): Pick<RowResult, "costUsd" | "isCostUnknown"> =>
+  costUsd === null ? {} : costUsd === unknownCost ? { isCostUnknown: true } : { costUsd }
+
 const decodeTokens = Schema.decodeUnknownSync(Schema.parseJson(RowTokens))
 
 /** A batch whose rows are read. @internal */
@@ -112,9 +114,7 @@ const rowResult = ({ version }: Read) => (row: StoredResult): RowResult => ({
   ...(row.error !== null && { error: decodeError(row.error) }),
   ...(row.execution_id !== null && { executionId: row.execution_id }),
   adopted: Number(row.adopted) !== 0,
-  ...(row.cost_usd === unknownCost
-    ? { isCostUnknown: true as const }
-    : row.cost_usd !== null && { costUsd: row.cost_usd }),
+  ...costOf(row.cost_usd),
   ...(row.duration_ms !== null && { durationMs: Number(row.duration_ms) }),
   ...(row.tokens !== null && { tokens: decodeTokens(row.tokens) }),
   ...(row.settled_at !== null && { settledAt: Number(row.settled_at) }),
@@ -234,6 +234,38 @@ export const ofKeys = (
       rowResult(batch)
     )
   }))
+}
+
+type StoredAttempt =
+  & Pick<StoredResult, "attempt" | "state" | "execution_id" | "error" | "cost_usd" | "settled_at">
+  & { readonly started_at: number | string | null }
+
+/** The attempts at the row of a key, the first one first; none where no row has it. @internal */
+export const attempts = (
+  { sql }: Ledger,
+  batch: number,
+  key: string
+): Effect.Effect<Option.Option<ReadonlyArray<RowAttempt>>, BatchStoreError> => {
+  const row = sql`noukai_batch_row where batch = ${batch} and ${sameText(sql, sql`key`, sql`${key}`)}`
+  const columns = sql.literal("attempt, state, execution_id, error, cost_usd, settled_at")
+  return Effect.map(
+    doing("read attempts")(sql<StoredAttempt>`
+      select ${columns}, started_at from noukai_batch_attempt
+      where batch = ${batch} and row_id = (select id from ${row})
+      union all select ${columns}, intent_at as started_at from ${row} order by attempt`),
+    (rows) =>
+      rows.length === 0 ? Option.none() : Option.some(
+        rows.filter(({ state }) => stateShown(state) !== "pending").map((one): RowAttempt => ({
+          attempt: Number(one.attempt),
+          state: stateShown(one.state),
+          ...(one.execution_id !== null && { executionId: one.execution_id }),
+          ...(one.error !== null && { error: decodeError(one.error) }),
+          ...costOf(one.cost_usd),
+          ...(one.started_at !== null && { startedAt: Number(one.started_at) }),
+          ...(one.settled_at !== null && { settledAt: Number(one.settled_at) })
+        }))
+      )
+  )
 }
 
 interface StoredRefused {

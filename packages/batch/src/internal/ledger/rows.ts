@@ -27,21 +27,28 @@ export interface LiveRow {
   /** Since when its run is known to be running, of a row that timed out, in milliseconds since 1970. */
   readonly runningAt: number | undefined
   readonly adopted: boolean
+  /** How many attempts were begun of themselves since it was last made pending. */
+  readonly retries: number
   /** The amount reserved for it, in US dollars. */
   readonly reserved: BigDecimal.BigDecimal
 }
 
 /**
  * The state of a row in the ledger. An absent row is pending, and is not run: the last source does not have it with its
- * input. A row that timed out is submitted, and nobody asks for its run.
+ * input; an unselected one, since the last run leaves it out. A waiting row is pending from some time on. A row that timed
+ * out is submitted, and nobody asks for its run.
  *
  * @internal
  */
-export type StoredState = RowState | "absent" | "timedOut"
+export type StoredState = RowState | "absent" | "unselected" | "waiting" | "timedOut"
 
 /** The state of a row as it is shown. @internal */
 export const stateShown = (state: StoredState): RowState =>
-  state === "absent" ? "pending" : state === "timedOut" ? "submitted" : state
+  state === "timedOut"
+    ? "submitted"
+    : state === "absent" || state === "unselected" || state === "waiting"
+    ? "pending"
+    : state
 
 /** The `cost_usd` of a row whose cost was asked for and could not be read. @internal */
 export const unknownCost = "unknown"
@@ -59,6 +66,7 @@ interface StoredRow {
   readonly execution_id: string | null
   readonly running_at: number | string | null
   readonly adopted: number | string
+  readonly retries: number | string
   readonly reserved_usd: string | null
 }
 
@@ -75,6 +83,7 @@ const liveRow = (row: StoredRow): LiveRow => ({
   executionId: row.execution_id ?? undefined,
   runningAt: row.running_at === null ? undefined : Number(row.running_at),
   adopted: Number(row.adopted) !== 0,
+  retries: Number(row.retries),
   reserved: row.reserved_usd === null ? Money.none : Money.parse(row.reserved_usd)
 })
 
@@ -84,7 +93,7 @@ const large = 32 * 1024
 /** The columns of a live row, with its input up to so many bytes. */
 const columns = (sql: SqlClient, bytes: number): Fragment =>
   sql`id, no, key, case when octet_length(input) <= ${bytes} then input end as input, octet_length(input) as bytes, state,
-    attempt, lane, intent_at, execution_id, running_at, adopted, reserved_usd`
+    attempt, lane, intent_at, execution_id, running_at, adopted, retries, reserved_usd`
 
 /** The input of a row, as JSON; nothing, if the row was forgotten. @internal */
 export const inputOf = ({ sql }: Ledger, id: number): Effect.Effect<string | undefined, BatchStoreError> =>
@@ -177,6 +186,8 @@ export interface Transition {
   /** The tokens of its run, as JSON. */
   readonly tokens?: string
   readonly settledAt?: number
+  /** When its next attempt begins, of one that is settled and goes on of itself, in milliseconds since 1970. */
+  readonly dueAt?: number
   /** The cost of its run, known or assumed, in US dollars. */
   readonly spent?: BigDecimal.BigDecimal
   /** The amount that was reserved for it, in US dollars. */
@@ -247,7 +258,7 @@ export const transit = (
       where r.id = ${number("id")}
         and r.attempt = ${number("attempt")}
         and ${text("from")} like '%' || r.state || '%'
-        and (r.owner = ${owner} or r.state in ('pending', 'absent', 'invalid')
+        and (r.owner = ${owner} or r.state in ('pending', 'absent', 'unselected', 'waiting', 'invalid')
           or (r.state = 'uncertain' and ${text("to")} not in ('pending', 'uncertain')))
       returning id`),
     (rows) => new Set(rows.map(({ id }) => Number(id)))
@@ -258,12 +269,51 @@ export const transit = (
       return amount === undefined ? total : BigDecimal.sum(total, amount)
     }, Money.none)
   const all = new Set(transitions.map(({ id }) => id))
-  if (BigDecimal.isZero(sum(all, "released")) && BigDecimal.isZero(sum(all, "spent"))) return written
+  const due = transitions.filter(({ dueAt }) => dueAt !== undefined)
+  const isBooked = !BigDecimal.isZero(sum(all, "released")) || !BigDecimal.isZero(sum(all, "spent"))
+  if (!isBooked && due.length === 0) return written
   // of the rows that went alone: what another process settles, it books
-  return transaction(sql, "wrote rows")(
-    Effect.tap(written, (taken) => booked({ sql }, batch, sum(taken, "spent"), sum(taken, "released")))
-  )
+  return transaction(sql, "wrote rows")(Effect.tap(written, (taken) =>
+    Effect.zipRight(
+      nextAttempts({ sql }, due.filter(({ id }) => taken.has(id))),
+      isBooked ? booked({ sql }, batch, sum(taken, "spent"), sum(taken, "released")) : Effect.void
+    )))
 }
+
+/**
+ * Takes settled rows to their next attempt: at once, or when it is due. The attempt before is kept, if it was sent. Within
+ * a transaction alone.
+ *
+ * @internal
+ */
+export const nextAttempts = (
+  { sql }: Ledger,
+  rows: ReadonlyArray<Pick<Transition, "id" | "dueAt">>
+): Effect.Effect<void, BatchStoreError> => {
+  const items = each(sql, rows.map(({ dueAt, id }) => ({ id, dueAt })))
+  const dueAt = sql.literal("cast(j.value->>'dueAt' as bigint)")
+  return rows.length === 0 ? Effect.void : doing("began attempts")(Effect.asVoid(Effect.all([
+    sql`insert into noukai_batch_attempt
+        (batch, row_id, attempt, state, execution_id, error, cost_usd, started_at, settled_at)
+      select r.batch, r.id, r.attempt, r.state, r.execution_id, r.error, r.cost_usd, r.intent_at, r.settled_at
+      from ${items} cross join noukai_batch_row as r where r.id = cast(j.value->>'id' as bigint) and r.sent = 1`,
+    sql`update noukai_batch_row as r set
+        state = case when ${dueAt} is null then 'pending' else 'waiting' end, due_at = ${dueAt},
+        retries = case when ${dueAt} is null then 0 else r.retries + 1 end, attempt = r.attempt + 1, adopted = 0,
+        execution_id = null, error = null, result = null, cost_usd = null, duration_ms = null, tokens = null,
+        settled_at = null, settled_no = null
+      from ${items} where r.id = cast(j.value->>'id' as bigint)`
+  ])))
+}
+
+/** Makes rows pending whose next attempt is due, unless the last source does not have them. @internal */
+export const due = ({ sql }: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
+  Effect.asVoid(
+    doing("took up rows whose next attempt is due")(sql`
+    update noukai_batch_row set due_at = null,
+      state = case when pass < (select pass from noukai_batch where id = ${batch}) then 'absent' else 'pending' end
+    where batch = ${batch} and state = 'waiting' and due_at <= ${Math.floor(now)}`)
+  )
 
 const toJson = ({ adopted, from, released, spent: _, ...transition }: Transition) => ({
   ...transition,
@@ -319,7 +369,7 @@ export interface Evidence {
 export const evidence = ({ sql }: Ledger, batch: number): Effect.Effect<Evidence, BatchStoreError> => {
   const open = doing("looked for rows")(sql`
     select id from noukai_batch_row
-    where batch = ${batch} and state in ('pending', 'intent', 'submitted') limit 1`)
+    where batch = ${batch} and state in ('pending', 'waiting', 'intent', 'submitted') limit 1`)
   const known = doing("looked for runs")(sql<Pick<StoredRow, "id" | "key" | "attempt">>`
     select id, key, attempt from noukai_batch_row
     where batch = ${batch} and state in ('submitted', 'done', 'failed') and execution_id is not null limit 1`)
@@ -357,17 +407,17 @@ export const folded = ({ sql }: Ledger, batch: number, lanes: number): Effect.Ef
     where batch = ${batch} and state in ('intent', 'uncertain', 'submitted') and (lane >= ${lanes} or lane is null)`)
   )
 
-/** Whether rows of a batch are pending, and whether some are in flight, in whatever process. @internal */
+/** Whether rows of a batch are pending, or will be, and whether some are in flight, in whatever process. @internal */
 export const left = (
   { sql }: Ledger,
   batch: number
 ): Effect.Effect<{ readonly isPending: boolean; readonly isLive: boolean }, BatchStoreError> => {
-  const has = (...states: ReadonlyArray<RowState>) =>
+  const has = (...states: ReadonlyArray<StoredState>) =>
     sql`case when exists (select 1 from noukai_batch_row where batch = ${batch} and ${sql.in("state", states)})
       then 1 else 0 end`
   return Effect.map(
     doing("looked for rows")(sql<{ readonly pending: number | string; readonly live: number | string }>`
-      select ${has("pending")} as pending, ${has("intent", "uncertain", "submitted")} as live`),
+      select ${has("pending", "waiting")} as pending, ${has("intent", "uncertain", "submitted")} as live`),
     ([row]) => ({ isPending: Number(row?.pending) === 1, isLive: Number(row?.live) === 1 })
   )
 }

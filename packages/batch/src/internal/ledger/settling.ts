@@ -1,9 +1,11 @@
 /** Changes of many rows at once that someone asked for. */
 import * as Effect from "effect/Effect"
+import * as Number_ from "effect/Number"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError, SettledState } from "../../BatchRow.js"
-import { doing, greatest, type Ledger } from "./ledger.js"
-import { transit } from "./rows.js"
+import type { IsSelected } from "../selection.js"
+import { doing, each, forUpdate, greatest, type Ledger, transaction } from "./ledger.js"
+import { nextAttempts, type StoredState, transit } from "./rows.js"
 
 /** The rows that one statement takes: the statements of others come between. */
 const most = 1000
@@ -24,112 +26,122 @@ export const keepNumbers = ({ sql }: Ledger, batch: number): Effect.Effect<void,
     where id = ${batch}`)
   )
 
+interface Standing {
+  readonly id: number
+  readonly attempt: number
+  readonly key: string
+  readonly isNumbered: boolean
+}
+
+/** Changes the rows of a state, so many in one transaction; gives how many it changed. */
+const changedAll = (
+  ledger: Ledger,
+  batch: number,
+  state: StoredState,
+  isMeant: (row: Standing) => boolean,
+  change: (rows: ReadonlyArray<Standing>) => Effect.Effect<unknown, BatchStoreError>
+): Effect.Effect<number, BatchStoreError> =>
+  Effect.gen(function*() {
+    const { sql } = ledger
+    let [sum, last, count] = [0, 0, most]
+    const some = Effect.gen(function*() {
+      const rows = yield* doing("read rows")(sql<{ readonly [field in keyof Standing]: string }>`
+        select id, attempt, key, case when settled_no is null then 0 else 1 end as "isNumbered" from noukai_batch_row
+        where batch = ${batch} and state = ${state} and id > ${last} order by id limit ${most} ${forUpdate(sql)}`)
+      const meant = rows.map(({ attempt, id, isNumbered, key }) => ({
+        id: Number(id),
+        attempt: Number(attempt),
+        key,
+        isNumbered: Number(isNumbered) === 1
+      })).filter(isMeant)
+      if (meant.length > 0) yield* change(meant)
+      count = rows.length
+      last = Number(rows[count - 1]?.id ?? 0)
+      sum += meant.length
+    })
+    while (count === most) yield* transaction(sql, "changed rows")(some)
+    return sum
+  })
+
 /** Makes settled rows pending, each at its next attempt. @internal */
 export const retried = (
   ledger: Ledger,
   batch: number,
-  state: SettledState
-): Effect.Effect<number, BatchStoreError> => {
-  const { sql } = ledger
-  return Effect.zipRight(
+  state: SettledState,
+  isSelected: IsSelected = () => true
+): Effect.Effect<number, BatchStoreError> =>
+  Effect.zipRight(
     keepNumbers(ledger, batch),
-    allOf(
-      doing("made rows pending again")(sql`
-    update noukai_batch_row
-    set state = 'pending', attempt = attempt + 1, execution_id = null, error = null, result = null, cost_usd = null,
-      duration_ms = null, tokens = null, adopted = 0, settled_at = null, settled_no = null
-    where id in (
-      select id from noukai_batch_row where batch = ${batch} and state = ${state} order by id limit ${most})
-      and state = ${state}
-    returning id`)
-    )
+    changedAll(ledger, batch, state, ({ key }) => isSelected({ key, state }), (rows) => nextAttempts(ledger, rows))
   )
-}
 
 /** Removes rows that could not be sent: their source is asked for them again. @internal */
-export const forgetInvalid = (ledger: Ledger, batch: number): Effect.Effect<number, BatchStoreError> => {
-  const { sql } = ledger
-  return Effect.zipRight(
+export const forgetInvalid = (
+  ledger: Ledger,
+  batch: number,
+  isSelected: IsSelected
+): Effect.Effect<number, BatchStoreError> =>
+  Effect.zipRight(
     keepNumbers(ledger, batch),
-    allOf(
-      doing("forgot invalid rows")(sql`
-    delete from noukai_batch_row
-    where id in (select id from noukai_batch_row where batch = ${batch} and state = 'invalid' order by id limit ${most})
-      and state = 'invalid'
-    returning id`)
-    )
+    changedAll(ledger, batch, "invalid", ({ key }) =>
+      isSelected({ key, state: "invalid" }), (rows) =>
+      doing("forgot invalid rows")(ledger.sql`
+        delete from noukai_batch_row where id in (select cast(j.value->>'id' as bigint) from ${
+        each(ledger.sql, rows)
+      })`))
   )
-}
-
-interface SettlingRow {
-  readonly id: number | string
-  readonly attempt: number | string
-}
 
 /** Takes the rows of a state to one in which they stay, numbered as those that settle; gives how many. */
 const settleAll = (
   ledger: Ledger,
   batch: number,
-  [from, to]: readonly ["absent" | "pending", "cancelled"] | readonly ["invalid", "invalid"],
+  from: StoredState,
+  to: SettledState,
   now: number,
   error?: string
-): Effect.Effect<number, BatchStoreError> => {
-  const { sql } = ledger
-  let last = 0
-  const some = Effect.flatMap(
-    Effect.suspend(() =>
-      doing("read rows")(sql<SettlingRow>`
-      select id, attempt from noukai_batch_row
-      where batch = ${batch} and state = ${from} and id > ${last} and settled_no is null order by id limit ${most}`)
-    ),
-    (rows) => {
-      if (rows.length === 0) return Effect.succeed([])
-      last = Number(rows[rows.length - 1]!.id)
-      return Effect.as(
-        transit(
-          ledger,
-          batch,
-          "",
-          rows.map((row) => ({
-            id: Number(row.id),
-            attempt: Number(row.attempt),
-            from: [from],
-            to,
-            settledAt: now,
-            ...(error !== undefined && { error })
-          }))
-        ),
-        rows
-      )
-    }
-  )
-  return allOf(some)
-}
+): Effect.Effect<number, BatchStoreError> =>
+  changedAll(ledger, batch, from, ({ isNumbered }) => !isNumbered, (rows) =>
+    transit(
+      ledger,
+      batch,
+      "",
+      rows.map(({ attempt, id }) => ({
+        id,
+        attempt,
+        from: [from],
+        to,
+        settledAt: now,
+        ...(error !== undefined && { error })
+      }))
+    ))
 
 const wanted: RowError = { kind: "Cancelled", message: "the batch was cancelled before it was sent" }
 
-/** Cancels what is pending or absent. @internal */
+/** Cancels what is pending, also what is not run. @internal */
 export const cancelPending = (ledger: Ledger, batch: number, now: number): Effect.Effect<number, BatchStoreError> =>
-  Effect.zipWith(
-    settleAll(ledger, batch, ["pending", "cancelled"], now, JSON.stringify(wanted)),
-    settleAll(ledger, batch, ["absent", "cancelled"], now, JSON.stringify(wanted)),
-    (pending, absent) => pending + absent
+  Effect.map(
+    Effect.forEach(
+      ["pending", "absent", "unselected", "waiting"] as const,
+      (state) => settleAll(ledger, batch, state, "cancelled", now, JSON.stringify(wanted))
+    ),
+    Number_.sumAll
   )
 
 /** Numbers the rows that cannot be run among those that are settled. @internal */
 export const settleInvalid = (ledger: Ledger, batch: number, now: number): Effect.Effect<void, BatchStoreError> =>
-  Effect.asVoid(settleAll(ledger, batch, ["invalid", "invalid"], now))
+  Effect.asVoid(settleAll(ledger, batch, "invalid", "invalid", now))
 
 /** Removes a batch and all that is known of it. @internal */
 export const forgotten = (ledger: Ledger, batch: number): Effect.Effect<void, BatchStoreError> => {
   const { sql } = ledger
-  const some = (table: "noukai_batch_refused" | "noukai_batch_row") =>
+  const some = (table: "noukai_batch_attempt" | "noukai_batch_refused" | "noukai_batch_row") =>
     allOf(
       doing("forgot a batch")(sql`
       delete from ${sql(table)}
       where id in (select id from ${sql(table)} where batch = ${batch} limit ${most}) returning id`)
     )
   return some("noukai_batch_refused").pipe(
+    Effect.zipRight(some("noukai_batch_attempt")),
     Effect.zipRight(some("noukai_batch_row")),
     // the batch last: a crash between leaves one that can be forgotten again
     Effect.zipRight(doing("forgot a batch")(sql`delete from noukai_batch where id = ${batch}`)),
