@@ -1,4 +1,5 @@
 /** `noukai batch`. */
+import type { BatchStop } from "@effect-noukai/batch/BatchStatus"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
@@ -558,6 +559,77 @@ describe("a batch in its ledger", () => {
       assert.strictEqual((yield* command.ended).code, 0)
     }).pipe(Effect.provide(server({ flows, jobs: { workers: 64 } }))), 30_000)
 
+  it.scopedLive("runs rows again that fail, as often as it is told, and prints their attempts", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "fail")
+      const failed = yield* noukai(run("--attempts", "3", "--backoff", "10ms", "-q"), { env, cwd })
+      assert.strictEqual(failed.code, 1)
+      assert.strictEqual((yield* runs).length, 4)
+      const attempts = json((yield* noukai(["batch", "attempts", "b", "row 2"], { cwd })).stdout)
+      assert.deepStrictEqual(attempts.map(({ attempt, error, state }) => [attempt, state, error.code]), [
+        [1, "failed", "NO_LUCK"],
+        [2, "failed", "NO_LUCK"],
+        [3, "failed", "NO_LUCK"]
+      ])
+      const status = yield* noukai(["batch", "status", "b"], { cwd })
+      assert.match(status.stdout, /^failed +1\nretries +2$/m)
+      const unknown = yield* noukai(["batch", "attempts", "b", "row 3"], { cwd })
+      assert.deepStrictEqual([unknown.code, unknown.stderr.split("\n")[0]], [
+        2,
+        "noukai: the key \"row 3\" is not that of a row of the batch"
+      ])
+      for (const flags of [["--attempts", "0"], ["--backoff", "soon"]]) {
+        const { code, stderr } = yield* noukai(run(...flags), { env, cwd })
+        assert.deepStrictEqual([code, stderr.startsWith(`noukai: ${flags[0]!}`)], [2, true], stderr)
+      }
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("is paused and resumed by other processes", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("fail", "a", "a")
+      yield* noukai(run("--max-failures", "0", "--concurrency", "1"), { env, cwd })
+      assert.deepStrictEqual(yield* noukai(["batch", "pause", "b"], { cwd }), {
+        code: 0,
+        stdout: "paused\n",
+        stderr: "rows in flight run to their ends; to go on: noukai batch resume b\n"
+      })
+      const paused = yield* noukai(run(), { env, cwd })
+      assert.strictEqual(paused.code, 6)
+      assert.match(
+        paused.stderr,
+        /^b: paused; 2 pending, 1 failed\n(noukai: )?the batch stopped: it is paused; resume it/
+      )
+      assert.include(paused.stderr, "to go on: noukai batch resume b, and the same command\n")
+      assert.match((yield* noukai(["batch", "status", "b"], { cwd })).stdout, /^status +paused$/m)
+      assert.strictEqual((yield* runs).length, 1)
+      const resumed = yield* noukai(["batch", "resume", "b", "--json", "-q"], { cwd })
+      assert.strictEqual(resumed.stdout, "{\"batch\":\"b\",\"status\":\"incomplete\"}\n")
+      assert.strictEqual((yield* noukai(run("-q"), { env, cwd })).code, 1)
+      assert.strictEqual((yield* runs).length, 3)
+    }).pipe(Effect.provide(server({ flows }))))
+
+  it.scopedLive("runs, retries and prints the rows that are selected", () =>
+    Effect.gen(function*() {
+      const env = yield* environment
+      const cwd = yield* rowsOf("a", "fail", "a")
+      const planned = yield* noukai(["batch", "plan", "b", obeys, ...mapped, "--select", "*2"], { env, cwd })
+      assert.strictEqual(planned.stdout, "new         3\nunselected  2\ninvalid     0\nrefused     0\nto run      1\n")
+      const first = yield* noukai(run("--select", "*3", "--select", "key:*1"), { env, cwd })
+      assert.deepStrictEqual(first, { code: 0, stdout: "", stderr: "b: incomplete; 2 done, 1 unselected\n" })
+      assert.strictEqual((yield* noukai(run("--select", "state:pending"), { env, cwd })).code, 1)
+      const results = yield* noukai(["batch", "results", "b", "--select", "state:done", "--select", "*3"], { cwd })
+      assert.deepStrictEqual(json(results.stdout).map(({ key }) => key), ["row 3"])
+      const retry = (key: string) => noukai(["batch", "retry", "b", "--only", "failed", "--select", key, "-q"], { cwd })
+      assert.deepStrictEqual([(yield* retry("*1")).stdout, (yield* retry("row ?")).stdout], ["0\n", "1\n"])
+      for (const state of ["failed", "gone"]) {
+        const { code, stderr } = yield* noukai(run("--select", `state:${state}`), { env, cwd })
+        assert.deepStrictEqual([code, stderr.startsWith("noukai: --select has the ")], [2, true], stderr)
+      }
+      assert.strictEqual((yield* runs).length, 3)
+    }).pipe(Effect.provide(server({ flows }))))
+
   it.scopedLive("is stopped for good by cancel", () =>
     Effect.gen(function*() {
       const env = yield* environment
@@ -616,7 +688,7 @@ describe("the exit code of a batch", () => {
     invalid: 0
   }
   const batch = { batch: "b", flow: obeys, status: "completed" as const, rows: 1, states, refused: 0, adopted: 0 }
-  const stopped = (reason: "budget" | "refused" | "unreachable" | "interrupted" | "cancelled", done = 1) =>
+  const stopped = (reason: BatchStop["reason"], done = 1) =>
     exitCodeOfBatch({ ...batch, status: "incomplete", states: { ...states, done }, stop: { reason, message: "" } })
 
   it("is that of how it ended", () => {
@@ -629,5 +701,6 @@ describe("the exit code of a batch", () => {
       [stopped("budget"), stopped("refused"), stopped("unreachable", 0), stopped("interrupted"), stopped("cancelled")],
       [6, 6, 7, 130, 1]
     )
+    assert.deepStrictEqual([stopped("paused"), stopped("unselected")], [6, 0])
   })
 })

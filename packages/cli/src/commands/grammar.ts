@@ -26,7 +26,10 @@ export const grammar: Grammar = described(root, {
     status: described(Batch.status),
     retry: described(Batch.retry),
     results: described(Batch.results),
+    attempts: described(Batch.attempts),
     diff: described(Batch.diff),
+    pause: described(Batch.pause),
+    resume: described(Batch.resume),
     cancel: described(Batch.cancel)
   }),
   cassette: described(cassette, { check: described(check), diff: described(diff) }),

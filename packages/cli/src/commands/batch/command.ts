@@ -1,6 +1,7 @@
 /** `noukai batch`. */
 import * as Command from "@effect/cli/Command"
 import { loaded } from "../leaf.js"
+import * as Attempts from "./attempts/input.js"
 import * as Cancel from "./cancel/input.js"
 import * as Diff from "./diff/input.js"
 import * as Plan from "./plan/input.js"
@@ -37,7 +38,21 @@ export const cancel = Command.make("cancel", Cancel.config, loaded(() => import(
   Command.withDescription("Stops a batch for good: what has not begun is cancelled.")
 )
 
+export const pause = Command.make("pause", Cancel.config, loaded(() => import("./pause/handler.js"))).pipe(
+  Command.withDescription("Begins no more rows of a batch, whichever process runs it, until it is resumed.")
+)
+
+export const resume = Command.make(
+  "resume",
+  Cancel.config,
+  loaded(() => import("./pause/handler.js").then(({ resume }) => ({ handle: resume })))
+).pipe(Command.withDescription("Lets a paused batch go on with its next run."))
+
+export const attempts = Command.make("attempts", Attempts.config, loaded(() => import("./attempts/handler.js"))).pipe(
+  Command.withDescription("Prints the attempts at a row, the first one first, as JSON in lines.")
+)
+
 export const batch = Command.make("batch").pipe(
   Command.withDescription("Runs a flow over a file of rows."),
-  Command.withSubcommands([plan, run, status, retry, results, diff, cancel])
+  Command.withSubcommands([plan, run, status, retry, results, attempts, diff, pause, resume, cancel])
 )

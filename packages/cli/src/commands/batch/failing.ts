@@ -9,16 +9,20 @@ import type { Voice } from "../../terminal/Terminal.js"
 
 const flags: { readonly [field: string]: string } = {
   adopt: "--no-adopt",
+  attempts: "--attempts",
+  backoff: "--backoff",
   batch: "the id",
   budgetUsd: "--budget",
   concurrency: "--concurrency",
   grace: "--grace",
   id: "the id",
+  key: "the key",
   maxCostPerRow: "--max-cost-per-row",
   maxFailures: "--max-failures",
   pendingTimeout: "--pending-timeout",
   rate: "--rate",
   rowTimeout: "--row-timeout",
+  select: "--select",
   stopWithin: "--stop-within"
 }
 

@@ -1,12 +1,31 @@
 /** Flags and arguments of several commands about batches. */
+import type { RowState } from "@effect-noukai/batch/BatchRow"
+import type { RowSelection } from "@effect-noukai/batch/BatchStatus"
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
+import * as Arr from "effect/Array"
 import { flow, flowVersion, optional, parameter, trace } from "../../arguments/flags.js"
 
 /** A batch that stands in a ledger. */
 export const standing = {
   id: Args.text({ name: "id" }).pipe(Args.withDescription("The id of the batch.")),
   ledger: optional("ledger", "The file that keeps the batch; <id>.ledger in the working folder unless given.")
+}
+
+/** Which rows of a batch. */
+export const select = Options.text("select").pipe(
+  Options.withDescription("Rows whose keys fit a pattern with * and ?, or state:failed. May be given again."),
+  Options.repeated
+)
+
+/** The rows that are meant: those with one of the keys and one of the states. */
+export const selection = (given: ReadonlyArray<string>): RowSelection => {
+  const [key, state] = Arr.partition(given, (text) => text.startsWith("state:"))
+  return {
+    key: key.length === 0 ? undefined : key.map((text) => text.replace(/^key:/, "")),
+    // an unknown one is refused where it is used
+    state: state.length === 0 ? undefined : state.map((text) => text.slice("state:".length) as RowState)
+  }
 }
 
 /** A flow over the rows of a file. */

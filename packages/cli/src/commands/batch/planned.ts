@@ -1,7 +1,7 @@
 /** The plan of a run of a batch. */
 import * as Batch from "@effect-noukai/batch/Batch"
 import type { RefusedRow } from "@effect-noukai/batch/BatchRow"
-import type { BatchPlan } from "@effect-noukai/batch/BatchStatus"
+import type { BatchPlan, RowSelection } from "@effect-noukai/batch/BatchStatus"
 import { BatchStore } from "@effect-noukai/batch/BatchStore"
 import * as Effect from "effect/Effect"
 import { cell } from "../../terminal/table.js"
@@ -10,9 +10,9 @@ import * as Ledger from "./ledger.js"
 import type { Rows } from "./source.js"
 
 /** Plans a batch, and counts the rows that a run would run: those of the source, and those in flight. */
-export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string) =>
+export const planned = <Row>(batch: Batch.Batch<Row>, source: Rows, file: string, select: RowSelection) =>
   Effect.gen(function*() {
-    const plan = yield* Batch.plan(batch, source)
+    const plan = yield* Batch.plan(batch, source, { select })
     const live = yield* Ledger.live(batch.id)
     return { ...plan, toRun: plan.ready + (plan.known.pending ?? 0) + live }
   }).pipe(Effect.provide(BatchStore.layerFile(file)))

@@ -13,7 +13,8 @@ import { plain } from "../../terminal/Terminal.js"
  * | every row is settled, and some failed, were reported, are invalid or cancelled, or the source has rows that are refused | 1 |
  * | it was cancelled | 1 |
  * | the key was refused (401, 403) | 3 |
- * | it stopped for its budget or its failures | 6 |
+ * | every row that was selected is done | 0 |
+ * | it stopped for its budget or its failures, or was paused | 6 |
  * | rows timed out, and all others are settled | 124 |
  * | it was refused otherwise, or nothing could be reached, and no row of it ever ran | 7 |
  * | the same, and some rows ran | 6 |
@@ -27,6 +28,7 @@ export const exitCodeOfBatch = (
       return exitCodes.interrupted
     case "budget":
     case "failures":
+    case "paused":
       return exitCodes.stopped
     case "refused":
     case "unreachable": {
@@ -39,21 +41,24 @@ export const exitCodeOfBatch = (
     case "cancelled":
     case "killed":
       return exitCodes.failed
+    case "unselected":
     case undefined: {
       const bad = states.failed + states.reported + states.invalid + states.cancelled + refused
-      return status === "completed" && bad === 0 ? exitCodes.done : exitCodes.failed
+      return (status === "completed" || stop !== undefined) && bad === 0 ? exitCodes.done : exitCodes.failed
     }
   }
 }
 
-/** How many rows are in each state that has any, and those that are none. */
+/** How many rows are in each state that has any, those that are none, and how many attempts were followed by others. */
 export const counts = (
-  { absent, refused, states, timedOut }: Pick<BatchStatus, "absent" | "refused" | "states" | "timedOut">
+  { absent, refused, retries, states, timedOut, unselected, waiting }: Pick<
+    BatchStatus,
+    "absent" | "refused" | "retries" | "states" | "timedOut" | "unselected" | "waiting"
+  >
 ): ReadonlyArray<readonly [string, number]> => {
-  const apart = { pending: states.pending - absent, submitted: states.submitted - timedOut }
-  return Object.entries({ ...states, ...apart, refused, absent, "timed out": timedOut }).filter(([, count]) =>
-    count > 0
-  )
+  const pending = states.pending - absent - unselected - waiting
+  const apart = { pending, submitted: states.submitted - timedOut, refused, absent, unselected, waiting }
+  return Object.entries({ ...states, ...apart, "timed out": timedOut, retries }).filter(([, count]) => count > 0)
 }
 
 /** The cost of a batch, if it is read. */

@@ -9,6 +9,7 @@ import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { definition } from "../definition.js"
 import { failing } from "../failing.js"
+import { selection } from "../flags.js"
 import * as Ledger from "../ledger.js"
 import { planned, reasons, refusals } from "../planned.js"
 import * as Source from "../source.js"
@@ -20,9 +21,9 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     const file = yield* Ledger.path(input)
     const batch = yield* definition(input)
     yield* terminal.progress("… reading rows")
-    const plan = yield* planned(batch, yield* Source.source(input, false), file)
+    const plan = yield* planned(batch, yield* Source.source(input, false), file, selection(input.select))
     yield* terminal.progress("")
-    const { absent, added, invalid, known, mended, refusedCount, toRun, updated } = plan
+    const { absent, added, invalid, known, mended, refusedCount, toRun, unselected, updated } = plan
     yield* terminal.write(
       input.json ? jsonLine(plan) : table([
         ["new", added],
@@ -30,12 +31,13 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         ...mended === 0 ? [] : [["mended", mended] as const],
         ...updated === 0 ? [] : [["updated", updated] as const],
         ...absent === 0 ? [] : [["absent", absent] as const],
+        ...unselected === 0 ? [] : [["unselected", unselected] as const],
         ["invalid", invalid],
         ["refused", refusedCount],
         ["to run", toRun]
       ])
     )
-    const isUsable = plan.ready > 0 || Object.keys(known).some((state) => state !== "invalid") ||
+    const isUsable = plan.ready + unselected > 0 || Object.keys(known).some((state) => state !== "invalid") ||
       plan.refused.some(({ error }) => error.kind === "InputChanged")
     if (!isUsable) {
       const [first = "it has no rows"] = reasons(plan)

@@ -9,6 +9,7 @@ import { UsageError } from "../../../exit/CommandError.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { failing } from "../failing.js"
+import { selection } from "../flags.js"
 import * as Ledger from "../ledger.js"
 import type { Input } from "./input.js"
 
@@ -16,7 +17,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
   function*(input: Input) {
     const terminal = yield* Terminal
     const { format, id, order, spreadsheet, withInput } = input
-    const rows = Batch.results(id, { order, withInput })
+    const rows = Batch.results(id, { order, withInput, select: selection(input.select) })
     if (spreadsheet && format !== "csv") {
       return yield* new UsageError({ message: "--spreadsheet requires --format csv" })
     }

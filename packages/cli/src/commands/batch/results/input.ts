@@ -2,7 +2,7 @@
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { optional, voice } from "../../../arguments/flags.js"
-import { standing } from "../flags.js"
+import { select, standing } from "../flags.js"
 
 export const config = {
   ...standing,
@@ -18,6 +18,7 @@ export const config = {
     Options.withDescription("With --format csv: escape cells that are formulas in a spreadsheet.")
   ),
   withInput: Options.boolean("with-input").pipe(Options.withDescription("Add the input of each row.")),
+  select,
   out: optional("out", "A folder for results.jsonl, failures.jsonl and manifest.json, in place of stdout."),
   ...voice
 }

@@ -7,17 +7,19 @@ import { jsonLine } from "../../../terminal/json.js"
 import { Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { failing } from "../failing.js"
+import { selection } from "../flags.js"
 import * as Ledger from "../ledger.js"
 import type { Input } from "./input.js"
 
-const options = ({ acceptDoubleRuns, only }: Input): Effect.Effect<RetryOptions, UsageError> => {
+const options = ({ acceptDoubleRuns, only, ...input }: Input): Effect.Effect<RetryOptions, UsageError> => {
+  const select = selection(input.select)
   if (only !== "reported") {
     return acceptDoubleRuns
       ? Effect.fail(new UsageError({ message: "--accept-double-runs is of --only reported" }))
-      : Effect.succeed({ only })
+      : Effect.succeed({ only, select })
   }
   return acceptDoubleRuns
-    ? Effect.succeed({ only, acceptDoubleRuns })
+    ? Effect.succeed({ only, acceptDoubleRuns, select })
     : Effect.fail(
       new UsageError({
         message: "rows that are reported may have run: with --accept-double-runs they may run, and be paid, twice"

@@ -2,7 +2,7 @@
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { json, voice } from "../../../arguments/flags.js"
-import { standing } from "../flags.js"
+import { select, standing } from "../flags.js"
 
 export const config = {
   ...standing,
@@ -12,6 +12,7 @@ export const config = {
   acceptDoubleRuns: Options.boolean("accept-double-runs").pipe(
     Options.withDescription("With --only reported, whose rows may have run: they may run, and be paid, twice.")
   ),
+  select,
   json,
   ...voice
 }

@@ -18,6 +18,7 @@ import { plain, Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
 import { definition } from "../definition.js"
 import { failing } from "../failing.js"
+import { selection } from "../flags.js"
 import * as Ledger from "../ledger.js"
 import { planned, refusals } from "../planned.js"
 import * as Progress from "../progress.js"
@@ -43,6 +44,9 @@ const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
       concurrency: Option.getOrUndefined(input.concurrency),
       rate: Option.getOrUndefined(input.rate),
       maxFailures: Option.getOrUndefined(input.maxFailures),
+      attempts: Option.getOrUndefined(input.attempts),
+      backoff: yield* Values.when(input.backoff, (text) => Values.duration("--backoff", text)),
+      select: selection(input.select),
       cost: input.cost || undefined,
       adopt: !input.noAdopt,
       grace: yield* Values.when(input.grace, (text) => Values.duration("--grace", text)),
@@ -77,7 +81,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     if (isCounted) yield* terminal.progress("… reading rows")
     const source = yield* Source.source(input, isCounted)
     if (isCounted) {
-      const { toRun } = yield* planned(batch, source, file)
+      const { toRun } = yield* planned(batch, source, file, selection(input.select))
       yield* terminal.progress("")
       yield* allowed(toRun, input.flow)
     }
@@ -118,7 +122,11 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       message: stop === undefined ? "" : `the batch stopped: ${stop.message}`,
       advice: [
         // the same budget would stop it again
-        ...stop === undefined || stop.reason === "cancelled" || stop.reason === "budget" ? [] : [again],
+        ...stop?.reason === "paused"
+          ? [`to go on: ${Ledger.about(input, "batch resume")}, and the same command`]
+          : stop === undefined || stop.reason === "cancelled" || stop.reason === "budget"
+          ? []
+          : [again],
         ...states.failed + states.reported + states.invalid + states.cancelled === 0
           ? []
           : [`what became of each row: ${Ledger.about(input, "batch results")}`],

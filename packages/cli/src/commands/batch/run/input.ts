@@ -2,7 +2,7 @@
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { connection, json, optional, voice } from "../../../arguments/flags.js"
-import { defined } from "../flags.js"
+import { defined, select } from "../flags.js"
 
 const flag = (name: string, does: string) => Options.withDescription(Options.boolean(name), does)
 
@@ -25,6 +25,12 @@ export const config = {
     Options.withDescription("The most rows that may fail before the batch stops; no limit unless given."),
     Options.optional
   ),
+  attempts: Options.integer("attempts").pipe(
+    Options.withDescription("How often a row may run that fails for a reason that may pass; each is paid (1)."),
+    Options.optional
+  ),
+  backoff: optional("backoff", "The wait before the second attempt; it doubles, up to a minute (1s)."),
+  select,
   cost: flag("cost", "Read the cost of each row after it, which takes a request; --budget does so, too."),
   noAdopt: flag("no-adopt", "Do not look for runs of another ledger of this id: spares a request for each row."),
   grace: optional("grace", "How long the server may take to list a run: 5s unless given."),

@@ -1,0 +1,19 @@
+/** Handles `noukai batch attempts`. */
+import * as Batch from "@effect-noukai/batch/Batch"
+import * as Effect from "effect/Effect"
+import { jsonLine } from "../../../terminal/json.js"
+import { Terminal } from "../../../terminal/Terminal.js"
+import type { Handle } from "../../leaf.js"
+import { failing } from "../failing.js"
+import * as Ledger from "../ledger.js"
+import type { Input } from "./input.js"
+
+export const handle: Handle<Input> = Effect.fnUntraced(
+  function*(input: Input) {
+    const terminal = yield* Terminal
+    const attempts = yield* Batch.attempts(input.id, input.key)
+    yield* terminal.write(attempts.map(jsonLine).join(""))
+  },
+  (effect, input) => Effect.provide(effect, Ledger.existing(input)),
+  failing
+)
