@@ -7,6 +7,7 @@
 import { Batch, BatchStore } from "@effect-noukai/batch"
 import { Emulator } from "@effect-noukai/emulator"
 import * as Emulators from "@effect-noukai/emulator/Emulator"
+import type { Step } from "@effect-noukai/emulator/Flow"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -67,14 +68,14 @@ interface Summary {
   readonly states: { readonly [state: string]: number }
 }
 
-const killedAndStarted = (below: (n: number) => number, operation: "jobs" | "execute") =>
+const killedAndStarted = (below: (n: number) => number, operation: "jobs" | "execute", options: object = {}) =>
   Effect.gen(function*() {
     const program = yield* Effect.promise(() => bundledProgram(new URL("./support/batchProcess.ts", import.meta.url)))
     const ledger = join(yield* folder, "batch.ledger")
     for (let kills = 0;; kills++) {
       const output = yield* Effect.scoped(Effect.gen(function*() {
         // clocks are real here: a grace of a second keeps the test short
-        const child = yield* started(program, ledger, `${rows}`, operation, JSON.stringify({ grace: 1000 }))
+        const child = yield* started(program, ledger, `${rows}`, operation, JSON.stringify({ grace: 1000, ...options }))
         const kill = Effect.zipRight(received(1 + below(3 * rows)), Effect.sync(() => child.kill("SIGKILL")))
         const end = yield* Effect.fork(ended(child))
         if (kills < mostKills) yield* Effect.raceFirst(kill, end)
@@ -84,12 +85,24 @@ const killedAndStarted = (below: (n: number) => number, operation: "jobs" | "exe
     }
   })
 
-const setup = (seed: number, capture: "full" | "metadata_only") =>
+/** Says what it is told once it has failed so many times for it. */
+const echoAfter = (failures: number): Step => {
+  const asked = new Map<string | null, number>()
+  return {
+    kind: "function",
+    id: "a",
+    duration: "50 millis",
+    run: ({ message }) => {
+      const count = (asked.get(message) ?? 0) + 1
+      asked.set(message, count)
+      return count > failures ? { said: message } : Effect.fail({ code: "PROVIDER_ERROR", message: "no luck" })
+    }
+  }
+}
+
+const setup = (seed: number, capture: "full" | "metadata_only", failures = 0) =>
   Emulators.layer({
-    flows: [{
-      ref: "acme/test/echo",
-      steps: [{ kind: "template", id: "a", output: { said: "{{message}}" }, duration: "50 millis" }]
-    }],
+    flows: [{ ref: "acme/test/echo", steps: [echoAfter(failures)] }],
     jobs: { workers: 64 },
     capture,
     seed,
@@ -191,6 +204,23 @@ describe.concurrent("a batch that gets a signal", () => {
 })
 
 describe("a batch that is killed and started again", () => {
+  for (let seed = 1; seed <= size(50, 0); seed++) {
+    it.live(
+      `between attempts that fail, seed ${seed}: none is lost, and none is made twice`,
+      () =>
+        Effect.gen(function*() {
+          const summary = yield* killedAndStarted(numbers(seed + 2000), "jobs", { attempts: 4, backoff: 100 })
+          assert.deepStrictEqual([summary.status, summary.states.done], ["completed", rows])
+          const { runs } = yield* Effect.flatMap(Emulator, (emulator) => emulator.ledger)
+          assert.deepStrictEqual([runs.length, new Set(runs.map(({ sessionId }) => sessionId)).size], [
+            3 * rows,
+            3 * rows
+          ])
+        }).pipe(Effect.scoped, Effect.provide(setup(seed, "metadata_only", 2))),
+      300_000
+    )
+  }
+
   for (let seed = 1; seed <= seeds; seed++) {
     it.live(
       `through the queue, seed ${seed}: no row runs twice, and none is lost`,

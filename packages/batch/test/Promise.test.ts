@@ -56,6 +56,15 @@ const rejection = async (promise: Promise<unknown>): Promise<unknown> =>
 
 const runsStarted = () => emulator.ledger().runsStarted
 
+it("repeats runs that failed, and reads and runs the rows that are selected", async () => {
+  const batch = common("attempts", "acme/test/fails")
+  const options = { ...batch, source: rows(2), attempts: 3, backoff: 1, select: { key: "*1" } }
+  const { retries, states, unselected } = await runBatch(options)
+  assert.deepStrictEqual([states.failed, retries, unselected, runsStarted()], [1, 2, 1, 3])
+  const failed = await collected(batchResults({ ...batch, select: { state: "failed" } }))
+  assert.deepStrictEqual(failed.map(({ attempt, key }) => [key, attempt]), [["row 1", 3]])
+})
+
 const asRow = (value: unknown): Row => {
   if (typeof value !== "object" || value === null || !("id" in value) || typeof value.id !== "string") {
     throw new Error("it has no id")

@@ -6,11 +6,12 @@ import type {
   BatchLockedError,
   BatchStore,
   LedgerError,
+  RowAttempt,
   RowError,
   RowResult
 } from "@effect-noukai/batch"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
-import { type Effect, Schema, Stream } from "effect"
+import { type Effect, Schedule, Schema, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 interface Essay {
@@ -159,6 +160,19 @@ Batch.retry("grades", { only: "reported", acceptDoubleRuns: true })
 Batch.retry("grades", { only: "reported" })
 // @ts-expect-error: what is done is done
 Batch.retry("grades", { only: "done" })
+
+Batch.retry("grades", { only: "failed", select: { key: ["a*", "b"], state: "failed" } })
+
+expectTypeOf(Batch.attempts("grades", "row 1")).toEqualTypeOf<
+  Effect.Effect<ReadonlyArray<RowAttempt>, LedgerError, BatchStore>
+>()
+expectTypeOf(Batch.pause("grades")).toEqualTypeOf<Effect.Effect<void, LedgerError, BatchStore>>()
+expectTypeOf(Batch.resume("grades")).toEqualTypeOf<Effect.Effect<void, LedgerError, BatchStore>>()
+Batch.plan(jobs, source, { select: { key: "a*" } })
+Batch.run(jobs, source, { attempts: Schedule.recurs(2), select: { state: "pending" } })
+Batch.run(jobs, source, { attempts: 3, backoff: "5 seconds" })
+// @ts-expect-error: no state of a row
+Batch.results("grades", { select: { state: "gone" } })
 
 Stream.map(Batch.results(jobs), ({ result }) => result?.score)
 

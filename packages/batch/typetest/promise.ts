@@ -21,6 +21,15 @@ expectTypeOf(
 runBatch({ ...common, source: arriving, key: (row) => row.id, input: (row) => ({ message: row.text }) })
 runBatch({
   ...common,
+  source: essays,
+  key: (row) => row.id,
+  input: () => ({}),
+  attempts: 3,
+  backoff: 500,
+  select: { key: "a*" }
+})
+runBatch({
+  ...common,
   source: "essays.jsonl",
   row: read,
   key: (row) => row.id,

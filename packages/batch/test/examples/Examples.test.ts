@@ -11,6 +11,7 @@ import { basename, dirname, join } from "node:path"
 import { vi } from "vitest"
 import { bundledProgram } from "../../../sdk/test/support/bundledProgram.js"
 import { temporaryFolder } from "../support/temporaryFolder.js"
+import { patiently } from "./attempts.js"
 import { gradeEssays, grading } from "./gradeEssays.js"
 import { limited } from "./limits.js"
 import { dryRun } from "./plan.js"
@@ -113,6 +114,17 @@ it.scopedLive("a dry run", () =>
     assert.strictEqual(lines[0], "3 new, 0 done, 1 invalid, 1 refused")
     assert.match(lines[1]!, /^essays\.jsonl:3: /)
     assert.strictEqual(yield* runs, 0)
+  }).pipe(Effect.provide(world)))
+
+it.scopedLive("some rows, and their attempts", () =>
+  Effect.gen(function*() {
+    const folder = yield* folderWith(12)
+    const { first, retries, unselected } = yield* Effect.provide(
+      patiently(join(folder, "essays.jsonl")),
+      onLedger(folder)
+    )
+    assert.deepStrictEqual([retries, unselected, yield* runs], [0, 8, 4])
+    assert.deepStrictEqual(first.map(({ attempt, state }) => [attempt, state]), [[1, "done"]])
   }).pipe(Effect.provide(world)))
 
 it.scopedLive("limits, and how far it is", () =>
