@@ -91,7 +91,9 @@ describe("hints", () => {
           baseUrl: flag,
           org: flag,
           project: flag,
-          keyFile: flag
+          keyFile: flag,
+          profile: flag,
+          envFile: flag
         })
       }),
       { numRuns: isWhole ? 500 : 40, seed: 7 }
@@ -104,7 +106,9 @@ describe("hints", () => {
         baseUrl: "base-url",
         org: "org",
         project: "project",
-        keyFile: "key-file"
+        keyFile: "key-file",
+        profile: "profile",
+        envFile: "env-file"
       }
       const expected = Object.entries(names).flatMap(([field, name]) =>
         Option.match<string | number, ReadonlyArray<string>>(flags[field as keyof ServerFlags] ?? Option.none(), {

@@ -49,7 +49,9 @@ export const connection = {
     Options.withDescription(Options.integer("port"), "The port of the emulator on this machine; 8080 unless given.")
   ),
   baseUrl: optional("base-url", "The URL of the server: a hosted one, or one on this machine."),
-  keyFile: optional("key-file", "A file that holds the key; otherwise NOUKAI_API_KEY.")
+  keyFile: optional("key-file", "A file that holds the key; otherwise NOUKAI_API_KEY."),
+  profile: optional("profile", "A profile of noukai.json, or of your own configuration."),
+  envFile: optional("env-file", "A file of variables such as .env; those that are set already stay.")
 }
 
 export const noHistory = Options.boolean("no-history").pipe(

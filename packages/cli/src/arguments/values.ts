@@ -19,7 +19,8 @@ const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
   catch: (cause) => new UsageError({ message: `stdin cannot be read: ${reason(cause)}` })
 })
 
-const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+/** Why something failed, in words. */
+export const reason = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false })
 

@@ -1,6 +1,7 @@
 /** The flags and the help of every command, by its name. */
 import { described } from "../arguments/described.js"
 import type { Grammar } from "../arguments/grammar.js"
+import { auth } from "./auth/command.js"
 import * as Batch from "./batch/command.js"
 import { check } from "./cassette/check/command.js"
 import { cassette } from "./cassette/command.js"
@@ -20,6 +21,7 @@ import { watch } from "./watch/command.js"
 
 /** The flags and the help of every command, by its name. */
 export const grammar: Grammar = described(root, {
+  auth: described(auth),
   batch: described(Batch.batch, {
     plan: described(Batch.plan),
     run: described(Batch.run),

@@ -1,5 +1,6 @@
 /** All commands. */
 import * as Command from "@effect/cli/Command"
+import { auth } from "./auth/command.js"
 import * as Batch from "./batch/command.js"
 import { cassette } from "./cassette/command.js"
 import { cost } from "./cost/command.js"
@@ -14,5 +15,5 @@ import { watch } from "./watch/command.js"
 
 export const root = Command.make("noukai").pipe(
   Command.withDescription("Runs Noukai flows, and shows what became of them."),
-  Command.withSubcommands([Batch.batch, cassette, cost, dev, doctor, Job.job, run, runs, session, trace, watch])
+  Command.withSubcommands([auth, Batch.batch, cassette, cost, dev, doctor, Job.job, run, runs, session, trace, watch])
 )

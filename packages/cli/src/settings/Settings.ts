@@ -1,6 +1,7 @@
 /**
- * Where a command sends what it sends: flags, then the environment, then the nearest `noukai.json` from the working folder
- * upwards. The key comes from the environment or a file, never from an argument, which others could see.
+ * The server and the key of a command: from flags, then the profile that a flag names, then the environment, then the
+ * nearest `noukai.json` from the working folder upwards. The key comes from the environment, a file or the keyring, never
+ * from an argument, which others could see.
  */
 import type * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as Context from "effect/Context"
@@ -15,7 +16,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { variable } from "./environment.js"
+import { hint } from "../terminal/shell.js"
+import { configFolder, setVariables, variable } from "./environment.js"
 import { type Proxy, proxyFor } from "./proxy.js"
 
 /** Flags of a command that calls the server. */
@@ -26,6 +28,10 @@ export interface ConnectionFlags {
   readonly port: Option.Option<number>
   readonly baseUrl: Option.Option<string>
   readonly keyFile: Option.Option<string>
+  readonly profile: Option.Option<string>
+  readonly envFile: Option.Option<string>
+  /** Whether the command stores a key, and so needs none. */
+  readonly storesKey?: boolean
 }
 
 const field = <A>(schema: Schema.Schema<A>, what: string) =>
@@ -36,14 +42,19 @@ const field = <A>(schema: Schema.Schema<A>, what: string) =>
 
 const text = field(Schema.String, "text")
 
-const File = Schema.Struct({
-  $schema: text,
+const Profile = Schema.Struct({
   org: text,
   project: text,
   env: field(Schema.Literal("production", "dev", "development"), "environment: give production or dev"),
   port: field(Schema.Int, "whole number"),
   baseUrl: text,
   keyFile: text
+})
+
+const File = Schema.Struct({
+  ...Profile.fields,
+  $schema: text,
+  profiles: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Profile }), { exact: true })
 })
 
 type File = typeof File.Type
@@ -170,11 +181,22 @@ const hosted = ({ baseUrl, env }: NoukaiConfig.Options): URL | undefined => {
   return url === undefined || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname) ? undefined : url
 }
 
-const find = (flags: ConnectionFlags): Either.Either<Settings.Service, CommandError | UsageError> =>
-  Either.gen(function*() {
+const find = (flags: ConnectionFlags): Effect.Effect<Settings.Service, CommandError | UsageError> =>
+  Effect.gen(function*() {
+    if (Option.isSome(flags.envFile)) setVariables(yield* readText(flags.envFile.value))
     const folder = workingFolder()
     const path = folder === undefined ? undefined : nearest(folder)
     const file = yield* readFile(path)
+    const name = Option.getOrUndefined(flags.profile)
+    if (name !== undefined && !/^\w[\w.-]*$/.test(name)) {
+      return yield* wrong(`--profile takes a name, not ${JSON.stringify(name)}`)
+    }
+    const own = join(configFolder(), "noukai.json")
+    const [place, profile] = name === undefined
+      ? []
+      : file.profiles?.[name] !== undefined
+      ? [path, file.profiles[name]]
+      : [own, existsSync(own) ? (yield* readFile(own)).profiles?.[name] : undefined]
     const given = {
       baseUrl: Option.getOrUndefined(flags.baseUrl),
       env: Option.getOrUndefined(flags.env),
@@ -187,37 +209,49 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, CommandEr
       port: portText === undefined || variable("NOUKAI_BASE_URL") !== undefined ? undefined : wholeNumber(portText)
     }
     const server = (yield* serverOf("the flags", given)) ??
+      (yield* serverOf(`the profile ${name}`, profile ?? {})) ??
       (yield* serverOf("the environment", environment)) ??
       (yield* serverOf(path ?? "", file)) ??
       { from: "the default", options: {} }
 
-    const keyFile = Option.match(flags.keyFile, {
-      onNone: () => undefined,
-      onSome: (given) => ({
-        path: folder === undefined ? given : resolve(folder, given),
-        from: `the file ${given}`
-      })
-    })
-    const fileKey = file.keyFile === undefined || path === undefined
-      ? undefined
-      : resolve(dirname(path), file.keyFile)
     const fromEnvironment = variable("NOUKAI_API_KEY")
-    const source = keyFile ??
-      (fromEnvironment !== undefined || fileKey === undefined
-        ? undefined
-        : { path: fileKey, from: `the file ${fileKey}, which ${path} names` })
-    const key = source === undefined ? fromEnvironment : yield* keyIn(source.path)
+    const ofFile = (path: string, from: string) => Either.map(keyIn(path), (key) => ({ key, from }))
+    const stored = (name: string) => Effect.map(Effect.promise(() => import("./keys.js")), (keys) => keys.stored(name))
+    const keyOf = Effect.gen(function*() {
+      if (Option.isSome(flags.keyFile)) {
+        const given = flags.keyFile.value
+        return yield* ofFile(folder === undefined ? given : resolve(folder, given), `the file ${given}`)
+      }
+      if (name !== undefined) {
+        if (profile?.keyFile !== undefined && place !== undefined) {
+          const path = resolve(dirname(place), profile.keyFile)
+          return yield* ofFile(path, `the file ${path}, which the profile ${name} names`)
+        }
+        const found = yield* stored(name)
+        if (found !== undefined) return found
+        if (profile === undefined) {
+          return yield* wrong(`there is no profile ${name}: add it to ${own}, or store its key: ${hint(flags, "auth")}`)
+        }
+      }
+      if (fromEnvironment !== undefined) return { key: fromEnvironment, from: "NOUKAI_API_KEY" }
+      if (file.keyFile !== undefined && path !== undefined) {
+        const keyFile = resolve(dirname(path), file.keyFile)
+        return yield* ofFile(keyFile, `the file ${keyFile}, which ${path} names`)
+      }
+      return yield* stored("default")
+    })
+    const key = flags.storesKey === true ? undefined : yield* keyOf
 
     const remote = hosted(server.options)
     return {
       options: {
         ...server.options,
         ...(server.options.baseUrl === undefined && server.options.env === undefined && { env: "production" }),
-        apiKey: key === undefined ? undefined : Redacted.make(key),
-        org: Option.getOrUndefined(flags.org) ?? variable("NOUKAI_ORG") ?? file.org,
-        project: Option.getOrUndefined(flags.project) ?? variable("NOUKAI_PROJECT") ?? file.project
+        apiKey: key === undefined ? undefined : Redacted.make(key.key),
+        org: Option.getOrUndefined(flags.org) ?? profile?.org ?? variable("NOUKAI_ORG") ?? file.org,
+        project: Option.getOrUndefined(flags.project) ?? profile?.project ?? variable("NOUKAI_PROJECT") ?? file.project
       },
-      keyFrom: source?.from ?? (key === undefined ? undefined : "NOUKAI_API_KEY"),
+      keyFrom: key?.from,
       serverFrom: server.from,
       file: path,
       isHosted: remote !== undefined,
@@ -227,4 +261,4 @@ const find = (flags: ConnectionFlags): Either.Either<Settings.Service, CommandEr
 
 /** The settings of a command. Fails with the mistake in its flags, the environment or `noukai.json`, or without a key in a key file. */
 export const layer = (flags: ConnectionFlags): Layer.Layer<Settings, CommandError | UsageError> =>
-  Layer.effect(Settings, Effect.suspend(() => find(flags)))
+  Layer.effect(Settings, find(flags))

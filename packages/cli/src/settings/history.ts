@@ -22,30 +22,18 @@ import {
   statSync,
   writeSync
 } from "node:fs"
-import { homedir } from "node:os"
-import { isAbsolute, join } from "node:path"
-import { variable } from "./environment.js"
+import { join } from "node:path"
+import { stateFolder } from "./environment.js"
 
 /** The bytes of a file that is full. Each record has two files: a full one, and the one that is written. */
 const full = 256 * 1024
 
-/** The user's state folder. A relative `XDG_STATE_HOME` does not count. */
-const folder = (): string => {
-  const given = variable("XDG_STATE_HOME")
-  const state = given !== undefined && isAbsolute(given)
-    ? given
-    : process.platform === "win32"
-    ? variable("LOCALAPPDATA") ?? homedir()
-    : join(homedir(), ".local", "state")
-  return join(state, "noukai")
-}
-
-const paths = (name: string) => [join(folder(), `${name}.1.jsonl`), join(folder(), `${name}.jsonl`)] as const
+const paths = (name: string) => [join(stateFolder(), `${name}.1.jsonl`), join(stateFolder(), `${name}.jsonl`)] as const
 
 /** Adds a value to a record of the user, such as `history`. Several processes may do so at once. */
 export const append = (name: string, value: object): Effect.Effect<void> =>
   Effect.ignore(Effect.try(() => {
-    mkdirSync(folder(), { recursive: true, mode: 0o700 })
+    mkdirSync(stateFolder(), { recursive: true, mode: 0o700 })
     const [before, path] = paths(name)
     const file = openSync(path, "a", 0o600)
     try {

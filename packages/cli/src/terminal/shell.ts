@@ -13,6 +13,8 @@ export interface ServerFlags {
   readonly org?: Option.Option<string>
   readonly project?: Option.Option<string>
   readonly keyFile?: Option.Option<string>
+  readonly profile?: Option.Option<string>
+  readonly envFile?: Option.Option<string>
 }
 
 const names = [
@@ -21,7 +23,9 @@ const names = [
   ["baseUrl", "--base-url"],
   ["org", "--org"],
   ["project", "--project"],
-  ["keyFile", "--key-file"]
+  ["keyFile", "--key-file"],
+  ["profile", "--profile"],
+  ["envFile", "--env-file"]
 ] as const
 
 /** A command to paste. It repeats `given`, the flags that chose the server, so that it asks the same one. */

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import type { Dispatcher } from "undici"
 import { type ExitCode, exitCodeOf, exitCodes } from "../../exit/exitCode.js"
+import * as Answer from "../../settings/answer.js"
 import { variable } from "../../settings/environment.js"
 import * as Proxy from "../../settings/proxy.js"
 import * as Settings from "../../settings/Settings.js"
@@ -74,7 +75,8 @@ const tolerance = 30_000
 /** A key that is never sent, so that the rest can be looked at where there is none. */
 const noKey = Redacted.make("nk_none")
 
-const setKey = "set NOUKAI_API_KEY, or give --key-file with the path of a file that holds the key"
+const setKey = "set NOUKAI_API_KEY, or give --key-file with the path of a file that holds the key, or store it: " +
+  hint({}, "auth")
 
 const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effect.Effect<Check> =>
   keyFrom === undefined || apiKey === undefined
@@ -101,43 +103,12 @@ interface Answer {
   readonly ahead: number | undefined
 }
 
-const reasonOf = (cause: unknown): string =>
-  cause instanceof Error ? cause.cause === undefined ? cause.message : reasonOf(cause.cause) : String(cause)
-
-/** The status and the date of an answer. */
-type Head = { readonly status: number; readonly date: string }
-
-/** A request through a proxy, which the `fetch` of Node cannot be given in all its versions. */
-const dispatched = (url: URL, through: Dispatcher): Effect.Effect<Head, string> =>
-  Effect.async((resume) => {
-    let head: Head = { status: 0, date: "" }
-    through.dispatch({ origin: url.origin, path: url.pathname, method: "GET" }, {
-      onRequestStart: () => {},
-      onResponseStart: (_, status, { date }) => {
-        head = { status, date: String(date) }
-      },
-      onResponseData: () => {},
-      onResponseEnd: () => resume(Effect.succeed(head)),
-      onResponseError: (_, error) => resume(Effect.fail(reasonOf(error)))
-    })
-  })
-
-const fetched = (url: URL): Effect.Effect<Head, string> =>
-  Effect.tryPromise({
-    try: async (signal) => {
-      const response = await fetch(url, { signal, redirect: "manual" })
-      await response.arrayBuffer()
-      return { status: response.status, date: response.headers.get("date") ?? "" }
-    },
-    catch: reasonOf
-  })
-
 /** Asks a server for a session that is none, without a key: it begins no run. */
 const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<Answer, string> =>
   Effect.gen(function*() {
     const url = new URL(`${server}/seq/sessions/${randomUUID()}`)
     const begun = yield* Clock.currentTimeMillis
-    const head = yield* through === undefined ? fetched(url) : dispatched(url, through)
+    const head = yield* Answer.answer(url, {}, through)
     const ended = yield* Clock.currentTimeMillis
     const date = Date.parse(head.date)
     return {
