@@ -42,8 +42,8 @@ describe("the key", () => {
       const emulator = yield* Emulator
       const env = { ...yield* environment, NOUKAI_API_KEY: key }
       yield* Effect.forEach(
-        // the emulator of dev has a key of its own
-        paths(grammar).filter(([first]) => first !== "dev"),
+        // the emulator of dev has a key of its own, and auth is told its key below
+        paths(grammar).filter(([first]) => first !== "dev" && first !== "auth"),
         (path, index) =>
           Effect.gen(function*() {
             yield* emulator.clearFaults
@@ -62,7 +62,9 @@ describe("the key", () => {
         yield* emulator.clearFaults
         yield* emulator.addFaults({ script: [fault], repeat: true })
         yield* tell(["run", "acme/test/echo", "x", "--verbose"], { env })
+        yield* tell(["auth", "--verbose"], { env, input: key })
       }
+      yield* tell(["auth", "--remove"], { env })
     }).pipe(Effect.provide(echo)), 90_000)
 
   it.live(
