@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import { isDeepStrictEqual } from "node:util"
 import { type BatchStoreError, InvalidBatchError, type LedgerError } from "../BatchError.js"
 import type { ComparedRow, RowComparison, RowResult } from "../BatchRow.js"
@@ -44,15 +45,8 @@ const sideOf = <E, R>({ batch, ledger }: DiffSide<E, R>): Effect.Effect<Side, Le
     return { ledger: store, batch: record }
   })
 
-const shown = ({ attempt, costUsd, durationMs, error, executionId, result, state }: RowResult): ComparedRow => ({
-  state,
-  attempt,
-  ...(result !== undefined && { result }),
-  ...(error !== undefined && { error }),
-  ...(executionId !== undefined && { executionId }),
-  ...(costUsd !== undefined && { costUsd }),
-  ...(durationMs !== undefined && { durationMs })
-})
+const shown = (row: RowResult): ComparedRow =>
+  Struct.pick(row, "state", "attempt", "result", "error", "executionId", "costUsd", "durationMs")
 
 const alone = (kind: "added" | "removed", row: RowResult): RowComparison => ({
   key: row.key,
@@ -80,22 +74,10 @@ const compared = (before: RowResult, after: RowResult): RowComparison => {
   }
 }
 
-/** Rows of the first batch beside those of the second one, in their order. */
-const beside = (rows: ReadonlyArray<RowResult>, after: Side): Stream.Stream<RowComparison, BatchStoreError> => {
-  let next = 0
-  const removed = (until: string | undefined): Array<RowComparison> => {
-    const first = next
-    while (next < rows.length && rows[next]!.key !== until) next++
-    return rows.slice(first, next).map((row) => alone("removed", row))
-  }
-  return Stream.concat(
-    Stream.mapConcat(
-      Reading.ofKeys(after.ledger, after.batch, rows.map(({ key }) => key)),
-      (row) => [...removed(row.key), compared(rows[next++]!, row)]
-    ),
-    Stream.suspend(() => Stream.fromIterable(removed(undefined)))
-  )
-}
+/** The rows of the first batch that are compared at once: those of the second one may have large documents. */
+const most = 50
+
+const keysOf = (rows: Chunk.Chunk<RowResult>) => Chunk.toReadonlyArray(rows).map(({ key }) => key)
 
 /** @internal */
 export const diff = <E, R, E2, R2>(
@@ -104,18 +86,21 @@ export const diff = <E, R, E2, R2>(
 ): Stream.Stream<RowComparison, LedgerError | E | E2, R | R2> =>
   Stream.unwrapScoped(Effect.gen(function*() {
     const [before, after] = [yield* sideOf(one), yield* sideOf(other)]
-    const known = Stream.flatMap(
-      Stream.chunks(Reading.inOrder(before.ledger, before.batch)),
-      (rows) => beside(Chunk.toReadonlyArray(rows), after)
-    )
+    const known = Stream.mapChunksEffect(Stream.rechunk(Reading.inOrder(before.ledger, before.batch), most), (rows) =>
+      Effect.map(
+        Reading.ofKeys(after.ledger, after.batch, keysOf(rows)),
+        (found) =>
+          Chunk.map(rows, (row) => {
+            const other = found.get(row.key)
+            return other === undefined ? alone("removed", row) : compared(row, other)
+          })
+      ))
     const added = Stream.mapChunksEffect(Reading.inOrder(after.ledger, after.batch), (rows) =>
       Effect.map(
-        Planning.knownRows(
-          before.ledger,
-          before.batch.id,
-          Chunk.toReadonlyArray(rows).map(({ key }) => ({ key, input: "" }))
-        ),
-        (found) => Chunk.filterMap(rows, (row) => found.has(row.key) ? Option.none() : Option.some(alone("added", row)))
+        Planning.knownRows(before.ledger, before.batch.id, keysOf(rows).map((key) => ({ key, input: "" }))),
+        (found) =>
+          Chunk.filterMap(rows, (row) =>
+            found.has(row.key) ? Option.none() : Option.some(alone("added", row)))
       ))
     return Stream.concat(known, added)
   }))

@@ -203,38 +203,20 @@ export const settledAfter = (
   withInput = false
 ): Stream.Stream<RowResult, BatchStoreError> => numbered(ledger, batch, "settled_no", settledNo, withInput)
 
-/** The rows under some keys, in the order of the keys. @internal */
+/** The rows under some keys, by their keys. @internal */
 export const ofKeys = (
   { sql }: Ledger,
   batch: Read,
   keys: ReadonlyArray<string>
-): Stream.Stream<RowResult, BatchStoreError> => {
-  const { all, bytes } = columnsOf(sql, false)
-  const order = new Map(keys.map((key, index) => [key, index + 1]))
-  const found = doing("read rows")(sql<Placed & { readonly key: string }>`
-    select r.no as place, r.key, ${bytes} as bytes from ${each(sql, keys.map((key) => ({ key })))}
-    cross join noukai_batch_row as r where r.batch = ${batch.id} and ${
-    sameText(sql, sql`r.key`, sql`j.value->>'key'`)
-  }`)
-  return Stream.unwrap(Effect.map(found, (rows) => {
-    const placed = rows.map(({ bytes, key, place }) => ({ place: order.get(key)!, bytes, no: Number(place) }))
-      .sort((one, other) => one.place - other.place)
-    return paged(
-      0,
-      (from) => Effect.succeed(placed.filter(({ place }) => place > from)),
-      (from, last) =>
-        Effect.map(
-          doing("read rows")(sql<StoredResult>`
-            select ${all} from ${
-            each(sql, placed.flatMap(({ no, place }) => place > from && place <= last ? [{ no }] : []))
-          } cross join noukai_batch_row as r
-            where r.batch = ${batch.id} and r.no = cast(j.value->>'no' as bigint)`),
-          (rows) => rows.toSorted((one, other) => order.get(one.key)! - order.get(other.key)!)
-        ),
-      rowResult(batch)
-    )
-  }))
-}
+): Effect.Effect<ReadonlyMap<string, RowResult>, BatchStoreError> =>
+  Effect.map(
+    doing("read rows")(sql<StoredResult>`
+      select ${columnsOf(sql, false).all} from ${
+      each(sql, keys.map((key) => ({ key })))
+    } cross join noukai_batch_row as r
+      where r.batch = ${batch.id} and ${sameText(sql, sql`r.key`, sql`j.value->>'key'`)}`),
+    (rows) => new Map(rows.map((row) => [row.key, rowResult(batch)(row)]))
+  )
 
 type StoredAttempt =
   & Pick<StoredResult, "attempt" | "state" | "execution_id" | "error" | "cost_usd" | "settled_at">
