@@ -56,8 +56,13 @@ export const wrongCost: Flow = { ref: "a/b/c", steps: [{ kind: "template", id: "
 export const noCode: Step = { kind: "function", id: "a", run: () => Effect.fail({ message: "x" }) }
 
 // what may be absent is a key that may be absent, and no `undefined`
-expectTypeOf<Pick<RequestEntry, "endpoint" | "flow" | "fault" | "status" | "endedAt">>().toEqualTypeOf<
+expectTypeOf<Options["onRequest"]>().toEqualTypeOf<((request: RequestEntry) => void) | undefined>()
+expectTypeOf<
+  Pick<RequestEntry, "endpoint" | "flow" | "fault" | "status" | "endedAt" | "executionId" | "billedUsd">
+>().toEqualTypeOf<
   {
+    readonly executionId?: string
+    readonly billedUsd?: string
     readonly endpoint?: string
     readonly flow?: string
     readonly fault?: string

@@ -1,7 +1,13 @@
 /** The services of the SDK, as the settings of a command lead them. */
+import type { LogHook } from "@effect-noukai/sdk/LogHook"
 import * as Noukai from "@effect-noukai/sdk/Noukai"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { duration } from "../arguments/values.js"
+import { time } from "../terminal/amounts.js"
+import { Terminal } from "../terminal/Terminal.js"
 import * as History from "./history.js"
 import * as Proxy from "./proxy.js"
 import * as Settings from "./Settings.js"
@@ -11,12 +17,55 @@ export interface ServiceFlags extends Settings.ConnectionFlags {
   readonly noHistory?: boolean
 }
 
+/**
+ * How long a command tries again when the server cannot be reached, in words; nothing for a request that it does not
+ * repeat. `hasAnswered`: the server could be reached before.
+ */
+export type Patience = (hasAnswered: boolean, method: "GET" | "POST") => string | undefined
+
+/** The time after which the SDK gives up a job whose polls all fail, in milliseconds. */
+const givenUp = 300_000
+
+/** A wait for jobs: without `--timeout` it begins only if the server answers. */
+export const waiting = (timeout: Option.Option<string>): Patience => {
+  const limit = Option.flatMap(timeout, (text) => Effect.runSync(Effect.option(duration("--timeout", text))))
+  return (hasAnswered, method) => {
+    if (method === "POST") return undefined
+    if (Option.isNone(limit) && !hasAnswered) return "a few times, for about a second"
+    const millis = Option.match(limit, { onNone: () => givenUp, onSome: Duration.toMillis })
+    return `for up to ${millis < givenUp ? time(millis) : "5 minutes"}`
+  }
+}
+
+/** Says at once, and once for each outage, that the server cannot be reached. */
+const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
+  let hasAnswered = false
+  let isLost = false
+  return (event) => {
+    if (event.phase === "response") {
+      if (isLost) Effect.runSync(terminal.note("the server answers again"))
+      hasAnswered = true
+      isLost = false
+    } else if (event.phase === "error" && event.error === "APIConnectionError" && !isLost) {
+      const how = patience(hasAnswered, event.method)
+      if (how === undefined) return
+      isLost = true
+      Effect.runSync(terminal.note(`the server cannot be reached (${event.message}); trying again ${how}`))
+    }
+  }
+}
+
 /** The services, the history and the settings. Fails with mistakes in flags, the environment or `noukai.json`. */
-export const services = (input: ServiceFlags) =>
+export const services = (input: ServiceFlags, patience?: Patience) =>
   History.layer(input.noHistory !== true).pipe(
     Layer.provideMerge(Layer.unwrapScoped(Effect.gen(function*() {
       const { options, proxy } = yield* Settings.Settings
-      return Noukai.layer(proxy === undefined ? options : { ...options, dispatcher: yield* Proxy.dispatcher(proxy) })
+      const terminal = yield* Terminal
+      return Noukai.layer({
+        ...options,
+        ...patience === undefined ? {} : { log: outages(terminal, patience) },
+        ...proxy === undefined ? {} : { dispatcher: yield* Proxy.dispatcher(proxy) }
+      })
     }))),
     Layer.provideMerge(Settings.layer(input))
   )

@@ -78,7 +78,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
         }`
       })
   })).pipe(
-    Effect.provide(services(input)),
+    Effect.provide(services(input, (hasAnswered) => hasAnswered ? "for up to 10 minutes" : "a few times")),
     Effect.onInterrupt(() =>
       terminal.note(`interrupted; the run goes on: ${hint(input, "watch", [input.flow, input.id])}`)
     ),

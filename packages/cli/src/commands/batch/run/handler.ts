@@ -140,6 +140,6 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     })
   },
   Effect.scoped,
-  (effect, input) => Effect.provide(effect, services(input)),
+  (effect, input) => Effect.provide(effect, services(input, () => "for up to 5 minutes; no row is lost")),
   failing
 )

@@ -9,7 +9,7 @@ import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { exitCodes } from "../../../exit/exitCode.js"
 import { ending } from "../../../exit/failing.js"
 import { note } from "../../../settings/history.js"
-import { services } from "../../../settings/services.js"
+import { services, waiting as patience } from "../../../settings/services.js"
 import { printed } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
@@ -44,6 +44,6 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     yield* note({ flow, run: id })
     yield* terminal.write(printed(input.json, result))
   },
-  (effect, input) => Effect.provide(effect, services(input)),
+  (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))),
   (effect, input) => ending("reads", { flow: input.flow })(effect, input)
 )

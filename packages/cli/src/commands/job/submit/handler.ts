@@ -11,7 +11,7 @@ import { ending } from "../../../exit/failing.js"
 import { findable } from "../../../exit/interrupted.js"
 import { note } from "../../../settings/history.js"
 import { once } from "../../../settings/once.js"
-import { services } from "../../../settings/services.js"
+import { services, waiting } from "../../../settings/services.js"
 import { jsonLine, printed } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
@@ -64,5 +64,5 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       (effect) => ending("reads", known)(effect, input)
     )
     yield* terminal.write(printed(input.json, result))
-  }).pipe(Effect.provide(services(input)), (effect) => ending("begins", known)(effect, input))
+  }).pipe(Effect.provide(services(input, waiting(input.timeout))), (effect) => ending("begins", known)(effect, input))
 }, ending("begins"))

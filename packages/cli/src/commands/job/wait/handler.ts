@@ -11,7 +11,7 @@ import { CommandError, UsageError } from "../../../exit/CommandError.js"
 import { type ExitCode, exitCodeOf, exitCodes, worst } from "../../../exit/exitCode.js"
 import { ending } from "../../../exit/failing.js"
 import { note } from "../../../settings/history.js"
-import { services } from "../../../settings/services.js"
+import { services, waiting as patience } from "../../../settings/services.js"
 import { inMessage, jsonLine } from "../../../terminal/json.js"
 import { plain, Terminal } from "../../../terminal/Terminal.js"
 import type { Handle } from "../../leaf.js"
@@ -88,7 +88,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     // the outcomes have said themselves what was wrong
     if (code !== exitCodes.done) return yield* new CommandError({ code, message: "" })
   },
-  (effect, input) => Effect.provide(effect, services(input)),
+  (effect, input) => Effect.provide(effect, services(input, patience(input.timeout))),
   (effect, input) => ending("reads", { flow: input.flow })(effect, input)
 )
 
