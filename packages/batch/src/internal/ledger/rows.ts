@@ -288,21 +288,25 @@ export const transit = (
  */
 export const nextAttempts = (
   { sql }: Ledger,
-  rows: ReadonlyArray<Pick<Transition, "id" | "dueAt">>
+  rows: ReadonlyArray<Pick<Transition, "attempt" | "id" | "dueAt">>
 ): Effect.Effect<void, BatchStoreError> => {
-  const items = each(sql, rows.map(({ dueAt, id }) => ({ id, dueAt })))
+  const items = each(sql, rows.map(({ attempt, dueAt, id }) => ({ id, attempt, dueAt })).sort(byId))
+  // another process may have taken one there meanwhile
+  const isMeant = sql.literal(
+    "r.id = cast(j.value->>'id' as bigint) and r.attempt = cast(j.value->>'attempt' as bigint)"
+  )
   const dueAt = sql.literal("cast(j.value->>'dueAt' as bigint)")
   return rows.length === 0 ? Effect.void : doing("began attempts")(Effect.asVoid(Effect.all([
     sql`insert into noukai_batch_attempt
         (batch, row_id, attempt, state, execution_id, error, cost_usd, started_at, settled_at)
       select r.batch, r.id, r.attempt, r.state, r.execution_id, r.error, r.cost_usd, r.intent_at, r.settled_at
-      from ${items} cross join noukai_batch_row as r where r.id = cast(j.value->>'id' as bigint) and r.sent = 1`,
+      from ${items} cross join noukai_batch_row as r where ${isMeant} and r.sent = 1 on conflict do nothing`,
     sql`update noukai_batch_row as r set
         state = case when ${dueAt} is null then 'pending' else 'waiting' end, due_at = ${dueAt},
         retries = case when ${dueAt} is null then 0 else r.retries + 1 end, attempt = r.attempt + 1, adopted = 0,
         execution_id = null, error = null, result = null, cost_usd = null, duration_ms = null, tokens = null,
         settled_at = null, settled_no = null
-      from ${items} where r.id = cast(j.value->>'id' as bigint)`
+      from ${items} where ${isMeant}`
   ])))
 }
 

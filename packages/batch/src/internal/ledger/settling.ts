@@ -4,7 +4,7 @@ import * as Number_ from "effect/Number"
 import type { BatchStoreError } from "../../BatchError.js"
 import type { RowError, SettledState } from "../../BatchRow.js"
 import type { IsSelected } from "../selection.js"
-import { doing, each, forUpdate, greatest, type Ledger, transaction } from "./ledger.js"
+import { doing, each, greatest, type Ledger, transaction } from "./ledger.js"
 import { nextAttempts, type StoredState, transit } from "./rows.js"
 
 /** The rows that one statement takes: the statements of others come between. */
@@ -33,7 +33,7 @@ interface Standing {
   readonly isNumbered: boolean
 }
 
-/** Changes the rows of a state, so many in one transaction; gives how many it changed. */
+/** Changes the rows of a state, so many at a time; gives how many it changed. */
 const changedAll = (
   ledger: Ledger,
   batch: number,
@@ -44,10 +44,10 @@ const changedAll = (
   Effect.gen(function*() {
     const { sql } = ledger
     let [sum, last, count] = [0, 0, most]
-    const some = Effect.gen(function*() {
+    while (count === most) {
       const rows = yield* doing("read rows")(sql<{ readonly [field in keyof Standing]: string }>`
         select id, attempt, key, case when settled_no is null then 0 else 1 end as "isNumbered" from noukai_batch_row
-        where batch = ${batch} and state = ${state} and id > ${last} order by id limit ${most} ${forUpdate(sql)}`)
+        where batch = ${batch} and state = ${state} and id > ${last} order by id limit ${most}`)
       const meant = rows.map(({ attempt, id, isNumbered, key }) => ({
         id: Number(id),
         attempt: Number(attempt),
@@ -58,8 +58,7 @@ const changedAll = (
       count = rows.length
       last = Number(rows[count - 1]?.id ?? 0)
       sum += meant.length
-    })
-    while (count === most) yield* transaction(sql, "changed rows")(some)
+    }
     return sum
   })
 
@@ -72,7 +71,9 @@ export const retried = (
 ): Effect.Effect<number, BatchStoreError> =>
   Effect.zipRight(
     keepNumbers(ledger, batch),
-    changedAll(ledger, batch, state, ({ key }) => isSelected({ key, state }), (rows) => nextAttempts(ledger, rows))
+    changedAll(ledger, batch, state, ({ key }) =>
+      isSelected({ key, state }), (rows) =>
+      transaction(ledger.sql, "began attempts")(nextAttempts(ledger, rows)))
   )
 
 /** Removes rows that could not be sent: their source is asked for them again. @internal */
