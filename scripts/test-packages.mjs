@@ -400,9 +400,11 @@ const testBundle = async ({ bundle, use }, folder) => {
 /** A peer's companion asks for the effect of its day: beside the lowest stands the first release of its minor. */
 const companions = { "@effect/platform-node": "@effect/platform-node-shared" }
 
-/** The peers that are not ours, each at the lowest version of its range. */
+/** The peers that are not ours, and undici, each at the lowest version of its range. */
 const lowestPeers = ({ manifest }) => {
-  const peers = Object.entries(manifest.peerDependencies ?? {}).filter(([name]) => !name.startsWith("@effect-noukai/"))
+  const { undici } = manifest.dependencies ?? {}
+  const peers = Object.entries({ ...manifest.peerDependencies, ...(undici === undefined ? undefined : { undici }) })
+    .filter(([name]) => !name.startsWith("@effect-noukai/"))
     .map(([name, range]) => [name, /\d+\.\d+\.\d+/.exec(range)[0]])
   const brought = peers.flatMap(([name]) => companions[name] ?? []).map((name) => [
     name,

@@ -1,6 +1,7 @@
 /**
  * The two parts of undici that are used, without the others that its index loads: its `fetch`, its web sockets, its
- * cache. They are files of undici's own, so its version is pinned.
+ * cache. They are files of undici's own, which `npm run test:packages` finds in the lowest and the latest version of the
+ * range.
  *
  * They are required, and not imported, so that bundlers leave them out: undici is CommonJS and requires Node's modules,
  * which it cannot do within a bundle that is an ES module.
