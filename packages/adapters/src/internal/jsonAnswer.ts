@@ -1,25 +1,16 @@
-/**
- * A response of this package, on any server.
- *
- * @internal
- */
+/** A response of this package, on any server. */
 export interface JsonAnswer {
   readonly status: number
   readonly body?: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-/**
- * The headers of such a response. No cache may give it to another caller.
- *
- * @internal
- */
+/** The headers of such a response. No cache may give it to another caller. */
 export const jsonHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-type": "application/json"
 }
 
-/** @internal */
 export const jsonAnswer = (
   { body, headers, status }: {
     readonly status: number

@@ -1,25 +1,13 @@
-/**
- * Runs code of users. A getter or a proxy may throw when it is inspected, and the runtime inspects thrown values.
- *
- * @internal
- */
+/** Runs code of users. A getter or a proxy may throw when it is inspected, and the runtime inspects thrown values. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { constUndefined } from "effect/Function"
 
-/**
- * The value thrown by code that is no Effect.
- *
- * @internal
- */
+/** The value thrown by code that is no Effect. */
 export class Thrown extends Data.TaggedError("Thrown")<{ readonly reason: unknown }> {}
 
-/**
- * The Effect that a function returns; a `Thrown` for what the function throws.
- *
- * @internal
- */
+/** The Effect that a function returns; a `Thrown` for what the function throws. */
 export const called = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E | Thrown, R> =>
   Effect.suspend(() =>
     Either.getOrElse(
@@ -28,9 +16,5 @@ export const called = <A, E, R>(f: () => Effect.Effect<A, E, R>): Effect.Effect<
     )
   )
 
-/**
- * The result of inspecting a value; `undefined` if the inspection throws.
- *
- * @internal
- */
+/** The result of inspecting a value; `undefined` if the inspection throws. */
 export const looked = <A>(look: () => A): A | undefined => Either.getOrElse(Either.try(look), constUndefined)

@@ -2,7 +2,6 @@
  * The refusal of an endpoint: the status and body that go to the caller.
  *
  * @see contract 11
- * @internal
  */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
@@ -11,7 +10,6 @@ import * as Either from "effect/Either"
  * One entry of a 422 body.
  *
  * @see contract 11.1
- * @internal
  */
 export interface ValidationIssue {
   readonly loc: ReadonlyArray<string | number>
@@ -19,7 +17,6 @@ export interface ValidationIssue {
   readonly type: string
 }
 
-/** @internal */
 export class ApiError extends Data.TaggedError("ApiError")<{
   readonly status: number
   readonly detail:
@@ -33,7 +30,6 @@ export class ApiError extends Data.TaggedError("ApiError")<{
  * A refusal with a code.
  *
  * @see contract 11.3
- * @internal
  */
 export const coded = (
   status: number,
@@ -42,7 +38,7 @@ export const coded = (
   extra?: { readonly [name: string]: unknown }
 ): ApiError => new ApiError({ status, detail: { code, message, ...extra } })
 
-/** A refusal with a code, as the result of a check. @internal */
+/** A refusal with a code, as the result of a check. */
 export const refuse = (status: number, code: string, message: string): Either.Either<never, ApiError> =>
   Either.left(coded(status, code, message))
 
@@ -50,7 +46,6 @@ export const refuse = (status: number, code: string, message: string): Either.Ei
  * A validation failure with its places.
  *
  * @see contract 11.1
- * @internal
  */
 export const invalid = (issues: ReadonlyArray<ValidationIssue>): ApiError =>
   new ApiError({ status: 422, detail: issues })

@@ -1,8 +1,4 @@
-/**
- * The command `noukai-emulator`: parses its arguments and serves until a signal.
- *
- * @internal
- */
+/** The command `noukai-emulator`: parses its arguments and serves until a signal. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -36,7 +32,7 @@ const run = (options: EmulatorOptions): Effect.Effect<void> =>
     Effect.catchAll((error) => complain(error.message))
   )
 
-/** Runs until SIGINT or SIGTERM, then closes every connection. @internal */
+/** Runs until SIGINT or SIGTERM, then closes every connection. */
 export const main = (args: ReadonlyArray<string>): void => {
   const parsed = parseArguments(args)
   if (Either.isLeft(parsed)) NodeRuntime.runMain(complain(`${parsed.left}\n\n${usage}`))

@@ -1,14 +1,9 @@
-/**
- * The defaults of the options, used by the server and printed by `--help`.
- *
- * @internal
- */
+/** The defaults of the options, used by the server and printed by `--help`. */
 import type { EmulatorOptions, Jobs, Limits, Sessions } from "../EmulatorOptions.js"
 
-/** Options of which none is left out. @internal */
+/** Options of which none is left out. */
 export type CompleteOptions<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
 
-/** @internal */
 export const limits: CompleteOptions<Limits> = {
   bodyBytes: 16 * 1024 * 1024,
   headerBytes: 16 * 1024,
@@ -22,7 +17,6 @@ export const limits: CompleteOptions<Limits> = {
   evicted: 1_000_000
 }
 
-/** @internal */
 export const jobs: CompleteOptions<Jobs> = {
   rowDelay: 0,
   queueDelay: 0,
@@ -30,12 +24,11 @@ export const jobs: CompleteOptions<Jobs> = {
   capacity: 1_000
 }
 
-/** @internal */
 export const sessions: CompleteOptions<Sessions> = {
   lag: 0
 }
 
-/** The options that have a default. @internal */
+/** The options that have a default. */
 export type DefaultedOptions = Pick<
   EmulatorOptions,
   | "host"
@@ -49,7 +42,6 @@ export type DefaultedOptions = Pick<
   | "legacyFields"
 >
 
-/** @internal */
 export const options: CompleteOptions<DefaultedOptions> = {
   host: "127.0.0.1",
   seed: 1,
@@ -62,7 +54,7 @@ export const options: CompleteOptions<DefaultedOptions> = {
   legacyFields: false
 }
 
-/** The given options, with the defaults for the others. @internal */
+/** The given options, with the defaults for the others. */
 export const given = <O extends object>(defaults: CompleteOptions<O>, options: O | undefined): CompleteOptions<O> => ({
   ...defaults,
   ...Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined))

@@ -1,8 +1,3 @@
-/**
- * The text of a thrown value.
- *
- * @internal
- */
+/** The text of a thrown value. */
 
-/** @internal */
 export const errorText = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)

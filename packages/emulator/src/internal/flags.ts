@@ -1,7 +1,5 @@
 /**
  * The flags of the command: each an option of the emulator by its path in kebab case, `limits.runs` as `--limits-runs`.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
@@ -218,7 +216,6 @@ const flags: ReadonlyArray<Flag> = [
 const usageLine = (name: string, value: string | undefined, does: string): string =>
   `  ${`--${name}${value === undefined ? "" : ` ${value}`}`.padEnd(34)} ${does}`
 
-/** @internal */
 export const usage = [
   "noukai-emulator [--port N] [--flows FILE] [--host ADDRESS] …",
   "",
@@ -230,7 +227,6 @@ export const usage = [
   ""
 ].join("\n")
 
-/** @internal */
 export interface Arguments {
   readonly help: boolean
   readonly schema: boolean
@@ -248,7 +244,7 @@ const merged = (before: EmulatorOptions, more: EmulatorOptions): EmulatorOptions
   )
 })
 
-/** The parsed arguments, or a sentence about the mistake in them. @internal */
+/** The parsed arguments, or a sentence about the mistake in them. */
 export const parseArguments = (args: ReadonlyArray<string>): Either.Either<Arguments, string> =>
   Either.gen(function*() {
     const { values } = yield* Either.try({

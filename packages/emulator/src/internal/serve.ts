@@ -1,8 +1,4 @@
-/**
- * Puts a server together.
- *
- * @internal
- */
+/** Puts a server together. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -69,7 +65,6 @@ const readFile = (path: string): Effect.Effect<FlowFile.FlowFile, EmulatorError>
 
 const noFile: FlowFile.FlowFile = { flows: [] }
 
-/** @internal */
 export const serve = (options: EmulatorOptions = {}): Effect.Effect<EmulatorService, EmulatorError, Scope.Scope> =>
   Effect.gen(function*() {
     const file = options.file === undefined ? noFile : yield* readFile(options.file)

@@ -1,8 +1,4 @@
-/**
- * The state that all endpoints of one server share.
- *
- * @internal
- */
+/** The state that all endpoints of one server share. */
 import type { StreamOutputs } from "../EmulatorOptions.js"
 import type { Engine } from "./engine/engine.js"
 import type { JobQueue } from "./engine/jobQueue.js"
@@ -14,7 +10,6 @@ import type { Ledger } from "./store/ledger.js"
 import type { Runs } from "./store/runs.js"
 import type { SessionIndex } from "./store/sessions.js"
 
-/** @internal */
 export interface State {
   readonly ids: Ids
   readonly ledger: Ledger

@@ -34,11 +34,7 @@ export interface NodeResponse {
   emit(event: string, ...args: Array<unknown>): boolean
 }
 
-/**
- * A header by its lower-case name; the first value of a repeated one.
- *
- * @internal
- */
+/** A header by its lower-case name; the first value of a repeated one. */
 export const headerOf = (request: NodeRequest, name: string): string | undefined => {
   const value = request.headers[name]
   return typeof value === "string" ? value : value?.[0]

@@ -1,8 +1,4 @@
-/**
- * The body of Node's request, read no further than it is pulled.
- *
- * @internal
- */
+/** The body of Node's request, read no further than it is pulled. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -93,7 +89,6 @@ const once = (bytes: Uint8Array): Pull => {
   })
 }
 
-/** @internal */
 export const requestBody = (request: NodeRequest): Effect.Effect<Pull, never, Scope.Scope> => {
   if (request.readableEnded) {
     const bytes = parsed(request.body)

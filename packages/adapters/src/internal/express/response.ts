@@ -1,19 +1,11 @@
-/**
- * The ends of Node's responses.
- *
- * @internal
- */
+/** The ends of Node's responses. */
 import * as Effect from "effect/Effect"
 import type { ReplayAnswer } from "../../ReplayAnswer.js"
 import { type JsonAnswer, jsonAnswer } from "../jsonAnswer.js"
 import { linger, type Pull } from "../relay/readBody.js"
 import type { NodeRequest, NodeResponse } from "./messages.js"
 
-/**
- * Waits until a response has been handed to the system, or no longer can be.
- *
- * @internal
- */
+/** Waits until a response has been handed to the system, or no longer can be. */
 export const over = (response: NodeResponse): Effect.Effect<void> =>
   Effect.async((resume) => {
     if (response.writableFinished || response.destroyed) return resume(Effect.void)
@@ -44,11 +36,7 @@ const begin = (response: NodeResponse, { headers, status }: JsonAnswer): boolean
   return true
 }
 
-/**
- * Sends a response, unless one has begun.
- *
- * @internal
- */
+/** Sends a response, unless one has begun. */
 export const send = (response: NodeResponse, answer: JsonAnswer): void => {
   if (!begin(response, answer)) return
   if (answer.body === undefined) response.end()
@@ -58,8 +46,6 @@ export const send = (response: NodeResponse, answer: JsonAnswer): void => {
 /**
  * Sends a response to a request whose body has not been read to its end, unless one has begun. All of it is sent at
  * once; it ends when the rest of the request has arrived, or as much of it as is read.
- *
- * @internal
  */
 export const sendEarly = (
   request: NodeRequest,
@@ -80,11 +66,7 @@ export const sendEarly = (
 
 const controllers = new WeakMap<object, AbortController>()
 
-/**
- * Aborted when a response is cut off before its end.
- *
- * @internal
- */
+/** Aborted when a response is cut off before its end. */
 export const cutOff = (response: NodeResponse): AbortSignal => {
   const known = controllers.get(response)
   if (known !== undefined) return known.signal
@@ -98,7 +80,6 @@ export const cutOff = (response: NodeResponse): AbortSignal => {
   return controller.signal
 }
 
-/** @internal */
 export interface ResponseHold {
   /** Whether the response was inspected before it began. */
   readonly isSettled: () => boolean
@@ -109,8 +90,6 @@ const isCallback = (argument: unknown): argument is () => void => typeof argumen
 /**
  * Inspects a response that is about to be sent in one piece, and sends another one if `instead` gives one. A response
  * that comes piece by piece has begun by its end, and is left alone.
- *
- * @internal
  */
 export const holdResponse = (
   response: NodeResponse,

@@ -1,11 +1,6 @@
 import { jsonHeaders } from "../jsonAnswer.js"
 
-/**
- * The response to a caller: status, headers and body.
- *
- * @since 0.1.0
- * @category models
- */
+/** The response to a caller: status, headers and body. */
 export interface Answer {
   readonly status: number
   /** JSON text; absent for a status whose responses have no body. */
@@ -15,7 +10,6 @@ export interface Answer {
   readonly isRead: boolean
 }
 
-/** @internal */
 export const answer = (status: number, body: string | undefined, isRead: boolean = true): Answer => ({
   status,
   ...(body === undefined ? undefined : { body }),
@@ -23,10 +17,6 @@ export const answer = (status: number, body: string | undefined, isRead: boolean
   isRead
 })
 
-/**
- * The answer to a request that the relay refuses.
- *
- * @internal
- */
+/** The answer to a request that the relay refuses. */
 export const refusal = (status: number, code: string, isRead?: boolean): Answer =>
   answer(status, JSON.stringify({ detail: code }), isRead)

@@ -1,8 +1,4 @@
-/**
- * Asks whether a caller may run the flow, and trusts neither the verdict nor an error of the check.
- *
- * @internal
- */
+/** Asks whether a caller may run the flow, and trusts neither the verdict nor an error of the check. */
 import { NoukaiError } from "@effect-noukai/promise/NoukaiError"
 import { isNoukaiError } from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
@@ -73,8 +69,6 @@ const judged = (verdict: unknown): Effect.Effect<Answer | undefined> => {
 /**
  * The answer that refuses a caller, if `authorize` does not let it pass. Only the name of an error is logged, because
  * its message may hold anything.
- *
- * @internal
  */
 export const authorized = <Request, Body, E, R>(
   authorize: (request: Request, body: Body) => Effect.Effect<unknown, E, R>,

@@ -2,11 +2,9 @@
  * Parses the text of a request into its JSON object.
  *
  * @see contract 13.2
- * @internal
  */
 import * as Either from "effect/Either"
 
-/** @internal */
 export interface JsonObject {
   readonly [key: string]: unknown
 }
@@ -14,8 +12,6 @@ export interface JsonObject {
 /**
  * The error codes of a body. A declared type other than JSON is refused, because a page of another site may send it
  * without asking first.
- *
- * @internal
  */
 export type BodyProblem = "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "TOO_MANY_MESSAGES"
 
@@ -49,10 +45,8 @@ const isDeeperThan = (text: string, max: number): boolean => {
   return false
 }
 
-/** @internal */
 export const isJsonObject = (u: unknown): u is JsonObject => typeof u === "object" && u !== null && !Array.isArray(u)
 
-/** @internal */
 export const parseJson = (text: string): Either.Either<unknown, "INVALID_JSON"> =>
   Either.try({ try: () => JSON.parse(text) as unknown, catch: () => "INVALID_JSON" as const })
 
@@ -60,11 +54,7 @@ const jsonType = /^application\/(json|[a-z0-9!#$&^_.+-]+\+json)\s*(;|$)/i
 
 const isLonger = (list: unknown, max: number): boolean => Array.isArray(list) && list.length > max
 
-/**
- * The object of a body; an empty body is an empty object.
- *
- * @internal
- */
+/** The object of a body; an empty body is an empty object. */
 export const parseBody = (
   text: string,
   contentType: string | undefined,

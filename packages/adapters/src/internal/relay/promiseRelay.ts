@@ -1,8 +1,4 @@
-/**
- * A relay whose `authorize` is no Effect.
- *
- * @internal
- */
+/** A relay whose `authorize` is no Effect. */
 import type { Noukai } from "@effect-noukai/promise"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
 import * as Effect from "effect/Effect"
@@ -13,11 +9,7 @@ import type { ContextRunner } from "../asyncContext.js"
 import { Thrown } from "../untrusted.js"
 import { refusal } from "./answer.js"
 
-/**
- * A request and the asynchronous context in which it came.
- *
- * @internal
- */
+/** A request and the asynchronous context in which it came. */
 export interface RequestInContext<out Request> {
   readonly request: Request
   readonly within: ContextRunner
@@ -28,11 +20,7 @@ interface Options<Request> extends Relay.Limits {
   readonly authorize: (request: Request, body: Relay.Body) => Relay.Verdict | PromiseLike<Relay.Verdict>
 }
 
-/**
- * The rules of a relay. Throws an `InvalidRequestError` when the flow, the version or a limit is wrong.
- *
- * @internal
- */
+/** The rules of a relay. Throws an `InvalidRequestError` when the flow, the version or a limit is wrong. */
 export const promiseRelay = <Request>(
   { authorize, client, ...limits }: Options<Request>
 ): Relay.Relay<RequestInContext<Request>, NoukaiHttp> =>
@@ -48,9 +36,5 @@ export const promiseRelay = <Request>(
     identity
   )
 
-/**
- * The answer of a closed client; nothing of the request has been read.
- *
- * @internal
- */
+/** The answer of a closed client; nothing of the request has been read. */
 export const unavailable: Relay.Answer = refusal(502, "UPSTREAM_UNAVAILABLE", false)

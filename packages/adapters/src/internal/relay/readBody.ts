@@ -2,7 +2,6 @@
  * Reads the body of a request within its bounds.
  *
  * @see contract 13.2
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
@@ -10,33 +9,19 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 
-/**
- * The next bytes of a body; `None` at its end.
- *
- * @internal
- */
+/** The next bytes of a body; `None` at its end. */
 export type Pull = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>>
 
 /**
  * The error codes of a body that was not read to its end. A body that breaks off or is not UTF-8 counts as invalid
  * JSON.
- *
- * @internal
  */
 export type ReadProblem = "BODY_TOO_LARGE" | "BODY_TOO_SLOW" | "INVALID_JSON"
 
-/**
- * The pull of a body that has come to its end.
- *
- * @internal
- */
+/** The pull of a body that has come to its end. */
 export const ended: Pull = Effect.fail(Option.none())
 
-/**
- * The pull of a body that has broken off, or cannot be read.
- *
- * @internal
- */
+/** The pull of a body that has broken off, or cannot be read. */
 export const broken: Pull = Effect.fail(Option.some("broken"))
 
 interface ReadLimits {
@@ -58,11 +43,7 @@ const decode = (parts: ReadonlyArray<Uint8Array>): Either.Either<string, "INVALI
     catch: () => "INVALID_JSON" as const
   })
 
-/**
- * The whole body as text. After any failure the rest of the body is still unread.
- *
- * @internal
- */
+/** The whole body as text. After any failure the rest of the body is still unread. */
 export const readBody = (
   pull: Pull,
   contentLength: string | undefined,
@@ -103,8 +84,6 @@ const most = {
 /**
  * Reads on and drops the bytes, so that a client that is still sending sees the answer and its connection can be used
  * again. Returns whether the body came to its end or broke off; `false` for one that is too long or too slow.
- *
- * @internal
  */
 export const linger = (pull: Pull): Effect.Effect<boolean> =>
   Effect.suspend(() => {
@@ -123,11 +102,7 @@ export const linger = (pull: Pull): Effect.Effect<boolean> =>
     )
   })
 
-/**
- * Whether a request declares a body.
- *
- * @internal
- */
+/** Whether a request declares a body. */
 export const declaresBody = (header: (name: string) => string | null | undefined): boolean => {
   const length = header("content-length") ?? "0"
   return length !== "0" || (header("transfer-encoding") ?? "") !== ""

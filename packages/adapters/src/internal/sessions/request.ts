@@ -1,15 +1,9 @@
-/**
- * The parts of a request that decide its scope.
- *
- * @internal
- */
+/** The parts of a request that decide its scope. */
 import type { SessionsOptions } from "../../SessionsOptions.js"
 
 /**
  * The session that a request asks to replay: the first value of a repeated header, in any form of the repetition. A
  * blank value is none.
- *
- * @internal
  */
 export const requestedSession = (header: string | ReadonlyArray<string> | null | undefined): string | undefined => {
   const value = typeof header === "string" ? header : header?.[0]
@@ -17,11 +11,7 @@ export const requestedSession = (header: string | ReadonlyArray<string> | null |
   return first === "" ? undefined : first
 }
 
-/**
- * The path of a target: `/a/b` for `/a/b?c` and `http://host/a/b`.
- *
- * @internal
- */
+/** The path of a target: `/a/b` for `/a/b?c` and `http://host/a/b`. */
 export const pathOf = (target: string): string => {
   const path = target.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "")
   return path === "" ? "/" : path
@@ -30,7 +20,6 @@ export const pathOf = (target: string): string => {
 const isBelow = (path: string, prefix: string): boolean =>
   path === prefix || path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`)
 
-/** @internal */
 export const isExcluded = (exclude: SessionsOptions["exclude"], target: string): boolean => {
   if (exclude === undefined) return false
   const path = pathOf(target)

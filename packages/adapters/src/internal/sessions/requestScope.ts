@@ -1,8 +1,4 @@
-/**
- * The scope of one request.
- *
- * @internal
- */
+/** The scope of one request. */
 import type { ReplayError, ReplayScopeError } from "@effect-noukai/sdk/NoukaiError"
 import { InvalidRequestError, isReplayError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -16,7 +12,6 @@ import type { SessionsOptions } from "../../SessionsOptions.js"
 import { hasAsyncContext } from "../asyncContext.js"
 import { called } from "../untrusted.js"
 
-/** @internal */
 export interface RequestScope {
   readonly scope: TraceScope.Scope
   readonly isReplay: boolean
@@ -26,11 +21,7 @@ export interface RequestScope {
   readonly problem: (status: number) => Effect.Effect<ReplayError | undefined>
 }
 
-/**
- * A scope that is closed by hand.
- *
- * @internal
- */
+/** A scope that is closed by hand. */
 export interface OpenRequestScope extends RequestScope {
   readonly close: Effect.Effect<void>
 }
@@ -74,7 +65,6 @@ const passedOver = "a replay was asked for while NOUKAI_REPLAY_ENABLED is off; t
  * Opens the scope that a request asks for.
  *
  * @see contract 10.3
- * @internal
  */
 export const open = (
   sessionId: string | undefined,
@@ -115,11 +105,7 @@ const openForPromises = (
         )
         : open(sessionId, options))
 
-/**
- * Opens a scope that is closed by hand, for code that is no Effect.
- *
- * @internal
- */
+/** Opens a scope that is closed by hand, for code that is no Effect. */
 export const openByHand = (
   sessionId: string | undefined,
   options: SessionsOptions
@@ -131,21 +117,14 @@ export const openByHand = (
       Effect.map((request) => ({ ...request, close: Scope.close(scope, Exit.void) }))
     ))
 
-/**
- * Told of the error of a replay.
- *
- * @internal
- */
+/** Told of the error of a replay. */
 export type ReplayErrorHook = (error: ReplayError) => Effect.Effect<void>
 
-/** @internal */
 export const ignored: Effect.Effect<void> = Effect.logWarning("replay: onReplayError failed and was ignored")
 
 /**
  * Logs the error of a replay whose response was sent all the same, and tells the hook. A failure of the hook is logged
  * and ignored.
- *
- * @internal
  */
 export const report = (
   { problem }: RequestScope,

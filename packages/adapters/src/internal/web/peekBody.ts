@@ -1,18 +1,12 @@
-/**
- * Tells response bodies that are complete already from those that come piece by piece.
- *
- * @internal
- */
+/** Tells response bodies that are complete already from those that come piece by piece. */
 import * as Effect from "effect/Effect"
 import type { ContextRunner } from "../asyncContext.js"
 
-/** @internal */
 export interface WholeBody {
   readonly isWhole: true
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
-/** @internal */
 export interface PiecewiseBody {
   readonly isWhole: false
   /** The next piece; `undefined` at the end. */
@@ -23,11 +17,7 @@ export interface PiecewiseBody {
 /** One turn of the event loop, after which a body that is complete has been given. */
 const turn = (): Promise<undefined> => Effect.runPromise(Effect.as(Effect.sleep(0), undefined))
 
-/**
- * Takes at most one piece, and waits for it no longer than one turn.
- *
- * @internal
- */
+/** Takes at most one piece, and waits for it no longer than one turn. */
 export const peekBody = async (
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
   within: ContextRunner

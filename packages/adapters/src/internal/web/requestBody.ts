@@ -2,7 +2,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { broken, ended, type Pull } from "../relay/readBody.js"
 
-/** @internal */
 export interface RequestBody {
   readonly pull: Pull
   /** Releases a body that will not be read to its end, perhaps together with its connection. */
@@ -15,8 +14,6 @@ const isStream = (u: unknown): u is ReadableStream<Uint8Array> =>
 /**
  * The body of a `Request`, not touched before it is pulled: a server on Node starts to read a body on first access, and
  * then no longer discards its rest.
- *
- * @internal
  */
 export const requestBody = (request: object): RequestBody => {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined

@@ -1,8 +1,4 @@
-/**
- * Runs a handler from a `Request` to a `Response` in the scope of its request.
- *
- * @internal
- */
+/** Runs a handler from a `Request` to a `Response` in the scope of its request. */
 import type { Noukai } from "@effect-noukai/promise"
 import { run } from "@effect-noukai/promise/NoukaiPromise"
 import type { ReplayError } from "@effect-noukai/sdk/NoukaiError"
@@ -23,7 +19,6 @@ interface Options {
   readonly onReplayError?: ((error: ReplayError) => void) | undefined
 }
 
-/** @internal */
 export const responseOf = (answer: ReplayAnswer.ReplayAnswer): Response => {
   const { body, headers, status } = jsonAnswer(answer)
   return new Response(body, { status, headers })
@@ -51,7 +46,6 @@ const streamOf = (body: PiecewiseBody, ended: (isWell: boolean) => Promise<void>
     }
   }, { highWaterMark: 0 })
 
-/** @internal */
 export class ScopedRequest {
   constructor(
     private readonly scope: RequestScope.OpenRequestScope,

@@ -1,8 +1,4 @@
-/**
- * Shorthands for writing cases; their results are plain data.
- *
- * @internal
- */
+/** Shorthands for writing cases; their results are plain data. */
 import type {
   ConformanceCase,
   ConformanceExchange,
@@ -13,13 +9,12 @@ import type {
 import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json } from "../../Flow.js"
 
-/** The path of a sample flow. @internal */
+/** The path of a sample flow. */
 export const sample = (flow: string, action: string): string => `/seq/noukai/samples/${flow}/${action}`
 
-/** The path of a flow of the fixture. @internal */
+/** The path of a flow of the fixture. */
 export const fixture = (flow: string, action: string): string => `/seq/acme/conformance/${flow}/${action}`
 
-/** @internal */
 export const post = (path: string, body: Json, more: Partial<ConformanceRequest> = {}): ConformanceRequest => ({
   method: "POST",
   path,
@@ -27,39 +22,33 @@ export const post = (path: string, body: Json, more: Partial<ConformanceRequest>
   ...more
 })
 
-/** @internal */
 export const get = (path: string, more: Partial<ConformanceRequest> = {}): ConformanceRequest => ({
   method: "GET",
   path,
   ...more
 })
 
-/** @internal */
 export const exchange = (
   request: ConformanceRequest,
   expect: Expectation,
   more: Partial<ConformanceExchange> = {}
 ): ConformanceExchange => ({ request, expect: { headers: { "x-request-id": any("string") }, ...expect }, ...more })
 
-/** @internal */
 export const any = (kind: string): Json => ({ $any: kind })
 
-/** @internal */
 export const ok = (body: Json): Expectation => ({ status: 200, body })
 
-/** @internal */
 export const refusal = (status: number, code: string): Expectation => ({
   status,
   body: { detail: { code, message: any("string") } }
 })
 
-/** A validation failure at one place. @internal */
+/** A validation failure at one place. */
 export const invalid = (...loc: ReadonlyArray<string | number>): Expectation => ({
   status: 422,
   body: { detail: [{ loc: [...loc], msg: any("string"), type: any("string") }] }
 })
 
-/** @internal */
 export const made = (
   name: string,
   rows: ReadonlyArray<string>,
@@ -67,14 +56,12 @@ export const made = (
   ...exchanges: ReadonlyArray<ConformanceExchange>
 ): ConformanceCase => ({ name, rows, needs, exchanges })
 
-/** @internal */
 export const event = (name: string, data: Json = {}): Json => ({ event: name, data })
 
 /**
  * The events that carry inputs and outputs, as cases expect them.
  *
  * @see contract 7.3, 7.8
- * @internal
  */
 export interface Shape {
   readonly name: StreamOutputs
@@ -116,20 +103,20 @@ const only = ({ name }: Shape, made: ConformanceCase): ConformanceCase => ({
   streamOutputs: name
 })
 
-/** A case of the hosted shape alone. @internal */
+/** A case of the hosted shape alone. */
 export const inHosted = (write: (shape: Shape) => ConformanceCase): ConformanceCase => only(hosted, write(hosted))
 
-/** A case of the documented shape alone. @internal */
+/** A case of the documented shape alone. */
 export const inDocumented = (write: (shape: Shape) => ConformanceCase): ConformanceCase =>
   only(documented, write(documented))
 
-/** One case for each shape. @internal */
+/** One case for each shape. */
 export const inBothShapes = (write: (shape: Shape) => ConformanceCase): ReadonlyArray<ConformanceCase> => [
   inHosted(write),
   inDocumented(write)
 ]
 
-/** One refused request. @internal */
+/** One refused request. */
 export const refused = (
   name: string,
   row: string,
@@ -140,13 +127,13 @@ export const refused = (
 ): ConformanceCase =>
   made(`${name}: ${status} ${code}`, [row, `11.3 ${code}`], needs, exchange(request, refusal(status, code)))
 
-/** A tool in the function format. @internal */
+/** A tool in the function format. */
 export const tool = (name: string): Json => ({
   type: "function",
   function: { name, description: "d", parameters: { type: "object", properties: {} } }
 })
 
-/** Saves a pause of `/execute`. @internal */
+/** Saves a pause of `/execute`. */
 export const savePause = {
   executionId: "body.executionId",
   pausedAtStep: "body.pausedAtStep",
@@ -157,7 +144,7 @@ export const savePause = {
   outputs: "body.accumulatedOutputs"
 }
 
-/** The body that resumes a saved pause. @internal */
+/** The body that resumes a saved pause. */
 export const resume = (results: ReadonlyArray<Json>, more: { readonly [key: string]: Json } = {}): Json => ({
   executionId: "{{executionId}}",
   pausedAtStep: "{{pausedAtStep}}",
@@ -167,7 +154,6 @@ export const resume = (results: ReadonlyArray<Json>, more: { readonly [key: stri
   ...more
 })
 
-/** @internal */
 export const result = (call: string, content: string, key = "tool_call_id"): Json => ({
   role: "tool",
   [key]: call,

@@ -1,8 +1,4 @@
-/**
- * The flows, keys and organisations that the cases need besides the sample flows.
- *
- * @internal
- */
+/** The flows, keys and organisations that the cases need besides the sample flows. */
 import type { ApiKey, Organisation } from "../../Account.js"
 import type { FileFlow, FileStep } from "../../Flow.js"
 import { samples } from "../../samples.js"
@@ -124,7 +120,6 @@ const projects: ReadonlyArray<readonly [org: string, project: string]> = [
 
 const keyOf = (index: number | string): string => `nk_test_conform${index}_${String(index).padStart(32, "0")}`
 
-/** @internal */
 export const keys: { readonly [name: string]: string } = {
   ...Object.fromEntries(projects.map(([org, project], index) => [`${org}/${project}`, keyOf(index)])),
   revoked: keyOf("r"),
@@ -142,7 +137,6 @@ const apiKeys: ReadonlyArray<ApiKey> = [
   { key: keyOf("r"), org: "noukai", project: "samples", revoked: true }
 ]
 
-/** @internal */
 export const fixture: {
   readonly flows: ReadonlyArray<FileFlow>
   readonly keys: ReadonlyArray<ApiKey>

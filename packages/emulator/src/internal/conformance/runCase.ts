@@ -1,8 +1,4 @@
-/**
- * Sends the requests of a case and compares the answers.
- *
- * @internal
- */
+/** Sends the requests of a case and compares the answers. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { ConformanceCase, ConformanceExchange, ConformanceRequest, Target } from "../../ConformanceCase.js"
@@ -171,7 +167,6 @@ const problemsOf = ({ expect }: ConformanceExchange, answer: Answer, saved: Save
   ...(expect.text === undefined ? [] : mismatches(expect.text, answer.text, "text"))
 ]
 
-/** @internal */
 export const runCase = <E>(
   made: ConformanceCase,
   target: Target,

@@ -1,8 +1,4 @@
-/**
- * `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key and refuses the pages of browsers.
- *
- * @internal
- */
+/** `/_emulator`: the emulator's own endpoint, apart from the API. It needs no key and refuses the pages of browsers. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -69,7 +65,6 @@ interface ControlRequest {
 
 type Handler = (request: ControlRequest) => Effect.Effect<Reply, ApiError>
 
-/** @internal */
 export const make = (emulator: EmulatorService, state: State, anyHost: boolean): OtherPaths => {
   const handlers: { readonly [route: string]: Handler } = {
     "GET ": () => Effect.succeed(json({ name: "noukai-emulator", baseUrl: emulator.baseUrl })),

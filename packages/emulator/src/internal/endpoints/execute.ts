@@ -2,7 +2,6 @@
  * E1: `POST …/execute`, new and resumed.
  *
  * @see contract 5, 6
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -140,7 +139,6 @@ const resumed = (
     }
   })
 
-/** @internal */
 export const make = (state: State): Endpoint<RouteOf<"execute">> => ({ body, caller, headers, of, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)

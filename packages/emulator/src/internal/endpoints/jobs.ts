@@ -2,7 +2,6 @@
  * E3 and E4: `POST …/jobs` and `GET …/jobs/{executionId}`.
  *
  * @see contract 8
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -41,7 +40,6 @@ const checkCallback = (body: JobBody): Either.Either<void, ApiError> => {
     )
 }
 
-/** @internal */
 export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, headers, of, plan, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)
@@ -86,7 +84,6 @@ export const makeSubmit = (state: State): Endpoint<RouteOf<"jobs">> => ({ body, 
     )
   })
 
-/** @internal */
 export const makePoll = (state: State): Endpoint<RouteOf<"job">> => ({ route }) =>
   Either.gen(function*() {
     const { executionId, flow } = route

@@ -2,7 +2,6 @@
  * `GET /keys/verify`: the owner of a key.
  *
  * @see contract 14
- * @internal
  */
 import * as Effect from "effect/Effect"
 import type { Endpoint, RouteOf } from "../server/endpoint.js"
@@ -15,6 +14,5 @@ import { json } from "../server/reply.js"
  */
 const keyIdOf = (key: string): string | null => /^nk_(?:live|test)_([^_]{1,16})_/.exec(key)?.[1] ?? null
 
-/** @internal */
 export const verify: Endpoint<RouteOf<"verifyKey">> = ({ caller }) =>
   Effect.succeed(json({ keyId: keyIdOf(caller.key), org: caller.org ?? null, project: caller.project ?? null }))

@@ -1,8 +1,4 @@
-/**
- * Creates the row of a run.
- *
- * @internal
- */
+/** Creates the row of a run. */
 import * as Either from "effect/Either"
 import type { CaptureMode } from "../../Flow.js"
 import { refuse } from "../apiError.js"
@@ -19,7 +15,7 @@ import type { NewRun, Run } from "../store/runs.js"
 const captureOf = (configured: CaptureMode, trace: boolean): CaptureMode =>
   trace && configured === "metadata_only" ? "full" : configured
 
-/** The text of `message`, or of the last of `messages`. @internal */
+/** The text of `message`, or of the last of `messages`. */
 export const messageOf = (
   message: string | undefined,
   messages: ReadonlyArray<JsonObject> | undefined
@@ -29,13 +25,12 @@ export const messageOf = (
   return typeof content === "string" ? content : null
 }
 
-/** @internal */
 export interface RunStart extends Pick<NewRun, "tree" | "trigger" | "input" | "sessionId" | "size"> {
   /** ms before readers see the row. */
   readonly rowDelay?: number
 }
 
-/** Starts a run. Refused when keeping it would need forgetting an evicted one. @internal */
+/** Starts a run. Refused when keeping it would need forgetting an evicted one. */
 export const startRun = (
   state: State,
   { input, rowDelay = 0, sessionId, size, tree, trigger }: RunStart

@@ -2,7 +2,6 @@
  * Request bodies: their fields and JSON types. A wrong type is a validation failure.
  *
  * @see contract 5.1, 7.1, 8.1, 11.1
- * @internal
  */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -72,17 +71,14 @@ const shared = {
   accumulatedOutputs: field(isObject, rules.object)
 }
 
-/** @internal */
 export const ExecuteBody = Schema.Struct({
   ...shared,
   messages: field(isListOfObjects, rules.listOfObjects),
   pausedAtStep: field(isText, rules.text)
 })
 
-/** @internal */
 export type ExecuteBody = typeof ExecuteBody.Type
 
-/** @internal */
 export const StepBody = Schema.Struct({
   ...shared,
   stepIndex: counter,
@@ -90,17 +86,14 @@ export const StepBody = Schema.Struct({
   runRemaining: field(isFlag, rules.flag)
 })
 
-/** @internal */
 export type StepBody = typeof StepBody.Type
 
-/** @internal */
 export const JobBody = Schema.Struct({
   ...shared,
   callbackUrl: field(isText, rules.text),
   callbackEvents: field(isList, rules.list)
 })
 
-/** @internal */
 export type JobBody = typeof JobBody.Type
 
 /**
@@ -114,7 +107,6 @@ const normalise = (body: JsonObject): JsonObject => {
   return snake === undefined || rest.blockOverrides !== undefined ? rest : { ...rest, blockOverrides: snake }
 }
 
-/** @internal */
 export const decoder = <A, I>(
   schema: Schema.Schema<A, I>
 ): (body: JsonObject) => Either.Either<A, ApiError> => {

@@ -1,8 +1,4 @@
-/**
- * Checks of a request beyond its JSON types: messages, attachments, tools, and the flow itself.
- *
- * @internal
- */
+/** Checks of a request beyond its JSON types: messages, attachments, tools, and the flow itself. */
 import * as Either from "effect/Either"
 import type { Json, Step } from "../../Flow.js"
 import { invalid, refuse } from "../apiError.js"
@@ -13,7 +9,7 @@ import type { JsonObject } from "../json/jsonObject.js"
 
 type Check = Either.Either<void, ApiError>
 
-/** The first refusal among the checks, in order. @internal */
+/** The first refusal among the checks, in order. */
 export const all = (...checks: ReadonlyArray<() => Check>): Check => {
   for (const check of checks) {
     const result = check()
@@ -26,7 +22,6 @@ export const all = (...checks: ReadonlyArray<() => Check>): Check => {
  * Refuses `INVALID_TREE` and `NO_STEPS`.
  *
  * @see contract 11.3
- * @internal
  */
 export const executable = (tree: Tree): Check => {
   if (tree.broken !== undefined) return refuse(400, "INVALID_TREE", tree.broken)
@@ -37,7 +32,6 @@ export const executable = (tree: Tree): Check => {
  * Checks the names of parameters.
  *
  * @see contract 5.1
- * @internal
  */
 export const parameterNames = (parameters: JsonObject | undefined): Check =>
   parameters !== undefined && Object.hasOwn(parameters, "attachments")
@@ -50,7 +44,6 @@ const maxMessageBytes = 1_000_000
  * Bounds `messages` and `toolCallMessages`.
  *
  * @see contract 5.1
- * @internal
  */
 export const messageSize = (name: string, messages: ReadonlyArray<Json> | undefined): Check =>
   messages !== undefined && Buffer.byteLength(JSON.stringify(messages)) > maxMessageBytes
@@ -63,7 +56,6 @@ const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
  * Checks the roles of a conversation.
  *
  * @see contract 5.4
- * @internal
  */
 export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): Check => {
   const missing = (messages ?? []).flatMap((entry, index): Array<ValidationIssue> =>
@@ -82,7 +74,6 @@ export const messageRoles = (messages: ReadonlyArray<JsonObject> | undefined): C
  * Refuses `messages` together with `message`.
  *
  * @see contract 5.1
- * @internal
  */
 export const oneOfMessages = (message: string | undefined, messages: ReadonlyArray<Json> | undefined): Check =>
   message !== undefined && messages !== undefined && messages.length > 0
@@ -99,7 +90,6 @@ export const oneOfMessages = (message: string | undefined, messages: ReadonlyArr
  * Refuses a request with neither message nor parameters, where the flow needs a message.
  *
  * @see contract 5.1, C6
- * @internal
  */
 export const hasMessage = (
   tree: Tree,
@@ -156,7 +146,6 @@ const maxAttachments = 10
  * Checks the attachments.
  *
  * @see contract 5.5
- * @internal
  */
 export const attachments = (tree: Tree, list: ReadonlyArray<Json> | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void
@@ -207,7 +196,6 @@ const toolNames = (list: ReadonlyArray<Json>): Either.Either<ReadonlySet<string>
  * Checks the declared tools and the tool choice.
  *
  * @see contract 6.1
- * @internal
  */
 export const tools = (tree: Tree, list: ReadonlyArray<Json> | undefined, choice: Json | undefined): Check => {
   if (list === undefined || list.length === 0) return Either.void

@@ -2,7 +2,6 @@
  * E5 to E8 and E10: runs and their traces.
  *
  * @see contract 9
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -80,7 +79,7 @@ const refusals = {
 
 type RunRoute = RouteOf<"run" | "trace" | "stepTrace" | "traceStream" | "runs">
 
-/** Refuses a path of runs that is not served. @internal */
+/** Refuses a path of runs that is not served. */
 export const served =
   ({ accounts }: State) => <R extends RunRoute>(endpoint: Endpoint<R>): Endpoint<R> => (request) => {
     const { caller, route }: { readonly caller: Caller; readonly route: RunRoute } = request
@@ -111,18 +110,15 @@ const integer = (
     : Either.left(invalidQuery(name, `ensure this value is from ${least} to ${most}`, "value_error.number"))
 }
 
-/** @internal */
 export const makeRun = (state: State): Endpoint<RouteOf<"run">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => json(flowRun(run)))
 
-/** @internal */
 export const makeTrace = (state: State): Endpoint<RouteOf<"trace">> => ({ caller, route }) =>
   Either.map(
     findRun(state, caller, route.flow, route.executionId),
     (run) => json({ flowRun: flowRun(run), steps: stepsOf(run).map((record) => stepTrace(run, record)) })
   )
 
-/** @internal */
 export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => ({ caller, query, route }) =>
   Either.gen(function*() {
     const run = yield* findRun(state, caller, route.flow, route.executionId)
@@ -140,7 +136,7 @@ export const makeStepTrace = (state: State): Endpoint<RouteOf<"stepTrace">> => (
       : json(stepTrace(run, latest))
   })
 
-/** Streams the stored events, then new ones until the run ends. @internal */
+/** Streams the stored events, then new ones until the run ends. */
 export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> => ({ caller, route }) =>
   Either.map(findRun(state, caller, route.flow, route.executionId), (run) => ({
     type: "events",
@@ -159,7 +155,6 @@ export const makeTraceStream = (state: State): Endpoint<RouteOf<"traceStream">> 
 
 const statuses: ReadonlySet<string> = new Set(["running", "completed", "failed", "cancelled"])
 
-/** @internal */
 export const makeList = (state: State): Endpoint<RouteOf<"runs">> => ({ caller, query }) =>
   Either.gen(function*() {
     const flowId = query.get("flow_id")

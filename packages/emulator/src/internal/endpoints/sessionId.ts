@@ -2,7 +2,6 @@
  * Session ids: UUIDs, in any case.
  *
  * @see contract 10.9
- * @internal
  */
 import * as Either from "effect/Either"
 import { refuse } from "../apiError.js"
@@ -13,7 +12,6 @@ import { isUuid } from "../store/sessions.js"
  * The session id of a request. An empty header is none; any other text that is no UUID is refused.
  *
  * @see contract 10.9
- * @internal
  */
 export const sessionIdOf = (
   headers: { readonly [name: string]: string }

@@ -2,7 +2,6 @@
  * E9: `GET /seq/sessions/{sessionId}`.
  *
  * @see contract 10.4
- * @internal
  */
 import * as Either from "effect/Either"
 import { refuse } from "../apiError.js"
@@ -44,7 +43,6 @@ const execution = (state: State, run: Run) => {
   }
 }
 
-/** @internal */
 export const make = (state: State): Endpoint<RouteOf<"session">> => ({ caller, route }) =>
   Either.gen(function*() {
     if (!isUuid(route.sessionId)) return yield* refuse(400, "BAD_REQUEST", "A session id is a UUID.")

@@ -4,7 +4,6 @@
  * messages.
  *
  * @see contract 7, 7.8
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -188,7 +187,6 @@ const prepare = (
       : laterRequest(state, tree, body.executionId, body)
   })
 
-/** @internal */
 export const make = (state: State): Endpoint<RouteOf<"step">> => ({ body, headers, of, route, size }) =>
   Effect.gen(function*() {
     const request = yield* decode(body)

@@ -2,7 +2,6 @@
  * The fields of a run's steps that traces and sessions share.
  *
  * @see contract 9.1, 10.4
- * @internal
  */
 import type { Json } from "../../Flow.js"
 import type { JsonObject } from "../json/jsonObject.js"
@@ -10,18 +9,15 @@ import type { Run } from "../store/runs.js"
 import { durationOf } from "../store/stepLog.js"
 import type { StepRecord } from "../store/stepLog.js"
 
-/** @internal */
 export const iso = (ms: number | undefined): string | null => ms === undefined ? null : new Date(ms).toISOString()
 
 /**
  * The steps that the run's capture mode shows.
  *
  * @see contract 9.7
- * @internal
  */
 export const stepsOf = (run: Run): ReadonlyArray<StepRecord> => run.capture === "off" ? [] : run.steps.list()
 
-/** @internal */
 export const stepFields = (record: StepRecord): JsonObject => ({
   stepId: record.stepId,
   attempt: record.attempt,
@@ -32,5 +28,4 @@ export const stepFields = (record: StepRecord): JsonObject => ({
   durationMs: durationOf(record) ?? null
 })
 
-/** @internal */
 export const errorOf = (record: StepRecord): Json | undefined => record.error && { ...record.error }

@@ -1,8 +1,4 @@
-/**
- * `GET /_emulator/runs` and `GET /_emulator/events`: the data of a page or command that watches the emulator.
- *
- * @internal
- */
+/** `GET /_emulator/runs` and `GET /_emulator/events`: the data of a page or command that watches the emulator. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { coded } from "../apiError.js"
@@ -51,7 +47,7 @@ const wholeNumber = (
     : bad(`${name} is a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`)
 }
 
-/** Runs, newest first, in pages that stay the same when more runs come. @internal */
+/** Runs, newest first, in pages that stay the same when more runs come. */
 export const runs = (state: State, query: URLSearchParams): Either.Either<Reply, ApiError> =>
   Either.gen(function*() {
     const unknown = [...query.keys()].find((name) => !parameters.includes(name))
@@ -104,7 +100,7 @@ const another = (ledger: Ledger, id: number): Effect.Effect<void> =>
     return Effect.sync(stop)
   })
 
-/** Streams the kept events, then each new one, without end. @internal */
+/** Streams the kept events, then each new one, without end. */
 export const events = (
   { ledger }: State,
   query: URLSearchParams,

@@ -1,8 +1,4 @@
-/**
- * Holds flows written in code to the rules of a flows file.
- *
- * @internal
- */
+/** Holds flows written in code to the rules of a flows file. */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -45,6 +41,6 @@ const asFileFlow = (flow: Flow): unknown => ({
     })
 })
 
-/** The mistakes for which a file would be refused. @internal */
+/** The mistakes for which a file would be refused. */
 export const shapeMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> =>
   Either.match(decode({ flows: flows.map(asFileFlow) }), { onLeft: mistakesOf, onRight: () => [] })

@@ -1,8 +1,6 @@
 /**
  * Runs the steps of a flow, one segment at a time. A segment is a whole run for `/execute` and jobs, and one step or
  * the rest for `/step`.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import type { StreamOutputs } from "../../EmulatorOptions.js"
@@ -25,7 +23,6 @@ import type { Resume, ToolOptions } from "./toolStep.js"
 
 type Outputs = { readonly [stepId: string]: Json }
 
-/** @internal */
 export interface Segment<E> {
   readonly run: Run
   readonly tree: Tree
@@ -47,7 +44,7 @@ export interface Segment<E> {
   readonly emit: (event: WireEvent) => Effect.Effect<void, E>
 }
 
-/** A run from its first step to its last, without a reader of its events. @internal */
+/** A run from its first step to its last, without a reader of its events. */
 export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
   run,
   tree,
@@ -60,20 +57,18 @@ export const wholeRun = (run: Run, tree: Tree): Segment<never> => ({
   emit: () => Effect.void
 })
 
-/** The end of a segment. @internal */
+/** The end of a segment. */
 export type SegmentOutcome =
   | { readonly type: "Completed"; readonly result: Json }
   | { readonly type: "StepPaused" }
   | { readonly type: "ToolPause"; readonly pause: Pause }
   | { readonly type: "Failed"; readonly failure: StepFailure }
 
-/** @internal */
 export interface EngineOptions extends ToolOptions {
   readonly legacyFields: boolean
   readonly streamOutputs: StreamOutputs
 }
 
-/** @internal */
 export interface Engine {
   readonly runSegment: <E>(segment: Segment<E>) => Effect.Effect<SegmentOutcome, E>
   /**
@@ -91,7 +86,6 @@ const partialsTurn = 2_000
 const ownCopy = <A>(...objects: ReadonlyArray<{ readonly [key: string]: A }>): { [key: string]: A } =>
   Object.assign(Object.create(null) as { [key: string]: A }, ...objects)
 
-/** @internal */
 export const make = (ledger: Ledger, accounts: Accounts, runs: Runs, options: EngineOptions): Engine => {
   const runStep = makeRunStep(ledger, accounts, options)
   const shaped = outputEvents[options.streamOutputs]

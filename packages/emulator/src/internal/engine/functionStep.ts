@@ -1,8 +1,4 @@
-/**
- * Runs the code of a `function` step.
- *
- * @internal
- */
+/** Runs the code of a `function` step. */
 import * as Effect from "effect/Effect"
 import type { FunctionInput, FunctionStep, Json, StepFailure } from "../../Flow.js"
 import { errorText } from "../errorText.js"
@@ -19,11 +15,7 @@ const isStepFailure = (value: unknown): value is StepFailure =>
 const isThenable = (value: unknown): value is PromiseLike<Json> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
-/**
- * The output, or the failure of the code; a thrown error or an output that is no JSON is `INTERNAL_ERROR`.
- *
- * @internal
- */
+/** The output, or the failure of the code; a thrown error or an output that is no JSON is `INTERNAL_ERROR`. */
 export const runFunction = (step: FunctionStep, input: FunctionInput): Effect.Effect<Json, StepFailure> =>
   Effect.try({ try: () => step.run(input), catch: internalError }).pipe(
     Effect.flatMap((result): Effect.Effect<Json, StepFailure> => {

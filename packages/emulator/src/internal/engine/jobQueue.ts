@@ -2,7 +2,6 @@
  * The queue behind `/jobs` and its workers.
  *
  * @see contract 8
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,7 +14,6 @@ import { wireEvent } from "../wire/wireEvent.js"
 import { wholeRun } from "./engine.js"
 import type { Engine } from "./engine.js"
 
-/** @internal */
 export interface JobOptions {
   /** ms that a worker waits before it runs a job. */
   readonly queueDelay: number
@@ -23,7 +21,6 @@ export interface JobOptions {
   readonly capacity: number
 }
 
-/** @internal */
 export interface JobQueue {
   /** `false` when the queue is full and the job is not in it. */
   readonly submit: (run: Run, cancelAfter: number | undefined) => Effect.Effect<boolean>
@@ -37,7 +34,6 @@ interface Job {
   readonly cancelAfter: number | undefined
 }
 
-/** @internal */
 export const make = (
   engine: Engine,
   ledger: Ledger,

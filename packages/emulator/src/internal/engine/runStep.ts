@@ -1,8 +1,4 @@
-/**
- * Runs one step on the clock: its attempts, their cost, and their records for traces and ledger.
- *
- * @internal
- */
+/** Runs one step on the clock: its attempts, their cost, and their records for traces and ledger. */
 import type * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import type { StepEntry } from "../../EmulatorLedger.js"
@@ -29,13 +25,11 @@ import type { Resume, ToolOptions } from "./toolStep.js"
 
 type LeafStep = Exclude<Step, CodeLoopStep>
 
-/** @internal */
 export interface StepRun {
   readonly outcome: StepOutcome
   readonly record: StepRecord
 }
 
-/** @internal */
 export type RunStep = <E>(
   run: Run,
   tree: Tree,
@@ -46,7 +40,7 @@ export type RunStep = <E>(
   send: (event: WireEvent) => Effect.Effect<void, E>
 ) => Effect.Effect<StepRun, E>
 
-/** The input of the step at that index, as traces show it. @internal */
+/** The input of the step at that index, as traces show it. */
 export const inputOf = ({ message, parameters }: RunInput, input: Json, stepIndex: number): JsonObject => {
   if (stepIndex === 0) return { ...(message === null ? {} : { message }), ...parameters }
   return isObject(input) ? input : { input }
@@ -58,7 +52,6 @@ const creditsExhausted: StepFailure = {
   status: 402
 }
 
-/** @internal */
 export const make = (ledger: Ledger, accounts: Accounts, options: ToolOptions): RunStep => {
   const begin = (run: Run, step: Step, stepIndex: number, loopIndex: number | undefined, input: Json): StepRecord => {
     const record = run.steps.begin(step.id, loopIndex, (attempt) => ({

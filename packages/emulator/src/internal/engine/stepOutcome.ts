@@ -1,12 +1,7 @@
-/**
- * The outcome of one execution of a step.
- *
- * @internal
- */
+/** The outcome of one execution of a step. */
 import type { Json, StepFailure } from "../../Flow.js"
 import type { Message, WireToolCall } from "../wire/toolConversation.js"
 
-/** @internal */
 export type StepOutcome =
   | { readonly type: "Output"; readonly output: Json; readonly prompt?: string | undefined }
   | {

@@ -1,8 +1,6 @@
 /**
  * `blockOverrides`: the fields of a step that one request replaces. Unknown fields, and values of another type than the
  * field's, are ignored.
- *
- * @internal
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -22,7 +20,6 @@ const decoders = Object.entries(fields).map(([name, schema]) =>
   [name, Schema.decodeUnknownOption(schema as Schema.Schema<unknown>)] as const
 )
 
-/** @internal */
 export const overrideStep = <S extends Step>(
   step: S,
   override: { readonly [field: string]: unknown } | undefined

@@ -2,7 +2,6 @@
  * Decides the next move of a `tool` step: another round of calls, or an answer from their results.
  *
  * @see contract 6
- * @internal
  */
 import type { Json, ToolStep } from "../../Flow.js"
 import { render } from "../flow/template.js"
@@ -12,13 +11,12 @@ import { askingMessage, resultsOf, roundsOf } from "../wire/toolConversation.js"
 import type { Casing, Message, WireToolCall } from "../wire/toolConversation.js"
 import type { StepOutcome } from "./stepOutcome.js"
 
-/** Results that the caller brought for a paused step. @internal */
+/** Results that the caller brought for a paused step. */
 export interface Resume {
   readonly messages: ReadonlyArray<Message>
   readonly iterationsUsed: number
 }
 
-/** @internal */
 export interface ToolOptions {
   /**
    * The rounds after which a run fails.
@@ -51,7 +49,6 @@ const nextRound = (
  * Whether the step would ask for one more round than `limit`.
  *
  * @see contract 11.3
- * @internal
  */
 export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, limit: number): boolean =>
   nextRound(step, input, resume) !== undefined && resume.iterationsUsed + 1 > limit
@@ -60,7 +57,6 @@ export const exceedsLimit = (step: ToolStep, input: RunInput, resume: Resume, li
  * Asks for calls or answers. Inside a loop a step never asks, because the caller could not answer it there.
  *
  * @see contract 6.1
- * @internal
  */
 export const askOrAnswer = (
   step: ToolStep,

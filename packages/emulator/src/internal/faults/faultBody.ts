@@ -1,11 +1,7 @@
-/**
- * The bodies that faults send in place of the API's: an error of some shape, or a page.
- *
- * @internal
- */
+/** The bodies that faults send in place of the API's: an error of some shape, or a page. */
 import type { StatusFault } from "./plan.js"
 
-/** An HTML page as proxies send it. @internal */
+/** An HTML page as proxies send it. */
 export const page = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 
 const codes: { readonly [status: number]: string } = {
@@ -22,7 +18,6 @@ const codes: { readonly [status: number]: string } = {
 
 const defaultCode = (status: number): string => codes[status] ?? (status >= 500 ? "INTERNAL_ERROR" : "BAD_REQUEST")
 
-/** @internal */
 export const faultBody = (
   status: StatusFault
 ): { readonly headers: { readonly [name: string]: string }; readonly text: string } => {

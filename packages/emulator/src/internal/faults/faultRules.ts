@@ -1,18 +1,12 @@
-/**
- * Chooses the faults of each request: its header first, then the rules.
- *
- * @internal
- */
+/** Chooses the faults of each request: its header first, then the rules. */
 import * as Either from "effect/Either"
 import { PCGRandom } from "effect/Utils"
 import { parse } from "../../Fault.js"
 import type { FaultRule } from "../../Fault.js"
 import * as Plan from "./plan.js"
 
-/** @internal */
 export const headerName = "x-noukai-emulator-fault"
 
-/** @internal */
 export interface FaultRules {
   /** The faults of a request. Fails with a sentence when the header holds no list of faults. */
   readonly take: (
@@ -33,7 +27,6 @@ interface ArmedRule {
   matched: number
 }
 
-/** @internal */
 export const make = (initial: ReadonlyArray<FaultRule>, seed: number): FaultRules => {
   let armed: Array<ArmedRule> = []
 

@@ -1,20 +1,14 @@
-/**
- * Translates a list of faults into a plan for one response.
- *
- * @internal
- */
+/** Translates a list of faults into a plan for one response. */
 import type { Fault, Position } from "../../Fault.js"
 
-/** The early end of a body. @internal */
+/** The early end of a body. */
 export interface Break {
   readonly at: Position
   readonly how: "cut" | "reset" | "end"
 }
 
-/** @internal */
 export type StatusFault = Extract<Fault, { readonly type: "status" }>
 
-/** @internal */
 export interface Plan {
   /** The faults as written; `undefined` when there are none. */
   readonly text: string | undefined
@@ -47,7 +41,6 @@ const of = <T extends Fault["type"]>(
 
 const has = (faults: ReadonlyArray<Fault>, type: Fault["type"]): boolean => faults.some((fault) => fault.type === type)
 
-/** @internal */
 export const make = (text: string | undefined, faults: ReadonlyArray<Fault>): Plan => {
   const resets = of(faults, "reset").map((fault) => fault.when)
   const split = of(faults, "split")[0]
@@ -80,5 +73,4 @@ export const make = (text: string | undefined, faults: ReadonlyArray<Fault>): Pl
   }
 }
 
-/** @internal */
 export const none: Plan = make(undefined, [])

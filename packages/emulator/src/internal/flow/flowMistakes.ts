@@ -1,8 +1,4 @@
-/**
- * Finds the mistakes in flows that their types allow.
- *
- * @internal
- */
+/** Finds the mistakes in flows that their types allow. */
 import type { Flow, FlowVersion, Json, Step } from "../../Flow.js"
 import type { Mistake } from "../json/schemaMistakes.js"
 import { placeholders } from "./template.js"
@@ -61,7 +57,6 @@ const checkSteps = (steps: ReadonlyArray<Step>, path: string, seen: Set<string>,
     return mistakes
   })
 
-/** @internal */
 export const findMistakes = (flows: ReadonlyArray<Flow>): ReadonlyArray<Mistake> => {
   const refs = new Set<string>()
   return flows.flatMap((flow, index) => {

@@ -2,7 +2,6 @@
  * The flows of a server, and the choice of a version by a path.
  *
  * @see contract 3.1
- * @internal
  */
 import * as Either from "effect/Either"
 import * as Hash from "effect/Hash"
@@ -18,23 +17,22 @@ interface Slugs {
   readonly slug: string
 }
 
-/** The flow that a request names: three slugs and the version segment, if any. @internal */
+/** The flow that a request names: three slugs and the version segment, if any. */
 export interface FlowAddress extends Slugs {
   /** `undefined` for the plain path, 0 for the draft. */
   readonly version: number | undefined
 }
 
-/** @internal */
 export const refOf = ({ org, project, slug }: Slugs): string => `${org}/${project}/${slug}`
 
-/** The summary of one version of a flow that the rows of its runs share. @internal */
+/** The summary of one version of a flow that the rows of its runs share. */
 export interface FlowSummary extends Slugs {
   readonly ref: string
   readonly flowId: string
   readonly stepCount: number
 }
 
-/** One version of a flow, ready to run. @internal */
+/** One version of a flow, ready to run. */
 export interface Tree extends Slugs {
   readonly ref: string
   readonly flowId: string
@@ -47,7 +45,6 @@ export interface Tree extends Slugs {
   readonly capture: CaptureMode | undefined
 }
 
-/** @internal */
 export interface Flows {
   readonly resolve: (address: FlowAddress) => Either.Either<Tree, ApiError>
   readonly projectOfFlowId: (flowId: string) => { readonly org: string; readonly project: string } | undefined
@@ -94,7 +91,6 @@ const toTree = (flow: Flow, version: number): Tree => {
 const productionOf = (flow: Flow): number =>
   flow.production ?? Math.max(0, ...Object.keys(flow.versions ?? {}).map(Number))
 
-/** @internal */
 export const make = (initial: ReadonlyArray<Flow>): Flows => {
   const flows = new Map(initial.map((flow) => [flow.ref, flow]))
   // trees are compared by identity to tell whether a flow was edited, so each is built once

@@ -1,12 +1,8 @@
-/**
- * Templates: JSON whose strings hold placeholders.
- *
- * @internal
- */
+/** Templates: JSON whose strings hold placeholders. */
 import type { Json } from "../../Flow.js"
 import { isObject } from "../json/jsonObject.js"
 
-/** The values that placeholders can refer to. @internal */
+/** The values that placeholders can refer to. */
 export interface TemplateScope {
   readonly message: string | null
   readonly messages: ReadonlyArray<Json>
@@ -22,7 +18,7 @@ export interface TemplateScope {
 
 const placeholder = /\{\{\s*([^{}]+?)\s*\}\}/g
 
-/** The placeholders of every string of a template, as dotted paths. @internal */
+/** The placeholders of every string of a template, as dotted paths. */
 export const placeholders = (template: Json): ReadonlyArray<string> => {
   const found: Array<string> = []
   const visit = (value: Json): void => {
@@ -79,7 +75,6 @@ const quote = (path: string, scope: TemplateScope): string => {
   return typeof text === "string" ? text : toText(resolve(path, scope))
 }
 
-/** @internal */
 export const renderText = (template: string, scope: TemplateScope): string =>
   template.replace(placeholder, (_, path: string) => quote(path, scope))
 
@@ -88,7 +83,6 @@ const renderString = (text: string, scope: TemplateScope): Json => {
   return whole === null ? renderText(text, scope) : resolve(whole[1]!, scope)
 }
 
-/** @internal */
 export const render = (template: Json, scope: TemplateScope): Json => {
   if (typeof template === "string") return renderString(template, scope)
   if (Array.isArray(template)) return template.map((item) => render(item, scope))

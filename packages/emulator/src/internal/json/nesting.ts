@@ -1,13 +1,8 @@
-/**
- * The bound on the nesting of foreign JSON.
- *
- * @internal
- */
+/** The bound on the nesting of foreign JSON. */
 
-/** Deep enough for any real file or body; a deeper value would overflow the stack of recursive code. @internal */
+/** Deep enough for any real file or body; a deeper value would overflow the stack of recursive code. */
 export const maxDepth = 200
 
-/** @internal */
 export const nestsTooDeep = (value: unknown): boolean => {
   let level: ReadonlyArray<unknown> = [value]
   for (let depth = 0; depth <= maxDepth; depth++) {
@@ -28,7 +23,7 @@ const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
-/** Whether JSON text nests too deep, checked before the parsed value is walked. @internal */
+/** Whether JSON text nests too deep, checked before the parsed value is walked. */
 export const textNestsTooDeep = (text: string): boolean => {
   let depth = 0
   let inString = false

@@ -1,8 +1,4 @@
-/**
- * Parses the JSON object of a request body.
- *
- * @internal
- */
+/** Parses the JSON object of a request body. */
 import * as Either from "effect/Either"
 import { invalid } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
@@ -14,7 +10,6 @@ import { textNestsTooDeep } from "./nesting.js"
  * The object of a body; any other text is a validation failure.
  *
  * @see contract 16.1
- * @internal
  */
 export const parseObject = (text: string): Either.Either<JsonObject, ApiError> => {
   if (textNestsTooDeep(text)) {

@@ -1,8 +1,6 @@
 /**
  * Decodes foreign JSON by a schema where `Schema` itself would throw: it recurses without a bound, and to choose by a
  * literal it makes text of a value, which may be an object whose `toString` is no function.
- *
- * @internal
  */
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
@@ -10,7 +8,6 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { maxDepth, nestsTooDeep } from "./nesting.js"
 
-/** @internal */
 export const readSchema = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Either.Either<A, ParseResult.ParseError> => {

@@ -1,11 +1,6 @@
-/**
- * The mistakes of a value against a schema, with their places.
- *
- * @internal
- */
+/** The mistakes of a value against a schema, with their places. */
 import * as ParseResult from "effect/ParseResult"
 
-/** @internal */
 export interface Mistake {
   /** The place, such as `flows[0].steps[1].kind`. */
   readonly path: string
@@ -18,7 +13,6 @@ const placeOf = (path: ReadonlyArray<PropertyKey>): string =>
     ""
   )
 
-/** @internal */
 export const mistakesOf = (error: ParseResult.ParseError): ReadonlyArray<Mistake> =>
   ParseResult.ArrayFormatter.formatErrorSync(error)
     // an optional field may be undefined, which no JSON is

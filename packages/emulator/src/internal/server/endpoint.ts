@@ -1,8 +1,4 @@
-/**
- * The interface of every endpoint.
- *
- * @internal
- */
+/** The interface of every endpoint. */
 import type * as Effect from "effect/Effect"
 import type { ApiError } from "../apiError.js"
 import type { Plan } from "../faults/plan.js"
@@ -12,7 +8,6 @@ import type { Run } from "../store/runs.js"
 import type { Reply } from "./reply.js"
 import type { EndpointName, Route } from "./router.js"
 
-/** @internal */
 export interface ApiRequest<R extends Route = Route> {
   readonly route: R
   readonly caller: Caller
@@ -28,10 +23,9 @@ export interface ApiRequest<R extends Route = Route> {
   readonly of: (run: Run) => void
 }
 
-/** @internal */
 export type Endpoint<R extends Route = Route> = (request: ApiRequest<R>) => Effect.Effect<Reply, ApiError>
 
-/** The routes of an endpoint. @internal */
+/** The routes of an endpoint. */
 export type RouteOf<N extends EndpointName, R extends Route = Route> = R extends Route
   ? N extends R["endpoint"] ? R : never
   : never

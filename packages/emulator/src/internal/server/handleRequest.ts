@@ -1,8 +1,4 @@
-/**
- * Handles one request on a socket, up to its response.
- *
- * @internal
- */
+/** Handles one request on a socket, up to its response. */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -31,10 +27,9 @@ import * as Router from "./router.js"
 import type { EndpointName, Route } from "./router.js"
 import { isLocal } from "./trustedCaller.js"
 
-/** @internal */
 export type Endpoints = { readonly [N in EndpointName]: Endpoint<RouteOf<N>> }
 
-/** Handles a path outside the API. @internal */
+/** Handles a path outside the API. */
 export type OtherPaths = (request: {
   readonly method: string
   readonly path: string
@@ -43,7 +38,6 @@ export type OtherPaths = (request: {
   readonly text: string
 }) => Effect.Effect<Reply, ApiError> | undefined
 
-/** @internal */
 export interface HandlerOptions {
   readonly maxBodyBytes: number
   /** ms that a reader may leave a full socket unread. */
@@ -75,7 +69,6 @@ const foreign = coded(403, "FORBIDDEN", "The emulator answers programs on this m
 
 const addressOf = (route: Route): FlowAddress | undefined => "flow" in route ? route.flow : undefined
 
-/** @internal */
 export const make = (
   state: State,
   endpoints: Endpoints,

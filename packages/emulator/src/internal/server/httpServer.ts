@@ -1,8 +1,6 @@
 /**
  * The HTTP server: connections, bounds and the fibers that answer. It is Node's own server, because faults need its
  * sockets.
- *
- * @internal
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,7 +14,6 @@ import type { ConnectionEntry } from "../../EmulatorLedger.js"
 import type { Ids } from "../store/ids.js"
 import type { Ledger, OpenEntry } from "../store/ledger.js"
 
-/** @internal */
 export interface ServerOptions {
   readonly host: string
   readonly port: number
@@ -28,7 +25,7 @@ export interface ServerOptions {
   readonly keepAliveTimeout: number
 }
 
-/** One request and the means to answer it. @internal */
+/** One request and the means to answer it. */
 export interface Exchange {
   readonly id: string
   readonly connection: Connection
@@ -38,7 +35,6 @@ export interface Exchange {
   readonly closed: Effect.Effect<void>
 }
 
-/** @internal */
 export interface Connection {
   readonly socket: Net.Socket
   readonly entry: OpenEntry<ConnectionEntry>
@@ -81,8 +77,6 @@ const listenError = (error: NodeJS.ErrnoException, options: ServerOptions): Emul
 /**
  * Listens for the life of the scope, and gives the port. Closing the scope ends every connection and every answering
  * fiber.
- *
- * @internal
  */
 export const listen = (
   options: ServerOptions,

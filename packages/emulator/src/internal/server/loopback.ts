@@ -1,9 +1,4 @@
-/**
- * Whether a host is this machine.
- *
- * @internal
- */
+/** Whether a host is this machine. */
 
-/** @internal */
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host)

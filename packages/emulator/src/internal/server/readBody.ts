@@ -1,21 +1,16 @@
-/**
- * Reads a request body within its limits.
- *
- * @internal
- */
+/** Reads a request body within its limits. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
 import { coded } from "../apiError.js"
 import type { ApiError } from "../apiError.js"
 
-/** The connection ended before the exchange did. @internal */
+/** The connection ended before the exchange did. */
 export class ConnectionGone extends Data.TaggedError("ConnectionGone") {}
 
-/** One for all: nobody asks where it was made, and it takes as long as the rest of a small request. @internal */
+/** One for all: nobody asks where it was made, and it takes as long as the rest of a small request. */
 export const gone: Effect.Effect<never, ConnectionGone> = Effect.fail(new ConnectionGone())
 
-/** @internal */
 export interface ReceivedBody {
   /** `undefined` for a body over the limit. */
   readonly bytes: Buffer | undefined
@@ -28,8 +23,6 @@ const patience = 4
 /**
  * Reads a body. One over the limit is not kept, but its rest is read so that the refusal reaches a client that is still
  * sending.
- *
- * @internal
  */
 export const readBody = (
   request: Http.IncomingMessage,
@@ -70,6 +63,5 @@ export const readBody = (
     return Effect.sync(stop)
   })
 
-/** @internal */
 export const tooLarge = (limit: number): ApiError =>
   coded(413, "BODY_TOO_LARGE", `The body is larger than ${limit} bytes.`)

@@ -1,16 +1,10 @@
-/**
- * The answer of an endpoint, before it is bytes.
- *
- * @internal
- */
+/** The answer of an endpoint, before it is bytes. */
 import type * as Effect from "effect/Effect"
 import type { WireEvent } from "../wire/wireEvent.js"
 import type { ConnectionGone } from "./readBody.js"
 
-/** @internal */
 export type Emit = (event: WireEvent) => Effect.Effect<void, ConnectionGone>
 
-/** @internal */
 export type Reply =
   | {
     readonly type: "json"
@@ -20,7 +14,6 @@ export type Reply =
   }
   | { readonly type: "events"; readonly run: (emit: Emit) => Effect.Effect<void, ConnectionGone> }
 
-/** @internal */
 export const json = (body: unknown, status = 200, headers: { readonly [name: string]: string } = {}): Reply => ({
   type: "json",
   status,

@@ -1,8 +1,4 @@
-/**
- * Turns replies into bytes on a socket, with the faults of the request.
- *
- * @internal
- */
+/** Turns replies into bytes on a socket, with the faults of the request. */
 import * as Effect from "effect/Effect"
 import type { RequestEntry } from "../../EmulatorLedger.js"
 import type { Position } from "../../Fault.js"
@@ -22,7 +18,6 @@ interface Mark {
   readonly how: Break["how"] | undefined
 }
 
-/** @internal */
 export interface ResponseWriter {
   readonly send: (reply: Reply) => Effect.Effect<void, ConnectionGone>
   /** Sends a body of any kind. */
@@ -36,7 +31,7 @@ export interface ResponseWriter {
   readonly wait: (ms: number) => Effect.Effect<void, ConnectionGone>
 }
 
-/** Told of the progress of a response. @internal */
+/** Told of the progress of a response. */
 export interface Progress {
   readonly entry: OpenEntry<Pick<RequestEntry, "status" | "responseBytes" | "responseEvents">>
   /** A fault ends the response early. */
@@ -45,14 +40,13 @@ export interface Progress {
   readonly onWaiting: (ms: number) => void
 }
 
-/** The progress of a response that nothing follows. @internal */
+/** The progress of a response that nothing follows. */
 export const noProgress = (): Progress => ({
   entry: { responseBytes: 0, responseEvents: 0 },
   onStopped: () => undefined,
   onWaiting: () => undefined
 })
 
-/** @internal */
 export const make = (
   exchange: Exchange,
   plan: Plan,

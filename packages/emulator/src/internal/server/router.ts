@@ -2,7 +2,6 @@
  * Finds the endpoint of a method and path.
  *
  * @see contract 4
- * @internal
  */
 import * as Either from "effect/Either"
 import { ApiError, coded } from "../apiError.js"
@@ -15,7 +14,6 @@ import type { FlowAddress } from "../flow/flows.js"
  */
 type Action = "execute" | "step" | "jobs"
 
-/** @internal */
 export type Route =
   | { readonly endpoint: Action; readonly flow: FlowAddress }
   | { readonly endpoint: "job"; readonly flow: FlowAddress; readonly executionId: string }
@@ -33,7 +31,6 @@ export type Route =
   | { readonly endpoint: "session"; readonly sessionId: string }
   | { readonly endpoint: "runs" | "verifyKey" }
 
-/** @internal */
 export type EndpointName = Route["endpoint"]
 
 interface Match {
@@ -99,11 +96,7 @@ const matchSegments = (segments: ReadonlyArray<string>): Match | undefined => {
   return undefined
 }
 
-/**
- * The decoded segments of a path. They are never normalised, so that an encoded `../` stays one segment.
- *
- * @internal
- */
+/** The decoded segments of a path. They are never normalised, so that an encoded `../` stays one segment. */
 export const segmentsOf = (path: string): ReadonlyArray<string> | undefined => {
   try {
     return path.split("/").slice(1).map(decodeURIComponent)
@@ -114,7 +107,7 @@ export const segmentsOf = (path: string): ReadonlyArray<string> | undefined => {
 
 const notFound = coded(404, "NOT_FOUND", "There is no such endpoint.")
 
-/** Matches paths below `/api/v1`. @internal */
+/** Matches paths below `/api/v1`. */
 export const match = (method: string, path: string): Either.Either<Route, ApiError> => {
   const segments = segmentsOf(path)
   if (segments === undefined || segments[0] !== "api" || segments[1] !== "v1") return Either.left(notFound)

@@ -2,7 +2,6 @@
  * The accepted keys and the credits of organisations.
  *
  * @see contract 1.3, 16.1
- * @internal
  */
 import * as BigDecimal from "effect/BigDecimal"
 import * as Either from "effect/Either"
@@ -13,7 +12,6 @@ import type { CompleteOptions } from "../defaults.js"
 import { millis } from "../time/time.js"
 import * as Money from "./money.js"
 
-/** @internal */
 export interface Caller {
   readonly key: string
   /** The organisation that the key is bound to; `undefined` is any. */
@@ -21,7 +19,6 @@ export interface Caller {
   readonly project: string | undefined
 }
 
-/** @internal */
 export interface Accounts {
   readonly authenticate: (authorization: string | undefined) => Either.Either<Caller, ApiError>
   readonly authorize: (caller: Caller, org: string, project: string) => Either.Either<void, ApiError>
@@ -59,7 +56,6 @@ interface Window {
   used: number
 }
 
-/** @internal */
 export const make = (
   keys: ReadonlyArray<ApiKey>,
   initial: { readonly [org: string]: Organisation },

@@ -2,7 +2,6 @@
  * The events of a run, kept for its live trace.
  *
  * @see contract 9.3
- * @internal
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -26,7 +25,6 @@ const stepIdOf = ({ data }: WireEvent): string | undefined => typeof data.stepId
 /** Shared by all logs without events, and never added to. */
 const none: Array<WireEvent> = []
 
-/** @internal */
 export class EventLog {
   private readonly segments = new Segments(stepIdOf)
   private live: Array<WireEvent> = none

@@ -1,11 +1,8 @@
 /**
  * Ids drawn from a seed: the same seed and requests give the same ids. The id of a run encodes its number, so that an
  * evicted run is recognised without a record of it.
- *
- * @internal
  */
 
-/** @internal */
 export interface Ids {
   /** The id of the run with that number: a version 4 UUID. */
   readonly run: (number: number) => string
@@ -37,7 +34,6 @@ const mix = (value: number): number => {
 
 const hex = (bits: number): string => bits.toString(16).padStart(8, "0")
 
-/** @internal */
 export const make = (seed: number): Ids => {
   const low = mix((seed >>> 0) + 1)
   const high = mix(low ^ Math.floor(seed / 2 ** 32))

@@ -1,8 +1,4 @@
-/**
- * Keeps the ledger within bounds: the newest entries stay, the counts cover all.
- *
- * @internal
- */
+/** Keeps the ledger within bounds: the newest entries stay, the counts cover all. */
 import * as BigDecimal from "effect/BigDecimal"
 import type * as Types from "effect/Types"
 import type {
@@ -17,12 +13,12 @@ import type {
 import * as Money from "./money.js"
 import { Series } from "./series.js"
 
-/** An entry that its owner may still change. @internal */
+/** An entry that its owner may still change. */
 export type OpenEntry<A> = Types.Mutable<A>
 
 type Listener = (event: LedgerEvent) => void
 
-/** An event with its id and time, or a reset that voids everything before. @internal */
+/** An event with its id and time, or a reset that voids everything before. */
 export interface Moment {
   /** Counted from 1 for the life of the server, resets included. */
   readonly id: number
@@ -31,7 +27,6 @@ export interface Moment {
   readonly event: LedgerEvent | { readonly type: "Reset" }
 }
 
-/** @internal */
 export interface Ledger {
   readonly now: () => number
   readonly connectionOpened: () => OpenEntry<ConnectionEntry>
@@ -66,7 +61,7 @@ export interface Ledger {
   readonly reset: () => void
 }
 
-/** The number of entries of each kind, and of events, that are kept. @internal */
+/** The number of entries of each kind, and of events, that are kept. */
 export const capacity = 10_000
 
 /** Bytes of request bodies. The oldest bodies are dropped; their entries stay. */
@@ -151,7 +146,6 @@ class Requests {
 
 const endpointOf = ({ endpoint }: RequestEntry) => endpoint === undefined ? undefined : { endpoint }
 
-/** @internal */
 export const make = (now: () => number): Ledger => {
   const runs = new Series<OpenEntry<RunEntry>>()
   const steps = new Series<OpenEntry<StepEntry>>()

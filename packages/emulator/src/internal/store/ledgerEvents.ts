@@ -1,8 +1,4 @@
-/**
- * The ledger's events as effects and streams.
- *
- * @internal
- */
+/** The ledger's events as effects and streams. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { LedgerEvent } from "../../EmulatorLedger.js"
@@ -39,7 +35,6 @@ const awaitCloseOf = (ledger: Ledger): Effect.Effect<void> =>
     return Effect.sync(stop)
   })
 
-/** @internal */
 export const make = (ledger: Ledger): Pick<EmulatorService, "events" | "awaitEvent" | "awaitClose"> => {
   function awaitEvent<E extends LedgerEvent>(predicate: (event: LedgerEvent) => event is E): Effect.Effect<E>
   function awaitEvent(predicate: (event: LedgerEvent) => boolean): Effect.Effect<LedgerEvent>

@@ -1,18 +1,13 @@
-/**
- * Money as decimal strings, added exactly.
- *
- * @internal
- */
+/** Money as decimal strings, added exactly. */
 import * as BigDecimal from "effect/BigDecimal"
 
-/** @internal */
 export const zero: BigDecimal.BigDecimal = BigDecimal.unsafeFromNumber(0)
 
-/** The amount of a text that the flow schema has checked. @internal */
+/** The amount of a text that the flow schema has checked. */
 export const parse = (text: string | undefined): BigDecimal.BigDecimal =>
   text === undefined ? zero : BigDecimal.unsafeFromString(text)
 
-/** The decimal text of an amount, never in scientific notation. @internal */
+/** The decimal text of an amount, never in scientific notation. */
 export const print = (amount: BigDecimal.BigDecimal): string => {
   const { scale, value } = BigDecimal.normalize(amount)
   if (scale <= 0) return (value * 10n ** BigInt(-scale)).toString()

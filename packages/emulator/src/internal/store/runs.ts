@@ -1,8 +1,6 @@
 /**
  * The rows of runs, written by `/execute`, `/step` and `/jobs` and read by the run endpoints. The oldest are evicted
  * beyond the limits; evicted runs are remembered.
- *
- * @internal
  */
 import type { RunEntry } from "../../EmulatorLedger.js"
 import type { CaptureMode, Json } from "../../Flow.js"
@@ -14,7 +12,7 @@ import type { OpenEntry } from "./ledger.js"
 import { Series } from "./series.js"
 import { StepLog } from "./stepLog.js"
 
-/** The input of the request that starts a run. @internal */
+/** The input of the request that starts a run. */
 export interface RunInput {
   readonly message: string | null
   readonly messages: ReadonlyArray<Json>
@@ -25,7 +23,7 @@ export interface RunInput {
   readonly trace: boolean
 }
 
-/** The point where a run waits for tool results. @internal */
+/** The point where a run waits for tool results. */
 export interface Pause {
   readonly stepId: string
   readonly stepIndex: number
@@ -35,10 +33,8 @@ export interface Pause {
   readonly outputs: { readonly [stepId: string]: Json }
 }
 
-/** @internal */
 export type RunStatus = "pending" | "running" | "completed" | "failed" | "cancelled"
 
-/** @internal */
 export type Trigger = "execute" | "step" | "job"
 
 /** The parts of a run that a later request may need. */
@@ -71,7 +67,6 @@ const noInput: RunInput = {
 /** The approximate bytes of a run's objects, besides its values. */
 const rowBytes = 1_024
 
-/** @internal */
 export interface NewRun {
   readonly tree: Tree
   readonly trigger: Trigger
@@ -85,7 +80,6 @@ export interface NewRun {
   readonly size: number
 }
 
-/** @internal */
 export class Run {
   readonly trigger: Trigger
   readonly flow: FlowSummary
@@ -184,14 +178,13 @@ export class Run {
 
 const noSteps: ReadonlySet<string> = new Set()
 
-/** The record of a run that is no longer kept. @internal */
+/** The record of a run that is no longer kept. */
 export interface EvictedRun {
   readonly trigger: Trigger
   readonly isOf: (ref: string) => boolean
   readonly isIn: (org: string, project: string) => boolean
 }
 
-/** @internal */
 export interface RunLimits {
   readonly runs: number
   readonly bytes: number
@@ -199,7 +192,6 @@ export interface RunLimits {
   readonly evicted: number
 }
 
-/** @internal */
 export interface Runs {
   /** Whether another run can be kept without forgetting an evicted one. */
   readonly hasRoom: () => boolean
@@ -233,7 +225,6 @@ const evictedOf = ({ flow, trigger }: Pick<Run, "flow" | "trigger">): EvictedRun
   }
 }
 
-/** @internal */
 export const make = (limits: RunLimits, ids: Ids): Runs => {
   let kept = new Series<Run>()
   let bytes = 0

@@ -1,8 +1,4 @@
-/**
- * The records of a run in segments, one for each time that the run was active, bounded where steps run again.
- *
- * @internal
- */
+/** The records of a run in segments, one for each time that the run was active, bounded where steps run again. */
 
 interface Segment<A> {
   /** The position of its first entry. */
@@ -19,7 +15,6 @@ const keptBytes = 16 * 1024 * 1024
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))
 
-/** @internal */
 export class Segments<A> {
   private list: Array<Segment<A>> = []
   private count = 0

@@ -1,13 +1,8 @@
-/**
- * Numbered entries that are removed from the oldest on.
- *
- * @internal
- */
+/** Numbered entries that are removed from the oldest on. */
 
 /** The number of empty slots at the front before the rest moves up. */
 const slack = 1_024
 
-/** @internal */
 export class Series<A> implements Iterable<A> {
   private readonly entries: Array<A | undefined> = []
   private head = 0

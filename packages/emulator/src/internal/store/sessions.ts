@@ -2,11 +2,9 @@
  * Sessions: the runs that were tagged with one id, and the ids that have expired.
  *
  * @see contract 10.9
- * @internal
  */
 import type { Run, Runs } from "./runs.js"
 
-/** @internal */
 export interface SessionIndex {
   /** The runs that the list shows by now, in the order of recording. */
   readonly runsOf: (sessionId: string, now: number) => ReadonlyArray<Run>
@@ -18,10 +16,8 @@ export interface SessionIndex {
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-/** @internal */
 export const isUuid = (text: string): boolean => uuid.test(text)
 
-/** @internal */
 export const make = (
   runs: Runs,
   /** ms before the list of a session shows a run. */

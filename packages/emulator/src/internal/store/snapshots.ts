@@ -2,14 +2,12 @@
  * The part of a run's payloads that its capture mode keeps.
  *
  * @see contract 9.7
- * @internal
  */
 import type { CaptureMode, Json } from "../../Flow.js"
 import { isObject } from "../json/jsonObject.js"
 
 const maxPayloadBytes = 64 * 1024
 
-/** @internal */
 export interface Snapshot {
   readonly value: Json
   readonly sizeBytes: number
@@ -27,13 +25,12 @@ const redacted = (value: Json): Json => {
     : value
 }
 
-/** @internal */
 export const hasPayloads = (mode: CaptureMode): boolean => mode === "full" || mode === "redacted"
 
-/** The snapshot of no payload. @internal */
+/** The snapshot of no payload. */
 export const none: Snapshot = { value: null, sizeBytes: 0, truncated: false }
 
-/** A payload as it is stored; `null` where the mode stores none. @internal */
+/** A payload as it is stored; `null` where the mode stores none. */
 export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => {
   // `off` hides even the size
   if (payload === undefined || mode === "off") return none
@@ -47,5 +44,5 @@ export const take = (mode: CaptureMode, payload: Json | undefined): Snapshot => 
   return { value: mode === "redacted" ? redacted(payload) : payload, sizeBytes, truncated: false }
 }
 
-/** A context is an object; any other value is put into one. @internal */
+/** A context is an object; any other value is put into one. */
 export const asObject = (value: Json, key: string): Json => value === null || isObject(value) ? value : { [key]: value }

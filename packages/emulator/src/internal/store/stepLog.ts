@@ -1,12 +1,8 @@
-/**
- * The executions of a run's steps, as traces and sessions show them.
- *
- * @internal
- */
+/** The executions of a run's steps, as traces and sessions show them. */
 import { Segments } from "./segments.js"
 import type { Snapshot } from "./snapshots.js"
 
-/** One execution of a step. @internal */
+/** One execution of a step. */
 export interface StepRecord {
   readonly stepId: string
   readonly attempt: number
@@ -30,7 +26,7 @@ export interface StepRecord {
   error: { readonly code: string; readonly message: string } | undefined
 }
 
-/** ms from the beginning of an execution to its end, its waits for tool results included. @internal */
+/** ms from the beginning of an execution to its end, its waits for tool results included. */
 export const durationOf = ({ completedAt, startedAt }: StepRecord): number | undefined =>
   completedAt === undefined ? undefined : completedAt - startedAt
 
@@ -42,7 +38,6 @@ const none: Array<StepRecord> = []
 
 const placeOf = (stepId: string, loopIndex: number | undefined): string => `${loopIndex ?? ""}/${stepId}`
 
-/** @internal */
 export class StepLog {
   private readonly segments = new Segments<StepRecord>(({ stepId }) => stepId)
   private live: Array<StepRecord> = none

@@ -2,7 +2,6 @@
  * The messages of a paused step, read in either casing and written in one.
  *
  * @see contract 6.2, 16.1
- * @internal
  */
 import * as Either from "effect/Either"
 import type { Json } from "../../Flow.js"
@@ -11,14 +10,12 @@ import type { ApiError } from "../apiError.js"
 import { isObject } from "../json/jsonObject.js"
 import type { JsonObject } from "../json/jsonObject.js"
 
-/** @internal */
 export type Casing = "snake" | "camel"
 
 /**
  * One requested call, as `toolCalls` has it.
  *
  * @see contract 5.3
- * @internal
  */
 export interface WireToolCall {
   readonly id: string
@@ -26,7 +23,6 @@ export interface WireToolCall {
   readonly function: { readonly name: string; readonly arguments: string }
 }
 
-/** @internal */
 export type Message = JsonObject
 
 interface Round {
@@ -51,7 +47,7 @@ const callsOf = (message: Message): ReadonlyArray<WireToolCall> => {
   })
 }
 
-/** The rounds that the messages went through, oldest first. @internal */
+/** The rounds that the messages went through, oldest first. */
 export const roundsOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Round> => {
   const rounds: Array<Round> = []
   for (const message of messages) {
@@ -85,11 +81,7 @@ const whyNotAsked = (messages: ReadonlyArray<Message>): string => {
 
 const list = (ids: Iterable<string>): string => [...ids].join(", ")
 
-/**
- * Checks that every id of the newest round is answered once, and no other id is.
- *
- * @internal
- */
+/** Checks that every id of the newest round is answered once, and no other id is. */
 export const checkAnswered = (
   messages: ReadonlyArray<Message>,
   /** The ids of the pause, where the server remembers them. */
@@ -122,14 +114,13 @@ const parsed = (content: Json): Json => {
   return Either.getOrElse(Either.try((): Json => JSON.parse(content) as Json), () => content)
 }
 
-/** The results that a template may quote. @internal */
+/** The results that a template may quote. */
 export interface ToolResults {
   readonly tools: { readonly [name: string]: Json }
   readonly texts: { readonly [name: string]: string }
   readonly results: ReadonlyArray<Json>
 }
 
-/** @internal */
 export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
   // by name, the newest last: unlike an assignment, `fromEntries` takes any name
   const tools: Array<readonly [name: string, value: Json]> = []
@@ -148,7 +139,7 @@ export const resultsOf = (messages: ReadonlyArray<Message>): ToolResults => {
   return { tools: Object.fromEntries(tools), texts: Object.fromEntries(texts), results }
 }
 
-/** The assistant message that asks for calls. @internal */
+/** The assistant message that asks for calls. */
 export const askingMessage = (
   calls: ReadonlyArray<WireToolCall>,
   casing: Casing,

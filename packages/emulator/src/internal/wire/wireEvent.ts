@@ -2,12 +2,10 @@
  * Events as `/step` and the live trace send them.
  *
  * @see contract 7.3
- * @internal
  */
 import type { StreamOutputs } from "../../EmulatorOptions.js"
 import type { Json } from "../../Flow.js"
 
-/** @internal */
 export interface WireEvent {
   readonly event: string
   /** Set on the control endpoint's events alone. */
@@ -15,10 +13,9 @@ export interface WireEvent {
   readonly data: { readonly [key: string]: unknown }
 }
 
-/** @internal */
 export const wireEvent = (event: string, data: { readonly [key: string]: unknown }): WireEvent => ({ event, data })
 
-/** Whether an event ends a live trace. @internal */
+/** Whether an event ends a live trace. */
 export const isTerminal = (event: WireEvent): boolean =>
   event.event === "flow_completed" || event.event === "step_error"
 
@@ -30,7 +27,6 @@ interface Fields {
  * The events that carry inputs and outputs of steps, in either shape.
  *
  * @see contract 7.8
- * @internal
  */
 export interface OutputEvents {
   readonly input: (stepId: string, input: Json) => WireEvent
@@ -57,5 +53,4 @@ const documented: OutputEvents = {
   flowCompleted: (before, result, after) => wireEvent("flow_completed", { ...before, result, ...after })
 }
 
-/** @internal */
 export const outputEvents: { readonly [S in StreamOutputs]: OutputEvents } = { hosted, documented }

@@ -1,8 +1,4 @@
-/**
- * The state that the objects of a client share: lifetime, defaults, and the scope of its calls.
- *
- * @internal
- */
+/** The state that the objects of a client share: lifetime, defaults, and the scope of its calls. */
 import type * as Budget from "@effect-noukai/sdk/Budget"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import type * as Effect from "effect/Effect"
@@ -11,7 +7,6 @@ import { inBudgetsOfNow } from "../scope/budgets.js"
 import type { Lifetime, Services } from "./lifetime.js"
 import { signalsOf } from "./signals.js"
 
-/** @internal */
 export interface Defaults {
   readonly org: string | undefined
   readonly project: string | undefined
@@ -22,14 +17,9 @@ export interface Defaults {
   readonly replayEnabled?: Effect.Effect<boolean, unknown> | undefined
 }
 
-/**
- * Puts an effect into a trace scope, or into none.
- *
- * @internal
- */
+/** Puts an effect into a trace scope, or into none. */
 export type InScope = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E, Services>
 
-/** @internal */
 export class Client implements NoukaiTransport {
   readonly _noukai = true
 

@@ -1,10 +1,6 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
-/**
- * Runs asynchronous code that is no Effect in a scope of the sdk.
- *
- * @internal
- */
+/** Runs asynchronous code that is no Effect in a scope of the sdk. */
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import { InvalidRequestError } from "@effect-noukai/sdk/NoukaiError"
 import { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -16,11 +12,7 @@ import { hasAsyncContext } from "../scope/asyncContext.js"
 import { withGate } from "../scope/replayGate.js"
 import { Client } from "./client.js"
 
-/**
- * The checked options of a scope.
- *
- * @internal
- */
+/** The checked options of a scope. */
 export interface ScopeEntry {
   /** The session to replay; an empty id counts as none. */
   readonly replaySessionId: string | undefined
@@ -68,7 +60,6 @@ const withoutClient = <A>(
     ? live
     : Effect.flatMap(NoukaiConfig.replayEnabled, (on): Effect.Effect<A, unknown> => on ? needsClient : live)
 
-/** @internal */
 export const enterScope = async <A>(fn: () => PromiseLike<A> | A, entry: ScopeEntry): Promise<A> => {
   const { capture, client } = entry
   const replaySessionId = entry.replaySessionId === "" ? undefined : entry.replaySessionId

@@ -1,8 +1,6 @@
 /**
  * The `fetch` that a client sends its requests through in place of the platform's transport: the one from its options,
  * or a replacement of the global one, as tests and instrumentations install.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -13,7 +11,6 @@ type Fetch = typeof globalThis.fetch
 
 const atImport = globalThis.fetch
 
-/** @internal */
 export interface FetchInUse {
   readonly fetch: Fetch
   /** Logs once that a replaced global `fetch` is used. */
@@ -30,11 +27,7 @@ const replaced = Logger.withMinimumLogLevel(
 const wrong = (operation: string, reason: string): InvalidRequestError =>
   new InvalidRequestError(`${operation}: invalid fetch: ${reason}`, { field: "fetch", reason })
 
-/**
- * Throws an `InvalidRequestError` when `fetch` is no function, or is given together with a dispatcher.
- *
- * @internal
- */
+/** Throws an `InvalidRequestError` when `fetch` is no function, or is given together with a dispatcher. */
 export const fetchInUse = (
   operation: string,
   given: { readonly fetch?: Fetch | null | undefined; readonly dispatcher?: unknown }

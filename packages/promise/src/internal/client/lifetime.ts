@@ -1,10 +1,6 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
-/**
- * A runtime and the calls under way on it.
- *
- * @internal
- */
+/** A runtime and the calls under way on it. */
 import type { FlowService } from "@effect-noukai/sdk/FlowService"
 import type { JobService } from "@effect-noukai/sdk/JobService"
 import type { NoukaiHttp } from "@effect-noukai/sdk/NoukaiHttp"
@@ -17,14 +13,9 @@ import { promiseError } from "../errors/promiseError.js"
 import { onAbort } from "./signals.js"
 import { type Runner, type Stoppable, StoppableEffect } from "./stoppable.js"
 
-/** @internal */
 export type Services = FlowService | JobService | RunService | NoukaiHttp
 
-/**
- * The reason why a call cannot begin, or has ended.
- *
- * @internal
- */
+/** The reason why a call cannot begin, or has ended. */
 export interface Rejection {
   readonly reason: unknown
 }
@@ -40,7 +31,6 @@ const closedInOpening = (): APIConnectionError =>
 const notOpen = (): APIConnectionError =>
   new APIConnectionError("the client is closed: nothing was sent", { sent: "no" })
 
-/** @internal */
 export class Lifetime<R = Services> {
   private readonly underWay = new Set<Stoppable>()
   private closing: Promise<void> | undefined

@@ -1,8 +1,4 @@
-/**
- * Opens a client with a runtime of its own.
- *
- * @internal
- */
+/** Opens a client with a runtime of its own. */
 import * as Sdk from "@effect-noukai/sdk/Noukai"
 import * as NoukaiConfig from "@effect-noukai/sdk/NoukaiConfig"
 import * as NoukaiHttp from "@effect-noukai/sdk/NoukaiHttp"
@@ -119,11 +115,7 @@ const servicesOver = (given: FetchInUse | undefined) =>
     ? Sdk.layerServices
     : Layer.provideMerge(Sdk.layerOverHttp, NoukaiHttp.layerFetch(given.fetch))
 
-/**
- * Throws an error of this package when an option is wrong.
- *
- * @internal
- */
+/** Throws an error of this package when an option is wrong. */
 export const openClient = (given: NoukaiOptions | undefined): Client => {
   const options = read(given)
   const replaced = fetchInUse(operation, options)

@@ -1,8 +1,4 @@
-/**
- * The signals that end a call. JavaScript passes `null` for none.
- *
- * @internal
- */
+/** The signals that end a call. JavaScript passes `null` for none. */
 export const signalsOf = (
   ofCall: AbortSignal | null | undefined,
   ofClient: AbortSignal | null | undefined
@@ -44,8 +40,6 @@ const leave = (signal: AbortSignal, stop: () => void): void => {
 /**
  * Calls `stop` when any of the signals aborts, until the returned function is called. Each signal has one listener,
  * however much work it stops, and none when no work is left: runtimes warn of a leak beyond ten.
- *
- * @internal
  */
 export const onAbort = (signals: ReadonlyArray<AbortSignal>, stop: () => void): () => void => {
   for (const signal of signals) join(signal, stop)

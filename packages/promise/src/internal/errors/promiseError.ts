@@ -1,8 +1,4 @@
-/**
- * Translates the tagged errors of the sdk into the classes of this package, here and nowhere else.
- *
- * @internal
- */
+/** Translates the tagged errors of the sdk into the classes of this package, here and nowhere else. */
 import * as Sdk from "@effect-noukai/sdk/NoukaiError"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -119,17 +115,11 @@ const translate = <T extends Tag>(error: Of<T>): NoukaiError.NoukaiError => {
 
 /**
  * The rejection for a failure of the sdk. An error thrown by the caller's code, and any other value, stays as it is.
- *
- * @internal
  */
 export const promiseError = (error: unknown): unknown =>
   error instanceof Thrown ? error.reason : Sdk.isNoukaiError(error) ? translate(error) : error
 
-/**
- * The value of an effect; throws its translated error otherwise.
- *
- * @internal
- */
+/** The value of an effect; throws its translated error otherwise. */
 export const valueOrThrow = <A>(exit: Exit.Exit<A, unknown>): A => {
   if (Exit.isSuccess(exit)) return exit.value
   throw promiseError(Cause.squash(exit.cause))

@@ -2,7 +2,5 @@ import * as Data from "effect/Data"
 
 /**
  * An error thrown by the caller's code: a tool handler, or the body of a scope. A promise rejects with `reason` itself.
- *
- * @internal
  */
 export class Thrown extends Data.TaggedError("Thrown")<{ readonly reason: unknown }> {}

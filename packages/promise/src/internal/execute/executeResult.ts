@@ -1,8 +1,4 @@
-/**
- * Translates the outcome of `execute` in the sdk into the results of this package.
- *
- * @internal
- */
+/** Translates the outcome of `execute` in the sdk into the results of this package. */
 import type {
   ExecuteResult as SdkResult,
   OncePaused as SdkOncePaused,
@@ -21,11 +17,7 @@ type SdkPaused = SdkPausedResult<unknown, CostLimitError>
 
 type Fields<A> = Omit<A, "requiresToolCalls" | "resume">
 
-/**
- * Runs the continuation of a pause.
- *
- * @internal
- */
+/** Runs the continuation of a pause. */
 export type ContinuationRunner = (
   execution: Effect.Effect<ExecuteResult | PausedResult, unknown>
 ) => Promise<ExecuteResult | PausedResult>
@@ -82,11 +74,7 @@ const paused = (run: SdkPaused, start: ContinuationRunner): PausedResult => {
   return hide(hide(fields, "requiresToolCalls", true as const), "resume", resume)
 }
 
-/**
- * The result of an execution; a failed run is a result here. `start` runs the continuation of a pause.
- *
- * @internal
- */
+/** The result of an execution; a failed run is a result here. `start` runs the continuation of a pause. */
 export const executeResult = <E, R>(
   execution: Effect.Effect<SdkResult | SdkPaused, E, R>,
   start: ContinuationRunner
@@ -99,11 +87,7 @@ export const executeResult = <E, R>(
     onSuccess: (run) => Effect.succeed(run.status === "completed" ? ended(run, "completed") : paused(run, start))
   })
 
-/**
- * The result of an execution that runs once per key, which says whether it was found.
- *
- * @internal
- */
+/** The result of an execution that runs once per key, which says whether it was found. */
 export const onceResult = <E, R>(
   execution: Effect.Effect<SdkOnceResult | SdkOncePaused, E, R>,
   start: ContinuationRunner

@@ -1,8 +1,4 @@
-/**
- * Translates the options of this package into the inputs of the sdk, which checks them.
- *
- * @internal
- */
+/** Translates the options of this package into the inputs of the sdk, which checks them. */
 import type { EventsInput } from "@effect-noukai/sdk/EventsInput"
 import type { Attachment, CostLimit, ExecuteInput, ExecuteOnceInput, Message } from "@effect-noukai/sdk/ExecuteInput"
 import type { AnyParameters } from "@effect-noukai/sdk/Flow"
@@ -55,11 +51,7 @@ const notQueued = [
   "maxCostUsd"
 ] as const
 
-/**
- * The input of a job. Throws a refusal for an option that the queue does not take.
- *
- * @internal
- */
+/** The input of a job. Throws a refusal for an option that the queue does not take. */
 export const submitInput = (operation: string, options: ExecuteAsyncOptions): SubmitInput => {
   const all: ExecuteAsyncOptions & { readonly [K in typeof notQueued[number]]?: unknown } = options
   const refused = notQueued.find((name) => given(all[name]) !== undefined)
@@ -75,7 +67,6 @@ export const submitInput = (operation: string, options: ExecuteAsyncOptions): Su
   }
 }
 
-/** @internal */
 export const executeInput = (
   options: ExecuteOptions
 ): ExecuteInput<AnyParameters, ToolsInput, CostLimit | undefined> => ({
@@ -100,7 +91,6 @@ const onceInput = ({ rerunFailed, settle }: OnceOptions) => ({
   settle: given(settle)
 })
 
-/** @internal */
 export const executeOnceInput = (
   options: ExecuteOnceOptions
 ): ExecuteOnceInput<AnyParameters, ToolsInput> => ({
@@ -110,13 +100,11 @@ export const executeOnceInput = (
   takeOver: given(options.takeOver)
 })
 
-/** @internal */
 export const submitOnceInput = (operation: string, options: ExecuteAsyncOnceOptions): SubmitOnceInput => ({
   ...submitInput(operation, options),
   ...onceInput(options)
 })
 
-/** @internal */
 export const eventsInput = (options: EventsOptions): EventsInput<AnyParameters, ToolsInput, CostLimit | undefined> => {
   const { attemptTimeout, ...input } = executeInput(options)
   return {

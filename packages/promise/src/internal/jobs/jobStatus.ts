@@ -1,8 +1,4 @@
-/**
- * Translates the job statuses of the sdk into those of this package.
- *
- * @internal
- */
+/** Translates the job statuses of the sdk into those of this package. */
 import type * as Sdk from "@effect-noukai/sdk/Job"
 import type { JobStatus } from "../../JobStatus.js"
 import { overReceived } from "../json/received.js"
@@ -27,5 +23,4 @@ const declared = (status: Sdk.JobStatus): JobStatus => {
   }
 }
 
-/** @internal */
 export const jobStatus = (status: Sdk.JobStatus): JobStatus => overReceived(status.raw, declared(status))

@@ -1,10 +1,6 @@
 // a rejected promise has no type, so errors are anything at this edge
 // @effect-diagnostics anyUnknownInErrorContext:off
-/**
- * Waits for many jobs with the sdk, and hands out the jobs as the caller gave them.
- *
- * @internal
- */
+/** Waits for many jobs with the sdk, and hands out the jobs as the caller gave them. */
 import * as SdkJob from "@effect-noukai/sdk/Job"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -57,11 +53,7 @@ class Handles {
   }
 }
 
-/**
- * The outcomes of jobs, each as it ends.
- *
- * @internal
- */
+/** The outcomes of jobs, each as it ends. */
 export const waitAll = (
   client: Client,
   jobs: Jobs,

@@ -1,8 +1,4 @@
-/**
- * Adds a property that `JSON.stringify` and comparisons do not see.
- *
- * @internal
- */
+/** Adds a property that `JSON.stringify` and comparisons do not see. */
 export const hide = <A extends object, K extends string, V>(
   fields: A,
   key: K,

@@ -1,8 +1,4 @@
-/**
- * Translates the log events of the sdk into those of this package.
- *
- * @internal
- */
+/** Translates the log events of the sdk into those of this package. */
 import type * as Sdk from "@effect-noukai/sdk/LogHook"
 import type { LogEvent } from "../../LogEvent.js"
 import { jsonOrText } from "../json/jsonOrText.js"
@@ -19,10 +15,6 @@ const logEvent = (event: Sdk.LogEvent): LogEvent => {
   }
 }
 
-/**
- * The hook for the sdk, which refuses a value that is no function.
- *
- * @internal
- */
+/** The hook for the sdk, which refuses a value that is no function. */
 export const logHook = (onLog: ((event: LogEvent) => void) | undefined): Sdk.LogHook | undefined =>
   typeof onLog === "function" ? (event) => onLog(logEvent(event)) : onLog

@@ -1,14 +1,11 @@
 /**
  * Reads the options of a caller in one go: a value that is no object, a revoked proxy or a getter that throws refuses
  * the call with an error of this package before anything is sent. The sdk checks the values themselves.
- *
- * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { InvalidRequestError, type InvalidRequestErrorInit } from "../../NoukaiError.js"
 
-/** @internal */
 export const refusal = (
   operation: string,
   field: string,
@@ -36,11 +33,7 @@ const culprit = (given: unknown, names: ReadonlyArray<string>): string | undefin
     ? undefined
     : names.find((name) => throws(() => (given as { readonly [name: string]: unknown })[name]))
 
-/**
- * The value of `read`, or the refusal that it throws; any other error that it throws is blamed on the options.
- *
- * @internal
- */
+/** The value of `read`, or the refusal that it throws; any other error that it throws is blamed on the options. */
 export const reading = <A>(
   operation: string,
   field: string,
@@ -61,8 +54,6 @@ export const reading = <A>(
 
 /**
  * The fields of the options of a call, none if there are none. Throws a refusal for a value that is no set of options.
- *
- * @internal
  */
 export const fieldsOf = <A extends object>(operation: string, given: A | undefined): Partial<A> => {
   if (given === undefined) return {}
@@ -75,22 +66,14 @@ const isSignal = (u: unknown): u is AbortSignal =>
   "addEventListener" in u && typeof u.addEventListener === "function" &&
   "removeEventListener" in u && typeof u.removeEventListener === "function"
 
-/**
- * A signal, if there is one; `null` is none. Throws a refusal for any other value.
- *
- * @internal
- */
+/** A signal, if there is one; `null` is none. Throws a refusal for any other value. */
 export const signalOf = (operation: string, signal: unknown): AbortSignal | undefined => {
   if (signal === undefined || signal === null) return undefined
   if (!isSignal(signal)) throw refusal(operation, "signal", "must be an AbortSignal")
   return signal
 }
 
-/**
- * Milliseconds, if there are any; `null` is none. Throws a refusal for any other value.
- *
- * @internal
- */
+/** Milliseconds, if there are any; `null` is none. Throws a refusal for any other value. */
 export const millisOf = (operation: string, field: string, millis: unknown): number | undefined => {
   if (millis === undefined || millis === null) return undefined
   if (typeof millis !== "number" || !(millis >= 0)) {
@@ -126,17 +109,12 @@ const names = [
   "sessionId"
 ]
 
-/** @internal */
 export interface CallOptions<B> {
   readonly input: B
   readonly signal: AbortSignal | undefined
 }
 
-/**
- * The options of a call, as `read` translates them, and its signal.
- *
- * @internal
- */
+/** The options of a call, as `read` translates them, and its signal. */
 export const takeOptions = <A extends { signal?: AbortSignal | undefined }, B>(
   operation: string,
   given: A | undefined,
@@ -147,7 +125,6 @@ export const takeOptions = <A extends { signal?: AbortSignal | undefined }, B>(
     return { input: read(options), signal: signalOf(operation, options.signal) }
   })
 
-/** @internal */
 export const rightOrThrow = <A>(read: Either.Either<A, InvalidRequestError>): A => {
   if (Either.isRight(read)) return read.right
   throw read.left

@@ -1,8 +1,6 @@
 /**
  * The platform's asynchronous context, where it has one. It is looked up, never imported, so that this package loads
  * everywhere.
- *
- * @internal
  */
 import * as Scheduler from "effect/Scheduler"
 import type * as AsyncHooks from "node:async_hooks"
@@ -22,29 +20,17 @@ const storage = (): Storage | undefined => {
   return found.storage
 }
 
-/**
- * Whether scopes reach beyond the first `await` on this platform.
- *
- * @internal
- */
+/** Whether scopes reach beyond the first `await` on this platform. */
 export const hasAsyncContext = (): boolean => storage() !== undefined
 
 type ContextRunner = <A>(f: () => A) => A
 
 const here: ContextRunner = (f) => f()
 
-/**
- * Captures the current asynchronous context, to run functions in it later.
- *
- * @internal
- */
+/** Captures the current asynchronous context, to run functions in it later. */
 export const snapshot = (): ContextRunner => storage()?.snapshot?.() ?? here
 
-/**
- * Captures the current asynchronous context, to run a fiber in it wherever the fiber is woken.
- *
- * @internal
- */
+/** Captures the current asynchronous context, to run a fiber in it wherever the fiber is woken. */
 export const schedulerOfNow = (): Scheduler.Scheduler => {
   const inContext = snapshot()
   const { defaultScheduler } = Scheduler

@@ -1,8 +1,6 @@
 /**
  * Reads a stream of the sdk as an asynchronous iterator: one loop through one run. Events arrive in chunks and are
  * handed out without a fiber of their own.
- *
- * @internal
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
@@ -33,11 +31,7 @@ interface PendingPause<E> {
   answer: StreamToRead<E> | undefined
 }
 
-/**
- * Translates an event; `undefined` hands out none. `pause` registers a pause and returns its `resume`.
- *
- * @internal
- */
+/** Translates an event; `undefined` hands out none. `pause` registers a pause and returns its `resume`. */
 export type EventTranslation<E, A> = (event: E, pause: (event: SdkPause) => Resume) => A | undefined
 
 const done = { done: true, value: undefined } as const
@@ -49,7 +43,6 @@ const wrongAnswer = ({ executionId }: SdkPause, reason: string): InvalidRequestE
     executionId
   })
 
-/** @internal */
 export class EventIterator<E, A> implements AsyncIterableIterator<A, undefined>, Stoppable {
   private readonly stream: StreamToRead<E>
   private readonly signals: ReadonlyArray<AbortSignal>

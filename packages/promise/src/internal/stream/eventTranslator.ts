@@ -1,8 +1,6 @@
 /**
  * Translates the events of the sdk into those of this package. One instance per loop, because some events repeat fields
  * of earlier ones.
- *
- * @internal
  */
 import type * as FlowEvent from "@effect-noukai/sdk/FlowEvent"
 import type { CostLimitError } from "@effect-noukai/sdk/NoukaiError"
@@ -67,7 +65,6 @@ const withUnknown = <A extends object>(out: A, { raw }: FlowEvent.Received): A =
 
 type OnPause = (event: FlowEvent.ToolCallsRequired<unknown, CostLimitError>) => StreamEvent.ToolCallsRequired["resume"]
 
-/** @internal */
 export class EventTranslator {
   private executionId: string | undefined
   private started: string | undefined

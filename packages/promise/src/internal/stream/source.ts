@@ -1,8 +1,4 @@
-/**
- * Readings of streams.
- *
- * @internal
- */
+/** Readings of streams. */
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -10,11 +6,7 @@ import type * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/**
- * One reading of a stream: its next elements, `None` at the end, and what closes it.
- *
- * @internal
- */
+/** One reading of a stream: its next elements, `None` at the end, and what closes it. */
 export interface Source<A, E, R> {
   readonly pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
   readonly close: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
@@ -36,10 +28,6 @@ const scoped = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
   return { pull: Effect.suspend(() => pull), close: (exit) => Scope.close(scope, exit) }
 }
 
-/**
- * A reading of any stream.
- *
- * @internal
- */
+/** A reading of any stream. */
 export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
   stream[makeSource]?.() ?? scoped(stream)

@@ -1,8 +1,4 @@
-/**
- * Reads a stream chunk by chunk.
- *
- * @internal
- */
+/** Reads a stream chunk by chunk. */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -15,11 +11,7 @@ import type { Lifetime, Services } from "../client/lifetime.js"
 import type { StoppableEffect } from "../client/stoppable.js"
 import { toSource } from "./source.js"
 
-/**
- * A stream that is found as its reading begins. A stream of `Stream.unwrap` would hide that it is one of the SDK.
- *
- * @internal
- */
+/** A stream that is found as its reading begins. A stream of `Stream.unwrap` would hide that it is one of the SDK. */
 export type StreamToRead<E> = Effect.Effect<Stream.Stream<E, unknown, Services>, unknown, Services>
 
 type Read<E> = Exit.Exit<ReadonlyArray<E>, unknown>
@@ -39,8 +31,6 @@ const endOf = <E>(
 /**
  * Reads a whole stream in one fiber that waits between the reads, because a fork for each read costs as much as
  * decoding several events.
- *
- * @internal
  */
 export class StreamReader<E> {
   private readonly reading: Effect.Effect<void, Option.Option<unknown>, Services>

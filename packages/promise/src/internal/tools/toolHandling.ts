@@ -1,8 +1,4 @@
-/**
- * Translates tools, calls and results between this package and the sdk.
- *
- * @internal
- */
+/** Translates tools, calls and results between this package and the sdk. */
 import * as Tools from "@effect-noukai/sdk/Tools"
 import { TraceScope } from "@effect-noukai/sdk/TraceScope"
 import * as Effect from "effect/Effect"
@@ -14,11 +10,7 @@ import { fieldOf, overReceived } from "../json/received.js"
 import { fieldsOf, reading, refusal } from "../options/reading.js"
 import { snapshot } from "../scope/asyncContext.js"
 
-/**
- * Tool calls in the shape of the wire, over those that were received.
- *
- * @internal
- */
+/** Tool calls in the shape of the wire, over those that were received. */
 export const wireCalls = (calls: ReadonlyArray<Tools.ToolCall>): Array<ToolCall> =>
   calls.map(({ arguments: args, id, name, raw: sent }) => {
     const named = { name, arguments: args }
@@ -38,22 +30,14 @@ const resultOf = (given: UnknownFields): Tools.ToolResult => {
 /** The largest list that is translated; no pause asks for as many. */
 const maxResults = 10_000
 
-/**
- * Translates results for the sdk, which checks that they answer the calls.
- *
- * @internal
- */
+/** Translates results for the sdk, which checks that they answer the calls. */
 export const resultsOf = (results: unknown): ReadonlyArray<Tools.ToolResult> =>
   Array.isArray(results) && results.length <= maxResults
     ? results.map((result: unknown) => resultOf(Object(result) as UnknownFields))
     // the sdk refuses any other value
     : results as ReadonlyArray<Tools.ToolResult>
 
-/**
- * The results that answer a pause.
- *
- * @internal
- */
+/** The results that answer a pause. */
 export const answerOf = (
   operation: string,
   answer: { readonly toolResults: unknown },
@@ -65,17 +49,11 @@ export const answerOf = (
     throw refusal(operation, "toolResults", "must be a list with one result per tool call", { executionId })
   })
 
-/**
- * The `tools` of the sdk's inputs.
- *
- * @internal
- */
+/** The `tools` of the sdk's inputs. */
 export type ToolsInput = ReadonlyArray<Tools.ToolDeclaration> | Tools.Handled<Thrown, never> | undefined
 
 /**
  * The tools of a call: declarations alone, or with their handler, which runs in the asynchronous context of the call.
- *
- * @internal
  */
 export const toolsOf = (
   declarations: ReadonlyArray<UnknownFields> | undefined,

@@ -1,8 +1,4 @@
-/**
- * Translates the traces of the sdk into those of this package.
- *
- * @internal
- */
+/** Translates the traces of the sdk into those of this package. */
 import * as Sdk from "@effect-noukai/sdk/Trace"
 import * as Predicate from "effect/Predicate"
 import type * as Trace from "../../Trace.js"
@@ -54,7 +50,6 @@ const totalsOf = (trace: Sdk.Trace): Trace.TraceTotals => {
   return { durationMs, wallMs, busyMs, waitingMs, tokens: { ...tokens }, costUsd }
 }
 
-/** @internal */
 export const traceOf = (trace: Sdk.Trace): Trace.Trace => {
   const parts = { flowRun: { ...partOf(trace.flowRun) }, steps: trace.steps.map(stepOf) }
   const fields: object = overReceived(trace.raw, parts)
@@ -64,7 +59,6 @@ export const traceOf = (trace: Sdk.Trace): Trace.Trace => {
   })) as Trace.Trace
 }
 
-/** @internal */
 export const stepTraceOf = (trace: Sdk.StepTrace | Sdk.StepAttempts): Trace.StepTrace | Trace.StepAttempts =>
   "attempts" in trace
     ? overReceived(trace.raw, { stepId: trace.stepId, attempts: trace.attempts.map(stepOf) })

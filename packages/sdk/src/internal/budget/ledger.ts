@@ -1,34 +1,15 @@
-/**
- * The accounts of budgets, and the part of them that one run holds.
- *
- * @internal
- */
+/** The accounts of budgets, and the part of them that one run holds. */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import { addCost, type Decimal, formatCost, isMore, noCost, subtractCost } from "../cost/decimal.js"
 
-/**
- * Marks a budget.
- *
- * @since 0.1.0
- * @category symbols
- */
+/** Marks a budget. */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Budget")
 
-/**
- * The type of the mark of a budget.
- *
- * @since 0.1.0
- * @category symbols
- */
+/** The type of the mark of a budget. */
 export type TypeId = typeof TypeId
 
-/**
- * A limit of what the calls within it may cost together. Fibers share it.
- *
- * @since 0.1.0
- * @category models
- */
+/** A limit of what the calls within it may cost together. Fibers share it. */
 export interface Budget {
   readonly [TypeId]: TypeId
   /** US dollars, as decimal text. */
@@ -37,11 +18,7 @@ export interface Budget {
   readonly perRun: string | undefined
 }
 
-/**
- * One budget. Its amounts change within one turn of the event loop, so that fibers share it without a lock.
- *
- * @internal
- */
+/** One budget. Its amounts change within one turn of the event loop, so that fibers share it without a lock. */
 export class Ledger implements Budget {
   readonly [TypeId]: TypeId = TypeId
   /** The known costs. */
@@ -64,11 +41,7 @@ export class Ledger implements Budget {
   }
 }
 
-/**
- * The amount that one run holds in each of the budgets around it.
- *
- * @internal
- */
+/** The amount that one run holds in each of the budgets around it. */
 export class Hold {
   isSettled = false
 
@@ -109,27 +82,22 @@ export class Hold {
   }
 }
 
-/**
- * The budgets of the calling fiber, the innermost last.
- *
- * @internal
- */
+/** The budgets of the calling fiber, the innermost last. */
 export class CurrentBudgets extends Context.Reference<CurrentBudgets>()("@effect-noukai/sdk/Budget", {
   defaultValue: (): ReadonlyArray<Ledger> => []
 }) {}
 
-/** @internal */
 export const budgetsOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): ReadonlyArray<Ledger> =>
   Context.get(fiber.currentContext, CurrentBudgets)
 
-/** The account of a budget. @internal */
+/** The account of a budget. */
 export const ledgerOf = (budget: Budget): Ledger => {
   // without its budget a call would have no limit
   if (!(budget instanceof Ledger)) throw new TypeError("not a Budget of this package: make it with Budget.make")
   return budget
 }
 
-/** The budgets with one more. A run counts once in each. @internal */
+/** The budgets with one more. A run counts once in each. */
 export const entered = (budgets: ReadonlyArray<Ledger>, budget: Budget): ReadonlyArray<Ledger> => {
   const ledger = ledgerOf(budget)
   return budgets.includes(ledger) ? budgets : [...budgets, ledger]

@@ -2,12 +2,7 @@
 import * as Schema from "effect/Schema"
 import { absentable } from "../schema/nullable.js"
 
-/**
- * The operations of `NoukaiHttp` that are recorded.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The operations of `NoukaiHttp` that are recorded. */
 export const RecordedOperation = Schema.Literal(
   "execute",
   "step",
@@ -21,35 +16,19 @@ export const RecordedOperation = Schema.Literal(
   "session"
 )
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export type RecordedOperation = Schema.Schema.Type<typeof RecordedOperation>
 
-/**
- * A typed error, as its fields.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A typed error, as its fields. */
 export const RecordedError = Schema.Struct(
   { _tag: Schema.String },
   Schema.Record({ key: Schema.String, value: Schema.Unknown })
 )
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface RecordedError extends Schema.Schema.Type<typeof RecordedError> {}
 
-/**
- * The answer of an endpoint.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The answer of an endpoint. */
 export const RecordedValue = Schema.Struct({
   value: Schema.Unknown,
   /**
@@ -61,10 +40,7 @@ export const RecordedValue = Schema.Struct({
   requestId: absentable(Schema.String)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface RecordedValue extends Schema.Schema.Type<typeof RecordedValue> {}
 
 const Failure = Schema.Struct({ error: RecordedError })
@@ -79,9 +55,6 @@ const Failure = Schema.Struct({ error: RecordedError })
  * - `unanswered`: the program gave the call up.
  *
  * `unanswered` of either kind is only in files of earlier versions. A replay fails where it comes to one.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const RecordedAnswer = Schema.Union(
   Failure,
@@ -94,18 +67,12 @@ export const RecordedAnswer = Schema.Union(
   RecordedValue
 )
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export type RecordedAnswer = Schema.Schema.Type<typeof RecordedAnswer>
 
 /**
  * One recorded call. Values that differ between recordings of the same calls are in `RecordedCassette.meta`: ids are
  * replaced by `<id:…>`, times and costs are left out.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const Entry = Schema.Struct({
   /** `org/project/slug` */
@@ -120,18 +87,10 @@ export const Entry = Schema.Struct({
   answer: RecordedAnswer
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface Entry extends Schema.Schema.Type<typeof Entry> {}
 
-/**
- * The values that differ between recordings of the same calls.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The values that differ between recordings of the same calls. */
 export const Meta = Schema.Struct({
   /** The id behind each `<id:…>`. */
   ids: Schema.Record({ key: Schema.String, value: Schema.String }),
@@ -152,10 +111,7 @@ export const Meta = Schema.Struct({
   })
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface Meta extends Schema.Schema.Type<typeof Meta> {}
 
 const recordedCassetteSchema = Schema.Struct({
@@ -177,17 +133,9 @@ const recordedCassetteSchema = Schema.Struct({
   meta: Meta
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface RecordedCassette extends Schema.Schema.Type<typeof recordedCassetteSchema> {}
 
-/**
- * A recording. Its entries are in the order of flow, fingerprint and occurrence.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A recording. Its entries are in the order of flow, fingerprint and occurrence. */
 export const RecordedCassette: Schema.Schema<RecordedCassette, Schema.Schema.Encoded<typeof recordedCassetteSchema>> =
   recordedCassetteSchema

@@ -11,17 +11,9 @@ const sessionCassetteSchema = Schema.Struct({
   session: SessionResponse
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface SessionCassette extends Schema.Schema.Type<typeof sessionCassetteSchema> {}
 
-/**
- * The runs of a session id, as the server gave them.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The runs of a session id, as the server gave them. */
 export const SessionCassette: Schema.Schema<SessionCassette, Schema.Schema.Encoded<typeof sessionCassetteSchema>> =
   sessionCassetteSchema

@@ -1,8 +1,4 @@
-/**
- * Answers of the endpoints, read back from JSON.
- *
- * @internal
- */
+/** Answers of the endpoints, read back from JSON. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -14,16 +10,14 @@ import type { StepTraceResponse } from "../operations/traceRequests.js"
 import { decodeError, quotingNoSecret } from "./errorCodec.js"
 import type { RecordedAnswer, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
 
-/** Endpoints that answer once. @internal */
+/** Endpoints that answer once. */
 export type AnsweredOperation = Exclude<RecordedOperation, StreamedOperation>
 
-/** Endpoints that answer with events. @internal */
+/** Endpoints that answer with events. */
 export type StreamedOperation = "step" | "traceStream"
 
-/** @internal */
 export type OperationRequest<K extends AnsweredOperation> = Operations[K]["request"]
 
-/** @internal */
 export type OperationResponse<K extends AnsweredOperation> = Operations[K]["response"]
 
 type Decoder<A> = (recorded: RecordedValue) => Either.Either<A, string>
@@ -58,17 +52,12 @@ const decoders: { readonly [K in AnsweredOperation]: Decoder<OperationResponse<K
   session: decoder(readBody.session)
 }
 
-/** @internal */
 export const decodeValue = <K extends AnsweredOperation>(
   endpoint: K,
   recorded: RecordedValue
 ): Either.Either<OperationResponse<K>, string> => decoders[endpoint](recorded)
 
-/**
- * The recorded form of an answer: the body where there is one.
- *
- * @internal
- */
+/** The recorded form of an answer: the body where there is one. */
 export const encodeValue = (value: unknown): RecordedValue => {
   const raw = Predicate.hasProperty(value, "raw") ? value.raw : undefined
   if (raw === undefined) return { value }
@@ -78,7 +67,6 @@ export const encodeValue = (value: unknown): RecordedValue => {
 
 const isEvent = Schema.is(WireEvent)
 
-/** @internal */
 export const decodeEvents = (events: ReadonlyArray<unknown>): Either.Either<ReadonlyArray<WireEvent>, string> => {
   const bad = events.findIndex((event) => !isEvent(event))
   return bad < 0
@@ -92,11 +80,7 @@ const isStream = (endpoint: RecordedOperation): endpoint is StreamedOperation =>
 const check = (result: Either.Either<unknown, string>): string | undefined =>
   Either.isLeft(result) ? result.left : undefined
 
-/**
- * The reason why an answer does not fit calls of an endpoint, if it does not.
- *
- * @internal
- */
+/** The reason why an answer does not fit calls of an endpoint, if it does not. */
 export const problemOfAnswer = (endpoint: RecordedOperation, answer: RecordedAnswer): string | undefined => {
   if ("unanswered" in answer) return undefined
   if ("error" in answer) return check(decodeError(answer.error, ""))

@@ -1,8 +1,4 @@
-/**
- * Cassettes as files and as text.
- *
- * @internal
- */
+/** Cassettes as files and as text. */
 import { files } from "#files"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,12 +16,10 @@ import { SessionCassette } from "./SessionCassette.js"
 
 const formatVersion = 1
 
-/** @internal */
 export const maxBytes = 64 * 1024 * 1024
 
 const AnyCassette = Schema.Union(SessionCassette, RecordedCassette)
 
-/** @internal */
 export type AnyCassette = Schema.Schema.Type<typeof AnyCassette>
 
 interface CassetteErrorFields {
@@ -35,7 +29,6 @@ interface CassetteErrorFields {
   readonly cause?: unknown
 }
 
-/** @internal */
 export const cassetteError = (
   method: string,
   reason: CassetteError["reason"],
@@ -69,7 +62,6 @@ const badEntry = (cassette: AnyCassette): { readonly at: string; readonly detail
   return undefined
 }
 
-/** @internal */
 export const decode = (
   method: string,
   path: string | undefined,
@@ -144,10 +136,9 @@ const plainRecording = ({ client, entries, format, incomplete, kind, meta }: Rec
 const plain = (cassette: AnyCassette): unknown =>
   withoutSecrets(cassette.kind === "session" ? plainSession(cassette) : plainRecording(cassette))
 
-/** @internal */
 export const encode = (cassette: AnyCassette): string => `${JSON.stringify(plain(cassette), null, 2)}\n`
 
-/** Writes a cassette, unless it is too large or could not be read again. @internal */
+/** Writes a cassette, unless it is too large or could not be read again. */
 export const write = (
   method: string,
   path: string,
@@ -167,7 +158,6 @@ export const write = (
     yield* Effect.mapError(files.write(path, text), ofFile(method, path))
   })
 
-/** @internal */
 export const tooLarge = (method: string, path: string, detail: string): CassetteError =>
   cassetteError(method, "TooLarge", { path, detail })
 
@@ -181,6 +171,5 @@ const readJson = (method: string, path: string): Effect.Effect<unknown, Cassette
       })
   )
 
-/** @internal */
 export const read = (method: string, path: string): Effect.Effect<AnyCassette, CassetteError> =>
   Effect.flatMap(readJson(method, path), (value) => decode(method, path, value))

@@ -1,8 +1,4 @@
-/**
- * Typed errors as JSON, and back.
- *
- * @internal
- */
+/** Typed errors as JSON, and back. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as E from "../../NoukaiError.js"
@@ -11,11 +7,7 @@ import { readEither } from "../schema/schemaReader.js"
 import type { RecordedError } from "./RecordedCassette.js"
 import { withoutSecrets } from "./secretForms.js"
 
-/**
- * Reads a recorded value. A mismatch is told in words, which quote values, but no secret.
- *
- * @internal
- */
+/** Reads a recorded value. A mismatch is told in words, which quote values, but no secret. */
 export const quotingNoSecret = <A>(
   value: unknown,
   read: (value: unknown) => Either.Either<A, string>
@@ -26,11 +18,7 @@ export const quotingNoSecret = <A>(
   return Either.isLeft(masked) ? masked : Either.left("a value does not fit")
 }
 
-/**
- * Reads a recorded value by a schema.
- *
- * @internal
- */
+/** Reads a recorded value by a schema. */
 export const readRecorded = <A, I>(schema: Schema.Schema<A, I>): (value: unknown) => Either.Either<A, string> => {
   const read = readEither(schema)
   return (value) => quotingNoSecret(value, (json) => Either.mapLeft(read(json), issueText))
@@ -69,15 +57,13 @@ let decode: ((value: unknown) => Either.Either<RecordableError, string>) | undef
  */
 const leftOut: ReadonlySet<string> = new Set(["cause", "method", "name", "message", "stack"])
 
-/** The error of a call that can be recorded. @internal */
+/** The error of a call that can be recorded. */
 export type RecordableError = E.CallError | E.OnceError
 
-/** @internal */
 export const encodeError = (error: RecordableError): RecordedError => ({
   ...Object.fromEntries(Object.entries(error).filter(([key, value]) => value !== undefined && !leftOut.has(key))),
   _tag: error._tag
 })
 
-/** @internal */
 export const decodeError = (recorded: RecordedError, method: string): Either.Either<RecordableError, string> =>
   (decode ??= readRecorded(recordableErrors()))({ ...recorded, method })

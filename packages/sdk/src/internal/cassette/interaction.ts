@@ -1,15 +1,11 @@
-/**
- * A call through `NoukaiHttp`, as JSON.
- *
- * @internal
- */
+/** A call through `NoukaiHttp`, as JSON. */
 import * as Predicate from "effect/Predicate"
 import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import type { RequestContext } from "../input/callOptions.js"
 import type { RecordedAnswer, RecordedError, RecordedOperation, RecordedValue } from "./RecordedCassette.js"
 
-/** The question of a call, by which its recording is found. @internal */
+/** The question of a call, by which its recording is found. */
 export interface Question {
   readonly endpoint: RecordedOperation
   readonly flow: string | undefined
@@ -17,7 +13,6 @@ export interface Question {
   readonly input: unknown
 }
 
-/** @internal */
 export interface Interaction extends Question {
   readonly answer: RecordedAnswer
   /** The times of `statuses`, in milliseconds, and that of the last poll of a job that had not ended. */
@@ -43,8 +38,6 @@ const inputOf = (endpoint: RecordedOperation, request: AnyRequest): unknown =>
 /**
  * The question of a request, or `undefined` if it is not JSON. The session of the run is left out: it is another one
  * each time.
- *
- * @internal
  */
 export const questionOf = (endpoint: RecordedOperation, request: AnyRequest): Question | undefined => {
   try {
@@ -59,21 +52,13 @@ export const questionOf = (endpoint: RecordedOperation, request: AnyRequest): Qu
   }
 }
 
-/**
- * The id of the run that a call goes on with, or asks about.
- *
- * @internal
- */
+/** The id of the run that a call goes on with, or asks about. */
 export const executionIdOf = ({ input }: Question): string | undefined => {
   const id = Predicate.isRecord(input) ? input.executionId : undefined
   return typeof id === "string" ? id : undefined
 }
 
-/**
- * The id of the run that a recorded call began, went on with, or asked about.
- *
- * @internal
- */
+/** The id of the run that a recorded call began, went on with, or asked about. */
 export const runIdOf = (
   { answer, input }: { readonly answer: RecordedAnswer; readonly input: unknown }
 ): string | undefined => {
@@ -85,8 +70,6 @@ export const runIdOf = (
 
 /**
  * The group in which the call that begins a run is counted under `position`; `undefined` for a call that begins none.
- *
- * @internal
  */
 export const newRunsOf = (question: Question): string | undefined => {
   const { endpoint, flow } = question
@@ -94,16 +77,11 @@ export const newRunsOf = (question: Question): string | undefined => {
   return begins && executionIdOf(question) === undefined ? `${endpoint} ${slugOf(flow)}` : undefined
 }
 
-/** @internal */
 export const slugOf = (flow: string | undefined): string => flow?.split("/").at(-1) ?? ""
 
 const ended: ReadonlySet<unknown> = new Set(["completed", "failed", "cancelled"])
 
-/**
- * Whether the statuses of a job are all that there are: the last one is the end of the job, or an error.
- *
- * @internal
- */
+/** Whether the statuses of a job are all that there are: the last one is the end of the job, or an error. */
 export const hasEnded = (statuses: ReadonlyArray<RecordedValue | { readonly error: RecordedError }>): boolean => {
   const last = statuses.at(-1)
   return last === undefined || "error" in last || (Predicate.isRecord(last.value) && ended.has(last.value.status))

@@ -1,8 +1,4 @@
-/**
- * The values that were removed by path, to remove them from texts that repeat them.
- *
- * @internal
- */
+/** The values that were removed by path, to remove them from texts that repeat them. */
 import * as Predicate from "effect/Predicate"
 import { redacted } from "./renamed.js"
 
@@ -44,7 +40,6 @@ const isWord = (char: string | undefined): boolean => char !== undefined && /[\p
 const isWhole = (text: string, value: string, at: number): boolean =>
   !(isWord(value[0]) && isWord(text[at - 1])) && !(isWord(value.at(-1)) && isWord(text[at + value.length]))
 
-/** @internal */
 export class KnownValues {
   /** The values as plain texts, longest first, by their first characters. */
   private readonly byBeginning = new Map<string, Array<string>>()

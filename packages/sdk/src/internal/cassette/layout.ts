@@ -1,8 +1,4 @@
-/**
- * From the calls of a recording to the value that is written, and back.
- *
- * @internal
- */
+/** From the calls of a recording to the value that is written, and back. */
 import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import type { Match } from "../errors/replayReport.js"
@@ -14,10 +10,8 @@ import type { Redaction } from "./redaction.js"
 import { desymbolise, index, symbolise, symboliseText, type Symbols } from "./symbols.js"
 import { restoreMeasured, withoutMeasured } from "./volatile.js"
 
-/** @internal */
 export type CassetteClient = RecordedCassette["client"]
 
-/** @internal */
 export const clientOf = (
   { org, project, replayEnabled, timeout }: CallDefaults,
   redact: Redaction
@@ -28,7 +22,6 @@ export const clientOf = (
   ...(replayEnabled === true ? { replayEnabled } : undefined)
 })
 
-/** @internal */
 export const defaultsOf = ({ org, project, replayEnabled, timeout }: CassetteClient): CallDefaults => ({
   ...(org === undefined ? undefined : { org }),
   ...(project === undefined ? undefined : { project }),
@@ -76,11 +69,7 @@ const order = (a: Entry, b: Entry): number => {
   return left < right ? -1 : left > right ? 1 : a.occurrence - b.occurrence
 }
 
-/**
- * The cassette of the calls of a recording, given in the order in which they began.
- *
- * @internal
- */
+/** The cassette of the calls of a recording, given in the order in which they began. */
 export const layout = (interactions: ReadonlyArray<Interaction>, client: CassetteClient): RecordedCassette => {
   const { keyed, symbols } = index(interactions)
   const meta: { [key: string]: Meta["entries"][string] } = {}
@@ -118,19 +107,13 @@ export const layout = (interactions: ReadonlyArray<Interaction>, client: Cassett
 /**
  * The entries of a cassette, in the order in which their calls began. Those without a place in `meta`, such as those
  * written by hand, come last.
- *
- * @internal
  */
 export const entriesInOrder = ({ entries, meta }: RecordedCassette): ReadonlyArray<Entry> => {
   const place = (entry: Entry): number => meta.entries[entryKey(entry)]?.order ?? Number.MAX_SAFE_INTEGER
   return [...entries].sort((a, b) => place(a) - place(b))
 }
 
-/**
- * The calls of a cassette, in the order of {@link entriesInOrder}.
- *
- * @internal
- */
+/** The calls of a cassette, in the order of {@link entriesInOrder}. */
 export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> => {
   const { meta } = cassette
   return entriesInOrder(cassette).map((entry): Interaction => {
@@ -151,11 +134,7 @@ export const restore = (cassette: RecordedCassette): ReadonlyArray<Interaction> 
 const isAnswered = ({ answer }: Entry): boolean =>
   !("unanswered" in answer) && !("events" in answer && answer.end === "unanswered")
 
-/**
- * A cassette without the calls that were given up, which earlier versions kept.
- *
- * @internal
- */
+/** A cassette without the calls that were given up, which earlier versions kept. */
 export const answeredOnly = (cassette: RecordedCassette): RecordedCassette => ({
   ...cassette,
   entries: cassette.entries.filter(isAnswered)
@@ -167,8 +146,6 @@ const orderOf = ({ meta }: RecordedCassette): unknown =>
 /**
  * Whether two cassettes are recordings of the same calls: all differences are in the values that differ between any two
  * recordings. The order of different calls is one of those only where recordings are found by their input.
- *
- * @internal
  */
 export const isSameRecording = (a: RecordedCassette, b: RecordedCassette, match: Match): boolean =>
   canonicalText([a.client, a.incomplete, a.entries]) === canonicalText([b.client, b.incomplete, b.entries]) &&

@@ -1,8 +1,4 @@
-/**
- * Reads and checks the options of replays and recordings.
- *
- * @internal
- */
+/** Reads and checks the options of replays and recordings. */
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -68,13 +64,11 @@ const checkPath = (method: string, path: unknown): Either.Either<void, InvalidRe
     ? Either.void
     : Either.left(invalid(method, "path", "must be the path of a file"))
 
-/** @internal */
 export const replayOptions = (
   method: string,
   options: ReplayOptions
 ): Either.Either<ReplayOptions, InvalidRequestError> => take(method, replayRules, options)
 
-/** @internal */
 export const replayFileOptions = (
   method: string,
   path: string,
@@ -82,7 +76,6 @@ export const replayFileOptions = (
 ): Either.Either<ReplayOptions, InvalidRequestError> =>
   Either.flatMap(checkPath(method, path), () => replayOptions(method, options))
 
-/** @internal */
 export const recordOptions = (
   method: string,
   path: string,
@@ -92,7 +85,6 @@ export const recordOptions = (
 
 const isCassette = Schema.is(Schema.Union(SessionCassette, RecordedCassette))
 
-/** @internal */
 export const checkCassette = <A>(method: string, cassette: A): Either.Either<A, InvalidRequestError> =>
   guarded(
     method,
@@ -103,11 +95,7 @@ export const checkCassette = <A>(method: string, cassette: A): Either.Either<A, 
         : Either.left(invalid(method, "cassette", "is no cassette: read it with Cassette.decode or Cassette.load"))
   )
 
-/**
- * The layer of the option `live`, if it is given.
- *
- * @internal
- */
+/** The layer of the option `live`, if it is given. */
 export const liveOf = <A>(
   method: string,
   options: { readonly live?: A | undefined }

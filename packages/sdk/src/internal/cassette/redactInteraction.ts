@@ -1,17 +1,9 @@
-/**
- * Calls and answers without what must not be recorded.
- *
- * @internal
- */
+/** Calls and answers without what must not be recorded. */
 import type { Interaction, Question } from "./interaction.js"
 import type { RecordedAnswer, RecordedError, RecordedValue } from "./RecordedCassette.js"
 import type { Redaction } from "./redaction.js"
 
-/**
- * A question without what must not be recorded; a recording and a replay of it ask the same.
- *
- * @internal
- */
+/** A question without what must not be recorded; a recording and a replay of it ask the same. */
 export const redactQuestion = ({ endpoint, flow, input, version }: Question, redact: Redaction): Question => ({
   endpoint,
   flow: flow === undefined ? undefined : redact.text(flow),
@@ -19,7 +11,7 @@ export const redactQuestion = ({ endpoint, flow, input, version }: Question, red
   input: redact.call(input)
 })
 
-/** An answer, or one of those that were given to polls. @internal */
+/** An answer, or one of those that were given to polls. */
 export type Status = RecordedValue | { readonly error: RecordedError }
 
 /** The value as it will be read from JSON. */
@@ -30,13 +22,11 @@ const redactError = (error: RecordedError, redact: Redaction): RecordedError => 
   _tag: error._tag
 })
 
-/** @internal */
 export const redactStatus = (status: Status, redact: Redaction): Status =>
   "error" in status
     ? { error: redactError(status.error, redact) }
     : { ...status, value: redact.call(plain(status.value ?? null)) }
 
-/** @internal */
 export const redactAnswer = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer => {
   const once = redactParts(answer, redact)
   // a value that is removed from one event is known in all
@@ -57,11 +47,7 @@ const redactParts = (answer: RecordedAnswer, redact: Redaction): RecordedAnswer 
     : answer
 }
 
-/**
- * The whole of a call.
- *
- * @internal
- */
+/** The whole of a call. */
 export const redactInteraction = (interaction: Interaction, redact: Redaction): Interaction => ({
   ...redactQuestion(interaction, redact),
   answer: redactAnswer(interaction.answer, redact),

@@ -11,11 +11,7 @@ const stepNames = (ids: ReadonlyArray<string>, redact: Redaction): ReadonlyMap<s
       .map(([name, id]) => [String(id), name])
   )
 
-/**
- * A session without the values to redact, in its snapshots and in the names of its flows and steps.
- *
- * @internal
- */
+/** A session without the values to redact, in its snapshots and in the names of its flows and steps. */
 export const redactSession = (cassette: SessionCassette, redact: Redaction): SessionCassette => {
   const { client: { org, project }, session } = cassette
   const ids = session.executions.flatMap(({ errorAtStep, steps }) => [

@@ -1,8 +1,4 @@
-/**
- * Turns the options of a redaction into the functions that redact.
- *
- * @internal
- */
+/** Turns the options of a redaction into the functions that redact. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type { InvalidRequestError } from "../../NoukaiError.js"
@@ -19,8 +15,6 @@ import { payloads } from "./volatile.js"
  * Removes values that must not be recorded: the client's key, secrets of well-known forms, and what `redact` names.
  * Removing twice is removing once. A value that was removed by its path is
  * known from then on, and removed from every text that repeats it.
- *
- * @internal
  */
 export interface Redaction {
   /** Whether values are removed by their paths. */
@@ -207,7 +201,6 @@ class Redactor implements Redaction {
   }
 }
 
-/** @internal */
 export const redactionOf = (
   method: string,
   redact: Redact | undefined,

@@ -1,6 +1,6 @@
 import { canonicalText } from "../json/jsonText.js"
 
-/** The text in the place of a removed value. @internal */
+/** The text in the place of a removed value. */
 export const redacted = "[redacted]"
 
 interface Field {
@@ -27,8 +27,6 @@ const byValue = (a: Field, b: Field): number => {
 /**
  * An object with other names and other values. Names that become equal are numbered, `[redacted 2]`, so that no value
  * is lost.
- *
- * @internal
  */
 export const renamed = (
   fields: { readonly [key: string]: unknown },

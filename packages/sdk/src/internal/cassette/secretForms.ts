@@ -1,8 +1,4 @@
-/**
- * The well-known forms of secrets, which no cassette and no report contains.
- *
- * @internal
- */
+/** The well-known forms of secrets, which no cassette and no report contains. */
 import * as Predicate from "effect/Predicate"
 import type { Change } from "../errors/replayReport.js"
 import type { Divergence } from "../json/diff.js"
@@ -34,17 +30,17 @@ const forms: ReadonlyArray<RegExp> = [
   /(?<![A-Za-z0-9])nk_(?:[A-Za-z0-9]+(?:_[A-Za-z0-9-]{4,})+|[\w.~+/=-]{16,})/g
 ]
 
-/** A text without the secrets of well-known forms. @internal */
+/** A text without the secrets of well-known forms. */
 export const maskSecrets = (text: string): string => forms.reduce((rest, form) => rest.replace(form, redacted), text)
 
-/** A value without the secrets of well-known forms, in its texts and in the names of its keys. @internal */
+/** A value without the secrets of well-known forms, in its texts and in the names of its keys. */
 export const withoutSecrets = (value: unknown): unknown => {
   if (typeof value === "string") return maskSecrets(value)
   if (Array.isArray(value)) return value.map(withoutSecrets)
   return Predicate.isRecord(value) ? renamed(value, maskSecrets, withoutSecrets) : value
 }
 
-/** A difference for people to read, without the secrets of well-known forms. @internal */
+/** A difference for people to read, without the secrets of well-known forms. */
 export const maskChange = ({ path, ...values }: Divergence): Change => ({
   path: formatPath(path.map((segment) => typeof segment === "string" ? maskSecrets(segment) : segment)),
   ...Object.fromEntries(Object.entries(values).map(([key, value]) => [key, withoutSecrets(value)]))

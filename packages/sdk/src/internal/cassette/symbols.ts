@@ -1,8 +1,4 @@
-/**
- * Names for ids. In a file, `<id:…>` stands for an id that another recording of the same calls would not have.
- *
- * @internal
- */
+/** Names for ids. In a file, `<id:…>` stands for an id that another recording of the same calls would not have. */
 import { eachString, mapStrings } from "../json/jsonPath.js"
 import { canonicalText } from "../json/jsonText.js"
 import type { Interaction, Question } from "./interaction.js"
@@ -11,8 +7,6 @@ import { idsIn } from "./volatile.js"
 /**
  * A hash of a text, of 64 bits as 16 hexadecimal digits: enough to tell the calls of a file apart, and no more than
  * that.
- *
- * @internal
  */
 export const hashText = (text: string): string => {
   let high = 0xdeadbeef
@@ -27,7 +21,7 @@ export const hashText = (text: string): string => {
   return [low, high].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("")
 }
 
-/** The names of ids, by id. @internal */
+/** The names of ids, by id. */
 export type Symbols = ReadonlyMap<string, string>
 
 /** Marks a text of a user that looks like one of these names; the mark is taken off again when it is read. */
@@ -35,33 +29,21 @@ const escape = (text: string): string => text.replace(/<id(!*):/g, "<id!$1:")
 
 const reference = (name: string): string => `<id:${name}>`
 
-/**
- * A value with names in place of ids, wherever a whole text is an id.
- *
- * @internal
- */
+/** A value with names in place of ids, wherever a whole text is an id. */
 export const symbolise = (value: unknown, symbols: Symbols): unknown =>
   mapStrings(value, (text) => {
     const name = symbols.get(text)
     return name === undefined ? escape(text) : reference(name)
   })
 
-/**
- * A text for people, such as the message of an error, with names in place of the ids between its words.
- *
- * @internal
- */
+/** A text for people, such as the message of an error, with names in place of the ids between its words. */
 export const symboliseText = (text: string, symbols: Symbols): string =>
   escape(text).replace(/[\w-]{8,}/g, (word) => {
     const name = symbols.get(word)
     return name === undefined ? word : reference(name)
   })
 
-/**
- * The inverse of both. An unknown name stays.
- *
- * @internal
- */
+/** The inverse of both. An unknown name stays. */
 export const desymbolise = (value: unknown, ids: { readonly [name: string]: string }): unknown =>
   mapStrings(value, (text) =>
     text.includes("<id")
@@ -70,15 +52,10 @@ export const desymbolise = (value: unknown, ids: { readonly [name: string]: stri
         .replace(/<id!(!*):/g, "<id$1:")
       : text)
 
-/**
- * The text by which equal calls are found equal.
- *
- * @internal
- */
+/** The text by which equal calls are found equal. */
 export const keyOf = ({ endpoint, flow, input, version }: Question, symbols: Symbols): string =>
   canonicalText([flow ?? null, endpoint, version ?? null, symbolise(input, symbols)])
 
-/** @internal */
 export interface KeyedInteraction {
   readonly interaction: Interaction
   readonly key: string
@@ -87,13 +64,13 @@ export interface KeyedInteraction {
   readonly occurrence: number
 }
 
-/** The beginning that the names of all ids have which a call introduced. @internal */
+/** The beginning that the names of all ids have which a call introduced. */
 export const ownName = ({ fingerprint, occurrence }: Pick<KeyedInteraction, "fingerprint" | "occurrence">): string =>
   `${fingerprint.slice(0, 12)}.${occurrence}`
 
 const named = /<id:(\w+\.\d+)(\.\d+>)/g
 
-/** The beginnings of the names of the ids in a value. @internal */
+/** The beginnings of the names of the ids in a value. */
 export const idNames = (value: unknown): ReadonlySet<string> => {
   const names = new Set<string>()
   eachString(value, (text) => {
@@ -102,11 +79,7 @@ export const idNames = (value: unknown): ReadonlySet<string> => {
   return names
 }
 
-/**
- * A value in which the ids of some calls have the names that those of other calls would have.
- *
- * @internal
- */
+/** A value in which the ids of some calls have the names that those of other calls would have. */
 export const renameIds = (value: unknown, names: ReadonlyMap<string, string>): unknown =>
   mapStrings(value, (text) =>
     text.includes("<id:")
@@ -121,8 +94,6 @@ const longestId = 200
 /**
  * Names the ids of a recording, and gives each call its key. An id is named after the call that introduced it, so that
  * names are the same in the next recording; an id that the program knew before keeps its text.
- *
- * @internal
  */
 export const index = (
   interactions: ReadonlyArray<Interaction>

@@ -1,13 +1,9 @@
-/**
- * The values that differ between recordings of the same calls: ids, times, costs.
- *
- * @internal
- */
+/** The values that differ between recordings of the same calls: ids, times, costs. */
 import * as Predicate from "effect/Predicate"
 import { formatPath, parsePath, type Path, putInto } from "../json/jsonPath.js"
 import type { RecordedAnswer } from "./RecordedCassette.js"
 
-/** Fields with values of the flow and its caller, in which nothing is replaced. @internal */
+/** Fields with values of the flow and its caller, in which nothing is replaced. */
 export const payloads: ReadonlySet<string> = new Set([
   "result",
   "output",
@@ -43,11 +39,7 @@ const toolCallIds = (value: unknown): ReadonlyArray<unknown> => {
   )
 }
 
-/**
- * The ids that an answer introduces, in order.
- *
- * @internal
- */
+/** The ids that an answer introduces, in order. */
 export const idsIn = (answer: RecordedAnswer): ReadonlyArray<string> => {
   const found: Array<unknown> = []
   const visit = (value: unknown): void => {
@@ -64,11 +56,7 @@ export const idsIn = (answer: RecordedAnswer): ReadonlyArray<string> => {
   return [...new Set(found.filter((id): id is string => typeof id === "string" && id !== ""))]
 }
 
-/**
- * An answer without its measured values, and those values by their place.
- *
- * @internal
- */
+/** An answer without its measured values, and those values by their place. */
 export const withoutMeasured = (
   answer: RecordedAnswer
 ): { readonly answer: unknown; readonly values: { readonly [path: string]: unknown } } => {
@@ -90,11 +78,7 @@ export const withoutMeasured = (
   return { answer: strip(answer, []), values }
 }
 
-/**
- * Puts measured values back into an answer, which is changed in place and so must not be shared.
- *
- * @internal
- */
+/** Puts measured values back into an answer, which is changed in place and so must not be shared. */
 export const restoreMeasured = (answer: unknown, values: { readonly [path: string]: unknown } | undefined): void => {
   for (const [text, value] of Object.entries(values ?? {})) {
     const path = parsePath(text)

@@ -3,13 +3,11 @@
  * names another host.
  *
  * @see contract 1.1, C2
- * @internal
  */
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 
-/** @internal */
 export interface BaseUrl {
   readonly origin: string
   readonly prefix: string
@@ -31,11 +29,7 @@ const isAllowed = (url: URL): boolean => {
   return url.protocol === "https:" && url.port === "" && hosted.has(url.hostname)
 }
 
-/**
- * The base URL that the options name.
- *
- * @internal
- */
+/** The base URL that the options name. */
 export const baseUrl = (
   method: string,
   options: {

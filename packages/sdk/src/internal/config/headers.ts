@@ -2,7 +2,6 @@
  * The headers of a request.
  *
  * @see contract 2
- * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -35,7 +34,6 @@ const runtime = (): string => {
  * `effect-noukai/0.1.0 (node/20.19.0; linux)`: product and version, then the runtime.
  *
  * @see contract 2.1
- * @internal
  */
 export const userAgent = (): string => `effect-noukai/${version} (${runtime()})`
 
@@ -72,21 +70,13 @@ const valueShape = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 /** Headers that a caller cannot set for a relay, whose server may be sent a login. */
 const reservedOfRelay: ReadonlySet<string> = new Set(["content-type"])
 
-/**
- * Extra headers with lower-case names, without the reserved ones. The caller's record is left as it is.
- *
- * @internal
- */
+/** Extra headers with lower-case names, without the reserved ones. The caller's record is left as it is. */
 export const extra = (
   method: string,
   headers: Readonly<Record<string, string>>
 ): Either.Either<Record<string, string>, InvalidRequestError> => checked(method, headers, reserved)
 
-/**
- * The headers of a request to a relay, of which only the content type is set here.
- *
- * @internal
- */
+/** The headers of a request to a relay, of which only the content type is set here. */
 export const ofRelay = (
   method: string,
   headers: Readonly<Record<string, string>>
@@ -125,28 +115,16 @@ const checked = (
 ): Either.Either<Record<string, string>, InvalidRequestError> =>
   Either.mapLeft(read("headers", headers, dropped), ({ field, reason }) => invalid(method, field, reason))
 
-/**
- * The reason why a value cannot be the headers of a call, if there is one.
- *
- * @internal
- */
+/** The reason why a value cannot be the headers of a call, if there is one. */
 export const headersProblem = (field: string, headers: unknown): Problem | undefined => {
   const found = read(field, headers, reserved)
   return Either.isLeft(found) ? found.left : undefined
 }
 
-/**
- * Whether a value is text that fits into a header; a list of one text is not.
- *
- * @internal
- */
+/** Whether a value is text that fits into a header; a list of one text is not. */
 export const isHeaderValue = (value: unknown): value is string => typeof value === "string" && valueShape.test(value)
 
-/**
- * The headers of every request of a client. The only place where the key is read.
- *
- * @internal
- */
+/** The headers of every request of a client. The only place where the key is read. */
 export const ofClient = (apiKey: Redacted.Redacted<string>): Readonly<Record<string, string>> => ({
   authorization: `Bearer ${Redacted.value(apiKey)}`,
   "x-noukai-api-version": apiVersion,

@@ -2,22 +2,20 @@
  * Costs as exact decimals.
  *
  * @see contract 0.4
- * @internal
  */
 
-/** `value` × 10^-`scale`. @internal */
+/** `value` × 10^-`scale`. */
 export interface Decimal {
   readonly value: bigint
   readonly scale: number
 }
 
-/** @internal */
 export const noCost: Decimal = { value: 0n, scale: 0 }
 
 /** The limit of digits keeps adding costs cheap whatever the server sends. */
 const decimal = /^([+-]?)(?:(\d{1,64})(?:\.(\d{0,64}))?|\.(\d{1,64}))(?:[eE]([+-]?\d{1,2}))?$/
 
-/** The amount of a decimal text of at least 0; `undefined` for any other text. @internal */
+/** The amount of a decimal text of at least 0; `undefined` for any other text. */
 export const parseCost = (text: string): Decimal | undefined => {
   const found = decimal.exec(text)
   if (found === null) return undefined
@@ -30,26 +28,23 @@ export const parseCost = (text: string): Decimal | undefined => {
 
 const valueAt = ({ scale, value }: Decimal, at: number): bigint => value * 10n ** BigInt(at - scale)
 
-/** @internal */
 export const addCost = (a: Decimal, b: Decimal): Decimal => {
   const scale = Math.max(a.scale, b.scale)
   return { value: valueAt(a, scale) + valueAt(b, scale), scale }
 }
 
-/** @internal */
 export const subtractCost = (a: Decimal, { scale, value }: Decimal): Decimal => addCost(a, { value: -value, scale })
 
-/** @internal */
 export const isMore = (a: Decimal, b: Decimal): boolean => {
   const scale = Math.max(a.scale, b.scale)
   return valueAt(a, scale) > valueAt(b, scale)
 }
 
-/** The sum of the costs of steps; what has none adds nothing. @internal */
+/** The sum of the costs of steps; what has none adds nothing. */
 export const sumCosts = (steps: ReadonlyArray<{ readonly costUsd?: string | undefined }>): Decimal =>
   steps.reduce((sum, { costUsd }) => costUsd === undefined ? sum : addCost(sum, parseCost(costUsd) ?? noCost), noCost)
 
-/** An amount with all its digits, without an exponent. @internal */
+/** An amount with all its digits, without an exponent. */
 export const formatCost = ({ scale, value }: Decimal): string => {
   const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0")
   const fraction = digits.slice(digits.length - scale).replace(/0+$/, "")

@@ -1,14 +1,9 @@
-/**
- * The parts that the error classes share: the line that they print, and what they keep beside their fields.
- *
- * @internal
- */
+/** The parts that the error classes share: the line that they print, and what they keep beside their fields. */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { FlowCursor } from "../../FlowCursor.js"
 import type { PausedState } from "../schema/pausedState.js"
 
-/** @internal */
 export interface ErrorFields {
   readonly method: string
   readonly flow?: string | undefined
@@ -21,8 +16,6 @@ export interface ErrorFields {
 
 /**
  * The message of an error in one line: the failure, the flow, the words of the server, advice, and the ids to quote.
- *
- * @internal
  */
 export const render = (error: ErrorFields, what: string, hint?: string): string => {
   const flow = error.flow === undefined ? "" : ` ${error.flow}`
@@ -41,8 +34,6 @@ export const render = (error: ErrorFields, what: string, hint?: string): string 
  * `Schema.TaggedError`, with a `status` of 500 that is not enumerable. The default error handlers of Express and Koa
  * answer with the `status` of an error, and with its `statusCode` if it has none: a key of ours that Noukai refuses would
  * be a 401 for the caller of such a server. Koa writes `status` too.
- *
- * @internal
  */
 export const TaggedError =
   <Self = never>(identifier: string) =>
@@ -57,36 +48,33 @@ export const TaggedError =
 /** Cursors by error. They are built when asked for, and are neither encoded nor printed with the fields. */
 const marks = new WeakMap<object, () => FlowCursor>()
 
-/** Sets the cursor of an error that has just been made. @internal */
+/** Sets the cursor of an error that has just been made. */
 export const setCursor = (error: object, mark: () => FlowCursor): void => {
   marks.set(error, mark)
 }
 
-/** The builder of the cursor of an error, if it has one. @internal */
+/** The builder of the cursor of an error, if it has one. */
 export const markOf = (error: object): (() => FlowCursor) | undefined => marks.get(error)
 
-/** @internal */
 export const cursorOf = (error: object): FlowCursor | undefined => markOf(error)?.()
 
 /** States by error: like cursors, they are neither encoded nor printed with the fields. */
 const states = new WeakMap<object, PausedState>()
 
-/** Sets the paused state of an error that has just been made. @internal */
+/** Sets the paused state of an error that has just been made. */
 export const setState = (error: object, state: PausedState): void => {
   states.set(error, state)
 }
 
-/** @internal */
 export const stateOf = (error: object): PausedState | undefined => states.get(error)
 
 /** The received JSON by error: like cursors, it is neither encoded nor printed with the fields. */
 const received = new WeakMap<object, unknown>()
 
-/** Keeps the JSON that an error was made of, with an error that has just been made. @internal */
+/** Keeps the JSON that an error was made of, with an error that has just been made. */
 export const receivedAs = <E extends object>(error: E, json: unknown): E => {
   if (json !== undefined) received.set(error, json)
   return error
 }
 
-/** @internal */
 export const receivedOf = (error: object): unknown => received.get(error)

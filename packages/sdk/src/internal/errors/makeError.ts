@@ -7,11 +7,7 @@ interface Changes {
   readonly executionId?: string
 }
 
-/**
- * A copy of an error with other fields. The given one stays as it is: it is a value, and may be shared.
- *
- * @internal
- */
+/** A copy of an error with other fields. The given one stays as it is: it is a value, and may be shared. */
 export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark = markOf(error)): E => {
   const Class = error.constructor as new(fields: object, options: typeof unchecked) => E
   const other = receivedAs(new Class({ ...error, ...changes }, unchecked), receivedOf(error))
@@ -21,43 +17,26 @@ export const amended = <E extends NoukaiError>(error: E, changes: Changes, mark 
   return other
 }
 
-/**
- * Allows any values of the server in an error: a constructor that checks its fields would throw.
- *
- * @internal
- */
+/** Allows any values of the server in an error: a constructor that checks its fields would throw. */
 export const unchecked = { disableValidation: true }
 
 type Known<F> =
   & { readonly [K in keyof F as undefined extends F[K] ? never : K]: F[K] }
   & { readonly [K in keyof F as undefined extends F[K] ? K : never]?: Exclude<F[K], undefined> }
 
-/**
- * The fields that are known: a key whose value is `undefined` is left out.
- *
- * @internal
- */
+/** The fields that are known: a key whose value is `undefined` is left out. */
 export const known = <const F extends object>(fields: F): Known<F> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Known<F>
 
-/**
- * The fault of a value that a caller gave.
- *
- * @internal
- */
+/** The fault of a value that a caller gave. */
 export interface Problem {
   readonly field: string
   readonly reason: string
 }
 
-/** @internal */
 export const problem = (field: string, reason: string): Problem => ({ field, reason })
 
-/**
- * The error of a check on this side that failed, before anything was sent.
- *
- * @internal
- */
+/** The error of a check on this side that failed, before anything was sent. */
 export const invalid = (
   method: string,
   field: string,

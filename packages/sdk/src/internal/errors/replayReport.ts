@@ -10,24 +10,13 @@ import { absentable } from "../schema/nullable.js"
  * - `position`: the n-th call of a flow takes its n-th recording; inputs are not compared.
  * - `input`: the n-th call with an equal input takes the n-th recording with that input.
  * - `strict`: as `input`, and all calls in the recorded order.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const Match = Schema.Literal("position", "input", "strict")
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export type Match = Schema.Schema.Type<typeof Match>
 
-/**
- * A call that the program made.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A call that the program made. */
 export const ReplayedCall = Schema.Struct({
   /** Its place among the calls of the replay, from 1. */
   number: Schema.Number,
@@ -46,18 +35,10 @@ export const ReplayedCall = Schema.Struct({
   nth: Schema.Number
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface ReplayedCall extends Schema.Schema.Type<typeof ReplayedCall> {}
 
-/**
- * A recorded call.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A recorded call. */
 export const RecordedCall = Schema.Struct({
   /** Its place in the recording, from 1. */
   number: Schema.Number,
@@ -68,18 +49,12 @@ export const RecordedCall = Schema.Struct({
   executionId: absentable(Schema.String)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface RecordedCall extends Schema.Schema.Type<typeof RecordedCall> {}
 
 /**
  * One place in which a call differs from a recording. An absent value is left out; a secret of a well-known form
  * is masked.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const Change = Schema.Struct({
   /** The place: `$.parameters.difficulty`. */
@@ -90,10 +65,7 @@ export const Change = Schema.Struct({
   actual: absentable(Schema.Unknown)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface Change extends Schema.Schema.Type<typeof Change> {}
 
 /**
@@ -103,9 +75,6 @@ export interface Change extends Schema.Schema.Type<typeof Change> {}
  * - `extra`: a call that nothing recorded is like.
  * - `changed`: a call that differs a little from a recording.
  * - `moved`: a call that was recorded at another place.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const Difference = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("missing"), recording: RecordedCall }),
@@ -119,18 +88,10 @@ export const Difference = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("moved"), call: ReplayedCall, recording: RecordedCall })
 )
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export type Difference = Schema.Schema.Type<typeof Difference>
 
-/**
- * The reason why a replay failed, as data: the calls, the recordings, and the differences.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The reason why a replay failed, as data: the calls, the recordings, and the differences. */
 export const ReplayReport = Schema.Struct({
   match: Match,
   /** The replayed source: `session 5d1c…`, `cassette grade.json`. */
@@ -148,31 +109,19 @@ export const ReplayReport = Schema.Struct({
   differences: Schema.Array(Difference)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface ReplayReport extends Schema.Schema.Type<typeof ReplayReport> {}
 
-/**
- * The code of a miss whose recording ends before its run does.
- *
- * @internal
- */
+/** The code of a miss whose recording ends before its run does. */
 export const unfinishedRun = "REPLAY_UNFINISHED_CLIENT"
 
-/**
- * The reason of a miss whose recording ends before its run does.
- *
- * @internal
- */
+/** The reason of a miss whose recording ends before its run does. */
 export const notEnded = (step: string): string => `the recorded run did not end, at step ${step}`
 
 const maxDifferences = 10
 
 const maxValue = 120
 
-/** @internal */
 export const valueText = (holder: Change, key: "expected" | "actual"): string => {
   if (!(key in holder) || holder[key] === undefined) return "nothing"
   const json = JSON.stringify(holder[key]) ?? "nothing"
@@ -187,7 +136,6 @@ const callText = (call: ReplayedCall): string =>
     call.executionId === undefined ? undefined : `execution ${call.executionId}`
   ].filter((part) => part !== undefined).join(" ")
 
-/** @internal */
 export const recordingText = (recording: RecordedCall): string =>
   [
     `recording ${recording.number}, ${recording.endpoint}`,
@@ -214,11 +162,7 @@ const lines = (difference: Difference): ReadonlyArray<string> => {
   }
 }
 
-/**
- * The report as the lines that follow the first line of an error.
- *
- * @internal
- */
+/** The report as the lines that follow the first line of an error. */
 export const reportText = (report: ReplayReport | undefined): string => {
   if (report === undefined) return ""
   const { differences, recordings, source } = report

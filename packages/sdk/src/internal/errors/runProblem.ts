@@ -1,22 +1,12 @@
 import * as Predicate from "effect/Predicate"
 
-/**
- * Whether an answer that may name a run names this one; the answer of another run is not used as a result.
- *
- * @internal
- */
+/** Whether an answer that may name a run names this one; the answer of another run is not used as a result. */
 export const isOfRun = (executionId: string, named: string | null | undefined): boolean =>
   named === undefined || named === null || named === "" || named === executionId
 
-/** @internal */
 export const otherRun = (named: string | null | undefined): string => `the server answered for another run, ${named}`
 
-/**
- * The code and the message of an error that the server stored or sent.
- *
- * @since 0.1.0
- * @category models
- */
+/** The code and the message of an error that the server stored or sent. */
 export interface ServerProblem {
   /** The code, such as `MODEL_OVERLOADED`. Absent where the error has none. */
   readonly code?: string
@@ -73,17 +63,12 @@ const problemAt = (error: unknown, depth: number): RunProblem => {
 /**
  * The problem that a failed run or step reports: text, or an object with a code and a message, which may be that of
  * another one inside it.
- *
- * @internal
  */
 export const problemOf = (error: unknown): RunProblem => problemAt(error, 0)
 
 /**
  * Returns the code and the message of an error as traces, sessions, jobs and failed results hold it: text, JSON as text, or
  * an object, which may hold another one.
- *
- * @since 0.1.0
- * @category combinators
  */
 export const serverProblem = (error: unknown): ServerProblem => {
   const { code, detail } = problemOf(error)

@@ -1,10 +1,6 @@
 import type * as Effect from "effect/Effect"
 
-/**
- * The reason why a file could not be read or written.
- *
- * @internal
- */
+/** The reason why a file could not be read or written. */
 export class FileFailure {
   readonly _tag = "FileFailure"
   constructor(
@@ -14,7 +10,6 @@ export class FileFailure {
   ) {}
 }
 
-/** @internal */
 export interface Files {
   /** The text of a file of at most so many bytes. */
   readonly read: (path: string, maxBytes: number) => Effect.Effect<string, FileFailure>

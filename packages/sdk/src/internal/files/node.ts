@@ -94,7 +94,6 @@ const replace = async (path: string, text: string, unique: string): Promise<void
   }
 }
 
-/** @internal */
 export const files: Files = {
   read: (path, maxBytes) => Effect.tryPromise({ try: () => readWhole(path, maxBytes), catch: failure }),
   write: (path, text) =>

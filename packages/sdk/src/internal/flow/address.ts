@@ -3,18 +3,13 @@
  * anything is sent.
  *
  * @see contract 1.4, 3.2
- * @internal
  */
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem, problem } from "../errors/makeError.js"
 import { type Flow, type FlowAddress, type FlowRef, type FlowVersion, isFlow } from "./flow.js"
 
-/**
- * The default org and project of a client; both or neither.
- *
- * @internal
- */
+/** The default org and project of a client; both or neither. */
 export interface AddressDefaults {
   readonly org?: string | undefined
   readonly project?: string | undefined
@@ -39,21 +34,13 @@ const segmentProblem = (segment: string): string | undefined => {
 
 const plain = /^[A-Za-z0-9_-]{1,64}$/
 
-/**
- * The problem of a value that cannot be one path segment, if it cannot.
- *
- * @internal
- */
+/** The problem of a value that cannot be one path segment, if it cannot. */
 export const checkSegment = (field: string, value: unknown): Problem | undefined => {
   const reason = typeof value === "string" ? segmentProblem(value) : "must be a string"
   return reason === undefined ? undefined : problem(field, reason)
 }
 
-/**
- * One percent-encoded path segment.
- *
- * @internal
- */
+/** One percent-encoded path segment. */
 export const segment = (
   method: string,
   field: string,
@@ -105,11 +92,7 @@ const check = (method: string, address: FlowAddress): Either.Either<FlowAddress,
   return Either.right(address)
 }
 
-/**
- * The address of a reference.
- *
- * @internal
- */
+/** The address of a reference. */
 export const resolve = (
   method: string,
   flow: FlowRef<never>,
@@ -142,43 +125,23 @@ const fromRef = (
   return check(method, { org, project, slug })
 }
 
-/**
- * The text `org/project/slug` of an address.
- *
- * @internal
- */
+/** The text `org/project/slug` of an address. */
 export const format = (address: FlowAddress): string => `${address.org}/${address.project}/${address.slug}`
 
-/**
- * Encodes one path segment, which `segment` has checked.
- *
- * @internal
- */
+/** Encodes one path segment, which `segment` has checked. */
 export const encode = (value: string): string => plain.test(value) ? value : encodeURIComponent(value)
 
-/**
- * The path `/seq/{org}/{project}/{slug}` of a checked address.
- *
- * @internal
- */
+/** The path `/seq/{org}/{project}/{slug}` of a checked address. */
 export const basePath = (address: FlowAddress): string => basePaths.get(address) ?? pathOf(address)
 
 const pathOf = (address: FlowAddress): string =>
   `/seq/${encode(address.org)}/${encode(address.project)}/${encode(address.slug)}`
 
-/**
- * The path of a version: `""`, `/v0` or `/vN`.
- *
- * @internal
- */
+/** The path of a version: `""`, `/v0` or `/vN`. */
 export const versionPath = (version: FlowVersion): string =>
   version === "production" ? "" : version === "draft" ? "/v0" : `/v${version}`
 
-/**
- * The version of a call. Absent: the production version; 0: the draft.
- *
- * @internal
- */
+/** The version of a call. Absent: the production version; 0: the draft. */
 export const checkVersion = (
   method: string,
   version: unknown

@@ -2,7 +2,6 @@
  * Checks of the input of a run, made before anything is sent. Each gives the problem, or `undefined`.
  *
  * @see contract 5.1, 5.4, 5.5, 6.1
- * @internal
  */
 import * as Predicate from "effect/Predicate"
 import type { ExecuteOptions } from "../../ExecuteInput.js"
@@ -15,7 +14,6 @@ export type { Problem } from "../errors/makeError.js"
 
 const roles: ReadonlySet<unknown> = new Set(["user", "assistant", "tool"])
 
-/** @internal */
 export const checkMessages = (message: unknown, messages: unknown): Problem | undefined => {
   if (messages === undefined) return checkText("message", message)
   if (!Array.isArray(messages)) return problem("messages", "must be an array of messages")
@@ -31,7 +29,6 @@ export const checkMessages = (message: unknown, messages: unknown): Problem | un
   return checkText("message", message) ?? checkJson("messages", messages)
 }
 
-/** @internal */
 export const checkParameters = (parameters: unknown): Problem | undefined => {
   if (parameters === undefined) return undefined
   if (!Predicate.isRecord(parameters)) return problem("parameters", "must be an object of named inputs")
@@ -40,7 +37,6 @@ export const checkParameters = (parameters: unknown): Problem | undefined => {
     : undefined
 }
 
-/** @internal */
 export const checkOverrides = (field: string, overrides: unknown, ofObjects: boolean): Problem | undefined => {
   if (overrides === undefined) return undefined
   if (!Predicate.isRecord(overrides)) return problem(field, "must be an object keyed by step id")
@@ -77,7 +73,6 @@ const checkAttachment = (at: string, attachment: unknown): Problem | undefined =
   return undefined
 }
 
-/** @internal */
 export const checkAttachments = (attachments: unknown): Problem | undefined => {
   if (attachments === undefined) return undefined
   if (!Array.isArray(attachments)) return problem("attachments", "must be an array")
@@ -89,11 +84,7 @@ export const checkAttachments = (attachments: unknown): Problem | undefined => {
   return checkJson("attachments", attachments)
 }
 
-/**
- * Attachments in their form on the wire, where `kind` is always present.
- *
- * @internal
- */
+/** Attachments in their form on the wire, where `kind` is always present. */
 export const wireAttachments = (
   attachments: ReadonlyArray<object> | undefined
 ): ReadonlyArray<object> | undefined => attachments?.map((attachment) => ({ kind: "url", ...attachment }))
@@ -101,7 +92,6 @@ export const wireAttachments = (
 const maxTools = 64
 const toolName = /^[A-Za-z0-9_-]{1,64}$/
 
-/** @internal */
 export const checkDeclarations = (declarations: unknown): Problem | undefined => {
   if (declarations === undefined) return undefined
   if (!Array.isArray(declarations)) return problem("tools", "must be an array of tools, or made by the Tools module")
@@ -127,7 +117,6 @@ export const checkDeclarations = (declarations: unknown): Problem | undefined =>
   return checkJson("tools", declarations)
 }
 
-/** @internal */
 export const checkToolChoice = (
   choice: unknown,
   declarations: ReadonlyArray<unknown> | undefined
@@ -152,10 +141,6 @@ export const checkToolChoice = (
     : problem("toolChoice.function.name", "must name one of the tools")
 }
 
-/**
- * Checks the options of every request that may begin a run.
- *
- * @internal
- */
+/** Checks the options of every request that may begin a run. */
 export const checkRun = (input: CallOptions & Pick<ExecuteOptions, "trace" | "sessionId">): Problem | undefined =>
   checkFlag("trace", input.trace) ?? checkSessionId("sessionId", input.sessionId) ?? checkCall(input)

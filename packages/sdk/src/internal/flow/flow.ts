@@ -5,57 +5,29 @@ import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 
-/**
- * Marks the flows of {@link make}.
- *
- * @since 0.1.0
- * @category type ids
- */
+/** Marks the flows of {@link make}. */
 export const TypeId: unique symbol = Symbol.for("@effect-noukai/sdk/Flow")
 
-/**
- * Marks the flows of {@link make}.
- *
- * @since 0.1.0
- * @category type ids
- */
+/** Marks the flows of {@link make}. */
 export type TypeId = typeof TypeId
 
-/**
- * The three slugs of a flow. Each becomes one percent-encoded path segment.
- *
- * @since 0.1.0
- * @category models
- */
+/** The three slugs of a flow. Each becomes one percent-encoded path segment. */
 export interface FlowAddress {
   readonly org: string
   readonly project: string
   readonly slug: string
 }
 
-/**
- * Named inputs of a flow without a schema.
- *
- * @since 0.1.0
- * @category models
- */
+/** Named inputs of a flow without a schema. */
 export type AnyParameters = { readonly [name: string]: unknown }
 
 /**
  * The version of a flow that runs: `"production"` the published one (the draft while nothing is published), `"draft"`
  * or 0 the live draft, N >= 1 the published version N. Step streams take no draft.
- *
- * @since 0.1.0
- * @category models
  */
 export type FlowVersion = "production" | "draft" | number
 
-/**
- * A flow whose parameters are `P` and whose result is `A`.
- *
- * @since 0.1.0
- * @category models
- */
+/** A flow whose parameters are `P` and whose result is `A`. */
 export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
   readonly [TypeId]: { readonly _P: (_: P) => void; readonly _A: () => A }
   readonly ref: string | FlowAddress
@@ -66,50 +38,22 @@ export interface Flow<in P = AnyParameters, out A = unknown> extends Pipeable {
 /**
  * A name of a flow: `"slug"` (with the client's default org and project), `"org/project/slug"`, an address, or a
  * `Flow`.
- *
- * @since 0.1.0
- * @category models
  */
 export type FlowRef<P = AnyParameters, A = unknown> = Flow<P, A> | FlowAddress | string
 
-/**
- * The types of {@link Flow}.
- *
- * @since 0.1.0
- * @category models
- */
+/** The types of {@link Flow}. */
 export declare namespace Flow {
-  /**
-   * The type {@link FlowRef}, beside the other types of a flow.
-   *
-   * @since 0.1.0
-   * @category models
-   */
+  /** The type {@link FlowRef}, beside the other types of a flow. */
   export type Ref<P = AnyParameters, A = unknown> = FlowRef<P, A>
 
-  /**
-   * The parameters of a flow: `Flow.Flow.Parameters<typeof Grade>`.
-   *
-   * @since 0.1.0
-   * @category models
-   */
+  /** The parameters of a flow: `Flow.Flow.Parameters<typeof Grade>`. */
   export type Parameters<F> = F extends Flow<infer P, infer _> ? P : never
 
-  /**
-   * The result of a flow: `Flow.Flow.Result<typeof Grade>`.
-   *
-   * @since 0.1.0
-   * @category models
-   */
+  /** The result of a flow: `Flow.Flow.Result<typeof Grade>`. */
   export type Result<F> = F extends Flow<infer _, infer A> ? A : never
 }
 
-/**
- * The schemas of a flow, both optional.
- *
- * @since 0.1.0
- * @category options
- */
+/** The schemas of a flow, both optional. */
 export interface Schemas<P, A, PI = unknown, AI = unknown> {
   /** Types and encodes the parameters of every call. Default: any named inputs. */
   readonly parameters?: Schema.Schema<P, PI> | undefined
@@ -152,19 +96,11 @@ const read = (schemas: { readonly parameters?: unknown; readonly result?: unknow
  *   result: Schema.Struct({ score: Schema.Number, feedback: Schema.String })
  * })
  * ```
- *
- * @since 0.1.0
- * @category constructors
  */
 export const make = <P = AnyParameters, A = unknown, PI = unknown, AI = unknown>(
   ref: string | FlowAddress,
   schemas?: Schemas<P, A, PI, AI>
 ): Flow<P, A> => Object.assign(Object.create(Proto), { ref, ...read(schemas) })
 
-/**
- * Whether a value was made by {@link make}.
- *
- * @since 0.1.0
- * @category guards
- */
+/** Whether a value was made by {@link make}. */
 export const isFlow = (u: unknown): u is Flow<never, unknown> => Predicate.hasProperty(u, TypeId)

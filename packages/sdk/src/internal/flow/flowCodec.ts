@@ -1,8 +1,6 @@
 /**
  * Encodes parameters and decodes results by the schemas of a `Flow`. Where a schema needs no effects the outcome is an
  * `Either`, with which `mapNow` and `flatMapNow` go on without one.
- *
- * @internal
  */
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -37,11 +35,7 @@ const codecOf = (flow: FlowRef<never>): Codec => {
   return codec
 }
 
-/**
- * Checks that the schemas of a flow are schemas, before a run is billed whose result could not be read.
- *
- * @internal
- */
+/** Checks that the schemas of a flow are schemas, before a run is billed whose result could not be read. */
 export const checkSchemas = (
   method: string,
   address: string,
@@ -72,11 +66,7 @@ const written = (
       : Either.left(invalid(method, found.field, found.reason, { flow: address }))
   }, { flow: address })
 
-/**
- * Encodes parameters. Fails before anything is sent.
- *
- * @internal
- */
+/** Encodes parameters. Fails before anything is sent. */
 export const encodeParameters = (
   method: string,
   address: string,
@@ -100,18 +90,10 @@ const noParameters: Either.Either<undefined> = Either.right(undefined)
 
 const isEmpty = (u: unknown): boolean => typeof u === "object" && u !== null && Object.keys(u).length === 0
 
-/**
- * Whether the results of a flow are decoded by a schema.
- *
- * @internal
- */
+/** Whether the results of a flow are decoded by a schema. */
 export const hasResultSchema = (flow: FlowRef<never>): boolean => codecOf(flow).decode !== undefined
 
-/**
- * The facts of the run whose result is decoded.
- *
- * @internal
- */
+/** The facts of the run whose result is decoded. */
 export interface ResultFacts {
   readonly method: string
   readonly address: string
@@ -119,11 +101,7 @@ export interface ResultFacts {
   readonly requestId: string | undefined
 }
 
-/**
- * Decodes a result. One that does not fit fails with the raw value.
- *
- * @internal
- */
+/** Decodes a result. One that does not fit fails with the raw value. */
 export const decodeResult = (
   flow: FlowRef<never>,
   facts: ResultFacts,

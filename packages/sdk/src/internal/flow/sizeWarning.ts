@@ -16,10 +16,8 @@ const bytes = (value: unknown): number => {
  * Whether a list of messages comes near the server's limit of 1,000,000 bytes.
  *
  * @see contract 5.1, 5.4
- * @internal
  */
 export const isNearLimit = (messages: ReadonlyArray<unknown>): boolean => bytes(messages) > warnBytes
 
-/** @internal */
 export const warnOfSize = (method: string, what: string): Effect.Effect<void> =>
   Effect.logWarning(`${method}: ${what} nears the server's limit of 1,000,000 bytes`)

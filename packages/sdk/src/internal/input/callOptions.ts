@@ -4,12 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { APITimeoutError, BudgetExceededError, InvalidRequestError, NoukaiError, Sent } from "../../NoukaiError.js"
 
-/**
- * The options of one call; each one replaces the client's. They are checked before anything is sent.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of one call; each one replaces the client's. They are checked before anything is sent. */
 export interface CallOptions {
   /** Headers, sent beside the client's; reserved ones are dropped. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -26,20 +21,10 @@ export interface CallOptions {
   readonly retryPost?: boolean | undefined
 }
 
-/**
- * The options of one call that only reads.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of one call that only reads. */
 export interface ReadOptions extends Omit<CallOptions, "retryPost"> {}
 
-/**
- * The options of an event stream, whose clocks are its own: `attemptTimeout` and `retryPost` have no effect here.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of an event stream, whose clocks are its own: `attemptTimeout` and `retryPost` have no effect here. */
 export interface StreamOptions extends CallOptions {
   /** The time from sending to the first byte of the body. Default: the client's, 300 seconds. */
   readonly firstByteTimeout?: Duration.DurationInput | undefined
@@ -49,9 +34,6 @@ export interface StreamOptions extends CallOptions {
 
 /**
  * The progress of a call, written while it is in flight, so that a clock above it can tell whether a request had left.
- *
- * @since 0.1.0
- * @category models
  */
 export interface Progress {
   sent: Sent
@@ -59,12 +41,7 @@ export interface Progress {
   timedOut?: ((error: APITimeoutError) => void) | undefined
 }
 
-/**
- * The fields of every request through `NoukaiHttp` beside its own.
- *
- * @since 0.1.0
- * @category models
- */
+/** The fields of every request through `NoukaiHttp` beside its own. */
 export interface RequestContext {
   /** The operation that errors name: `FlowService.execute`. */
   readonly method: string

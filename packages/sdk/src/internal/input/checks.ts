@@ -1,8 +1,4 @@
-/**
- * Checks of single fields of an input. Each gives the problem, or `undefined`; an absent field has none.
- *
- * @internal
- */
+/** Checks of single fields of an input. Each gives the problem, or `undefined`; an absent field has none. */
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { headersProblem, isHeaderValue } from "../config/headers.js"
@@ -10,53 +6,44 @@ import { type Problem, problem } from "../errors/makeError.js"
 import { durationReason, toMillis } from "../time/duration.js"
 import type { CallOptions, StreamOptions } from "./callOptions.js"
 
-/** @internal */
 export const checkText = (field: string, value: unknown): Problem | undefined =>
   value === undefined || typeof value === "string" ? undefined : problem(field, "must be a string")
 
-/** @internal */
 export const checkFlag = (field: string, value: unknown): Problem | undefined =>
   value === undefined || typeof value === "boolean" ? undefined : problem(field, "must be true or false")
 
-/** @internal */
 export const checkFunction = (field: string, value: unknown): Problem | undefined =>
   value === undefined || typeof value === "function" ? undefined : problem(field, "must be a function")
 
-/** @internal */
 export const checkOneOf = (field: string, value: unknown, values: ReadonlyArray<string>): Problem | undefined =>
   value === undefined || values.some((one) => one === value)
     ? undefined
     : problem(field, `must be ${values.map((one) => JSON.stringify(one)).join(" or ")}`)
 
-/** @internal */
 export const checkCount = (field: string, value: unknown, minimum: number): Problem | undefined =>
   value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum)
     ? undefined
     : problem(field, `must be an integer of at least ${minimum}`)
 
-/** Checks a duration, which may be infinite. @internal */
+/** Checks a duration, which may be infinite. */
 export const checkDuration = (field: string, value: unknown): Problem | undefined =>
   value === undefined || toMillis(value) !== undefined ? undefined : problem(field, durationReason)
 
-/** @internal */
 export const checkSchedule = (field: string, value: unknown): Problem | undefined =>
   value === undefined || Schedule.isSchedule(value) ? undefined : problem(field, "must be a Schedule")
 
-/** @internal */
 export const checkSessionId = (field: string, value: unknown): Problem | undefined =>
   value === undefined || isHeaderValue(value)
     ? undefined
     : problem(field, "must be text that a header can carry")
 
-/** @internal */
 export const checkHeaders = (field: string, value: unknown): Problem | undefined =>
   value === undefined ? undefined : headersProblem(field, value)
 
-/** @internal */
 export const checkRecord = (field: string, value: unknown, reason: string): Problem | undefined =>
   value === undefined || Predicate.isRecord(value) ? undefined : problem(field, reason)
 
-/** Checks the options of every call. @internal */
+/** Checks the options of every call. */
 export const checkCall = (options: CallOptions): Problem | undefined =>
   checkHeaders("headers", options.headers) ??
     checkDuration("connectTimeout", options.connectTimeout) ??
@@ -64,7 +51,7 @@ export const checkCall = (options: CallOptions): Problem | undefined =>
     checkSchedule("retry", options.retry) ??
     checkFlag("retryPost", options.retryPost)
 
-/** Checks the options of every event stream. @internal */
+/** Checks the options of every event stream. */
 export const checkStream = (options: StreamOptions): Problem | undefined =>
   checkCall(options) ??
     checkDuration("firstByteTimeout", options.firstByteTimeout) ??

@@ -1,8 +1,6 @@
 /**
  * Checks that an input is JSON as it stands: `JSON.stringify` would drop or replace no part of it, nor follow it
  * without end.
- *
- * @internal
  */
 import { type Problem, problem } from "../errors/makeError.js"
 import { maxDepth, maxValues } from "../json/jsonText.js"
@@ -107,13 +105,8 @@ const checked = (field: string, value: unknown, maxDepth: number): Problem | und
   return found === undefined ? undefined : problem(field + (found.path ?? "").slice(0, maxPath), found.reason)
 }
 
-/** @internal */
 export const checkJson = (field: string, value: unknown): Problem | undefined => checked(field, value, maxDepth)
 
-/**
- * Checks a value that a server has sent before.
- *
- * @internal
- */
+/** Checks a value that a server has sent before. */
 export const checkStored = (field: string, value: unknown): Problem | undefined =>
   checked(field, value, maxDepthOfServers)

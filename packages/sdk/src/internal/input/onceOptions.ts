@@ -1,8 +1,4 @@
-/**
- * Checks of what runs once per key.
- *
- * @internal
- */
+/** Checks of what runs once per key. */
 import type { OnceOptions } from "../../ExecuteInput.js"
 import { type Problem, problem } from "../errors/makeError.js"
 import { toMillis } from "../time/duration.js"
@@ -12,7 +8,6 @@ interface Given extends OnceOptions {
   readonly sessionId?: unknown
 }
 
-/** @internal */
 export const checkKey = (key: unknown): Problem | undefined =>
   typeof key === "string" && key !== "" ? undefined : problem("key", "must be text that is not empty")
 
@@ -24,7 +19,6 @@ const checkSettle = (settle: unknown): Problem | undefined => {
     : undefined
 }
 
-/** @internal */
 export const checkOnce = (given: Given): Problem | undefined =>
   checkFlag("rerunFailed", given.rerunFailed) ??
     checkSettle(given.settle) ??

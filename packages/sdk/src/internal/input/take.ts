@@ -2,8 +2,6 @@
  * Reads the input of every operation once, into a new value, and checks it, so that a wrong input of any type is
  * refused before anything is sent. Types of TypeScript are not trusted: JavaScript calls too, and the fields of a
  * request from outside have any type.
- *
- * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -11,21 +9,13 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid, type Problem } from "../errors/makeError.js"
 import { checkStored } from "./json.js"
 
-/**
- * The facts of a refused call beside its problem.
- *
- * @internal
- */
+/** The facts of a refused call beside its problem. */
 export interface RefusalFacts {
   readonly flow?: string | undefined
   readonly executionId?: string | undefined
 }
 
-/**
- * The rules by which an input is read and checked.
- *
- * @internal
- */
+/** The rules by which an input is read and checked. */
 export interface InputRules<in A, in out B extends object> {
   /** The name of the whole input. */
   readonly field: string
@@ -59,8 +49,6 @@ const culprit = (whole: string, fields: ReadonlyArray<string>, given: unknown): 
 /**
  * Runs a function that reads values of a caller. A getter that throws, a revoked proxy, and values that nest too deeply
  * for the stack are failures here and no defects.
- *
- * @internal
  */
 export const guarded = <A, E>(
   method: string,
@@ -75,7 +63,6 @@ export const guarded = <A, E>(
   }
 }
 
-/** @internal */
 export const take = <A, B extends object>(
   method: string,
   { check, field, pick }: InputRules<A, B>,

@@ -1,4 +1,4 @@
-/** A task that is due at an instant. @internal */
+/** A task that is due at an instant. */
 export interface Due {
   /** The instant, in milliseconds. */
   due: number
@@ -8,7 +8,7 @@ export interface Due {
 
 const isBefore = (a: Due, b: Due): boolean => a.due < b.due || (a.due === b.due && a.turn < b.turn)
 
-/** A binary heap: what is due first is on top. @internal */
+/** A binary heap: what is due first is on top. */
 export class DueQueue<D extends Due> {
   private readonly heap: Array<D> = []
   private turns = 0

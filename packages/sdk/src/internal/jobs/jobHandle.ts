@@ -1,8 +1,4 @@
-/**
- * The handle of a job.
- *
- * @internal
- */
+/** The handle of a job. */
 import * as Effect from "effect/Effect"
 import type { Job, OnceJob, WaitOptions } from "../../Job.js"
 import type { CallError } from "../../NoukaiError.js"
@@ -15,11 +11,7 @@ import type { JobStatus } from "./jobStatus.js"
 import { updates } from "./jobUpdates.js"
 import { defaultSchedule, resultOfStatus, wait } from "./jobWait.js"
 
-/**
- * The facts of a submission beside the execution id.
- *
- * @internal
- */
+/** The facts of a submission beside the execution id. */
 export interface SubmissionFacts {
   readonly flowId?: string | undefined
   readonly blockCount?: number | undefined
@@ -41,7 +33,6 @@ const polled = (
 const kept = <A extends object>(target: JobTarget, handle: A): A =>
   keeping(handle, { pause: pauseOf(target.http), poll: (options) => polled(target, options) })
 
-/** @internal */
 export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
   const { address, executionId } = target
   const ended = (method: string, options: WaitOptions | undefined) =>
@@ -62,10 +53,6 @@ export const make = (target: JobTarget, facts: SubmissionFacts): Job => {
   })
 }
 
-/**
- * The handle of a job that runs once per key.
- *
- * @internal
- */
+/** The handle of a job that runs once per key. */
 export const makeOnce = (target: JobTarget, facts: SubmissionFacts, reused: boolean): OnceJob =>
   kept(target, { ...make(target, facts), reused })

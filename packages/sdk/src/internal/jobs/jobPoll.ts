@@ -26,11 +26,7 @@ import { monotonic, type Pause, sleep } from "../time/clock.js"
 import { milliseconds } from "../time/duration.js"
 import type { JobCompleted, JobPending, JobStatus } from "./jobStatus.js"
 
-/**
- * The facts that a handle has of its job.
- *
- * @internal
- */
+/** The facts that a handle has of its job. */
 export interface JobTarget {
   readonly http: HttpService
   readonly flow: FlowRef<never>
@@ -43,12 +39,7 @@ export interface JobTarget {
   readonly graceEnds: number
 }
 
-/**
- * The options of one poll.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of one poll. */
 export interface PollOptions {
   /** The limit of the poll with its attempts; 0 runs out before anything is sent. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
@@ -71,24 +62,16 @@ interface HandleParts {
 
 const handleParts = new WeakMap<object, HandleParts>()
 
-/**
- * Keeps the parts of a handle.
- *
- * @internal
- */
+/** Keeps the parts of a handle. */
 export const keeping = <A extends object>(handle: A, parts: HandleParts): A => {
   handleParts.set(handle, parts)
   return handle
 }
 
-/**
- * The sleep of a handle's client; the plain one for handles made elsewhere.
- *
- * @internal
- */
+/** The sleep of a handle's client; the plain one for handles made elsewhere. */
 export const pauseOfHandle = (handle: object): Pause => handleParts.get(handle)?.pause ?? sleep
 
-/** The part of a handle that is needed to poll it. @internal */
+/** The part of a handle that is needed to poll it. */
 export interface Pollable<A> {
   readonly executionId: string
   readonly poll: Effect.Effect<JobStatus<A>, CallError>
@@ -99,28 +82,17 @@ const pollOfHandle = <A>(job: Pollable<A>, options: PollOptions) =>
   // the handle decodes with its own flow
   handleParts.get(job)?.poll(options) as Effect.Effect<JobStatus<A>, CallError> | undefined
 
-/**
- * Polls a handle once, without the retries of its client, so that a refusal is seen at once.
- *
- * @internal
- */
+/** Polls a handle once, without the retries of its client, so that a refusal is seen at once. */
 export const pollAttempt = <A>(job: Pollable<A>): Effect.Effect<JobStatus<A>, CallError> =>
   pollOfHandle(job, { retry: Schedule.stop }) ?? job.poll
 
-/** @internal */
 export const pending = (executionId: string): JobPending => ({ status: "pending", executionId })
 
-/**
- * The server's name of a status.
- *
- * @internal
- */
+/** The server's name of a status. */
 export const label = (status: JobStatus): string => status.status === "unknown" ? status.reported : status.status
 
 /**
  * Whether a failed poll tells nothing about the job, so that the next one may be answered. A 404 of a gateway is one.
- *
- * @internal
  */
 export const isPassing = (error: NoukaiError): boolean =>
   error._tag === "APITimeoutError" || isTransient(error) || (error._tag === "FlowNotFoundError" && !error.isAbsent)
@@ -193,11 +165,7 @@ const statusOf = (
   }
 }
 
-/**
- * Polls once. `timeout` limits the poll with its attempts; without one the client's does.
- *
- * @internal
- */
+/** Polls once. `timeout` limits the poll with its attempts; without one the client's does. */
 export const poll = (
   target: JobTarget,
   method: string,
@@ -245,14 +213,9 @@ export const poll = (
 
 const handlePoll = "Job.poll"
 
-/** @internal */
 export const noJob = "must be a job, as submit and attach give it"
 
-/**
- * One poll of a handle. Of handles made elsewhere it is not known how far a request has come.
- *
- * @internal
- */
+/** One poll of a handle. Of handles made elsewhere it is not known how far a request has come. */
 export const ofJob = <A>(
   job: Pollable<A>,
   given: PollOptions

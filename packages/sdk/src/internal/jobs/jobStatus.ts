@@ -9,46 +9,26 @@ interface PolledStatus {
   readonly raw?: unknown
 }
 
-/**
- * A job in the queue, or so new that the server does not show it yet.
- *
- * @since 0.1.0
- * @category models
- */
+/** A job in the queue, or so new that the server does not show it yet. */
 export interface JobPending extends PolledStatus {
   readonly status: "pending"
   readonly executionId: string
 }
 
-/**
- * A job that has begun.
- *
- * @since 0.1.0
- * @category models
- */
+/** A job that has begun. */
 export interface JobRunning extends PolledStatus {
   readonly status: "running"
   readonly executionId: string
 }
 
-/**
- * A job that succeeded, with its result.
- *
- * @since 0.1.0
- * @category models
- */
+/** A job that succeeded, with its result. */
 export interface JobCompleted<out A = unknown> extends PolledStatus {
   readonly status: "completed"
   readonly executionId: string
   readonly result: A
 }
 
-/**
- * A job that failed.
- *
- * @since 0.1.0
- * @category models
- */
+/** A job that failed. */
 export interface JobFailed extends PolledStatus {
   readonly status: "failed"
   readonly executionId: string
@@ -56,12 +36,7 @@ export interface JobFailed extends PolledStatus {
   readonly error: unknown
 }
 
-/**
- * A job that was cancelled.
- *
- * @since 0.1.0
- * @category models
- */
+/** A job that was cancelled. */
 export interface JobCancelled extends PolledStatus {
   readonly status: "cancelled"
   readonly executionId: string
@@ -72,9 +47,6 @@ export interface JobCancelled extends PolledStatus {
 /**
  * A status that this version does not know; it is not the last one. Next to a result it is an `UnexpectedResponseError`
  * instead, which holds the result.
- *
- * @since 0.1.0
- * @category models
  */
 export interface JobUnknown extends PolledStatus {
   readonly status: "unknown"
@@ -83,12 +55,7 @@ export interface JobUnknown extends PolledStatus {
   readonly reported: string
 }
 
-/**
- * The status of a job.
- *
- * @since 0.1.0
- * @category models
- */
+/** The status of a job. */
 export type JobStatus<A = unknown> =
   | JobPending
   | JobRunning
@@ -97,29 +64,16 @@ export type JobStatus<A = unknown> =
   | JobCancelled
   | JobUnknown
 
-/**
- * The last status of a job.
- *
- * @since 0.1.0
- * @category models
- */
+/** The last status of a job. */
 export type JobEnded<A = unknown> = JobCompleted<A> | JobFailed | JobCancelled
 
-/**
- * Whether a status is the last one.
- *
- * @since 0.1.0
- * @category guards
- */
+/** Whether a status is the last one. */
 export const isEnded = <A>(status: JobStatus<A>): status is JobEnded<A> =>
   status.status === "completed" || status.status === "failed" || status.status === "cancelled"
 
 /**
  * Returns the code and the message of a job that failed or was cancelled. The error of such a job may be text only; its
  * code is then read from beside it.
- *
- * @since 0.1.0
- * @category combinators
  */
 export const problemOf = ({ error, raw }: JobFailed | JobCancelled): ServerProblem => {
   const { code } = serverProblem(raw)

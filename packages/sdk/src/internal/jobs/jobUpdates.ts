@@ -1,8 +1,4 @@
-/**
- * The statuses of a job as a stream.
- *
- * @internal
- */
+/** The statuses of a job as a stream. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -28,11 +24,7 @@ interface UpdateState<A> {
   first: boolean
 }
 
-/**
- * The changes of the status, up to and with the last one.
- *
- * @internal
- */
+/** The changes of the status, up to and with the last one. */
 export const updates = <A>(
   poll: Effect.Effect<JobStatus<A>, CallError>,
   executionId: string,
@@ -83,11 +75,7 @@ export const updates = <A>(
     return Stream.repeatEffectOption(pull)
   }))
 
-/**
- * The stream `Job.updates`, of a caller's job and schedule.
- *
- * @internal
- */
+/** The stream `Job.updates`, of a caller's job and schedule. */
 export const ofJob = <A>(
   job: { readonly executionId: string; readonly poll: Effect.Effect<JobStatus<A>, CallError> },
   schedule: Schedule.Schedule<unknown, JobStatus<A>>

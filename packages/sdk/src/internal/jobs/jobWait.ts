@@ -2,7 +2,6 @@
  * Waiting for a job to end.
  *
  * @see contract 8.4
- * @internal
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,7 +21,6 @@ import { isPassing, type JobTarget, pending, poll } from "./jobPoll.js"
 import { isEnded, type JobCancelled, type JobEnded, type JobFailed, problemOf } from "./jobStatus.js"
 import { gaveUp, outOfTime, type PollOutcome, scheduleEnded } from "./waitTimeout.js"
 
-/** @internal */
 export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.spaced("2 seconds")
 
 const defaultTimeout = Duration.seconds(300)
@@ -70,7 +68,6 @@ const pollUntilEnded = Effect.fnUntraced(function*(
   }
 })
 
-/** @internal */
 export const wait = (
   target: JobTarget,
   method: string,
@@ -110,11 +107,7 @@ const notCompleted = (target: JobTarget, method: string, status: JobFailed | Job
   )
 }
 
-/**
- * The result of a job that has ended, or the error of a job without one.
- *
- * @internal
- */
+/** The result of a job that has ended, or the error of a job without one. */
 export const resultOfStatus = (
   target: JobTarget,
   method: string,

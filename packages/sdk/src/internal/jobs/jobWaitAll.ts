@@ -65,12 +65,7 @@ const longest = 60_000
 /** A job whose polls fail in passing is given up after so many of them in a row, over so many milliseconds. */
 const patience = { failures: 5, ms: 300_000 } as const
 
-/**
- * The options of waiting for many jobs.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of waiting for many jobs. */
 export interface WaitAllOptions<in A = unknown> {
   /**
    * The limit of the whole wait, from its start. Polls in flight are interrupted then. 0: each job is polled once.
@@ -345,11 +340,7 @@ const isStream = <J, E, R>(
 /** Streams may open where interruption waits, but what goes on in their scope must end with it. */
 const inBackground = <R>(self: Effect.Effect<void, never, R>) => Effect.forkScoped(Effect.interruptible(self))
 
-/**
- * The stream `Job.waitAll`.
- *
- * @internal
- */
+/** The stream `Job.waitAll`. */
 export const waitAll = <J extends Pollable<A>, A, E, R>(
   jobs: Iterable<J> | Stream.Stream<J, E, R>,
   given: WaitAllOptions<A>

@@ -1,29 +1,17 @@
-/**
- * The error of a wait that has ended before its jobs.
- *
- * @internal
- */
+/** The error of a wait that has ended before its jobs. */
 import { APITimeoutError, type CallError } from "../../NoukaiError.js"
 import { known, unchecked } from "../errors/makeError.js"
 import { type JobTarget, label } from "./jobPoll.js"
 import type { JobStatus } from "./jobStatus.js"
 
-/**
- * The outcome of the polls so far.
- *
- * @internal
- */
+/** The outcome of the polls so far. */
 export interface PollOutcome<A = unknown> {
   status: JobStatus<A> | undefined
   /** The failure of the latest poll, if it failed. */
   failure: CallError | undefined
 }
 
-/**
- * The error of a wait that has ended before its jobs.
- *
- * @internal
- */
+/** The error of a wait that has ended before its jobs. */
 export const gaveUp = (
   target: Partial<Pick<JobTarget, "addressText" | "executionId">>,
   method: string,
@@ -47,8 +35,6 @@ export const gaveUp = (
   )
 }
 
-/** @internal */
 export const outOfTime = (ms: number): string => `after ${ms} ms`
 
-/** @internal */
 export const scheduleEnded = "the schedule has ended"

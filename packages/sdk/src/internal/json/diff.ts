@@ -1,22 +1,14 @@
 import * as Predicate from "effect/Predicate"
 import type { Path } from "./jsonPath.js"
 
-/**
- * A place in which two values differ; an absent value is left out.
- *
- * @internal
- */
+/** A place in which two values differ; an absent value is left out. */
 export interface Divergence {
   readonly path: Path
   readonly expected?: unknown
   readonly actual?: unknown
 }
 
-/**
- * The places in which two JSON values differ, at most so many.
- *
- * @internal
- */
+/** The places in which two JSON values differ, at most so many. */
 export const differences = (expected: unknown, actual: unknown, limit: number): ReadonlyArray<Divergence> => {
   const changes: Array<Divergence> = []
   const add = (path: Path, more: Omit<Divergence, "path">): void => {

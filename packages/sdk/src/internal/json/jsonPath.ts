@@ -1,19 +1,12 @@
-/**
- * Paths into JSON values, `$.a.b[0]["c d"]`, and walks along them.
- *
- * @internal
- */
+/** Paths into JSON values, `$.a.b[0]["c d"]`, and walks along them. */
 import * as Predicate from "effect/Predicate"
 
-/** @internal */
 export type Segment = string | number
 
-/** @internal */
 export type Path = ReadonlyArray<Segment>
 
 const plain = /^[A-Za-z_][A-Za-z0-9_]*$/
 
-/** @internal */
 export const formatPath = (path: Path): string =>
   `$${
     path.map((segment) =>
@@ -27,11 +20,7 @@ export const formatPath = (path: Path): string =>
 
 const segment = /\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]/y
 
-/**
- * The text of a quoted segment; `undefined` if it is no JSON text.
- *
- * @internal
- */
+/** The text of a quoted segment; `undefined` if it is no JSON text. */
 export const unquoted = (text: string): string | undefined => {
   try {
     const value: unknown = JSON.parse(text)
@@ -41,11 +30,7 @@ export const unquoted = (text: string): string | undefined => {
   }
 }
 
-/**
- * The inverse of `formatPath`; `undefined` for anything else.
- *
- * @internal
- */
+/** The inverse of `formatPath`; `undefined` for anything else. */
 export const parsePath = (text: string): Path | undefined => {
   if (!text.startsWith("$")) return undefined
   const path: Array<Segment> = []
@@ -63,11 +48,7 @@ export const parsePath = (text: string): Path | undefined => {
   return path
 }
 
-/**
- * A value with its strings, and the names of its keys, replaced.
- *
- * @internal
- */
+/** A value with its strings, and the names of its keys, replaced. */
 export const mapStrings = (value: unknown, f: (text: string) => string): unknown => {
   if (typeof value === "string") return f(value)
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, f))
@@ -76,11 +57,7 @@ export const mapStrings = (value: unknown, f: (text: string) => string): unknown
     : value
 }
 
-/**
- * Calls `f` with every string of a value, those of keys included, and its place.
- *
- * @internal
- */
+/** Calls `f` with every string of a value, those of keys included, and its place. */
 export const eachString = (
   value: unknown,
   f: (text: string, path: Path, isKey: boolean) => void,
@@ -99,8 +76,6 @@ export const eachString = (
 /**
  * Puts a value at a place inside another one, which is changed in place and so must not be shared. Without an object or
  * list to hold it, it is dropped.
- *
- * @internal
  */
 export const putInto = (value: unknown, path: Path, item: unknown): void => {
   let holder = value

@@ -1,30 +1,16 @@
-/**
- * JSON that travels as text: the arguments of a tool, its answer, a quoted body.
- *
- * @internal
- */
+/** JSON that travels as text: the arguments of a tool, its answer, a quoted body. */
 import * as Predicate from "effect/Predicate"
 
-/**
- * The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk.
- *
- * @internal
- */
+/** The limit of nesting: deeper than any recording, and far from the end of the stack of a recursive walk. */
 export const maxDepth = 512
 
 /**
  * The limit of values: more than any request or recording holds. Lists that hold one another a few times each reach it,
  * and neither their text nor a walk through them would end.
- *
- * @internal
  */
 export const maxValues = 10_000_000
 
-/**
- * Whether lists and objects are nested deeper than {@link maxDepth}, or without end.
- *
- * @internal
- */
+/** Whether lists and objects are nested deeper than {@link maxDepth}, or without end. */
 export const nestsTooDeep = (value: unknown): boolean => {
   let level: ReadonlyArray<unknown> = [value]
   for (let depth = 0; depth <= maxDepth; depth++) {
@@ -42,8 +28,6 @@ export const nestsTooDeep = (value: unknown): boolean => {
 /**
  * A JSON value with the keys of its objects in order, so that equal values make equal text. Keys without a value are
  * left out.
- *
- * @internal
  */
 export const canonical = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(canonical)
@@ -54,17 +38,12 @@ export const canonical = (value: unknown): unknown => {
     : value
 }
 
-/** @internal */
 export const canonicalText = (value: unknown): string => JSON.stringify(canonical(value)) ?? "null"
 
 /** The starts of JSON with more than one value: testing for them is cheaper than a failed parse. */
 const opening = /^\s*(?:\{\s*"|\[\s*["[{\dtfn-]|")/
 
-/**
- * The value of a text that is JSON of an object, a list or a text; else `undefined`, also if it nests too deeply.
- *
- * @internal
- */
+/** The value of a text that is JSON of an object, a list or a text; else `undefined`, also if it nests too deeply. */
 export const valueOfText = (text: string): unknown => {
   if (text.length < 2 || !opening.test(text)) return undefined
   try {
@@ -80,7 +59,7 @@ export const valueOfText = (text: string): unknown => {
  */
 const mark = "\uE000\uE001"
 
-/** The digits of a text that stands for a number; else `undefined`. @internal */
+/** The digits of a text that stands for a number; else `undefined`. */
 export const digitsOf = (text: string): string | undefined =>
   text.startsWith(mark) ? text.slice(mark.length) : undefined
 
@@ -163,8 +142,6 @@ const mapPiece = (piece: string, level: number, f: (value: unknown) => unknown):
  * A text with every object and list mapped that it holds as JSON: as a whole, between words, and as JSON that was
  * written into a string of such JSON. Other text, and unchanged JSON, stays to the letter. Numbers stay as
  * they were written: some are given as text that {@link digitsOf} reads.
- *
- * @internal
  */
 export const mapEmbedded = (text: string, f: (value: unknown) => unknown): string => {
   const whole = valueOfText(text)

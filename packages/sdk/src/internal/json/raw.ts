@@ -1,8 +1,6 @@
 /**
  * The JSON that a value was decoded from, as its `raw`. It is no enumerable property and the getter is shared, so that
  * neither comparisons nor `JSON.stringify` nor `inspect` see it, and it costs little where it is not read.
- *
- * @internal
  */
 
 /**
@@ -34,11 +32,7 @@ const getter: PropertyDescriptor = {
   configurable: true
 }
 
-/**
- * Adds `raw` to a new object, unless there is no JSON.
- *
- * @internal
- */
+/** Adds `raw` to a new object, unless there is no JSON. */
 export const withRaw = <A extends object>(value: A, json: unknown): A => {
   if (json === undefined) return value
   // the instance is the value itself; a bundler would drop an unused expression

@@ -1,8 +1,6 @@
 /**
  * The limits of a client: how many requests of runs are under way at once, and how many requests leave in a time. Who is
  * over a limit waits here, first come, first served.
- *
- * @internal
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,7 +9,6 @@ import { clockOf } from "../runtime/fiber.js"
 import * as timers from "../time/clock.js"
 import type { CheckedRate } from "./rate.js"
 
-/** @internal */
 export interface Limits {
   /** Requests of runs that are under way at once; `Infinity`: no limit. */
   readonly slots: number
@@ -19,24 +16,18 @@ export interface Limits {
   readonly rate: { readonly limit: number; readonly interval: number } | undefined
 }
 
-/** @internal */
 export interface Time extends timers.Timers {
   /** Milliseconds of a clock that goes on evenly. */
   readonly now: () => number
 }
 
-/**
- * A request that waits for its turn, or has had it.
- *
- * @internal
- */
+/** A request that waits for its turn, or has had it. */
 export class Ticket {
   holdsSlot = false
 
   constructor(readonly needsSlot: boolean, readonly go: () => void, readonly refuse: () => void) {}
 }
 
-/** @internal */
 export class Limiter {
   private readonly waitingForSlot = new Set<Ticket>()
   private readonly waitingToLeave = new Set<Ticket>()
@@ -192,19 +183,11 @@ interface Configured {
   readonly rate: CheckedRate | undefined
 }
 
-/**
- * Whether a client has limits.
- *
- * @internal
- */
+/** Whether a client has limits. */
 export const isLimited = ({ maxConcurrency, rate }: Configured): boolean =>
   maxConcurrency !== undefined || rate !== undefined
 
-/**
- * Makes the limiter of a client, on the clock of the fiber that builds it. It is closed with the scope.
- *
- * @internal
- */
+/** Makes the limiter of a client, on the clock of the fiber that builds it. It is closed with the scope. */
 export const make = ({ maxConcurrency, rate }: Configured): Effect.Effect<Limiter, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.withFiberRuntime<Limiter>((fiber) => {

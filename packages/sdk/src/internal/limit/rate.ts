@@ -5,12 +5,7 @@ import { type Problem, problem } from "../errors/makeError.js"
 import { checkCount } from "../input/checks.js"
 import { toMillis } from "../time/duration.js"
 
-/**
- * A limit on the requests of a time: no more than `limit` leave within any `interval`.
- *
- * @since 0.1.0
- * @category options
- */
+/** A limit on the requests of a time: no more than `limit` leave within any `interval`. */
 export interface Rate {
   /** An integer of at least 1. */
   readonly limit: number
@@ -18,17 +13,12 @@ export interface Rate {
   readonly interval: Duration.DurationInput
 }
 
-/**
- * A rate that was checked.
- *
- * @internal
- */
+/** A rate that was checked. */
 export interface CheckedRate {
   readonly limit: number
   readonly interval: Duration.Duration
 }
 
-/** @internal */
 export const checkRate = (rate: number | Rate | undefined): Problem | undefined => {
   if (rate === undefined || typeof rate === "number") return checkCount("rate", rate, 1)
   if (!Predicate.isRecord(rate)) {
@@ -41,15 +31,10 @@ export const checkRate = (rate: number | Rate | undefined): Problem | undefined 
       : problem("rate.interval", "must be a duration that is longer than 0 and finite"))
 }
 
-/**
- * Reads a rate of a caller once.
- *
- * @internal
- */
+/** Reads a rate of a caller once. */
 export const takeRate = (rate: number | Rate | undefined): number | Rate | undefined =>
   typeof rate === "object" && rate !== null ? { limit: rate.limit, interval: rate.interval } : rate
 
-/** @internal */
 export const resolveRate = (rate: number | Rate): CheckedRate =>
   typeof rate === "number"
     ? { limit: rate, interval: Duration.seconds(1) }

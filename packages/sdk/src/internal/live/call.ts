@@ -3,7 +3,6 @@
  * through here.
  *
  * @see contract 2, 11, 12
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -30,11 +29,7 @@ import { type Choice, RunPaths } from "./runPaths.js"
 import { type Scrubber, scrubOf } from "./scrubbing.js"
 import { type CallFacts, fromStatus, fromTransport, unexpected } from "./statusError.js"
 
-/**
- * A request to an endpoint, and the reader of its answer.
- *
- * @internal
- */
+/** A request to an endpoint, and the reader of its answer. */
 export interface Endpoint<A> extends RequestDescription {
   /** Reads a 2xx body. */
   readonly decode: ReadBody<A>
@@ -42,7 +37,6 @@ export interface Endpoint<A> extends RequestDescription {
   readonly choose?: () => Choice
 }
 
-/** @internal */
 export interface Caller {
   readonly config: CallConfig
   readonly transport: HttpTransport
@@ -93,11 +87,7 @@ const closed = new TransportClosed({ sent: "no" })
 const refused = ({ facts }: Pick<Caller, "facts">, endpoint: RequestDescription): Effect.Effect<never, LiveError> =>
   Effect.failSync(() => fromTransport(facts(endpoint), closed))
 
-/**
- * Makes one request within the limits of the client.
- *
- * @internal
- */
+/** Makes one request within the limits of the client. */
 export const limited = <A, R>(
   caller: Pick<Caller, "facts" | "limiter">,
   endpoint: RequestDescription,
@@ -105,11 +95,7 @@ export const limited = <A, R>(
 ): Effect.Effect<A, LiveError, R> =>
   caller.limiter === undefined ? self : caller.limiter.within(isOfRun(endpoint), self, refused(caller, endpoint))
 
-/**
- * Opens one response within the limits of the client.
- *
- * @internal
- */
+/** Opens one response within the limits of the client. */
 export const limitedOpening = <A, R>(
   caller: Caller,
   endpoint: RequestDescription,
@@ -119,8 +105,6 @@ export const limitedOpening = <A, R>(
 
 /**
  * Makes the caller of a client over its transport. Those that wait for their turn are refused when the scope closes.
- *
- * @internal
  */
 export const make = (
   config: CallConfig,

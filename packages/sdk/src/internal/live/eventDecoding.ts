@@ -2,7 +2,6 @@
  * Decodes the frames of an event stream.
  *
  * @see contract 7.2, 7.3
- * @internal
  */
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
@@ -10,11 +9,7 @@ import * as FlowEvent from "../../FlowEvent.js"
 import { keepOriginal } from "../operations/rawEvent.js"
 import { compiledCheck } from "../schema/compiledCheck.js"
 
-/**
- * A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload.
- *
- * @internal
- */
+/** A frame that the run depends on, and that cannot be decoded. It quotes nothing of the payload. */
 export interface UndecodableFrame {
   readonly type: "undecodable"
   readonly reason: string
@@ -118,8 +113,6 @@ const refuse = (
 /**
  * The event of a frame; `undefined` for a dropped one, which `warn` reports. `name` is the frame's own name, if it has
  * one.
- *
- * @internal
  */
 export const decodeEvent = (
   frameName: string | undefined,

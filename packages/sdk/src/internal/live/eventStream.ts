@@ -3,7 +3,6 @@
  * bytes.
  *
  * @see contract 7.2
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -37,11 +36,7 @@ import { chunkScrubber } from "./scrubbing.js"
 import { SseDecoder } from "./sse.js"
 import { fromStatus, fromTransport, unexpected } from "./statusError.js"
 
-/**
- * The request of an event stream.
- *
- * @internal
- */
+/** The request of an event stream. */
 export interface StreamEndpoint extends Omit<Endpoint<never>, "decode"> {
   readonly context: RequestContext & { readonly options: StreamOptions }
   /**
@@ -407,10 +402,6 @@ class WireEventSource implements Source<WireEvent, LiveError> {
   }
 }
 
-/**
- * The events of an endpoint. The socket closes with the stream.
- *
- * @internal
- */
+/** The events of an endpoint. The socket closes with the stream. */
 export const events = (caller: Caller, endpoint: StreamEndpoint): Stream.Stream<WireEvent, LiveError> =>
   fromSource(() => new WireEventSource(caller, endpoint))

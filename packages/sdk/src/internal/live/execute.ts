@@ -26,7 +26,6 @@ import { fromTransport } from "./statusError.js"
  * hook sees the attempt, and never its body.
  *
  * @see contract 13.2
- * @internal
  */
 export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Effect<ForwardResponse, LiveError> =>
   Effect.withFiberRuntime((fiber) => {
@@ -83,7 +82,6 @@ export const forward = (caller: Caller) => (request: ForwardRequest): Effect.Eff
  * `POST …/step`.
  *
  * @see contract 7
- * @internal
  */
 export const step = (caller: Caller) => (request: StepRequest): Stream.Stream<WireEvent, LiveError> =>
   events(caller, {
@@ -116,7 +114,6 @@ const send =
  * `POST …/execute`.
  *
  * @see contract 5
- * @internal
  */
 export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Effect<ExecuteResponse, LiveError> =>
   send(
@@ -128,7 +125,6 @@ export const execute = (caller: Caller): (request: ExecuteRequest) => Effect.Eff
  * `POST` of an execution to a relay, whose server chooses the flow.
  *
  * @see contract 13.1
- * @internal
  */
 export const executeAt = (
   caller: Caller,

@@ -19,7 +19,6 @@ const readSubmitted: ReadBody<SubmitJobResponse> = (json, received) =>
  * `POST …/jobs`.
  *
  * @see contract 8.1
- * @internal
  */
 export const submitJob =
   (caller: Caller) => (request: JobCall.SubmitJobRequest): Effect.Effect<SubmitJobResponse, LiveError> =>
@@ -41,7 +40,6 @@ const pollTimeout = Duration.seconds(30)
  * `GET …/jobs/{executionId}`. An attempt takes at most 30 s unless the call says otherwise.
  *
  * @see contract 8.2
- * @internal
  */
 export const pollJob = (caller: Caller) => {
   const attemptTimeout = Duration.min(caller.config.attemptTimeout, pollTimeout)

@@ -2,7 +2,6 @@
  * Requests on the wire: path, headers, body and connect clock.
  *
  * @see contract 2
- * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -16,20 +15,12 @@ import type { RequestContext } from "../input/callOptions.js"
 import { finite, milliseconds } from "../time/duration.js"
 import { ClockExpired, type OpenRequest, type SendRequest, type TransportRequest } from "../transport/HttpTransport.js"
 
-/**
- * The configuration of a client; a relay has no key.
- *
- * @internal
- */
+/** The configuration of a client; a relay has no key. */
 export interface CallConfig extends Omit<NoukaiConfig.Service, "apiKey"> {
   readonly apiKey: Redacted.Redacted<string> | undefined
 }
 
-/**
- * The description of a request.
- *
- * @internal
- */
+/** The description of a request. */
 export interface RequestDescription {
   readonly context: RequestContext
   readonly httpMethod: "GET" | "POST"
@@ -42,11 +33,7 @@ export interface RequestDescription {
   readonly executionId: string | undefined
 }
 
-/**
- * Makes the request of a description, or the error that it cannot be made.
- *
- * @internal
- */
+/** Makes the request of a description, or the error that it cannot be made. */
 export type RequestBuilder = (
   description: RequestDescription,
   accept: string,
@@ -72,7 +59,6 @@ const serialise = (method: string, body: unknown): Either.Either<string, Invalid
   }
 }
 
-/** @internal */
 export const requestBuilder = (config: CallConfig): RequestBuilder => {
   const { apiKey } = config
   const baseHeaders = {
@@ -128,8 +114,6 @@ export const requestBuilder = (config: CallConfig): RequestBuilder => {
 /**
  * The clock of zero that a request has, if any: the attempt then fails before it is sent, since it would be interrupted
  * at once and could be billed.
- *
- * @internal
  */
 export const spentClock = (
   request: Pick<TransportRequest, "connectTimeout"> & Partial<SendRequest> & Partial<OpenRequest>

@@ -1,15 +1,10 @@
-/**
- * Reserves the cost of a run in the budgets around its call, before a request of it is sent.
- *
- * @internal
- */
+/** Reserves the cost of a run in the budgets around its call, before a request of it is sent. */
 import * as Effect from "effect/Effect"
 import type { BudgetExceededError, InvalidRequestError } from "../../NoukaiError.js"
 import type { RequestContext } from "../input/callOptions.js"
 import type { Streams } from "../operations/operations.js"
 import { deferred, fromSource, toSource } from "../runtime/streamPull.js"
 
-/** @internal */
 export const reserving =
   <Q extends RequestContext, A, E>(send: (request: Q) => Effect.Effect<A, E>) =>
   (request: Q): Effect.Effect<A, E | BudgetExceededError | InvalidRequestError> =>
@@ -17,7 +12,6 @@ export const reserving =
       ? send(request)
       : Effect.zipRight(request.reserve, Effect.suspend(() => send(request)))
 
-/** @internal */
 export const reservingStream = (open: Streams["step"]): Streams["step"] => (request) => {
   const { reserve } = request
   return reserve === undefined

@@ -2,7 +2,6 @@
  * Repeats a call whose first attempt failed, for as long as the schedule, the retry budget and the kind of error allow.
  *
  * @see contract 12.1
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -16,10 +15,8 @@ import * as Metrics from "../telemetry/metrics.js"
 import type { EventSink } from "../telemetry/tell.js"
 import type { Pause } from "../time/clock.js"
 
-/** @internal */
 export type LiveError = ApiError | InvalidRequestError | UnexpectedResponseError
 
-/** @internal */
 export interface RetryOptions<A, R> {
   readonly first: LiveError
   /** Whether the same request may be sent once more. */
@@ -37,7 +34,6 @@ export interface RetryOptions<A, R> {
   readonly givingUp: (error: LiveError, mayHaveRun: boolean) => LiveError
 }
 
-/** @internal */
 export const retried = <A, R>(
   { attempt, budget, first, givingUp, info, mayRetry, pause, progress, schedule, tell }: RetryOptions<A, R>
 ): Effect.Effect<A, LiveError, R> =>

@@ -4,7 +4,6 @@
  * remembers which of them answered.
  *
  * @see contract 9, C26
- * @internal
  */
 import * as Either from "effect/Either"
 import type { NoukaiConfig } from "../../NoukaiConfig.js"
@@ -14,7 +13,6 @@ import type { LiveError } from "./retrying.js"
 
 type Family = "seq" | "flow-runs"
 
-/** @internal */
 export interface RunAddress {
   readonly flow: FlowAddress
   readonly executionId: string
@@ -56,11 +54,7 @@ interface Place {
   readonly learn: (outcome: Either.Either<unknown, LiveError>) => void
 }
 
-/**
- * The paths of one read, and what became of it.
- *
- * @internal
- */
+/** The paths of one read, and what became of it. */
 export class Choice {
   private refusal: LiveError | undefined
 
@@ -89,11 +83,7 @@ export class Choice {
   }
 }
 
-/**
- * The paths of a client, and its memory of who answered.
- *
- * @internal
- */
+/** The paths of a client, and its memory of who answered. */
 export class RunPaths {
   private answered: Family | undefined
   private isCertain = false

@@ -46,7 +46,6 @@ const read = <A>(
  * `GET …/runs/{executionId}/trace`.
  *
  * @see contract 9.1
- * @internal
  */
 export const trace = (caller: Caller) => (request: RunRequest): Effect.Effect<Trace, LiveError> =>
   read(caller, request, "/trace", readBody.trace)
@@ -96,7 +95,6 @@ class ChosenEvents implements Source<WireEvent, LiveError> {
  * `GET …/runs/{executionId}/trace/stream`.
  *
  * @see contract 9.3
- * @internal
  */
 export const traceStream = (caller: Caller) => (request: TraceStreamRequest): Stream.Stream<WireEvent, LiveError> =>
   fromSource(() =>
@@ -110,7 +108,6 @@ export const traceStream = (caller: Caller) => (request: TraceStreamRequest): St
  * `GET …/runs/{executionId}/steps/{stepId}/trace`.
  *
  * @see contract 9.2
- * @internal
  */
 export const stepTrace =
   (caller: Caller) => (request: StepTraceRequest): Effect.Effect<StepTraceResponse, LiveError> => {
@@ -128,7 +125,6 @@ export const stepTrace =
  * `GET …/runs/{executionId}`.
  *
  * @see contract 9.4
- * @internal
  */
 export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effect<FlowRun, LiveError> =>
   read(caller, request, "", readBody.runSummary)
@@ -137,7 +133,6 @@ export const runSummary = (caller: Caller) => (request: RunRequest): Effect.Effe
  * `GET /flow-runs?flow_id=…`.
  *
  * @see contract 9.6
- * @internal
  */
 export const runList = (caller: Caller) => (request: RunListRequest): Effect.Effect<RunListResponse, LiveError> => {
   const query = [

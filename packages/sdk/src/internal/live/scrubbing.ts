@@ -1,8 +1,6 @@
 /**
  * Removes the key from text, as it is and as JSON may write it: with `\/` for `/`, with `\u002f`, and with more
  * backslashes where JSON is a text within JSON.
- *
- * @internal
  */
 export interface Scrubber {
   (text: string): string
@@ -24,11 +22,7 @@ const formOf = (char: string): string => {
 /** The least length of a cut key that tells anything of it. */
 const minCut = 6
 
-/**
- * @param key printable characters of ASCII
- *
- * @internal
- */
+/** @param key printable characters of ASCII */
 export const scrubOf = (key: string | undefined): Scrubber => {
   if (key === undefined) return Object.assign((text: string) => text, { cut: (text: string) => text, reach: 0 })
   const forms = Array.from(key, formOf)
@@ -52,15 +46,12 @@ export const scrubOf = (key: string | undefined): Scrubber => {
 /**
  * Scrubbing of a text that arrives in chunks and is used in pieces. The pieces are searched only once a chunk has held
  * the key, since one search through a chunk costs a fraction of one through each of its pieces.
- *
- * @internal
  */
 export interface ChunkScrubber {
   readonly see: (chunk: string) => void
   readonly scrub: (piece: string) => string
 }
 
-/** @internal */
 export const chunkScrubber = (scrub: Scrubber): ChunkScrubber => {
   // long enough to find a key that two chunks share
   const edge = Math.max(512, scrub.reach)

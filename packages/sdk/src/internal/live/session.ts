@@ -38,7 +38,6 @@ const isAbsence = ({ config: { isSessionNotFound } }: Caller, sessionId: string)
  * path.
  *
  * @see contract 10.4
- * @internal
  */
 export const session =
   (caller: Caller) =>

@@ -2,7 +2,6 @@
  * Turns the bytes of an event stream into frames. The work is linear in the bytes, however they are cut into chunks.
  *
  * @see contract 7.2; where that differs from WHATWG's algorithm, 7.2 wins
- * @internal
  */
 import * as Data from "effect/Data"
 import { concat } from "../transport/response.js"
@@ -10,22 +9,16 @@ import { concat } from "../transport/response.js"
 /**
  * Receives each frame that has a `data` field. `name` is its `event` field, `undefined` when that is absent, empty or
  * `message`; `data` is its `data` lines joined with `\n`.
- *
- * @internal
  */
 export type OnFrame = (name: string | undefined, data: string) => void
 
-/**
- * A frame, or a line, is longer than the limit. The error holds nothing of the frame.
- *
- * @internal
- */
+/** A frame, or a line, is longer than the limit. The error holds nothing of the frame. */
 export class FrameTooLarge extends Data.TaggedClass("FrameTooLarge")<{
   /** UTF-16 units */
   readonly limit: number
 }> {}
 
-/** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. @internal */
+/** 16 Mi UTF-16 units, which a frame of 16 MiB of UTF-8 never exceeds. */
 export const defaultFrameLimit: number = 16 * 1024 * 1024
 
 const LF = 10
@@ -68,8 +61,6 @@ const isEvent = (text: string, at: number): boolean =>
  * @example
  * const decoder = new SseDecoder((name, data) => frames.push({ name, data }))
  * const tooLarge = decoder.push(chunk)
- *
- * @internal
  */
 export class SseDecoder {
   private carried: Uint8Array | undefined = undefined

@@ -2,7 +2,6 @@
  * Maps responses that are not 2xx to errors. The only place that maps statuses.
  *
  * @see contract 11
- * @internal
  */
 import * as Predicate from "effect/Predicate"
 import * as E from "../../NoukaiError.js"
@@ -10,11 +9,7 @@ import { known, unchecked } from "../errors/makeError.js"
 import { clientClosed, isTransientStatus } from "../retry/retry.js"
 import type { TransportError, TransportResponse } from "../transport/HttpTransport.js"
 
-/**
- * The facts of a call that its errors carry.
- *
- * @internal
- */
+/** The facts of a call that its errors carry. */
 export interface CallFacts {
   readonly method: string
   readonly flow: string | undefined
@@ -141,11 +136,7 @@ const isRetryable = (facts: CallFacts, status: number, problem: ServerProblem, b
   return status === 429 && (facts.executionId !== undefined || !namesARun(problem, body))
 }
 
-/**
- * The error of a status that is not 2xx.
- *
- * @internal
- */
+/** The error of a status that is not 2xx. */
 export const fromStatus = (
   facts: CallFacts,
   response: TransportResponse,
@@ -197,11 +188,7 @@ export const fromStatus = (
 
 const maxQuoted = 60
 
-/**
- * The error of a request without a whole response.
- *
- * @internal
- */
+/** The error of a request without a whole response. */
 export const fromTransport = (
   facts: CallFacts,
   error: TransportError
@@ -268,11 +255,7 @@ export const fromTransport = (
   }
 }
 
-/**
- * The error of a 2xx whose body does not fit the API. A result in it is kept whole.
- *
- * @internal
- */
+/** The error of a 2xx whose body does not fit the API. A result in it is kept whole. */
 export const unexpected = (
   facts: CallFacts,
   response: TransportResponse,
@@ -302,7 +285,6 @@ export const unexpected = (
  * The error of a failed fetch of a session. `isAbsence` is given the body of a 404.
  *
  * @see contract 10.4
- * @internal
  */
 export const ofSession = (isAbsence: (body: string) => boolean) =>
 (

@@ -28,7 +28,6 @@ const factsOf = (asked: Asked, { execution, sessionId }: NamedRun) => ({
   sessionId
 })
 
-/** @internal */
 export const inProgress = (asked: Asked, run: NamedRun, detail?: string): RunInProgressError =>
   // a call of the same key never starts a second run
   new RunInProgressError(known({ ...factsOf(asked, run), detail, isRetryable: true }), unchecked)
@@ -104,8 +103,6 @@ const fromJob = (
 /**
  * The outcome of a run that was found, in place of running again. The queue keeps the result of a job whatever the
  * capture mode is; the result of another run is the last output that its session keeps.
- *
- * @internal
  */
 export const executed = (
   pollJob: Requests["pollJob"],
@@ -136,11 +133,7 @@ export const executed = (
   }
 }
 
-/**
- * The job that was found, in place of another one.
- *
- * @internal
- */
+/** The job that was found, in place of another one. */
 export const submitted = (asked: Asked, run: FoundRun): Effect.Effect<SubmitJobResponse, CallError> => {
   const { execution: { executionId, flowId, triggerType } } = run
   if (!ofSlug(asked, run)) {

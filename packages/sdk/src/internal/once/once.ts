@@ -1,8 +1,6 @@
 /**
  * Runs once per key, over requests of which each is sent once: a session is made of the key, and looked up before
  * anything is sent.
- *
- * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -110,11 +108,7 @@ interface Ended<A> {
   readonly outcome: OnceResponse<A>
 }
 
-/**
- * Runs once per key: what is found is given, what is absent is sent.
- *
- * @internal
- */
+/** Runs once per key: what is found is given, what is absent is sent. */
 export const make = (
   requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob">,
   { attemptTimeout, origin }: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">,

@@ -3,7 +3,7 @@ import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 
-/** The flow and version that run under a key. @internal */
+/** The flow and version that run under a key. */
 export interface Keyed {
   readonly method: string
   readonly flow: FlowAddress
@@ -46,7 +46,6 @@ const uuidOf = (hash: Uint8Array): string => {
  * The session of an attempt at a key, from 1: a UUID of version 5, so that every process finds it.
  *
  * @see RFC 9562, 5.5
- * @internal
  */
 export const onceSession = (keyed: Keyed, attempt: number): Effect.Effect<string, InvalidRequestError> =>
   Effect.suspend(() => {

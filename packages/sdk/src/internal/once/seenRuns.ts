@@ -1,11 +1,7 @@
 /** The number of sessions that are remembered; the oldest are forgotten. */
 const capacity = 10_000
 
-/**
- * The sessions in which a client has begun or found a run: that one of them is absent later is no evidence.
- *
- * @internal
- */
+/** The sessions in which a client has begun or found a run: that one of them is absent later is no evidence. */
 export interface SeenRuns {
   /** Remembers a run, with its id where it is known. */
   readonly add: (sessionId: string, executionId: string | undefined) => void
@@ -13,7 +9,6 @@ export interface SeenRuns {
   readonly executionId: (sessionId: string) => string | undefined
 }
 
-/** @internal */
 export const make = (): SeenRuns => {
   const seen = new Map<string, string | undefined>()
   return {

@@ -5,11 +5,7 @@ import * as FiberId from "effect/FiberId"
 import { globalValue } from "effect/GlobalValue"
 import type { Sent } from "../../NoukaiError.js"
 
-/**
- * The end of the call that led, and whether it sent its run.
- *
- * @internal
- */
+/** The end of the call that led, and whether it sent its run. */
 export interface Led<A, E> {
   readonly exit: Exit.Exit<A, E>
   readonly sent: Sent
@@ -24,8 +20,6 @@ const leaders = globalValue(
 /**
  * Runs an effect unless another call of the process is running one of this name: the first call of a name leads, and the
  * others follow its end. `sent` returns whether the leader sent its run. All effects of one name have one type.
- *
- * @internal
  */
 export const singleFlight = <A, E>(
   name: string,

@@ -16,7 +16,7 @@ import type { Pause } from "../time/clock.js"
 import { type Keyed, onceSession } from "./onceSession.js"
 import type { SeenRuns } from "./seenRuns.js"
 
-/** A run that was found under a key. @internal */
+/** A run that was found under a key. */
 export interface FoundRun {
   readonly execution: SessionExecution
   readonly sessionId: string
@@ -25,15 +25,12 @@ export interface FoundRun {
 /**
  * The finding under a key: the session that no run has yet, the run that was found, or the session of a run that this
  * client has begun or found before, and that is not listed now.
- *
- * @internal
  */
 export type Standing =
   | { readonly _tag: "absent"; readonly sessionId: string }
   | { readonly _tag: "missing"; readonly sessionId: string }
   | { readonly _tag: "found"; readonly run: FoundRun }
 
-/** @internal */
 export type Asked = OnceRequest & Keyed
 
 /** More attempts than any caller makes: a server that finds a failed run in every session would be asked for ever. */
@@ -41,11 +38,7 @@ const maxAttempts = 1_000
 
 const facts = ({ flow, method }: Asked) => ({ method, flow: format(flow), isRetryable: false })
 
-/**
- * The error of a read. Nothing of a run was sent for it.
- *
- * @internal
- */
+/** The error of a read. Nothing of a run was sent for it. */
 export const beforeARun = <E extends CallError | OnceError>(error: E): E =>
   error._tag === "APIConnectionError" || error._tag === "APITimeoutError" ? amended(error, { sent: "no" }) : error
 
@@ -121,8 +114,6 @@ const endedBadly = (execution: SessionExecution): boolean => {
  * Looks a key up. A run that failed or was cancelled may have been followed by another attempt, so that the
  * attempts are walked to the first that is absent. Where something would be sent because of an absence, or where the
  * run was seen before, by this client, it is looked at again after the time to settle.
- *
- * @internal
  */
 export const standing = (
   session: Requests["session"],

@@ -11,11 +11,7 @@ import type { ExecuteBody } from "./runRequests.js"
 const notFaked = () =>
   Effect.dieMessage("layerTest only runs flows: use Noukai.layerScripted for jobs, traces and sessions")
 
-/**
- * A service whose runs complete at once, in one step, with the result of `f`.
- *
- * @internal
- */
+/** A service whose runs complete at once, in one step, with the result of `f`. */
 export const fakeHttp = (
   f: (slug: string, input: ExecuteBody) => Effect.Effect<unknown, CallError>
 ): HttpService => {

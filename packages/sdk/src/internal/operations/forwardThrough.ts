@@ -1,8 +1,4 @@
-/**
- * Forwarding through a service that decodes: a replay, a recording, a fake.
- *
- * @internal
- */
+/** Forwarding through a service that decodes: a replay, a recording, a fake. */
 import * as Effect from "effect/Effect"
 import type { FlowExecutionError } from "../../NoukaiError.js"
 import type { Requests } from "./operations.js"
@@ -24,8 +20,6 @@ const failed = (error: FlowExecutionError): ForwardResponse =>
 
 /**
  * The operation `forward` by an `execute` that decodes: its response is the received body, or else one encoded again.
- *
- * @internal
  */
 export const forwardThrough = (execute: Requests["execute"]): Requests["forward"] => (request) =>
   execute({ ...request, body: { trace: false, ...request.body } }).pipe(

@@ -5,20 +5,10 @@ import type { RequestContext } from "../input/callOptions.js"
 import { lenient, nullAsAbsent } from "../schema/nullable.js"
 import type { ExecuteBody } from "./runRequests.js"
 
-/**
- * The JSON body of a submission. Absent and `undefined` keys are not sent.
- *
- * @since 0.1.0
- * @category models
- */
+/** The JSON body of a submission. Absent and `undefined` keys are not sent. */
 export interface SubmitJobBody extends Pick<ExecuteBody, "message" | "parameters" | "blockOverrides" | "trace"> {}
 
-/**
- * The request of `submitJob`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `submitJob`. */
 export interface SubmitJobRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly version: FlowVersion
@@ -29,9 +19,6 @@ export interface SubmitJobRequest extends RequestContext {
 /**
  * The response of a submission with a 2xx. Only `executionId` is required, since without it the job could not be found
  * again.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const SubmitJobResponse = Schema.Struct({
   executionId: Schema.NonEmptyString,
@@ -41,32 +28,19 @@ export const SubmitJobResponse = Schema.Struct({
   blockCount: lenient(Schema.Number)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface SubmitJobResponse extends Schema.Schema.Type<typeof SubmitJobResponse> {
   /** The body as it came; not enumerable. */
   readonly raw?: unknown
 }
 
-/**
- * The request of `pollJob`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `pollJob`. */
 export interface PollJobRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly executionId: string
 }
 
-/**
- * The response of a poll with a 2xx.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The response of a poll with a 2xx. */
 export const PollJobResponse = Schema.Struct({
   executionId: lenient(Schema.String),
   /** `pending`, `running`, `completed`, `failed`, `cancelled`, or something newer. */
@@ -77,10 +51,7 @@ export const PollJobResponse = Schema.Struct({
   error: nullAsAbsent(Schema.Unknown)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface PollJobResponse extends Schema.Schema.Type<typeof PollJobResponse> {
   readonly requestId?: string | undefined
   /** The body as it came; not enumerable. */

@@ -6,9 +6,6 @@ import type { ExecuteRequest, ExecuteResponse } from "./runRequests.js"
 /**
  * The fields of a request that runs once per key, beside those of the run. Its session is made of the key; `sessionId`
  * is that of a replay, which answers as it answers the run itself.
- *
- * @since 0.1.0
- * @category models
  */
 export interface OnceRequest extends RequestContext {
   /** The name of the run, among all runs of this flow and version. */
@@ -21,28 +18,13 @@ export interface OnceRequest extends RequestContext {
   readonly settle: number
 }
 
-/**
- * The request of `executeOnce`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `executeOnce`. */
 export interface ExecuteOnceRequest extends OnceRequest, ExecuteRequest {}
 
-/**
- * The request of `submitOnce`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `submitOnce`. */
 export interface SubmitOnceRequest extends OnceRequest, SubmitJobRequest {}
 
-/**
- * The run under a key, begun or found.
- *
- * @since 0.1.0
- * @category models
- */
+/** The run under a key, begun or found. */
 export interface OnceResponse<out A> {
   /** The answer to the run, or what is known of one that was found. */
   readonly response: A
@@ -52,18 +34,8 @@ export interface OnceResponse<out A> {
   readonly sessionId: string | undefined
 }
 
-/**
- * The response of `executeOnce`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The response of `executeOnce`. */
 export interface ExecuteOnceResponse extends OnceResponse<ExecuteResponse> {}
 
-/**
- * The response of `submitOnce`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The response of `submitOnce`. */
 export interface SubmitOnceResponse extends OnceResponse<SubmitJobResponse> {}

@@ -19,8 +19,6 @@ const through = <Q extends Tagged, A, E>(run: (request: Q) => Effect.Effect<A, E
 /**
  * Runs `through` on the response of a run that runs once per key, such as one that records it, or gives a recorded one
  * in its place. What was not asked for was not found.
- *
- * @internal
  */
 export const onResponse = <A, E, E2>(
   { sessionId }: Tagged,
@@ -36,11 +34,7 @@ export const onResponse = <A, E, E2>(
     return Effect.map(through(response), (response) => ({ ...outcome, response }))
   })
 
-/**
- * Running once per key by running, for services that hold what ran and look nothing up: a replay, a fake.
- *
- * @internal
- */
+/** Running once per key by running, for services that hold what ran and look nothing up: a replay, a fake. */
 export const onceThrough = (
   execute: Requests["execute"],
   submitJob: Requests["submitJob"]

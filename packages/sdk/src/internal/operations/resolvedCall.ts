@@ -1,8 +1,4 @@
-/**
- * Resolves a call of a flow before anything is sent: the flow, the input, the total timeout.
- *
- * @internal
- */
+/** Resolves a call of a flow before anything is sent: the flow, the input, the total timeout. */
 import type * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
@@ -13,13 +9,11 @@ import { guarded, type InputRules, take } from "../input/take.js"
 import { milliseconds } from "../time/duration.js"
 import type { HttpService } from "./operations.js"
 
-/** @internal */
 export interface ResolvedFlow {
   readonly address: FlowAddress
   readonly addressText: string
 }
 
-/** @internal */
 export interface ResolvedCall<B> extends ResolvedFlow {
   /** The checked input. */
   readonly input: B
@@ -27,11 +21,7 @@ export interface ResolvedCall<B> extends ResolvedFlow {
   readonly total: number | undefined
 }
 
-/**
- * The flow of a reference.
- *
- * @internal
- */
+/** The flow of a reference. */
 export const resolveFlow = (
   http: HttpService,
   method: string,
@@ -47,11 +37,7 @@ export const resolveFlow = (
       })
   )
 
-/**
- * The total timeout of a call: its own, else the client's.
- *
- * @internal
- */
+/** The total timeout of a call: its own, else the client's. */
 export const totalOf = (
   http: HttpService,
   method: string,
@@ -59,7 +45,6 @@ export const totalOf = (
 ): Either.Either<number | undefined, InvalidRequestError> =>
   milliseconds(method, "timeout", timeout ?? http.defaults.timeout ?? Infinity)
 
-/** @internal */
 export const resolveCall = <A, B extends { readonly timeout?: Duration.DurationInput | undefined }>(
   http: HttpService,
   method: string,

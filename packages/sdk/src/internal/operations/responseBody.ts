@@ -1,8 +1,4 @@
-/**
- * Reads the responses of the endpoints from JSON, off the wire and out of a recording.
- *
- * @internal
- */
+/** Reads the responses of the endpoints from JSON, off the wire and out of a recording. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
@@ -15,22 +11,14 @@ import { type ExecuteEnded, type ExecutePaused, ExecuteResponse } from "./runReq
 import { SessionResponse } from "./sessionRequests.js"
 import { RunListResponse } from "./traceRequests.js"
 
-/**
- * The facts of a response beside its body.
- *
- * @internal
- */
+/** The facts of a response beside its body. */
 export interface ResponseFacts {
   /** The body, if a server sent it; absent for a recording without it. */
   readonly raw: unknown
   readonly requestId?: string | undefined
 }
 
-/**
- * Reads a body. A string is the reason why it does not fit.
- *
- * @internal
- */
+/** Reads a body. A string is the reason why it does not fit. */
 export type ReadBody<A> = (json: unknown, received: ResponseFacts) => Either.Either<A, string>
 
 const reading = <A, I>(schema: Schema.Schema<A, I>): (json: unknown) => Either.Either<A, string> => {
@@ -108,7 +96,6 @@ const decodeAttempts = whole(StepAttempts)
 
 const decodeList = whole(RunListResponse)
 
-/** @internal */
 export const readBody = {
   execute,
   submitJob: whole(SubmitJobResponse),

@@ -5,12 +5,7 @@ import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { lenient, lenientWith } from "../schema/nullable.js"
 import { KeptObject } from "../schema/schemaReader.js"
 
-/**
- * The request of `forward`: `POST …/execute` with a body and a response that are passed on unread.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `forward`: `POST …/execute` with a body and a response that are passed on unread. */
 export interface ForwardRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly version: FlowVersion
@@ -19,24 +14,14 @@ export interface ForwardRequest extends RequestContext {
   readonly body: { readonly [key: string]: unknown }
 }
 
-/**
- * A response of any status.
- *
- * @since 0.1.0
- * @category models
- */
+/** A response of any status. */
 export interface ForwardResponse {
   readonly status: number
   /** The body, without the key. */
   readonly text: string
 }
 
-/**
- * The JSON body. Absent and `undefined` keys are not sent.
- *
- * @since 0.1.0
- * @category models
- */
+/** The JSON body. Absent and `undefined` keys are not sent. */
 export interface StepBody {
   readonly executionId?: string | undefined
   /** The step to run, 0-based, in the whole flow. */
@@ -56,12 +41,7 @@ export interface StepBody {
   readonly trace: boolean
 }
 
-/**
- * The request of `step`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `step`. */
 export interface StepRequest extends RequestContext {
   readonly options: StreamOptions
   readonly flow: FlowAddress
@@ -75,12 +55,7 @@ export interface StepRequest extends RequestContext {
   readonly asExecute?: ExecuteBody | undefined
 }
 
-/**
- * The JSON body. Absent and `undefined` keys are not sent.
- *
- * @since 0.1.0
- * @category models
- */
+/** The JSON body. Absent and `undefined` keys are not sent. */
 export interface ExecuteBody {
   readonly message?: string | undefined
   readonly messages?: ReadonlyArray<unknown> | undefined
@@ -97,12 +72,7 @@ export interface ExecuteBody {
   readonly trace: boolean
 }
 
-/**
- * The request of `execute`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `execute`. */
 export interface ExecuteRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly version: FlowVersion
@@ -110,12 +80,7 @@ export interface ExecuteRequest extends RequestContext {
   readonly body: ExecuteBody
 }
 
-/**
- * A run that ended. Keys that nothing depends on are absent where the server leaves them out or sends another type.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A run that ended. Keys that nothing depends on are absent where the server leaves them out or sends another type. */
 export const ExecuteEnded = Schema.Struct({
   status: Schema.Literal("completed", "failed"),
   result: Schema.optional(Schema.Unknown),
@@ -124,29 +89,18 @@ export const ExecuteEnded = Schema.Struct({
   executionId: lenient(Schema.String)
 })
 
-/**
- * One tool call as it is on the wire; `arguments` is JSON text.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** One tool call as it is on the wire; `arguments` is JSON text. */
 export const WireToolCall = Schema.Struct({
   id: Schema.String,
   function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface WireToolCall extends Schema.Schema.Type<typeof WireToolCall> {}
 
 /**
  * A run that waits for tool results. `toolCallMessages` is opaque and goes back verbatim; where `toolCalls` cannot be
  * read, its last assistant message names the calls.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const ExecutePaused = Schema.Struct({
   status: Schema.Literal("tool_calls_required"),
@@ -161,10 +115,7 @@ export const ExecutePaused = Schema.Struct({
   blockCount: lenient(Schema.Number)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface ExecuteEnded {
   readonly status: "completed" | "failed"
   readonly result?: unknown
@@ -176,10 +127,7 @@ export interface ExecuteEnded {
   readonly raw?: unknown
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface ExecutePaused {
   readonly status: "tool_calls_required"
   readonly executionId?: string | undefined
@@ -195,16 +143,8 @@ export interface ExecutePaused {
   readonly raw?: unknown
 }
 
-/**
- * The response of `/execute` with status 200.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The response of `/execute` with status 200. */
 export const ExecuteResponse = Schema.Union(ExecuteEnded, ExecutePaused)
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export type ExecuteResponse = ExecuteEnded | ExecutePaused

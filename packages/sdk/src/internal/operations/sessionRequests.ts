@@ -3,12 +3,7 @@ import * as Schema from "effect/Schema"
 import type { RequestContext } from "../input/callOptions.js"
 import { lenient, lenientWith, nullAs, nullAsAbsent } from "../schema/nullable.js"
 
-/**
- * The request of `session`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `session`. */
 export interface SessionRequest extends RequestContext {
   /** A UUID. */
   readonly sessionId: string
@@ -17,9 +12,6 @@ export interface SessionRequest extends RequestContext {
 /**
  * One attempt at one step. Keys that the server leaves out or sends as `null` are absent, but for snapshots, where
  * `null` is a value.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const SessionStep = Schema.Struct({
   stepId: Schema.String,
@@ -41,18 +33,10 @@ export const SessionStep = Schema.Struct({
   truncated: lenientWith(Schema.Boolean, false)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface SessionStep extends Schema.Schema.Type<typeof SessionStep> {}
 
-/**
- * One run of the session.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** One run of the session. */
 export const SessionExecution = Schema.Struct({
   executionId: Schema.String,
   flowId: lenient(Schema.String),
@@ -73,28 +57,17 @@ export const SessionExecution = Schema.Struct({
   steps: nullAs(Schema.Array(SessionStep), () => [])
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface SessionExecution extends Schema.Schema.Type<typeof SessionExecution> {}
 
-/**
- * A recorded session.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A recorded session. */
 export const SessionResponse = Schema.Struct({
   sessionId: Schema.String,
   /** In the order in which they were recorded. */
   executions: nullAs(Schema.Array(SessionExecution), () => [])
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface SessionResponse extends Schema.Schema.Type<typeof SessionResponse> {
   /** The body as it came; not enumerable. */
   readonly raw?: unknown

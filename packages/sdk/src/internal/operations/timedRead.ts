@@ -13,11 +13,7 @@ interface TimedRead {
   readonly executionId: string | undefined
 }
 
-/**
- * Limits one read by the total timeout.
- *
- * @internal
- */
+/** Limits one read by the total timeout. */
 export const timedRead = <A, E>(
   http: HttpService,
   method: string,

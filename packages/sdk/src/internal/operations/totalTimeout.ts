@@ -4,11 +4,7 @@ import { known, unchecked } from "../errors/makeError.js"
 import type { Progress } from "../input/callOptions.js"
 import { timeLimit } from "../time/timeLimit.js"
 
-/**
- * The facts of a call that its timeout error carries.
- *
- * @internal
- */
+/** The facts of a call that its timeout error carries. */
 export interface TimedCall {
   readonly method: string
   readonly flow: string | undefined
@@ -17,11 +13,7 @@ export interface TimedCall {
   readonly onlyReads?: boolean
 }
 
-/**
- * Limits a whole call: attempts, waits and tool rounds. Costs nothing without a limit.
- *
- * @internal
- */
+/** Limits a whole call: attempts, waits and tool rounds. Costs nothing without a limit. */
 export const totalTimeout = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   ms: number | undefined,

@@ -5,33 +5,18 @@ import type { FlowAddress } from "../flow/flow.js"
 import type { RequestContext, StreamOptions } from "../input/callOptions.js"
 import { lenient } from "../schema/nullable.js"
 
-/**
- * The request of one run of one flow.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of one run of one flow. */
 export interface RunRequest extends RequestContext {
   readonly flow: FlowAddress
   readonly executionId: string
 }
 
-/**
- * The request of the events of a run, past and future.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of the events of a run, past and future. */
 export interface TraceStreamRequest extends RunRequest {
   readonly options: StreamOptions
 }
 
-/**
- * The request of `stepTrace`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `stepTrace`. */
 export interface StepTraceRequest extends RunRequest {
   readonly stepId: string
   /** The attempt; absent: the latest. */
@@ -39,20 +24,10 @@ export interface StepTraceRequest extends RunRequest {
   readonly loopIndex: number | undefined
 }
 
-/**
- * One attempt, or all of them if `attempt` was `"all"`.
- *
- * @since 0.1.0
- * @category models
- */
+/** One attempt, or all of them if `attempt` was `"all"`. */
 export type StepTraceResponse = StepTrace | StepAttempts
 
-/**
- * The request of `runList`.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of `runList`. */
 export interface RunListRequest extends RequestContext {
   readonly flowId: string
   readonly limit: number | undefined
@@ -61,22 +36,14 @@ export interface RunListRequest extends RequestContext {
   readonly cursor?: string | undefined
 }
 
-/**
- * The runs of a flow, newest first.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The runs of a flow, newest first. */
 export const RunListResponse = Schema.Struct({
   runs: Schema.Array(FlowRun),
   /** The cursor of the next page, of servers that say it. */
   nextCursor: lenient(Schema.NonEmptyString)
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface RunListResponse extends Schema.Schema.Type<typeof RunListResponse> {
   /** The body as it came; not enumerable. */
   readonly raw?: unknown

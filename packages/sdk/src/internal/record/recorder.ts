@@ -1,8 +1,4 @@
-/**
- * Keeps the calls through `NoukaiHttp`, up to a limit.
- *
- * @internal
- */
+/** Keeps the calls through `NoukaiHttp`, up to a limit. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import { encodeValue } from "../cassette/answerCodec.js"
@@ -27,7 +23,7 @@ import type { Redaction } from "../cassette/redaction.js"
 import type { Match } from "../errors/replayReport.js"
 import { canonicalText } from "../json/jsonText.js"
 
-/** A call that has begun. @internal */
+/** A call that has begun. */
 export interface PendingCall {
   readonly question: Question
   readonly place: number
@@ -56,7 +52,6 @@ const sameness = (status: Status): string => {
 
 const historyKey = (question: Question): string => `${question.flow ?? ""} ${executionIdOf(question) ?? ""}`
 
-/** @internal */
 export class Recorder {
   private readonly interactions: Array<Interaction | undefined>
   /** The number of earlier recordings. */

@@ -1,8 +1,4 @@
-/**
- * A service over another one that records every call and its outcome.
- *
- * @internal
- */
+/** A service over another one that records every call and its outcome. */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -134,17 +130,12 @@ const recordStream = (
     }))
   }))
 
-/**
- * The settings of a client whose calls are recorded: the recorder learns of interruptions that no request shows.
- *
- * @internal
- */
+/** The settings of a client whose calls are recorded: the recorder learns of interruptions that no request shows. */
 export const interruptible = (recorder: Recorder, defaults: CallDefaults): CallDefaults => ({
   ...defaults,
   interrupted: (executionId) => recorder.interruptedRun(executionId)
 })
 
-/** @internal */
 export const make = (recorder: Recorder, live: HttpService): HttpService => {
   const one = <K extends AnsweredOperation>(operation: K, input: OperationRequest<K>) =>
     Effect.suspend(() => {

@@ -1,8 +1,4 @@
-/**
- * The file of a recording: read if it exists, and written if the recording has changed.
- *
- * @internal
- */
+/** The file of a recording: read if it exists, and written if the recording has changed. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
@@ -15,11 +11,7 @@ import type { Recorder } from "./recorder.js"
 
 const method = "NoukaiRecord.toFile"
 
-/**
- * The cassette of the file, if it exists; in the mode `none` it must.
- *
- * @internal
- */
+/** The cassette of the file, if it exists; in the mode `none` it must. */
 export const existing = (path: string, mode: "once" | "new" | "all" | "none") => {
   const read = Effect.asSome(CassetteFile.read(method, path))
   return mode === "none" ? read : Effect.catchIf(
@@ -36,11 +28,7 @@ const notJson = (path: string, cause?: unknown): CassetteError =>
     cause
   })
 
-/**
- * Writes the cassette, unless only ids, times and costs have changed.
- *
- * @internal
- */
+/** Writes the cassette, unless only ids, times and costs have changed. */
 export const saving = (
   path: string,
   match: Match,
@@ -81,11 +69,7 @@ export const saving = (
   })
 }
 
-/**
- * Saves at the end of the scope, however the program ends, since its calls were billed.
- *
- * @internal
- */
+/** Saves at the end of the scope, however the program ends, since its calls were billed. */
 export const savedAtTheEnd = (
   recorder: Recorder,
   save: Effect.Effect<void, CassetteError>

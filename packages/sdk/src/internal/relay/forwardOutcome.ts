@@ -1,8 +1,4 @@
-/**
- * The outcome of a run, read from a response that is passed on as it is.
- *
- * @internal
- */
+/** The outcome of a run, read from a response that is passed on as it is. */
 import * as Predicate from "effect/Predicate"
 import { fromStatus } from "../live/statusError.js"
 import type { ForwardResponse } from "../operations/runRequests.js"
@@ -15,7 +11,6 @@ const outcomes: ReadonlyMap<unknown, string> = new Map([
   ["tool_calls_required", "paused"]
 ])
 
-/** @internal */
 export interface ForwardOutcome extends RunOutcome {
   readonly response: ForwardResponse
   /** The outcome in the metrics. */
@@ -33,7 +28,6 @@ const fieldsOf = (text: string): { readonly executionId?: unknown; readonly stat
   }
 }
 
-/** @internal */
 export const of = (method: string, response: ForwardResponse): ForwardOutcome => {
   const { status: httpStatus, text } = response
   if (httpStatus < 200 || httpStatus > 299) {

@@ -1,15 +1,10 @@
-/**
- * The URL of a relay. Any host is allowed, since no key is sent.
- *
- * @internal
- */
+/** The URL of a relay. Any host is allowed, since no key is sent. */
 import * as Either from "effect/Either"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 
 declare const globalThis: { readonly location?: { readonly href?: unknown } }
 
-/** @internal */
 export interface RelayUrl {
   readonly origin: string
   readonly path: string
@@ -21,7 +16,6 @@ const base = (): string | undefined => {
   return typeof href === "string" ? href : undefined
 }
 
-/** @internal */
 export const relayUrl = (method: string, url: unknown): Either.Either<RelayUrl, InvalidRequestError> => {
   const wrong = (reason: string) => Either.left(invalid(method, "url", reason))
   const from = base()

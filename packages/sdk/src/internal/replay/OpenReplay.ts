@@ -2,11 +2,7 @@ import * as Effect from "effect/Effect"
 import type { ReplayLeftoverError } from "../../NoukaiError.js"
 import type { HttpService } from "../operations/operations.js"
 
-/**
- * The calls in flight, to warn of two that could take each other's recording.
- *
- * @internal
- */
+/** The calls in flight, to warn of two that could take each other's recording. */
 export class CallsInFlight {
   private readonly running = new Map<string, number>()
   private readonly warned = new Set<string>()
@@ -32,21 +28,13 @@ export class CallsInFlight {
     })
 }
 
-/**
- * A replay that was opened.
- *
- * @internal
- */
+/** A replay that was opened. */
 export interface OpenReplay {
   readonly http: HttpService
   readonly verify: (method: string) => Effect.Effect<void, ReplayLeftoverError>
 }
 
-/**
- * Fails with the leftover recordings, if there are any when it runs.
- *
- * @internal
- */
+/** Fails with the leftover recordings, if there are any when it runs. */
 export const verifying = (
   leftover: (method: string) => ReplayLeftoverError | undefined
 ): OpenReplay["verify"] =>

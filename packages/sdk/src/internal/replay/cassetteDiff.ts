@@ -20,9 +20,6 @@ import { recordingOf } from "./recordedMatching.js"
  * - `added`: a recording of the second cassette alone.
  * - `changed`: a recording whose input or answer changed: `$.input.message`, `$.answer.value.result`.
  * - `moved`: a recording that is the same, at another place among the others.
- *
- * @since 0.1.0
- * @category models
  */
 export type CassetteDifference =
   | { readonly kind: "settings"; readonly changes: ReadonlyArray<Change> }
@@ -210,7 +207,6 @@ class Pairing {
 
 const settingsOf = ({ client, kind }: AnyCassette): unknown => ({ kind, client })
 
-/** @internal */
 export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDifference> => {
   const settings = [settingsOf(a), settingsOf(b)] as const
   const changed = differences(...settings, namedChanges).map(maskChange)
@@ -240,7 +236,6 @@ export const diff = (a: AnyCassette, b: AnyCassette): ReadonlyArray<CassetteDiff
 const changeText = (change: Change): string =>
   `\n  ${change.path}: was ${valueText(change, "expected")}, is ${valueText(change, "actual")}`
 
-/** @internal */
 export const differenceText = (difference: CassetteDifference): string => {
   switch (difference.kind) {
     case "settings":

@@ -1,8 +1,4 @@
-/**
- * Opens the replay of a cassette of either kind.
- *
- * @internal
- */
+/** Opens the replay of a cassette of either kind. */
 import * as Effect from "effect/Effect"
 import type { ReplayNoSnapshotsError } from "../../NoukaiError.js"
 import { restore } from "../cassette/layout.js"
@@ -15,7 +11,6 @@ import type { OpenReplay } from "./OpenReplay.js"
 import * as RecordedHttp from "./recordedHttp.js"
 import * as SessionHttp from "./sessionHttp.js"
 
-/** @internal */
 export interface Options {
   readonly method: string
   /** The name of the replayed cassette, for people. */
@@ -29,7 +24,6 @@ export interface Options {
   readonly reach?: ((place: number) => void) | undefined
 }
 
-/** @internal */
 export const open = (
   cassette: SessionCassette | RecordedCassette,
   options: Options

@@ -1,8 +1,4 @@
-/**
- * `NoukaiHttp` over a recording: every call has its recorded outcome.
- *
- * @internal
- */
+/** `NoukaiHttp` over a recording: every call has its recorded outcome. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -32,7 +28,6 @@ import { monotonic } from "../time/clock.js"
 import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { anew, type ProgramCall, RecordedMatching } from "./recordedMatching.js"
 
-/** @internal */
 export interface Options {
   /** The name of the replayed cassette, for people: `cassette grade.json`. */
   readonly source: string
@@ -92,7 +87,6 @@ const ofSession = (asked: ProgramCall) => (error: CallError): SessionError => {
   }
 }
 
-/** @internal */
 export const open = (interactions: ReadonlyArray<Interaction>, options: Options): OpenReplay => {
   const { match, otherwise, redact, source } = options
   // of both sides, lest a recording from before something was to be removed is found no more

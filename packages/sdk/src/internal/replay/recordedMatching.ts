@@ -1,8 +1,4 @@
-/**
- * Finds the recording of a call.
- *
- * @internal
- */
+/** Finds the recording of a call. */
 import * as Predicate from "effect/Predicate"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
 import { executionIdOf, type Interaction, newRunsOf, type Question, runIdOf, slugOf } from "../cassette/interaction.js"
@@ -29,7 +25,7 @@ interface EntryState {
   readonly key: string
 }
 
-/** A call of the program. @internal */
+/** A call of the program. */
 export interface ProgramCall {
   /** The operation that the program called: `FlowService.execute`. */
   readonly operation: string
@@ -41,7 +37,7 @@ export interface ProgramCall {
 /** Says how what is missing is recorded. */
 const again = "to record it, use NoukaiRecord.toFile with mode \"new\" or \"all\", or delete the file"
 
-/** Says how a recording that goes no further is made again. @internal */
+/** Says how a recording that goes no further is made again. */
 export const anew = "to record it again, use NoukaiRecord.toFile with mode \"all\", or delete the file"
 
 interface MissFacts {
@@ -71,7 +67,6 @@ const placeOf = (question: Question, key: string): string => {
       : key)
 }
 
-/** @internal */
 export class RecordedMatching {
   private readonly entries: ReadonlyArray<EntryState>
   private readonly queues = new Map<string, Array<EntryState>>()
@@ -335,7 +330,6 @@ const add = (map: Map<string, Array<EntryState>>, key: string, entry: EntryState
   else some.push(entry)
 }
 
-/** @internal */
 export const recordingOf = (
   { interaction, number }: { readonly interaction: Interaction; readonly number: number }
 ): RecordedCall => {

@@ -7,8 +7,6 @@ import { isUnderWay, type RunOfSession } from "../sessions/sessionRun.js"
  * The events of a run from one of its steps on, as far as they were recorded. A failed run ends with the failed step,
  * if it is known, and with `flow_completed`; one that did not end with the beginning of the step that was under way. No
  * server sent the events, so that they have no JSON behind them.
- *
- * @internal
  */
 export const eventsOf = (run: RunOfSession, from: number, isFirst: boolean): ReadonlyArray<WireEvent> => {
   const { completed, ending, execution: { executionId, flowId }, last } = run

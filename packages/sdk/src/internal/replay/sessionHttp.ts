@@ -1,8 +1,4 @@
-/**
- * `NoukaiHttp` over a recorded session: runs of flows are replayed, and every other operation is a miss.
- *
- * @internal
- */
+/** `NoukaiHttp` over a recorded session: runs of flows are replayed, and every other operation is a miss. */
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import * as Stream from "effect/Stream"
@@ -30,7 +26,6 @@ import { CallsInFlight, type OpenReplay, verifying } from "./OpenReplay.js"
 import { eventsOf } from "./sessionEvents.js"
 import { type SessionCall, SessionMatching, type Trigger } from "./sessionMatching.js"
 
-/** @internal */
 export interface Options {
   /** The operation that errors name. */
   readonly method: string
@@ -50,7 +45,6 @@ const hasNothingToCapture = ({ status, steps, traceCaptureMode }: SessionExecuti
  * Fails unless every execution has its payloads.
  *
  * @see contract 10.3
- * @internal
  */
 export const checkSnapshots = (
   method: string,
@@ -155,11 +149,7 @@ const warnOfTruncation = (request: FlowRequest, run: RunOfSession): Effect.Effec
       `in execution ${run.execution.executionId} were cut when they were stored; what is replayed may not be what the run gave`
   )
 
-/**
- * Opens the replay of a session. Warns of recordings that no call can take.
- *
- * @internal
- */
+/** Opens the replay of a session. Warns of recordings that no call can take. */
 export const open = (
   session: SessionResponse,
   options: Options

@@ -2,7 +2,6 @@
  * Finds the recording of a call in a session: the n-th call of a slug by one trigger takes its n-th recording.
  *
  * @see contract 10.6
- * @internal
  */
 import * as Either from "effect/Either"
 import { type ErrorCode, ReplayLeftoverError, ReplayMissError } from "../../NoukaiError.js"
@@ -20,10 +19,9 @@ import type { FlowAddress } from "../flow/flow.js"
 import type { SessionExecution, SessionResponse } from "../operations/sessionRequests.js"
 import { nameDistance } from "./similarity.js"
 
-/** @internal */
 export type Trigger = "execute" | "step"
 
-/** A call of the program. @internal */
+/** A call of the program. */
 export interface SessionCall {
   /** The operation that the program called: `FlowService.execute`. */
   readonly method: string
@@ -55,7 +53,6 @@ const keptMisses = 100
 
 const plural = (count: number, noun: string): string => count === 1 ? `1 ${noun} is` : `${count} ${noun}s are`
 
-/** @internal */
 export class SessionMatching {
   private readonly entries: ReadonlyArray<ExecutionState>
   private readonly byKey = new Map<string, Array<ExecutionState>>()

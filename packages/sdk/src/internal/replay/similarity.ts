@@ -13,11 +13,7 @@ const distance = (a: string, b: string): number => {
 
 const longest = 255
 
-/**
- * The distance of two names of which one was probably meant to be the other; `undefined`: probably not.
- *
- * @internal
- */
+/** The distance of two names of which one was probably meant to be the other; `undefined`: probably not. */
 export const nameDistance = (a: string, b: string): number | undefined => {
   if (a.length > longest || b.length > longest) return undefined
   const found = distance(a, b)

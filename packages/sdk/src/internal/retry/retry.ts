@@ -2,7 +2,6 @@
  * The rules of retries: whether a failed attempt is made again, and when.
  *
  * @see contract 12.1
- * @internal
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,8 +17,6 @@ import { unsafeMonotonic } from "../time/clock.js"
  * Steps a schedule by hand: the milliseconds to wait after each input, `undefined` when the schedule is done. Holds the
  * state of one walk through the schedule, which begins at the time of day and then goes on evenly, even if the wall
  * clock is set.
- *
- * @internal
  */
 export const scheduleDriver = <In>(
   schedule: Schedule.Schedule<unknown, In>
@@ -50,25 +47,13 @@ const pollCap = 60_000
 
 const backoffs = new WeakSet<object>()
 
-/**
- * Whether a schedule is the default policy, with any number of retries: only that one is limited by a budget.
- *
- * @internal
- */
+/** Whether a schedule is the default policy, with any number of retries: only that one is limited by a budget. */
 export const isBackoff = (schedule: Schedule.Schedule<unknown, never>): boolean => backoffs.has(schedule)
 
-/**
- * The longest wait before retry k, from 0, in milliseconds: min(20 s, 1 s × 4^k).
- *
- * @internal
- */
+/** The longest wait before retry k, from 0, in milliseconds: min(20 s, 1 s × 4^k). */
 export const longestBackoff = (retry: number): number => Math.min(cap, 1000 * 4 ** retry)
 
-/**
- * The default policy, with full jitter: before retry k any wait up to `longestBackoff`.
- *
- * @internal
- */
+/** The default policy, with full jitter: before retry k any wait up to `longestBackoff`. */
 export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
   const schedule = Schedule.modifyDelayEffect(
     Schedule.recurs(maxRetries),
@@ -81,18 +66,10 @@ export const backoff = (maxRetries: number): Schedule.Schedule<number> => {
 /** Statuses of failures that may pass. */
 const transientStatus: ReadonlySet<number> = new Set([408, 500, 502, 503, 504])
 
-/**
- * The code of the error of a closed client, which is not retried.
- *
- * @internal
- */
+/** The code of the error of a closed client, which is not retried. */
 export const clientClosed = "CLIENT_CLOSED"
 
-/**
- * Whether the same request may succeed a moment later, regardless of the cost of sending it again.
- *
- * @internal
- */
+/** Whether the same request may succeed a moment later, regardless of the cost of sending it again. */
 export const isTransient = (error: NoukaiError): boolean => {
   switch (error._tag) {
     case "RateLimitError":
@@ -106,15 +83,10 @@ export const isTransient = (error: NoukaiError): boolean => {
   }
 }
 
-/** @internal */
 export const isTransientStatus = (status: number | undefined): boolean =>
   status !== undefined && transientStatus.has(status)
 
-/**
- * The wait that the server asked for, in milliseconds; 0 if it asked for none, or sent garbage.
- *
- * @internal
- */
+/** The wait that the server asked for, in milliseconds; 0 if it asked for none, or sent garbage. */
 export const serverDelay = (error: NoukaiError): number => {
   const seconds = error._tag === "RateLimitError" || error._tag === "FlowExecutionError" ? error.retryAfter : undefined
   return seconds !== undefined && seconds > 0 ? seconds * 1000 : 0
@@ -123,8 +95,6 @@ export const serverDelay = (error: NoukaiError): number => {
 /**
  * The delay of the next poll of a job after a failure, in milliseconds: the wait that the server asked for, but at most
  * a minute, since the caller's timeout decides for how long a job is watched.
- *
- * @internal
  */
 export const pollDelay = (error: NoukaiError | undefined): number =>
   error === undefined ? 0 : Math.min(serverDelay(error), pollCap)
@@ -132,8 +102,6 @@ export const pollDelay = (error: NoukaiError | undefined): number =>
 /**
  * Whether the same request may succeed within the longest wait of a call (20 s), regardless of the cost of sending it
  * again.
- *
- * @internal
  */
 export const mayPassSoon = (error: NoukaiError): boolean => serverDelay(error) <= cap && isTransient(error)
 
@@ -144,11 +112,7 @@ const rateLimitCode = /rate.?limit|too.?many.?requests|throttl/i
 const wasRefused = (error: RateLimitError): boolean =>
   error.isRetryable && (error.code === undefined || rateLimitCode.test(error.code))
 
-/**
- * The facts that decide whether a request may be sent again.
- *
- * @internal
- */
+/** The facts that decide whether a request may be sent again. */
 export interface RepeatFacts {
   readonly isPost: boolean
   /** Whether a POST names no run, and so begins one. */
@@ -160,8 +124,6 @@ export interface RepeatFacts {
 /**
  * Whether the client sends the request again: a read that failed transiently, a POST only when it never left, was
  * refused before it began a run, or the caller opted in.
- *
- * @internal
  */
 export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: RepeatFacts): boolean => {
   if (!mayPassSoon(error)) return false
@@ -180,8 +142,6 @@ export const shouldRetry = (error: NoukaiError, { isFresh, isPost, retryPost }: 
 /**
  * The waits of one call, in milliseconds: those of `schedule`, but at least the wait that the server asked for.
  * `undefined` when the schedule is done.
- *
- * @internal
  */
 export const backoffDriver = (
   schedule: Schedule.Schedule<unknown, NoukaiError>
@@ -202,11 +162,7 @@ const delayAfter = (error: NoukaiError, retry: number): Effect.Effect<number> =>
 const isWorthIt = (error: unknown): error is NoukaiError =>
   isNoukaiError(error) && error.isRetryable && serverDelay(error) <= maxServerDelay
 
-/**
- * The schedule of callers that try again themselves.
- *
- * @internal
- */
+/** The schedule of callers that try again themselves. */
 export const retryable: Schedule.Schedule<Duration.Duration, unknown> = Schedule.makeWithState(
   0,
   (now, error: unknown, retry) =>

@@ -1,8 +1,6 @@
 /**
  * A budget of retries that keeps a client from making an outage worse: retries under the default policy take tokens
  * from one bucket per client, and successes put tokens back.
- *
- * @internal
  */
 import type { NoukaiError } from "../../NoukaiError.js"
 
@@ -16,7 +14,6 @@ const transientCost = 14
 /** The return of a success that took no retry. */
 const plainReturn = 1
 
-/** @internal */
 export interface RetryBudget {
   /** Takes the cost of a retry after this error: the cost, or `undefined` when too little is left. */
   readonly take: (error: NoukaiError) => number | undefined
@@ -24,11 +21,7 @@ export interface RetryBudget {
   readonly succeeded: (taken?: number) => void
 }
 
-/**
- * Makes a full budget. `onLevel` sees the first level and every change.
- *
- * @internal
- */
+/** Makes a full budget. `onLevel` sees the first level and every change. */
 export const make = (onLevel: (tokens: number) => void): RetryBudget => {
   let tokens = capacity
   onLevel(tokens)

@@ -4,14 +4,12 @@ import type { Progress } from "../input/callOptions.js"
 
 const rank = { no: 0, unknown: 1, yes: 2 } as const
 
-/** The one after which more may have been sent. @internal */
+/** The one after which more may have been sent. */
 export const further = (a: Sent, b: Sent): Sent => rank[a] >= rank[b] ? a : b
 
 /**
  * The progress of a call of several requests: the furthest of any of them. Each request has a progress of its own,
  * since one that never left may be sent again whatever became of those before.
- *
- * @internal
  */
 export class CallProgress {
   private earlier: Sent = "no"
@@ -35,8 +33,6 @@ export class CallProgress {
 
 /**
  * The error of a call after a request that may have started a run: it is not retryable, since a second run could start.
- *
- * @internal
  */
 export const afterARunMayExist = <E extends NoukaiError>(error: E, sent: Sent = "no"): E =>
   amended(error, {

@@ -1,8 +1,6 @@
 /**
  * The events that callers see. The cursor and the JSON of an event are built when asked for, and are not among its
  * fields.
- *
- * @internal
  */
 import type * as Stream from "effect/Stream"
 import type { FlowCursor } from "../../FlowCursor.js"
@@ -13,7 +11,7 @@ import type { ToolCall, ToolResult } from "../tools/tool.js"
 import { inputOf, type KnownOutput, type KnownResult, partialOutputOf } from "./stepOutputs.js"
 import type { Mark } from "./streamCursor.js"
 
-/** An event of a run that may have a limit of cost. @internal */
+/** An event of a run that may have a limit of cost. */
 export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
 
 /**
@@ -25,7 +23,7 @@ export type DeliveredRunEvent = FlowEvent.FlowEvent<unknown, CostLimitError>
  */
 const closings = new WeakMap<FlowEvent.WireEventOf<"step_error">, FlowEvent.WireEventOf<"flow_completed">>()
 
-/** The failed step, with the event that ends its run. @internal */
+/** The failed step, with the event that ends its run. */
 export const closedBy = (
   event: FlowEvent.WireEventOf<"step_error">,
   closing: FlowEvent.WireEventOf<"flow_completed">
@@ -34,7 +32,6 @@ export const closedBy = (
   return event
 }
 
-/** @internal */
 export const closingOf = (
   event: FlowEvent.WireEventOf<"step_error">
 ): FlowEvent.WireEventOf<"flow_completed"> | undefined => closings.get(event)
@@ -62,7 +59,6 @@ class ResumableEvent extends DeliveredEvent {
   }
 }
 
-/** @internal */
 export class RunStarted extends ResumableEvent implements FlowEvent.RunStarted {
   readonly type = "run_started"
   readonly flowId: string | undefined
@@ -76,7 +72,6 @@ export class RunStarted extends ResumableEvent implements FlowEvent.RunStarted {
   }
 }
 
-/** @internal */
 export class StepStarted extends DeliveredEvent implements FlowEvent.StepStarted {
   readonly type = "step_started"
   readonly stepId: string
@@ -88,7 +83,6 @@ export class StepStarted extends DeliveredEvent implements FlowEvent.StepStarted
   }
 }
 
-/** @internal */
 export class StepInput extends DeliveredEvent implements FlowEvent.StepInput {
   readonly type = "step_input"
   readonly stepId: string
@@ -101,7 +95,6 @@ export class StepInput extends DeliveredEvent implements FlowEvent.StepInput {
   }
 }
 
-/** @internal */
 export class StepOutput extends DeliveredEvent implements FlowEvent.StepOutput {
   readonly type = "step_output"
   readonly stepId: string
@@ -119,7 +112,6 @@ const tokensOf = (tokens: FlowEvent.WireEventOf<"step_completed">["tokens"]): Fl
     ? undefined
     : { prompt: tokens.prompt ?? 0, completion: tokens.completion ?? 0, total: tokens.total ?? 0 }
 
-/** @internal */
 export class StepCompleted extends ResumableEvent implements FlowEvent.StepCompleted {
   readonly type = "step_completed"
   readonly stepId: string
@@ -148,7 +140,6 @@ export class StepCompleted extends ResumableEvent implements FlowEvent.StepCompl
   }
 }
 
-/** @internal */
 export class StepError extends DeliveredEvent implements FlowEvent.StepError {
   readonly type = "step_error"
   readonly stepId: string
@@ -166,7 +157,6 @@ export class StepError extends DeliveredEvent implements FlowEvent.StepError {
   }
 }
 
-/** @internal */
 export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
   readonly type = "step_paused"
   readonly stepIndex: number
@@ -181,13 +171,11 @@ export class StepPaused extends ResumableEvent implements FlowEvent.StepPaused {
   }
 }
 
-/** @internal */
 export type ResumeStream = (
   cursor: FlowCursor,
   results: ReadonlyArray<ToolResult>
 ) => Stream.Stream<DeliveredRunEvent, CallError | CostLimitError>
 
-/** @internal */
 export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolCallsRequired<unknown, CostLimitError> {
   readonly type = "tool_calls_required"
   readonly #resume: ResumeStream
@@ -208,7 +196,6 @@ export class ToolCallsRequired extends ResumableEvent implements FlowEvent.ToolC
   }
 }
 
-/** @internal */
 export class FlowCompleted extends DeliveredEvent implements FlowEvent.FlowCompleted {
   readonly type = "flow_completed"
   readonly runId: string | undefined
@@ -230,7 +217,6 @@ export class FlowCompleted extends DeliveredEvent implements FlowEvent.FlowCompl
   }
 }
 
-/** @internal */
 export class Unknown extends DeliveredEvent implements FlowEvent.Unknown {
   readonly type = "unknown"
   readonly name: string

@@ -3,7 +3,6 @@
  * end the response.
  *
  * @see contract 7.3–7.6
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Predicate from "effect/Predicate"
@@ -25,8 +24,6 @@ import type { StreamSettings } from "./streamSettings.js"
 /**
  * The continuation after a response: the next request, the answer to a pause, a result to decode, or the end of the
  * stream.
- *
- * @internal
  */
 export type Continuation =
   | { readonly _tag: "open" }
@@ -52,7 +49,6 @@ interface RunIds {
   readonly runId?: string | null | undefined
 }
 
-/** @internal */
 export class EventFold {
   /** The events that have not been delivered. */
   out: Array<Delivered.DeliveredRunEvent> = []

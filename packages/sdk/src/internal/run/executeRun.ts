@@ -3,7 +3,6 @@
  * limited, step by step.
  *
  * @see contract 6.3
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -54,14 +53,12 @@ import { runPosition } from "./runPosition.js"
  * The fields of a run that every resume sends again.
  *
  * @see contract 6.3, step 5
- * @internal
  */
 export type ResumeFields = Pick<
   ExecuteBody,
   "parameters" | "blockOverrides" | "attachments" | "tools" | "toolChoice" | "trace"
 >
 
-/** @internal */
 export interface Run<E, R> extends FlowCall<E, R> {
   /** The session of the run; of one that runs once per key, from the first response on. */
   sessionId: string | undefined
@@ -86,10 +83,9 @@ export interface Run<E, R> extends FlowCall<E, R> {
   readonly costs: RunCosts | undefined
 }
 
-/** @internal */
 export type AnyRun = Run<unknown, unknown>
 
-/** The answer to a run that is walked step by step, as `/execute` would have given it. @internal */
+/** The answer to a run that is walked step by step, as `/execute` would have given it. */
 export interface Walked {
   readonly response: ExecuteResponse
   /** The place of a pause. */
@@ -98,11 +94,7 @@ export interface Walked {
   readonly stepId?: string
 }
 
-/**
- * Goes on with a run step by step from a cursor, to its end or its next pause.
- *
- * @internal
- */
+/** Goes on with a run step by step from a cursor, to its end or its next pause. */
 export type Walk = (
   run: AnyRun,
   from: FlowCursor,
@@ -112,8 +104,6 @@ export type Walk = (
 /**
  * Whether a run is walked step by step: where its costs are to be checked between its steps. Messages and the draft
  * cannot be walked; where there are no streams, a limit is refused and a budget is not.
- *
- * @internal
  */
 export const isWalked = (
   { costs, maxCostUsd, version, walk }: AnyRun,
@@ -122,38 +112,26 @@ export const isWalked = (
   maxCostUsd !== undefined ||
   (costs !== undefined && walk !== undefined && messages === undefined && version !== "draft")
 
-/** @internal */
 export type RunResult = ExecuteResult<unknown> | PausedResult<unknown, CostLimitError>
 
-/** @internal */
 export type OnceRunResult = OnceResult<unknown> | OncePaused<unknown, CostLimitError>
 
-/** @internal */
 export type RunEffect<E, R> = Effect.Effect<RunResult, CallError | CostLimitError | E, R>
 
 /** The run of an execution that failed, if it had one and ended. */
 const executionIdOf = (error: unknown): string | undefined =>
   isNoukaiError(error) && error._tag === "FlowExecutionError" && error.reused !== true ? error.executionId : undefined
 
-/** @internal */
 export const outcomeOf = ({ status }: RunResult): string => status === "completed" ? "completed" : "paused"
 
-/**
- * The facts of a call for its span and its metrics.
- *
- * @internal
- */
+/** The facts of a call for its span and its metrics. */
 export interface CalledRun extends Pick<AnyRun, "address" | "http" | "method" | "version" | "sessionId"> {
   readonly executionId?: string | undefined
   /** Whether the run is walked step by step. It is known once the call has ended. */
   readonly isWalked: () => boolean
 }
 
-/**
- * A call of a run: with its span, and counted.
- *
- * @internal
- */
+/** A call of a run: with its span, and counted. */
 export const asCall = <A extends RunResult, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   run: CalledRun,
@@ -173,11 +151,7 @@ export const asCall = <A extends RunResult, E, R>(
     )
   )
 
-/**
- * Tells a client that wants to know it when the caller of a run is interrupted.
- *
- * @internal
- */
+/** Tells a client that wants to know it when the caller of a run is interrupted. */
 export const tellingInterruption = <A, E, R>(
   { defaults: { interrupted } }: HttpService,
   executionId: () => string | undefined,
@@ -189,11 +163,7 @@ export const tellingInterruption = <A, E, R>(
       if (id !== undefined) interrupted(id)
     }))
 
-/**
- * A call of its own that goes on with a run from a pause, with its clock.
- *
- * @internal
- */
+/** A call of its own that goes on with a run from a pause, with its clock. */
 export const goingOn = <E, R>(
   before: Omit<Run<E, R>, "costs">,
   state: PausedState,
@@ -229,26 +199,14 @@ const requestOf = (run: AnyRun, body: ExecuteBody): ExecuteRequest => ({
   reserve: run.costs?.reserve(run.executionId)
 })
 
-/**
- * Sends a body of this run and goes on to the end of the run or its next pause for the caller.
- *
- * @internal
- */
+/** Sends a body of this run and goes on to the end of the run or its next pause for the caller. */
 export const post = <E, R>(run: Run<E, R>, body: ExecuteBody, rounds: number): RunEffect<E, R> =>
   Effect.flatMap(sent(run, body), (response) => follow(run, { response }, rounds))
 
-/**
- * The code of the miss of a walked run that a recording holds as a run of `/execute`.
- *
- * @internal
- */
+/** The code of the miss of a walked run that a recording holds as a run of `/execute`. */
 export const recordedAsExecute: ErrorCode = "RECORDED_AS_EXECUTE_CLIENT"
 
-/**
- * Begins a run that is walked step by step, and goes on as `post` does.
- *
- * @internal
- */
+/** Begins a run that is walked step by step, and goes on as `post` does. */
 export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E, R> => {
   const { attachments, message, parameters } = body
   const from: FlowCursor = {
@@ -272,11 +230,7 @@ export const postSteps = <E, R>(run: Run<E, R>, body: ExecuteBody): RunEffect<E,
   return Effect.flatMap(walked, (answer) => follow(run, answer, 0))
 }
 
-/**
- * Runs once per key, or gives the run of the key, and goes on as `post` does.
- *
- * @internal
- */
+/** Runs once per key, or gives the run of the key, and goes on as `post` does. */
 export const postOnce = <E, R>(
   run: Run<E, R>,
   body: ExecuteBody,
@@ -545,8 +499,6 @@ const pausedResult = (
 /**
  * Answers a pause by hand: checks the results and sends them. A pause that was answered before leads to the end of the
  * run or to its next pause.
- *
- * @internal
  */
 export const resume = <E, R>(
   run: Run<E, R>,

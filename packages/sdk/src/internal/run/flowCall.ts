@@ -2,11 +2,7 @@ import type { FlowAddress, FlowRef, FlowVersion } from "../flow/flow.js"
 import type { HttpService } from "../operations/operations.js"
 import type { AnswerStrategy } from "../tools/toolAnswering.js"
 
-/**
- * The constants of a run, from its first request to its last.
- *
- * @internal
- */
+/** The constants of a run, from its first request to its last. */
 export interface FlowCall<E, R> {
   readonly http: HttpService
   readonly method: string

@@ -1,8 +1,4 @@
-/**
- * `FlowService.events` and `steps`: from the input of a caller to a walk through a run.
- *
- * @internal
- */
+/** `FlowService.events` and `steps`: from the input of a caller to a walk through a run. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -225,7 +221,6 @@ const start = <E, R>(
       : flatMapNow(encodeParameters(method, addressText, flow, input.parameters), begin)
   })
 
-/** @internal */
 export const stream =
   (http: HttpService, only: "steps" | "events") =>
   <E, R>(flow: FlowRef<never>, input: EventsInputOf<E, R>): EventStream<E, R> =>

@@ -1,8 +1,4 @@
-/**
- * `FlowService.execute` and `resume`: from the input of a caller to a run through `NoukaiHttp`.
- *
- * @internal
- */
+/** `FlowService.execute` and `resume`: from the input of a caller to a run through `NoukaiHttp`. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -246,7 +242,6 @@ const begin = <B, A extends ExecuteRun.RunResult, X, E, R>(
     )
   })
 
-/** @internal */
 export const execute = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const method = "FlowService.execute"
   const beginning: Beginning<unknown, ExecuteRun.RunResult, never> = {
@@ -287,7 +282,6 @@ const onceRules = <E, R>(): InputRules<
       checkInput(input)
 })
 
-/** @internal */
 export const executeOnce = (http: HttpService, walk: ExecuteRun.Walk | undefined) => {
   const method = "FlowService.executeOnce"
   const warn = sizeWarning(method)
@@ -362,7 +356,6 @@ const stateOf = (
     return found === undefined ? Either.right(state) : refused(found.field, found.reason)
   }, { flow: addressText })
 
-/** @internal */
 export const resume = (http: HttpService, walk: ExecuteRun.Walk | undefined) =>
 <E, R>(
   flow: FlowRef<never>,

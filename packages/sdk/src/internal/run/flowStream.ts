@@ -2,7 +2,6 @@
  * The streams of a run: from its beginning, from a cursor, and from the answer to a pause.
  *
  * @see contract 7.4–7.6
- * @internal
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -61,11 +60,7 @@ const timed = <E, R>(walk: StreamWalk<E, R>, clock: Clock.Clock, total: number):
   return Effect.flatMap(monotonic, (now) => end > now ? timeLimit(walk.pull, end - now, timedOut) : timedOut)
 }
 
-/**
- * The events of a run, from an origin to its end or its next pause for the caller, as a fiber begins to read them.
- *
- * @internal
- */
+/** The events of a run, from an origin to its end or its next pause for the caller, as a fiber begins to read them. */
 export const begin = <E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   settings: StreamSettings<E, R>,

@@ -1,8 +1,6 @@
 /**
  * The costs of one call of a run: its own limit, and what it holds of the budgets around it. Costs are read from the
  * trace of the run, and only where there is a limit or a budget.
- *
- * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -36,10 +34,9 @@ import type { FlowAddress } from "../flow/flow.js"
 import type { CallOptions } from "../input/callOptions.js"
 import type { HttpService } from "../operations/operations.js"
 
-/** @internal */
 export const checkCostLimit = (value: unknown): Problem | undefined => checkPositiveAmount("maxCostUsd", value)
 
-/** The call whose run costs something. @internal */
+/** The call whose run costs something. */
 export interface CostedCall {
   readonly http: HttpService
   readonly method: string
@@ -49,7 +46,7 @@ export interface CostedCall {
   readonly maxCostUsd: number | string | undefined
 }
 
-/** The end of a call, as far as its costs are concerned. @internal */
+/** The end of a call, as far as its costs are concerned. */
 export interface CallEnd {
   readonly executionId: string | undefined
   readonly sent: Sent
@@ -59,13 +56,13 @@ export interface CallEnd {
 
 const ended = new Set(["completed", "failed", "cancelled"])
 
-/** Whether a run of this status runs no more. @internal */
+/** Whether a run of this status runs no more. */
 export const isEndedStatus = (status: string): boolean => ended.has(status)
 
 /** The limit of one attempt at the read that settles a call, whose result waits for it. */
 const patience = "10 seconds"
 
-/** Whether a failure leaves open how far its request ran. @internal */
+/** Whether a failure leaves open how far its request ran. */
 export const isOpen = (error: unknown): boolean => {
   if (!isNoukaiError(error)) return false
   switch (error._tag) {
@@ -80,7 +77,6 @@ export const isOpen = (error: unknown): boolean => {
 
 const executionIdOf = (error: unknown): string | undefined => isNoukaiError(error) ? error.executionId : undefined
 
-/** @internal */
 export class RunCosts {
   private readonly limit: Decimal | undefined
   /** The costs that the events of the run have told. */

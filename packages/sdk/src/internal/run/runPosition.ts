@@ -3,7 +3,6 @@
  * last answer.
  *
  * @see contract 9.3
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -96,8 +95,6 @@ const pausedAt = (
  *
  * Fails with the retryable errors of reads, and with `UnexpectedResponseError` if the run completed and no event carried
  * its result.
- *
- * @internal
  */
 export const runPosition = (
   trace: (request: RunRequest) => Effect.Effect<unknown, CallError>,

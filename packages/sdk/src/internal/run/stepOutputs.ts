@@ -2,7 +2,6 @@
  * The outputs of steps, wherever they travel: with the completed step, or on events of their own before it.
  *
  * @see contract 7.8
- * @internal
  */
 import type { WireEventOf } from "../../FlowEvent.js"
 
@@ -23,26 +22,14 @@ const carriedBy = (event: WireEventOf<"step_output">): CarriedOutput =>
     ? { rank: ranks.outputData, value: event.outputData }
     : nothing
 
-/**
- * The input of a step, `undefined` where the event carries none.
- *
- * @internal
- */
+/** The input of a step, `undefined` where the event carries none. */
 export const inputOf = (event: WireEventOf<"step_input">): unknown =>
   event.inputContext === undefined ? event.inputData : event.inputContext
 
-/**
- * The value of a partial output, `undefined` where the event carries none.
- *
- * @internal
- */
+/** The value of a partial output, `undefined` where the event carries none. */
 export const partialOutputOf = (event: WireEventOf<"step_output">): unknown => carriedBy(event).value
 
-/**
- * A known output, and the event that carried it.
- *
- * @internal
- */
+/** A known output, and the event that carried it. */
 export interface KnownOutput {
   readonly value: unknown
   readonly from: "completed" | "step_output"
@@ -56,11 +43,7 @@ interface OutputState {
   taken: number | undefined
 }
 
-/**
- * Outputs of one response: none of them outlives it, since a step that is cut off or paused runs again.
- *
- * @internal
- */
+/** Outputs of one response: none of them outlives it, since a step that is cut off or paused runs again. */
 export class StepOutputs {
   /**
    * The outputs by step, since it last began; none for a step whose last event completed it with an output of its own.
@@ -113,21 +96,13 @@ export class StepOutputs {
   }
 }
 
-/**
- * A known result of a run, and its origin.
- *
- * @internal
- */
+/** A known result of a run, and its origin. */
 export interface KnownResult {
   readonly value: unknown
   readonly from: "completed" | "last_step"
 }
 
-/**
- * The result of a run that completes: its own, else the output of the step that completed last.
- *
- * @internal
- */
+/** The result of a run that completes: its own, else the output of the step that completed last. */
 export const resultOf = (
   { result }: WireEventOf<"flow_completed">,
   lastOutput: { readonly value: unknown } | undefined
@@ -138,15 +113,10 @@ export const resultOf = (
     ? undefined
     : { value: lastOutput.value, from: "last_step" }
 
-/**
- * The step that failed, of a run that ends with a summary of it.
- *
- * @internal
- */
+/** The step that failed, of a run that ends with a summary of it. */
 export const failedStepIn = ({ summary }: WireEventOf<"flow_completed">): string | undefined => {
   const step = summary?.failedAtStep ?? summary?.failed_at_step
   return typeof step === "string" ? step : undefined
 }
 
-/** @internal */
 export const noResult = "the run completed, and no event carried its result"

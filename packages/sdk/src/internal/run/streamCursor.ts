@@ -2,16 +2,11 @@
  * The cursor of a streamed run, while it runs. Marks of it are cheap; the value is built when asked for.
  *
  * @see contract 7.5
- * @internal
  */
 import type { FirstCall, FlowCursor, PendingTools } from "../../FlowCursor.js"
 import type { KnownOutput } from "./stepOutputs.js"
 
-/**
- * A moment of a run, as its cursor.
- *
- * @internal
- */
+/** A moment of a run, as its cursor. */
 export type Mark = () => FlowCursor
 
 /** The output of a completed step that no event carried. */
@@ -52,16 +47,11 @@ const latest = (last: Completion | undefined): Map<string, unknown> => {
 
 const minCompaction = 1024
 
-/**
- * Whether every step has completed, as far as the number of steps is known.
- *
- * @internal
- */
+/** Whether every step has completed, as far as the number of steps is known. */
 export const isOver = (
   { stepCount, stepIndex }: { readonly stepCount?: number | undefined; readonly stepIndex: number }
 ): boolean => stepCount !== undefined && stepIndex > 0 && stepIndex >= stepCount
 
-/** @internal */
 export class StreamCursor {
   executionId: string | undefined
   /** The index of the first step that has not completed, in the whole flow. */

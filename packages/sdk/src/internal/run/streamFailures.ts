@@ -1,8 +1,4 @@
-/**
- * The errors of a stream: each with its run, its cursor, and whether the whole call may be made again.
- *
- * @internal
- */
+/** The errors of a stream: each with its run, its cursor, and whether the whole call may be made again. */
 import {
   APIConnectionError,
   APITimeoutError,
@@ -26,7 +22,6 @@ interface RunFailure {
   readonly result?: unknown
 }
 
-/** @internal */
 export class StreamFailures {
   private received = false
   /** Whether something may have run because of this call, so that making the whole call again could run it twice. */

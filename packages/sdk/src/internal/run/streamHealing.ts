@@ -1,8 +1,4 @@
-/**
- * The decision whether a run goes on after a response that broke off, and when.
- *
- * @internal
- */
+/** The decision whether a run goes on after a response that broke off, and when. */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { CallError, NoukaiError } from "../../NoukaiError.js"
@@ -12,8 +8,6 @@ import type { StreamCursor } from "./streamCursor.js"
 /**
  * Tells the events of a step that runs again after a cut from those that were delivered before it: as many of each kind
  * and step as were delivered are repetitions.
- *
- * @internal
  */
 export class RepeatedEvents {
   private readonly delivered = new Map<string, number>()
@@ -40,11 +34,7 @@ export class RepeatedEvents {
   }
 }
 
-/**
- * Whether a stream that broke off, or was refused, may go on within the longest wait of a call.
- *
- * @internal
- */
+/** Whether a stream that broke off, or was refused, may go on within the longest wait of a call. */
 export const canHeal = (error: CallError): boolean =>
   mayPassSoon(error) || (error._tag === "APITimeoutError" && error.clock === "idle")
 
@@ -53,14 +43,11 @@ const gaveUp = Effect.as(Effect.void, undefined)
 /**
  * Whether the server refuses the step of a request because the last one has completed. A request with the answer to a
  * tool call is for a step that has not completed.
- *
- * @internal
  */
 export const isBeyondLastStep = (error: CallError, cursor: StreamCursor): boolean =>
   error._tag === "FlowExecutionError" && error.code === "INVALID_STEP_INDEX" &&
   cursor.stepIndex > 0 && cursor.pending === undefined && cursor.mayBeOver && !cursor.again
 
-/** @internal */
 export class StreamHealing {
   private delay: ((error: NoukaiError) => Effect.Effect<number | undefined>) | undefined
   /** The progress of the run when the schedule began. */

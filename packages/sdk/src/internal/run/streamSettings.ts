@@ -7,11 +7,7 @@ import type { CallProgress } from "./callProgress.js"
 import type { FlowCall } from "./flowCall.js"
 import type { StreamCursor } from "./streamCursor.js"
 
-/**
- * The fields that every request of a run carries as they were given.
- *
- * @internal
- */
+/** The fields that every request of a run carries as they were given. */
 export type EveryRequest = Pick<
   StepBody,
   "inputOverrides" | "blockOverrides" | "runRemaining" | "tools" | "toolChoice" | "trace"
@@ -21,7 +17,6 @@ export type EveryRequest = Pick<
  * The body of the request for the next step of a run.
  *
  * @see contract 7.1
- * @internal
  */
 export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): StepBody => {
   const { again, stepToRun } = cursor
@@ -40,19 +35,11 @@ export const stepBody = (cursor: StreamCursor, everyRequest: EveryRequest): Step
   }
 }
 
-/**
- * Whether a request with this body can be made: only a first one does without the id of a run.
- *
- * @internal
- */
+/** Whether a request with this body can be made: only a first one does without the id of a run. */
 export const isAddressed = (body: StepBody): boolean =>
   body.executionId !== undefined || (body.stepIndex === 0 && body.toolCallMessages === undefined)
 
-/**
- * The constants of a streamed run.
- *
- * @internal
- */
+/** The constants of a streamed run. */
 export interface StreamSettings<E, R> extends FlowCall<E, R> {
   readonly options: StreamOptions
   /** The delivered events: completed steps alone, or every event. */
@@ -65,11 +52,7 @@ export interface StreamSettings<E, R> extends FlowCall<E, R> {
   readonly asExecute?: ExecuteBody | undefined
 }
 
-/**
- * The origin of a walk.
- *
- * @internal
- */
+/** The origin of a walk. */
 export interface Origin {
   readonly cursor: FlowCursor
   /** Whether `run_started` has been delivered. */

@@ -3,7 +3,6 @@
  * pull at a time.
  *
  * @see contract 7.4–7.6
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -32,7 +31,6 @@ import { isAddressed, type Origin, stepBody, type StreamSettings } from "./strea
 
 type ResponsePull = Pull<WireEvent, CallError>
 
-/** @internal */
 export type EventPull<E, R> = Pull<DeliveredRunEvent, E | CallError | CostLimitError, R>
 
 /** The action of the walk at its next pull. */
@@ -55,7 +53,6 @@ const ended = Effect.fail(Option.none())
 const withParent = <A, E, R>(self: Effect.Effect<A, E, R>, parent: Tracer.AnySpan): Effect.Effect<A, E, R> =>
   Effect.mapInputContext(self, (context: Context.Context<R>) => Context.add(context, Tracer.ParentSpan, parent))
 
-/** @internal */
 export class StreamWalk<E, R> implements Source<DeliveredRunEvent, E | CallError | CostLimitError, R> {
   private readonly cursor: StreamCursor
   private readonly failures: StreamFailures

@@ -3,7 +3,6 @@
  * pause.
  *
  * @see contract 7.5
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -61,7 +60,6 @@ const pausedOf = (cursor: FlowCursor): Omit<ExecutePaused, "flowId"> => {
   }
 }
 
-/** @internal */
 export const walk: Walk = (run, cursor, asExecute) =>
   Effect.suspend(() => {
     const source = new StreamWalk(

@@ -1,8 +1,6 @@
 /**
  * The parts of a fiber that Effect keeps in references of its own: the services that every program has, and settings of
  * logs, metrics and spans.
- *
- * @internal
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,13 +13,10 @@ import * as Random from "effect/Random"
 import * as Tracer from "effect/Tracer"
 import type { UpdateLabels } from "./metric.js"
 
-/** @internal */
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** @internal */
 export const liveClock: Clock.Clock = Context.get(DefaultServices.liveServices, Clock.Clock)
 
-/** @internal */
 export const liveRandom: Random.Random = Context.get(DefaultServices.liveServices, Random.Random)
 
 const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
@@ -29,30 +24,19 @@ const liveTracer: Tracer.Tracer = Context.get(DefaultServices.liveServices, Trac
 const serviceOf = <I, S>(fiber: AnyFiber, tag: Context.Tag<I, S>): S =>
   Context.unsafeGet(fiber.getFiberRef(DefaultServices.currentServices), tag)
 
-/** @internal */
 export const clockOf = (fiber: AnyFiber): Clock.Clock => serviceOf(fiber, Clock.Clock)
 
-/**
- * The tracer of a fiber; `undefined` where it is Effect's built-in one, or switched off.
- *
- * @internal
- */
+/** The tracer of a fiber; `undefined` where it is Effect's built-in one, or switched off. */
 export const tracerOf = (fiber: AnyFiber): Tracer.Tracer | undefined => {
   const tracer = serviceOf(fiber, Tracer.Tracer)
   return tracer !== liveTracer && fiber.getFiberRef(FiberRef.currentTracerEnabled) ? tracer : undefined
 }
 
-/** @internal */
 export const spanAnnotationsOf = (fiber: AnyFiber): HashMap.HashMap<string, unknown> =>
   fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)
 
-/** @internal */
 export const metricLabelsOf = (fiber: AnyFiber): UpdateLabels => fiber.getFiberRef(FiberRef.currentMetricLabels)
 
-/**
- * Whether a debug line of a fiber would be written.
- *
- * @internal
- */
+/** Whether a debug line of a fiber would be written. */
 export const writesDebug = (fiber: AnyFiber): boolean =>
   LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)

@@ -1,8 +1,6 @@
 /**
  * Streams that can be read without the machinery of channels and scopes, which costs as much per stream as the request
  * and more than its first hundred events. To all other readers they are plain streams.
- *
- * @internal
  */
 import * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
@@ -13,14 +11,10 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** The next elements; `None` at the end. @internal */
+/** The next elements; `None` at the end. */
 export type Pull<A, E, R = never> = Effect.Effect<Chunk.Chunk<A>, Option.Option<E>, R>
 
-/**
- * One reading of a stream. Nothing is opened before the first pull.
- *
- * @internal
- */
+/** One reading of a stream. Nothing is opened before the first pull. */
 export interface Source<A, E, R = never> {
   /**
    * The next elements. A pull that is interrupted and made again goes on with what the first one began: no request and
@@ -39,7 +33,6 @@ interface SourcedStream<A, E, R> extends Stream.Stream<A, E, R> {
   readonly [makeSource]?: () => Source<A, E, R>
 }
 
-/** @internal */
 export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream.Stream<A, E, R> => {
   // one channel, where `Stream.unwrapScoped` and `Stream.repeatEffectChunkOption` are three with executors of their own
   const stream = Stream.fromChannel(Channel.suspend(() => {
@@ -57,8 +50,6 @@ export const fromSource = <A, E, R = never>(make: () => Source<A, E, R>): Stream
 /**
  * The source of a stream that is known only when it is first pulled. The stream may be chosen again until a pull of it
  * has begun.
- *
- * @internal
  */
 export const deferred = <A, E, R>(choose: Effect.Effect<Source<A, E, R>, E, R>): Source<A, E, R> => {
   let chosen: Source<A, E, R> | undefined
@@ -78,8 +69,6 @@ export const deferred = <A, E, R>(choose: Effect.Effect<Source<A, E, R>, E, R>):
 /**
  * Effects that run once, each in a fiber of its own: a caller that is interrupted while it waits for one, and comes
  * back, waits for the same fiber.
- *
- * @internal
  */
 export class Background {
   private readonly running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
@@ -134,10 +123,6 @@ const foreign = <A, E, R>(stream: Stream.Stream<A, E, R>): Source<A, E, R> => {
   }
 }
 
-/**
- * A reading of a stream.
- *
- * @internal
- */
+/** A reading of a stream. */
 export const toSource = <A, E, R>(stream: SourcedStream<A, E, R>): Source<A, E, R> =>
   stream[makeSource]?.() ?? foreign(stream)

@@ -1,8 +1,6 @@
 /**
  * `Schema.is` for events alone: closures compiled once from the AST of a schema, so that the schema stays the only
  * definition. `Schema.is` takes 1 to 5 µs per event, more than `JSON.parse`, and long streams miss their budget with it.
- *
- * @internal
  */
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
@@ -143,8 +141,6 @@ const fallback = (ast: AST.AST): Check => ParseResult.is(Schema.make(ast))
 /**
  * The function `Schema.is`, at a fraction of its cost for structs of plain fields; other schemas are left to it. It is
  * compiled when it is first called.
- *
- * @internal
  */
 export const compiledCheck = <A, I>(schema: Schema.Schema<A, I>): (u: unknown) => u is A => {
   let fits: Check | undefined

@@ -1,8 +1,4 @@
-/**
- * A value that does not fit a schema, in the words of the schema's author.
- *
- * @internal
- */
+/** A value that does not fit a schema, in the words of the schema's author. */
 import * as Either from "effect/Either"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
@@ -172,11 +168,7 @@ const mismatches = (issue: ParseResult.ParseIssue): string =>
   [...new Set(ParseResult.ArrayFormatter.formatIssueSync(worded(issue)).map(mismatch))].slice(0, maxMismatches)
     .join("; ")
 
-/**
- * The mismatch in one line, which quotes the value: a long one is cut, and one that nests too deeply is not quoted.
- *
- * @internal
- */
+/** The mismatch in one line, which quotes the value: a long one is cut, and one that nests too deeply is not quoted. */
 export const issueText = (issue: ParseResult.ParseIssue): string => {
   const text = Either.getOrElse(
     Either.try(() => mismatches(issue)),

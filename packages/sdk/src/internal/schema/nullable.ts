@@ -2,7 +2,6 @@
  * Schemas of keys that the server may leave out or send as `null`, which is the same.
  *
  * @see contract 0.4
- * @internal
  */
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
@@ -12,35 +11,21 @@ import type * as Types from "effect/Types"
 /**
  * A key that may be absent, and whose type says no more. A value of `undefined` fits too: a constructor of an error must
  * not throw because of one.
- *
- * @internal
  */
 export const absentable = <A, I>(schema: Schema.Schema<A, I>): Schema.PropertySignature<"?:", A, never, "?:", I> =>
   Schema.optional(schema) as unknown as Schema.PropertySignature<"?:", A, never, "?:", I>
 
-/**
- * A key whose `null` is kept: reading changes nothing.
- *
- * @internal
- */
+/** A key whose `null` is kept: reading changes nothing. */
 export const nullable = <A, I>(
   schema: Schema.Schema<A, I>
 ): Schema.optional<Schema.NullOr<Schema.Schema<A, I>>> => Schema.optional(Schema.NullOr(schema))
 
-/**
- * A key whose `null` becomes absent.
- *
- * @internal
- */
+/** A key whose `null` becomes absent. */
 export const nullAsAbsent = <A, I>(
   schema: Schema.Schema<A, I>
 ): Schema.optionalWith<Schema.Schema<A, I>, { nullable: true }> => Schema.optionalWith(schema, { nullable: true })
 
-/**
- * A key with a default for an absent value or `null`; any other value must fit.
- *
- * @internal
- */
+/** A key with a default for an absent value or `null`; any other value must fit. */
 export const nullAs = <A, I>(
   schema: Schema.Schema<A, I>,
   absent: () => Types.NoInfer<A>
@@ -56,11 +41,7 @@ const fitting = <A, I>(schema: Schema.Schema<A, I>): (given: Option.Option<unkno
   })
 }
 
-/**
- * A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else.
- *
- * @internal
- */
+/** A key that nothing depends on: `null` and values that do not fit become absent, so that they cost nothing else. */
 export const lenient = <A, I>(
   schema: Schema.Schema<A, I>
 ): Schema.PropertySignature<"?:", A, never, "?:", unknown> =>
@@ -69,11 +50,7 @@ export const lenient = <A, I>(
     encode: identity
   })
 
-/**
- * A key that nothing depends on, with a default for `null` and values that do not fit.
- *
- * @internal
- */
+/** A key that nothing depends on, with a default for `null` and values that do not fit. */
 export const lenientWith = <A, I>(
   schema: Schema.Schema<A, I>,
   absent: A

@@ -33,18 +33,12 @@ const pausedStateSchema = Schema.Struct({
   }))
 })
 
-/**
- * @since 0.1.0
- * @category models
- */
+/** */
 export interface PausedState extends Schema.Schema.Type<typeof pausedStateSchema> {}
 
 /**
  * The state that resumes a paused run, in another process if need be: it survives `JSON.stringify`. Opaque but for
  * `executionId` and `toolCalls`.
- *
- * @since 0.1.0
- * @category schemas
  */
 export const PausedState: Schema.Schema<PausedState, Schema.Schema.Encoded<typeof pausedStateSchema>> =
   pausedStateSchema

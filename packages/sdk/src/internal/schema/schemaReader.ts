@@ -1,8 +1,6 @@
 /**
  * Reads foreign values by a schema. `Schema` itself throws at some JSON values: where it chooses by a literal it makes
  * text of the value, which may be an object whose `toString` is no function, or lists that nest without end.
- *
- * @internal
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -12,11 +10,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { ParseOptions } from "effect/SchemaAST"
 
-/**
- * An object by key, kept as it is: a `Schema.Record` copies, and loses a key that is called `__proto__`.
- *
- * @internal
- */
+/** An object by key, kept as it is: a `Schema.Record` copies, and loses a key that is called `__proto__`. */
 export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
   (u): u is { readonly [key: string]: unknown } => Predicate.isRecord(u),
   {
@@ -26,20 +20,16 @@ export const KeptObject: Schema.Schema<{ readonly [key: string]: unknown }> = Sc
   }
 )
 
-/** The mismatch of a value and its schema. @internal */
+/** The mismatch of a value and its schema. */
 export type ParseIssue = ParseResult.ParseIssue
 
 /**
  * These take an effect that may be an `Either`, and go on at once where it is one: cheaper than an operation of Effect.
- *
- * @internal
  */
 export const mapNow: typeof ParseResult.map = ParseResult.map
 
-/** @internal */
 export const flatMapNow: typeof ParseResult.flatMap = ParseResult.flatMap
 
-/** @internal */
 export const mapErrorNow: typeof ParseResult.mapError = ParseResult.mapError
 
 const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseResult.ParseIssue =>
@@ -47,7 +37,7 @@ const unreadable = (schema: Schema.Schema.AnyNoContext, value: unknown): ParseRe
 
 const first: ParseOptions = { errors: "first" }
 
-/** The decoder is made when it is first needed: most programs read few of the bodies that there are. @internal */
+/** The decoder is made when it is first needed: most programs read few of the bodies that there are. */
 export const readEither = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Either.Either<A, ParseResult.ParseIssue> => {
@@ -58,7 +48,7 @@ export const readEither = <A, I>(
   }
 }
 
-/** Reads by a schema of a caller, which may be asynchronous. @internal */
+/** Reads by a schema of a caller, which may be asynchronous. */
 export const readEffect = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Effect.Effect<A, ParseResult.ParseIssue> => {
@@ -72,7 +62,7 @@ export const readEffect = <A, I>(
   }
 }
 
-/** Writes by a schema of a caller, which may be asynchronous. @internal */
+/** Writes by a schema of a caller, which may be asynchronous. */
 export const writeEffect = <A, I>(
   schema: Schema.Schema<A, I>
 ): (value: unknown) => Effect.Effect<I, ParseResult.ParseIssue> => ParseResult.encodeUnknown(schema, { errors: "all" })

@@ -1,8 +1,6 @@
 /**
  * The scope and the budgets of asynchronous code that is no Effect, carried by the platform's `AsyncLocalStorage` where
  * it has one.
- *
- * @internal
  */
 import type { Budget } from "../budget/ledger.js"
 import type { Scope } from "./currentScope.js"
@@ -59,14 +57,10 @@ const runStored = <A>(ambient: Ambient, f: () => A): A => {
   return storage.run(ambient, f)
 }
 
-/** @internal */
 export const storedScope = (): Scope | undefined => stored().scope
 
-/** @internal */
 export const storedBudgets = (): ReadonlyArray<Budget> => stored().budgets
 
-/** @internal */
 export const runInScope = <A>(scope: Scope | undefined, f: () => A): A => runStored({ ...stored(), scope }, f)
 
-/** @internal */
 export const runInBudgets = <A>(budgets: ReadonlyArray<Budget>, f: () => A): A => runStored({ ...stored(), budgets }, f)

@@ -30,13 +30,11 @@ const currentReplay: FiberRef.FiberRef<Scope | undefined> = globalValue(
   () => FiberRef.unsafeMake<Scope | undefined>(undefined, { join: (parent) => parent })
 )
 
-/** @internal */
 export const scopeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Scope | undefined => {
   const scope = Context.get(fiber.currentContext, CurrentScope) ?? undefined
   return scope?.http === undefined ? fiber.getFiberRef(currentReplay) ?? scope : scope
 }
 
-/** @internal */
 export const currentScope: Effect.Effect<Scope | undefined> = Effect.withFiberRuntime((fiber) =>
   Effect.succeed(scopeOf(fiber))
 )
@@ -46,8 +44,6 @@ const replayIn = (scope: Scope | undefined): Scope | undefined => scope?.http ==
 /**
  * The scope that results from entering a scope. Only another replay leaves a replay: in it a capture joins, a named
  * session is answered from that session, and `undefined` changes nothing.
- *
- * @internal
  */
 export const entered = (enclosing: Scope | undefined, scope: Scope | undefined): Scope | undefined => {
   if (enclosing?.http === undefined || scope?.http !== undefined) return scope
@@ -65,21 +61,15 @@ const placed = <A, E, R>(
   return fiber.getFiberRef(currentReplay) === replay ? provided : Effect.locally(provided, currentReplay, replay)
 }
 
-/** @internal */
 export const within = <A, E, R>(scope: Scope | undefined, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) => placed(fiber, entered(scopeOf(fiber), scope), body))
 
-/**
- * Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself.
- *
- * @internal
- */
+/** Runs an effect in this scope and no other, also out of a replay, for the requests of a replay itself. */
 export const leavingReplay = <A, E, R>(
   scope: Scope | undefined,
   body: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.withFiberRuntime((fiber) => placed(fiber, scope, body))
 
-/** @internal */
 export const streamWithin = <A, E, R>(
   scope: Scope | undefined,
   body: Stream.Stream<A, E, R>

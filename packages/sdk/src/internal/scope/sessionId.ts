@@ -24,8 +24,6 @@ const sessionIdOf = (
 /**
  * The session of a run: the call's own, else the scope's, else the client's. In the replay of a session, a capture's
  * session is the recorded one. Ids of scopes may come with a request from outside, so they too are checked here.
- *
- * @internal
  */
 export const resolveSession = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
@@ -46,11 +44,9 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
  * Whether a value can be the id of a session: any UUID, in any case.
  *
  * @see contract 10.4
- * @internal
  */
 export const isSessionId = (id: unknown): id is string => typeof id === "string" && uuid.test(id)
 
-/** @internal */
 export const isSameSession = (a: unknown, b: unknown): boolean =>
   typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase()
 
@@ -70,8 +66,6 @@ const format = (bytes: Uint8Array): string => {
 /**
  * A new session id, a UUID of version 4. Effect's own generator begins each process with 32 random bits, too few for
  * ids that must differ between all processes of an application; so it is the platform's unless another was given.
- *
- * @internal
  */
 export const newSessionId: Effect.Effect<string> = Effect.flatMap(
   Effect.randomWith(Effect.succeed),

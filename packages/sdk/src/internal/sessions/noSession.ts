@@ -32,7 +32,6 @@ const says = (body: string, codes: ReadonlyArray<string>, things: ReadonlyArray<
  * paid run is sent again. A gateway's 404, a 404 of a flow, and a body that was cut say nothing of a session.
  *
  * @see contract 11.1
- * @internal
  */
 export const noSession = (body: string, sessionId: string): boolean =>
   says(body, ["NOT_FOUND", "SESSION_NOT_FOUND"], ["session"], sessionId)
@@ -42,7 +41,6 @@ export const noSession = (body: string, sessionId: string): boolean =>
  * run is lost.
  *
  * @see contract 8.2
- * @internal
  */
 export const noRun = (body: string, executionId?: string): boolean =>
   says(

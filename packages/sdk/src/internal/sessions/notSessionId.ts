@@ -7,7 +7,6 @@ const maxQuoted = 60
  * The error of an id that no session can have, found before anything is sent.
  *
  * @see contract 10.4
- * @internal
  */
 export const notSessionId = (method: string, id: unknown): ReplayInvalidSessionError => {
   const quoted = typeof id === "string" ? JSON.stringify(id.slice(0, maxQuoted)) : "the session id"

@@ -2,13 +2,11 @@
  * Turns an execution of a session into the run that it was.
  *
  * @see contract 10.7
- * @internal
  */
 import * as Predicate from "effect/Predicate"
 import type { SessionExecution, SessionStep } from "../operations/sessionRequests.js"
 import { iterationLateness } from "../time/clock.js"
 
-/** @internal */
 export interface CompletedStep {
   readonly stepId: string
   readonly output: unknown
@@ -16,15 +14,12 @@ export interface CompletedStep {
 
 /**
  * The end of the run; `unfinished` if it had not ended when the session was fetched, with the reason for that verdict.
- *
- * @internal
  */
 export type RunEnding =
   | { readonly _tag: "completed"; readonly result: unknown }
   | { readonly _tag: "failed"; readonly stepId: string | undefined; readonly error: unknown }
   | { readonly _tag: "unfinished"; readonly reason: string }
 
-/** @internal */
 export interface RunOfSession {
   readonly execution: SessionExecution
   /** The outputs of the last attempts, in order, each step once. */
@@ -48,7 +43,7 @@ const hasError = (step: SessionStep): boolean => step.errorSnapshot !== undefine
 
 const hasFailed = (step: SessionStep): boolean => step.status === "failed" || hasError(step)
 
-/** Whether a step was under way, so that its outcome is not known. @internal */
+/** Whether a step was under way, so that its outcome is not known. */
 export const isUnderWay = ({ status }: SessionStep): boolean => status === "running" || status === "pending"
 
 /**
@@ -63,11 +58,7 @@ const isInside = (first: SessionStep, block: SessionStep | undefined): boolean =
   return from <= began && ended <= (began < to ? to + iterationLateness : to)
 }
 
-/**
- * The step at which a run that did not end stood, for people.
- *
- * @internal
- */
+/** The step at which a run that did not end stood, for people. */
 export const stoodAt = ({ completed, last }: RunOfSession): string => {
   if (last !== undefined && isUnderWay(last)) return JSON.stringify(last.stepId)
   const before = completed.at(-1)
@@ -130,7 +121,6 @@ const endingOf = (execution: SessionExecution, steps: ReadonlyArray<SessionStep>
     : { _tag: "completed", result: withoutPrompt(last?.outputSnapshot) }
 }
 
-/** @internal */
 export const runOf = (execution: SessionExecution): RunOfSession => {
   const steps = lastAttempts(execution.steps).filter(({ status }) => status !== "skipped")
   const ending = endingOf(execution, steps)

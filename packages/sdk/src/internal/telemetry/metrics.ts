@@ -1,8 +1,4 @@
-/**
- * Writes the metrics that `Telemetry.metricNames` lists.
- *
- * @internal
- */
+/** Writes the metrics that `Telemetry.metricNames` lists. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,7 +11,6 @@ import { type AnyFiber, clockOf, metricLabelsOf } from "../runtime/fiber.js"
 import { counter, durations, gauge, noLabels, update, type UpdateLabels } from "../runtime/metric.js"
 import { unsafeMonotonic } from "../time/clock.js"
 
-/** @internal */
 export type CountedOperation = "execute" | "events" | "steps" | "submit" | "forward"
 
 /** The number of flows with a label of their own, in a process. */
@@ -42,11 +37,7 @@ const flowLabels = (flow: string): FlowLabels => {
   return made
 }
 
-/**
- * Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100.
- *
- * @internal
- */
+/** Returns the labels of a fiber's updates, with the label of a flow: `other` for all flows after the first 100. */
 export const labelsWithFlow = (fiber: AnyFiber, address: FlowAddress): UpdateLabels => {
   const { added, label } = flowLabels(format(address))
   const own = metricLabelsOf(fiber)
@@ -71,11 +62,7 @@ const ofOperation = (operation: CountedOperation) => ({
 
 const operations: { [K in CountedOperation]?: ReturnType<typeof ofOperation> } = {}
 
-/**
- * The outcome of a failed call in one word: the tag of its error, if that is one of this package.
- *
- * @internal
- */
+/** The outcome of a failed call in one word: the tag of its error, if that is one of this package. */
 export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
   if (Cause.isInterruptedOnly(cause)) return "interrupted"
   const failure = Cause.failureOption(cause)
@@ -85,11 +72,7 @@ export const failureOutcome = (cause: Cause.Cause<unknown>): string => {
 
 const now = (fiber: AnyFiber): number => unsafeMonotonic(clockOf(fiber))
 
-/**
- * Counts one execution when it ends.
- *
- * @internal
- */
+/** Counts one execution when it ends. */
 export const executionStarted = (
   fiber: AnyFiber,
   operation: CountedOperation,
@@ -109,11 +92,7 @@ export const executionStarted = (
   }
 }
 
-/**
- * Counts the execution of an effect.
- *
- * @internal
- */
+/** Counts the execution of an effect. */
 export const counted = <A, E, R>(
   fiber: AnyFiber,
   operation: CountedOperation,
@@ -136,11 +115,7 @@ const retries = (reason: "throttled" | "transient") =>
 const throttled = retries("throttled")
 const transient = retries("transient")
 
-/**
- * Counts a retry after an error.
- *
- * @internal
- */
+/** Counts a retry after an error. */
 export const countRetry = (error: NoukaiError): Effect.Effect<void> =>
   update(error._tag === "RateLimitError" ? throttled() : transient(), 1)
 
@@ -148,7 +123,6 @@ const tokensLeft = gauge(metricNames.retryTokens, {
   description: "retries that are left to the client that changed it last, in tokens"
 })
 
-/** @internal */
 export const retryTokens = (tokens: number): void => tokensLeft.unsafeUpdate(tokens, noLabels)
 
 const open = late(() => gauge(metricNames.openStreams, { description: "event streams that are open" }))
@@ -156,8 +130,6 @@ const open = late(() => gauge(metricNames.openStreams, { description: "event str
 /**
  * Counts an event stream as open until the returned function is called, under the labels of the fiber that opened it:
  * another one may close it.
- *
- * @internal
  */
 export const streamOpened = (fiber: AnyFiber): () => void => {
   const labels = metricLabelsOf(fiber)
@@ -183,8 +155,6 @@ interface Usage {
 /**
  * Adds up the tokens and costs of completed steps, and counts them when told to, since updating metrics for every event
  * is measurable.
- *
- * @internal
  */
 export class Meter {
   private input = 0

@@ -2,7 +2,6 @@
  * The spans of this package, opened here and nowhere else, and only when a tracer is installed.
  *
  * @see contract 13.5
- * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -18,18 +17,10 @@ import { format } from "../flow/address.js"
 import type { FlowAddress, FlowVersion } from "../flow/flow.js"
 import { clockOf, spanAnnotationsOf, tracerOf } from "../runtime/fiber.js"
 
-/**
- * Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself.
- *
- * @internal
- */
+/** Whether a tracer is installed for a fiber: Effect's built-in one keeps spans to itself. */
 export const isTracing = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => tracerOf(fiber) !== undefined
 
-/**
- * The W3C `traceparent` of the fiber's span, if it traces.
- *
- * @internal
- */
+/** The W3C `traceparent` of the fiber's span, if it traces. */
 export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string | undefined => {
   if (!isTracing(fiber)) return undefined
   const span = Context.getOption(fiber.currentContext, Tracer.ParentSpan)
@@ -38,11 +29,7 @@ export const traceparent = (fiber: Fiber.RuntimeFiber<unknown, unknown>): string
     : undefined
 }
 
-/**
- * The facts of a run that ended.
- *
- * @internal
- */
+/** The facts of a run that ended. */
 export interface RunOutcome {
   readonly executionId?: string | undefined
   readonly sessionId?: string | undefined
@@ -75,11 +62,7 @@ const outcomeOfError = (error: unknown): RunOutcome =>
     }
     : {}
 
-/**
- * The facts of a call that are known before its first request.
- *
- * @internal
- */
+/** The facts of a call that are known before its first request. */
 export interface FlowFacts {
   readonly address: FlowAddress
   readonly version: FlowVersion
@@ -98,21 +81,13 @@ const flowAttributes = ({ address, executionId, sessionId, version }: FlowFacts)
   ...outcomeAttributes({ executionId, sessionId })
 })
 
-/**
- * Adds the session to the span of a call that learns it while it runs, if a tracer is installed.
- *
- * @internal
- */
+/** Adds the session to the span of a call that learns it while it runs, if a tracer is installed. */
 export const annotateSession = (sessionId: string): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) =>
     isTracing(fiber) ? Effect.annotateCurrentSpan(attributeKeys.sessionId, sessionId) : Effect.void
   )
 
-/**
- * Opens a span around a call, if a tracer is installed.
- *
- * @internal
- */
+/** Opens a span around a call, if a tracer is installed. */
 export const flowSpan = <A extends RunOutcome, E, R>(
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   name: string,
@@ -148,11 +123,7 @@ const clientSpan = <A, E, R>(
     Effect.withSpan(name, { kind: "client", captureStackTrace: false, attributes })
   ) as Effect.Effect<A, E, R>
 
-/**
- * The subject of a read.
- *
- * @internal
- */
+/** The subject of a read. */
 export interface ReadSubject {
   readonly address?: FlowAddress
   readonly executionId?: string
@@ -160,11 +131,7 @@ export interface ReadSubject {
   readonly sessionId?: string
 }
 
-/**
- * Opens a span around the read of a job, a run or a session, if a tracer is installed.
- *
- * @internal
- */
+/** Opens a span around the read of a job, a run or a session, if a tracer is installed. */
 export const readSpan = <A, E, R>(
   name: string,
   facts: ReadSubject,
@@ -184,11 +151,7 @@ const readAttributes = (facts: ReadSubject): Record<string, unknown> => ({
   ...outcomeAttributes({ executionId: facts.executionId })
 })
 
-/**
- * Opens a span around a stream that only reads, if a tracer is installed.
- *
- * @internal
- */
+/** Opens a span around a stream that only reads, if a tracer is installed. */
 export const readStreamSpan = <A, E, R>(
   name: string,
   facts: ReadSubject,
@@ -206,22 +169,14 @@ export const readStreamSpan = <A, E, R>(
     )
   ))
 
-/**
- * The facts of a step that completed.
- *
- * @internal
- */
+/** The facts of a step that completed. */
 export interface StepFacts {
   readonly durationMs: number | undefined
   readonly costUsd: string | undefined
   readonly tokens: { readonly prompt: number; readonly completion: number } | undefined
 }
 
-/**
- * The spans of one event stream: its own, and below it one per step that opens and closes as events arrive.
- *
- * @internal
- */
+/** The spans of one event stream: its own, and below it one per step that opens and closes as events arrive. */
 export interface StreamSpans {
   /** The parent of requests. */
   readonly stream: Tracer.Span
@@ -234,11 +189,7 @@ export interface StreamSpans {
   readonly end: (exit: Exit.Exit<unknown, unknown>, outcome: RunOutcome) => void
 }
 
-/**
- * Opens the span of an event stream, if a tracer is installed.
- *
- * @internal
- */
+/** Opens the span of an event stream, if a tracer is installed. */
 export const streamSpans = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   name: string,
@@ -306,11 +257,7 @@ export const streamSpans = (
   }
 }
 
-/**
- * Opens a child span around one tool round, if a tracer is installed.
- *
- * @internal
- */
+/** Opens a child span around one tool round, if a tracer is installed. */
 export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
     isTracing(fiber)
@@ -321,11 +268,7 @@ export const roundSpan = <A, E, R>(index: number, self: Effect.Effect<A, E, R>):
       : self
   )
 
-/**
- * Opens one child span per tool call around their answer, if a tracer is installed.
- *
- * @internal
- */
+/** Opens one child span per tool call around their answer, if a tracer is installed. */
 export const toolSpans = <A, E, R>(
   calls: ReadonlyArray<{ readonly id: string; readonly name: string }>,
   self: Effect.Effect<A, E, R>

@@ -1,8 +1,4 @@
-/**
- * Reports log events to the log hook and, at level debug, to Effect's `Logger`.
- *
- * @internal
- */
+/** Reports log events to the log hook and, at level debug, to Effect's `Logger`. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
@@ -10,11 +6,7 @@ import * as Runtime from "effect/Runtime"
 import type { LogEvent, LogHook } from "../../LogHook.js"
 import { writesDebug } from "../runtime/fiber.js"
 
-/**
- * The safe hook of a client: an exception is reported once as a warning and never reaches the call.
- *
- * @internal
- */
+/** The safe hook of a client: an exception is reported once as a warning and never reaches the call. */
 export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void> =>
   Effect.map(Effect.runtime<never>(), (runtime) => {
     let reported = false
@@ -34,7 +26,6 @@ export const makeLog = (hook: LogHook): Effect.Effect<(event: LogEvent) => void>
     }
   })
 
-/** @internal */
 export type EventSink = (event: LogEvent) => Effect.Effect<void>
 
 /** Writes an event as a log line: its subject as text, every field as an annotation. */
@@ -44,11 +35,7 @@ const debugLine: EventSink = (event) => {
   return Effect.annotateLogs(Effect.logDebug(`noukai ${phase}: ${about}`), fields)
 }
 
-/**
- * The sink of a fiber's log events; `undefined` without a listener.
- *
- * @internal
- */
+/** The sink of a fiber's log events; `undefined` without a listener. */
 export const makeEventSink = (
   hook: ((event: LogEvent) => void) | undefined
 ): (fiber: Fiber.RuntimeFiber<unknown, unknown>) => EventSink | undefined => {

@@ -8,12 +8,7 @@ import { recording, session } from "./cassettes.js"
 import { events } from "./events.js"
 import { pauseFields } from "./results.js"
 
-/**
- * Arbitraries for property tests, of fast-check.
- *
- * @since 0.1.0
- * @category models
- */
+/** Arbitraries for property tests, of fast-check. */
 export interface Arbitraries {
   /** Any value that JSON can hold. */
   readonly json: FastCheck.Arbitrary<unknown>
@@ -124,9 +119,6 @@ const recordedRun: FastCheck.Arbitrary<RecordedRun> = FastCheck.record({
  *
  * FastCheck.assert(FastCheck.property(arbitraries.run, (events) => events[0]?.type === "run_started"))
  * ```
- *
- * @since 0.1.0
- * @category constructors
  */
 export const arbitraries: Arbitraries = {
   json,

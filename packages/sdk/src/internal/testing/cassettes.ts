@@ -10,12 +10,7 @@ import type { ToolChoice, ToolDeclaration } from "../tools/tool.js"
 import { declarationsOf } from "../tools/toolsInput.js"
 import { events } from "./events.js"
 
-/**
- * A run of a recorded session. Its outcome is its `result`, the outputs of its `steps` in order, or its `error`.
- *
- * @since 0.1.0
- * @category models
- */
+/** A run of a recorded session. Its outcome is its `result`, the outputs of its `steps` in order, or its `error`. */
 export interface SessionRun {
   /** The bare slug of the flow. */
   readonly slug: string
@@ -71,9 +66,6 @@ const executionOf = (run: SessionRun, place: number): SessionExecution => {
  *   { slug: "grade-3", error: { stepId: "grade", code: "CREDITS_EXHAUSTED" } }
  * ))
  * ```
- *
- * @since 0.1.0
- * @category constructors
  */
 export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => ({
   format: "noukai-cassette/1",
@@ -85,9 +77,6 @@ export const session = (...runs: ReadonlyArray<SessionRun>): SessionCassette => 
 /**
  * A recorded call: with `steps` one of `events` or `steps`, else of `execute`. Its outcome is its `result`, the outputs
  * of its `steps` in order, or its `error`.
- *
- * @since 0.1.0
- * @category models
  */
 export interface RecordedRun {
   /** `org/project/slug` */
@@ -156,8 +145,5 @@ const interactionOf = (run: RecordedRun, place: number): Interaction => ({
  *   { flow: "acme/spelling/grade-3", message: "Teh cat sat.", result: { score: 4 } }
  * ))
  * ```
- *
- * @since 0.1.0
- * @category constructors
  */
 export const recording = (...runs: ReadonlyArray<RecordedRun>): RecordedCassette => layout(runs.map(interactionOf), {})

@@ -5,12 +5,7 @@ import { type AskedTool, pauseFields } from "./results.js"
 
 type More<T extends WireEvent["type"]> = Partial<Omit<WireEventOf<T>, "type">>
 
-/**
- * Events as the server sends them, for scripts and cassettes.
- *
- * @since 0.1.0
- * @category models
- */
+/** Events as the server sends them, for scripts and cassettes. */
 export interface Events {
   /** Default: the run `ex_test`. */
   readonly runStarted: (more?: More<"run_started">) => WireEventOf<"run_started">
@@ -61,9 +56,6 @@ const run: Events["run"] = (outputs, facts = {}) => {
  *
  * const http = layerScripted({ step: [respond(...events.run({ classify: "order", answer: { text: "Monday" } }))] })
  * ```
- *
- * @since 0.1.0
- * @category constructors
  */
 export const events: Events = {
   runStarted: (more) => ({ type: "run_started", executionId: "ex_test", ...more }),
@@ -84,23 +76,13 @@ export const events: Events = {
   run
 }
 
-/**
- * A response that ends cleanly after its events.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** A response that ends cleanly after its events. */
 export const respond = (...events: ReadonlyArray<WireEvent>): Stream.Stream<WireEvent> => Stream.fromIterable(events)
 
 const lost = (): APIConnectionError =>
   new APIConnectionError({ method: "test", detail: "the connection was cut", sent: "yes", isRetryable: false })
 
-/**
- * A response that breaks after its events, with a lost connection or an error of yours.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** A response that breaks after its events, with a lost connection or an error of yours. */
 export const cut = (
   events: ReadonlyArray<WireEvent>,
   error: () => CallError = lost

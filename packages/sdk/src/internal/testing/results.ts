@@ -1,12 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { ExecuteResponse } from "../operations/runRequests.js"
 
-/**
- * The facts of a run beside its result.
- *
- * @since 0.1.0
- * @category models
- */
+/** The facts of a run beside its result. */
 export interface RunFacts {
   /** Default: `ex_test`. */
   readonly executionId?: string | undefined
@@ -22,30 +17,15 @@ const common = (facts: RunFacts = {}) => ({
   executionId: facts.executionId ?? "ex_test"
 })
 
-/**
- * The answer of a run that completed.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The answer of a run that completed. */
 export const completed = (result: unknown, facts?: RunFacts): Effect.Effect<ExecuteResponse> =>
   Effect.succeed({ status: "completed", result, ...common(facts) })
 
-/**
- * The answer of a run that failed; `error` is text, or an object with `code` and `message`.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The answer of a run that failed; `error` is text, or an object with `code` and `message`. */
 export const failed = (error: unknown, facts?: RunFacts): Effect.Effect<ExecuteResponse> =>
   Effect.succeed({ status: "failed", result: error, ...common(facts) })
 
-/**
- * A call of a tool by a model.
- *
- * @since 0.1.0
- * @category models
- */
+/** A call of a tool by a model. */
 export interface AskedTool {
   /** Default: `tc_` and the place of the call in the round, from 1. */
   readonly id?: string | undefined
@@ -54,7 +34,6 @@ export interface AskedTool {
   readonly arguments?: unknown
 }
 
-/** @internal */
 export const pauseFields = (tools: ReadonlyArray<AskedTool>) => {
   const toolCalls = tools.map((tool, place) => ({
     id: tool.id ?? `tc_${place + 1}`,
@@ -68,12 +47,7 @@ export const pauseFields = (tools: ReadonlyArray<AskedTool>) => {
   }
 }
 
-/**
- * The answer of a run that waits for the results of these tools.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The answer of a run that waits for the results of these tools. */
 export const paused = (
   tools: ReadonlyArray<AskedTool>,
   facts?: RunFacts & { readonly pausedAtStep?: string | undefined }

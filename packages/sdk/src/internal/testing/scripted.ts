@@ -11,12 +11,7 @@ import { forwardThrough } from "../operations/forwardThrough.js"
 import { onceThrough } from "../operations/onceThrough.js"
 import { type EventStreams, type Operations, orElse } from "../operations/operations.js"
 
-/**
- * An operation that can be scripted.
- *
- * @since 0.1.0
- * @category models
- */
+/** An operation that can be scripted. */
 export type Operation = Exclude<keyof Operations, "forward" | "executeOnce" | "submitOnce"> | keyof EventStreams
 
 type RequestOf = { readonly [K in keyof Operations]: Operations[K]["request"] } & EventStreams
@@ -25,51 +20,21 @@ type AnswerOf =
   & { readonly [K in keyof Operations]: Effect.Effect<Operations[K]["response"], Operations[K]["error"]> }
   & { readonly [K in keyof EventStreams]: Stream.Stream<WireEvent, CallError> }
 
-/**
- * The request of an operation.
- *
- * @since 0.1.0
- * @category models
- */
+/** The request of an operation. */
 export type Request<K extends Operation> = RequestOf[K]
 
-/**
- * The answer to an operation: the effect or stream itself, so that a script can also fail or stall.
- *
- * @since 0.1.0
- * @category models
- */
+/** The answer to an operation: the effect or stream itself, so that a script can also fail or stall. */
 export type Answer<K extends Operation> = AnswerOf[K]
 
-/**
- * A call that the scripted service received.
- *
- * @since 0.1.0
- * @category models
- */
+/** A call that the scripted service received. */
 export type Recorded = { readonly [K in Operation]: { readonly endpoint: K; readonly request: Request<K> } }[Operation]
 
-/**
- * Answers by endpoint, served in order.
- *
- * @since 0.1.0
- * @category models
- */
+/** Answers by endpoint, served in order. */
 export type Answers = { readonly [K in Operation]?: ReadonlyArray<Answer<K>> | undefined }
 
-/**
- * The types of {@link ScriptedHttp}.
- *
- * @since 0.1.0
- * @category models
- */
+/** The types of {@link ScriptedHttp}. */
 export declare namespace ScriptedHttp {
-  /**
-   * The controls of a scripted service: its requests so far, and its next answers.
-   *
-   * @since 0.1.0
-   * @category models
-   */
+  /** The controls of a scripted service: its requests so far, and its next answers. */
   export interface Service {
     /** The calls so far, in order. */
     readonly calls: Effect.Effect<ReadonlyArray<Recorded>>
@@ -82,23 +47,13 @@ export declare namespace ScriptedHttp {
   }
 }
 
-/**
- * The controls of the scripted service.
- *
- * @since 0.1.0
- * @category tags
- */
+/** The controls of the scripted service. */
 export class ScriptedHttp extends Context.Tag("@effect-noukai/sdk/internal/testing/scripted/ScriptedHttp")<
   ScriptedHttp,
   ScriptedHttp.Service
 >() {}
 
-/**
- * The initial state of a script.
- *
- * @since 0.1.0
- * @category models
- */
+/** The initial state of a script. */
 export type Script = Answers & {
   readonly defaults?: NoukaiHttp.NoukaiHttp.Service["defaults"] | undefined
 }
@@ -112,9 +67,6 @@ export type Script = Answers & {
  *
  * const http = layerScripted({ execute: [completed({ text: "hi" })] })
  * ```
- *
- * @since 0.1.0
- * @category layers
  */
 export const layerScripted = (script: Script = {}): Layer.Layer<NoukaiHttp.NoukaiHttp | ScriptedHttp> =>
   Layer.effectContext(Effect.gen(function*() {

@@ -4,11 +4,7 @@ import * as Option from "effect/Option"
 import type { InvalidRequestError } from "../../NoukaiError.js"
 import { invalid } from "../errors/makeError.js"
 
-/**
- * Milliseconds of a duration that was checked before; `undefined` when it is infinite.
- *
- * @internal
- */
+/** Milliseconds of a duration that was checked before; `undefined` when it is infinite. */
 export const finite = (duration: Duration.Duration): number | undefined =>
   Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
 
@@ -28,8 +24,6 @@ const isNegative = (input: unknown): boolean => {
 
 /**
  * Milliseconds of a duration of any form, which may be infinite; `undefined` for a value that is none, or is negative.
- *
- * @internal
  */
 export const toMillis = (input: unknown): number | undefined => {
   if (typeof input === "number") return input >= 0 ? input : undefined
@@ -42,15 +36,10 @@ export const toMillis = (input: unknown): number | undefined => {
   }
 }
 
-/** @internal */
 export const durationReason =
   "must be a duration of at least 0: milliseconds as a number, or text such as \"30 seconds\""
 
-/**
- * Milliseconds of an optional duration; `undefined` when it is infinite.
- *
- * @internal
- */
+/** Milliseconds of an optional duration; `undefined` when it is infinite. */
 export const milliseconds = (
   method: string,
   field: string,

@@ -16,8 +16,6 @@ const defectsOf = <A, E>(exit: Exit.Exit<A, E>): Effect.Effect<void> =>
  *
  * Otherwise the effect behaves as in the fiber of the caller: its changes of fiber refs are visible. The fibers that it
  * forks end with it.
- *
- * @internal
  */
 export const endedBy = <A, E, R, B, E2, R2>(
   self: Effect.Effect<A, E, R>,
@@ -45,7 +43,6 @@ export const endedBy = <A, E, R, B, E2, R2>(
  * Runs an effect for at most `ms` milliseconds, then interrupts it and continues with `onTimeout`.
  *
  * @see endedBy
- * @internal
  */
 export const timeLimit = <A, E, R, B, E2, R2>(
   self: Effect.Effect<A, E, R>,

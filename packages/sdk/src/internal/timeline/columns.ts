@@ -1,8 +1,4 @@
-/**
- * Text in columns of a monospaced font, safe whatever it was made of.
- *
- * @internal
- */
+/** Text in columns of a monospaced font, safe whatever it was made of. */
 
 /** Characters that neither XML nor a terminal is to be given, and those that turn the direction of what follows. */
 const forbidden =
@@ -12,7 +8,7 @@ const forbidden =
 /** A key of Noukai, wherever it stands. */
 const key = /nk_[A-Za-z0-9_-]{4,}/g
 
-/** A text without keys and without characters that break a picture. @internal */
+/** A text without keys and without characters that break a picture. */
 export const safeText = (text: string): string => text.replace(key, "nk_…").replace(forbidden, "\ufffd")
 
 const isWide = (code: number): boolean =>
@@ -21,21 +17,21 @@ const isWide = (code: number): boolean =>
     (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
     code >= 0x1f300)
 
-/** The columns of a text in a monospaced font. @internal */
+/** The columns of a text in a monospaced font. */
 export const widthOf = (text: string): number => {
   let width = 0
   for (const character of text) width += isWide(character.codePointAt(0)!) ? 2 : 1
   return width
 }
 
-/** The columns of the widest of many texts. @internal */
+/** The columns of the widest of many texts. */
 export const widest = (texts: Iterable<string>, atLeast: number): number => {
   let most = atLeast
   for (const text of texts) most = Math.max(most, widthOf(text))
   return most
 }
 
-/** The beginning of a text that fits a number of columns. @internal */
+/** The beginning of a text that fits a number of columns. */
 export const cutText = (text: string, columns: number): string => {
   // no character has more than 2 code units
   if (text.length <= columns * 2 && widthOf(text) <= columns) return text

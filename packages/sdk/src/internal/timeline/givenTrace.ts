@@ -1,18 +1,14 @@
 /**
  * The reading of traces that callers give. A field of another type than it should have counts as absent, and a value
  * that is not a trace as one without steps, so that no function on traces throws.
- *
- * @internal
  */
 import * as Predicate from "effect/Predicate"
 import type { SpannedStep } from "./spanParts.js"
 
-/** @internal */
 export interface GivenStep extends SpannedStep {
   readonly tokens: { readonly prompt: number; readonly completion: number; readonly total: number } | undefined
 }
 
-/** @internal */
 export interface GivenTrace {
   readonly flowRun: {
     readonly id: string
@@ -27,20 +23,16 @@ export interface GivenTrace {
 
 type Fields = { readonly [key: string]: unknown }
 
-/** @internal */
 export const fieldsOf = (u: unknown): Fields => Predicate.isRecord(u) ? u : {}
 
-/** @internal */
 export const textOf = (u: unknown): string | undefined => typeof u === "string" ? u : undefined
 
-/** @internal */
 export const numberOf = (u: unknown): number | undefined => typeof u === "number" && Number.isFinite(u) ? u : undefined
 
-/** The records among any values. @internal */
+/** The records among any values. */
 export const recordsIn = (u: unknown): ReadonlyArray<Fields> =>
   Predicate.isIterable(u) ? Array.from(u).filter(Predicate.isRecord) : []
 
-/** @internal */
 export const tokensOf = (u: unknown): NonNullable<GivenStep["tokens"]> => {
   const { completion, prompt, total } = fieldsOf(u)
   return { prompt: numberOf(prompt) ?? 0, completion: numberOf(completion) ?? 0, total: numberOf(total) ?? 0 }
@@ -63,7 +55,7 @@ const stepOf = (fields: Fields): GivenStep => ({
   errorContext: fields.errorContext ?? undefined
 })
 
-/** The trace, or the attempts at one step. @internal */
+/** The trace, or the attempts at one step. */
 export const givenTrace = (u: unknown): GivenTrace => {
   const trace = fieldsOf(u)
   const run = fieldsOf(trace.flowRun)

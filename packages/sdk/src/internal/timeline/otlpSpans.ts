@@ -8,35 +8,20 @@ import { type AttributeValue, spanIdOf, stepAttributes, stepSpanIds, traceIdOf }
 import { millisOf } from "./stepTimes.js"
 import { timelineOf } from "./timeline.js"
 
-/**
- * The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers.
- *
- * @since 0.1.0
- * @category models
- */
+/** The value of an attribute, by its kind. Integers are text, as in the JSON of protocol buffers. */
 export type OtlpValue =
   | { readonly stringValue: string }
   | { readonly intValue: string }
   | { readonly doubleValue: number }
   | { readonly boolValue: boolean }
 
-/**
- * An attribute of a span or a resource.
- *
- * @since 0.1.0
- * @category models
- */
+/** An attribute of a span or a resource. */
 export interface OtlpAttribute {
   readonly key: string
   readonly value: OtlpValue
 }
 
-/**
- * One span.
- *
- * @since 0.1.0
- * @category models
- */
+/** One span. */
 export interface OtlpSpan {
   /** 16 bytes in hexadecimal digits. */
   readonly traceId: string
@@ -56,12 +41,7 @@ export interface OtlpSpan {
   readonly status: { readonly code: 0 | 1 | 2 }
 }
 
-/**
- * The body of an OTLP/HTTP request for traces.
- *
- * @since 0.1.0
- * @category models
- */
+/** The body of an OTLP/HTTP request for traces. */
 export interface OtlpTraces {
   readonly resourceSpans: ReadonlyArray<{
     readonly resource: { readonly attributes: ReadonlyArray<OtlpAttribute> }
@@ -72,12 +52,7 @@ export interface OtlpTraces {
   }>
 }
 
-/**
- * The options of `Trace.toSpans`.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of `Trace.toSpans`. */
 export interface SpanOptions {
   /** `service.name` of the resource. Default: that of `resource`, or `"noukai"`. */
   readonly serviceName?: string | undefined
@@ -143,7 +118,6 @@ const resourceOf = (serviceName: unknown, resource: unknown): ReadonlyArray<Otlp
   return attributesOf(attributes)
 }
 
-/** @internal */
 export const otlpSpans = (
   trace: GivenTrace,
   options: { readonly [K in keyof SpanOptions]?: unknown }

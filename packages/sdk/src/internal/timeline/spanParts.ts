@@ -2,7 +2,6 @@
  * The parts of spans that are made of a stored trace: attributes, and ids that are the same at every export.
  *
  * @see contract 13.5
- * @internal
  */
 import * as Inspectable from "effect/Inspectable"
 import { attributeKeys } from "../../Telemetry.js"
@@ -10,7 +9,7 @@ import { problemOf } from "../errors/runProblem.js"
 import { millisOf } from "./stepTimes.js"
 import type { PlacedStep } from "./timeline.js"
 
-/** The facts of a step that its span tells. @internal */
+/** The facts of a step that its span tells. */
 export interface SpannedStep {
   readonly stepId: string
   readonly attempt: number
@@ -28,7 +27,6 @@ export interface SpannedStep {
   readonly errorContext?: unknown
 }
 
-/** @internal */
 export type AttributeValue = string | number | boolean
 
 const payloadLimit = 4_096
@@ -38,14 +36,14 @@ const cutMark = "…[truncated]"
 const cut = (text: string): string =>
   text.length <= payloadLimit ? text : text.slice(0, payloadLimit).replace(/[\ud800-\udbff]$/, "") + cutMark
 
-/** A payload as JSON; one that JSON cannot hold, as text. @internal */
+/** A payload as JSON; one that JSON cannot hold, as text. */
 export const payloadText = (value: unknown): string =>
   typeof value === "string" ? JSON.stringify(value) : Inspectable.toStringUnknown(value, 0)
 
 const payload = (key: string, value: unknown): ReadonlyArray<readonly [string, AttributeValue]> =>
   value === undefined ? [] : [[key, cut(payloadText(value))]]
 
-/** The attributes of a step, in the keys of the contract. @internal */
+/** The attributes of a step, in the keys of the contract. */
 export const stepAttributes = (
   { end, start, step, waiting }: PlacedStep<SpannedStep>,
   payloads: boolean
@@ -94,7 +92,7 @@ const hex = (value: bigint): string => (value === 0n ? 1n : value).toString(16).
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** The id of a run as that of a trace: 16 bytes. @internal */
+/** The id of a run as that of a trace: 16 bytes. */
 export const traceIdOf = (executionId: string): string => {
   const digits = uuid.test(executionId) ? executionId.replaceAll("-", "").toLowerCase() : undefined
   return digits !== undefined && /[^0]/.test(digits)
@@ -102,11 +100,11 @@ export const traceIdOf = (executionId: string): string => {
     : hex(hash64(executionId, 0n)) + hex(hash64(executionId, 1n))
 }
 
-/** The id of a span: 8 bytes, of the run and the parts that tell the span from others. @internal */
+/** The id of a span: 8 bytes, of the run and the parts that tell the span from others. */
 export const spanIdOf = (executionId: string, ...parts: ReadonlyArray<string | number | undefined>): string =>
   hex(hash64(JSON.stringify([executionId, ...parts.map((part) => part ?? null)]), 2n))
 
-/** The span ids of steps; steps that nothing tells apart are counted. @internal */
+/** The span ids of steps; steps that nothing tells apart are counted. */
 export const stepSpanIds = (executionId: string, steps: ReadonlyArray<SpannedStep>): ReadonlyArray<string> => {
   const seen = new Map<string, number>()
   return steps.map(({ attempt, loopIndex, stepId }) => {

@@ -2,7 +2,6 @@
  * The spans of the steps of a run that has ended, read from its trace and opened below the span of its call.
  *
  * @see contract 13.5
- * @internal
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -89,8 +88,6 @@ interface EndedCall {
  * Adds the spans of the steps, and their tokens and costs to the metrics, to a call that has ended with a run. Best
  * effort: nothing that goes wrong here, and no trace that is late, changes the outcome of the call; it is logged, at
  * level debug.
- *
- * @internal
  */
 export const withStepSpans = <A extends EndedCall, E, R>(
   run: EndedRun,

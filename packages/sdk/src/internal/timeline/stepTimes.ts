@@ -3,11 +3,10 @@
  * nothing is rounded.
  *
  * @see contract 9.1
- * @internal
  */
 import { iterationLateness } from "../time/clock.js"
 
-/** The fields of a run or a step that say when it was. @internal */
+/** The fields of a run or a step that say when it was. */
 export interface TimedRecord {
   readonly startedAt?: string | undefined
   readonly completedAt?: string | undefined
@@ -15,14 +14,14 @@ export interface TimedRecord {
   readonly waitingMs?: number | undefined
 }
 
-/** The fields of a step that say where it is. @internal */
+/** The fields of a step that say where it is. */
 export interface PlacedRecord extends TimedRecord {
   readonly loopIndex?: number | undefined
   readonly modelUsed?: string | undefined
   readonly tokens?: unknown
 }
 
-/** The times of one run, or of one attempt at one step. @internal */
+/** The times of one run, or of one attempt at one step. */
 export interface Times {
   readonly start: bigint | undefined
   /** Absent while it runs. */
@@ -43,8 +42,6 @@ const nanosOf = (fraction: string): bigint => BigInt(fraction.slice(0, 9).padEnd
 /**
  * The instant of an ISO-8601 text in nanoseconds since 1970; `undefined` for any other text, and for one before 1970,
  * which is the zero of a clock and no time of a run.
- *
- * @internal
  */
 export const parseInstant = (text: string | undefined): bigint | undefined => {
   if (text === undefined) return undefined
@@ -60,8 +57,6 @@ const millisecond = 1_000_000n
 /**
  * The nanoseconds that timestamps tell apart. A server may leave out a fraction that is 0, so that the finest one of
  * them counts; and durations are in whole milliseconds.
- *
- * @internal
  */
 export const resolutionOf = (records: ReadonlyArray<TimedRecord>): bigint => {
   let digits = 0
@@ -77,8 +72,6 @@ const nanosOfMs = (ms: number | undefined): bigint | undefined =>
 /**
  * The times of one record. A duration that is said is taken, unless the time from start to end is longer than rounding
  * explains: then the server left waits out of it, and they are the difference.
- *
- * @internal
  */
 export const timesOf = (record: TimedRecord, resolution: bigint): Times => {
   const start = parseInstant(record.startedAt)
@@ -98,10 +91,10 @@ export const timesOf = (record: TimedRecord, resolution: bigint): Times => {
   }
 }
 
-/** The milliseconds of nanoseconds. @internal */
+/** The milliseconds of nanoseconds. */
 export const millisOf = (nanos: bigint): number => Number(nanos) / 1_000_000
 
-/** The time from the first start to the last known moment. @internal */
+/** The time from the first start to the last known moment. */
 export const spanOf = (all: ReadonlyArray<Times>): { readonly start: bigint; readonly end: bigint } | undefined => {
   let first: bigint | undefined
   let last: bigint | undefined
@@ -112,7 +105,7 @@ export const spanOf = (all: ReadonlyArray<Times>): { readonly start: bigint; rea
   return first === undefined || last === undefined ? undefined : { start: first, end: last }
 }
 
-/** The times of a run; one that has no end yet lasts to the last known moment of its steps. @internal */
+/** The times of a run; one that has no end yet lasts to the last known moment of its steps. */
 export const timesOfRun = (run: TimedRecord | undefined, steps: ReadonlyArray<Times>, resolution: bigint): Times => {
   const own = timesOf(run ?? {}, resolution)
   const span = spanOf(own.start === undefined ? steps : [own, ...steps])
@@ -139,8 +132,6 @@ const mayBeLoop = ({ loopIndex, modelUsed, tokens }: PlacedRecord): boolean =>
 /**
  * The index of the loop that each record is in, if any. A trace does not say: it is the nearest record, of those that
  * can be loops, whose time encloses the iterations.
- *
- * @internal
  */
 export const loopsOf = (
   records: ReadonlyArray<PlacedRecord>,

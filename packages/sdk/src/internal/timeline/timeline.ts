@@ -1,8 +1,4 @@
-/**
- * The steps of a stored trace in their places: each with a start, an end, and the loop that it is in.
- *
- * @internal
- */
+/** The steps of a stored trace in their places: each with a start, an end, and the loop that it is in. */
 import {
   loopsOf,
   parseInstant,
@@ -14,7 +10,6 @@ import {
   timesOfRun
 } from "./stepTimes.js"
 
-/** @internal */
 export interface PlacedStep<S> {
   readonly step: S
   /** Nanoseconds since 1970, as are all instants here. */
@@ -25,7 +20,6 @@ export interface PlacedStep<S> {
   readonly loop: number | undefined
 }
 
-/** @internal */
 export interface Timeline<S> {
   /** The start; 0 where the trace tells no instant. */
   readonly start: bigint
@@ -40,8 +34,6 @@ export interface Timeline<S> {
 /**
  * Places the steps of a trace. A step whose start is not told follows the step before it; one that goes on lasts to the
  * last moment that the trace knows.
- *
- * @internal
  */
 export const timelineOf = <S extends PlacedRecord & { readonly status: string }>(
   { flowRun, steps }: { readonly flowRun: TimedRecord; readonly steps: ReadonlyArray<S> }

@@ -1,8 +1,4 @@
-/**
- * The rows of the waterfall of a run, whatever it is drawn with.
- *
- * @internal
- */
+/** The rows of the waterfall of a run, whatever it is drawn with. */
 import { formatCost, sumCosts } from "../cost/decimal.js"
 import { problemOf } from "../errors/runProblem.js"
 import type { GivenStep, GivenTrace } from "./givenTrace.js"
@@ -11,21 +7,19 @@ import { millisOf } from "./stepTimes.js"
 import type { PlacedStep, Timeline } from "./timeline.js"
 import { formatMillis } from "./timeText.js"
 
-/** @internal */
 export type Placed = PlacedStep<GivenStep>
 
-/** One row: a bar, or all bars of one step. @internal */
+/** One row: a bar, or all bars of one step. */
 export interface TraceRow {
   readonly label: string
   readonly depth: 0 | 1
   readonly bars: ReadonlyArray<Placed>
 }
 
-/** @internal */
 export const labelOf = ({ step: { attempt, loopIndex, stepId } }: Placed): string =>
   `${stepId}${loopIndex === undefined ? "" : ` [${loopIndex}]`}${attempt === 1 ? "" : ` attempt ${attempt}`}`
 
-/** The steps, each loop followed by its iterations. @internal */
+/** The steps, each loop followed by its iterations. */
 export const inOrder = (steps: ReadonlyArray<Placed>): ReadonlyArray<Placed> => {
   const within = new Map<number, Array<Placed>>()
   for (const step of steps) {
@@ -47,7 +41,7 @@ const reasonOf = ({ errorContext }: GivenStep): string => {
   return words === "" ? payloadText(errorContext) : words
 }
 
-/** The error and the input of the last failure, a line each, as far as they were captured. @internal */
+/** The error and the input of the last failure, a line each, as far as they were captured. */
 export const failureOf = (bars: ReadonlyArray<Placed>): ReadonlyArray<string> => {
   const failed = bars.findLast(({ step }) => step.errorContext !== undefined) ?? bars.findLast(isFailed)
   if (failed === undefined) return []
@@ -58,16 +52,16 @@ export const failureOf = (bars: ReadonlyArray<Placed>): ReadonlyArray<string> =>
   ].map(inOneLine)
 }
 
-/** The number of bars that failed. @internal */
+/** The number of bars that failed. */
 export const failuresIn = (bars: ReadonlyArray<Placed>): number => bars.filter(isFailed).length
 
-/** The steps that are loops around others. @internal */
+/** The steps that are loops around others. */
 export const loopsIn = ({ steps }: Timeline<GivenStep>): ReadonlySet<Placed | undefined> =>
   new Set(steps.map(({ loop }) => loop === undefined ? undefined : steps[loop]))
 
 const depthOf = ({ loop }: Placed): 0 | 1 => loop === undefined ? 0 : 1
 
-/** A row for each bar, or where they are more than `most`, one for each step with all its bars. @internal */
+/** A row for each bar, or where they are more than `most`, one for each step with all its bars. */
 export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArray<TraceRow> => {
   const ordered = inOrder(steps)
   if (ordered.length <= most) {
@@ -91,24 +85,23 @@ export const rowsOf = (steps: ReadonlyArray<Placed>, most: number): ReadonlyArra
   })
 }
 
-/** The time of all bars together. @internal */
+/** The time of all bars together. */
 export const lasting = (bars: ReadonlyArray<Placed>): bigint =>
   bars.reduce((sum, { end, start }) => sum + end - start, 0n)
 
-/** The cost of all steps together; absent where none says one. @internal */
+/** The cost of all steps together; absent where none says one. */
 export const dollars = (steps: ReadonlyArray<GivenStep>): string | undefined =>
   steps.some(({ costUsd }) => costUsd !== undefined) ? `$${formatCost(sumCosts(steps))}` : undefined
 
-/** Facts in one line. @internal */
+/** Facts in one line. */
 export const joined = (...parts: ReadonlyArray<string | undefined>): string =>
   parts.filter((part) => part !== undefined).join(" · ")
 
 const kinds: ReadonlySet<string> = new Set(["completed", "failed", "running", "skipped"])
 
-/** @internal */
 export const kindOf = (status: string): string => kinds.has(status) ? status : "other"
 
-/** The run in one line. @internal */
+/** The run in one line. */
 export const factsOf = (trace: GivenTrace, timeline: Timeline<GivenStep>): string => {
   const tokens = trace.steps.reduce((sum, step) => sum + (step.tokens?.total ?? 0), 0)
   return joined(

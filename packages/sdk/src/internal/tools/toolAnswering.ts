@@ -2,7 +2,6 @@
  * Answers the tool pauses of a run, on `/execute` and in event streams alike.
  *
  * @see contract 6.3, 7.6
- * @internal
  */
 import * as Effect from "effect/Effect"
 import {
@@ -20,11 +19,7 @@ import { isSameCall } from "./toolArguments.js"
 import type { ResolvedTools } from "./toolkit.js"
 import { checkResults } from "./toolRound.js"
 
-/**
- * The way in which pauses are answered: not at all, by the caller later, or by a handler now.
- *
- * @internal
- */
+/** The way in which pauses are answered: not at all, by the caller later, or by a handler now. */
 export type AnswerStrategy<E = unknown, R = unknown> =
   | { readonly _tag: "none" }
   | { readonly _tag: "manual" }
@@ -35,7 +30,6 @@ interface AnsweredCall {
   readonly outcome: ToolOutcome
 }
 
-/** @internal */
 export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly _tag: "handled"
   readonly tools: Handled<E, R>
@@ -50,7 +44,6 @@ export interface HandlerStrategy<E = unknown, R = unknown> {
   readonly limit: (pause: ToolPause, detail: string, toolName?: string) => E
 }
 
-/** @internal */
 export interface AnswerOptions<E = unknown, R = unknown> {
   readonly tools?: ResolvedTools<E, R> | undefined
   readonly maxToolRounds?: number | undefined
@@ -58,11 +51,7 @@ export interface AnswerOptions<E = unknown, R = unknown> {
   readonly onToolFailure?: "fail" | "report" | undefined
 }
 
-/**
- * The way in which the pauses of one run are answered.
- *
- * @internal
- */
+/** The way in which the pauses of one run are answered. */
 export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E | ToolCallLimitError, R> => {
   const { tools } = input
   if (tools === undefined) return { _tag: "none" }
@@ -92,20 +81,12 @@ export const answeringOf = <E, R>(input: AnswerOptions<E, R>): AnswerStrategy<E 
   }
 }
 
-/**
- * The code of a pause that a call cannot answer.
- *
- * @internal
- */
+/** The code of a pause that a call cannot answer. */
 export const unanswered: ErrorCode = "TOOL_CALLS_UNANSWERED_CLIENT"
 
 const warnEntries = 200
 
-/**
- * Warns when the conversation of a paused step comes near the server's limit.
- *
- * @internal
- */
+/** Warns when the conversation of a paused step comes near the server's limit. */
 export const warnOfConversation = (
   method: string,
   addressText: string,
@@ -117,11 +98,7 @@ export const warnOfConversation = (
 
 const maxFaultyRounds = 3
 
-/**
- * The facts of a pause that its handler needs.
- *
- * @internal
- */
+/** The facts of a pause that its handler needs. */
 export interface ToolPause {
   readonly method: string
   readonly addressText: string
@@ -131,11 +108,7 @@ export interface ToolPause {
   readonly rounds: number
 }
 
-/**
- * Runs the handler for a pause, unless its rounds are used up. Gives exactly one result per call.
- *
- * @internal
- */
+/** Runs the handler for a pause, unless its rounds are used up. Gives exactly one result per call. */
 export const answer = <E, R>(
   answering: HandlerStrategy<E, R>,
   pause: ToolPause

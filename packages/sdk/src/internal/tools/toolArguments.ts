@@ -1,8 +1,4 @@
-/**
- * The arguments that a model gives to a tool: as JSON, and decoded by the parameters of the tool.
- *
- * @internal
- */
+/** The arguments that a model gives to a tool: as JSON, and decoded by the parameters of the tool. */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { canonicalText, maxDepth, nestsTooDeep } from "../json/jsonText.js"
@@ -10,11 +6,7 @@ import { issueText } from "../schema/mismatch.js"
 import { readEffect } from "../schema/schemaReader.js"
 import type { ToolCall } from "./tool.js"
 
-/**
- * The arguments of a call as a value; a string is the reason why they are none. An empty text means no arguments.
- *
- * @internal
- */
+/** The arguments of a call as a value; a string is the reason why they are none. An empty text means no arguments. */
 export const parseArguments = (call: ToolCall): { readonly value: unknown } | string => {
   if (call.arguments.trim() === "") return { value: {} }
   try {
@@ -25,11 +17,7 @@ export const parseArguments = (call: ToolCall): { readonly value: unknown } | st
   }
 }
 
-/**
- * Decodes the arguments of calls by the parameters of their tool. The error is the reason that the model is told.
- *
- * @internal
- */
+/** Decodes the arguments of calls by the parameters of their tool. The error is the reason that the model is told. */
 export const argumentsDecoder = <A, I>(
   parameters: Schema.Schema<A, I>
 ): (call: ToolCall) => Effect.Effect<A, string> => {
@@ -45,9 +33,5 @@ const comparable = (call: ToolCall): string => {
   return typeof parsed === "string" ? call.arguments : canonicalText(parsed.value)
 }
 
-/**
- * Whether two calls ask for the same: one tool, with equal arguments.
- *
- * @internal
- */
+/** Whether two calls ask for the same: one tool, with equal arguments. */
 export const isSameCall = (a: ToolCall, b: ToolCall): boolean => a.name === b.name && comparable(a) === comparable(b)

@@ -23,11 +23,7 @@ const withoutIds = (u: unknown): unknown => {
 const isEmptyStruct = (ast: AST.AST): boolean =>
   ast._tag === "TypeLiteral" && ast.propertySignatures.length === 0 && ast.indexSignatures.length === 0
 
-/**
- * The JSON Schema of a tool's parameters, an object schema; or the reason why there is none.
- *
- * @internal
- */
+/** The JSON Schema of a tool's parameters, an object schema; or the reason why there is none. */
 export const ofParameters = (ast: AST.AST): JsonObject | string => {
   if (isEmptyStruct(ast)) return { type: "object", properties: {}, required: [], additionalProperties: false }
   const definitions = {}
@@ -42,21 +38,13 @@ export const ofParameters = (ast: AST.AST): JsonObject | string => {
   }
 }
 
-/**
- * The declaration of a tool, and the reason why its parameters cannot be sent, if they cannot.
- *
- * @internal
- */
+/** The declaration of a tool, and the reason why its parameters cannot be sent, if they cannot. */
 export interface DeclaredTool {
   readonly declaration: ToolDeclaration
   readonly problem: string | undefined
 }
 
-/**
- * @param parameters the schema of its parameters, or why it has none
- *
- * @internal
- */
+/** @param parameters the schema of its parameters, or why it has none */
 export const declare = (
   tool: { readonly name: string; readonly description?: string | undefined },
   parameters: AST.AST | string

@@ -2,7 +2,6 @@
  * The answer to one pause: the checks of its results, and their form on the wire.
  *
  * @see contract 6.2, C3
- * @internal
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -46,7 +45,6 @@ const readCalls = (wireCalls: unknown): ReadonlyArray<ToolCall> => {
  * The calls of a pause, from the last assistant message where `toolCalls` cannot be read.
  *
  * @see contract 5.3
- * @internal
  */
 export const callsOf = (
   wireCalls: ReadonlyArray<unknown> | null | undefined,
@@ -70,11 +68,7 @@ type CheckContent = (field: string, content: unknown) => Problem | undefined
 const checkWritten: CheckContent = (field, content) =>
   written(content) === undefined ? { field, reason: "must be a string or JSON" } : undefined
 
-/**
- * The problem of the results of a round, unless every call is answered once, and nothing else is.
- *
- * @internal
- */
+/** The problem of the results of a round, unless every call is answered once, and nothing else is. */
 export const checkResults = (
   calls: ReadonlyArray<ToolCall>,
   results: unknown,
@@ -104,11 +98,7 @@ export const checkResults = (
     : { field: "results", reason: `no result for ${missing.map((call) => JSON.stringify(call.id)).join(", ")}` }
 }
 
-/**
- * Reads and checks the results that a caller gives by hand.
- *
- * @internal
- */
+/** Reads and checks the results that a caller gives by hand. */
 export const answersOf = (
   method: string,
   calls: ReadonlyArray<ToolCall>,
@@ -133,8 +123,6 @@ export const answersOf = (
 
 /**
  * The messages of a resume: those of the pause, verbatim, then one entry per result in the casing that the pause uses.
- *
- * @internal
  */
 export const resumeMessages = (
   messages: ReadonlyArray<unknown>,
@@ -157,7 +145,6 @@ export const resumeMessages = (
  * A pause of a stream with its answer, which the next request echoes.
  *
  * @see contract 7.6
- * @internal
  */
 export const answeredPause = (pending: PendingTools, results: ReadonlyArray<ToolResult>): PendingTools => ({
   ...(pending.stepId === undefined ? undefined : { stepId: pending.stepId }),

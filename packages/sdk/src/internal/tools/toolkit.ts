@@ -1,8 +1,4 @@
-/**
- * `@effect/ai` toolkits, taken by shape: their tools as declarations, their `handle` as handlers.
- *
- * @internal
- */
+/** `@effect/ai` toolkits, taken by shape: their tools as declarations, their `handle` as handlers. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
@@ -17,32 +13,16 @@ import { parseArguments } from "./toolArguments.js"
 import { declare } from "./toolDeclaration.js"
 import { answered, failed, faulty, unknownTool } from "./toolOutcome.js"
 
-/**
- * Declarations by hand, or with their handlers.
- *
- * @internal
- */
+/** Declarations by hand, or with their handlers. */
 export type ResolvedTools<E = unknown, R = unknown> = ReadonlyArray<ToolDeclaration> | Handled<E, R>
 
-/**
- * A toolkit with its handlers, or the effect that provides one.
- *
- * @internal
- */
+/** A toolkit with its handlers, or the effect that provides one. */
 export type Toolkit<E, R> = ToolkitLike<E, R> | Effect.Effect<ToolkitLike<E, R>, E, R>
 
-/**
- * The input `tools`; `E` and `R` are those of its handlers.
- *
- * @internal
- */
+/** The input `tools`; `E` and `R` are those of its handlers. */
 export type ToolsOption<E, R> = ResolvedTools<E, R> | Toolkit<E, R>
 
-/**
- * Whether `tools` must still be turned into declarations and handlers by `resolve`.
- *
- * @internal
- */
+/** Whether `tools` must still be turned into declarations and handlers by `resolve`. */
 export const isUnresolved = <E, R>(tools: ToolsOption<E, R> | undefined): tools is Toolkit<E, R> =>
   tools !== undefined && !Array.isArray(tools) && !isHandled(tools)
 
@@ -117,11 +97,7 @@ const toHandled = <E, R>(toolkit: ToolkitLike<E, R>): Handled<E | InvalidRequest
   }
 }
 
-/**
- * The declarations with handlers of a toolkit, or of the effect that provides one.
- *
- * @internal
- */
+/** The declarations with handlers of a toolkit, or of the effect that provides one. */
 export const resolve = <E, R>(
   method: string,
   tools: Toolkit<E, R>

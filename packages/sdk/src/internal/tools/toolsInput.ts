@@ -1,8 +1,4 @@
-/**
- * Checks of the tools of a caller, made before anything is sent.
- *
- * @internal
- */
+/** Checks of the tools of a caller, made before anything is sent. */
 import type { ExecuteOptions } from "../../ExecuteInput.js"
 import { isHandled } from "../../Tools.js"
 import { type Problem, problem } from "../errors/makeError.js"
@@ -11,7 +7,6 @@ import { checkCount, checkOneOf } from "../input/checks.js"
 import type { ToolDeclaration } from "./tool.js"
 import { isUnresolved, type ResolvedTools, type ToolsOption } from "./toolkit.js"
 
-/** @internal */
 export const declarationsOf = (
   tools: ResolvedTools<unknown, unknown> | undefined
 ): ReadonlyArray<ToolDeclaration> | undefined => isHandled(tools) ? tools.declarations : tools
@@ -21,13 +16,11 @@ const checkHandler = (tools: ResolvedTools<unknown, unknown> | undefined): Probl
   return typeof tools.run === "function" ? tools.problem : problem("tools", "have no handler that is a function")
 }
 
-/** @internal */
 export const checkTools = (tools: ResolvedTools<unknown, unknown> | undefined): Problem | undefined =>
   checkHandler(tools) ?? Checks.checkDeclarations(declarationsOf(tools))
 
 const failures = ["fail", "report"]
 
-/** @internal */
 export const checkAnswering = (
   input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure">
 ): Problem | undefined =>
@@ -35,11 +28,7 @@ export const checkAnswering = (
     checkCount("toolConcurrency", input.toolConcurrency, 1) ??
     checkOneOf("onToolFailure", input.onToolFailure, failures)
 
-/**
- * Checks the tools of a run; a toolkit that is still to be provided is checked later.
- *
- * @internal
- */
+/** Checks the tools of a run; a toolkit that is still to be provided is checked later. */
 export const checkToolsInput = (
   input: Pick<ExecuteOptions, "maxToolRounds" | "toolConcurrency" | "onToolFailure" | "toolChoice"> & {
     readonly tools?: ToolsOption<unknown, unknown> | undefined

@@ -1,8 +1,4 @@
-/**
- * Tools made from schemas: their declaration, and the steps of one call.
- *
- * @internal
- */
+/** Tools made from schemas: their declaration, and the steps of one call. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -15,7 +11,6 @@ import { argumentsDecoder } from "./toolArguments.js"
 import { declare } from "./toolDeclaration.js"
 import { answered, failed, faulty, unknownTool } from "./toolOutcome.js"
 
-/** @internal */
 export interface Runner<E, R> {
   readonly name: string
   readonly declaration: ToolDeclaration
@@ -49,14 +44,9 @@ const checkTool = (tool: unknown): string | undefined => {
   return typeof tool.handler === "function" ? undefined : `the handler of ${of} is no function`
 }
 
-/**
- * The tool of options that cannot be read: it has no fields, and runs with it are refused.
- *
- * @internal
- */
+/** The tool of options that cannot be read: it has no fields, and runs with it are refused. */
 export const unreadable: Tool<never, never> = Object.create(null)
 
-/** @internal */
 export const make = <E, R>(given: Tool<E, R>): Runner<E, R> => {
   try {
     const tool = Predicate.isRecord(given) ? { ...given } : given
@@ -96,11 +86,7 @@ const encoded = (
         `the handler's value does not fit: ${issueText(issue)}`
       ))
 
-/**
- * Answers one call: finds the tool, decodes the arguments, runs the handler, encodes the value.
- *
- * @internal
- */
+/** Answers one call: finds the tool, decodes the arguments, runs the handler, encodes the value. */
 export const run = <E, R>(
   runners: ReadonlyArray<Runner<E, R>>,
   settings: RoundSettings,

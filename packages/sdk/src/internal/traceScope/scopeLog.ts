@@ -1,8 +1,4 @@
-/**
- * Log events of scopes, for the hook of the client that they are entered with, if there is one.
- *
- * @internal
- */
+/** Log events of scopes, for the hook of the client that they are entered with, if there is one. */
 import * as Effect from "effect/Effect"
 import type * as EffectScope from "effect/Scope"
 import type { LogEvent } from "../../LogHook.js"
@@ -26,7 +22,6 @@ const event = (phase: "scope_open" | "scope_close", { mode, sessionId }: ScopeNa
   sessionId
 })
 
-/** @internal */
 export const logged = <A, E, R>(named: ScopeName, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(currentSink, (tell) =>
     tell === undefined ? body : Effect.acquireUseRelease(
@@ -35,7 +30,6 @@ export const logged = <A, E, R>(named: ScopeName, body: Effect.Effect<A, E, R>):
       () => tell(event("scope_close", named))
     ))
 
-/** @internal */
 export const loggedScoped = (named: ScopeName): Effect.Effect<void, never, EffectScope.Scope> =>
   Effect.flatMap(currentSink, (tell) =>
     tell === undefined ? Effect.void : Effect.acquireRelease(

@@ -19,7 +19,6 @@ import { currentScope, leavingReplay, type Scope, within } from "../scope/curren
 import { isSameSession, newSessionId } from "../scope/sessionId.js"
 import { logged, loggedScoped } from "./scopeLog.js"
 
-/** @internal */
 export const method = "TraceScope.replay"
 
 /** A scope that was entered by hand. */
@@ -29,22 +28,14 @@ export interface OpenedScope {
   readonly verify: Effect.Effect<void, ReplayLeftoverError>
 }
 
-/**
- * The scope of a capture; in a replay it has the id of the replayed session.
- *
- * @internal
- */
+/** The scope of a capture; in a replay it has the id of the replayed session. */
 export const newCapture: Effect.Effect<Scope> = Effect.gen(function*() {
   const http = Option.getOrUndefined(yield* Effect.serviceOption(NoukaiHttp))
   const sessionId = http?.defaults.replayedSessionId ?? (yield* newSessionId)
   return { mode: "capture", sessionId, http: undefined }
 })
 
-/**
- * The scope of a named session; in a replay, still one that only replays.
- *
- * @internal
- */
+/** The scope of a named session; in a replay, still one that only replays. */
 export const sessionScope = (sessionId: string): Effect.Effect<Scope> =>
   Effect.map(currentScope, (enclosing) => ({ mode: "session", sessionId, http: enclosing?.http }))
 
@@ -58,12 +49,10 @@ interface OpenedReplay extends OpenReplay {
   readonly scope: Scope
 }
 
-/** @internal */
 export type ScopeEntry =
   | { readonly _tag: "joined"; readonly scope: Scope | undefined }
   | { readonly _tag: "new"; readonly open: Effect.Effect<OpenedReplay, ReplayOpenError> }
 
-/** @internal */
 export const enter = (id: string): Effect.Effect<ScopeEntry, ReplayDisabledError, NoukaiHttp> =>
   Effect.gen(function*() {
     const http = yield* NoukaiHttp
@@ -81,7 +70,6 @@ export const enter = (id: string): Effect.Effect<ScopeEntry, ReplayDisabledError
     return { _tag: "new", open }
   })
 
-/** @internal */
 export const replayed = <A, E, R>(
   sessionId: string,
   entry: ScopeEntry,
@@ -92,7 +80,6 @@ export const replayed = <A, E, R>(
     Effect.flatMap(entry.open, ({ scope, verify }) => Effect.zipLeft(within(scope, body), verify(method)))
   )
 
-/** @internal */
 export const openCapture: Effect.Effect<OpenedScope, never, EffectScope.Scope> = Effect.gen(function*() {
   const enclosing = yield* currentScope
   if (enclosing !== undefined) return { scope: enclosing, verify: Effect.void }
@@ -101,7 +88,6 @@ export const openCapture: Effect.Effect<OpenedScope, never, EffectScope.Scope> =
   return { scope, verify: Effect.void }
 })
 
-/** @internal */
 export const openReplay = (
   sessionId: string
 ): Effect.Effect<OpenedScope, ReplayOpenError | ReplayDisabledError, NoukaiHttp | EffectScope.Scope> =>

@@ -2,7 +2,6 @@
  * The events of a run, past and future. They are those of the run itself, but reading them does not move the run.
  *
  * @see contract 9.3
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -313,7 +312,6 @@ const healed = (
     return next
   })
 
-/** @internal */
 export const liveTrace = (http: HttpService) =>
 (
   flow: FlowRef<never>,

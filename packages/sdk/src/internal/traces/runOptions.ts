@@ -5,31 +5,16 @@ import type { NoukaiError } from "../../NoukaiError.js"
 import type { StepAttempts, StepTrace } from "../../Trace.js"
 import type { ReadOptions, StreamOptions } from "../input/callOptions.js"
 
-/**
- * The options of reading a run.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of reading a run. */
 export interface RunOptions extends ReadOptions {
   /** The limit of the whole call with its attempts; of a list, of each page. Default: the client's, none. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
-/**
- * The attempt to read: the latest, every one, or one by its number, from 1.
- *
- * @since 0.1.0
- * @category options
- */
+/** The attempt to read: the latest, every one, or one by its number, from 1. */
 export type Attempt = "latest" | "all" | number
 
-/**
- * The options of reading one step: its attempt, and its iteration of a loop.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of reading one step: its attempt, and its iteration of a loop. */
 export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunOptions {
   /** The attempt. Default: `"latest"`. */
   readonly attempt?: At | undefined
@@ -37,20 +22,10 @@ export interface StepTraceOptions<out At extends Attempt = Attempt> extends RunO
   readonly loopIndex?: number | undefined
 }
 
-/**
- * The value of `stepTrace`: all attempts for `"all"`, one otherwise.
- *
- * @since 0.1.0
- * @category models
- */
+/** The value of `stepTrace`: all attempts for `"all"`, one otherwise. */
 export type StepTraceOf<At extends Attempt> = At extends "all" ? StepAttempts : StepTrace
 
-/**
- * The options of listing runs.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of listing runs. */
 export interface ListOptions extends RunOptions {
   /** The server's id of the flow: `flowId` of a result, a job, a trace or a session. */
   readonly flowId: string
@@ -60,12 +35,7 @@ export interface ListOptions extends RunOptions {
   readonly status?: "running" | "completed" | "failed" | "cancelled" | undefined
 }
 
-/**
- * The options of watching a run. There is no timeout over the whole.
- *
- * @since 0.1.0
- * @category options
- */
+/** The options of watching a run. There is no timeout over the whole. */
 export interface LiveTraceOptions extends Omit<StreamOptions, "attemptTimeout" | "retryPost"> {
   /**
    * Reads again after a cut or a refusal that may pass, while the schedule lasts; the schedule begins anew with each new

@@ -5,24 +5,21 @@
  * there, which has to be told from its end.
  *
  * @see contract 9.6
- * @internal
  */
 import type { RunListResponse } from "../operations/traceRequests.js"
 
 /** The runs that are remembered, so that one that a shifted page holds again is not given twice. */
 const capacity = 1_000
 
-/** The runs of the longest page that the server gives. @internal */
+/** The runs of the longest page that the server gives. */
 export const longestPage = 100
 
-/** @internal */
 export interface RunPage {
   readonly runs: RunListResponse["runs"]
   /** The cursor of the next page; absent after the last. */
   readonly next: string | undefined
 }
 
-/** @internal */
 export class RunPages {
   private readonly seen = new Set<string>()
   /** A cursor that was asked for, to recognise when pages come again: moved at every doubling of the pages since. */

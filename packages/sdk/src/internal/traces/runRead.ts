@@ -2,7 +2,6 @@
  * Reads runs: the checks, clocks and spans around the run endpoints.
  *
  * @see contract 9
- * @internal
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -48,7 +47,6 @@ const resolveRun = (
       Either.map(Address.segment(method, "executionId", executionId), () => ({ flow: address, executionId }))
   )
 
-/** @internal */
 export const pickOptions = (given: RunOptions): RunOptions => ({
   timeout: given.timeout,
   headers: given.headers,
@@ -59,11 +57,7 @@ export const pickOptions = (given: RunOptions): RunOptions => ({
 
 const readRules: InputRules<RunOptions, RunOptions> = { field: "options", pick: pickOptions, check: checkCall }
 
-/**
- * The run to read, and the settings of the read.
- *
- * @internal
- */
+/** The run to read, and the settings of the read. */
 export const resolveRead = <A, B extends object>(
   http: HttpService,
   method: string,
@@ -123,7 +117,6 @@ const reading = <K extends "trace" | "runSummary", A>(
     )
   })
 
-/** @internal */
 export const trace = reading({
   method: "RunService.trace",
   span: spanNames.runTrace,
@@ -142,7 +135,6 @@ const areCostsReadable = ({ raw, steps }: Trace.Trace): boolean => {
   return sent.every((step: unknown) => Predicate.isRecord(step) && isReadable(step.costUsd))
 }
 
-/** @internal */
 export const cost = reading({
   method: "RunService.cost",
   span: spanNames.runCost,
@@ -156,7 +148,6 @@ export const cost = reading({
   outcomeOf: ({ costUsd, status, tokens }) => ({ status, costUsd, tokens })
 })
 
-/** @internal */
 export const summary = reading({
   method: "RunService.summary",
   span: spanNames.runSummary,
@@ -180,7 +171,6 @@ const stepRules: InputRules<StepTraceOptions, StepTraceOptions> = {
       checkCall(options)
 }
 
-/** @internal */
 export const stepTrace = (http: HttpService) =>
 (
   flow: FlowRef<never>,
@@ -243,7 +233,6 @@ interface PageRequest {
   readonly limit: number | undefined
 }
 
-/** @internal */
 export const list = (http: HttpService) => (given: ListOptions): Stream.Stream<FlowRun, CallError> =>
   Stream.suspend(() => {
     const method = "RunService.list"

@@ -1,8 +1,6 @@
 /**
  * The carrier of bytes to Noukai and back. `NoukaiHttp` is the only caller; its implementation is chosen by the
  * `#transport` condition of the package, or by `NoukaiHttp.layerHttpClient`.
- *
- * @internal
  */
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
@@ -13,10 +11,8 @@ import type { Sent, TimeoutClock } from "../../NoukaiError.js"
 import type { Progress } from "../input/callOptions.js"
 import type { Pause } from "../time/clock.js"
 
-/** @internal */
 export type TransportClock = Extract<TimeoutClock, "connect" | "attempt" | "firstByte" | "idle">
 
-/** @internal */
 export interface TransportRequest {
   readonly method: "GET" | "POST"
   /** Scheme, host and port: `https://api.noukai.xyz`. */
@@ -30,7 +26,6 @@ export interface TransportRequest {
   readonly progress: Progress
 }
 
-/** @internal */
 export interface SendRequest extends TransportRequest {
   /** Milliseconds for the whole attempt, body included; `undefined`: no clock. */
   readonly attemptTimeout: number | undefined
@@ -38,7 +33,6 @@ export interface SendRequest extends TransportRequest {
   readonly maxBytes: number
 }
 
-/** @internal */
 export interface OpenRequest extends TransportRequest {
   /** Milliseconds from the moment the request is on a socket to the first byte of the body; `undefined`: no clock. */
   readonly firstByteTimeout: number | undefined
@@ -48,19 +42,16 @@ export interface OpenRequest extends TransportRequest {
   readonly attemptTimeout?: number | undefined
 }
 
-/** @internal */
 export interface TransportResponse {
   readonly status: number
   /** The value of a header by its lower-case name; of a repeated one the first, or all joined by `, ` over `fetch`. */
   readonly header: (name: string) => string | undefined
 }
 
-/** @internal */
 export interface TextResponse extends TransportResponse {
   readonly text: string
 }
 
-/** @internal */
 export interface StreamResponse extends TransportResponse {
   /**
    * The next bytes of the body. Fails with `None` at its clean end. Reading pauses the socket when bytes are not
@@ -76,11 +67,7 @@ export interface StreamResponse extends TransportResponse {
   readonly complete: () => void
 }
 
-/**
- * A request whose body is handed over as it arrives, under way since it was begun.
- *
- * @internal
- */
+/** A request whose body is handed over as it arrives, under way since it was begun. */
 export interface Opening {
   /** The response, as soon as its head is there. An interruption of the wait does not end the request. */
   readonly response: Effect.Effect<StreamResponse, TransportError>
@@ -88,7 +75,6 @@ export interface Opening {
   readonly close: () => void
 }
 
-/** @internal */
 export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
   /** A short text that is safe to show: `connect ECONNREFUSED 127.0.0.1:1`. */
   readonly reason: string
@@ -97,16 +83,11 @@ export class ConnectionFailure extends Data.TaggedClass("ConnectionFailure")<{
   readonly cause: unknown
 }> {}
 
-/**
- * The transport was closed before the request, or while it was under way.
- *
- * @internal
- */
+/** The transport was closed before the request, or while it was under way. */
 export class TransportClosed extends Data.TaggedClass("TransportClosed")<{
   readonly sent: Sent
 }> {}
 
-/** @internal */
 export class ClockExpired extends Data.TaggedClass("ClockExpired")<{
   readonly clock: TransportClock
   /** Milliseconds. */
@@ -114,31 +95,23 @@ export class ClockExpired extends Data.TaggedClass("ClockExpired")<{
   readonly sent: Sent
 }> {}
 
-/** @internal */
 export class BodyTooLarge extends Data.TaggedClass("BodyTooLarge")<{
   readonly maxBytes: number
   readonly status: number
 }> {}
 
-/**
- * The body has a content coding that is unknown or cannot be decoded.
- *
- * @internal
- */
+/** The body has a content coding that is unknown or cannot be decoded. */
 export class BodyUndecodable extends Data.TaggedClass("BodyUndecodable")<{
   readonly coding: string
   readonly isKnown: boolean
   readonly status: number
 }> {}
 
-/** @internal */
 export type TransportError = ConnectionFailure | TransportClosed | ClockExpired | BodyTooLarge | BodyUndecodable
 
 /**
  * Sends requests. Never follows a redirect; a response of any status is a success here. Interruption closes the socket.
  * Closing its scope fails the requests under way and closes their sockets; after that nothing is sent.
- *
- * @internal
  */
 export interface HttpTransport {
   /** Sends a request and reads the whole body; of an error, the part that comes in 5 s. */
@@ -151,15 +124,10 @@ export interface HttpTransport {
   readonly pause: Pause
 }
 
-/** @internal */
 export interface TransportOptions {
   /** An undici `Dispatcher` (a proxy, a mock), on Node, in place of own connections; it is not closed. */
   readonly dispatcher: unknown
 }
 
-/**
- * The export `make` of a `#transport` module.
- *
- * @internal
- */
+/** The export `make` of a `#transport` module. */
 export type MakeTransport = (options: TransportOptions) => Effect.Effect<HttpTransport, never, Scope.Scope>

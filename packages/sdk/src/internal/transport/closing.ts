@@ -1,23 +1,14 @@
-/**
- * The end of a transport: it fails the requests under way, and none begins after it.
- *
- * @internal
- */
+/** The end of a transport: it fails the requests under way, and none begins after it. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as timers from "../time/clock.js"
 import type { Pause } from "../time/clock.js"
 
-/**
- * A request that ends with the transport.
- *
- * @internal
- */
+/** A request that ends with the transport. */
 export interface ClosableExchange {
   readonly transportClosed: () => void
 }
 
-/** @internal */
 export class Closing {
   isClosed = false
   readonly underWay = new Set<ClosableExchange>()
@@ -53,11 +44,7 @@ export class Closing {
     )
 }
 
-/**
- * Makes the end of a transport, which comes with the end of the scope.
- *
- * @internal
- */
+/** Makes the end of a transport, which comes with the end of the scope. */
 export const make: Effect.Effect<Closing, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => new Closing()),
   (closing) => Effect.sync(() => closing.close())

@@ -1,8 +1,6 @@
 /**
  * The reason of a failed connection, made safe to show: the innermost error's words, without the request that many of
  * these errors carry and without the values of its headers, which some of them quote.
- *
- * @internal
  */
 import type { Sent } from "../../NoukaiError.js"
 import { ConnectionFailure } from "./HttpTransport.js"
@@ -55,11 +53,7 @@ const withoutValues = (message: string, headers: Record<string, string>): string
   return safe
 }
 
-/**
- * @param headers the request's, so that their values can be kept out
- *
- * @internal
- */
+/** @param headers the request's, so that their values can be kept out */
 export const connectionFailure = (error: unknown, sent: Sent, headers: Record<string, string>): ConnectionFailure => {
   const original = innermost(error)
   const reason = withoutValues(messagesOf(original), headers)

@@ -1,8 +1,4 @@
-/**
- * One request and its response, over any wire: the clocks, the limits, the progress, and the waiting fiber.
- *
- * @internal
- */
+/** One request and its response, over any wire: the clocks, the limits, the progress, and the waiting fiber. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -34,7 +30,7 @@ import { concat, sizeOf } from "./response.js"
 
 type GetHeader = (name: string) => string | undefined
 
-/** The events of a wire, in this order. @internal */
+/** The events of a wire, in this order. */
 export interface Receiver {
   /** The request is about to be written, as far as the wire knows. */
   readonly onSocket: () => void
@@ -46,7 +42,7 @@ export interface Receiver {
   readonly onError: (error: unknown, sent?: Sent) => void
 }
 
-/** Carries one request and its response. Paused, it stops reading the socket; a few bytes may still come. @internal */
+/** Carries one request and its response. Paused, it stops reading the socket; a few bytes may still come. */
 export interface Wire extends Decoding.Pausable {
   readonly start: (receiver: Receiver) => void
   /** Closes the socket. Later events of the wire are ignored. */
@@ -456,11 +452,7 @@ const refused = Effect.fail(new TransportClosed({ sent: "no" }))
 
 const refusedOpening: Opening = { response: refused, close: () => {} }
 
-/**
- * A transport over wires, one for each request of a fiber.
- *
- * @internal
- */
+/** A transport over wires, one for each request of a fiber. */
 export const transportOver = (
   wire: (request: TransportRequest, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Wire
 ): Effect.Effect<HttpTransport, never, Scope> =>

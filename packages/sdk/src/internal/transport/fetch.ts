@@ -4,15 +4,13 @@
  * `"unknown"` until there is a response. Failures that a runtime's `fetch` hides stay hidden. That of Node 20 ends
  * cleanly a chunked body that is cut on a connection that was to close, a body of no known length that is reset, and a
  * compressed one that is cut off; of one that is not compressed as it says, it gives nothing more.
- *
- * @internal
  */
 import * as Predicate from "effect/Predicate"
 import { type Receiver, transportOver, type Wire } from "./exchange.js"
 import type { MakeTransport, TransportRequest } from "./HttpTransport.js"
 import { redirectStatus } from "./response.js"
 
-/** The `fetch` of a runtime, or a replacement of it. @internal */
+/** The `fetch` of a runtime, or a replacement of it. */
 export type Fetch = typeof globalThis.fetch
 
 /** The bytes of a body, as they come. */
@@ -116,17 +114,9 @@ class FetchWire implements Wire {
   }
 }
 
-/**
- * The transport over a given `fetch`.
- *
- * @internal
- */
+/** The transport over a given `fetch`. */
 export const over = (fetch: Fetch): ReturnType<MakeTransport> =>
   transportOver((request) => new FetchWire(request, fetch))
 
-/**
- * The transport over the global `fetch` of each call.
- *
- * @internal
- */
+/** The transport over the global `fetch` of each call. */
 export const make: MakeTransport = () => over((url, init) => fetch(url, init))

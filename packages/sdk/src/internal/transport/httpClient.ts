@@ -1,8 +1,6 @@
 /**
  * The transport over a given platform `HttpClient`, for proxies, custom certificates and fakes. As over `fetch` there
  * is no connect clock, the first-byte clock starts with the call, and `sent` is `"unknown"` until there is a response.
- *
- * @internal
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
@@ -137,8 +135,6 @@ class HttpClientWire implements Wire {
 /**
  * The transport over a client. Redirects are not followed over the platform's `fetch` client; a client that was made to
  * follow them does. Its spans show no header that could hold a secret, and no tracing headers are sent.
- *
- * @internal
  */
 export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<HttpTransport, never, Scope.Scope> => {
   const scoped = HttpClient.withScope(client)
@@ -166,11 +162,7 @@ export const fromHttpClient = (client: HttpClient.HttpClient): Effect.Effect<Htt
   )
 }
 
-/**
- * The transport over the client of the context.
- *
- * @internal
- */
+/** The transport over the client of the context. */
 export const make: Effect.Effect<HttpTransport, never, HttpClient.HttpClient | Scope.Scope> = Effect.flatMap(
   HttpClient.HttpClient,
   fromHttpClient

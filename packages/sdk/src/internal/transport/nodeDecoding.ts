@@ -2,18 +2,16 @@
  * Decompresses bodies that came compressed without being asked for, as a proxy may send them, with Node's own zlib,
  * which is loaded for the first of them; elsewhere `fetch` has done so. The headers of a body that `fetch` has
  * decompressed still name the coding, so its first bytes decide.
- *
- * @internal
  */
 import { concat } from "./response.js"
 
-/** A source of bytes that can be paused. @internal */
+/** A source of bytes that can be paused. */
 export interface Pausable {
   readonly pause: () => void
   readonly resume: () => void
 }
 
-/** A receiver of bytes. @internal */
+/** A receiver of bytes. */
 export interface Sink {
   readonly body: (bytes: Uint8Array) => void
   readonly end: () => void
@@ -79,7 +77,6 @@ const isText = (bytes: Uint8Array): boolean => {
   }
 }
 
-/** @internal */
 export interface BodyDecoder extends Sink, Pausable {
   readonly stop: () => void
 }
@@ -157,8 +154,6 @@ const maxCodings = 3
  *
  * @param encoding the header `content-encoding`
  * @returns the codings as they were applied: bytes go into the last and come out of the first
- *
- * @internal
  */
 export const decode = (encoding: string, reader: Sink, wire: Pausable): ReadonlyArray<BodyDecoder> | string => {
   const codings = encoding.toLowerCase().split(",").map((coding) => coding.trim()).filter((coding) =>

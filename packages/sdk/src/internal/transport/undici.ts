@@ -1,8 +1,6 @@
 /**
  * The transport of Node: undici's `dispatch`, which costs little more than the socket does. Undici's own timers are
  * off; the clocks are the fiber's.
- *
- * @internal
  */
 import { undiciParts } from "#undici"
 import * as Effect from "effect/Effect"
@@ -163,8 +161,6 @@ const warned = Effect.suspend(() => {
 /**
  * The transport over own connections, closed when the scope ends, or over the given `dispatcher`. A dispatcher that
  * cannot dispatch fails each call with a `ConnectionFailure`. In a bundle without undici it is that over `fetch`.
- *
- * @internal
  */
 export const make: MakeTransport = (options) =>
   Effect.suspend(() => {

@@ -1,8 +1,4 @@
-/**
- * Connections over undici whose sockets are all known, and end with them.
- *
- * @internal
- */
+/** Connections over undici whose sockets are all known, and end with them. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { buildConnector as Connector, Client } from "undici"
@@ -21,8 +17,6 @@ const isSocket = (value: unknown): value is Socket =>
 /**
  * One connection at a time, which is made anew when it has been closed. Undici does not show the socket that it
  * connects and lets an attempt go on when nobody waits for it any more; this does neither.
- *
- * @internal
  */
 export class Connection {
   readonly client: Client
@@ -67,8 +61,6 @@ const closed = new Error("the client is closed")
 /**
  * The connections of a transport, by origin. Undici's own pool gives a call that follows another one a second socket,
  * because it hears only later that the first is free, and its agent loses sight of a pool after a failed attempt.
- *
- * @internal
  */
 export class Connections {
   readonly connect: Connector.connector
@@ -137,9 +129,7 @@ export class Connections {
   })
 }
 
-/**
- * @internal
- */
+/** */
 export const make = (parts: UndiciParts): Effect.Effect<Connections, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => new Connections(parts)),

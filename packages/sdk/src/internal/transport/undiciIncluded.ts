@@ -1,8 +1,6 @@
 /**
  * The parts of undici as imports. A bundler or a transpiler that makes CommonJS of this package finds this module at
  * `#undici`, and so does the bundle of the command, which has undici in it.
- *
- * @internal
  */
 // @ts-expect-error undici declares types for its index alone
 import buildConnector from "undici/lib/core/connect.js"
@@ -10,5 +8,4 @@ import buildConnector from "undici/lib/core/connect.js"
 import Client from "undici/lib/dispatcher/client.js"
 import type { UndiciParts } from "./undiciRequired.js"
 
-/** @internal */
 export const undiciParts = (): UndiciParts => ({ Client, buildConnector })

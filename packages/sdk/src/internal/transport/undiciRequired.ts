@@ -5,13 +5,10 @@
  *
  * They are required, and not imported, so that bundlers leave them out: undici is CommonJS and requires Node's modules,
  * which it cannot do within a bundle that is an ES module.
- *
- * @internal
  */
 import { createRequire } from "node:module"
 import type * as Undici from "undici"
 
-/** @internal */
 export interface UndiciParts {
   readonly Client: typeof Undici.Client
   readonly buildConnector: typeof Undici.buildConnector
@@ -40,7 +37,5 @@ let loaded: { readonly parts: UndiciParts | undefined } | undefined
 /**
  * The parts, if undici 7 is installed for this package, or beside the bundle that this package is in. They are loaded by
  * the first call.
- *
- * @internal
  */
 export const undiciParts = (): UndiciParts | undefined => (loaded ??= { parts: load() }).parts

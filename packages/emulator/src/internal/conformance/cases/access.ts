@@ -2,7 +2,6 @@
  * Cases of versions, keys and paths.
  *
  * @see contract 1 to 4, 14
- * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import { any, exchange, fixture, get, made, ok, post, refusal, sample } from "../caseParts.js"
@@ -29,7 +28,6 @@ const key = (as: string, status: number, code: string): ConformanceCase =>
     })
   )
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   version("", "one"),
   version("/v0", "draft"),

@@ -2,7 +2,6 @@
  * Cases of errors.
  *
  * @see contract 11
- * @internal
  */
 import type { ConformanceCase, Expectation } from "../../../ConformanceCase.js"
 import { any, event, exchange, fixture, inBothShapes, made, post, refusal, refused, sample } from "../caseParts.js"
@@ -27,7 +26,6 @@ const status = (number: number): ConformanceCase =>
 
 const flow = (org: string) => post(`/seq/${org}/conformance/flow/execute`, {})
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   shape("coded", "500:INTERNAL_ERROR", refusal(500, "INTERNAL_ERROR")),
   shape("text", "500:text", { status: 500, body: { detail: any("string") } }),

@@ -2,7 +2,6 @@
  * Cases of `/execute` without tools.
  *
  * @see contract 5
- * @internal
  */
 import type { ConformanceCase, ConformanceRequest } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -43,7 +42,6 @@ const attached = (
     )
   )
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "5.3: a completed run",

@@ -2,7 +2,6 @@
  * Cases of jobs.
  *
  * @see contract 8
- * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -27,7 +26,6 @@ const wrongType = (field: string, value: Json): ConformanceCase =>
     exchange(post(hello, { message: "hi", [field]: value }), invalid("body", field))
   )
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "8.2: a failed job has an error",

@@ -3,7 +3,6 @@
  * on: `runId` in `run_started` and in a tool pause, `stepId` in `step_paused`, an object as `error`.
  *
  * @see contract 5.2, 7.1, 7.6, 8.1, C7, 17.1
- * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -37,7 +36,6 @@ const headers = {
 
 const fresh = { message: "hi", parameters: {}, iterationsUsed: 0, accumulatedOutputs: {}, trace: false }
 
-/** @internal */
 export const firstStep = {
   stepIndex: 0,
   accumulatedOutputs: {},
@@ -94,7 +92,6 @@ const stepBodies = (shape: Shape, outputs: { readonly [stepId: string]: Json }):
     })
   )
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "5.2: the fresh body of the Python client",

@@ -2,7 +2,6 @@
  * Cases of runs and traces.
  *
  * @see contract 9
- * @internal
  */
 import type { ConformanceCase, ConformanceExchange, Expectation } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -77,7 +76,6 @@ const capture = (name: string, flow: string, body: Json, steps: Json): Conforman
     exchange(get(`${flow.replace("/execute", "/runs")}/{{id}}/trace`), ok({ steps }))
   )
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "9.1: the trace of a run",

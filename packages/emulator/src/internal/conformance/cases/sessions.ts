@@ -2,7 +2,6 @@
  * Cases of sessions.
  *
  * @see contract 10.4, 10.9
- * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -35,7 +34,6 @@ const execution = (more: { readonly [key: string]: Json }): Json => ({
   ...more
 })
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "10.4: a session with one execution of each kind, in order",

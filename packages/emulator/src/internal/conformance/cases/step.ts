@@ -2,7 +2,6 @@
  * Cases of `/step`.
  *
  * @see contract 7
- * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -139,7 +138,6 @@ const toolResume = (results: ReadonlyArray<Json>, more: { readonly [key: string]
   ...more
 })
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   ...inBothShapes((shape) =>
     made(

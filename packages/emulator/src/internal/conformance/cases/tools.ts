@@ -2,7 +2,6 @@
  * Cases of tool calls on `/execute`.
  *
  * @see contract 5.3, 6
- * @internal
  */
 import type { ConformanceCase } from "../../../ConformanceCase.js"
 import type { Json } from "../../../Flow.js"
@@ -51,7 +50,6 @@ const badResume = (name: string, row: string, body: Json, status: number, code: 
     exchange(post(path, body), refusal(status, code))
   )
 
-/** @internal */
 export const cases: ReadonlyArray<ConformanceCase> = [
   made(
     "5.3: a pause",
