@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { stripVTControlCharacters } from "node:util"
 import * as TypeScript from "typescript"
 import { isWhole } from "../../sdk/test/support/size.js"
+import { connection } from "../src/arguments/flags.js"
 import { type Asked, checked, type Grammar } from "../src/arguments/grammar.js"
 import { grammar } from "../src/commands/grammar.js"
 import { hint, type ServerFlags } from "../src/terminal/shell.js"
@@ -98,18 +99,19 @@ describe("hints", () => {
       }),
       { numRuns: isWhole ? 500 : 40, seed: 7 }
     )
+    const names = {
+      env: "env",
+      port: "port",
+      baseUrl: "base-url",
+      org: "org",
+      project: "project",
+      keyFile: "key-file",
+      profile: "profile",
+      envFile: "env-file"
+    }
+    assert.sameMembers(Object.keys(names), Object.keys(connection))
     const read = words(samples.map(({ flags, flow, id }) => hint(flags, "watch", [flow, id])))
     for (const [at, { flags, flow, id }] of samples.entries()) {
-      const names = {
-        env: "env",
-        port: "port",
-        baseUrl: "base-url",
-        org: "org",
-        project: "project",
-        keyFile: "key-file",
-        profile: "profile",
-        envFile: "env-file"
-      }
       const expected = Object.entries(names).flatMap(([field, name]) =>
         Option.match<string | number, ReadonlyArray<string>>(flags[field as keyof ServerFlags] ?? Option.none(), {
           onNone: () => [],

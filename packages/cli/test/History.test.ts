@@ -40,7 +40,7 @@ describe("the history", () => {
       assert.deepStrictEqual(
         seen().map(({ at: _, ...rest }) => rest),
         all.map(({ executionId, flowId }, n) => ({
-          server: NOUKAI_BASE_URL,
+          server: NOUKAI_BASE_URL.replace("127.0.0.1", "localhost"),
           flow: obeys,
           // an error names no flow id
           ...n < 4 ? { flowId } : {},

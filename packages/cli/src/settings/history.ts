@@ -116,7 +116,9 @@ export const layer = (isKept: boolean): Layer.Layer<History, never, NoukaiConfig
   Layer.effect(
     History,
     Effect.map(NoukaiConfig, (config) => {
-      const server = config.origin + config.prefix
+      // the names of this machine are one server
+      const origin = config.origin.replace(/^(https?:\/\/)(127\.0\.0\.1|\[::1\])(?=:|$)/, "$1localhost")
+      const server = origin + config.prefix
       const address = (flow: string) =>
         Either.match(Flow.resolve(flow, config), { onLeft: () => flow, onRight: Flow.format })
       return {

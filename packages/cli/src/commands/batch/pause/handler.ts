@@ -26,4 +26,4 @@ export const handle = handling(
   (input) => `rows in flight run to their ends; to go on: ${Ledger.about(input, "batch resume")}`
 )
 
-export const resume = handling(Batch.resume, () => "the next noukai batch run goes on")
+export const resume = handling(Batch.resume, () => "the next run of the batch goes on")
