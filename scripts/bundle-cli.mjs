@@ -12,6 +12,40 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 
 const folder = fileURLToPath(new URL("../packages/cli", import.meta.url))
 
+/** Text for roff. */
+const roff = (text) => text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1")
+
+/** The manual page of the command. */
+const manual = (grammar) => {
+  const list = (rows) => rows.map(([name, does]) => `.TP\n.B ${roff(name)}\n${roff(does)}\n`).join("")
+  const command = (path, { arguments: args, commands, does, flags }) =>
+    commands === undefined
+      ? `.SS ${roff(["noukai", ...path, ...args.map(({ shown }) => shown)].join(" "))}\n${roff(does)}\n` +
+        list([...args, ...flags].map(({ does, shown }) => [shown, does]))
+      : Object.entries(commands).map(([name, below]) => command([...path, name], below)).join("")
+  return `.TH NOUKAI 1\n.SH NAME\nnoukai \\- run Noukai flows, jobs and batches from a terminal\n` +
+    `.SH SYNOPSIS\n.B noukai\n.I command\n[flags] [arguments]\n.SH DESCRIPTION\n${roff(grammar.does)}\n` +
+    `.SH COMMANDS\n${command([], grammar)}.SH EXIT STATUS\n` +
+    list([
+      ["0", "Done."],
+      ["1", "The run failed, or a check does not hold."],
+      ["2", "Wrong usage: nothing was sent."],
+      ["3", "The key is missing, or the server refused it."],
+      ["4", "The run is paused for tools."],
+      ["5", "A run may exist: its request had no answer."],
+      ["6", "A batch stopped at its budget or its failures."],
+      ["7", "Refused or unreachable: nothing ran."],
+      ["124", "Timed out."],
+      ["130", "Interrupted."]
+    ]) + `.SH ENVIRONMENT\n` + list([
+      ["NOUKAI_API_KEY", "The key."],
+      ["NOUKAI_ENV, NOUKAI_PORT, NOUKAI_BASE_URL", "The server."],
+      ["NOUKAI_ORG, NOUKAI_PROJECT", "The organisation and the project of flows without one."],
+      ["HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "The proxy for the hosted service."],
+      ["XDG_CONFIG_HOME, XDG_STATE_HOME", "The folders of settings, and of the runs that this machine has seen."]
+    ])
+}
+
 /** The command has undici in itself: the SDK would require it where it is installed, and start later. */
 const undici = {
   name: "undici",
@@ -23,7 +57,7 @@ const undici = {
     )
 }
 
-/** Bundles into a folder, with the grammar of all commands beside it. */
+/** Bundles into a folder, with the grammar of all commands and the manual page beside it. */
 export const bundle = async (outdir, conditions = []) => {
   const { metafile } = await build({
     absWorkingDir: folder,
@@ -48,6 +82,7 @@ export const bundle = async (outdir, conditions = []) => {
   const built = resolve(folder, outdir)
   const { grammar } = await import(pathToFileURL(`${built}/commands/grammar.js`).href)
   writeFileSync(`${built}/grammar.json`, JSON.stringify(grammar))
+  writeFileSync(`${built}/noukai.1`, manual(grammar))
   return { metafile }
 }
 

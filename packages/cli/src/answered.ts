@@ -1,13 +1,25 @@
-/** Answers that need no more than the arguments: help, the version, and wrong usage. */
-import type { Asked } from "./arguments/grammar.js"
+/** Answers that need no more than the arguments: help, the version, completions, and wrong usage. */
+import type { Asked, Grammar } from "./arguments/grammar.js"
 import { help } from "./arguments/help.js"
+import { completions, shells } from "./completions.js"
 import { exitCodes } from "./exit/exitCode.js"
 import { said } from "./exit/failure.js"
 import { version } from "./version.js"
 
-/** Writes an answer, and returns the code of the command. */
-export const answered = (asked: Exclude<Asked, { readonly _tag: "command" }>, isJson: boolean): number => {
+/** Writes an answer, and returns the code of the command; `undefined` for a command that has to be run. */
+export const answered = (grammar: Grammar, asked: Asked, isJson: boolean): number | undefined => {
   switch (asked._tag) {
+    case "command": {
+      const [name, , ...words] = asked.args
+      if (name !== "completions") return undefined
+      const text = completions(grammar, words)
+      if (text === undefined) {
+        const message = `noukai completions takes a shell: ${shells.join(", ")}`
+        return said({ kind: "UsageError", message, code: exitCodes.usage }, isJson)
+      }
+      process.stdout.write(text)
+      return exitCodes.done
+    }
     case "help":
       process.stdout.write(help(asked.path, asked.grammar, process.stdout.columns ?? 80))
       return exitCodes.done

@@ -42,9 +42,11 @@ const grammar = async (): Promise<Grammar> => {
 /** Runs a command, and ends the process with its code. */
 export const main = async (args: ReadonlyArray<string>): Promise<void> => {
   listenForLosses()
-  const asked = checked(await grammar(), args)
+  const all = await grammar()
+  const asked = checked(all, args)
   const isJson = wantsJson(args)
-  if (asked._tag !== "command") return end(answered(asked, isJson))
+  const code = answered(all, asked, isJson)
+  if (code !== undefined || asked._tag !== "command") return end(code ?? exitCodes.usage)
   const { start } = await import("./program.js")
   start(asked.args, isJson, end)
 }

@@ -19,6 +19,22 @@ import { show } from "./session/show/command.js"
 import { trace } from "./trace/command.js"
 import { watch } from "./watch/command.js"
 
+/** The command that is answered from the grammar itself. */
+const completions: Grammar = {
+  does: "Prints completions for a shell: bash, zsh or fish.",
+  flags: [],
+  arguments: [
+    { name: "<shell>", shown: "<shell>", does: "bash, zsh or fish.", isOptional: false, isRepeated: false },
+    {
+      name: "<word>",
+      shown: "<word>...",
+      does: "After --, the words so far: prints what can follow, for the script of the shell.",
+      isOptional: true,
+      isRepeated: true
+    }
+  ]
+}
+
 /** The flags and the help of every command, by its name. */
 export const grammar: Grammar = described(root, {
   auth: described(auth),
@@ -35,6 +51,7 @@ export const grammar: Grammar = described(root, {
     cancel: described(Batch.cancel)
   }),
   cassette: described(cassette, { check: described(check), diff: described(diff) }),
+  completions,
   cost: described(cost),
   dev: described(dev),
   doctor: described(doctor),

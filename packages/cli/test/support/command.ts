@@ -146,9 +146,11 @@ const placed = (
 const program = (args: ReadonlyArray<string>): ReturnType<typeof run> =>
   Effect.suspend(() => {
     const asked = checked(grammar, args)
-    if (asked._tag === "command") return run(asked.args)
-    const code = answered(asked, wantsJson(args))
-    return code === 0 ? Effect.void : new CommandError({ code, message: "" })
+    const code = answered(grammar, asked, wantsJson(args))
+    if (code === 0) return Effect.void
+    return code === undefined && asked._tag === "command"
+      ? run(asked.args)
+      : new CommandError({ code: code ?? 2, message: "" })
   })
 
 const inThisProcess = (args: ReadonlyArray<string>, options: Options): Effect.Effect<Ended> =>
