@@ -1,5 +1,5 @@
 /** Types of batches: what is required of each, and what running one and reading it gives, fails with and needs. */
-import { Batch, BatchSource } from "@effect-noukai/batch"
+import { Batch, BatchReport, BatchSource } from "@effect-noukai/batch"
 import type {
   BatchEngine,
   BatchError,
@@ -10,8 +10,9 @@ import type {
   RowError,
   RowResult
 } from "@effect-noukai/batch"
+import type { RowComparison } from "@effect-noukai/batch/BatchRow"
 import { Flow, type FlowService, type JobService, type RunService, type SessionService } from "@effect-noukai/sdk"
-import { type Effect, Schedule, Schema, Stream } from "effect"
+import { type Effect, type Layer, Schedule, Schema, Stream } from "effect"
 import { expectTypeOf } from "vitest"
 
 interface Essay {
@@ -150,6 +151,28 @@ Batch.run(counted, BatchSource.fromCsv("rows.csv"))
 
 expectTypeOf(Batch.results(jobs)).toEqualTypeOf<Stream.Stream<RowResult<Score>, LedgerError, BatchStore>>()
 expectTypeOf(Batch.results("grades")).toEqualTypeOf<Stream.Stream<RowResult, LedgerError, BatchStore>>()
+expectTypeOf(Batch.results(read)).toEqualTypeOf<Stream.Stream<RowResult<Score>, LedgerError, BatchStore>>()
+expectTypeOf<Pick<RowResult, "durationMs" | "tokens" | "version">>().toEqualTypeOf<
+  {
+    readonly durationMs?: number
+    readonly tokens?: { readonly prompt: number; readonly completion: number; readonly total: number }
+    readonly version: string
+  }
+>()
+
+// two batches that are compared need what their ledgers need
+declare const ledger: Layer.Layer<BatchStore, "locked", Disk>
+expectTypeOf(Batch.diff({ ledger }, { batch: "grades", ledger })).toEqualTypeOf<
+  Stream.Stream<RowComparison, LedgerError | "locked", Disk>
+>()
+// @ts-expect-error: a ledger is a layer
+Batch.diff({ ledger: "grades.ledger" }, { ledger })
+
+// CSV is text, with the errors and needs of its rows
+expectTypeOf(BatchReport.csv(Batch.results(jobs, { withInput: true }), { spreadsheet: true })).toEqualTypeOf<
+  Stream.Stream<string, LedgerError, BatchStore>
+>()
+
 expectTypeOf(Batch.progress("grades")).toEqualTypeOf<Stream.Stream<Batch.Progress, LedgerError, BatchStore>>()
 
 expectTypeOf(Batch.retry("grades", { only: "failed" })).toEqualTypeOf<
