@@ -14,7 +14,7 @@ export const answered = (grammar: Grammar, asked: Asked, isJson: boolean): numbe
       if (name !== "completions") return undefined
       const text = completions(grammar, words)
       if (text === undefined) {
-        const message = `noukai completions takes a shell: ${shells.join(", ")}`
+        const message = `give a shell: ${shells.join(", ")}`
         return said({ kind: "UsageError", message, code: exitCodes.usage }, isJson)
       }
       process.stdout.write(text)

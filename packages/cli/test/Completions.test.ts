@@ -58,7 +58,7 @@ describe("completions", () => {
         assert.include(stdout, `noukai completions ${shell} -- `)
       }
       const { code, stderr } = yield* noukai(["completions", "csh"])
-      assert.deepStrictEqual([code, stderr], [2, "noukai: noukai completions takes a shell: bash, zsh, fish\n"])
+      assert.deepStrictEqual([code, stderr], [2, "noukai: give a shell: bash, zsh, fish\n"])
     }))
 
   if (isInstalled("bash")) {
