@@ -87,9 +87,8 @@ export const forgetInvalid = (
     changedAll(ledger, batch, "invalid", ({ key }) =>
       isSelected({ key, state: "invalid" }), (rows) =>
       doing("forgot invalid rows")(ledger.sql`
-        delete from noukai_batch_row where id in (select cast(j.value->>'id' as bigint) from ${
-        each(ledger.sql, rows)
-      })`))
+        delete from noukai_batch_row where state = 'invalid' and
+          id in (select cast(j.value->>'id' as bigint) from ${each(ledger.sql, rows)})`))
   )
 
 /** Takes the rows of a state to one in which they stay, numbered as those that settle; gives how many. */
