@@ -136,6 +136,25 @@ describe("a budget", () => {
       assert.isTrue(BigDecimal.lessThanOrEqualTo(usd(billedUsd), usd("0.00000000005")))
     }).pipe(Effect.provide(layer(priced("0.000000000003")))))
 
+  it.live("asks again for a cost after a 404 that does not deny the run, and not after one that does", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator
+      const costs = (id: string, ...script: readonly [string, ...Array<string>]) =>
+        Effect.gen(function*() {
+          yield* emulator.addFaults({ match: { endpoint: "trace" }, script })
+          const { costUsd, unknownCosts } = yield* Batch.run(
+            echoing(id, "acme/test/priced"),
+            numbered(1),
+            { ...quick, cost: true }
+          )
+          return [costUsd, unknownCosts]
+        })
+      const absent = `404:body=${encodeURIComponent("{\"detail\":{\"code\":\"RUN_NOT_FOUND\"}}")}`
+      // a read is made under two paths
+      assert.deepStrictEqual(yield* costs("gateway", "404:html", "404:html"), ["0.01", 0])
+      assert.deepStrictEqual(yield* costs("denied", absent, absent), ["0", 1])
+    }).pipe(Effect.provide(layer(priced("0.01")))))
+
   it.live("sums all attempts exactly", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator
