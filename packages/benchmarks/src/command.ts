@@ -45,7 +45,7 @@ const programs: ReadonlyArray<{ readonly name: string; readonly most: number; re
   ([
     ["node -e 0", 1, ["-e", "0"], false],
     ["noukai --version", 1.2, [bin, "--version"], false],
-    ["noukai --help", 3, [bin, "--help"], false],
+    ["noukai --help", 1.5, [bin, "--help"], false],
     ["noukai run, until it sends", 4, [bin, "run", "acme/bench/flow", "Hi."], true]
   ] as const).map(([name, most, args, sends]) => ({
     name,

@@ -145,6 +145,11 @@ describe("completions", () => {
 describe("the manual page", () => {
   const path = new URL("../build/tested/dist/noukai.1", import.meta.url).pathname
 
+  it("is linked by npm, which takes a list alone", () => {
+    const { man } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { man: unknown }
+    assert.deepStrictEqual(man, ["./dist/noukai.1"])
+  })
+
   it("names every command and flag", () => {
     const page = readFileSync(path, "utf8")
     for (const text of ["noukai batch run", "noukai completions", "\\-\\-message\\-file", ".SH EXIT STATUS"]) {
