@@ -112,7 +112,7 @@ describe("noukai auth", () => {
       assert.deepStrictEqual(readdirSync(config), [])
       const alone = yield* noukai(["auth"], {
         cwd,
-        env: { ...env, NOUKAI_BASE_URL: "http://127.0.0.1:1" },
+        env: { ...env, NOUKAI_BASE_URL: "http://127.0.0.1:65534" },
         input: acme
       })
       assert.deepStrictEqual([alone.code, readdirSync(config)], [0, ["noukai"]])
