@@ -184,7 +184,8 @@ describe("--env-file", () => {
       assert.strictEqual((yield* noukai(run, { cwd, env: { ...rest, NOUKAI_API_KEY: other } })).code, 3)
       assert.strictEqual((yield* noukai(["run", "acme/test/echo", "hi"], { cwd, env: rest })).code, 3)
       const none = yield* noukai(["run", "echo", "hi", "--env-file", "none"], { cwd, env: rest })
-      assert.strictEqual(none.code, 2)
-      assert.match(none.stderr, /none cannot be read/)
+      // Node.js 20 looks for such a file itself, wherever the flag stands
+      assert.include([2, 9], none.code)
+      assert.match(none.stderr, /none(: not found| cannot be read)/)
     }).pipe(Effect.provide(service)))
 })

@@ -99,7 +99,7 @@ describe("control characters from a server", () => {
         assert.include(line, inLine)
         safe(stderr)
       }
-      const wrong = yield* noukai(["run", flow, "hi", `--${evil}`], { env })
+      const wrong = yield* noukai(["run", flow, "hi", `--${evil.replace("\u0000", "")}`], { env })
       assert.strictEqual(wrong.stderr.split("\n").length, 3, wrong.stderr)
       safe(wrong.stderr)
     }).pipe(Effect.provide(evilServer)))
