@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import * as Values from "../arguments/values.js"
 import { CommandError, UsageError } from "../exit/CommandError.js"
 import { exitCodes } from "../exit/exitCode.js"
-import { History, type Learnt } from "../settings/history.js"
+import { History, type Learnt } from "../settings/History.js"
 import { hint, type ServerFlags } from "../terminal/shell.js"
 
 /** The runs of a page. */

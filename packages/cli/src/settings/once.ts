@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { UsageError } from "../exit/CommandError.js"
 import { exitCodeOf, exitCodes } from "../exit/exitCode.js"
-import { append, History, records } from "./history.js"
+import { append, History, records } from "./History.js"
 
 const Used = Schema.Struct({
   /** A hash of the server, the flow and the key. */

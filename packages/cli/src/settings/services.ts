@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { duration } from "../arguments/values.js"
 import { time } from "../terminal/amounts.js"
 import { Terminal } from "../terminal/Terminal.js"
-import * as History from "./history.js"
+import * as History from "./History.js"
 import * as Proxy from "./proxy.js"
 import * as Settings from "./Settings.js"
 

@@ -4,6 +4,7 @@ import type { RequestEntry } from "@effect-noukai/emulator/EmulatorLedger"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import { CommandError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { environmentWith } from "../../settings/environment.js"
@@ -43,11 +44,12 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       message: `--port is a number from 0 to 65535, not ${port}`
     })
   }
+  const runSync = Runtime.runSync(yield* Effect.runtime())
   const emulator = yield* Emulator.make({
     port,
     file: Option.getOrUndefined(input.flows),
     capture: Option.getOrUndefined(input.capture),
-    onRequest: (request) => Effect.runSync(terminal.note(lineOf(request), colourOf(request)))
+    onRequest: (request) => runSync(terminal.note(lineOf(request), colourOf(request)))
   }).pipe(
     Effect.mapError((error) =>
       new CommandError({

@@ -15,7 +15,7 @@ import { CommandError, UsageError } from "../../exit/CommandError.js"
 import { exitCodes } from "../../exit/exitCode.js"
 import { ending } from "../../exit/failing.js"
 import { findable } from "../../exit/interrupted.js"
-import { History, note } from "../../settings/history.js"
+import { History, note } from "../../settings/History.js"
 import { once } from "../../settings/once.js"
 import { services } from "../../settings/services.js"
 import { jsonLine, printed } from "../../terminal/json.js"
@@ -89,8 +89,8 @@ const read = Effect.fnUntraced(function*(input: Input) {
 })
 
 /** The place of a run, as its trace has it. It fails if the run has ended, or a step of it is running. */
-const placeOf = (input: Input, executionId: string, flowVersion: "production" | number = "production") =>
-  Effect.gen(function*() {
+const placeOf = Effect.fnUntraced(
+  function*(input: Input, executionId: string, flowVersion: "production" | number = "production") {
     const { address } = yield* History
     const { flowRun, steps } = yield* Effect.flatMap(RunService, (runs) => runs.trace(input.flow, executionId))
     if (flowRun.status !== "running") {
@@ -120,7 +120,8 @@ const placeOf = (input: Input, executionId: string, flowVersion: "production" | 
       rounds: 0
     }
     return cursor
-  })
+  }
+)
 
 /** The command that continues a run. */
 const continuing = (input: Input, executionId: string, sessionId: string): string =>
