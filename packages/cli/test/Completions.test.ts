@@ -98,7 +98,7 @@ describe("completions", () => {
         const script = ["noukai completions fish | source", ...lines.map((line) => `complete -C '${line}'; echo ==`)]
         const output = execFileSync("fish", ["--no-config", "-c", script.join("\n")], { cwd, env, encoding: "utf8" })
         const [commands, flows, ids, files, flags] = output.split("==\n")
-        assert.match(commands!, /^run\tRuns a flow.*\nruns\t/)
+        assert.match(commands!, /^run\tRun a flow.*\nruns\t/)
         assert.strictEqual(flows!.trim(), flow)
         assert.strictEqual(ids!.trim(), `${run}\t${flow}`)
         assert.match(files!, /^a\\? file\.json/)

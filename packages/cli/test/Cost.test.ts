@@ -89,7 +89,7 @@ describe("noukai cost", () => {
       const text = yield* noukai(["cost", "acme/test/dark", id], { env })
       assert.strictEqual(text.code, 0)
       assert.match(text.stdout, new RegExp(`^${id} +completed +unknown$`, "m"))
-      assert.match(text.stdout, /unknown: no steps are stored of 1 run\n$/)
+      assert.match(text.stdout, /unknown: 1 run without stored steps\n$/)
       const { runs, total } = JSON.parse((yield* noukai(["cost", "acme/test/dark", id, "--json"], { env })).stdout)
       assert.deepStrictEqual([runs[0].isKnown, total.isKnown], [false, false])
     }).pipe(Effect.provide(serverAndClient(options))))

@@ -49,7 +49,7 @@ describe("noukai doctor", () => {
         ""
       ])
       assert.include(stdout, `${env.NOUKAI_BASE_URL}, named by the environment`)
-      assert.include(stdout, "from NOUKAI_API_KEY; it begins with nk_; the server takes it\n")
+      assert.include(stdout, "from NOUKAI_API_KEY; it begins with nk_; the server accepts it\n")
       const json = yield* doctor(env, "--json")
       assert.deepStrictEqual([json.code, JSON.parse(json.stdout).ok, states(json.stdout)], [0, true, allWell])
       assert.notInclude(stdout + json.stdout, env.NOUKAI_API_KEY)
@@ -61,7 +61,7 @@ describe("noukai doctor", () => {
       ["both", 404, "runs are read under /seq/…/runs and /flow-runs\n"],
       ["seq", 403, "runs are read under /seq/…/runs; /flow-runs answers with 403\n"],
       ["flow-runs", 401, "runs are read under /flow-runs; /seq/…/runs answers with 401\n"],
-      ["none", 404, "no path of runs is known to answer; /seq/…/runs answers with 404; /flow-runs answers with 404\n"]
+      ["none", 404, "no path for reading runs answers; /seq/…/runs answers with 404; /flow-runs answers with 404\n"]
     ] as const
   ) {
     it.live(`says where runs are read: ${runPaths}`, () =>
@@ -72,7 +72,7 @@ describe("noukai doctor", () => {
         assert.include(stdout, `✓ reachable  it answers in `)
         assert.include(stdout, said)
         const other = yield* doctor(env)
-        assert.include(other.stdout, "/seq/…/runs is not known without --org and --project")
+        assert.include(other.stdout, "/seq/…/runs is unknown without --org and --project")
         assert.deepStrictEqual(yield* runs, [])
       }).pipe(Effect.provide(server({ runPaths, refusedRunPaths }))))
   }
@@ -84,7 +84,7 @@ describe("noukai doctor", () => {
       yield* write(join(cwd, "key"), "sk_secret\n")
       for (
         const [set, flags, said] of [
-          [{}, [], /✗ key {8}there is no key\n {13}set NOUKAI_API_KEY, or give --key-file/],
+          [{}, [], /✗ key {8}there is no key\n {13}set NOUKAI_API_KEY, pass the path of a key file to --key-file/],
           [{}, ["--key-file", join(cwd, "key")], /✗ key {8}from the file \S+: the key does not begin with nk_\n/],
           [{ NOUKAI_API_KEY: "nk_secret" }, [], /✗ key {8}from NOUKAI_API_KEY; .*the server refuses it \(401\)\n/]
         ] as const
@@ -143,7 +143,7 @@ describe("noukai doctor", () => {
     Effect.gen(function*() {
       const other = yield* doctor(yield* serving((_, response) => response.end("hello")))
       assert.strictEqual(other.code, 1)
-      assert.match(other.stdout, /✗ reachable .*answers with 200, where Noukai would ask for a key\n/)
+      assert.match(other.stdout, /✗ reachable .*answers with 200: it is not a Noukai server\n/)
       const ahead = (millis: number) =>
         serving((request, response) => {
           response.sendDate = false

@@ -149,7 +149,7 @@ describe("errors with --json", () => {
           [["run", "--strem"], 2, "UsageError", /unknown flag --strem/],
           [["run", flow, "hi", "--timeout", "x"], 2, "UsageError", /--timeout takes a time/],
           [["run", "--quiet"], 2, "UsageError", /Missing argument <flow>/],
-          [["run", flow, "hi", "--key-file", "/none"], 3, undefined, /cannot be read/]
+          [["run", flow, "hi", "--key-file", "/none"], 3, undefined, /cannot read/]
         ] as const
       ) {
         const { stderr, ...ended } = yield* noukai([...args, "--json"], { env })
@@ -179,7 +179,7 @@ describe("a message on stdin", () => {
   it.scopedLive("that does not come is said", () =>
     Effect.gen(function*() {
       const command = yield* started(["run", "acme/test/text"], { env: yield* environment, holds: true })
-      yield* command.awaitOutput("reading the message from stdin, which is still open")
+      yield* command.awaitOutput("waiting for the message on stdin")
       assert.deepStrictEqual(yield* requests, [])
       command.child.stdin!.end("late")
       assert.strictEqual((yield* command.ended).stdout, "said late\n")
@@ -196,7 +196,7 @@ describe("a key file", () => {
       for (const file of ["empty", "none", "."]) {
         const run = yield* noukai(["run", flow, "hi", "--key-file", file], { cwd, env: { NOUKAI_BASE_URL } })
         assert.deepStrictEqual([file, run.code], [file, 3])
-        assert.include(run.stderr, "NOUKAI_API_KEY takes the key")
+        assert.include(run.stderr, "set NOUKAI_API_KEY to the key")
         const doctor = yield* noukai(["doctor", "--key-file", file], { cwd, env: { NOUKAI_BASE_URL } })
         assert.strictEqual(doctor.code, 3)
         assert.include(doctor.stdout, "✗ key")

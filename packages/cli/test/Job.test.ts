@@ -54,8 +54,8 @@ describe("noukai job submit", () => {
       const env = yield* environment
       for (
         const [args, said] of [
-          [["--timeout", "3s"], /--timeout is of --wait/],
-          [["--once", "a", "--session", unknown], /without --session/],
+          [["--timeout", "3s"], /--timeout requires --wait/],
+          [["--once", "a", "--session", unknown], /cannot be combined with --session/],
           [["--rerun-failed"], /of --once/],
           [["--session", "mine"], /--session takes a UUID/],
           [["--parm", "a=b"], /did you mean --param\?/]
@@ -89,7 +89,7 @@ describe("noukai job submit --wait", () => {
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)
       const [job] = yield* runs
-      assert.include(command.output(), `goes on: noukai job wait ${obeys} ${job!.executionId}\r\n`)
+      assert.include(command.output(), `continue: noukai job wait ${obeys} ${job!.executionId}\r\n`)
     })).pipe(Effect.provide(service)))
 })
 
@@ -162,7 +162,7 @@ describe("noukai job wait", () => {
       yield* command.awaitOutput("1 of 2 ended")
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)
-      assert.match(command.output(), new RegExp(`goes on: noukai job wait ${obeys} ${running}\r\n`))
+      assert.match(command.output(), new RegExp(`continue: noukai job wait ${obeys} ${running}\r\n`))
       assert.deepStrictEqual((yield* emulator.ledger).runs.map(({ status }) => status), ["completed", "running"])
     })).pipe(Effect.provide(service)))
 

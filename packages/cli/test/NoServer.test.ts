@@ -24,7 +24,7 @@ const gone = Effect.async<Record<string, string>>((resume) => {
 const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
 const lost = (how: string) =>
-  new RegExp(`^the server cannot be reached \\(.*ECONNREFUSED.*\\); trying again ${how}$`, "m")
+  new RegExp(`^the server cannot be reached \\(.*ECONNREFUSED.*\\); retrying ${how}$`, "m")
 
 describe("without a server", () => {
   it.scopedLive("noukai job wait says at once for how long it tries, also off a terminal", () =>
@@ -68,7 +68,7 @@ describe("without a server", () => {
       const [away, back, ...rest] = stderr.trimEnd().split("\n")
       assert.match(
         away!,
-        /^the server cannot be reached \(.*\); trying again for up to 5 minutes$/
+        /^the server cannot be reached \(.*\); retrying for up to 5 minutes$/
       )
       assert.deepStrictEqual([back, rest], ["the server answers again", []])
     }).pipe(Effect.provide(server({ flows }))))

@@ -66,7 +66,7 @@ describe("--once", () => {
         ) {
           const { code, stderr, stdout } = yield* noukai([...command, ...other], { env })
           assert.deepStrictEqual([other, code, stdout], [other, 2, ""])
-          assert.include(stderr, "--once \"a key\" was used with another input here")
+          assert.include(stderr, "--once \"a key\" was used before with another input")
         }
         assert.deepStrictEqual(yield* requests, before)
         assert.strictEqual((yield* runs).length, 1)

@@ -103,7 +103,7 @@ describe("a proxy", () => {
       const doctor = yield* spawned(["doctor"], { env: { ...env, HTTPS_PROXY } })
       assert.strictEqual(doctor.code, 0, doctor.stdout)
       assert.include(doctor.stdout, `✓ proxy      http://***@127.0.0.1:${proxy.port}, from HTTPS_PROXY\n`)
-      assert.match(doctor.stdout, /✓ key {8}.*the server takes it/)
+      assert.match(doctor.stdout, /✓ key {8}.*the server accepts it/)
       assert.match(doctor.stdout, /✓ reachable {2}it answers in/)
       assert.notInclude(doctor.stdout, "p@ss")
       assert.deepStrictEqual(new Set(proxy.read), new Set(["CONNECT api.noukai.xyz:443 me:p@ss"]))

@@ -122,7 +122,7 @@ describe("noukai run, and how it ends", () => {
         assert.strictEqual((yield* noukai(["run", "acme/test/asks", "x", ...mode], { env })).code, 4)
         const paused = yield* noukai(["run", "acme/test/asks", "x", "--tools", tools, "--json", ...mode], { env })
         assert.strictEqual(paused.code, 4)
-        assert.include(JSON.parse(paused.stderr).error.message, "waits for tools: weather({\"city\":\"Paris\"})")
+        assert.include(JSON.parse(paused.stderr).error.message, "is paused for tool calls: weather({\"city\":\"Paris\"})")
         const { executionId, status } = JSON.parse(paused.stdout) as { executionId: string; status: string }
         assert.deepStrictEqual([status, executionId], ["tool_calls_required", (yield* runs).at(-1)!.executionId])
       }
@@ -169,7 +169,7 @@ describe("noukai run, and how it ends", () => {
       const once = ["run", "acme/test/slow", "x", "--once", "k", "--timeout", "1s"]
       const begun = yield* noukai(once, { env })
       assert.strictEqual(begun.code, 5)
-      assert.match(begun.stderr, /the same command again gives the result/)
+      assert.match(begun.stderr, /the same command again returns its result/)
       const again = yield* noukai(once, { env })
       assert.strictEqual(again.code, 5)
       assert.include(again.stderr, `noukai watch acme/test/slow ${(yield* runs)[0]!.executionId}`)

@@ -97,7 +97,7 @@ describe("noukai runs", () => {
       assert.deepStrictEqual([code, stdout], [2, ""])
       assert.match(
         stderr,
-        /lists runs by the internal id of a flow, and this machine has not seen the id of acme\/test\/man/
+        /listing runs requires the internal id of acme\/test\/man/
       )
       assert.match(stderr, /noukai trace acme\/test\/\w+ ID\n {2}or give --flow-id/)
       const wrong = [["--since", "7"], [flow, "--flow-id", "f"], ["--flow-id", "f", "--status", "odd"], [

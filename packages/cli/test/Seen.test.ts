@@ -49,7 +49,7 @@ describe("commands without ids", () => {
       ]
       assert.deepStrictEqual([unseen.code, noHistory.code], [2, 2])
       assert.match(unseen.stderr, /has not seen run 5d1c9f44/)
-      assert.match(noHistory.stderr, /leave out --no-history/)
+      assert.match(noHistory.stderr, /--no-history requires a flow/)
     }).pipe(Effect.provide(flows)))
 
   it.scopedLive("list the runs of a flow from the second use on, by its id, with duration and cost", () =>

@@ -122,7 +122,7 @@ describe("noukai session save", () => {
       const before = yield* requests
       yield* Effect.promise(() => writeFile(path, "mine"))
       const kept = yield* noukai(["session", "save", sessionId, path], { env })
-      assert.deepStrictEqual([kept.code, kept.stderr.includes("--force replaces it")], [2, true])
+      assert.deepStrictEqual([kept.code, kept.stderr.includes("use --force to replace it")], [2, true])
       assert.strictEqual(yield* read(path), "mine")
       const wrong = [["--redact-pattern", "("], ["--redact-path", "a..b"]]
       for (const args of wrong) {

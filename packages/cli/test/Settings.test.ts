@@ -37,12 +37,12 @@ describe("noukai.json", () => {
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
       const wrong: ReadonlyArray<readonly [json: string, said: string]> = [
-        ["{\"org\":5}", "org is no text"],
-        ["{\"port\":\"80\"}", "port is no whole number"],
-        ["{\"env\":\"staging\"}", "env is no environment: give production or dev"],
+        ["{\"org\":5}", "org must be a text"],
+        ["{\"port\":\"80\"}", "port must be a whole number"],
+        ["{\"env\":\"staging\"}", "env must be production or dev"],
         ["{\"ogr\":\"acme\"}", "ogr is unexpected"],
-        ["[]", "is no JSON object"],
-        ["null", "is no JSON object"],
+        ["[]", "must be a JSON object"],
+        ["null", "must be a JSON object"],
         ["", "is not JSON"]
       ]
       for (const [json, said] of wrong) {

@@ -36,6 +36,18 @@ const nothingSent = Effect.gen(function*() {
 const each = <A>(over: ReadonlyArray<A>, check: (one: A) => Effect.Effect<void>) =>
   Effect.forEach(over, check, { concurrency: 3, discard: true })
 
+it("help describes each command, argument and flag in at most 60 characters of plain English", () => {
+  const described = all.filter(({ path: [name] }) => name !== "batch").flatMap(({ grammar, path }) =>
+    [grammar, ...grammar.arguments, ...grammar.flags].map(({ does }) => `${["noukai", ...path].join(" ")}: ${does}`)
+  )
+  assert.deepStrictEqual(
+    described.filter((line) =>
+      !/: .{1,60}$/.test(line.replace(/^noukai[^:]*/, "")) || /\b(whatever|whoever|unless given)\b|\bis no /i.test(line)
+    ),
+    []
+  )
+})
+
 describe("wrong usage", () => {
   it.live("a misspelt flag of any command is said, and sends nothing", () =>
     Effect.gen(function*() {

@@ -83,7 +83,7 @@ describe("noukai watch", () => {
       yield* command.awaitOutput("… 1/3 a")
       yield* command.type(ctrlC)
       assert.strictEqual(yield* command.code, 130)
-      assert.match(command.output(), /the run goes on/)
+      assert.match(command.output(), /the run continues/)
       assert.deepStrictEqual((yield* runs).map(({ status }) => status), ["running"])
     })).pipe(Effect.provide(steps("1 minute"))))
 
@@ -94,7 +94,7 @@ describe("noukai watch", () => {
       const outcome = yield* flows.execute("acme/test/asks", { message: "x", tools: [] })
       const watched = yield* noukai(["watch", "acme/test/asks", outcome.executionId!, "--timeout", "1s"], { env })
       assert.strictEqual(watched.code, 124)
-      assert.match(watched.stderr, /it waits for tool results/)
+      assert.match(watched.stderr, /it is waiting for tool results/)
     }).pipe(Effect.provide(steps())))
 
   it.live("ends with 7 where nothing can be reached", () =>

@@ -99,7 +99,7 @@ const read = (known: Flags, argument: string, next: string | undefined): Readonl
     if (typeof others !== "string") return [{ name: short, flag: first, value: undefined, isNext: false }, ...others]
   }
   if (flag === undefined) {
-    return `unknown flag ${name}${suggestion(name, known.keys())} (what begins with - and is no flag goes after --)`
+    return `unknown flag ${name}${suggestion(name, known.keys())} (put -- before a message that begins with -)`
   }
   if (flag.values === null) {
     return equals === -1 ? [{ name, flag, value: undefined, isNext: false }] : `${name} takes no value`
@@ -108,7 +108,7 @@ const read = (known: Flags, argument: string, next: string | undefined): Readonl
   const value = isNext ? next : argument.slice(equals + 1)
   if (value === undefined || value === "") return `${name} needs a value`
   if (isNext && value.startsWith("-") && value !== "-") {
-    return `${name} needs a value; one that begins with - is given as ${name}=${value}`
+    return `${name} needs a value; write ${name}=${value} if the value begins with -`
   }
   return [{ name, flag, value, isNext }]
 }

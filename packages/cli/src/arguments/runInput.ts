@@ -29,7 +29,7 @@ const piped: Effect.Effect<string | undefined, UsageError, Terminal> = Effect.ge
   if (process.stdin.isTTY) return undefined
   const terminal = yield* Terminal
   yield* Effect.forkScoped(Effect.delay(
-    terminal.note("reading the message from stdin, which is still open; give a message, or </dev/null for none"),
+    terminal.note("waiting for the message on stdin; give a message, or add </dev/null to run without one"),
     "2 seconds"
   ))
   const text = yield* Values.textOf("the message", "-")
@@ -47,7 +47,7 @@ export const runInput = (
       return yield* new UsageError({ message: "give the message as an argument or as --message-file, not both" })
     }
     const onStdin = [flags.message, flags.messageFile, flags.parameters, another].filter(Option.contains("-")).length
-    if (onStdin > 1) return yield* new UsageError({ message: "stdin can be read once" })
+    if (onStdin > 1) return yield* new UsageError({ message: "only one argument or flag can read stdin: use - once" })
     const version = yield* Values.when(flags.version, Values.flowVersion)
     const hasInput = Option.isSome(flags.message) || Option.isSome(flags.messageFile) ||
       isWithout || Option.isSome(flags.parameters) || flags.parameter.length > 0 || onStdin > 0
@@ -59,7 +59,7 @@ export const runInput = (
         (yield* Values.when(flags.messageFile, (path) => Values.textOf("--message-file", path)))
     const parameters = yield* Values.parameters(flags.parameter, flags.parameters)
     if (message !== undefined && parameters !== undefined && Object.hasOwn(parameters, "message")) {
-      return yield* new UsageError({ message: "give the message once: it is the parameter \"message\", too" })
+      return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
     }
     return { message, parameters, version, trace: flags.trace || undefined }
   })

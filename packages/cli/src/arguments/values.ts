@@ -16,7 +16,7 @@ const stdin: Effect.Effect<Uint8Array, UsageError> = Effect.tryPromise({
     for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array)
     return Buffer.concat(chunks)
   },
-  catch: (cause) => new UsageError({ message: `stdin cannot be read: ${reason(cause)}` })
+  catch: (cause) => new UsageError({ message: `cannot read stdin: ${reason(cause)}` })
 })
 
 /** Why something failed, in words. */
@@ -29,7 +29,7 @@ export const textOf = (flag: string, path: string): Effect.Effect<string, UsageE
   Effect.flatMap(
     path === "-" ? stdin : Effect.tryPromise({
       try: (signal) => readFile(path, { signal }),
-      catch: (cause) => new UsageError({ message: `${flag}: ${path} cannot be read: ${reason(cause)}` })
+      catch: (cause) => new UsageError({ message: `${flag}: cannot read ${path}: ${reason(cause)}` })
     }),
     (bytes) =>
       Effect.try({
@@ -67,7 +67,7 @@ export const assignments = (
       const equals = text.indexOf("=")
       const isJson = text[equals - 1] === ":"
       const key = text.slice(0, isJson ? equals - 1 : equals)
-      if (equals === -1 || key === "") return yield* wrong(`-p ${text}: give key=text, or key:=JSON`)
+      if (equals === -1 || key === "") return yield* wrong(`-p ${text}: write key=text or key:=JSON`)
       if (seen.has(key)) return yield* wrong(`-p ${key} is given twice`)
       seen.add(key)
       const value = text.slice(equals + 1)
@@ -87,7 +87,7 @@ export const parameters = (
     if (Option.isSome(file)) {
       const value = yield* parsed("--params", yield* textOf("--params", file.value))
       if (typeof value !== "object" || value === null || Array.isArray(value)) {
-        return yield* wrong("--params is no JSON object")
+        return yield* wrong("--params must be a JSON object")
       }
       for (const [key, each] of Object.entries(value)) all.set(key, each)
     }
@@ -132,13 +132,13 @@ export const flowVersion = (text: string): Effect.Effect<FlowVersion, UsageError
     ? Effect.succeed(text)
     : /^[1-9]\d*$/.test(text)
     ? Effect.succeed(Number(text))
-    : wrong(`--version is production, draft or a number from 1, not ${JSON.stringify(text)}`)
+    : wrong(`--version takes production, draft or a number from 1, not ${JSON.stringify(text)}`)
 
 /** The id of a run, so far as it can be one. */
 export const executionId = (text: string): Effect.Effect<string, UsageError> =>
   // eslint-disable-next-line no-control-regex
   text.length > 255 || /^\.{0,2}$|[\u0000-\u001f\u007f]/.test(text)
-    ? wrong(`${JSON.stringify(text)} is no id of a run`)
+    ? wrong(`${JSON.stringify(text)} is not a run id`)
     : Effect.succeed(text)
 
 /** The id of a session. */
@@ -181,6 +181,6 @@ export const attachment = (text: string): Effect.Effect<Attachment, UsageError> 
       ? Object.hasOwn(types, extension) ? types[extension] : undefined
       : Object.values(types).find((known) => known === type)
     return mime_type === undefined
-      ? wrong(`--attach ${text}: its type is not known; give image/png=${url}, or jpeg, webp, gif`)
+      ? wrong(`--attach ${text}: unknown image type; write image/png=${url} (or jpeg, webp, gif)`)
       : Effect.succeed({ kind: "url", url, mime_type })
   })

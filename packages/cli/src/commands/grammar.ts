@@ -21,14 +21,14 @@ import { watch } from "./watch/command.js"
 
 /** The command that is answered from the grammar itself. */
 const completions: Grammar = {
-  does: "Prints completions for a shell: bash, zsh or fish.",
+  does: "Print completions for bash, zsh or fish.",
   flags: [],
   arguments: [
-    { name: "<shell>", shown: "<shell>", does: "bash, zsh or fish.", isOptional: false, isRepeated: false },
+    { name: "<shell>", shown: "<shell>", does: "The shell: bash, zsh or fish.", isOptional: false, isRepeated: false },
     {
       name: "<word>",
       shown: "<word>...",
-      does: "After --, the words so far: prints what can follow, for the script of the shell.",
+      does: "After --, the words so far, for the script of the shell.",
       isOptional: true,
       isRepeated: true
     }

@@ -14,6 +14,6 @@ import { trace } from "./trace/command.js"
 import { watch } from "./watch/command.js"
 
 export const root = Command.make("noukai").pipe(
-  Command.withDescription("Runs Noukai flows, and shows what became of them."),
+  Command.withDescription("Run Noukai flows and inspect their results."),
   Command.withSubcommands([auth, Batch.batch, cassette, cost, dev, doctor, Job.job, run, runs, session, trace, watch])
 )

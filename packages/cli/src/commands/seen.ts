@@ -43,7 +43,7 @@ export const runOf = (
       return { flow: flow.value, run: yield* Values.executionId(id.value) }
     }
     const history = yield* History
-    if (!history.isKept) return yield* wrong("without a flow and an id the history is needed: leave out --no-history")
+    if (!history.isKept) return yield* wrong("--no-history requires a flow and a run id")
     const runs = yield* history.runs
     if (Option.isNone(flow)) return runs.at(-1) ?? (yield* unknown("a run on this server"))
     const given = flow.value
@@ -75,10 +75,10 @@ export const flowIdOf = (
     return yield* new CommandError({
       code: exitCodes.usage,
       message:
-        `the server lists runs by the internal id of a flow, and this machine has not seen the id of ${address} yet`,
+        `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
       advice: [
         `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
-        "or give --flow-id: session show and trace print it with --json, as flowId"
+        "or give --flow-id: trace --json and session show --json print it as flowId"
       ]
     })
   })

@@ -22,7 +22,7 @@ export interface Known {
 /** Where to look for a run that an answer without its id may have begun. */
 const whereToLook = (server: ServerFlags, { isOnce, sessionId }: Known): ReadonlyArray<string> =>
   isOnce === true
-    ? ["the same command again gives the result of a run that began"]
+    ? ["if a run began, the same command again returns its result"]
     : sessionId === undefined
     ? []
     : [`to see whether a run began: ${hint(server, "session show", [sessionId])}`]
@@ -57,7 +57,7 @@ const adviceOf = (
       if (error.executionId !== undefined && flow !== undefined) {
         return isWalked === true
           ? noFurther(server, flow, error.executionId, known)
-          : [`the run goes on: ${hint(server, "watch", [flow, error.executionId])}`]
+          : [`the run continues: ${hint(server, "watch", [flow, error.executionId])}`]
       }
       return error.sent === "no" ? [`to see what can be reached: ${doctor}`] : whereToLook(server, known)
     case "CostLimitError":
@@ -77,6 +77,17 @@ const adviceOf = (
   }
 }
 
+/** The message of an error, with the flags that correct it. */
+const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): string => {
+  if (error._tag === "InvalidRequestError" && error.field === "flow" && error.statusCode === undefined) {
+    return `invalid flow${flow === undefined ? "" : ` ${JSON.stringify(flow)}`}: ` +
+      "write org/project/slug, or set --org and --project"
+  }
+  return error._tag === "UnexpectedResponseError" && error.code === "TOOL_CALLS_UNANSWERED_CLIENT"
+    ? `run ${error.executionId ?? "of an unknown id"} is paused for tool calls: to answer them, run the flow from a program`
+    : error.message
+}
+
 /** Ends the command with what a package failed with. */
 export const toCommandError = (
   error: NoukaiError | BatchCommandError | CommandError | UsageError,
@@ -89,7 +100,7 @@ export const toCommandError = (
     : error._tag === "UsageError"
     ? new CommandError({ message: error.message, code: exitCodes.usage, kind: error._tag })
     : new CommandError({
-      message: error.message,
+      message: messageOf(error, known),
       kind: error._tag,
       code: exitCodeOf(error, does),
       advice: adviceOf(error, does, server, known)

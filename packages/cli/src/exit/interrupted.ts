@@ -25,6 +25,6 @@ export const findable = (
       yield* terminal.note(
         Option.isNone(once)
           ? `interrupted; to see whether ${isListed}: ${session}`
-          : `interrupted; the same command again gives ${isGiven}`
+          : `interrupted; the same command again returns ${isGiven}`
       )
     }))

@@ -36,17 +36,17 @@ export interface ConnectionFlags {
 
 const field = <A>(schema: Schema.Schema<A>, what: string) =>
   // a value is not said: it may be a key in the wrong place
-  Schema.optionalWith(schema.annotations({ message: () => ({ message: `is no ${what}`, override: true }) }), {
+  Schema.optionalWith(schema.annotations({ message: () => ({ message: `must be ${what}`, override: true }) }), {
     exact: true
   })
 
-const text = field(Schema.String, "text")
+const text = field(Schema.String, "a text")
 
 const Profile = Schema.Struct({
   org: text,
   project: text,
-  env: field(Schema.Literal("production", "dev", "development"), "environment: give production or dev"),
-  port: field(Schema.Int, "whole number"),
+  env: field(Schema.Literal("production", "dev", "development"), "production or dev"),
+  port: field(Schema.Int, "a whole number"),
   baseUrl: text,
   keyFile: text
 })
@@ -85,18 +85,18 @@ const reason = (cause: unknown): string => cause instanceof Error ? cause.messag
 const readText = (path: string): Either.Either<string, UsageError> =>
   Either.try({
     try: () => readFileSync(path, "utf8").replace(/^\ufeff/, ""),
-    catch: (cause) => new UsageError({ message: `${path} cannot be read: ${reason(cause)}` })
+    catch: (cause) => new UsageError({ message: `cannot read ${path}: ${reason(cause)}` })
   })
 
 /** The key in a file. Without one, there is no key, whatever is wrong with the file. */
 const keyIn = (path: string): Either.Either<string, CommandError> =>
   Either.map(readText(path), (text) => text.trim()).pipe(
-    Either.filterOrLeft((key) => key !== "", () => ({ message: `${path} holds no key` })),
+    Either.filterOrLeft((key) => key !== "", () => ({ message: `${path} contains no key` })),
     Either.mapLeft(({ message }) =>
       new CommandError({
         message,
         code: exitCodes.notAllowed,
-        advice: ["--key-file takes the path of a file that holds a key; NOUKAI_API_KEY takes the key"]
+        advice: ["pass the path of a key file to --key-file, or set NOUKAI_API_KEY to the key"]
       })
     )
   )
@@ -128,10 +128,10 @@ const readFile = (path: string | undefined): Either.Either<File, UsageError> => 
       // what is wrong with JSON is said with a piece of it, which may be a key
       catch: () => new UsageError({ message: `${path} is not JSON` })
     })).pipe(Either.flatMap((json) => {
-      if (typeof json !== "object" || json === null || Array.isArray(json)) return wrong(`${path} is no JSON object`)
+      if (typeof json !== "object" || json === null || Array.isArray(json)) return wrong(`${path} must be a JSON object`)
       if ("apiKey" in json) {
         return wrong(
-          `${path} has an apiKey: a key does not belong there; set NOUKAI_API_KEY, or keyFile to the path of a file that holds it`
+          `${path} contains an apiKey: remove it, and set NOUKAI_API_KEY, or keyFile to the path of a key file`
         )
       }
       return Either.mapLeft(
@@ -160,14 +160,14 @@ const serverOf = (
   if (baseUrl !== undefined) {
     return env === undefined && port === undefined
       ? Either.right({ from, options: { baseUrl } })
-      : wrong(`${from}: give either a base URL, or an environment with an optional port`)
+      : wrong(`${from}: set a base URL, or an environment with an optional port, not both`)
   }
   if (env === undefined && port === undefined) return Either.right(undefined)
   const isDev = env === "dev" || env === "development" || env === undefined
   if (!isDev && env !== "production") {
     return wrong(`${from}: the environment is production or dev, not ${JSON.stringify(env)}`)
   }
-  if (!isDev && port !== undefined) return wrong(`${from}: a port is of the environment dev`)
+  if (!isDev && port !== undefined) return wrong(`${from}: a port requires the environment dev`)
   return Either.right({ from, options: isDev ? { env: "dev", port } : { env: "production" } })
 }
 

@@ -43,8 +43,8 @@ export const once = <A extends { readonly reused: boolean }, E extends NoukaiErr
     const known = (yield* records("once", Used)).findLast((each) => each.once === used.once)?.input ?? ""
     if (known !== "" && known !== used.input) {
       return yield* new UsageError({
-        message: `--once ${JSON.stringify(key)} was used with another input here, and would return its result: ` +
-          "give another key, the same input, or --no-history"
+        message: `--once ${JSON.stringify(key)} was used before with another input, and would return that result: ` +
+          "use another key, the same input, or --no-history"
       })
     }
     if (known !== "") return yield* call

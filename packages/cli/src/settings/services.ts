@@ -50,7 +50,7 @@ const outages = (terminal: Terminal.Service, patience: Patience): LogHook => {
       const how = patience(hasAnswered, event.method)
       if (how === undefined) return
       isLost = true
-      Effect.runSync(terminal.note(`the server cannot be reached (${event.message}); trying again ${how}`))
+      Effect.runSync(terminal.note(`the server cannot be reached (${event.message}); retrying ${how}`))
     }
   }
 }

@@ -82,7 +82,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const where = yield* Effect.try({
     try: () => Keys.store(profile, key),
     catch: (cause) =>
-      new CommandError({ code: exitCodes.failed, message: `the key cannot be stored: ${Values.reason(cause)}` })
+      new CommandError({ code: exitCodes.failed, message: `cannot store the key: ${Values.reason(cause)}` })
   })
   yield* terminal.note(`the key${named} is in ${where}`)
   yield* terminal.note(

@@ -4,6 +4,6 @@ import { check } from "./check/command.js"
 import { diff } from "./diff/command.js"
 
 export const cassette = Command.make("cassette").pipe(
-  Command.withDescription("Checks and compares files of recordings."),
+  Command.withDescription("Check and compare recordings."),
   Command.withSubcommands([check, diff])
 )

@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const cost = Command.make("cost", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Adds up what runs cost, and how long they took.")
+  Command.withDescription("Add up the cost and duration of runs.")
 )

@@ -56,7 +56,7 @@ const textOf = (runs: ReadonlyArray<RunCost>, total: Totals, isAll: boolean): st
   ])
   return table(rows, [2, 3, 4]) +
     (models.length === 0 ? "" : `\n${table([["model", "prompt", "completion", "cost"], ...models], [1, 2, 3])}`) +
-    (unstored === 0 ? "" : `\nunknown: no steps are stored of ${counted(unstored, "run")}\n`) +
+    (unstored === 0 ? "" : `\nunknown: ${counted(unstored, "run")} without stored steps\n`) +
     (unreadable === 0 ? "" : `\nunknown: a step of ${counted(unreadable, "run")} has a cost that cannot be read\n`)
 }
 
@@ -68,12 +68,12 @@ const chosen = Effect.fnUntraced(function*(input: Input) {
   const flow = Option.getOrUndefined(input.flow)
   if (flow !== undefined && ids.length > 0) {
     if (since === undefined) return ids.map((run): RunOfFlow => ({ flow, run }))
-    return yield* new UsageError({ message: "--since chooses runs, and so do ids: leave out one of them" })
+    return yield* new UsageError({ message: "give --since or run ids, not both" })
   }
   const history = yield* History
   if (flow === undefined && since !== undefined && history.isKept) {
     yield* terminal.note(
-      "the server lists the runs of one flow at a time: without a flow, only runs that this machine has seen count"
+      "without a flow, only runs that this machine has seen are counted"
     )
     return (yield* history.runs).filter(({ at }) => at >= since)
   }
@@ -81,7 +81,7 @@ const chosen = Effect.fnUntraced(function*(input: Input) {
   const flowId = yield* flowIdOf(flow, input)
   const limit = since === undefined ? longestPage : undefined
   const runs = yield* Stream.runCollect(listed({ flowId, limit, since }))
-  if (runs.length === limit) yield* terminal.note(`the newest ${limit} runs: --since adds up all runs since a moment`)
+  if (runs.length === limit) yield* terminal.note(`only the newest ${limit} runs: use --since to add up all runs since a time`)
   return [...runs].map(({ id }): RunOfFlow => ({ flow, run: id }))
 })
 

@@ -5,11 +5,11 @@ import { connection, json, noHistory, since, voice } from "../../arguments/flags
 
 export const config = {
   flow: Args.text({ name: "flow" }).pipe(
-    Args.withDescription("org/project/slug, or the id of a run that was seen; the last run seen unless given."),
+    Args.withDescription("The flow, or the id of a seen run (the last seen run)."),
     Args.optional
   ),
   runs: Args.text({ name: "id" }).pipe(
-    Args.withDescription("The ids of runs of the flow (the newest 100 of the flow)."),
+    Args.withDescription("The ids of runs (the newest 100 of the flow)."),
     Args.repeated
   ),
   since,

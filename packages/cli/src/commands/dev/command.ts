@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const dev = Command.make("dev", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Runs a Noukai server on this machine, which needs no key and costs nothing.")
+  Command.withDescription("Run a free Noukai server on this machine, without a key.")
 )

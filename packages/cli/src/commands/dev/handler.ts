@@ -41,7 +41,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   if (port < 0 || port > 65_535) {
     return yield* new CommandError({
       code: exitCodes.usage,
-      message: `--port is a number from 0 to 65535, not ${port}`
+      message: `--port must be from 0 to 65535, not ${port}`
     })
   }
   const runSync = Runtime.runSync(yield* Effect.runtime())
@@ -55,7 +55,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       new CommandError({
         message: error.message,
         ...error.reason === "PortInUse"
-          ? { code: exitCodes.refused, advice: ["give another --port; 0 is any free one"] }
+          ? { code: exitCodes.refused, advice: ["use another --port; 0 picks a free one"] }
           : { code: error.reason === "Listen" ? exitCodes.refused : exitCodes.usage }
       })
     )

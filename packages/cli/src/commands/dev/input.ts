@@ -4,16 +4,16 @@ import * as Options from "@effect/cli/Options"
 import { optional, voice } from "../../arguments/flags.js"
 
 export const config = {
-  flows: optional("flows", "A file of flows; some samples unless given."),
+  flows: optional("flows", "Serve the flows of this file (samples)."),
   port: Options.integer("port").pipe(
-    Options.withDescription("Where to listen; 8080 unless given, 0 is any free port."),
+    Options.withDescription("Listen on this port; 0 picks a free one (8080)."),
     Options.optional
   ),
   capture: Options.choice("capture", ["full", "redacted", "metadata_only", "off"]).pipe(
-    Options.withDescription("What is kept of payloads; full unless given."),
+    Options.withDescription("Store payloads in this mode (full)."),
     Options.optional
   ),
-  exec: optional("exec", "A command to run with its environment set; ends with it, and with its exit code."),
+  exec: optional("exec", "Run this command against the server; exit with its code."),
   ...voice
 }
 

@@ -75,7 +75,7 @@ const tolerance = 30_000
 /** A key that is never sent, so that the rest can be looked at where there is none. */
 const noKey = Redacted.make("nk_none")
 
-const setKey = "set NOUKAI_API_KEY, or give --key-file with the path of a file that holds the key, or store it: " +
+const setKey = "set NOUKAI_API_KEY, pass the path of a key file to --key-file, or store the key: " +
   hint({}, "auth")
 
 const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effect.Effect<Check> =>
@@ -89,7 +89,7 @@ const key = ({ keyFrom, options: { apiKey } }: Settings.Settings.Service): Effec
             "key",
             exitCodes.notAllowed,
             `from ${keyFrom}: ${error._tag === "AuthenticationError" ? error.detail ?? error.message : error.message}`,
-            "copy the key again, as it was shown when it was made: nk_live_… or nk_test_…"
+            "copy the whole key again; it begins with nk_live_ or nk_test_"
           )
         )
       )
@@ -120,7 +120,7 @@ const asked = (server: string, through: Dispatcher | undefined): Effect.Effect<A
   })
 
 const clock = ({ ahead }: Answer): Check => {
-  if (ahead === undefined) return unknown("clock", "the server does not tell its time")
+  if (ahead === undefined) return unknown("clock", "the server sent no valid date")
   // what is less than a second cannot be told from a date
   const off = Math.abs(ahead) < 1000 ? "less than 1 s" : time(Math.abs(ahead))
   return Math.abs(ahead) <= tolerance
@@ -129,7 +129,7 @@ const clock = ({ ahead }: Answer): Check => {
       "clock",
       exitCodes.failed,
       `this machine is ${off} ${ahead > 0 ? "behind" : "ahead of"} the server`,
-      "set the clock of this machine by a time server"
+      "synchronise the clock of this machine with a time server"
     )
 }
 
@@ -141,7 +141,7 @@ const accepted = (options: NoukaiConfig.Options, was: Check, timeout: Duration.D
     Effect.map(Either.match({ onLeft: (error) => answered(error, was), onRight: () => taken(was) }))
   )
 
-const taken = (was: Check): Check => ({ ...was, message: `${was.message}; the server takes it` })
+const taken = (was: Check): Check => ({ ...was, message: `${was.message}; the server accepts it` })
 
 const answered = (error: NoukaiError, was: Check): Check => {
   switch (error._tag) {
@@ -155,15 +155,15 @@ const answered = (error: NoukaiError, was: Check): Check => {
         "key",
         exitCodes.notAllowed,
         `${was.message}, but the server refuses it (${error.statusCode ?? error._tag})`,
-        "look whether it was revoked, and whether it is a key of this server; or make another one"
+        "check that the key is not revoked and belongs to this server, or create another one"
       )
     case "InsufficientCreditsError":
-      return wrong("key", exitCodes.failed, "the account has no credits", "buy some, or wait for those of next month")
+      return wrong("key", exitCodes.failed, "the account has no credits", "buy credits, or wait for the credits of next month")
     default:
       return wrong(
         "key",
         exitCodeOf(error, "reads"),
-        `${was.message}; the server did not say whether it takes it: ${error.message}`
+        `${was.message}; cannot tell whether the server accepts it: ${error.message}`
       )
   }
 }
@@ -177,7 +177,7 @@ const served = (
   const { org, project } = options
   const path = runPaths === "seq" ? "/seq/…/runs" : "/flow-runs"
   if (runPaths === "seq" && (org === undefined || project === undefined)) {
-    return Effect.succeed({ path, refusal: "is not known without --org and --project" })
+    return Effect.succeed({ path, refusal: "is unknown without --org and --project" })
   }
   return Effect.flatMap(
     RunService,
@@ -203,7 +203,7 @@ const runPaths = (options: NoukaiConfig.Options, timeout: Duration.Duration): Ef
         `${path} ${refusal}`
       )
       return [
-        well.length === 0 ? "no path of runs is known to answer" : `runs are read under ${well.join(" and ")}`,
+        well.length === 0 ? "no path for reading runs answers" : `runs are read under ${well.join(" and ")}`,
         ...refused
       ].join("; ")
     }
@@ -222,15 +222,15 @@ export const checks = (
         return [
           versions(),
           wrong("key", exitCodes.notAllowed, message, ...advice),
-          unknown("server", "not known while there is no key")
+          unknown("server", "unknown without a key")
         ]
       }
       const isSet = variable("NOUKAI_API_KEY") !== undefined
       return [
         versions(),
-        wrong("settings", exitCodes.usage, found.left.message, "mend this first: no command runs before"),
+        wrong("settings", exitCodes.usage, found.left.message, "fix this first: no command works until then"),
         unknown("key", isSet ? "NOUKAI_API_KEY is set" : "NOUKAI_API_KEY is not set"),
-        unknown("server", "not known while the settings are wrong")
+        unknown("server", "unknown until the settings are fixed")
       ]
     }
     const settings = found.right
@@ -247,7 +247,7 @@ export const checks = (
           "settings",
           exitCodes.usage,
           `${read}; ${config.left.message}`,
-          "mend this first: no command runs before"
+          "fix this first: no command works until then"
         ),
         ofKey,
         unknown("server", `named by ${serverFrom}`)
@@ -266,7 +266,7 @@ export const checks = (
     ]
 
     const answer = yield* asked(url, through).pipe(
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => "it did not answer in time" }),
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer in time; raise --timeout" }),
       Effect.either
     )
     if (Either.isLeft(answer)) {
@@ -280,9 +280,9 @@ export const checks = (
           proxy !== undefined
             ? answer.left.includes("(407)")
               ? `the proxy requires a user and a password: set ${proxy.from} to http://user:password@host:port`
-              : `look whether the proxy of ${proxy.from} is up, and lets this machine reach ${url}`
+              : `check that the proxy of ${proxy.from} is running and allows requests to ${url}`
             : isHosted
-            ? "look whether this machine is online, and whether a firewall or a proxy is in between"
+            ? "check that this machine is online and no firewall blocks the server"
             : `start the server: ${dev(url)}; or name another one with --env or --base-url`
         )
       ]
@@ -298,13 +298,13 @@ export const checks = (
             "reachable",
             exitCodes.refused,
             `${url} answers with ${status}`,
-            "the server is in trouble: try again later"
+            "the server has a problem: retry later"
           )
           : wrong(
             "reachable",
             exitCodes.failed,
-            `${url} answers with ${status}, where Noukai would ask for a key`,
-            "something else listens there: name another server with --env, --port or --base-url"
+            `${url} answers with ${status}: it is not a Noukai server`,
+            "choose the server with --env, --port or --base-url"
           ),
         clock(answer.right)
       ]

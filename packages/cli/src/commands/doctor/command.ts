@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const doctor = Command.make("doctor", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Says what is wrong with the settings, the key and the server, and what to do about it.")
+  Command.withDescription("Check the settings, the key and the server.")
 )

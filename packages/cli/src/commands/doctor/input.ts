@@ -3,7 +3,7 @@ import type * as Command from "@effect/cli/Command"
 import { connection, json, optional, voice } from "../../arguments/flags.js"
 
 export const config = {
-  timeout: optional("timeout", "How long the server may take to answer: 10s unless given."),
+  timeout: optional("timeout", "Wait at most this long for the server (10s)."),
   json,
   ...connection,
   ...voice

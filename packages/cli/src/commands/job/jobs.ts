@@ -42,5 +42,5 @@ export const goesOn =
     Effect.onInterrupt(wait, () =>
       Effect.flatMap(
         Terminal,
-        (terminal) => terminal.note(`interrupted; what has not ended goes on: ${waiting(input, ids)}`)
+        (terminal) => terminal.note(`interrupted; unfinished jobs continue: ${waiting(input, ids)}`)
       ))

@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const run = Command.make("run", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Runs a flow, and prints its result.")
+  Command.withDescription("Run a flow and print its result.")
 )

@@ -35,26 +35,26 @@ const declared = (path: string): Effect.Effect<ReadonlyArray<ToolDeclaration>, U
     (value) =>
       Array.isArray(value)
         ? Effect.succeed(value as ReadonlyArray<ToolDeclaration>)
-        : Effect.fail(wrong("--tools is no JSON array"))
+        : Effect.fail(wrong("--tools must be a JSON array"))
   )
 
 /** The input, checked before anything is sent. */
 const read = Effect.fnUntraced(function*(input: Input) {
   const isContinued = Option.isSome(input.continued)
   if (isContinued && (Option.isSome(input.once) || input.noSteps || input.attach.length > 0)) {
-    return yield* wrong("--continue cannot be combined with --once, --no-steps and --attach")
+    return yield* wrong("--continue cannot be combined with --once, --no-steps or --attach")
   }
   if (input.noSteps && input.stream) return yield* wrong("give --stream or --no-steps, not both")
   if (Option.isSome(input.once) && (input.stream || Option.isSome(input.session))) {
-    return yield* wrong("--once has a session of its own, and no stream: give it without --session and --stream")
+    return yield* wrong("--once cannot be combined with --session or --stream")
   }
-  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
-  if (input.jsonl && !input.stream) return yield* wrong("--jsonl is of --stream; give --json for the result as JSON")
+  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed requires --once")
+  if (input.jsonl && !input.stream) return yield* wrong("--jsonl requires --stream; use --json for the result as JSON")
   if (input.json && input.jsonl) return yield* wrong("give --json for the result, or --jsonl for all events")
   const continued = yield* Values.when(input.continued, Values.executionId)
   const given = yield* runInput(input, input.tools, isContinued)
   if (isContinued && (given.message !== undefined || given.parameters !== undefined)) {
-    return yield* wrong("--continue takes no message and no parameters: the run has them")
+    return yield* wrong("--continue uses the input of the run: leave out the message and parameters")
   }
   const attachments = yield* Effect.forEach(input.attach, Values.attachment)
   const session = yield* Values.when(input.session, (text) => Values.sessionId("--session", text))
@@ -62,7 +62,7 @@ const read = Effect.fnUntraced(function*(input: Input) {
   const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
   const maxCostUsd = yield* Values.when(input.maxCost, (text) => Values.dollars("--max-cost", text))
   if (Option.isSome(input.once) && maxCostUsd !== undefined) {
-    return yield* wrong("--max-cost cannot stop a run of --once, which is one request: leave out one of them")
+    return yield* wrong("--max-cost cannot be combined with --once, which runs all steps in one request")
   }
   const isAsked = input.stream || isContinued
   if ((isAsked || maxCostUsd !== undefined) && given.version === "draft") {
@@ -231,7 +231,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       input.once,
       sessionId,
       input,
-      { isListed: "a run goes on", isGiven: "the result of a run that goes on" },
+      { isListed: "a run continues", isGiven: "the result of a run that continues" },
       () =>
         executionId === undefined
           ? undefined

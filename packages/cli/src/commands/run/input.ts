@@ -7,32 +7,32 @@ export const config = {
   flow,
   ...runInput,
   attach: Options.text("attach").pipe(
-    Options.withDescription("The https URL of an image, or image/png=URL. May be given again."),
+    Options.withDescription("Attach an https image URL or image/png=URL. Repeatable."),
     Options.repeated
   ),
   tools: optional(
     "tools",
-    "A file that declares tools as a JSON array: a run that calls one pauses, and ends the command."
+    "Declare tools from this JSON file; a tool call exits with 4."
   ),
-  session: optional("session", "The session id of the run. One is made up unless given."),
+  session: optional("session", "Use this session id (a new one)."),
   once: optional(
     "once",
-    "Runs once for this key: a later call gives the result of the first. Calls at the same moment may both run."
+    "Run once per key; calls at the same moment may both run."
   ),
   rerunFailed: Options.boolean("rerun-failed").pipe(
-    Options.withDescription("With --once: run again what failed before.")
+    Options.withDescription("With --once: run a failed run again.")
   ),
   stream: Options.boolean("stream").pipe(
-    Options.withDescription("Show steps as they come; with --jsonl, every event.")
+    Options.withDescription("Print steps as they happen; with --jsonl, every event.")
   ),
   noSteps: Options.boolean("no-steps").pipe(
-    Options.withDescription("Run in one request in a terminal, too, which shows no steps.")
+    Options.withDescription("Run in one request and show no steps.")
   ),
-  continued: optional("continue", "The id of a run that stopped between steps: run the steps that are left."),
-  timeout: optional("timeout", "The limit of the whole run: 90s, 500ms, 2m; seconds without a unit."),
+  continued: optional("continue", "Continue this run: run only its remaining steps."),
+  timeout: optional("timeout", "Wait at most this long for the run, such as 90s or 2m."),
   maxCost: optional(
     "max-cost",
-    "Stop between steps above this cost, in US dollars (default: no limit)"
+    "Stop between steps above this US dollar cost (no limit)."
   ),
   json,
   jsonl,

@@ -9,12 +9,12 @@ import { inMessage } from "../../terminal/json.js"
 export const paused = (executionId: string, toolCalls: ReadonlyArray<ToolCall>) =>
   new CommandError({
     code: exitCodes.paused,
-    message: `run ${executionId} waits for tools: ${
+    message: `run ${executionId} is paused for tool calls: ${
       toolCalls.map(({ arguments: given, name }) =>
         `${name}(${typeof given === "string" ? given : JSON.stringify(given)})`
       ).join(", ")
     }`,
-    advice: ["a program with these tools runs the flow: see FlowService.execute"]
+    advice: ["to answer tool calls, run the flow from a program: this command only declares tools"]
   })
 
 /** A step that failed, and with it its run. */

@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const runs = Command.make("runs", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Lists the runs of a flow, newest first.")
+  Command.withDescription("List the runs of a flow, newest first.")
 )

@@ -77,7 +77,7 @@ const read = Effect.fnUntraced(function*(input: Input) {
     return yield* wrong("give the address of a flow or --flow-id, not both")
   }
   const limit = Option.getOrUndefined(input.limit)
-  if (limit !== undefined && limit < 1) return yield* wrong(`--limit is a number from 1, not ${limit}`)
+  if (limit !== undefined && limit < 1) return yield* wrong(`--limit must be at least 1, not ${limit}`)
   const since = yield* Values.when(input.since, (text) => Values.since("--since", text))
   return { limit, since, status: Option.getOrUndefined(input.status) }
 })
@@ -129,7 +129,7 @@ const ofFlow = Effect.fnUntraced(function*(input: Input, flowId: string, limits:
 const ofMachine = Effect.fnUntraced(function*(input: Input, { limit = newest, since = 0, status }: Limits) {
   const terminal = yield* Terminal
   const history = yield* History
-  if (!history.isKept) return yield* wrong("without a flow the history is needed: leave out --no-history")
+  if (!history.isKept) return yield* wrong("--no-history requires a flow")
   const seen = (yield* history.runs).filter(({ at }) => at >= since).toReversed()
   const read = Stream.fromIterable(seen).pipe(
     Stream.mapEffect((one) => Effect.map(costOf(one.flow, one.run), (cost) => ({ ...one, cost })), { concurrency }),

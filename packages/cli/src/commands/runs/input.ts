@@ -6,16 +6,16 @@ import { connection, json, jsonl, noHistory, since, voice } from "../../argument
 
 export const config = {
   flow: Args.text({ name: "flow" }).pipe(
-    Args.withDescription("org/project/slug; without it, the runs that this machine has seen."),
+    Args.withDescription("The flow, org/project/slug (all runs this machine has seen)."),
     Args.optional
   ),
-  flowId: Options.text("flow-id").pipe(Options.withDescription("The server's id of the flow."), Options.optional),
+  flowId: Options.text("flow-id").pipe(Options.withDescription("Use this internal id of the flow."), Options.optional),
   status: Options.choice("status", ["running", "completed", "failed", "cancelled"]).pipe(
-    Options.withDescription("Only runs that have this status."),
+    Options.withDescription("List only runs with this status."),
     Options.optional
   ),
   limit: Options.integer("limit").pipe(
-    Options.withDescription("The most runs to list (all of a flow; 20 without a flow)."),
+    Options.withDescription("List at most this many runs (all; 20 without a flow)."),
     Options.optional
   ),
   since,

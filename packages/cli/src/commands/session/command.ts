@@ -4,6 +4,6 @@ import { save } from "./save/command.js"
 import { show } from "./show/command.js"
 
 export const session = Command.make("session").pipe(
-  Command.withDescription("Shows and keeps what ran under a session id."),
+  Command.withDescription("Show and save the runs of a session."),
   Command.withSubcommands([save, show])
 )

@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const trace = Command.make("trace", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Shows where the time and the money of a run went, step by step.")
+  Command.withDescription("Show the duration and cost of a run, step by step.")
 )

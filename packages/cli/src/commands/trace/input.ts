@@ -6,16 +6,16 @@ import { connection, noHistory, voice } from "../../arguments/flags.js"
 
 export const config = {
   flow: Args.text({ name: "flow" }).pipe(
-    Args.withDescription("org/project/slug, or the id of a run that was seen; the last run seen unless given."),
+    Args.withDescription("The flow, or the id of a seen run (the last seen run)."),
     Args.optional
   ),
   run: Args.text({ name: "id" }).pipe(
-    Args.withDescription("The id of the run (the last one seen of the flow)."),
+    Args.withDescription("The id of the run (the last seen run of the flow)."),
     Args.optional
   ),
-  svg: Options.boolean("svg").pipe(Options.withDescription("A picture of it, as SVG.")),
-  otlp: Options.boolean("otlp").pipe(Options.withDescription("Its OpenTelemetry spans, as OTLP/JSON for a collector.")),
-  json: Options.boolean("json").pipe(Options.withDescription("The trace as the server gives it.")),
+  svg: Options.boolean("svg").pipe(Options.withDescription("Print the trace as an SVG picture.")),
+  otlp: Options.boolean("otlp").pipe(Options.withDescription("Print OpenTelemetry spans as OTLP/JSON.")),
+  json: Options.boolean("json").pipe(Options.withDescription("Print the server's trace as JSON.")),
   noHistory,
   ...connection,
   ...voice

@@ -4,5 +4,5 @@ import { loaded } from "../leaf.js"
 import { config } from "./input.js"
 
 export const watch = Command.make("watch", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Follows a run to its end, and prints its result.")
+  Command.withDescription("Follow a run to its end and print its result.")
 )

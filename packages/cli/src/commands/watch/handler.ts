@@ -44,7 +44,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
     Schedule.upTo(patience),
     Schedule.intersect(Schedule.forever),
     Schedule.whileOutput(([, tries]) => hasBegun || tries < firstTries),
-    Schedule.tapInput((error: NoukaiError) => terminal.progress(`… reads again: ${plain(error.message)}`))
+    Schedule.tapInput((error: NoukaiError) => terminal.progress(`… retrying: ${plain(error.message)}`))
   )
 
   const watched = Effect.gen(function*() {
@@ -74,13 +74,13 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
       new CommandError({
         code: exitCodes.timedOut,
         message: `run ${input.id} of ${input.flow} was not seen to end in time; ${
-          isPaused ? "it waits for tool results" : "if it has begun, it goes on"
+          isPaused ? "it is waiting for tool results" : "if it started, it continues"
         }`
       })
   })).pipe(
     Effect.provide(services(input, (hasAnswered) => hasAnswered ? "for up to 10 minutes" : "a few times")),
     Effect.onInterrupt(() =>
-      terminal.note(`interrupted; the run goes on: ${hint(input, "watch", [input.flow, input.id])}`)
+      terminal.note(`interrupted; the run continues: ${hint(input, "watch", [input.flow, input.id])}`)
     ),
     (effect) => ending("reads", { flow: input.flow })(effect, input)
   )

@@ -6,7 +6,7 @@ import { connection, flow, json, jsonl, noHistory, optional, voice } from "../..
 export const config = {
   flow,
   id: Args.text({ name: "id" }).pipe(Args.withDescription("The execution id of the run.")),
-  timeout: optional("timeout", "How long to watch at most: 90s, 10m; as long as it takes unless given."),
+  timeout: optional("timeout", "Watch at most this long, such as 90s or 10m (no limit)."),
   json,
   jsonl,
   noHistory,

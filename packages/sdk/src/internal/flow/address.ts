@@ -67,7 +67,7 @@ const fromString = (
         invalid(
           method,
           "flow",
-          "a bare slug needs a default org and project on the client, or use \"org/project/slug\""
+          "org and project are missing: use \"org/project/slug\", or set a default org and project"
         )
       )
       : check(method, { org: defaults.org, project: defaults.project, slug: ref })

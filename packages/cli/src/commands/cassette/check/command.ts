@@ -4,5 +4,5 @@ import { loaded } from "../../leaf.js"
 import { config } from "./input.js"
 
 export const check = Command.make("check", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Checks that cassettes can be read, and hold no secrets.")
+  Command.withDescription("Check that cassettes are readable and hold no secrets.")
 )

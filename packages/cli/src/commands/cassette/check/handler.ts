@@ -72,8 +72,8 @@ const textOf = (checked: Checked): string => {
   const { credentials, flows, format, incomplete, kind, recordings, unanswered = [] } = checked
   const more = [
     ...credentials.map((place) => `looks like a credential: ${cell(place)}`),
-    ...unanswered.map((place) => `was never answered: ${place}; record it again with mode "new" or "all"`),
-    ...(incomplete === true ? ["was interrupted while it was recorded: mode \"once\" records what is missing"] : [])
+    ...unanswered.map((place) => `has no recorded answer: ${place}; record it again with mode "new" or "all"`),
+    ...(incomplete === true ? ["the recording was interrupted: mode \"once\" records the missing runs"] : [])
   ]
   return `${begin}${kind}, ${format}, ${counted(recordings, "recording")}${
     flows.length === 0 ? "" : ` of ${flows.map(cell).join(", ")}`

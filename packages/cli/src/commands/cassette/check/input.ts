@@ -4,7 +4,7 @@ import type * as Command from "@effect/cli/Command"
 import { json, voice } from "../../../arguments/flags.js"
 
 export const config = {
-  files: Args.text({ name: "file" }).pipe(Args.withDescription("Files of cassettes."), Args.atLeast(1)),
+  files: Args.text({ name: "file" }).pipe(Args.withDescription("The cassette files."), Args.atLeast(1)),
   json,
   ...voice
 }

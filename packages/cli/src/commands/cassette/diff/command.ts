@@ -4,5 +4,5 @@ import { loaded } from "../../leaf.js"
 import { config } from "./input.js"
 
 export const diff = Command.make("diff", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Shows what changed between two cassettes.")
+  Command.withDescription("Show the differences between two cassettes.")
 )

@@ -4,8 +4,8 @@ import type * as Command from "@effect/cli/Command"
 import { json, voice } from "../../../arguments/flags.js"
 
 export const config = {
-  before: Args.text({ name: "before" }).pipe(Args.withDescription("The file of a cassette.")),
-  after: Args.text({ name: "after" }).pipe(Args.withDescription("The file of the cassette that it is compared to.")),
+  before: Args.text({ name: "before" }).pipe(Args.withDescription("The cassette file before the change.")),
+  after: Args.text({ name: "after" }).pipe(Args.withDescription("The cassette file after the change.")),
   json,
   ...voice
 }

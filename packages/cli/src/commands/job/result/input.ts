@@ -8,9 +8,9 @@ export const config = {
   flow,
   id,
   noWait: Options.boolean("no-wait").pipe(
-    Options.withDescription("Do not wait for a job that has not ended: it ends the command with 124.")
+    Options.withDescription("Exit with 124 if the job has not ended.")
   ),
-  timeout: optional("timeout", "The limit of the wait: 90s, 500ms, 2m; seconds without a unit. None unless given."),
+  timeout: optional("timeout", "Wait at most this long, such as 90s or 2m (no limit)."),
   json,
   noHistory,
   ...connection,

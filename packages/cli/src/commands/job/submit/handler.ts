@@ -24,10 +24,10 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const terminal = yield* Terminal
   const { flow } = input
   if (Option.isSome(input.once) && Option.isSome(input.session)) {
-    return yield* wrong("--once has a session of its own: give it without --session")
+    return yield* wrong("--once cannot be combined with --session")
   }
-  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed is of --once")
-  if (Option.isSome(input.timeout) && !input.wait) return yield* wrong("--timeout is of --wait")
+  if (input.rerunFailed && Option.isNone(input.once)) return yield* wrong("--rerun-failed requires --once")
+  if (Option.isSome(input.timeout) && !input.wait) return yield* wrong("--timeout requires --wait")
   const timeout = yield* Values.when(input.timeout, (text) => Values.duration("--timeout", text))
   const given = yield* runInput(input)
   const sessionId = (yield* Values.when(input.session, (text) => Values.sessionId("--session", text))) ?? randomUUID()

@@ -6,13 +6,13 @@ import { connection, flow, json, noHistory, optional, runInput, voice } from "..
 export const config = {
   flow,
   ...runInput,
-  session: optional("session", "The session id of the run."),
-  once: optional("once", "Submits once for this key: a second call gives the job of the first."),
+  session: optional("session", "Use this session id (a new one)."),
+  once: optional("once", "Submit once per key; later calls return the same job."),
   rerunFailed: Options.boolean("rerun-failed").pipe(
-    Options.withDescription("With --once: submit again what failed or was cancelled before.")
+    Options.withDescription("With --once: submit a failed or cancelled run again.")
   ),
-  wait: Options.boolean("wait").pipe(Options.withDescription("Wait for the job, and print its result.")),
-  timeout: optional("timeout", "With --wait: the limit of the wait: 90s, 500ms, 2m; seconds without a unit."),
+  wait: Options.boolean("wait").pipe(Options.withDescription("Wait for the job and print its result.")),
+  timeout: optional("timeout", "With --wait: wait at most this long, such as 90s or 2m."),
   json,
   noHistory,
   ...connection,

@@ -8,7 +8,7 @@ export const config = {
   ids,
   timeout: optional(
     "timeout",
-    "The limit of the whole wait: 90s, 500ms, 2m; seconds without a unit. None unless given."
+    "Wait at most this long, such as 90s or 2m (no limit)."
   ),
   json,
   jsonl,

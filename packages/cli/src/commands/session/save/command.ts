@@ -4,5 +4,5 @@ import { loaded } from "../../leaf.js"
 import { config } from "./input.js"
 
 export const save = Command.make("save", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Keeps a session as a cassette, to replay it in tests.")
+  Command.withDescription("Save a session as a cassette, to replay it in tests.")
 )

@@ -40,11 +40,11 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const redact = yield* redaction(input)
   if (input.file === "-") {
-    return yield* new UsageError({ message: "- is no file: give one to write", command: "noukai session save" })
+    return yield* new UsageError({ message: "cannot write to -: give the name of a file", command: "noukai session save" })
   }
   if (!input.force && existsSync(input.file)) {
     return yield* new UsageError({
-      message: `${input.file} exists: --force replaces it`,
+      message: `${input.file} exists: use --force to replace it`,
       command: "noukai session save"
     })
   }

@@ -8,14 +8,14 @@ export const config = {
   sessionId,
   file: Args.text({ name: "file" }).pipe(Args.withDescription("The file to write.")),
   redactPath: Options.text("redact-path").pipe(
-    Options.withDescription("A path of values to remove from every snapshot: **.email, message. May be given again."),
+    Options.withDescription("Remove values at this path, such as **.email. Repeatable."),
     Options.repeated
   ),
   redactPattern: Options.text("redact-pattern").pipe(
-    Options.withDescription("A regular expression of text to remove. May be given again."),
+    Options.withDescription("Remove text that matches this regex. Repeatable."),
     Options.repeated
   ),
-  force: Options.boolean("force").pipe(Options.withDescription("Replace a file that exists.")),
+  force: Options.boolean("force").pipe(Options.withDescription("Replace an existing file.")),
   ...connection,
   ...voice
 }

@@ -4,5 +4,5 @@ import { loaded } from "../../leaf.js"
 import { config } from "./input.js"
 
 export const show = Command.make("show", config, loaded(() => import("./handler.js"))).pipe(
-  Command.withDescription("Shows what ran under a session id.")
+  Command.withDescription("Show the runs of a session.")
 )

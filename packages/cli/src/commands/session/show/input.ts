@@ -5,7 +5,7 @@ import { connection, sessionId, voice } from "../../../arguments/flags.js"
 
 export const config = {
   sessionId,
-  json: Options.boolean("json").pipe(Options.withDescription("The session as the server gives it.")),
+  json: Options.boolean("json").pipe(Options.withDescription("Print the server's session as JSON.")),
   ...connection,
   ...voice
 }
