@@ -118,7 +118,7 @@ describe("noukai auth", () => {
       assert.deepStrictEqual([alone.code, readdirSync(config)], [0, ["noukai"]])
       assert.match(
         alone.stderr,
-        /whether http:\/\/127\.0\.0\.1:65534 accepts it is not known \(.*ECONNREFUSED.*\): noukai doctor/
+        /cannot tell whether http:\/\/127\.0\.0\.1:65534 accepts it \(.*ECONNREFUSED.*\): noukai doctor/
       )
     }).pipe(Effect.provide(service)))
 })

@@ -86,7 +86,7 @@ describe("noukai cassette check", () => {
       const { code, stdout } = yield* noukai(["cassette", "check", "old.json", "partly.json"], { cwd })
       assert.strictEqual(code, 1)
       assert.match(stdout, /^✕ {3}old\.json: .*\n {4}has no recorded answer: \$\.entries\[1\]; record it again/m)
-      assert.match(stdout, /^ok {2}partly\.json: .*\n {4}was interrupted while it was recorded/m)
+      assert.match(stdout, /^ok {2}partly\.json: .*\n {4}the recording was interrupted/m)
     }))
 
   it.scopedLive("names each place of a secret: in decoded texts, in names of keys, in fields that no cassette has", () =>

@@ -102,7 +102,7 @@ describe("completions", () => {
         assert.strictEqual(flows!.trim(), flow)
         assert.strictEqual(ids!.trim(), `${run}\t${flow}`)
         assert.match(files!, /^a\\? file\.json/)
-        assert.match(output, /--stream\tShow/)
+        assert.match(output, /--stream\tPrint/)
         assert.isDefined(flags)
         assert.isFalse(existsSync(join(cwd, "evil")))
       }))

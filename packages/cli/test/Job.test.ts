@@ -56,7 +56,7 @@ describe("noukai job submit", () => {
         const [args, said] of [
           [["--timeout", "3s"], /--timeout requires --wait/],
           [["--once", "a", "--session", unknown], /cannot be combined with --session/],
-          [["--rerun-failed"], /of --once/],
+          [["--rerun-failed"], /--rerun-failed requires --once/],
           [["--session", "mine"], /--session takes a UUID/],
           [["--parm", "a=b"], /did you mean --param\?/]
         ] as const

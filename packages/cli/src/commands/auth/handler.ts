@@ -88,7 +88,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.note(
     Either.isRight(read) && read.right.status === 200
       ? `${origin} accepts it${owner(read.right.body)}`
-      : `whether ${origin} accepts it is not known (${
+      : `cannot tell whether ${origin} accepts it (${
         Either.isLeft(read) ? read.left : `it answers with ${status}`
       }): ${hint(input, "doctor")}`
   )
