@@ -33,6 +33,14 @@ describe("noukai.json", () => {
       assert.strictEqual(back.stdout, "said x\n")
     })).pipe(Effect.provide(echo)))
 
+  it.live("a flow without an org and a project is refused with the flags that set them", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* noukai(["run", "echo", "x"], { env: yield* environment })
+      assert.strictEqual(code, 2)
+      assert.match(stderr, /^noukai: invalid flow "echo": write org\/project\/slug, or set --org and --project\n/)
+      assert.deepStrictEqual(yield* requests, [])
+    }).pipe(Effect.provide(echo)))
+
   it.live("that is wrong is said field by field, without a value, and nothing is sent", () =>
     Effect.scoped(Effect.gen(function*() {
       const env = yield* environment
