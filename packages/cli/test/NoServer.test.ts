@@ -23,8 +23,7 @@ const gone = Effect.async<Record<string, string>>((resume) => {
 
 const id = "5d1c9f44-7a0b-4f5e-9a55-0f6f5f2f9c01"
 
-const lost = (how: string) =>
-  new RegExp(`^the server cannot be reached \\(.*ECONNREFUSED.*\\); retrying ${how}$`, "m")
+const lost = (how: string) => new RegExp(`^the server cannot be reached \\(.*ECONNREFUSED.*\\); retrying ${how}$`, "m")
 
 describe("without a server", () => {
   it.scopedLive("noukai job wait says at once for how long it tries, also off a terminal", () =>

@@ -122,7 +122,10 @@ describe("noukai run, and how it ends", () => {
         assert.strictEqual((yield* noukai(["run", "acme/test/asks", "x", ...mode], { env })).code, 4)
         const paused = yield* noukai(["run", "acme/test/asks", "x", "--tools", tools, "--json", ...mode], { env })
         assert.strictEqual(paused.code, 4)
-        assert.include(JSON.parse(paused.stderr).error.message, "is paused for tool calls: weather({\"city\":\"Paris\"})")
+        assert.include(
+          JSON.parse(paused.stderr).error.message,
+          "is paused for tool calls: weather({\"city\":\"Paris\"})"
+        )
         const { executionId, status } = JSON.parse(paused.stdout) as { executionId: string; status: string }
         assert.deepStrictEqual([status, executionId], ["tool_calls_required", (yield* runs).at(-1)!.executionId])
       }

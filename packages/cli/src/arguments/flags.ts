@@ -14,9 +14,12 @@ export const flow = Args.text({ name: "flow" }).pipe(
 export const parameter = (does: string) =>
   Options.text("param").pipe(Options.withAlias("p"), Options.withDescription(does), Options.repeated)
 
-export const flowVersion = Options.withAlias(optional("flow-version", "Run this version: production, draft or a number."), "version")
+export const flowVersion = Options.withAlias(
+  optional("flow-version", "Run this version: production, draft or a number."),
+  "version"
+)
 
-export const trace = Options.boolean("trace").pipe(Options.withDescription("Store the inputs and outputs of all steps."))
+export const trace = Options.boolean("trace").pipe(Options.withDescription("Store inputs and outputs of all steps."))
 
 /** The input of a run. */
 export const runInput = {
@@ -37,7 +40,7 @@ export const runInput = {
 export const voice = {
   quiet: Options.boolean("quiet").pipe(Options.withAlias("q"), Options.withDescription("Print only the result.")),
   jq: optional("jq", "Filter the JSON result with this jq expression."),
-  verbose: Options.boolean("verbose").pipe(Options.withAlias("v"), Options.withDescription("Print more details on stderr."))
+  verbose: Options.boolean("verbose").pipe(Options.withAlias("v"), Options.withDescription("Print more on stderr."))
 }
 
 /** The server, and what is taken for granted in addresses of flows. */

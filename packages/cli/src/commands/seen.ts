@@ -74,8 +74,7 @@ export const flowIdOf = (
     }
     return yield* new CommandError({
       code: exitCodes.usage,
-      message:
-        `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
+      message: `listing runs requires the internal id of ${address}, which this machine has not seen yet`,
       advice: [
         `run the flow once, or read one of its runs: ${hint(input, "trace", [flow, "ID"])}`,
         "or give --flow-id: trace --json and session show --json print it as flowId"

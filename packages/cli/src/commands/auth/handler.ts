@@ -88,8 +88,8 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   yield* terminal.note(
     Either.isRight(read) && read.right.status === 200
       ? `${origin} accepts it${owner(read.right.body)}`
-      : `cannot tell whether ${origin} accepts it (${
-        Either.isLeft(read) ? read.left : `it answers with ${status}`
-      }): ${hint(input, "doctor")}`
+      : `cannot tell whether ${origin} accepts it (${Either.isLeft(read) ? read.left : `it answers with ${status}`}): ${
+        hint(input, "doctor")
+      }`
   )
 }, (effect, input) => ending("reads")(Effect.scoped(effect), input))

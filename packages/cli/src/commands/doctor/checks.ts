@@ -158,7 +158,7 @@ const answered = (error: NoukaiError, was: Check): Check => {
         "check that the key is not revoked and belongs to this server, or create another one"
       )
     case "InsufficientCreditsError":
-      return wrong("key", exitCodes.failed, "the account has no credits", "buy credits, or wait for the credits of next month")
+      return wrong("key", exitCodes.failed, "the account has no credits", "buy credits, or wait for next month")
     default:
       return wrong(
         "key",

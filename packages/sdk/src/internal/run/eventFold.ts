@@ -129,7 +129,7 @@ export class EventFold {
     const { stepId, toolCalls = [] } = cursor.pending ?? {}
     switch (settings.answering._tag) {
       case "none":
-        return this.failUnexpected("the run is paused for tool calls, and this call has no tools to answer them", unanswered)
+        return this.failUnexpected("the run is paused for tool calls; this call has no tools", unanswered)
       case "manual":
         if (settings.only === "steps") {
           return this.failUnexpected(

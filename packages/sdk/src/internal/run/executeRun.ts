@@ -414,7 +414,9 @@ const paused = <E, R>(
 ): RunEffect<E, R> => {
   const { answering, executionId } = run
   if (answering._tag === "none") {
-    return Effect.fail(unexpected(run, response, "the run is paused for tool calls, and this call has no tools to answer them", unanswered))
+    return Effect.fail(
+      unexpected(run, response, "the run is paused for tool calls; this call has no tools", unanswered)
+    )
   }
   if (executionId === undefined) {
     return Effect.fail(unexpected(run, response, "the run paused for tool calls without an executionId", unanswered))

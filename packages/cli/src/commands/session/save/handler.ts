@@ -40,7 +40,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const sessionId = yield* Values.sessionId("session-id", input.sessionId)
   const redact = yield* redaction(input)
   if (input.file === "-") {
-    return yield* new UsageError({ message: "cannot write to -: give the name of a file", command: "noukai session save" })
+    return yield* new UsageError({ message: "cannot write to -: give a file name", command: "noukai session save" })
   }
   if (!input.force && existsSync(input.file)) {
     return yield* new UsageError({
