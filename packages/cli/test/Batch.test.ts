@@ -216,7 +216,7 @@ describe("noukai batch run", () => {
       const other = yield* noukai(["batch", "run", "c", obeys, ...mapped], { env, cwd })
       assert.match(
         other.stderr,
-        /^rows\.jsonl:2: it has no input: .*\nc: completed; 1 done, 1 invalid\n.*batch results c\n.* once the file has them mended\n$/
+        /^rows\.jsonl:2: it has no input: .*\nc: completed; 1 done, 1 invalid\n.*batch results c\n.*correct invalid rows in the file, and run the same command again\n$/
       )
       assert.strictEqual(yield* plan, "new      1\ndone     1\ninvalid  1\nrefused  0\nto run   0\n")
     }).pipe(Effect.provide(server({ flows }))))
@@ -232,7 +232,7 @@ describe("noukai batch run", () => {
       assert.deepStrictEqual([another.code, another.stderr], [
         2,
         `noukai: batch "it's b" has the flow ${obeys} in its ledger, not acme/test/another: ` +
-        "give it another id, or another file with --ledger\n"
+        "use another id, or another --ledger\n"
       ])
     }).pipe(Effect.provide(server({ flows }))))
 
@@ -260,7 +260,10 @@ describe("noukai batch run", () => {
       const cwd = yield* rowsOf("fail", "fail", "a")
       const stopped = yield* noukai(run("--max-failures", "0", "--concurrency", "1"), { env, cwd })
       assert.strictEqual(stopped.code, 6)
-      assert.match(stopped.stderr, /the batch stopped: 1 rows failed, and at most 0 may\n {2}the same command goes on/)
+      assert.match(
+        stopped.stderr,
+        /the batch stopped: 1 rows failed, and at most 0 may\n {2}run the same command to continue/
+      )
       const key = { ...env, NOUKAI_API_KEY: "nk_another" }
       assert.strictEqual((yield* noukai(run("--ledger", "2"), { env: key, cwd })).code, 3)
       const nowhere = ["batch", "run", "b", "acme/test/nowhere", ...mapped, "--ledger", "3"]
@@ -282,29 +285,29 @@ describe("noukai batch run", () => {
       const of = (input: string) => ["batch", "run", "b", obeys, "--input", input, "--key", "id"]
       for (
         const [args, said] of [
-          [run("--budget", "1"), /--budget needs --max-cost-per-row/],
+          [run("--budget", "1"), /--budget requires --max-cost-per-row/],
           [run("--message-template", "{{a}}"), /not both/],
           [run("-p", "message=a"), /give the message once/],
           [run("--rate", "0", "--ledger", "made"), /--rate must be a number of rows per second/],
           [run("--rate", "1e9", "--ledger", "made"), /--rate must be .* more than 0 and less than 1,000,000,000/],
           [run("--ledger", "no/folder/b"), /no such folder/],
           [run("--grace", "soon"), /--grace takes a time/],
-          [["batch", "run", "a/b", obeys, ...mapped], /say where the ledger is, with --ledger/],
+          [["batch", "run", "a/b", obeys, ...mapped], /name the ledger file with --ledger/],
           [["batch", "run", "b", obeys, "--input", "rows", "--key", "id"], /--format jsonl/],
           [["batch", "run", "b", obeys, "--input", "rows.jsonl"], /--key/],
           [["batch", "run", "b", "echo", ...mapped], /invalid flow/],
           [of("no.jsonl"), /no\.jsonl: there is no such file/],
           [of("folder.jsonl"), /folder\.jsonl: it is a folder/],
-          [of("pipe.jsonl"), /pipe\.jsonl is no plain file: give it to stdin, with --input -/],
+          [of("pipe.jsonl"), /pipe\.jsonl is not a regular file: pipe it, with --input -/],
           [of("empty.csv"), /empty\.csv:1: it has no header/],
           [of("empty.jsonl"), /--input empty\.jsonl has no rows/],
           [of("header.csv"), /--input header\.csv has no rows/],
           [["batch", "plan", ...of("empty.jsonl").slice(2)], /--input empty\.jsonl has no rows/],
           [of("returns.csv"), /returns\.csv:1: the header cannot be read: .*lines end with LF or CR LF/],
-          [run("--ledger", "rows.jsonl"), /rows\.jsonl is no ledger/],
-          [["batch", "status", "b", "--ledger", "pipe.jsonl"], /pipe\.jsonl is no ledger/],
-          [["batch", "cancel", "b", "--ledger", "folder.jsonl"], /folder\.jsonl is no ledger/],
-          [["batch", "status", "x".repeat(250)], /say where the ledger is, with --ledger/],
+          [run("--ledger", "rows.jsonl"), /rows\.jsonl is not a ledger/],
+          [["batch", "status", "b", "--ledger", "pipe.jsonl"], /pipe\.jsonl is not a ledger/],
+          [["batch", "cancel", "b", "--ledger", "folder.jsonl"], /folder\.jsonl is not a ledger/],
+          [["batch", "status", "x".repeat(250)], /name the ledger file with --ledger/],
           [["batch", "status", "b"], /there is no ledger b\.ledger/],
           [["batch", "retry", "b", "--only", "reported"], /--accept-double-runs/],
           [["batch", "retry", "b", "--only", "done"], /failed/]
@@ -366,7 +369,7 @@ describe("noukai batch run", () => {
         yield* command.awaitOutput("a second Ctrl-C stops at once")
         yield* gate.open
         assert.strictEqual(yield* command.code, 130)
-        assert.match(command.output(), /b: incomplete; 3 pending, 2 done; the same command goes on/)
+        assert.match(command.output(), /b: incomplete; 3 pending, 2 done; run the same command to continue/)
         assert.strictEqual((yield* runs).length, 2)
         assert.strictEqual((yield* noukai(run(), { env, cwd })).code, 0)
         assert.strictEqual((yield* runs).length, 5)
@@ -593,7 +596,7 @@ describe("a batch in its ledger", () => {
       assert.deepStrictEqual(yield* noukai(["batch", "pause", "b"], { cwd }), {
         code: 0,
         stdout: "paused\n",
-        stderr: "rows in flight run to their ends; to go on: noukai batch resume b\n"
+        stderr: "rows in flight run to their end; to continue: noukai batch resume b\n"
       })
       const paused = yield* noukai(run(), { env, cwd })
       assert.strictEqual(paused.code, 6)
@@ -601,7 +604,7 @@ describe("a batch in its ledger", () => {
         paused.stderr,
         /^b: paused; 2 pending, 1 failed\n(noukai: )?the batch stopped: it is paused; resume it/
       )
-      assert.include(paused.stderr, "to go on: noukai batch resume b, and the same command\n")
+      assert.include(paused.stderr, "to continue: noukai batch resume b, then the same command\n")
       assert.match((yield* noukai(["batch", "status", "b"], { cwd })).stdout, /^status +paused$/m)
       assert.strictEqual((yield* runs).length, 1)
       const resumed = yield* noukai(["batch", "resume", "b", "--json", "-q"], { cwd })

@@ -44,9 +44,9 @@ describe("rowInput", () => {
         ]
       ) {
         const template = yield* Effect.flip(rowInput({ ...none, messageTemplate: Option.some(text) }))
-        assert.match(template.message, /^--message-template has a \{\{ that no field and \}\} follow/, text)
+        assert.match(template.message, /^--message-template has an unclosed or empty \{\{/, text)
         const parameter = yield* Effect.flip(rowInput({ ...none, parameter: [`tone=${text}`] }))
-        assert.match(parameter.message, /^-p tone has a \{\{/, text)
+        assert.match(parameter.message, /^-p tone has an unclosed or empty \{\{/, text)
       }
       // JSON is left alone, and braces that open nothing
       for (const parameter of ["a:={\"b\":\"{{\"}", "a={\"b\":{\"c\":1}}", "a=}} {"]) {
@@ -67,9 +67,9 @@ describe("rowInput", () => {
     Effect.gen(function*() {
       const { key } = yield* rowInput(none)
       assert.deepStrictEqual([key(row), key({ id: "a" })], ["7", "a"])
-      assert.throws(() => key({ id: {} }), "its field \"id\" is no text and no number")
+      assert.throws(() => key({ id: {} }), "its field \"id\" is neither a text nor a number")
       assert.throws(() => key({}), "it has no field \"id\"")
-      assert.throws(() => key(["id"]), "it is no object with fields")
+      assert.throws(() => key(["id"]), "it is not an object with fields")
     }))
 
   it.effect("has no key and no text of a number that is another one than was written", () =>
@@ -109,7 +109,7 @@ describe("rowInput", () => {
       for (const given of [{ messageField: Option.some("a") }, { messageTemplate: Option.some("b") }]) {
         for (const parameter of ["message=foo", "message:=1"]) {
           const error = yield* Effect.flip(rowInput({ ...none, ...given, parameter: [parameter] }))
-          assert.strictEqual(error.message, "give the message once: it is the parameter \"message\", too")
+          assert.strictEqual(error.message, "give the message once: the parameter \"message\" sets it too")
         }
       }
       assert.deepStrictEqual(yield* input({ parameter: ["message={{text}}"] }), { parameters: { message: row.text } })

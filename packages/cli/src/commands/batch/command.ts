@@ -11,48 +11,48 @@ import * as Run from "./run/input.js"
 import * as Status from "./status/input.js"
 
 export const plan = Command.make("plan", Plan.config, loaded(() => import("./plan/handler.js"))).pipe(
-  Command.withDescription("Says what a run would do. Sends nothing, and writes nothing.")
+  Command.withDescription("Show what a run would do; send and write nothing.")
 )
 
 export const run = Command.make("run", Run.config, loaded(() => import("./run/handler.js"))).pipe(
-  Command.withDescription("Runs a flow over the rows of a file, each once, and goes on where an earlier run stopped.")
+  Command.withDescription("Run each row of a file once; continue an earlier run.")
 )
 
 export const status = Command.make("status", Status.config, loaded(() => import("./status/handler.js"))).pipe(
-  Command.withDescription("Says how far a batch is.")
+  Command.withDescription("Show the progress of a batch.")
 )
 
 export const retry = Command.make("retry", Retry.config, loaded(() => import("./retry/handler.js"))).pipe(
-  Command.withDescription("Has rows that failed run again with the next run.")
+  Command.withDescription("Make failed rows pending again, for the next run.")
 )
 
 export const results = Command.make("results", Results.config, loaded(() => import("./results/handler.js"))).pipe(
-  Command.withDescription("Prints what became of the rows, as JSON in lines.")
+  Command.withDescription("Print the results of the rows as JSON lines.")
 )
 
 export const diff = Command.make("diff", Diff.config, loaded(() => import("./diff/handler.js"))).pipe(
-  Command.withDescription("Compares two batches by key: outcome, output, cost, duration.")
+  Command.withDescription("Compare two batches: outcome, output, cost, duration.")
 )
 
 export const cancel = Command.make("cancel", Cancel.config, loaded(() => import("./cancel/handler.js"))).pipe(
-  Command.withDescription("Stops a batch for good: what has not begun is cancelled.")
+  Command.withDescription("Stop a batch for good and cancel its pending rows.")
 )
 
 export const pause = Command.make("pause", Cancel.config, loaded(() => import("./pause/handler.js"))).pipe(
-  Command.withDescription("Begins no more rows of a batch, whichever process runs it, until it is resumed.")
+  Command.withDescription("Start no more rows of a batch until it is resumed.")
 )
 
 export const resume = Command.make(
   "resume",
   Cancel.config,
   loaded(() => import("./pause/handler.js").then(({ resume }) => ({ handle: resume })))
-).pipe(Command.withDescription("Lets a paused batch go on with its next run."))
+).pipe(Command.withDescription("Let the next run continue a paused batch."))
 
 export const attempts = Command.make("attempts", Attempts.config, loaded(() => import("./attempts/handler.js"))).pipe(
-  Command.withDescription("Prints the attempts at a row, the first one first, as JSON in lines.")
+  Command.withDescription("Print the attempts of a row as JSON lines, oldest first.")
 )
 
 export const batch = Command.make("batch").pipe(
-  Command.withDescription("Runs a flow over a file of rows."),
+  Command.withDescription("Run a flow over a file of rows."),
   Command.withSubcommands([plan, run, status, retry, results, attempts, diff, pause, resume, cancel])
 )

@@ -39,7 +39,7 @@ export const failing = <A, R>(
         : error._tag === "BatchConflictError"
         ? new UsageError({
           message: `batch ${JSON.stringify(error.batch)} has the ${error.field} ${error.stored} in its ledger, ` +
-            `not ${error.given}: give it another id, or another file with --ledger`
+            `not ${error.given}: use another id, or another --ledger`
         })
         : error),
     input

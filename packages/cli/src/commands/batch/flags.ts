@@ -9,12 +9,12 @@ import { flow, flowVersion, optional, parameter, trace } from "../../arguments/f
 /** A batch that stands in a ledger. */
 export const standing = {
   id: Args.text({ name: "id" }).pipe(Args.withDescription("The id of the batch.")),
-  ledger: optional("ledger", "The file that keeps the batch; <id>.ledger in the working folder unless given.")
+  ledger: optional("ledger", "Keep the batch in this file (<id>.ledger).")
 }
 
 /** Which rows of a batch. */
 export const select = Options.text("select").pipe(
-  Options.withDescription("Rows whose keys fit a pattern with * and ?, or state:failed. May be given again."),
+  Options.withDescription("Select keys by * and ?, or state:failed. Repeatable."),
   Options.repeated
 )
 
@@ -33,27 +33,24 @@ export const defined = {
   ...standing,
   flow,
   input: Options.text("input").pipe(
-    Options.withDescription("The file of rows, JSON in lines or CSV; - is stdin.")
+    Options.withDescription("Read rows from this JSON lines or CSV file; - is stdin.")
   ),
   format: Options.choice("format", ["jsonl", "csv"]).pipe(
-    Options.withDescription("What the file is; told by its name unless given, and jsonl on stdin."),
+    Options.withDescription("Read this format (by file name; jsonl on stdin)."),
     Options.optional
   ),
   delimiter: optional(
     "delimiter",
-    "What stands between two values of CSV; the first line of the file tells unless given."
+    "Separate CSV values by this (detected in the first line)."
   ),
   key: Options.text("key").pipe(
-    Options.withDescription("The field that is the key of a row: a text or a number, another one in each row.")
+    Options.withDescription("Use this field, text or number, as the unique row key.")
   ),
-  messageField: optional("message-field", "The field that is the message of a row."),
-  messageTemplate: optional("message-template", "The message of a row, with {{field}} in the place of a field."),
-  parameter: parameter(
-    "key=text with {{field}} in it, or key:=JSON. A text that is one {{field}} alone has its value as it is. " +
-      "Without any, and without a message, the fields of a row are its parameters. May be given again."
-  ),
+  messageField: optional("message-field", "Use this field as the message."),
+  messageTemplate: optional("message-template", "Build the message from this text with {{field}}."),
+  parameter: parameter("Set key=text with {{field}}, or key:=JSON. Repeatable."),
   operation: Options.choice("operation", ["jobs", "execute"]).pipe(
-    Options.withDescription("How a row is run: a job in the queue (jobs), or a request (execute)."),
+    Options.withDescription("Run rows as queued jobs or as requests (jobs)."),
     Options.withDefault("jobs")
   ),
   version: flowVersion,

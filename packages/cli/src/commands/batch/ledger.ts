@@ -48,7 +48,7 @@ export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageEr
       Option.isNone(ledger) && (!/^[\p{L}\p{N}_][\p{L}\p{N}_. -]*$/u.test(id) || Buffer.byteLength(id) > longestId)
     ) {
       return Effect.fail(
-        new UsageError({ message: "the id is no name of a file: say where the ledger is, with --ledger" })
+        new UsageError({ message: "the id is not a file name: name the ledger file with --ledger" })
       )
     }
     const file = Option.getOrElse(ledger, () => `${id}.ledger`)
@@ -57,7 +57,7 @@ export const path = ({ id, ledger }: LedgerFlags): Effect.Effect<string, UsageEr
     }
     return isLedgerOrNone(file)
       ? Effect.succeed(file)
-      : Effect.fail(new UsageError({ message: `${file} is no ledger: say where it is, with --ledger` }))
+      : Effect.fail(new UsageError({ message: `${file} is not a ledger: name the ledger file with --ledger` }))
   })
 
 /** A command to paste, about the same batch. It reads the ledger alone, and asks no server. */
@@ -76,7 +76,7 @@ export const existing = (flags: LedgerFlags): Layer.Layer<BatchStore, UsageError
   Layer.unwrapEffect(Effect.flatMap(path(flags), (file) =>
     existsSync(file)
       ? Effect.succeed(BatchStore.layerFile(file))
-      : Effect.fail(new UsageError({ message: `there is no ledger ${file}: say where it is, with --ledger` }))))
+      : Effect.fail(new UsageError({ message: `there is no ledger ${file}: name the ledger file with --ledger` }))))
 
 /** The rows of a batch that are in flight in its ledger. */
 export const live = (id: string): Effect.Effect<number, LedgerError, BatchStore> =>

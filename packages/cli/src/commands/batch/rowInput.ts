@@ -17,7 +17,7 @@ export interface Mapping {
 type Fields = { readonly [field: string]: unknown }
 
 const fieldsOf = (row: unknown): Fields => {
-  if (typeof row !== "object" || row === null || Array.isArray(row)) throw new Error("it is no object with fields")
+  if (typeof row !== "object" || row === null || Array.isArray(row)) throw new Error("it is not an object with fields")
   return row as Fields
 }
 
@@ -47,7 +47,7 @@ const place = /(?<!\{)\{\{(?!\{)\s*(?!\s)((?:(?!\{\{|\}\}).)+?)\s*\}\}/g
 const template = (flag: string, text: string): Effect.Effect<string, UsageError> =>
   text.replace(place, "").includes("{{")
     ? new UsageError({
-      message: `${flag} has a {{ that no field and }} follow: ${JSON.stringify(text)}; write {{field}}`
+      message: `${flag} has an unclosed or empty {{: ${JSON.stringify(text)}; write {{field}}`
     })
     : Effect.succeed(text)
 
@@ -84,7 +84,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
     for (const one of given) if ("text" in one) yield* template(`-p ${one.key}`, one.text)
     // it would be sent in the place of the parameter
     if (message !== undefined && given.some(({ key }) => key === "message")) {
-      return yield* new UsageError({ message: "give the message once: it is the parameter \"message\", too" })
+      return yield* new UsageError({ message: "give the message once: the parameter \"message\" sets it too" })
     }
     const parameters = given.map((one) => [one.key, "text" in one ? parameterOf(one.text) : () => one.json] as const)
     const isWhole = message === undefined && parameters.length === 0
@@ -93,7 +93,7 @@ export const rowInput = (flags: Mapping): Effect.Effect<{
       key: (row) => {
         const key = valueOf(row, flags.key)
         if (typeof key !== "string" && typeof key !== "number") {
-          throw new Error(`its field ${JSON.stringify(flags.key)} is no text and no number`)
+          throw new Error(`its field ${JSON.stringify(flags.key)} is neither a text nor a number`)
         }
         // what was read is another number than the one that was written
         if (typeof key === "number" && Math.abs(key) > Number.MAX_SAFE_INTEGER) {

@@ -48,7 +48,7 @@ const begun = (input: string, { rows }: Rows): Effect.Effect<void, UsageError | 
   Effect.gen(function*() {
     const stats = statSync(input, { throwIfNoEntry: false })
     if (stats !== undefined && !stats.isFile() && !stats.isDirectory()) {
-      return yield* new UsageError({ message: `--input ${input} is no plain file: give it to stdin, with --input -` })
+      return yield* new UsageError({ message: `--input ${input} is not a regular file: pipe it, with --input -` })
     }
     if (Option.isNone(yield* Stream.runHead(rows))) {
       return yield* new UsageError({ message: `--input ${input} has no rows` })
@@ -63,11 +63,11 @@ export const source = (
   Effect.gen(function*() {
     const known = /\.(csv|jsonl|ndjson)$/i.exec(input)?.[1]?.toLowerCase()
     if (Option.isNone(format) && known === undefined && input !== "-") {
-      return yield* new UsageError({ message: `--input ${input}: say what it is: --format jsonl, or --format csv` })
+      return yield* new UsageError({ message: `--input ${input}: unknown format; give --format jsonl or csv` })
     }
     const isCsv = Option.getOrElse(format, () => known) === "csv"
     const delimiter = Option.getOrUndefined(given)
-    if (delimiter !== undefined && !isCsv) return yield* new UsageError({ message: "--delimiter is of CSV" })
+    if (delimiter !== undefined && !isCsv) return yield* new UsageError({ message: "--delimiter requires CSV" })
     if (input !== "-" || isReadTwice) {
       const path = input === "-" ? yield* kept : input
       const rows = isCsv ? BatchSource.fromCsv(path, { delimiter }) : BatchSource.fromJsonl(path)

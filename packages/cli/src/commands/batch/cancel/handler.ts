@@ -13,7 +13,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
     const terminal = yield* Terminal
     const cancelled = yield* Batch.cancel(input.id)
     yield* terminal.write(input.json ? jsonLine({ batch: input.id, cancelled }) : `${cancelled}\n`)
-    yield* terminal.note("what was in flight goes on to its end")
+    yield* terminal.note("rows in flight run to their end")
   },
   (effect, input) => Effect.provide(effect, Ledger.existing(input)),
   failing

@@ -4,10 +4,10 @@ import type * as Command from "@effect/cli/Command"
 import { json, optional, voice } from "../../../arguments/flags.js"
 
 export const config = {
-  before: Args.text({ name: "before" }).pipe(Args.withDescription("The ledger of a batch.")),
-  after: Args.text({ name: "after" }).pipe(Args.withDescription("The ledger of the batch that it is compared to.")),
-  idBefore: optional("id-before", "The batch of the first ledger, if it has several."),
-  idAfter: optional("id-after", "The batch of the second ledger, if it has several."),
+  before: Args.text({ name: "before" }).pipe(Args.withDescription("The ledger file of the first batch.")),
+  after: Args.text({ name: "after" }).pipe(Args.withDescription("The ledger file of the second batch.")),
+  idBefore: optional("id-before", "Use this batch of the first ledger (its only one)."),
+  idAfter: optional("id-after", "Use this batch of the second ledger (its only one)."),
   json,
   ...voice
 }

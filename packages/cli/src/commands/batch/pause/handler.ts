@@ -23,7 +23,7 @@ const handling = (act: typeof Batch.pause, advice: (input: Input) => string): Ha
 
 export const handle = handling(
   Batch.pause,
-  (input) => `rows in flight run to their ends; to go on: ${Ledger.about(input, "batch resume")}`
+  (input) => `rows in flight run to their end; to continue: ${Ledger.about(input, "batch resume")}`
 )
 
-export const resume = handling(Batch.resume, () => "the next run of the batch goes on")
+export const resume = handling(Batch.resume, () => "the next run of the batch continues it")

@@ -22,10 +22,10 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       return yield* new UsageError({ message: "--spreadsheet requires --format csv" })
     }
     if (Option.isSome(input.out)) {
-      if (order === "done") return yield* new UsageError({ message: "--out has the order of the input" })
+      if (order === "done") return yield* new UsageError({ message: "--out requires --order input" })
       if (format === "csv") {
         return yield* new UsageError({
-          message: "--out writes JSON in lines: leave it out, and redirect stdout to a file"
+          message: "--out writes JSON lines: to write CSV, redirect stdout to a file"
         })
       }
       const { files } = yield* BatchReport.toFolder(input.out.value, {

@@ -7,19 +7,19 @@ import { select, standing } from "../flags.js"
 export const config = {
   ...standing,
   order: Options.choice("order", ["input", "done"]).pipe(
-    Options.withDescription("input: all rows, as they were read. done: those that are settled, as they were."),
+    Options.withDescription("Print all rows in input order, or settled ones (input)."),
     Options.withDefault("input")
   ),
   format: Options.choice("format", ["jsonl", "csv"]).pipe(
-    Options.withDescription("JSON in lines, or CSV with a column for each field of a result (jsonl)."),
+    Options.withDescription("Print JSON lines, or CSV with result columns (jsonl)."),
     Options.withDefault("jsonl")
   ),
   spreadsheet: Options.boolean("spreadsheet").pipe(
-    Options.withDescription("With --format csv: escape cells that are formulas in a spreadsheet.")
+    Options.withDescription("With --format csv: escape spreadsheet formulas.")
   ),
   withInput: Options.boolean("with-input").pipe(Options.withDescription("Add the input of each row.")),
   select,
-  out: optional("out", "A folder for results.jsonl, failures.jsonl and manifest.json, in place of stdout."),
+  out: optional("out", "Write result files to this folder, not to stdout."),
   ...voice
 }
 

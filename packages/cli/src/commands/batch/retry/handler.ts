@@ -15,14 +15,14 @@ const options = ({ acceptDoubleRuns, only, ...input }: Input): Effect.Effect<Ret
   const select = selection(input.select)
   if (only !== "reported") {
     return acceptDoubleRuns
-      ? Effect.fail(new UsageError({ message: "--accept-double-runs is of --only reported" }))
+      ? Effect.fail(new UsageError({ message: "--accept-double-runs requires --only reported" }))
       : Effect.succeed({ only, select })
   }
   return acceptDoubleRuns
     ? Effect.succeed({ only, acceptDoubleRuns, select })
     : Effect.fail(
       new UsageError({
-        message: "rows that are reported may have run: with --accept-double-runs they may run, and be paid, twice"
+        message: "reported rows may have run: to retry them, and maybe pay twice, add --accept-double-runs"
       })
     )
 }
@@ -32,5 +32,5 @@ export const handle: Handle<Input> = Effect.fnUntraced(function*(input: Input) {
   const given = yield* options(input)
   const retried = yield* Effect.provide(Batch.retry(input.id, given), Ledger.existing(input))
   yield* terminal.write(input.json ? jsonLine({ batch: input.id, retried }) : `${retried}\n`)
-  if (retried > 0) yield* terminal.note("the next run of the batch runs them")
+  if (retried > 0) yield* terminal.note("they run in the next run of the batch")
 }, failing)

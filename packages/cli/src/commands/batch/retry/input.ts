@@ -7,10 +7,10 @@ import { select, standing } from "../flags.js"
 export const config = {
   ...standing,
   only: Options.choice("only", ["failed", "reported", "cancelled", "invalid"]).pipe(
-    Options.withDescription("The state of the rows that are to be run again.")
+    Options.withDescription("Retry the rows in this state.")
   ),
   acceptDoubleRuns: Options.boolean("accept-double-runs").pipe(
-    Options.withDescription("With --only reported, whose rows may have run: they may run, and be paid, twice.")
+    Options.withDescription("Retry reported rows, which may run and be billed twice.")
   ),
   select,
   json,

@@ -36,7 +36,7 @@ const options = (input: Input): Effect.Effect<RunOptions, UsageError> =>
     const budgetUsd = yield* dollars("--budget", input.budget)
     const maxCostPerRow = yield* dollars("--max-cost-per-row", input.maxCostPerRow)
     if (budgetUsd !== undefined && maxCostPerRow === undefined) {
-      return yield* new UsageError({ message: "--budget needs --max-cost-per-row: no cost of a row is known yet" })
+      return yield* new UsageError({ message: "--budget requires --max-cost-per-row: no row has a known cost yet" })
     }
     return {
       budgetUsd,
@@ -62,7 +62,7 @@ const allowed = Effect.fnUntraced(function*(count: number, flow: string) {
   const terminal = yield* Terminal
   const many = `${count.toLocaleString("en-US")} rows of ${plain(flow)} would run on the hosted service`
   if (!terminal.canAsk) {
-    return yield* new UsageError({ message: `${many}, and nobody can be asked: give --yes to run them` })
+    return yield* new UsageError({ message: `${many}: confirm with --yes` })
   }
   if (!(yield* confirmed(`${many}. Run them?`))) {
     return yield* new CommandError({ code: exitCodes.refused, message: "nothing was run" })
@@ -86,7 +86,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       yield* allowed(toRun, input.flow)
     }
 
-    const again = "the same command goes on where it stopped"
+    const again = "run the same command to continue"
     const running = Effect.gen(function*() {
       yield* Effect.forkScoped(Progress.shown(id))
       const run = yield* Effect.forkDaemon(Batch.run(batch, source, given))
@@ -94,7 +94,7 @@ export const handle: Handle<Input> = Effect.fnUntraced(
         Effect.onInterrupt(() =>
           Effect.gen(function*() {
             yield* terminal.note(
-              "stopping: what is in flight may end; a second Ctrl-C stops at once, and loses nothing"
+              "stopping after the rows in flight; a second Ctrl-C stops at once, and loses nothing"
             )
             yield* Fiber.interrupt(run)
             const status = yield* Effect.option(Batch.status(id))
@@ -123,19 +123,19 @@ export const handle: Handle<Input> = Effect.fnUntraced(
       advice: [
         // the same budget would stop it again
         ...stop?.reason === "paused"
-          ? [`to go on: ${Ledger.about(input, "batch resume")}, and the same command`]
+          ? [`to continue: ${Ledger.about(input, "batch resume")}, then the same command`]
           : stop === undefined || stop.reason === "cancelled" || stop.reason === "budget"
           ? []
           : [again],
         ...states.failed + states.reported + states.invalid + states.cancelled === 0
           ? []
-          : [`what became of each row: ${Ledger.about(input, "batch results")}`],
+          : [`the result of each row: ${Ledger.about(input, "batch results")}`],
         ...states.failed === 0
           ? []
           : [`to run them again: ${Ledger.about(input, "batch retry", [["--only", "failed"]])}`],
         ...states.invalid === 0
           ? []
-          : ["rows that are invalid run with the same command once the file has them mended"]
+          : ["correct invalid rows in the file, and run the same command again"]
       ]
     })
   },

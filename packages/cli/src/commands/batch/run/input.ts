@@ -9,37 +9,37 @@ const flag = (name: string, does: string) => Options.withDescription(Options.boo
 export const config = {
   ...defined,
   concurrency: Options.integer("concurrency").pipe(
-    Options.withDescription("The most rows in flight; 32 unless given."),
+    Options.withDescription("Run at most this many rows at once (32)."),
     Options.optional
   ),
   rate: Options.float("rate").pipe(
-    Options.withDescription("The most rows that begin in a second; no limit unless given."),
+    Options.withDescription("Start at most this many rows per second (no limit)."),
     Options.optional
   ),
-  budget: optional("budget", "The most that the rows may cost, in US dollars; with --max-cost-per-row."),
+  budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
   maxCostPerRow: optional(
     "max-cost-per-row",
-    "The most that one row is taken to cost, in US dollars, until ten costs are known."
+    "Assume this cost of a row until ten costs are known."
   ),
   maxFailures: Options.integer("max-failures").pipe(
-    Options.withDescription("The most rows that may fail before the batch stops; no limit unless given."),
+    Options.withDescription("Allow at most this many failed rows (no limit)."),
     Options.optional
   ),
   attempts: Options.integer("attempts").pipe(
-    Options.withDescription("How often a row may run that fails for a reason that may pass; each is paid (1)."),
+    Options.withDescription("Run a row at most this often; each attempt is billed (1)."),
     Options.optional
   ),
-  backoff: optional("backoff", "The wait before the second attempt; it doubles, up to a minute (1s)."),
+  backoff: optional("backoff", "Wait this long before attempt 2, doubling to 1m (1s)."),
   select,
-  cost: flag("cost", "Read the cost of each row after it, which takes a request; --budget does so, too."),
-  noAdopt: flag("no-adopt", "Do not look for runs of another ledger of this id: spares a request for each row."),
-  grace: optional("grace", "How long the server may take to list a run: 5s unless given."),
-  rowTimeout: optional("row-timeout", "How long a row may be running before it has timed out (1h)."),
-  pendingTimeout: optional("pending-timeout", "How long the job of a row may be pending (no limit)."),
-  stopWithin: optional("stop-within", "How long rows in flight may go on after Ctrl-C: 30s unless given."),
+  cost: flag("cost", "Read the cost of each row, in one more request."),
+  noAdopt: flag("no-adopt", "Do not search for runs of rows that a lost ledger began."),
+  grace: optional("grace", "Wait this long until the server lists a run (5s)."),
+  rowTimeout: optional("row-timeout", "Time out a row after running this long (1h)."),
+  pendingTimeout: optional("pending-timeout", "Time out a job after pending this long (no limit)."),
+  stopWithin: optional("stop-within", "After Ctrl-C, let rows in flight run this long (30s)."),
   yes: Options.boolean("yes").pipe(
     Options.withAlias("y"),
-    Options.withDescription("Run more than 1,000 rows on the hosted service without being asked.")
+    Options.withDescription("Run over 1,000 hosted rows without confirmation.")
   ),
   json,
   ...connection,
