@@ -214,6 +214,8 @@ export interface InTerminal {
 const patient = (pty: Pty.IPty): Pty.IPty => {
   const socket: Duplex = Reflect.get(pty, "_socket")
   const destroy = socket.destroy.bind(socket)
+  // it throws what nobody hears: keys that are typed when the process has just ended
+  socket.on("error", () => {})
   socket.destroy = (error) => {
     if (error === undefined) setTimeout(destroy, 10_000).unref()
     else destroy(error)
