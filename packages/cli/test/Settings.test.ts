@@ -49,8 +49,8 @@ describe("noukai.json", () => {
         ["{\"port\":\"80\"}", "port must be a whole number"],
         ["{\"env\":\"staging\"}", "env must be production or dev"],
         ["{\"ogr\":\"acme\"}", "ogr is unexpected"],
-        ["[]", "must be a JSON object"],
-        ["null", "must be a JSON object"],
+        ["[]", "must be an object"],
+        ["null", "must be an object"],
         ["", "is not JSON"]
       ]
       for (const [json, said] of wrong) {

@@ -14,19 +14,14 @@ export const flow = Args.text({ name: "flow" }).pipe(
 export const parameter = (does: string) =>
   Options.text("param").pipe(Options.withAlias("p"), Options.withDescription(does), Options.repeated)
 
-export const flowVersion = Options.withAlias(
-  optional("flow-version", "Run this version: production, draft or a number."),
-  "version"
-)
+export const flowVersion = Options.withAlias(optional("flow-version", "Run production, draft or a number."), "version")
 
 export const trace = Options.boolean("trace").pipe(Options.withDescription("Store inputs and outputs of all steps."))
 
 /** The input of a run. */
 export const runInput = {
   message: Args.text({ name: "message" }).pipe(
-    Args.withDescription(
-      "The message; - reads stdin (default: piped stdin)."
-    ),
+    Args.withDescription("The message; - reads stdin (default: piped stdin)."),
     Args.optional
   ),
   messageFile: optional("message-file", "Read the message from this file; - reads stdin."),

@@ -84,7 +84,9 @@ const messageOf = (error: NoukaiError | BatchCommandError, { flow }: Known): str
       "write org/project/slug, or set --org and --project"
   }
   return error._tag === "UnexpectedResponseError" && error.code === "TOOL_CALLS_UNANSWERED_CLIENT"
-    ? `run ${error.executionId ?? ""} is paused for tool calls: to answer them, run the flow from a program`
+    ? `run ${
+      error.executionId ?? "without an id"
+    } is paused for tool calls: to answer them, run the flow from a program`
     : error.message
 }
 

@@ -128,9 +128,7 @@ const readFile = (path: string | undefined): Either.Either<File, UsageError> => 
       // what is wrong with JSON is said with a piece of it, which may be a key
       catch: () => new UsageError({ message: `${path} is not JSON` })
     })).pipe(Either.flatMap((json) => {
-      if (typeof json !== "object" || json === null || Array.isArray(json)) {
-        return wrong(`${path} must be a JSON object`)
-      }
+      if (typeof json !== "object" || json === null || Array.isArray(json)) return wrong(`${path} must be an object`)
       if ("apiKey" in json) {
         return wrong(
           `${path} contains an apiKey: remove it, and set NOUKAI_API_KEY, or keyFile to the path of a key file`

@@ -39,10 +39,7 @@ export const defined = {
     Options.withDescription("Read this format (by file name; jsonl on stdin)."),
     Options.optional
   ),
-  delimiter: optional(
-    "delimiter",
-    "Separate CSV values by this (detected in the first line)."
-  ),
+  delimiter: optional("delimiter", "Separate CSV values by this (detected in the first line)."),
   key: Options.text("key").pipe(
     Options.withDescription("Use this field, text or number, as the unique row key.")
   ),

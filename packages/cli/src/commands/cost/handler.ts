@@ -81,9 +81,7 @@ const chosen = Effect.fnUntraced(function*(input: Input) {
   const flowId = yield* flowIdOf(flow, input)
   const limit = since === undefined ? longestPage : undefined
   const runs = yield* Stream.runCollect(listed({ flowId, limit, since }))
-  if (runs.length === limit) {
-    yield* terminal.note(`the newest ${limit} runs only: --since adds up all runs since a time`)
-  }
+  if (runs.length === limit) yield* terminal.note(`the newest ${limit} runs: --since adds up all runs since a time`)
   return [...runs].map(({ id }): RunOfFlow => ({ flow, run: id }))
 })
 

@@ -10,15 +10,9 @@ export const config = {
     Options.withDescription("Attach an https image URL or image/png=URL. Repeatable."),
     Options.repeated
   ),
-  tools: optional(
-    "tools",
-    "Declare tools from this JSON file; a tool call exits with 4."
-  ),
+  tools: optional("tools", "Declare tools from this JSON file; a tool call exits with 4."),
   session: optional("session", "Use this session id (a new one)."),
-  once: optional(
-    "once",
-    "Run once per key; calls at the same moment may both run."
-  ),
+  once: optional("once", "Run once per key; calls at the same moment may both run."),
   rerunFailed: Options.boolean("rerun-failed").pipe(
     Options.withDescription("With --once: run a failed run again.")
   ),
@@ -30,10 +24,7 @@ export const config = {
   ),
   continued: optional("continue", "Continue this run: run only its remaining steps."),
   timeout: optional("timeout", "Wait at most this long for the run, such as 90s or 2m."),
-  maxCost: optional(
-    "max-cost",
-    "Stop between steps above this US dollar cost (no limit)."
-  ),
+  maxCost: optional("max-cost", "Stop between steps above this US dollar cost (no limit)."),
   json,
   jsonl,
   noHistory,

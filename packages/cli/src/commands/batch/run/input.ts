@@ -17,10 +17,7 @@ export const config = {
     Options.optional
   ),
   budget: optional("budget", "Spend at most these US dollars; needs --max-cost-per-row."),
-  maxCostPerRow: optional(
-    "max-cost-per-row",
-    "Assume this cost of a row until ten costs are known."
-  ),
+  maxCostPerRow: optional("max-cost-per-row", "Assume this cost of a row until ten costs are known."),
   maxFailures: Options.integer("max-failures").pipe(
     Options.withDescription("Allow at most this many failed rows (no limit)."),
     Options.optional

@@ -6,10 +6,7 @@ import { ids } from "../ids.js"
 export const config = {
   flow,
   ids,
-  timeout: optional(
-    "timeout",
-    "Wait at most this long, such as 90s or 2m (no limit)."
-  ),
+  timeout: optional("timeout", "Wait at most this long, such as 90s or 2m (no limit)."),
   json,
   jsonl,
   noHistory,
