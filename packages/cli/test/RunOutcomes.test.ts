@@ -119,7 +119,9 @@ describe("noukai run, and how it ends", () => {
         writeFile(tools, JSON.stringify([{ type: "function", function: { name: "weather" } }]))
       )
       for (const mode of [[], ["--stream"]]) {
-        assert.strictEqual((yield* noukai(["run", "acme/test/asks", "x", ...mode], { env })).code, 4)
+        const undeclared = yield* noukai(["run", "acme/test/asks", "x", ...mode], { env })
+        assert.strictEqual(undeclared.code, 4)
+        assert.match(undeclared.stderr, /^noukai: run [\da-f-]{36} is paused for tool calls: /m)
         const paused = yield* noukai(["run", "acme/test/asks", "x", "--tools", tools, "--json", ...mode], { env })
         assert.strictEqual(paused.code, 4)
         assert.include(
