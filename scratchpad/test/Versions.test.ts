@@ -45,7 +45,7 @@ it.each(["sdk", "promise", "adapters", "emulator"])("%s", (folder) => {
 
 it("the releases of Effect's other packages", () => {
   const named = ranges(
-    readme.slice(readme.indexOf("The releases of Effect's other packages"), readme.indexOf("Pin the"))
+    readme.slice(readme.indexOf("Use `@effect/platform-node`"), readme.indexOf("Pin the"))
   )
   const { devDependencies } = manifest("package.json")
   assert.lengthOf(Object.keys(named), 3)
