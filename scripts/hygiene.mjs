@@ -10,7 +10,7 @@ import { files, libraries, read, root } from "./workspace.mjs"
 const text = /\.([cm]?[jt]sx?|json|md|ya?ml|sh|txt)$|(^|\/)(LICENSE|\.npmrc|\.gitignore|\.ci\/[^/]+)$/
 
 /** The documents whose sentences are checked; their programs are not. */
-const plain = /^(?:README|docs\/guides\/(?!batches|command|performance)[\w-]+|packages\/(?:sdk|adapters|emulator)\/README)\.md$/
+const plain = /^(?:README|docs\/guides\/[\w-]+|packages\/(?:sdk|adapters|emulator|cli|batch)\/README)\.md$/
 
 const test = /\.test\.[cm]?tsx?$/
 
