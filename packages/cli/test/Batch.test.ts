@@ -319,7 +319,7 @@ describe("noukai batch run", () => {
       }
       assert.deepStrictEqual(yield* requests, [])
       assert.deepStrictEqual((yield* list(cwd)).filter((name) => !name.startsWith("made")), before)
-    }).pipe(Effect.provide(server({ flows }))), 30_000)
+    }).pipe(Effect.provide(server({ flows }))), 120_000)
 
   it.scopedLive("does not run many rows on the hosted service unasked", () =>
     Effect.gen(function*() {
@@ -340,7 +340,7 @@ describe("noukai batch run", () => {
       yield* interrupted.type(ctrlC)
       assert.strictEqual(yield* interrupted.code, 130)
       assert.deepStrictEqual(yield* list(cwd), ["rows.jsonl"])
-    }), 30_000)
+    }), 120_000)
 
   it.scopedLive("runs many rows on the hosted service when it is told to", () =>
     Effect.gen(function*() {
@@ -444,7 +444,7 @@ describe("noukai batch run", () => {
         assert.include(ended.map(({ code }) => code), 0)
       }
       assert.strictEqual((yield* runs).length, 2)
-    }).pipe(Effect.provide(server({ flows }))), 30_000)
+    }).pipe(Effect.provide(server({ flows }))), 120_000)
 
   it.scopedLive("shows nothing that moves where the terminal is dumb", () =>
     Effect.gen(function*() {
@@ -560,7 +560,7 @@ describe("a batch in its ledger", () => {
       const command = yield* started(["batch", "results", "b"], { cwd })
       command.child.stdout!.once("data", () => command.child.stdout!.destroy())
       assert.strictEqual((yield* command.ended).code, 0)
-    }).pipe(Effect.provide(server({ flows, jobs: { workers: 64 } }))), 30_000)
+    }).pipe(Effect.provide(server({ flows, jobs: { workers: 64 } }))), 120_000)
 
   it.scopedLive("runs rows again that fail, as often as it is told, and prints their attempts", () =>
     Effect.gen(function*() {

@@ -22,7 +22,7 @@ const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(
 /** The words of lines, as bash reads them. */
 const words = (lines: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> => {
   const script = lines.map((line) => `printf '%s\\0' ${line}; printf '\\0'`).join("\n")
-  const text = execFileSync("bash", ["-c", script], { encoding: "utf8", maxBuffer: 1 << 26 })
+  const text = execFileSync("bash", ["-s"], { encoding: "utf8", input: script, maxBuffer: 1 << 26 })
   return text.split("\0\0").slice(0, -1).map((line) => line.split("\0"))
 }
 

@@ -76,7 +76,7 @@ describe("noukai run, and how it ends", () => {
       const failed = yield* noukai(["run", "acme/test/fails", "x"], { env })
       assert.strictEqual(failed.code, 1)
       assert.match(failed.stderr, /the run failed: no luck/)
-    }).pipe(Effect.provide(flows)), 20_000)
+    }).pipe(Effect.provide(flows)), 120_000)
 
   it.live("logs what is strange in a stream to stderr, and nothing of it to stdout", () =>
     Effect.gen(function*() {
