@@ -427,7 +427,7 @@ const testCommand = async () => {
   const stdout = await exec("npm", ["pack", "--json", "--pack-destination", temporary], join(root, "packages/cli"))
   const [{ filename, files: packed }] = JSON.parse(stdout)
   const strange = packed.map(({ path }) => path).filter((path) =>
-    !/^(bin\/noukai\.cjs|dist\/.+\.js|LICENSE|README\.md|package\.json)$/.test(path)
+    !/^(bin\/noukai\.cjs|dist\/(.+\.js|grammar\.json|noukai\.1)|LICENSE|README\.md|package\.json)$/.test(path)
   )
   check(strange.length === 0, `${strange.join(", ")} in the tarball`)
   const folder = join(temporary, "cli")

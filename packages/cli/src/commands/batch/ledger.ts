@@ -31,7 +31,8 @@ export const isLedgerOrNone = (path: string): boolean => {
     const file = openSync(path, "r")
     try {
       const start = Buffer.alloc(signature.length)
-      return start.toString("latin1", 0, readSync(file, start)) === (stats.size === 0 ? "" : signature)
+      // another process may just begin it
+      return ["", signature].includes(start.toString("latin1", 0, readSync(file, start)))
     } finally {
       closeSync(file)
     }
