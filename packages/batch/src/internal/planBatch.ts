@@ -125,7 +125,7 @@ export const kept = <E, R>(
     }
     if (record.pass > 1) yield* planner(Planning.leaveAbsent(ledger, pass))
     yield* planner(Batches.definedAs(ledger, id, hash(), now))
-    const { absent } = yield* Reading.counts(ledger, id)
+    const { absent } = yield* planner(Reading.counts(ledger, id))
     return [record, planOf(record.name, absent, pass.found)] as const
   }))
 
