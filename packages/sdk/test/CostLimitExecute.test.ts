@@ -177,7 +177,9 @@ describe("execute with maxCostUsd", () => {
         ),
         yield* Effect.flip(flows.executeOnce("key", "acme/test/plain", once)),
         yield* Effect.flip(jobs.submit("acme/test/plain", once)),
-        yield* Effect.flip(jobs.submitOnce("key", "acme/test/plain", once))
+        yield* Effect.flip(jobs.submitOnce("key", "acme/test/plain", once)),
+        ...yield* Effect.forEach([0, -1, NaN, "0", "0.00", "-1", "soon"], (maxCostUsd) =>
+          Effect.flip(flows.execute("acme/test/plain", { message: "hi", maxCostUsd })))
       ]
       for (const error of errors) {
         assert.deepInclude({ ...error }, { _tag: "InvalidRequestError", field: "maxCostUsd" })
