@@ -10,6 +10,12 @@ export const flow = Args.text({ name: "flow" }).pipe(
   Args.withDescription("The flow: org/project/slug (slug with --org, --project).")
 )
 
+/** A flow, or the id of a run that this machine has seen. */
+export const flowOrRun = Args.text({ name: "flow" }).pipe(
+  Args.withDescription("The flow, or the id of a seen run (the last seen run)."),
+  Args.optional
+)
+
 /** Parameters, which are given one by one. */
 export const parameter = (does: string) =>
   Options.text("param").pipe(Options.withAlias("p"), Options.withDescription(does), Options.repeated)

@@ -1,13 +1,10 @@
 /** The arguments of `noukai cost`. */
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
-import { connection, json, noHistory, since, voice } from "../../arguments/flags.js"
+import { connection, flowOrRun, json, noHistory, since, voice } from "../../arguments/flags.js"
 
 export const config = {
-  flow: Args.text({ name: "flow" }).pipe(
-    Args.withDescription("The flow, or the id of a seen run (the last seen run)."),
-    Args.optional
-  ),
+  flow: flowOrRun,
   runs: Args.text({ name: "id" }).pipe(
     Args.withDescription("The ids of runs (the newest 100 of the flow)."),
     Args.repeated

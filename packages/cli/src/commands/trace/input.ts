@@ -2,13 +2,10 @@
 import * as Args from "@effect/cli/Args"
 import type * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import { connection, noHistory, voice } from "../../arguments/flags.js"
+import { connection, flowOrRun, noHistory, voice } from "../../arguments/flags.js"
 
 export const config = {
-  flow: Args.text({ name: "flow" }).pipe(
-    Args.withDescription("The flow, or the id of a seen run (the last seen run)."),
-    Args.optional
-  ),
+  flow: flowOrRun,
   run: Args.text({ name: "id" }).pipe(
     Args.withDescription("The id of the run (the last seen run of the flow)."),
     Args.optional
