@@ -55,6 +55,8 @@ interface Fault {
   readonly is: "connection" | "body" | "frame" | "clock" | number
   /** Provably never left. */
   readonly unsent?: boolean
+  /** The server says that the job or the run does not exist. */
+  readonly absent?: boolean
   readonly only?: Kind
   readonly options?: (server: FaultServer) => Options
   readonly onConnection?: (socket: Net.Socket) => boolean
@@ -123,6 +125,13 @@ const faults: ReadonlyArray<Fault> = [
     act: () => whole(status, "application/json", JSON.stringify({ detail: { code: "X", message: plantedKey } })),
     is: status
   })),
+  {
+    name: "404 of a job",
+    act: () =>
+      whole(404, "application/json", JSON.stringify({ detail: { code: "JOB_NOT_FOUND", message: plantedKey } })),
+    is: 404,
+    absent: true
+  },
   { name: "500 HTML", act: () => whole(500, "text/html", `<p>${plantedKey}</p>`), is: 500 },
   { name: "slow headers", act: () => () => {}, is: "clock", options: () => clocks },
   {
@@ -337,7 +346,8 @@ const isRetryable = (fault: Fault, operation: Operation): boolean => {
 const expectation = (fault: Fault, operation: Operation, mode: Mode) => {
   const { isPassing, tag } = failureOf(fault, operation)
   const attempts = mode === "retry" && isPassing && operation.isRead ? retries + 1 : 1
-  const isWaiting = operation.name === "wait" && isPassing
+  // a gateway's 404 proves nothing of a job (8.2)
+  const isWaiting = operation.name === "wait" && (isPassing || (fault.is === 404 && fault.absent !== true))
   const neverArrives = fault.unsent === true || fault.onConnection !== undefined
   return {
     tag: isWaiting ? "APITimeoutError" : tag,
