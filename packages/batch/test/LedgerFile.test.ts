@@ -10,7 +10,7 @@ import * as Fs from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bundledProgram } from "../../sdk/test/support/bundledProgram.js"
-import { isWhole } from "../../sdk/test/support/size.js"
+import { isWhole, size } from "../../sdk/test/support/size.js"
 import { client, collect, echoing, ledgerFile, numbered, onFile } from "./support/batches.js"
 
 const reading: ReadonlyArray<readonly [string, Effect.Effect<unknown, { readonly _tag: string }, BatchStore>]> = [
@@ -99,6 +99,26 @@ describe("a ledger that is read", () => {
       }).pipe(Effect.provide(BatchStore.layerFile(path)))
       assert.deepStrictEqual(files(path), ["batch.ledger", "batch.ledger.lock"])
     }).pipe(Effect.provide(client())))
+})
+
+describe("a ledger that several processes begin at once", () => {
+  it.scopedLive("is opened by each of them, or locked", () =>
+    Effect.gen(function*() {
+      const folder = join(yield* ledgerFile, "..")
+      const program = yield* Effect.promise(() =>
+        bundledProgram(new URL("./support/ledgerBeginner.ts", import.meta.url))
+      )
+      const begun = Effect.async<string>((resume) => {
+        execFile(
+          process.execPath,
+          [program, folder, String(size(200, 40))],
+          { env: { ...process.env, NOUKAI_API_KEY: "nk_any" } },
+          (_, stdout, stderr) => resume(Effect.succeed(stdout + stderr))
+        )
+      })
+      const said = yield* Effect.all(Array.from({ length: 4 }, () => begun), { concurrency: "unbounded" })
+      assert.deepStrictEqual(said, ["", "", "", ""])
+    }))
 })
 
 /** Reads a ledger in a process that may not write it: root may write anything. */

@@ -70,6 +70,8 @@ const makeHolder = () => {
 
   const attach = (path: string, mode: "immutable" | "reading"): void => {
     const name = mode === "immutable" ? `${pathToFileURL(path).href}?immutable=1` : path
+    // to attach reads it, too
+    database.all(`pragma busy_timeout = ${busyTimeout}`)
     database.all("attach ? as ledger", [name])
     attached = { path, mode }
   }
@@ -102,7 +104,6 @@ const makeHolder = () => {
   const read = (path: string, mode: "immutable" | "reading" = "reading"): void => {
     try {
       attach(path, mode)
-      database.all(`pragma busy_timeout = ${busyTimeout}`)
       database.all("select count(*) from ledger.sqlite_master")
     } catch (error) {
       detach()
@@ -114,7 +115,6 @@ const makeHolder = () => {
   const write = (path: string): void => {
     if (attached?.mode === "immutable") detach()
     if (attached === undefined) attach(path, "reading")
-    database.all(`pragma busy_timeout = ${busyTimeout}`)
     database.all("pragma ledger.journal_mode = wal")
     // a power failure loses nothing: an intent is on the disk before its request leaves
     database.all("pragma ledger.synchronous = full")
