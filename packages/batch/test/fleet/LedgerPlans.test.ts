@@ -1,25 +1,55 @@
 /** How PostgreSQL finds the rows of a ledger: no statement looks at all rows of a batch for each of them. */
-import { BatchEngine, BatchStore } from "@effect-noukai/batch"
+import { Batch, BatchEngine, BatchSource, BatchStore } from "@effect-noukai/batch"
 import { PgClient } from "@effect/sql-pg"
-import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
-import { client } from "../support/batches.js"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { client, echo } from "../support/batches.js"
 import { everyOperation } from "../support/everyOperation.js"
-import { growing, statementsOf } from "../support/statements.js"
+import { growing, scansOf, statementsOf } from "../support/statements.js"
 import { startPostgres } from "./support/postgres.js"
 
-it.scopedLive("look at a whole batch no more often when it has more rows", () =>
-  Effect.gen(function*() {
-    const layer = Effect.map(startPostgres, ({ url }) =>
-      Layer.mergeAll(
-        Layer.provide(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) })),
-        BatchEngine.layerLocal,
-        client()
-      ))
-    const few = yield* Effect.provide(statementsOf(everyOperation(20)), yield* layer)
-    yield* Effect.gen(function*() {
-      const many = yield* statementsOf(everyOperation(80))
-      assert.isAbove(many.size, 40)
-      assert.deepStrictEqual(yield* growing(few, many), [])
-    }).pipe(Effect.provide(yield* layer))
-  }), 120_000)
+const ledger = Effect.map(startPostgres, ({ url }) =>
+  Layer.mergeAll(
+    Layer.provideMerge(BatchStore.layerSql, PgClient.layer({ url: Redacted.make(url) })),
+    BatchEngine.layerLocal,
+    client()
+  ))
+
+describe("the statements of a ledger", () => {
+  it.scopedLive("look at a whole batch no more often when it has more rows", () =>
+    Effect.gen(function*() {
+      const few = yield* Effect.provide(statementsOf(everyOperation(20)), yield* ledger)
+      yield* Effect.gen(function*() {
+        const many = yield* statementsOf(everyOperation(80))
+        assert.isAbove(many.size, 40)
+        assert.deepStrictEqual(yield* growing(few, many), [])
+      }).pipe(Effect.provide(yield* ledger))
+    }), 120_000)
+
+  it.scopedLive("find rows by their keys before the database has statistics", () =>
+    Effect.gen(function*() {
+      const { sql } = yield* BatchStore
+      yield* sql`alter table noukai_batch_row set (autovacuum_enabled = off)`
+      const of = (id: string) =>
+        Batch.make({ id, flow: echo, key: String, input: (no: number) => ({ message: String(no) }) })
+      const plan = (id: string) =>
+        Batch.run(of(id), BatchSource.fromIterable(Array.from({ length: 5000 }, (_, no) => no)), {
+          budgetUsd: 0,
+          maxCostPerRow: 1
+        })
+      yield* plan("one")
+      const sent = yield* statementsOf(Effect.gen(function*() {
+        yield* plan("one")
+        yield* plan("other")
+        const store = Layer.succeed(BatchStore, yield* BatchStore)
+        yield* Stream.runDrain(Batch.diff({ ledger: store, batch: "one" }, { ledger: store, batch: "other" }))
+      }))
+      const ofLists = [...sent.values()].filter(({ text }) => text.includes("json_array_elements"))
+      assert.isAbove(ofLists.length, 3)
+      assert.deepStrictEqual(
+        yield* Effect.forEach(ofLists, (one) =>
+          Effect.map(scansOf(one, ["seqscan"]), (scans) => ({ text: one.text, scans }))),
+        ofLists.map(({ text }) => ({ text, scans: [] }))
+      )
+    }).pipe(Effect.provide(Layer.unwrapScoped(ledger))), 120_000)
+})

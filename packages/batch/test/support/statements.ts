@@ -56,23 +56,25 @@ const postgresScans = (node: Node, isLimited = false): ReadonlyArray<string> => 
   const { Plans: inner = [], "Index Cond": condition = "", "Node Type": type, "Relation Name": table } = node
   const limited = type === "Limit" || (isLimited && type !== "Sort")
   const isScan = type === "Sort" ||
-    table !== undefined && type !== "ModifyTable" && type !== "Bitmap Heap Scan" && !limited &&
-      !/\b(id|no|key|state|settled_no|name)\b/.test(condition)
+    (table !== undefined || type === "Bitmap Index Scan") && type !== "ModifyTable" && type !== "Bitmap Heap Scan" &&
+      !limited && !/\b(id|no|key|state|settled_no|name)\b/.test(condition)
   return [
     ...isScan ? [`${type} of ${table}: ${condition}`] : [],
     ...inner.flatMap((one) => postgresScans(one, limited))
   ]
 }
 
-/** The steps in which a statement would look at each row of a table, or of a batch. */
-const scansOf = ({ text, values }: Sent) =>
+// tables are small in most tests, and an index would not pay
+const withoutSmall = ["seqscan", "hashjoin", "mergejoin"] as const
+
+/** The steps in which a statement would look at each row of a table, or of a batch; without some ways of PostgreSQL. */
+export const scansOf = ({ text, values }: Sent, without: ReadonlyArray<string> = withoutSmall) =>
   Effect.flatMap(BatchStore, ({ sql }) =>
     sql.onDialectOrElse({
       pg: () =>
         // that of the temporary ledger of a plan
         text.includes("?") ? Effect.succeed([]) : sql.withTransaction(Effect.gen(function*() {
-          // tables are small here, and an index would not pay
-          for (const way of ["seqscan", "hashjoin", "mergejoin"]) yield* sql.unsafe(`set local enable_${way} = off`)
+          for (const way of without) yield* sql.unsafe(`set local enable_${way} = off`)
           const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ Plan: Node }> }>(
             `explain (format json) ${text}`,
             values

@@ -99,6 +99,15 @@ export const sameText = (
     orElse: () => sql`${column} = ${text}`
   })
 
+/**
+ * Whether a row `r` of a batch has a key, which a statement reads from each of a list of items. The row is looked up by itself:
+ * as a join, PostgreSQL would read all rows of a batch that it has no statistics of yet.
+ *
+ * @internal
+ */
+export const hasKey = (sql: SqlClient.SqlClient, batch: number, key: Statement.Fragment): Statement.Fragment =>
+  sql`r.id = (select k.id from noukai_batch_row as k where k.batch = ${batch} and ${sameText(sql, sql`k.key`, key)})`
+
 /** The greater of two numbers. @internal */
 export const greatest = (sql: SqlClient.SqlClient): Statement.Fragment =>
   sql.onDialectOrElse({ pg: () => sql.literal("greatest"), orElse: () => sql.literal("max") })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { BatchStoreError } from "../../BatchError.js"
 import { isSettled, type RefusedRow, type RowError, type RowState } from "../../BatchRow.js"
 import type { IsSelected } from "../selection.js"
-import { doing, each, type Ledger, sameText } from "./ledger.js"
+import { doing, each, hasKey, type Ledger } from "./ledger.js"
 import { stateShown, type StoredState } from "./rows.js"
 
 /** A row of a source with its key. @internal */
@@ -116,7 +116,7 @@ export const knownRows = (
     doing("compared rows")(sql<StoredKnown>`
       select r.id, r.no, r.key, r.place, r.state, r.sent, case when r.input = j.value->>'input' then 1 else 0 end as same
       from ${listed} cross join noukai_batch_row as r
-      where r.batch = ${batch} and ${sameText(sql, sql`r.key`, sql`j.value->>'key'`)}`),
+      where ${hasKey(sql, batch, sql`j.value->>'key'`)}`),
     (found) =>
       new Map(found.map(({ id, key, no, place, same, sent, state }) => [
         key,

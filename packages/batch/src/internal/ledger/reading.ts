@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { BatchStoreError } from "../../BatchError.js"
 import { type RefusedRow, type RowAttempt, RowError, type RowResult, RowTokens } from "../../BatchRow.js"
 import type { BatchRecord } from "./batches.js"
-import { doing, each, type Ledger, mostBytes, sameText } from "./ledger.js"
+import { doing, each, hasKey, type Ledger, mostBytes, sameText } from "./ledger.js"
 import { stateShown, type StoredState, unknownCost } from "./rows.js"
 
 /** How many rows are in each state. @internal */
@@ -214,7 +214,7 @@ export const ofKeys = (
       select ${columnsOf(sql, false).all} from ${
       each(sql, keys.map((key) => ({ key })))
     } cross join noukai_batch_row as r
-      where r.batch = ${batch.id} and ${sameText(sql, sql`r.key`, sql`j.value->>'key'`)}`),
+      where ${hasKey(sql, batch.id, sql`j.value->>'key'`)}`),
     (rows) => new Map(rows.map((row) => [row.key, rowResult(batch)(row)]))
   )
 
