@@ -1,5 +1,5 @@
 /**
- * What CPU the command `noukai` takes to say its version and its help, and until a run is sent: whole processes, beside
+ * The CPU that the command `noukai` takes to say its version and its help, and until a run is sent: whole processes, beside
  * one of `node` that does nothing, by turns. Linux says it, in hundredths of a second; other systems have the time alone.
  *
  *     npm run bench:command -- [rounds, 15 unless given]
