@@ -49,12 +49,30 @@ export const invalid = (...loc: ReadonlyArray<string | number>): Expectation => 
   body: { detail: [{ loc: [...loc], msg: any("string"), type: any("string") }] }
 })
 
+/** The flows, keys and paths that every server has. */
+const everywhere = /^\/seq\/(?:noukai\/samples|acme\/spelling|sessions)\/|^\/(?!seq\/)/
+
+/** The needs that the requests themselves show. */
+const needsOf = (exchanges: ReadonlyArray<ConformanceExchange>): ReadonlyArray<Need> => {
+  const requests = exchanges.map(({ request }) => request)
+  const has = (need: Need, test: (request: ConformanceRequest) => boolean) => requests.some(test) ? [need] : []
+  return [
+    ...has(
+      "fixture",
+      ({ as = "none", control, path }) => control !== true && (as !== "none" || !everywhere.test(path))
+    ),
+    ...has("faults", ({ headers = {} }) => "x-noukai-emulator-fault" in headers),
+    ...has("control", ({ control }) => control === true)
+  ]
+}
+
+/** A case. `more` are the needs that no request shows. */
 export const made = (
   name: string,
   rows: ReadonlyArray<string>,
-  needs: ReadonlyArray<Need>,
-  ...exchanges: ReadonlyArray<ConformanceExchange>
-): ConformanceCase => ({ name, rows, needs, exchanges })
+  exchanges: ReadonlyArray<ConformanceExchange>,
+  more: ReadonlyArray<Need> = []
+): ConformanceCase => ({ name, rows, needs: [...needsOf(exchanges), ...more], exchanges })
 
 export const event = (name: string, data: Json = {}): Json => ({ event: name, data })
 
@@ -97,35 +115,39 @@ const documented: Shape = {
   outputPath: (index) => `events.${index}.data.output`
 }
 
-const only = ({ name }: Shape, made: ConformanceCase): ConformanceCase => ({
-  ...made,
-  name: `${made.name} (${name})`,
-  streamOutputs: name
+type InShapes<A> = (
+  name: string,
+  rows: ReadonlyArray<string>,
+  write: (shape: Shape) => ReadonlyArray<ConformanceExchange>,
+  more?: ReadonlyArray<Need>
+) => A
+
+const inShape = (shape: Shape): InShapes<ConformanceCase> => (name, rows, write, more) => ({
+  ...made(`${name} (${shape.name})`, rows, write(shape), more),
+  streamOutputs: shape.name
 })
 
 /** A case of the hosted shape alone. */
-export const inHosted = (write: (shape: Shape) => ConformanceCase): ConformanceCase => only(hosted, write(hosted))
+export const inHosted: InShapes<ConformanceCase> = inShape(hosted)
 
 /** A case of the documented shape alone. */
-export const inDocumented = (write: (shape: Shape) => ConformanceCase): ConformanceCase =>
-  only(documented, write(documented))
+export const inDocumented: InShapes<ConformanceCase> = inShape(documented)
 
 /** One case for each shape. */
-export const inBothShapes = (write: (shape: Shape) => ConformanceCase): ReadonlyArray<ConformanceCase> => [
-  inHosted(write),
-  inDocumented(write)
+export const inBothShapes: InShapes<ReadonlyArray<ConformanceCase>> = (...parts) => [
+  inHosted(...parts),
+  inDocumented(...parts)
 ]
 
 /** One refused request. */
 export const refused = (
   name: string,
   row: string,
-  needs: ReadonlyArray<Need>,
   request: ConformanceRequest,
   status: number,
   code: string
 ): ConformanceCase =>
-  made(`${name}: ${status} ${code}`, [row, `11.3 ${code}`], needs, exchange(request, refusal(status, code)))
+  made(`${name}: ${status} ${code}`, [row, `11.3 ${code}`], [exchange(request, refusal(status, code))])
 
 /** A tool in the function format. */
 export const tool = (name: string): Json => ({

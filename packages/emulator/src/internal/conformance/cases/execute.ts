@@ -15,12 +15,9 @@ const echo = (body: { readonly [key: string]: Json }): ConformanceRequest => pos
 const completed = (result: Json): Json => ({ status: "completed", result })
 
 const wrongType = (field: string, value: Json): ConformanceCase =>
-  made(
-    `5.1: ${field} of a wrong JSON type is a 422`,
-    [`5.1 ${field}`, "11.1 list"],
-    [],
+  made(`5.1: ${field} of a wrong JSON type is a 422`, [`5.1 ${field}`, "11.1 list"], [
     exchange(hello({ message: "hi", [field]: value }), invalid("body", field))
-  )
+  ])
 
 const attachment = { kind: "url", url: "https://img.example.com/dog.png", mime_type: "image/png", filename: "dog.png" }
 
@@ -32,21 +29,22 @@ const attached = (
   attachments: Json,
   ...loc: ReadonlyArray<string | number>
 ): ConformanceCase =>
-  made(
-    `5.5: ${name}`,
-    [`5.5 ${row}`],
-    [],
+  made(`5.5: ${name}`, [`5.5 ${row}`], [
     exchange(
       hello({ message: "hi", attachments }),
       loc.length === 0 ? ok({ status: "completed" }) : invalid("body", "attachments", ...loc)
     )
-  )
+  ])
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made(
-    "5.3: a completed run",
-    ["5.3 status", "5.3 result", "5.3 flowId", "5.3 blockCount", "5.3 executionId", "5.1 message"],
-    [],
+  made("5.3: a completed run", [
+    "5.3 status",
+    "5.3 result",
+    "5.3 flowId",
+    "5.3 blockCount",
+    "5.3 executionId",
+    "5.1 message"
+  ], [
     exchange(hello({ message: "hi", trace: false }), {
       status: 200,
       headers: { "x-request-id": any("string"), "content-type": { $matches: "^application/json" } },
@@ -58,90 +56,65 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         executionId: any("string")
       }
     })
-  ),
-  made(
-    "5.3: blockCount counts the steps",
-    ["5.3 blockCount"],
-    [],
+  ]),
+  made("5.3: blockCount counts the steps", ["5.3 blockCount"], [
     exchange(post(sample("two-step", "execute"), { message: "hi" }), ok({ status: "completed", blockCount: 2 }))
-  ),
-  made(
-    "5.3: a failed run can be a 200",
-    ["5.3 failed"],
-    ["fixture"],
+  ]),
+  made("5.3: a failed run can be a 200", ["5.3 failed"], [
     exchange(
       post(fixture("failed", "execute"), { message: "hi" }),
       ok({ status: "failed", flowId: any("string"), blockCount: 1, executionId: any("string") })
     )
-  ),
-  made(
-    "5.2: the body of the TypeScript client",
-    ["5.2 typescript"],
-    [],
+  ]),
+  made("5.2: the body of the TypeScript client", ["5.2 typescript"], [
     exchange(hello({ message: "hi", trace: false }), ok({ status: "completed" }))
-  ),
-  made(
-    "0.4: null is absent at the top, and unknown keys are ignored",
-    ["5.1 message", "0.4 null"],
-    [],
+  ]),
+  made("0.4: null is absent at the top, and unknown keys are ignored", ["5.1 message", "0.4 null"], [
     exchange(
       hello({ message: "hi", messages: null, parameters: null, tools: null, toolChoice: null, unheard: { of: 1 } }),
       ok({ status: "completed" })
     )
-  ),
-  made(
-    "5.1: message is shorthand for parameters.message; nulls inside parameters are data",
-    ["5.1 parameters", "5.1 message shorthand"],
-    ["fixture"],
+  ]),
+  made("5.1: message is shorthand for parameters.message; nulls inside parameters are data", [
+    "5.1 parameters",
+    "5.1 message shorthand"
+  ], [
     exchange(
       echo({ parameters: { message: "hi", n: null, deep: { a: [1, null] } } }),
       ok(completed({ message: "hi", parameters: { message: "hi", n: null, deep: { a: [1, null] } } }))
     )
-  ),
-  made(
-    "5.4: the last of messages is the user turn; extra keys pass",
-    ["5.1 messages"],
-    ["fixture"],
+  ]),
+  made("5.4: the last of messages is the user turn; extra keys pass", ["5.1 messages"], [
     exchange(
       echo({
-        messages: [
-          { role: "user", content: "a" },
-          { role: "assistant", content: null, toolCalls: [] },
-          { role: "tool", toolCallId: "t", name: "n", content: "b" },
-          { role: "user", content: "c", extra: 1 }
-        ]
+        messages: [{ role: "user", content: "a" }, { role: "assistant", content: null, toolCalls: [] }, {
+          role: "tool",
+          toolCallId: "t",
+          name: "n",
+          content: "b"
+        }, { role: "user", content: "c", extra: 1 }]
       }),
       ok(completed({ message: "c", messages: { $length: 4 } }))
     )
-  ),
-  made(
-    "5.1: messages excludes message",
-    ["5.1 messages"],
-    [],
+  ]),
+  made("5.1: messages excludes message", ["5.1 messages"], [
     exchange(hello({ message: "a", messages: [{ role: "user", content: "b" }] }), invalid("body", "messages"))
-  ),
-  made(
-    "5.4: an entry without a role",
-    ["5.1 messages"],
-    [],
+  ]),
+  made("5.4: an entry without a role", ["5.1 messages"], [
     exchange(hello({ messages: [{ content: "b" }] }), invalid("body", "messages", 0, "role"))
-  ),
+  ]),
   ...["blockOverrides", "block_overrides"].map((field) =>
-    made(
-      `5.1: ${field} replaces fields of a step`,
-      [`5.1 ${field}`],
-      ["fixture"],
+    made(`5.1: ${field} replaces fields of a step`, [`5.1 ${field}`], [
       exchange(
         echo({ message: "hi", [field]: { echo: { output: "{{message}}!", temperature: 0 } } }),
         ok(completed("hi!"))
       )
-    )
+    ])
   ),
-  refused("5.1: nothing that the flow needs", "5.1 message", [], hello({}), 400, "MISSING_MESSAGE"),
+  refused("5.1: nothing that the flow needs", "5.1 message", hello({}), 400, "MISSING_MESSAGE"),
   refused(
     "5.1: a parameter named attachments",
     "5.1 parameters",
-    [],
     hello({ message: "a", parameters: { attachments: 1 } }),
     400,
     "PARAMETER_NAME_RESERVED"
@@ -149,7 +122,6 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   refused(
     "5.1: messages over 1 MB",
     "5.1 messages",
-    [],
     hello({ messages: [{ role: "user", content: { $repeat: ["x", 1_000_000] } }] }),
     413,
     "MESSAGES_TOO_LARGE"
@@ -157,24 +129,21 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   refused(
     "5.4: the role system",
     "5.1 messages",
-    [],
     hello({ messages: [{ role: "system", content: "x" }] }),
     400,
     "MESSAGES_ROLE_INVALID"
   ),
-  made(
-    "5.1: a request without all three of executionId, pausedAtStep and toolCallMessages is fresh",
-    ["5.1 executionId", "5.1 pausedAtStep", "5.1 toolCallMessages"],
-    [],
+  made("5.1: a request without all three of executionId, pausedAtStep and toolCallMessages is fresh", [
+    "5.1 executionId",
+    "5.1 pausedAtStep",
+    "5.1 toolCallMessages"
+  ], [
     exchange(hello({ message: "hi", executionId: "none", pausedAtStep: "none" }), ok({ status: "completed" })),
     exchange(hello({ message: "hi", executionId: "none", toolCallMessages: [] }), ok({ status: "completed" }))
-  ),
-  made(
-    "5.1: attachments may be an empty list",
-    ["5.1 attachments"],
-    [],
+  ]),
+  made("5.1: attachments may be an empty list", ["5.1 attachments"], [
     exchange(hello({ message: "hi", attachments: [] }), ok({ status: "completed" }))
-  ),
+  ]),
   wrongType("message", 1),
   wrongType("messages", "x"),
   wrongType("parameters", []),
@@ -208,19 +177,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     "at most 10",
     Array.from({ length: 10 }, () => attachment)
   ),
-  made(
-    "5.5: eleven: 422",
-    ["5.5 at most 10"],
-    [],
+  made("5.5: eleven: 422", ["5.5 at most 10"], [
     exchange(
       hello({ message: "hi", attachments: Array.from({ length: 11 }, () => attachment) }),
       invalid("body", "attachments")
     )
-  ),
+  ]),
   refused(
     "5.5: images to a model that sees none",
     "5.5 vision",
-    ["fixture"],
     post(fixture("blind", "execute"), { attachments: [attachment] }),
     400,
     "MODEL_MIME_INCOMPATIBLE"

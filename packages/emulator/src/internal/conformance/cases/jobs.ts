@@ -19,64 +19,43 @@ const save = { save: { executionId: "body.executionId" } }
 const patiently = { retry: { times: 100, everyMs: 20 } }
 
 const wrongType = (field: string, value: Json): ConformanceCase =>
-  made(
-    `8.1: ${field} of a wrong JSON type is a 422`,
-    [`8.1 ${field}`],
-    [],
+  made(`8.1: ${field} of a wrong JSON type is a 422`, [`8.1 ${field}`], [
     exchange(post(hello, { message: "hi", [field]: value }), invalid("body", field))
-  )
+  ])
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made(
-    "8.2: a failed job has an error",
-    ["8.2 error"],
-    ["fixture"],
+  made("8.2: a failed job has an error", ["8.2 error"], [
     exchange(post(fixture("byok", "jobs"), {}), { status: 202 }, save),
     exchange(
       get(`${fixture("byok", "jobs")}/{{executionId}}`),
       ok({ status: "failed", error: any("string") }),
       patiently
     )
-  ),
-  made(
-    "8.2: a job that no worker has taken is pending",
-    ["8.2 pending"],
-    ["idleQueue"],
+  ]),
+  made("8.2: a job that no worker has taken is pending", ["8.2 pending"], [
     exchange(post(hello, { message: "hi" }), accepted, save),
     exchange(
       get(`${hello}/{{executionId}}`),
       ok({ status: "pending", result: { $absent: true }, error: { $absent: true } })
     )
-  ),
-  made(
-    "8.2: a job that takes long is running",
-    ["8.2 running"],
-    ["fixture"],
+  ], ["idleQueue"]),
+  made("8.2: a job that takes long is running", ["8.2 running"], [
     exchange(post(fixture("slow", "jobs"), {}), { status: 202 }, save),
     exchange(
       get(`${fixture("slow", "jobs")}/{{executionId}}`),
       ok({ status: "running", result: { $absent: true } }),
       patiently
     )
-  ),
-  made(
-    "8.2: a cancelled job",
-    ["8.2 cancelled"],
-    ["faults"],
+  ]),
+  made("8.2: a cancelled job", ["8.2 cancelled"], [
     exchange(post(hello, { message: "hi" }, { headers: { "x-noukai-emulator-fault": "cancel" } }), accepted, save),
     exchange(get(`${hello}/{{executionId}}`), ok({ status: "cancelled" }), patiently)
-  ),
-  made(
-    "8.3: a job whose row is not there yet: 404 JOB_NOT_FOUND",
-    ["8.3 row delay", "11.3 JOB_NOT_FOUND"],
-    ["faults"],
+  ]),
+  made("8.3: a job whose row is not there yet: 404 JOB_NOT_FOUND", ["8.3 row delay", "11.3 JOB_NOT_FOUND"], [
     exchange(post(hello, { message: "hi" }, { headers: { "x-noukai-emulator-fault": "row:3600000" } }), accepted, save),
     exchange(get(`${hello}/{{executionId}}`), refusal(404, "JOB_NOT_FOUND"))
-  ),
-  made(
-    "8.1: callbacks are taken",
-    ["8.1 callbackUrl", "8.1 callbackEvents"],
-    [],
+  ]),
+  made("8.1: callbacks are taken", ["8.1 callbackUrl", "8.1 callbackEvents"], [
     exchange(
       post(hello, {
         message: "hi",
@@ -87,11 +66,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ),
     exchange(post(hello, { message: "hi", callbackUrl: "http://10.0.0.1" }), invalid("body", "callbackUrl")),
     exchange(post(hello, { message: "hi", callbackEvents: ["other"] }), invalid("body", "callbackEvents"))
-  ),
-  made(
-    "3.1: a job can run the draft; its poll has no version",
-    ["3.1 jobs"],
-    ["fixture"],
+  ]),
+  made("3.1: a job can run the draft; its poll has no version", ["3.1 jobs"], [
     exchange(post(fixture("versions/v0", "jobs"), {}), { status: 202 }, save),
     exchange(
       get(`${fixture("versions", "jobs")}/{{executionId}}`),
@@ -99,11 +75,13 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       patiently
     ),
     exchange(get(`${fixture("versions/v0", "jobs")}/{{executionId}}`), { status: 404 })
-  ),
-  made(
-    "8.1: parameters and blockOverrides reach the run; what only /execute takes is not looked at",
-    ["8.1 parameters", "8.1 blockOverrides", "8.1 request", "8.1 trace"],
-    ["fixture"],
+  ]),
+  made("8.1: parameters and blockOverrides reach the run; what only /execute takes is not looked at", [
+    "8.1 parameters",
+    "8.1 blockOverrides",
+    "8.1 request",
+    "8.1 trace"
+  ], [
     exchange(
       post(fixture("echo", "jobs"), {
         parameters: { tone: "dry" },
@@ -115,12 +93,8 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       { status: 202 },
       save
     ),
-    exchange(
-      get(`${fixture("echo", "jobs")}/{{executionId}}`),
-      ok({ status: "completed", result: "dry!" }),
-      patiently
-    )
-  ),
+    exchange(get(`${fixture("echo", "jobs")}/{{executionId}}`), ok({ status: "completed", result: "dry!" }), patiently)
+  ]),
   wrongType("message", 1),
   wrongType("blockOverrides", { a: 1 }),
   wrongType("parameters", "x"),
@@ -128,11 +102,10 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   refused(
     "8.1: tools",
     "8.1 tools",
-    [],
     post(hello, { message: "a", tools: [tool("x")] }),
     400,
     "TOOLS_REQUIRE_SYNC_EXECUTE"
   ),
-  refused("8.1: no message", "8.1 message", [], post(hello, {}), 400, "MISSING_MESSAGE"),
-  refused("8.2: an unknown job", "8.2 not found", [], get(`${hello}/none`), 404, "JOB_NOT_FOUND")
+  refused("8.1: no message", "8.1 message", post(hello, {}), 400, "MISSING_MESSAGE"),
+  refused("8.2: an unknown job", "8.2 not found", get(`${hello}/none`), 404, "JOB_NOT_FOUND")
 ]

@@ -21,7 +21,6 @@ import {
   sample,
   savePause
 } from "../caseParts.js"
-import type { Shape } from "../caseParts.js"
 
 const lookup = {
   type: "function",
@@ -60,26 +59,21 @@ const laterStep = (accumulatedOutputs: { readonly [stepId: string]: Json }) => (
 
 const isId = "{{executionId}}"
 
-const stepBodies = (shape: Shape, outputs: { readonly [stepId: string]: Json }): ConformanceCase =>
-  made(
-    `7.1: the bodies of the Python client, first and later with ${
-      JSON.stringify(outputs)
-    }, and the fields that it requires`,
-    ["7.1 python", "7.1 python later", "7.1 executionId", "7.1 accumulatedOutputs", "7.3 runId", "7.3 stepId"],
-    ["legacy"],
-    exchange(
-      post(sample("two-step", "step"), firstStep, { headers }),
-      {
-        status: 200,
-        events: [
-          event("run_started", { executionId: any("string"), runId: any("string"), stepCount: 2 }),
-          event("step_started", { stepId: "classify", stepIndex: 0 }),
-          ...shape.completed("classify", any("object")),
-          event("step_paused", { stepId: "classify", nextStepIndex: 1 })
-        ]
-      },
-      { save: { executionId: "events.0.data.executionId", output: shape.outputPath(2) } }
-    ),
+const stepBodies = (outputs: { readonly [stepId: string]: Json }): Parameters<typeof inHosted> => [
+  `7.1: the bodies of the Python client, first and later with ${
+    JSON.stringify(outputs)
+  }, and the fields that it requires`,
+  ["7.1 python", "7.1 python later", "7.1 executionId", "7.1 accumulatedOutputs", "7.3 runId", "7.3 stepId"],
+  (shape) => [
+    exchange(post(sample("two-step", "step"), firstStep, { headers }), {
+      status: 200,
+      events: [
+        event("run_started", { executionId: any("string"), runId: any("string"), stepCount: 2 }),
+        event("step_started", { stepId: "classify", stepIndex: 0 }),
+        ...shape.completed("classify", any("object")),
+        event("step_paused", { stepId: "classify", nextStepIndex: 1 })
+      ]
+    }, { save: { executionId: "events.0.data.executionId", output: shape.outputPath(2) } }),
     exchange(post(sample("two-step", "step"), laterStep(outputs), { headers }), {
       status: 200,
       events: [
@@ -90,151 +84,131 @@ const stepBodies = (shape: Shape, outputs: { readonly [stepId: string]: Json }):
         shape.flowCompleted(any("object"), { executionId: isId, runId: isId })
       ]
     })
-  )
+  ],
+  ["legacy"]
+]
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made(
-    "5.2: the fresh body of the Python client",
-    ["5.2 python", "5.1 iterationsUsed", "5.1 accumulatedOutputs", "5.1 parameters", "5.1 trace"],
-    [],
+  made("5.2: the fresh body of the Python client", [
+    "5.2 python",
+    "5.1 iterationsUsed",
+    "5.1 accumulatedOutputs",
+    "5.1 parameters",
+    "5.1 trace"
+  ], [
     exchange(
       post(sample("hello-world", "execute"), fresh, { headers }),
       ok({ status: "completed", flowId: any("string"), blockCount: any("integer"), executionId: any("string") })
     )
-  ),
-  made(
-    "5.2: the resume of the Python client",
-    ["5.2 python resume", "5.1 toolCallMessages", "6.2 tool_call_id"],
-    [],
+  ]),
+  made("5.2: the resume of the Python client", ["5.2 python resume", "5.1 toolCallMessages", "6.2 tool_call_id"], [
     exchange(
-      post(
-        sample("tools-enabled", "execute"),
-        {
-          message: "hi",
-          parameters: { tone: "dry" },
-          tools: [lookup],
-          iterationsUsed: 0,
-          accumulatedOutputs: {},
-          trace: false
-        },
-        { headers }
-      ),
+      post(sample("tools-enabled", "execute"), {
+        message: "hi",
+        parameters: { tone: "dry" },
+        tools: [lookup],
+        iterationsUsed: 0,
+        accumulatedOutputs: {},
+        trace: false
+      }, { headers }),
       ok({ status: "tool_calls_required", pausedAtStep: "assistant", iterationsUsed: 1 }),
       { save: savePause }
     ),
     exchange(
-      post(
-        sample("tools-enabled", "execute"),
-        {
-          parameters: { tone: "dry" },
-          tools: [lookup],
-          executionId: isId,
-          pausedAtStep: "{{pausedAtStep}}",
-          iterationsUsed: "{{iterationsUsed}}",
-          toolCallMessages: { $concat: ["{{pauseMessages}}", [result("{{call}}", "{\"state\":\"sunny\"}")]] },
-          accumulatedOutputs: "{{outputs}}",
-          trace: false
-        },
-        { headers }
-      ),
+      post(sample("tools-enabled", "execute"), {
+        parameters: { tone: "dry" },
+        tools: [lookup],
+        executionId: isId,
+        pausedAtStep: "{{pausedAtStep}}",
+        iterationsUsed: "{{iterationsUsed}}",
+        toolCallMessages: { $concat: ["{{pauseMessages}}", [result("{{call}}", "{\"state\":\"sunny\"}")]] },
+        accumulatedOutputs: "{{outputs}}",
+        trace: false
+      }, { headers }),
       ok({ status: "completed", executionId: isId, result: { text: { $matches: "sunny" } } })
     )
-  ),
-  ...inBothShapes((shape) => stepBodies(shape, { classify: "{{output}}" })),
+  ]),
+  ...inBothShapes(...stepBodies({ classify: "{{output}}" })),
   // the content of its map where `step_completed` has no output
-  ...[{}, { classify: null }].map((outputs) => inHosted((shape) => stepBodies(shape, outputs))),
-  ...inBothShapes((shape) =>
-    made(
-      "7.6: the tool resume of the Python client on /step",
-      ["7.6 python resume", "7.1 toolCallMessages", "7.3 runId"],
-      ["legacy"],
-      exchange(
-        post(sample("tools-enabled", "step"), { ...firstStep, tools: [lookup] }, { headers }),
-        {
-          status: 200,
-          events: [
-            event("run_started", { executionId: any("string"), runId: any("string") }),
-            event("step_started", { stepId: "assistant" }),
-            event("step_paused_for_tool_calls", {
-              executionId: any("string"),
-              runId: any("string"),
-              stepId: "assistant",
-              stepIndex: 0,
-              iterationsUsed: any("integer"),
-              toolCallMessages: any("list"),
-              toolCalls: any("list")
-            })
-          ]
-        },
-        {
-          save: {
-            executionId: "events.2.data.executionId",
-            messages: "events.2.data.toolCallMessages",
-            call: "events.2.data.toolCalls.0.id",
-            used: "events.2.data.iterationsUsed"
-          }
-        }
-      ),
-      exchange(
-        post(
-          sample("tools-enabled", "step"),
-          {
-            executionId: isId,
-            stepIndex: 0,
-            accumulatedOutputs: {},
-            parameters: {},
-            inputOverrides: {},
-            runRemaining: false,
-            tools: [lookup],
-            toolCallMessages: { $concat: ["{{messages}}", [result("{{call}}", "\"sunny\"")]] },
-            iterationsUsed: "{{used}}",
-            trace: false
-          },
-          { headers }
-        ),
-        {
-          status: 200,
-          events: [
-            event("step_started", { stepId: "assistant" }),
-            ...shape.completed("assistant", { text: { $matches: "sunny" } }),
-            shape.flowCompleted({ text: { $matches: "sunny" } }, { executionId: isId, runId: isId })
-          ]
-        }
-      )
-    )
-  ),
-  made(
-    "7.3: a step_error has an object as its error: the Python client drops one with text",
-    ["7.3 step_error"],
-    ["fixture", "legacy"],
+  ...[{}, { classify: null }].map((outputs) => inHosted(...stepBodies(outputs))),
+  ...inBothShapes("7.6: the tool resume of the Python client on /step", [
+    "7.6 python resume",
+    "7.1 toolCallMessages",
+    "7.3 runId"
+  ], (shape) => [
+    exchange(post(sample("tools-enabled", "step"), { ...firstStep, tools: [lookup] }, { headers }), {
+      status: 200,
+      events: [
+        event("run_started", { executionId: any("string"), runId: any("string") }),
+        event("step_started", { stepId: "assistant" }),
+        event("step_paused_for_tool_calls", {
+          executionId: any("string"),
+          runId: any("string"),
+          stepId: "assistant",
+          stepIndex: 0,
+          iterationsUsed: any("integer"),
+          toolCallMessages: any("list"),
+          toolCalls: any("list")
+        })
+      ]
+    }, {
+      save: {
+        executionId: "events.2.data.executionId",
+        messages: "events.2.data.toolCallMessages",
+        call: "events.2.data.toolCalls.0.id",
+        used: "events.2.data.iterationsUsed"
+      }
+    }),
     exchange(
-      post(fixture("byok", "step"), firstStep, { headers }),
+      post(sample("tools-enabled", "step"), {
+        executionId: isId,
+        stepIndex: 0,
+        accumulatedOutputs: {},
+        parameters: {},
+        inputOverrides: {},
+        runRemaining: false,
+        tools: [lookup],
+        toolCallMessages: { $concat: ["{{messages}}", [result("{{call}}", "\"sunny\"")]] },
+        iterationsUsed: "{{used}}",
+        trace: false
+      }, { headers }),
       {
         status: 200,
         events: [
-          event("run_started", { executionId: any("string"), runId: any("string") }),
-          event("step_started", { stepId: "fail" }),
-          event("step_error", { stepId: "fail", error: { code: any("string"), message: any("string") } })
+          event("step_started", { stepId: "assistant" }),
+          ...shape.completed("assistant", { text: { $matches: "sunny" } }),
+          shape.flowCompleted({ text: { $matches: "sunny" } }, { executionId: isId, runId: isId })
         ]
       }
     )
-  ),
-  made(
-    "8.1: the body of the Python client is accepted, and the job completes",
-    ["8.1 python", "8.1 request", "8.1 response", "8.1 message", "8.2 executionId", "8.2 status", "8.2 result"],
-    [],
-    exchange(
-      post(sample("hello-world", "jobs"), fresh, { headers }),
-      {
-        status: 202,
-        body: { executionId: any("string"), status: any("string"), flowId: any("string"), blockCount: 1 }
-      },
-      { save: { executionId: "body.executionId" } }
-    ),
+  ], ["legacy"]),
+  made("7.3: a step_error has an object as its error: the Python client drops one with text", ["7.3 step_error"], [
+    exchange(post(fixture("byok", "step"), firstStep, { headers }), {
+      status: 200,
+      events: [
+        event("run_started", { executionId: any("string"), runId: any("string") }),
+        event("step_started", { stepId: "fail" }),
+        event("step_error", { stepId: "fail", error: { code: any("string"), message: any("string") } })
+      ]
+    })
+  ], ["legacy"]),
+  made("8.1: the body of the Python client is accepted, and the job completes", [
+    "8.1 python",
+    "8.1 request",
+    "8.1 response",
+    "8.1 message",
+    "8.2 executionId",
+    "8.2 status",
+    "8.2 result"
+  ], [
+    exchange(post(sample("hello-world", "jobs"), fresh, { headers }), {
+      status: 202,
+      body: { executionId: any("string"), status: any("string"), flowId: any("string"), blockCount: 1 }
+    }, { save: { executionId: "body.executionId" } }),
     exchange(
       get(`${sample("hello-world", "jobs")}/{{executionId}}`, { headers }),
       ok({ executionId: isId, status: "completed", result: any("object") }),
       { retry: { times: 100, everyMs: 20 } }
     )
-  )
+  ])
 ]

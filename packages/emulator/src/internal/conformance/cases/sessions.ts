@@ -35,32 +35,29 @@ const execution = (more: { readonly [key: string]: Json }): Json => ({
 })
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  made(
-    "10.4: a session with one execution of each kind, in order",
-    [
-      "10.4 sessionId",
-      "10.4 executions",
-      "10.4 slug",
-      "10.4 triggerType",
-      "10.4 status",
-      "10.4 executionId",
-      "10.4 flowId",
-      "10.4 startedAt",
-      "10.9 execute",
-      "10.9 step",
-      "10.9 job"
-    ],
-    [],
+  made("10.4: a session with one execution of each kind, in order", [
+    "10.4 sessionId",
+    "10.4 executions",
+    "10.4 slug",
+    "10.4 triggerType",
+    "10.4 status",
+    "10.4 executionId",
+    "10.4 flowId",
+    "10.4 startedAt",
+    "10.9 execute",
+    "10.9 step",
+    "10.9 job"
+  ], [
     exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(1)), { status: 200 }),
     exchange(post(sample("two-step", "step"), { stepIndex: 0, message: "hi" }, tagged(1)), { status: 200 }, {
       save: { executionId: "events.0.data.executionId" }
     }),
     exchange(
-      post(
-        sample("two-step", "step"),
-        { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: { label: "x" } } },
-        tagged(1)
-      ),
+      post(sample("two-step", "step"), {
+        executionId: "{{executionId}}",
+        stepIndex: 1,
+        accumulatedOutputs: { classify: { label: "x" } }
+      }, tagged(1)),
       { status: 200 }
     ),
     exchange(post(sample("hello-world", "jobs"), { message: "hi" }, tagged(1)), { status: 202 }),
@@ -75,18 +72,15 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         ]
       })
     )
-  ),
-  made(
-    "10.4: snapshots of a captured execution",
-    [
-      "10.4 snapshotsAvailable",
-      "10.4 traceCaptureMode",
-      "10.4 steps",
-      "10.4 step fields",
-      "10.4 completedAt",
-      "10.4 __rendered_prompt__"
-    ],
-    [],
+  ]),
+  made("10.4: snapshots of a captured execution", [
+    "10.4 snapshotsAvailable",
+    "10.4 traceCaptureMode",
+    "10.4 steps",
+    "10.4 step fields",
+    "10.4 completedAt",
+    "10.4 __rendered_prompt__"
+  ], [
     exchange(post(sample("hello-world", "execute"), { message: "hi", trace: true }, tagged(2)), { status: 200 }),
     exchange(
       session(2),
@@ -111,33 +105,22 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         })]
       })
     )
-  ),
-  made(
-    "10.4: without payloads snapshotsAvailable is false",
-    ["10.4 snapshotsAvailable"],
-    ["fixture"],
+  ]),
+  made("10.4: without payloads snapshotsAvailable is false", ["10.4 snapshotsAvailable"], [
     exchange(post(fixture("metadata", "execute"), { message: "hi" }, tagged(3)), { status: 200 }),
     exchange(
       session(3, "acme/conformance"),
       ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: "metadata_only" }] })
     )
-  ),
-  made(
-    "10.4: without steps the capture mode is null",
-    ["10.4 traceCaptureMode"],
-    ["fixture"],
+  ]),
+  made("10.4: without steps the capture mode is null", ["10.4 traceCaptureMode"], [
     exchange(post(fixture("off", "execute"), {}, tagged(4)), { status: 200 }),
     exchange(
       session(4, "acme/conformance"),
-      ok({
-        executions: [{ snapshotsAvailable: false, traceCaptureMode: null, steps: [] }]
-      })
+      ok({ executions: [{ snapshotsAvailable: false, traceCaptureMode: null, steps: [] }] })
     )
-  ),
-  made(
-    "10.4: a failed execution names its step and error",
-    ["10.4 errorAtStep", "10.4 errorSnapshot"],
-    ["fixture"],
+  ]),
+  made("10.4: a failed execution names its step and error", ["10.4 errorAtStep", "10.4 errorSnapshot"], [
     exchange(post(fixture("byok", "execute"), { trace: true }, tagged(5)), { status: 502 }),
     exchange(
       session(5, "acme/conformance"),
@@ -149,33 +132,27 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         }]
       })
     )
-  ),
-  made(
-    "10.4: attempts and the iterations of a loop are snapshots of their own, in the order in which they began",
-    ["10.4 attempt", "10.4 loopIndex"],
-    ["fixture"],
+  ]),
+  made("10.4: attempts and the iterations of a loop are snapshots of their own, in the order in which they began", [
+    "10.4 attempt",
+    "10.4 loopIndex"
+  ], [
     exchange(post(fixture("flaky", "execute"), {}, tagged(10)), { status: 200 }),
     exchange(post(fixture("loop", "execute"), {}, tagged(10)), { status: 200 }),
     exchange(
       session(10, "acme/conformance"),
       ok({
-        executions: [
-          { steps: [{ attempt: 1, status: "failed" }, { attempt: 2, status: "completed" }] },
-          {
-            steps: [
-              { stepId: "each", loopIndex: null },
-              { stepId: "in", loopIndex: 0, outputSnapshot: { at: "x" } },
-              { stepId: "in", loopIndex: 1, outputSnapshot: { at: "y" } }
-            ]
-          }
-        ]
+        executions: [{ steps: [{ attempt: 1, status: "failed" }, { attempt: 2, status: "completed" }] }, {
+          steps: [{ stepId: "each", loopIndex: null }, { stepId: "in", loopIndex: 0, outputSnapshot: { at: "x" } }, {
+            stepId: "in",
+            loopIndex: 1,
+            outputSnapshot: { at: "y" }
+          }]
+        }]
       })
     )
-  ),
-  made(
-    "10.4: the slug of a flow that was deleted is null",
-    ["10.4 slug"],
-    ["fixture", "control"],
+  ]),
+  made("10.4: the slug of a flow that was deleted is null", ["10.4 slug"], [
     exchange(
       post("/_emulator/flows", {
         flows: [{ ref: "acme/conformance/short-lived", steps: [{ kind: "template", id: "a", output: "a" }] }]
@@ -183,35 +160,23 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       { status: 200 }
     ),
     exchange(post(fixture("short-lived", "execute"), {}, tagged(11)), { status: 200 }),
-    exchange(
-      { method: "DELETE", path: "/_emulator/flows/acme/conformance/short-lived", control: true },
-      { status: 200 }
-    ),
-    exchange(
-      session(11, "acme/conformance"),
-      ok({ executions: [execution({ slug: null, status: "completed" })] })
-    )
-  ),
-  made(
-    "10.4: a cancelled job",
-    ["10.4 status"],
-    ["faults"],
+    exchange({ method: "DELETE", path: "/_emulator/flows/acme/conformance/short-lived", control: true }, {
+      status: 200
+    }),
+    exchange(session(11, "acme/conformance"), ok({ executions: [execution({ slug: null, status: "completed" })] }))
+  ]),
+  made("10.4: a cancelled job", ["10.4 status"], [
     exchange(
       post(sample("hello-world", "jobs"), { message: "hi" }, {
         headers: { "x-noukai-emulator-fault": "cancel", ...tagged(12).headers }
       }),
       { status: 202 }
     ),
-    exchange(
-      session(12),
-      ok({ executions: [{ triggerType: "job", status: "cancelled", errorAtStep: null }] }),
-      { retry: { times: 100, everyMs: 20 } }
-    )
-  ),
-  made(
-    "10.9: a tool resume goes on with the recorded execution, without the header",
-    ["10.9 resume"],
-    [],
+    exchange(session(12), ok({ executions: [{ triggerType: "job", status: "cancelled", errorAtStep: null }] }), {
+      retry: { times: 100, everyMs: 20 }
+    })
+  ]),
+  made("10.9: a tool resume goes on with the recorded execution, without the header", ["10.9 resume"], [
     exchange(
       post(sample("tools-enabled", "execute"), { message: "hi" }, tagged(6)),
       ok({ status: "tool_calls_required" }),
@@ -219,40 +184,28 @@ export const cases: ReadonlyArray<ConformanceCase> = [
     ),
     exchange(post(sample("tools-enabled", "execute"), resume([result("{{call}}", "x")])), ok({ status: "completed" })),
     exchange(session(6), ok({ executions: [{ executionId: "{{executionId}}", status: "completed" }] }))
-  ),
-  made(
-    "10.9: a header that is no UUID is a 400, an empty one is none",
-    ["10.9 header", "11.3 BAD_REQUEST"],
-    [],
+  ]),
+  made("10.9: a header that is no UUID is a 400, an empty one is none", ["10.9 header", "11.3 BAD_REQUEST"], [
     exchange(
       post(sample("hello-world", "execute"), { message: "hi" }, { headers: { "x-session-id": "mine" } }),
       refusal(400, "BAD_REQUEST")
     ),
-    exchange(
-      post(sample("hello-world", "step"), { message: "hi" }, { headers: { "x-session-id": "" } }),
-      { status: 200, text: { $matches: "\\nevent: flow_completed\\n" } }
-    )
-  ),
-  made(
-    "10.4: 400 for what is no id, 404 for one that is not known",
-    ["10.4 400", "10.4 404"],
-    [],
+    exchange(post(sample("hello-world", "step"), { message: "hi" }, { headers: { "x-session-id": "" } }), {
+      status: 200,
+      text: { $matches: "\\nevent: flow_completed\\n" }
+    })
+  ]),
+  made("10.4: 400 for what is no id, 404 for one that is not known", ["10.4 400", "10.4 404"], [
     exchange(get("/seq/sessions/mine"), refusal(400, "BAD_REQUEST")),
     exchange(session(999), { status: 404 })
-  ),
-  made(
-    "10.4: 403 for the session of another project",
-    ["10.4 403"],
-    ["fixture"],
+  ]),
+  made("10.4: 403 for the session of another project", ["10.4 403"], [
     exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(7)), { status: 200 }),
     exchange(session(7, "acme/spelling"), refusal(403, "FORBIDDEN"))
-  ),
-  made(
-    "10.4: 410 for one that has expired",
-    ["10.4 410", "11.3 GONE"],
-    ["control"],
+  ]),
+  made("10.4: 410 for one that has expired", ["10.4 410", "11.3 GONE"], [
     exchange(post(sample("hello-world", "execute"), { message: "hi" }, tagged(8)), { status: 200 }),
     exchange(post(`/_emulator/sessions/${idOf(8)}/expire`, {}, { control: true }), { status: 200 }),
     exchange(session(8), refusal(410, "GONE"))
-  )
+  ])
 ]

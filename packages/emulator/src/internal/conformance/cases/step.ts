@@ -98,12 +98,9 @@ const labelled = (shape: Shape, label: string): ReadonlyArray<Json> => {
 }
 
 const wrongType = (name: string, value: Json): ConformanceCase =>
-  made(
-    `7.1: ${name} of a wrong JSON type is a 422`,
-    [`7.1 ${name}`],
-    [],
+  made(`7.1: ${name} of a wrong JSON type is a 422`, [`7.1 ${name}`], [
     exchange(post(twoStep, { stepIndex: 0, message: "hi", [name]: value }), invalid("body", name))
-  )
+  ])
 
 const pauseEvent = event("step_paused_for_tool_calls", {
   executionId: any("string"),
@@ -139,41 +136,36 @@ const toolResume = (results: ReadonlyArray<Json>, more: { readonly [key: string]
 })
 
 export const cases: ReadonlyArray<ConformanceCase> = [
-  ...inBothShapes((shape) =>
-    made(
-      "7.7: a two-step exchange",
-      [
-        "7.1 executionId",
-        "7.1 stepIndex",
-        "7.1 accumulatedOutputs",
-        "7.1 message",
-        "7.4 first call",
-        "7.4 pause",
-        "7.4 last step",
-        "7.8 output of a step",
-        "7.8 result of a flow"
-      ],
-      [],
-      first(shape),
-      exchange(post(twoStep, later), stream(...rest(shape)))
+  ...inBothShapes("7.7: a two-step exchange", [
+    "7.1 executionId",
+    "7.1 stepIndex",
+    "7.1 accumulatedOutputs",
+    "7.1 message",
+    "7.4 first call",
+    "7.4 pause",
+    "7.4 last step",
+    "7.8 output of a step",
+    "7.8 result of a flow"
+  ], (shape) => [
+    first(shape),
+    exchange(post(twoStep, later), stream(...rest(shape)))
+  ]),
+  ...inBothShapes("7.1: the first body of the Python client", [
+    "7.1 parameters",
+    "7.1 iterationsUsed",
+    "7.1 trace",
+    "7.1 runRemaining",
+    "7.1 inputOverrides"
+  ], (shape) => [
+    exchange(
+      post(twoStep, pythonFirstStep),
+      stream(runStarted, started("classify", 0), ...completed(shape, "classify"), event("step_paused"))
     )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.1: the first body of the Python client",
-      ["7.1 parameters", "7.1 iterationsUsed", "7.1 trace", "7.1 runRemaining", "7.1 inputOverrides"],
-      [],
-      exchange(
-        post(twoStep, pythonFirstStep),
-        stream(runStarted, started("classify", 0), ...completed(shape, "classify"), event("step_paused"))
-      )
-    )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.4: runRemaining streams the rest without a pause",
-      ["7.1 runRemaining", "7.4 runRemaining"],
-      [],
+  ]),
+  ...inBothShapes(
+    "7.4: runRemaining streams the rest without a pause",
+    ["7.1 runRemaining", "7.4 runRemaining"],
+    (shape) => [
       exchange(
         post(twoStep, { stepIndex: 0, message: "hi", runRemaining: true }),
         stream(
@@ -184,121 +176,90 @@ export const cases: ReadonlyArray<ConformanceCase> = [
           ...rest(shape).slice(1)
         )
       )
-    )
+    ]
   ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.3: trace adds step_input",
-      ["7.1 trace", "7.4 step_input", "7.8 step_input"],
-      [],
-      exchange(
-        post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
-        stream(
-          runStarted,
-          started("classify", 0),
-          shape.input("classify", { message: "hi" }),
-          ...completed(shape, "classify"),
-          event("step_paused")
-        )
+  ...inBothShapes("7.3: trace adds step_input", ["7.1 trace", "7.4 step_input", "7.8 step_input"], (shape) => [
+    exchange(
+      post(twoStep, { stepIndex: 0, message: "hi", trace: true }),
+      stream(
+        runStarted,
+        started("classify", 0),
+        shape.input("classify", { message: "hi" }),
+        ...completed(shape, "classify"),
+        event("step_paused")
       )
     )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.1: inputOverrides replace what later steps see",
-      ["7.1 inputOverrides"],
-      [],
-      first(shape),
-      exchange(
-        post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
-        stream(...labelled(shape, "complaint"))
-      ),
-      // the override holds for that request alone
-      exchange(post(twoStep, later), stream(...labelled(shape, "order")))
+  ]),
+  ...inBothShapes("7.1: inputOverrides replace what later steps see", ["7.1 inputOverrides"], (shape) => [
+    first(shape),
+    exchange(
+      post(twoStep, { ...later, inputOverrides: { classify: { label: "complaint" } } }),
+      stream(...labelled(shape, "complaint"))
+    ),
+    // the override holds for that request alone
+    exchange(post(twoStep, later), stream(...labelled(shape, "order")))
+  ]),
+  ...inBothShapes("7.1: blockOverrides replace fields of a step", ["7.1 blockOverrides"], (shape) => [
+    exchange(
+      post(fixture("echo", "step"), {
+        stepIndex: 0,
+        message: "hi",
+        blockOverrides: { echo: { output: "{{message}}!" } }
+      }),
+      stream(event("run_started"), started("echo", 0), ...shape.completed("echo", "hi!"), shape.flowCompleted("hi!"))
     )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.1: blockOverrides replace fields of a step",
-      ["7.1 blockOverrides"],
-      ["fixture"],
-      exchange(
-        post(fixture("echo", "step"), {
-          stepIndex: 0,
-          message: "hi",
-          blockOverrides: { echo: { output: "{{message}}!" } }
-        }),
-        stream(
-          event("run_started"),
-          started("echo", 0),
-          ...shape.completed("echo", "hi!"),
-          shape.flowCompleted("hi!")
-        )
+  ]),
+  ...inBothShapes("7.1: attachments go with the first call", ["7.1 attachments"], (shape) => [
+    exchange(
+      post(sample("hello-world", "step"), {
+        stepIndex: 0,
+        message: "hi",
+        attachments: [{ kind: "url", url: "https://img.example.com/a.png", mime_type: "image/png" }]
+      }),
+      stream(
+        event("run_started"),
+        started("greet", 0),
+        ...completed(shape, "greet"),
+        shape.flowCompleted(any("object"))
       )
-    )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.1: attachments go with the first call",
-      ["7.1 attachments"],
-      [],
-      exchange(
-        post(sample("hello-world", "step"), {
-          stepIndex: 0,
-          message: "hi",
-          attachments: [{ kind: "url", url: "https://img.example.com/a.png", mime_type: "image/png" }]
-        }),
-        stream(
-          event("run_started"),
-          started("greet", 0),
-          ...completed(shape, "greet"),
-          shape.flowCompleted(any("object"))
-        )
-      ),
-      exchange(
-        post(sample("hello-world", "step"), { stepIndex: 0, message: "hi", attachments: [{ kind: "url" }] }),
-        { status: 422 }
-      )
-    )
-  ),
+    ),
+    exchange(post(sample("hello-world", "step"), { stepIndex: 0, message: "hi", attachments: [{ kind: "url" }] }), {
+      status: 422
+    })
+  ]),
   ...[{}, { accumulatedOutputs: {} }].map((outputs) =>
-    inHosted((shape) =>
-      made(
-        `7.8: a later step runs with ${JSON.stringify(outputs)}: the server keeps the outputs of the run`,
-        ["7.8 kept outputs", "7.1 accumulatedOutputs"],
-        [],
-        begun,
-        exchange(
-          post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, ...outputs }),
-          stream(...labelled(shape, "order"))
-        )
+    inHosted(`7.8: a later step runs with ${JSON.stringify(outputs)}: the server keeps the outputs of the run`, [
+      "7.8 kept outputs",
+      "7.1 accumulatedOutputs"
+    ], (shape) => [
+      begun,
+      exchange(
+        post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, ...outputs }),
+        stream(...labelled(shape, "order"))
       )
-    )
+    ])
   ),
   ...([["a value", { label: "parcel" }, "parcel"], ["null", null, ""]] as const).map(([what, output, label]) =>
-    inHosted((shape) =>
-      made(
-        `7.8: an entry of accumulatedOutputs replaces what the server keeps: ${what}`,
-        ["7.8 replaced outputs", "7.1 accumulatedOutputs"],
-        [],
-        begun,
-        exchange(
-          post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: output } }),
-          stream(...labelled(shape, label))
-        ),
-        // the override holds for later requests too
-        exchange(
-          post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: {} }),
-          stream(...labelled(shape, label))
-        )
+    inHosted(`7.8: an entry of accumulatedOutputs replaces what the server keeps: ${what}`, [
+      "7.8 replaced outputs",
+      "7.1 accumulatedOutputs"
+    ], (shape) => [
+      begun,
+      exchange(
+        post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { classify: output } }),
+        stream(...labelled(shape, label))
+      ),
+      // the override holds for later requests too
+      exchange(
+        post(twoStep, { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: {} }),
+        stream(...labelled(shape, label))
       )
-    )
+    ])
   ),
-  inHosted((shape) =>
-    made(
-      "7.8: inputOverrides win over what is kept and what is sent",
-      ["7.8 inputOverrides", "7.1 inputOverrides"],
-      [],
+  inHosted(
+    "7.8: inputOverrides win over what is kept and what is sent",
+    ["7.8 inputOverrides", "7.1 inputOverrides"],
+    (shape) => [
       begun,
       exchange(
         post(twoStep, {
@@ -309,28 +270,21 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         }),
         stream(...labelled(shape, "complaint"))
       )
-    )
+    ]
   ),
-  inHosted(() =>
-    made(
-      "7.8: a later step after one that never ran: 400 INVALID_FIRST_CALL",
-      ["7.8 kept outputs", "11.3 INVALID_FIRST_CALL"],
-      ["fixture"],
-      exchange(
-        post(fixture("three", "step"), { stepIndex: 0 }),
-        { status: 200 },
-        { save: { executionId: "events.0.data.executionId" } }
-      ),
-      exchange(
-        post(fixture("three", "step"), { executionId: "{{executionId}}", stepIndex: 2 }),
-        refusal(400, "INVALID_FIRST_CALL")
-      )
+  inHosted("7.8: a later step after one that never ran: 400 INVALID_FIRST_CALL", [
+    "7.8 kept outputs",
+    "11.3 INVALID_FIRST_CALL"
+  ], () => [
+    exchange(post(fixture("three", "step"), { stepIndex: 0 }), { status: 200 }, {
+      save: { executionId: "events.0.data.executionId" }
+    }),
+    exchange(
+      post(fixture("three", "step"), { executionId: "{{executionId}}", stepIndex: 2 }),
+      refusal(400, "INVALID_FIRST_CALL")
     )
-  ),
-  made(
-    "7.4: step_error is terminal",
-    ["7.4 step_error"],
-    ["fixture"],
+  ]),
+  made("7.4: step_error is terminal", ["7.4 step_error"], [
     exchange(
       post(fixture("byok", "step"), { stepIndex: 0, runRemaining: true }),
       stream(
@@ -339,35 +293,29 @@ export const cases: ReadonlyArray<ConformanceCase> = [
         event("step_error", { stepId: "fail", error: { code: "BYOK_KEY_REJECTED", message: any("string") } })
       )
     )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.6: a tool pause and its resume",
-      [
-        "7.1 tools",
-        "7.1 toolChoice",
-        "7.1 toolCallMessages",
-        "7.1 iterationsUsed",
-        "7.4 tool pause",
-        "7.8 runId on a tool pause"
-      ],
-      [],
-      toolStart,
-      exchange(
-        post(weather, toolResume([result("{{call}}", "21 degrees")])),
-        stream(
-          started("assistant", 0),
-          ...completed(shape, "assistant", { text: { $matches: "21 degrees" } }),
-          shape.flowCompleted({ text: { $matches: "21 degrees" } })
-        )
+  ]),
+  ...inBothShapes("7.6: a tool pause and its resume", [
+    "7.1 tools",
+    "7.1 toolChoice",
+    "7.1 toolCallMessages",
+    "7.1 iterationsUsed",
+    "7.4 tool pause",
+    "7.8 runId on a tool pause"
+  ], (shape) => [
+    toolStart,
+    exchange(
+      post(weather, toolResume([result("{{call}}", "21 degrees")])),
+      stream(
+        started("assistant", 0),
+        ...completed(shape, "assistant", { text: { $matches: "21 degrees" } }),
+        shape.flowCompleted({ text: { $matches: "21 degrees" } })
       )
     )
-  ),
-  ...inBothShapes((shape) =>
-    made(
-      "7.6: a pause in a later step has the absolute index and the outputs so far",
-      ["7.4 tool pause"],
-      ["fixture"],
+  ]),
+  ...inBothShapes(
+    "7.6: a pause in a later step has the absolute index and the outputs so far",
+    ["7.4 tool pause"],
+    (shape) => [
       exchange(
         post(rounds, { stepIndex: 0, runRemaining: true, tools: [tool("find"), tool("count")] }),
         stream(
@@ -384,19 +332,19 @@ export const cases: ReadonlyArray<ConformanceCase> = [
           })
         )
       )
-    )
+    ]
   ),
-  made(
-    "7.6: results that do not match: 400 TOOL_RESULTS_MISMATCH",
-    ["7.1 toolCallMessages", "11.3 TOOL_RESULTS_MISMATCH"],
-    [],
+  made("7.6: results that do not match: 400 TOOL_RESULTS_MISMATCH", [
+    "7.1 toolCallMessages",
+    "11.3 TOOL_RESULTS_MISMATCH"
+  ], [
     toolStart,
     exchange(post(weather, toolResume([])), refusal(400, "TOOL_RESULTS_MISMATCH"))
-  ),
-  made(
-    "11.3: more rounds than the server allows: 409 TOOL_ITERATION_LIMIT",
-    ["11.3 TOOL_ITERATION_LIMIT", "7.1 iterationsUsed"],
-    ["fixture"],
+  ]),
+  made("11.3: more rounds than the server allows: 409 TOOL_ITERATION_LIMIT", [
+    "11.3 TOOL_ITERATION_LIMIT",
+    "7.1 iterationsUsed"
+  ], [
     exchange(
       post(fixture("forever", "step"), { stepIndex: 0, tools: [tool("find")] }),
       stream(event("run_started"), started("ask", 0), event("step_paused_for_tool_calls")),
@@ -415,7 +363,7 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       ),
       refusal(409, "TOOL_ITERATION_LIMIT")
     )
-  ),
+  ]),
   wrongType("stepIndex", "0"),
   wrongType("executionId", 1),
   wrongType("accumulatedOutputs", []),
@@ -430,11 +378,10 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   wrongType("toolCallMessages", {}),
   wrongType("iterationsUsed", -1),
   wrongType("trace", 1),
-  refused("7.1: no message", "7.1 message", [], post(twoStep, { stepIndex: 0 }), 400, "MISSING_MESSAGE"),
+  refused("7.1: no message", "7.1 message", post(twoStep, { stepIndex: 0 }), 400, "MISSING_MESSAGE"),
   refused(
     "7.1: a step that is not there",
     "7.1 stepIndex",
-    [],
     post(twoStep, { stepIndex: 2, message: "a" }),
     400,
     "INVALID_STEP_INDEX"
@@ -442,7 +389,6 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   refused(
     "7.1: a later step without a run",
     "7.1 stepIndex",
-    [],
     post(twoStep, { stepIndex: 1, message: "a" }),
     400,
     "INVALID_FIRST_CALL"
@@ -450,7 +396,6 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   refused(
     "7.1: an unknown run",
     "7.1 executionId",
-    [],
     post(twoStep, { executionId: "none", stepIndex: 0 }),
     404,
     "RUN_NOT_FOUND"
@@ -458,39 +403,28 @@ export const cases: ReadonlyArray<ConformanceCase> = [
   refused(
     "3.1: the draft by /v0",
     "3.1 /v0/step",
-    ["fixture"],
     post(fixture("versions/v0", "step"), { stepIndex: 0 }),
     400,
     "INVALID_VERSION"
   ),
-  inDocumented(() =>
-    made(
-      "7.1: a later step without the outputs before it: 400 INVALID_FIRST_CALL",
-      ["7.1 accumulatedOutputs", "11.3 INVALID_FIRST_CALL"],
-      [],
-      begun,
-      exchange(post(twoStep, { executionId: "{{executionId}}", stepIndex: 1 }), refusal(400, "INVALID_FIRST_CALL"))
-    )
-  ),
-  made(
-    "11.3: results for a run that did not pause: 400 EXECUTION_ID_INVALID",
-    ["11.3 EXECUTION_ID_INVALID"],
-    [],
+  inDocumented("7.1: a later step without the outputs before it: 400 INVALID_FIRST_CALL", [
+    "7.1 accumulatedOutputs",
+    "11.3 INVALID_FIRST_CALL"
+  ], () => [
+    begun,
+    exchange(post(twoStep, { executionId: "{{executionId}}", stepIndex: 1 }), refusal(400, "INVALID_FIRST_CALL"))
+  ]),
+  made("11.3: results for a run that did not pause: 400 EXECUTION_ID_INVALID", ["11.3 EXECUTION_ID_INVALID"], [
     begun,
     exchange(
       post(twoStep, { executionId: "{{executionId}}", stepIndex: 0, toolCallMessages: [{ role: "assistant" }] }),
       refusal(400, "EXECUTION_ID_INVALID")
     )
-  ),
-  made(
-    "11.3: a flow that was edited since the run began: 409 STALE_TREE",
-    ["11.3 STALE_TREE"],
-    ["fixture", "control"],
-    exchange(
-      post(fixture("edited", "step"), { stepIndex: 0 }),
-      { status: 200 },
-      { save: { executionId: "events.0.data.executionId" } }
-    ),
+  ]),
+  made("11.3: a flow that was edited since the run began: 409 STALE_TREE", ["11.3 STALE_TREE"], [
+    exchange(post(fixture("edited", "step"), { stepIndex: 0 }), { status: 200 }, {
+      save: { executionId: "events.0.data.executionId" }
+    }),
     exchange(
       post("/_emulator/flows", {
         flows: [{
@@ -504,5 +438,5 @@ export const cases: ReadonlyArray<ConformanceCase> = [
       post(fixture("edited", "step"), { executionId: "{{executionId}}", stepIndex: 1, accumulatedOutputs: { a: "a" } }),
       refusal(409, "STALE_TREE")
     )
-  )
+  ])
 ]
