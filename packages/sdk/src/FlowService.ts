@@ -287,27 +287,6 @@ export const makeWithoutStreams = (
 export const layer: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(FlowService, make)
 
 /**
- * The service as {@link layer} gives it, for programs that only `execute` and `resume`: a bundle with it, over
- * `NoukaiHttp.layerWithoutStreams`, is about a fifth smaller. `events` and `steps` fail with `InvalidRequestError`,
- * field `layer`, before anything is sent.
- *
- * @example
- * ```ts
- * import { Noukai } from "@effect-noukai/sdk"
- * import { Layer } from "effect"
- *
- * const flows = Layer.provide(Noukai.layerWithoutStreams, Noukai.layerOptions())
- * ```
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerWithoutStreams: Layer.Layer<FlowService, never, NoukaiHttp> = Layer.effect(
-  FlowService,
-  makeWithoutStreams("layer", "FlowService.layerWithoutStreams only executes: provide FlowService.layer for streams")
-)
-
-/**
  * A fake in one line: `f` takes the slug (the last segment of the address) and the input that would have been sent, and
  * returns the result, which the flow's schema decodes as it does a real one. The `NoukaiHttp` of the fake runs flows
  * alone: it is for middleware, such as `Platform.trace` and `Platform.relay` of the adapters.

@@ -212,19 +212,6 @@ export const layerFetch = (
   Layer.provideMerge(servicesOverHttp(), NoukaiHttp.layerFetch(fetch))
 
 /**
- * The live services of programs that only `execute` and `resume`: a bundle with it is about a fifth smaller. `events` and
- * `steps` fail with `InvalidRequestError`, field `layer`, before anything is sent.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerWithoutStreams: Layer.Layer<
-  FlowService.FlowService | NoukaiHttp.NoukaiHttp,
-  never,
-  NoukaiConfig.NoukaiConfig
-> = Layer.provideMerge(Layer.fresh(FlowService.layerWithoutStreams), NoukaiHttp.layerWithoutStreams)
-
-/**
  * Fake flows in one line: `f` takes the slug (the last segment of the address) and the input that would have been sent,
  * and returns the result, which the flow's schema decodes as it does a real one. The `NoukaiHttp` of the fake runs flows
  * alone: it is for middleware, such as `Platform.sessions` and `Platform.relay` of the adapters.

@@ -198,7 +198,23 @@ export class PermissionDeniedError extends TaggedError<PermissionDeniedError>(
 }
 
 /**
- * 404, for flows, versions, jobs and runs alike; `code` tells which. Without `isAbsent` it may be a gateway's, and a run
+ * What a {@link FlowNotFoundError} did not find.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type NotFoundKind = "flow" | "version" | "run" | "job" | "session"
+
+const missingOf: { readonly [code: string]: NotFoundKind | undefined } = {
+  FLOW_NOT_FOUND: "flow",
+  VERSION_NOT_FOUND: "version",
+  RUN_NOT_FOUND: "run",
+  JOB_NOT_FOUND: "job",
+  SESSION_NOT_FOUND: "session"
+}
+
+/**
+ * 404, for flows, versions, jobs and runs alike; `kind` tells which. Without `isAbsent` it may be a gateway's, and a run
  * that was begun may go on.
  *
  * @since 0.1.0
@@ -226,9 +242,26 @@ export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
     const { code, executionId, responseBody = JSON.stringify({ detail: { code } }) } = this
     return noRun(responseBody, executionId)
   }
+  /**
+   * What was not found, by the code of the answer, its words, or what was asked for. Absent where the answer does not say
+   * that anything is missing.
+   *
+   * @since 0.1.0
+   */
+  get kind(): NotFoundKind | undefined {
+    const { code = "", detail = "", executionId, isAbsent, method } = this
+    const named = missingOf[code]
+    if (named !== undefined) return named === "flow" && /\bversion\b/i.test(detail) ? "version" : named
+    if (!isAbsent) return undefined
+    const said = /\b(version|flow|job|run|session)\b/i.exec(detail)?.[1]
+    if (said !== undefined) return said.toLowerCase() as NotFoundKind
+    return executionId === undefined ? "flow" : method.startsWith("Job") ? "job" : "run"
+  }
   /** @since 0.1.0 */
   override get message(): string {
-    return render(this, "not found", "check the address org/project/slug, the version and the id")
+    const { kind } = this
+    const problem = kind === undefined ? "not found" : `${kind} not found`
+    return render(this, problem, "check the address org/project/slug, the version and the id")
   }
 }
 

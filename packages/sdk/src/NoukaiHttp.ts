@@ -14,20 +14,12 @@ import * as Stream from "effect/Stream"
 import { invalid } from "./internal/errors/makeError.js"
 import * as Call from "./internal/live/call.js"
 import * as Execute from "./internal/live/execute.js"
-import * as Forward from "./internal/live/execute.js"
-import * as Step from "./internal/live/execute.js"
 import * as Jobs from "./internal/live/jobs.js"
 import { reserving, reservingStream } from "./internal/live/reserving.js"
 import * as Runs from "./internal/live/runs.js"
 import * as Session from "./internal/live/session.js"
 import * as Once from "./internal/once/once.js"
-import {
-  type CallDefaults,
-  fromTable,
-  type HttpService,
-  type Requests,
-  type Streams
-} from "./internal/operations/operations.js"
+import { type CallDefaults, fromTable, type HttpService } from "./internal/operations/operations.js"
 import * as StreamPull from "./internal/runtime/streamPull.js"
 import { scopeOf } from "./internal/scope/currentScope.js"
 import { over as overFetch } from "./internal/transport/fetch.js"
@@ -117,10 +109,10 @@ const defaultsOf = (config: NoukaiConfig.Service, caller: Call.Caller): CallDefa
   pause: caller.transport.pause
 })
 
-const requestsOf = (caller: Call.Caller, streams?: Streams): Requests => {
+const live = (config: NoukaiConfig.Service, caller: Call.Caller): NoukaiHttp.Service => {
   const requests = {
     execute: reserving(Execute.execute(caller)),
-    forward: Forward.forward(caller),
+    forward: Execute.forward(caller),
     submitJob: reserving(Jobs.submitJob(caller)),
     pollJob: Jobs.pollJob(caller),
     trace: Runs.trace(caller),
@@ -129,34 +121,13 @@ const requestsOf = (caller: Call.Caller, streams?: Streams): Requests => {
     runList: Runs.runList(caller),
     session: Session.session(caller)
   }
-  const events = streams && { trace: requests.trace, traceStream: streams.traceStream }
-  return { ...requests, ...Once.make(requests, caller.config, caller.transport.pause, events) }
-}
-
-const streamsOf = (caller: Call.Caller): Streams => ({
-  step: reservingStream(Step.step(caller)),
-  traceStream: Runs.traceStream(caller)
-})
-
-type Live = (config: NoukaiConfig.Service, caller: Call.Caller) => NoukaiHttp.Service
-
-const live: Live = (config, caller) => {
-  const streams = streamsOf(caller)
-  return make(fromTable(defaultsOf(config, caller), requestsOf(caller, streams), streams))
-}
-
-const liveWithoutStreams: Live = (config, caller) => {
-  const requests = requestsOf(caller)
-  return makeWithoutStreams(
-    { defaults: defaultsOf(config, caller), request: (operation, input) => requests[operation](input) },
-    "layer",
-    "NoukaiHttp.layerWithoutStreams has no streams: provide NoukaiHttp.layer"
-  )
+  const streams = { step: reservingStream(Execute.step(caller)), traceStream: Runs.traceStream(caller) }
+  const once = Once.make(requests, caller.config, caller.transport.pause, streams.traceStream)
+  return make(fromTable(defaultsOf(config, caller), { ...requests, ...once }, streams))
 }
 
 const makeOver = <R>(
   makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
-  live: Live,
   config: NoukaiConfig.Service
 ): Effect.Effect<NoukaiHttp.Service, never, R | Scope.Scope> =>
   Effect.flatMap(
@@ -165,10 +136,9 @@ const makeOver = <R>(
   )
 
 const layerOver = <R>(
-  makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>,
-  live: Live
+  makeTransport: (config: NoukaiConfig.Service) => Effect.Effect<HttpTransport, never, R>
 ): Layer.Layer<NoukaiHttp, never, NoukaiConfig | Exclude<R, Scope.Scope>> =>
-  Layer.scoped(NoukaiHttp, Effect.flatMap(NoukaiConfig, (config) => makeOver(makeTransport, live, config)))
+  Layer.scoped(NoukaiHttp, Effect.flatMap(NoukaiConfig, (config) => makeOver(makeTransport, config)))
 
 /**
  * Makes the service that {@link layer} provides.
@@ -176,7 +146,7 @@ const layerOver = <R>(
  * @internal
  */
 export const makeLive = (config: NoukaiConfig.Service): Effect.Effect<NoukaiHttp.Service, never, Scope.Scope> =>
-  makeOver(Transport.make, live, config)
+  makeOver(Transport.make, config)
 
 /**
  * The live service over a given transport.
@@ -184,7 +154,7 @@ export const makeLive = (config: NoukaiConfig.Service): Effect.Effect<NoukaiHttp
  * @internal
  */
 export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
-  layerOver(makeTransport, live)
+  layerOver(makeTransport)
 
 /**
  * The live service, over the platform's best transport: undici on Node, `fetch` elsewhere.
@@ -193,18 +163,6 @@ export const layerTransport = (makeTransport: MakeTransport): Layer.Layer<Noukai
  * @category layers
  */
 export const layer: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerTransport(Transport.make)
-
-/**
- * The live service without the code of `step` and `traceStream`, for programs that read no event streams. Both fail
- * with `InvalidRequestError`, field `layer`, before anything is sent.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> = layerOver(
-  Transport.make,
-  liveWithoutStreams
-)
 
 /**
  * The live service over a `fetch` of yours, on any platform: an instrumented one, or one that a test has replaced. It
@@ -222,7 +180,7 @@ export const layerWithoutStreams: Layer.Layer<NoukaiHttp, never, NoukaiConfig> =
  * @category layers
  */
 export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHttp, never, NoukaiConfig> =>
-  layerOver(() => overFetch(fetch), live)
+  layerOver(() => overFetch(fetch))
 
 /**
  * The live service over a given `HttpClient`, for proxies, custom certificates and fakes. It has no connect clock, and
@@ -241,7 +199,6 @@ export const layerFetch = (fetch: typeof globalThis.fetch): Layer.Layer<NoukaiHt
  * @since 0.1.0
  * @category layers
  */
-export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | HttpClient.HttpClient> = layerOver(
-  () => OverHttpClient.make,
-  live
+export const layerHttpClient: Layer.Layer<NoukaiHttp, never, NoukaiConfig | HttpClient.HttpClient> = layerOver(() =>
+  OverHttpClient.make
 )

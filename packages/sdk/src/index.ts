@@ -59,6 +59,7 @@ export {
 export type {
   ApiError,
   CallError,
+  NotFoundKind,
   OnceError,
   ReplayOpenError,
   ReplayScopeError,

@@ -2,7 +2,7 @@
 import { Emulator } from "@effect-noukai/emulator"
 import { Flow, FlowService, JobService, Noukai } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Option, Redacted, Schedule, Schema, TestClock } from "effect"
+import { Duration, Effect, Fiber, Layer, Option, Redacted, Schedule, Schema, Stream, TestClock } from "effect"
 import { make as makeOnce } from "../src/internal/once/once.js"
 import { echo, executeOnce, failures, posts, runs, sessionOf, setup } from "./support/once.js"
 
@@ -92,10 +92,12 @@ describe("executeOnce", () => {
               return { status: "completed", result: 1, executionId: "ex-2" } as const
             }),
           submitJob: () => Effect.dieMessage("no job"),
-          pollJob: () => Effect.dieMessage("no job")
+          pollJob: () => Effect.dieMessage("no job"),
+          trace: () => Effect.dieMessage("no trace")
         },
         { origin: "http://127.0.0.1:1", attemptTimeout: Duration.minutes(5) },
-        () => Effect.succeed(true)
+        () => Effect.succeed(true),
+        () => Stream.dieMessage("no trace")
       )
       const first = yield* sessionOf(echo, "k")
       const request = {

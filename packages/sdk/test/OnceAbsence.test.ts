@@ -116,6 +116,27 @@ describe("the body of a 404", () => {
 
   it.each(
     [
+      [{ code: "FLOW_NOT_FOUND" }, "flow"],
+      [{ code: "FLOW_NOT_FOUND", detail: "acme/a/b has no version v9." }, "version"],
+      [{ code: "JOB_NOT_FOUND", executionId: "ex-1" }, "job"],
+      [{ code: "RUN_NOT_FOUND", executionId: "ex-1" }, "run"],
+      [{ code: "SESSION_NOT_FOUND" }, "session"],
+      [{ code: "NOT_FOUND" }, "flow"],
+      [{ code: "NOT_FOUND", executionId: "ex-1" }, "job"],
+      [{ detail: "Flow not found", responseBody: json({ detail: "Flow not found" }) }, "flow"],
+      [{ responseBody: "<html>Not Found</html>" }, undefined],
+      [{ detail: "no Route matched", responseBody: json({ message: "no Route matched" }) }, undefined]
+    ] as const
+  )("tells what was not found: %j is a %s", (props, kind) => {
+    const error = new FlowNotFoundError(
+      { method: "Job.poll", statusCode: 404, isRetryable: false, ...props }
+    )
+    assert.strictEqual(error.kind, kind)
+    assert.include(error.message, `Job.poll: ${kind === undefined ? "not found" : `${kind} not found`}`)
+  })
+
+  it.each(
+    [
       [json({ detail: { code: "JOB_NOT_FOUND", message: "There is no job." } }), true],
       [json({ detail: { code: "RUN_NOT_FOUND" } }), true],
       [json({ detail: { code: "NOT_FOUND" } }), true],

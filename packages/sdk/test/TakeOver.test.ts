@@ -1,10 +1,9 @@
 /** Runs of a key that another process began and left: `takeOver` goes on with them. */
 import { Emulator } from "@effect-noukai/emulator"
 import type { EmulatorOptions, Flow as EmulatedFlow } from "@effect-noukai/emulator"
-import { FlowService, Noukai, type PausedState, Tools } from "@effect-noukai/sdk"
-import { layerWithoutStreams } from "@effect-noukai/sdk/NoukaiHttp"
+import { FlowService, type PausedState, Tools } from "@effect-noukai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schedule, TestClock } from "effect"
+import { Effect, Fiber, Schedule, TestClock } from "effect"
 import { executeOnce, flows, runs, sessionOf, setup as emulated } from "./support/once.js"
 
 const ref = "acme/test/asking"
@@ -182,14 +181,6 @@ describe("takeOver", () => {
         yield* paidOnce
       }).pipe(Effect.provide(setup({ config: { retry: Schedule.stop } })))
   )
-
-  it.scoped("needs a client with streams", () =>
-    Effect.gen(function*() {
-      yield* left()
-      const without = Layer.provide(Noukai.layerOverHttp, Layer.fresh(layerWithoutStreams))
-      const error = yield* Effect.flip(Effect.provide(takeOver(handling([])), without))
-      assert.strictEqual(error._tag, "RunInProgressError")
-    }).pipe(Effect.provide(setup())))
 
   it.scoped("is a flag", () =>
     Effect.gen(function*() {

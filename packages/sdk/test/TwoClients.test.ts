@@ -47,7 +47,6 @@ const layers: { readonly [name: string]: (org: string) => Layer.Layer<NoukaiHttp
   // constants are shared, unless they are made anew
   layerServices: (org) => Layer.provide(Layer.fresh(Noukai.layerServices), of(org)),
   layerHttpClient: (org) => Layer.provide(Layer.fresh(Noukai.layerHttpClient), [of(org), FetchHttpClient.layer]),
-  layerWithoutStreams: (org) => Layer.provide(Layer.fresh(Noukai.layerWithoutStreams), of(org)),
   "NoukaiHttp.layer": (org) => Layer.provide(Layer.fresh(Https.layer), of(org))
 }
 

@@ -181,9 +181,7 @@ export const wrap = <P, A>(flow: Flow.Flow<P, A>, input: ExecuteInput<P>): Effec
 // layers
 // a program does not know which of these it got
 expectTypeOf<typeof FlowServices.layer>().toEqualTypeOf<Layer.Layer<FlowService, never, NoukaiHttp>>()
-expectTypeOf<typeof FlowServices.layerWithoutStreams>().toEqualTypeOf<Layer.Layer<FlowService, never, NoukaiHttp>>()
 expectTypeOf<typeof Http.layer>().toEqualTypeOf<Layer.Layer<NoukaiHttp, never, NoukaiConfig>>()
-expectTypeOf<typeof Http.layerWithoutStreams>().toEqualTypeOf<Layer.Layer<NoukaiHttp, never, NoukaiConfig>>()
 expectTypeOf(NoukaiLive).toEqualTypeOf<
   Layer.Layer<Noukai.Services | NoukaiConfig, AuthenticationError | InvalidRequestError, never>
 >()

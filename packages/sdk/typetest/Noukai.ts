@@ -41,7 +41,6 @@ expectTypeOf(Noukai.layerFetch(fetch)).toEqualTypeOf<Layer.Layer<Noukai.Services
 expectTypeOf(Noukai.layerHttpClient).toEqualTypeOf<
   Layer.Layer<Noukai.Services, never, NoukaiConfig | HttpClient.HttpClient>
 >()
-expectTypeOf(Noukai.layerWithoutStreams).toEqualTypeOf<Layer.Layer<FlowService | NoukaiHttp, never, NoukaiConfig>>()
 expectTypeOf(Noukai.layerTest(() => Effect.succeed(1))).toEqualTypeOf<
   Layer.Layer<FlowService | NoukaiHttp>
 >()

@@ -110,11 +110,10 @@ interface Ended<A> {
 
 /** Runs once per key: what is found is given, what is absent is sent. */
 export const make = (
-  requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob">,
+  requests: Pick<Requests, "execute" | "pollJob" | "session" | "submitJob" | "trace">,
   { attemptTimeout, origin }: Pick<NoukaiConfig.Service, "attemptTimeout" | "origin">,
   pause: Pause,
-  /** Reads of the events of runs, where the client has streams. */
-  events?: Pick<Requests, "trace"> & Pick<Streams, "traceStream">
+  traceStream: Streams["traceStream"]
 ): Pick<Requests, "executeOnce" | "submitOnce"> => {
   const seen = SeenRuns.make()
 
@@ -206,10 +205,10 @@ export const make = (
     { execution: { executionId, triggerType } }: FoundRun,
     error: RunInProgressError
   ): Effect.Effect<ExecuteOnceResponse["response"], Failure> =>
-    request.takeOver !== true || events === undefined || triggerType === "job"
+    request.takeOver !== true || triggerType === "job"
       ? Effect.fail(error)
       : Effect.flatMap(
-        Effect.mapError(runPosition(events.trace, events.traceStream, { ...request, executionId }), beforeARun),
+        Effect.mapError(runPosition(requests.trace, traceStream, { ...request, executionId }), beforeARun),
         (response) => response === undefined ? Effect.fail(error) : Effect.succeed(response)
       )
 
