@@ -198,7 +198,7 @@ export class PermissionDeniedError extends TaggedError<PermissionDeniedError>(
 }
 
 /**
- * What a {@link FlowNotFoundError} did not find.
+ * The kind of thing that a {@link FlowNotFoundError} did not find.
  *
  * @since 0.1.0
  * @category models
@@ -243,8 +243,8 @@ export class FlowNotFoundError extends TaggedError<FlowNotFoundError>(
     return noRun(responseBody, executionId)
   }
   /**
-   * What was not found, by the code of the answer, its words, or what was asked for. Absent where the answer does not say
-   * that anything is missing.
+   * The kind of thing that was not found, by the code of the answer, its words, or the call. Absent where no answer says
+   * that something is missing.
    *
    * @since 0.1.0
    */
